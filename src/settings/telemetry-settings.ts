@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decodePercent } from '../text/decode-percent.ts';
 import { wholeNumber } from './parse-variables.ts';
 
 const logLevels = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']);
@@ -25,7 +26,7 @@ const pairs = z
     const found: Record<string, string> = {};
     for (const entry of text.split(',').filter((one) => one.trim() !== '')) {
       const [name = '', ...rest] = entry.split('=');
-      const value = decoded(rest.join('=').trim());
+      const value = decodePercent(rest.join('=').trim());
       if (name.trim() === '' || rest.length === 0 || value === undefined) {
         context.addIssue('not key=value');
         return z.NEVER;
@@ -155,12 +156,4 @@ function tracesAt({ OTEL_EXPORTER_OTLP_ENDPOINT: base }: Values): string | undef
 /** Returns the name of the service. OTEL_SERVICE_NAME takes precedence over the attributes. */
 function serviceName({ OTEL_SERVICE_NAME: name, OTEL_RESOURCE_ATTRIBUTES: more }: Values): string {
   return name === 'howdah' ? (more['service.name'] ?? name) : name;
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -7,6 +7,7 @@ import {
 } from '../concurrency/thread-pool.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { functionsIn } from '../db/schema/parse-create-function.ts';
+import { truncate } from '../text/truncate.ts';
 import { type CheckedDocument, checkDocument } from './schema/check-document.ts';
 import { type ParsedYaml, parseYaml, type YamlOptions } from './yaml/parse-yaml.ts';
 
@@ -96,7 +97,7 @@ export function threadReader(
 }
 
 function refusalOf({ code, message }: ThreadFault, file: string, deadline_ms: number): Error {
-  const name = file.length > 200 ? `${file.slice(0, 200)}…` : file;
+  const name = truncate(file, 200);
   const hint = 'Split it into several systems, or remove repeated parts.';
   switch (code) {
     case 'deadline':

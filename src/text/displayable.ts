@@ -1,4 +1,5 @@
 import type { Json } from '../json/json.ts';
+import { firstCharacters, lastCharacters } from './truncate.ts';
 
 /**
  * Most characters of a word, a line and a text. Longer ones are cut in the middle, because the
@@ -59,7 +60,7 @@ export function displayableJson(value: unknown): string {
 /** Truncates a text to its beginning and its end. */
 function cut(text: string, most: number): string {
   const end = Math.floor(most / 10);
-  return `${text.slice(0, most - end - 1).replace(/[\ud800-\udbff]$/, '')}…${text.slice(-end).replace(/^[\udc00-\udfff]/, '')}`;
+  return `${firstCharacters(text, most - end - 1)}…${lastCharacters(text, end)}`;
 }
 
 function escaped(character: string): string {

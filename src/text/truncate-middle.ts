@@ -1,3 +1,5 @@
+import { firstCharacters, lastCharacters } from './truncate.ts';
+
 /**
  * Truncates the middle of a text. Returns its head and tail: `limit` characters, together with a
  * note that says how many were removed between them.
@@ -7,9 +9,8 @@ export function truncateMiddle(text: string, limit: number): string {
     return text;
   }
   const half = Math.max(0, Math.floor((limit - note(text.length).length) / 2));
-  // Half of a surrogate pair is no character, and some providers reject it.
-  const head = text.slice(0, half).replace(/[\ud800-\udbff]$/, '');
-  const tail = text.slice(text.length - half).replace(/^[\udc00-\udfff]/, '');
+  const head = firstCharacters(text, half);
+  const tail = lastCharacters(text, half);
   return head + note(text.length - head.length - tail.length) + tail;
 }
 

@@ -1,6 +1,7 @@
 import type { ToolOutcome } from '../contracts/agents/tool.ts';
 import type { RunError } from '../contracts/errors.ts';
 import type { Json } from '../json/json.ts';
+import { firstBytes } from '../text/truncate.ts';
 
 /**
  * The default limit of a result for the model, in bytes. A longer result is truncated, and its text
@@ -51,8 +52,6 @@ function cut(text: string, limit: number): string {
   if (bytes <= limit) {
     return text;
   }
-  const beginning = Buffer.from(text)
-    .subarray(0, limit - 100)
-    .toString('utf8');
-  return `${beginning.replace(/\ufffd+$/, '')}\n[cut off: this result has ${bytes} bytes, ${limit} are shown]`;
+  const beginning = firstBytes(text, limit - 100);
+  return `${beginning}\n[cut off: this result has ${bytes} bytes, ${limit} are shown]`;
 }

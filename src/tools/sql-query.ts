@@ -9,6 +9,7 @@ import {
 import type { Outcome } from '../contracts/errors.ts';
 import type { JsonObject } from '../json/json.ts';
 import { Redaction } from '../redaction/redaction.ts';
+import { decodePercent } from '../text/decode-percent.ts';
 import { asToolFault } from './http-request/secrets.ts';
 import { RESULT_LIMIT_BYTES } from './result.ts';
 import { describedTables, unknownTables } from './sql-query/description.ts';
@@ -74,7 +75,9 @@ async function answer(reader: Reader, request: ReadRequest, query: string): Prom
  */
 function redactionOf(url: string): Redaction {
   const { password = '' } = URL.parse(url.trim()) ?? {};
-  return Redaction.of([url, password, plain(password)], { shortest: SHORTEST_PASSWORD });
+  return Redaction.of([url, password, decodePercent(password) ?? password], {
+    shortest: SHORTEST_PASSWORD,
+  });
 }
 
 /** The shortest password that is redacted. A shorter password could be an ordinary word. */
@@ -90,14 +93,6 @@ function redactReader(reader: Reader, redaction: Redaction): Reader {
     rows: async (request) => redacted(await reader.rows(request)),
     tables: async (request, names) => redacted(await reader.tables(request, names)),
   };
-}
-
-function plain(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function requestOf(context: ToolContext, configuration: JsonObject): ReadRequest {

@@ -1,3 +1,5 @@
+import { unstorableReason } from '../../json/storable-json.ts';
+
 /**
  * Most levels of lists and objects in a value. Code that reads a value calls itself for each level.
  */
@@ -13,9 +15,8 @@ export const MAX_VALUES = 100_000;
 export type Unstorable = { path: string; reason: string };
 
 /**
- * Finds what Postgres cannot store. Postgres stores no U+0000, and it would silently replace half a
- * surrogate pair by another character. Too many levels and too many values are refused too. `name`
- * is the name of the whole value.
+ * Finds a text that Postgres cannot store. Too many levels and too many values are refused too.
+ * `name` is the name of the whole value.
  */
 export function unstorable(value: unknown, name: string): Unstorable | undefined {
   const fault = faultIn(value, 0, { values: 0 });
@@ -61,7 +62,6 @@ function inside(fault: Fault, key: string): Fault {
 }
 
 function textFault(text: string): Fault | undefined {
-  if (!text.isWellFormed())
-    return { reason: 'contains half a surrogate pair, which is not a valid character', keys: [] };
-  return text.includes('\0') ? { reason: 'contains the character U+0000', keys: [] } : undefined;
+  const reason = unstorableReason(text);
+  return reason === undefined ? undefined : { reason, keys: [] };
 }

@@ -1,8 +1,8 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { OpenSink, TokenPiece } from '../../contracts/runs/step.ts';
+import { storableJson } from '../../json/storable-json.ts';
 import { MOST_CONNECTIONS } from '../connection/connection-limits.ts';
 import { createPool } from '../connection/pool.ts';
-import { storableJson } from '../connection/storable-json.ts';
 import { createLateListenerBuffer, withOffsets } from './late-listener-buffer.ts';
 
 /** Milliseconds during which announcements are collected into one batch. */

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../json/json.ts';
+import { storableJson } from '../../json/storable-json.ts';
 import type { Pool } from '../connection/pool.ts';
-import { storableJson } from '../connection/storable-json.ts';
 
 /**
  * Gives agents access to a tool as its server describes it now, or only if the description has this

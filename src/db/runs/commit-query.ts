@@ -1,5 +1,5 @@
 import type { NewMessage, StepRecord, Transition } from '../../contracts/runs/step.ts';
-import { storableJson, storableText } from '../connection/storable-json.ts';
+import { storableJson, storableText } from '../../json/storable-json.ts';
 
 /**
  * Version of the calls between worker and database. A release that changes the calls increments it.

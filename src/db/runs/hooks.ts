@@ -1,8 +1,8 @@
 import type { HookEvent, HookRow } from '../../contracts/agents/hook.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { storableJson } from '../../json/storable-json.ts';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
-import { storableJson } from '../connection/storable-json.ts';
 import { boundQuery, inSandbox } from '../sql-tools/sql-sandbox.ts';
 
 /** The result of a hook call in the database, as `HookAnswer` of the runtime. */

@@ -1,7 +1,7 @@
 import type { Json } from '../../json/json.ts';
+import { storableJson } from '../../json/storable-json.ts';
 import { inTransaction, type Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { storableJson } from '../connection/storable-json.ts';
 
 export const filterPlaces = [
   'output',

@@ -1,8 +1,8 @@
 import type { Outcome } from '../../contracts/errors.ts';
 import type { RunFiles, RunInputFile, StoredFile } from '../../contracts/runs/run-files.ts';
+import { storableJson } from '../../json/storable-json.ts';
 import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { storableJson } from '../connection/storable-json.ts';
 
 /**
  * Creates the access to the files of runs in the database (howdah_private.call_files, store_files).

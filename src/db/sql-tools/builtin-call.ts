@@ -1,9 +1,9 @@
 import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { storableJson } from '../../json/storable-json.ts';
 import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { storableJson } from '../connection/storable-json.ts';
 import { FORGET_SESSION } from './sql-sandbox.ts';
 import type { BeforeCall } from './sql-tool.ts';
 

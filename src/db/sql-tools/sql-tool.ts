@@ -1,10 +1,10 @@
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { storableJson } from '../../json/storable-json.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
 import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { storableJson } from '../connection/storable-json.ts';
 import { type CapturedChanges, capturingQuery } from './captured-changes.ts';
 import { type BoundTo, boundQuery, FORGET_SESSION, inSandbox } from './sql-sandbox.ts';
 

@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { decodePercent } from '../../text/decode-percent.ts';
 import { type ReadFile, readFile } from '../read-file.ts';
 import { type Fault, fromPointer } from '../schema/fault.ts';
 
@@ -16,12 +17,7 @@ const HIDDEN = /(?![\u200c\u200d])[\p{Cf}\p{Co}]|(?![\t\n\r])\p{Cc}/gu;
  * another document, or for any other text.
  */
 export function pointerOf($ref: string): string | undefined {
-  if (!$ref.startsWith('#')) return undefined;
-  try {
-    return decodeURIComponent($ref.slice(1));
-  } catch {
-    return undefined;
-  }
+  return $ref.startsWith('#') ? decodePercent($ref.slice(1)) : undefined;
 }
 
 /** A part of the description without a counterpart, and its place. */

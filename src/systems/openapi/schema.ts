@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { firstCharacters } from '../../text/truncate.ts';
 import { fromPointer } from '../schema/fault.ts';
 import { type OpenApi, pointerOf } from './document.ts';
 
@@ -63,7 +64,7 @@ export class Schemas {
     const pointer = pointerOf($ref);
     if (pointer === undefined) {
       if (!this.#elsewhere.has($ref)) {
-        const reference = JSON.stringify($ref.slice(0, 200));
+        const reference = JSON.stringify(firstCharacters($ref, 200));
         this.#openApi.note(
           this.#pointer,
           `any value is accepted for ${reference}, which is in another file`,

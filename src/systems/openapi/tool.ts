@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { truncateToFit } from '../../text/truncate.ts';
 import { type Argument, type Arguments, argumentsOf, callOf } from './arguments.ts';
 import type { OpenApi } from './document.ts';
 import { unfoldedSize } from './expanded-size.ts';
@@ -186,9 +187,7 @@ function descriptionOf({ summary, description, deprecated }: JsonObject, call: s
   );
   const said = texts.map((one) => one.trim()).filter((one, at, all) => all.indexOf(one) === at);
   const all = [...(deprecated === true ? ['Deprecated.'] : []), ...said].join('\n\n') || call;
-  return all.length > MAX_DESCRIPTION
-    ? `${all.slice(0, MAX_DESCRIPTION - 1).toWellFormed()}…`
-    : all;
+  return truncateToFit(all, MAX_DESCRIPTION);
 }
 
 function parametersOf({ list, defs }: Arguments): JsonObject {

@@ -11,6 +11,8 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml';
+import { unstorableReason } from '../../json/storable-json.ts';
+import { truncate } from '../../text/truncate.ts';
 import { type Fault, type Place, toPointer } from '../schema/fault.ts';
 import { jsonFault } from './json-errors.ts';
 import { type OffsetFault, syntaxFaults } from './yaml-errors.ts';
@@ -212,7 +214,7 @@ class Reader {
     const { value } = node;
     if (typeof value === 'string') {
       this.#size += value.length;
-      if (value.includes('\u0000') || !value.isWellFormed()) {
+      if (unstorableReason(value) !== undefined) {
         this.#add(node, 'a text may not contain U+0000 or half a surrogate pair');
       }
     } else if (typeof value === 'number' && !Number.isFinite(value)) {
@@ -267,7 +269,7 @@ class Reader {
       this.#name === undefined
         ? `line ${line}, column ${column}`
         : `${this.#name}:${line}:${column}`;
-    const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name);
+    const shown = JSON.stringify(truncate(name, 100));
     const message = `the key ${shown} is already in this mapping, at ${at}: rename one of them, or merge both entries`;
     this.faults.push({ offset, message });
   }

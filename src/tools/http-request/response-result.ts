@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
+import { firstCharacters } from '../../text/truncate.ts';
 import { refuseRounding } from '../arguments.ts';
 import type { EgressAnswer } from '../egress.ts';
 import { RESULT_LIMIT_BYTES } from '../result.ts';
@@ -78,7 +79,7 @@ export function excerpt(
   }: { characters: number; isWhole: boolean; redaction: Redaction },
 ): string {
   const text = redaction.text(textOf(bytes, headers) ?? '', { isCut: !isWhole });
-  return startOf(text, characters);
+  return firstCharacters(text, characters);
 }
 
 /**
@@ -137,7 +138,9 @@ function redactedHeaders(headers: Headers, redaction: Redaction): JsonObject {
   return Object.fromEntries(
     SHOWN_HEADERS.flatMap((name) => {
       const value = headers.get(name);
-      return value === null ? [] : [[name, redaction.text(value).slice(0, HEADER_CHARACTERS)]];
+      return value === null
+        ? []
+        : [[name, firstCharacters(redaction.text(value), HEADER_CHARACTERS)]];
     }),
   );
 }
@@ -147,16 +150,11 @@ function redactedHeaders(headers: Headers, redaction: Redaction): JsonObject {
  * escapes.
  */
 function fitting(text: string, room: number): string {
-  let start = startOf(text, room);
+  let start = firstCharacters(text, room);
   for (let bytes = jsonBytes(start); bytes > room; bytes = jsonBytes(start)) {
-    start = startOf(start, Math.floor((start.length * room) / bytes) - 1);
+    start = firstCharacters(start, Math.floor((start.length * room) / bytes) - 1);
   }
   return start;
-}
-
-/** Truncates a text without splitting a surrogate pair. */
-function startOf(text: string, characters: number): string {
-  return text.slice(0, characters).replace(/[\ud800-\udbff]$/, '');
 }
 
 function jsonBytes(value: Json): number {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Client, Prompt } from '@modelcontextprotocol/client';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { firstCharacters } from '../../text/truncate.ts';
 import { HIDDEN } from './results/list-tools.ts';
 import type { FoundPrompt } from './server.ts';
 import { plainText } from './server-requests/elicitation.ts';
@@ -58,7 +59,7 @@ async function templateOf(
       ? { fault: `it has more than ${MAX_ARGUMENTS} arguments` }
       : odd
         ? {
-            fault: `its argument ${JSON.stringify(odd.name.slice(0, 100))} is not a valid name of a variable`,
+            fault: `its argument ${JSON.stringify(firstCharacters(odd.name, 100))} is not a valid name of a variable`,
           }
         : await textOf(
             client,

@@ -1,4 +1,5 @@
 import type { Json } from '../../json/json.ts';
+import { firstBytes } from '../../text/truncate.ts';
 
 /** The largest stdout that is kept, and the largest result, both in bytes of UTF-8. */
 export const STDOUT_BYTES = 16_384;
@@ -43,12 +44,7 @@ export type CodeReport = { stdout: string } & (CodeEnd | CodeFault);
 export type CodeEnd = { result: string; files: readonly CodeFile[] };
 
 /** Truncates a text to a number of UTF-8 bytes. A truncated text ends with a line that says so. */
-export function truncated(text: string, bytes: number): string {
-  const all = Buffer.from(text);
-  if (all.byteLength <= bytes) return text;
-  const beginning = all
-    .subarray(0, bytes)
-    .toString('utf8')
-    .replace(/\ufffd+$/, '');
-  return `${beginning}\n[cut off after ${bytes} bytes]`;
+export function truncateOutput(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  return `${firstBytes(text, bytes)}\n[cut off after ${bytes} bytes]`;
 }

@@ -1,3 +1,4 @@
+import { firstCharacters } from '../../text/truncate.ts';
 import { isType } from '../file-type.ts';
 import type { CodeFile } from './job.ts';
 
@@ -11,7 +12,7 @@ const NAME_BYTES = 200;
 
 /** Returns the fault of a file name in a scratch folder, which has no subfolders. */
 export function nameFault(name: string): string | undefined {
-  const said = JSON.stringify(name.slice(0, NAME_BYTES));
+  const said = JSON.stringify(firstCharacters(name, NAME_BYTES));
   if (!/\S/.test(name) || Buffer.byteLength(name) > NAME_BYTES) {
     return `a file has a name of 1 to ${NAME_BYTES} bytes, ${said} has not`;
   }
@@ -49,7 +50,7 @@ export class Scratch {
     if (fault !== undefined) throw new Error(fault);
     if (type !== undefined && !isType(type)) {
       throw new Error(
-        `${JSON.stringify(type.slice(0, 100))} is no MIME type, such as text/csv: leave it out`,
+        `${JSON.stringify(firstCharacters(type, 100))} is no MIME type, such as text/csv: leave it out`,
       );
     }
     const together = this.#bytes + bytes.byteLength - (this.#written.get(name)?.bytes.length ?? 0);
@@ -72,7 +73,7 @@ export class Scratch {
     if (!file) {
       const names = this.list().map((one) => one.name);
       throw new Error(
-        `there is no file ${JSON.stringify(name.slice(0, NAME_BYTES))}, but ${names.join(', ') || 'none'}: name files of the conversation in the argument resources`,
+        `there is no file ${JSON.stringify(firstCharacters(name, NAME_BYTES))}, but ${names.join(', ') || 'none'}: name files of the conversation in the argument resources`,
       );
     }
     return file.bytes;

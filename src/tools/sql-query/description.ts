@@ -1,4 +1,5 @@
 import type { ReadableColumn, ReadableTable } from '../../contracts/bounded-read.ts';
+import { firstCharacters } from '../../text/truncate.ts';
 
 const COMMENT_CHARACTERS = 300;
 
@@ -53,7 +54,7 @@ function detail(column: ReadableColumn): string {
 }
 
 function remark(comment: string | null): string {
-  return comment ? ` — ${comment.replace(/\s+/g, ' ').slice(0, COMMENT_CHARACTERS)}` : '';
+  return comment ? ` — ${firstCharacters(comment.replace(/\s+/g, ' '), COMMENT_CHARACTERS)}` : '';
 }
 
 /** Quotes a name for a query. */

@@ -1,5 +1,6 @@
 import type { ReadLimits, Rows } from '../../contracts/bounded-read.ts';
 import type { Json } from '../../json/json.ts';
+import { truncate } from '../../text/truncate.ts';
 
 const CELL_CHARACTERS = 300;
 
@@ -20,12 +21,10 @@ export function tableOf({ rows, cut_by }: Rows, limits: ReadLimits): string {
 /** Formats a value as one line. A null is written as `null`. */
 function cellOf(value: Json): string {
   const text = value === null ? 'null' : typeof value === 'string' ? value : JSON.stringify(value);
-  const line = text
-    .slice(0, CELL_CHARACTERS)
+  return truncate(text, CELL_CHARACTERS)
     .replaceAll('\\', '\\\\')
     .replaceAll('|', '\\|')
     .replace(/\s*[\r\n]+\s*/g, ' ⏎ ');
-  return text.length > CELL_CHARACTERS ? `${line}…` : line;
 }
 
 function moreThan(cutBy: 'rows' | 'bytes', count: number, { bytes }: ReadLimits): string {

@@ -1,4 +1,4 @@
-import { storableJson } from '../../../db/connection/storable-json.ts';
+import { storableJson } from '../../../json/storable-json.ts';
 
 /**
  * Returns a value as it comes back from the database, which cannot store NUL and lone surrogates.

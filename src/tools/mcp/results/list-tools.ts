@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Client, Tool } from '@modelcontextprotocol/client';
 import { canonicalJson } from '../../../json/canonical-json.ts';
 import type { JsonObject } from '../../../json/json.ts';
+import { firstCharacters } from '../../../text/truncate.ts';
 import type { FoundTool, Listing } from '../server.ts';
 import { ownTools } from './resource-tools.ts';
 import { schemaFault, withoutPatterns } from './sanitize-schema.ts';
@@ -106,5 +107,5 @@ function unescaped(json: string): string {
 }
 
 function shown(text: string): string {
-  return text.slice(0, 200).toWellFormed().replaceAll('\u0000', '');
+  return firstCharacters(text, 200).toWellFormed().replaceAll('\u0000', '');
 }

@@ -1,6 +1,7 @@
 import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client';
 import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
 import type { Redaction } from '../../../redaction/redaction.ts';
+import { firstCharacters } from '../../../text/truncate.ts';
 import { typeOf } from '../../file-type.ts';
 import { bytesIn, fileName, type KeepFile, storeFile } from './files.ts';
 
@@ -119,7 +120,7 @@ async function renderText(
     origin: origin(options, uri),
   };
   const line = await storeFile(file, uri, options.keep);
-  return `${line}\n${text.slice(0, BEGINNING)}\n[the beginning: ${bytes.byteLength} bytes are in the file]`;
+  return `${line}\n${firstCharacters(text, BEGINNING)}\n[the beginning: ${bytes.byteLength} bytes are in the file]`;
 }
 
 async function storeBytes(
@@ -140,5 +141,5 @@ async function storeBytes(
 }
 
 function origin({ server, tool }: ResultOptions, uri: string | undefined) {
-  return { server, tool, ...(uri === undefined ? {} : { uri: uri.slice(0, 2_000) }) };
+  return { server, tool, ...(uri === undefined ? {} : { uri: firstCharacters(uri, 2_000) }) };
 }

@@ -1,4 +1,6 @@
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../../json/json.ts';
+import { decodePercent } from '../../../text/decode-percent.ts';
+import { firstCharacters } from '../../../text/truncate.ts';
 
 /** The largest size of a schema after its references are expanded. */
 const MAX_NODES = 10_000;
@@ -80,7 +82,7 @@ export function schemaFault(schema: JsonSchema): string | null {
     const known = sizes.get(ref);
     if (known !== undefined) return known;
     if (!/^#(\/|$)/.test(ref)) {
-      fault = `its schema refers to ${ref.slice(0, 200)}, which is not part of it`;
+      fault = `its schema refers to ${firstCharacters(ref, 200)}, which is not part of it`;
       return 0;
     }
     sizes.set(ref, 0); // a schema that refers to itself ends with the value
@@ -97,17 +99,8 @@ export function schemaFault(schema: JsonSchema): string | null {
 function at(schema: Json, ref: string): Json | undefined {
   let found: Json | undefined = schema;
   for (const name of ref.split('/').slice(1)) {
-    const key = decoded(name).replaceAll('~1', '/').replaceAll('~0', '~');
+    const key = (decodePercent(name) ?? name).replaceAll('~1', '/').replaceAll('~0', '~');
     found = typeof found === 'object' && found !== null ? (found as JsonObject)[key] : undefined;
   }
   return found;
-}
-
-/** Decodes a percent-encoded name. An invalid encoding is returned unchanged. */
-function decoded(name: string): string {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }

@@ -1,6 +1,7 @@
 import type { Elicitation } from '../../../contracts/agents/mcp-host.ts';
 import type { Json, JsonObject, JsonSchema } from '../../../json/json.ts';
 import { isJsonObject } from '../../../json/json.ts';
+import { truncate } from '../../../text/truncate.ts';
 
 const MAX_MESSAGE = 4_000;
 const MAX_FIELDS = 50;
@@ -41,8 +42,7 @@ const SECRET_IN_TEXT =
 const HIDDEN = /[\p{Cf}\p{Co}]|(?![\t\n])\p{Cc}/gu;
 
 export function plainText(text: string, most = MAX_MESSAGE): string {
-  const seen = text.replaceAll(HIDDEN, '').toWellFormed();
-  return seen.length > most ? `${seen.slice(0, most)}…` : seen;
+  return truncate(text.replaceAll(HIDDEN, '').toWellFormed(), most);
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   type CodeReport,
   RESULT_BYTES,
   STDOUT_BYTES,
-  truncated,
+  truncateOutput,
 } from '../job.ts';
 import { Scratch } from '../scratch.ts';
 import { filesFunctions } from './interpreted-files.ts';
@@ -93,7 +93,7 @@ class Printed {
   }
 
   get text(): string {
-    return truncated(this.#lines.join('\n'), STDOUT_BYTES);
+    return truncateOutput(this.#lines.join('\n'), STDOUT_BYTES);
   }
 }
 

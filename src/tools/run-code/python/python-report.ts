@@ -1,3 +1,4 @@
+import { firstCharacters } from '../../../text/truncate.ts';
 import { type CodeEnd, type CodeFault, type CodeJob, RESULT_BYTES } from '../job.ts';
 import { MOST_FILES, Scratch } from '../scratch.ts';
 
@@ -20,7 +21,12 @@ export function reportIn(report: Buffer, job: CodeJob): CodeEnd | CodeFault | un
     }
     const { fault, message, line: row, column } = parsed;
     return FAULTS.includes(fault) && typeof message === 'string'
-      ? { fault, message: message.slice(0, 4_000), line: placeIn(row), column: placeIn(column) }
+      ? {
+          fault,
+          message: firstCharacters(message, 4_000),
+          line: placeIn(row),
+          column: placeIn(column),
+        }
       : undefined;
   } catch {
     return undefined;

@@ -8,7 +8,7 @@ import {
   type CodeReport,
   RESULT_BYTES,
   STDOUT_BYTES,
-  truncated,
+  truncateOutput,
 } from '../job.ts';
 import { bubblewrapArguments, FILTER_FD, REPORT_FD, SCRATCH_BYTES } from './bubblewrap.ts';
 import { reportIn } from './python-report.ts';
@@ -154,7 +154,7 @@ function heard(stream: Readable, most: number, stop: (fault: CodeFault) => void)
 }
 
 function reportOf({ report, stopped, status, ...ended }: Ended, job: CodeJob): CodeReport {
-  const stdout = truncated(ended.stdout, STDOUT_BYTES);
+  const stdout = truncateOutput(ended.stdout, STDOUT_BYTES);
   if (stopped) return { stdout, ...stopped };
   if (SPENT.includes(status)) return { stdout, ...OUT_OF_TIME };
   return {
