@@ -1,12 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { moduleBeside } from '../src/package-root.ts';
+import { programBeside } from '../src/package-root.ts';
 import type { BenchContext } from './bench.ts';
 import { type Counters, counters } from './counters.ts';
 import type { Job, JobKind, JobResult } from './job.ts';
 
-const CHILD = moduleBeside(import.meta.url, 'job-process');
+const CHILD = programBeside(import.meta.url, 'job-process');
 const PATIENCE_MS = 300_000;
 export const CONNECTIONS = 32;
 

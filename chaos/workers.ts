@@ -4,10 +4,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { moduleBeside } from '../src/package-root.ts';
+import { programBeside } from '../src/package-root.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 
-const ENTRY = moduleBeside(import.meta.url, 'worker');
+const ENTRY = programBeside(import.meta.url, 'worker');
 const READY_MS = 60_000;
 
 /** A place for a worker: when its process ends, another one is started there. */

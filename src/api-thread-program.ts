@@ -37,8 +37,8 @@ function metricsOfProcess(contentType: string): ApiMetrics {
   setInterval(reportState, STATE_MS).unref();
   return {
     contentType,
-    requested: (...requested) => report({ is: 'counted', requested }),
-    wasRead: (...read) => report({ is: 'counted', read }),
+    countRequest: (...request) => report({ is: 'counted', request }),
+    countRead: (...read) => report({ is: 'counted', read }),
     watchPool: (name, pool) => void pools.set(name, pool),
     watchReplica: (one) => {
       replica = one;

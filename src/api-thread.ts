@@ -40,8 +40,8 @@ export type ApiReport =
   | { is: 'ready'; url: string; port: number }
   | { is: 'failed'; error: SerializedError }
   | { is: 'closed' }
-  | { is: 'counted'; requested: Parameters<ApiMetrics['requested']> }
-  | { is: 'counted'; read: Parameters<ApiMetrics['wasRead']> }
+  | { is: 'counted'; request: Parameters<ApiMetrics['countRequest']> }
+  | { is: 'counted'; read: Parameters<ApiMetrics['countRead']> }
   | { is: 'state'; pools: CountedPools; replica: ReplicaState | undefined }
   | { is: 'metrics_requested'; id: number };
 
@@ -195,8 +195,8 @@ function relayTo(metrics: ApiMetrics | undefined, send: (message: ApiCommand) =>
   let replica: ReplicaState | undefined;
   const pools = new Map<string, CountedPool>();
   return (report: ApiReport): void => {
-    if (report.is === 'counted' && 'requested' in report) metrics?.requested(...report.requested);
-    else if (report.is === 'counted') metrics?.wasRead(...report.read);
+    if (report.is === 'counted' && 'request' in report) metrics?.countRequest(...report.request);
+    else if (report.is === 'counted') metrics?.countRead(...report.read);
     else if (report.is === 'metrics_requested') {
       const show = (text: string | undefined) => send({ do: 'show_metrics', id: report.id, text });
       void metrics?.text().then(show, () => show(undefined));

@@ -10,15 +10,15 @@ import { startEmbedded } from './db/embedded/embedded.ts';
 import { describeDefaultModel, queriesOn } from './db/queries/queries.ts';
 import { migrateUp } from './db/schema/migrate.ts';
 import { resolveScope, type ScopeTerm, type WorkerScope } from './db/worker/worker-scope.ts';
-import { followEnvironment } from './default-model.ts';
 import type { Extensions } from './open-worker.ts';
 import { serveApi } from './serve-api.ts';
 import { openTelemetry, type Telemetry, terminalOf } from './telemetry.ts';
+import { updateDefaultModels } from './update-default-models.ts';
 
-export { followEnvironment } from './default-model.ts';
 export type { Extensions } from './open-worker.ts';
 export { masterKeysOf } from './serve-api.ts';
 export { openTelemetry } from './telemetry.ts';
+export { updateDefaultModels } from './update-default-models.ts';
 
 /**
  * The database of a process: the one that DATABASE_URL names, else the embedded one, which is
@@ -138,7 +138,7 @@ async function openParts(
   extensions: Extensions,
 ): Promise<Howdah> {
   if (parts.worker) {
-    await followEnvironment(url, config); // whoever calls the models knows their keys
+    await updateDefaultModels(url, config); // whoever calls the models knows their keys
   }
   const scope = await scopeOf(url, extensions.only ?? []);
   const tools = parts.worker ? await loadAndOpenTools(url, extensions, talk) : undefined;

@@ -8,7 +8,12 @@ import { type ApiSettings, apiSettings, apiVariables } from './settings/api-sett
 import { type CliSettings, cliSettings, cliVariables } from './settings/cli-settings.ts';
 import { type DefaultModel, defaultModel, modelVariables } from './settings/default-model.ts';
 import { type McpCommands, mcpCommands } from './settings/mcp-commands.ts';
-import { commaList, invalid, wholeNumber, withoutUndefined } from './settings/parse-variables.ts';
+import {
+  commaList,
+  invalidVariable,
+  wholeNumber,
+  withoutUndefined,
+} from './settings/parse-variables.ts';
 import { secretKeyList } from './settings/secret-key.ts';
 import {
   type TelemetrySettings,
@@ -186,7 +191,8 @@ export function ownEnvironment(): NodeJS.ProcessEnv {
 function readVariables(env: Environment): Values {
   const values = Object.entries(variables).map(([name, [schema, fix]]) => {
     const result = schema.safeParse(env[name]?.trim() || undefined);
-    if (!result.success) throw invalid(name, 'its value is not valid', `Set ${name} to ${fix}.`);
+    if (!result.success)
+      throw invalidVariable(name, 'its value is not valid', `Set ${name} to ${fix}.`);
     return [name, result.data];
   });
   return Object.fromEntries(values) as Values;
@@ -197,14 +203,19 @@ function readDotEnv(folder: string): Environment {
     return parseEnv(readFileSync(resolve(folder, '.env'), 'utf8'));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
-    throw invalid('.env', 'the file cannot be read', 'Make it readable, or remove it.', error);
+    throw invalidVariable(
+      '.env',
+      'the file cannot be read',
+      'Make it readable, or remove it.',
+      error,
+    );
   }
 }
 
 /** Returns the URLs of the databases. Throws `HWINV` if they contradict each other. */
 function databaseUrls({ DATABASE_URL, DATABASE_DIRECT_URL, DATABASE_REPLICA_URL }: Values) {
   if (DATABASE_DIRECT_URL !== undefined && DATABASE_URL === undefined) {
-    throw invalid(
+    throw invalidVariable(
       'DATABASE_DIRECT_URL',
       'it bypasses a pooler, but DATABASE_URL is not set',
       'Set DATABASE_URL to the URL of the pooler. Without a pooler, set DATABASE_URL to this URL and unset DATABASE_DIRECT_URL.',

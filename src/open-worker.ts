@@ -3,9 +3,8 @@ import type { ToolSources } from '../workers/registered-tools.ts';
 import type { Config } from './config.ts';
 import type { CustomEngine } from './contracts/agents/engine.ts';
 import type { Hooks } from './contracts/agents/hook.ts';
-import { checkpointFile, checkpointKey } from './contracts/audit-checkpoint.ts';
+import { checkpointFile, checkpointKey } from './db/operations/signed-checkpoints.ts';
 import type { ScopeTerm, WorkerScope } from './db/worker/worker-scope.ts';
-import { defaultModelRow } from './default-model.ts';
 import { createEngines, findEngine } from './engines/registry.ts';
 import { releaseVersion } from './package-root.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
@@ -17,6 +16,7 @@ import { createEgress } from './tools/egress.ts';
 import { extractTool } from './tools/extract.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 import { runCodeTool } from './tools/run-code.ts';
+import { defaultModelRow } from './update-default-models.ts';
 
 /** Tools, engines and hooks that a program adds to its worker, and options of its start. */
 export type Extensions = ToolSources & {

@@ -18,7 +18,7 @@ export function releaseVersion(): string {
  * Returns the file of the module `name` beside the module at `url`, to start a process with: .ts in
  * a checkout, .js when packed.
  */
-export function moduleBeside(url: string, name: string): string {
+export function programBeside(url: string, name: string): string {
   return fileURLToPath(new URL(`${name}${extname(url)}`, url));
 }
 

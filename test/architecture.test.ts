@@ -108,7 +108,7 @@ const ANYWHERE = new Set([
   'src/serve-api.ts', // starts the API with the keys of this environment
   'src/api-thread.ts', // starts the API in a thread of its own
   'src/api-thread-program.ts', // the program of that thread
-  'src/default-model.ts', // lets the models named `default` follow the environment
+  'src/update-default-models.ts', // gives the models named `default` the model of the environment
   'src/open-worker.ts', // starts a worker with the tools and providers of this environment
   'src/bootstrap.ts', // puts the parts together
   'src/index.ts', // the public surface
@@ -154,7 +154,7 @@ const HOMES: Record<string, RegExp> = {
   ws: /^src\/api\//,
   yaml: /^src\/systems\//,
   // reads what comes from outside; contracts, the client and the runtime have types alone
-  zod: /^(src\/(api|cli|db|network|providers|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
+  zod: /^(src\/(api|cli|db|providers|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };

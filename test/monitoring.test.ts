@@ -63,7 +63,7 @@ beforeAll(async () => {
   metrics.watchPool('requests', () => ({
     ...{ totalCount: 1, idleCount: 1, waitingCount: 0, options: { max: 10 } },
   }));
-  metrics.requested('api', 'GET', 200, 0.1);
+  metrics.countRequest('api', 'GET', 200, 0.1);
   const text = await metrics.text();
   for (const [, name = '', type] of text.matchAll(/^# TYPE (\w+) (\w+)/gm)) {
     live.add(name);

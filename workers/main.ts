@@ -30,7 +30,7 @@ import { createSecretReader } from '../src/secrets/reader.ts';
 import type { Metrics } from '../src/telemetry/metrics.ts';
 import type { Check } from '../src/telemetry/readiness.ts';
 import { tapSecrets } from '../src/telemetry/tap-secrets.ts';
-import { customTools } from '../src/tools/custom/custom.ts';
+import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { createEgress } from '../src/tools/egress.ts';
 import { createLazyMcpPool } from '../src/tools/mcp/lazy-pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
@@ -97,7 +97,7 @@ export type WorkerOptions = {
 };
 
 /** The metrics that a worker reports besides its runs. */
-export type WorkerMetrics = Pick<Metrics, 'recovered' | 'watchPool' | 'watchWorker'>;
+export type WorkerMetrics = Pick<Metrics, 'countRecovery' | 'watchPool' | 'watchWorker'>;
 
 /**
  * The requirements of MCP servers besides their rows: the guard of requests, the commands that may
@@ -203,11 +203,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     onFull: throttle(ASK_OTHERS_MS, notifier.announceDueRuns),
     onRoom: () => lookOut?.room(),
     onRetry: ({ what, error, attempt }) => {
-      metrics?.recovered(`${what}_retry`);
+      metrics?.countRecovery(`${what}_retry`);
       log.warn({ err: error, what, attempt }, 'a statement failed and is retried');
     },
     onError: (err, execution_id, tenant_id) => {
-      metrics?.recovered('fault');
+      metrics?.countRecovery('fault');
       log.error({ err, execution_id, tenant_id }, 'a run was released');
     },
   });
@@ -247,7 +247,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       ((await options.masterKeys?.known()) ?? []).map(({ fingerprint }) => fingerprint),
     resourceFolder: options.resourceFolder,
     log,
-    onRecovered: (reason, count) => metrics?.recovered(reason, count),
+    onRecovered: (reason, count) => metrics?.countRecovery(reason, count),
     onControl: (id) =>
       void runtime
         .abort(id)

@@ -3,7 +3,7 @@ import type { ModelProvider } from '../contracts/agents/model.ts';
 import type { Json } from '../json/json.ts';
 import { failed } from '../providers/failure.ts';
 import { emitToken } from '../providers/tokens.ts';
-import { runCustomTool } from '../tools/custom/custom.ts';
+import { runCustomTool } from '../tools/custom/custom-tools.ts';
 import { answerOf, messagesFromEngine } from './answer.ts';
 
 /**

@@ -20,7 +20,7 @@ export function openaiEngine(egress: Egress): ModelProvider {
       const fetch = guardedFetch(egress, {
         signal: context.signal,
         maxBytes: MAX_BYTES,
-        refused: (error) => {
+        onRejected: (error) => {
           refusal = error;
         },
       });

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { isLoopback, isOrigin, publicUrl } from '../network/addresses.ts';
-import { commaList, invalid, wholeNumber } from './parse-variables.ts';
+import { isLoopback } from '../network/addresses.ts';
+import { commaList, invalidVariable, wholeNumber } from './parse-variables.ts';
 
 /** The settings of the environment for the API: its address, its login and its limits. */
 export type ApiSettings = Readonly<{
@@ -28,6 +28,16 @@ export type ApiSettings = Readonly<{
   tenantStreams: number;
   userStreams: number;
 }>;
+
+/**
+ * The schema of the URL at which others reach a server: http or https, perhaps below a path. The
+ * parsed URL has no slash at its end.
+ */
+const publicUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((text) => /^https?:\/\/[^@?#]+$/i.test(text))
+  .transform((text) => text.replace(/\/+$/, ''))
+  .optional();
 
 /** The variables with their fixes, in the form of the variables of the configuration. */
 export const apiVariables = {
@@ -74,7 +84,7 @@ type Values = { [N in keyof typeof apiVariables]: z.infer<(typeof apiVariables)[
 export function apiSettings(values: Values): ApiSettings {
   const auth = values.HOWDAH_AUTH ?? (isLoopback(values.HOST) ? 'none' : 'required');
   if (auth === 'none' && !isLoopback(values.HOST)) {
-    throw invalid(
+    throw invalidVariable(
       'HOWDAH_AUTH',
       `none is only allowed while HOST is a loopback address, and HOST is ${values.HOST}`,
       'Set HOWDAH_AUTH to required, or HOST to 127.0.0.1.',
@@ -97,4 +107,13 @@ export function apiSettings(values: Values): ApiSettings {
     tenantStreams: values.HOWDAH_TENANT_STREAMS,
     userStreams: values.HOWDAH_USER_STREAMS,
   };
+}
+
+/**
+ * Returns whether a text is an origin as browsers write it: `https://host`, with a port unless it
+ * is the default one.
+ */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
 }

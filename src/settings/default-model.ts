@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { invalid } from './parse-variables.ts';
+import { invalidVariable } from './parse-variables.ts';
 
 /**
  * The model of agents that name no model. `apiKey` is a secret: pass it to the provider, never to a
@@ -52,7 +52,7 @@ export function defaultModel(values: Values): DefaultModel {
   const chosen = model ?? known[named];
   if (chosen === undefined) {
     const reason = `LLM_PROVIDER is ${named}, which has no default model`;
-    throw invalid('LLM_MODEL', reason, 'Set LLM_MODEL to the name of a model.');
+    throw invalidVariable('LLM_MODEL', reason, 'Set LLM_MODEL to the name of a model.');
   }
   return { provider: named, model: chosen, baseUrl, apiKey };
 }

@@ -13,7 +13,12 @@ export const commaList = z
   .transform((entries) => entries.filter((entry) => entry !== ''));
 
 /** Returns the error for a variable of the environment that cannot be used. */
-export function invalid(name: string, reason: string, hint: string, cause?: unknown): HowdahError {
+export function invalidVariable(
+  name: string,
+  reason: string,
+  hint: string,
+  cause?: unknown,
+): HowdahError {
   return new HowdahError('HWINV', `${name}: ${reason}.`, {
     hint,
     detail: { variable: name },

@@ -26,12 +26,12 @@ export type Metrics = {
   text(): Promise<string>;
   observeRun: ObserveRun;
   /** Counts dead workers, lost wake-ups, and runs released after a fault. */
-  recovered(reason: (typeof RECOVERIES)[number], count?: number): void;
-  requested(endpoint: string, method: string, status: number, seconds: number): void;
+  countRecovery(reason: (typeof RECOVERIES)[number], count?: number): void;
+  countRequest(endpoint: string, method: string, status: number, seconds: number): void;
   /** `pool` returns the current pool. */
   watchPool(name: string, pool: () => CountedPool): void;
   /** Counts a read of the API by its server and by the reason for the choice of the server. */
-  wasRead(server: 'replica' | 'primary', reason: string): void;
+  countRead(server: 'replica' | 'primary', reason: string): void;
   watchReplica(replica: WatchedReplica): void;
   watchWorker(worker: { readonly inFlight: number; capacity: number }): void;
 };
@@ -42,7 +42,7 @@ export type Metrics = {
  */
 export type ApiMetrics = Pick<
   Metrics,
-  'contentType' | 'text' | 'requested' | 'watchPool' | 'wasRead' | 'watchReplica'
+  'contentType' | 'text' | 'countRequest' | 'watchPool' | 'countRead' | 'watchReplica'
 >;
 
 /** Buckets in seconds, from the answer time of a database to the longest time of a request. */
@@ -140,7 +140,7 @@ function createWorkerFigures(register: Registry): Pick<Metrics, 'watchWorker'> {
   return { watchWorker: (worker) => void workers.push(worker) };
 }
 
-function createRecoveryFigures(register: Registry): Pick<Metrics, 'recovered'> {
+function createRecoveryFigures(register: Registry): Pick<Metrics, 'countRecovery'> {
   const recoveries = new Counter({
     name: 'howdah_recoveries_total',
     help: 'Dead workers found, runs whose wake-up was lost, runs released after an error.',
@@ -149,10 +149,10 @@ function createRecoveryFigures(register: Registry): Pick<Metrics, 'recovered'> {
   });
   // start at 0, since `increase` does not see the first value of a counter
   for (const reason of RECOVERIES) recoveries.inc({ reason }, 0);
-  return { recovered: (reason, count = 1) => recoveries.inc({ reason }, count) };
+  return { countRecovery: (reason, count = 1) => recoveries.inc({ reason }, count) };
 }
 
-function createRequestFigures(register: Registry): Pick<Metrics, 'requested'> {
+function createRequestFigures(register: Registry): Pick<Metrics, 'countRequest'> {
   const requests = new Histogram({
     name: 'howdah_http_request_duration_seconds',
     help: 'Requests to the API until their answer ended, streams too.',
@@ -161,7 +161,7 @@ function createRequestFigures(register: Registry): Pick<Metrics, 'requested'> {
     registers: [register],
   });
   return {
-    requested(endpoint, method, status, seconds) {
+    countRequest(endpoint, method, status, seconds) {
       const known = METHODS.has(method) ? method : 'other';
       const statusClass = `${Math.floor(status / 100)}xx`;
       requests.observe({ door: endpoint, method: known, status: statusClass }, seconds);

@@ -17,10 +17,10 @@ function allOf(observers: readonly RunObserver[]): RunObserver | undefined {
   if (observers.length < 2) return observers[0];
   const tracing = observers.find(({ onModelCall }) => onModelCall);
   return {
-    committed: (commit) => observers.forEach((one) => void one.committed(commit)),
+    onCommit: (commit) => observers.forEach((one) => void one.onCommit(commit)),
     ...(tracing && {
       onModelCall: (operation, messages) => tracing.onModelCall?.(operation, messages),
-      toolCalled: (callId) => tracing.toolCalled?.(callId),
+      onToolCall: (callId) => tracing.onToolCall?.(callId),
     }),
   };
 }

@@ -39,7 +39,7 @@ export function createReplicaFigures(register: Registry) {
     },
   });
   return {
-    wasRead: (server: string, reason: string) => reads.inc({ server, reason }),
+    countRead: (server: string, reason: string) => reads.inc({ server, reason }),
     watchReplica(one: WatchedReplica) {
       replica = one;
     },

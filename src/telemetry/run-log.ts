@@ -16,7 +16,7 @@ export function logRuns(log: Logger): ObserveRun | undefined {
       agent: definition.agent.name,
     };
     return {
-      committed({ steps, to }) {
+      onCommit({ steps, to }) {
         if (log.isLevelEnabled('trace')) {
           for (const { kind, name } of steps) log.trace({ ...about, kind, name }, 'a step');
         }

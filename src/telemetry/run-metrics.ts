@@ -47,7 +47,7 @@ export function createRunFigures(register: Registry, readPrices: ReadPrices) {
     counters.claims.inc();
     const providerOf: ProviderOf = ({ name }) =>
       definition.models.find((model) => model.name === name)?.provider ?? 'other';
-    return { committed: (commit) => countCommit(commit, providerOf) };
+    return { onCommit: (commit) => countCommit(commit, providerOf) };
   };
   return { observe, price: () => cost.price() };
 }

@@ -4,7 +4,7 @@ import type { Outcome, RunError } from '../contracts/errors.ts';
 import { isJsonObject } from '../json/json.ts';
 import { type HostPattern, parseHostPattern } from '../network/host-pattern.ts';
 import { decodedBody } from './egress/body.ts';
-import { ConnectTimeout, failed, failureOf, refused } from './egress/failures.ts';
+import { ConnectTimeout, createFailure, egressFailure, rejectRequest } from './egress/failures.ts';
 import { type Dial, dialDirectly, exchange, type Hop } from './egress/http-exchange.ts';
 import { nextHop } from './egress/redirect.ts';
 import {
@@ -124,7 +124,7 @@ async function follow(
     if (!next.ok) return afterSending(next);
     if (followed === MAX_REDIRECTS) {
       const message = `${target.host} redirects once more after ${MAX_REDIRECTS} redirects`;
-      return afterSending(refused(message, target.host));
+      return afterSending(rejectRequest(message, target.host));
     }
     hop = next.value;
   }
@@ -155,7 +155,7 @@ async function ask(hop: Hop, request: EgressRequest, wiring: Wiring): Promise<Ou
       const answer = await exchange(target.value, hop, dial, { signal, onConnect });
       return { ok: true, value: { target: target.value, answer } };
     } catch (error) {
-      return failureOf(error, target.value.host, signal);
+      return egressFailure(error, target.value.host, signal);
     }
   } finally {
     clearTimeout(timer);
@@ -171,7 +171,7 @@ function opened(
   if (body === null) {
     answer.destroy();
     const message = `${target.host} compresses its answer in a way that was not asked for; gzip and br are`;
-    return failed('bad_answer', message, { host: target.host });
+    return createFailure('bad_answer', message, { host: target.host });
   }
   const headers = new Headers();
   for (const [name, values = []] of Object.entries(answer.headersDistinct)) {
@@ -190,6 +190,6 @@ async function whole(
   try {
     return { ok: true, value: { ...answer, body: await buffer(answer.body) } };
   } catch (error) {
-    return failureOf(error, new URL(answer.url).hostname, signal);
+    return egressFailure(error, new URL(answer.url).hostname, signal);
   }
 }

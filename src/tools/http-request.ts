@@ -12,7 +12,7 @@ import {
   type EgressRequest,
 } from './egress.ts';
 import { readHeaders, requestHeaders } from './http-request/headers.ts';
-import { answerResult, excerpt } from './http-request/response-result.ts';
+import { excerpt, responseResult } from './http-request/response-result.ts';
 import { secretHeaders } from './http-request/secrets.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
@@ -45,8 +45,8 @@ async function run(
   if (!secrets.ok) return secrets;
   for (const [name, value] of secrets.value.headers) headers.set(name, value);
   const { redaction } = secrets.value;
-  const telling = { isSource: args.html === 'source', redaction };
-  const outcome = await ask(egress, { ...request.value, headers }, telling);
+  const responseOptions = { isSource: args.html === 'source', redaction };
+  const outcome = await ask(egress, { ...request.value, headers }, responseOptions);
   return outcome.ok
     ? { ok: true, value: redaction.json(outcome.value) }
     : { ok: false, error: redaction.error(outcome.error) };
@@ -55,15 +55,18 @@ async function run(
 async function ask(
   egress: Egress,
   request: EgressRequest,
-  telling: { isSource: boolean; redaction: Redaction },
+  responseOptions: { isSource: boolean; redaction: Redaction },
 ): Promise<ToolOutcome> {
   const opened = await egress.open(request);
   if (!opened.ok) return opened;
   const code = codeOf(opened.value.status);
-  if (code !== undefined) return failedAnswer(code, opened.value, telling.redaction);
+  if (code !== undefined) return failedAnswer(code, opened.value, responseOptions.redaction);
   const answer = await egress.read(opened.value, request.signal);
   return answer.ok
-    ? { ok: true, value: answerResult(answer.value, { askedUrl: request.url, ...telling }) }
+    ? {
+        ok: true,
+        value: responseResult(answer.value, { requestUrl: request.url, ...responseOptions }),
+      }
     : answer;
 }
 

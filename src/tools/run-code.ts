@@ -7,7 +7,7 @@ import { inputFiles, madeFile } from './run-code/input-files.ts';
 import { createJavascript } from './run-code/javascript/javascript.ts';
 import type { CodeJob, CodeLimits, CodeReport } from './run-code/job.ts';
 import { limitsIn } from './run-code/limits.ts';
-import { outcomeOf } from './run-code/outcome.ts';
+import { codeOutcome } from './run-code/outcome.ts';
 import { createPython, type PythonOptions } from './run-code/python/python.ts';
 
 /** Runs code of one language. Rejects with the signal's reason when that fires. */
@@ -58,7 +58,7 @@ async function run(
     const code = String(args.code ?? '');
     const job: CodeJob = { ...limits.value, code, data: args.data ?? null, files };
     const report = await language(job, context.signal, context.tenant_id);
-    const outcome = await withFiles(outcomeOf(report, limits.value), report, trust, context);
+    const outcome = await withFiles(codeOutcome(report, limits.value), report, trust, context);
     return trust ? { ...outcome, trust } : outcome;
   } catch (error) {
     return context.signal.aborted ? ended(context.signal.reason, limits.value) : broken(error);

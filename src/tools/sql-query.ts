@@ -11,7 +11,7 @@ import type { JsonObject } from '../json/json.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import { decodePercent } from '../text/decode-percent.ts';
 import { asToolFault } from './http-request/secrets.ts';
-import { RESULT_LIMIT_BYTES } from './result.ts';
+import { RESULT_LIMIT_BYTES } from './result-limit.ts';
 import { describedTables, unknownTables } from './sql-query/description.ts';
 import { tableOf } from './sql-query/table.ts';
 

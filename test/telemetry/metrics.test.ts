@@ -56,7 +56,7 @@ async function answerOf(to: Metrics, model: { id: string | null; name: string; p
   const run = { definition: { models: [model] } } as unknown as Parameters<ObserveRun>[0];
   const observer = await to.observeRun(run);
   const step: StepRecord = { kind: 'model', name, model_id, tokens_in: 1_000, tokens_out: 500 };
-  observer?.committed({ steps: [step], to: undefined, status: 'running' });
+  observer?.onCommit({ steps: [step], to: undefined, status: 'running' });
 }
 
 const read = async (headers: Record<string, string> = {}, url = `${api.url}/metrics`) => {

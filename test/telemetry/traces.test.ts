@@ -10,7 +10,7 @@ import { createPool, type Pool } from '../../src/db/connection/pool.ts';
 import { traceRowsOn } from '../../src/db/operations/trace-queries.ts';
 import { Exporter } from '../../src/telemetry/traces/exporter.ts';
 import type { EndedRun } from '../../src/telemetry/traces/run-spans.ts';
-import { contextOf, parseTraceparent } from '../../src/telemetry/traces/traceparent.ts';
+import { parseTraceparent, traceContextOf } from '../../src/telemetry/traces/traceparent.ts';
 import { Tracing } from '../../src/telemetry/traces/tracing.ts';
 import type { Worker } from '../../workers/main.ts';
 import { makeAgent, makeAgentTool, runToEnd } from '../runtime/arrange.ts';
@@ -416,7 +416,7 @@ test('a share of traces is the same share for every worker', () => {
       `0198f0a0-0000-7000-8${(index * 40503).toString(16).padStart(3, '0').slice(-3)}-${(index * 2654435761).toString(16).padStart(12, '0').slice(-12)}`,
   );
   const kept = (share: number) =>
-    ids.filter((id) => contextOf(id, undefined, { share, followsParent: true }).isSampled);
+    ids.filter((id) => traceContextOf(id, undefined, { share, followsParent: true }).isSampled);
   expect(kept(0)).toHaveLength(0);
   expect(kept(1)).toHaveLength(2_000);
   const some = kept(0.25);

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { BuiltinContext, Reading, ToolOutcome } from '../../src/contracts/agents/tool.ts';
+import type {
+  BuiltinContext,
+  SecondModelRequest,
+  ToolOutcome,
+} from '../../src/contracts/agents/tool.ts';
 import type { Trust } from '../../src/contracts/runs/trust.ts';
 import type { Json, JsonObject } from '../../src/json/json.ts';
 import { extractTool } from '../../src/tools/extract.ts';
@@ -12,11 +16,11 @@ type Given = { said: Json | string; trust?: Trust; configuration?: JsonObject; s
 
 /** One call over a file that says EVIL, and what was asked and kept. */
 async function extract({ said, trust = 'external', configuration = {}, schema }: Given) {
-  const readings: Reading[] = [];
+  const readings: SecondModelRequest[] = [];
   const kept: { name: string; text: string; origin: JsonObject }[] = [];
   const context = {
     idempotency_key: 'run:1:call',
-    secondModel: async (reading: Reading) => {
+    secondModel: async (reading: SecondModelRequest) => {
       readings.push(reading);
       const content = typeof said === 'string' ? said : JSON.stringify(said);
       const usage = { tokens_in: 1, tokens_out: 1 };

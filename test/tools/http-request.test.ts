@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { BuiltinContext, ToolOutcome } from '../../src/contracts/agents/tool.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
-import { RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result.ts';
+import { RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result-limit.ts';
 import { startServer, type TestServer } from './servers.ts';
 
 const SECRETS: Record<string, string> = {

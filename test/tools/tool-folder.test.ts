@@ -15,7 +15,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { CustomContext, CustomTool } from '../../src/contracts/agents/tool.ts';
-import { runCustomTool } from '../../src/tools/custom/custom.ts';
+import { runCustomTool } from '../../src/tools/custom/custom-tools.ts';
 import { defineTool } from '../../src/tools/custom/define-tool.ts';
 import { openToolFolder } from '../../src/tools/custom/tool-folder.ts';
 import { type StartedCli, startCli } from '../cli/run-cli.ts';
@@ -88,7 +88,7 @@ test('a package that is not there is said with where to put it', async () => {
 test('a fault that a tool leaves behind ends no worker, and any other does', async () => {
   const program = `
     const { outliveTools } = await import('${ROOT}src/tools/custom/uncaught-tool-errors.ts');
-    const { runCustomTool } = await import('${ROOT}src/tools/custom/custom.ts');
+    const { runCustomTool } = await import('${ROOT}src/tools/custom/custom-tools.ts');
     outliveTools(console.log);
     const run = (name, run) => runCustomTool({ name, run }, {}, { signal: new AbortController().signal });
     const results = [

@@ -2,14 +2,6 @@ import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import {
-  type Checkpoint,
-  type CheckpointKey,
-  checkpointLine,
-  isGenuine,
-  readCheckpoints,
-  sealed,
-} from '../../src/contracts/audit-checkpoint.ts';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import {
   databaseIdentity,
@@ -17,6 +9,14 @@ import {
   keepCheckpoints,
   restoreCheckpoints,
 } from '../../src/db/operations/audit-checkpoints.ts';
+import {
+  type Checkpoint,
+  type CheckpointKey,
+  checkpointLine,
+  createCheckpoint,
+  isGenuine,
+  readCheckpoints,
+} from '../../src/db/operations/signed-checkpoints.ts';
 
 /** The destination of checkpoints besides the database, and the keys that sign them. */
 export type AuditAnchor = {
@@ -44,7 +44,7 @@ export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, lo
       await restoreCheckpoints(pool, await lastOf(file, known, database));
       isRestored = true;
     }
-    const checkpoints = (await dueCheckpoints(pool)).map((end) => sealed(end, known[0]));
+    const checkpoints = (await dueCheckpoints(pool)).map((end) => createCheckpoint(end, known[0]));
     if (checkpoints.length === 0) {
       return;
     }

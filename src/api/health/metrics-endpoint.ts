@@ -62,7 +62,7 @@ export function createMetricsEndpoint({
       const [, first = ''] = path.split('/', 2);
       const endpoint = path === '/' ? '/' : ENDPOINTS.has(first) ? first : 'other';
       response.once('close', () => {
-        metrics.requested(
+        metrics.countRequest(
           endpoint,
           method,
           response.statusCode,

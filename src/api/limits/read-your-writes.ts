@@ -79,7 +79,7 @@ export function createReplicaRouter({
   });
   const keyOf = ({ tenantId, userId }: Reader) => `${tenantId} ${userId ?? ''}`;
   const counted = (server: 'replica' | 'primary', reason: string) => {
-    metrics?.wasRead(server, reason);
+    metrics?.countRead(server, reason);
     return server === 'replica';
   };
   const saw = (reader: Reader): Known => {

@@ -3,7 +3,7 @@ import type { Judged } from '../../../bench/bars.ts';
 import { BENCH_NAMES } from '../../../bench/names.ts';
 import type { BenchNews, BenchOrder } from '../../../bench/process.ts';
 import { createPool } from '../../db/connection/pool.ts';
-import { moduleBeside } from '../../package-root.ts';
+import { programBeside } from '../../package-root.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { runInChildProcess } from '../process/isolated-child.ts';
@@ -69,7 +69,7 @@ async function measure(io: CliIo, order: BenchOrder, isChecked: boolean): Promis
   const { benchTable, durabilityLines } = await import('../../../bench/table.ts');
   const all: Judged[] = [];
   let broken: string[] = [];
-  const file = moduleBeside(import.meta.url, '../../../bench/process');
+  const file = programBeside(import.meta.url, '../../../bench/process');
   await runInChildProcess<BenchNews>(io, file, order, (news) => {
     if ('talk' in news) io.err(news.talk);
     if ('broken' in news) broken = news.broken;

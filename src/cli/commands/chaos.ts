@@ -4,7 +4,7 @@ import { faultsNamed } from '../../../chaos/options.ts';
 import type { PlayOptions } from '../../../chaos/play.ts';
 import type { ChaosNews } from '../../../chaos/process.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import { moduleBeside, releaseVersion } from '../../package-root.ts';
+import { programBeside, releaseVersion } from '../../package-root.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 import { runInChildProcess } from '../process/isolated-child.ts';
@@ -72,7 +72,7 @@ function refuseServer(self: Command): void {
 
 async function playAndTell(io: CliIo, options: PlayOptions): Promise<void> {
   let outcome: Outcome = { lines: [], summary: '', broken: [] };
-  const file = moduleBeside(import.meta.url, '../../../chaos/process');
+  const file = programBeside(import.meta.url, '../../../chaos/process');
   await runInChildProcess<ChaosNews>(io, file, options, (news) => {
     if ('talk' in news) io.err(news.talk);
     else outcome = news;

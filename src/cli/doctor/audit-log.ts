@@ -1,5 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../../config.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { type AuditedChain, type AuditedLogs, auditLogs } from '../../db/operations/audit.ts';
+import { listCheckpoints } from '../../db/operations/audit-checkpoints.ts';
+import { auditGaps } from '../../db/operations/audit-gaps.ts';
 import {
   type Checkpoint,
   checkpointFile,
@@ -7,11 +11,7 @@ import {
   isGenuine,
   NOBODY,
   readCheckpoints,
-} from '../../contracts/audit-checkpoint.ts';
-import type { Pool } from '../../db/connection/pool.ts';
-import { type AuditedChain, type AuditedLogs, auditLogs } from '../../db/operations/audit.ts';
-import { listCheckpoints } from '../../db/operations/audit-checkpoints.ts';
-import { auditGaps } from '../../db/operations/audit-gaps.ts';
+} from '../../db/operations/signed-checkpoints.ts';
 
 export type AuditFinding = {
   check: string;

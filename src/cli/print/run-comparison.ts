@@ -4,7 +4,7 @@ import type {
   StepChange,
   TextDifference,
 } from '../../contracts/runs/comparison.ts';
-import { changedLines } from '../../systems/changed-lines.ts';
+import { changedLines } from '../../text/unified-diff.ts';
 import { type CliIo, paintResult, plainNumber, printTable } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
 

@@ -21,10 +21,10 @@ export async function runInlineWorker<T>(
     );
     return work();
   }
-  const { followEnvironment, loadAndOpenWorker, openTelemetry } = await import(
+  const { updateDefaultModels, loadAndOpenWorker, openTelemetry } = await import(
     '../../bootstrap.ts'
   );
-  await followEnvironment(url, config);
+  await updateDefaultModels(url, config);
   io.err(
     'No worker is running, so this command acts as a worker. To start a permanent worker: howdah worker',
   );

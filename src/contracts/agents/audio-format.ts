@@ -11,6 +11,6 @@ const FORMATS: Readonly<Record<string, 'wav' | 'mp3'>> = {
  * Returns OpenAI's name of an audio type, or undefined for a type that models do not accept as
  * audio.
  */
-export function soundFormat(type: string): 'wav' | 'mp3' | undefined {
+export function audioFormat(type: string): 'wav' | 'mp3' | undefined {
   return FORMATS[type.replace(/;.*/, '').trim().toLowerCase()];
 }

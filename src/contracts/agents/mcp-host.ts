@@ -3,6 +3,7 @@ import type { Outcome } from '../errors.ts';
 import type { Message } from '../runs/message.ts';
 import type { ModelAnswer, ModelRef } from './model.ts';
 import type { ToolOutcome } from './tool.ts';
+import type { ElicitationAnswer } from './tool-io.ts';
 
 /** The part of a server's sampling request that is passed on to a model. */
 export type Sampling = {
@@ -34,9 +35,6 @@ export type Elicitation = {
  */
 export const SAMPLING = 'x-sampling';
 
-/** The answer of people to an elicitation. */
-export type Elicited = { action: 'accept'; content: JsonObject } | { action: 'decline' | 'cancel' };
-
 /** A question that has to be answered before the call can be made again. */
 export type PendingElicitation = {
   /** A key that is the same for the same words and the same form. */
@@ -56,7 +54,7 @@ export type McpHost = {
    */
   sample(sampling: Sampling, signal: AbortSignal): Promise<Outcome<ModelAnswer>>;
   /** Returns the answer, or the question that has to be asked. */
-  elicit(elicitation: Elicitation): Elicited | PendingElicitation;
-  /** Logs that a request of the server was rejected. */
-  refused(name: string, output: Json): Promise<void>;
+  elicit(elicitation: Elicitation): ElicitationAnswer | PendingElicitation;
+  /** Logs a rejected request of the server. */
+  recordRejection(name: string, output: Json): Promise<void>;
 };

@@ -22,8 +22,10 @@ export type ToolNote = { execution_id: string; call_id: string; tool: string } &
   | { type: 'progress'; progress: number; total?: number; message?: string }
 );
 
-/** The answer of people to a tool. */
-export type Said = { action: 'accept'; content: JsonObject } | { action: 'decline' | 'cancel' };
+/** The answer of people to a tool or to the MCP server of a tool. */
+export type ElicitationAnswer =
+  | { action: 'accept'; content: JsonObject }
+  | { action: 'decline' | 'cancel' };
 
 /** A request of a tool to a model. */
 export type SampleRequest = {
@@ -49,7 +51,7 @@ export type ToolIo = {
    * from its beginning, and `elicit` returns the answer. Ask before any action that must not be
    * done twice.
    */
-  elicit(message: string, schema?: JsonSchema): Promise<Said>;
+  elicit(message: string, schema?: JsonSchema): Promise<ElicitationAnswer>;
   /**
    * Asks the model that the tool's `configuration.sampling_model` names; the run pays for the
    * answer. If the configuration names none, the model of the client that called the tool is asked,

@@ -67,11 +67,11 @@ export type BuiltinContext = ToolContext & {
   /**
    * Calls another model of the run's tenant, without tools. The run pays for the call and logs it.
    */
-  secondModel(reading: Reading): Promise<Outcome<ModelAnswer>>;
+  secondModel(request: SecondModelRequest): Promise<Outcome<ModelAnswer>>;
 };
 
 /** A request to another model. `model` is its name, and `input` is written to the log. */
-export type Reading = {
+export type SecondModelRequest = {
   model: string;
   request_params: JsonObject;
   messages: Message[];

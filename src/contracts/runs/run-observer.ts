@@ -14,14 +14,14 @@ export type ObservedCommit = {
 
 /** An observer of one run while this process owns it. It never throws, and nobody waits for it. */
 export type RunObserver = {
-  committed(commit: ObservedCommit): void;
+  onCommit(commit: ObservedCommit): void;
   /**
    * Called with each call of a model. Returns the `traceparent` of the request, if there is a
    * trace.
    */
   onModelCall?(operation: 'chat' | 'embeddings', messages?: readonly Message[]): string | undefined;
   /** Called with each call of a tool. Returns the `traceparent` for the requests of the tool. */
-  toolCalled?(callId: string): string | undefined;
+  onToolCall?(callId: string): string | undefined;
 };
 
 /** Starts to observe a claimed run. Returns undefined if nobody observes it. */

@@ -1,5 +1,5 @@
-import type { ChainEnd, Checkpoint } from '../../contracts/audit-checkpoint.ts';
 import type { Pool } from '../connection/pool.ts';
+import type { ChainEnd, Checkpoint } from './signed-checkpoints.ts';
 
 /** Returns the chains whose end has no checkpoint yet. */
 export async function dueCheckpoints(pool: Pool): Promise<ChainEnd[]> {

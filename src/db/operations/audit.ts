@@ -1,10 +1,6 @@
-import {
-  type Checkpoint,
-  type SortedCheckpoints,
-  sortCheckpoints,
-} from '../../contracts/audit-checkpoint.ts';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 import { databaseIdentity } from './audit-checkpoints.ts';
+import { type Checkpoint, type SortedCheckpoints, sortCheckpoints } from './signed-checkpoints.ts';
 
 /** A fault of an audit log. */
 export type AuditFault = 'changed' | 'missing' | 'reordered' | 'forged' | 'truncated';

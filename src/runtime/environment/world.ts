@@ -11,7 +11,7 @@ import type { ReadSecret } from '../../contracts/secret.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import type { QueryPool } from '../../db/sql-tools/query-pool.ts';
 import type { JsonObject } from '../../json/json.ts';
-import type { CustomTools } from '../../tools/custom/custom.ts';
+import type { CustomTools } from '../../tools/custom/custom-tools.ts';
 import type { McpPool } from '../../tools/mcp/pool.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { soundFormat } from '../../contracts/agents/audio-format.ts';
+import { audioFormat } from '../../contracts/agents/audio-format.ts';
 import type { Resource } from '../../contracts/agents/resource.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { Message } from '../../contracts/runs/message.ts';
@@ -98,7 +98,7 @@ async function partOf(
       `the files of this request have more than ${MAX_REQUEST_BYTES} bytes in total; ${name} exceeds this limit`,
     );
   }
-  const format = media === 'audio' ? soundFormat(type) : undefined;
+  const format = media === 'audio' ? audioFormat(type) : undefined;
   if (format) {
     return {
       ok: true,

@@ -253,7 +253,7 @@ export class HeldRun {
     this.isHeld = this.isHeld && result.status === 'running';
     this.#isWatched = result.watched;
     this.hooks?.tell({ steps, to });
-    this.observer?.committed({ steps, to, status: result.status });
+    this.observer?.onCommit({ steps, to, status: result.status });
     this.#announceIfWatched();
   }
 

@@ -3,7 +3,7 @@ import type { McpOutcome } from '../../contracts/agents/mcp-host.ts';
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
 import type {
   BuiltinContext,
-  Reading,
+  SecondModelRequest,
   ToolContext,
   ToolOutcome,
 } from '../../contracts/agents/tool.ts';
@@ -25,7 +25,7 @@ import {
   type SqlToolCall,
 } from '../../db/sql-tools/sql-tool.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { runCustomTool } from '../../tools/custom/custom.ts';
+import { runCustomTool } from '../../tools/custom/custom-tools.ts';
 import { httpRequestOf } from '../../tools/http-tool.ts';
 import { isContent, storeContent } from '../../tools/rich-content.ts';
 import { digestOf } from '../dry-run/digest.ts';
@@ -69,7 +69,7 @@ export async function invokeTool(
     return world.standIn(tool, args, idempotency_key);
   }
   const time = deadline(run.abort.signal, timeOut(tool, run));
-  const traceparent = run.observer?.toolCalled?.(call.id);
+  const traceparent = run.observer?.onToolCall?.(call.id);
   const context: ToolContext = {
     ...run.context,
     idempotency_key,
@@ -122,7 +122,7 @@ async function callTool(
 }
 
 async function read(
-  { model: name, request_params, ...request }: Reading,
+  { model: name, request_params, ...request }: SecondModelRequest,
   { tenant_id, signal }: ToolContext,
   call_id: string,
   run: HeldRun,

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import {
   type Elicitation,
-  type Elicited,
   type McpHost,
   type PendingElicitation,
   SAMPLING,
   type Sampling,
 } from '../../contracts/agents/mcp-host.ts';
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
+import type { ElicitationAnswer } from '../../contracts/agents/tool-io.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { StepNote } from '../../contracts/runs/action.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
@@ -53,7 +53,7 @@ export function mcpHost(call_id: string, run: HeldRun, world: RuntimeDependencie
       const answer = answersTo(key, call_id, run.state.attempts)[nth];
       return answer ? elicited(answer) : questionOf(elicitation, key);
     },
-    async refused(name, output) {
+    async recordRejection(name, output) {
       refusals += 1;
       if (refusals <= MOST_REFUSALS && run.isHeld) {
         await run.commit([{ kind: 'guard', name: `${name}_refused`, call_id, output }]);
@@ -123,7 +123,7 @@ function answersTo(key: string, call_id: string, notes: readonly StepNote[]): An
   return answers;
 }
 
-function elicited({ answer, data, status }: Answer): Elicited {
+function elicited({ answer, data, status }: Answer): ElicitationAnswer {
   if (status === 'expired') return { action: 'cancel' };
   if (answer === 'decline' && !isJsonObject(data)) return { action: 'decline' };
   return { action: 'accept', content: isJsonObject(data) ? data : {} };

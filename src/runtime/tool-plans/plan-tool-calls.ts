@@ -6,7 +6,7 @@ import type { LoggedMessage, ToolCall } from '../../contracts/runs/message.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import { invalidArguments, parseArguments } from '../../tools/arguments.ts';
+import { invalidArguments, parseArguments } from '../../tools/parse-arguments.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { offloadForRun } from '../owned-run/offload-for-run.ts';
 import { trustOfChildResult } from '../owned-run/trust.ts';

@@ -4,7 +4,12 @@ import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { NewQuestion, StepRecord } from '../../contracts/runs/step.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { loggedResult, type ResultLimits, resultLimit, resultText } from '../../tools/result.ts';
+import {
+  loggedResult,
+  type ResultLimits,
+  resultLimit,
+  resultText,
+} from '../../tools/result-limit.ts';
 import type { OpenCall } from './open-calls.ts';
 
 const ERROR_CHARACTERS = 4_000;

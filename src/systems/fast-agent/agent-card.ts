@@ -1,9 +1,15 @@
 import type { JsonObject } from '../../json/json.ts';
+import {
+  definedEntries,
+  type EntryInputs,
+  modelEntry,
+  modelOf,
+  UNSUPPORTED_KEYS,
+} from './entry-inputs.ts';
 import { serversOf } from './servers.ts';
-import { LEFT, modelOf, said, sending, type Writing } from './writing.ts';
 
 const OF_AGENTS: Readonly<Record<string, string>> = {
-  ...LEFT,
+  ...UNSUPPORTED_KEYS,
   cwd: 'agents have no shell in Howdah',
   harness_tools: 'they control fast-agent itself',
   history_merge_target: 'a sub-agent has its own history',
@@ -18,16 +24,16 @@ const OF_AGENTS: Readonly<Record<string, string>> = {
 };
 
 /** Converts the card of an agent to an entry. */
-export function writeAgent(writing: Writing, mission: string | undefined): JsonObject {
-  const { fields } = writing;
-  const { max_steps, use_history, output_schema, ...model } = modelOf(writing);
+export function writeAgent(inputs: EntryInputs, mission: string | undefined): JsonObject {
+  const { fields } = inputs;
+  const { max_steps, use_history, output_schema, ...model } = modelOf(inputs);
   const remembers = fields.flag('use_history') ?? use_history;
-  const entry = said({
+  const entry = definedEntries({
     mission,
     description: fields.text('description'),
-    ...sending(model),
-    ...children(writing),
-    ...serversOf(fields, writing.servers),
+    ...modelEntry(model),
+    ...children(inputs),
+    ...serversOf(fields, inputs.servers),
     budget: max_steps === undefined ? undefined : { max_steps },
     use_history: remembers === false ? false : undefined,
     human_input: fields.flag('human_input') ? true : undefined,
@@ -46,7 +52,7 @@ export function writeAgent(writing: Writing, mission: string | undefined): JsonO
  * Returns the agents and workflows that the agent may delegate to, by name or with their time
  * limit.
  */
-function children({ fields, refer }: Writing): JsonObject {
+function children({ fields, refer }: EntryInputs): JsonObject {
   const names = fields.names('agents');
   const seconds = fields.number('child_timeout_sec');
   const budget =
@@ -57,7 +63,7 @@ function children({ fields, refer }: Writing): JsonObject {
     if (own.length === 0) return undefined;
     return budget ? Object.fromEntries(own.map((name) => [name, { budget }])) : own;
   };
-  return said({ agents: under('agent'), workflows: under('workflow') });
+  return definedEntries({ agents: under('agent'), workflows: under('workflow') });
 }
 
 /**
@@ -65,15 +71,19 @@ function children({ fields, refer }: Writing): JsonObject {
  * References to the agent stay valid, and no run can start. Agent system files cannot describe such
  * an agent yet.
  */
-export function writeRemote(writing: Writing, mission: string | undefined): JsonObject {
-  const { fields } = writing;
+export function writeRemote(inputs: EntryInputs, mission: string | undefined): JsonObject {
+  const { fields } = inputs;
   fields.note(
     ['url'],
     'an agent on another server (a2a) is not supported in agent system files: it is imported as inactive',
   );
   for (const key of REMOTE) fields.take(key);
-  const entry = said({ mission, description: fields.text('description'), is_active: false });
-  fields.leave(LEFT);
+  const entry = definedEntries({
+    mission,
+    description: fields.text('description'),
+    is_active: false,
+  });
+  fields.leave(UNSUPPORTED_KEYS);
   return entry;
 }
 

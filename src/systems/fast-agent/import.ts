@@ -1,20 +1,20 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { type Fault, faultLine, fromPointer } from '../schema/fault.ts';
+import { type Fault, faultLine, fromPointer, type Note } from '../schema/fault.ts';
 import { nearestTo, shapeFaults } from '../schema/schema-errors.ts';
 import { writeAgent, writeRemote } from './agent-card.ts';
-import { readSettings } from './config.ts';
+import { nameSamplingModels } from './client-features.ts';
+import type { EntryInputs, Kind } from './entry-inputs.ts';
 import { Fields } from './fields.ts';
 import { instructionOf } from './instruction.ts';
 import { createModels, type Models } from './models.ts';
-import type { Card, Findings, Mapping, Note, Project } from './project.ts';
+import type { Card, Findings, Mapping, Project } from './project.ts';
 import { pythonAgents } from './project.ts';
 import { readCard, readMapping } from './read-card.ts';
-import { nameSamplingModels } from './server-asks.ts';
+import { readSettings } from './read-settings.ts';
 import type { Servers } from './servers.ts';
 import { type Use, useFaults } from './uses.ts';
 import { WORKFLOWS, writeWorkflow } from './workflow-card.ts';
-import type { Kind, Writing } from './writing.ts';
 
 /**
  * An agent system as the content of a file, with notes about everything that was left out, in the
@@ -95,7 +95,7 @@ function writeCards(cards: ReadonlyMap<string, Card>, parts: Parts): JsonObject 
   let orchestrator: string | undefined;
   for (const [name, card] of cards) {
     const fields = new Fields(card, parts.findings);
-    const refer: Writing['refer'] = (path, to) => {
+    const refer: EntryInputs['refer'] = (path, to) => {
       uses.push({ from: name, to, fields, path });
       return kinds.get(to);
     };
@@ -133,15 +133,15 @@ function typeOf({ data }: Card): string {
 
 const kindOf = (type: string): Kind => (Object.hasOwn(WORKFLOWS, type) ? 'workflow' : 'agent');
 
-function writeCard(writing: Writing & Parts): JsonObject {
-  const { card, fields, project, findings } = writing;
+function writeCard(inputs: EntryInputs & Parts): JsonObject {
+  const { card, fields, project, findings } = inputs;
   const type = typeOf(card);
   fields.text('type');
   for (const key of ['name', 'schema_version']) fields.take(key);
   const instruction = instructionOf(card, type, fields, project, findings);
   const workflow = Object.hasOwn(WORKFLOWS, type) ? WORKFLOWS[type] : undefined;
-  if (workflow) return writeWorkflow(workflow, writing, instruction);
-  if (type === 'a2a') return writeRemote(writing, instruction);
+  if (workflow) return writeWorkflow(workflow, inputs, instruction);
+  if (type === 'a2a') return writeRemote(inputs, instruction);
   if (type !== 'agent' && type !== 'smart') {
     const near = nearestTo(type, ['agent', 'a2a', ...Object.keys(WORKFLOWS)]);
     fields.fault(
@@ -150,7 +150,7 @@ function writeCard(writing: Writing & Parts): JsonObject {
     );
   }
   if (type === 'smart') fields.note(['type'], 'type: it is imported as an agent');
-  return writeAgent(writing, instruction);
+  return writeAgent(inputs, instruction);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { keyAdvice, type ProviderSettings, type Settings } from './config.ts';
 import { ALIASES, EFFORTS, PROVIDERS, providerOf, TEST_MODELS } from './providers.ts';
+import { type FastAgentSettings, keyAdvice, type ProviderSettings } from './read-settings.ts';
 
 /** The name of a model in the file, and the parameters of its requests. */
 export type Choice = {
@@ -22,7 +22,7 @@ type Spec = { provider: string; model: string; params: JsonObject };
  * Creates the models of an import. An empty model string means the configured default model.
  * Without a configured default, the result has no model, which means the model named default.
  */
-export function createModels(settings: Settings, tellOfDefault: Tell): Models {
+export function createModels(settings: FastAgentSettings, tellOfDefault: Tell): Models {
   const entries: JsonObject = {};
   const reported = new Set<string>();
   const once = (key: string, message: string, tell: Tell) => {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { JsonObject } from '../../json/json.ts';
 import type { ReadFile } from '../read-file.ts';
-import type { Fault, Place } from '../schema/fault.ts';
+import type { Fault, Note } from '../schema/fault.ts';
 
 /**
  * The purpose of a file of a fast-agent project. `python` defines agents in code, which is never
@@ -23,9 +23,6 @@ export type Project = {
    */
   include: (path: string) => string | undefined;
 };
-
-/** A thing that could not be carried over, and its place. */
-export type Note = Place & { file: string; message: string };
 
 /** The faults of an import, and the notes about everything that was left out. */
 export type Findings = { notes: Note[]; faults: (Fault & { file: string })[] };

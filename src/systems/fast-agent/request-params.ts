@@ -34,7 +34,7 @@ const SENT: Readonly<Record<string, string>> = {
 /** The value of fast-agent that means no limit of rounds. */
 const UNLIMITED = 9999;
 const NO_WORD = 'it is not supported';
-const LEFT: Readonly<Record<string, string>> = Object.fromEntries(
+const UNSUPPORTED_KEYS: Readonly<Record<string, string>> = Object.fromEntries(
   [
     'emit_loop_progress',
     'include_context',
@@ -71,7 +71,7 @@ export function requestParamsOf(
   const output_schema = fields.object('structured_schema');
   if (rounds !== undefined && rounds < 1)
     fields.fault(['max_iterations'], 'max_iterations must be at least 1');
-  fields.leave(LEFT);
+  fields.leave(UNSUPPORTED_KEYS);
   return {
     request_params,
     ...(model !== undefined && { model }),

@@ -1,8 +1,13 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { mcpServerName } from '../schema/mcp-server-schema.ts';
+import {
+  readElicitationMode,
+  readRoots,
+  readSampling,
+  type SamplingModel,
+} from './client-features.ts';
 import { Fields } from './fields.ts';
 import type { Findings, Mapping } from './project.ts';
-import { elicitationOf, rootsOf, type Sampling, samplingOf } from './server-asks.ts';
 
 /**
  * The servers of a configuration as entries of a file. `names` maps their names in the
@@ -12,7 +17,7 @@ export type Servers = {
   entries: JsonObject;
   names: ReadonlyMap<string, string>;
   /** The models that answer their sampling requests, by the servers' names in the file. */
-  samplings: ReadonlyMap<string, Sampling>;
+  samplings: ReadonlyMap<string, SamplingModel>;
 };
 
 /** A server in one file. The file of secrets may extend a server of the configuration. */
@@ -41,7 +46,7 @@ export function findServers(mapping: Mapping, mcp: JsonObject, findings: Finding
 export function readServers(found: readonly FoundServer[], findings: Findings): Servers {
   const entries: JsonObject = {};
   const names = new Map<string, string>();
-  const samplings = new Map<string, Sampling>();
+  const samplings = new Map<string, SamplingModel>();
   for (const [name, parts] of Map.groupBy(found, (one) => one.name)) {
     const all = parts.map(({ mapping }) => new Fields(mapping, findings, ['mcp', 'servers', name]));
     const first = all[0] as Fields;
@@ -53,7 +58,7 @@ export function readServers(found: readonly FoundServer[], findings: Findings): 
       );
       continue;
     }
-    const sampling = all.map(samplingOf).findLast((one) => one !== undefined);
+    const sampling = all.map(readSampling).findLast((one) => one !== undefined);
     const entry = readServer(name, own, all);
     if (!entry) continue;
     if (sampling) samplings.set(own, sampling);
@@ -91,8 +96,8 @@ function readServer(name: string, own: string, parts: readonly Fields[]): JsonOb
   }
   const description = last((fields) => fields.text('description'));
   const cwd = command === undefined ? undefined : last((fields) => fields.text('cwd'));
-  const roots = last(rootsOf);
-  const mode = last(elicitationOf);
+  const roots = last(readRoots);
+  const mode = last(readElicitationMode);
   const handed = valuesOf(command === undefined ? 'headers' : 'env', own, parts);
   for (const fields of parts) fields.leave({}, 'it is not supported');
   const isPlaced = cwd?.startsWith('/') === true;

@@ -1,6 +1,6 @@
 import { nearestTo } from '../schema/schema-errors.ts';
+import type { Kind } from './entry-inputs.ts';
 import type { Fields } from './fields.ts';
-import type { Kind } from './writing.ts';
 
 /** A card that names another card, and the place of the name. */
 export type Use = { from: string; to: string; fields: Fields; path: readonly (string | number)[] };

@@ -1,15 +1,21 @@
 import type { Json, JsonObject } from '../../json/json.ts';
-import { LEFT, modelOf, said, sending, type Writing } from './writing.ts';
+import {
+  definedEntries,
+  type EntryInputs,
+  modelEntry,
+  modelOf,
+  UNSUPPORTED_KEYS,
+} from './entry-inputs.ts';
 
-type Write = (writing: Writing) => JsonObject;
+type Write = (inputs: EntryInputs) => JsonObject;
 
 /** The functions that convert the cards of workflows, by type. */
 export const WORKFLOWS: Readonly<Record<string, Write>> = {
   chain,
   parallel,
   router,
-  orchestrator: (writing) => planner(writing, 'full'),
-  iterative_planner: (writing) => planner(writing, 'iterative'),
+  orchestrator: (inputs) => planner(inputs, 'full'),
+  iterative_planner: (inputs) => planner(inputs, 'iterative'),
   evaluator_optimizer: evaluator,
   maker,
 };
@@ -17,35 +23,35 @@ export const WORKFLOWS: Readonly<Record<string, Write>> = {
 /** Converts the card of a workflow to an entry. */
 export function writeWorkflow(
   write: Write,
-  writing: Writing,
+  inputs: EntryInputs,
   instruction: string | undefined,
 ): JsonObject {
-  const { fields } = writing;
+  const { fields } = inputs;
   const entry = {
-    ...said({ description: fields.text('description'), instruction }),
-    ...write(writing),
+    ...definedEntries({ description: fields.text('description'), instruction }),
+    ...write(inputs),
   };
   fields.leave({
-    ...LEFT,
+    ...UNSUPPORTED_KEYS,
     human_input: 'a workflow cannot ask people; its members can',
     use_history: 'the model that decides in a workflow sees only its own run',
   });
   return entry;
 }
 
-function chain(writing: Writing): JsonObject {
-  const cumulative = writing.fields.flag('cumulative') ? true : undefined;
-  return said({ type: 'chain', members: members(writing, 'sequence'), cumulative });
+function chain(inputs: EntryInputs): JsonObject {
+  const cumulative = inputs.fields.flag('cumulative') ? true : undefined;
+  return definedEntries({ type: 'chain', members: members(inputs, 'sequence'), cumulative });
 }
 
 /** Converts a parallel workflow. Without fan_in the answers are joined, in fast-agent and here. */
-function parallel(writing: Writing): JsonObject {
-  const { fields } = writing;
-  const fanOut = members(writing, 'fan_out');
+function parallel(inputs: EntryInputs): JsonObject {
+  const { fields } = inputs;
+  const fanOut = members(inputs, 'fan_out');
   const last = fields.text('fan_in');
   const isAlone = fields.flag('include_request') === false;
   if (last === undefined) return { type: 'parallel', members: fanOut };
-  const kind = writing.refer(['fan_in'], last) ?? 'agent';
+  const kind = inputs.refer(['fan_in'], last) ?? 'agent';
   const isTwice = fields.names('fan_out').includes(last);
   const role = isTwice ? `${last}-fan-in` : last;
   const joining: Json = isTwice ? { [kind]: last, role } : last;
@@ -53,12 +59,12 @@ function parallel(writing: Writing): JsonObject {
   return { type: 'parallel', members: [...fanOut, joining], aggregator: role, ...options };
 }
 
-function router(writing: Writing): JsonObject {
-  return { type: 'router', members: members(writing, 'agents'), ...deciding(writing) };
+function router(inputs: EntryInputs): JsonObject {
+  return { type: 'router', members: members(inputs, 'agents'), ...deciding(inputs) };
 }
 
-function planner(writing: Writing, defaultPlanning: 'full' | 'iterative'): JsonObject {
-  const { fields } = writing;
+function planner(inputs: EntryInputs, defaultPlanning: 'full' | 'iterative'): JsonObject {
+  const { fields } = inputs;
   const planning = fields.text('plan_type') ?? defaultPlanning;
   if (planning !== 'full' && planning !== 'iterative') {
     fields.fault(['plan_type'], 'plan_type must be one of full, iterative');
@@ -71,17 +77,17 @@ function planner(writing: Writing, defaultPlanning: 'full' | 'iterative'): JsonO
     );
   }
   return {
-    ...said({ type: 'orchestrator', members: members(writing, 'agents'), planning }),
-    ...said({ max_plans: plans === undefined || plans < 1 ? undefined : plans }),
-    ...deciding(writing),
+    ...definedEntries({ type: 'orchestrator', members: members(inputs, 'agents'), planning }),
+    ...definedEntries({ max_plans: plans === undefined || plans < 1 ? undefined : plans }),
+    ...deciding(inputs),
   };
 }
 
 /** The ratings of fast-agent as scores between 0 and 1. */
 const SCORES: Readonly<Record<string, number>> = { POOR: 0, FAIR: 0.5, GOOD: 0.7, EXCELLENT: 0.9 };
 
-function evaluator(writing: Writing): JsonObject {
-  const { fields, refer } = writing;
+function evaluator(inputs: EntryInputs): JsonObject {
+  const { fields, refer } = inputs;
   const both = ['generator', 'evaluator'].flatMap((key) => {
     const name = fields.text(key);
     if (name === undefined) fields.fault([], `${key} is missing`);
@@ -93,11 +99,11 @@ function evaluator(writing: Writing): JsonObject {
   }
   const refinements = fields.whole('max_refinements') ?? 3;
   return {
-    ...said({ type: 'evaluator_optimizer', members: distinct(both) }),
-    ...said({ rubric: fields.text('refinement_instruction'), min_score: SCORES[rating] }),
+    ...definedEntries({ type: 'evaluator_optimizer', members: distinct(both) }),
+    ...definedEntries({ rubric: fields.text('refinement_instruction'), min_score: SCORES[rating] }),
     // the first answer is not a refinement
     max_rounds: Math.max(refinements, 0) + 1,
-    ...sending(writing.models.choose(undefined, () => {})),
+    ...modelEntry(inputs.models.choose(undefined, () => {})),
   };
 }
 
@@ -107,8 +113,8 @@ const MOST_VOTES = 99;
  * Converts a maker to a vote. The maker's first-to-ahead-by-k goes on until one answer leads by k.
  * Here 2k - 1 votes are cast, bounded by the samples and the limits of a vote.
  */
-function maker(writing: Writing): JsonObject {
-  const { fields, refer } = writing;
+function maker(inputs: EntryInputs): JsonObject {
+  const { fields, refer } = inputs;
   const worker = fields.text('worker');
   if (worker === undefined) fields.fault([], 'worker is missing');
   const kind = (worker !== undefined && refer(['worker'], worker)) || 'agent';
@@ -129,15 +135,15 @@ function maker(writing: Writing): JsonObject {
 }
 
 /** Returns the model that decides, with the parameters of its requests. */
-function deciding(writing: Writing): JsonObject {
-  const { max_steps, ...model } = modelOf(writing);
-  if (max_steps === undefined) return sending(model);
-  return { ...sending(model), budget: { max_steps } };
+function deciding(inputs: EntryInputs): JsonObject {
+  const { max_steps, ...model } = modelOf(inputs);
+  if (max_steps === undefined) return modelEntry(model);
+  return { ...modelEntry(model), budget: { max_steps } };
 }
 
 type Named = { name: string; kind: 'agent' | 'workflow' };
 
-function members({ fields, refer }: Writing, key: string): Json[] {
+function members({ fields, refer }: EntryInputs, key: string): Json[] {
   const names = fields.names(key);
   if (names.length === 0) fields.fault([], `${key} is missing: a list of the names of agents`);
   return distinct(names.map((name, at) => ({ name, kind: refer([key, at], name) ?? 'agent' })));

@@ -21,9 +21,9 @@ const PLAIN = new Set([
   'examples',
 ]);
 
-export type Place = Required<Pick<ArgumentPlace, 'in' | 'name'>> &
+export type ParameterPlace = Required<Pick<ArgumentPlace, 'in' | 'name'>> &
   Omit<ArgumentPlace, 'in' | 'name'>;
-export type Argument = Place & { argument: string; schema: Json; required: boolean };
+export type Argument = ParameterPlace & { argument: string; schema: Json; required: boolean };
 
 /**
  * The arguments of an operation. `argumentsOf` returns undefined for an operation with a required
@@ -59,7 +59,7 @@ export function argumentsOf(
       } else if (parameter?.value.required === true || !parameter) {
         openApi.note(
           place,
-          `${callOf(operation)} is left out: it needs ${parameter ? `${String(parameter.value.name)}, ` : ''}${problem}`,
+          `${methodAndPath(operation)} is left out: it needs ${parameter ? `${String(parameter.value.name)}, ` : ''}${problem}`,
         );
         return undefined;
       } else if (problem !== IGNORED) {
@@ -141,7 +141,7 @@ function bodyOf(
   const isNeeded = body?.value.required === true;
   if (!body || type === undefined) {
     const kinds = Object.keys(contents).join(', ') || 'of an unsupported type';
-    const call = callOf(operation);
+    const call = methodAndPath(operation);
     const isLeftOut = isNeeded || !body;
     openApi.note(
       pointer,
@@ -238,7 +238,7 @@ function listOf(value: Json | undefined): Json[] {
 }
 
 /** Returns `POST /pets` by the pointer of an operation. */
-export function callOf({ pointer }: Located): string {
+export function methodAndPath({ pointer }: Located): string {
   const [, path = '', method = ''] = pointer.split('/').slice(1);
   return `${method.toUpperCase()} ${path.replaceAll('~1', '/').replaceAll('~0', '~')}`;
 }

@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { decodePercent } from '../../text/decode-percent.ts';
 import { type ReadFile, readFile } from '../read-file.ts';
-import { type Fault, fromPointer } from '../schema/fault.ts';
+import { type Fault, fromPointer, type Note } from '../schema/fault.ts';
 
 /** The largest descriptions in use have 12 MB. */
 export const MAX_OPENAPI_BYTES = 16 * 1024 * 1024;
@@ -19,9 +19,6 @@ const HIDDEN = /(?![\u200c\u200d])[\p{Cf}\p{Co}]|(?![\t\n\r])\p{Cc}/gu;
 export function pointerOf($ref: string): string | undefined {
   return $ref.startsWith('#') ? decodePercent($ref.slice(1)) : undefined;
 }
-
-/** A part of the description without a counterpart, and its place. */
-export type Note = { file: string; line: number; column: number; message: string };
 
 /** An OpenAPI description, with the place of each of its parts. */
 export class OpenApi {

@@ -1,9 +1,9 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { faultLine } from '../schema/fault.ts';
+import { faultLine, type Note } from '../schema/fault.ts';
 import { nearestTo } from '../schema/schema-errors.ts';
-import { callOf } from './arguments.ts';
-import { type Note, OpenApi } from './document.ts';
+import { methodAndPath } from './arguments.ts';
+import { OpenApi } from './document.ts';
 import type { NeededSecret } from './security.ts';
 import {
   type ImportedTool,
@@ -63,7 +63,7 @@ export function importOpenApi(
   for (const [at, tool] of tools.entries()) {
     const first = tools.findIndex((other) => other.name === tool.name);
     if (first === at) continue;
-    const other = callOf({ value: {}, pointer: tools[first]?.pointer ?? '' });
+    const other = methodAndPath({ value: {}, pointer: tools[first]?.pointer ?? '' });
     openApi.fault(
       `${tool.pointer}/operationId`,
       `${tool.name} is already the name of ${other}`,

@@ -42,7 +42,7 @@ export function serverOf(
  * Returns the host as `configuration.secrets` names it: with its port if the protocol is HTTP
  * without TLS.
  */
-export function hostOf(server: string): string {
+export function secretHost(server: string): string {
   const { protocol, hostname, port, host } = new URL(server);
   return protocol === 'https:' ? host : `${hostname}:${port || '80'}`;
 }

@@ -1,10 +1,10 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { truncateToFit } from '../../text/truncate.ts';
-import { type Argument, type Arguments, argumentsOf, callOf } from './arguments.ts';
+import { type Argument, type Arguments, argumentsOf, methodAndPath } from './arguments.ts';
 import type { OpenApi } from './document.ts';
 import { unfoldedSize } from './expanded-size.ts';
 import { type NeededSecret, type SecretNames, secretsOf } from './security.ts';
-import { hostOf, serverOf } from './server.ts';
+import { secretHost, serverOf } from './server.ts';
 
 export type Located = { value: JsonObject; pointer: string };
 export type Operation = {
@@ -117,10 +117,10 @@ export function toolOf(
     );
     return undefined;
   }
-  const secrets = secretsOf(openApi, operation, hostOf(server), options.secretName);
+  const secrets = secretsOf(openApi, operation, secretHost(server), options.secretName);
   const parameters = boundedParameters(openApi, one, args);
   if (!parameters) return undefined;
-  const description = descriptionOf(operation.value, callOf(operation));
+  const description = descriptionOf(operation.value, methodAndPath(operation));
   const writes = !['get', 'head'].includes(one.method);
   return {
     name,
@@ -138,7 +138,7 @@ export function toolOf(
 }
 
 function leaveOut(openApi: OpenApi, operation: Located, why: string): void {
-  openApi.note(operation.pointer, `${callOf(operation)} is left out: ${why}`);
+  openApi.note(operation.pointer, `${methodAndPath(operation)} is left out: ${why}`);
 }
 
 /**

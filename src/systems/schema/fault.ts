@@ -11,6 +11,9 @@ export type Fault = Place & {
   code: string;
 };
 
+/** A part of an imported file that could not be carried over, and its place. */
+export type Note = Place & { file: string; message: string };
+
 /** Formats a fault as `file:line:col: message`, which editors recognize as output of a compiler. */
 export function faultLine(file: string, { line, column, message }: Fault): string {
   return `${file}:${line}:${column}: ${message}`;

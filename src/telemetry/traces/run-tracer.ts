@@ -48,13 +48,13 @@ export class RunTracer implements RunObserver {
     return traceparent(this.#options.trace.traceId, this.#model.spanId);
   }
 
-  toolCalled(callId: string): string {
+  onToolCall(callId: string): string {
     const started = { spanId: newSpanId(), from: Date.now() };
     this.#tools.set(callId, started);
     return traceparent(this.#options.trace.traceId, started.spanId);
   }
 
-  committed({ steps, status }: ObservedCommit): void {
+  onCommit({ steps, status }: ObservedCommit): void {
     const to = Date.now();
     for (const step of steps) this.#add(step, to);
     if (ENDS.has(status)) this.#options.onEnd(this.#place.context.execution_id);

@@ -42,7 +42,7 @@ type TraceSettings = Pick<TracingSettings, 'share' | 'followsParent'> &
  * a person finds it from the row. With `linksCallers` callers are not trusted: the trace is always
  * the one of the root, with a link to the caller's span.
  */
-export function contextOf(
+export function traceContextOf(
   rootId: string,
   header: unknown,
   { share, followsParent, linksCallers }: TraceSettings,
@@ -50,7 +50,7 @@ export function contextOf(
   const parent = parseTraceparent(header);
   if (linksCallers && parent?.parentId !== undefined) {
     const link = { traceId: parent.traceId, spanId: parent.parentId };
-    return { ...contextOf(rootId, undefined, { share, followsParent }), link };
+    return { ...traceContextOf(rootId, undefined, { share, followsParent }), link };
   }
   const traceId = parent?.traceId ?? rootId.replaceAll('-', '');
   const isSampled = parent && followsParent ? parent.isSampled : isSampledId(traceId, share);

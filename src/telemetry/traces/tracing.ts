@@ -6,7 +6,7 @@ import type { TracingSettings } from '../../settings/telemetry-settings.ts';
 import { Exporter, type ExporterOptions } from './exporter.ts';
 import { type EndedRun, runSpan } from './run-spans.ts';
 import { RunTracer } from './run-tracer.ts';
-import { contextOf, type TraceContext } from './traceparent.ts';
+import { type TraceContext, traceContextOf } from './traceparent.ts';
 
 /** The queries about runs that tracing needs. */
 export type TraceRows = {
@@ -93,7 +93,7 @@ export class Tracing {
 
   #addRuns(runs: readonly EndedRun[]): void {
     for (const run of runs) {
-      const trace = contextOf(run.root_execution_id, run.traceparent, this.#options.settings);
+      const trace = traceContextOf(run.root_execution_id, run.traceparent, this.#options.settings);
       if (trace.isSampled) this.#exporter.add(runSpan(run, trace));
     }
   }
@@ -119,14 +119,14 @@ class RunTraces {
   of({ context, isChild }: ObservedRun): TraceContext | Promise<TraceContext> {
     const { root_execution_id: root, metadata } = context;
     const { settings } = this.#options;
-    if (!isChild) return contextOf(root, metadata.traceparent, settings);
+    if (!isChild) return traceContextOf(root, metadata.traceparent, settings);
     return this.#cached.get(root) ?? this.#load(root);
   }
 
   #load(root: string): Promise<TraceContext> {
     const { rows, settings } = this.#options;
     const cached = this.#cached;
-    const trace = rows.traceparentOf(root).then((header) => contextOf(root, header, settings));
+    const trace = rows.traceparentOf(root).then((header) => traceContextOf(root, header, settings));
     cached.set(root, trace);
     trace.catch(() => cached.delete(root));
     if (cached.size > MOST_TRACES) cached.delete(cached.keys().next().value as string);

@@ -1,5 +1,5 @@
 import type { BuiltinTool } from '../../contracts/agents/tool.ts';
-import { invalidArguments } from '../arguments.ts';
+import { invalidArguments } from '../parse-arguments.ts';
 import { ExpressionError, evaluate } from './decimal-expression.ts';
 
 /** The tool `calculator {expression}`. The result is the value as text, with all its digits. */

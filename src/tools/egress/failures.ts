@@ -2,25 +2,25 @@ import type { ErrorCode, RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 
 /** The failing half of an `Outcome`. */
-export type Failed = { ok: false; error: RunError };
+export type Failure = { ok: false; error: RunError };
 
 /** Creates a failure as data. Errors of the network are retryable, rejections never are. */
-export function failed(code: ErrorCode, message: string, cause?: JsonObject): Failed {
+export function createFailure(code: ErrorCode, message: string, cause?: JsonObject): Failure {
   const retryable = code === 'unreachable' || code === 'timeout' || code === 'bad_answer';
   return { ok: false, error: { code, message, retryable, ...(cause ? { cause } : {}) } };
 }
 
 /** Creates the failure of a request that is not allowed. */
-export function refused(message: string, host?: string): Failed {
-  return failed('invalid_request', message, host === undefined ? undefined : { host });
+export function rejectRequest(message: string, host?: string): Failure {
+  return createFailure('invalid_request', message, host === undefined ? undefined : { host });
 }
 
 /**
  * Creates the failure of every host that is not public. The message is always the same, so that it
  * does not reveal which hosts exist.
  */
-export function notPublic(host: string): Failed {
-  return refused(
+export function rejectPrivateHost(host: string): Failure {
+  return rejectRequest(
     'url: its host is not a public address, so it may not be reached; an operator can add host:port to HOWDAH_EGRESS_ALLOW',
     host,
   );
@@ -52,38 +52,47 @@ const NAMES = /^(ENOTFOUND|ENODATA|EAI_)/;
  * Converts an error of the connection or of the body. Messages of Node contain addresses, so only
  * the codes are used.
  */
-export function failureOf(error: unknown, host: string, signal: AbortSignal): Failed {
-  if (signal.aborted) return stopped(signal.reason, host);
+export function egressFailure(error: unknown, host: string, signal: AbortSignal): Failure {
+  if (signal.aborted) return abortFailure(signal.reason, host);
   if (error instanceof BodyTooLarge) {
     const message = `the answer of ${host} is too large: its body may have ${error.maxBytes} bytes after decompression`;
-    return failed('tool_failed', message, { host, max_bytes: error.maxBytes, sent: true });
+    return createFailure('tool_failed', message, { host, max_bytes: error.maxBytes, sent: true });
   }
   const reason = codeOf(error);
   if (UNSENDABLE.test(reason)) {
-    return failed('invalid_request', `the request cannot be sent (${reason})`, { host, reason });
+    return createFailure('invalid_request', `the request cannot be sent (${reason})`, {
+      host,
+      reason,
+    });
   }
   if (NAMES.test(reason)) {
-    return failed('unreachable', `${host} has no address (${reason})`, { host, reason });
+    return createFailure('unreachable', `${host} has no address (${reason})`, { host, reason });
   }
   if (TLS.test(reason)) {
     const message = `no secure connection to ${host}: its certificate or its TLS is not accepted (${reason})`;
-    return failed('tool_failed', message, { host, reason });
+    return createFailure('tool_failed', message, { host, reason });
   }
   if (/^(HPE_|Z_|ERR_|BROTLI)/.test(reason)) {
-    return failed('bad_answer', `${host} answered with broken HTTP (${reason})`, { host, reason });
+    return createFailure('bad_answer', `${host} answered with broken HTTP (${reason})`, {
+      host,
+      reason,
+    });
   }
-  return failed('unreachable', `the connection to ${host} failed (${reason})`, { host, reason });
+  return createFailure('unreachable', `the connection to ${host} failed (${reason})`, {
+    host,
+    reason,
+  });
 }
 
 /** Converts the reason of an abort: a time-out, or a cancelled request. */
-function stopped(reason: unknown, host: string): Failed {
+function abortFailure(reason: unknown, host: string): Failure {
   if (reason instanceof ConnectTimeout) {
     const message = `connecting to ${host} took longer than ${reason.ms} ms`;
-    return failed('timeout', message, { host });
+    return createFailure('timeout', message, { host });
   }
   return reason instanceof Error && reason.name === 'TimeoutError'
-    ? failed('timeout', `${host} did not answer in time`, { host })
-    : failed('cancelled', 'the request was cancelled', { host });
+    ? createFailure('timeout', `${host} did not answer in time`, { host })
+    : createFailure('cancelled', 'the request was cancelled', { host });
 }
 
 function codeOf(error: unknown): string {

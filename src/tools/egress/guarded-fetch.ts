@@ -11,9 +11,9 @@ export type GuardedFetchOptions = {
    * Receives the error of a request that was rejected or failed. Some clients wrap the errors of
    * `fetch` and lose their cause.
    */
-  refused?(error: RunError): void;
+  onRejected?(error: RunError): void;
   /** Reports that the body of an answer broke off. */
-  broke?(method: string): void;
+  onBroken?(method: string): void;
 };
 
 const WITHOUT_BODY = [204, 205, 304];
@@ -31,7 +31,7 @@ export function guardedFetch(egress: Egress, options: GuardedFetchOptions): type
       maxBytes: options.maxBytes,
     });
     if (!outcome.ok) {
-      options.refused?.(outcome.error);
+      options.onRejected?.(outcome.error);
       throw new TypeError(outcome.error.message, { cause: outcome.error });
     }
     const { status, headers, body } = outcome.value;
@@ -39,13 +39,13 @@ export function guardedFetch(egress: Egress, options: GuardedFetchOptions): type
       body.destroy();
       return new Response(null, { status, headers });
     }
-    const broke = () => options.broke?.(init.method ?? 'GET');
-    return new Response(streamOf(body, broke), { status, headers });
+    const onBroken = () => options.onBroken?.(init.method ?? 'GET');
+    return new Response(streamOf(body, onBroken), { status, headers });
   };
 }
 
 /** Converts a body to a web stream. A stream that its reader cancels is not reported as broken. */
-function streamOf(body: Readable, broke: () => void): ReadableStream {
+function streamOf(body: Readable, onBroken: () => void): ReadableStream {
   const chunks = body[Symbol.asyncIterator]();
   let isCancelled = false;
   return new ReadableStream({
@@ -56,7 +56,7 @@ function streamOf(body: Readable, broke: () => void): ReadableStream {
         else controller.enqueue(value);
       } catch (error) {
         if (isCancelled) return;
-        broke();
+        onBroken();
         controller.error(error);
       }
     },

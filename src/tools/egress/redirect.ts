@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Outcome } from '../../contracts/errors.ts';
-import { refused } from './failures.ts';
+import { rejectRequest } from './failures.ts';
 import type { Hop } from './http-exchange.ts';
 import type { Target } from './target.ts';
 
@@ -28,10 +28,11 @@ export function nextHop(hop: Hop, target: Target, answer: IncomingMessage): Outc
   const { location } = answer.headers;
   if (!REDIRECTS.has(status) || location === undefined) return null;
   const url = URL.parse(location, target.url.href);
-  if (!url) return refused(`${target.host} redirects to something that is no URL`, target.host);
+  if (!url)
+    return rejectRequest(`${target.host} redirects to something that is no URL`, target.host);
   if (target.secure && url.protocol !== 'https:') {
     const message = `${target.host} redirects from https to ${url.protocol.slice(0, -1)}, which is not followed`;
-    return refused(message, target.host);
+    return rejectRequest(message, target.host);
   }
   const headers = new Headers(hop.headers);
   if (url.origin !== target.url.origin) {

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Outcome } from '../../contracts/errors.ts';
 import { type HostPattern, hostOf, isListed } from '../../network/host-pattern.ts';
 import { isPublicAddress } from './address.ts';
-import { type Failed, failureOf, notPublic, refused } from './failures.ts';
+import { egressFailure, type Failure, rejectPrivateHost, rejectRequest } from './failures.ts';
 
 /** Returns all addresses of a name. Throws like `dns.lookup`. */
 export type Resolve = (host: string) => Promise<LookupAddress[]>;
@@ -45,13 +45,13 @@ export async function checkedTarget(
   const url = URL.parse(text);
   const flaw = url
     ? flawOf(url)
-    : refused('url: it is not a complete URL, such as https://example.com/');
-  if (!url || flaw) return flaw ?? refused('url: it is not a URL');
+    : rejectRequest('url: it is not a complete URL, such as https://example.com/');
+  if (!url || flaw) return flaw ?? rejectRequest('url: it is not a URL');
   const host = hostOf(url);
   const secure = url.protocol === 'https:';
   const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
   if (rules.only && !isListed(rules.only, host, port)) {
-    return refused(`url: this tool may not reach ${host}:${port}`, host);
+    return rejectRequest(`url: this tool may not reach ${host}:${port}`, host);
   }
   const addresses = await checkedAddresses(host, port, rules, wait);
   return addresses.ok
@@ -71,30 +71,30 @@ export async function checkedAddresses(
 ): Promise<Outcome<readonly LookupAddress[]>> {
   const isOpen = isListed(rules.allowPrivate, host, port);
   const family = isIP(host);
-  if (!isOpen && family === 0 && LOCAL_NAME.test(host)) return notPublic(host);
+  if (!isOpen && family === 0 && LOCAL_NAME.test(host)) return rejectPrivateHost(host);
   try {
     const literal = family === 0 ? null : [{ address: host, family }];
     const addresses = literal ?? (await unlessAborted(rules.resolve(host), wait));
     if (!isOpen && !addresses.every(({ address }) => isPublicAddress(address))) {
-      return notPublic(host);
+      return rejectPrivateHost(host);
     }
     return addresses.length === 0
-      ? failureOf(Object.assign(new Error(), { code: 'ENODATA' }), host, wait)
+      ? egressFailure(Object.assign(new Error(), { code: 'ENODATA' }), host, wait)
       : { ok: true, value: addresses };
   } catch (error) {
-    return failureOf(error, host, wait);
+    return egressFailure(error, host, wait);
   }
 }
 
 /** Resolves names with the resolver of the system, including its hosts file and its order. */
 export const systemResolve: Resolve = (host) => dns.lookup(host, { all: true });
 
-function flawOf(url: URL): Failed | undefined {
+function flawOf(url: URL): Failure | undefined {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    return refused('url: only https and http are supported');
+    return rejectRequest('url: only https and http are supported');
   }
   if (url.username !== '' || url.password !== '') {
-    return refused(
+    return rejectRequest(
       'url: it may not hold a user name or a password; send an authorization header',
       hostOf(url),
     );

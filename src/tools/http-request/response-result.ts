@@ -1,9 +1,9 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
 import { firstCharacters } from '../../text/truncate.ts';
-import { refuseRounding } from '../arguments.ts';
 import type { EgressAnswer } from '../egress.ts';
-import { RESULT_LIMIT_BYTES } from '../result.ts';
+import { refuseRounding } from '../parse-arguments.ts';
+import { RESULT_LIMIT_BYTES } from '../result-limit.ts';
 import { htmlToText } from './html-to-text.ts';
 
 /**
@@ -33,8 +33,8 @@ const JSON_TYPE = /^application\/(json|[\w.+-]+\+json)$/;
 const TEXT_TYPE =
   /^(text\/.+|application\/(xml|javascript|ecmascript|graphql|sql|yaml|x-yaml|toml|x-ndjson|x-www-form-urlencoded)|[\w-]+\/[\w.+-]+\+(xml|yaml))$/;
 
-export type Telling = {
-  askedUrl: string;
+export type ResponseOptions = {
+  requestUrl: string;
   /** Returns HTML unchanged instead of its text. */
   isSource: boolean;
   /**
@@ -47,14 +47,14 @@ export type Telling = {
  * Builds the result of a call. The result fits the limit, so that later code does not truncate its
  * JSON.
  */
-export function answerResult(
+export function responseResult(
   answer: EgressAnswer<Buffer>,
-  { askedUrl, isSource, redaction }: Telling,
+  { requestUrl, isSource, redaction }: ResponseOptions,
 ): JsonObject {
   const { status, url } = answer;
   const frame = {
     status,
-    ...(url === URL.parse(askedUrl)?.href ? {} : { url }),
+    ...(url === URL.parse(requestUrl)?.href ? {} : { url }),
     headers: redactedHeaders(answer.headers, redaction),
   };
   // redacts again, because decoding JSON or HTML may reveal an escaped secret

@@ -2,7 +2,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import { ConnectionBackOff } from './back-off.ts';
 import { McpConnection } from './connection.ts';
 import type { ToolDiscovery } from './discovery.ts';
-import { failureOf } from './failures.ts';
+import { mcpError } from './failures.ts';
 import type { McpRows } from './mcp-rows.ts';
 import type { McpServer } from './server.ts';
 import { type Log, logOf } from './server-requests/server-log.ts';
@@ -128,7 +128,7 @@ export class ConnectionPool {
     } catch (error) {
       this.#connections.delete(connection);
       void connection.close();
-      const failure = connection.redaction.error(failureOf(error, server.name));
+      const failure = connection.redaction.error(mcpError(error, server.name));
       const output = connection.stderr && ` (it wrote: ${connection.stderr})`;
       log.warn({ server: server.name, reason: failure.message + output }, 'no MCP server there');
       return { ok: false, error: failure };
@@ -147,7 +147,7 @@ export class ConnectionPool {
       this.#connections.delete(connection);
       const wasPooled = this.#remove(place, pooled);
       if (wasPooled && byServer && Date.now() - openedAt < STABLE_MS) {
-        this.#backOff.recordFailure(server, failureOf(new Error('it ended'), server.name));
+        this.#backOff.recordFailure(server, mcpError(new Error('it ended'), server.name));
       }
     };
   }

@@ -8,14 +8,14 @@ import type { McpHost, McpOutcome, PendingElicitation } from '../../contracts/ag
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
-import { errorOfAbort } from '../custom/custom.ts';
-import { failureOf, isForgotten, lost } from './failures.ts';
+import { errorOfAbort } from '../custom/custom-tools.ts';
+import { isSessionForgotten, lostConnection, mcpError } from './failures.ts';
 import { listPrompts } from './prompts.ts';
 import type { KeepFile } from './results/files.ts';
 import { collectImages } from './results/images.ts';
 import { listTools } from './results/list-tools.ts';
 import { callOwnTool, ownToolOf } from './results/resource-tools.ts';
-import { outcomeOf } from './results/result.ts';
+import { resultOutcome } from './results/result.ts';
 import type { Listing, McpServer } from './server.ts';
 import { lastProgress } from './server-requests/progress.ts';
 import {
@@ -188,7 +188,7 @@ export class McpConnection {
     const _meta = { [IDEMPOTENCY_KEY]: idempotency_key, ...(traceparent ? { traceparent } : {}) };
     const params = { name, arguments: args, _meta };
     const result = await this.#client.request({ method: 'tools/call', params }, options);
-    return images.besides(await outcomeOf(result, resultOptions));
+    return images.besides(await resultOutcome(result, resultOptions));
   }
 
   /** Returns the question of an error that requires a person to open a page first. */
@@ -253,11 +253,11 @@ export class McpConnection {
     const { name } = this.#server;
     if (this.#line.broken.aborted) {
       void this.close();
-      return lost(name, `the answer of ${name} broke off`);
+      return lostConnection(name, `the answer of ${name} broke off`);
     }
-    if (isForgotten(error)) {
+    if (isSessionForgotten(error)) {
       void this.close();
     }
-    return this.redaction.error(failureOf(error, name));
+    return this.redaction.error(mcpError(error, name));
   }
 }

@@ -1,5 +1,5 @@
 import type { McpConnection } from './connection.ts';
-import { failureOf } from './failures.ts';
+import { mcpError } from './failures.ts';
 import type { McpRows } from './mcp-rows.ts';
 import type { McpServer } from './server.ts';
 import type { Log } from './server-requests/server-log.ts';
@@ -49,7 +49,7 @@ export class ToolDiscovery {
     const next = before
       .then(() => this.list(server, connection))
       .catch((error) => {
-        const reason = connection.redaction.text(failureOf(error, server.name).message);
+        const reason = connection.redaction.text(mcpError(error, server.name).message);
         this.#log.warn(
           { server: server.name, reason },
           'the tools of an MCP server could not be listed',

@@ -13,18 +13,18 @@ import { isJsonObject } from '../../json/json.ts';
  * Converts an error of the client to the error of a call. `cause.sent` is false if the server
  * cannot have started the call.
  */
-export function failureOf(error: unknown, server: string): RunError {
+export function mcpError(error: unknown, server: string): RunError {
   if (error instanceof SdkHttpError) {
-    return refusal(error.status, server);
+    return statusError(error.status, server);
   }
   if (error instanceof InsufficientScopeError) {
-    return refusal(403, server);
+    return statusError(403, server);
   }
   if (error instanceof SdkError && error.code === SdkErrorCode.ConnectionClosed) {
-    return lost(server, `${server} closed its connection before it answered`);
+    return lostConnection(server, `${server} closed its connection before it answered`);
   }
   if (error instanceof SdkError && error.code === SdkErrorCode.RequestTimeout) {
-    return { ...lost(server, `${server} did not answer in time`), code: 'timeout' };
+    return { ...lostConnection(server, `${server} did not answer in time`), code: 'timeout' };
   }
   if (error instanceof ProtocolError) {
     const message = error.message.replace(/^(MCP error -?\d+: )+/, '');
@@ -34,16 +34,18 @@ export function failureOf(error: unknown, server: string): RunError {
     const message = `${server} sent an answer that is not valid MCP`;
     return { code: 'bad_answer', message, retryable: true, cause: { server } };
   }
-  return guarded(error) ?? lost(server, `${server} did not answer: ${plain(error)}`);
+  return (
+    egressError(error) ?? lostConnection(server, `${server} did not answer: ${messageOf(error)}`)
+  );
 }
 
 /** Creates the error of a lost connection. The calls under way are lost too. */
-export function lost(server: string, message: string): RunError {
+export function lostConnection(server: string, message: string): RunError {
   return { code: 'unreachable', message, retryable: true, cause: { server } };
 }
 
 /** Marks an error of a call that was not sent, because there is no connection. */
-export function unsent(server: string, error: RunError): RunError {
+export function markUnsent(server: string, error: RunError): RunError {
   const cause = isJsonObject(error.cause) ? error.cause : {};
   return { ...error, cause: { ...cause, server, sent: false } };
 }
@@ -52,18 +54,18 @@ export function unsent(server: string, error: RunError): RunError {
  * Returns whether the server has forgotten the session. Such a server answers 404 before it reads
  * the call.
  */
-export function isForgotten(error: unknown): boolean {
+export function isSessionForgotten(error: unknown): boolean {
   return error instanceof SdkHttpError && error.status === 404;
 }
 
-function refusal(status: number, server: string): RunError {
+function statusError(status: number, server: string): RunError {
   const message = `${server} answered with status ${status}`;
   const cause = { server, status };
   if (status === 401 || status === 403) {
     return { code: 'unauthorized', message, retryable: false, cause };
   }
   if (status === 404) {
-    return unsent(server, { code: 'unreachable', message, retryable: true, cause });
+    return markUnsent(server, { code: 'unreachable', message, retryable: true, cause });
   }
   if (status === 429) {
     return { code: 'rate_limited', message, retryable: true, cause };
@@ -74,28 +76,24 @@ function refusal(status: number, server: string): RunError {
 }
 
 /** Returns the error of the egress guard, if the error contains one. */
-function guarded(error: unknown): RunError | undefined {
+function egressError(error: unknown): RunError | undefined {
   const cause = error instanceof TypeError ? error.cause : undefined;
   return isJsonObject(cause) && typeof cause.code === 'string' ? (cause as RunError) : undefined;
 }
 
-function plain(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
 /**
  * Returns the message for a tool whose current description differs from the accepted description.
  */
-export function otherThanAccepted(
-  server: string,
-  name: string,
-  digest: string | undefined,
-): string {
+export function digestMismatch(server: string, name: string, digest: string | undefined): string {
   return digest === undefined
     ? `${server} no longer offers ${name}`
     : `the definition of ${name} at ${server} differs from the accepted one: an admin must accept it again (howdah.accept_mcp_tool)`;
 }
 
-export function refused(message: string): ToolOutcome {
+export function rejectCall(message: string): ToolOutcome {
   return { ok: false, error: { code: 'tool_failed', message, retryable: false } };
 }

@@ -3,12 +3,12 @@ import type { McpHost, McpOutcome } from '../../contracts/agents/mcp-host.ts';
 import type { ToolContext } from '../../contracts/agents/tool.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { errorOfAbort } from '../custom/custom.ts';
+import { errorOfAbort } from '../custom/custom-tools.ts';
 import type { McpConnection } from './connection.ts';
 import { ConnectionLanes } from './connection-lanes.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from './connection-pool.ts';
 import { ToolDiscovery } from './discovery.ts';
-import { lost, otherThanAccepted, refused, unsent } from './failures.ts';
+import { digestMismatch, lostConnection, markUnsent, rejectCall } from './failures.ts';
 import type { McpRows } from './mcp-rows.ts';
 import type { McpFile } from './results/files.ts';
 import type { McpServer } from './server.ts';
@@ -64,10 +64,10 @@ class ConnectedMcpPool implements McpPool {
     const server = await this.#rows.find(context.tenant_id, tool.server_id ?? '').catch(() => null);
     if (server === null) {
       const message = `the stored data of the MCP server of ${tool.name} cannot be read now`;
-      return { ok: false, error: unsent(tool.name, lost(tool.name, message)) };
+      return { ok: false, error: markUnsent(tool.name, lostConnection(tool.name, message)) };
     }
     if (!server) {
-      return refused(`the MCP server of ${tool.name} does not exist or is not active`);
+      return rejectCall(`the MCP server of ${tool.name} does not exist or is not active`);
     }
     const call = { tool, args, context, host };
     return asksBack(server) ? this.#callOnOwnLane(server, call) : this.#callOn(server, 0, call);
@@ -90,7 +90,7 @@ class ConnectedMcpPool implements McpPool {
   async #callOnOwnLane(server: McpServer, call: ToolCall): Promise<McpOutcome> {
     const { execution_id, signal } = call.context;
     const taken = await this.#lanes.take(server.id, execution_id, signal);
-    if (!taken) return { ok: false, error: unsent(server.name, errorOfAbort(signal.reason)) };
+    if (!taken) return { ok: false, error: markUnsent(server.name, errorOfAbort(signal.reason)) };
     if (taken.isForeign) this.#connections.retire(server, taken.lane);
     return this.#callOn(server, taken.lane, call).finally(() =>
       this.#lanes.free(server.id, taken.lane),
@@ -102,10 +102,10 @@ class ConnectedMcpPool implements McpPool {
     const { tool, args, context, host } = call;
     const name = String(tool.configuration.tool);
     const connection = await this.#currentConnection(server, lane, context.signal);
-    if (!connection.ok) return { ok: false, error: unsent(server.name, connection.error) };
+    if (!connection.ok) return { ok: false, error: markUnsent(server.name, connection.error) };
     const digest = connection.value.digests.get(name);
     if (digest !== tool.configuration.digest) {
-      return refused(otherThanAccepted(server.name, name, digest));
+      return rejectCall(digestMismatch(server.name, name, digest));
     }
     const keep = (file: McpFile) => this.#rows.keep(context.execution_id, file);
     return connection.value.call(name, args, context, keep, host);
@@ -124,7 +124,7 @@ class ConnectedMcpPool implements McpPool {
     if (!outcome.ok || connection.value.isOpen) return outcome;
     return {
       ok: false,
-      error: lost(server.name, `the tools of ${server.name} could not be listed`),
+      error: lostConnection(server.name, `the tools of ${server.name} could not be listed`),
     };
   }
 }

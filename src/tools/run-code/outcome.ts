@@ -3,7 +3,7 @@ import type { Json } from '../../json/json.ts';
 import type { CodeFault, CodeLimits, CodeReport } from './job.ts';
 
 /** Converts a report for the model: the result and the printed text, or the fault and its place. */
-export function outcomeOf(report: CodeReport, limits: CodeLimits): ToolOutcome {
+export function codeOutcome(report: CodeReport, limits: CodeLimits): ToolOutcome {
   const { stdout } = report;
   if ('result' in report) {
     const result = JSON.parse(report.result) as Json;

@@ -1,4 +1,4 @@
-import { soundFormat } from '../../../contracts/agents/audio-format.ts';
+import { audioFormat } from '../../../contracts/agents/audio-format.ts';
 import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
 import type { ResourcePart } from '../../../contracts/runs/message.ts';
 import type { KeepFile } from './files.ts';
@@ -10,7 +10,7 @@ const MAX_BYTES = 3 * 1024 * 1024;
 /** Most images and sounds of one result. */
 const MOST = 5;
 
-const isSound = (type: string) => soundFormat(type) !== undefined;
+const isSound = (type: string) => audioFormat(type) !== undefined;
 
 /** Wraps `keep`, and collects the stored images and sounds that a model may be shown. */
 export function collectImages(keep: KeepFile) {

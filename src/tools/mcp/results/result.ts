@@ -27,7 +27,7 @@ const TEXT = /^text\/|json|xml|yaml/;
  * Converts a result for the model. Texts are returned unchanged. Other content is stored as a file
  * and described in brackets.
  */
-export async function outcomeOf(
+export async function resultOutcome(
   result: CallToolResult,
   options: ResultOptions,
 ): Promise<ToolOutcome> {

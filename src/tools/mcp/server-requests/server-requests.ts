@@ -102,7 +102,7 @@ async function sample(
   const outcome = 'fault' in sampling ? undefined : await call.host.sample(sampling, call.signal);
   if (!outcome?.ok) {
     const message = outcome ? outcome.error.message : (sampling as { fault: string }).fault;
-    await call.host.refused('sampling', { server: server.name, message });
+    await call.host.recordRejection('sampling', { server: server.name, message });
     throw new ProtocolError(INVALID_PARAMS, message);
   }
   const { content, finish_reason } = outcome.value;
@@ -121,13 +121,16 @@ async function elicit(
 ): Promise<ElicitResult> {
   const elicitation = elicitationOf(params, server.name);
   if ('fault' in elicitation) {
-    await call.host.refused('elicitation', { server: server.name, message: elicitation.fault });
+    await call.host.recordRejection('elicitation', {
+      server: server.name,
+      message: elicitation.fault,
+    });
     throw new ProtocolError(INVALID_PARAMS, elicitation.fault);
   }
   const secret = requestedSecret(elicitation);
   if (secret !== undefined) {
     const message = `it asked people for what looks like a secret (${plainText(secret, 100)}): declined, and nobody was asked`;
-    await call.host.refused('elicitation', { server: server.name, message });
+    await call.host.recordRejection('elicitation', { server: server.name, message });
     return { action: 'decline' };
   }
   const answer = call.host.elicit(elicitation);

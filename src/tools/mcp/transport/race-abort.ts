@@ -1,5 +1,5 @@
 import type { Outcome } from '../../../contracts/errors.ts';
-import { errorOfAbort } from '../../custom/custom.ts';
+import { errorOfAbort } from '../../custom/custom-tools.ts';
 
 /**
  * Waits for the work until the signal fires. The work itself continues for other callers that wait

@@ -87,7 +87,7 @@ async function toUrl(
   const bounds = { signal: broken.signal, maxBytes: MAX_BYTES };
   const guarded = guardedFetch(options.egress, {
     ...bounds,
-    broke: (method) => void (method === 'POST' && broken.abort()),
+    onBroken: (method) => void (method === 'POST' && broken.abort()),
   });
   const listening = guardedFetch(options.egress, bounds);
   const fetch = async (input: string | URL, init: RequestInit = {}) => {

@@ -37,7 +37,7 @@ def left_behind():
             found.append({'name': entry.name, 'bytes': entry.stat(follow_symlinks=False).st_size})
     return sorted(found, key=lambda one: one['name'])
 
-class Kept(io.TextIOBase):
+class BoundedOutput(io.TextIOBase):
     left = ${STDOUT_BYTES + 1}
     def writable(self): return True
     def write(self, text):
@@ -64,30 +64,30 @@ def evaluate(tree, names):
     exec(compile(tree, 'code.py', 'exec'), names)
     return None if last is None else eval(compile(ast.Expression(last.value), 'code.py', 'eval'), names)
 
-sys.stdout = sys.stderr = Kept()
+sys.stdout = sys.stderr = BoundedOutput()
 try:
     try:
         value = evaluate(ast.parse(job['code'], 'code.py'), {'__name__': '__main__', 'data': job['data']})
     except SystemExit:
         value = None
     result = json.dumps(value, default=plain, allow_nan=False, ensure_ascii=False)
-    told = {'result': result, 'files': left_behind()}
+    outcome = {'result': result, 'files': left_behind()}
     if len(result.encode()) > ${RESULT_BYTES}:
-        told = {'fault': 'result', 'message': 'its result has more than ${RESULT_BYTES} bytes: give a part of it'}
+        outcome = {'fault': 'result', 'message': 'its result has more than ${RESULT_BYTES} bytes: give a part of it'}
 except MemoryError:
-    told = {'fault': 'memory', 'message': ''}
+    outcome = {'fault': 'memory', 'message': ''}
 except Left as error:
-    told = {'fault': 'files', 'message': str(error)[:2000]}
+    outcome = {'fault': 'files', 'message': str(error)[:2000]}
 except BaseException as error:
     line, column = place(error)
     message = error.msg if isinstance(error, SyntaxError) else str(error)[:2000]
     if isinstance(error, OSError) and error.errno in (27, 28):
         message += ': files have at most ${FILES_BYTES} bytes together'
-    told = {'fault': 'threw', 'message': f'{type(error).__name__}: {message}'}
-    if line is not None: told['line'] = line
-    if column is not None: told['column'] = column
-report.write(json.dumps(told).encode() + b'\\n')
-for one in told.get('files', []):
+    outcome = {'fault': 'threw', 'message': f'{type(error).__name__}: {message}'}
+    if line is not None: outcome['line'] = line
+    if column is not None: outcome['column'] = column
+report.write(json.dumps(outcome).encode() + b'\\n')
+for one in outcome.get('files', []):
     with open(os.path.join('${SCRATCH}', one['name']), 'rb') as file: copy(file, report, one['bytes'])
 report.flush()
 `;

@@ -8,7 +8,7 @@ import { type FoundServer, findServers, readServers, type Servers } from './serv
 export type ProviderSettings = { base_url?: string; hasKey?: true; effort?: string };
 
 /** The settings that an import needs. */
-export type Settings = {
+export type FastAgentSettings = {
   default_model?: { spec: string; mapping: Mapping };
   /** The values of references such as `$system.fast`, by group and name. */
   references: JsonObject;
@@ -17,7 +17,7 @@ export type Settings = {
 };
 
 const ELSEWHERE = 'not part of an agent or model; configure it on the server';
-const LEFT: Readonly<Record<string, string>> = Object.fromEntries(
+const UNSUPPORTED_KEYS: Readonly<Record<string, string>> = Object.fromEntries(
   [
     'a2a',
     'auto_sampling',
@@ -46,9 +46,9 @@ for (const name of Object.keys(PROVIDERS)) SECTIONS.add(name);
  * Reads fastagent.config.yaml and the file of secrets. Later files override earlier files. Keys are
  * only reported, never copied.
  */
-export function readSettings(mappings: readonly Mapping[], findings: Findings): Settings {
+export function readSettings(mappings: readonly Mapping[], findings: Findings): FastAgentSettings {
   const found: FoundServer[] = [];
-  const settings: Omit<Settings, 'servers'> = { references: {}, providers: {} };
+  const settings: Omit<FastAgentSettings, 'servers'> = { references: {}, providers: {} };
   for (const mapping of mappings) {
     const fields = new Fields(mapping, findings);
     const spec = fields.text('default_model');
@@ -64,7 +64,7 @@ export function readSettings(mappings: readonly Mapping[], findings: Findings): 
       const section = fields.object(key);
       if (section) readProvider(key, { ...mapping, data: section }, settings, findings);
     }
-    fields.leave(LEFT);
+    fields.leave(UNSUPPORTED_KEYS);
   }
   return { ...settings, servers: readServers(found, findings) };
 }
@@ -72,7 +72,7 @@ export function readSettings(mappings: readonly Mapping[], findings: Findings): 
 function readProvider(
   name: string,
   section: Mapping,
-  { providers }: Pick<Settings, 'providers'>,
+  { providers }: Pick<FastAgentSettings, 'providers'>,
   findings: Findings,
 ): void {
   const fields = new Fields(section, findings, [name]);

@@ -5,7 +5,7 @@ import { syncDefaultModel } from './db/worker/maintenance.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
 
 /** Updates the models named `default` from this environment. Commands that only read do not. */
-export async function followEnvironment(url: string, config: Config): Promise<void> {
+export async function updateDefaultModels(url: string, config: Config): Promise<void> {
   refuseUnknownProvider(config);
   const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
   try {

@@ -29,7 +29,7 @@ export function checkpointKey(secretKey: Uint8Array): CheckpointKey {
 }
 
 /** Creates the checkpoint of an end. Without a key, the checkpoint is not signed. */
-export function sealed(end: ChainEnd, key: CheckpointKey | undefined): Checkpoint {
+export function createCheckpoint(end: ChainEnd, key: CheckpointKey | undefined): Checkpoint {
   return key ? { ...end, hmac: hmacOf(end, key).toString('hex'), signed_by: key.name } : end;
 }
 

@@ -3,9 +3,9 @@ import type { Fields } from './fields.ts';
 import type { Models } from './models.ts';
 
 /** The model string of a server's `sampling`, and its place. */
-export type Sampling = { spec: string; fields: Fields };
+export type SamplingModel = { spec: string; fields: Fields };
 
-export function samplingOf(fields: Fields): Sampling | undefined {
+export function readSampling(fields: Fields): SamplingModel | undefined {
   const { model } = fields.object('sampling') ?? {};
   return typeof model === 'string' && model !== '' ? { spec: model, fields } : undefined;
 }
@@ -15,7 +15,7 @@ export function samplingOf(fields: Fields): Sampling | undefined {
  */
 export function nameSamplingModels(
   entries: JsonObject,
-  samplings: ReadonlyMap<string, Sampling>,
+  samplings: ReadonlyMap<string, SamplingModel>,
   models: Models,
 ): void {
   for (const [name, { spec, fields }] of samplings) {
@@ -32,7 +32,7 @@ export function nameSamplingModels(
  * Returns the elicitation mode. `forms` asks people. Modes that answer automatically, or not at
  * all, have no counterpart.
  */
-export function elicitationOf(fields: Fields): string | undefined {
+export function readElicitationMode(fields: Fields): string | undefined {
   const { mode } = fields.object('elicitation') ?? {};
   return typeof mode === 'string' ? mode : undefined;
 }
@@ -41,7 +41,7 @@ export function elicitationOf(fields: Fields): string | undefined {
  * Returns the roots of a server by their URI. If any entry is not a folder, reports it and returns
  * no root.
  */
-export function rootsOf(fields: Fields): JsonObject[] | undefined {
+export function readRoots(fields: Fields): JsonObject[] | undefined {
   const value = fields.take('roots');
   if (value === undefined) return undefined;
   const roots = (Array.isArray(value) ? value : []).flatMap((one) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isGenuine, readCheckpoints } from '../../src/contracts/audit-checkpoint.ts';
+import { isGenuine, readCheckpoints } from '../../src/db/operations/signed-checkpoints.ts';
 
 const line = (more: object) =>
   JSON.stringify({

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../json/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 
 /** The parts of an error of node-pg that matter here. */
 export type PgError = {
@@ -13,14 +13,14 @@ export type PgError = {
 };
 
 /** A rejection in the form of Howdah's own errors, with one of Howdah's codes. */
-export type Words = { code: string; message: string; hint?: string; detail?: JsonObject };
+export type TranslatedError = { code: string; message: string; hint?: string; detail?: JsonObject };
 
 /**
  * Translates an error that Postgres raises by itself into the terms of `sql/ERRORS.md`: a
  * duplicate, an unknown id, an invalid value. The translation is the same on every interface but
  * psql. Returns undefined if the caller did not cause the error.
  */
-export function translatePostgresError(error: PgError): Words | undefined {
+export function translatePostgresError(error: PgError): TranslatedError | undefined {
   const words = postgresWords[error.code] ?? (error.code.startsWith('22') ? badValue : undefined);
   if (!words) return undefined;
   const { detail, ...rest } = words(error);
@@ -29,7 +29,7 @@ export function translatePostgresError(error: PgError): Words | undefined {
 }
 
 /** Messages for unique constraints whose columns alone do not say what to change. */
-const duplicates: Readonly<Record<string, Words>> = {
+const duplicates: Readonly<Record<string, TranslatedError>> = {
   limits_tenant_id_scope_subject_id_key_metric_period_key: {
     code: 'HWCNF',
     message: 'a limit for the same use already exists',
@@ -39,7 +39,7 @@ const duplicates: Readonly<Record<string, Words>> = {
 };
 
 /** The errors of Postgres that a client causes, in terms of `sql/ERRORS.md`. */
-export const postgresWords: Readonly<Record<string, (error: PgError) => Words>> = {
+export const postgresWords: Readonly<Record<string, (error: PgError) => TranslatedError>> = {
   '22021': unstorable,
   '22P05': unstorable,
   '23001': foreignKey,
@@ -76,7 +76,7 @@ export const postgresWords: Readonly<Record<string, (error: PgError) => Words>> 
  * Describes a character that cannot be stored. The character was written in the operation itself;
  * in variables it is found before the database sees it.
  */
-function unstorable(): Words {
+function unstorable(): TranslatedError {
   return {
     code: 'HWINV',
     message: 'a text contains a character that cannot be stored, such as U+0000',
@@ -85,11 +85,11 @@ function unstorable(): Words {
 }
 
 /** Describes an invalid value (class 22). The message of Postgres says what is wrong with it. */
-function badValue({ message }: PgError): Words {
+function badValue({ message }: PgError): TranslatedError {
   return { code: 'HWINV', message };
 }
 
-function again(): Words {
+function again(): TranslatedError {
   return {
     code: 'HWCNF',
     message: 'another transaction changed the same rows',
@@ -101,7 +101,7 @@ function again(): Words {
  * Describes a row that cannot be removed because other rows refer to it, or a reference to a row
  * that does not exist.
  */
-function foreignKey(error: PgError): Words {
+function foreignKey(error: PgError): TranslatedError {
   if (error.code === '23001' || /^(update or )?delete/.test(error.message)) {
     return {
       code: 'HWCNF',

@@ -1,8 +1,8 @@
 import type { JsonObject } from '../../json/json.ts';
-import { keyAdvice } from './config.ts';
 import type { Fields } from './fields.ts';
 import type { Choice, Models } from './models.ts';
 import type { Card, Findings, Project } from './project.ts';
+import { keyAdvice } from './read-settings.ts';
 import { type RequestParams, requestParamsOf } from './request-params.ts';
 import type { Servers } from './servers.ts';
 
@@ -10,7 +10,7 @@ import type { Servers } from './servers.ts';
 export type Kind = 'agent' | 'workflow';
 
 /** The inputs of an entry. */
-export type Writing = {
+export type EntryInputs = {
   card: Card;
   fields: Fields;
   project: Project;
@@ -25,7 +25,7 @@ export type Writing = {
 };
 
 /** Keys that cards of any type may have and that have no counterpart, with the reason. */
-export const LEFT: Readonly<Record<string, string>> = {
+export const UNSUPPORTED_KEYS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     ['servers', 'tools'].map((key) => [key, 'only agents have MCP servers in Howdah']),
   ),
@@ -52,7 +52,7 @@ export const LEFT: Readonly<Record<string, string>> = {
  * Returns the model of a card with the parameters of its requests, and the other settings of its
  * request_params.
  */
-export function modelOf({ card, fields, models, findings }: Writing): RequestParams & Choice {
+export function modelOf({ card, fields, models, findings }: EntryInputs): RequestParams & Choice {
   const section = fields.object('request_params');
   const said = section
     ? requestParamsOf(card, section, findings)
@@ -72,13 +72,15 @@ export function modelOf({ card, fields, models, findings }: Writing): RequestPar
  * Returns the model and the parameters of its requests as part of an entry. Empty values are left
  * out.
  */
-export function sending({ model, request_params }: Choice): JsonObject {
+export function modelEntry({ model, request_params }: Choice): JsonObject {
   if (model === undefined) return {};
   return { model, ...(Object.keys(request_params).length > 0 && { request_params }) };
 }
 
 /** Removes the keys without a value. */
-export function said(entry: Readonly<Record<string, JsonObject[string] | undefined>>): JsonObject {
+export function definedEntries(
+  entry: Readonly<Record<string, JsonObject[string] | undefined>>,
+): JsonObject {
   return Object.fromEntries(
     Object.entries(entry).filter(([, value]) => value !== undefined),
   ) as JsonObject;
