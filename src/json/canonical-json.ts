@@ -2,7 +2,7 @@ import { isJsonObject, type Json } from './json.ts';
 
 /** Returns JSON with its keys in one order, as `jsonb` compares it. An absent value is null. */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(sorted((value ?? null) as Json));
+  return JSON.stringify(sortKeys((value ?? null) as Json));
 }
 
 /** Returns whether two values are equal to `jsonb`. */
@@ -10,9 +10,9 @@ export function isSameJson(one: unknown, other: unknown): boolean {
   return canonicalJson(one) === canonicalJson(other);
 }
 
-function sorted(value: Json): Json {
+function sortKeys(value: Json): Json {
   if (Array.isArray(value)) {
-    return value.map(sorted);
+    return value.map(sortKeys);
   }
   if (!isJsonObject(value)) {
     return value;
@@ -21,6 +21,6 @@ function sorted(value: Json): Json {
   return Object.fromEntries(
     entries
       .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([key, member]) => [key, sorted(member)]),
+      .map(([key, member]) => [key, sortKeys(member)]),
   );
 }

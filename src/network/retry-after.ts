@@ -8,28 +8,28 @@ const DAY_MS = 86_400_000;
 export function retryAfterMs(headers: Headers | undefined, now = Date.now()): number | undefined {
   const header = (name: string) => headers?.get(name)?.trim() || undefined;
   const waitMs =
-    numeric(header('retry-after-ms')) ??
-    scaled(numeric(header('retry-after')), 1000) ??
-    dated(header('retry-after'), now) ??
-    reset(numeric(header('x-ratelimit-reset')), now);
+    parseNumber(header('retry-after-ms')) ??
+    multiply(parseNumber(header('retry-after')), 1000) ??
+    untilDate(header('retry-after'), now) ??
+    untilReset(parseNumber(header('x-ratelimit-reset')), now);
   return waitMs === undefined ? undefined : Math.ceil(Math.min(Math.max(waitMs, 0), DAY_MS));
 }
 
-function numeric(text: string | undefined): number | undefined {
+function parseNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
-const scaled = (value: number | undefined, by: number) =>
+const multiply = (value: number | undefined, by: number) =>
   value === undefined ? undefined : value * by;
 
-function dated(text: string | undefined, now: number): number | undefined {
+function untilDate(text: string | undefined, now: number): number | undefined {
   // `Date.parse` reads "-5" as a year, but a date has letters.
   if (text === undefined || !/[a-z]/i.test(text)) return undefined;
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : at - now;
 }
 
-function reset(value: number | undefined, now: number): number | undefined {
+function untilReset(value: number | undefined, now: number): number | undefined {
   if (value === undefined) return undefined;
   if (value > 1e12) return value - now;
   return value > 1e9 ? value * 1000 - now : value * 1000;

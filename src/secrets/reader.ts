@@ -37,13 +37,13 @@ async function read(
   try {
     const secret = await rows.find(tenantId, name);
     if (!secret)
-      return failed('not_found', `There is no secret ${name}: howdah secret set ${name}`);
+      return failure('not_found', `There is no secret ${name}: howdah secret set ${name}`);
     return { ok: true, value: await openSecret(secret, dataKeys) };
   } catch (error) {
     if (error instanceof HowdahError) {
-      return failed('unauthorized', `The secret ${name} cannot be read: ${error.message}`);
+      return failure('unauthorized', `The secret ${name} cannot be read: ${error.message}`);
     }
-    return failed('unreachable', `The secret ${name} cannot be read now.`, true);
+    return failure('unreachable', `The secret ${name} cannot be read now.`, true);
   }
 }
 
@@ -61,6 +61,6 @@ export async function openSecret(secret: SealedSecret, dataKeys: DataKeys): Prom
   );
 }
 
-function failed(code: RunError['code'], message: string, retryable = false): Outcome<never> {
+function failure(code: RunError['code'], message: string, retryable = false): Outcome<never> {
   return { ok: false, error: { code, message, retryable } };
 }

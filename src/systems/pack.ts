@@ -109,7 +109,7 @@ async function functionsOf(reader: FileReader, { name, text }: PackPart): Promis
  * line with its path.
  */
 export function packSource(manifest: string, parts: readonly PackPart[]): string {
-  return [manifest, ...parts.map(({ path, text }) => headed(path, text))].join('');
+  return [manifest, ...parts.map(({ path, text }) => withHeading(path, text))].join('');
 }
 
 /** Returns, for each part, the line before its heading in the joined text. */
@@ -117,7 +117,7 @@ function firstLinesOf(manifest: string, parts: readonly PackPart[]): number[] {
   let first = linesOf(manifest);
   return parts.map(({ path, text }) => {
     const before = first;
-    first += linesOf(headed(path, text));
+    first += linesOf(withHeading(path, text));
     return before;
   });
 }
@@ -135,7 +135,7 @@ function sourcePlace(
   return { file: part.name, line: Math.max(1, line - (firstLines[at] ?? 0) - 2), column: 1 };
 }
 
-function headed(path: string, text: string): string {
+function withHeading(path: string, text: string): string {
   return `\n# ${path}\n${text.endsWith('\n') ? text : `${text}\n`}`;
 }
 

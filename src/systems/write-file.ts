@@ -7,7 +7,7 @@ import { systemFileSchema } from './schema/file-schema.ts';
  * schema, names are sorted.
  */
 export function writeFile(document: JsonObject): string {
-  const yaml = new Document(ordered(inShort(document), systemFileSchema()), {
+  const yaml = new Document(orderKeys(inShort(document), systemFileSchema()), {
     aliasDuplicateObjects: false,
   });
   visit(yaml, {
@@ -46,9 +46,9 @@ function inShort(document: JsonObject): JsonObject {
   return { ...document, agents: Object.fromEntries(entries) };
 }
 
-function ordered(value: Json, schema: JsonObject): Json {
+function orderKeys(value: Json, schema: JsonObject): Json {
   if (Array.isArray(value)) {
-    return value.map((one) => ordered(one, under(schema, value, 'items')));
+    return value.map((one) => orderKeys(one, under(schema, value, 'items')));
   }
   if (value === null || typeof value !== 'object') return value;
   const form = formOf(schema, value);
@@ -58,7 +58,7 @@ function ordered(value: Json, schema: JsonObject): Json {
   return Object.fromEntries(
     keys.map((key) => [
       key,
-      ordered((value as JsonObject)[key] as Json, under(form, value as JsonObject, key)),
+      orderKeys((value as JsonObject)[key] as Json, under(form, value as JsonObject, key)),
     ]),
   );
 }

@@ -68,7 +68,7 @@ export function createDatabaseFigures(register: Registry, read: ReadFigures) {
   let reading: Promise<void> | undefined;
   let until = 0;
 
-  const ask = async (): Promise<void> => {
+  const readFigures = async (): Promise<void> => {
     const figures = await read().catch(() => undefined);
     for (const [name, gauge] of gauges) {
       gauge.reset();
@@ -83,7 +83,7 @@ export function createDatabaseFigures(register: Registry, read: ReadFigures) {
     refresh(): Promise<void> {
       if (!reading || performance.now() > until) {
         until = Number.POSITIVE_INFINITY; // while the read is under way
-        reading = ask();
+        reading = readFigures();
       }
       return reading;
     },

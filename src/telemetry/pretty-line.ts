@@ -21,7 +21,7 @@ export function prettyLine(line: string, isColoured: boolean): string {
   const paint = (format: Parameters<typeof styleText>[0], text: string) =>
     isColoured ? styleText(format, text, { validateStream: false }) : text;
   const fields = Object.entries(about).map(
-    ([name, value]) => `${paint('gray', `${name}=`)}${shown(value)}`,
+    ([name, value]) => `${paint('gray', `${name}=`)}${formatValue(value)}`,
   );
   const head = [
     paint('gray', new Date(Number(time)).toISOString().slice(11, 23)),
@@ -29,16 +29,16 @@ export function prettyLine(line: string, isColoured: boolean): string {
     ...(typeof msg === 'string' ? [printable(msg)] : []),
     ...fields,
   ].join(' ');
-  return `${head}${err === undefined ? '' : below(err)}\n`;
+  return `${head}${err === undefined ? '' : formatError(err)}\n`;
 }
 
-function shown(value: Json | undefined): string {
+function formatValue(value: Json | undefined): string {
   return typeof value === 'string' && /^[\w.:/@-]+$/.test(value)
     ? value
     : printable(JSON.stringify(value));
 }
 
-function below(err: Json): string {
+function formatError(err: Json): string {
   const { stack, message } = isJsonObject(err) ? err : { stack: null, message: err };
   const text = typeof stack === 'string' ? stack : JSON.stringify(message ?? err);
   return text

@@ -33,8 +33,8 @@ export function createReadiness(onTrouble: (error: unknown) => void): Readiness 
   let isDraining = false;
   let pending: Promise<readonly Check[]> | undefined;
 
-  const look = async (): Promise<readonly Check[]> => {
-    const found = await Promise.all(probes.map((probe) => answered(probe, onTrouble)));
+  const runProbes = async (): Promise<readonly Check[]> => {
+    const found = await Promise.all(probes.map((probe) => runProbe(probe, onTrouble)));
     return found.flat();
   };
   return {
@@ -43,7 +43,7 @@ export function createReadiness(onTrouble: (error: unknown) => void): Readiness 
       isDraining = true;
     },
     async checks() {
-      pending ??= look().finally(() => {
+      pending ??= runProbes().finally(() => {
         pending = undefined;
       });
       const checks = await pending;
@@ -53,7 +53,7 @@ export function createReadiness(onTrouble: (error: unknown) => void): Readiness 
   };
 }
 
-async function answered(probe: Probe, onTrouble: (error: unknown) => void) {
+async function runProbe(probe: Probe, onTrouble: (error: unknown) => void) {
   const late = Promise.withResolvers<readonly Check[]>();
   const timer = setTimeout(() => late.reject(new Error('a probe did not answer')), ANSWER_MS);
   try {

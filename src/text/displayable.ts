@@ -20,11 +20,12 @@ const HIDDEN = /(?![\t\n\u200c-\u200f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
  * input. Invisible characters are escaped, and no part is longer than a person reads.
  */
 export function displayable(text: string): string {
-  const start = text.length > MOST_TEXT ? cut(text, MOST_TEXT) : text; // cut before it is searched
+  // truncated before it is searched
+  const start = text.length > MOST_TEXT ? truncateWithin(text, MOST_TEXT) : text;
   return start
-    .replace(/\S{301,}/g, (word) => cut(word, MOST_WORD))
-    .replace(/[^\n]{2001,}/g, (line) => cut(line, MOST_LINE))
-    .replace(HIDDEN, escaped)
+    .replace(/\S{301,}/g, (word) => truncateWithin(word, MOST_WORD))
+    .replace(/[^\n]{2001,}/g, (line) => truncateWithin(line, MOST_LINE))
+    .replace(HIDDEN, escapeCharacter)
     .toWellFormed();
 }
 
@@ -36,7 +37,8 @@ const SENTENCES = new Set(['message', 'hint']);
  * Only field names and sentences for people become displayable.
  */
 export function displayableDetail<T extends Json | undefined>(detail: T, most = MOST_TEXT): T {
-  if (typeof detail === 'string') return (detail.length > most ? cut(detail, most) : detail) as T;
+  if (typeof detail === 'string')
+    return (detail.length > most ? truncateWithin(detail, most) : detail) as T;
   if (typeof detail !== 'object' || detail === null) return detail;
   const inner = (value: Json | undefined) => displayableDetail(value, MOST_LINE);
   if (Array.isArray(detail)) return detail.map(inner) as unknown as T;
@@ -58,12 +60,12 @@ export function displayableJson(value: unknown): string {
 }
 
 /** Truncates a text to its beginning and its end. */
-function cut(text: string, most: number): string {
+function truncateWithin(text: string, most: number): string {
   const end = Math.floor(most / 10);
   return `${firstCharacters(text, most - end - 1)}…${lastCharacters(text, end)}`;
 }
 
-function escaped(character: string): string {
+function escapeCharacter(character: string): string {
   const code = (character.codePointAt(0) ?? 0).toString(16);
   return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
 }

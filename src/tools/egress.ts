@@ -119,7 +119,7 @@ async function follow(
     if (!result.ok) return followed === 0 ? result : afterSending(result);
     const { target, answer } = result.value;
     const next = request.redirect === 'manual' ? null : nextHop(hop, target, answer);
-    if (next === null) return opened(result.value, hop, request);
+    if (next === null) return openBody(result.value, hop, request);
     answer.destroy();
     if (!next.ok) return afterSending(next);
     if (followed === MAX_REDIRECTS) {
@@ -162,7 +162,7 @@ async function ask(hop: Hop, request: EgressRequest, wiring: Wiring): Promise<Ou
   }
 }
 
-function opened(
+function openBody(
   { target, answer }: Exchanged,
   hop: Hop,
   { maxBytes = MAX_BODY_BYTES }: EgressRequest,

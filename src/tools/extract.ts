@@ -27,15 +27,15 @@ async function run(
   configuration: JsonObject,
 ): Promise<ToolOutcome> {
   const shape = shapeOf(args.schema);
-  if (typeof shape === 'string') return refused(shape);
-  if (shape.kind !== 'object') return refused('schema: its type has to be object');
+  if (typeof shape === 'string') return rejectArguments(shape);
+  if (shape.kind !== 'object') return rejectArguments('schema: its type has to be object');
   const source = await sourceOf(String(args.resource), context.files);
   if (!source.ok) return { ...source, trust: 'internal' };
   const { file, text } = source.value;
   const said = await ask(text, file, args, context, configuration);
   if (!said.ok) return { ...said, trust: 'internal' };
   const { value, texts, unfit } = boundValue(shape, said.value);
-  if (texts.length > MOST_TEXTS) return failed(`it gave more than ${MOST_TEXTS} texts`);
+  if (texts.length > MOST_TEXTS) return failExtraction(`it gave more than ${MOST_TEXTS} texts`);
   const references = await keep(texts, file, context);
   if (!references.ok) return { ...references, trust: 'internal' };
   return {
@@ -140,10 +140,10 @@ function fault(code: RunError['code'], message: string): { ok: false; error: Run
   return { ok: false, error: { code, message, retryable: false } };
 }
 
-function refused(message: string): ToolOutcome {
+function rejectArguments(message: string): ToolOutcome {
   return { ...fault('invalid_arguments', message), trust: 'internal' };
 }
 
-function failed(message: string): ToolOutcome {
+function failExtraction(message: string): ToolOutcome {
   return { ...fault('tool_failed', message), trust: 'internal' };
 }

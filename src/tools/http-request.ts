@@ -76,9 +76,9 @@ function requestOf(
   configuration: JsonObject,
 ): Outcome<EgressRequest> {
   const only = readAllow(configuration.allow);
-  if (!only.ok) return misconfigured(only.error);
+  if (!only.ok) return configurationError(only.error);
   const fixed = readHeaders(configuration.headers, "the tool's configuration.headers");
-  if (!fixed.ok) return misconfigured(fixed.error);
+  if (!fixed.ok) return configurationError(fixed.error);
   const own = readHeaders(args.headers, 'headers');
   if (!own.ok) return own;
   const url = String(args.url ?? '');
@@ -88,7 +88,7 @@ function requestOf(
   if (!methods.includes(method)) {
     return unfit(`method: this tool may only be used with ${methods.join(', ')}`);
   }
-  const { body, contentType } = encoded(args.body);
+  const { body, contentType } = encodeBody(args.body);
   if (body !== undefined && (method === 'GET' || method === 'HEAD')) {
     return unfit(`body: ${method} takes none; leave it out or use POST`);
   }
@@ -123,7 +123,7 @@ function readAllow(value: Json | undefined): Outcome<HostPattern[] | undefined> 
  * Encodes a body. A text that is a JSON object or array is sent as JSON, because models often write
  * JSON as a text.
  */
-function encoded(body: Json | undefined): { body?: string; contentType?: string } {
+function encodeBody(body: Json | undefined): { body?: string; contentType?: string } {
   if (body === undefined || body === null || body === '') return {};
   if (typeof body !== 'string') return { body: JSON.stringify(body), contentType: JSON_TYPE };
   return { body, contentType: isJsonText(body) ? JSON_TYPE : 'text/plain;charset=utf-8' };
@@ -201,6 +201,6 @@ function unfit(message: string): Outcome<never> {
 }
 
 /** Converts an error in the tool's row to `tool_failed`, because the model cannot correct it. */
-function misconfigured(error: RunError): Outcome<never> {
+function configurationError(error: RunError): Outcome<never> {
   return { ok: false, error: { ...error, code: 'tool_failed' } };
 }

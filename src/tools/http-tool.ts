@@ -161,14 +161,14 @@ function bodyOf(values: readonly Placed[], settings: HttpSettings) {
   if (values.length === 0) return undefined;
   const whole = values.find(({ argument }) => argument === body)?.value;
   const value = body !== undefined ? (whole ?? null) : objectOf(values);
-  return { type, text: encoded(value, type) };
+  return { type, text: encodeBody(value, type) };
 }
 
 function objectOf(values: readonly Placed[]): JsonObject {
   return Object.fromEntries(values.map(({ name, value }) => [name, value]));
 }
 
-function encoded(value: Json, type: string): string {
+function encodeBody(value: Json, type: string): string {
   if (type.startsWith('text/')) return textOf(value);
   if (!type.startsWith('application/x-www-form-urlencoded')) return JSON.stringify(value);
   const form = new URL('http://form/');

@@ -29,13 +29,13 @@ export function resultText(outcome: ToolOutcome, limit = RESULT_LIMIT_BYTES): st
   const text = outcome.ok
     ? (outcome.text ?? plain(outcome.value))
     : JSON.stringify({ error: describeError(outcome.error) });
-  return cut(text, limit);
+  return truncateResult(text, limit);
 }
 
 /** Returns the result for the log: the value if it is small, and otherwise the truncated text. */
 export function loggedResult(value: Json, limit = RESULT_LIMIT_BYTES): Json {
   const text = plain(value);
-  return Buffer.byteLength(text) <= limit ? value : cut(text, limit);
+  return Buffer.byteLength(text) <= limit ? value : truncateResult(text, limit);
 }
 
 function plain(value: Json): string {
@@ -47,7 +47,7 @@ function describeError(error: RunError): Json {
   return { code, message, retryable, ...(cause === undefined ? {} : { details: cause }) };
 }
 
-function cut(text: string, limit: number): string {
+function truncateResult(text: string, limit: number): string {
   const bytes = Buffer.byteLength(text);
   if (bytes <= limit) {
     return text;

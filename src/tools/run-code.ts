@@ -61,7 +61,9 @@ async function run(
     const outcome = await withFiles(codeOutcome(report, limits.value), report, trust, context);
     return trust ? { ...outcome, trust } : outcome;
   } catch (error) {
-    return context.signal.aborted ? ended(context.signal.reason, limits.value) : broken(error);
+    return context.signal.aborted
+      ? interruptedOutcome(context.signal.reason, limits.value)
+      : broken(error);
   }
 }
 
@@ -95,7 +97,7 @@ async function withFiles(
  * Converts the reason of an abort: the end of the run, or the time-out of the tool, which includes
  * the time in the queue.
  */
-function ended(reason: unknown, { timeout_ms }: CodeLimits): ToolOutcome {
+function interruptedOutcome(reason: unknown, { timeout_ms }: CodeLimits): ToolOutcome {
   const isTime = reason instanceof DOMException && reason.name === 'TimeoutError';
   const message = isTime
     ? `the tool's time was over: the code may take ${timeout_ms} ms, and waited for its turn before`

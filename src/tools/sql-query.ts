@@ -41,7 +41,7 @@ export function sqlQueryTool(here: Reader, elsewhere: ExternalDatabases): Builti
   return {
     name: 'sql_query',
     run: async (args, context, configuration) => {
-      const query = unfenced(String(args.query ?? ''));
+      const query = withoutCodeFence(String(args.query ?? ''));
       const request = requestOf(context, configuration);
       if (typeof configuration.database !== 'string') return answer(here, request, query);
       const { database } = configuration;
@@ -54,7 +54,7 @@ export function sqlQueryTool(here: Reader, elsewhere: ExternalDatabases): Builti
 }
 
 /** Removes a Markdown code fence, in which models often write SQL. */
-function unfenced(text: string): string {
+function withoutCodeFence(text: string): string {
   const query = text.trim();
   const head = query.split('\n', 1)[0] ?? '';
   const isBlock = /^```(sql|postgres|postgresql)?\s*$/i.test(head) && query.endsWith('```');

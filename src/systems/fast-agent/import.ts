@@ -38,7 +38,7 @@ export function importFastAgent(project: Project): Imported {
   const models = createModels(settings, tellOf(settings.default_model?.mapping, findings));
   models.choose(undefined, () => {}); // the default model is carried over even if no card uses it
   nameSamplingModels(settings.servers.entries, settings.servers.samplings, models);
-  const sections = writeCards(named(cards, findings), {
+  const sections = writeCards(cardsByName(cards, findings), {
     project,
     findings,
     models,
@@ -64,7 +64,7 @@ const tellOf =
   };
 
 /** Returns the cards by name. Reports duplicate names. */
-function named(cards: readonly Card[], { faults }: Findings): Map<string, Card> {
+function cardsByName(cards: readonly Card[], { faults }: Findings): Map<string, Card> {
   const byName = new Map<string, Card>();
   for (const card of cards) {
     const first = byName.get(card.name);

@@ -83,7 +83,7 @@ function remember(entries: JsonObject, { provider, model }: Spec, entry: JsonObj
  * Parses `provider.model?reasoning=high&…`, an alias of it, or `$group.name` of the configuration.
  */
 function parse(written: string, references: JsonObject, tell: Tell): Spec | undefined {
-  const spec = resolved(written.trim(), references);
+  const spec = resolveReference(written.trim(), references);
   const quoted = JSON.stringify(written);
   if (spec === undefined) {
     tell(`model ${quoted}: the configuration does not define it; the default model is used`);
@@ -111,13 +111,13 @@ function parse(written: string, references: JsonObject, tell: Tell): Spec | unde
   return { provider, model, params };
 }
 
-function resolved(spec: string, references: JsonObject, depth = 0): string | undefined {
+function resolveReference(spec: string, references: JsonObject, depth = 0): string | undefined {
   if (!spec.startsWith('$') || spec.startsWith('${')) return spec;
   const [group = '', name = ''] = spec.slice(1).split('.');
   const named = references[group];
   const value = isJsonObject(named) ? named[name] : undefined;
   return typeof value === 'string' && depth < 10
-    ? resolved(value.trim(), references, depth + 1)
+    ? resolveReference(value.trim(), references, depth + 1)
     : undefined;
 }
 

@@ -49,7 +49,7 @@ export function importOpenApi(
   const name = options.name ?? nameOf(openApi);
   const secretName = (scheme: string) =>
     options.secrets?.[scheme] ?? asSecretName(`${name}_${scheme}`);
-  const operations = chosen(operationsOf(openApi, ''), options.only);
+  const operations = chooseOperations(operationsOf(openApi, ''), options.only);
   const prefix = options.prefix ?? '';
   const tools = operations.flatMap((one): ImportedTool[] => {
     const named = { ...one, name: `${prefix}${one.name}`.slice(0, 64) };
@@ -79,7 +79,7 @@ export function importOpenApi(
     document: {
       version: 'v1',
       name,
-      ...titled(openApi),
+      ...descriptionOf(openApi),
       tools: Object.fromEntries(tools.map((tool) => [tool.name, tool.entry])),
     },
     notes: openApi.notes,
@@ -111,7 +111,7 @@ function refuseNone(openApi: OpenApi): void {
   );
 }
 
-function chosen(
+function chooseOperations(
   operations: readonly Operation[],
   only: readonly string[] | undefined,
 ): Operation[] {
@@ -145,7 +145,7 @@ function nameOf({ root, name }: OpenApi): string {
   );
 }
 
-function titled({ root }: OpenApi): { description?: string } {
+function descriptionOf({ root }: OpenApi): { description?: string } {
   const { title, version } = (isJsonObject(root.info ?? null) ? root.info : {}) as JsonObject;
   return typeof title === 'string'
     ? { description: `${title} ${String(version ?? '')}`.trim() }

@@ -72,7 +72,7 @@ class Parser {
 
   whole(): Decimal {
     const value = this.sum();
-    if (this.next.kind !== 'end') throw unexpected(this.next);
+    if (this.next.kind !== 'end') throw unexpectedToken(this.next);
     return value;
   }
 
@@ -110,7 +110,7 @@ class Parser {
   power(): Decimal {
     const base = this.value();
     return this.take('^', '**')
-      ? raised(
+      ? power(
           base,
           this.deeper(() => this.signed()),
         )
@@ -124,7 +124,7 @@ class Parser {
       this.close();
       return value;
     }
-    if (token.kind === 'sign' || token.kind === 'end') throw unexpected(token);
+    if (token.kind === 'sign' || token.kind === 'end') throw unexpectedToken(token);
     this.place += 1;
     return token.kind === 'number' ? finite(new Number120(token.text)) : this.named(token);
   }
@@ -154,7 +154,7 @@ class Parser {
   }
 
   argumentList(): Decimal[] {
-    if (!this.take('(')) throw unexpected(this.next);
+    if (!this.take('(')) throw unexpectedToken(this.next);
     const values: Decimal[] = [];
     while (values.length === 0 || this.take(',')) values.push(this.sum());
     this.close();
@@ -162,7 +162,7 @@ class Parser {
   }
 
   close(): void {
-    if (!this.take(')')) throw unexpected(this.next);
+    if (!this.take(')')) throw unexpectedToken(this.next);
   }
 
   deeper<T>(read: () => T): T {
@@ -206,7 +206,7 @@ const FUNCTIONS: Record<string, Work> = {
   log: [1, 2, (x, base) => x.log(base ?? 10)],
   log10: one((x) => x.log(10)),
   log2: one((x) => x.log(2)),
-  pow: [2, 2, (x, y) => raised(x as Decimal, y as Decimal)],
+  pow: [2, 2, (x, y) => power(x as Decimal, y as Decimal)],
   sin: angle((x) => x.sin()),
   cos: angle((x) => x.cos()),
   tan: angle((x) => x.tan()),
@@ -219,7 +219,7 @@ const FUNCTIONS: Record<string, Work> = {
   avg: many((...all) => Number120.sum(...all).dividedBy(all.length)),
 };
 
-function raised(base: Decimal, exponent: Decimal): Decimal {
+function power(base: Decimal, exponent: Decimal): Decimal {
   if (base.isZero() && exponent.isNegative()) notZero(base);
   return finite(base.pow(exponent));
 }
@@ -245,7 +245,7 @@ function finite(value: Decimal): Decimal {
   return value;
 }
 
-function unexpected({ text, at, kind }: Token): ExpressionError {
+function unexpectedToken({ text, at, kind }: Token): ExpressionError {
   return new ExpressionError(
     kind === 'end' ? 'it ends too early' : `${text} at character ${at} is not expected there`,
   );

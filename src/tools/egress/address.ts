@@ -17,8 +17,8 @@ const AZURE_WIRE_SERVER = '168.63.129.16';
  */
 export function isPublicAddress(address: string, own: readonly string[] = ownAddresses()): boolean {
   if (address.includes('%') || !ipaddr.isValid(address)) return false;
-  const mine = new Set(own.filter(ipaddr.isValid).map(normalized));
-  return carried(ipaddr.parse(address)).every(
+  const mine = new Set(own.filter(ipaddr.isValid).map(normalizeAddress));
+  return embeddedAddresses(ipaddr.parse(address)).every(
     (one) => isGlobalUnicast(one) && !mine.has(one.toNormalizedString()),
   );
 }
@@ -33,7 +33,7 @@ function isGlobalUnicast(address: Address): boolean {
 }
 
 /** Returns the addresses that a packet to this address finally reaches. */
-function carried(address: Address): Address[] {
+function embeddedAddresses(address: Address): Address[] {
   if (address instanceof ipaddr.IPv4) return [address];
   const bytes = address.toByteArray();
   const v4 = (from: number, mask = 0) =>
@@ -54,7 +54,7 @@ function carried(address: Address): Address[] {
   }
 }
 
-function normalized(address: string): string {
+function normalizeAddress(address: string): string {
   return ipaddr.process(address).toNormalizedString();
 }
 

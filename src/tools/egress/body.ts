@@ -30,17 +30,17 @@ export function decodedBody(
   const coding = (answer.headers['content-encoding'] ?? '').trim().toLowerCase();
   const isPlain = coding === '' || coding === 'identity';
   if (isPlain || method === 'HEAD' || status === 204 || status === 304) {
-    return piped(answer, atMost(maxBytes));
+    return pipeThrough(answer, atMost(maxBytes));
   }
   const decoder = Object.hasOwn(DECODERS, coding) ? DECODERS[coding]?.() : undefined;
-  return decoder ? piped(answer, atMost(maxBytes), decoder, atMost(maxBytes)) : null;
+  return decoder ? pipeThrough(answer, atMost(maxBytes), decoder, atMost(maxBytes)) : null;
 }
 
 /**
  * Returns the last of the streams. A stream that fails or is closed also closes the others and the
  * connection.
  */
-function piped(first: Readable, ...others: Duplex[]): Readable {
+function pipeThrough(first: Readable, ...others: Duplex[]): Readable {
   const last = others.at(-1) ?? first;
   pipeline([first, ...others], () => {});
   return last as Readable;

@@ -62,7 +62,7 @@ export function responseResult(
   const room = RESULT_LIMIT_BYTES - jsonBytes({ ...frame, body: '', truncated: false });
   if (jsonBytes(body) <= room) return { ...frame, body, truncated: false };
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return { ...frame, body: fitting(text, room), truncated: true };
+  return { ...frame, body: firstFittingCharacters(text, room), truncated: true };
 }
 
 /**
@@ -98,11 +98,11 @@ function readBody(
   const text = redaction.text(said);
   const type = mediaType(headers);
   if (HTML_TYPE.test(type) && !isSource) return htmlToText(text, url) ?? text;
-  return JSON_TYPE.test(type) ? parsed(text) : text;
+  return JSON_TYPE.test(type) ? parseJson(text) : text;
 }
 
 /** Parses JSON. Invalid JSON, and JSON with integers that would be rounded, stays text. */
-function parsed(text: string): Json {
+function parseJson(text: string): Json {
   try {
     return JSON.parse(text, refuseRounding);
   } catch {
@@ -114,11 +114,11 @@ function textOf(body: Buffer, headers: Headers): string | null {
   const type = mediaType(headers);
   if (body.byteLength === 0) return '';
   // A body without a type is text if its bytes are.
-  if (type === '') return body.includes(0) ? null : decoded(body, 'utf-8', true);
-  return JSON_TYPE.test(type) || TEXT_TYPE.test(type) ? decoded(body, charset(headers)) : null;
+  if (type === '') return body.includes(0) ? null : decodeText(body, 'utf-8', true);
+  return JSON_TYPE.test(type) || TEXT_TYPE.test(type) ? decodeText(body, charset(headers)) : null;
 }
 
-function decoded(body: Buffer, label: string, fatal = false): string | null {
+function decodeText(body: Buffer, label: string, fatal = false): string | null {
   try {
     return new TextDecoder(label, { fatal }).decode(body);
   } catch {
@@ -149,7 +149,7 @@ function redactedHeaders(headers: Headers, redaction: Redaction): JsonObject {
  * Returns the longest start of a text whose JSON fits in `room` bytes, including quotes and
  * escapes.
  */
-function fitting(text: string, room: number): string {
+function firstFittingCharacters(text: string, room: number): string {
   let start = firstCharacters(text, room);
   for (let bytes = jsonBytes(start); bytes > room; bytes = jsonBytes(start)) {
     start = firstCharacters(start, Math.floor((start.length * room) / bytes) - 1);

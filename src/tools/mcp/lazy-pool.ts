@@ -15,11 +15,11 @@ export function createLazyMcpPool(
   const pool = lazy(async () => (await load()).createMcpPool(options));
   return {
     async call(tool, ...rest) {
-      const opened = await pool.get().catch((error) => notLoaded(tool.name, error));
+      const opened = await pool.get().catch((error) => loadError(tool.name, error));
       return 'code' in opened ? { ok: false, error: opened } : opened.call(tool, ...rest);
     },
     async discover(server) {
-      const opened = await pool.get().catch((error) => notLoaded(server.name, error));
+      const opened = await pool.get().catch((error) => loadError(server.name, error));
       if (!('code' in opened)) return opened.discover(server);
       options.log.warn({ server: server.name, reason: opened.message }, 'no MCP server there');
       await options.rows.fail(server, opened.message).catch(() => {});
@@ -29,7 +29,7 @@ export function createLazyMcpPool(
 }
 
 /** Returns the error of a call for which the client could not be loaded, so nothing was sent. */
-function notLoaded(server: string, error: unknown): RunError {
+function loadError(server: string, error: unknown): RunError {
   const reason = error instanceof Error ? error.message : String(error);
   const message = `the MCP client for ${server} could not be loaded: ${reason}`;
   return { code: 'unreachable', message, retryable: true, cause: { server, sent: false } };

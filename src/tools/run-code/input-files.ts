@@ -19,11 +19,12 @@ export async function inputFiles(
 ): Promise<Outcome<InputFile>> {
   const named = [...new Set(Array.isArray(words) ? words.map(String) : [])];
   if (named.length === 0) return { ok: true, value: { files: [] } };
-  if (named.length > MOST_FILES) return refused(`at most ${MOST_FILES} files are given at once`);
+  if (named.length > MOST_FILES)
+    return rejectFiles(`at most ${MOST_FILES} files are given at once`);
   const found = await files.find(named);
   if (!found.ok) return found;
   const fault = faultIn(found.value);
-  if (fault !== undefined) return refused(fault);
+  if (fault !== undefined) return rejectFiles(fault);
   const loadedFiles: CodeFile[] = [];
   for (const { id, name } of found.value) {
     const loaded = await files.load(id);
@@ -45,7 +46,7 @@ function faultIn(files: readonly RunInputFile[]): string | undefined {
     : names.map(nameFault).find((fault) => fault !== undefined);
 }
 
-function refused(message: string): Outcome<never> {
+function rejectFiles(message: string): Outcome<never> {
   const error = {
     code: 'invalid_arguments' as const,
     message: `resources: ${message}`,

@@ -35,17 +35,17 @@ export function unknownTables(
 function heading({ schema, name, is_view, row_estimate, comment }: ReadableTable): string {
   const facts = [is_view ? 'view' : '', row_estimate === null ? '' : `about ${row_estimate} rows`];
   const said = facts.filter(Boolean).join(', ');
-  return `${quoted(schema)}.${quoted(name)}${said ? ` (${said})` : ''}${remark(comment)}`;
+  return `${quoteName(schema)}.${quoteName(name)}${said ? ` (${said})` : ''}${remark(comment)}`;
 }
 
 function brief({ name, type, refers_to }: ReadableColumn): string {
-  return `${quoted(name)} ${type}${refers_to ? ` → ${refers_to}` : ''}`;
+  return `${quoteName(name)} ${type}${refers_to ? ` → ${refers_to}` : ''}`;
 }
 
 function detail(column: ReadableColumn): string {
   const { is_key, is_required, refers_to, comment, samples = [] } = column;
   const facts = [
-    `  ${quoted(column.name)} ${column.type}`,
+    `  ${quoteName(column.name)} ${column.type}`,
     is_key ? 'key' : is_required ? 'never null' : '',
     refers_to ? `refers to ${refers_to}` : '',
     samples.length > 0 ? `such as ${samples.map((value) => JSON.stringify(value)).join(', ')}` : '',
@@ -58,6 +58,6 @@ function remark(comment: string | null): string {
 }
 
 /** Quotes a name for a query. */
-function quoted(name: string): string {
+function quoteName(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }

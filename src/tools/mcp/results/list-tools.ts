@@ -26,7 +26,7 @@ export async function listTools(
   signal: AbortSignal,
 ): Promise<Omit<Listing, 'prompts'>> {
   const { name = '', version = '' } = client.getServerVersion() ?? {};
-  const server_info = { name: shown(name), version: shown(version) };
+  const server_info = { name: shownName(name), version: shownName(version) };
   if (!client.getServerCapabilities()?.tools) {
     return { server_info, tools: ownTools(client, new Set()) };
   }
@@ -37,7 +37,7 @@ export async function listTools(
     const request = { method: 'tools/list' as const, params };
     const answer = await client.request(request, { signal });
     for (const tool of answer.tools.filter(({ name }) => /^[\x21-\x7e]{1,128}$/.test(name))) {
-      tools.set(tool.name, found(tool));
+      tools.set(tool.name, toFoundTool(tool));
     }
     cursor = answer.nextCursor;
     if (cursor === undefined) {
@@ -50,7 +50,7 @@ export async function listTools(
   }
 }
 
-function found(tool: Tool): FoundTool {
+function toFoundTool(tool: Tool): FoundTool {
   const { name, title, description, inputSchema, outputSchema, annotations, execution } = tool;
   const said = canonicalJson({
     name,
@@ -77,7 +77,7 @@ function found(tool: Tool): FoundTool {
     parameters: fault ? {} : (withoutPatterns(inputSchema as JsonObject) as JsonObject),
     annotations: fault ? {} : hints(annotations),
     // JSON escapes control characters, so they are searched in the unescaped text
-    hides_something: HIDDEN.test(text) || HIDDEN.test(unescaped(said)),
+    hides_something: HIDDEN.test(text) || HIDDEN.test(unescapeJson(said)),
   };
 }
 
@@ -100,12 +100,12 @@ function faultOf(said: string): string | null {
     : null;
 }
 
-function unescaped(json: string): string {
+function unescapeJson(json: string): string {
   return json.replaceAll(/\\u([0-9a-f]{4})/gi, (_, code) =>
     String.fromCharCode(Number.parseInt(code, 16)),
   );
 }
 
-function shown(text: string): string {
+function shownName(text: string): string {
   return firstCharacters(text, 200).toWellFormed().replaceAll('\u0000', '');
 }

@@ -162,10 +162,10 @@ async function listed<T>(
 export function ownTools(client: Client, taken: ReadonlySet<string>): FoundTool[] {
   const { resources, prompts } = client.getServerCapabilities() ?? {};
   const all = [...(resources ? RESOURCES : []), ...(prompts ? PROMPTS : [])];
-  return all.filter(({ name }) => !taken.has(name)).map(found);
+  return all.filter(({ name }) => !taken.has(name)).map(toFoundTool);
 }
 
-function found({ name, description, parameters, protocol }: OwnTool): FoundTool {
+function toFoundTool({ name, description, parameters, protocol }: OwnTool): FoundTool {
   // without the description, which may be improved later
   const said = canonicalJson({ name, parameters, protocol });
   return {
@@ -185,7 +185,7 @@ function found({ name, description, parameters, protocol }: OwnTool): FoundTool 
  */
 export function ownToolOf(name: string, digest: string | undefined): OwnTool | undefined {
   return [...RESOURCES, ...PROMPTS].find(
-    (tool) => tool.name === name && found(tool).digest === digest,
+    (tool) => tool.name === name && toFoundTool(tool).digest === digest,
   );
 }
 

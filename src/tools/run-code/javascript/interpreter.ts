@@ -53,7 +53,7 @@ const NEVER: CodeFault = { fault: 'threw', message: 'it awaits something that ne
 let compiling: Promise<object> | undefined;
 
 /** Returns the compiled interpreter. Each thread compiles it once. */
-function compiled(): Promise<object> {
+function compileEngine(): Promise<object> {
   const root = import.meta.resolve('@jitl/quickjs-wasmfile-release-sync/package.json');
   compiling ??= readFile(new URL('./dist/emscripten-module.wasm', root)).then((bytes) =>
     WebAssembly.compile(bytes),
@@ -68,14 +68,14 @@ function compiled(): Promise<object> {
  */
 export async function interpret(job: CodeJob): Promise<CodeReport> {
   const bound = boundMemory(FIRST_PAGES, job.memory_mb * PAGES_OF_A_MB);
-  const own = newVariant(variant, { wasmModule: await compiled(), wasmMemory: bound.memory });
+  const own = newVariant(variant, { wasmModule: await compileEngine(), wasmMemory: bound.memory });
   const quickjs = await newQuickJSWASMModuleFromVariant(own);
   const printed = new Printed();
   let outcome: CodeEnd | CodeFault;
   try {
     outcome = new Evaluation(quickjs.newContext(), job, printed, bound).outcome();
   } catch (error) {
-    outcome = trapped(error);
+    outcome = trapFault(error);
   }
   return { stdout: printed.text, ...outcome };
 }
@@ -224,7 +224,7 @@ function faultOf({ name, message, stack }: Blamed, offset: number): CodeFault {
 }
 
 /** Converts an error of the interpreter itself, for example after too deep calls. */
-function trapped(error: unknown): CodeFault {
+function trapFault(error: unknown): CodeFault {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof RangeError) return OUT_OF_STACK;
   return /memory|\bOOM\b/i.test(message)

@@ -103,8 +103,12 @@ function runOnce(job: CodeJob, signal: AbortSignal, options: PythonOptions): Pro
     stopped ??= fault;
     child.kill('SIGKILL'); // the kernel then kills every process in the sandbox
   };
-  const outputs = [1, 2].map((fd) => heard(child.stdio[fd] as Readable, MOST_BYTES, stop));
-  const report = heard(child.stdio[REPORT_FD] as Readable, MOST_BYTES + SCRATCH_BYTES, stop);
+  const outputs = [1, 2].map((fd) => collectOutput(child.stdio[fd] as Readable, MOST_BYTES, stop));
+  const report = collectOutput(
+    child.stdio[REPORT_FD] as Readable,
+    MOST_BYTES + SCRATCH_BYTES,
+    stop,
+  );
   feed(child, 0, jobText(job));
   feed(child, FILTER_FD, seccompFilter(process.arch) as Buffer);
   const abort = (): void => stop(OUT_OF_TIME);
@@ -141,7 +145,11 @@ function feed(child: ChildProcess, fd: number, content: string | Buffer): void {
  * Collects an output and returns a function that reads it. Code that writes far more than the limit
  * bypasses `print`, so it is stopped.
  */
-function heard(stream: Readable, most: number, stop: (fault: CodeFault) => void): () => Buffer {
+function collectOutput(
+  stream: Readable,
+  most: number,
+  stop: (fault: CodeFault) => void,
+): () => Buffer {
   const chunks: Buffer[] = [];
   let bytes = 0;
   stream.on('error', () => {});
