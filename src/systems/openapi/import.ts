@@ -4,14 +4,14 @@ import { faultLine, type Note } from '../schema/fault.ts';
 import { nearestTo } from '../schema/schema-errors.ts';
 import { methodAndPath } from './arguments.ts';
 import { OpenApi } from './document.ts';
-import type { NeededSecret } from './security.ts';
 import {
   type ImportedTool,
   type Operation,
   operationsOf,
   type ToolOptions,
   toolOf,
-} from './tool.ts';
+} from './operation-tool.ts';
+import type { NeededSecret } from './security.ts';
 
 export type OpenApiOptions = {
   /** The name of the system. By default the title of the description in lower case. */

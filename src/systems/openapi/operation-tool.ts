@@ -4,7 +4,7 @@ import { type Argument, type Arguments, argumentsOf, methodAndPath } from './arg
 import type { OpenApi } from './document.ts';
 import { unfoldedSize } from './expanded-size.ts';
 import { type NeededSecret, type SecretNames, secretsOf } from './security.ts';
-import { secretHost, serverOf } from './server.ts';
+import { secretHost, serverOf } from './server-url.ts';
 
 export type Located = { value: JsonObject; pointer: string };
 export type Operation = {

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { OpenApi } from './document.ts';
-import type { Operation, ToolOptions } from './tool.ts';
+import type { Operation, ToolOptions } from './operation-tool.ts';
 
 /**
  * Returns the server of an operation, from its own level or from a level above. Reports a fault and
