@@ -9,7 +9,7 @@ import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { type FileReader, localReader } from './file-reader.ts';
 import { namedSecrets } from './named-secrets.ts';
 import { type PackPart, packSource, readPack } from './pack.ts';
-import { type Found, placed, type ReadFile, readFileBy } from './read-file.ts';
+import { type Found, locateFault, type ReadFile, readFileBy } from './read-file.ts';
 import type { CheckedDocument } from './schema/check-document.ts';
 import { type Fault, faultLine } from './schema/fault.ts';
 import { originalPaths } from './schema/salvage-entries.ts';
@@ -79,7 +79,7 @@ export async function trySystems(
     const tried = { file, counts: countsOf(read.document) };
     if (plan && all.some((one) => one.plan?.name === plan.name)) {
       const message = `another of these files already describes ${JSON.stringify(plan.name)}`;
-      const fault = placed(read, { path: '/name', message });
+      const fault = locateFault(read, { path: '/name', message });
       all.push({ ...tried, faults: inOrder(file.name, [fault]) });
     } else if (plan) all.push({ ...tried, plan: withDoubts(plan, file.name, read), faults: [] });
     else all.push({ ...tried, faults: inOrder(file.name, faults) });
@@ -123,7 +123,9 @@ function countsOf(document: unknown): Record<string, number> | undefined {
  * does not know.
  */
 function withDoubts(plan: Plan, file: string, read: ReadFile): Plan {
-  const doubts = unknownProviders(read.document).map((one) => faultLine(file, placed(read, one)));
+  const doubts = unknownProviders(read.document).map((one) =>
+    faultLine(file, locateFault(read, one)),
+  );
   return doubts.length === 0 ? plan : { ...plan, warnings: [...plan.warnings, ...doubts] };
 }
 
@@ -156,14 +158,14 @@ async function applyOne(
 /** Reports a key at its field, or else at its line. */
 function placesOf(read: ReadFile, found: readonly Found[]): Fault[] {
   const isOfLine = (fault: Found) => fault.line !== undefined;
-  const faults = found.filter((one) => !isOfLine(one)).map((one) => placed(read, one));
+  const faults = found.filter((one) => !isOfLine(one)).map((one) => locateFault(read, one));
   const keyFaults = faults.filter(({ message }) =>
     /holds a key|must not contain keys/.test(message),
   );
   const others = found.filter(
     (one) => isOfLine(one) && !keyFaults.some(({ line }) => line === one.line),
   );
-  return [...faults, ...others.map((one) => placed(read, one))];
+  return [...faults, ...others.map((one) => locateFault(read, one))];
 }
 
 /** Applies one file in a savepoint, so that a rejected file does not stop the check of the next. */

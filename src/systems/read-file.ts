@@ -94,7 +94,7 @@ export type Found = {
 };
 
 /** Adds the place to a fault, from its pointer or from its line. */
-export function placed(file: ReadFile, { isKey, line, ...found }: Found): Fault {
+export function locateFault(file: ReadFile, { isKey, line, ...found }: Found): Fault {
   const ofLine = file.locateLine ?? ((number: number) => ({ line: number, column: 1 }));
   const place = line === undefined ? file.locate(found.path, isKey) : ofLine(line);
   return { ...place, code: 'HWINV', ...found };

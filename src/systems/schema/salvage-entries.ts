@@ -21,7 +21,7 @@ const WHOLE = ['tools', 'prompts'];
 const BESIDE_OTHERS = ['prompt_values', 'request_params', 'engine', 'engine_configuration'];
 
 /** The valid parts of a document. They are plain data, so that threads can exchange them. */
-export type WellFormed = {
+export type SalvagedDocument = {
   document: JsonObject;
   hasName: boolean;
   /** The paths in the file of parts whose path in `document` differs. */
@@ -32,7 +32,7 @@ export type WellFormed = {
  * Returns the valid parts of a document, so that they can be checked further although other parts
  * violate the schema.
  */
-export function wellFormed(document: unknown, faults: readonly ShapeFault[]): WellFormed {
+export function salvageEntries(document: unknown, faults: readonly ShapeFault[]): SalvagedDocument {
   const all = isJsonObject(document) ? document : {};
   const sound = new Soundness(faults);
   const hasName = typeof all.name === 'string' && sound.isWhole('/name');
@@ -52,7 +52,7 @@ export function wellFormed(document: unknown, faults: readonly ShapeFault[]): We
  * undefined for a fault that the removed parts may have caused.
  */
 export function originalPaths(
-  { hasName, moved }: WellFormed,
+  { hasName, moved }: SalvagedDocument,
   faults: readonly ShapeFault[],
 ): (found: { path: string; code?: string }) => string | undefined {
   const sound = new Soundness(faults, moved);
