@@ -116,81 +116,95 @@ export class Redaction {
 
   stream(): StreamRedaction {
     if (this.isEmpty) return { pass: (piece) => piece, rest: () => '' };
-    return streamOver(this.#automata);
+    return new RedactedStream(this.#automata);
   }
 }
 
 type Range = { from: number; to: number };
 
-function streamOver(automata: readonly PatternAutomaton[]): StreamRedaction {
-  const states = new Array<number>(automata.length).fill(0);
-  let buffered = '';
-  /** Positions in the stream: the start of the buffered text, and the end of the text read. */
-  let base = 0;
-  let end = 0;
+/** The redaction of one stream: the text that is held back, and the matches in it. */
+class RedactedStream implements StreamRedaction {
+  readonly #automata: readonly PatternAutomaton[];
+  /** The state of each automaton. */
+  readonly #states: number[];
+  #buffered = '';
+  /** The position in the stream at which the buffered text starts. */
+  #base = 0;
+  /** The position in the stream at which the text read ends. */
+  #end = 0;
   /** Matches that are disjoint and in order; all end within the text read. */
-  let ranges: Range[] = [];
+  #ranges: Range[] = [];
 
-  const addRange = (from: number, to: number): void => {
-    let first = from;
-    for (let last = ranges.at(-1); last && last.to > first; last = ranges.at(-1)) {
-      first = Math.min(first, last.from);
-      ranges.pop();
+  constructor(automata: readonly PatternAutomaton[]) {
+    this.#automata = automata;
+    this.#states = new Array<number>(automata.length).fill(0);
+  }
+
+  pass(piece: string): string {
+    this.#buffered += piece;
+    for (let at = 0; at < piece.length; at += 1) this.#read(piece.charCodeAt(at));
+    return this.#release(this.#end - this.#pendingLength());
+  }
+
+  rest({ isCut = false }: { isCut?: boolean } = {}): string {
+    const length = this.#pendingLength();
+    if (isCut && length >= SHORTEST_ECHO) this.#addRange(this.#end - length, this.#end);
+    this.#states.fill(0);
+    return this.#release(this.#end);
+  }
+
+  #read(code: number): void {
+    this.#end += 1;
+    for (let one = 0; one < this.#automata.length; one += 1) {
+      const automaton = this.#automata[one] as PatternAutomaton;
+      const state = automaton.step(this.#states[one] as number, code);
+      this.#states[one] = state;
+      const length = automaton.longestAt(state);
+      if (length > 0) this.#addRange(this.#end - length, this.#end);
     }
-    ranges.push({ from: first, to });
-  };
+  }
+
+  /** Adds a match that ends last. Joins it with the matches that it overlaps. */
+  #addRange(from: number, to: number): void {
+    let first = from;
+    for (let last = this.#ranges.at(-1); last && last.to > first; last = this.#ranges.at(-1)) {
+      first = Math.min(first, last.from);
+      this.#ranges.pop();
+    }
+    this.#ranges.push({ from: first, to });
+  }
 
   /** Returns the length of the longest end of the text read that may begin a spelling. */
-  const pendingLength = (): number =>
-    automata.reduce(
-      (most, automaton, one) => Math.max(most, automaton.depthOf(states[one] as number)),
+  #pendingLength(): number {
+    return this.#automata.reduce(
+      (most, automaton, one) => Math.max(most, automaton.depthOf(this.#states[one] as number)),
       0,
     );
-
-  const read = (code: number): void => {
-    end += 1;
-    for (let one = 0; one < automata.length; one += 1) {
-      const automaton = automata[one] as PatternAutomaton;
-      const state = automaton.step(states[one] as number, code);
-      states[one] = state;
-      const length = automaton.longestAt(state);
-      if (length > 0) addRange(end - length, end);
-    }
-  };
+  }
 
   /** Returns the text before a position. A range across it continues there. */
-  const release = (place: number): string => {
+  #release(place: number): string {
     let text = '';
-    let at = base;
+    let at = this.#base;
     const later: Range[] = [];
-    for (const { from, to } of ranges) {
+    for (const { from, to } of this.#ranges) {
       if (from >= place) {
         later.push({ from, to });
         continue;
       }
-      text += buffered.slice(at - base, from - base);
+      text += this.#textBetween(at, from);
       at = Math.min(to, place);
       if (to > place) later.push({ from: place, to });
       else text += REDACTED;
     }
-    text += buffered.slice(at - base, place - base);
-    buffered = buffered.slice(place - base);
-    base = place;
-    ranges = later;
+    text += this.#textBetween(at, place);
+    this.#buffered = this.#buffered.slice(place - this.#base);
+    this.#base = place;
+    this.#ranges = later;
     return text;
-  };
+  }
 
-  return {
-    pass(piece) {
-      buffered += piece;
-      for (let at = 0; at < piece.length; at += 1) read(piece.charCodeAt(at));
-      return release(end - pendingLength());
-    },
-    rest({ isCut = false } = {}) {
-      const length = pendingLength();
-      if (isCut && length >= SHORTEST_ECHO) addRange(end - length, end);
-      states.fill(0);
-      return release(end);
-    },
-  };
+  #textBetween(from: number, to: number): string {
+    return this.#buffered.slice(from - this.#base, to - this.#base);
+  }
 }

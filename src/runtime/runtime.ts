@@ -5,7 +5,7 @@ import { tenantLoad } from '../db/runs/tenant-load.ts';
 import { failpoint } from './environment/failpoints.ts';
 import { type Retry, StatementRetries } from './environment/statement-retries.ts';
 import { advance } from './loop/advance.ts';
-import { createCommitter } from './owned-run/committer.ts';
+import { GroupCommitter } from './owned-run/committer.ts';
 import type { HeldRun } from './owned-run/held-run.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 import type { ClaimedBatch } from './scheduling/claim-batcher.ts';
@@ -66,7 +66,7 @@ export class Runtime {
       sleep,
       isOver: isDraining,
     });
-    const committer = createCommitter({
+    const committer = new GroupCommitter({
       pool: options.pool,
       worker: () => this.#claimer.worker,
       signal: this.#over.signal,

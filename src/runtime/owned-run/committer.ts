@@ -28,6 +28,14 @@ const MOST_TIMEOUTS = 4;
 /** The result of a commit, with the written content if it differs from the request. */
 export type Committed = CommitResult & Partial<Pick<Commit, 'steps' | 'to'>>;
 
+/**
+ * The outcome of a commit, for those who made the steps.
+ *
+ * - `inbox`: the run was not ended, since something came for it from outside; nothing was written.
+ * - `lost`: the run is no longer held; nothing was written.
+ */
+export type RunCommit = 'committed' | 'inbox' | 'lost';
+
 export type Committer = {
   /**
    * Commits steps, which are durable when the promise resolves. `stale` means that another worker
@@ -66,102 +74,125 @@ type Pending = {
  * commit, and each commit of a batch that waited for a lock, is sent alone, one per tenant at a
  * time. One connection always remains for batches.
  */
-export function createCommitter(options: CommitterOptions): Committer {
-  const { pool, worker, signal, retries = new StatementRetries() } = options;
-  const waiting = new TenantQueues();
-  const lanes = new FairQueue({ places: MOST_SINGLE_COMMITS, max_per_key: 1 });
-  let flushing = 0;
-  let underWay = 0;
-  let scheduled = false;
+export class GroupCommitter implements Committer {
+  readonly #pool: Pool;
+  readonly #worker: () => string;
+  readonly #signal: AbortSignal;
+  readonly #retries: StatementRetries;
+  readonly #waiting = new TenantQueues();
+  /** Places of the commits that are each sent alone. */
+  readonly #lanes = new FairQueue({ places: MOST_SINGLE_COMMITS, max_per_key: 1 });
+  #batchesInFlight = 0;
+  #commitsInFlight = 0;
+  #isFlushScheduled = false;
+
+  constructor({ pool, worker, signal, retries = new StatementRetries() }: CommitterOptions) {
+    this.#pool = pool;
+    this.#worker = worker;
+    this.#signal = signal;
+    this.#retries = retries;
+  }
+
+  commit(commit: Commit, tenant: string): Promise<Committed> {
+    return new Promise((resolve, reject) => {
+      const pending = { commit, tenant, resolve, reject };
+      this.#waiting.removeOlder(commit)?.resolve(STALE);
+      if (commit.steps.length >= LARGE) {
+        void this.#sendAlone(pending);
+      } else {
+        this.#waiting.push(pending);
+        this.#scheduleFlush();
+      }
+    });
+  }
+
+  async commitOn(client: PoolClient, commit: Commit): Promise<Committed> {
+    return (await commitSteps(client, this.#worker(), [commit])).get(commit.id) ?? STALE;
+  }
+
+  #scheduleFlush(): void {
+    if (!this.#isFlushScheduled && this.#waiting.size > 0 && this.#mayFlush()) {
+      this.#isFlushScheduled = true;
+      setImmediate(() => void this.#flush());
+    }
+  }
 
   /**
    * Returns whether a batch may be sent. A few commits beside a large batch wait for it, because a
    * call of their own would only slow it down.
    */
-  const isDue = (): boolean =>
-    flushing === 0 ||
-    (flushing < FLUSHES &&
-      flushing + lanes.taken <= MOST_SINGLE_COMMITS &&
-      waiting.size * 4 >= underWay);
+  #mayFlush(): boolean {
+    return (
+      this.#batchesInFlight === 0 ||
+      (this.#batchesInFlight < FLUSHES &&
+        this.#batchesInFlight + this.#lanes.taken <= MOST_SINGLE_COMMITS &&
+        this.#waiting.size * 4 >= this.#commitsInFlight)
+    );
+  }
 
-  const schedule = (): void => {
-    if (!scheduled && waiting.size > 0 && isDue()) {
-      scheduled = true;
-      setImmediate(flush);
-    }
-  };
+  async #flush(): Promise<void> {
+    this.#isFlushScheduled = false;
+    const batch = this.#takeBatch();
+    this.#batchesInFlight += 1;
+    this.#commitsInFlight += batch.length;
+    this.#scheduleFlush();
+    await this.#send(batch);
+    this.#batchesInFlight -= 1;
+    this.#commitsInFlight -= batch.length;
+    this.#scheduleFlush();
+  }
 
   /**
    * Takes an equal part of all that is to be committed, so that the calls stay about equal and
    * neither waits for the other.
    */
-  const take = (): Pending[] => {
-    const part = Math.ceil((waiting.size + underWay) / FLUSHES);
-    return waiting.take(Math.min(Math.max(part, WORTH_A_CALL), MOST_AT_ONCE));
-  };
+  #takeBatch(): Pending[] {
+    const part = Math.ceil((this.#waiting.size + this.#commitsInFlight) / FLUSHES);
+    return this.#waiting.take(Math.min(Math.max(part, WORTH_A_CALL), MOST_AT_ONCE));
+  }
 
-  const flush = async (): Promise<void> => {
-    scheduled = false;
-    const batch = take();
-    flushing += 1;
-    underWay += batch.length;
-    schedule();
-    await send(batch);
-    flushing -= 1;
-    underWay -= batch.length;
-    schedule();
-  };
-
-  const sendAlone = async (pending: Pending): Promise<void> => {
-    const leave = await lanes.acquire(pending.tenant, signal).catch(() => undefined);
+  async #sendAlone(pending: Pending): Promise<void> {
+    const leave = await this.#lanes.acquire(pending.tenant, this.#signal).catch(() => undefined);
     if (!leave) return pending.resolve(STALE); // this process shuts down
-    await send([pending]);
+    await this.#send([pending]);
     leave();
-    schedule();
-  };
+    this.#scheduleFlush();
+  }
 
-  const send = async (batch: Pending[]): Promise<void> => {
+  /** Sends commits in one call, until their outcome is known or this process shuts down. */
+  async #send(batch: readonly Pending[]): Promise<void> {
     const commits = batch.map(({ commit }) => commit);
-    for (let attempt = 1; !signal.aborted; attempt += 1) {
+    for (let attempt = 1; !this.#signal.aborted; attempt += 1) {
       try {
-        const results = await commitSteps(pool, worker(), commits);
-        retries.succeeded('commit');
+        const results = await commitSteps(this.#pool, this.#worker(), commits);
+        this.#retries.succeeded('commit');
         for (const { commit, resolve } of batch) resolve(results.get(commit.id) ?? STALE);
         return;
       } catch (error) {
-        const [only, ...others] = batch;
-        const isLast = isRefusal(error) || !isTransient(error);
-        if (only && others.length === 0 && (isLast || isTooLong(error, attempt))) {
-          only.reject(error);
-          return;
-        }
-        if (others.length > 0 && (isLast || isTimeout(error))) {
-          for (const pending of batch) void sendAlone(pending); // a failure reaches only its run
-          return;
-        }
-        await pause(retries.failed({ what: 'commit', error, attempt }), signal);
+        if (this.#giveUp(batch, error, attempt)) return;
+        await pause(this.#retries.failed({ what: 'commit', error, attempt }), this.#signal);
       }
     }
     for (const { resolve } of batch) resolve(STALE);
-  };
+  }
 
-  return {
-    commit(commit, tenant) {
-      return new Promise((resolve, reject) => {
-        const pending = { commit, tenant, resolve, reject };
-        waiting.removeOlder(commit)?.resolve(STALE);
-        if (commit.steps.length >= LARGE) {
-          void sendAlone(pending);
-        } else {
-          waiting.push(pending);
-          schedule();
-        }
-      });
-    },
-    async commitOn(client, commit) {
-      return (await commitSteps(client, worker(), [commit])).get(commit.id) ?? STALE;
-    },
-  };
+  /**
+   * Ends the attempts at a batch whose error does not pass. The only commit of a batch is rejected.
+   * Several commits are each sent alone, so that a failure reaches only its run. Returns false if
+   * the batch is to be sent again.
+   */
+  #giveUp(batch: readonly Pending[], error: unknown, attempt: number): boolean {
+    const [only, ...others] = batch;
+    const isLast = isRefusal(error) || !isTransient(error);
+    if (only && others.length === 0) {
+      if (!isLast && !isTooLong(error, attempt)) return false;
+      only.reject(error);
+      return true;
+    }
+    if (!isLast && !isTimeout(error)) return false;
+    for (const pending of batch) void this.#sendAlone(pending);
+    return true;
+  }
 }
 
 /** Waiting commits by tenant, taken in turns. */

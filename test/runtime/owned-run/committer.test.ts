@@ -4,7 +4,7 @@ import {
   type Retry,
   StatementRetries,
 } from '../../../src/runtime/environment/statement-retries.ts';
-import { createCommitter } from '../../../src/runtime/owned-run/committer.ts';
+import { GroupCommitter } from '../../../src/runtime/owned-run/committer.ts';
 
 type Call = { ids: string[]; answer(): void; fail(error: unknown): void };
 
@@ -27,7 +27,7 @@ function arrange() {
   };
   const over = new AbortController();
   const retries: Retry[] = [];
-  const committer = createCommitter({
+  const committer = new GroupCommitter({
     pool: { query } as unknown as Pool,
     worker: () => 'worker',
     signal: over.signal,
