@@ -58,7 +58,7 @@ export type StepRecord = {
   effect?: ToolEffect;
   idempotency_key?: string;
   /** The message that requested the call, for a call that starts. */
-  asked_seq?: number;
+  request_seq?: number;
   input?: Json;
   output?: Json;
   error?: RunError | null;
@@ -98,7 +98,7 @@ export type NewQuestion = {
   prompt: string;
   schema?: JsonSchema;
   options?: string[];
-  tool_call?: Json;
+  tool_call?: { id: string; name: string; arguments: Json };
   required_role?: string;
   expires_in_ms?: number;
   default_answer?: string;

@@ -35,17 +35,8 @@ export type RuntimeDependencies = {
   querySettings(tenantId: string): Promise<Outcome<QuerySettings>>;
   /** Hooks written in TypeScript; those of the database come with each run. */
   hooks: Hooks;
-  /** Answers every call in place of its tool, as a replay does. Absent in workers. */
-  standIn?: (
-    tool: ToolDefinition,
-    args: JsonObject,
-    idempotency_key: string,
-  ) => Promise<McpOutcome>;
-  /**
-   * Returns whether an approved call turned out to do something else than what was shown. Absent
-   * unless `standIn` is set.
-   */
-  wasAskedAgain?: (callId: string) => boolean;
+  /** Recorded calls, which take the place of tools in a replay. Absent in workers. */
+  recordedCalls?: RecordedCalls;
   /** Finds a model of the tenant by its name, for built-in tools. */
   modelNamed(tenantId: string, name: string): Promise<Outcome<ModelRef>>;
   /** Reads a secret of the tenant, for built-in tools. */
@@ -57,6 +48,17 @@ export type RuntimeDependencies = {
   random(): number;
   /** Resolves after the time, or at once when the signal fires. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+};
+
+/** The calls of a recorded run. */
+export type RecordedCalls = {
+  /** Returns the recorded outcome of a call. */
+  outcomeOf(tool: ToolDefinition, args: JsonObject, idempotency_key: string): Promise<McpOutcome>;
+  /**
+   * Returns whether people were asked about an approved call again, because it turned out to do
+   * something else than what was shown.
+   */
+  isApprovalRepeated(callId: string): boolean;
 };
 
 /** Waits for some time. Resolves early when the signal fires. */

@@ -138,12 +138,12 @@ function withArguments(call: StepRecord, args: JsonObject | undefined): StepReco
 }
 
 function refusedCall(call: StepRecord, error: RunError): StepRecord {
-  const { name, call_id = '', input, asked_seq, annotations } = call;
+  const { name, call_id = '', input, request_seq, annotations } = call;
   const message: NewMessage = {
     role: 'tool',
     content: resultText({ ok: false, error }),
     tool_call_id: call_id,
-    ...(asked_seq === undefined ? {} : { parent_seq: asked_seq }),
+    ...(request_seq === undefined ? {} : { parent_seq: request_seq }),
   };
   return {
     kind: 'tool',

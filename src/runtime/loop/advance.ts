@@ -5,7 +5,8 @@ import { faultOf, isConnectionLoss, isRefusal } from '../../db/connection/sqlsta
 import type { RuntimeDependencies } from '../environment/world.ts';
 import { BEGINNING } from '../hooks/hook-events.ts';
 import { callWithinLimits } from '../model-calls/call-within-limits.ts';
-import type { HeldRun, RunCommit } from '../owned-run/held-run.ts';
+import type { RunCommit } from '../owned-run/committer.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
 import { StaleRunError } from '../owned-run/transactional-commit.ts';
 import { callTools } from '../tool-calls/call-tools.ts';
 import { awaitMcpServers } from './await-mcp-servers.ts';

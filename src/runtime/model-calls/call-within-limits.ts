@@ -1,6 +1,7 @@
 import type { Action } from '../../contracts/runs/action.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
-import type { HeldRun, RunCommit } from '../owned-run/held-run.ts';
+import type { RunCommit } from '../owned-run/committer.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';
 import { callModel } from './call-model.ts';
 import { embed } from './embed.ts';

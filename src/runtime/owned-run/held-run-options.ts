@@ -18,7 +18,7 @@ export type HeldRunOptions = {
   decide(definition: AgentDefinition, state: RunState): Action;
   committer: Committer;
   hooks?: RunHooks | undefined;
-  ownership: RunLease;
+  lease: RunLease;
   /** The observer of the run, for metrics, logs and traces. */
   observer?: RunObserver | undefined;
   /** Called after every commit of a run that has a subscriber. */

@@ -1,7 +1,9 @@
+import { type Release, Semaphore } from '../../concurrency/semaphore.ts';
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { RunObserver } from '../../contracts/runs/run-observer.ts';
 import type { RunContext, StepRecord, TokenSink, Transition } from '../../contracts/runs/step.ts';
+import type { PoolClient } from '../../db/connection/pool.ts';
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
 import type { FilterTarget } from '../../db/runs/output-filters.ts';
@@ -9,7 +11,7 @@ import type { FirstDiscovery } from '../../db/runs/runs.ts';
 import type { Json } from '../../json/json.ts';
 import { afterCommit, beforeCommit } from '../environment/failpoints.ts';
 import type { RunHooks } from '../hooks/run-hooks.ts';
-import type { Committed } from './committer.ts';
+import type { Committed, RunCommit } from './committer.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { HeldRunOptions } from './held-run-options.ts';
 import { offloadForRun } from './offload-for-run.ts';
@@ -19,14 +21,6 @@ import { contextOf } from './run-context.ts';
 import { RunLimits } from './run-limits.ts';
 import { createToolNoteSink } from './tool-note-sink.ts';
 import { StaleRunError, type TransactionalCommit } from './transactional-commit.ts';
-
-/**
- * The outcome of a commit.
- *
- * - `inbox`: the run was not ended, since something came for it from outside; nothing was written.
- * - `lost`: the run is no longer held; nothing was written.
- */
-export type RunCommit = 'committed' | 'inbox' | 'lost';
 
 /** A run that this process owns: its folded log, and the only way to add to it. */
 export class HeldRun {
@@ -55,8 +49,8 @@ export class HeldRun {
   #deadline: number;
   /** True if it is unknown whether a commit was written. */
   #isUnsure = false;
-  /** Resolves when the commit before has been settled, because commits of one run are in order. */
-  #turn: Promise<void> = Promise.resolve();
+  /** Gives commits of the run their turn: one at a time, in order. */
+  readonly #turn = new Semaphore(1);
 
   constructor(options: HeldRunOptions) {
     const { claimed, definition } = options;
@@ -93,24 +87,23 @@ export class HeldRun {
    * resolves.
    */
   async commit(records: StepRecord[], to?: Transition): Promise<RunCommit> {
-    let outcome: RunCommit = 'lost';
-    await this.#inTurn(async () => {
+    const outcome = await this.#inTurn(async () => {
       await beforeCommit(to);
       const result = await this.#options.committer.commit(
         this.#commitOf(records, to),
         this.context.tenant_id,
       );
       await afterCommit(records, to);
-      outcome = result.outcome === 'stale' ? 'lost' : result.outcome;
       this.#settle({ steps: records, to, ...result });
+      return result.outcome === 'stale' ? 'lost' : result.outcome;
     });
-    return outcome;
+    return outcome ?? 'lost';
   }
 
   /** Adds what came from outside to the log, so that the next step knows it. */
   takeInbox(): Promise<void> {
     return this.#inTurn(async () => {
-      const taken = await this.#options.ownership.takeInbox(this.#commitOf([]));
+      const taken = await this.#options.lease.takeInbox(this.#commitOf([]));
       if (!taken) {
         this.relinquish();
         return;
@@ -127,13 +120,13 @@ export class HeldRun {
    * started to work.
    */
   async refreshRules(): Promise<void> {
-    const rules = await this.#options.ownership.rulesOf(this.#rulesStamp);
+    const rules = await this.#options.lease.rulesOf(this.#rulesStamp);
     this.state = rules === this.state.rules ? this.state : { ...this.state, rules };
   }
 
   /** Returns the agents that could be given its task at present. */
   capableAgents(): Promise<Json> {
-    return this.#options.ownership.capableAgents(this.id);
+    return this.#options.lease.capableAgents(this.id);
   }
 
   /**
@@ -145,9 +138,9 @@ export class HeldRun {
     value: T,
     call_id?: string,
   ): Promise<FilterResult<T>> {
-    const { claimed, ownership } = this.#options;
+    const { claimed, lease } = this.#options;
     return claimed.is_filtered
-      ? toFilterResult(await ownership.filtered(this.id, outlet, value, call_id), call_id)
+      ? toFilterResult(await lease.applyOutputFilters(this.id, outlet, value, call_id), call_id)
       : { isBlocked: false, value, guards: [] };
   }
 
@@ -167,8 +160,8 @@ export class HeldRun {
    * code runs. The mark is durable for a suspect run, and costs nothing for all others.
    */
   async beginRisk(): Promise<void> {
-    const { claimed, ownership } = this.#options;
-    if (claimed.is_suspect && !(await ownership.beginRisk(this.id, claimed.fence))) {
+    const { claimed, lease } = this.#options;
+    if (claimed.is_suspect && !(await lease.beginRisk(this.id, claimed.fence))) {
       this.relinquish();
     }
   }
@@ -178,25 +171,36 @@ export class HeldRun {
    * MCP servers.
    */
   async firstDiscovery(): Promise<FirstDiscovery | undefined> {
-    const { claimed, ownership } = this.#options;
+    const { claimed, lease } = this.#options;
     return claimed.step_count === 0 && this.definition.servers
-      ? ownership.firstDiscovery(this.id, claimed.fence)
+      ? lease.firstDiscovery(this.id, claimed.fence)
       : undefined;
   }
 
   /**
-   * Waits for its turn to commit on a transaction of the caller, who reports the end of the
-   * transaction. Throws `StaleRunError` if the run has been given up before.
+   * Runs `work`, which may commit steps of the run within a transaction of its own. The steps count
+   * as committed when `work` resolves, so it must resolve after its transaction has committed.
    */
-  async beginCommit(): Promise<TransactionalCommit> {
-    const { promise: over, resolve: end } = Promise.withResolvers<void>();
-    await new Promise<void>((begin, refuse) => {
-      this.#inTurn(() => {
-        begin();
-        return over;
-      }).then(() => refuse(new StaleRunError('this worker no longer holds the run'))); // no turn came
-    });
-    return this.#ownCommit(end);
+  async commitWithin<T>(work: (commit: TransactionalCommit) => Promise<T>): Promise<T> {
+    let release: Release | undefined;
+    let written: Committed | undefined;
+    const begin = async (): Promise<void> => {
+      release ??= await this.#beginTurn();
+    };
+    const write: TransactionalCommit['write'] = async (client, records, to) => {
+      await begin();
+      written = await this.#writeOn(client, records, to);
+    };
+    try {
+      const result = await work({ begin, write });
+      if (written) this.#settle(written);
+      return result;
+    } catch (error) {
+      if (written) this.#doubt(error);
+      throw error;
+    } finally {
+      release?.();
+    }
   }
 
   /** Gives the run up: its calls in flight are aborted, and nothing more is committed. */
@@ -205,10 +209,29 @@ export class HeldRun {
     this.abort.abort();
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const mine = this.#turn.then(() => (this.isHeld && !this.#isUnsure ? work() : undefined));
-    this.#turn = mine.catch((error) => this.#doubt(error));
-    return mine;
+  get #mayCommit(): boolean {
+    return this.isHeld && !this.#isUnsure;
+  }
+
+  /** Waits for a turn and does `work`. Returns undefined if the run is no longer held by then. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T | undefined> {
+    const release = await this.#turn.acquire();
+    try {
+      return this.#mayCommit ? await work() : undefined;
+    } catch (error) {
+      this.#doubt(error);
+      throw error;
+    } finally {
+      release();
+    }
+  }
+
+  /** Waits for a turn. Throws `StaleRunError` if the run is no longer held by then. */
+  async #beginTurn(): Promise<Release> {
+    const release = await this.#turn.acquire();
+    if (this.#mayCommit) return release;
+    release();
+    throw new StaleRunError('this worker no longer holds the run');
   }
 
   /**
@@ -263,26 +286,13 @@ export class HeldRun {
     }
   }
 
-  #ownCommit(end: () => void): TransactionalCommit {
-    let written: Committed | undefined;
-    return {
-      write: async (client, records, to) => {
-        const { committer } = this.#options;
-        const result = await committer.commitOn(client, this.#commitOf(records, to));
-        if (!this.isHeld || result.outcome !== 'committed') {
-          this.relinquish();
-          throw new StaleRunError('another worker owns this run');
-        }
-        written = { steps: records, to, ...result };
-      },
-      end: (error) => {
-        if (written && error === undefined) {
-          this.#settle(written);
-        } else if (written) {
-          this.#doubt(error);
-        }
-        end();
-      },
-    };
+  async #writeOn(client: PoolClient, steps: StepRecord[], to?: Transition): Promise<Committed> {
+    const { committer } = this.#options;
+    const result = await committer.commitOn(client, this.#commitOf(steps, to));
+    if (!this.isHeld || result.outcome !== 'committed') {
+      this.relinquish();
+      throw new StaleRunError('another worker owns this run');
+    }
+    return { steps, to, ...result };
   }
 }

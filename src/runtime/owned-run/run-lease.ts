@@ -35,8 +35,13 @@ export type RunLease = {
   rulesOf: ReadCallRules;
   /** Returns the agents to which the run may give its task, as its members. */
   capableAgents(id: string): Promise<Json>;
-  /** Applies the output filters to a value. */
-  filtered(id: string, outlet: FilterTarget, value: Json, call_id?: string): Promise<Filtered>;
+  /** Applies the output filters to a value. A replay finds the recorded result by `call_id`. */
+  applyOutputFilters(
+    id: string,
+    outlet: FilterTarget,
+    value: Json,
+    call_id?: string,
+  ): Promise<Filtered>;
 };
 
 /** Creates the lease of a run that this worker owns. */
@@ -49,6 +54,6 @@ export function createRunLease(pool: Pool, worker: string, rulesOf: ReadCallRule
     endCall: (call_id, tokens) => endCall(pool, call_id, tokens),
     rulesOf,
     capableAgents: (id) => capableAgents(pool, id),
-    filtered: (id, outlet, value) => filtered(pool, id, outlet, value),
+    applyOutputFilters: (id, outlet, value) => filtered(pool, id, outlet, value),
   };
 }

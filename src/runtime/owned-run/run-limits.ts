@@ -21,12 +21,12 @@ export class RunLimits {
   /** The settings of its tenant, as of the last commit. */
   settings: RunSettings;
   readonly #claimed: ClaimedRun;
-  readonly #ownership: RunLease;
+  readonly #lease: RunLease;
   #areCallsLimited: boolean;
 
-  constructor({ claimed, ownership }: { claimed: ClaimedRun; ownership: RunLease }) {
+  constructor({ claimed, lease }: { claimed: ClaimedRun; lease: RunLease }) {
     this.#claimed = claimed;
-    this.#ownership = ownership;
+    this.#lease = lease;
     this.#areCallsLimited = claimed.are_calls_limited;
     this.settings = claimed.settings ?? {};
   }
@@ -54,13 +54,13 @@ export class RunLimits {
       return UNLIMITED;
     }
     const { execution_id, fence } = this.#claimed;
-    const decision = await this.#ownership.beginCall(execution_id, fence, called, parks);
+    const decision = await this.#lease.beginCall(execution_id, fence, called, parks);
     if (decision.outcome === 'full' || decision.outcome === 'stale') {
       return decision.outcome;
     }
     const { call_id } = decision;
     return call_id === null
       ? UNLIMITED
-      : { end: (tokens = 0) => this.#ownership.endCall(call_id, tokens) };
+      : { end: (tokens = 0) => this.#lease.endCall(call_id, tokens) };
   }
 }

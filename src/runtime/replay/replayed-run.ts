@@ -1,6 +1,7 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
-import { HeldRun, type RunCommit } from '../owned-run/held-run.ts';
+import type { RunCommit } from '../owned-run/committer.ts';
+import { HeldRun } from '../owned-run/held-run.ts';
 import { strategyOf } from '../strategies/registry.ts';
 import { recordedFilterResult } from './record/recorded-filter-results.ts';
 import { RecordedOrder } from './record/recorded-order.ts';
@@ -24,7 +25,7 @@ export class ReplayedRun extends HeldRun {
         commit: async (commit) => judge.commit(commit),
         commitOn: async (_client, commit) => judge.commit(commit),
       },
-      ownership: {
+      lease: {
         takeInbox: async () => undefined, // the judge ends a claim instead
         beginRisk: async () => true,
         firstDiscovery: async () => record.discoveryAt(judge.position),
@@ -32,7 +33,7 @@ export class ReplayedRun extends HeldRun {
         endCall: async () => {},
         rulesOf: async () => record.rulesAt(judge.position),
         capableAgents: async () => [], // the run of a workflow is not replayed
-        filtered: async (_id, outlet, value, callId) =>
+        applyOutputFilters: async (_id, outlet, value, callId) =>
           recordedFilterResult(record, judge.position, value, callId, outlet),
       },
       announce: () => {},

@@ -52,7 +52,7 @@ export class HeldRunFactory {
       definition,
       decide: (own, state) => strategyOf(claimed, own)(own, state),
       committer: this.#committerOf(hooks, { tenant: claimed.tenant_id, signal: abort.signal }),
-      ownership: createRunLease(pool, this.#worker(), this.#rules.of(claimed)),
+      lease: createRunLease(pool, this.#worker(), this.#rules.of(claimed)),
       hooks,
       observer,
       announce,

@@ -1,27 +1,15 @@
-import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { ToolCall } from '../../contracts/runs/message.ts';
-import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { JsonObject } from '../../json/json.ts';
 import { PARK_AFTER_MS } from '../environment/backoff.ts';
-import { failpoint } from '../environment/failpoints.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import { parkAtLimit } from '../model-calls/call-within-limits.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { askUser, NO_FILTER_HITS, rejectCall } from '../tool-invocation/filtered-output.ts';
-import {
-  invokeInTransaction,
-  invokeTool,
-  isCommittedWithItsCall,
-} from '../tool-invocation/invoke-tool.ts';
-import { previewCall } from '../tool-invocation/preview-call.ts';
-import { limitGuard, retryAt, toolCallRecord } from '../tool-invocation/tool-call-record.ts';
-import { type OpenCall, openCalls } from '../tool-plans/open-calls.ts';
-import { callsKnownTool, needsStartStep, plansOf } from '../tool-plans/plan-tool-calls.ts';
-import { toolStartedStep } from '../tool-plans/step-records.ts';
-import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
-import { questionForElicitation } from './elicitation-question.ts';
+import type { OpenCall } from '../tool-plans/open-calls.ts';
+import { callsKnownTool, plansOf } from '../tool-plans/plan-tool-calls.ts';
+import type { CallPlan, CallProgress } from '../tool-plans/tool-call-plan.ts';
+import { askUser } from './ask-user.ts';
 import { handOffRun, handoffsOf } from './handoff.ts';
-import { requestApproval, requestApprovalAgain } from './request-approval.ts';
+import { makeCall } from './make-call.ts';
+import { requestApproval } from './request-approval.ts';
 import { resultSteps, settleCalls, startChild } from './settle-calls.ts';
 
 /**
@@ -36,31 +24,23 @@ export async function callTools(
   if (callsKnownTool(run.definition, calls)) {
     await run.refreshRules();
   }
-  const over = await handoffsOf(run);
-  if (over.length > 0) {
-    return handOffRun(over, run);
+  const handoffs = await handoffsOf(run);
+  if (handoffs.length > 0) {
+    return handOffRun(handoffs, run);
   }
   await settleCalls(calls, run);
   const left = await callsLeft(calls, run);
-  const moments = await Promise.all(left.map((call) => callTool(call, run, world)));
-  const due = Math.min(...moments.filter((moment) => moment > 0 && moment !== AT_LIMIT));
-  const delay_ms = Math.ceil(due - Date.now());
+  const results = await Promise.all(left.map((call) => advanceCall(call, run, world)));
   if (!run.isHeld || run.isPauseRequested) {
     return;
   }
-  if (!Number.isFinite(delay_ms)) {
-    await (moments.includes(AT_LIMIT) ? parkAtLimit(run) : undefined);
-    return;
-  }
-  if (delay_ms > PARK_AFTER_MS) {
-    await run.commit([], { status: 'waiting', waiting_for: 'timer', delay_ms });
-  } else {
-    await world.sleep(delay_ms, run.abort.signal);
+  const retryAt = earliestRetry(results);
+  if (retryAt !== undefined) {
+    await waitUntil(retryAt, run, world);
+  } else if (results.includes('at_limit')) {
+    await parkAtLimit(run);
   }
 }
-
-/** Placeholder for the unknown time at which a limit lets the call start. */
-const AT_LIMIT = Number.POSITIVE_INFINITY;
 
 /** Returns the calls for which something is to be done now. */
 async function callsLeft(calls: readonly ToolCall[], run: HeldRun): Promise<ToolCall[]> {
@@ -69,23 +49,46 @@ async function callsLeft(calls: readonly ToolCall[], run: HeldRun): Promise<Tool
   return calls.filter(({ id }) => ids.has(id));
 }
 
+/** Returns the earliest time at which a call may be made again, if some call waits for a time. */
+function earliestRetry(results: readonly CallProgress[]): number | undefined {
+  const times = results.flatMap((one) => (typeof one === 'object' ? [one.retryAt] : []));
+  return times.length > 0 ? Math.min(...times) : undefined;
+}
+
+/** Waits for a time: a short time here, a longer one as a parked run. */
+async function waitUntil(time: number, run: HeldRun, world: RuntimeDependencies): Promise<void> {
+  const delay_ms = Math.ceil(time - Date.now());
+  if (delay_ms > PARK_AFTER_MS) {
+    await run.commit([], { status: 'waiting', waiting_for: 'timer', delay_ms });
+  } else {
+    await world.sleep(delay_ms, run.abort.signal);
+  }
+}
+
 /**
- * Advances one call until it has a result or has to wait. Returns the time of its next attempt, or
- * 0 when there is none.
+ * Advances one call until nothing is left to do about it now, or until it has to wait for longer
+ * than a moment.
  */
-async function callTool(call: ToolCall, run: HeldRun, world: RuntimeDependencies): Promise<number> {
+async function advanceCall(
+  call: ToolCall,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<CallProgress> {
   for (;;) {
     const plans = await plansOf(run);
     const planned = plans.find(({ open }) => open.call.id === call.id);
     if (!planned || isLater(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
-      return 0;
+      return 'done';
     }
-    const due = await perform(planned.plan, planned.open, run, world);
-    const delay_ms = due - Date.now();
-    if (delay_ms > PARK_AFTER_MS || run.isPauseRequested) {
-      return due;
+    const progress = await perform(planned.plan, planned.open, run, world);
+    if (progress === 'at_limit' || run.isPauseRequested) {
+      return progress;
     }
-    await world.sleep(Math.ceil(delay_ms), run.abort.signal);
+    if (progress !== 'done') {
+      const delay_ms = progress.retryAt - Date.now();
+      if (delay_ms > PARK_AFTER_MS) return progress;
+      await world.sleep(Math.ceil(delay_ms), run.abort.signal);
+    }
   }
 }
 
@@ -101,137 +104,50 @@ async function perform(
   open: OpenCall,
   run: HeldRun,
   world: RuntimeDependencies,
-): Promise<number> {
-  const started_at = new Date().toISOString();
+): Promise<CallProgress> {
   switch (plan.do) {
     case 'tell':
       await run.commit(resultSteps(plan, open, run));
-      return 0;
+      return 'done';
     case 'ask':
       if (plan.question.kind === 'approval') {
         return requestApproval(plan, open, run, world);
       }
-      await askUser(plan.tool, plan.question, open, run, started_at);
-      return 0;
+      await askUser(plan.tool, plan.question, open, run);
+      return 'done';
     case 'spawn':
       await run.commit(await startChild(plan, open, run));
-      return 0;
+      return 'done';
     case 'run':
-      return callIt(plan, open, run, world);
+      return callWithinLimits(plan, open, run, world);
   }
 }
-
-type Run = Extract<CallPlan, { do: 'run' }>;
 
 /**
  * Makes a call, but not before the time that the previous attempt set, whichever worker made that
  * attempt. The time is read from the log, because a timer may be lost. The call also waits until
  * the limits of the tool allow it.
  */
-async function callIt(
-  plan: Run,
+async function callWithinLimits(
+  plan: Extract<CallPlan, { do: 'run' }>,
   open: OpenCall,
   run: HeldRun,
   world: RuntimeDependencies,
-): Promise<number> {
-  if (open.notBefore > Date.now()) {
-    return open.notBefore;
+): Promise<CallProgress> {
+  if (open.retryAt !== undefined && open.retryAt > Date.now()) {
+    return { retryAt: open.retryAt };
   }
-  const slot = await run.limits.begin({ tool: plan.tool });
-  if (slot === 'full') {
-    return AT_LIMIT;
+  const limitedCall = await run.limits.begin({ tool: plan.tool });
+  if (limitedCall === 'full') {
+    return 'at_limit';
   }
-  if (slot === 'stale') {
+  if (limitedCall === 'stale') {
     run.relinquish();
-    return 0;
+    return 'done';
   }
   try {
-    return await attempt(plan, open, run, world);
+    return await makeCall(plan, open, run, world);
   } finally {
-    await slot.end();
+    await limitedCall.end();
   }
-}
-
-async function attempt(
-  { tool, args: requested_args, approval }: Run,
-  open: OpenCall,
-  run: HeldRun,
-  world: RuntimeDependencies,
-): Promise<number> {
-  const started_at = new Date().toISOString();
-  const look = open.isStarted
-    ? NO_FILTER_HITS
-    : await run.applyOutputFilters(tool, requested_args, open.call.id);
-  if (look.isBlocked) {
-    await rejectCall(tool.name, requested_args, look, open, run, started_at);
-    return 0;
-  }
-  const args = look === NO_FILTER_HITS ? requested_args : (look.value as JsonObject);
-  const intent = toolStartedStep(tool, args, open, `${run.id}:${open.asked_seq}:${open.call.id}`);
-  let due = 0;
-  const record = (outcome: ToolOutcome, started: StepRecord): StepRecord[] => {
-    const by = { random: world.random, settings: run.limits.settings };
-    const step = toolCallRecord(tool, open, outcome, started, started_at, by);
-    due = retryAt(step);
-    return [step, ...limitGuard(tool, step), ...look.guards];
-  };
-  if (isCommittedWithItsCall(tool)) {
-    const tried = approval === 'edited' ? await previewCall(tool, args, run, world) : undefined;
-    if (run.abort.signal.aborted) {
-      return 0; // the run is no longer held: nothing may be committed
-    }
-    if (tried && !tried.ok) {
-      await run.commit(record(tried, intent));
-      return due;
-    }
-    const shown = approval === 'edited' ? tried?.value.dryRun : approval?.shown;
-    await failpoint('tool.before');
-    const allowed = { tool, intent, shown, isAllowed: approval !== undefined };
-    const waits_ms = await invokeInTransaction(allowed, run, world, record);
-    await failpoint('tool.after');
-    if (waits_ms === undefined) {
-      return requestApprovalAgain(tool, args, open, run, world);
-    }
-    return waits_ms > 0 ? Date.now() + waits_ms : due;
-  }
-  const input = await beginCall(intent, needsStartStep(tool), open, run);
-  if (!input) {
-    return 0; // refused, or the run is no longer held
-  }
-  await failpoint('tool.before');
-  const outcome = await invokeTool(tool, input, intent.idempotency_key ?? '', open, run, world);
-  await failpoint('tool.after');
-  if (run.abort.signal.aborted) {
-    return 0; // the run is no longer held: nothing may be committed
-  }
-  const started = { ...intent, input };
-  const end =
-    'ok' in outcome
-      ? { outcome, guards: [] }
-      : await questionForElicitation(outcome.asks, tool, open, input, run);
-  await run.commit('steps' in end ? end.steps : [...end.guards, ...record(end.outcome, started)]);
-  return due;
-}
-
-/**
- * Commits the start of a call when the log must not lose track of its effect, or when hooks check
- * the call: hooks may change the arguments, or refuse the call. Returns the arguments of the call
- * that may be made. A call that was started before, by a worker that is gone, was already checked
- * by the hooks.
- */
-async function beginCall(
-  intent: StepRecord,
-  isLogged: boolean,
-  open: OpenCall,
-  run: HeldRun,
-): Promise<JsonObject | undefined> {
-  if (open.isStarted) {
-    return open.startArguments as JsonObject;
-  }
-  if (!isLogged && !run.hooks?.hear('tool_before')) {
-    return intent.input as JsonObject;
-  }
-  await run.commit([intent]);
-  const started = openCalls(run.state).find(({ call }) => call.id === open.call.id);
-  return run.isHeld && started?.isStarted ? (started.startArguments as JsonObject) : undefined;
 }

@@ -43,12 +43,15 @@ export async function questionForElicitation(
     schema: JsonObject;
     options: string[];
   };
-  const look = await run.applyOutputFilters('question', content, open.call.id);
-  if (look.isBlocked) {
-    const error = blockedCall('people were not asked what its server wants to know', look.filter);
-    return { outcome: { ok: false, error }, guards: look.guards };
+  const filtered = await run.applyOutputFilters('question', content, open.call.id);
+  if (filtered.isBlocked) {
+    const error = blockedCall(
+      'people were not asked what its server wants to know',
+      filtered.filter,
+    );
+    return { outcome: { ok: false, error }, guards: filtered.guards };
   }
-  const question = questionForCall('question', tool, open, args, look.value.prompt);
-  const step = questionStep({ ...question, ...look.value, trust: 'external' }, { elicitation });
-  return { steps: [step, ...look.guards] };
+  const question = questionForCall('question', tool, open, args, filtered.value.prompt);
+  const step = questionStep({ ...question, ...filtered.value, trust: 'external' }, { elicitation });
+  return { steps: [step, ...filtered.guards] };
 }

@@ -1,11 +1,11 @@
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { rejectCall } from '../tool-invocation/filtered-output.ts';
 import { plansOf } from '../tool-plans/plan-tool-calls.ts';
 import { toolResultStep } from '../tool-plans/step-records.ts';
 import type { CallPlan, PlannedCall } from '../tool-plans/tool-call-plan.ts';
 import { handoffTranscript, withTranscript } from './handoff-transcript.ts';
+import { rejectCall } from './reject-call.ts';
 
 type Handoff = PlannedCall & { plan: Extract<CallPlan, { do: 'hand_over' }> };
 
@@ -30,15 +30,15 @@ export async function handOffRun(handoffs: readonly Handoff[], run: HeldRun): Pr
   if (!first) return;
   const { plan, open } = first;
   const content = { arguments: plan.args, conversation: handoffTranscript(run) };
-  const look = await run.applyOutputFilters('message', content, open.call.id);
-  if (look.isBlocked) {
-    return rejectCall(plan.tool.name, WITHHELD, look, open, run, new Date().toISOString());
+  const filtered = await run.applyOutputFilters('message', content, open.call.id);
+  if (filtered.isBlocked) {
+    return rejectCall(plan.tool.name, WITHHELD, filtered, open, run, new Date().toISOString());
   }
-  const { arguments: args, conversation } = look.value;
-  const isAsItWas = canonicalJson(look.value) === canonicalJson(content);
+  const { arguments: args, conversation } = filtered.value;
+  const isAsItWas = canonicalJson(filtered.value) === canonicalJson(content);
   const guards = isAsItWas
-    ? look.guards
-    : look.guards.map((guard) => withTranscript(conversation, guard, run));
+    ? filtered.guards
+    : filtered.guards.map((guard) => withTranscript(conversation, guard, run));
   const over = handedOver({ open, plan: { ...plan, args } });
   await run.commit([over, ...late.map(tooLate), ...guards], {
     status: 'waiting',
@@ -69,7 +69,7 @@ function handedOver({ open, plan }: Handoff): StepRecord {
         role: 'tool',
         content: HANDOFF_RESULT,
         tool_call_id: open.call.id,
-        parent_seq: open.asked_seq,
+        parent_seq: open.requestSeq,
       },
     ],
   };

@@ -3,12 +3,12 @@ import type { ToolCall } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { overridesIn } from '../owned-run/overrides.ts';
-import { callRejection } from '../tool-invocation/filtered-output.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { plansOf } from '../tool-plans/plan-tool-calls.ts';
 import { toolResultStep } from '../tool-plans/step-records.ts';
 import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
 import { policyGuard } from '../tool-plans/tool-policy.ts';
+import { rejectionSteps } from './reject-call.ts';
 
 type Tell = Extract<CallPlan, { do: 'tell' }>;
 type Spawn = Extract<CallPlan, { do: 'spawn' }>;
@@ -65,10 +65,12 @@ export async function startChild(
   run: HeldRun,
 ): Promise<StepRecord[]> {
   const call_id = open.call.id;
-  const look = await run.applyOutputFilters(tool, { message: requested }, call_id);
-  if (look.isBlocked) return callRejection(tool.name, { message: '[withheld]' }, look, open);
+  const filtered = await run.applyOutputFilters(tool, { message: requested }, call_id);
+  if (filtered.isBlocked) {
+    return rejectionSteps(tool.name, { message: '[withheld]' }, filtered, open);
+  }
   const { agent_id, workflow_id, configuration } = tool;
-  const { message } = look.value;
+  const { message } = filtered.value;
   const child = {
     id: uuidV7(),
     ...(workflow_id ? { workflow_id } : { agent_id: agent_id as string }),
@@ -84,5 +86,5 @@ export async function startChild(
     output: { execution_id: child.id },
     child,
   };
-  return [started, ...look.guards];
+  return [started, ...filtered.guards];
 }

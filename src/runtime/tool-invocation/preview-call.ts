@@ -9,7 +9,7 @@ import { previewOf } from '../dry-run/preview.ts';
 import { volatileFields } from '../dry-run/volatile-fields.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { sqlCall } from './invoke-tool.ts';
+import { sqlCall } from './call-in-transaction.ts';
 
 /** Preview of a call, with the dry run by which the same effects are recognized later. */
 export type CallPreview = { preview: Preview; dryRun: DryRun };
@@ -26,7 +26,7 @@ export async function previewCall(
   world: RuntimeDependencies,
 ): Promise<Outcome<CallPreview> | undefined> {
   const isTried = tool.kind === 'sql' && tool.configuration.dry_run !== false;
-  if (!isTried || world.standIn || run.hooks?.hear('tool_before')) {
+  if (!isTried || world.recordedCalls || run.hooks?.hear('tool_before')) {
     return undefined;
   }
   const call = sqlCall(tool, args, run);

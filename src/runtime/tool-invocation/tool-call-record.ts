@@ -11,7 +11,7 @@ import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { questionForCall } from '../tool-plans/questions.ts';
 import { questionStep, toolResultStep } from '../tool-plans/step-records.ts';
 import { mayHaveTakenEffect } from '../tool-plans/uncertain-effect.ts';
-import { isCommittedWithItsCall } from './invoke-tool.ts';
+import { isDatabaseTool } from './call-in-transaction.ts';
 
 type Means = { random: RuntimeDependencies['random']; settings: RunSettings };
 
@@ -48,7 +48,7 @@ function failedAttempt(
   result: StepRecord,
   { random, settings }: Means,
 ): StepRecord {
-  if (tool.effect === 'once' && !isCommittedWithItsCall(tool) && mayHaveTakenEffect(tool, error)) {
+  if (tool.effect === 'once' && !isDatabaseTool(tool) && mayHaveTakenEffect(tool, error)) {
     const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;
     return {
       ...questionStep(questionForCall('effect', tool, open, result.input as JsonObject, prompt)),
@@ -73,13 +73,4 @@ export function limitGuard({ kind, name }: ToolDefinition, { error }: StepRecord
   return kind === 'builtin' && error?.code === 'limit_reached'
     ? [{ kind: 'guard', name: `${name}_limit`, output: { message: error.message } }]
     : [];
-}
-
-/**
- * Returns the time before which no further attempt is made, in milliseconds since the epoch.
- * Returns 0 for a step that is no retry.
- */
-export function retryAt({ kind, output }: StepRecord): number {
-  const { not_before } = (output ?? {}) as { not_before?: string };
-  return kind === 'retry' && not_before !== undefined ? Date.parse(not_before) : 0;
 }

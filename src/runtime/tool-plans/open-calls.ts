@@ -22,7 +22,7 @@ export type OpenCall = {
   /** Number of equal calls before this one in the same answer. */
   copies: number;
   /** Sequence number of the message that requested the call. */
-  asked_seq: number;
+  requestSeq: number;
   /** True when the call was started and nobody has seen its end. */
   isStarted: boolean;
   /** Arguments with which the call was started. */
@@ -40,8 +40,8 @@ export type OpenCall = {
   childEnd: Json | undefined;
   /** Failed attempts since the run was last retried by hand. */
   failures: RunError[];
-  /** Time before which the next attempt is not made, in milliseconds since the epoch. */
-  notBefore: number;
+  /** Time of the next attempt after a failure, in milliseconds since the epoch. */
+  retryAt: number | undefined;
 };
 
 /**
@@ -66,11 +66,11 @@ export function openCalls(state: RunState): OpenCall[] {
   return open;
 }
 
-function newCall(call: ToolCall, copies: number, asked_seq: number): OpenCall {
+function newCall(call: ToolCall, copies: number, requestSeq: number): OpenCall {
   return {
     call,
     copies,
-    asked_seq,
+    requestSeq,
     isStarted: false,
     startArguments: undefined,
     question: undefined,
@@ -80,7 +80,7 @@ function newCall(call: ToolCall, copies: number, asked_seq: number): OpenCall {
     isWithChild: false,
     childEnd: undefined,
     failures: [],
-    notBefore: 0,
+    retryAt: undefined,
   };
 }
 
@@ -109,7 +109,7 @@ function add(open: OpenCall, note: StepNote): void {
     case 'retry':
       open.isStarted = false;
       open.failures.push(note.error as RunError);
-      open.notBefore = notBefore(note.output);
+      open.retryAt = retryTime(note.output);
       break;
     case 'question':
       questioned(open, note);
@@ -165,12 +165,12 @@ function forget(open: OpenCall): void {
   open.approvalQuestions = 0;
   open.isWithChild = false;
   open.failures = [];
-  open.notBefore = 0;
+  open.retryAt = undefined;
 }
 
-function notBefore(output: Json): number {
-  const at = isJsonObject(output) ? Date.parse(String(output.not_before)) : Number.NaN;
-  return Number.isNaN(at) ? 0 : at;
+function retryTime(output: Json): number | undefined {
+  const time = isJsonObject(output) ? Date.parse(String(output.not_before)) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
 }
 
 /** Reads the end of a child run: whether it is an answer, its value, and its error message. */

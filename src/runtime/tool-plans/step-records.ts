@@ -19,15 +19,15 @@ export function toolStartedStep(
   tool: ToolDefinition,
   input: JsonObject,
   open: OpenCall,
-  idempotency_key: string,
+  run_id: string,
 ): StepRecord {
   return {
     kind: 'tool_started',
     name: tool.name,
     call_id: open.call.id,
     effect: tool.effect,
-    idempotency_key,
-    asked_seq: open.asked_seq,
+    idempotency_key: `${run_id}:${open.requestSeq}:${open.call.id}`,
+    request_seq: open.requestSeq,
     input,
   };
 }
@@ -66,7 +66,7 @@ export function toolResultStep(
   started_at: string,
   limits: ResultLimits = {},
 ): StepRecord {
-  const { call, asked_seq } = open;
+  const { call, requestSeq } = open;
   const limit = resultLimit(limits);
   return {
     kind: 'tool',
@@ -82,7 +82,7 @@ export function toolResultStep(
         role: 'tool',
         content: resultText(outcome, limit),
         tool_call_id: call.id,
-        parent_seq: asked_seq,
+        parent_seq: requestSeq,
         ...(outcome.parts ? { parts: outcome.parts } : {}),
       },
     ],

@@ -33,6 +33,15 @@ export type CallPlan =
  */
 export type Approval = { shown: DryRun } | 'edited';
 
+/**
+ * The result of following a plan.
+ *
+ * - `done`: the log contains what was done; what follows is planned from there.
+ * - `at_limit`: a limit did not allow the call, and it is unknown when a limit will.
+ * - `retryAt`: the call is not made before this time, in milliseconds since the epoch.
+ */
+export type CallProgress = 'done' | 'at_limit' | { retryAt: number };
+
 export type PlannedCall = { open: OpenCall; plan: CallPlan };
 
 /** Plans an error as the result of a call. Without a trust, the error is trusted as `system`. */

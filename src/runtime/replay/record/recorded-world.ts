@@ -36,15 +36,17 @@ export function recordedWorld(
   };
   return {
     provider: () => ({ ok: true, value: provider }),
-    standIn: (tool, args, key) => callRecorded(tool, args, key, record, judge, run),
-    wasAskedAgain: (callId) => {
-      const step = record.nextOf(callId, judge.position);
-      return step?.kind === 'question' && step.name === 'approval';
+    recordedCalls: {
+      outcomeOf: (tool, args, key) => callRecorded(tool, args, key, record, judge, run),
+      isApprovalRepeated: (callId) => {
+        const step = record.nextOf(callId, judge.position);
+        return step?.kind === 'question' && step.name === 'approval';
+      },
     },
     customTools: new Map(),
     hooks: {},
     builtins: new Map(),
-    mcp: { call: async () => GONE }, // every call has a stand-in
+    mcp: { call: async () => GONE }, // every call is recorded
     sqlToolPool: undefined as unknown as Pool, // as above
     queries: { rows: async () => GONE }, // as above
     querySettings: async () => GONE,

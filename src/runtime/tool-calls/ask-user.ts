@@ -1,0 +1,59 @@
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { NewQuestion, StepRecord } from '../../contracts/runs/step.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import type { OpenCall } from '../tool-plans/open-calls.ts';
+import { questionStep } from '../tool-plans/step-records.ts';
+import { rejectCall } from './reject-call.ts';
+
+type Question = Omit<NewQuestion, 'id'>;
+type FilteredQuestion =
+  | { isBlocked: false; question: Question; guards: StepRecord[] }
+  | { isBlocked: true; filter: string; guards: StepRecord[] };
+
+/**
+ * Asks people a question as the output filters leave it. A call of a client tool is a question to
+ * the client of the run, which makes the call itself. Rejects the call when a filter blocks the
+ * question.
+ */
+export async function askUser(
+  tool: ToolDefinition,
+  question: Question,
+  open: OpenCall,
+  run: HeldRun,
+): Promise<void> {
+  const started_at = new Date().toISOString();
+  const filtered = await filterQuestion(tool, question, open, run);
+  if (filtered.isBlocked) {
+    return rejectCall(tool.name, { question: '[withheld]' }, filtered, open, run, started_at);
+  }
+  await run.commit([questionStep(filtered.question), ...filtered.guards]);
+}
+
+/**
+ * Applies the output filters to a question of the model, or to a call of a client tool. A question
+ * about the effect of a call is our own text.
+ */
+async function filterQuestion(
+  tool: ToolDefinition,
+  question: Question,
+  open: OpenCall,
+  run: HeldRun,
+): Promise<FilteredQuestion> {
+  if (question.kind !== 'question') return { isBlocked: false, question, guards: [] };
+  const { prompt, options = null, tool_call } = question;
+  const outlet = tool.kind === 'client' ? tool : 'question';
+  const content = { prompt, options, arguments: tool_call?.arguments ?? null };
+  const filtered = await run.applyOutputFilters(outlet, content, open.call.id);
+  if (filtered.isBlocked) return filtered;
+  const { value, guards } = filtered;
+  return {
+    isBlocked: false,
+    question: {
+      ...question,
+      prompt: value.prompt,
+      ...(value.options ? { options: value.options } : {}),
+      ...(tool_call ? { tool_call: { ...tool_call, arguments: value.arguments } } : {}),
+    },
+    guards,
+  };
+}

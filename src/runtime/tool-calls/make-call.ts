@@ -1,0 +1,153 @@
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { failpoint } from '../environment/failpoints.ts';
+import type { RuntimeDependencies } from '../environment/world.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { callInTransaction, isDatabaseTool } from '../tool-invocation/call-in-transaction.ts';
+import { invokeTool } from '../tool-invocation/invoke-tool.ts';
+import { previewCall } from '../tool-invocation/preview-call.ts';
+import { limitGuard, toolCallRecord } from '../tool-invocation/tool-call-record.ts';
+import { type OpenCall, openCalls } from '../tool-plans/open-calls.ts';
+import { needsStartStep } from '../tool-plans/plan-tool-calls.ts';
+import { toolStartedStep } from '../tool-plans/step-records.ts';
+import type { Approval, CallPlan, CallProgress } from '../tool-plans/tool-call-plan.ts';
+import { questionForElicitation } from './elicitation-question.ts';
+import { rejectCall } from './reject-call.ts';
+import { requestApprovalAgain } from './request-approval.ts';
+
+/** One attempt at a call. */
+type Attempt = {
+  tool: ToolDefinition;
+  open: OpenCall;
+  /** The arguments as the output filters left them. */
+  args: JsonObject;
+  approval: Approval | undefined;
+  /** The step of its start. */
+  intent: StepRecord;
+  started_at: string;
+  /** The steps that record the hits of output filters. */
+  guards: StepRecord[];
+};
+
+/**
+ * Makes a call once, and commits its result or its failure. The output filters check the arguments
+ * of a call that has not started before.
+ */
+export async function makeCall(
+  { tool, args: requested, approval }: Extract<CallPlan, { do: 'run' }>,
+  open: OpenCall,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<CallProgress> {
+  const started_at = new Date().toISOString();
+  const filtered = open.isStarted
+    ? ({ isBlocked: false, value: requested, guards: [] } as const)
+    : await run.applyOutputFilters(tool, requested, open.call.id);
+  if (filtered.isBlocked) {
+    await rejectCall(tool.name, requested, filtered, open, run, started_at);
+    return 'done';
+  }
+  const { value: args, guards } = filtered;
+  const intent = toolStartedStep(tool, args, open, run.id);
+  const attempt = { tool, open, args, approval, intent, started_at, guards: [...guards] };
+  return isDatabaseTool(tool)
+    ? callInDatabase(attempt, run, world)
+    : callInProcess(attempt, run, world);
+}
+
+/**
+ * Makes a call in the transaction that commits its step. Arguments that the approver has edited are
+ * previewed first. If the effects of the call are not those that were shown, people are asked again.
+ */
+async function callInDatabase(
+  attempt: Attempt,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<CallProgress> {
+  const { tool, open, args, approval, intent } = attempt;
+  const preview = approval === 'edited' ? await previewCall(tool, args, run, world) : undefined;
+  if (run.abort.signal.aborted) {
+    return 'done'; // the run is no longer held: nothing may be committed
+  }
+  if (preview && !preview.ok) {
+    await run.commit(outcomeSteps(attempt, preview, intent, run, world));
+    return 'done';
+  }
+  const shown = approval === 'edited' ? preview?.value.dryRun : approval?.shown;
+  const call = { tool, intent, shown, isApproved: approval !== undefined };
+  await failpoint('tool.before');
+  const result = await callInTransaction(call, run, world, (outcome, started) =>
+    outcomeSteps(attempt, outcome, started, run, world),
+  );
+  await failpoint('tool.after');
+  if (result === 'not_as_previewed') {
+    return requestApprovalAgain(tool, args, open, run, world);
+  }
+  return result === 'ended' ? 'done' : { retryAt: Date.now() + result.waits_ms };
+}
+
+/** Makes a call of a tool of this process or of a server, and commits its result afterwards. */
+async function callInProcess(
+  attempt: Attempt,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<CallProgress> {
+  const { tool, open, intent } = attempt;
+  const input = await commitStart(attempt, run);
+  if (!input) {
+    return 'done'; // refused, or the run is no longer held
+  }
+  await failpoint('tool.before');
+  const outcome = await invokeTool(tool, input, intent.idempotency_key ?? '', open, run, world);
+  await failpoint('tool.after');
+  if (run.abort.signal.aborted) {
+    return 'done'; // the run is no longer held: nothing may be committed
+  }
+  const end =
+    'ok' in outcome
+      ? { outcome, guards: [] }
+      : await questionForElicitation(outcome.asks, tool, open, input, run);
+  const started = { ...intent, input };
+  await run.commit(
+    'steps' in end
+      ? end.steps
+      : [...end.guards, ...outcomeSteps(attempt, end.outcome, started, run, world)],
+  );
+  return 'done';
+}
+
+/**
+ * Commits the start of a call when the log must not lose track of its effect, or when hooks check
+ * the call: hooks may change the arguments, or refuse the call. Returns the arguments of the call
+ * that may be made. A call that was started before, by a worker that is gone, was already checked
+ * by the hooks.
+ */
+async function commitStart(
+  { tool, open, args, intent }: Attempt,
+  run: HeldRun,
+): Promise<JsonObject | undefined> {
+  if (open.isStarted) {
+    return open.startArguments as JsonObject;
+  }
+  if (!needsStartStep(tool) && !run.hooks?.hear('tool_before')) {
+    return args;
+  }
+  await run.commit([intent]);
+  const started = openCalls(run.state).find(({ call }) => call.id === open.call.id);
+  return run.isHeld && started?.isStarted ? (started.startArguments as JsonObject) : undefined;
+}
+
+/** Creates the steps that record the outcome of an attempt. */
+function outcomeSteps(
+  { tool, open, started_at, guards }: Attempt,
+  outcome: ToolOutcome,
+  started: StepRecord,
+  run: HeldRun,
+  { random }: RuntimeDependencies,
+): StepRecord[] {
+  const by = { random, settings: run.limits.settings };
+  const step = toolCallRecord(tool, open, outcome, started, started_at, by);
+  return [step, ...limitGuard(tool, step), ...guards];
+}

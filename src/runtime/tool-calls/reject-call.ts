@@ -1,0 +1,34 @@
+import type { StepRecord } from '../../contracts/runs/step.ts';
+import type { Json } from '../../json/json.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { blockedCall } from '../owned-run/output-filter.ts';
+import type { OpenCall } from '../tool-plans/open-calls.ts';
+import { toolResultStep } from '../tool-plans/step-records.ts';
+
+/** The output filter that blocked a call, with the steps that record its hits. */
+type Blocked = { filter: string; guards: StepRecord[] };
+
+/** Commits the steps that tell the model that the output filters blocked its call. */
+export async function rejectCall(
+  name: string,
+  args: Json,
+  blocked: Blocked,
+  open: OpenCall,
+  run: HeldRun,
+  started_at: string,
+): Promise<void> {
+  await run.commit(rejectionSteps(name, args, blocked, open, started_at));
+}
+
+/** Creates the steps that tell the model that the output filters blocked its call. */
+export function rejectionSteps(
+  name: string,
+  args: Json,
+  { filter, guards }: Blocked,
+  open: OpenCall,
+  started_at = new Date().toISOString(),
+): StepRecord[] {
+  const error = blockedCall(`${name} was not called`, filter);
+  const step = toolResultStep(open, name, args, { ok: false, error }, started_at);
+  return [{ ...step, trust: 'system' }, ...guards];
+}
