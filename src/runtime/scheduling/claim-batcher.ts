@@ -1,8 +1,8 @@
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 
 /**
- * The result of a claim. `kept` is the number of slots that were reserved for more runs than were
- * requested.
+ * The result of a claim. `reservedSlots` is the number of slots that were reserved for more runs
+ * than were requested.
  */
 export type ClaimedBatch = { runs: ClaimedRun[]; reservedSlots: number };
 
@@ -67,6 +67,6 @@ function shareOut(
       runById.set(id, other);
     }
   }
-  more({ runs: others.slice(empty.length), reservedSlots: reservedSlots });
+  more({ runs: others.slice(empty.length), reservedSlots });
   return runById;
 }

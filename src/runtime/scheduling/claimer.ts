@@ -40,12 +40,29 @@ export type ClaimerOptions = {
   retries: StatementRetries;
 };
 
+// How a run comes to this worker:
+//
+// 1. A wake-up or an offer asks for a run (`claim`), or the worker looks for due runs (`look`).
+// 2. Requests of one turn of the event loop become one claim (claim-batcher.ts). In a backlog the
+//    claim also reserves all free slots, for runs whose wake-ups have not come yet.
+// 3. Claims are sent one at a time, also with `reconcile` (`#alone`). Requests that come meanwhile
+//    wait and share the next claim (`#untilFree`).
+// 4. Requested runs go to their callers; runs for the reserved slots go to `more`.
+// 5. If those runs used all reserved slots, more runs may be due. They are claimed at once, until
+//    no run or no slot is left (`#deliver`).
+//
+// If the answer to a claim is lost, it is unknown what was claimed. All runs of this worker that
+// the process does not know of are then released, before the next claim is sent. `#arriving` has
+// the runs that are claimed and not held yet, so that a release does not take them.
+
 /**
  * The number of simultaneous wake-ups that is a backlog. Runs are then claimed before their
  * wake-ups have come, as long as there are any.
  */
 const BACKLOG = 4;
 const MOST_AT_ONCE = 256;
+/** A claim of due runs, without any that was requested. */
+const ANY_DUE: ClaimRequest = { ids: [], offered: [] };
 
 /** Claims runs under the present id of this process, and releases them. */
 export class Claimer {
@@ -65,8 +82,8 @@ export class Claimer {
   constructor(options: ClaimerOptions) {
     this.#options = options;
     this.claim = createClaimBatcher(
-      (request) => this.#claimWithMore(request),
-      (left) => this.#give(left),
+      (request) => this.#claimRequested(request),
+      (left) => void this.#deliver(left),
       () => this.#untilFree(),
     );
   }
@@ -111,7 +128,10 @@ export class Claimer {
     await this.#untilFree();
     const reservedSlots = this.#options.reserve(MOST_AT_ONCE);
     if (reservedSlots === 0) return 'no_room';
-    return (await this.#fill(reservedSlots)) ? 'found' : 'nothing';
+    const batch = await this.#claimMore(reservedSlots);
+    if (!batch) return 'nothing';
+    void this.#deliver(batch);
+    return batch.runs.length > 0 ? 'found' : 'nothing';
   }
 
   /** Marks a run as arrived: it has started, or will not start. */
@@ -126,28 +146,51 @@ export class Claimer {
     return this.#retryRelease((pool) => releaseExecution(pool, owner, claimed, isCrash));
   }
 
-  async #claimWithMore(request: ClaimRequest): Promise<ClaimedBatch> {
+  /** Claims requested runs. In a backlog, claims more runs for all free slots. */
+  #claimRequested(request: ClaimRequest): Promise<ClaimedBatch> {
     const isBacklog = this.#isBacklog || request.ids.length >= BACKLOG;
     const reservedSlots = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
+    return this.#claimBatch(request, reservedSlots);
+  }
+
+  /** Claims due runs for reserved slots. Returns undefined if the database rejects the claim. */
+  #claimMore(reservedSlots: number): Promise<ClaimedBatch | undefined> {
+    return this.#claimBatch(ANY_DUE, reservedSlots).catch(() => undefined); // wake-ups still come
+  }
+
+  /** Makes one claim. Frees the reserved slots if it fails. */
+  async #claimBatch(request: ClaimRequest, reservedSlots: number): Promise<ClaimedBatch> {
     try {
-      return { runs: await this.#claimAlone(request, reservedSlots), reservedSlots: reservedSlots };
+      const runs = await this.#alone(() => this.#claimDue(request, reservedSlots));
+      return { runs, reservedSlots };
     } catch (error) {
-      this.#options.more({ runs: [], reservedSlots: reservedSlots });
+      this.#options.more({ runs: [], reservedSlots });
       throw error;
     }
   }
 
-  /** Sends one claim at a time. Requests that arrive meanwhile go into one claim. */
-  #claimAlone(request: ClaimRequest, room: number): Promise<ClaimedRun[]> {
-    return this.#alone(() => this.#claimDue(request, room));
+  /**
+   * Delivers the runs for reserved slots. If all these slots were used, more runs may be due. They
+   * are claimed at once, until there are no more runs or slots.
+   */
+  async #deliver(first: ClaimedBatch): Promise<void> {
+    for (let batch: ClaimedBatch | undefined = first; batch; ) {
+      this.#options.more(batch);
+      if (batch.reservedSlots === 0) return;
+      this.#isBacklog = batch.runs.length === batch.reservedSlots;
+      const reservedSlots: number = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
+      batch = reservedSlots > 0 ? await this.#claimMore(reservedSlots) : undefined;
+    }
   }
 
+  /** Does work while no claim and no release of unknown runs is under way. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#last.then(work);
     this.#last = result.catch(() => {});
     return result;
   }
 
+  /** Waits until no claim is under way or waiting. */
   async #untilFree(): Promise<void> {
     for (let last: unknown; last !== this.#last; ) {
       last = this.#last;
@@ -164,33 +207,6 @@ export class Claimer {
     return this.#alone(() =>
       releaseUnknownRuns(pool, this.#worker, [...held(), ...this.#arriving]),
     );
-  }
-
-  /**
-   * Delivers runs. If all reserved slots were used, more runs may be due. They are claimed at once,
-   * until there are no more runs or slots.
-   */
-  #give(left: ClaimedBatch): void {
-    this.#options.more(left);
-    if (left.reservedSlots > 0) {
-      this.#isBacklog = left.runs.length === left.reservedSlots;
-      const reservedSlots = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
-      if (reservedSlots > 0) {
-        void this.#fill(reservedSlots);
-      }
-    }
-  }
-
-  async #fill(reservedSlots: number): Promise<boolean> {
-    const runs = await this.#claimAlone({ ids: [], offered: [] }, reservedSlots).catch(
-      () => undefined,
-    );
-    if (runs) {
-      this.#give({ runs, reservedSlots: reservedSlots });
-    } else {
-      this.#options.more({ runs: [], reservedSlots: reservedSlots }); // the wake-ups still come
-    }
-    return runs !== undefined && runs.length > 0;
   }
 
   /**
