@@ -13,7 +13,7 @@ import { Claimer } from './scheduling/claimer.ts';
 import { createDefinitionCache } from './scheduling/definition-cache.ts';
 import { countEach, FairShareScheduler } from './scheduling/fair-share-scheduler.ts';
 import { HeldRunFactory } from './scheduling/held-run-factory.ts';
-import { PrioritySemaphore } from './scheduling/priority-semaphore.ts';
+import { RunSlots } from './scheduling/run-slots.ts';
 
 /** Shared, because creating an error captures a stack trace. */
 const RUN_OVER = new DOMException('this worker no longer runs the run', 'AbortError');
@@ -31,7 +31,7 @@ export class Runtime {
   /** Runs whose offers are being claimed. */
   readonly #offered = new Set<string>();
   readonly #definitionOf: (run: ClaimedRun) => Promise<AgentDefinition>;
-  readonly #slots: PrioritySemaphore;
+  readonly #slots: RunSlots;
   readonly #scheduler: FairShareScheduler;
   readonly #over = new AbortController();
   readonly #runs: HeldRunFactory;
@@ -46,7 +46,7 @@ export class Runtime {
     const sleep = (ms: number) => options.world.sleep(ms, this.#over.signal);
     const isDraining = () => this.#draining;
     this.#retries = new StatementRetries(options.onRetry);
-    this.#slots = new PrioritySemaphore(options.capacity);
+    this.#slots = new RunSlots(options.capacity);
     this.#definitionOf = createDefinitionCache(options.pool);
     this.#claimer = new Claimer({
       pool: options.pool,

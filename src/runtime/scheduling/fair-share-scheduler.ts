@@ -1,9 +1,9 @@
 import type { TenantLoad } from '../../db/runs/tenant-load.ts';
 import { type PreemptionQuota, planPreemption } from './plan-preemption.ts';
-import type { PrioritySemaphore } from './priority-semaphore.ts';
+import type { RunSlots } from './run-slots.ts';
 
 export type FairShareOptions = {
-  slots: PrioritySemaphore;
+  slots: RunSlots;
   /** Returns the number of runs in this process, by tenant. */
   held(): Map<string, number>;
   /**

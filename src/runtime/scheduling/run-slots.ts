@@ -1,14 +1,14 @@
 import { type Release, Semaphore } from '../../concurrency/semaphore.ts';
 
 /**
- * The slots of a process, on top of a semaphore. Waiting callers enter by priority (smaller first),
- * then in the order in which they came.
+ * The slots of a process, one for each run at work, on top of a semaphore. Waiting callers enter by
+ * priority (smaller first), then in the order in which they came.
  *
  * A class of its own, because a claim reserves slots before it is known how many runs it finds, and
  * because all waiting callers can be sent elsewhere. Slots are therefore counted: `release` frees
  * any one of them.
  */
-export class PrioritySemaphore {
+export class RunSlots {
   readonly #semaphore: Semaphore;
   readonly #taken: Release[] = [];
   #reserved = 0;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { PrioritySemaphore } from '../../../src/runtime/scheduling/priority-semaphore.ts';
+import { RunSlots } from '../../../src/runtime/scheduling/run-slots.ts';
 
 test('are not short while those who wait may get the reserved ones', async () => {
-  const slots = new PrioritySemaphore(2);
+  const slots = new RunSlots(2);
   const reserved = slots.reserve(256);
   const entered = [slots.acquire(0), slots.acquire(0)];
   expect(slots.areShort).toBe(false);
@@ -17,7 +17,7 @@ test('are not short while those who wait may get the reserved ones', async () =>
 });
 
 test('are short when all reserved ones are used and somebody waits', async () => {
-  const slots = new PrioritySemaphore(1);
+  const slots = new RunSlots(1);
   const reserved = slots.reserve(256);
   const waiting = slots.acquire(0);
   expect(slots.areShort).toBe(false);
@@ -30,7 +30,7 @@ test('are short when all reserved ones are used and somebody waits', async () =>
 });
 
 test('slots let in by priority, and who is turned away holds none', async () => {
-  const slots = new PrioritySemaphore(1);
+  const slots = new RunSlots(1);
   expect(await slots.acquire(0)).toBe(true);
   const entered: number[] = [];
   const waiting = [5, 1].map((priority) =>
@@ -47,7 +47,7 @@ test('slots let in by priority, and who is turned away holds none', async () => 
 });
 
 test('a slot granted at the moment of a rejection stays with its caller', async () => {
-  const slots = new PrioritySemaphore(1);
+  const slots = new RunSlots(1);
   await slots.acquire(0);
   const [granted, rejected] = [slots.acquire(0), slots.acquire(0)];
   slots.release();
@@ -61,7 +61,7 @@ test('a slot granted at the moment of a rejection stays with its caller', async 
 });
 
 test('a reservation takes what is free, up to its limit', async () => {
-  const slots = new PrioritySemaphore(3);
+  const slots = new RunSlots(3);
   await slots.acquire(0);
   expect(slots.reserve(1)).toBe(1);
   expect(slots.reserve(256)).toBe(1);
