@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { buildMessages } from '../../src/runtime/messages/build-messages.ts';
-import { fillPromptTemplate } from '../../src/runtime/scheduling/fill-prompt-template.ts';
+import { fillPromptTemplate } from '../../src/runtime/messages/fill-prompt-template.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { changes, type Doors, faultsOf, newTenant } from './support.ts';
 

@@ -1,6 +1,6 @@
 -- Implements prompts: templates with typed variables, written {{name}} as in the templates of
 -- workflows. The database validates and renders them. A worker renders the version that its run
--- pinned by the same rules (src/runtime/scheduling/fill-prompt-template.ts).
+-- pinned by the same rules (src/runtime/messages/fill-prompt-template.ts).
 
 -- Returns a prompt by value, as its versions store it.
 create or replace function howdah_private.prompt_definition(p howdah.prompts) returns jsonb

@@ -4,8 +4,8 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { NewMessage, StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { resultText } from '../../tools/result-limit.ts';
+import { schemaErrors } from '../environment/validate-json.ts';
 import { childInput } from '../tool-plans/plan-tool-calls.ts';
-import { schemaErrors } from '../tool-plans/validate-json.ts';
 import type { Draft, Facts } from './hook-events.ts';
 import * as events from './hook-events.ts';
 import {

@@ -3,7 +3,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { ExportedRun } from '../../contracts/runs/exported-run.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { advance } from '../loop/advance.ts';
-import { fillPromptTemplate } from '../scheduling/fill-prompt-template.ts';
+import { fillPromptTemplate } from '../messages/fill-prompt-template.ts';
 import type { Divergence } from './divergence.ts';
 import { recordedWorld } from './record/recorded-world.ts';
 import { RunRecording } from './record/run-recording.ts';

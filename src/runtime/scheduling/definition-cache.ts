@@ -3,7 +3,7 @@ import { withOffload } from '../../concurrency/offload.ts';
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type ClaimedRun, inputDataOf, loadVersion } from '../../db/runs/runs.ts';
-import { fillPromptTemplate } from './fill-prompt-template.ts';
+import { fillPromptTemplate } from '../messages/fill-prompt-template.ts';
 
 /** Most versions that are cached, each with its compiled schemas. */
 const MOST_VERSIONS = 2_000;

@@ -5,11 +5,11 @@ import type { Message } from '../../contracts/runs/message.ts';
 import type { StopReason } from '../../contracts/runs/step.ts';
 import type { Json, JsonSchema } from '../../json/json.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
+import { schemaErrors } from '../environment/validate-json.ts';
 import { nextModelCall } from '../model-calls/choose-model-call.ts';
 import { planModelCall } from '../model-calls/plan-model-call.ts';
 import { planCalls } from '../tool-plans/plan-tool-calls.ts';
 import type { PlannedCall } from '../tool-plans/tool-call-plan.ts';
-import { schemaErrors } from '../tool-plans/validate-json.ts';
 import { loopVerdict, REPAIR_OPENING } from './loop-guard.ts';
 
 /**

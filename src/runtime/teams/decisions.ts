@@ -4,8 +4,8 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
+import { schemaErrors } from '../environment/validate-json.ts';
 import { nextModelCall } from '../model-calls/choose-model-call.ts';
-import { schemaErrors } from '../tool-plans/validate-json.ts';
 
 /**
  * A decision of the deciding model of a workflow: the arguments of its call, checked against the

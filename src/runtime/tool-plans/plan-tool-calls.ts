@@ -6,7 +6,9 @@ import type { LoggedMessage, ToolCall } from '../../contracts/runs/message.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import { invalidArguments, parseArguments } from '../../tools/parse-arguments.ts';
+import { invalidArguments } from '../../tools/parse-arguments.ts';
+import { parseArguments } from '../../tools/parse-arguments.ts';
+import { schemaErrors } from '../environment/validate-json.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { offloadForRun } from '../owned-run/offload-for-run.ts';
 import { trustOfChildResult } from '../owned-run/trust.ts';
@@ -20,7 +22,6 @@ import {
   formatArguments,
   type PlannedCall,
 } from './tool-call-plan.ts';
-import { schemaErrors } from './validate-json.ts';
 
 type Planned = { definition: AgentDefinition; state: RunState; calls: readonly PlannedCall[] };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { withOffload } from '../../../src/concurrency/offload.ts';
 import type { JsonSchema } from '../../../src/json/json.ts';
-import { schemaErrors } from '../../../src/runtime/tool-plans/validate-json.ts';
+import { schemaErrors } from '../../../src/runtime/environment/validate-json.ts';
 
 const a = (times: number) => 'a'.repeat(times);
 const nested = (depth: number): { x?: object } => (depth === 0 ? {} : { x: nested(depth - 1) });

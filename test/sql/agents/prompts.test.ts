@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fillPromptTemplate } from '../../../src/runtime/scheduling/fill-prompt-template.ts';
+import { fillPromptTemplate } from '../../../src/runtime/messages/fill-prompt-template.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Json, JsonSchema } from '../../../src/json/json.ts';
-import { schemaErrors } from '../../../src/runtime/tool-plans/validate-json.ts';
+import { schemaErrors } from '../../../src/runtime/environment/validate-json.ts';
 import { testDatabase } from '../../support/database.ts';
 import { pairs } from '../../support/random-schemas.ts';
 import { FORMATS, KEYWORDS, PATTERNS, type Verdicts } from '../../support/schema-cases.ts';

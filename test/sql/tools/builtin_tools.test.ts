@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { schemaErrors } from '../../../src/runtime/tool-plans/validate-json.ts';
+import { schemaErrors } from '../../../src/runtime/environment/validate-json.ts';
 import { testDatabase } from '../../support/database.ts';
 import { all, makeTenant, one, refusal } from '../support.ts';
 

@@ -1,7 +1,7 @@
 import type { AgentDefinition, PromptDefinition } from '../../contracts/agents/definition.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
-import { fillTemplate } from '../messages/template.ts';
-import { schemaErrors } from '../tool-plans/validate-json.ts';
+import { schemaErrors } from '../environment/validate-json.ts';
+import { fillTemplate } from './template.ts';
 
 /**
  * Returns a pinned definition with its prompt filled in for a run, before the agent's own
