@@ -11,11 +11,11 @@ import * as events from './hook-events.ts';
 import {
   type CallableHook,
   callHook,
-  failed,
   type HookSet,
   type HookVerdict,
+  hookFailure,
   type Objection,
-  refusing,
+  refusalError,
 } from './hook-verdict.ts';
 import { runEndHooks } from './run-end-hooks.ts';
 
@@ -35,7 +35,7 @@ export async function applyHookChanges(draft: Draft, hooks: HookSet, facts: Fact
     steps.push(...(step ? [step] : []));
     if (error) {
       const others = draft.steps.slice(index + 1).filter(hasHappened);
-      return runEndHooks(events.failing([...steps, ...others], error), hooks, facts);
+      return runEndHooks(events.failedDraft([...steps, ...others], error), hooks, facts);
     }
   }
   return runEndHooks({ ...draft, steps }, hooks, facts);
@@ -50,7 +50,7 @@ function hasHappened(step: StepRecord): boolean {
 
 async function reviseStep(original: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
   if (events.isBeginning(original)) {
-    return begin(original, hooks, facts);
+    return reviseStart(original, hooks, facts);
   }
   const checked = events.isCallStart(original)
     ? await applyHookChangesToCall(original, hooks, facts)
@@ -66,16 +66,16 @@ async function reviseStep(original: StepRecord, hooks: HookSet, facts: Facts): P
  * Calls the hooks of the start of a run. Returns no step when a hook does not allow the start. The
  * run has then not started, and the hooks are called again when it is retried.
  */
-async function begin(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
-  let noted = step;
+async function reviseStart(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
+  let current = step;
   for (const event of [events.beforeRun(facts), events.afterSetup(facts)]) {
-    const heard = await hear(noted, event, hooks);
-    if (heard.verdict) {
-      return { step: undefined, error: refusing(heard.verdict, 'the run') };
+    const result = await callHooks(current, event, hooks);
+    if (result.verdict) {
+      return { step: undefined, error: refusalError(result.verdict, 'the run') };
     }
-    noted = heard.step;
+    current = result.step;
   }
-  return { step: noted };
+  return { step: current };
 }
 
 /**
@@ -91,14 +91,14 @@ export async function applyHookChangesToCall(
   let call = step;
   for (const hook of hooks.of('tool_before')) {
     const wanted = await callHook(hook, events.toolBefore(facts, call));
-    const said = await fitting(hook, call, wanted, facts);
-    if (said.did === 'fail') {
-      return { step: undefined, error: said.error };
+    const verdict = await checkArguments(hook, call, wanted, facts);
+    if (verdict.did === 'fail') {
+      return { step: undefined, error: verdict.error };
     }
-    if (said.did === 'refuse') {
-      return { step: refusedCall(call, said.error) };
+    if (verdict.did === 'refuse') {
+      return { step: refusedCall(call, verdict.error) };
     }
-    call = withArguments(annotated(call, said.annotate), said.arguments);
+    call = withArguments(withAnnotations(call, verdict.annotate), verdict.arguments);
   }
   return { step: call };
 }
@@ -107,26 +107,26 @@ export async function applyHookChangesToCall(
  * Checks that the arguments that a hook wants satisfy the schema of the tool. Otherwise returns a
  * failure of the hook.
  */
-async function fitting(
+async function checkArguments(
   hook: CallableHook,
   call: StepRecord,
-  said: HookVerdict,
+  verdict: HookVerdict,
   facts: Facts,
 ): Promise<HookVerdict> {
-  if (said.did !== 'allow' || !said.arguments) {
-    return said;
+  if (verdict.did !== 'allow' || !verdict.arguments) {
+    return verdict;
   }
   const tools = facts.definition.tools.flatMap((tool) => [tool, tool.compensation ?? tool]);
   const tool = tools.find(({ name }) => name === call.name);
-  const wanted = said.arguments;
+  const wanted = verdict.arguments;
   const faults = tool
     ? await withOffload(facts.context.tenant_id, undefined, () =>
         schemaErrors(tool.parameters, wanted),
       )
     : [];
   return faults.length > 0
-    ? failed(hook, `its arguments do not fit ${call.name}: ${faults.join('; ')}`)
-    : said;
+    ? hookFailure(hook, `its arguments do not fit ${call.name}: ${faults.join('; ')}`)
+    : verdict;
 }
 
 function withArguments(call: StepRecord, args: JsonObject | undefined): StepRecord {
@@ -162,16 +162,16 @@ function refusedCall(call: StepRecord, error: RunError): StepRecord {
  * answers. After a refusal, the model reads the refusal.
  */
 async function reviseResult(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
-  const heard = await hear(step, events.toolAfter(facts, step), hooks);
-  if (heard.verdict?.did === 'fail') {
-    return { step: heard.step, error: heard.verdict.error };
+  const result = await callHooks(step, events.toolAfter(facts, step), hooks);
+  if (result.verdict?.did === 'fail') {
+    return { step: result.step, error: result.verdict.error };
   }
-  if (!heard.verdict) {
-    return heard;
+  if (!result.verdict) {
+    return result;
   }
-  const { error } = heard.verdict;
+  const { error } = result.verdict;
   const messages = step.messages?.map((message) => withError(message, error));
-  const known = { ...heard.step, error: step.error ?? error };
+  const known = { ...result.step, error: step.error ?? error };
   return { step: messages ? { ...known, messages } : known };
 }
 
@@ -184,40 +184,40 @@ function withError(message: NewMessage, error: RunError): NewMessage {
  * call keeps a result, so that the call is never made again.
  */
 async function reviseMessages(step: StepRecord, hooks: HookSet, facts: Facts): Promise<Revised> {
-  let noted = step;
+  let current = step;
   const messages = step.messages ?? [];
   for (const [index, message] of messages.entries()) {
-    const heard = await hear(noted, events.messageSent(facts, message), hooks);
-    if (heard.verdict) {
-      const error = refusing(heard.verdict, `a message (${message.role})`);
+    const result = await callHooks(current, events.messageSent(facts, message), hooks);
+    if (result.verdict) {
+      const error = refusalError(result.verdict, `a message (${message.role})`);
       const instead = message.role === 'tool' ? [withError(message, error)] : [];
       const sentMessages =
-        heard.verdict.did === 'fail' ? messages : messages.toSpliced(index, 1, ...instead);
-      return { step: { ...heard.step, messages: sentMessages }, error };
+        result.verdict.did === 'fail' ? messages : messages.toSpliced(index, 1, ...instead);
+      return { step: { ...result.step, messages: sentMessages }, error };
     }
-    noted = heard.step;
+    current = result.step;
   }
-  return { step: noted };
+  return { step: current };
 }
 
 /** Calls the hooks of an event until one of them does not allow the event. */
-async function hear(
+async function callHooks(
   step: StepRecord,
   event: HookEvent,
   hooks: HookSet,
 ): Promise<{ step: StepRecord; verdict?: Objection }> {
-  let noted = step;
+  let current = step;
   for (const hook of hooks.of(event.event)) {
     const verdict = await callHook(hook, event);
     if (verdict.did !== 'allow') {
-      return { step: noted, verdict };
+      return { step: current, verdict };
     }
-    noted = annotated(noted, verdict.annotate);
+    current = withAnnotations(current, verdict.annotate);
   }
-  return { step: noted };
+  return { step: current };
 }
 
-function annotated(step: StepRecord, annotate: JsonObject): StepRecord {
+function withAnnotations(step: StepRecord, annotate: JsonObject): StepRecord {
   return Object.keys(annotate).length === 0
     ? step
     : { ...step, annotations: { ...step.annotations, ...annotate } };

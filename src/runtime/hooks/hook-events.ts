@@ -30,7 +30,7 @@ export function isEnding(to: Transition | undefined): to is Ending {
 }
 
 /** Creates the draft of a run that fails because of a hook. */
-export function failing(steps: StepRecord[], error: RunError): Draft {
+export function failedDraft(steps: StepRecord[], error: RunError): Draft {
   return {
     steps: [...steps, { kind: 'error', error }],
     to: { status: 'failed', stop_reason: 'error', error },

@@ -36,19 +36,19 @@ export type Objection = Exclude<HookVerdict, { did: 'allow' }>;
 
 /** Calls a hook and reads its answer. */
 export async function callHook(hook: CallableHook, event: HookEvent): Promise<HookVerdict> {
-  const said = await hook.call(event);
-  switch (said.did) {
+  const answer = await hook.call(event);
+  switch (answer.did) {
     case 'refuse':
-      return { did: 'refuse', error: errorOf(hook, 'rejected', said.message) };
+      return { did: 'refuse', error: errorOf(hook, 'rejected', answer.message) };
     case 'fail':
-      return failed(hook, said.message, said.cause);
+      return hookFailure(hook, answer.message, answer.cause);
     case 'answer':
-      return read(hook, said.answer);
+      return verdictOf(hook, answer.answer);
   }
 }
 
 /** Creates the verdict of a hook that failed, with an error that names the hook. */
-export function failed(hook: CallableHook, message: string, cause?: JsonObject): HookVerdict {
+export function hookFailure(hook: CallableHook, message: string, cause?: JsonObject): HookVerdict {
   const sentence = `the hook ${hook.name} (${hook.event}) failed: ${message}`;
   return { did: 'fail', error: errorOf(hook, 'internal', sentence, cause) };
 }
@@ -63,14 +63,14 @@ function errorOf(
   return { code, message, retryable: false, cause: where };
 }
 
-function read(hook: CallableHook, answer: unknown): HookVerdict {
+function verdictOf(hook: CallableHook, answer: unknown): HookVerdict {
   if (answer === null || answer === undefined || answer === '') {
     return { did: 'allow', annotate: {} };
   }
   const known = hook.event === 'tool_before' ? ['annotate', 'arguments'] : ['annotate'];
   const plain = asJson(answer);
   if (!isJsonObject(plain)) {
-    return failed(hook, `it must return nothing or an object, not ${JSON.stringify(plain)}`);
+    return hookFailure(hook, `it must return nothing or an object, not ${JSON.stringify(plain)}`);
   }
   const wrong = Object.entries(plain).find(
     ([key, value]) => !known.includes(key) || !isJsonObject(value),
@@ -78,7 +78,7 @@ function read(hook: CallableHook, answer: unknown): HookVerdict {
   if (wrong) {
     const [key] = wrong;
     const fault = known.includes(key) ? 'is not an object' : 'is unknown';
-    return failed(
+    return hookFailure(
       hook,
       `"${key}" in its answer ${fault}; the answer may contain ${known.join(' and ')}`,
     );
@@ -103,7 +103,7 @@ function asJson(answer: unknown): Json | undefined {
  * Returns the error of a run that a hook ends. The error of a refusal names the hook, as the error
  * of a failure does.
  */
-export function refusing(verdict: Objection, what: string): RunError {
+export function refusalError(verdict: Objection, what: string): RunError {
   const { did, error } = verdict;
   const { hook, event } = error.cause as { hook: string; event: string };
   return did === 'fail'

@@ -6,7 +6,7 @@ import { beginHooks } from '../../db/runs/hooks.ts';
 import { type CommitResult, commitSteps } from '../../db/runs/runs.ts';
 import { FORGET_SESSION } from '../../db/sql-tools/sql-sandbox.ts';
 import { type Committed, type Committer, STALE } from '../owned-run/committer.ts';
-import { type Draft, failing } from './hook-events.ts';
+import { type Draft, failedDraft } from './hook-events.ts';
 import type { RunHooks } from './run-hooks.ts';
 
 const RETRY_MS = 200;
@@ -37,15 +37,15 @@ export function createHookedCommitter(options: HookedCommitterOptions): Committe
     async commit(commit, tenant) {
       const draft = await hooks.reviseHere(commit);
       const revised = { ...commit, ...draft };
-      return hooks.concern(revised)
+      return hooks.needsTransaction(revised)
         ? commitAlone(revised, tenant, options)
         : { ...draft, ...(await inner.commit(revised, tenant)) };
     },
     async commitOn(client, commit) {
       const draft = await hooks.reviseHere(commit);
-      const revised = hooks.concern(draft) ? await hooks.reviseOn(client, draft) : draft;
+      const revised = hooks.needsTransaction(draft) ? await hooks.reviseOn(client, draft) : draft;
       const result = await inner.commitOn(client, { ...commit, ...revised });
-      if (result.outcome !== 'committed' && hooks.lockRows) {
+      if (result.outcome !== 'committed' && hooks.mayLockRows) {
         // the commit that reports this error finds out whether another worker took the run over
         throw new Error(MEDDLING.message);
       }
@@ -86,7 +86,9 @@ async function commitAlone(
       return await inTransaction(pool, (client) => attempts.make(client), FORGET_SESSION);
     } catch (error) {
       if (error instanceof NotWritten) {
-        return error.isOurs ? blame(commit, tenant, error.result, options) : error.result;
+        return error.isOurs
+          ? handleFailedCommit(commit, tenant, error.result, options)
+          : error.result;
       }
       deadlocks += Number(/^40/.test(faultOf(error).code));
       if (isRefusal(error) || deadlocks >= DEADLOCKS) {
@@ -132,7 +134,7 @@ class Attempts {
  * Either somebody else changed the run in between, or a hook did. The change of a hook is undone by
  * now, and such a run would never make progress, so the run fails.
  */
-async function blame(
+async function handleFailedCommit(
   commit: Commit,
   tenant: string,
   result: CommitResult,
@@ -143,7 +145,7 @@ async function blame(
   if (!isUnchanged) {
     return result;
   }
-  const draft = failing(
+  const draft = failedDraft(
     commit.steps.filter(({ kind }) => kind === 'tool' || kind === 'model'),
     MEDDLING,
   );

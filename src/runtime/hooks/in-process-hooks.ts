@@ -17,12 +17,12 @@ export function inProcessHooks(hooks: Hooks, timeoutMs = TIMEOUT_MS): CallableHo
     .filter(([, run]) => run !== undefined)
     .map(([event, run]) => ({
       name: NAME,
-      event: known(event),
+      event: eventNamed(event),
       call: (hookEvent) => callOwn(run as (event: HookEvent) => unknown, hookEvent, timeoutMs),
     }));
 }
 
-function known(event: string): HookEventName {
+function eventNamed(event: string): HookEventName {
   const found = HOOK_EVENTS.find((name) => name === event);
   if (!found) {
     throw new HowdahError('HWINV', `there is no hook named ${event}`, {

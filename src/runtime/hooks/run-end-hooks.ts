@@ -6,10 +6,10 @@ import {
   type Ending,
   executionComplete,
   type Facts,
-  failing,
+  failedDraft,
   isEnding,
 } from './hook-events.ts';
-import { type CallableHook, callHook, type HookSet, refusing } from './hook-verdict.ts';
+import { type CallableHook, callHook, type HookSet, refusalError } from './hook-verdict.ts';
 
 /**
  * Calls the hooks of the end of a run. A hook that fails or refuses turns a success into a failure,
@@ -23,34 +23,34 @@ export async function runEndHooks(draft: Draft, hooks: HookSet, facts: Facts): P
     return draft;
   }
   await hooks.mark();
-  const heard = await tellEnd(listening, executionComplete(facts, to));
-  const [error] = heard.errors;
+  const result = await callEndHooks(listening, executionComplete(facts, to));
+  const [error] = result.errors;
   if (to.status === 'completed' && error) {
     await hooks.undo();
     const steps = draft.steps.filter((step) => step.kind !== 'output');
-    return runEndHooks(failing(steps, error), hooks, facts);
+    return runEndHooks(failedDraft(steps, error), hooks, facts);
   }
-  return { ...draft, to: withMetrics(to, metricsOf(heard)) };
+  return { ...draft, to: withMetrics(to, metricsOf(result)) };
 }
 
 /** Answers of hooks to an end. */
 export type EndHookResult = { annotations: JsonObject; errors: RunError[] };
 
 /** Calls all hooks, whatever any of them answers. */
-export async function tellEnd(
+export async function callEndHooks(
   hooks: readonly CallableHook[],
   event: ExecutionComplete,
 ): Promise<EndHookResult> {
-  const heard: EndHookResult = { annotations: {}, errors: [] };
+  const result: EndHookResult = { annotations: {}, errors: [] };
   for (const hook of hooks) {
     const verdict = await callHook(hook, event);
     if (verdict.did === 'allow') {
-      Object.assign(heard.annotations, verdict.annotate);
+      Object.assign(result.annotations, verdict.annotate);
     } else {
-      heard.errors.push(refusing(verdict, 'the end'));
+      result.errors.push(refusalError(verdict, 'the end'));
     }
   }
-  return heard;
+  return result;
 }
 
 /**

@@ -10,12 +10,12 @@ import {
   eventsIn,
   executionComplete,
   type Facts,
-  failing,
+  failedDraft,
   isEnding,
   toolAfter,
 } from './hook-events.ts';
 import { type CallableHook, callHook, type HookSet } from './hook-verdict.ts';
-import { metricsOf, tellEnd } from './run-end-hooks.ts';
+import { callEndHooks, metricsOf } from './run-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
 
 /**
@@ -30,7 +30,7 @@ export type RunHooksOptions = {
   /** Hooks of this process. */
   own: readonly CallableHook[];
   /** Adds to the metrics of the run after its end. */
-  note(metrics: ReturnType<typeof metricsOf>): Promise<void>;
+  addMetrics(metrics: ReturnType<typeof metricsOf>): Promise<void>;
 };
 
 /** The hooks of one run. */
@@ -39,23 +39,23 @@ export class RunHooks {
   readonly #own: readonly CallableHook[];
   readonly #facts: Facts;
   readonly #isNew: boolean;
-  readonly #note: RunHooksOptions['note'];
+  readonly #addMetrics: RunHooksOptions['addMetrics'];
   /** The first failure of a hook that was called after its step had been committed. */
   #fault: Promise<RunError | undefined> = Promise.resolve(undefined);
 
-  constructor({ claimed, definition, own, note }: RunHooksOptions) {
+  constructor({ claimed, definition, own, addMetrics }: RunHooksOptions) {
     const { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata } = claimed;
     const context = { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata };
     this.#rows = claimed.hooks ?? [];
     this.#own = own;
     this.#facts = { context, definition, input: claimed.messages[0]?.content ?? null };
     this.#isNew = claimed.is_new;
-    this.#note = note;
+    this.#addMetrics = addMetrics;
   }
 
   /** True when the run is new and some hook is to be called before anything else happens. */
-  get wantBeginning(): boolean {
-    return this.#isNew && (this.hear('before_run') || this.hear('after_setup'));
+  get hasStartHooks(): boolean {
+    return this.#isNew && (this.hasHook('before_run') || this.hasHook('after_setup'));
   }
 
   /**
@@ -63,16 +63,16 @@ export class RunHooks {
    * in SQL may hold such rows while it waits for its turn to commit. It would wait forever for a
    * step whose hook needs these rows. Such a call therefore waits for its turn first.
    */
-  get lockRows(): boolean {
+  get mayLockRows(): boolean {
     return this.#rows.length > 0;
   }
 
-  hear(event: HookEventName): boolean {
+  hasHook(event: HookEventName): boolean {
     return [...this.#rows, ...this.#own].some((hook) => hook.event === event);
   }
 
   /** Returns true when some hook of the database is called in the transaction of this draft. */
-  concern(draft: Draft): boolean {
+  needsTransaction(draft: Draft): boolean {
     const events = eventsIn(draft);
     return this.#rows.some(({ event }) => events.has(event));
   }
@@ -91,12 +91,12 @@ export class RunHooks {
    * Calls the hooks before a call that is made in this transaction. Returns the start of the call,
    * which is made and not logged, or what is to be committed instead of the call.
    */
-  async askBefore(client: PoolClient, call: StepRecord): Promise<Draft> {
+  async reviseCallOn(client: PoolClient, call: StepRecord): Promise<Draft> {
     let current = call;
     for (const hooks of [this.#before(), sqlHooks(client, this.#rows)]) {
       const { step, error } = await applyHookChangesToCall(current, hooks, this.#facts);
       if (!step || step.kind === 'tool') {
-        return error ? failing([], error) : { steps: step ? [step] : [] };
+        return error ? failedDraft([], error) : { steps: step ? [step] : [] };
       }
       current = step;
     }
@@ -107,37 +107,37 @@ export class RunHooks {
    * Calls the hooks of this process for steps that have been committed, in order. Does not wait for
    * the hooks.
    */
-  tell({ steps, to }: Draft): void {
+  notify({ steps, to }: Draft): void {
     const results = steps.filter(({ kind }) => kind === 'tool');
     const toolEvents: HookEvent[] = results.map((step) => toolAfter(this.#facts, step));
     if (toolEvents.length > 0 && this.#own.some(({ event }) => event === 'tool_after')) {
-      this.#fault = this.#fault.then(async (fault) => fault ?? (await this.#tellAll(toolEvents)));
+      this.#fault = this.#fault.then(async (fault) => fault ?? (await this.#callAll(toolEvents)));
     }
     if (isEnding(to) && this.#own.some(({ event }) => event === 'execution_complete')) {
       const end = executionComplete(this.#facts, to);
       const listening = this.#own.filter(({ event }) => event === 'execution_complete');
       this.#fault = this.#fault.then(async (fault) => {
-        const { errors } = await tellEnd(listening, end);
-        await (errors.length > 0 ? this.note(errors) : undefined);
+        const { errors } = await callEndHooks(listening, end);
+        await (errors.length > 0 ? this.recordErrors(errors) : undefined);
         return fault;
       });
     }
   }
 
   /**
-   * Resolves when all hooks called by `tell` have returned. The result is the error with which the
+   * Resolves when all hooks called by `notify` have returned. The result is the error with which the
    * run has to fail, if there is one.
    */
-  heard(): Promise<RunError | undefined> {
+  whenNotified(): Promise<RunError | undefined> {
     return this.#fault;
   }
 
   /** Records failures that cannot fail the run any more. */
-  note(errors: RunError[]): Promise<void> {
-    return this.#note(metricsOf({ annotations: {}, errors }));
+  recordErrors(errors: RunError[]): Promise<void> {
+    return this.#addMetrics(metricsOf({ annotations: {}, errors }));
   }
 
-  async #tellAll(events: readonly HookEvent[]): Promise<RunError | undefined> {
+  async #callAll(events: readonly HookEvent[]): Promise<RunError | undefined> {
     for (const event of events) {
       for (const hook of this.#own.filter((own) => own.event === event.event)) {
         const verdict = await callHook(hook, event);

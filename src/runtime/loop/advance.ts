@@ -35,7 +35,7 @@ export async function advance(
       await recover(error, run);
     }
   }
-  await run.hooks?.heard();
+  await run.hooks?.whenNotified();
 }
 
 /**
@@ -43,9 +43,9 @@ export async function advance(
  * committed.
  */
 async function objected(run: HeldRun): Promise<void> {
-  const error = await run.hooks?.heard();
+  const error = await run.hooks?.whenNotified();
   if (error) {
-    await (run.isHeld ? fail(run, 'error', error) : run.hooks?.note([error]));
+    await (run.isHeld ? fail(run, 'error', error) : run.hooks?.recordErrors([error]));
   }
 }
 
@@ -53,7 +53,7 @@ async function objected(run: HeldRun): Promise<void> {
 async function prepare(run: HeldRun): Promise<void> {
   try {
     await awaitMcpServers(run);
-    await (run.isHeld && run.hooks?.wantBeginning ? run.commit([BEGINNING]) : undefined);
+    await (run.isHeld && run.hooks?.hasStartHooks ? run.commit([BEGINNING]) : undefined);
   } catch (error) {
     await recover(error, run);
   }

@@ -265,7 +265,7 @@ export class HeldRun {
     }
     this.hasInbox = result.has_inbox;
     this.isPauseRequested = result.is_pause_requested;
-    this.limits.settled(result);
+    this.limits.applyCommit(result);
     this.#rulesStamp = result.rules_stamp;
     if (result.outcome === 'inbox') {
       return;
@@ -275,8 +275,8 @@ export class HeldRun {
     this.#deadline = performance.now() + (result.active_ms_left ?? Number.POSITIVE_INFINITY);
     this.isHeld = this.isHeld && result.status === 'running';
     this.#isWatched = result.watched;
-    this.hooks?.tell({ steps, to });
-    this.observer?.onCommit({ steps, to, status: result.status });
+      this.hooks?.notify({ steps, to });
+      this.observer?.onCommit({ steps, to, status: result.status });
     this.#announceIfWatched();
   }
 

@@ -32,7 +32,7 @@ export class RunLimits {
   }
 
   /** Applies the result of a commit of the run. */
-  settled({ over_quota, are_calls_limited, settings, outcome, steps = [] }: Committed): void {
+  applyCommit({ over_quota, are_calls_limited, settings, outcome, steps = [] }: Committed): void {
     this.isOverQuota = over_quota;
     this.#areCallsLimited = are_calls_limited;
     this.settings = settings ?? {};

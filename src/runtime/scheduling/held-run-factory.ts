@@ -64,9 +64,9 @@ export class HeldRunFactory {
   /** Returns the hooks of a run. Most runs have none. */
   #hooksOf(claimed: ClaimedRun, definition: AgentDefinition): RunHooks | undefined {
     if (!claimed.hooks && this.#ownHooks.length === 0) return undefined;
-    const note = (metrics: JsonObject) =>
+    const addMetrics = (metrics: JsonObject) =>
       recordHookMetrics(this.#options.pool, claimed.execution_id, metrics);
-    return new RunHooks({ claimed, definition, own: this.#ownHooks, note });
+    return new RunHooks({ claimed, definition, own: this.#ownHooks, addMetrics });
   }
 
   #committerOf(hooks: RunHooks | undefined, user: PoolUser): Committer {

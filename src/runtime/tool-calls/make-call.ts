@@ -131,7 +131,7 @@ async function commitStart(
   if (open.isStarted) {
     return open.startArguments as JsonObject;
   }
-  if (!needsStartStep(tool) && !run.hooks?.hear('tool_before')) {
+  if (!needsStartStep(tool) && !run.hooks?.hasHook('tool_before')) {
     return args;
   }
   await run.commit([intent]);

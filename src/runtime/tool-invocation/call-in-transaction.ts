@@ -107,7 +107,7 @@ async function callAndCommit(
   const before: BeforeCall | undefined =
     hooks &&
     (async (client) => {
-      const { steps, to } = await hooks.askBefore(client, intent);
+      const { steps, to } = await hooks.reviseCallOn(client, intent);
       started = steps[0] ?? intent;
       return started.kind === intent.kind
         ? argsOf(started)
@@ -120,7 +120,7 @@ async function callAndCommit(
   };
   const user = { tenant: context.tenant_id, signal: abort.signal };
   const pool = tenantPool(world.sqlToolPool, 'tools', user);
-  if (hooks?.lockRows) {
+  if (hooks?.mayLockRows) {
     await commit.begin();
   }
   await (tool.kind === 'sql'

@@ -26,7 +26,7 @@ export async function previewCall(
   world: RuntimeDependencies,
 ): Promise<Outcome<CallPreview> | undefined> {
   const isTried = tool.kind === 'sql' && tool.configuration.dry_run !== false;
-  if (!isTried || world.recordedCalls || run.hooks?.hear('tool_before')) {
+  if (!isTried || world.recordedCalls || run.hooks?.hasHook('tool_before')) {
     return undefined;
   }
   const call = sqlCall(tool, args, run);
