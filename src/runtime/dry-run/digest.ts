@@ -31,7 +31,7 @@ export function digestOf(
 function tableIn(table: TableChange, ignored: readonly string[]): unknown {
   const { inserted, updated, deleted, left_out } = table;
   const rows = left_out === 'rows' ? [] : changedRows(table);
-  const texts = rows.map((row) => canonicalJson(without(row, ignored))).sort();
+  const texts = rows.map((row) => canonicalJson(withoutFields(row, ignored))).sort();
   return [nameOf(table), inserted, updated, deleted, texts];
 }
 
@@ -39,7 +39,7 @@ function tableIn(table: TableChange, ignored: readonly string[]): unknown {
  * Removes the ignored columns of the row after the change. The row before is complete, because its
  * values are never random.
  */
-function without(row: ChangedRow, ignored: readonly string[]): ChangedRow {
+function withoutFields(row: ChangedRow, ignored: readonly string[]): ChangedRow {
   if (!row.after) return row;
   const entries = Object.entries(row.after).filter(([column]) => !ignored.includes(column));
   return { ...row, after: Object.fromEntries(entries) as JsonObject };

@@ -22,7 +22,7 @@ export function previewOf(watched: CapturedChanges, ignored: VolatileFields): Pr
   const tables = watched.tables.map((table): ChangedTable => {
     const rows: ChangedRow[] = [];
     const all = changedRows(table).sort(inOrder);
-    for (const row of all.slice(0, MOST_ROWS).map(short)) {
+    for (const row of all.slice(0, MOST_ROWS).map(abbreviateRow)) {
       room -= Buffer.byteLength(JSON.stringify(row));
       if (room < 0) break;
       rows.push(row);
@@ -70,7 +70,7 @@ function inOrder(one: ChangedRow, other: ChangedRow): number {
   return (left as string) < (right as string) ? -1 : 1;
 }
 
-function short(row: ChangedRow): ChangedRow {
+function abbreviateRow(row: ChangedRow): ChangedRow {
   const shortRow = (values: JsonObject): JsonObject =>
     Object.fromEntries(
       Object.entries(values).map(([name, value]) => {

@@ -27,13 +27,13 @@ export class StatementRetries {
   }
 
   /** Reports a failure and returns the milliseconds to wait before the next attempt. */
-  failed(retry: Retry): number {
+  recordFailure(retry: Retry): number {
     if (!this.#failingSince.has(retry.what)) this.#failingSince.set(retry.what, this.#now());
     this.#report(retry);
     return Math.min(FIRST_MS * 2 ** (retry.attempt - 1), LONGEST_MS);
   }
 
-  succeeded(what: Retry['what']): void {
+  recordSuccess(what: Retry['what']): void {
     this.#failingSince.delete(what);
   }
 

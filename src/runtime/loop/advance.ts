@@ -11,9 +11,9 @@ import { StaleRunError } from '../owned-run/transactional-commit.ts';
 import { callTools } from '../tool-calls/call-tools.ts';
 import { awaitMcpServers } from './await-mcp-servers.ts';
 import { findCapableAgents } from './find-members.ts';
-import { finish } from './finish.ts';
+import { finishRun } from './finish-run.ts';
 import { runQueryAction } from './run-query-action.ts';
-import { decided, startMembers } from './start-members.ts';
+import { decisionSteps, startMembers } from './start-members.ts';
 
 /**
  * Advances a run: fold → next → perform → commit, until the run has ended, is parked, or belongs to
@@ -29,8 +29,8 @@ export async function advance(
   await prepare(run);
   while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
     try {
-      await (parked(run) ?? perform(await run.next(), run, world));
-      await objected(run);
+      await (handleRequests(run) ?? perform(await run.next(), run, world));
+      await failOnHookError(run);
     } catch (error) {
       await recover(error, run);
     }
@@ -42,7 +42,7 @@ export async function advance(
  * Fails the run if one of this process' hooks has thrown. These hooks are called when a step is
  * committed.
  */
-async function objected(run: HeldRun): Promise<void> {
+async function failOnHookError(run: HeldRun): Promise<void> {
   const error = await run.hooks?.whenNotified();
   if (error) {
     await (run.isHeld ? fail(run, 'error', error) : run.hooks?.recordErrors([error]));
@@ -60,7 +60,7 @@ async function prepare(run: HeldRun): Promise<void> {
 }
 
 /** Handles requests from outside first: pauses the run, or takes what came for it. */
-function parked(run: HeldRun): Promise<unknown> | undefined {
+function handleRequests(run: HeldRun): Promise<unknown> | undefined {
   if (run.isPauseRequested) {
     return run.commit([], { status: 'paused' });
   }
@@ -93,9 +93,9 @@ async function perform(action: Action, run: HeldRun, world: RuntimeDependencies)
         },
       ]);
     case 'finish':
-      return finish(action, run);
+      return finishRun(action, run);
     case 'fail':
-      return fail(run, action.stop_reason, action.error, decided(action));
+      return fail(run, action.stop_reason, action.error, decisionSteps(action));
   }
 }
 

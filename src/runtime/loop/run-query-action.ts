@@ -49,7 +49,7 @@ export async function runQueryAction(
     await sleep(Math.max(backOff(answer.error, attempt, random), LEAST_MS * 2 ** attempt), signal);
     answer = await read();
   }
-  const outcome = whole(answer, most);
+  const outcome = requireAllRows(answer, most);
   if (signal.aborted) {
     return; // the run is not owned any more
   }
@@ -75,7 +75,7 @@ function isWorthAnother(
 }
 
 /** Rejects an incomplete set of rows, which would be another task. */
-function whole(outcome: Outcome<Rows>, most: number): Outcome<JsonObject[]> {
+function requireAllRows(outcome: Outcome<Rows>, most: number): Outcome<JsonObject[]> {
   if (!outcome.ok) return outcome;
   const { rows, cut_by } = outcome.value;
   if (cut_by === null) return { ok: true, value: rows };

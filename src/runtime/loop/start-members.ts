@@ -12,8 +12,8 @@ type BeginMembers = Extract<Action, { type: 'begin_members' }>;
  */
 export async function startMembers(action: BeginMembers, run: HeldRun): Promise<void> {
   const { wakes_on, at_once, goes_on } = action;
-  const { tasks, guards } = await letOut(action.tasks, run);
-  const records = [...decided(action), ...tasks.map(startStep), ...guards];
+  const { tasks, guards } = await filterTasks(action.tasks, run);
+  const records = [...decisionSteps(action), ...tasks.map(startStep), ...guards];
   if (tasks.length === 0) {
     await run.commit(records); // all were blocked, and the model that planned them receives this
     return;
@@ -39,7 +39,7 @@ export async function startMembers(action: BeginMembers, run: HeldRun): Promise<
  * people, rows and answers, which was filtered at its origin. The guard of a blocked task is its
  * end.
  */
-async function letOut(
+async function filterTasks(
   plannedTasks: readonly NewTask[],
   run: HeldRun,
 ): Promise<{ tasks: NewTask[]; guards: StepRecord[] }> {
@@ -48,15 +48,15 @@ async function letOut(
   const isMadeUp = run.definition.workflow?.type === 'orchestrator';
   for (const task of plannedTasks) {
     const outlet = task.question ? 'question' : 'message';
-    const look = isMadeUp ? await run.applyOutputFilters(outlet, task.input, task.id) : null;
-    guards.push(...(look?.guards ?? []));
-    if (!look?.isBlocked) tasks.push({ ...task, input: look?.value ?? task.input });
+    const filtered = isMadeUp ? await run.applyOutputFilters(outlet, task.input, task.id) : null;
+    guards.push(...(filtered?.guards ?? []));
+    if (!filtered?.isBlocked) tasks.push({ ...task, input: filtered?.value ?? task.input });
   }
   return { tasks, guards };
 }
 
 /** Returns the decision of a workflow as a step of its log. */
-export function decided({ decision }: { decision?: TeamDecision }): StepRecord[] {
+export function decisionSteps({ decision }: { decision?: TeamDecision }): StepRecord[] {
   return decision ? [{ kind: 'tool', ...decision, trust: 'system' }] : [];
 }
 

@@ -42,7 +42,7 @@ function extendConversation(
   if (known?.value.definition !== definition || known.value.history !== history) {
     return undefined;
   }
-  const added = countedOn(messages).slice(known.length);
+  const added = numberMessages(messages).slice(known.length);
   const calls = new Set(added.flatMap(({ tool_calls }) => tool_calls?.map(({ id }) => id) ?? []));
   const isApart = added.every(
     (message) =>
@@ -58,11 +58,11 @@ function buildConversation(definition: AgentDefinition, state: RunState): Logged
     .join('\n\n');
   const system: LoggedMessage[] = prompt ? [{ role: 'system', content: prompt }] : [];
   const turns = turnsOf(state.history);
-  let history: MessageGroup[] = unread(turns[0] ?? []);
+  let history: MessageGroup[] = summaryOfEarlierTurns(turns[0] ?? []);
   for (const turn of turns) {
-    history = summarized(history, turn).map(asHistory);
+    history = replaceBySummaries(history, turn).map(asHistory);
   }
-  return [...system, ...summarized(history, state.messages).flat().map(markUntrusted)];
+  return [...system, ...replaceBySummaries(history, state.messages).flat().map(markUntrusted)];
 }
 
 /**
@@ -102,11 +102,11 @@ type Place = { group: MessageGroup; seqs: number[]; summary: LoggedMessage | und
  * Returns the earlier groups and those of a run. Summaries replace the groups that they cover; the
  * last summary wins.
  */
-function summarized(
+function replaceBySummaries(
   earlier: readonly MessageGroup[],
   run: readonly LoggedMessage[],
 ): MessageGroup[] {
-  const numbered = countedOn(run);
+  const numbered = numberMessages(run);
   const summaries = numbered.filter(isSummary);
   const place = (group: MessageGroup, seqs: number[]): Place => {
     return { group, seqs, summary: summaries.findLast((summary) => covers(summary, seqs)) };
@@ -138,13 +138,13 @@ function summarized(
  * Returns the summary in the first turn that covers the turns before it, if any. Those turns are
  * not read any more, so the summary takes their place.
  */
-function unread(first: readonly LoggedMessage[]): MessageGroup[] {
+function summaryOfEarlierTurns(first: readonly LoggedMessage[]): MessageGroup[] {
   const summary = first.find(({ covers_from_seq }) => covers_from_seq === 0);
   return summary ? [[summary]] : [];
 }
 
 /** Numbers messages that were folded ahead of the log. They count on from the last number. */
-function countedOn(run: readonly LoggedMessage[]): LoggedMessage[] {
+function numberMessages(run: readonly LoggedMessage[]): LoggedMessage[] {
   let last: number | undefined;
   return run.map((message) => {
     last = message.seq ?? (last === undefined ? undefined : last + 1);

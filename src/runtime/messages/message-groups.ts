@@ -44,7 +44,7 @@ export function groupsOf(messages: readonly LoggedMessage[]): MessageGroup[] {
       groupByCall.set(id, group);
     }
   }
-  return groups.map(closed);
+  return groups.map(completeGroup);
 }
 
 function takeResult(group: Slots | undefined, result: LoggedMessage): void {
@@ -58,7 +58,7 @@ function takeResult(group: Slots | undefined, result: LoggedMessage): void {
   }
 }
 
-function closed({ message, results }: Slots): MessageGroup {
+function completeGroup({ message, results }: Slots): MessageGroup {
   const calls = callsOf(message);
   return [
     message,

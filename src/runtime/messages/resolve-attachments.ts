@@ -94,7 +94,7 @@ async function partOf(
   const { name, type, bytes } = outcome.value;
   budget.bytes -= bytes.length;
   if (budget.bytes < 0) {
-    return refused(
+    return failure(
       `the files of this request have more than ${MAX_REQUEST_BYTES} bytes in total; ${name} exceeds this limit`,
     );
   }
@@ -119,7 +119,7 @@ function binaryPart({ name, type, bytes }: Resource): JsonObject {
 
 function textPart({ name, bytes }: Resource): Outcome<JsonObject> {
   if (bytes.length > MAX_TEXT_BYTES) {
-    return refused(
+    return failure(
       `the file ${name} has ${bytes.length} bytes of text, at most ${MAX_TEXT_BYTES} go into a request: give a large text by a tool that reads it piece by piece`,
     );
   }
@@ -127,7 +127,7 @@ function textPart({ name, bytes }: Resource): Outcome<JsonObject> {
     const content = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     return { ok: true, value: text(`File ${name}:\n\n${content}`) };
   } catch {
-    return refused(`the file ${name} has a text type, but its bytes are not UTF-8`);
+    return failure(`the file ${name} has a text type, but its bytes are not UTF-8`);
   }
 }
 
@@ -135,6 +135,6 @@ function text(content: string): JsonObject {
   return { type: 'text', text: content };
 }
 
-function refused(message: string): Outcome<never> {
+function failure(message: string): Outcome<never> {
   return { ok: false, error: { code: 'invalid_request', message, retryable: false } };
 }

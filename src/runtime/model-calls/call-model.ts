@@ -123,22 +123,22 @@ async function commitAnswer(
 ): Promise<void> {
   const tool_calls = uniqueCalls(answer.tool_calls, run.state.messages);
   const decision = action.decision && decisionIn(answer, action.decision.name);
-  const look = decision
-    ? await lookAtDecision(decision, stepOf(action, answer, tool_calls.length, started_at), run)
+  const filtered = decision
+    ? await filterDecision(decision, stepOf(action, answer, tool_calls.length, started_at), run)
     : await run.applyOutputFilters('output', answer.content);
-  if (look.isBlocked) {
-    return commitBlocked(stepOf(action, answer, 0, started_at), look, run);
+  if (filtered.isBlocked) {
+    return commitBlocked(stepOf(action, answer, 0, started_at), filtered, run);
   }
   const message = decision
-    ? { ...decision, content: look.value }
+    ? { ...decision, content: filtered.value }
     : ({
         role: 'assistant',
-        content: look.value,
+        content: filtered.value,
         ...(tool_calls.length > 0 ? { tool_calls } : {}),
       } as const);
   const records: StepRecord[] = [
     { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
-    ...look.guards,
+    ...filtered.guards,
   ];
   const isOpen = !action.decision && tool_calls.length > 0; // then the run continues
   const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, SAME));
@@ -160,7 +160,7 @@ async function commitAnswer(
  * Applies the output filters to a decision if it is the answer of the run. Any other decision stays
  * within the run. A decision is filtered as data, so that no escape hides anything.
  */
-async function lookAtDecision(
+async function filterDecision(
   decision: Message,
   step: StepRecord,
   run: HeldRun,
@@ -170,11 +170,11 @@ async function lookAtDecision(
   if (ahead.type !== 'finish') {
     return { isBlocked: false, value: content, guards: [] };
   }
-  const look = await run.applyOutputFilters('output', jsonOr(content));
-  if (look.isBlocked) return look;
-  const { value } = look;
+  const filtered = await run.applyOutputFilters('output', jsonOr(content));
+  if (filtered.isBlocked) return filtered;
+  const { value } = filtered;
   const cleaned = typeof value === 'string' ? value : JSON.stringify(value);
-  return { ...look, value: look.guards.length === 0 ? content : cleaned };
+  return { ...filtered, value: filtered.guards.length === 0 ? content : cleaned };
 }
 
 function jsonOr(text: string | null): Json {

@@ -9,7 +9,7 @@ import type { LimitedCall } from '../owned-run/run-limits.ts';
 /** A request to a model within a call, with its data for the log. */
 export type NestedModelRequest = Pick<ModelRequest, 'model' | 'messages' | 'output_schema'> & {
   input: JsonObject;
-  told(answer: ModelAnswer): JsonObject;
+  outputOf(answer: ModelAnswer): JsonObject;
 };
 
 /**
@@ -17,7 +17,7 @@ export type NestedModelRequest = Pick<ModelRequest, 'model' | 'messages' | 'outp
  * budget, before it is returned.
  */
 export async function callNestedModel(
-  { model, messages, output_schema, input, told: outputOf }: NestedModelRequest,
+  { model, messages, output_schema, input, outputOf }: NestedModelRequest,
   signal: AbortSignal,
   call_id: string,
   run: HeldRun,
@@ -25,7 +25,7 @@ export async function callNestedModel(
 ): Promise<Outcome<ModelAnswer>> {
   if (run.state.exhausted || run.limits.isOverQuota) {
     const used = run.state.exhausted ?? 'a limit of the tenant';
-    return no('limit_reached', `the run may not call a model again: ${used} is reached`);
+    return failure('limit_reached', `the run may not call a model again: ${used} is reached`);
   }
   const started_at = new Date().toISOString();
   const found = world.provider(model, run.context.tenant_id);
@@ -34,7 +34,7 @@ export async function callNestedModel(
   const ask = async (): Promise<Outcome<ModelAnswer>> => {
     const limitedCall = await roomFor(model, time.signal, run, world);
     if (!limitedCall)
-      return no(
+      return failure(
         'limit_reached',
         `the limit of the model ${model.name} did not allow the call in time`,
       );
@@ -50,17 +50,17 @@ export async function callNestedModel(
   };
   const outcome = await ask().finally(() => time.clear());
   if (run.abort.signal.aborted || !run.isHeld || !outcome.ok) {
-    return outcome.ok ? no('cancelled', 'the run was cancelled') : outcome;
+    return outcome.ok ? failure('cancelled', 'the run was cancelled') : outcome;
   }
   const { finish_reason, usage } = outcome.value;
   const step = { kind: 'model', name: model.name, model_id: model.id, call_id } as const;
   const output = { finish_reason, ...outputOf(outcome.value) };
   await run.commit([{ ...step, input, output, ...usage, started_at }]);
   if (!run.isHeld) {
-    return no('cancelled', 'another worker owns this run'); // it is not in the log
+    return failure('cancelled', 'another worker owns this run'); // it is not in the log
   }
   return finish_reason === 'content_filter'
-    ? no('content_filtered', "the answer was withheld by its provider's content filter")
+    ? failure('content_filtered', "the answer was withheld by its provider's content filter")
     : outcome;
 }
 
@@ -88,6 +88,6 @@ async function roomFor(
   return undefined;
 }
 
-function no(code: RunError['code'], message: string): { ok: false; error: RunError } {
+function failure(code: RunError['code'], message: string): { ok: false; error: RunError } {
   return { ok: false, error: { code, message, retryable: false } };
 }

@@ -165,12 +165,12 @@ export class GroupCommitter implements Committer {
     for (let attempt = 1; !this.#signal.aborted; attempt += 1) {
       try {
         const results = await commitSteps(this.#pool, this.#worker(), commits);
-        this.#retries.succeeded('commit');
+        this.#retries.recordSuccess('commit');
         for (const { commit, resolve } of batch) resolve(results.get(commit.id) ?? STALE);
         return;
       } catch (error) {
         if (this.#giveUp(batch, error, attempt)) return;
-        await pause(this.#retries.failed({ what: 'commit', error, attempt }), this.#signal);
+        await pause(this.#retries.recordFailure({ what: 'commit', error, attempt }), this.#signal);
       }
     }
     for (const { resolve } of batch) resolve(STALE);

@@ -37,11 +37,14 @@ export function foldRecords(
   records: readonly StepRecord[],
   control: Pick<Control, 'exhausted'>,
 ): RunState {
-  const said = records.flatMap(saidBy);
+  const messages = records.flatMap(messagesOf);
   const first = state.messages.length + 1;
   return {
     ...state,
-    messages: [...state.messages, ...said.map((message, i) => ({ ...message, seq: first + i }))],
+    messages: [
+      ...state.messages,
+      ...messages.map((message, i) => ({ ...message, seq: first + i })),
+    ],
     attempts: state.task
       ? [...state.attempts, ...records.map(noteOf)]
       : addAttempts(state.attempts, records),
@@ -65,7 +68,7 @@ export function foldInbox(
 }
 
 /** Returns the messages of a step as the log returns them. */
-function saidBy({ kind, trust, messages = [] }: StepRecord): LoggedMessage[] {
+function messagesOf({ kind, trust, messages = [] }: StepRecord): LoggedMessage[] {
   const read = kind === 'tool' ? (trust ?? 'external') : trust;
   return read === 'external' ? messages.map((message) => ({ ...message, trust: read })) : messages;
 }

@@ -34,10 +34,15 @@ export function applyOverrides(
   { is_compensation, overrides }: Pick<ClaimedRun, 'is_compensation' | 'overrides'>,
   definition: AgentDefinition,
 ): AgentDefinition {
-  return is_compensation ? compensating(definition) : overridden(definition, overrides);
+  return is_compensation
+    ? compensationDefinition(definition)
+    : overrideDefinition(definition, overrides);
 }
 
-function overridden(definition: AgentDefinition, overrides: Overrides | null): AgentDefinition {
+function overrideDefinition(
+  definition: AgentDefinition,
+  overrides: Overrides | null,
+): AgentDefinition {
   if (!overrides) {
     return definition;
   }
@@ -59,7 +64,10 @@ function overridden(definition: AgentDefinition, overrides: Overrides | null): A
       request_params: { ...one.request_params, ...overrides.request_params },
     })),
     // after a handoff the agent's own tools come first: their names were not compared with these
-    tools: [...tools, ...client_tools.filter(({ name }) => !taken.has(name)).map(ofClient)],
+    tools: [
+      ...tools,
+      ...client_tools.filter(({ name }) => !taken.has(name)).map(clientToolDefinition),
+    ],
   };
 }
 
@@ -69,7 +77,7 @@ function overridden(definition: AgentDefinition, overrides: Overrides | null): A
  */
 const CLIENT_ANSWERS_WITHIN_S = 24 * 60 * 60;
 
-function ofClient({ name, description = '', parameters }: ClientTool): ToolDefinition {
+function clientToolDefinition({ name, description = '', parameters }: ClientTool): ToolDefinition {
   return {
     id: '',
     name,
@@ -85,7 +93,7 @@ function ofClient({ name, description = '', parameters }: ClientTool): ToolDefin
 }
 
 /** Returns the definition of a run that reverts effects: its tools are the compensations. */
-function compensating(definition: AgentDefinition): AgentDefinition {
+function compensationDefinition(definition: AgentDefinition): AgentDefinition {
   return {
     ...definition,
     tools: definition.tools.flatMap(({ compensation }) => compensation ?? []),

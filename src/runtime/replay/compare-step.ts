@@ -44,8 +44,8 @@ export function differenceOf(
   const said = run.messages.filter((message) => message.step_seq === recorded.seq);
   const fields: [string, unknown, unknown][] = [
     ['name', recorded.name, made.name],
-    ['input', lasting(recorded, 'input'), lasting(made, 'input')],
-    ['output', lasting(recorded, 'output'), lasting(made, 'output')],
+    ['input', comparableFields(recorded, 'input'), comparableFields(made, 'input')],
+    ['output', comparableFields(recorded, 'output'), comparableFields(made, 'output')],
     ['error', recorded.error, made.error],
     ['effect', recorded.effect, made.effect],
     ['idempotency_key', recorded.idempotency_key, made.idempotency_key],
@@ -61,7 +61,7 @@ export function differenceOf(
   return { field, recorded: (one ?? null) as Json, now: (other ?? null) as Json };
 }
 
-function lasting(step: StepRecord | ExportedStep, field: 'input' | 'output'): Json {
+function comparableFields(step: StepRecord | ExportedStep, field: 'input' | 'output'): Json {
   const value = step[field] ?? null;
   const keys = ALWAYS_NEW[step.kind]?.[field];
   return isJsonObject(value) && keys
@@ -76,11 +76,11 @@ function saidFields(
   const places = Array.from({ length: Math.max(recorded.length, made.length) }, (_, i) => i);
   return places.flatMap((i): [string, unknown, unknown][] => [
     ['message', messageText(recorded[i]), messageText(made[i])],
-    ['covered messages', coversOf(recorded[i]), coversOf(made[i])],
+    ['covered messages', rangeCovered(recorded[i]), rangeCovered(made[i])],
   ]);
 }
 
-function coversOf(message: NewMessage | ExportedMessage | undefined): Json {
+function rangeCovered(message: NewMessage | ExportedMessage | undefined): Json {
   return [message?.covers_from_seq ?? null, message?.covers_to_seq ?? null];
 }
 

@@ -42,10 +42,10 @@ export class ReplayChecker {
    * Notes what was made instead of the next recorded step, and continues as if the recorded step
    * had been made.
    */
-  wentElsewhere(now: string): void {
+  recordDivergence(now: string): void {
     this.note(now);
     this.#isEndJudged = this.#record.isOver(this.position);
-    this.position = this.#record.behindOutside(this.position + (this.#isEndJudged ? 0 : 1));
+    this.position = this.#record.afterOutside(this.position + (this.#isEndJudged ? 0 : 1));
   }
 
   /** Notes a divergence at the next recorded step. Only the first divergence at a step counts. */
@@ -61,20 +61,20 @@ export class ReplayChecker {
   }
 
   commit({ steps, to }: Commit): CommitResult {
-    if (to?.status === 'completed' && this.#cameMeanwhile(steps.length)) {
+    if (to?.status === 'completed' && this.#arrivedMeanwhile(steps.length)) {
       return this.#answer('inbox', 'running');
     }
     const before = this.divergences.length;
     for (const step of steps) {
       const recorded = this.#record.steps[this.position];
       if (!recorded || !isSameMove(step, recorded)) {
-        this.wentElsewhere(stepText(step, step.messages));
+        this.recordDivergence(stepText(step, step.messages));
         return this.#answer('stale', 'queued');
       }
       this.#compare(step);
       this.position += 1;
     }
-    const isGoingOn = this.#moved(to) && this.divergences.length === before;
+    const isGoingOn = this.#judgeTransition(to) && this.divergences.length === before;
     return this.#answer('committed', isGoingOn ? 'running' : 'queued');
   }
 
@@ -89,7 +89,7 @@ export class ReplayChecker {
   }
 
   /** Judges the transition of a commit. Returns true when the run stays held after the commit. */
-  #moved(to: Transition | undefined): boolean {
+  #judgeTransition(to: Transition | undefined): boolean {
     const { run, steps } = this.#record;
     const next = steps[this.position];
     if (to?.status === 'completed' || to?.status === 'failed') {
@@ -103,13 +103,13 @@ export class ReplayChecker {
         : status !== 'waiting' || waiting_for === to.waiting_for;
       this.#isEndJudged = next === undefined;
       if (!isSame) {
-        this.wentElsewhere(moveText(to));
+        this.recordDivergence(moveText(to));
       }
     } else if (!next && this.#isEndedByWorker) {
       this.note(to ? moveText(to) : 'the run goes on');
     }
     const isOutsideNext = this.#record.isOutside(this.position);
-    this.position = this.#record.behindOutside(this.position);
+    this.position = this.#record.afterOutside(this.position);
     return to === undefined && !isOutsideNext && !this.isOver;
   }
 
@@ -126,7 +126,7 @@ export class ReplayChecker {
       this.note(moveText(to), isRetried ? stepText(next, []) : this.#recordedText());
     }
     this.#isEndJudged = next === undefined;
-    this.position = this.#record.behindOutside(this.position);
+    this.position = this.#record.afterOutside(this.position);
   }
 
   get #isEndedByWorker(): boolean {
@@ -139,7 +139,7 @@ export class ReplayChecker {
    * Returns true when something arrived before the run could be completed. The database then wrote
    * nothing.
    */
-  #cameMeanwhile(steps: number): boolean {
+  #arrivedMeanwhile(steps: number): boolean {
     const places = Array.from({ length: Math.max(steps - 1, 0) }, (_, i) => this.position + i + 1);
     return places.some((place) => this.#record.isOutside(place));
   }

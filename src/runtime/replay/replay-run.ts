@@ -109,7 +109,7 @@ async function play(
     await advance(run, recordedWorld(record, judge, run), () => false);
     idle = judge.position === position ? idle + 1 : 0;
     if (idle > MOST_IDLE_CLAIMS) {
-      judge.wentElsewhere('nothing more happened');
+      judge.recordDivergence('nothing more happened');
     }
   }
 }

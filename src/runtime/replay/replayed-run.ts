@@ -53,7 +53,7 @@ export class ReplayedRun extends HeldRun {
     const outcome = await super.commit(records, to);
     this.state = { ...this.state, rules: this.#record.rulesAt(this.#judge.position) };
     if (this.isHeld) {
-      this.#order.moved();
+      this.#order.releaseNext();
     } else {
       this.#order.end();
     }

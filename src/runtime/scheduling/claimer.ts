@@ -223,7 +223,7 @@ export class Claimer {
       }
       try {
         const runs = await claimExecutions(claims, owner, request, this.#served, room);
-        retries.succeeded('claim');
+        retries.recordSuccess('claim');
         await (runs.length > 0 ? failpoint('claim.after') : undefined);
         if (owner === this.#worker) {
           this.#served = runs.at(-1)?.tenant_id ?? this.#served;
@@ -234,7 +234,7 @@ export class Claimer {
         if (isRefusal(error)) {
           throw error;
         }
-        await sleep(retries.failed({ what: 'claim', error, attempt }));
+        await sleep(retries.recordFailure({ what: 'claim', error, attempt }));
       }
       await this.#retryRelease((database) =>
         releaseUnknownRuns(database, owner, [...held(), ...this.#arriving]),
@@ -248,10 +248,10 @@ export class Claimer {
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await release(pool);
-        retries.succeeded('release');
+        retries.recordSuccess('release');
         return;
       } catch (error) {
-        await sleep(retries.failed({ what: 'release', error, attempt }));
+        await sleep(retries.recordFailure({ what: 'release', error, attempt }));
       }
     }
   }

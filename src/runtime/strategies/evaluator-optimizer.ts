@@ -39,7 +39,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
         : fail('member_failed', `the generator ${generator.name} failed: ${answer.error}`);
     }
     const judging = { round, rounds, answer, rubric, enough };
-    const judgement = judged(definition, state, evaluator, judging);
+    const judgement = evaluateRound(definition, state, evaluator, judging);
     if (!('verdict' in judgement)) {
       return judgement;
     }
@@ -63,7 +63,7 @@ type Judging = {
 };
 
 /** Returns the round with its verdict, or the action that is needed to get the verdict. */
-function judged(
+function evaluateRound(
   definition: AgentDefinition,
   state: RunState,
   evaluator: Member | undefined,

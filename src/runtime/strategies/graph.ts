@@ -1,7 +1,7 @@
 import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { faultOfEdges, type GraphTraversal, traverseGraph } from '../teams/graph-traversal.ts';
-import { answerOf } from '../teams/join-answers.ts';
+import { finishWithAnswers } from '../teams/join-answers.ts';
 import { begin, fail, memberNamed, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
 
 /**
@@ -31,12 +31,12 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     });
     return begin(state, newTasks);
   }
-  return walked.isOver ? ending(walked, tasks) : WAIT;
+  return walked.isOver ? endOfGraph(walked, tasks) : WAIT;
 }
 
-function ending({ visits, ends }: GraphTraversal, tasks: ReadonlyMap<string, Task>): Action {
+function endOfGraph({ visits, ends }: GraphTraversal, tasks: ReadonlyMap<string, Task>): Action {
   const last = ends.length > 0 ? ends : visits.slice(-1);
-  return answerOf(
+  return finishWithAnswers(
     last.flatMap(({ id, node }) => {
       const task = tasks.get(id);
       return task ? [{ name: node, task }] : [];

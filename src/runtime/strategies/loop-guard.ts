@@ -97,7 +97,7 @@ function read(state: Walk, message: LoggedMessage, index: number): void {
   if (call) {
     count(state, call, message);
   } else if (message.role === 'user') {
-    hear(state, message);
+    readUserMessage(state, message);
   }
 }
 
@@ -107,7 +107,7 @@ function count(state: Walk, call: ToolCall, { content, parts }: Message): void {
   const before = state.seen.get(text) ?? new Set();
   if (!before.has(made)) {
     state.seen.set(text, before.add(made));
-    learn(state);
+    resetCounts(state);
     return;
   }
   const key = `${made}\n${text}`;
@@ -115,16 +115,16 @@ function count(state: Walk, call: ToolCall, { content, parts }: Message): void {
   state.times.set(key, { name: call.name, count: times + 1 });
 }
 
-function hear(state: Walk, message: LoggedMessage): void {
+function readUserMessage(state: Walk, message: LoggedMessage): void {
   const text = message.content ?? '';
   if (text.startsWith(LOOP_WARNING)) {
     state.isWarned = true;
   } else if (!text.startsWith(REPAIR_OPENING) && !isSummary(message)) {
-    learn(state);
+    resetCounts(state);
   }
 }
 
-function learn(state: Walk): void {
+function resetCounts(state: Walk): void {
   state.times.clear();
   state.isWarned = false;
 }

@@ -3,7 +3,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { fillTemplate } from '../messages/template.ts';
-import { policyOf } from '../teams/failure-policy.ts';
+import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { pendingAction } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { fail, finish, taskFor, tasksOf } from '../teams/tasks.ts';
@@ -31,7 +31,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     );
   }
   const tasks = tasksOf(state);
-  const policy = policyOf(configuration, 'fail');
+  const policy = failurePolicyOf(configuration, 'fail');
   const missing = items.flatMap((item, at) => {
     const id = String(at + 1);
     return tasks.has(id) ? [] : [taskFor(id, worker, inputOfItem(item, state, configuration))];
@@ -63,11 +63,11 @@ function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | 
   if (!read) {
     return { type: 'read_rows', query, most: MOST };
   }
-  return read.error ? refused(read.error) : (read.output as Json[]);
+  return read.error ? failOnRefusal(read.error) : (read.output as Json[]);
 }
 
 /** Fails the run with the error that Postgres reported for the query, its position and its hint. */
-function refused({ message, cause = null }: RunError): Action {
+function failOnRefusal({ message, cause = null }: RunError): Action {
   const known: JsonObject = isJsonObject(cause) ? cause : {};
   const place = 'line' in known ? `, line ${known.line}, column ${known.column}` : '';
   const advice = 'hint' in known ? ` (${known.hint})` : '';

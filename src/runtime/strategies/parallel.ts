@@ -2,7 +2,7 @@ import type { AgentDefinition, Member, Team } from '../../contracts/agents/defin
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { fillTemplate } from '../messages/template.ts';
-import { policyOf } from '../teams/failure-policy.ts';
+import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
 import { joinAnswers, type NamedTask, resultOf } from '../teams/join-answers.ts';
 import {
@@ -29,7 +29,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
   const tasks = tasksOf(state);
   const aggregator = memberNamed(team, String(configuration.aggregator));
   const members = team.members.filter((member) => member !== aggregator);
-  const policy = policyOf(configuration, 'fail');
+  const policy = failurePolicyOf(configuration, 'fail');
   const { named, pending } = fanOut(members, state, policy, configuration);
   if (pending) return pending;
   return fanIn(named, aggregator, tasks.get(AGGREGATED), state, configuration);

@@ -12,8 +12,8 @@ import { truncateMiddle } from '../../text/truncate-middle.ts';
 import { nextModelCall } from '../model-calls/choose-model-call.ts';
 import { memberDescriptions, readSimilarity } from '../model-calls/text-similarity.ts';
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
-import { failureOf } from '../teams/failure-policy.ts';
-import { answerOf } from '../teams/join-answers.ts';
+import { teamFailure } from '../teams/failure-policy.ts';
+import { finishWithAnswers } from '../teams/join-answers.ts';
 import { DECISION, describe, withFoundMembers } from '../teams/member-list.ts';
 import {
   begin,
@@ -41,7 +41,9 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     return choice;
   }
   if (choice.members.length === 0) {
-    return isDecisionLogged(state) ? NOT_SURE : { ...NOT_SURE, decision: routed(choice.decision) };
+    return isDecisionLogged(state)
+      ? NOT_SURE
+      : { ...NOT_SURE, decision: routingStep(choice.decision) };
   }
   const tasks = tasksOf(state);
   const missing = choice.members.filter(({ name }) => !tasks.has(name));
@@ -49,18 +51,18 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     const newTasks = missing.map((member) => taskFor(member.name, member, inputOf(state)));
     return begin(state, newTasks, {
       wakes_on: 'failure',
-      ...(isDecisionLogged(state) ? {} : { decision: routed(choice.decision) }),
+      ...(isDecisionLogged(state) ? {} : { decision: routingStep(choice.decision) }),
     });
   }
   const named = choice.members.flatMap(({ name }) => {
     const task = tasks.get(name);
     return task ? [{ name, task }] : [];
   });
-  const failure = failureOf(named, 'fail', {});
+  const failure = teamFailure(named, 'fail', {});
   if (failure) {
     return fail('member_failed', failure);
   }
-  return named.some(({ task }) => task.state === 'live') ? WAIT : answerOf(named);
+  return named.some(({ task }) => task.state === 'live') ? WAIT : finishWithAnswers(named);
 }
 
 /**
@@ -71,7 +73,7 @@ function isDecisionLogged({ attempts }: RunState): boolean {
   return attempts.some(({ kind, name }) => kind === 'tool' && name === DECISION);
 }
 
-function routed(output: RoutingDecision): TeamDecision {
+function routingStep(output: RoutingDecision): TeamDecision {
   return { name: DECISION, call_id: DECISION, output };
 }
 
@@ -88,7 +90,7 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
     configuration.method === 'lexical' || definition.models[0]?.provider === 'local';
   if (isLexical) {
     const picks = byWords(team, inputOf(state));
-    return sureEnough('lexical', picks.slice(0, most), picks, team);
+    return requireConfidence('lexical', picks.slice(0, most), picks, team);
   }
   if (team.members.length === 0) {
     return NOBODY;
@@ -102,7 +104,7 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
     const { member, confidence, reason } = one;
     return { member: String(member), confidence: Number(confidence), reason: String(reason) };
   });
-  return sureEnough('llm', picked, picked, team);
+  return requireConfidence('llm', picked, picked, team);
 }
 
 const NOBODY = fail('no_route', 'no agent is available for the task');
@@ -132,7 +134,7 @@ function byNearness(
     const picks = scored
       .filter(({ confidence }) => confidence > 0)
       .sort((a, b) => b.confidence - a.confidence);
-    return sureEnough('embedding', picks.slice(0, most), scored, team);
+    return requireConfidence('embedding', picks.slice(0, most), scored, team);
   }
   if (team.members.length === 0) {
     return NOBODY;
@@ -160,7 +162,7 @@ const REASONS = {
  * Returns the members with enough confidence, or else the fallback. Returns no member when there is
  * no fallback.
  */
-function sureEnough(
+function requireConfidence(
   method: RoutingDecision['method'],
   picks: readonly Pick[],
   scored: readonly Pick[],

@@ -2,7 +2,7 @@ import type { AgentDefinition, Member, Team } from '../../contracts/agents/defin
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { Json } from '../../json/json.ts';
-import { policyOf } from '../teams/failure-policy.ts';
+import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { fail, finish } from '../teams/tasks.ts';
@@ -13,7 +13,7 @@ import { fail, finish } from '../teams/tasks.ts';
  */
 export function next(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
-  const policy = policyOf(configuration, 'ignore');
+  const policy = failurePolicyOf(configuration, 'ignore');
   const { named, pending } = fanOut(members, state, policy, configuration);
   if (pending) return pending;
   const votes = named.filter(({ task }) => task.state === 'answered');
@@ -21,7 +21,7 @@ export function next(definition: AgentDefinition, state: RunState): Action {
     configuration.method === 'ranked'
       ? countRanks(votes)
       : countVotes(votes, configuration.method === 'weighted' ? members : []);
-  return elected(counted, configuration.ties === 'fail');
+  return electWinner(counted, configuration.ties === 'fail');
 }
 
 /**
@@ -99,7 +99,7 @@ function keyOf(output: string, data: Json): string {
     : output.trim().replaceAll(/\s+/g, ' ').replace(/\.$/, '').toLowerCase();
 }
 
-function elected(candidates: readonly Candidate[], isTieFatal: boolean): Action {
+function electWinner(candidates: readonly Candidate[], isTieFatal: boolean): Action {
   const [first, ...others] = candidates.toSorted((a, b) => b.points - a.points);
   if (!first) {
     return fail('no_votes', 'no member cast a vote');

@@ -33,17 +33,17 @@ export type Decider = {
 export function decisionsOf({ messages }: RunState, { tool }: Decider): Decision[] {
   return messages
     .filter(({ role }) => role === 'assistant')
-    .map((message) => decided(message, tool));
+    .map((message) => readDecision(message, tool));
 }
 
-function decided(message: LoggedMessage, tool: ToolSchema): Decision {
-  const value = parsed(message.content ?? '');
+function readDecision(message: LoggedMessage, tool: ToolSchema): Decision {
+  const value = parseAnswer(message.content ?? '');
   return isJsonObject(value)
     ? { message, value, faults: schemaErrors(tool.parameters, value) }
     : { message, value: {}, faults: [`${tool.name} was not called with a JSON object`] };
 }
 
-function parsed(text: string): Json {
+function parseAnswer(text: string): Json {
   try {
     return JSON.parse(stripCodeFence(text));
   } catch {
@@ -65,11 +65,15 @@ export function decide(definition: AgentDefinition, state: RunState, decider: De
     .filter(({ message }) => state.messages.indexOf(message) >= state.messages_at_retry).length;
   const last = decisions.at(-1);
   if (state.exhausted) {
-    return stopped(state.exhausted, 'limit_reached', `the limit ${state.exhausted} is reached`);
+    return failDecision(
+      state.exhausted,
+      'limit_reached',
+      `the limit ${state.exhausted} is reached`,
+    );
   }
   if (last && spoiled >= TRIES) {
     const message = `the deciding model gave no valid decision: ${last.faults.join('; ')}`;
-    return stopped('error', 'invalid_output', message);
+    return failDecision('error', 'invalid_output', message);
   }
   if (last && last.faults.length > 0 && !isRefusalLogged(state, last)) {
     return { type: 'guard', name: 'decision', message: replyTo(last.faults, decider.tool) };
@@ -102,7 +106,7 @@ function isRefusalLogged({ messages }: RunState, last: Decision): boolean {
     .some(({ role, content }) => role === 'user' && content?.startsWith(REFUSED));
 }
 
-function stopped(
+function failDecision(
   stop_reason: Extract<Action, { type: 'fail' }>['stop_reason'],
   code: 'limit_reached' | 'invalid_output',
   message: string,

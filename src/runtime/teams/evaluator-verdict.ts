@@ -26,7 +26,7 @@ export const VERDICT_SCHEMA: JsonSchema = {
  * alone.
  */
 export function verdictIn({ data, output }: Task, enough: number): EvaluatorVerdict | undefined {
-  const value = isJsonObject(data) ? data : parsed(output);
+  const value = isJsonObject(data) ? data : parseVerdict(output);
   return isJsonObject(value) &&
     (typeof value.score === 'number' || typeof value.passed === 'boolean')
     ? verdictOf(value, enough)
@@ -45,7 +45,7 @@ export function verdictOf(
   };
 }
 
-function parsed(text: string): Json {
+function parseVerdict(text: string): Json {
   try {
     return JSON.parse(stripCodeFence(text));
   } catch {

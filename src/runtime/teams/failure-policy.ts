@@ -5,7 +5,10 @@ import type { Task } from './tasks.ts';
 /** Policy for the whole workflow when members fail. */
 export type FailurePolicy = 'fail' | 'ignore' | 'quorum';
 
-export function policyOf({ on_failure }: JsonObject, otherwise: FailurePolicy): FailurePolicy {
+export function failurePolicyOf(
+  { on_failure }: JsonObject,
+  otherwise: FailurePolicy,
+): FailurePolicy {
   return (on_failure as FailurePolicy | undefined) ?? otherwise;
 }
 
@@ -21,7 +24,7 @@ export function wakesOn(policy: FailurePolicy): ChildWake {
  * Returns why the run fails, or undefined while nothing is decided or all is well. While members
  * have yet to begin, only the policy `fail` can decide.
  */
-export function failureOf(
+export function teamFailure(
   named: readonly { name: string; task: Task }[],
   policy: FailurePolicy,
   { quorum }: JsonObject,

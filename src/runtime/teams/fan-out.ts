@@ -1,7 +1,7 @@
 import type { Member } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { type FailurePolicy, failureOf, wakesOn } from './failure-policy.ts';
+import { type FailurePolicy, teamFailure, wakesOn } from './failure-policy.ts';
 import type { NamedTask } from './join-answers.ts';
 import { begin, fail, inputOf, taskFor, tasksOf, WAIT } from './tasks.ts';
 
@@ -43,7 +43,7 @@ export function pendingAction(
   { policy, configuration, named, missing }: Members,
   atOnce?: number,
 ): Action | undefined {
-  const failure = failureOf(named, policy, configuration, missing.length);
+  const failure = teamFailure(named, policy, configuration, missing.length);
   if (failure) return fail('member_failed', failure);
   if (missing.length > 0) {
     const at_once = Number(configuration.max_concurrency ?? atOnce ?? 0);

@@ -11,7 +11,7 @@ export function joinAnswers(named: readonly NamedTask[]): string {
 }
 
 /** Finishes the run with its answer: one answer unchanged, or several answers joined. */
-export function answerOf(named: readonly NamedTask[]): Action {
+export function finishWithAnswers(named: readonly NamedTask[]): Action {
   const [first, second] = named;
   return first && !second
     ? finish(first.task.output, first.task.data)

@@ -45,7 +45,7 @@ function add(tasks: Map<string, Task>, id: string, note: StepNote): void {
   if (kind === 'child_started' || kind === 'question') {
     tasks.set(id, LIVE);
   } else if (kind === 'child') {
-    tasks.set(id, ended(output));
+    tasks.set(id, taskAfterEnd(output));
   } else if (kind === 'answer') {
     const { answer, data } = output as Answer;
     tasks.set(id, { state: 'answered', output: answer, data, error: '' });
@@ -55,7 +55,7 @@ function add(tasks: Map<string, Task>, id: string, note: StepNote): void {
   }
 }
 
-function ended(end: Json): Task {
+function taskAfterEnd(end: Json): Task {
   const { isAnswer, message } = childOutcome(end);
   const { output, output_data } = end as { output?: string | null; output_data?: Json };
   return isAnswer

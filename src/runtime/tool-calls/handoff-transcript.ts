@@ -18,7 +18,10 @@ export function handoffTranscript({ definition, state }: HeldRun): TranscriptEnt
     const calls = message.tool_calls ?? [];
     return [
       ...textsOf(message).map((text) => ({ by: message.role, text })),
-      ...calls.map((call) => ({ by: `call of ${call.name}`, text: plain(call.arguments) })),
+      ...calls.map((call) => ({
+        by: `call of ${call.name}`,
+        text: withoutEscapes(call.arguments),
+      })),
     ];
   });
 }
@@ -68,7 +71,7 @@ function textsOf({ content, parts }: LoggedMessage): string[] {
 }
 
 /** Returns arguments without escapes, because text could hide in escapes. */
-function plain(args: string): string {
+function withoutEscapes(args: string): string {
   try {
     return JSON.stringify(JSON.parse(args));
   } catch {

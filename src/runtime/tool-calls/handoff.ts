@@ -39,8 +39,8 @@ export async function handOffRun(handoffs: readonly Handoff[], run: HeldRun): Pr
   const guards = isAsItWas
     ? filtered.guards
     : filtered.guards.map((guard) => withTranscript(conversation, guard, run));
-  const over = handedOver({ open, plan: { ...plan, args } });
-  await run.commit([over, ...late.map(tooLate), ...guards], {
+  const over = handoffStep({ open, plan: { ...plan, args } });
+  await run.commit([over, ...late.map(lateHandoffStep), ...guards], {
     status: 'waiting',
     waiting_for: 'timer',
     delay_ms: 0,
@@ -55,7 +55,7 @@ const HANDOFF_RESULT =
  * Creates the step of a handoff. The database adds the previous agent and the new agent, because it
  * knows the versions.
  */
-function handedOver({ open, plan }: Handoff): StepRecord {
+function handoffStep({ open, plan }: Handoff): StepRecord {
   const { tool, args } = plan;
   const { reason = args.message ?? null } = args;
   return {
@@ -75,7 +75,7 @@ function handedOver({ open, plan }: Handoff): StepRecord {
   };
 }
 
-function tooLate({ open, plan }: Handoff): StepRecord {
+function lateHandoffStep({ open, plan }: Handoff): StepRecord {
   const message = 'the conversation was handed over to another agent in the same answer';
   const error = { code: 'rejected', message, retryable: false } as const;
   return toolResultStep(

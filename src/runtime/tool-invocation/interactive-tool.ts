@@ -39,11 +39,11 @@ export async function runInteractiveTool(
     abort();
     return new Promise(() => {});
   };
-  const talk = talkOf(tool, context, call_id, run, world, giveUp);
-  return Promise.race([asks, work({ ...context, ...talk })]);
+  const io = createToolIo(tool, context, call_id, run, world, giveUp);
+  return Promise.race([asks, work({ ...context, ...io })]);
 }
 
-function talkOf(
+function createToolIo(
   { name, configuration }: ToolDefinition,
   { execution_id, tenant_id, signal }: ToolContext,
   call_id: string,
@@ -54,7 +54,7 @@ function talkOf(
   const host = mcpHost(call_id, run, world);
   const about = { execution_id, call_id, tool: name };
   let notes = 0;
-  const mayTell = () => !signal.aborted && ++notes <= MOST_NOTES;
+  const maySend = () => !signal.aborted && ++notes <= MOST_NOTES;
   const ask = async (message: string, schema: JsonSchema, more: Partial<Elicitation> = {}) => {
     const elicitation = { server: name, isTool: true, message, schema, ...more } as const;
     const answer = host.elicit(elicitation);
@@ -62,14 +62,14 @@ function talkOf(
   };
   return {
     log(level, data) {
-      if (!LOG_LEVELS.includes(level) || !mayTell()) return;
+      if (!LOG_LEVELS.includes(level) || !maySend()) return;
       const text = JSON.stringify(data) ?? 'null';
       const isShort = text.length <= NOTE_CHARACTERS;
       const note = isShort ? JSON.parse(text) : truncateMiddle(text, NOTE_CHARACTERS);
       run.tell({ ...about, type: 'log', level, data: note });
     },
     progress(progress, total, message) {
-      if (!Number.isFinite(progress) || !mayTell()) return;
+      if (!Number.isFinite(progress) || !maySend()) return;
       run.tell({
         ...about,
         type: 'progress',
@@ -86,7 +86,7 @@ function talkOf(
       if (typeof model === 'string') {
         const found = await world.modelNamed(tenant_id, model);
         if (!found.ok) throw new Error(found.error.message);
-        const sampling = { server: name, model: found.value, ...sampled(request) };
+        const sampling = { server: name, model: found.value, ...samplingFields(request) };
         const answer = await host.sample(sampling, signal);
         if (!answer.ok) throw Object.assign(new Error(answer.error.message), answer.error);
         return { content: answer.value.content ?? '', model };
@@ -107,7 +107,7 @@ const ANSWER: JsonSchema = {
   required: ['content'],
 };
 
-function sampled({ messages, system, max_tokens = TOKENS, temperature }: SampleRequest) {
+function samplingFields({ messages, system, max_tokens = TOKENS, temperature }: SampleRequest) {
   const sampledMessages = messages.map(({ role, content }) => ({ role, content: String(content) }));
   return {
     messages:

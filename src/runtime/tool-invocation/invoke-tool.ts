@@ -64,7 +64,7 @@ async function callTool(
 ): Promise<McpOutcome> {
   const ours: BuiltinContext = {
     ...context,
-    secondModel: (reading) => read(reading, context, call_id, run, world),
+    secondModel: (reading) => readWithModel(reading, context, call_id, run, world),
     readSecret: (name) => world.readSecret(context.tenant_id, name),
     files: filterFiles(world.filesOf(context.tenant_id, context.execution_id), call_id, run),
   };
@@ -94,7 +94,7 @@ async function callTool(
   });
 }
 
-async function read(
+async function readWithModel(
   { model: name, request_params, ...request }: SecondModelRequest,
   { tenant_id, signal }: ToolContext,
   call_id: string,
@@ -104,7 +104,7 @@ async function read(
   const found = await world.modelNamed(tenant_id, name);
   if (!found.ok) return found;
   const model = { ...found.value, request_params };
-  return callNestedModel({ ...request, model, told: () => ({}) }, signal, call_id, run, world);
+  return callNestedModel({ ...request, model, outputOf: () => ({}) }, signal, call_id, run, world);
 }
 
 function notRegistered(tool: ToolDefinition): ToolOutcome {

@@ -39,7 +39,7 @@ export function mcpHost(call_id: string, run: HeldRun, world: RuntimeDependencie
       answers += 1;
       if (answers > MOST_ANSWERS) {
         const message = `a call may use at most ${MOST_ANSWERS} answers of a model`;
-        return Promise.resolve(no('limit_reached', message));
+        return Promise.resolve(failure('limit_reached', message));
       }
       // sequential, so that the usage of one sample is known before the next one starts
       const mine = turn.then(() => sample(sampling, signal, call_id, run, world));
@@ -51,7 +51,7 @@ export function mcpHost(call_id: string, run: HeldRun, world: RuntimeDependencie
       const nth = countsByKey.get(key) ?? 0;
       countsByKey.set(key, nth + 1);
       const answer = answersTo(key, call_id, run.state.attempts)[nth];
-      return answer ? elicited(answer) : questionOf(elicitation, key);
+      return answer ? elicitationAnswer(answer) : questionOf(elicitation, key);
     },
     async recordRejection(name, output) {
       refusals += 1;
@@ -83,14 +83,14 @@ function sample(
       messages: truncateMiddle(JSON.stringify(messages), LOGGED_CHARACTERS),
       max_tokens,
     },
-    told: ({ content }: ModelAnswer) => ({
+    outputOf: ({ content }: ModelAnswer) => ({
       content: truncateMiddle(content ?? '', LOGGED_CHARACTERS),
     }),
   };
   return callNestedModel(request, signal, call_id, run, world);
 }
 
-function no(code: RunError['code'], message: string): { ok: false; error: RunError } {
+function failure(code: RunError['code'], message: string): { ok: false; error: RunError } {
   return { ok: false, error: { code, message, retryable: false } };
 }
 
@@ -123,7 +123,7 @@ function answersTo(key: string, call_id: string, notes: readonly StepNote[]): An
   return answers;
 }
 
-function elicited({ answer, data, status }: Answer): ElicitationAnswer {
+function elicitationAnswer({ answer, data, status }: Answer): ElicitationAnswer {
   if (status === 'expired') return { action: 'cancel' };
   if (answer === 'decline' && !isJsonObject(data)) return { action: 'decline' };
   return { action: 'accept', content: isJsonObject(data) ? data : {} };

@@ -89,9 +89,9 @@ function fold(calls: readonly OpenCall[], notes: readonly StepNote[]): void {
   const byId = Map.groupBy(calls, ({ call }) => call.id);
   for (const note of notes) {
     const named = byId.get(note.call_id ?? '') ?? [];
-    for (const open of named) add(open, note);
+    for (const open of named) addNote(open, note);
     if (note.kind === 'retry' && note.name === RETRY_STEP_NAME) {
-      for (const open of calls) if (!named.includes(open)) forget(open);
+      for (const open of calls) if (!named.includes(open)) clearWithdrawn(open);
     }
   }
 }
@@ -99,7 +99,7 @@ function fold(calls: readonly OpenCall[], notes: readonly StepNote[]): void {
 /** Name of the step that `retry_execution` records. */
 export const RETRY_STEP_NAME = 'retry_execution';
 
-function add(open: OpenCall, note: StepNote): void {
+function addNote(open: OpenCall, note: StepNote): void {
   switch (note.kind) {
     case 'tool_started':
       open.isStarted = true;
@@ -112,10 +112,10 @@ function add(open: OpenCall, note: StepNote): void {
       open.retryAt = retryTime(note.output);
       break;
     case 'question':
-      questioned(open, note);
+      recordQuestion(open, note);
       break;
     case 'answer':
-      answered(open, note);
+      recordAnswer(open, note);
       break;
     case 'child_started':
       open.isWithChild = true;
@@ -131,7 +131,7 @@ function add(open: OpenCall, note: StepNote): void {
  * Records an open question. An approval that was given for something else no longer counts. A call
  * whose server asks a question is abandoned, and made again with the answer.
  */
-function questioned(open: OpenCall, note: StepNote): void {
+function recordQuestion(open: OpenCall, note: StepNote): void {
   const { name, input } = note;
   open.question = name as QuestionKind;
   open.isStarted &&= !isElicitation(note);
@@ -147,7 +147,7 @@ export function isElicitation({ kind, input }: StepNote): boolean {
   return kind === 'question' && isJsonObject(input) && typeof input.elicitation === 'string';
 }
 
-function answered(open: OpenCall, note: StepNote): void {
+function recordAnswer(open: OpenCall, note: StepNote): void {
   const kind = note.name as QuestionKind;
   open.question = undefined;
   open.answers[kind] = note.output as Answer;
@@ -160,7 +160,7 @@ function answered(open: OpenCall, note: StepNote): void {
  * Clears the question and the child run, which were withdrawn with the run. Does not clear that the
  * call was started.
  */
-function forget(open: OpenCall): void {
+function clearWithdrawn(open: OpenCall): void {
   open.question = undefined;
   open.approvalQuestions = 0;
   open.isWithChild = false;

@@ -29,17 +29,17 @@ type Planned = { definition: AgentDefinition; state: RunState; calls: readonly P
  * Cache of the last plans of a run, by the first message of the run. Each step requests the plans
  * several times.
  */
-const known = new WeakMap<LoggedMessage, Planned>();
+const plansByRun = new WeakMap<LoggedMessage, Planned>();
 
 /** Returns the plans of all calls without a result. Pure: the log determines the plans. */
 export function planCalls(definition: AgentDefinition, state: RunState): readonly PlannedCall[] {
   const [first] = state.messages;
-  const before = first && known.get(first);
+  const before = first && plansByRun.get(first);
   if (before?.state === state && before.definition === definition) {
     return before.calls;
   }
   const calls = openCalls(state).map((open) => ({ open, plan: planCall(definition, state, open) }));
-  if (first) known.set(first, { definition, state, calls });
+  if (first) plansByRun.set(first, { definition, state, calls });
   return calls;
 }
 
@@ -74,29 +74,29 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
     return errorPlan(open.call.name, open.call.arguments, error);
   }
   const args = open.dryRun?.arguments ?? parsed.value;
-  const error = misfit(tool, args);
+  const error = argumentError(tool, args);
   if (error) {
     return errorPlan(tool.name, args, error);
   }
   return (
     rejectWithdrawn(tool, args, open, state) ??
     requireApproval(tool, args, open, state) ??
-    approved(tool, args, open)
+    planApproved(tool, args, open)
   );
 }
 
 /**
  * Plans a call that may be made. Uses the arguments of the approver, if the approver changed them.
  */
-function approved(tool: ToolDefinition, requested: JsonObject, open: OpenCall): CallPlan {
+function planApproved(tool: ToolDefinition, requested: JsonObject, open: OpenCall): CallPlan {
   const edited = editedArguments(open);
   if (!edited) {
-    return effectOf(tool, requested, open) ?? workOf(tool, requested, open);
+    return planStarted(tool, requested, open) ?? planWork(tool, requested, open);
   }
-  const error = misfit(tool, edited);
+  const error = argumentError(tool, edited);
   return error
     ? errorPlan(tool.name, edited, error)
-    : (effectOf(tool, edited, open) ?? workOf(tool, edited, open));
+    : (planStarted(tool, edited, open) ?? planWork(tool, edited, open));
 }
 
 function editedArguments({ answers }: OpenCall): JsonObject | undefined {
@@ -114,10 +114,10 @@ function findTool(definition: AgentDefinition, called: string): ToolDefinition |
 }
 
 function unknownTool(definition: AgentDefinition, { call }: OpenCall): RunError {
-  const known = definition.tools.map(({ name }) => name);
-  const nearest = closestNames(call.name, known);
+  const names = definition.tools.map(({ name }) => name);
+  const nearest = closestNames(call.name, names);
   const meant = nearest.length > 0 ? `: did you mean ${nearest.join(' or ')}?` : ';';
-  const message = `there is no tool named ${call.name}${meant} the tools are: ${known.join(', ') || 'none'}`;
+  const message = `there is no tool named ${call.name}${meant} the tools are: ${names.join(', ') || 'none'}`;
   return { code: 'unknown_tool', message, retryable: false };
 }
 
@@ -125,7 +125,7 @@ function unknownTool(definition: AgentDefinition, { call }: OpenCall): RunError 
  * Returns the error of arguments that do not satisfy the schema of the tool. A schema that is
  * itself invalid is also an error: no model can repair the schema, but a model may avoid the tool.
  */
-function misfit(tool: ToolDefinition, args: JsonObject): RunError | undefined {
+function argumentError(tool: ToolDefinition, args: JsonObject): RunError | undefined {
   try {
     const faults = schemaErrors(tool.parameters, args);
     return faults.length > 0 ? invalidArguments(faults.join('; ')) : undefined;
@@ -149,7 +149,7 @@ export function needsStartStep(tool: ToolDefinition): boolean {
  * became of it. Tools in SQL never need this question. A call that may be repeated is made again
  * with the same key. Returns undefined when the call may be made.
  */
-function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
+function planStarted(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan | undefined {
   const seen = open.answers.effect;
   if (open.isStarted && tool.effect === 'once') {
     const prompt = `${tool.name} was called with ${formatArguments(args)}, but its outcome is unknown. Did the call take effect?`;
@@ -170,7 +170,7 @@ function effectOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallP
   return undefined;
 }
 
-function workOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan {
+function planWork(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPlan {
   const isAskUser = tool.kind === 'builtin' && tool.name === 'ask_user';
   if (isAskUser || tool.kind === 'client') {
     const reply = open.answers.question;
@@ -198,7 +198,7 @@ function workOf(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallPla
   if (tool.kind === 'agent' || tool.kind === 'workflow') {
     return open.childEnd === undefined
       ? { do: 'spawn', tool, message: childInput(args) }
-      : childEnded(tool, args, open.childEnd);
+      : planChildEnd(tool, args, open.childEnd);
   }
   const approval = approvalFor(args, open);
   return { do: 'run', tool, args, ...(approval ? { approval } : {}) };
@@ -234,7 +234,7 @@ export function childInput(args: JsonObject): string {
     : JSON.stringify(args);
 }
 
-function childEnded(tool: ToolDefinition, input: Json, end: Json): CallPlan {
+function planChildEnd(tool: ToolDefinition, input: Json, end: Json): CallPlan {
   const { isAnswer, value, message } = childOutcome(end);
   const trust = trustOfChildResult({ kind: 'child', output: end }) ?? 'external';
   const error: RunError = {

@@ -21,7 +21,7 @@ export function questionForCall(
     prompt,
     tool_call: { id: call.id, name: tool.name, arguments: args },
   };
-  return { ...question, ...shapeOf(kind, tool, args), ...timesAndPeople(kind, settings(tool)) };
+  return { ...question, ...shapeOf(kind, tool, args), ...deadlineAndRoles(kind, settings(tool)) };
 }
 
 /**
@@ -39,7 +39,7 @@ export function questionForMember(
     prompt,
     ...(isJsonObject(schema) ? { schema: schema as JsonSchema } : {}),
     ...(Array.isArray(options) && options.length > 0 ? { options: options.map(String) } : {}),
-    ...timesAndPeople('question', settings),
+    ...deadlineAndRoles('question', settings),
   };
 }
 
@@ -66,7 +66,7 @@ function shapeOf(
   }
 }
 
-function timesAndPeople(kind: QuestionKind, settings: JsonObject): Partial<NewQuestion> {
+function deadlineAndRoles(kind: QuestionKind, settings: JsonObject): Partial<NewQuestion> {
   const { expires_in_seconds, default_answer, required_role, escalate_to } = settings;
   const hasDeadline = typeof expires_in_seconds === 'number' && kind !== 'effect';
   return {

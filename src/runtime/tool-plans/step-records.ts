@@ -75,7 +75,7 @@ export function toolResultStep(
     input,
     ...(outcome.ok
       ? { output: loggedResult(outcome.value, limit) }
-      : { error: shortened(outcome.error) }),
+      : { error: truncateError(outcome.error) }),
     started_at,
     messages: [
       {
@@ -93,7 +93,7 @@ export function toolResultStep(
  * Truncates the message of an error. An error is a sentence; a longer text is a result that was
  * returned as an error.
  */
-function shortened(error: RunError): RunError {
+function truncateError(error: RunError): RunError {
   return error.message.length > ERROR_CHARACTERS
     ? { ...error, message: `${error.message.slice(0, ERROR_CHARACTERS)}…` }
     : error;

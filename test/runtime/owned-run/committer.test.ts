@@ -155,13 +155,13 @@ test('what fails for long shows, until it succeeds', () => {
   let now = 0;
   const retries = new StatementRetries(undefined, () => now);
   const pauses = [1, 2, 3, 9].map((attempt) =>
-    retries.failed({ what: 'claim', error: null, attempt }),
+    retries.recordFailure({ what: 'claim', error: null, attempt }),
   );
   expect(pauses).toEqual([200, 400, 800, 5_000]);
   expect(retries.failing).toEqual([]);
   now = 10_000;
   expect(retries.failing).toEqual(['claim']);
-  retries.succeeded('claim');
+  retries.recordSuccess('claim');
   expect(retries.failing).toEqual([]);
 });
 

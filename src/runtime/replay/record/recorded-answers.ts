@@ -37,7 +37,7 @@ export function toolOutcome(
   step: ExportedStep,
   [message]: readonly ExportedMessage[],
 ): ToolOutcome | undefined {
-  const sent = parsed(message?.content);
+  const sent = parseJson(message?.content);
   if (step.kind === 'tool') {
     const besides = {
       ...(message?.trust ? { trust: message.trust } : {}),
@@ -97,7 +97,7 @@ function errorAsSent(error: RunError, sent: Json | undefined): RunError {
   };
 }
 
-function parsed(text: string | null | undefined): Json | undefined {
+function parseJson(text: string | null | undefined): Json | undefined {
   try {
     return JSON.parse(text ?? '');
   } catch {

@@ -35,9 +35,9 @@ export function recordedFilterResult(
   const found = foundBy(ofPlace);
   const isRedacted = found.hits.length > 0 && made !== undefined;
   if (isRedacted && made.kind === 'handoff') {
-    return { value: handedOver(made, guards, value, record), ...found };
+    return { value: handoffContent(made, guards, value, record), ...found };
   }
-  return { value: isRedacted ? recorded(made, run.questions) : value, ...found };
+  return { value: isRedacted ? recordedContent(made, run.questions) : value, ...found };
 }
 
 function foundBy(guards: readonly ExportedStep[]): Pick<Filtered, 'hits' | 'place'> {
@@ -60,7 +60,7 @@ function isOfQuestion({ output }: ExportedStep): boolean {
  * Returns what the next agent of a handoff read: the message after the handoff, when that message
  * replaces the conversation.
  */
-function handedOver(
+function handoffContent(
   { input }: ExportedStep,
   guards: readonly ExportedStep[],
   value: Json,
@@ -75,7 +75,7 @@ function handedOver(
 /**
  * Returns the arguments with which a call was made, or the content of the question about the call.
  */
-function recorded(
+function recordedContent(
   { kind, input }: ExportedStep,
   questions: RunRecording['run']['questions'],
 ): Json {

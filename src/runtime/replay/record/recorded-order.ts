@@ -1,13 +1,13 @@
 const QUIET_TURNS = 3;
 
-type Waiting = { callId: string; resolve(turn: Turn): void };
+type Waiting = { callId: string; resolve(turn: RecordedTurn): void };
 
 /**
  * Result of waiting for a turn. `next`: it is the turn of the call according to the record.
  * `forced`: its turn will never come, because nothing else happens any more. `gone`: the claim has
  * ended.
  */
-export type Turn = 'next' | 'forced' | 'gone';
+export type RecordedTurn = 'next' | 'forced' | 'gone';
 
 /**
  * Makes concurrent calls return in the recorded order: each call is held until its turn. Nothing in
@@ -24,7 +24,7 @@ export class RecordedOrder {
   }
 
   /** Resolves when it is the call's turn. */
-  turnOf(callId: string): Promise<Turn> {
+  turnOf(callId: string): Promise<RecordedTurn> {
     this.#events += 1;
     if (this.#isTurnOf(callId)) {
       return Promise.resolve('next');
@@ -36,7 +36,7 @@ export class RecordedOrder {
   }
 
   /** Lets the next call continue after the record has advanced. */
-  moved(): void {
+  releaseNext(): void {
     this.#events += 1;
     const next = this.#waiting.find(({ callId }) => this.#isTurnOf(callId));
     if (next) {
@@ -68,7 +68,7 @@ export class RecordedOrder {
     });
   }
 
-  #release(one: Waiting, turn: Turn): void {
+  #release(one: Waiting, turn: RecordedTurn): void {
     this.#waiting = this.#waiting.filter((other) => other !== one);
     this.#events += 1;
     one.resolve(turn);

@@ -12,7 +12,7 @@ export function reasonOf({ error }: ExportedStep): string | undefined {
 }
 
 /** Returns the decision of a policy about a call. The step is the first step of the call. */
-export function policyOf({ kind, input, error }: ExportedStep): 'ask' | 'deny' | undefined {
+export function recordedPolicy({ kind, input, error }: ExportedStep): 'ask' | 'deny' | undefined {
   const questionReason = isJsonObject(input) && kind === 'question' ? input.reason : undefined;
   const cause = questionReason ?? error?.cause ?? null;
   const policy = isJsonObject(cause) ? cause.policy : undefined;

@@ -72,7 +72,7 @@ async function answer(
   const isOurs = next !== undefined && !record.isOutside(judge.position);
   const outcome = isOurs ? modelOutcome(next, record.messagesOf(next)) : undefined;
   if (!outcome) {
-    judge.wentElsewhere(describeRequest(request));
+    judge.recordDivergence(describeRequest(request));
     run.relinquish();
     return GONE;
   }
@@ -120,8 +120,8 @@ async function callRecorded(
   run: ReplayedRun,
 ): Promise<McpOutcome> {
   const callId = idempotency_key.split(':').slice(2).join(':');
-  const step = await behindItsOwn(callId, record, judge, run);
-  const asks = step && record.askedBackBy(step);
+  const step = await nextStepAfterOwn(callId, record, judge, run);
+  const asks = step && record.elicitationIn(step);
   if (asks) {
     return { asks };
   }
@@ -131,7 +131,7 @@ async function callRecorded(
   }
   const turn = await run.turnOf(callId);
   if (turn === 'forced' || (turn === 'next' && step && !isUnknownEffect(step))) {
-    judge.wentElsewhere(stepText({ kind: 'tool', name: tool.name, input: args }));
+    judge.recordDivergence(stepText({ kind: 'tool', name: tool.name, input: args }));
   }
   run.relinquish();
   return GONE;
@@ -141,7 +141,7 @@ async function callRecorded(
  * Returns the next step of a call after the answers of models, and the refusals, for the server of
  * the call. These steps come before the end of the call in the log, and are committed unchanged.
  */
-async function behindItsOwn(
+async function nextStepAfterOwn(
   callId: string,
   record: RunRecording,
   judge: ReplayChecker,

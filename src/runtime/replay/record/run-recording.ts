@@ -21,7 +21,7 @@ import { fillPromptTemplate } from '../../messages/fill-prompt-template.ts';
 import { foldLog } from '../../owned-run/fold.ts';
 import { trustOfChildResult } from '../../owned-run/trust.ts';
 import { RETRY_STEP_NAME } from '../../tool-plans/open-calls.ts';
-import { policyOf, reasonOf, toLoggedMessage } from './recorded-refusals.ts';
+import { reasonOf, recordedPolicy, toLoggedMessage } from './recorded-refusals.ts';
 import { recordedSettings } from './recorded-settings.ts';
 
 /** Guards by which the database reports that a limit is used up. */
@@ -61,11 +61,11 @@ export class RunRecording {
    */
   get start(): number {
     const { forked_from_seq: copied } = this.run.execution;
-    return this.behindOutside(copied === null ? 0 : copied + 1);
+    return this.afterOutside(copied === null ? 0 : copied + 1);
   }
 
   /** Returns the position after all steps that came from outside at this position. */
-  behindOutside(position: number): number {
+  afterOutside(position: number): number {
     let behind = position;
     while (this.isOutside(behind)) {
       behind += 1;
@@ -108,7 +108,7 @@ export class RunRecording {
   }
 
   /** Returns what people were asked for the server of a call, if the step is that question. */
-  askedBackBy({ kind, input }: ExportedStep): PendingElicitation | undefined {
+  elicitationIn({ kind, input }: ExportedStep): PendingElicitation | undefined {
     const { elicitation, question_id } = isJsonObject(input) ? input : {};
     const question = this.run.questions.find(({ id }) => id === question_id);
     return kind === 'question' && typeof elicitation === 'string' && question
@@ -138,7 +138,7 @@ export class RunRecording {
     for (const tool of tools) {
       const first = this.#firstOfNext(tool, position);
       const reason = first && reasonOf(first);
-      const policy = first && policyOf(first);
+      const policy = first && recordedPolicy(first);
       if (policy) decided[tool.name] = { user: policy, internal: policy, external: policy };
       else if (first?.kind === 'question' && first.name === 'approval')
         needApproval.push(tool.name);

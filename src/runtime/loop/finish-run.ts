@@ -12,20 +12,20 @@ type Finish = Extract<Action, { type: 'finish' }>;
  * Ends the run with its answer. The answer of a workflow, or of a tool called without a model, has
  * not passed a filter yet.
  */
-export async function finish(action: Finish, run: HeldRun): Promise<unknown> {
+export async function finishRun(action: Finish, run: HeldRun): Promise<unknown> {
   const isOfTool = run.definition.models[0]?.provider === TOOL_PROVIDER;
-  const look =
+  const filtered =
     isOfTool || run.definition.workflow
       ? await run.applyOutputFilters('output', action.output)
       : { isBlocked: false as const, value: action.output, guards: [] };
-  if (look.isBlocked) {
-    return commitBlocked(look, isOfTool ? 'result of the tool' : 'answer of the workflow', run);
+  if (filtered.isBlocked) {
+    return commitBlocked(filtered, isOfTool ? 'result of the tool' : 'answer of the workflow', run);
   }
-  const isAsItWas = look.value === action.output;
-  return run.commit([...look.guards, outputOf(look.value, run, isOfTool)], {
+  const isAsItWas = filtered.value === action.output;
+  return run.commit([...filtered.guards, outputOf(filtered.value, run, isOfTool)], {
     status: 'completed',
     stop_reason: 'final_answer',
-    output: look.value,
+    output: filtered.value,
     output_data: isAsItWas ? action.output_data : null,
   });
 }
