@@ -220,13 +220,14 @@ export class Runtime {
 
   async #acceptRun(claimed: ClaimedRun): Promise<void> {
     try {
-      await this.#begin(claimed);
+      await this.#start(claimed);
     } finally {
       this.#claimer.arrived(claimed);
     }
   }
 
-  async #begin(claimed: ClaimedRun): Promise<void> {
+  /** Creates the run of a claim and starts to advance it. Resolves when it has started. */
+  async #start(claimed: ClaimedRun): Promise<void> {
     const owner = this.#claimer.worker;
     const run = await this.#createRun(claimed, owner).catch(async (error) => {
       await this.#options.world.sleep(PAUSE_MS, this.#over.signal);
@@ -241,7 +242,7 @@ export class Runtime {
     if (claimed.watched) {
       this.#options.announce(run.id);
     }
-    const done = this.#live(run, claimed, owner).finally(() => {
+    const done = this.#advance(run, claimed, owner).finally(() => {
       if (this.#held.get(run.id)?.run === run) {
         this.#held.delete(run.id); // not if the same run was claimed again meanwhile
       }
@@ -267,19 +268,18 @@ export class Runtime {
    * Advances a run until it ends or is released. A fault that is not the database's counts as a
    * crash, because a run that causes one each time must end some day.
    */
-  async #live(run: HeldRun, claimed: ClaimedRun, owner: string): Promise<void> {
+  async #advance(run: HeldRun, claimed: ClaimedRun, owner: string): Promise<void> {
     const { world, onError } = this.#options;
     const tenant = run.context.tenant_id;
     const since = performance.now();
     let isFault = false;
     try {
-      let steps = -1; // a run is not preempted before its first step
+      let hasStepped = false; // a run is not preempted before its first step
       await advance(run, world, () => {
-        steps += 1;
-        return (
-          this.#draining ||
-          (steps > 0 && this.#scheduler.shouldPreempt(tenant, performance.now() - since))
-        );
+        if (this.#draining) return true;
+        const isFirst = !hasStepped;
+        hasStepped = true;
+        return !isFirst && this.#scheduler.shouldPreempt(tenant, performance.now() - since);
       });
     } catch (error) {
       isFault = !isConnectionLoss(error);

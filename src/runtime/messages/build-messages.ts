@@ -157,10 +157,11 @@ function numberMessages(run: readonly LoggedMessage[]): LoggedMessage[] {
  * summary cannot cover what was said after it.
  */
 function covers(summary: LoggedMessage, seqs: readonly number[]): boolean {
-  const { covers_from_seq: from, covers_to_seq: to, seq: own = Number.POSITIVE_INFINITY } = summary;
+  const { covers_from_seq: from, covers_to_seq: to, seq: own } = summary;
+  if (typeof from !== 'number' || typeof to !== 'number') return false;
   return (
-    seqs.some((seq) => seq >= (from ?? Number.POSITIVE_INFINITY) && seq <= (to ?? -1)) &&
-    seqs.every((seq) => seq < own)
+    seqs.some((seq) => seq >= from && seq <= to) &&
+    seqs.every((seq) => own === undefined || seq < own)
   );
 }
 

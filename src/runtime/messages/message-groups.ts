@@ -48,14 +48,11 @@ export function groupsOf(messages: readonly LoggedMessage[]): MessageGroup[] {
 }
 
 function takeResult(group: Slots | undefined, result: LoggedMessage): void {
-  const place = group
-    ? callsOf(group.message).findIndex(
-        ({ id }, at) => id === result.tool_call_id && group.results[at] === undefined,
-      )
-    : -1;
-  if (group && place >= 0) {
-    group.results[place] = result;
-  }
+  if (!group) return;
+  const place = callsOf(group.message).findIndex(
+    ({ id }, at) => id === result.tool_call_id && group.results[at] === undefined,
+  );
+  if (place >= 0) group.results[place] = result;
 }
 
 function completeGroup({ message, results }: Slots): MessageGroup {

@@ -75,11 +75,9 @@ function isTooLongStill(
   definition: AgentDefinition,
   { refused }: RunState,
 ): boolean {
-  return (
-    action.type === 'call_model' &&
-    own.at(-1)?.error?.code === 'context_too_long' &&
-    requestTokens(definition, action.messages) >= (refused[action.model.name] ?? Infinity)
-  );
+  if (action.type !== 'call_model' || own.at(-1)?.error?.code !== 'context_too_long') return false;
+  const limit = refused[action.model.name];
+  return limit !== undefined && requestTokens(definition, action.messages) >= limit;
 }
 
 /** Returns the failed attempts since the last answer, or since the run was last retried by hand. */

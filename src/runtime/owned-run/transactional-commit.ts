@@ -11,8 +11,8 @@ export type TransactionalCommit = {
    */
   begin(): Promise<void>;
   /**
-   * Writes steps, after `begin` if that was not called. Throws `StaleRunError` if the run belongs to
-   * another worker; the transaction must then roll back.
+   * Writes steps, after `begin` if that was not called. Throws `StaleRunError` if the run belongs
+   * to another worker; the transaction must then roll back.
    */
   write(client: PoolClient, records: StepRecord[], to?: Transition): Promise<void>;
 };

@@ -47,9 +47,9 @@ export type ClaimerOptions = {
 //    claim also reserves all free slots, for runs whose wake-ups have not come yet.
 // 3. Claims are sent one at a time, also with `reconcile` (`#alone`). Requests that come meanwhile
 //    wait and share the next claim (`#untilFree`).
-// 4. Requested runs go to their callers; runs for the reserved slots go to `more`.
-// 5. If those runs used all reserved slots, more runs may be due. They are claimed at once, until
-//    no run or no slot is left (`#deliver`).
+// 4. Requested runs go to their callers; runs for the reserved slots go to `more` (`#deliver`).
+// 5. If those runs used all reserved slots, more runs may be due. They are searched for at once,
+//    until no run or no slot is left (`#search`).
 //
 // If the answer to a claim is lost, it is unknown what was claimed. All runs of this worker that
 // the process does not know of are then released, before the next claim is sent. `#arriving` has
@@ -83,7 +83,7 @@ export class Claimer {
     this.#options = options;
     this.claim = createClaimBatcher(
       (request) => this.#claimRequested(request),
-      (left) => void this.#deliver(left),
+      (left) => this.#deliver(left),
       () => this.#untilFree(),
     );
   }
@@ -128,10 +128,8 @@ export class Claimer {
     await this.#untilFree();
     const reservedSlots = this.#options.reserve(MOST_AT_ONCE);
     if (reservedSlots === 0) return 'no_room';
-    const batch = await this.#claimMore(reservedSlots);
-    if (!batch) return 'nothing';
-    void this.#deliver(batch);
-    return batch.runs.length > 0 ? 'found' : 'nothing';
+    const runs = await this.#search(reservedSlots);
+    return runs.length > 0 ? 'found' : 'nothing';
   }
 
   /** Marks a run as arrived: it has started, or will not start. */
@@ -147,19 +145,9 @@ export class Claimer {
   }
 
   /** Claims requested runs. In a backlog, claims more runs for all free slots. */
-  #claimRequested(request: ClaimRequest): Promise<ClaimedBatch> {
+  async #claimRequested(request: ClaimRequest): Promise<ClaimedBatch> {
     const isBacklog = this.#isBacklog || request.ids.length >= BACKLOG;
     const reservedSlots = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
-    return this.#claimBatch(request, reservedSlots);
-  }
-
-  /** Claims due runs for reserved slots. Returns undefined if the database rejects the claim. */
-  #claimMore(reservedSlots: number): Promise<ClaimedBatch | undefined> {
-    return this.#claimBatch(ANY_DUE, reservedSlots).catch(() => undefined); // wake-ups still come
-  }
-
-  /** Makes one claim. Frees the reserved slots if it fails. */
-  async #claimBatch(request: ClaimRequest, reservedSlots: number): Promise<ClaimedBatch> {
     try {
       const runs = await this.#alone(() => this.#claimDue(request, reservedSlots));
       return { runs, reservedSlots };
@@ -170,17 +158,27 @@ export class Claimer {
   }
 
   /**
-   * Delivers the runs for reserved slots. If all these slots were used, more runs may be due. They
-   * are claimed at once, until there are no more runs or slots.
+   * Claims due runs for reserved slots. Delivers them before the next claim is sent, which then
+   * finds the slots that were not used.
    */
-  async #deliver(first: ClaimedBatch): Promise<void> {
-    for (let batch: ClaimedBatch | undefined = first; batch; ) {
-      this.#options.more(batch);
-      if (batch.reservedSlots === 0) return;
-      this.#isBacklog = batch.runs.length === batch.reservedSlots;
-      const reservedSlots: number = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
-      batch = reservedSlots > 0 ? await this.#claimMore(reservedSlots) : undefined;
-    }
+  #search(reservedSlots: number): Promise<ClaimedRun[]> {
+    return this.#alone(async () => {
+      const runs = await this.#claimDue(ANY_DUE, reservedSlots).catch(() => []); // wake-ups still come
+      this.#deliver({ runs, reservedSlots });
+      return runs;
+    });
+  }
+
+  /**
+   * Delivers the runs for reserved slots. If all these slots were used, more runs may be due. They
+   * are searched for at once, until there are no more runs or slots.
+   */
+  #deliver(batch: ClaimedBatch): void {
+    this.#options.more(batch);
+    if (batch.reservedSlots === 0) return;
+    this.#isBacklog = batch.runs.length === batch.reservedSlots;
+    const reservedSlots = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
+    if (reservedSlots > 0) void this.#search(reservedSlots);
   }
 
   /** Does work while no claim and no release of unknown runs is under way. */

@@ -46,8 +46,9 @@ export function pendingAction(
   const failure = teamFailure(named, policy, configuration, missing.length);
   if (failure) return fail('member_failed', failure);
   if (missing.length > 0) {
-    const at_once = Number(configuration.max_concurrency ?? atOnce ?? 0);
-    return begin(state, missing, { wakes_on: wakesOn(policy), ...(at_once ? { at_once } : {}) });
+    const most = configuration.max_concurrency ?? atOnce;
+    const limit = most ? { at_once: Number(most) } : {};
+    return begin(state, missing, { wakes_on: wakesOn(policy), ...limit });
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : undefined;
 }

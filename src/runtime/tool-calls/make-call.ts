@@ -59,7 +59,7 @@ export async function makeCall(
 
 /**
  * Makes a call in the transaction that commits its step. Arguments that the approver has edited are
- * previewed first. If the effects of the call are not those that were shown, people are asked again.
+ * previewed first. If the effects of the call are not those that were shown, asks people again.
  */
 async function callInDatabase(
   attempt: Attempt,
