@@ -10,7 +10,7 @@ parentPort?.on('message', async (request: ThreadRequest) => {
   try {
     parentPort?.postMessage(reply);
   } catch (error) {
-    parentPort?.postMessage(failed(error)); // a result that cannot be copied
+    parentPort?.postMessage(errorReply(error)); // a result that cannot be copied
   }
 });
 
@@ -21,11 +21,11 @@ async function replyTo({ module, name, args, deadline_ms }: ThreadRequest): Prom
     // an interrupted thread keeps its compiled code; a terminated one starts from nothing
     return { result: await withinTime(deadline_ms, () => exported[name](...args)) };
   } catch (error) {
-    return isOutOfTime(error) ? { isLate: true } : failed(error);
+    return isOutOfTime(error) ? { isLate: true } : errorReply(error);
   }
 }
 
-function failed(error: unknown): ThreadReply {
+function errorReply(error: unknown): ThreadReply {
   const { message = String(error), code } = (error ?? {}) as { message?: string; code?: unknown };
   return { error: { message, code: typeof code === 'string' ? code : undefined } };
 }

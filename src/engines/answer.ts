@@ -7,7 +7,7 @@ import { estimateUsage } from '../providers/tokens.ts';
  * Converts the value that an engine returned into an answer. Returns undefined if the value is no
  * answer.
  */
-export function answerOf(value: Json, request: ModelRequest): ModelAnswer | undefined {
+export function toModelAnswer(value: Json, request: ModelRequest): ModelAnswer | undefined {
   const reply = typeof value === 'string' ? { output: value } : value;
   if (!isJsonObject(reply) || reply.output === undefined || reply.output === null) {
     return undefined;

@@ -1,10 +1,12 @@
 import { type CustomEngine, ENGINE_PREFIX } from '../contracts/agents/engine.ts';
 import type { ModelProvider } from '../contracts/agents/model.ts';
 import type { Json } from '../json/json.ts';
-import { failed } from '../providers/failure.ts';
+import { createFailure } from '../providers/failure.ts';
 import { emitToken } from '../providers/tokens.ts';
 import { runCustomTool } from '../tools/custom/custom-tools.ts';
-import { answerOf, messagesFromEngine } from './answer.ts';
+import { answerOf } from './answer.ts';
+import { messagesFromEngine } from './answer.ts';
+import { toModelAnswer } from './answer.ts';
 
 /**
  * Creates the provider of engines that are functions of this process. A call ends when its signal
@@ -19,7 +21,7 @@ export function customEngine(engines: ReadonlyMap<string, CustomEngine>): ModelP
       const { run, signal } = context;
       if (!engine || !run) {
         const message = `the engine ${model} is not registered in this worker: start every worker with it`;
-        return failed('invalid_request', message);
+        return createFailure('invalid_request', message);
       }
       const { input } = run;
       const engineRequest = {
@@ -33,10 +35,13 @@ export function customEngine(engines: ReadonlyMap<string, CustomEngine>): ModelP
       const call = { name: model, description: '', parameters: {}, run: answer };
       const outcome = await runCustomTool(call, {}, { ...run, signal });
       if (!outcome.ok) return outcome;
-      const value = answerOf(outcome.value, request);
+      const value = toModelAnswer(outcome.value, request);
       return value
         ? { ok: true, value }
-        : failed('invalid_request', `the engine ${model} returned neither a text nor an output`);
+        : createFailure(
+            'invalid_request',
+            `the engine ${model} returned neither a text nor an output`,
+          );
     },
   };
 }

@@ -8,14 +8,19 @@ import type {
 import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
 import { retryAfterMs } from '../network/retry-after.ts';
-import { cancelled, codeOfStatus, type Failed, failed } from '../providers/failure.ts';
+import {
+  codeOfStatus,
+  createCancellation,
+  createFailure,
+  type Failed,
+} from '../providers/failure.ts';
 import { redactAnswer } from '../providers/openai/answer-redaction.ts';
 import { redact } from '../providers/openai/redact.ts';
 import { emitToken } from '../providers/tokens.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import type { Egress, EgressAnswer, EgressRequest } from '../tools/egress.ts';
 import { readHeaders } from '../tools/http-request/headers.ts';
-import { answerOf, messagesFromEngine } from './answer.ts';
+import { messagesFromEngine, toModelAnswer } from './answer.ts';
 import { sendable } from './failures.ts';
 
 const EXCERPT_CHARACTERS = 400;
@@ -30,11 +35,11 @@ export function httpEngine(egress: Egress): ModelProvider {
   return {
     name: `${ENGINE_PREFIX}http`,
     async generate(request, context) {
-      if (context.signal.aborted) return cancelled();
+      if (context.signal.aborted) return createCancellation();
       const sent = requestOf(request, context);
       if (!sent.ok) return sent;
       const answer = await egress.send(sent.value);
-      if (context.signal.aborted) return cancelled();
+      if (context.signal.aborted) return createCancellation();
       if (!answer.ok) return { ok: false, error: sendable(answer.error) };
       const outcome = read(answer.value, request, context.key ?? null);
       if (outcome.ok) emitToken(context, outcome.value.content ?? '');
@@ -50,7 +55,7 @@ function requestOf(
   const own = readHeaders(model.request_params.headers, 'engine_configuration.headers');
   if (!own.ok) return { ok: false, error: { ...own.error, code: 'invalid_request' } };
   if (key !== undefined && !/^[\x21-\x7e]+$/.test(key.trim())) {
-    return failed(
+    return createFailure(
       'unauthorized',
       `The secret ${model.secret_name} contains characters that are not allowed in a key.`,
     );
@@ -83,10 +88,10 @@ function read(
   const { host } = new URL(url);
   const text = body.toString('utf8');
   if (status < 200 || status > 299) return refusal(status, headers, text, host, key);
-  const answer = answerOf(objectIn(text), request);
+  const answer = toModelAnswer(objectIn(text), request);
   return answer
     ? { ok: true, value: redactAnswer(answer, Redaction.of(key === null ? [] : [key])) }
-    : failed('bad_answer', `The answer of ${host} is not a JSON object with an output.`, {
+    : createFailure('bad_answer', `The answer of ${host} is not a JSON object with an output.`, {
         cause: { status, body: redact(text, key).slice(0, EXCERPT_CHARACTERS) },
       });
 }
@@ -99,7 +104,7 @@ function refusal(
   key: string | null,
 ): Failed {
   const excerpt = redact(text, key).slice(0, EXCERPT_CHARACTERS);
-  return failed(codeOfStatus(status), `${host} answered with status ${status}.`, {
+  return createFailure(codeOfStatus(status), `${host} answered with status ${status}.`, {
     retry_after_ms: retryAfterMs(headers),
     cause: { status, ...(excerpt ? { body: excerpt } : {}) },
   });

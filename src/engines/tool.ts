@@ -1,6 +1,6 @@
 import { TOOL_PROVIDER } from '../contracts/agents/engine.ts';
 import type { ModelProvider } from '../contracts/agents/model.ts';
-import { failed } from '../providers/failure.ts';
+import { createFailure } from '../providers/failure.ts';
 
 /**
  * A provider that takes the place of a model. The input of the run becomes the arguments of the
@@ -12,7 +12,7 @@ export const toolEngine: ModelProvider = {
     const name = model.model;
     if (!tools.some((tool) => tool.name === name)) {
       const message = `the agent has to call ${name}, but this tool is not assigned to it or not active: assign the tool in agent_tools`;
-      return failed('invalid_request', message);
+      return createFailure('invalid_request', message);
     }
     const question = messages.findLast(({ role }) => role === 'user');
     const id = `call_${messages.filter(({ role }) => role === 'user').length}`;

@@ -13,7 +13,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Creates a failure as data. The code determines whether the failure is retryable. */
-export function failed(
+export function createFailure(
   code: ErrorCode,
   message: string,
   extra: { retry_after_ms?: number | undefined; cause?: Json | undefined } = {},
@@ -25,8 +25,8 @@ export function failed(
 }
 
 /** Creates the failure of a call whose abort signal fired. */
-export function cancelled(): Failed {
-  return failed('cancelled', 'The model call was cancelled.');
+export function createCancellation(): Failed {
+  return createFailure('cancelled', 'The model call was cancelled.');
 }
 
 const CODES: Readonly<Record<number, ErrorCode>> = {

@@ -3,13 +3,13 @@ import type { ModelAnswer, ModelProvider, ModelRequest } from '../contracts/agen
 import type { Outcome } from '../contracts/errors.ts';
 import type { ToolCall } from '../contracts/runs/message.ts';
 import type { JsonSchema } from '../json/json.ts';
-import { cancelled, failed } from './failure.ts';
+import { createCancellation, createFailure } from './failure.ts';
 import { candidates, chooseCalls } from './local/choose.ts';
 import { embedText } from './local/embed.ts';
 import { fillOutput } from './local/output.ts';
 import { renderResult, troubleOf } from './local/render.ts';
 import { type Turn, turnOf } from './local/turn.ts';
-import { estimateTokens, estimateUsage, speak } from './tokens.ts';
+import { estimateTokens, estimateUsage, streamText } from './tokens.ts';
 
 /** The description of the local model, wherever the model is shown. It is never called an LLM. */
 export const LOCAL_DESCRIPTION = 'extractive, not an LLM';
@@ -28,19 +28,19 @@ export function localProvider(): ModelProvider & { readonly description: string 
     name: 'local',
     description: LOCAL_DESCRIPTION,
     async generate(request, context) {
-      if (context.signal.aborted) return cancelled();
+      if (context.signal.aborted) return createCancellation();
       const { signal, tenant_id = '' } = context;
       const choosing = async () => withOffload(tenant_id, signal, () => answerOf(request));
       const answer = await choosing().catch((error): Outcome<ModelAnswer> => {
-        if (signal.aborted) return cancelled();
-        return failed('invalid_request', `No tool can be chosen: ${error.message}`);
+        if (signal.aborted) return createCancellation();
+        return createFailure('invalid_request', `No tool can be chosen: ${error.message}`);
       });
       if (!answer.ok) return answer;
-      const said = speak(context, answer.value.content ?? '');
-      return said ? answer : cancelled();
+      const isComplete = streamText(context, answer.value.content ?? '');
+      return isComplete ? answer : createCancellation();
     },
     async embed({ texts }, context) {
-      if (context.signal.aborted) return cancelled();
+      if (context.signal.aborted) return createCancellation();
       const usage = { tokens_in: estimateTokens(texts.join('')), tokens_out: 0 };
       return { ok: true, value: { vectors: texts.map(embedText), usage } };
     },
@@ -51,11 +51,11 @@ function answerOf(request: ModelRequest): Outcome<ModelAnswer> {
   const turn = turnOf(request.messages);
   const lines = turn.results.flatMap((result) => renderResult(result, turn.question));
   const calls = lines.length === 0 ? nextCalls(request, turn) : [];
-  if (calls.length > 0) return answered(request, null, calls);
+  if (calls.length > 0) return answerWith(request, null, calls);
   if (request.output_schema !== null)
-    return structured(request, request.output_schema, turn, lines);
-  const text = [...new Set(lines)].join('\n') || nothingFound(request, turn);
-  return answered(request, text, []);
+    return answerStructured(request, request.output_schema, turn, lines);
+  const text = [...new Set(lines)].join('\n') || explainNoResult(request, turn);
+  return answerWith(request, text, []);
 }
 
 /** Chooses calls of tools that were not used yet, while there is no result. No call is repeated. */
@@ -70,7 +70,7 @@ function nextCalls(request: ModelRequest, turn: Turn): ToolCall[] {
   }));
 }
 
-function answered(
+function answerWith(
   request: ModelRequest,
   content: string | null,
   tool_calls: ToolCall[],
@@ -80,7 +80,7 @@ function answered(
   return { ok: true, value: { content, tool_calls, finish_reason, usage } };
 }
 
-function structured(
+function answerStructured(
   request: ModelRequest,
   schema: JsonSchema,
   turn: Turn,
@@ -92,8 +92,8 @@ function structured(
     question: turn.question,
     messages: request.messages,
   });
-  if (output.missing.length === 0) return answered(request, JSON.stringify(output.value), []);
-  return failed(
+  if (output.missing.length === 0) return answerWith(request, JSON.stringify(output.value), []);
+  return createFailure(
     'invalid_request',
     `The local model (${LOCAL_DESCRIPTION}) cannot fill ${output.missing.join(', ')} of the output schema ` +
       `from what the tools said. ${CONFIGURE}`,
@@ -104,7 +104,7 @@ function structured(
  * Builds the answer when no tool returned a result: it names the model, the tools and the next
  * steps.
  */
-function nothingFound(request: ModelRequest, turn: Turn): string {
+function explainNoResult(request: ModelRequest, turn: Turn): string {
   const names = request.tools.map(({ name }) => name).join(', ');
   const where =
     names === '' ? 'I have no tools to look in' : `I found nothing in the tools I have (${names})`;

@@ -10,13 +10,13 @@ import type {
 import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject } from '../json/json.ts';
 import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
-import { cancelled, type Failed, failed } from './failure.ts';
+import { createCancellation, createFailure, type Failed } from './failure.ts';
 import { redactAnswer } from './openai/answer-redaction.ts';
 import { requestBody, reservedParam } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
 import { type Peer, reportedFailure, webPage } from './openai/failures.ts';
 import { type Fetch, guardedFetch } from './openai/guarded-fetch.ts';
-import { failureOf } from './openai/map-error.ts';
+import { mapError } from './openai/map-error.ts';
 import { errorRedaction } from './openai/redact.ts';
 import { loadSdk, type Sdk } from './openai/sdk.ts';
 import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './openai/stall-timeout.ts';
@@ -63,12 +63,12 @@ async function exchange<T>(
   context: ModelCallContext,
   send: (line: Line) => Promise<Outcome<T>>,
 ): Promise<Outcome<T>> {
-  const sdk = await loadSdk().catch(notLoaded);
+  const sdk = await loadSdk().catch(loadFailure);
   if ('error' in sdk) return sdk;
-  if (context.signal.aborted) return cancelled();
+  if (context.signal.aborted) return createCancellation();
   const reserved = reservedParam(model);
   if (reserved !== undefined) {
-    return failed(
+    return createFailure(
       'invalid_request',
       `request_params of model ${model.name} contain ${reserved}, which Howdah sets itself; remove it.`,
     );
@@ -88,21 +88,21 @@ async function exchange<T>(
       peer,
     });
   } catch (error) {
-    outcome = failureOf(error, peer, sdk);
+    outcome = mapError(error, peer, sdk);
   } finally {
     watch.stop(outcome?.ok !== true);
   }
-  if (context.signal.aborted) return cancelled();
-  const ended = late(outcome, watch, limits, peer) ?? outcome;
+  if (context.signal.aborted) return createCancellation();
+  const ended = timeoutFailure(outcome, watch, limits, peer) ?? outcome;
   return ended.ok ? ended : { ok: false, error: errorRedaction(peer.key).error(ended.error) };
 }
 
 /** Returns the failure of a call for which the package `openai` could not be loaded. */
-function notLoaded(error: unknown): Failed {
+function loadFailure(error: unknown): Failed {
   const { message, code } = error as { message?: string; code?: unknown };
   const reason = `The client of the model could not be loaded: ${message ?? String(error)}.`;
   const cause = typeof code === 'string' ? { code } : undefined;
-  return failed('unreachable', reason, { cause });
+  return createFailure('unreachable', reason, { cause });
 }
 
 /**
@@ -149,7 +149,7 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
     if (broken !== null) return broken;
   }
   emitToken(the.context, filter.rest({ isCut: isCutOff(fold) }));
-  const outcome = finished(fold, request, peer);
+  const outcome = answerIn(fold, request, peer);
   return outcome.ok ? { ok: true, value: redactAnswer(outcome.value, redaction) } : outcome;
 }
 
@@ -169,21 +169,21 @@ async function readStream(
       if (context.signal.aborted) break;
       emitToken(context, filter.pass(addChunk(fold, chunk)));
       if (isTooLong(fold)) {
-        return failed('bad_answer', `${peer.host} sent a text longer than the limit.`);
+        return createFailure('bad_answer', `${peer.host} sent a text longer than the limit.`);
       }
     }
   } catch (error) {
-    if (fold.finish === null || error instanceof sdk.APIError) return failureOf(error, peer, sdk);
+    if (fold.finish === null || error instanceof sdk.APIError) return mapError(error, peer, sdk);
   }
   return null;
 }
 
-function finished(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelAnswer> {
+function answerIn(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelAnswer> {
   const answer = foldedAnswer(fold, request);
   if (answer !== null) return { ok: true, value: answer };
   const complete = fold.chat ? 'calls a tool without a name' : 'is not a chat completion';
   const why = fold.finish === null ? 'ended before it was complete' : complete;
-  return failed('bad_answer', `The answer of ${peer.host} ${why}.`, {
+  return createFailure('bad_answer', `The answer of ${peer.host} ${why}.`, {
     cause: { finish_reason: fold.finish, characters: fold.content.length },
   });
 }
@@ -192,7 +192,7 @@ function finished(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelA
  * Returns the failure of an answer that a limit ended. An answer or a status that was complete
  * before the limit is not replaced.
  */
-function late(
+function timeoutFailure(
   outcome: Outcome<unknown>,
   watch: Watch,
   limits: Limits,
@@ -202,7 +202,7 @@ function late(
   if (limit === null || outcome.ok || outcome.error.code !== 'bad_answer') return null;
   const what =
     limit === 'first_chunk_ms' ? 'did not start to answer' : 'stopped in the middle of the answer';
-  return failed('timeout', `${host} ${what}: no data for ${limits[limit]} ms.`, {
+  return createFailure('timeout', `${host} ${what}: no data for ${limits[limit]} ms.`, {
     cause: { limit, ms: limits[limit] },
   });
 }

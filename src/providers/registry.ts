@@ -1,6 +1,6 @@
 import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import { failed } from './failure.ts';
+import { createFailure } from './failure.ts';
 import { localProvider } from './local.ts';
 import type { Fetch } from './openai/guarded-fetch.ts';
 import { openaiProvider } from './openai.ts';
@@ -63,12 +63,12 @@ export function findProvider(
   if (provider !== undefined) return { ok: true, value: provider };
   if (compatible) {
     const message = `Provider ${name} is any OpenAI-compatible server: give the model its base_url (it usually ends in /v1).`;
-    return failed('invalid_request', message);
+    return createFailure('invalid_request', message);
   }
   const known = [...providers.keys(), ...OPENAI_COMPATIBLE];
   const near = nearest(name, known);
   const hint = near === null ? '' : ` Did you mean "${near}"?`;
-  return failed(
+  return createFailure(
     'invalid_request',
     `The model provider "${model.provider}" does not exist.${hint} Known: ${[...providers.keys()].join(', ')}; ` +
       `with a base_url also ${[...OPENAI_COMPATIBLE].join(', ')}.`,

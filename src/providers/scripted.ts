@@ -9,9 +9,9 @@ import type {
   ModelRequest,
 } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import { cancelled, codeOfStatus, type Failed, failed } from './failure.ts';
+import { codeOfStatus, createCancellation, createFailure, type Failed } from './failure.ts';
 import { parseScript, type ScriptStep, type Slot, slotAt } from './scripted/script.ts';
-import { estimateTokens, estimateUsage, speak } from './tokens.ts';
+import { estimateTokens, estimateUsage, streamText } from './tokens.ts';
 
 export type { ScriptStep } from './scripted/script.ts';
 
@@ -54,24 +54,24 @@ function providerWith(
   return {
     name: 'scripted',
     async generate(request, context) {
-      if (context.signal.aborted) return cancelled();
+      if (context.signal.aborted) return createCancellation();
       record(request);
       const parsed = parseScript(request.model.request_params.script ?? script);
       if (!parsed.ok) return parsed;
       const slot = slotAt(parsed.value, answersIn(request));
       const step = passingError(slot, request, failures) ?? slot.step;
       if (step === null) return scriptOver(request, parsed.value.length);
-      return mismatch(step, slot.number, request) ?? play(step, request, context);
+      return mismatch(step, slot.number, request) ?? playStep(step, request, context);
     },
     async embed(request, context) {
-      if (context.signal.aborted) return cancelled();
+      if (context.signal.aborted) return createCancellation();
       record(request);
       const parsed = parseScript(request.model.request_params.script ?? script);
       if (!parsed.ok) return parsed;
       // there is no answer before, so the first answer serves every text
       const slot = slotAt(parsed.value, 0);
       const step = passingError(slot, request, failures) ?? slot.step;
-      if (!(await waited(step?.delay_ms, context.signal))) return cancelled();
+      if (!(await waitFor(step?.delay_ms, context.signal))) return createCancellation();
       return step?.error ? scriptedError(step.error) : vectorsBy(step, request.texts);
     },
   };
@@ -104,19 +104,19 @@ function passingError(
   return null;
 }
 
-async function play(
+async function playStep(
   step: ScriptStep,
   request: ModelRequest,
   context: ModelCallContext,
 ): Promise<Outcome<ModelAnswer>> {
-  if (!(await waited(step.delay_ms, context.signal))) return cancelled();
+  if (!(await waitFor(step.delay_ms, context.signal))) return createCancellation();
   if (step.error !== undefined) return scriptedError(step.error);
   const answer = answerOf(step, request);
-  const said = speak(context, answer.content ?? '');
-  return said ? { ok: true, value: answer } : cancelled();
+  const isComplete = streamText(context, answer.content ?? '');
+  return isComplete ? { ok: true, value: answer } : createCancellation();
 }
 
-async function waited(ms: number | undefined, signal: AbortSignal): Promise<boolean> {
+async function waitFor(ms: number | undefined, signal: AbortSignal): Promise<boolean> {
   if (ms === undefined) return true;
   try {
     await delay(ms, undefined, { signal });
@@ -130,7 +130,7 @@ function scriptedError(error: NonNullable<ScriptStep['error']>): Failed {
   const code = error.code ?? codeOfStatus(error.status ?? 500);
   const cause = error.status === undefined ? undefined : { status: error.status };
   const message = error.message ?? `The scripted model failed with ${error.status ?? code}.`;
-  return failed(code, message, { retry_after_ms: error.retry_after_ms, cause });
+  return createFailure(code, message, { retry_after_ms: error.retry_after_ms, cause });
 }
 
 function answerOf(step: ScriptStep, request: ModelRequest): ModelAnswer {
@@ -165,7 +165,7 @@ function vectorsBy(step: ScriptStep | null, texts: string[]): Outcome<Embeddings
     if (!found) {
       const keys = known.map(([key]) => key).join(', ') || '(none)';
       const message = `The script has no vector for "${text.slice(0, 200)}"; its vectors: ${keys}.`;
-      return failed('script_mismatch', message);
+      return createFailure('script_mismatch', message);
     }
     vectors.push(found[1]);
   }
@@ -177,7 +177,7 @@ function scriptOver(request: ModelRequest, steps: number): Failed {
   const message =
     `The script has ${steps} step(s) and is over, but answer ${answersIn(request) + 1} was asked for; ` +
     `the last message was ${lastMessage(request)}. Add a step.`;
-  return failed('script_mismatch', message);
+  return createFailure('script_mismatch', message);
 }
 
 /** Returns a failure with the expectations of a step that the request does not meet, or null. */
@@ -185,7 +185,7 @@ function mismatch(step: ScriptStep, number: number, request: ModelRequest): Fail
   const { last_role, last_content_contains: text, tools = [] } = step.expect ?? {};
   if (step.vectors) {
     const message = `Step ${number} of the script has vectors; what came was a conversation.`;
-    return failed('script_mismatch', message);
+    return createFailure('script_mismatch', message);
   }
   const last = request.messages.at(-1);
   const offered = request.tools.map((tool) => tool.name);
@@ -201,7 +201,7 @@ function mismatch(step: ScriptStep, number: number, request: ModelRequest): Fail
   ];
   if (expected.length === 0) return null;
   const came = `${lastMessage(request)} and the tools ${offered.join(', ') || '(none)'}`;
-  return failed(
+  return createFailure(
     'script_mismatch',
     `Step ${number} of the script expected ${expected.join(' and ')}; what came was ${came}.`,
     { cause: { step: number, expected } },

@@ -62,7 +62,7 @@ export function emitToken(context: ModelCallContext, text: string): void {
  * Streams a complete text word by word. The pieces join to the text. Returns false when the call is
  * cancelled meanwhile.
  */
-export function speak(context: ModelCallContext, text: string): boolean {
+export function streamText(context: ModelCallContext, text: string): boolean {
   for (const piece of text.match(/\s*\S+|\s+/g) ?? []) {
     if (context.signal.aborted) return false;
     emitToken(context, piece);

@@ -1,7 +1,7 @@
 import type { ModelCallContext, ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import type { ReadSecret } from '../contracts/secret.ts';
-import { cancelled } from './failure.ts';
+import { createCancellation } from './failure.ts';
 
 /**
  * Wraps a provider, so that it sends the key of the model's secret. The secret is read at each
@@ -21,7 +21,7 @@ export function withSecret(
     call: (context: ModelCallContext) => Promise<Outcome<T>>,
   ): Promise<Outcome<T>> => {
     const key = await read(name);
-    if (context.signal.aborted) return cancelled();
+    if (context.signal.aborted) return createCancellation();
     return key.ok ? call({ ...context, key: key.value }) : key;
   };
   return {

@@ -35,12 +35,10 @@ function secretParts(value: string): string[] {
   const { password = '' } = URL.parse(value) ?? {};
   const pair = /^[^\s:/]+:(\S+)$/.exec(value)?.[1] ?? '';
   const token = /^[A-Za-z][A-Za-z-]* (\S+)$/.exec(value)?.[1] ?? '';
-  return [password, decoded(password), pair, token].filter(
-    ({ length }) => length >= SHORTEST_PIECE,
-  );
+  return [password, decode(password), pair, token].filter(({ length }) => length >= SHORTEST_PIECE);
 }
 
-function decoded(text: string): string {
+function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -57,7 +55,7 @@ function encodings(value: string): string[] {
     ...urlSpellings(value),
     ...htmlSpellings(value),
     ...base64Spellings(bytes),
-    ...longEnough([bytes.toString('hex'), bytes.toString('hex').toUpperCase()]),
+    ...withoutShort([bytes.toString('hex'), bytes.toString('hex').toUpperCase()]),
   ];
 }
 
@@ -140,9 +138,9 @@ function base64Spellings(bytes: Buffer): string[] {
   });
   const plain = found.map((text) => text.replaceAll('-', '+').replaceAll('_', '/'));
   const whole = bytes.toString('base64');
-  return longEnough([...found, ...plain, whole, bytes.toString('base64url')]);
+  return withoutShort([...found, ...plain, whole, bytes.toString('base64url')]);
 }
 
-function longEnough(texts: readonly string[]): string[] {
+function withoutShort(texts: readonly string[]): string[] {
   return texts.filter(({ length }) => length >= SHORTEST_PIECE);
 }

@@ -99,7 +99,7 @@ export type HookReply = {
  */
 export type ToolBeforeReply = HookReply & { arguments?: JsonObject };
 
-type Answer<Reply> = Reply | null | undefined | undefined;
+type Answer<Reply> = Reply | null | undefined;
 type Hook<Event, Reply> = (event: Event) => Answer<Reply> | Promise<Answer<Reply>>;
 
 /**

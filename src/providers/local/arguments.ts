@@ -146,7 +146,7 @@ const CALCULATED = /(^|_)(expression|formula|calculation)(_|$)/;
 function strings(parameter: Parameter, tool: ToolSchema, question: Question): string[] {
   const { schema } = parameter;
   const texts = (kinds: ValueKind[]) => question.values.filter(({ kind }) => kinds.includes(kind));
-  if (typeof schema.pattern === 'string') return matching(schema.pattern, question);
+  if (typeof schema.pattern === 'string') return wordsMatching(schema.pattern, question);
   const kind =
     (typeof schema.format === 'string' ? FORMATS[schema.format] : undefined) ??
     NAMED.find(([pattern]) => pattern.test(parameter.name.toLowerCase()))?.[1];
@@ -168,7 +168,7 @@ function strings(parameter: Parameter, tool: ToolSchema, question: Question): st
  * Returns the words of the question that match the pattern as a whole. `a-1001` also matches as
  * `A-1001`.
  */
-function matching(pattern: string, { values, text, patience }: Question): string[] {
+function wordsMatching(pattern: string, { values, text, patience }: Question): string[] {
   const whole = regex(`^(?:${pattern})$`);
   if (whole === null) return [];
   const textWords = text.split(/[\s,;!?()"']+/).map((word) => word.replace(/[.:]+$/, ''));
@@ -177,7 +177,7 @@ function matching(pattern: string, { values, text, patience }: Question): string
       const forms = [word, `#${word}`, word.toUpperCase()].filter((form) => form.length <= 100);
       return forms.filter((form) => form !== '' && whole.test(form)).slice(0, 1);
     });
-  return unique(isQuick(pattern) ? find() : patiently(patience, find));
+  return unique(isQuick(pattern) ? find() : withinPatience(patience, find));
 }
 
 /**
@@ -189,7 +189,7 @@ function isQuick(pattern: string): boolean {
 }
 
 /** Returns the result of `find` within the remaining time, or an empty list after a timeout. */
-function patiently(patience: { ms: number }, find: () => string[]): string[] {
+function withinPatience(patience: { ms: number }, find: () => string[]): string[] {
   if (patience.ms < 1) return [];
   const startedAt = performance.now();
   try {
@@ -237,16 +237,16 @@ function byLabel(
   open: boolean,
 ): Value[] {
   const entity = entityOf(parameter, tool);
-  const named = values.filter(({ label }) => related(label, entity));
+  const named = values.filter(({ label }) => isRelated(label, entity));
   if (named.length > 0 || !open) return named;
   const others = entities.filter((one) => !entity.some((own) => sameWord(own, one)));
   const short = ({ kind, text }: Value) => kind === 'number' && text.length < 3;
   return values.filter(
-    (value) => !related(value.label, others) && !(short(value) && isIdLike(parameter)),
+    (value) => !isRelated(value.label, others) && !(short(value) && isIdLike(parameter)),
   );
 }
 
-function related(label: string[], entity: string[]): boolean {
+function isRelated(label: string[], entity: string[]): boolean {
   return label.some((one) => entity.some((other) => sameWord(one, other)));
 }
 

@@ -82,7 +82,7 @@ export function match(
     return { tool, filled, score: (words[at] ?? 0) + bonus(tool, filled, query) };
   });
   return scored
-    .filter(({ tool, score }) => score >= THRESHOLD && allowed(tool, read))
+    .filter(({ tool, score }) => score >= THRESHOLD && mayUse(tool, read))
     .sort((a, b) => b.score - a.score);
 }
 
@@ -120,7 +120,7 @@ function takes(args: JsonObject, value: string): boolean {
   return Object.values(args).some((one) => [one].flat().some((inner) => String(inner) === value));
 }
 
-function allowed(tool: ToolSchema, text: string): boolean {
+function mayUse(tool: ToolSchema, text: string): boolean {
   const verb = effectVerb(tool);
   return verb === null || ordersEffect(text, verb);
 }

@@ -2,7 +2,7 @@ import type OpenAI from 'openai';
 import type { Embeddings, EmbedRequest, ModelRef, Usage } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { failed } from '../failure.ts';
+import { createFailure } from '../failure.ts';
 import { estimateTokens, tokenCount } from '../tokens.ts';
 import { type Peer, reportedFailure, webPage } from './failures.ts';
 import type { Sdk } from './sdk.ts';
@@ -53,7 +53,7 @@ export async function embed(
   const vectors = isJsonObject(answer) ? vectorsIn(answer, texts.length) : null;
   if (vectors === null) {
     const message = `The answer of ${peer.host} is not a list of ${texts.length} embeddings.`;
-    return failed('bad_answer', message);
+    return createFailure('bad_answer', message);
   }
   return { ok: true, value: { vectors, usage: usageIn(answer as JsonObject, texts) } };
 }

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { retryAfterMs } from '../../network/retry-after.ts';
-import { codeOfStatus, type Failed, failed } from '../failure.ts';
+import { codeOfStatus, createFailure, type Failed } from '../failure.ts';
 import { redact, sentence } from './redact.ts';
 
 /** The server of a call, as a failure may name it. */
@@ -26,7 +26,7 @@ export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
   const detail = sentence(report.message, peer.key);
   const message = SENTENCES[code]?.(peer, seen.status) ?? `${peer.host} answered ${seen.status}.`;
   const wait = plain === 'rate_limited' || plain === 'overloaded' || plain === 'timeout';
-  return failed(code, [message, detail].filter(Boolean).join(' Its message: '), {
+  return createFailure(code, [message, detail].filter(Boolean).join(' Its message: '), {
     retry_after_ms: wait ? retryAfterMs(seen.headers) : undefined,
     cause: { status: seen.status, ...(report.code ? { code: report.code } : {}), message: detail },
   });
@@ -37,15 +37,19 @@ export function reportedFailure(body: unknown, text: string, peer: Peer): Failed
   const report = parseReport(body, text, peer.key);
   const detail = sentence(report.message, peer.key);
   const code = refusal(report) ?? 'bad_answer';
-  return failed(code, `${peer.host} ended the answer with an error. Its message: ${detail}`, {
-    cause: { ...(report.code ? { code: report.code } : {}), message: detail },
-  });
+  return createFailure(
+    code,
+    `${peer.host} ended the answer with an error. Its message: ${detail}`,
+    {
+      cause: { ...(report.code ? { code: report.code } : {}), message: detail },
+    },
+  );
 }
 
 /** Creates the failure of a web page in place of an API response. */
 export function webPage({ host }: Peer): Failed {
   const hint = 'check the base_url (most end in /v1)';
-  return failed('bad_answer', `${host} answered with a web page instead of JSON; ${hint}.`);
+  return createFailure('bad_answer', `${host} answered with a web page instead of JSON; ${hint}.`);
 }
 
 const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => string>> = {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../json/json.ts';
-import { type Failed, failed } from '../failure.ts';
+import { createFailure, type Failed } from '../failure.ts';
 import { httpFailure, type Peer, reportedFailure } from './failures.ts';
 import { redact } from './redact.ts';
 import type { Sdk } from './sdk.ts';
@@ -8,18 +8,22 @@ import type { Sdk } from './sdk.ts';
  * Converts any error to a failure. An error that the client did not create comes from reading a
  * body, so the answer is broken.
  */
-export function failureOf(
+export function mapError(
   error: unknown,
   peer: Peer,
   { APIConnectionError, APIConnectionTimeoutError, APIError }: Sdk,
 ): Failed {
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof APIConnectionTimeoutError) {
-    return failed('timeout', `${peer.host} could not be reached in time.`, causeOf(error, peer));
+    return createFailure(
+      'timeout',
+      `${peer.host} could not be reached in time.`,
+      causeOf(error, peer),
+    );
   }
   if (error instanceof APIConnectionError) {
     const cause = causeOf(error, peer);
-    return failed(
+    return createFailure(
       'unreachable',
       `${peer.host} cannot be reached${reason(cause)}; is it up?`,
       cause,
@@ -31,7 +35,7 @@ export function failureOf(
     return httpFailure({ status, headers, body, text: text.replace(/^\d+ /, '') }, peer);
   }
   const cause = causeOf(error, peer);
-  return failed('bad_answer', `The answer of ${peer.host} broke off or is not JSON.`, cause);
+  return createFailure('bad_answer', `The answer of ${peer.host} broke off or is not JSON.`, cause);
 }
 
 function reason({ cause }: { cause: JsonObject }): string {

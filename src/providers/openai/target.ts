@@ -1,6 +1,6 @@
 import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import { failed } from '../failure.ts';
+import { createFailure } from '../failure.ts';
 
 /** The model server of the environment. */
 export type OpenAiEnv = { apiKey?: string | undefined; baseUrl?: string | undefined };
@@ -22,19 +22,22 @@ export function resolveTarget(env: OpenAiEnv, model: ModelRef, secret?: string):
   const host = hostOf(url);
   if (host === null) {
     const where = own === null ? 'OPENAI_BASE_URL' : `The base_url of model ${model.name}`;
-    return failed('invalid_request', `${where} is not an http(s) URL such as ${OPENAI_URL}.`);
+    return createFailure(
+      'invalid_request',
+      `${where} is not an http(s) URL such as ${OPENAI_URL}.`,
+    );
   }
   const ofEnvironment = own === null ? env.apiKey?.trim() || null : null;
   const key = secret === undefined ? ofEnvironment : secret.trim();
   if (key !== null && !/^[\x21-\x7e]+$/.test(key)) {
     const holder = secret === undefined ? 'OPENAI_API_KEY' : `The secret ${model.secret_name}`;
-    return failed(
+    return createFailure(
       'unauthorized',
       `${holder} contains characters that are not allowed in a key; copy the key again.`,
     );
   }
   if (key === null && url === OPENAI_URL) {
-    return failed(
+    return createFailure(
       'unauthorized',
       own === null
         ? 'No key for OpenAI is set: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server that needs no key.'

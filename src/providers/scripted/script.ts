@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Outcome } from '../../contracts/errors.ts';
-import { failed } from '../failure.ts';
+import { createFailure } from '../failure.ts';
 
 const ERROR_CODES = [
   'rate_limited',
@@ -73,7 +73,10 @@ export type Slot = { number: number; passing: ScriptStep[]; step: ScriptStep | n
 export function parseScript(value: unknown): Outcome<ScriptStep[]> {
   if (value === undefined) {
     const example = '{"script": [{"content": "Hello."}]}';
-    return failed('invalid_request', `The scripted model needs request_params such as ${example}.`);
+    return createFailure(
+      'invalid_request',
+      `The scripted model needs request_params such as ${example}.`,
+    );
   }
   const parsed = z.array(step).safeParse(value);
   if (parsed.success) return { ok: true, value: parsed.data };
@@ -83,7 +86,7 @@ export function parseScript(value: unknown): Outcome<ScriptStep[]> {
     );
     return `request_params.script${path.join('')}: ${issue.message}`;
   });
-  return failed('invalid_request', `The script is not valid: ${problems.join('; ')}.`, {
+  return createFailure('invalid_request', `The script is not valid: ${problems.join('; ')}.`, {
     cause: problems,
   });
 }

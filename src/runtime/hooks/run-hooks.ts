@@ -125,8 +125,8 @@ export class RunHooks {
   }
 
   /**
-   * Resolves when all hooks called by `notify` have returned. The result is the error with which the
-   * run has to fail, if there is one.
+   * Resolves when all hooks called by `notify` have returned. The result is the error with which
+   * the run has to fail, if there is one.
    */
   whenNotified(): Promise<RunError | undefined> {
     return this.#fault;

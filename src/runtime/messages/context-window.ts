@@ -59,7 +59,7 @@ const RESULT_CHARACTERS = 200;
  * Estimates the tokens of a request without its vendor: bytes / 4, and a fixed number for each part
  * that is no text.
  */
-export function estimateTokens(
+export function estimateRequestTokens(
   messages: readonly Message[],
   tools: readonly ToolSchema[] = [],
 ): number {
@@ -99,7 +99,7 @@ export function answerReserve(parameters: JsonObject, contextTokens: number | nu
  * too large, its longest tool results are truncated in the middle. What is still too long is sent
  * all the same, because the provider has the last word.
  */
-export function fit(messages: readonly LoggedMessage[], options: FitOptions): Fitted {
+export function fitWindow(messages: readonly LoggedMessage[], options: FitOptions): Fitted {
   if (options.policy === 'none') {
     return { kind: 'send', messages: [...messages], left_out: 0 };
   }
@@ -117,14 +117,14 @@ function roomFor({ contextTokens, reserve, toolTokens, tooLongAt }: FitOptions):
 }
 
 function tokensOf(groups: readonly MessageGroup[]): number {
-  return groups.reduce((sum, group) => sum + estimateTokens(group), 0);
+  return groups.reduce((sum, group) => sum + estimateRequestTokens(group), 0);
 }
 
 function trim(groups: readonly MessageGroup[], room: number): Fitted {
   const { early, late } = droppable(groups);
   const dropped = drop(groups, early, room);
   const first = sendable(groups, dropped, room);
-  if (late.length === 0 || estimateTokens(first.messages) <= room) {
+  if (late.length === 0 || estimateRequestTokens(first.messages) <= room) {
     return first;
   }
   return sendable(groups, drop(groups, [...early, ...late], room), room);
@@ -175,11 +175,11 @@ function drop(
   let tokens = tokensOf(groups);
   let count = 0;
   for (const group of order) {
-    if (tokens + (count > 0 ? estimateTokens([note(count)]) : 0) <= room) {
+    if (tokens + (count > 0 ? estimateRequestTokens([note(count)]) : 0) <= room) {
       break;
     }
     dropped.add(group);
-    tokens -= estimateTokens(group);
+    tokens -= estimateRequestTokens(group);
     count += group.length;
   }
   return dropped;
@@ -203,7 +203,7 @@ function sendable(
       .flat();
   if (left_out > 0) {
     const noted = cutResults([...rest(0, at), note(left_out), ...rest(at)], room);
-    if (estimateTokens(noted) <= room) {
+    if (estimateRequestTokens(noted) <= room) {
       return { kind: 'send', messages: noted, left_out };
     }
   }
@@ -220,7 +220,7 @@ function note(count: number): Message {
 
 /** Truncates the longest results to the same length, by no more than it takes. */
 function cutResults(messages: LoggedMessage[], room: number): LoggedMessage[] {
-  if (estimateTokens(messages) <= room) {
+  if (estimateRequestTokens(messages) <= room) {
     return messages;
   }
   const cut = (limit: number): LoggedMessage[] =>
@@ -233,7 +233,9 @@ function cutResults(messages: LoggedMessage[], room: number): LoggedMessage[] {
     RESULT_CHARACTERS,
     ...messages.map(({ content }) => content?.length ?? 0),
   );
-  return cut(largest(RESULT_CHARACTERS, longest, (limit) => estimateTokens(cut(limit)) <= room));
+  return cut(
+    largest(RESULT_CHARACTERS, longest, (limit) => estimateRequestTokens(cut(limit)) <= room),
+  );
 }
 
 /**
@@ -254,7 +256,7 @@ function summarize(groups: readonly MessageGroup[], room: number): Fitted | unde
     if (count >= history && left <= room * SUMMARIZE_TO && isWorthIt(body.slice(0, count))) {
       break;
     }
-    left -= estimateTokens(group);
+    left -= estimateRequestTokens(group);
     count += 1;
   }
   const covered = body.slice(0, count);

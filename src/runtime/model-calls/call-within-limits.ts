@@ -3,8 +3,8 @@ import type { RuntimeDependencies } from '../environment/world.ts';
 import type { RunCommit } from '../owned-run/committer.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';
+import { callEmbeddingModel } from './call-embedding-model.ts';
 import { callModel } from './call-model.ts';
-import { embed } from './embed.ts';
 import { summarize } from './summarize.ts';
 
 /** An action that calls a model at a price. */
@@ -47,7 +47,7 @@ async function ask(
       case 'summarize':
         return await summarize(action, run, world);
       case 'embed':
-        return await embed(action, run, world);
+        return await callEmbeddingModel(action, run, world);
     }
   } finally {
     await limitedCall.end(run.limits.tokens - before);

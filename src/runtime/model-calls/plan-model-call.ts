@@ -3,7 +3,7 @@ import type { ModelRef, ToolSchema } from '../../contracts/agents/model.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import { buildMessages } from '../messages/build-messages.ts';
-import { answerReserve, estimateTokens, fit as fitWindow } from '../messages/context-window.ts';
+import { answerReserve, estimateRequestTokens, fitWindow } from '../messages/context-window.ts';
 
 /**
  * The name of the guard for a summary that failed. Until the next answer, the oldest messages are
@@ -51,11 +51,11 @@ export function toolSchemas(definition: AgentDefinition): ToolSchema[] {
  * Estimates the tokens of a request. The log stores the estimate of a request that was too long.
  */
 export function requestTokens(definition: AgentDefinition, messages: readonly Message[]): number {
-  return estimateTokens(messages) + toolTokens(definition);
+  return estimateRequestTokens(messages) + toolTokens(definition);
 }
 
 function toolTokens(definition: AgentDefinition): number {
-  const known = tokensOfTools.get(definition) ?? estimateTokens([], toolSchemas(definition));
+  const known = tokensOfTools.get(definition) ?? estimateRequestTokens([], toolSchemas(definition));
   tokensOfTools.set(definition, known);
   return known;
 }

@@ -1,6 +1,6 @@
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import { largest, truncateMiddle } from '../../text/truncate-middle.ts';
-import { estimateTokens } from '../messages/context-window.ts';
+import { estimateRequestTokens } from '../messages/context-window.ts';
 import { isSummary } from '../messages/message-groups.ts';
 
 /**
@@ -35,7 +35,7 @@ export function summaryPrompt(
       content: `<transcript>\n${truncateMiddle(transcript, limit)}\n</transcript>\n\nWrite the summary now.`,
     },
   ];
-  const fits = (limit: number): boolean => estimateTokens(prompt(limit)) <= maxTokens;
+  const fits = (limit: number): boolean => estimateRequestTokens(prompt(limit)) <= maxTokens;
   return prompt(fits(transcript.length) ? transcript.length : largest(0, transcript.length, fits));
 }
 

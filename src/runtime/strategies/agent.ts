@@ -17,7 +17,7 @@ import { loopVerdict, REPAIR_OPENING } from './loop-guard.ts';
  * model calls, and call the model again with their results, until it answers without a call. Pure:
  * the same definition and state give the same action.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextAgentAction(definition: AgentDefinition, state: RunState): Action {
   const planned = planCalls(definition, state);
   if (planned.length > 0) {
     return goOn(planned);

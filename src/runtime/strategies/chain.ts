@@ -8,7 +8,7 @@ import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from 
  * the answer of the member before or, with `cumulative`, the task and all answers so far. With
  * `stop_when`, the first answer that satisfies the condition is the answer of the chain.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextChainAction(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
   const tasks = tasksOf(state);
   const fault =

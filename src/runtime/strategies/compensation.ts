@@ -7,7 +7,7 @@ import { planCalls } from '../tool-plans/plan-tool-calls.ts';
  * second message, the newest first, and are made one after the other. No model is called. The run
  * fails when a call could not be made, and its error names the call.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextCompensationAction(definition: AgentDefinition, state: RunState): Action {
   const [first] = planCalls(definition, state);
   if (first) {
     return first.plan.do === 'wait'

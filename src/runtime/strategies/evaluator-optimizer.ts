@@ -19,7 +19,7 @@ type Round = { answer: Task; verdict: EvaluatorVerdict; shown?: string };
  * judges the answer, and its feedback goes back to the generator. This is repeated until the answer
  * is good enough or the rounds are used up: then the best answer so far counts.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextEvaluatorOptimizerAction(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
   const [generator, evaluator] = members as [Member, Member | undefined];
   const tasks = tasksOf(state);

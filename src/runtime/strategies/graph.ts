@@ -9,7 +9,7 @@ import { begin, fail, memberNamed, type Task, taskFor, tasksOf, WAIT } from '../
  * by a condition on the answer of a member. The answer of the workflow is that of the members after
  * which no member came.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextGraphAction(definition: AgentDefinition, state: RunState): Action {
   const team = definition.workflow as Team;
   const tasks = tasksOf(state);
   const fault = tasks.size === 0 ? faultOfEdges(team) : undefined;

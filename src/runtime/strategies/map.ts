@@ -17,7 +17,7 @@ const AT_ONCE = 8;
  * Returns the next action of a map workflow, which gives each item of a list to the worker. The
  * results are in the order of the items, with null where there is none.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextMapAction(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
   const [worker] = members as [Member];
   const items = itemsOf(configuration, state);

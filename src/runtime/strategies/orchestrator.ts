@@ -32,7 +32,7 @@ const RESULT_CHARACTERS = 8_000;
  * only the next step. A task that fails ends its plan: the model makes a new plan with what it
  * knows now.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextOrchestratorAction(definition: AgentDefinition, state: RunState): Action {
   const team = definition.workflow as Team;
   const tasks = tasksOf(state);
   const decider = deciderOf(team, state, tasks);

@@ -23,7 +23,7 @@ const AGGREGATED = 'aggregate';
  * Returns the next action of a parallel workflow, which gives all members the same task at once.
  * Their answers become one answer by a member, by a template, or by joining them.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextParallelAction(definition: AgentDefinition, state: RunState): Action {
   const team = definition.workflow as Team;
   const { configuration } = team;
   const tasks = tasksOf(state);

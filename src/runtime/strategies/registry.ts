@@ -1,17 +1,17 @@
 import type { AgentDefinition, WorkflowType } from '../../contracts/agents/definition.ts';
 import { TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
-import { next as agent } from './agent.ts';
-import { next as chain } from './chain.ts';
-import { next as compensation } from './compensation.ts';
-import { next as evaluatorOptimizer } from './evaluator-optimizer.ts';
-import { next as graph } from './graph.ts';
-import { next as map } from './map.ts';
-import { next as orchestrator } from './orchestrator.ts';
-import { next as parallel } from './parallel.ts';
-import { next as router } from './router.ts';
-import { next as tool } from './tool.ts';
-import { next as voting } from './voting.ts';
+import { nextAgentAction } from './agent.ts';
+import { nextChainAction } from './chain.ts';
+import { nextCompensationAction } from './compensation.ts';
+import { nextEvaluatorOptimizerAction } from './evaluator-optimizer.ts';
+import { nextGraphAction } from './graph.ts';
+import { nextMapAction } from './map.ts';
+import { nextOrchestratorAction } from './orchestrator.ts';
+import { nextParallelAction } from './parallel.ts';
+import { nextRouterAction } from './router.ts';
+import { nextToolAction } from './tool.ts';
+import { nextVotingAction } from './voting.ts';
 
 /**
  * A function that decides the next action from definition and state alone. The same definition and
@@ -28,18 +28,18 @@ export function strategyOf(
     return TEAMS[workflow.type];
   }
   if (run.is_compensation) {
-    return compensation;
+    return nextCompensationAction;
   }
-  return models[0]?.provider === TOOL_PROVIDER ? tool : agent;
+  return models[0]?.provider === TOOL_PROVIDER ? nextToolAction : nextAgentAction;
 }
 
 const TEAMS: Record<WorkflowType, Strategy> = {
-  chain,
-  parallel,
-  router,
-  orchestrator,
-  evaluator_optimizer: evaluatorOptimizer,
-  voting,
-  map,
-  graph,
+  chain: nextChainAction,
+  parallel: nextParallelAction,
+  router: nextRouterAction,
+  orchestrator: nextOrchestratorAction,
+  evaluator_optimizer: nextEvaluatorOptimizerAction,
+  voting: nextVotingAction,
+  map: nextMapAction,
+  graph: nextGraphAction,
 };

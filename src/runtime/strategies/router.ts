@@ -31,7 +31,7 @@ import {
  * are chosen by a model, by the words that the task has in common with them, or by the similarity
  * of the task to their descriptions.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextRouterAction(definition: AgentDefinition, state: RunState): Action {
   const team = withFoundMembers(definition.workflow as Team, state);
   if (!team) {
     return { type: 'find_members' };

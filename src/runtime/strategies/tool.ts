@@ -11,7 +11,7 @@ import { goOn, stopAtLimit } from './agent.ts';
  * Returns the next action of an agent that is one tool. The tool is called with the input of the
  * run, and its result is the answer. A failure of the tool is the failure of the run.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextToolAction(definition: AgentDefinition, state: RunState): Action {
   const planned = planCalls(definition, state);
   if (planned.length > 0) {
     return goOn(planned);

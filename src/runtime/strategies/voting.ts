@@ -11,7 +11,7 @@ import { fail, finish } from '../teams/tasks.ts';
  * Returns the next action of a voting workflow. All members answer the same question, and the
  * answer that most of them gave is the answer of the workflow.
  */
-export function next(definition: AgentDefinition, state: RunState): Action {
+export function nextVotingAction(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
   const policy = failurePolicyOf(configuration, 'ignore');
   const { named, pending } = fanOut(members, state, policy, configuration);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { LoggedMessage } from '../../../src/contracts/runs/message.ts';
-import { estimateTokens, fit as fitWindow } from '../../../src/runtime/messages/context-window.ts';
+import { estimateRequestTokens, fitWindow } from '../../../src/runtime/messages/context-window.ts';
 import { openEnds, seeded, someRun, summary } from './conversations.ts';
 import { retold, sentOf, trimTo } from './windows.ts';
 
@@ -28,8 +28,8 @@ describe('whatever the conversation and the window', () => {
       const window = contextTokens === null ? Number.POSITIVE_INFINITY : contextTokens - reserve;
       const room = Math.min(window, tooLongAt * 0.7) - toolTokens;
       const least = sentOf(told.before, trimTo(0)).messages;
-      const most = Math.max(room, estimateTokens(least));
-      expect(estimateTokens(messages), `seed ${seed}`).toBeLessThanOrEqual(most);
+      const most = Math.max(room, estimateRequestTokens(least));
+      expect(estimateRequestTokens(messages), `seed ${seed}`).toBeLessThanOrEqual(most);
       // The least is the prompt, the task and the newest group, its results cut.
       const newest = told.before.findLastIndex(({ role }) => role !== 'tool');
       expect(least.length, `seed ${seed}`).toBeLessThanOrEqual(2 + told.before.length - newest);

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { LoggedMessage } from '../../../src/contracts/runs/message.ts';
 import {
   answerReserve,
-  estimateTokens,
-  fit as fitWindow,
+  estimateRequestTokens,
+  fitWindow,
 } from '../../../src/runtime/messages/context-window.ts';
 import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
 import { truncateMiddle } from '../../../src/text/truncate-middle.ts';
@@ -12,32 +12,34 @@ import { long, names, retold, sentOf, system, trimTo, worked } from './windows.t
 
 describe('an estimate', () => {
   test('is bytes / 4 and a little for every message', () => {
-    const empty = estimateTokens([user('')]);
+    const empty = estimateRequestTokens([user('')]);
     expect(empty).toBeGreaterThan(0);
     expect(empty).toBeLessThan(10);
-    expect(estimateTokens([user('x'.repeat(400))])).toBe(empty + 100);
-    expect(estimateTokens([user('€'.repeat(400))])).toBe(empty + 300);
+    expect(estimateRequestTokens([user('x'.repeat(400))])).toBe(empty + 100);
+    expect(estimateRequestTokens([user('€'.repeat(400))])).toBe(empty + 300);
     const args = '"'.padEnd(4_000, 'x');
-    expect(estimateTokens([asking(call('a', 'look', args))])).toBeGreaterThan(1_000);
+    expect(estimateRequestTokens([asking(call('a', 'look', args))])).toBeGreaterThan(1_000);
   });
 
   test('takes an image for a fixed number, whatever its bytes', () => {
     const image = (data: string) => ({ type: 'image_url', image_url: { url: data } });
     const text = { type: 'text', text: 'See:' };
     const seen = (url: string) =>
-      estimateTokens([{ role: 'user', content: 'See:', parts: [text, image(url)] }]);
+      estimateRequestTokens([{ role: 'user', content: 'See:', parts: [text, image(url)] }]);
     expect(seen('data:image/png;base64,'.padEnd(1_000_000, 'A'))).toBe(seen('http://x/y.png'));
-    expect(seen('')).toBe(estimateTokens([user('See:')]) + 1_000);
+    expect(seen('')).toBe(estimateRequestTokens([user('See:')]) + 1_000);
     // Of an assistant only text is sent.
-    expect(estimateTokens([{ ...answer('See:'), parts: [text, image('')] }])).toBe(
-      estimateTokens([answer('See:')]),
+    expect(estimateRequestTokens([{ ...answer('See:'), parts: [text, image('')] }])).toBe(
+      estimateRequestTokens([answer('See:')]),
     );
   });
 
   test('counts the schemas of tools', () => {
     const parameters = { type: 'object', description: 'x'.repeat(800) };
-    expect(estimateTokens([], [{ name: 'a', description: '', parameters }])).toBeGreaterThan(200);
-    expect(estimateTokens([])).toBe(0);
+    expect(estimateRequestTokens([], [{ name: 'a', description: '', parameters }])).toBeGreaterThan(
+      200,
+    );
+    expect(estimateRequestTokens([])).toBe(0);
   });
 });
 
@@ -53,7 +55,7 @@ test('the answer is left what the parameters say, else a quarter; never more tha
 describe('trim', () => {
   test('changes nothing while it fits, or while nobody knows the window', () => {
     const messages = [system, ...worked(5)];
-    const exact = estimateTokens(messages);
+    const exact = estimateRequestTokens(messages);
     for (const window of [null, exact]) {
       expect(fitWindow(messages, trimTo(window))).toEqual({ kind: 'send', messages, left_out: 0 });
     }
@@ -131,8 +133,8 @@ describe('trim', () => {
     const [, head = '', gone, tail = ''] =
       /^(b x+)\n\[… (\d+) characters are cut out here …\]\n(x+)$/.exec(cut) ?? [];
     expect(head.length + Number(gone) + tail.length).toBe(long('b', 5_000).length);
-    expect(estimateTokens(kept)).toBeLessThanOrEqual(1_000);
-    expect(estimateTokens(kept)).toBeGreaterThan(950);
+    expect(estimateRequestTokens(kept)).toBeLessThanOrEqual(1_000);
+    expect(estimateRequestTokens(kept)).toBeGreaterThan(950);
   });
 
   test('a cut splits no character', () => {
@@ -149,7 +151,7 @@ describe('trim', () => {
 
   test('says that something is left out while there is room to say it', () => {
     const messages = [system, ...worked(5)];
-    for (let window = 200; window < estimateTokens(messages); window += 1) {
+    for (let window = 200; window < estimateRequestTokens(messages); window += 1) {
       const { messages: kept, left_out } = sentOf(messages, trimTo(window));
       expect(names(kept)[2]).toMatch(`[${left_out} earlier messages are left out`);
       expect(kept.at(-1)).toEqual(messages.at(-1));
@@ -170,11 +172,11 @@ describe('trim', () => {
 
   test('after a refusal it aims at 70 % of what was refused, tools included', () => {
     const messages = [system, ...worked(10)];
-    const tooLongAt = estimateTokens(messages) + 50;
+    const tooLongAt = estimateRequestTokens(messages) + 50;
     for (const window of [null, 1_000_000]) {
       const { messages: kept } = sentOf(messages, trimTo(window, { tooLongAt, toolTokens: 50 }));
-      expect(estimateTokens(kept) + 50).toBeLessThanOrEqual(tooLongAt * 0.7);
-      expect(estimateTokens(kept) + 50).toBeGreaterThan(tooLongAt * 0.5);
+      expect(estimateRequestTokens(kept) + 50).toBeLessThanOrEqual(tooLongAt * 0.7);
+      expect(estimateRequestTokens(kept) + 50).toBeGreaterThan(tooLongAt * 0.5);
     }
   });
 });

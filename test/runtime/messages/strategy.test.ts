@@ -7,7 +7,7 @@ import type { Message, ToolCall } from '../../../src/contracts/runs/message.ts';
 import type { JsonSchema } from '../../../src/json/json.ts';
 import { ATTEMPTS } from '../../../src/runtime/environment/backoff.ts';
 import { buildMessages } from '../../../src/runtime/messages/build-messages.ts';
-import { next } from '../../../src/runtime/strategies/agent.ts';
+import { nextAgentAction } from '../../../src/runtime/strategies/agent.ts';
 import { planCalls } from '../../../src/runtime/tool-plans/plan-tool-calls.ts';
 
 const question: Message = { role: 'user', content: 'Where is my order?' };
@@ -100,43 +100,52 @@ test('the calls of a state are planned once for a definition, and anew for anoth
 
 describe('what comes next', () => {
   test('a question goes to the first model', () => {
-    const action = next(definition(), state([question]));
+    const action = nextAgentAction(definition(), state([question]));
     expect(action).toMatchObject({ type: 'call_model', model: { name: 'first' }, attempt: 1 });
   });
 
   test('the calls of an answer are made, all of them, in their order', () => {
-    const action = next(definition(), state([question, asking('a', 'b', 'c')]));
+    const action = nextAgentAction(definition(), state([question, asking('a', 'b', 'c')]));
     expect(action).toEqual({ type: 'call_tools', calls: calls('a', 'b', 'c') });
   });
 
   test('calls that have a result are not made again', () => {
-    const action = next(definition(), state([question, asking('a', 'b', 'c'), result('b')]));
+    const action = nextAgentAction(
+      definition(),
+      state([question, asking('a', 'b', 'c'), result('b')]),
+    );
     expect(action).toEqual({ type: 'call_tools', calls: calls('a', 'c') });
   });
 
   test('when all calls have a result the model is asked again', () => {
     const told = [question, asking('a', 'b'), result('b'), result('a')];
-    expect(next(definition(), state(told))).toMatchObject({ type: 'call_model', attempt: 1 });
+    expect(nextAgentAction(definition(), state(told))).toMatchObject({
+      type: 'call_model',
+      attempt: 1,
+    });
   });
 
   test('an answer without calls ends the run with its text', () => {
-    const action = next(definition(), state([question, asking('a'), result('a'), answer('Here.')]));
+    const action = nextAgentAction(
+      definition(),
+      state([question, asking('a'), result('a'), answer('Here.')]),
+    );
     expect(action).toEqual({ type: 'finish', output: 'Here.', output_data: null });
   });
 
   test('an answer without any text ends it with the empty text', () => {
     const empty: Message = { role: 'assistant', content: null };
-    expect(next(definition(), state([question, empty]))).toMatchObject({ output: '' });
+    expect(nextAgentAction(definition(), state([question, empty]))).toMatchObject({ output: '' });
   });
 
   test('a user message after the answer asks the model again', () => {
-    const action = next(definition(), state([question, answer('Here.'), question]));
+    const action = nextAgentAction(definition(), state([question, answer('Here.'), question]));
     expect(action.type).toBe('call_model');
   });
 
   test('the same state gives the same action, and is not changed', () => {
     const frozen = state(Object.freeze([question, asking('a')]) as Message[]);
-    expect(next(definition(), frozen)).toEqual(next(definition(), frozen));
+    expect(nextAgentAction(definition(), frozen)).toEqual(nextAgentAction(definition(), frozen));
   });
 });
 
@@ -150,7 +159,7 @@ describe('structured output', () => {
   const bad = answer('{"colour": "blue"}');
 
   test('an answer that satisfies the schema gives text and data', () => {
-    expect(next(strict, state([question, answer('{"colour": "red"}')]))).toEqual({
+    expect(nextAgentAction(strict, state([question, answer('{"colour": "red"}')]))).toEqual({
       type: 'finish',
       output: '{"colour": "red"}',
       output_data: { colour: 'red' },
@@ -158,49 +167,58 @@ describe('structured output', () => {
   });
 
   test('a code fence around the JSON does not matter', () => {
-    const action = next(strict, state([question, answer('```json\n{"colour": "red"}\n```')]));
+    const action = nextAgentAction(
+      strict,
+      state([question, answer('```json\n{"colour": "red"}\n```')]),
+    );
     expect(action).toMatchObject({ type: 'finish', output_data: { colour: 'red' } });
   });
 
   test('an answer that does not is told what is wrong, once', () => {
-    const action = next(strict, state([question, bad]));
+    const action = nextAgentAction(strict, state([question, bad]));
     expect(action).toMatchObject({ type: 'guard' });
     expect(action).toHaveProperty('message', expect.stringMatching(/colour.*red, green/));
   });
 
   test('text that is no JSON is told so', () => {
-    const action = next(strict, state([question, answer('red, I think')]));
+    const action = nextAgentAction(strict, state([question, answer('red, I think')]));
     expect(action).toHaveProperty('message', expect.stringMatching(/not JSON/));
   });
 
   test('after one repair the run fails', () => {
-    const repair = next(strict, state([question, bad]));
+    const repair = nextAgentAction(strict, state([question, bad]));
     const told: Message = { role: 'user', content: repair.type === 'guard' ? repair.message : '' };
-    expect(next(strict, state([question, bad, told, bad]))).toMatchObject({
+    expect(nextAgentAction(strict, state([question, bad, told, bad]))).toMatchObject({
       type: 'fail',
       stop_reason: 'error',
       error: { code: 'invalid_output', retryable: false },
     });
-    const action = next(strict, state([question, bad, told, answer('{"colour": "green"}')]));
+    const action = nextAgentAction(
+      strict,
+      state([question, bad, told, answer('{"colour": "green"}')]),
+    );
     expect(action).toMatchObject({ type: 'finish', output_data: { colour: 'green' } });
   });
 });
 
 describe('attempts and fallbacks', () => {
   test('a retryable failure is tried again with the same model', () => {
-    const action = next(definition(), state([question], { attempts: failures('first', 1) }));
+    const action = nextAgentAction(
+      definition(),
+      state([question], { attempts: failures('first', 1) }),
+    );
     expect(action).toMatchObject({ model: { name: 'first' }, attempt: 2 });
   });
 
   test('after its attempts the next model is asked, with a count of its own', () => {
     const attempts = failures('first', ATTEMPTS);
-    const action = next(definition(), state([question], { attempts }));
+    const action = nextAgentAction(definition(), state([question], { attempts }));
     expect(action).toMatchObject({ model: { name: 'second' }, attempt: 1 });
   });
 
   test('a failure not worth another attempt goes to the next model at once', () => {
     const attempts = failures('first', 1, false, 'unauthorized');
-    expect(next(definition(), state([question], { attempts }))).toMatchObject({
+    expect(nextAgentAction(definition(), state([question], { attempts }))).toMatchObject({
       model: { name: 'second' },
       attempt: 1,
     });
@@ -208,7 +226,7 @@ describe('attempts and fallbacks', () => {
 
   test('when all models are spent the last error ends the run', () => {
     const attempts = [...failures('first', 1, false), ...failures('second', ATTEMPTS)];
-    expect(next(definition(), state([question], { attempts }))).toEqual({
+    expect(nextAgentAction(definition(), state([question], { attempts }))).toEqual({
       type: 'fail',
       stop_reason: 'error',
       error: { code: 'overloaded', message: 'second failed', retryable: false },
@@ -216,7 +234,7 @@ describe('attempts and fallbacks', () => {
   });
 
   test('an agent without models fails and says what to do', () => {
-    expect(next(definition({}, []), state([question]))).toMatchObject({
+    expect(nextAgentAction(definition({}, []), state([question]))).toMatchObject({
       type: 'fail',
       stop_reason: 'error',
       error: { message: expect.stringContaining('agent_models') },
@@ -228,7 +246,7 @@ describe('limits', () => {
   test.each(['max_steps', 'max_tokens', 'max_cost', 'max_time'] as const)(
     '%s used up forbids another model call',
     (exhausted) => {
-      const action = next(definition(), state([question], { exhausted }));
+      const action = nextAgentAction(definition(), state([question], { exhausted }));
       expect(action).toMatchObject({
         type: 'fail',
         stop_reason: exhausted,
@@ -239,12 +257,12 @@ describe('limits', () => {
 
   test('a limit used up neither stops calls already asked for nor the last answer', () => {
     const exhausted = 'max_steps';
-    expect(next(definition(), state([question, asking('a')], { exhausted })).type).toBe(
+    expect(nextAgentAction(definition(), state([question, asking('a')], { exhausted })).type).toBe(
       'call_tools',
     );
-    expect(next(definition(), state([question, answer('Done.')], { exhausted })).type).toBe(
-      'finish',
-    );
+    expect(
+      nextAgentAction(definition(), state([question, answer('Done.')], { exhausted })).type,
+    ).toBe('finish');
   });
 });
 

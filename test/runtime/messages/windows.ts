@@ -1,6 +1,6 @@
 import type { LoggedMessage, Message } from '../../../src/contracts/runs/message.ts';
 import { buildMessages } from '../../../src/runtime/messages/build-messages.ts';
-import { type FitOptions, fit as fitWindow } from '../../../src/runtime/messages/context-window.ts';
+import { type FitOptions, fitWindow } from '../../../src/runtime/messages/context-window.ts';
 import { asking, numbered, result, summary, user } from './conversations.ts';
 
 export const system: Message = { role: 'system', content: 'You help.' };

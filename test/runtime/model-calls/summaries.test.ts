@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { estimateTokens, fit as fitWindow } from '../../../src/runtime/messages/context-window.ts';
+import { estimateRequestTokens, fitWindow } from '../../../src/runtime/messages/context-window.ts';
 import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
 import { summaryPrompt } from '../../../src/runtime/model-calls/summary-prompt.ts';
 import {
@@ -28,7 +28,7 @@ describe('summarize', () => {
 
   test('is asked for above 80 % of the window, not below', () => {
     const messages = [system, ...worked(8)];
-    const tokens = estimateTokens(messages);
+    const tokens = estimateRequestTokens(messages);
     expect(fitWindow(messages, trimTo(Math.ceil(tokens / 0.79), { policy })).kind).toBe('send');
     expect(fitWindow(messages, trimTo(Math.floor(tokens / 0.81), { policy })).kind).toBe(
       'summarize',
@@ -45,7 +45,7 @@ describe('summarize', () => {
     expect(messages).toEqual(run.slice(0, 11));
     const rest = covered(from_seq, to_seq);
     expect(names(rest)).toEqual(['You help.', `${SUMMARY_OPENING}short`, ...names(run.slice(11))]);
-    expect(estimateTokens(rest)).toBeLessThan(450);
+    expect(estimateRequestTokens(rest)).toBeLessThan(450);
     expect(openEnds(rest)).toEqual([]);
   });
 
@@ -82,7 +82,7 @@ describe('summarize', () => {
   test('never covers the newest two groups, nor a summary alone: what is too long then is trimmed', () => {
     const two = numbered(user(long('task', 10)), asking('a'), result('a', long('r', 1_000)));
     const { messages } = sentOf([system, ...two], trimTo(500, { policy }));
-    expect(estimateTokens(messages)).toBeLessThanOrEqual(500);
+    expect(estimateRequestTokens(messages)).toBeLessThanOrEqual(500);
     const run = worked(4, 300);
     const { before, covered } = retold(run, []);
     const { from_seq, to_seq } = summarizedOf(before, trimTo(500, { policy }));
@@ -139,8 +139,8 @@ describe('the prompt for a summary', () => {
     const run = Array.from({ length: 100 }, (_, at) => user(long(`m${at}`)));
     for (const most of [1_000, 2_000, 5_000]) {
       const prompt = summaryPrompt(run, null, most);
-      expect(estimateTokens(prompt)).toBeLessThanOrEqual(most);
-      expect(estimateTokens(prompt)).toBeGreaterThan(most - 10);
+      expect(estimateRequestTokens(prompt)).toBeLessThanOrEqual(most);
+      expect(estimateRequestTokens(prompt)).toBeGreaterThan(most - 10);
       expect(prompt[1]?.content).toContain('m0 x');
       expect(prompt[1]?.content).toContain('cut out');
     }

@@ -3,7 +3,7 @@ import type { ToolSchema } from '../../../src/contracts/agents/model.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
-import { estimateTokens } from '../../../src/runtime/messages/context-window.ts';
+import { estimateRequestTokens } from '../../../src/runtime/messages/context-window.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
@@ -86,7 +86,7 @@ function sizeOf(body: JsonObject): number {
   const schemas = ((body.tools ?? []) as JsonObject[]).map(
     ({ function: fn }) => fn as unknown as ToolSchema,
   );
-  return estimateTokens(messages, schemas);
+  return estimateRequestTokens(messages, schemas);
 }
 
 /** Reads page after page, and then answers; how far it is nobody can tell from what it is sent, so it counts. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../../../src/contracts/runs/message.ts';
-import { next } from '../../../src/runtime/strategies/agent.ts';
+import { nextAgentAction } from '../../../src/runtime/strategies/agent.ts';
 import { LOOP_WARNING, loopVerdict } from '../../../src/runtime/strategies/loop-guard.ts';
 import { asking, call, result, seeded, summary, user } from '../messages/conversations.ts';
 
@@ -105,7 +105,7 @@ describe('something new', () => {
   test('what a guard says, and a summary, do not', () => {
     const summarized = [user('q'), ...fourTimes, summary(6, 1, 3), ...called('c', {})];
     expect(loopVerdict(summarized, 0).kind).toBe('warn');
-    const repair = next(
+    const repair = nextAgentAction(
       {
         agent: {
           name: 'a',

@@ -14,7 +14,7 @@ type Embed = Extract<Action, { type: 'embed' }>;
  * Calls a model for embeddings once and commits the result: the similarity of the texts, or one
  * failed attempt. The vectors are not stored, because decisions use the scores in the log.
  */
-export async function embed(
+export async function callEmbeddingModel(
   action: Embed,
   run: HeldRun,
   world: RuntimeDependencies,
