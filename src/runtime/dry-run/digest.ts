@@ -14,14 +14,14 @@ export function digestOf(
   { value, tables, altered }: CapturedChanges,
   ignored: VolatileFields,
 ): string {
-  const said = {
+  const content = {
     result: leavesOf(value)
       .filter(({ pattern }) => !ignored.result.includes(pattern))
       .map((leaf) => [leaf.path, leaf.value]),
     tables: tables.map((table) => tableIn(table, ignored.columns[nameOf(table)] ?? [])),
     altered,
   };
-  return createHash('sha256').update(canonicalJson(said)).digest('hex');
+  return createHash('sha256').update(canonicalJson(content)).digest('hex');
 }
 
 /**

@@ -90,8 +90,8 @@ export async function applyHookChangesToCall(
 ): Promise<Revised> {
   let call = step;
   for (const hook of hooks.of('tool_before')) {
-    const wanted = await callHook(hook, events.toolBefore(facts, call));
-    const verdict = await checkArguments(hook, call, wanted, facts);
+    const answer = await callHook(hook, events.toolBefore(facts, call));
+    const verdict = await checkArguments(hook, call, answer, facts);
     if (verdict.did === 'fail') {
       return { step: undefined, error: verdict.error };
     }
@@ -118,10 +118,10 @@ async function checkArguments(
   }
   const tools = facts.definition.tools.flatMap((tool) => [tool, tool.compensation ?? tool]);
   const tool = tools.find(({ name }) => name === call.name);
-  const wanted = verdict.arguments;
+  const args = verdict.arguments;
   const faults = tool
     ? await withOffload(facts.context.tenant_id, undefined, () =>
-        schemaErrors(tool.parameters, wanted),
+        schemaErrors(tool.parameters, args),
       )
     : [];
   return faults.length > 0

@@ -157,8 +157,8 @@ function bodyOf(groups: readonly MessageGroup[]): readonly MessageGroup[] {
 
 /** Returns the first message to the run, or the summary that covers it. */
 function taskOf(body: readonly MessageGroup[]): MessageGroup | undefined {
-  const said = body.filter(([first]) => first.role === 'user');
-  return said.find((group) => !isHistory(group)) ?? said[0];
+  const userGroups = body.filter(([first]) => first.role === 'user');
+  return userGroups.find((group) => !isHistory(group)) ?? userGroups[0];
 }
 
 function isHistory([first]: MessageGroup): boolean {
@@ -202,9 +202,9 @@ function sendable(
       .filter((group) => !dropped.has(group))
       .flat();
   if (left_out > 0) {
-    const noted = cutResults([...rest(0, at), note(left_out), ...rest(at)], room);
-    if (estimateRequestTokens(noted) <= room) {
-      return { kind: 'send', messages: noted, left_out };
+    const groupsWithNote = cutResults([...rest(0, at), note(left_out), ...rest(at)], room);
+    if (estimateRequestTokens(groupsWithNote) <= room) {
+      return { kind: 'send', messages: groupsWithNote, left_out };
     }
   }
   return { kind: 'send', messages: cutResults(rest(0), room), left_out };

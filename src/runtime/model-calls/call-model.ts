@@ -212,18 +212,18 @@ async function commitBlocked(
   run: HeldRun,
 ): Promise<void> {
   const { content, reply } = blockedAnswer(filter);
-  const said: StepRecord = { ...step, messages: [{ role: 'assistant', content }] };
+  const answerStep: StepRecord = { ...step, messages: [{ role: 'assistant', content }] };
   if (!run.state.attempts.some(({ kind, name }) => kind === 'guard' && name === BLOCKED)) {
     const guardsWithReply = guards.map((one) => ({
       ...one,
       messages: [{ role: 'user', content: reply }],
     }));
-    await run.commit([said, ...(guardsWithReply as StepRecord[])]);
+    await run.commit([answerStep, ...(guardsWithReply as StepRecord[])]);
     return;
   }
   const message = `the output filter ${filter} withheld two answers of the agent`;
   const error: RunError = { code: 'content_filtered', message, retryable: false };
-  await run.commit([said, ...guards, { kind: 'error', error }], {
+  await run.commit([answerStep, ...guards, { kind: 'error', error }], {
     status: 'failed',
     stop_reason: 'error',
     error,

@@ -41,7 +41,7 @@ export function differenceOf(
   recorded: ExportedStep,
   run: ExportedRun,
 ): Difference | undefined {
-  const said = run.messages.filter((message) => message.step_seq === recorded.seq);
+  const recordedMessages = run.messages.filter((message) => message.step_seq === recorded.seq);
   const fields: [string, unknown, unknown][] = [
     ['name', recorded.name, made.name],
     ['input', comparableFields(recorded, 'input'), comparableFields(made, 'input')],
@@ -49,7 +49,7 @@ export function differenceOf(
     ['error', recorded.error, made.error],
     ['effect', recorded.effect, made.effect],
     ['idempotency_key', recorded.idempotency_key, made.idempotency_key],
-    ...saidFields(said, made.messages ?? []),
+    ...saidFields(recordedMessages, made.messages ?? []),
     ...questionFields(made, recorded, run),
     ...childFields(made, recorded, run),
   ];

@@ -17,8 +17,8 @@ export function nextCompensationAction(definition: AgentDefinition, state: RunSt
   const results = state.attempts.filter(({ kind }) => kind === 'tool');
   const failed = results.filter(({ error }) => error);
   if (failed.length > 0) {
-    const said = failed.map(({ name, error }) => `${name}: ${error?.message}`).join('; ');
-    const message = `${failed.length} of ${results.length} effects could not be reverted: ${said}`;
+    const reasons = failed.map(({ name, error }) => `${name}: ${error?.message}`).join('; ');
+    const message = `${failed.length} of ${results.length} effects could not be reverted: ${reasons}`;
     return {
       type: 'fail',
       stop_reason: 'error',

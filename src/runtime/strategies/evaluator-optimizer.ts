@@ -114,8 +114,8 @@ function byModel(
     task: `The task:\n${inputOf(state)}\n\n${texts[0]}`,
     outcome: (index) => texts[index + 1] ?? '',
   };
-  const made = decisionsOf(state, decider).filter(({ faults }) => faults.length === 0);
-  const own = made[earlier.length];
+  const decisions = decisionsOf(state, decider).filter(({ faults }) => faults.length === 0);
+  const own = decisions[earlier.length];
   return own
     ? { answer, verdict: verdictOf(own.value, enough), shown }
     : decide(definition, state, decider);

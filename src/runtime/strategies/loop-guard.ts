@@ -103,14 +103,14 @@ function read(state: Walk, message: LoggedMessage, index: number): void {
 
 function count(state: Walk, call: ToolCall, { content, parts }: Message): void {
   const text = content ?? '';
-  const made = JSON.stringify([call.name, canonical(call.arguments), parts ?? []]);
+  const callText = JSON.stringify([call.name, canonical(call.arguments), parts ?? []]);
   const before = state.seen.get(text) ?? new Set();
-  if (!before.has(made)) {
-    state.seen.set(text, before.add(made));
+  if (!before.has(callText)) {
+    state.seen.set(text, before.add(callText));
     resetCounts(state);
     return;
   }
-  const key = `${made}\n${text}`;
+  const key = `${callText}\n${text}`;
   const times = state.times.get(key)?.count ?? 1;
   state.times.set(key, { name: call.name, count: times + 1 });
 }

@@ -96,11 +96,11 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
     return NOBODY;
   }
   const decider = deciderOf(team, state, most);
-  const made = decisionsOf(state, decider).find(({ faults }) => faults.length === 0);
-  if (!made) {
+  const decision = decisionsOf(state, decider).find(({ faults }) => faults.length === 0);
+  if (!decision) {
     return decide(definition, state, decider);
   }
-  const picked = (made.value.members as JsonObject[]).slice(0, most).map((one) => {
+  const picked = (decision.value.members as JsonObject[]).slice(0, most).map((one) => {
     const { member, confidence, reason } = one;
     return { member: String(member), confidence: Number(confidence), reason: String(reason) };
   });

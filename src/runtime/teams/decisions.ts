@@ -120,12 +120,12 @@ function conversation(
   decisions: readonly Decision[],
 ): Message[] {
   const system = [agent.instruction, about].filter((part) => part).join('\n\n');
-  let made = 0;
+  let decisionIndex = 0;
   return [
     { role: 'system', content: system },
     { role: 'user', content: task },
     ...decisions.flatMap(({ message, faults }): Message[] => {
-      const reply = faults.length > 0 ? replyTo(faults, tool) : outcome(made++);
+      const reply = faults.length > 0 ? replyTo(faults, tool) : outcome(decisionIndex++);
       return [
         { role: 'assistant', content: message.content },
         { role: 'user', content: reply },

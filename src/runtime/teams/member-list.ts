@@ -9,10 +9,10 @@ const READ = 1_000;
 export function describe({ members }: Team): string {
   return members
     .map(({ name, description = '', capabilities = [], domain, question }) => {
-      const said = question ? 'a person, who is asked' : truncateMiddle(description, READ);
+      const summary = question ? 'a person, who is asked' : truncateMiddle(description, READ);
       const words = [...capabilities, ...(domain ? [domain] : [])];
       const able = words.length > 0 ? ` (${words.join(', ')})` : '';
-      return `- ${name}${able}: ${said}`;
+      return `- ${name}${able}: ${summary}`;
     })
     .join('\n');
 }

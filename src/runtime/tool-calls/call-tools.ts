@@ -119,7 +119,7 @@ async function perform(
       await run.commit(await startChild(plan, open, run));
       return 'done';
     case 'run':
-      return callWithinLimits(plan, open, run, world);
+      return callWithinToolLimits(plan, open, run, world);
   }
 }
 
@@ -128,7 +128,7 @@ async function perform(
  * attempt. The time is read from the log, because a timer may be lost. The call also waits until
  * the limits of the tool allow it.
  */
-async function callWithinLimits(
+async function callWithinToolLimits(
   plan: Extract<CallPlan, { do: 'run' }>,
   open: OpenCall,
   run: HeldRun,

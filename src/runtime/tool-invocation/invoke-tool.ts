@@ -50,10 +50,10 @@ export async function invokeTool(
     ...(traceparent ? { traceparent } : {}),
   };
   // a call that has returned is not notified of the end of its run
-  return callTool(tool, args, context, call.id, run, world, time.abort).finally(time.clear);
+  return runTool(tool, args, context, call.id, run, world, time.abort).finally(time.clear);
 }
 
-async function callTool(
+async function runTool(
   tool: ToolDefinition,
   args: JsonObject,
   context: ToolContext,

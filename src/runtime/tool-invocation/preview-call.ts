@@ -35,11 +35,11 @@ export async function previewCall(
   if (!(await canBeUndone(pool, call.fn))) {
     return undefined;
   }
-  const tried = await dryRuns(pool, call);
-  if (!tried.ok) {
-    return tried;
+  const outcome = await dryRuns(pool, call);
+  if (!outcome.ok) {
+    return outcome;
   }
-  const [first, second] = tried.value;
+  const [first, second] = outcome.value;
   const ignored = volatileFields(first, second);
   const dryRun = { digest: digestOf(first, ignored), ignored, arguments: args };
   return { ok: true, value: { preview: previewOf(first, ignored), dryRun } };

@@ -83,8 +83,9 @@ function valueAsSent(output: Json, sent: Json | undefined): Json {
 
 /** Restores a long error as the model read it, because the step keeps less of a long error. */
 function errorAsSent(error: RunError, sent: Json | undefined): RunError {
-  const said = isJsonObject(sent) && isJsonObject(sent.error) ? (sent.error as JsonObject) : {};
-  const { message, details } = said;
+  const errorFields =
+    isJsonObject(sent) && isJsonObject(sent.error) ? (sent.error as JsonObject) : {};
+  const { message, details } = errorFields;
   return {
     ...error,
     ...(typeof message === 'string' &&

@@ -213,8 +213,11 @@ export class RunRecording {
     const last = this.steps[position - 1]?.seq ?? 0;
     const isHandedOver = this.run.handoffs?.some(({ seq }) => seq <= last) ?? false;
     const { model: _, request_params: __, ...others } = overrides ?? {};
-    const said = { ...(isHandedOver ? others : overrides), ...(client_tools && { client_tools }) };
-    return Object.keys(said).length > 0 ? said : null;
+    const claimedOverrides = {
+      ...(isHandedOver ? others : overrides),
+      ...(client_tools && { client_tools }),
+    };
+    return Object.keys(claimedOverrides).length > 0 ? claimedOverrides : null;
   }
 
   /** Returns the state that a strategy would see at a position, with the definition of the run. */
