@@ -114,7 +114,7 @@ function checkHere(entry: Entry, value: Json): ValidationResult | undefined {
     countWorkHere(performance.now() - startedAt);
   }
   const isShort = !mayNotEnd && sizeOf(value, SMALL_VALUE) <= SMALL_VALUE;
-  return entry.check && isShort ? verdictOf(entry.check, value) : undefined;
+  return entry.check && isShort ? checkValue(entry.check, value) : undefined;
 }
 
 function checkElsewhere(text: string, value: Json): ValidationResult {
@@ -141,14 +141,14 @@ const SLOW_SCHEMA = { schema_fault: 'it takes too long to make ready' };
 export function checkText(schema: string, value: Json): ValidationResult {
   const check = compileOnce(schema);
   try {
-    return withinTime(CHECK_MS, () => verdictOf(check, value));
+    return withinTime(CHECK_MS, () => checkValue(check, value));
   } catch (error) {
     if (!isOutOfTime(error)) throw error;
     return SLOW_VALUE;
   }
 }
 
-function verdictOf(check: Compiled, value: Json): ValidationResult {
+function checkValue(check: Compiled, value: Json): ValidationResult {
   if ('schema_fault' in check || check.validate(value)) {
     return 'schema_fault' in check ? check : { faults: [] };
   }

@@ -43,7 +43,7 @@ export async function callHook(hook: CallableHook, event: HookEvent): Promise<Ho
     case 'fail':
       return hookFailure(hook, answer.message, answer.cause);
     case 'answer':
-      return verdictOf(hook, answer.answer);
+      return readVerdict(hook, answer.answer);
   }
 }
 
@@ -63,7 +63,7 @@ function errorOf(
   return { code, message, retryable: false, cause: where };
 }
 
-function verdictOf(hook: CallableHook, answer: unknown): HookVerdict {
+function readVerdict(hook: CallableHook, answer: unknown): HookVerdict {
   if (answer === null || answer === undefined || answer === '') {
     return { did: 'allow', annotate: {} };
   }

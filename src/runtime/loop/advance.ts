@@ -29,7 +29,7 @@ export async function advance(
   await prepare(run);
   while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
     try {
-      await (handleRequests(run) ?? perform(await run.next(), run, world));
+      await (handleRequests(run) ?? performAction(await run.next(), run, world));
       await failOnHookError(run);
     } catch (error) {
       await recover(error, run);
@@ -45,7 +45,7 @@ export async function advance(
 async function failOnHookError(run: HeldRun): Promise<void> {
   const error = await run.hooks?.whenNotified();
   if (error) {
-    await (run.isHeld ? fail(run, 'error', error) : run.hooks?.recordErrors([error]));
+    await (run.isHeld ? failRun(run, 'error', error) : run.hooks?.recordErrors([error]));
   }
 }
 
@@ -67,7 +67,11 @@ function handleRequests(run: HeldRun): Promise<unknown> | undefined {
   return run.hasInbox ? run.takeInbox() : undefined;
 }
 
-async function perform(action: Action, run: HeldRun, world: RuntimeDependencies): Promise<unknown> {
+async function performAction(
+  action: Action,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<unknown> {
   switch (action.type) {
     case 'call_model':
     case 'summarize':
@@ -95,11 +99,11 @@ async function perform(action: Action, run: HeldRun, world: RuntimeDependencies)
     case 'finish':
       return finishRun(action, run);
     case 'fail':
-      return fail(run, action.stop_reason, action.error, decisionSteps(action));
+      return failRun(run, action.stop_reason, action.error, decisionSteps(action));
   }
 }
 
-function fail(
+function failRun(
   run: HeldRun,
   stop_reason: StopReason,
   error: RunError,
@@ -127,7 +131,7 @@ async function recover(error: unknown, run: HeldRun): Promise<void> {
   if (isPassing || isConnectionLoss(error)) {
     throw error;
   }
-  await fail(run, 'error', {
+  await failRun(run, 'error', {
     code: 'internal',
     message: `the step could not be committed: ${message}`,
     retryable: false,

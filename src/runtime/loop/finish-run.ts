@@ -19,7 +19,11 @@ export async function finishRun(action: Finish, run: HeldRun): Promise<unknown> 
       ? await run.applyOutputFilters('output', action.output)
       : { isBlocked: false as const, value: action.output, guards: [] };
   if (filtered.isBlocked) {
-    return commitBlocked(filtered, isOfTool ? 'result of the tool' : 'answer of the workflow', run);
+    return failOnBlockedAnswer(
+      filtered,
+      isOfTool ? 'result of the tool' : 'answer of the workflow',
+      run,
+    );
   }
   const isAsItWas = filtered.value === action.output;
   return run.commit([...filtered.guards, outputOf(filtered.value, run, isOfTool)], {
@@ -40,7 +44,7 @@ function outputOf(output: string, { definition }: HeldRun, isOfTool: boolean): S
     : { kind: 'output' };
 }
 
-function commitBlocked(
+function failOnBlockedAnswer(
   { filter, guards }: Extract<FilterResult<string>, { isBlocked: true }>,
   what: string,
   run: HeldRun,

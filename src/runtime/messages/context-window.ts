@@ -105,7 +105,7 @@ export function fitWindow(messages: readonly LoggedMessage[], options: FitOption
   }
   const room = roomFor(options);
   const groups = groupsOf(messages);
-  const decision = options.policy === 'summarize' ? summarize(groups, room) : undefined;
+  const decision = options.policy === 'summarize' ? selectForSummary(groups, room) : undefined;
   return decision ?? trim(groups, room);
 }
 
@@ -242,7 +242,7 @@ function cutResults(messages: LoggedMessage[], room: number): LoggedMessage[] {
  * Selects the oldest groups for a summary, as many as it takes to be well below the window. Returns
  * undefined if there is room, or if no group may be covered.
  */
-function summarize(groups: readonly MessageGroup[], room: number): Fitted | undefined {
+function selectForSummary(groups: readonly MessageGroup[], room: number): Fitted | undefined {
   let left = tokensOf(groups);
   if (left <= room * SUMMARIZE_ABOVE) {
     return undefined;

@@ -24,7 +24,7 @@ export async function callEmbeddingModel(
   const found = world.provider(model, run.context.tenant_id);
   const time = deadline(run.abort.signal, run.timeLeft);
   const outcome = found.ok
-    ? await ask(found.value, action, time.signal, run).finally(() => time.clear())
+    ? await requestVectors(found.value, action, time.signal, run).finally(() => time.clear())
     : found;
   if (run.abort.signal.aborted) {
     return; // the run is not owned any more: nothing may be committed
@@ -46,7 +46,7 @@ export async function callEmbeddingModel(
   ]);
 }
 
-async function ask(
+async function requestVectors(
   provider: ModelProvider,
   { model, query, texts }: Embed,
   signal: AbortSignal,

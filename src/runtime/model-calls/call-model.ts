@@ -35,7 +35,7 @@ export async function callModel(
   const found = world.provider(action.model, run.context.tenant_id);
   const time = deadline(run.abort.signal, run.timeLeft);
   const outcome = found.ok
-    ? await ask(found.value, action, run, world, time.signal).finally(time.clear)
+    ? await requestAnswer(found.value, action, run, world, time.signal).finally(time.clear)
     : found;
   if (run.abort.signal.aborted) {
     return; // the run is not owned any more: nothing may be committed
@@ -51,7 +51,7 @@ export async function callModel(
   }
 }
 
-async function ask(
+async function requestAnswer(
   provider: ModelProvider,
   action: CallModel,
   run: HeldRun,

@@ -24,7 +24,7 @@ export async function callWithinLimits(
   } else if (limitedCall === 'full') {
     await parkAtLimit(run);
   } else {
-    await ask(limitedCall, action, run, world);
+    await callAndRelease(limitedCall, action, run, world);
   }
 }
 
@@ -33,7 +33,7 @@ export function parkAtLimit(run: HeldRun): Promise<RunCommit> {
   return run.commit([], { status: 'waiting', waiting_for: 'quota' });
 }
 
-async function ask(
+async function callAndRelease(
   limitedCall: LimitedCall,
   action: ModelAction,
   run: HeldRun,

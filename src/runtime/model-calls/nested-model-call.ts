@@ -31,8 +31,8 @@ export async function callNestedModel(
   const found = world.provider(model, run.context.tenant_id);
   if (!found.ok) return found;
   const time = deadline(signal, run.timeLeft);
-  const ask = async (): Promise<Outcome<ModelAnswer>> => {
-    const limitedCall = await roomFor(model, time.signal, run, world);
+  const callWhenAllowed = async (): Promise<Outcome<ModelAnswer>> => {
+    const limitedCall = await waitForRoom(model, time.signal, run, world);
     if (!limitedCall)
       return failure(
         'limit_reached',
@@ -48,7 +48,7 @@ export async function callNestedModel(
       await limitedCall.end(tokens);
     }
   };
-  const outcome = await ask().finally(() => time.clear());
+  const outcome = await callWhenAllowed().finally(() => time.clear());
   if (run.abort.signal.aborted || !run.isHeld || !outcome.ok) {
     return outcome.ok ? failure('cancelled', 'the run was cancelled') : outcome;
   }
@@ -70,7 +70,7 @@ const LOOK_MS = 500;
  * Waits for a limit to have room, since a call cannot be parked in its middle. The wait is no
  * longer than the call may take. Returns undefined if there was no room in time.
  */
-async function roomFor(
+async function waitForRoom(
   model: NestedModelRequest['model'],
   signal: AbortSignal,
   run: HeldRun,

@@ -21,7 +21,7 @@ export async function summarize(
 ): Promise<void> {
   const started_at = new Date().toISOString();
   const { model, from_seq, to_seq } = action;
-  const outcome = await ask(action, run, world);
+  const outcome = await requestSummary(action, run, world);
   if (run.abort.signal.aborted) {
     return;
   }
@@ -50,7 +50,7 @@ export async function summarize(
   ]);
 }
 
-async function ask(
+async function requestSummary(
   action: Summarize,
   run: HeldRun,
   world: RuntimeDependencies,

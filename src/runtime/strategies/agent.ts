@@ -33,11 +33,11 @@ export function nextAgentAction(definition: AgentDefinition, state: RunState): A
 
 /** Fails a run whose prompt lacks a value, because the agent would not know its task. */
 function failOnIncompletePrompt({ agent }: AgentDefinition): Action | undefined {
-  return agent.prompt_fault === undefined ? undefined : fail('error', agent.prompt_fault);
+  return agent.prompt_fault === undefined ? undefined : failWith('error', agent.prompt_fault);
 }
 
 export function stopAtLimit({ exhausted }: RunState): Action | undefined {
-  return exhausted ? fail(exhausted, limitMessage(exhausted)) : undefined;
+  return exhausted ? failWith(exhausted, limitMessage(exhausted)) : undefined;
 }
 
 /** Warns the model once about repeated calls that bring nothing new, and then stops the run. */
@@ -49,7 +49,7 @@ function stopLoop({ messages, messages_at_retry }: RunState): Action | undefined
     case 'warn':
       return { type: 'guard', name: 'loop_guard', message: verdict.message };
     case 'stop':
-      return fail('loop_guard', verdict.message);
+      return failWith('loop_guard', verdict.message);
   }
 }
 
@@ -126,7 +126,7 @@ function limitMessage(reason: StopReason): string {
   return `the run has reached its limit ${limits[reason] ?? reason}`;
 }
 
-function fail(stop_reason: StopReason, message: string): Action {
+function failWith(stop_reason: StopReason, message: string): Action {
   const code = stop_reason === 'error' ? 'invalid_request' : 'limit_reached';
   return { type: 'fail', stop_reason, error: { code, message, retryable: false } };
 }

@@ -36,7 +36,7 @@ export function nextOrchestratorAction(definition: AgentDefinition, state: RunSt
   const team = definition.workflow as Team;
   const tasks = tasksOf(state);
   const decider = deciderOf(team, state, tasks);
-  const plans = plansOf(decisionsOf(state, decider));
+  const plans = readPlans(decisionsOf(state, decider));
   const most = Number(team.configuration.max_plans ?? MAX_PLANS);
   for (const [index, plan] of plans.entries()) {
     if (plan.answer !== undefined) {
@@ -122,7 +122,7 @@ function decisionOf({ number, steps }: Plan): TeamDecision {
   return { name: 'plan', call_id: `plan.${number}`, output: { plan: number, steps: taskLists } };
 }
 
-function plansOf(decisions: readonly Decision[]): Plan[] {
+function readPlans(decisions: readonly Decision[]): Plan[] {
   return decisions
     .filter(({ faults }) => faults.length === 0)
     .map(({ value }, plan) => ({
@@ -156,7 +156,7 @@ function deciderOf(team: Team, state: RunState, tasks: ReadonlyMap<string, Task>
       'A member knows nothing but its task: say in it all it has to know. When nothing is left to do, give the answer instead of steps.',
     ].join('\n'),
     task: inputOf(state),
-    outcome: (index) => outcomeOf(plansOf(decisionsOf(state, decider))[index], tasks),
+    outcome: (index) => outcomeOf(readPlans(decisionsOf(state, decider))[index], tasks),
   };
   return decider;
 }

@@ -80,7 +80,7 @@ async function advanceCall(
     if (!planned || isLater(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
       return 'done';
     }
-    const progress = await perform(planned.plan, planned.open, run, world);
+    const progress = await followPlan(planned.plan, planned.open, run, world);
     if (progress === 'at_limit' || run.isPauseRequested) {
       return progress;
     }
@@ -99,7 +99,7 @@ function isLater(plan: CallPlan): plan is Later {
   return plan.do === 'wait' || plan.do === 'hand_over';
 }
 
-async function perform(
+async function followPlan(
   plan: Exclude<CallPlan, Later>,
   open: OpenCall,
   run: HeldRun,
