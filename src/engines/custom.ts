@@ -4,9 +4,7 @@ import type { Json } from '../json/json.ts';
 import { createFailure } from '../providers/failure.ts';
 import { emitToken } from '../providers/tokens.ts';
 import { runCustomTool } from '../tools/custom/custom-tools.ts';
-import { answerOf } from './answer.ts';
-import { messagesFromEngine } from './answer.ts';
-import { toModelAnswer } from './answer.ts';
+import { messagesFromEngine, toModelAnswer } from './answer.ts';
 
 /**
  * Creates the provider of engines that are functions of this process. A call ends when its signal

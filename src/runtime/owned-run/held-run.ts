@@ -275,8 +275,8 @@ export class HeldRun {
     this.#deadline = performance.now() + (result.active_ms_left ?? Number.POSITIVE_INFINITY);
     this.isHeld = this.isHeld && result.status === 'running';
     this.#isWatched = result.watched;
-      this.hooks?.notify({ steps, to });
-      this.observer?.onCommit({ steps, to, status: result.status });
+    this.hooks?.notify({ steps, to });
+    this.observer?.onCommit({ steps, to, status: result.status });
     this.#announceIfWatched();
   }
 

@@ -3,11 +3,8 @@ import type { RunError } from '../../../src/contracts/errors.ts';
 import { backOff } from '../../../src/runtime/environment/backoff.ts';
 import { schemaErrors } from '../../../src/runtime/environment/validate-json.ts';
 import { fillTemplate } from '../../../src/runtime/messages/template.ts';
-import { schemaErrors } from '../../../src/runtime/tool-plans/validate-json.ts';
 import { parseArguments } from '../../../src/tools/parse-arguments.ts';
-import { loggedResult } from '../../../src/tools/result-limit.ts';
-import { RESULT_LIMIT_BYTES } from '../../../src/tools/result-limit.ts';
-import { resultText } from '../../../src/tools/result-limit.ts';
+import { loggedResult, RESULT_LIMIT_BYTES, resultText } from '../../../src/tools/result-limit.ts';
 
 const failure: RunError = { code: 'overloaded', message: 'busy', retryable: true };
 
