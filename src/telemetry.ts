@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { WorkerOptions } from '../workers/main.ts';
+import type { WorkerOptions } from '../workers/worker-options.ts';
 import type { Config } from './config.ts';
 import { MOST_CONNECTIONS } from './db/connection/connection-limits.ts';
 import { createPool } from './db/connection/pool.ts';

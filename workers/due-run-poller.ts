@@ -2,78 +2,111 @@
 const LEAST_PAUSE_MS = 20;
 /** A look through a long queue may take long. The pause after it is this many times as long. */
 const PAUSES_PER_LOOK = 9;
-/** The longest pause after a look that found nothing. */
+/** The longest pause after a look that found nothing, and the pause after one that failed. */
 const MOST_PAUSE_MS = 1_000;
 
 /** The result of a look for due runs. */
 export type LookResult = 'found' | 'nothing' | 'no_room';
 
-export type DueRunPoller = {
-  /** Looks for due runs, since there may be some. */
-  nudge(): void;
-  /** Looks if there was no room for what may be due. Call when a run has left. */
-  room(): void;
-  /** Waits for the look under way. */
-  stop(): Promise<void>;
+export type DueRunPollerOptions = {
+  /** The time after which looks are repeated. Without it, only nudges repeat them. */
+  everyMs?: number | undefined;
+  /** Called when a look failed. The poller looks again after a second. */
+  onError(error: unknown): void;
 };
 
 /**
- * Calls `look` at once and when it is nudged, never two at a time. Looks that find nothing take at
- * most a tenth of the time. A look without room is made up for when there is room.
+ * Looks for due runs at the start and after each nudge, never twice at a time. Looks that find
+ * nothing take at most a tenth of the time. A look without room is made up for when there is room.
  *
  * With `everyMs`, looks are also repeated after that time. Without, a look that found runs is
  * followed by another one at once, because each look takes only a part of the due runs.
  */
-export function startDueRunPoller(
-  look: () => Promise<LookResult>,
-  { everyMs }: { everyMs?: number } = {},
-): DueRunPoller {
-  let timer: NodeJS.Timeout | undefined;
-  let underWay: Promise<void> | undefined;
-  let isNudged = false;
-  let isOver = false;
-  let mayBeMore = false;
-  let cameRoom = false;
-  let earliest = 0;
+export class DueRunPoller {
+  readonly #options: DueRunPollerOptions;
+  #look: (() => Promise<LookResult>) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #underWay: Promise<void> | undefined;
+  #isNudged = false;
+  #isStopped = false;
+  #mayBeMore = false;
+  /** True if a run has left during the look under way. */
+  #hasNewRoom = false;
+  #earliest = 0;
 
-  const plan = (ms: number): void => {
-    clearTimeout(timer);
-    timer = setTimeout(begin, ms);
-  };
-  const nudge = (): void => {
-    if (isNudged || isOver) return;
-    isNudged = true;
-    if (!underWay) plan(Math.max(0, earliest - performance.now()));
-  };
-  const begin = (): void => {
-    isNudged = false;
-    cameRoom = false;
+  constructor(options: DueRunPollerOptions) {
+    this.#options = options;
+  }
+
+  /** Starts to look. Nudges before the start have no effect, since the start looks anyway. */
+  start(look: () => Promise<LookResult>): void {
+    this.#look = look;
+    this.#plan(0);
+  }
+
+  /** Looks for due runs, since there may be some. */
+  nudge(): void {
+    if (!this.#look || this.#isNudged || this.#isStopped) return;
+    this.#isNudged = true;
+    if (!this.#underWay) this.#plan(Math.max(0, this.#earliest - performance.now()));
+  }
+
+  /** Looks if there was no room for what may be due. Call when a run has left. */
+  room(): void {
+    if (this.#underWay) this.#hasNewRoom = true;
+    else if (this.#mayBeMore) this.nudge();
+  }
+
+  /** Stops and waits for the look under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#underWay;
+  }
+
+  #plan(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#underWay = this.#poll();
+    }, ms);
+  }
+
+  async #poll(): Promise<void> {
+    this.#isNudged = false;
+    this.#hasNewRoom = false;
     const start = performance.now();
-    underWay = look().then((result) => {
-      underWay = undefined;
-      const now = performance.now();
-      const pause = Math.max(LEAST_PAUSE_MS, (now - start) * PAUSES_PER_LOOK);
-      earliest = result === 'nothing' ? now + Math.min(pause, MOST_PAUSE_MS) : now;
-      mayBeMore = result !== 'nothing';
-      isNudged ||= result === 'found' && everyMs === undefined;
-      isNudged ||= result === 'no_room' && cameRoom; // a look with room has seen all that is due
-      if (isOver) return;
-      if (isNudged) plan(earliest - now);
-      else if (everyMs !== undefined) plan(everyMs);
-    });
-  };
+    const result = await this.#tryLook();
+    this.#underWay = undefined;
+    const now = performance.now();
+    this.#earliest = now + pauseAfter(result, now - start);
+    this.#mayBeMore = result !== 'nothing';
+    this.#isNudged ||= this.#isFollowed(result);
+    if (this.#isStopped) return;
+    const { everyMs } = this.#options;
+    if (this.#isNudged) this.#plan(this.#earliest - now);
+    else if (everyMs !== undefined) this.#plan(everyMs);
+  }
 
-  plan(0);
-  return {
-    nudge,
-    room() {
-      if (underWay) cameRoom = true;
-      else if (mayBeMore) nudge();
-    },
-    async stop() {
-      isOver = true;
-      clearTimeout(timer);
-      await underWay;
-    },
-  };
+  async #tryLook(): Promise<LookResult | 'failed'> {
+    try {
+      return (await this.#look?.()) ?? 'nothing';
+    } catch (error) {
+      this.#options.onError(error);
+      return 'failed';
+    }
+  }
+
+  /** Returns whether another look follows, without a nudge and before `everyMs`. */
+  #isFollowed(result: LookResult | 'failed'): boolean {
+    if (result === 'found') return this.#options.everyMs === undefined;
+    if (result === 'no_room') return this.#hasNewRoom; // a look with room has seen all that is due
+    return result === 'failed';
+  }
+}
+
+/** Returns the pause after a look that took so many milliseconds. */
+function pauseAfter(result: LookResult | 'failed', took: number): number {
+  if (result === 'failed') return MOST_PAUSE_MS;
+  if (result !== 'nothing') return 0;
+  return Math.min(Math.max(LEAST_PAUSE_MS, took * PAUSES_PER_LOOK), MOST_PAUSE_MS);
 }

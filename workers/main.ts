@@ -1,115 +1,26 @@
-import type { Logger as Log } from 'pino';
+import type { TaskList } from 'graphile-worker';
 import { runAll, settleAll } from '../src/concurrency/run-all.ts';
 import { throttle } from '../src/concurrency/throttle.ts';
-import type { Hooks } from '../src/contracts/agents/hook.ts';
-import type { ModelProvider, ModelRef } from '../src/contracts/agents/model.ts';
-import type { BuiltinTool, CustomTool } from '../src/contracts/agents/tool.ts';
-import type { Outcome } from '../src/contracts/errors.ts';
-import type { ObserveRun } from '../src/contracts/runs/run-observer.ts';
-import { secretRowsOn } from '../src/db/access/secrets.ts';
+import type { CustomTool } from '../src/contracts/agents/tool.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
-import { breakConnections } from '../src/db/connection/pool.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
-import { createExternalReader } from '../src/db/external-database/reader.ts';
-import { createNotifier } from '../src/db/feed/notifier.ts';
-import { mcpRowsOn } from '../src/db/mcp/servers.ts';
-import { describeTables } from '../src/db/query-analysis/describe-tables.ts';
-import { resolveModel } from '../src/db/runs/models.ts';
-import { loadResource } from '../src/db/runs/resources.ts';
-import { runFilesOn } from '../src/db/runs/run-files.ts';
-import { createQueryPool } from '../src/db/sql-tools/query-pool.ts';
-import { querySettings } from '../src/db/sql-tools/query-settings.ts';
+import { createNotifier, type Notifier } from '../src/db/feed/notifier.ts';
 import { ensurePartitions, hasDueWork, syncCustomTools } from '../src/db/worker/maintenance.ts';
-import type { WorkerScope } from '../src/db/worker/worker-scope.ts';
-import { withSecrets } from '../src/providers/with-secret.ts';
 import { sleep } from '../src/runtime/environment/world.ts';
-import { MAX_FILE_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
-import { type MasterKeys, noMasterKeys } from '../src/secrets/master-keys.ts';
-import { createSecretReader } from '../src/secrets/reader.ts';
-import type { Metrics } from '../src/telemetry/metrics.ts';
+import type { RuntimeOptions } from '../src/runtime/runtime-options.ts';
 import type { Check } from '../src/telemetry/readiness.ts';
-import { tapSecrets } from '../src/telemetry/tap-secrets.ts';
-import { customTools } from '../src/tools/custom/custom-tools.ts';
-import { createEgress } from '../src/tools/egress.ts';
-import { createLazyMcpPool } from '../src/tools/mcp/lazy-pool.ts';
-import type { McpServer } from '../src/tools/mcp/server.ts';
-import type { McpTransportOptions } from '../src/tools/mcp/transport/transport.ts';
-import { sqlQueryTool } from '../src/tools/sql-query.ts';
-import { createSender } from '../src/tools/webhooks/send.ts';
-import { type DueRunPoller, startDueRunPoller } from './due-run-poller.ts';
-import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
-import { ANSWER_MS, openPools } from './pools.ts';
-import { startQueue } from './queue/graphile-runner.ts';
+import { customTools } from '../src/tools/custom/custom.ts';
+import { createDependencies, type WorkerDependencies } from './dependencies.ts';
+import { DueRunPoller } from './due-run-poller.ts';
+import { ANSWER_MS, openPools, type WorkerPools } from './pools.ts';
+import { JobQueue } from './queue/job-queue.ts';
 import { readinessChecks } from './readiness-checks.ts';
 import { taskList, withoutWakeUps } from './task-list.ts';
-import type { AuditAnchor } from './tasks/audit-checkpoints.ts';
 import { untilIdle } from './until-idle.ts';
-
-export type WorkerOptions = {
-  url: string;
-  provider(model: ModelRef): Outcome<ModelProvider>;
-  /**
-   * The keys that open secrets. Without them, models that name a secret fail with an error that
-   * says so.
-   */
-  masterKeys?: MasterKeys;
-  tools: readonly CustomTool[];
-  /** Howdah's own tools that run in the worker's process and need no database. */
-  builtins: readonly BuiltinTool[];
-  /**
-   * The access to MCP servers and other databases. Without it, only those of the public internet
-   * are reachable, and no commands are started.
-   */
-  mcp?: McpAccess;
-  /** Hooks written in TypeScript, called for every run of this worker. */
-  hooks?: Hooks;
-  /** The runs that the worker accepts. All runs when absent. */
-  scope?: WorkerScope | undefined;
-  /** Runs in flight at once. */
-  concurrency: number;
-  release: string;
-  /**
-   * The folder of the files of resources. Without a folder, models receive only content in the
-   * database.
-   */
-  resourceFolder?: string;
-  /**
-   * The folder where months are archived before they are dropped. Without a folder, months are not
-   * archived.
-   */
-  archiveFolder?: string | undefined;
-  /** The destination of checkpoints of the audit log besides the database. */
-  audit?: AuditAnchor;
-  /**
-   * The time without an answer after which a connection to the database is closed. The default is
-   * 30 s.
-   */
-  answerWithinMs?: number;
-  /** The number of wake-ups and chores at once, each with a connection. The default is 8. */
-  wakeUpSlots?: number;
-  log: Log;
-  /** Observes runs. */
-  observe?: ObserveRun | undefined;
-  metrics?: WorkerMetrics | undefined;
-  /** Called with every secret value that is read here. No log may contain such a value. */
-  onSecret?(value: string): void;
-};
-
-/** The metrics that a worker reports besides its runs. */
-export type WorkerMetrics = Pick<Metrics, 'countRecovery' | 'watchPool' | 'watchWorker'>;
-
-/**
- * The requirements of MCP servers besides their rows: the guard of requests, the commands that may
- * be started, and their environment.
- */
-export type McpAccess = Omit<McpTransportOptions, 'readSecret'>;
-
-const NO_WAYS: McpAccess = {
-  egress: createEgress({ allowPrivate: [] }),
-  commands: [],
-  environment: {},
-};
+import { Chores } from './upkeep/chores.ts';
+import { Heartbeat } from './upkeep/heartbeat.ts';
+import type { WorkerOptions } from './worker-options.ts';
 
 export type Worker = {
   readonly inFlight: number;
@@ -137,162 +48,212 @@ const ASK_OTHERS_MS = 100;
 const SCOPED_LOOK_MS = 1_000;
 const { worker: MOST } = MOST_CONNECTIONS;
 
-/** Starts a worker. Resolves when the worker takes wake-ups and sends heartbeats. */
+/**
+ * Starts a worker. Resolves when the worker takes wake-ups and sends heartbeats. Closes everything
+ * and rejects when that fails.
+ */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const { url, log, metrics } = options;
-  const { answerWithinMs = ANSWER_MS } = options;
-  const { open, pool, claims, sqlToolPool, queryPool } = openPools(options);
-  const readSecret = tapSecrets(
-    createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
-    options.onSecret,
-  );
-  const mcp = createLazyMcpPool({
-    ...(options.mcp ?? NO_WAYS),
-    rows: mcpRowsOn<McpServer>(pool),
-    readSecret,
-    log,
-  });
-  const notifier = createNotifier(url, answerWithinMs);
-  await ensurePartitions(pool).catch((err) => {
-    if (!isTimeout(err)) throw err;
-    log.warn(
-      { err },
-      'the partitions of the coming months will be created later: another session holds a lock on a table',
-    );
-  });
-  await syncCustomTools(pool, options.tools);
-  let registered = customTools(options.tools);
-  const queries = createQueryPool(queryPool, MOST.queries);
-  const { egress } = options.mcp ?? NO_WAYS;
-  const sqlQuery = sqlQueryTool(
-    {
-      rows: queries.rows,
-      tables: (request, names) => describeTables(queries.readOurs, request, names),
-    },
-    createExternalReader(queryPool, (host, port, signal) => egress.addresses(host, port, signal)),
-  );
-  const readFile = (tenantId: string, id: string) =>
-    loadResource(pool, tenantId, id, { folder: options.resourceFolder, maxBytes: MAX_FILE_BYTES });
-  let lookOut: DueRunPoller | undefined;
-  const runtime = new Runtime({
-    pool,
-    claims,
-    capacity: options.concurrency,
-    world: {
-      provider: withSecrets(options.provider, readSecret),
-      get customTools() {
-        return registered;
-      },
-      builtins: new Map([...options.builtins, sqlQuery].map((tool) => [tool.name, tool])),
-      mcp,
-      sqlToolPool,
-      queries,
-      querySettings: (tenantId) => querySettings(pool, tenantId),
-      hooks: options.hooks ?? {},
-      readSecret,
-      modelNamed: (tenantId, name) => resolveModel(pool, tenantId, name),
-      loadResource: readFile,
-      filesOf: runFilesOn(pool, readFile),
-      random: Math.random,
-      sleep,
-    },
-    announce: (id) => notifier.announce(id),
-    stream: notifier.stream,
-    tell: (note) => notifier.tell(note),
-    observe: options.observe,
-    onFull: throttle(ASK_OTHERS_MS, notifier.announceDueRuns),
-    onRoom: () => lookOut?.room(),
-    onRetry: ({ what, error, attempt }) => {
-      metrics?.countRecovery(`${what}_retry`);
-      log.warn({ err: error, what, attempt }, 'a statement failed and is retried');
-    },
-    onError: (err, execution_id, tenant_id) => {
-      metrics?.countRecovery('fault');
-      log.error({ err, execution_id, tenant_id }, 'a run was released');
-    },
-  });
-  metrics?.watchWorker({
-    capacity: options.concurrency,
-    get inFlight() {
-      return runtime.inFlight;
-    },
-  });
-  const ready = Promise.withResolvers<void>();
-  let presence: Heartbeat | undefined;
-  const tasks = taskList(
-    runtime,
-    { pool, sqlToolPool, queries },
-    ready.promise,
-    { anchor: options.audit ?? {}, log },
-    mcp,
-    createSender({ egress: (options.mcp ?? NO_WAYS).egress, readSecret }),
-    { url, archiveFolder: options.archiveFolder },
-  );
-  const queue = await startQueue({
-    open,
-    log,
-    slots: options.wakeUpSlots ?? MOST.queue,
-    tasks: options.scope ? withoutWakeUps(tasks) : tasks,
-    onNews: () => options.scope && lookOut?.nudge(),
-    onReplaced: () => presence?.renew('its queue was replaced'),
-  });
-  metrics?.watchPool('queue', () => queue.pool);
-  presence = await startHeartbeat({
-    url,
-    poolId: () => queue.poolId,
-    pool,
-    release: options.release,
-    scope: options.scope,
-    masterKeys: async () =>
-      ((await options.masterKeys?.known()) ?? []).map(({ fingerprint }) => fingerprint),
-    resourceFolder: options.resourceFolder,
-    log,
-    onRecovered: (reason, count) => metrics?.countRecovery(reason, count),
-    onControl: (id) =>
-      void runtime
-        .abort(id)
-        .catch((err) => log.warn({ err, execution_id: id }, 'a cancellation waits for its commit')),
-    onDueRuns: () => lookOut?.nudge(),
-    reconcile: () => runtime.reconcile(),
-    onOffer: (ids) => void (options.scope ? undefined : runtime.takeOffer(ids)),
-    onWorker: (id) => runtime.setWorker(id),
-    onSilence: () => [pool, claims, sqlToolPool, queryPool, queue.pool].forEach(breakConnections),
-  });
-  ready.resolve();
-  lookOut = startDueRunPoller(runtime.look, options.scope ? { everyMs: SCOPED_LOOK_MS } : {});
+  const worker = new RunningWorker(options);
+  try {
+    await worker.start();
+    return worker;
+  } catch (error) {
+    await worker
+      .stop(0)
+      .catch((err) => options.log.warn({ err }, 'resources of the worker could not be closed'));
+    throw error;
+  }
+}
 
-  return {
-    get inFlight() {
-      return runtime.inFlight;
-    },
-    checks: () => readinessChecks(presence, queue, runtime.failing),
-    replaceTools(tools) {
-      registered = customTools(tools);
-    },
-    untilIdle: (signal) =>
-      untilIdle(
-        () => hasDueWork(pool, runtime.worker),
-        () => runtime.isIdle,
-        signal,
-      ),
-    async stop(graceMs = 10_000) {
-      const pollerStopped = lookOut?.stop();
-      const drained = runtime.drain(graceMs);
-      const isOver = new AbortController(); // a timer left behind would keep the process alive
-      const stopped = Promise.race([queue.stop(), sleep(graceMs, isOver.signal)]);
-      await runAll([
-        () => settleAll([stopped.finally(() => isOver.abort()), drained, pollerStopped]),
-        () => mcp.close(),
-        () => presence.stop(),
-        () =>
-          settleAll([
-            pool.end(),
-            claims.end(),
-            sqlToolPool.end(),
-            queryPool.end(),
-            notifier.close(),
-          ]),
-      ]);
-    },
-  };
+/** The parts of a worker, which are created at once and started in order. */
+class RunningWorker implements Worker {
+  readonly #options: WorkerOptions;
+  readonly #pools: WorkerPools;
+  readonly #notifier: Notifier;
+  readonly #dependencies: WorkerDependencies;
+  readonly #poller: DueRunPoller;
+  readonly #runtime: Runtime;
+  readonly #queue: JobQueue;
+  readonly #heartbeat: Heartbeat;
+  readonly #chores: Chores;
+  /** Wake-ups wait for it: a worker claims no runs before the database counts it as alive. */
+  readonly #registered = Promise.withResolvers<void>();
+
+  constructor(options: WorkerOptions) {
+    const { url, answerWithinMs = ANSWER_MS, scope, log } = options;
+    this.#options = options;
+    this.#registered.promise.catch(() => {}); // a worker that fails to start has no wake-ups yet
+    this.#pools = openPools(options);
+    this.#notifier = createNotifier(url, answerWithinMs);
+    this.#dependencies = createDependencies(options, this.#pools);
+    this.#poller = new DueRunPoller({
+      everyMs: scope && SCOPED_LOOK_MS,
+      onError: (err) => log.warn({ err }, 'due runs could not be looked for; retrying in a second'),
+    });
+    this.#runtime = new Runtime(this.#runtimeOptions());
+    this.#queue = this.#createQueue();
+    this.#heartbeat = this.#createHeartbeat();
+    this.#chores = this.#createChores();
+  }
+
+  async start(): Promise<void> {
+    const { metrics } = this.#options;
+    metrics?.watchWorker(this.#load());
+    await this.#prepareDatabase();
+    await this.#queue.start();
+    metrics?.watchPool('queue', () => this.#queue.pool);
+    await this.#heartbeat.start();
+    await this.#chores.start();
+    this.#registered.resolve();
+    this.#poller.start(this.#runtime.look);
+  }
+
+  get inFlight(): number {
+    return this.#runtime.inFlight;
+  }
+
+  checks(): readonly Check[] {
+    return readinessChecks(this.#heartbeat, this.#queue, this.#runtime.failing);
+  }
+
+  replaceTools(tools: readonly CustomTool[]): void {
+    this.#dependencies.runs.customTools = customTools(tools);
+  }
+
+  untilIdle(signal: AbortSignal): Promise<void> {
+    return untilIdle(
+      () => hasDueWork(this.#pools.pool, this.#runtime.worker),
+      () => this.#runtime.isIdle,
+      signal,
+    );
+  }
+
+  async stop(graceMs = 10_000): Promise<void> {
+    await runAll([
+      () => this.#drain(graceMs),
+      () => this.#dependencies.mcp.close(),
+      () => this.#chores.stop(),
+      () => this.#heartbeat.stop(),
+      () => settleAll([this.#pools.end(), this.#notifier.close()]),
+    ]);
+  }
+
+  /** Ends the queue, and the runs as well after the grace period. */
+  async #drain(graceMs: number): Promise<void> {
+    this.#registered.reject(new Error('the worker stops')); // no effect on a registered worker
+    const pollerStopped = this.#poller.stop();
+    const drained = this.#runtime.drain(graceMs);
+    const isOver = new AbortController(); // a timer left behind would keep the process alive
+    const queueStopped = Promise.race([this.#queue.stop(), sleep(graceMs, isOver.signal)]);
+    await settleAll([queueStopped.finally(() => isOver.abort()), drained, pollerStopped]);
+  }
+
+  /** Creates the partitions of the coming months, and the rows of the tools in code. */
+  async #prepareDatabase(): Promise<void> {
+    const { pool } = this.#pools;
+    await ensurePartitions(pool).catch((err) => {
+      if (!isTimeout(err)) throw err;
+      this.#options.log.warn(
+        { err },
+        'the partitions of the coming months will be created later: another session holds a lock on a table',
+      );
+    });
+    await syncCustomTools(pool, this.#options.tools);
+  }
+
+  #runtimeOptions(): RuntimeOptions {
+    const { log, metrics, concurrency, observe } = this.#options;
+    const notifier = this.#notifier;
+    return {
+      pool: this.#pools.pool,
+      claims: this.#pools.claims,
+      capacity: concurrency,
+      world: this.#dependencies.runs,
+      announce: (id) => notifier.announce(id),
+      stream: notifier.stream,
+      tell: (note) => notifier.tell(note),
+      observe,
+      onFull: throttle(ASK_OTHERS_MS, notifier.announceDueRuns),
+      onRoom: () => this.#poller.room(),
+      onRetry: ({ what, error, attempt }) => {
+        metrics?.recovered(`${what}_retry`);
+        log.warn({ err: error, what, attempt }, 'a statement failed and is retried');
+      },
+      onError: (err, execution_id, tenant_id) => {
+        metrics?.recovered('fault');
+        log.error({ err, execution_id, tenant_id }, 'a run was released');
+      },
+    };
+  }
+
+  #createQueue(): JobQueue {
+    const { log, scope, wakeUpSlots = MOST.queue } = this.#options;
+    const tasks = this.#createTasks();
+    return new JobQueue({
+      open: this.#pools.open,
+      log,
+      slots: wakeUpSlots,
+      tasks: scope ? withoutWakeUps(tasks) : tasks,
+      onNews: () => scope && this.#poller.nudge(),
+      onReplaced: () => this.#heartbeat.renew('its queue was replaced'),
+    });
+  }
+
+  #createTasks(): TaskList {
+    const { url, archiveFolder, audit = {}, log } = this.#options;
+    const { pool, sqlToolPool } = this.#pools;
+    const { queries, mcp, send } = this.#dependencies;
+    return taskList(
+      this.#runtime,
+      { pool, sqlToolPool, queries },
+      this.#registered.promise,
+      { anchor: audit, log },
+      mcp,
+      send,
+      { url, archiveFolder },
+    );
+  }
+
+  #createHeartbeat(): Heartbeat {
+    const { url, release, scope, masterKeys, log } = this.#options;
+    const { pool, claims, sqlToolPool, queryPool } = this.#pools;
+    const runtime = this.#runtime;
+    return new Heartbeat({
+      ...{ url, release, scope, log },
+      queue: this.#queue,
+      masterKeys: async () =>
+        ((await masterKeys?.known()) ?? []).map(({ fingerprint }) => fingerprint),
+      pools: () => [pool, claims, sqlToolPool, queryPool, this.#queue.pool],
+      onControl: (id) =>
+        void runtime
+          .abort(id)
+          .catch((err) =>
+            log.warn({ err, execution_id: id }, 'a cancellation waits for its commit'),
+          ),
+      onDueRuns: () => this.#poller.nudge(),
+      onOffer: (ids) => void (scope ? undefined : runtime.takeOffer(ids)),
+      onWorker: (id) => runtime.setWorker(id),
+    });
+  }
+
+  #createChores(): Chores {
+    const { resourceFolder, log, metrics } = this.#options;
+    return new Chores({
+      ...{ pool: this.#pools.pool, resourceFolder, log },
+      worker: () => this.#heartbeat.worker,
+      reconcile: () => this.#runtime.reconcile(),
+      onRecovered: (reason, count) => metrics?.recovered(reason, count),
+    });
+  }
+
+  /** Returns the worker as metrics count it. */
+  #load(): { readonly inFlight: number; capacity: number } {
+    const runtime = this.#runtime;
+    return {
+      capacity: this.#options.concurrency,
+      get inFlight() {
+        return runtime.inFlight;
+      },
+    };
+  }
 }

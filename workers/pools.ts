@@ -1,7 +1,8 @@
+import { settleAll } from '../src/concurrency/run-all.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
-import { createPool, SERVER_TIMEOUTS } from '../src/db/connection/pool.ts';
+import { createPool, type Pool, SERVER_TIMEOUTS } from '../src/db/connection/pool.ts';
 import { divideAmongTenants } from '../src/db/connection/tenant-pool.ts';
-import type { WorkerOptions } from './main.ts';
+import type { WorkerOptions } from './worker-options.ts';
 
 /** The default time within which the server has to answer. */
 export const ANSWER_MS = 30_000;
@@ -9,8 +10,22 @@ export const ANSWER_MS = 30_000;
 const SERVER_SHARE = 0.8;
 const { worker: MOST } = MOST_CONNECTIONS;
 
-/** Opens the pools of a worker and counts their connections. `open` opens more of them. */
-export function openPools({ url, metrics, answerWithinMs = ANSWER_MS }: WorkerOptions) {
+/** The pools of a worker. `open` opens more of them, which `end` does not close. */
+export type WorkerPools = Readonly<{
+  open(applicationName: string, max: number, settings?: Record<string, string>): Pool;
+  pool: Pool;
+  claims: Pool;
+  sqlToolPool: Pool;
+  queryPool: Pool;
+  end(): Promise<void>;
+}>;
+
+/** Opens the pools of a worker and counts their connections. */
+export function openPools({
+  url,
+  metrics,
+  answerWithinMs = ANSWER_MS,
+}: WorkerOptions): WorkerPools {
   const open = (applicationName: string, max: number, settings: Record<string, string> = {}) =>
     createPool({
       ...{ url, applicationName, max, answerWithinMs },
@@ -34,5 +49,7 @@ export function openPools({ url, metrics, answerWithinMs = ANSWER_MS }: WorkerOp
   metrics?.watchPool('claims', () => claims);
   metrics?.watchPool('tools', () => sqlToolPool);
   metrics?.watchPool('queries', () => queryPool);
-  return { open, pool, claims, sqlToolPool, queryPool };
+  const all = [pool, claims, sqlToolPool, queryPool];
+  const end = () => settleAll(all.map((one) => one.end()));
+  return { open, pool, claims, sqlToolPool, queryPool, end };
 }

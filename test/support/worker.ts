@@ -10,7 +10,8 @@ import { createEgress } from '../../src/tools/egress.ts';
 import { extractTool } from '../../src/tools/extract.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { runCodeTool } from '../../src/tools/run-code.ts';
-import { startWorker, type Worker, type WorkerOptions } from '../../workers/main.ts';
+import { startWorker, type Worker } from '../../workers/main.ts';
+import type { WorkerOptions } from '../../workers/worker-options.ts';
 
 export type TestWorkerOptions = {
   /** The URL of an OpenAI-compatible server, what OPENAI_BASE_URL would be. */

@@ -1,16 +1,20 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import {
-  type DueRunPoller,
-  type LookResult,
-  startDueRunPoller,
-} from '../../workers/due-run-poller.ts';
+import { DueRunPoller, type LookResult } from '../../workers/due-run-poller.ts';
 
-let lookOut: DueRunPoller | undefined;
+let poller: DueRunPoller | undefined;
+const errors: unknown[] = [];
+
+function startPoller(look: () => Promise<LookResult>): DueRunPoller {
+  const started = new DueRunPoller({ onError: (error) => errors.push(error) });
+  started.start(look);
+  return started;
+}
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(async () => {
-  await lookOut?.stop();
+  await poller?.stop();
   vi.useRealTimers();
+  expect(errors.splice(0)).toEqual([]);
 });
 
 /** Looks that end when the test says so. */
@@ -31,26 +35,26 @@ function controlledLooks() {
 
 test('a look without room is made up for when there is room, and not before', async () => {
   const { looks, look, begun } = controlledLooks();
-  lookOut = startDueRunPoller(look);
+  poller = startPoller(look);
   await begun(1);
   looks[0]?.('nothing');
   await begun(1);
-  lookOut.room(); // nothing was due
+  poller.room(); // nothing was due
   await begun(1);
-  lookOut.nudge();
+  poller.nudge();
   await begun(2);
   looks[1]?.('no_room');
   await begun(2);
-  lookOut.room();
+  poller.room();
   await begun(3);
   looks[2]?.('nothing');
 });
 
 test('room that a run leaves during a look is not missed', async () => {
   const { looks, look, begun } = controlledLooks();
-  lookOut = startDueRunPoller(look);
+  poller = startPoller(look);
   await begun(1);
-  lookOut.room();
+  poller.room();
   looks[0]?.('no_room');
   await begun(2);
   looks[1]?.('nothing');
@@ -58,17 +62,17 @@ test('room that a run leaves during a look is not missed', async () => {
 
 test('room that a run leaves during a look that finds nothing causes no other look', async () => {
   const { looks, look, begun } = controlledLooks();
-  lookOut = startDueRunPoller(look);
+  poller = startPoller(look);
   await begun(1);
-  lookOut.room();
+  poller.room();
   looks[0]?.('nothing');
   await begun(1);
-  lookOut.room();
+  poller.room();
   await begun(1);
-  lookOut.nudge();
+  poller.nudge();
   await begun(2);
-  lookOut.nudge(); // something became due after this look began
-  lookOut.room();
+  poller.nudge(); // something became due after this look began
+  poller.room();
   looks[1]?.('nothing');
   await begun(3);
   looks[2]?.('nothing');
@@ -77,7 +81,7 @@ test('room that a run leaves during a look that finds nothing causes no other lo
 
 test('after a look that found runs another one follows, until there are none', async () => {
   const { looks, look, begun } = controlledLooks();
-  lookOut = startDueRunPoller(look);
+  poller = startPoller(look);
   await begun(1);
   looks[0]?.('found');
   await begun(2);
@@ -85,6 +89,24 @@ test('after a look that found runs another one follows, until there are none', a
   await begun(3);
   looks[2]?.('nothing');
   await begun(3);
-  lookOut.room();
+  poller.room();
   await begun(3);
+});
+
+test('a look that fails is reported and repeated after a second', async () => {
+  let looks = 0;
+  poller = startPoller(async () => {
+    looks += 1;
+    if (looks === 1) throw new Error('no look');
+    return 'nothing';
+  });
+  await vi.advanceTimersByTimeAsync(900);
+  expect(looks).toBe(1);
+  poller.nudge(); // changes nothing: the next look is planned
+  await vi.advanceTimersByTimeAsync(200);
+  expect(looks).toBe(2);
+  expect(errors.splice(0)).toEqual([new Error('no look')]);
+  poller.nudge();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(looks).toBe(3);
 });

@@ -90,12 +90,32 @@ export function filterClient(
   };
 }
 
-/** Reads the number of the latest breaking migration of Graphile Worker. */
-export async function latestBreakingMigration(pool: Pool): Promise<number> {
-  const { rows } = await pool.query(
-    'select coalesce(max(m.id), 0) as id from graphile_worker.migrations as m where m.breaking',
-  );
-  return rows[0].id;
+/** The breaking migrations of Graphile Worker, which end each Graphile Worker that ran before. */
+export class BreakingMigrations {
+  readonly #pool: Pool;
+  #known: number | undefined;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  /** Reads the present migrations, which are known from then on. */
+  async read(): Promise<void> {
+    this.#known = await this.#latest();
+  }
+
+  /** Returns the number of a migration that was made since `read`, if there is one. */
+  async findNew(): Promise<number | undefined> {
+    const latest = await this.#latest();
+    return this.#known !== undefined && latest > this.#known ? latest : undefined;
+  }
+
+  async #latest(): Promise<number> {
+    const { rows } = await this.#pool.query(
+      'select coalesce(max(m.id), 0) as id from graphile_worker.migrations as m where m.breaking',
+    );
+    return rows[0].id;
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Task } from 'graphile-worker';
 import { createBatchLoader } from '../../src/concurrency/batch-loader.ts';
 import type { Pool } from '../../src/db/connection/pool.ts';
-import { returnWakeUps } from '../../src/db/worker/worker-presence.ts';
+import { returnWakeUps } from '../../src/db/worker/wake-ups.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { advancePayload } from '../payloads.ts';
 

@@ -1,6 +1,6 @@
 import type { Task } from 'graphile-worker';
 import type { Pool } from '../../src/db/connection/pool.ts';
-import { recountLimit } from '../../src/db/worker/worker-presence.ts';
+import { recountLimit } from '../../src/db/worker/wake-ups.ts';
 import { recountLimitPayload } from '../payloads.ts';
 
 /**

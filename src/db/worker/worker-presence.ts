@@ -14,16 +14,6 @@ export class SilentDatabaseError extends Error {}
 /** The time without an answer after which a worker's presence is lost. The reaper waits longer. */
 const ANSWER_MS = 8_000;
 
-export type Presence = {
-  readonly worker: string;
-  /** Sends a heartbeat. Returns false when another process has declared the worker dead. */
-  beat(): Promise<boolean>;
-  /** Releases all runs and deletes the worker. */
-  leave(): Promise<void>;
-  /** Closes the connection without releasing anything, as a crash would. */
-  close(): Promise<void>;
-};
-
 export type PresenceOptions = {
   url: string;
   worker: string;
@@ -44,64 +34,90 @@ export type PresenceOptions = {
 };
 
 /**
- * Registers a worker on its own connection and listens there for control messages. The advisory
+ * A worker registered on its own connection, which listens there for control messages. The advisory
  * lock of the connection is the presence of the worker. The connection must be direct and not go
  * through a transaction pooler.
  */
-export async function registerWorkerPresence(options: PresenceOptions): Promise<Presence> {
-  const client = createClient({
-    url: options.url,
-    applicationName: 'howdah-live',
-    role: 'howdah_worker',
-  });
-  let closed = false;
-  const lost = (reason: Error): void => {
-    if (!closed) {
-      closed = true;
-      options.onLost(reason);
-    }
-  };
-  client.on('error', lost);
-  client.on('end', () => lost(new Error('the presence connection of this worker has ended')));
-  client.on('notification', ({ channel, payload }) => {
-    if (!channel.startsWith('howdah_due_runs')) options.onControl(payload ?? '');
-    else if (!payload) options.onDueRuns();
-    else if (payload.startsWith(options.worker)) options.onOffer(offeredIds(payload));
-  });
-  const close = async (): Promise<void> => {
-    closed = true;
-    await client.end().catch(() => {});
-  };
-  let reported: string[] = [];
-  try {
-    reported = await options.masterKeys().catch(() => []);
-    await answered(register(client, options, reported));
-  } catch (error) {
-    // Otherwise the lock would exist without heartbeats.
-    await close();
-    throw error;
+export class WorkerPresence {
+  readonly #options: PresenceOptions;
+  readonly #client: Client;
+  /** The fingerprints of the master keys that the database has. */
+  #reportedKeys: string[] = [];
+  #isClosed = false;
+
+  private constructor(options: PresenceOptions) {
+    this.#options = options;
+    this.#client = createClient({
+      url: options.url,
+      applicationName: 'howdah-live',
+      role: 'howdah_worker',
+    });
+    this.#client.on('error', (reason) => this.#lose(reason));
+    this.#client.on('end', () =>
+      this.#lose(new Error('the presence connection of this worker has ended')),
+    );
+    this.#client.on('notification', ({ channel, payload }) => this.#receive(channel, payload));
   }
-  return {
-    worker: options.worker,
-    async beat() {
-      const masterKeys = await options.masterKeys().catch(() => reported);
-      if (masterKeys.join() !== reported.join()) {
-        const report = 'select howdah_private.report_master_keys($1, $2)';
-        await answered(client.query(report, [options.worker, masterKeys]));
-        reported = masterKeys;
-      }
-      const text = 'select howdah_private.heartbeat($1) as alive';
-      return (await answered(client.query(text, [options.worker]))).rows[0].alive;
-    },
-    async leave() {
-      // Hand over first, so that leaving is not counted against the runs. Then delete the worker.
-      const handOver = 'select howdah_private.release_executions($1, null, false)';
-      await answered(client.query(handOver, [options.worker]));
-      await answered(client.query('select howdah_private.forget_worker($1)', [options.worker]));
-      await close();
-    },
-    close,
-  };
+
+  static async register(options: PresenceOptions): Promise<WorkerPresence> {
+    const presence = new WorkerPresence(options);
+    try {
+      presence.#reportedKeys = await options.masterKeys().catch(() => []);
+      await answered(register(presence.#client, options, presence.#reportedKeys));
+      return presence;
+    } catch (error) {
+      // Otherwise the lock would exist without heartbeats.
+      await presence.close();
+      throw error;
+    }
+  }
+
+  get worker(): string {
+    return this.#options.worker;
+  }
+
+  /** Sends a heartbeat. Returns false when another process has declared the worker dead. */
+  async beat(): Promise<boolean> {
+    await this.#reportMasterKeys();
+    const text = 'select howdah_private.heartbeat($1) as alive';
+    return (await answered(this.#client.query(text, [this.worker]))).rows[0].alive;
+  }
+
+  /** Releases all runs and deletes the worker. */
+  async leave(): Promise<void> {
+    // Hand over first, so that leaving is not counted against the runs. Then delete the worker.
+    const handOver = 'select howdah_private.release_executions($1, null, false)';
+    await answered(this.#client.query(handOver, [this.worker]));
+    await answered(this.#client.query('select howdah_private.forget_worker($1)', [this.worker]));
+    await this.close();
+  }
+
+  /** Closes the connection without releasing anything, as a crash would. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#client.end().catch(() => {});
+  }
+
+  #lose(reason: Error): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#options.onLost(reason);
+  }
+
+  #receive(channel: string, payload: string | undefined): void {
+    const { worker, onControl, onDueRuns, onOffer } = this.#options;
+    if (!channel.startsWith('howdah_due_runs')) onControl(payload ?? '');
+    else if (!payload) onDueRuns();
+    else if (payload.startsWith(worker)) onOffer(offeredIds(payload));
+  }
+
+  async #reportMasterKeys(): Promise<void> {
+    const keys = await this.#options.masterKeys().catch(() => this.#reportedKeys);
+    if (keys.join() === this.#reportedKeys.join()) return;
+    const report = 'select howdah_private.report_master_keys($1, $2)';
+    await answered(this.#client.query(report, [this.worker, keys]));
+    this.#reportedKeys = keys;
+  }
 }
 
 /** Maximum number of runs in an offer. Every login may send an offer of any length. */
@@ -153,65 +169,4 @@ export async function* reapWorkers(pool: Pool, reaper: string | undefined): Asyn
     if (rows.length === 0) return;
     yield rows[0].worker;
   }
-}
-
-/** Enqueues wake-ups again for those of the runs that are still due. */
-export async function returnWakeUps(pool: Pool, executionIds: string[]): Promise<void> {
-  await pool.query('select howdah_private.return_wake_ups($1)', [executionIds]);
-}
-
-/**
- * Enqueues missing wake-ups of due runs. Returns the number of missing wake-ups, which is normally
- * zero.
- */
-export async function healQueue(pool: Pool): Promise<number> {
-  const { rows } = await pool.query('select howdah_private.repair_queue() as healed');
-  return rows[0].healed;
-}
-
-/** Admits runs that wait at a limit, as many as there is room for. */
-export async function admitParked(
-  pool: Pool,
-  limit: string,
-  tenant: string,
-  subject: string | null,
-): Promise<void> {
-  await pool.query('select howdah_private.admit_parked($1, $2, $3)', [limit, tenant, subject]);
-}
-
-/**
- * Counts the usage of a new limit again. While a transaction older than `after` is open, a job
- * tries again later.
- */
-export async function recountLimit(pool: Pool, limit: string, after?: string): Promise<void> {
-  await pool.query('select howdah_private.recount_limit($1, $2)', [limit, after ?? null]);
-}
-
-/** Wakes the runs that wait for messages which lie in the mailbox of an agent. */
-export async function deliverMail(pool: Pool, agent: string, tenant: string): Promise<void> {
-  await pool.query('select howdah_private.deliver_mail($1, $2)', [tenant, agent]);
-}
-
-const BATCHES_PER_TICK = 100;
-
-/**
- * Fires schedules that are due. Only one worker at a time does this. Calls of other workers return
- * at once. Each batch has its own transaction. After the maximum number of batches, the remaining
- * schedules wait for the next tick.
- */
-export async function fireSchedules(pool: Pool): Promise<void> {
-  for (let batch = 0; batch < BATCHES_PER_TICK; batch += 1) {
-    const { rows } = await pool.query(`select howdah_private.run_timers('schedules') as is_more`);
-    if (!rows[0].is_more) break;
-  }
-}
-
-/** Handles questions past their deadline. Only one worker at a time does this. */
-export async function expireQuestions(pool: Pool): Promise<void> {
-  await pool.query(`select howdah_private.run_timers('questions')`);
-}
-
-/** Enqueues checks of the alert rules that are due. Only one worker at a time does this. */
-export async function enqueueAlerts(pool: Pool): Promise<void> {
-  await pool.query(`select howdah_private.run_timers('alerts')`);
 }

@@ -1,0 +1,96 @@
+import type { BuiltinTool } from '../src/contracts/agents/tool.ts';
+import { secretRowsOn } from '../src/db/access/secrets.ts';
+import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
+import type { Pool } from '../src/db/connection/pool.ts';
+import { createExternalReader } from '../src/db/external-database/reader.ts';
+import { mcpRowsOn } from '../src/db/mcp/servers.ts';
+import { describeTables } from '../src/db/query-analysis/describe-tables.ts';
+import { resolveModel } from '../src/db/runs/models.ts';
+import { loadResource } from '../src/db/runs/resources.ts';
+import { runFilesOn } from '../src/db/runs/run-files.ts';
+import { createQueryPool, type QueryPool } from '../src/db/sql-tools/query-pool.ts';
+import { querySettings } from '../src/db/sql-tools/query-settings.ts';
+import { withSecrets } from '../src/providers/with-secret.ts';
+import { type RuntimeDependencies, sleep } from '../src/runtime/environment/world.ts';
+import { MAX_FILE_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
+import { noMasterKeys } from '../src/secrets/master-keys.ts';
+import { createSecretReader } from '../src/secrets/reader.ts';
+import { tapSecrets } from '../src/telemetry/tap-secrets.ts';
+import { customTools } from '../src/tools/custom/custom.ts';
+import { createEgress, type Egress } from '../src/tools/egress.ts';
+import { createLazyMcpPool } from '../src/tools/mcp/lazy-pool.ts';
+import type { McpPool } from '../src/tools/mcp/pool.ts';
+import type { McpServer } from '../src/tools/mcp/server.ts';
+import { sqlQueryTool } from '../src/tools/sql-query.ts';
+import {
+  createSender,
+  type DeliveryResult,
+  type WebhookDelivery,
+} from '../src/tools/webhooks/send.ts';
+import type { WorkerPools } from './pools.ts';
+import type { McpAccess, WorkerOptions } from './worker-options.ts';
+
+const { worker: MOST } = MOST_CONNECTIONS;
+
+/** The access of a worker for which none is set: the public internet, and no commands. */
+const PUBLIC_ACCESS: McpAccess = {
+  egress: createEgress({ allowPrivate: [] }),
+  commands: [],
+  environment: {},
+};
+
+/** The resources that runs and tasks of a worker share. */
+export type WorkerDependencies = {
+  /** The environment of each run. `customTools` may be replaced while the worker runs. */
+  runs: RuntimeDependencies;
+  mcp: McpPool;
+  queries: QueryPool;
+  /** Sends a delivery to a webhook. */
+  send(delivery: WebhookDelivery): Promise<DeliveryResult>;
+};
+
+/** Creates the resources of a worker on its pools. */
+export function createDependencies(
+  options: WorkerOptions,
+  { pool, sqlToolPool, queryPool }: WorkerPools,
+): WorkerDependencies {
+  const access = options.mcp ?? PUBLIC_ACCESS;
+  const readSecret = tapSecrets(
+    createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
+    options.onSecret,
+  );
+  const rows = mcpRowsOn<McpServer>(pool);
+  const mcp = createLazyMcpPool({ ...access, rows, readSecret, log: options.log });
+  const queries = createQueryPool(queryPool, MOST.queries);
+  const builtins = [...options.builtins, createSqlQuery(queryPool, queries, access.egress)];
+  const readFile: RuntimeDependencies['loadResource'] = (tenantId, id) =>
+    loadResource(pool, tenantId, id, { folder: options.resourceFolder, maxBytes: MAX_FILE_BYTES });
+  const runs: RuntimeDependencies = {
+    provider: withSecrets(options.provider, readSecret),
+    customTools: customTools(options.tools),
+    builtins: new Map(builtins.map((tool) => [tool.name, tool])),
+    mcp,
+    sqlToolPool,
+    queries,
+    querySettings: (tenantId) => querySettings(pool, tenantId),
+    hooks: options.hooks ?? {},
+    readSecret,
+    modelNamed: (tenantId, name) => resolveModel(pool, tenantId, name),
+    loadResource: readFile,
+    filesOf: runFilesOn(pool, readFile),
+    random: Math.random,
+    sleep,
+  };
+  return { runs, mcp, queries, send: createSender({ egress: access.egress, readSecret }) };
+}
+
+/** Creates the tool that queries this database and others. */
+function createSqlQuery(queryPool: Pool, queries: QueryPool, egress: Egress): BuiltinTool {
+  return sqlQueryTool(
+    {
+      rows: queries.rows,
+      tables: (request, names) => describeTables(queries.readOurs, request, names),
+    },
+    createExternalReader(queryPool, (host, port, signal) => egress.addresses(host, port, signal)),
+  );
+}
