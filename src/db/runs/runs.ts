@@ -244,18 +244,24 @@ export async function releaseUnknownRuns(
   return rows[0]?.released ?? 0;
 }
 
-/** Returns whether the worker still owns the run. */
-export async function stillOwns(
+/** Returns for each claim whether the worker has lost it. A newer claim of the same run ends it. */
+export async function areClaimsLost(
   pool: Pool,
   worker: string,
-  { execution_id, fence }: Claim,
-): Promise<boolean> {
-  const { rows } = await pool.query('select howdah_private.lost_runs($1, $2, $3)', [
-    worker,
-    [execution_id],
-    [fence],
-  ]);
-  return rows.length === 0;
+  claims: readonly Claim[],
+): Promise<boolean[]> {
+  const newest = new Map<string, number>();
+  for (const { execution_id, fence } of claims) {
+    newest.set(execution_id, Math.max(fence, newest.get(execution_id) ?? fence));
+  }
+  const { rows } = await pool.query<{ id: string }>(
+    'select l.id from howdah_private.lost_runs($1, $2, $3) as l (id)',
+    [worker, [...newest.keys()], [...newest.values()]],
+  );
+  const lost = new Set(rows.map(({ id }) => id));
+  return claims.map(
+    ({ execution_id, fence }) => lost.has(execution_id) || fence !== newest.get(execution_id),
+  );
 }
 
 /** Returns the agent version that a run pinned. The version never changes. */

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { isRefusal } from '../../db/connection/sqlstate.ts';
 import {
+  areClaimsLost,
   type Claim,
   type ClaimedRun,
   claimExecutions,
   releaseAll,
   releaseExecution,
   releaseUnknownRuns,
-  stillOwns,
 } from '../../db/runs/runs.ts';
 import { failpoint } from '../environment/failpoints.ts';
 import type { StatementRetries } from '../environment/statement-retries.ts';
@@ -68,6 +69,11 @@ const ANY_DUE: ClaimRequest = { ids: [], offered: [] };
 export class Claimer {
   /** Claims the run, or another one whose turn it is. Resolves with undefined if there is none. */
   readonly claim: (id: string, reason?: ClaimReason) => Promise<ClaimedRun | undefined>;
+  /**
+   * Returns whether this worker has lost the claim. Rejects if the database cannot say. One query
+   * answers for all claims of a moment.
+   */
+  readonly hasLost: (claim: Claim) => Promise<boolean>;
   readonly #options: ClaimerOptions;
   /** Claims of runs that have not started yet. */
   readonly #arriving = new Set<Claim>();
@@ -81,16 +87,14 @@ export class Claimer {
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
+    this.hasLost = createBatchLoader((claims: Claim[]) =>
+      areClaimsLost(options.pool, this.#worker, claims),
+    );
     this.claim = createClaimBatcher(
       (request) => this.#claimRequested(request),
       (left) => this.#deliver(left),
       () => this.#untilFree(),
     );
-  }
-
-  /** Returns whether this worker has lost the run. Rejects if the database cannot say. */
-  async hasLost(claim: Claim): Promise<boolean> {
-    return !(await stillOwns(this.#options.pool, this.#worker, claim));
   }
 
   /** The id under which runs are claimed now. */

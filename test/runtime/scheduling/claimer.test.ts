@@ -80,3 +80,27 @@ test('claims, searches and what follows a lost answer never run side by side', a
   expect(await claimer.reconcile()).toBe(1);
   expect(said.length).toBeGreaterThan(12);
 });
+
+test('a burst of reports about cancelled runs makes few queries', async () => {
+  const idOf = (n: number) => `01890000-0000-7000-8000-0000000000${10 + n}`;
+  const queries: unknown[][] = [];
+  const pool = {
+    async query(_text: string, [, ids]: [string, string[], number[]]) {
+      queries.push(ids);
+      await new Promise((resolve) => setImmediate(resolve));
+      return { rows: ids.filter((id) => id < idOf(20)).map((id) => ({ id })) };
+    },
+  } as unknown as Pool;
+  const claimer = startClaimer(pool, pool, []);
+  const claims = Array.from({ length: 40 }, (_, n) => ({ execution_id: idOf(n), fence: 1 }));
+  const lost = await Promise.all(claims.map((claim) => claimer.hasLost(claim)));
+  expect(lost).toEqual(claims.map((_, n) => n < 20));
+  expect(queries).toHaveLength(1);
+  // A report about a claim that comes with one about a newer claim of the same run.
+  const [old, newer] = [claims[30] as Claim, { execution_id: idOf(30), fence: 2 }];
+  expect(await Promise.all([old, newer].map((claim) => claimer.hasLost(claim)))).toEqual([
+    true,
+    false,
+  ]);
+  expect(queries.slice(1)).toEqual([[idOf(30)]]);
+});
