@@ -1,7 +1,8 @@
 import type { SqlError } from 'libpg-query';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { type Call, createWalk, Refusal, type TableName } from './query-walker.ts';
+import { type Call, QueryWalker, type TableName } from './query-walker.ts';
+import { Refusal } from './refusal.ts';
 
 export type ReadQuery = {
   /** The single SELECT, without the semicolon and the surrounding text. */
@@ -41,9 +42,9 @@ export async function parseQuery(
     if (!only || stmts.length > 1) {
       return refused(`it has ${stmts.length} statements: give one SELECT`);
     }
-    const walk = createWalk(schemas);
-    walk.statement(only.stmt as JsonObject);
-    const { calls, tables } = walk;
+    const walker = new QueryWalker(schemas);
+    walker.walk(only.stmt as JsonObject);
+    const { calls, tables } = walker;
     return { ok: true, value: { text: textOf(query, only), calls, tables } };
   } catch (error) {
     return failed(error, query);

@@ -1,4 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { QueryCounts } from './query-counts.ts';
+import { Refusal } from './refusal.ts';
 
 /**
  * A function, operator or field that a query calls. A name without a schema is found by the search
@@ -11,38 +13,6 @@ export type Call = { name: string; schema: string | null; kind: 'function' | 'op
  * the query.
  */
 export type TableName = { name: string; schema: string | null };
-
-/**
- * Limits of one query. The planner takes memory and time in the square of the joined tables and
- * hardly checks for cancellation. A sort may take all of work_mem. The parser's tree is therefore
- * counted before the server sees the query.
- */
-const BOUNDS = {
-  tables: { most: 30, advice: 'Join fewer tables, or split the query.' },
-  selects: { most: 30, advice: 'Split the query, or write many rows of values as VALUES.' },
-  levels: { most: 8, advice: 'Write sub-selects side by side in a WITH clause.' },
-  sorts: {
-    most: 30,
-    advice: 'Use fewer window functions, and aggregates with DISTINCT or ORDER BY.',
-  },
-} as const;
-
-const COUNTED: Readonly<Record<keyof typeof BOUNDS, string>> = {
-  tables: 'tables',
-  selects: 'SELECTs, sub-selects and parts of UNION among them',
-  levels: 'levels of sub-selects',
-  sorts: 'window functions and sorted or distinct aggregates',
-};
-
-/** The reason why a query is not run. */
-export class Refusal extends Error {
-  readonly hint: string | undefined;
-
-  constructor(message: string, hint?: string) {
-    super(message);
-    this.hint = hint;
-  }
-}
 
 /**
  * All kinds of nodes that a query may contain. Any other node writes, locks, or is not known to do
@@ -68,158 +38,152 @@ const SAMPLES = ['bernoulli', 'system'];
 const SYSTEM = /^(pg_.*|information_schema|howdah_private|graphile_worker)$/;
 const CATALOGUE_HINT = 'Send the query `describe` to see which tables there are.';
 
-export type Walk = { calls: Call[]; tables: TableName[]; statement(statement: JsonObject): void };
-
 /**
- * Walks a tree of the parser, refuses forbidden nodes, and collects the functions and tables it
- * names.
+ * Walks the tree of a statement, refuses forbidden nodes, and collects the functions and tables
+ * that the statement names. `schemas` are those it may read; null allows all except the system's.
  */
-export function createWalk(schemas: readonly string[] | null): Walk {
-  const calls: Call[] = [];
-  const tables: TableName[] = [];
-  const counts = { tables: 0, selects: 0, levels: 0, sorts: 0 };
-  let level = 0;
-
-  /** Counts a SELECT that is not merely a UNION of others. */
-  const countSelect = ({ op }: JsonObject): void => {
-    if (op === 'SETOP_NONE') counts.selects += 1;
+export class QueryWalker {
+  readonly calls: Call[] = [];
+  readonly tables: TableName[] = [];
+  readonly #counts = new QueryCounts();
+  readonly #schemas: readonly string[] | null;
+  /** The checks of nodes by their kind. */
+  readonly #checks: Readonly<Record<string, (node: JsonObject) => void>> = {
+    SelectStmt: (node) => this.#countSelect(node),
+    CommonTableExpr: refuseRepeatedPlan,
+    RangeFunction: () => this.#counts.add('tables'),
+    JsonTable: () => this.#counts.add('tables'),
+    RangeVar: (node) => this.#addTable(node),
+    FuncCall: (node) => this.#addFunction(node),
+    ColumnRef: ({ fields }) => this.#addFields(namesOf(fields).slice(1)),
+    A_Indirection: ({ indirection }) => this.#addFields(namesOf(indirection)),
+    RangeTableSample: refuseOtherSamples,
+    A_Expr: (node) => this.#addOperator(node),
+    TypeName: (node) => this.#checkType(node),
+    SQLValueFunction: refuseServerValues,
   };
 
-  /** Refuses counts over a limit, and reports the whole count rather than the first one over it. */
-  const refuseTooMany = (): void => {
-    for (const [what, { most, advice }] of Object.entries(BOUNDS)) {
-      const found = counts[what as keyof typeof BOUNDS];
-      if (found > most) {
-        const words = COUNTED[what as keyof typeof BOUNDS];
-        throw new Refusal(`it has ${found} ${words}, at most ${most} are allowed`, advice);
-      }
-    }
-  };
+  constructor(schemas: readonly string[] | null) {
+    this.#schemas = schemas;
+  }
 
-  const statement = (found: JsonObject): void => {
-    const [kind = ''] = Object.keys(found);
+  /** Walks a whole statement. Throws `Refusal`. */
+  walk(statement: JsonObject): void {
+    const [kind = ''] = Object.keys(statement);
     if (kind !== 'SelectStmt') {
       throw new Refusal(`it must be a SELECT, not ${wordsOf(kind)}`, 'Only reading is allowed.');
     }
-    value(found);
-    refuseTooMany();
-  };
+    this.#walkValue(statement);
+    this.#counts.refuseTooMany();
+  }
 
-  const value = (found: Json | undefined): void => {
-    if (Array.isArray(found)) {
-      for (const entry of found) value(entry);
+  #walkValue(value: Json | undefined): void {
+    if (Array.isArray(value)) {
+      for (const entry of value) this.#walkValue(entry);
       return;
     }
-    if (!isJsonObject(found)) return;
-    for (const [key, child] of Object.entries(found)) {
-      if (/^[A-Z]/.test(key)) node(key, child as JsonObject);
-      else field(key, child as Json);
+    if (!isJsonObject(value)) return;
+    for (const [key, child] of Object.entries(value)) {
+      if (/^[A-Z]/.test(key)) this.#walkNode(key, child as JsonObject);
+      else this.#walkField(key, child as Json);
     }
-  };
+  }
 
-  const node = (kind: string, found: JsonObject): void => {
+  #walkNode(kind: string, node: JsonObject): void {
     if (!NODES.has(kind)) throw new Refusal(WRITES[kind] ?? `it contains ${wordsOf(kind)}`);
-    judge[kind]?.(found);
-    if (kind !== 'SelectStmt') {
-      value(found);
-      return;
-    }
-    level += 1;
-    counts.levels = Math.max(counts.levels, level);
-    value(found);
-    level -= 1;
-  };
+    this.#checks[kind]?.(node);
+    if (kind === 'SelectStmt') this.#counts.nest(() => this.#walkValue(node));
+    else this.#walkValue(node);
+  }
 
-  const field = (key: string, found: Json): void => {
+  #walkField(key: string, value: Json): void {
     if (key === 'intoClause') throw new Refusal('it writes a table (INTO)');
-    if (key === 'typeName' && isJsonObject(found)) typeName(found);
-    if (key === 'func' && isJsonObject(found) && found.funcname) judge.FuncCall?.(found);
-    if (key === 'useOp' || key === 'operName') call('operator', found);
+    if (key === 'typeName' && isJsonObject(value)) this.#checkType(value);
+    if (key === 'func' && isJsonObject(value) && value.funcname) this.#addFunction(value);
+    if (key === 'useOp' || key === 'operName') this.#addCall('operator', value);
     // A part of UNION, or a side of a join.
-    if (/^[lr]arg$/.test(key) && isJsonObject(found)) countSelect(found);
-    value(found);
-  };
+    if (/^[lr]arg$/.test(key) && isJsonObject(value)) this.#countSelect(value);
+    this.#walkValue(value);
+  }
 
-  const call = (kind: Call['kind'], list: Json | undefined): void => {
+  /** Counts a SELECT that is not merely a UNION of others. */
+  #countSelect({ op }: JsonObject): void {
+    if (op === 'SETOP_NONE') this.#counts.add('selects');
+  }
+
+  #addTable({ catalogname, schemaname, relname }: JsonObject): void {
+    this.#counts.add('tables');
+    this.tables.push({ name: String(relname), schema: schemaname ? String(schemaname) : null });
+    const whole = [catalogname, schemaname, relname].filter(Boolean).join('.');
+    if (catalogname) throw new Refusal(`${whole} names a database`, 'Write schema.table.');
+    // Every system table is found without its schema, regardless of the search path.
+    if (schemaname) this.#checkSchema(String(schemaname), whole);
+    else if (/^pg_/.test(String(relname))) this.#checkSchema('pg_catalog', whole);
+  }
+
+  #addFunction({ funcname, agg_order, agg_distinct, over }: JsonObject): void {
+    if (agg_order || agg_distinct || over) this.#counts.add('sorts');
+    this.#addCall('function', funcname);
+  }
+
+  #addOperator({ name, kind }: JsonObject): void {
+    // For the other kinds (IN, BETWEEN, LIKE …) the grammar sets the name.
+    if (['AEXPR_OP', 'AEXPR_OP_ANY', 'AEXPR_OP_ALL'].includes(String(kind))) {
+      this.#addCall('operator', name);
+    }
+  }
+
+  #addCall(kind: Call['kind'], list: Json | undefined): void {
     const names = namesOf(list);
     const name = names.at(-1);
     if (name === undefined) return;
     const schema = names.length > 1 ? (names.at(-2) as string) : null;
-    if (schema !== null && schema !== 'pg_catalog') allow(schema, `${schema}.${name}`);
-    calls.push({ name, schema, kind });
-  };
+    if (schema !== null && schema !== 'pg_catalog') this.#checkSchema(schema, `${schema}.${name}`);
+    this.calls.push({ name, schema, kind });
+  }
 
-  const mayCall = (names: string[]): void => {
-    for (const name of names) calls.push({ name, schema: null, kind: 'field' });
-  };
+  #addFields(names: string[]): void {
+    for (const name of names) this.calls.push({ name, schema: null, kind: 'field' });
+  }
 
-  const typeName = (found: JsonObject): void => {
-    const names = namesOf(found.names);
+  #checkType({ names: list }: JsonObject): void {
+    const names = namesOf(list);
     const schema = names.length > 1 ? names.at(-2) : undefined;
-    if (schema !== undefined && schema !== 'pg_catalog') allow(schema, names.join('.'));
-    if (/^_?reg/.test(names.at(-1) ?? ''))
+    if (schema !== undefined && schema !== 'pg_catalog') this.#checkSchema(schema, names.join('.'));
+    if (/^_?reg/.test(names.at(-1) ?? '')) {
       throw new Refusal(`the type ${names.at(-1)} is not for queries`);
-  };
+    }
+  }
 
-  const allow = (schema: string, whole: string): void => {
+  #checkSchema(schema: string, whole: string): void {
     if (SYSTEM.test(schema)) {
       throw new Refusal(`${whole} belongs to the system`, CATALOGUE_HINT);
     }
+    const schemas = this.#schemas;
     if (schemas && !schemas.includes(schema)) {
       const allowed = `The schemas it may read: ${schemas.join(', ') || 'none'}. ${CATALOGUE_HINT}`;
       throw new Refusal(`${whole} is in none of the schemas this tool may read`, allowed);
     }
-  };
+  }
+}
 
-  const judge: Readonly<Record<string, (found: JsonObject) => void>> = {
-    SelectStmt: countSelect,
-    CommonTableExpr: ({ ctematerialized }) => {
-      if (ctematerialized === 'CTEMaterializeNever') {
-        throw new Refusal(
-          'it has a CTE that is NOT MATERIALIZED, which is planned again at each place that names it',
-          'Leave out NOT MATERIALIZED.',
-        );
-      }
-    },
-    RangeFunction: () => {
-      counts.tables += 1;
-    },
-    JsonTable: () => {
-      counts.tables += 1;
-    },
-    RangeVar: ({ catalogname, schemaname, relname }) => {
-      counts.tables += 1;
-      tables.push({ name: String(relname), schema: schemaname ? String(schemaname) : null });
-      const whole = [catalogname, schemaname, relname].filter(Boolean).join('.');
-      if (catalogname) throw new Refusal(`${whole} names a database`, 'Write schema.table.');
-      // Every system table is found without its schema, regardless of the search path.
-      if (schemaname) allow(String(schemaname), whole);
-      else if (/^pg_/.test(String(relname))) allow('pg_catalog', whole);
-    },
-    FuncCall: ({ funcname, agg_order, agg_distinct, over }) => {
-      if (agg_order || agg_distinct || over) counts.sorts += 1;
-      call('function', funcname);
-    },
-    ColumnRef: ({ fields }) => mayCall(namesOf(fields).slice(1)),
-    A_Indirection: ({ indirection }) => mayCall(namesOf(indirection)),
-    RangeTableSample: ({ method }) => {
-      const name = namesOf(method).at(-1) ?? '';
-      if (!SAMPLES.includes(name)) throw new Refusal(`it samples by ${name}`, SAMPLES.join(' or '));
-    },
-    A_Expr: ({ name, kind }) => {
-      // For the other kinds (IN, BETWEEN, LIKE …) the grammar sets the name.
-      if (['AEXPR_OP', 'AEXPR_OP_ANY', 'AEXPR_OP_ALL'].includes(String(kind)))
-        call('operator', name);
-    },
-    TypeName: typeName,
-    SQLValueFunction: ({ op }) => {
-      if (!/^SVFOP_(CURRENT_(DATE|TIME)|LOCALTIME)/.test(String(op))) {
-        throw new Refusal('it asks who is asking, which tells of the server');
-      }
-    },
-  };
+function refuseRepeatedPlan({ ctematerialized }: JsonObject): void {
+  if (ctematerialized !== 'CTEMaterializeNever') return;
+  throw new Refusal(
+    'it has a CTE that is NOT MATERIALIZED, which is planned again at each place that names it',
+    'Leave out NOT MATERIALIZED.',
+  );
+}
 
-  return { calls, tables, statement };
+function refuseOtherSamples({ method }: JsonObject): void {
+  const name = namesOf(method).at(-1) ?? '';
+  if (!SAMPLES.includes(name)) throw new Refusal(`it samples by ${name}`, SAMPLES.join(' or '));
+}
+
+function refuseServerValues({ op }: JsonObject): void {
+  if (!/^SVFOP_(CURRENT_(DATE|TIME)|LOCALTIME)/.test(String(op))) {
+    throw new Refusal('it asks who is asking, which tells of the server');
+  }
 }
 
 /** Converts the kind of a node to words for people: `DeleteStmt` → `DELETE`. */

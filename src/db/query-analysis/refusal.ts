@@ -1,0 +1,9 @@
+/** The reason why a query is not run. */
+export class Refusal extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
