@@ -33,25 +33,6 @@ export type ReplicaOptions = {
   onChange(trouble: ReplicaTrouble | undefined): void;
 };
 
-/** A hot standby and its known state. */
-export type Replica = {
-  /** Connections for requests. */
-  readonly pool: Pool;
-  readonly trouble: ReplicaTrouble | undefined;
-  /**
-   * The age of the newest data that the replica shows, in seconds, accurate to about one second;
-   * undefined while the replica is away.
-   */
-  readonly lag: number | undefined;
-  hasReached(position: bigint): boolean;
-  /**
-   * Returns whether the replica shows everything that was written up to `position`. Waits for that
-   * for at most `ms`.
-   */
-  reaches(position: bigint, ms: number): Promise<boolean>;
-  close(): Promise<void>;
-};
-
 /**
  * Converts a position in the log of the writer (`16/B374D848`) to a number. Returns undefined for
  * any other text.
@@ -89,104 +70,145 @@ export function mayDoBetter(error: unknown): boolean {
   );
 }
 
-type Look = { is_standby: boolean; replayed: string | null; system: string };
+type StandbyState = { is_standby: boolean; replayed: string | null; system: string };
 
 /**
  * Watches a replica from now on. The replica may be away at any time: `trouble` and `onChange`
  * report that, and it is never thrown.
  */
 export function watchReplica(options: ReplicaOptions): Replica {
-  const { url, primary, connections, settings, mostLagSeconds = MOST_LAG_SECONDS } = options;
-  const shared = { url, role: 'howdah_authenticator' } as const;
-  const pool = createPool({
-    ...{ ...shared, applicationName: 'howdah-api', max: connections, settings },
-    answerWithinMs: options.answerWithinMs ?? REQUEST_MS,
-  });
-  const own = createPool({
-    ...{ ...shared, applicationName: 'howdah-watch', max: 2, answerWithinMs: ANSWER_MS },
-  });
-  const closing = new AbortController();
-  const written: { at: number; position: bigint }[] = [];
-  let trouble: ReplicaTrouble | undefined = 'away';
-  let replayed = 0n;
-  let asking: Promise<void> | undefined;
-  /** The time until which no caller waits again, because an earlier wait timed out. */
-  let isSlowUntil = 0;
-
-  const become = (now: ReplicaTrouble | undefined) => {
-    if (now === trouble || closing.signal.aborted) return;
-    trouble = now;
-    if (now === 'away') breakConnections(pool); // callers that wait for an answer ask the primary
-    options.onChange(now);
-  };
-  const ask = async (): Promise<void> => {
-    const { rows } = await own.query<{ replayed: string | null }>(
-      'select pg_last_wal_replay_lsn()::text as replayed',
-    );
-    replayed = positionOf(rows[0]?.replayed ?? '') ?? replayed;
-  };
-  const look = async (): Promise<ReplicaTrouble | undefined> => {
-    const before = performance.now();
-    const [its, ours] = await Promise.all([lookAt(own), systemOf(primary)]);
-    written.push({ at: before, position: positionOf(ours.lsn) ?? 0n });
-    if (written.length > REMEMBERED) written.shift();
-    replayed = positionOf(its.replayed ?? '') ?? replayed;
-    if (its.system !== ours.system) return 'foreign';
-    if (!its.is_standby) return 'promoted';
-    return lagOf(written, replayed) > mostLagSeconds ? 'lagging' : undefined;
-  };
-  const watch = async (): Promise<void> => {
-    while (!closing.signal.aborted) {
-      become(await look().catch(() => 'away' as const));
-      await pause(LOOK_MS, undefined, { signal: closing.signal, ref: false }).catch(() => {});
-    }
-  };
-  const watching = watch();
-
-  return {
-    pool,
-    get trouble() {
-      return trouble;
-    },
-    get lag() {
-      return trouble === 'away' ? undefined : lagOf(written, replayed);
-    },
-    hasReached: (position) => replayed >= position,
-    async reaches(position, ms) {
-      const end = performance.now() + ms;
-      while (replayed < position) {
-        const now = performance.now();
-        if (trouble !== undefined || now < isSlowUntil) return false;
-        if (now >= end) {
-          isSlowUntil = now + LOOK_MS;
-          return false;
-        }
-        asking ??= ask()
-          .then(() => pause(replayed < position ? ASK_AGAIN_MS : 0))
-          .finally(() => {
-            asking = undefined;
-          });
-        await Promise.race([asking, pause(end - now)]).catch(() => become('away'));
-      }
-      return trouble === undefined;
-    },
-    async close() {
-      closing.abort();
-      await watching;
-      await Promise.all([pool.end(), own.end()]);
-    },
-  };
+  const replica = new Replica(options);
+  replica.start();
+  return replica;
 }
 
-async function lookAt(pool: Pool): Promise<Look> {
-  const { rows } = await pool.query<Look>(
+/** A hot standby and its known state. */
+export class Replica {
+  /** Connections for requests. */
+  readonly pool: Pool;
+  readonly #options: ReplicaOptions;
+  /** Connections that read the state of the replica. */
+  readonly #watchPool: Pool;
+  readonly #closing = new AbortController();
+  /** Positions of the writer, one for each check, oldest first. */
+  readonly #written: { at: number; position: bigint }[] = [];
+  #trouble: ReplicaTrouble | undefined = 'away';
+  #replayed = 0n;
+  /** The read of the position under way, for all callers that wait for it. */
+  #reading: Promise<void> | undefined;
+  /** The time until which no caller waits again, because an earlier wait timed out. */
+  #slowUntil = 0;
+  #watching: Promise<void> = Promise.resolve();
+
+  constructor(options: ReplicaOptions) {
+    const { url, connections, settings, answerWithinMs = REQUEST_MS } = options;
+    const role = 'howdah_authenticator';
+    this.#options = options;
+    this.pool = createPool({
+      ...{ url, role, applicationName: 'howdah-api', max: connections, settings, answerWithinMs },
+    });
+    this.#watchPool = createPool({
+      ...{ url, role, applicationName: 'howdah-watch', max: 2, answerWithinMs: ANSWER_MS },
+    });
+  }
+
+  start(): void {
+    this.#watching = this.#watch();
+  }
+
+  get trouble(): ReplicaTrouble | undefined {
+    return this.#trouble;
+  }
+
+  /**
+   * The age of the newest data that the replica shows, in seconds, accurate to about one second;
+   * undefined while the replica is away.
+   */
+  get lag(): number | undefined {
+    return this.#trouble === 'away' ? undefined : lagOf(this.#written, this.#replayed);
+  }
+
+  hasReached(position: bigint): boolean {
+    return this.#replayed >= position;
+  }
+
+  /**
+   * Returns whether the replica shows everything that was written up to `position`. Waits for that
+   * for at most `ms`.
+   */
+  async reaches(position: bigint, ms: number): Promise<boolean> {
+    const end = performance.now() + ms;
+    while (this.#replayed < position) {
+      const now = performance.now();
+      if (this.#trouble !== undefined || now < this.#slowUntil) return false;
+      if (now >= end) {
+        this.#slowUntil = now + LOOK_MS;
+        return false;
+      }
+      this.#reading ??= this.#readPosition()
+        .then(() => pause(this.#replayed < position ? ASK_AGAIN_MS : 0))
+        .finally(() => {
+          this.#reading = undefined;
+        });
+      await Promise.race([this.#reading, pause(end - now)]).catch(() => this.#become('away'));
+    }
+    return this.#trouble === undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#watching;
+    await Promise.all([this.pool.end(), this.#watchPool.end()]);
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      this.#become(await this.#check().catch(() => 'away' as const));
+      await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  async #check(): Promise<ReplicaTrouble | undefined> {
+    const { primary, mostLagSeconds = MOST_LAG_SECONDS } = this.#options;
+    const before = performance.now();
+    const [its, ours] = await Promise.all([readStandby(this.#watchPool), readWriter(primary)]);
+    this.#written.push({ at: before, position: positionOf(ours.lsn) ?? 0n });
+    if (this.#written.length > REMEMBERED) this.#written.shift();
+    this.#setReplayed(its.replayed);
+    if (its.system !== ours.system) return 'foreign';
+    if (!its.is_standby) return 'promoted';
+    return lagOf(this.#written, this.#replayed) > mostLagSeconds ? 'lagging' : undefined;
+  }
+
+  #become(trouble: ReplicaTrouble | undefined): void {
+    if (trouble === this.#trouble || this.#closing.signal.aborted) return;
+    this.#trouble = trouble;
+    if (trouble === 'away') breakConnections(this.pool); // waiting callers then use the primary
+    this.#options.onChange(trouble);
+  }
+
+  async #readPosition(): Promise<void> {
+    const { rows } = await this.#watchPool.query<{ replayed: string | null }>(
+      'select pg_last_wal_replay_lsn()::text as replayed',
+    );
+    this.#setReplayed(rows[0]?.replayed ?? null);
+  }
+
+  #setReplayed(lsn: string | null): void {
+    this.#replayed = positionOf(lsn ?? '') ?? this.#replayed;
+  }
+}
+
+async function readStandby(pool: Pool): Promise<StandbyState> {
+  const { rows } = await pool.query<StandbyState>(
     `select pg_is_in_recovery() as is_standby, pg_last_wal_replay_lsn()::text as replayed,
        c.system_identifier::text as system from pg_control_system() as c`,
   );
-  return rows[0] as Look;
+  return rows[0] as StandbyState;
 }
 
-async function systemOf(pool: Pool): Promise<{ lsn: string; system: string }> {
+async function readWriter(pool: Pool): Promise<{ lsn: string; system: string }> {
   const { rows } = await pool.query<{ lsn: string; system: string }>(
     `select pg_current_wal_lsn()::text as lsn, c.system_identifier::text as system
      from pg_control_system() as c`,
