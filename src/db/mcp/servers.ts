@@ -17,51 +17,34 @@ export async function acceptMcpTool(
   return rows[0];
 }
 
+type McpServerKey = { id: string; revision: string };
+
+/** The answers of a server to the question of what it offers. */
+type Discovery = {
+  server_info: JsonObject;
+  tools: readonly object[];
+  prompts: readonly object[] | undefined;
+};
+
 /**
  * Creates the calls that read and record MCP servers in the database. The caller provides the type
  * of a server.
  */
-export function mcpRowsOn<Server extends { id: string; revision: string }>(pool: Pool) {
-  const call = async <T>(text: string, ...values: unknown[]): Promise<T> =>
-    (await pool.query<{ result: T }>(`select howdah_private.${text} as result`, values)).rows[0]
-      ?.result as T;
+export function mcpRowsOn<Server extends McpServerKey>(pool: Pool) {
   return {
     find: async (tenantId: string, id: string): Promise<Server | undefined> =>
-      (await call<Server | null>('mcp_server($1, $2)', tenantId, id)) ?? undefined,
-    record: async (
-      { id, revision }: Server,
-      {
-        server_info,
-        tools,
-        prompts,
-      }: {
-        server_info: JsonObject;
-        tools: readonly object[];
-        prompts: readonly object[] | undefined;
-      },
-    ): Promise<Json[]> => {
-      const open = await call<Json[]>(
-        'record_mcp_tools($1, $2, $3, $4)',
-        id,
-        revision,
-        JSON.stringify(server_info),
-        JSON.stringify(tools),
-      );
-      if (!prompts) return open;
-      const text = JSON.stringify(prompts);
-      return [
-        ...open,
-        ...(await call<Json[]>('record_mcp_prompts($1, $2, $3)', id, revision, text)),
-      ];
-    },
+      (await call<Server | null>(pool, 'mcp_server($1, $2)', tenantId, id)) ?? undefined,
+    record: (server: Server, found: Discovery): Promise<Json[]> =>
+      recordDiscovery(pool, server, found),
     fail: ({ id, revision }: Server, reason: string): Promise<void> =>
-      call('record_mcp_failure($1, $2, $3)', id, revision, reason),
+      call(pool, 'record_mcp_failure($1, $2, $3)', id, revision, reason),
     /** Stores a file that came with a result. Returns the id of its row. */
     keep: (
       executionId: string,
       file: { name: string; type: string; bytes: Buffer; origin: JsonObject },
     ): Promise<string> =>
       call(
+        pool,
         'store_mcp_file($1, $2, $3, $4, $5)',
         executionId,
         file.name,
@@ -71,7 +54,38 @@ export function mcpRowsOn<Server extends { id: string; revision: string }>(pool:
       ),
     /** Begins the discovery of the server of a job. The next attempt is already in the queue. */
     begin: async (tenantId: string, id: string, attempt: number): Promise<Server | undefined> =>
-      (await call<Server | null>('begin_discovery($1, $2, $3)', tenantId, id, attempt)) ??
+      (await call<Server | null>(pool, 'begin_discovery($1, $2, $3)', tenantId, id, attempt)) ??
       undefined,
   };
+}
+
+/** Records what a server offers. Returns the tools and prompts that are not accepted. */
+async function recordDiscovery(
+  pool: Pool,
+  { id, revision }: McpServerKey,
+  { server_info, tools, prompts }: Discovery,
+): Promise<Json[]> {
+  const values = [JSON.stringify(server_info), JSON.stringify(tools)];
+  const open = await call<Json[]>(
+    pool,
+    'record_mcp_tools($1, $2, $3, $4)',
+    id,
+    revision,
+    ...values,
+  );
+  if (!prompts) return open;
+  const text = JSON.stringify(prompts);
+  return [
+    ...open,
+    ...(await call<Json[]>(pool, 'record_mcp_prompts($1, $2, $3)', id, revision, text)),
+  ];
+}
+
+/** Calls a function of the database that returns one value. */
+async function call<T>(pool: Pool, text: string, ...values: unknown[]): Promise<T> {
+  const { rows } = await pool.query<{ result: T }>(
+    `select howdah_private.${text} as result`,
+    values,
+  );
+  return rows[0]?.result as T;
 }
