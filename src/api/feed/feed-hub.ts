@@ -6,8 +6,8 @@ import {
   type FeedRunState,
   type SessionCursor,
   type SessionRow,
-  type Unanswered,
 } from '../../db/feed/feed.ts';
+import type { Unanswered } from '../../db/feed/feed-payloads.ts';
 import {
   followStates,
   followSteps,

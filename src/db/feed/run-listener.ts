@@ -3,7 +3,7 @@ import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { noteOf, pieceOf } from './feed.ts';
+import { noteOf, pieceOf } from './feed-payloads.ts';
 import { ListenConnection } from './listen-connection.ts';
 
 /** The maximum time between two reads of the log, since announcements may be lost. */
@@ -15,26 +15,10 @@ const RENEW_MS = 60_000;
  * reads the log.
  */
 const NO_RIGHTS = '42501';
+const WATCH = 'select howdah_private.watch($1, $2)';
 
-/** A listener that reports when runs have something new to read. */
-export type RunListener = {
-  /**
-   * Registers a run on the caller's connection. In the transaction that starts the run, nothing of
-   * the run is missed. Does nothing for a login that receives no announcements.
-   */
-  watch(client: Pick<Pool, 'query'>, id: string): Promise<void>;
-  /**
-   * Waits for an announcement, at most for a while. Returns those of these runs that are due to be
-   * read: the announced runs, no run when only pieces of answers or notes of tools arrived, all
-   * runs when nothing arrived for a while.
-   */
-  nextChanged(ids: readonly string[]): Promise<string[]>;
-  /** Returns the pieces of answers that arrived since the last call. */
-  pieces(): TokenPiece[];
-  /** Returns the notes of running tools that arrived since the last call. */
-  notes(): ToolNote[];
-  close(): Promise<void>;
-};
+/** The announcements that a listener receives besides those of new rows. */
+type Received = { tokens?: boolean; notes?: boolean };
 
 /**
  * Opens a listener on its own connection, for these runs and for those that `watch` adds. `signal`
@@ -44,84 +28,138 @@ export async function openRunListener(
   url: string,
   ids: readonly string[],
   signal: AbortSignal,
-  { tokens = false, notes = false } = {},
+  received: Received = {},
 ): Promise<RunListener> {
-  const listener = randomUUID();
-  const watched = new Set(ids);
-  const announced = new Set<string>();
-  let pieces: TokenPiece[] = [];
-  let said: ToolNote[] = [];
-  let wake: () => void = () => {};
-  let isDeaf = false;
-  const connection = new ListenConnection({
-    url,
-    applicationName: 'howdah-cli',
-    channels: tokens || notes ? ['feed', 'tokens'] : ['feed'],
-    onNotification(channel, payload) {
-      if (channel === 'feed') {
-        announced.add(payload);
-        return wake();
-      }
-      const piece = tokens ? pieceOf(payload) : undefined;
-      const note = notes ? noteOf(payload) : undefined;
-      if (!watched.has((piece ?? note)?.execution_id ?? '')) return;
-      if (piece) pieces.push(piece);
-      if (note) said.push(note);
-      wake();
-    },
-    onReconnected: () => void register().catch(() => {}), // the next renewal registers again
-  });
-  const register = () =>
-    connection.query('select howdah_private.watch($1, $2)', [listener, [...watched]]);
-  try {
-    await connection.open();
-    await register();
-  } catch (error) {
-    if (faultOf(error).code !== NO_RIGHTS) {
-      await connection.close();
-      throw error;
-    }
-    isDeaf = true;
+  const listener = new RunListener(url, ids, signal, received);
+  await listener.open();
+  return listener;
+}
+
+/** A listener that reports when runs have something new to read. */
+export class RunListener {
+  readonly #id = randomUUID();
+  readonly #watched: Set<string>;
+  readonly #signal: AbortSignal;
+  readonly #received: Received;
+  readonly #connection: ListenConnection;
+  readonly #announced = new Set<string>();
+  #pieces: TokenPiece[] = [];
+  #notes: ToolNote[] = [];
+  /** Ends the wait for an announcement. */
+  #wake: () => void = () => {};
+  /** False for a login that receives no announcements. */
+  #canListen = true;
+  #renewal: NodeJS.Timeout | undefined;
+
+  constructor(url: string, ids: readonly string[], signal: AbortSignal, received: Received) {
+    this.#watched = new Set(ids);
+    this.#signal = signal;
+    this.#received = received;
+    this.#connection = new ListenConnection({
+      url,
+      applicationName: 'howdah-cli',
+      channels: received.tokens || received.notes ? ['feed', 'tokens'] : ['feed'],
+      onNotification: (channel, payload) => this.#receive(channel, payload),
+      onReconnected: () => this.#registerOrWait(),
+    });
   }
-  const renewal = setInterval(() => {
-    register().catch(() => {});
-  }, RENEW_MS).unref();
-  return {
-    async watch(caller, id) {
-      watched.add(id);
-      if (!isDeaf) await caller.query('select howdah_private.watch($1, $2)', [listener, [id]]);
-    },
-    async nextChanged(all) {
-      const isQuiet = () => announced.size + pieces.length + said.length === 0;
-      if (isQuiet() && !signal.aborted) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        wake = resolve;
-        const timer = setTimeout(resolve, POLL_MS);
-        timer.unref();
-        const heard = () => resolve();
-        signal.addEventListener('abort', heard);
-        await promise;
-        clearTimeout(timer);
-        signal.removeEventListener('abort', heard);
+
+  async open(): Promise<void> {
+    try {
+      await this.#connection.open();
+      await this.#register();
+    } catch (error) {
+      if (faultOf(error).code !== NO_RIGHTS) {
+        await this.#connection.close();
+        throw error;
       }
-      const due = isQuiet() ? [...all] : all.filter((id) => announced.has(id));
-      announced.clear();
-      return due;
-    },
-    pieces() {
-      const taken = pieces;
-      pieces = [];
-      return taken;
-    },
-    notes() {
-      const taken = said;
-      said = [];
-      return taken;
-    },
-    async close() {
-      clearInterval(renewal);
-      await connection.query('select howdah_private.unwatch($1, null)', [listener]).catch(() => {});
-      await connection.close();
-    },
-  };
+      this.#canListen = false;
+    }
+    this.#renewal = setInterval(() => this.#registerOrWait(), RENEW_MS).unref();
+  }
+
+  /**
+   * Registers a run on the caller's connection. In the transaction that starts the run, nothing of
+   * the run is missed. Does nothing for a login that receives no announcements.
+   */
+  async watch(client: Pick<Pool, 'query'>, id: string): Promise<void> {
+    this.#watched.add(id);
+    if (this.#canListen) await client.query(WATCH, [this.#id, [id]]);
+  }
+
+  /**
+   * Waits for an announcement, at most for a while. Returns those of these runs that are due to be
+   * read: the announced runs, no run when only pieces of answers or notes of tools arrived, all
+   * runs when nothing arrived for a while.
+   */
+  async nextChanged(ids: readonly string[]): Promise<string[]> {
+    if (this.#isQuiet && !this.#signal.aborted) await this.#waitForNews();
+    const due = this.#isQuiet ? [...ids] : ids.filter((id) => this.#announced.has(id));
+    this.#announced.clear();
+    return due;
+  }
+
+  /** Returns the pieces of answers that arrived since the last call. */
+  pieces(): TokenPiece[] {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    return pieces;
+  }
+
+  /** Returns the notes of running tools that arrived since the last call. */
+  notes(): ToolNote[] {
+    const notes = this.#notes;
+    this.#notes = [];
+    return notes;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#renewal);
+    await this.#connection
+      .query('select howdah_private.unwatch($1, null)', [this.#id])
+      .catch(() => {});
+    await this.#connection.close();
+  }
+
+  async #register(): Promise<void> {
+    await this.#connection.query(WATCH, [this.#id, [...this.#watched]]);
+  }
+
+  /** Registers. After a failure, the next renewal registers again. */
+  #registerOrWait(): void {
+    this.#register().catch(() => {});
+  }
+
+  #receive(channel: string, payload: string): void {
+    if (channel === 'feed') this.#announced.add(payload);
+    else if (!this.#take(payload)) return;
+    this.#wake();
+  }
+
+  /** Takes a piece or a note of a watched run. Returns false for any other payload. */
+  #take(payload: string): boolean {
+    const piece = this.#received.tokens ? pieceOf(payload) : undefined;
+    const note = this.#received.notes ? noteOf(payload) : undefined;
+    if (!this.#watched.has((piece ?? note)?.execution_id ?? '')) return false;
+    if (piece) this.#pieces.push(piece);
+    if (note) this.#notes.push(note);
+    return true;
+  }
+
+  /** True if nothing has arrived that was not read yet. */
+  get #isQuiet(): boolean {
+    return this.#announced.size + this.#pieces.length + this.#notes.length === 0;
+  }
+
+  /** Waits until something arrives, until it is time to read anyway, or until the signal fires. */
+  async #waitForNews(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const end = () => resolve();
+    this.#wake = end;
+    const timer = setTimeout(end, POLL_MS).unref();
+    this.#signal.addEventListener('abort', end);
+    await promise;
+    clearTimeout(timer);
+    this.#signal.removeEventListener('abort', end);
+  }
 }
