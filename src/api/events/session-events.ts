@@ -1,6 +1,6 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { SessionCursor as MessageCursor, SessionRow } from '../../db/feed/feed.ts';
-import type { Turn } from '../../db/feed/stream-queries.ts';
+import type { MessageCursor, SessionRow } from '../../db/feed/feed.ts';
+import type { SessionTurn } from '../../db/feed/stream-queries.ts';
 import { type RunCursor, type RunStreamSources, runEvents } from './run-events.ts';
 
 /** The last event of a session that was sent: the turn, and the event in the run of the turn. */
@@ -11,7 +11,7 @@ export type SessionLive = {
   /** Streams the messages of a session for as long as the caller may see the session. */
   messages(id: string, after: MessageCursor): AsyncIterableIterator<SessionRow>;
   /** Reads the run of this turn, or of the first later turn that has one. */
-  turnFrom(id: string, turn: number): Promise<Turn | undefined>;
+  turnFrom(id: string, turn: number): Promise<SessionTurn | undefined>;
 };
 
 /**

@@ -4,7 +4,7 @@ import {
   type Feed,
   type FeedRow,
   type FeedRunState,
-  type SessionCursor,
+  type MessageCursor,
   type SessionRow,
 } from '../../db/feed/feed.ts';
 import type { Unanswered } from '../../db/feed/feed-payloads.ts';
@@ -117,7 +117,7 @@ export class FeedHub {
    * Subscribes to the messages of a session after `after`, then to each new message, including
    * those of later turns. `return()` unsubscribes.
    */
-  messages(sessionId: string, after: SessionCursor): AsyncIterableIterator<SessionRow, undefined> {
+  messages(sessionId: string, after: MessageCursor): AsyncIterableIterator<SessionRow, undefined> {
     return this.#sessions.follow(sessionId, after);
   }
 

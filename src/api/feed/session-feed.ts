@@ -1,4 +1,4 @@
-import type { Feed, SessionCursor, SessionRow } from '../../db/feed/feed.ts';
+import type { Feed, MessageCursor, SessionRow } from '../../db/feed/feed.ts';
 import { followMessages, type SessionSubscriber } from './session-subscriber.ts';
 
 /** Bounds of one read: pairs of session and cursor, and messages of each. */
@@ -13,7 +13,7 @@ type Followed = {
   watched: Set<string>;
 };
 
-type Place = { id: string; cursor: SessionCursor; to: SessionSubscriber[] };
+type Place = { id: string; cursor: MessageCursor; to: SessionSubscriber[] };
 
 export type SessionFeedOptions = {
   /** Returns the connection of the hub, or undefined once it is closed. */
@@ -47,7 +47,7 @@ export class SessionFeed {
   }
 
   /** Subscribes to the messages after a cursor, then to each new message. */
-  follow(id: string, after: SessionCursor): AsyncIterableIterator<SessionRow, undefined> {
+  follow(id: string, after: MessageCursor): AsyncIterableIterator<SessionRow, undefined> {
     const subscriber = followMessages(after, {
       onRoom: () => this.#wake([id]),
       onClose: () => this.#leave(id, subscriber),

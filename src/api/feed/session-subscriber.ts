@@ -1,4 +1,4 @@
-import type { SessionCursor, SessionRow } from '../../db/feed/feed.ts';
+import type { MessageCursor, SessionRow } from '../../db/feed/feed.ts';
 import { FeedQueue } from './feed-queue.ts';
 
 /**
@@ -14,7 +14,7 @@ export type SessionSubscriber = {
   /** The events for the subscriber. `return()` unsubscribes. */
   readonly events: AsyncIterableIterator<SessionRow, undefined>;
   /** The last message that the subscriber has. */
-  readonly cursor: SessionCursor;
+  readonly cursor: MessageCursor;
   /** True when the subscriber has room for the next messages. */
   readonly hasRoom: boolean;
   /** Adds the messages right after the cursor, in order. */
@@ -24,7 +24,7 @@ export type SessionSubscriber = {
 
 /** Follows a session after a cursor. `onRoom` is called when there is room again. */
 export function followMessages(
-  after: SessionCursor,
+  after: MessageCursor,
   { onRoom, onClose }: { onRoom(): void; onClose(): void },
 ): SessionSubscriber {
   const queue = new FeedQueue<SessionRow>({

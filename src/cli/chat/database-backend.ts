@@ -1,6 +1,6 @@
 import type { RunListener } from '../../db/feed/run-listener.ts';
 import {
-  answerQuestion,
+  answerChatQuestion,
   cancelIfLive,
   followTurn,
   forkSession,
@@ -30,7 +30,7 @@ export function createDatabaseBackend(
     },
     say: (session, text) => sendMessage(pool, session, text, listener),
     fork: (from, text) => forkSession(pool, from, text, listener),
-    answer: (_run, question, line) => answerQuestion(pool, question, line),
+    answer: (_run, question, line) => answerChatQuestion(pool, question, line),
     follow: (run, after, signal) => followTurn(pool, listener, run, after, signal),
     cancel: (run) => cancelIfLive(pool, run),
     turns: (session) => turnsOf(pool, session),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { findExecution, type Queries, stepsAfter, treeOf } from '../../db/queries/queries.ts';
+import { findExecutionRow, type Queries, stepsAfter, treeOf } from '../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../db/queries/questions.ts';
 import { API_OPTION, apiFor } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
@@ -40,12 +40,12 @@ function eitherOr(): HowdahError {
 
 async function showStep(io: CliIo, db: Queries, shown: Required<StepView>): Promise<void> {
   const { id, seq } = shown;
-  if (!(await findExecution(db, id))) throw notFound(id);
+  if (!(await findExecutionRow(db, id))) throw notFound(id);
   printStep(io, id, stepIn(await stepsAfter(db, id, seq - 1, 1), shown));
 }
 
 async function show(io: CliIo, db: Queries, id: string, isTree: boolean): Promise<void> {
-  const found = await findExecution(db, id);
+  const found = await findExecutionRow(db, id);
   if (!found) throw notFound(id);
   if (isTree) return printTree(io, await treeOf(db, found.root_execution_id));
   const { callback_url: _, ...execution } = found;

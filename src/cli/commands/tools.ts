@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { listTools, type OfferedTool, toolsOfAgent } from '../../db/queries/queries.ts';
+import { type FunctionTool, listTools, toolsOfAgent } from '../../db/queries/queries.ts';
 import { API_OPTION } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
 import { printRest, restFor, rowsOverRest } from '../backend/rows.ts';
@@ -79,7 +79,7 @@ function showAll(io: CliIo, tools: Awaited<ReturnType<typeof listTools>>): void 
   );
 }
 
-function showSome(io: CliIo, items: OfferedTool[]): void {
+function showSome(io: CliIo, items: FunctionTool[]): void {
   if (io.json) {
     printJson(io, { items });
     return;

@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { findExecution, type Queries } from '../../db/queries/queries.ts';
+import { findExecutionRow, type Queries } from '../../db/queries/queries.ts';
 import { isThereQuestion } from '../../db/queries/questions.ts';
 
 /** Checks the form of an execution id before the database is queried. */
@@ -16,7 +16,7 @@ export function questionId(text: string): string {
  * Returns the id if the execution exists. Throws `HWNTF` with the command that lists executions.
  */
 export async function requireExecution(db: Queries, id: string): Promise<string> {
-  if (!(await findExecution(db, id))) throw notFound(id);
+  if (!(await findExecutionRow(db, id))) throw notFound(id);
   return id;
 }
 

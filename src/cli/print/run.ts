@@ -1,4 +1,4 @@
-import type { Execution, Step, TreeNode } from '../../db/queries/queries.ts';
+import type { ExecutionRow, Step, TreeNode } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
@@ -10,7 +10,7 @@ import { endLine, errorOf, stepLine } from './step-line.ts';
  * A run as `show` prints it, from a database or a server. Nobody may see the URL that the run calls
  * back to.
  */
-export type PrintedRun = { execution: Omit<Execution, 'callback_url'>; steps: Step[] };
+export type PrintedRun = { execution: Omit<ExecutionRow, 'callback_url'>; steps: Step[] };
 
 /** Prints the whole run. Its questions are read only for people. */
 export async function printRun(

@@ -1,4 +1,4 @@
-import type { Execution, Step } from '../../db/queries/queries.ts';
+import type { ExecutionRow, Step } from '../../db/queries/queries.ts';
 import { type CliIo, paint, plainNumber } from '../output/output.ts';
 import { oneLine } from '../output/terminal-text.ts';
 
@@ -16,7 +16,7 @@ export function stepLine(io: CliIo, step: Step): string {
 
 /** The columns that are shown of a run that has ended. */
 export type Ended = Pick<
-  Execution,
+  ExecutionRow,
   | 'status'
   | 'stop_reason'
   | 'step_count'

@@ -35,13 +35,13 @@ export async function accountStatuses(
   pool: Pool,
   subjects: readonly Subject[],
 ): Promise<AccountStatus[]> {
-  const { rows } = await pool.query<{ standing: AccountStatus }>(
+  const { rows } = await pool.query<{ status: AccountStatus }>(
     `select case
          when k.revoked_at is not null then 'revoked'
          when k.expires_at <= now() then 'expired'
          when t.is_active and (s.user_id is null or u.is_active) and (s.api_key_id is null or k.id is not null)
            then 'good'
-         else 'unknown' end as standing
+         else 'unknown' end as status
      from unnest($1::uuid[], $2::uuid[], $3::uuid[]) with ordinality
        as s (tenant_id, user_id, api_key_id, place)
      left join howdah.tenants as t on t.id = s.tenant_id
@@ -54,7 +54,7 @@ export async function accountStatuses(
       subjects.map(({ apiKeyId }) => apiKeyId ?? null),
     ],
   );
-  return rows.map(({ standing: status }) => status);
+  return rows.map(({ status }) => status);
 }
 
 /** A person who follows a run or a session, with the highest role that the token or key allows. */

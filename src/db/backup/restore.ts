@@ -22,7 +22,7 @@ export type RestoreRequest = Readonly<{
 }>;
 
 /** The description of a restored backup. */
-export type Restored = Pick<Archive, 'server' | 'createdAt'> & { pg_restore: string };
+export type RestoredBackup = Pick<Archive, 'server' | 'createdAt'> & { pg_restore: string };
 
 /**
  * Restores a backup in one transaction: a truncated file or a killed process leaves nothing. The
@@ -30,7 +30,7 @@ export type Restored = Pick<Archive, 'server' | 'createdAt'> & { pg_restore: str
  * that has a Howdah, for a newer schema and for missing roles. Also throws the errors of reading
  * the file.
  */
-export async function restore(request: RestoreRequest): Promise<Restored> {
+export async function restore(request: RestoreRequest): Promise<RestoredBackup> {
   const target = await onConnection(request.url, async (client) => {
     await refuseTaken(client);
     const { rows } = await client.query<{ major: number }>(

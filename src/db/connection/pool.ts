@@ -104,14 +104,16 @@ export function createPool(options: ConnectionOptions): Pool {
     client.on('error', ignore);
   });
   pool.on('remove', (client) => clients.delete(client));
-  return options.isPooled ? pooled(pool, settingsOf(options)) : keepConnectionsOnRejection(pool);
+  return options.isPooled
+    ? adaptToPooler(pool, settingsOf(options))
+    : keepConnectionsOnRejection(pool);
 }
 
 /**
  * Adapts a pool to a pooler. A statement outside of a transaction runs in a transaction of its own,
  * if there are settings to set.
  */
-function pooled(pool: Pool, settings: Readonly<Record<string, string>>): Pool {
+function adaptToPooler(pool: Pool, settings: Readonly<Record<string, string>>): Pool {
   pool.on('connect', (client) => useTransactionPooling(client, settings));
   if (Object.keys(settings).length === 0) return keepConnectionsOnRejection(pool);
   const query = (...args: Parameters<Client['query']>) =>

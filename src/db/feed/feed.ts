@@ -17,25 +17,25 @@ export type FeedRunState = {
 };
 
 /** A position in the conversation of a session: a message of a turn. */
-export type SessionPlace = { turn: number; seq: number };
+export type MessagePlace = { turn: number; seq: number };
 
 /**
  * `turn` and `seq` name the furthest message that a reader has. `lastWritten` names the last
  * written message that the reader has. The two differ when an earlier turn was retried or resumed
  * after later turns. Without `lastWritten`, messages of such turns are left out.
  */
-export type SessionCursor = SessionPlace & { lastWritten?: SessionPlace };
+export type MessageCursor = MessagePlace & { lastWritten?: MessagePlace };
 
 /** A message in a feed: the columns of `howdah.messages`, with times as text. */
-export type SessionRow = SessionPlace & {
+export type SessionRow = MessagePlace & {
   session_id: string;
   /** Cursor of a reader that has this message and all messages before it. */
-  cursor: SessionCursor;
+  cursor: MessageCursor;
   message: Readonly<Record<string, Json>>;
 };
 
 /** Returns `turn.seq`. Appends the last written message if that is a different one: `3.1~2.4`. */
-export function sessionCursorText({ turn, seq, lastWritten }: SessionCursor): string {
+export function messageCursorText({ turn, seq, lastWritten }: MessageCursor): string {
   const furthest = `${turn}.${seq}`;
   const last = lastWritten && `${lastWritten.turn}.${lastWritten.seq}`;
   return last === undefined || last === furthest ? furthest : `${furthest}~${last}`;
@@ -135,7 +135,7 @@ export class Feed {
    * `place` is the position of the cursor in `cursors`, starting at one.
    */
   async messagesAfter(
-    cursors: readonly (readonly [string, SessionCursor])[],
+    cursors: readonly (readonly [string, MessageCursor])[],
     atMost: number,
   ): Promise<PlacedMessage[]> {
     const rows = await this.#connection.query<FoundMessage>(
@@ -197,7 +197,7 @@ type FoundMessage = Omit<SessionRow, 'cursor'> & {
 /** Puts the columns of the cursor together. Only a cursor with `lastWritten` continues with one. */
 function placedMessage(
   { cursor_turn, cursor_seq, last_written_turn, last_written_seq, ...row }: FoundMessage,
-  before: SessionCursor | undefined,
+  before: MessageCursor | undefined,
 ): PlacedMessage {
   const lastWritten = { turn: last_written_turn, seq: last_written_seq };
   return {

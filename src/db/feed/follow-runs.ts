@@ -1,8 +1,8 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import { createPool } from '../connection/pool.ts';
 import {
-  type Execution,
-  findExecution,
+  type ExecutionRow,
+  findExecutionRow,
   type Queries,
   queriesOn,
   type Step,
@@ -19,7 +19,7 @@ export type FollowedItem =
   | { type: 'questions'; id: string; questions: Question[] }
   /** A limit is reached. The run continues by itself once there is room. Yielded once. */
   | { type: 'limited'; id: string }
-  | { type: 'end'; id: string; execution: Execution };
+  | { type: 'end'; id: string; execution: ExecutionRow };
 
 /** A report of a running tool. */
 export type Noted = { type: 'note'; id: string; note: ToolNote };
@@ -80,7 +80,7 @@ async function* readOn(
     return;
   }
   // Read the run before its steps, so that its end is not reported too early.
-  const execution = await findExecution(db, id);
+  const execution = await findExecutionRow(db, id);
   for (const step of await stepsAfter(db, id, cursor)) {
     cursors.set(id, step.seq);
     yield { type: 'step', id, step };

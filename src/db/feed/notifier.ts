@@ -45,7 +45,9 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     settings: { synchronous_commit: 'off' },
   });
   const streamed = gather<TokenPiece>(GATHER_TOKENS_MS, async (pieces) => {
-    await pool.query('select howdah_private.announce_tokens($1)', [storableJson(joined(pieces))]);
+    await pool.query('select howdah_private.announce_tokens($1)', [
+      storableJson(joinPieces(pieces)),
+    ]);
   });
   const noted = gather<ToolNote>(GATHER_MS, async (notes) => {
     await pool.query('select howdah_private.announce_tokens($1)', [storableJson(notes)]);
@@ -120,7 +122,7 @@ function gather<T>(ms: number, send: (items: T[]) => Promise<void>) {
 /**
  * Joins the pieces of one answer in order, and splits them where they would not fit a notification.
  */
-function joined(pieces: readonly TokenPiece[]): TokenPiece[] {
+function joinPieces(pieces: readonly TokenPiece[]): TokenPiece[] {
   const result: TokenPiece[] = [];
   const open = new Map<string, TokenPiece>();
   for (const piece of pieces) {

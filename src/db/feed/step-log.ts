@@ -91,7 +91,7 @@ export function stepLog(
     with known (id, seq) as (
       select * from unnest(${[...after.keys()]}::uuid[], ${[...after.values()]}::int[])
     ),
-    runs as materialized (${runsOf(filter, changed)})
+    runs as materialized (${runsWithSteps(filter, changed)})
     select s.execution_id, s.seq, coalesce(a.name, w.name) as agent, s.kind, s.name, s.started_at, s.finished_at,
       round(extract(epoch from s.finished_at - s.started_at) * 1000)::int as ms,
       s.tokens_in, s.tokens_out, s.cost, s.error
@@ -123,7 +123,7 @@ const OLDEST_FIRST = sql`
 const FAILED = sql`(t.error is not null or t.kind in ('error', 'retry', 'guard'))`;
 const LIVE = sql`('queued', 'running', 'waiting', 'paused')`;
 
-function runsOf(filter: LogFilter, since: Date): RawBuilder<unknown> {
+function runsWithSteps(filter: LogFilter, since: Date): RawBuilder<unknown> {
   const { id, session, tenantId, agent, workflow, status } = filter;
   const tenant = tenantId === undefined ? sql`howdah.current_tenant()` : sql`${tenantId}::uuid`;
   const from = sql`

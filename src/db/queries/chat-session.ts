@@ -3,7 +3,7 @@ import { inTransaction, type Pool } from '../connection/pool.ts';
 import type { FollowedItem } from '../feed/follow-runs.ts';
 import type { RunListener } from '../feed/run-listener.ts';
 import { type Client, type JsonPage, jsonPage } from './json-rows.ts';
-import { findExecution, queriesOn, stepsAfter } from './queries.ts';
+import { findExecutionRow, queriesOn, stepsAfter } from './queries.ts';
 
 /** A question of a run that a person has to answer. */
 export type ChatQuestion = {
@@ -96,7 +96,7 @@ export async function openQuestion(pool: Pool, root: string): Promise<ChatQuesti
  * Answers a question with a line of text. The line `reject REASON` rejects an approval with a
  * reason.
  */
-export async function answerQuestion(pool: Pool, question: ChatQuestion, line: string) {
+export async function answerChatQuestion(pool: Pool, question: ChatQuestion, line: string) {
   const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
   await (question.kind === 'approval' && reason
     ? pool.query('select howdah.reject($1, $2)', [question.id, reason])
@@ -144,7 +144,7 @@ export async function* followTurn(
     if (isDue) {
       // Both are read before the steps, so that the steps before a question or the end are yielded
       // first.
-      const execution = await findExecution(db, id);
+      const execution = await findExecutionRow(db, id);
       const question = await openQuestion(pool, id);
       for (const step of await stepsAfter(db, id, cursor)) {
         cursor = step.seq;

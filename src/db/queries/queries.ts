@@ -81,15 +81,15 @@ export function listTools(db: Queries) {
     .execute();
 }
 
-/** A tool in the form of OpenAI. */
-export type OfferedTool = {
+/** A tool as OpenAI describes it. */
+export type FunctionTool = {
   type: 'function';
   function: { name: string; description: string; parameters: unknown };
 };
 
 /** Lists the tools of an agent as its models see them. Throws `HWNTF` if there is no such agent. */
-export async function toolsOfAgent(db: Queries, agent: string): Promise<OfferedTool[]> {
-  const { rows } = await sql<{ tools: OfferedTool[] }>`
+export async function toolsOfAgent(db: Queries, agent: string): Promise<FunctionTool[]> {
+  const { rows } = await sql<{ tools: FunctionTool[] }>`
     select howdah.agent_tool_list(${agent}) as tools`.execute(db);
   return rows[0]?.tools ?? [];
 }
@@ -169,7 +169,7 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
  * Reads all columns of one execution, or undefined. Uses a function, because a guest may not read
  * each column of the table.
  */
-export function findExecution(db: Queries, id: string) {
+export function findExecutionRow(db: Queries, id: string) {
   return db
     .selectFrom(sql<Selectable<DB['executions']>>`howdah_private.execution_row(${id})`.as('e'))
     .leftJoin('agents as a', 'a.id', 'e.agent_id')
@@ -183,7 +183,7 @@ export function findExecution(db: Queries, id: string) {
     .executeTakeFirst();
 }
 
-export type Execution = NonNullable<Awaited<ReturnType<typeof findExecution>>>;
+export type ExecutionRow = NonNullable<Awaited<ReturnType<typeof findExecutionRow>>>;
 
 /** Lists a run and all runs below it, parents before their children. */
 export function treeOf(db: Queries, rootExecutionId: string) {

@@ -8,7 +8,7 @@ const ROWS_AT_ONCE = 200;
 const CHARACTERS_AT_ONCE = 16_000_000;
 
 /** The schema of a restored archive, and the number of rows of each table. */
-export type Restored = {
+export type RestoredArchive = {
   month: string;
   schema: string;
   tables: Record<string, number>;
@@ -27,7 +27,7 @@ export async function restoreArchive(
   pool: Pool,
   folder: string,
   schema?: string,
-): Promise<Restored> {
+): Promise<RestoredArchive> {
   const { month, tables } = await checkArchive(folder);
   const name = schema ?? `archive_${month.replace('-', '_')}`;
   return inTransaction(pool, async (client) => {

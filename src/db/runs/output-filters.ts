@@ -38,7 +38,7 @@ const TIMEOUT_MS = 2_000;
  */
 const UNSEEN = /^(57014|54)/;
 
-export async function filtered(
+export async function applyOutputFilters(
   pool: Pool,
   execution_id: string,
   outlet: FilterTarget,

@@ -63,7 +63,7 @@ export class WorkerPresence {
     const presence = new WorkerPresence(options);
     try {
       presence.#reportedKeys = await options.masterKeys().catch(() => []);
-      await answered(register(presence.#client, options, presence.#reportedKeys));
+      await withinAnswerTime(register(presence.#client, options, presence.#reportedKeys));
       return presence;
     } catch (error) {
       // Otherwise the lock would exist without heartbeats.
@@ -80,15 +80,17 @@ export class WorkerPresence {
   async beat(): Promise<boolean> {
     await this.#reportMasterKeys();
     const text = 'select howdah_private.heartbeat($1) as alive';
-    return (await answered(this.#client.query(text, [this.worker]))).rows[0].alive;
+    return (await withinAnswerTime(this.#client.query(text, [this.worker]))).rows[0].alive;
   }
 
   /** Releases all runs and deletes the worker. */
   async leave(): Promise<void> {
     // Hand over first, so that leaving is not counted against the runs. Then delete the worker.
     const handOver = 'select howdah_private.release_executions($1, null, false)';
-    await answered(this.#client.query(handOver, [this.worker]));
-    await answered(this.#client.query('select howdah_private.forget_worker($1)', [this.worker]));
+    await withinAnswerTime(this.#client.query(handOver, [this.worker]));
+    await withinAnswerTime(
+      this.#client.query('select howdah_private.forget_worker($1)', [this.worker]),
+    );
     await this.close();
   }
 
@@ -115,7 +117,7 @@ export class WorkerPresence {
     const keys = await this.#options.masterKeys().catch(() => this.#reportedKeys);
     if (keys.join() === this.#reportedKeys.join()) return;
     const report = 'select howdah_private.report_master_keys($1, $2)';
-    await answered(this.#client.query(report, [this.worker, keys]));
+    await withinAnswerTime(this.#client.query(report, [this.worker, keys]));
     this.#reportedKeys = keys;
   }
 }
@@ -152,7 +154,7 @@ async function register(
   ]);
 }
 
-function answered<T>(work: Promise<T>): Promise<T> {
+function withinAnswerTime<T>(work: Promise<T>): Promise<T> {
   const late = () =>
     new SilentDatabaseError(`the database did not answer within ${ANSWER_MS / 1_000} s`);
   return withinAwakeTime(ANSWER_MS, work, late);

@@ -20,8 +20,8 @@ const NOBODY = '00000000-0000-0000-0000-000000000000';
  * to write.
  */
 export async function beginWriteBack(pool: Pool, executionId: string): Promise<boolean> {
-  const text = 'select howdah_private.begin_write_back($1) as begun';
-  return (await pool.query<{ begun: boolean }>(text, [executionId])).rows[0]?.begun ?? false;
+  const text = 'select howdah_private.begin_write_back($1) as is_begun';
+  return (await pool.query<{ is_begun: boolean }>(text, [executionId])).rows[0]?.is_begun ?? false;
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { answer, cancelRun } from '../../db/mcp/offered-tools.ts';
-import { findExecution, queriesWithin } from '../../db/queries/queries.ts';
+import { findExecutionRow, queriesWithin } from '../../db/queries/queries.ts';
 import { type Question, questionsInTheWay } from '../../db/queries/questions.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
@@ -180,7 +180,7 @@ async function stayWith(
   }
   if (signal.aborted) await abandon(context, id, signal);
   return caller.transact(async (client) => {
-    const run = await findExecution(queriesWithin(client), id);
+    const run = await findExecutionRow(queriesWithin(client), id);
     const content = run?.status === 'completed' ? await contentOf(client, id) : [];
     return endedResult(id, run, content);
   });

@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import type { Execution } from '../../db/queries/queries.ts';
+import type { ExecutionRow } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { ANSWER_TOOL } from './answer-tool.ts';
@@ -10,7 +10,7 @@ import { ANSWER_TOOL } from './answer-tool.ts';
  */
 export function endedResult(
   id: string,
-  run: Execution | undefined,
+  run: ExecutionRow | undefined,
   content: CallToolResult['content'] = [],
 ): CallToolResult {
   const _meta = { 'howdah/execution_id': id, 'howdah/status': run?.status ?? 'gone' };
@@ -25,7 +25,7 @@ export function endedResult(
   return { isError: true, content: [{ type: 'text', text: lossOf(id, run) }], _meta };
 }
 
-function lossOf(id: string, run: Execution | undefined): string {
+function lossOf(id: string, run: ExecutionRow | undefined): string {
   if (!run) return `The run ${id} is not there any more.`;
   if (run.status === 'cancelled') return `The run was cancelled. Execution ${id}.`;
   const { message } = isJsonObject(run.error) ? run.error : ({} as JsonObject);

@@ -5,7 +5,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { outlineOf } from '../../db/mcp/offered-tools.ts';
 import { addressedFiles } from '../../db/mcp/resources.ts';
-import { findExecution, listExecutions, queriesWithin } from '../../db/queries/queries.ts';
+import { findExecutionRow, listExecutions, queriesWithin } from '../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../db/queries/questions.ts';
 import { displayable } from '../../text/displayable.ts';
 import type { Caller } from '../caller.ts';
@@ -66,7 +66,7 @@ async function readRun(caller: Caller, uri: string): Promise<ReadResourceResult>
     id &&
     (await caller.transact(async (client) => {
       const db = queriesWithin(client);
-      const run = await findExecution(db, id);
+      const run = await findExecutionRow(db, id);
       if (!run) return undefined;
       return {
         id,

@@ -7,7 +7,11 @@ import {
 } from '../../db/runs/call-limits.ts';
 import { capableAgents } from '../../db/runs/capable-agents.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
-import { type Filtered, type FilterTarget, filtered } from '../../db/runs/output-filters.ts';
+import {
+  applyOutputFilters,
+  type Filtered,
+  type FilterTarget,
+} from '../../db/runs/output-filters.ts';
 import {
   type FirstDiscovery,
   firstDiscovery,
@@ -54,6 +58,6 @@ export function createRunLease(pool: Pool, worker: string, rulesOf: ReadCallRule
     endCall: (call_id, tokens) => endCall(pool, call_id, tokens),
     rulesOf,
     capableAgents: (id) => capableAgents(pool, id),
-    applyOutputFilters: (id, outlet, value) => filtered(pool, id, outlet, value),
+    applyOutputFilters: (id, outlet, value) => applyOutputFilters(pool, id, outlet, value),
   };
 }

@@ -1,7 +1,7 @@
 import '../environment.ts';
 import { type PgCodec, type PgResource, TYPES } from 'postgraphile/@dataplan/pg';
 import { access, type ExecutionDetails, Step } from 'postgraphile/grafast';
-import { type FeedRow, type SessionRow, sessionCursorText } from '../../../db/feed/feed.ts';
+import { type FeedRow, messageCursorText, type SessionRow } from '../../../db/feed/feed.ts';
 import type { Json } from '../../../json/json.ts';
 
 /** The columns in the form that fields of GraphQL take. */
@@ -51,7 +51,7 @@ function rowOf(event: FeedEvent, resource: PgResource): Row {
   const known = decoded.get(event);
   if (known) return known;
   const columns = 'step' in event ? event.step : event.message;
-  const row: Row = 'turn' in event ? { cursor: sessionCursorText(event.cursor) } : {};
+  const row: Row = 'turn' in event ? { cursor: messageCursorText(event.cursor) } : {};
   for (const [column, { codec }] of Object.entries(resource.codec.attributes ?? {})) {
     row[column] = decode(codec, columns[column] ?? null);
   }

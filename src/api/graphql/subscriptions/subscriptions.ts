@@ -2,7 +2,7 @@ import '../environment.ts';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
 import type { TokenPiece } from '../../../contracts/runs/step.ts';
-import type { FeedRow, FeedRunState, SessionCursor, SessionRow } from '../../../db/feed/feed.ts';
+import type { FeedRow, FeedRunState, MessageCursor, SessionRow } from '../../../db/feed/feed.ts';
 import type { FeedHub } from '../../feed/feed-hub.ts';
 import type { Identity } from '../../login/auth-result.ts';
 import type { Backpressure } from './backpressure.ts';
@@ -137,7 +137,7 @@ function noSession(id: string): GraphQLError {
 }
 
 /** Parses the cursor of a client. No cursor means the beginning of the session. */
-function readCursor(text: FeedTopic['after']): SessionCursor {
+function readCursor(text: FeedTopic['after']): MessageCursor {
   const [, turn, seq, lastTurn = turn, lastSeq = seq] =
     /^(\d{1,9})\.(\d{1,9})(?:~(\d{1,9})\.(\d{1,9}))?$/.exec(String(text || '0.0')) ?? [];
   if (turn && seq) {
