@@ -50,6 +50,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'queries',
     'feed',
     'access',
+    'files',
     'runs',
     'worker',
     'mcp',

@@ -1,10 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
-import {
-  type ApplyOptions,
-  applyDocument,
-  type Client,
-  type Plan,
-} from '../db/access/agent-systems.ts';
+import { type ApplyOptions, applyDocument, type Plan } from '../db/access/agent-systems.ts';
+import type { Queryable } from '../db/connection/pool.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { type FileReader, localReader } from './file-reader.ts';
 import { namedSecrets } from './named-secrets.ts';
@@ -52,7 +48,7 @@ export async function readSystems(
  * caller then rolls back.
  */
 export async function applySystems(
-  client: Client,
+  client: Queryable,
   files: readonly (SystemFile | ReadSystem)[],
   options: ApplyOptions = {},
 ): Promise<Plan[]> {
@@ -67,7 +63,7 @@ export async function applySystems(
  * The objects of valid files are visible to the files after them.
  */
 export async function trySystems(
-  client: Client,
+  client: Queryable,
   files: readonly (SystemFile | ReadSystem)[],
   options: ApplyOptions = {},
 ): Promise<Tried[]> {
@@ -132,7 +128,7 @@ function withDoubts(plan: Plan, file: string, read: ReadFile): Plan {
 type Applied = { plan?: Plan; faults: Fault[] };
 
 async function applyOne(
-  client: Client,
+  client: Queryable,
   { file: { text, parts = [] }, read, checked }: ReadSystem,
   options: ApplyOptions,
 ): Promise<Applied> {
@@ -170,7 +166,7 @@ function placesOf(read: ReadFile, found: readonly Found[]): Fault[] {
 
 /** Applies one file in a savepoint, so that a rejected file does not stop the check of the next. */
 async function attempt(
-  client: Client,
+  client: Queryable,
   file: { document: unknown; source: string },
   options: ApplyOptions,
 ): Promise<{ plan: Plan } | { found: Found[] }> {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withDryRun } from '../../src/cli/input/confirm-option.ts';
+import { deleteStoredFiles } from '../../src/db/files/delete-stored-files.ts';
 import { retain } from '../../src/db/worker/maintenance.ts';
-import { deleteStoredFiles } from '../../src/db/worker/stored-files.ts';
 import { retentionTask } from '../../workers/tasks/retention.ts';
 import {
   all,

@@ -1,11 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import {
-  type Client,
-  exportDocument,
-  inTenant,
-  listSystems,
-} from '../../db/access/agent-systems.ts';
+import { exportDocument, inTenant, listSystems } from '../../db/access/agent-systems.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import { writeFile } from '../../systems/write-file.ts';
 import { withDatabase } from '../backend/database.ts';
 import { joinNames, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
@@ -50,7 +46,7 @@ export function register(command: Command, io: CliIo): void {
  * Returns the name of the only system. Returns undefined if there is no system: objects made by
  * hand are then exported. Throws `EUSAGE`.
  */
-async function onlySystem(client: Client): Promise<string | undefined> {
+async function onlySystem(client: Queryable): Promise<string | undefined> {
   const names = await listSystems(client);
   if (names.length < 2) return names[0];
   throw new HowdahError('EUSAGE', 'the name is missing, and there are several agent systems', {

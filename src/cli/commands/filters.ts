@@ -10,7 +10,7 @@ import {
   type OutputFilter,
   removeFilter,
   tryFilters,
-} from '../../db/runs/output-filters.ts';
+} from '../../db/access/output-filters.ts';
 import { withDatabase } from '../backend/database.ts';
 import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';

@@ -1,6 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { ApplyOptions, Client, Plan } from '../../db/access/agent-systems.ts';
+import type { ApplyOptions, Plan } from '../../db/access/agent-systems.ts';
 import { inTenant, systemSource } from '../../db/access/agent-systems.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import { applySystems, type SystemFile } from '../../systems/apply.ts';
 import { type Fault, fromPointer } from '../../systems/schema/fault.ts';
 import type { CliDatabase } from '../backend/database.ts';
@@ -45,7 +46,7 @@ const mark = (origin: string): string => `# made by: howdah ${origin}\n`;
 const byHand = (origin: string): string =>
   `To compare and then replace it: howdah ${origin} ${origin === 'import fast-agent' ? 'PATH' : 'FILE'} --out FILE, howdah diff FILE, howdah apply FILE.`;
 
-async function refuseOtherSystem(client: Client, name: string, origin: string): Promise<void> {
+async function refuseOtherSystem(client: Queryable, name: string, origin: string): Promise<void> {
   const source = await systemSource(client, name);
   if (source === undefined || source.endsWith(mark(origin))) return;
   throw new HowdahError(

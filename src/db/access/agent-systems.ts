@@ -1,8 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts';
-
-export type Client = Pick<PoolClient, 'query'>;
+import { inTransaction, type Pool, type PoolClient, type Queryable } from '../connection/pool.ts';
 
 export type ApplyOptions = {
   /** True to report the changes without making them. */
@@ -52,7 +50,7 @@ export type Plan = {
  * `HWDEN` with all faults in `detail`.
  */
 export async function applyDocument(
-  client: Client,
+  client: Queryable,
   { document, source }: { document: unknown; source?: string },
   { dryRun = false, prune = false }: ApplyOptions = {},
 ): Promise<Plan> {
@@ -75,7 +73,7 @@ export type Export = {
  * Exports a system as the content of its file. Without a name, exports the objects that no system
  * owns. Throws `HWNTF`.
  */
-export async function exportDocument(client: Client, name?: string): Promise<Export> {
+export async function exportDocument(client: Queryable, name?: string): Promise<Export> {
   const { rows } = await client.query<{ export: Export }>(
     'select howdah_private.exported_system($1) as export',
     [name ?? null],
@@ -86,7 +84,7 @@ export async function exportDocument(client: Client, name?: string): Promise<Exp
 /**
  * Reads the text from which a system was applied, or undefined if there is no system of that name.
  */
-export async function systemSource(client: Client, name: string): Promise<string | undefined> {
+export async function systemSource(client: Queryable, name: string): Promise<string | undefined> {
   const { rows } = await client.query<{ source: string }>(
     `select s.source from howdah.agent_systems as s
      where s.tenant_id = howdah.current_tenant() and s.name = $1`,
@@ -96,7 +94,7 @@ export async function systemSource(client: Client, name: string): Promise<string
 }
 
 /** Lists the names of the tenant's systems. */
-export async function listSystems(client: Client): Promise<string[]> {
+export async function listSystems(client: Queryable): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     'select s.name from howdah.agent_systems as s where s.tenant_id = howdah.current_tenant() order by s.name',
   );

@@ -1,4 +1,4 @@
-import type { Pool } from '../connection/pool.ts';
+import type { Queryable } from '../connection/pool.ts';
 
 /** A rule for the calls of a run that has read content with less trust than `min_trust`. */
 export type ToolPolicy = {
@@ -14,7 +14,7 @@ export type ToolPolicy = {
 export const PRESETS = ['strict', 'none'] as const;
 
 /** Lists the policies of the tenant that the connection acts for, the most specific first. */
-export async function listPolicies(client: Pick<Pool, 'query'>): Promise<ToolPolicy[]> {
+export async function listPolicies(client: Queryable): Promise<ToolPolicy[]> {
   const { rows } = await client.query(
     `select a.name as agent, t.name as tool, p.kind, p.effect, p.min_trust, p.decision
      from howdah.tool_policies as p
@@ -26,6 +26,6 @@ export async function listPolicies(client: Pick<Pool, 'query'>): Promise<ToolPol
   return rows;
 }
 
-export async function usePolicies(client: Pick<Pool, 'query'>, preset: string): Promise<void> {
+export async function usePolicies(client: Queryable, preset: string): Promise<void> {
   await client.query('select from howdah.use_tool_policies($1)', [preset]);
 }

@@ -6,6 +6,8 @@ export type Pool = pg.Pool;
 export type Client = pg.Client;
 export type PoolClient = pg.PoolClient;
 export type Notification = pg.Notification;
+/** A pool or connection for single statements. */
+export type Queryable = Pick<pg.PoolClient, 'query'>;
 /** A source of connections, such as a pool. */
 export type Connector = { connect(): Promise<PoolClient> };
 

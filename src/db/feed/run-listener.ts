@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import type { Pool } from '../connection/pool.ts';
+import type { Queryable } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { noteOf, pieceOf } from './feed-payloads.ts';
 import { ListenConnection } from './listen-connection.ts';
@@ -82,7 +82,7 @@ export class RunListener {
    * Registers a run on the caller's connection. In the transaction that starts the run, nothing of
    * the run is missed. Does nothing for a login that receives no announcements.
    */
-  async watch(client: Pick<Pool, 'query'>, id: string): Promise<void> {
+  async watch(client: Queryable, id: string): Promise<void> {
     this.#watched.add(id);
     if (this.#canListen) await client.query(WATCH, [this.#id, [id]]);
   }

@@ -1,14 +1,12 @@
 import type { JsonObject } from '../../json/json.ts';
-import type { PoolClient } from '../connection/pool.ts';
-
-type Client = Pick<PoolClient, 'query'>;
+import type { Queryable } from '../connection/pool.ts';
 
 /**
  * Returns the content other than text that a tool returned when a run called it without a model.
  * The result consists of blocks that refer to files by the ids of their resources. Empty where
  * there is no such content, and where a filter has changed the answer.
  */
-export async function resultBlocks(client: Client, executionId: string): Promise<JsonObject[]> {
+export async function resultBlocks(client: Queryable, executionId: string): Promise<JsonObject[]> {
   const { rows } = await client.query<{ content: JsonObject[] }>(
     `select s.output -> '$content' as content
      from howdah.executions as e
@@ -28,7 +26,7 @@ export type FileBytes = { type: string; bytes: Buffer | null };
 
 /** Returns those files of the tenant that the caller may see, by their ids. */
 export async function filesById(
-  client: Client,
+  client: Queryable,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, FileBytes>> {
   const { rows } = await client.query<FileBytes & { id: string }>(

@@ -1,7 +1,5 @@
 import type { Json, JsonObject } from '../../json/json.ts';
-import type { PoolClient } from '../connection/pool.ts';
-
-type Client = Pick<PoolClient, 'query'>;
+import type { Queryable } from '../connection/pool.ts';
 
 /** An agent or workflow as a tool of our MCP server. */
 export type OfferedTool = {
@@ -17,7 +15,7 @@ export type OfferedTool = {
 
 /** Returns the agents and workflows that the caller may run, ordered by tool name, after a name. */
 export async function offeredTools(
-  client: Client,
+  client: Queryable,
   after: string | undefined,
   atMost: number,
 ): Promise<OfferedTool[]> {
@@ -29,7 +27,10 @@ export async function offeredTools(
 }
 
 /** Returns the tool with this name, if the caller may run its agent or workflow. */
-export async function offeredTool(client: Client, tool: string): Promise<OfferedTool | undefined> {
+export async function offeredTool(
+  client: Queryable,
+  tool: string,
+): Promise<OfferedTool | undefined> {
   const { rows } = await client.query<OfferedTool>(
     'select * from howdah_private.offered_tools(tool => $1)',
     [tool],
@@ -38,7 +39,7 @@ export async function offeredTool(client: Client, tool: string): Promise<Offered
 }
 
 /** Returns whether the caller may run anything, and so answer anything. */
-export async function mayRun(client: Client): Promise<boolean> {
+export async function mayRun(client: Queryable): Promise<boolean> {
   const { rows } = await client.query<{ may: boolean }>(
     `select howdah_private.may('executions', 'run') as may`,
   );
@@ -47,7 +48,7 @@ export async function mayRun(client: Client): Promise<boolean> {
 
 /** Starts a run and returns its id. Throws the error of a refused insert. */
 export async function startRun(
-  client: Client,
+  client: Queryable,
   { kind, id }: Pick<OfferedTool, 'kind' | 'id'>,
   { message, data, metadata }: { message: string; data: Json | undefined; metadata: JsonObject },
 ): Promise<string> {
@@ -63,7 +64,7 @@ export async function startRun(
  * Returns the status of a run and what the run waits for, or undefined when there is no such run.
  */
 export async function runStatus(
-  client: Client,
+  client: Queryable,
   id: string,
 ): Promise<{ status: string; waiting_for: string | null } | undefined> {
   const { rows } = await client.query(
@@ -74,7 +75,7 @@ export async function runStatus(
 }
 
 /** Ends the run at once, unless it has ended. Throws `HWNTF` and `HWDEN`. */
-export async function cancelRun(client: Client, id: string): Promise<void> {
+export async function cancelRun(client: Queryable, id: string): Promise<void> {
   await client.query('savepoint cancelling');
   await client.query('select howdah.cancel_execution($1)', [id]).catch(async (error) => {
     if (error.code !== 'HWTRM') throw error;
@@ -83,7 +84,10 @@ export async function cancelRun(client: Client, id: string): Promise<void> {
 }
 
 /** Returns the live run whose metadata contains this metadata. */
-export async function findLive(client: Client, metadata: JsonObject): Promise<string | undefined> {
+export async function findLive(
+  client: Queryable,
+  metadata: JsonObject,
+): Promise<string | undefined> {
   const { rows } = await client.query<{ id: string }>(
     `select e.id::uuid::text as id from howdah.executions as e
      where e.tenant_id = howdah.current_tenant() and e.metadata @> $1 and e.completed_at is null
@@ -96,7 +100,10 @@ export async function findLive(client: Client, metadata: JsonObject): Promise<st
 /** A question and the root run that it belongs to. */
 export type QuestionRef = { id: string; root_execution_id: string; kind: string };
 
-export async function findQuestion(client: Client, id: string): Promise<QuestionRef | undefined> {
+export async function findQuestion(
+  client: Queryable,
+  id: string,
+): Promise<QuestionRef | undefined> {
   const { rows } = await client.query<QuestionRef>(
     `select q.id, q.root_execution_id::uuid::text as root_execution_id, q.kind
      from howdah.questions as q where q.id = $1`,
@@ -107,7 +114,7 @@ export async function findQuestion(client: Client, id: string): Promise<Question
 
 /** Answers a question of any kind. Throws the errors of SQL. */
 export async function answer(
-  client: Client,
+  client: Queryable,
   id: string,
   text: string | null,
   data?: Json,
@@ -120,7 +127,11 @@ export async function answer(
 }
 
 /** Returns the steps of a run without their content. */
-export async function outlineOf(client: Client, id: string, atMost: number): Promise<JsonObject[]> {
+export async function outlineOf(
+  client: Queryable,
+  id: string,
+  atMost: number,
+): Promise<JsonObject[]> {
   const { rows } = await client.query<JsonObject>(
     `select s.seq, s.kind, s.name, s.error, s.tokens_in, s.tokens_out, s.finished_at
      from howdah.steps as s where s.execution_id = $1 order by s.seq desc limit $2`,
@@ -137,7 +148,7 @@ export type PromptRow = {
 };
 
 export async function listPrompts(
-  client: Client,
+  client: Queryable,
   after: string | undefined,
   atMost: number,
 ): Promise<PromptRow[]> {
@@ -152,7 +163,7 @@ export async function listPrompts(
 }
 
 /** Returns the prompt with this name. Throws `HWNTF`. */
-export async function findPrompt(client: Client, name: string): Promise<PromptRow> {
+export async function findPrompt(client: Queryable, name: string): Promise<PromptRow> {
   const { rows } = await client.query<PromptRow>(
     'select p.name, p.description, p.variables from howdah.prompts as p where p.id = howdah.prompt($1)',
     [name],
@@ -162,7 +173,7 @@ export async function findPrompt(client: Client, name: string): Promise<PromptRo
 
 /** Renders the text of a prompt with these values. Throws `HWINV`. */
 export async function renderPrompt(
-  client: Client,
+  client: Queryable,
   name: string,
   values: JsonObject,
 ): Promise<string> {

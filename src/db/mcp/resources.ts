@@ -1,6 +1,4 @@
-import type { PoolClient } from '../connection/pool.ts';
-
-type Client = Pick<PoolClient, 'query'>;
+import type { Queryable } from '../connection/pool.ts';
 
 /** The newest file with an address. */
 export type AddressedRow = {
@@ -19,7 +17,7 @@ const IS_TEMPLATE = `r.uri ~ '[{].+[}]' and howdah_private.is_text_type(r.type)`
 
 /** Returns the files that are not templates, ordered by address. */
 export async function addressedFiles(
-  client: Client,
+  client: Queryable,
   after: string | undefined,
   atMost: number,
 ): Promise<AddressedRow[]> {
@@ -35,7 +33,7 @@ export async function addressedFiles(
 
 /** Returns the files whose addresses have placeholders, ordered by address. */
 export async function addressTemplates(
-  client: Client,
+  client: Queryable,
   after: string | undefined,
   atMost: number,
 ): Promise<AddressedRow[]> {
@@ -50,7 +48,7 @@ export async function addressTemplates(
 }
 
 /** Returns the newest file with exactly this address. */
-export async function fileAt(client: Client, uri: string): Promise<AddressedFile | undefined> {
+export async function fileAt(client: Queryable, uri: string): Promise<AddressedFile | undefined> {
   const { rows } = await client.query<AddressedFile>(
     `select ${OUTLINE}, r.bytes from howdah.resources as r
      where r.tenant_id = howdah.current_tenant() and r.uri = $1
@@ -62,7 +60,7 @@ export async function fileAt(client: Client, uri: string): Promise<AddressedFile
 
 /** Returns a mark of the newest file of each address. A mark changes when a newer file exists. */
 export async function fileMarks(
-  client: Client,
+  client: Queryable,
   uris: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   const { rows } = await client.query<{ uri: string; mark: string }>(

@@ -1,13 +1,13 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import { storableJson } from '../../json/storable-json.ts';
-import type { Pool } from '../connection/pool.ts';
+import type { Pool, Queryable } from '../connection/pool.ts';
 
 /**
  * Gives agents access to a tool as its server describes it now, or only if the description has this
  * digest. Throws `HWNTF`, and `HWCNF` when the digest differs.
  */
 export async function acceptMcpTool(
-  client: Pick<Pool, 'query'>,
+  client: Queryable,
   { server, tool, digest }: { server: string; tool: string; digest?: string | undefined },
 ): Promise<{ id: string; name: string; status: string; digest: string }> {
   const { rows } = await client.query(

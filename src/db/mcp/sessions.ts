@@ -1,14 +1,12 @@
-import type { Pool, PoolClient } from '../connection/pool.ts';
+import type { Pool, Queryable } from '../connection/pool.ts';
 import { runCounter } from '../queries/run-counters.ts';
-
-type Client = Pick<PoolClient, 'query'>;
 
 /**
  * Returns a mark of each run, by id. A mark differs after each step. Omits runs that the caller may
  * not see.
  */
 export async function marksOf(
-  client: Client,
+  client: Queryable,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   const { rows } = await client.query<{ id: string; mark: string }>(
@@ -24,7 +22,7 @@ export async function marksOf(
 export type ListMarks = Readonly<Record<'tools' | 'prompts' | 'resources', string>>;
 
 /** Returns the current marks of the lists for the caller. */
-export async function listMarks(client: Client): Promise<ListMarks> {
+export async function listMarks(client: Queryable): Promise<ListMarks> {
   const { rows } = await client.query<ListMarks>(
     `select
        (select md5(concat(howdah_private.may('executions', 'run'), string_agg(o::text, ',' order by o.tool)))
@@ -44,7 +42,7 @@ export async function listMarks(client: Client): Promise<ListMarks> {
  * Returns the lowest level of log messages that the client of a session wants. Returns null when
  * the client has not set a level. `session` is the digest of the session.
  */
-export async function logLevelOf(client: Client, session: string): Promise<string | null> {
+export async function logLevelOf(client: Queryable, session: string): Promise<string | null> {
   const { rows } = await client.query<{ level: string | null }>(
     'select howdah_private.mcp_log_level($1) as level',
     [session],
@@ -52,7 +50,11 @@ export async function logLevelOf(client: Client, session: string): Promise<strin
   return rows[0]?.level ?? null;
 }
 
-export async function setLogLevel(client: Client, session: string, level: string): Promise<void> {
+export async function setLogLevel(
+  client: Queryable,
+  session: string,
+  level: string,
+): Promise<void> {
   await client.query('select howdah_private.set_mcp_log_level($1, $2)', [session, level]);
 }
 
@@ -61,7 +63,7 @@ export async function setLogLevel(client: Client, session: string, level: string
  * this mark on. Throws `HWINV` for too many subscriptions.
  */
 export async function subscribe(
-  client: Client,
+  client: Queryable,
   session: string,
   resource: string,
   mark: string,
@@ -74,7 +76,7 @@ export async function subscribe(
 }
 
 export async function unsubscribe(
-  client: Client,
+  client: Queryable,
   session: string,
   resource: string,
 ): Promise<void> {

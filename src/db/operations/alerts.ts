@@ -1,7 +1,7 @@
 import { QUERY_DEFAULTS } from '../../contracts/bounded-read.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import type { Pool } from '../connection/pool.ts';
+import type { Pool, Queryable } from '../connection/pool.ts';
 import type { QueryPool } from '../sql-tools/query-pool.ts';
 
 /** The maximum time and result size of a query. */
@@ -94,7 +94,7 @@ export type AlertRule = {
 /**
  * Returns the rules of the tenant that the connection acts for, those that need attention first.
  */
-export async function listAlerts(client: Pick<Pool, 'query'>): Promise<AlertRule[]> {
+export async function listAlerts(client: Queryable): Promise<AlertRule[]> {
   const { rows } = await client.query(
     `select r.name, r.state, r.found_rows, r.changed_at as since, r.interval_seconds, r.is_active, r.last_error
      from howdah.alert_rules as r where r.tenant_id = howdah.current_tenant()
@@ -104,6 +104,6 @@ export async function listAlerts(client: Pick<Pool, 'query'>): Promise<AlertRule
 }
 
 /** Creates the usual rules whose names do not exist yet. */
-export async function useAlerts(client: Pick<Pool, 'query'>, webhookId?: string): Promise<void> {
+export async function useAlerts(client: Queryable, webhookId?: string): Promise<void> {
   await client.query('select from howdah.use_alert_rules($1)', [webhookId ?? null]);
 }

@@ -1,4 +1,4 @@
-import { type Pool, quoteName } from '../connection/pool.ts';
+import { type Queryable, quoteName } from '../connection/pool.ts';
 
 /** A row of howdah.alerts. */
 export type Alert = {
@@ -15,7 +15,7 @@ export type Alert = {
  * request, because finding them reads whole logs.
  */
 export async function listInstallationAlerts(
-  pool: Pick<Pool, 'query'>,
+  pool: Queryable,
   { withPromises }: { withPromises: boolean },
 ): Promise<Alert[]> {
   const { rows } = await pool.query<Alert>(
@@ -44,7 +44,7 @@ export type ServerFigures = {
 /** A statement of this database that takes long on average; from pg_stat_statements. */
 export type SlowStatement = { calls: number; mean_ms: number; total_s: number; query: string };
 
-export async function serverFigures(pool: Pick<Pool, 'query'>): Promise<ServerFigures> {
+export async function serverFigures(pool: Queryable): Promise<ServerFigures> {
   const { rows } = await pool.query<ServerFigures>(
     `select (select sum(numbackends)::int from pg_stat_database) as connections,
        current_setting('max_connections')::int as connections_limit,
@@ -75,7 +75,7 @@ const HIDDEN = '<insufficient privilege>';
  * exist or is not loaded.
  */
 export async function slowStatements(
-  pool: Pick<Pool, 'query'>,
+  pool: Queryable,
   most: number,
 ): Promise<SlowStatement[] | undefined> {
   const { rows } = await pool.query<{ schema: string }>(

@@ -1,7 +1,7 @@
-import type { PoolClient } from '../connection/pool.ts';
+import type { Queryable } from '../connection/pool.ts';
 
 /** A client that runs statements in the transaction of a request. */
-export type Client = Pick<PoolClient, 'query'>;
+export type Client = Queryable;
 
 /**
  * Reads the rows of a statement as Postgres writes them as JSON. Numbers are numbers, times are ISO

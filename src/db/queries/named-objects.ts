@@ -1,11 +1,9 @@
-import type { Pool } from '../connection/pool.ts';
+import type { Queryable } from '../connection/pool.ts';
 
 /** A kind of rows that people list and look up by name. */
 export type NamedKind = keyof typeof KINDS;
 
 type Row = Readonly<Record<string, unknown>>;
-type Client = Pick<Pool, 'query'>;
-
 /**
  * The SQL of a kind, with select lists over `t`. A list of rows shows `list`. A single row shows
  * `list` and `show`.
@@ -111,14 +109,14 @@ const rowsOf = ({ table, joins = '', living = 'true' }: Kind, columns: string) =
 const nameOf = ({ name = 'name' }: Kind) => `t.${name}`;
 
 /** Reads the rows of a tenant, ordered by name. */
-export async function listNamed(client: Client, kind: NamedKind): Promise<Row[]> {
+export async function listNamed(client: Queryable, kind: NamedKind): Promise<Row[]> {
   const of = kindOf(kind);
   const { rows } = await client.query(`${rowsOf(of, of.list)} order by ${nameOf(of)}, t.id`);
   return rows;
 }
 
 /** Reads only the names of the rows. */
-export async function namesOf(client: Client, kind: NamedKind): Promise<string[]> {
+export async function namesOf(client: Queryable, kind: NamedKind): Promise<string[]> {
   const of = kindOf(kind);
   const { rows } = await client.query<{ name: string }>(
     `${rowsOf(of, `${nameOf(of)} as name`)} order by name`,
@@ -128,7 +126,7 @@ export async function namesOf(client: Client, kind: NamedKind): Promise<string[]
 
 /** Reads the row with this name or id, with all columns of a single row. */
 export async function findNamed(
-  client: Client,
+  client: Queryable,
   kind: NamedKind,
   name: string,
 ): Promise<(Row & { id: string }) | undefined> {

@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, type Selectable, sql } from 'kysely';
-import type { Pool, PoolClient } from '../connection/pool.ts';
+import type { Pool, Queryable } from '../connection/pool.ts';
 import type { DB, ExecutionStatus } from '../schema.generated.ts';
 import { type RunCounter, runCounter } from './run-counters.ts';
 
@@ -11,7 +11,7 @@ export function queriesOn(pool: Pool): Queries {
 }
 
 /** Creates typed queries on one connection, within any transaction that the caller has begun. */
-export function queriesWithin(client: Pick<PoolClient, 'query'>): Queries {
+export function queriesWithin(client: Queryable): Queries {
   const connection = { query: client.query.bind(client), release() {} };
   const pool = { connect: async () => connection, end: async () => {} };
   return queriesOn(pool as unknown as Pool);

@@ -1,11 +1,9 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Pool } from '../connection/pool.ts';
-
-type Client = Pick<Pool, 'query'>;
+import type { Queryable } from '../connection/pool.ts';
 
 /** Starts a run of a schedule outside of its times. */
 export async function runSchedule(
-  client: Client,
+  client: Queryable,
   id: string,
 ): Promise<{ id: string; status: string }> {
   const { rows } = await client.query('select r.id, r.status from howdah.run_schedule($1) as r', [
@@ -16,7 +14,7 @@ export async function runSchedule(
 
 /** Pauses or resumes a schedule. Throws `HWDEN` if this login may only read the schedule. */
 export async function setScheduleActive(
-  client: Client,
+  client: Queryable,
   id: string,
   isActive: boolean,
 ): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Client } from '../connection/pool.ts';
+import type { Queryable } from '../connection/pool.ts';
 
 /**
  * The maximum number of rows that are counted. A larger count is shown as "at least" this number,
@@ -29,7 +29,7 @@ export type Figures = {
 
 /** Reads the tenant that this session acts for, or undefined if there is none. */
 export async function ownTenant(
-  client: Pick<Client, 'query'>,
+  client: Queryable,
 ): Promise<{ id: string; slug: string } | undefined> {
   const { rows } = await client.query<{ id: string; slug: string }>(
     `select t.id, t.slug from howdah.tenants as t where t.id = (select howdah.current_tenant())`,
@@ -41,10 +41,7 @@ export async function ownTenant(
  * Reads the figures of a tenant in one round trip. Each figure reads a bounded number of rows, by
  * an index.
  */
-export async function statusFigures(
-  client: Pick<Client, 'query'>,
-  tenantId: string,
-): Promise<Figures> {
+export async function statusFigures(client: Queryable, tenantId: string): Promise<Figures> {
   const { rows } = await client.query<Figures>(FIGURES, [tenantId]);
   return rows[0] as Figures;
 }
@@ -92,7 +89,7 @@ const FIGURES = `
     ) as has_llm`;
 
 /** Counts the workers that are alive by their heartbeat; for owners. */
-export async function workersAlive(client: Pick<Client, 'query'>): Promise<number> {
+export async function workersAlive(client: Queryable): Promise<number> {
   const { rows } = await client.query<{ workers: number }>(
     `select count(*)::int as workers from howdah_private.workers as w
      where w.heartbeat_at > clock_timestamp() - interval '10 seconds'`,

@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Pool } from '../connection/pool.ts';
+import type { Pool, Queryable } from '../connection/pool.ts';
 import type { UserRole } from '../schema.generated.ts';
 
 /** The treatment of a person's runs at an erasure. */
@@ -32,7 +32,7 @@ export async function exportUserData(
  * cancelled.
  */
 export async function eraseUser(
-  client: Pick<Pool, 'query'>,
+  client: Queryable,
   user: { id: string; mode: ErasureMode; cancelLive: boolean },
 ): Promise<Erased> {
   const { rows } = await client.query('select howdah.erase_user($1, $2, $3) as erased', [
@@ -45,7 +45,7 @@ export async function eraseUser(
 
 /** Creates a user of the tenant. Throws `23505` if there is a user of that name. */
 export async function makeUser(
-  client: Pick<Pool, 'query'>,
+  client: Queryable,
   user: { username: string; role: UserRole; email?: string | undefined },
 ): Promise<void> {
   await client.query('insert into howdah.users (username, role, email) values ($1, $2, $3)', [
@@ -57,7 +57,7 @@ export async function makeUser(
 
 /** Allows a user to log in, or prevents it. Throws `HWDEN` if this login may only see the user. */
 export async function setUserActive(
-  client: Pick<Pool, 'query'>,
+  client: Queryable,
   id: string,
   isActive: boolean,
 ): Promise<void> {

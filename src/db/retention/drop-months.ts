@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Client, createClient } from '../connection/pool.ts';
+import { type Client, createClient, type Queryable } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { ensureArchive } from './ensure-archive.ts';
@@ -63,7 +63,7 @@ const PAUSE_MS = 250;
 type OldMonth = { month: string; is_closed: boolean; runs: number | null; blockers: string[] };
 
 /** Returns the months before the last one, and why each month stays. */
-export async function oldMonths(client: Pick<Client, 'query'>): Promise<OldMonth[]> {
+export async function oldMonths(client: Queryable): Promise<OldMonth[]> {
   const { rows } = await client.query(
     `select to_char(m.month, 'YYYY-MM') as month, m.is_closed, m.runs::float8 as runs, m.blockers
      from howdah_private.old_months() as m`,

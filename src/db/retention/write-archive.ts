@@ -7,11 +7,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Client } from '../connection/pool.ts';
+import type { Queryable } from '../connection/pool.ts';
 import { fsyncDirectory } from './fsync-directory.ts';
 
 /** A single connection, because the rows are read in a transaction. */
-type Session = Pick<Client, 'query'>;
+type Session = Queryable;
 
 /** A file of an archive: the rows of a table as one JSON object each, compressed with gzip. */
 export type ArchivedTable = {

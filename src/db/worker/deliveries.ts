@@ -1,6 +1,4 @@
-import type { Pool } from '../connection/pool.ts';
-
-type Client = Pick<Pool, 'query'>;
+import type { Queryable } from '../connection/pool.ts';
 
 /** A delivery to a webhook, or an attempt to deliver. */
 export type Delivery = {
@@ -27,7 +25,7 @@ export type DeliveryFilter = {
 
 /** Returns the newest deliveries of the tenant. */
 export async function listDeliveries(
-  client: Client,
+  client: Queryable,
   { webhookId, status, limit }: DeliveryFilter,
 ): Promise<Delivery[]> {
   const { rows } = await client.query<Delivery>(
@@ -41,7 +39,7 @@ export async function listDeliveries(
 }
 
 /** Delivers again under the same id. Throws `HWNTF`. */
-export async function redeliver(client: Client, id: string): Promise<Delivery> {
+export async function redeliver(client: Queryable, id: string): Promise<Delivery> {
   const { rows } = await client.query(`select ${SHOWN} from howdah.redeliver($1) as d`, [id]);
   return rows[0];
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CustomTool } from '../../contracts/agents/tool.ts';
-import type { Pool } from '../connection/pool.ts';
+import type { Pool, Queryable } from '../connection/pool.ts';
 import { isConnectionLoss, isTimeout } from '../connection/sqlstate.ts';
 
 /**
@@ -8,7 +8,7 @@ import { isConnectionLoss, isTimeout } from '../connection/sqlstate.ts';
  * many were missing. Each partition has its own transaction, so that no lock is held while another
  * one is awaited. Rejects with `55P03` when another session is in the way; try again later.
  */
-export async function ensurePartitions(pool: Pick<Pool, 'query'>): Promise<number> {
+export async function ensurePartitions(pool: Queryable): Promise<number> {
   for (let sum = 0; ; ) {
     const { rows } = await pool.query(
       'select howdah_private.ensure_partitions(max_partitions => 1) as made',
@@ -26,7 +26,7 @@ const MONTH_ATTEMPTS = 30;
  * attempts.
  */
 export async function ensureMonths(
-  pool: Pick<Pool, 'query'>,
+  pool: Queryable,
   since: Date,
   until: Date,
   pause: () => Promise<unknown> = () => sleep(1_000),
@@ -60,7 +60,7 @@ export async function hasDueWork(pool: Pool, worker: string): Promise<boolean> {
 export type RetentionOutcome = { removed: number; failures: { tenant: string; error: unknown }[] };
 
 /** Runs statements, each in its own transaction or all in one. */
-export type RunStatements = (work: (client: Pick<Pool, 'query'>) => Promise<void>) => Promise<void>;
+export type RunStatements = (work: (client: Queryable) => Promise<void>) => Promise<void>;
 
 /**
  * Erases and deletes what retention policies no longer keep. Each transaction handles one batch of
@@ -90,7 +90,7 @@ export async function retain(
 }
 
 async function retainTenant(
-  client: Pick<Pool, 'query'>,
+  client: Queryable,
   tenant: string,
   outcome: RetentionOutcome,
 ): Promise<void> {

@@ -1,5 +1,10 @@
 import type { Pool } from '../../db/connection/pool.ts';
 import {
+  applyOutputFilters,
+  type Filtered,
+  type FilterTarget,
+} from '../../db/runs/apply-output-filters.ts';
+import {
   beginCall,
   type CallAdmission,
   type CallTarget,
@@ -7,11 +12,6 @@ import {
 } from '../../db/runs/call-limits.ts';
 import { capableAgents } from '../../db/runs/capable-agents.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
-import {
-  applyOutputFilters,
-  type Filtered,
-  type FilterTarget,
-} from '../../db/runs/output-filters.ts';
 import {
   type FirstDiscovery,
   firstDiscovery,

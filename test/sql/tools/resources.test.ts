@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadResource } from '../../../src/db/runs/resources.ts';
+import { loadResource } from '../../../src/db/files/load-resource.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,

@@ -1,6 +1,6 @@
 import type { ExportedStep } from '../../../contracts/runs/exported-run.ts';
 import type { NewQuestion, StepKind } from '../../../contracts/runs/step.ts';
-import type { Filtered, FilterTarget } from '../../../db/runs/output-filters.ts';
+import type { Filtered, FilterTarget } from '../../../db/runs/apply-output-filters.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
 import { BLOCKED, FILTERED } from '../../owned-run/output-filter.ts';
 import type { RunRecording } from './run-recording.ts';

@@ -1,8 +1,7 @@
-import type { Json } from '../../json/json.ts';
-import { storableJson } from '../../json/storable-json.ts';
-import { inTransaction, type Pool } from '../connection/pool.ts';
-import { faultOf } from '../connection/sqlstate.ts';
+import type { Queryable } from '../connection/pool.ts';
+import type { Filtered } from '../runs/apply-output-filters.ts';
 
+/** The places through which a value may leave a run. */
 export const filterPlaces = [
   'output',
   'question',
@@ -14,61 +13,9 @@ export const filterPlaces = [
 ] as const;
 export type FilterPlace = (typeof filterPlaces)[number];
 
+/** The effects of a filter that matches. */
 export const filterActions = ['flag', 'redact', 'block'] as const;
 export type FilterAction = (typeof filterActions)[number];
-
-/**
- * The place through which a value is about to leave a run, or the tool whose arguments the value
- * is. The database knows the place of a tool.
- */
-export type FilterTarget = FilterPlace | { kind: string; name: string };
-
-/** A filter that matched. For a blocked value, the last hit names the filter that blocked it. */
-export type FilterHit = { filter: string; action: FilterAction };
-
-/** A value after the filters of its tenant. */
-export type Filtered = { value: Json; hits: FilterHit[]; place: FilterPlace | null };
-
-/** The maximum time to scan a text. A text that takes longer is blocked. */
-const TIMEOUT_MS = 2_000;
-
-/**
- * The error codes of a value that could not be scanned because the scan was cancelled or the value
- * is too deep or too large. Such a value is blocked.
- */
-const UNSEEN = /^(57014|54)/;
-
-export async function applyOutputFilters(
-  pool: Pool,
-  execution_id: string,
-  outlet: FilterTarget,
-  value: Json,
-): Promise<Filtered> {
-  const [text, ...about] =
-    typeof outlet === 'string'
-      ? [
-          'select value, hits, $2::howdah.filter_place as place from howdah_private.filter_value($1, $2::howdah.filter_place, $3)',
-          outlet,
-        ]
-      : [
-          'select value, hits, place from howdah_private.filter_arguments($1, $2, $3, $4)',
-          outlet.kind,
-          outlet.name,
-        ];
-  try {
-    return await inTransaction(pool, async (client) => {
-      await client.query(`set local statement_timeout = ${TIMEOUT_MS}`);
-      const { rows } = await client.query(text, [execution_id, ...about, storableJson(value)]);
-      return rows[0];
-    });
-  } catch (error) {
-    if (!UNSEEN.test(faultOf(error).code)) {
-      throw error;
-    }
-    const hits = [{ filter: 'time_limit', action: 'block' }] as const;
-    return { value: null, hits: [...hits], place: typeof outlet === 'string' ? outlet : null };
-  }
-}
 
 /** A rule for values that must not leave the runs of one agent, or of any agent. */
 export type OutputFilter = {
@@ -80,12 +27,10 @@ export type OutputFilter = {
   is_active: boolean;
 };
 
-type Client = Pick<Pool, 'query'>;
-
 /**
  * Returns the filters of the tenant that the connection acts for, or only the one with this name.
  */
-export async function listFilters(client: Client, name?: string): Promise<OutputFilter[]> {
+export async function listFilters(client: Queryable, name?: string): Promise<OutputFilter[]> {
   const { rows } = await client.query(
     `select f.name, a.name as agent, f.pattern, f.places::text[] as places, f.action, f.is_active
      from howdah.output_filters as f
@@ -101,7 +46,7 @@ export async function listFilters(client: Client, name?: string): Promise<Output
  * does not exist, and `HWCNF` for a name that is taken.
  */
 export async function addFilter(
-  client: Client,
+  client: Queryable,
   filter: Pick<OutputFilter, 'name' | 'pattern' | 'action'> & {
     agent?: string;
     places?: FilterPlace[];
@@ -116,7 +61,7 @@ export async function addFilter(
 }
 
 /** Removes a filter. Returns false when no filter has this name. */
-export async function removeFilter(client: Client, name: string): Promise<boolean> {
+export async function removeFilter(client: Queryable, name: string): Promise<boolean> {
   const { rowCount } = await client.query(
     'delete from howdah.output_filters where name = $1 and tenant_id = howdah.current_tenant()',
     [name],
@@ -126,7 +71,7 @@ export async function removeFilter(client: Client, name: string): Promise<boolea
 
 /** Returns the result of the filters for a text. */
 export async function tryFilters(
-  client: Client,
+  client: Queryable,
   text: string,
   place: FilterPlace,
   agent: string | undefined,
