@@ -123,7 +123,7 @@ describe('a frozen month', () => {
     const retry = 'select howdah.retry_execution($1)';
     expect(await refusal(runInMonth(db, month))).toMatchObject({ code: 'HWCNF' });
     expect(await refusal(db.pool.query(retry, [failed]))).toMatchObject({ code: 'HWCNF' });
-    const kept = await db.pool.query(
+    const policy = await db.pool.query(
       'update howdah.retention_policies set keep_runs_days = null where tenant_id = (select tenant_id from howdah.executions where id = $1) returning id',
       [failed],
     );
@@ -140,7 +140,7 @@ describe('a frozen month', () => {
     );
     // once more, from the start
     await db.pool.query('update howdah.retention_policies set keep_runs_days = 30 where id = $1', [
-      kept.rows[0].id,
+      policy.rows[0].id,
     ]);
     const before = await sums();
     await db.pool.query('select howdah_private.freeze_month($1)', [day]);

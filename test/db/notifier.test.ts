@@ -12,10 +12,10 @@ test('one announcement of due runs is under way at a time, and closing waits for
      language sql as 'select pg_advisory_xact_lock(1)'`,
   );
   const notifier = createNotifier(database.url);
-  const begun: Promise<void>[] = [];
+  const announcements: Promise<void>[] = [];
   const announce = throttle(0, () => {
-    begun.push(notifier.announceDueRuns());
-    return begun.at(-1);
+    announcements.push(notifier.announceDueRuns());
+    return announcements.at(-1);
   });
   const client = await pool.connect();
   await client.query('select pg_advisory_lock(1)');
@@ -32,10 +32,10 @@ test('one announcement of due runs is under way at a time, and closing waits for
   });
   announce();
   await pool.query('select');
-  expect(begun).toHaveLength(1);
+  expect(announcements).toHaveLength(1);
   expect(isClosed).toBe(false);
   await client.query('select pg_advisory_unlock(1)');
   client.release();
   await closed;
-  await Promise.all(begun);
+  await Promise.all(announcements);
 });

@@ -6,7 +6,7 @@ const database = testDatabase();
 
 test('a pool of numbers gives those a number holds to the last digit, others as text', async () => {
   const pool = createPool({ url: database.url, applicationName: 'howdah-cli', numbers: true });
-  const asked: [string, number | string][] = [
+  const cases: [string, number | string][] = [
     ['0::numeric', 0],
     ['100::int8', 100],
     ['0.000450000', 0.00045],
@@ -21,10 +21,10 @@ test('a pool of numbers gives those a number holds to the last digit, others as 
   ];
   try {
     const { rows } = await pool.query({
-      text: `select ${asked.map(([value]) => value).join(', ')}`,
+      text: `select ${cases.map(([value]) => value).join(', ')}`,
       rowMode: 'array',
     });
-    expect(rows).toEqual([asked.map(([, told]) => told)]);
+    expect(rows).toEqual([cases.map(([, expected]) => expected)]);
   } finally {
     await pool.end();
   }

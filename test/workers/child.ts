@@ -30,7 +30,7 @@ export async function startWorkerProcess(
   options: ProcessOptions = {},
 ): Promise<WorkerProcess> {
   const child = spawnWorker(url, options, {});
-  await said(child, 'ready');
+  await waitForWord(child, 'ready');
   return handleOf(child);
 }
 
@@ -43,11 +43,11 @@ export async function loadWorkerProcess(
   options: ProcessOptions = {},
 ): Promise<LoadedProcess> {
   const child = spawnWorker(url, options, { WAIT: '1' });
-  await said(child, 'loaded');
+  await waitForWord(child, 'loaded');
   return {
     async start(failpoint) {
       child.stdin?.write(`${failpoint}\n`);
-      await said(child, 'ready');
+      await waitForWord(child, 'ready');
       return handleOf(child);
     },
   };
@@ -78,7 +78,7 @@ function spawnWorker(
 }
 
 /** Resolves when the process says the word; fails when it ends before. */
-async function said(child: ChildProcess, word: string): Promise<void> {
+async function waitForWord(child: ChildProcess, word: string): Promise<void> {
   const over = new AbortController();
   const ended = once(child, 'exit', { signal: over.signal });
   const text = await Promise.race([once(child.stdout as Readable, 'data').then(String), ended]);

@@ -25,72 +25,72 @@ function controlledLooks() {
     looks.push(resolve);
     return promise;
   };
-  /** Asserts how many looks have begun when all pauses are over. */
-  const begun = async (count: number) => {
+  /** Asserts how many looks have started when all pauses are over. */
+  const expectLooks = async (count: number) => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(looks).toHaveLength(count);
   };
-  return { looks, look, begun };
+  return { looks, look, expectLooks };
 }
 
 test('a look without room is made up for when there is room, and not before', async () => {
-  const { looks, look, begun } = controlledLooks();
+  const { looks, look, expectLooks } = controlledLooks();
   poller = startPoller(look);
-  await begun(1);
+  await expectLooks(1);
   looks[0]?.('nothing');
-  await begun(1);
+  await expectLooks(1);
   poller.room(); // nothing was due
-  await begun(1);
+  await expectLooks(1);
   poller.nudge();
-  await begun(2);
+  await expectLooks(2);
   looks[1]?.('no_room');
-  await begun(2);
+  await expectLooks(2);
   poller.room();
-  await begun(3);
+  await expectLooks(3);
   looks[2]?.('nothing');
 });
 
 test('room that a run leaves during a look is not missed', async () => {
-  const { looks, look, begun } = controlledLooks();
+  const { looks, look, expectLooks } = controlledLooks();
   poller = startPoller(look);
-  await begun(1);
+  await expectLooks(1);
   poller.room();
   looks[0]?.('no_room');
-  await begun(2);
+  await expectLooks(2);
   looks[1]?.('nothing');
 });
 
 test('room that a run leaves during a look that finds nothing causes no other look', async () => {
-  const { looks, look, begun } = controlledLooks();
+  const { looks, look, expectLooks } = controlledLooks();
   poller = startPoller(look);
-  await begun(1);
+  await expectLooks(1);
   poller.room();
   looks[0]?.('nothing');
-  await begun(1);
+  await expectLooks(1);
   poller.room();
-  await begun(1);
+  await expectLooks(1);
   poller.nudge();
-  await begun(2);
+  await expectLooks(2);
   poller.nudge(); // something became due after this look began
   poller.room();
   looks[1]?.('nothing');
-  await begun(3);
+  await expectLooks(3);
   looks[2]?.('nothing');
-  await begun(3);
+  await expectLooks(3);
 });
 
 test('after a look that found runs another one follows, until there are none', async () => {
-  const { looks, look, begun } = controlledLooks();
+  const { looks, look, expectLooks } = controlledLooks();
   poller = startPoller(look);
-  await begun(1);
+  await expectLooks(1);
   looks[0]?.('found');
-  await begun(2);
+  await expectLooks(2);
   looks[1]?.('found');
-  await begun(3);
+  await expectLooks(3);
   looks[2]?.('nothing');
-  await begun(3);
+  await expectLooks(3);
   poller.room();
-  await begun(3);
+  await expectLooks(3);
 });
 
 test('a look that fails is reported and repeated after a second', async () => {

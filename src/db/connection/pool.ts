@@ -159,7 +159,7 @@ export function breakConnections(pool: Pool): void {
  * Closes the socket of the connection without a message to the server. The statements of the
  * connection fail with `reason`.
  */
-export function breakConnection(client: PoolClient, reason?: Error): void {
+export function breakConnection(client: Client | PoolClient, reason?: Error): void {
   const { connection } = client as unknown as {
     connection: { stream: { destroy(reason?: Error): void } };
   };

@@ -1,7 +1,7 @@
 import { KeyedSemaphore } from '../../concurrency/keyed-semaphore.ts';
 import type { ReadableTable, ReadRequest, Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Client, Pool } from '../connection/pool.ts';
+import { breakConnection, type Client, type Pool } from '../connection/pool.ts';
 import { describeTables } from '../query-analysis/describe-tables.ts';
 import { parseQuery, type ReadQuery } from '../query-analysis/parse.ts';
 import type { RowsRequest } from '../sql-tools/bounded-read.ts';
@@ -67,8 +67,7 @@ async function rulesOn(pool: Pool): Promise<ReadingRules> {
  * waits any more.
  */
 async function closing<T>(client: Client, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
-  const abort = (): void => connection.stream.destroy();
+  const abort = (): void => breakConnection(client);
   if (signal.aborted) abort();
   signal.addEventListener('abort', abort, { once: true });
   try {
