@@ -7,7 +7,7 @@ import {
   type MessageCursor,
   type SessionRow,
 } from '../../db/feed/feed.ts';
-import type { Unanswered } from '../../db/feed/feed-payloads.ts';
+import type { UnansweredQuestion } from '../../db/feed/feed-payloads.ts';
 import {
   followStates,
   followSteps,
@@ -53,7 +53,7 @@ export class FeedHub {
   readonly #unregistered = new Set<string>();
   readonly #woken = new Set<string>();
   readonly #sessions: SessionFeed;
-  readonly #listeners = new Set<(unanswered: Unanswered) => void>();
+  readonly #listeners = new Set<(unanswered: UnansweredQuestion) => void>();
   readonly notes = new ToolNotes();
   #feed: Feed | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -125,7 +125,7 @@ export class FeedHub {
    * Calls `listener` when a question of any process gets no valid answer. Returns a function that
    * removes the listener.
    */
-  onUnanswered(listener: (unanswered: Unanswered) => void): () => void {
+  onUnanswered(listener: (unanswered: UnansweredQuestion) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

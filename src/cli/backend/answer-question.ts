@@ -1,5 +1,5 @@
 import { isAnyWorkerAlive } from '../../db/queries/queries.ts';
-import type { Answered } from '../../db/queries/questions.ts';
+import type { AnsweredQuestion } from '../../db/queries/questions.ts';
 import type { Json } from '../../json/json.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import type { Api } from './connect.ts';
@@ -21,7 +21,7 @@ export async function settleOverApi(
 /** Runs `work`, which answers a question in the database, and prints its new status. */
 export async function settle(
   io: CliIo,
-  work: (database: CliDatabase) => Promise<Answered>,
+  work: (database: CliDatabase) => Promise<AnsweredQuestion>,
 ): Promise<void> {
   await withDatabase(io, async (database) => {
     const question = await work(database);

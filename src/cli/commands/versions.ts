@@ -7,8 +7,8 @@ import {
   labelVersion,
   listVersions,
   restoreVersion,
-  type Versioned,
   type VersionedKind,
+  type VersionedObject,
   versionedKinds,
 } from '../../db/queries/versions.ts';
 import { withDatabase } from '../backend/database.ts';
@@ -61,7 +61,7 @@ async function versionedOf(
   pool: Pool,
   name: string,
   kind: VersionedKind | undefined,
-): Promise<Versioned> {
+): Promise<VersionedObject> {
   const found = (await findVersioned(pool, name)).filter(
     (one) => kind === undefined || one.kind === kind,
   );
@@ -86,7 +86,7 @@ async function versionedOf(
   return first;
 }
 
-async function showList(io: CliIo, pool: Pool, thing: Versioned): Promise<void> {
+async function showList(io: CliIo, pool: Pool, thing: VersionedObject): Promise<void> {
   const rows = await listVersions(pool, thing);
   if (io.json) {
     printJson(io, { ...thing, items: rows });
@@ -103,7 +103,7 @@ async function showList(io: CliIo, pool: Pool, thing: Versioned): Promise<void> 
 async function showDiff(
   io: CliIo,
   pool: Pool,
-  thing: Versioned,
+  thing: VersionedObject,
   versions: string[],
 ): Promise<void> {
   const [from = '', to, ...more] = versions;
@@ -122,7 +122,12 @@ async function showDiff(
   }
 }
 
-async function restoreOne(io: CliIo, pool: Pool, thing: Versioned, number: number): Promise<void> {
+async function restoreOne(
+  io: CliIo,
+  pool: Pool,
+  thing: VersionedObject,
+  number: number,
+): Promise<void> {
   const version = await restoreVersion(pool, thing, number);
   if (io.json) {
     printJson(io, { ...thing, version });
@@ -131,7 +136,12 @@ async function restoreOne(io: CliIo, pool: Pool, thing: Versioned, number: numbe
   }
 }
 
-async function labelOne(io: CliIo, pool: Pool, thing: Versioned, words: string[]): Promise<void> {
+async function labelOne(
+  io: CliIo,
+  pool: Pool,
+  thing: VersionedObject,
+  words: string[],
+): Promise<void> {
   const [number = '', label, ...more] = words;
   const { kind } = thing;
   if (label === undefined || more.length > 0) {

@@ -1,5 +1,5 @@
 import type { Queryable } from '../connection/pool.ts';
-import type { Filtered } from '../runs/apply-output-filters.ts';
+import type { FilteredValue } from '../runs/apply-output-filters.ts';
 
 /** The places through which a value may leave a run. */
 export const filterPlaces = [
@@ -75,7 +75,7 @@ export async function tryFilters(
   text: string,
   place: FilterPlace,
   agent: string | undefined,
-): Promise<Pick<Filtered, 'value' | 'hits'>> {
+): Promise<Pick<FilteredValue, 'value' | 'hits'>> {
   const { rows } = await client.query('select howdah.preview_output_filters($1, $2, $3) as found', [
     text,
     place,

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { HowdahError } from '../../contracts/errors.ts';
 
 /** A running program of PostgreSQL. */
-export type Running = {
+export type RunningProgram = {
   child: ChildProcess;
   /**
    * Resolves when the program has succeeded. Rejects with `EPOSTGRES` and its last output, or with
@@ -23,7 +23,7 @@ export function startProgram(
   args: readonly string[],
   stdio: { stdin: 'ignore' | 'pipe'; stdout: 'ignore' | 'pipe' },
   signal: AbortSignal,
-): Running {
+): RunningProgram {
   const child = spawn(file, args, { stdio: [stdio.stdin, stdio.stdout, 'pipe'] });
   let words = '';
   (child.stderr as Readable).setEncoding('utf8').on('data', (text: string) => {

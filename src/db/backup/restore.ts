@@ -7,7 +7,7 @@ import { refusePreview } from '../schema/schema-state.ts';
 import { type Archive, readArchive, withList } from './archive.ts';
 import { OUR_SCHEMAS } from './backup.ts';
 import { type ProgramPlaces, program } from './find-pg-programs.ts';
-import { interrupted, type Running, startProgram, withPasswordFile } from './pg-process.ts';
+import { interrupted, type RunningProgram, startProgram, withPasswordFile } from './pg-process.ts';
 import { AFTER_CONTENTS, beforeContents, PAUSED } from './restore-sql.ts';
 
 export type RestoreRequest = Readonly<{
@@ -150,7 +150,7 @@ async function pour({ url, isPaused, signal }: RestoreRequest, archive: Archive)
 }
 
 /** Returns the errors of the programs, except of those that were stopped. */
-async function faults(running: readonly Running[]): Promise<unknown[]> {
+async function faults(running: readonly RunningProgram[]): Promise<unknown[]> {
   const ends = await Promise.allSettled(running.map(({ ended }) => ended));
   return ends.flatMap((end) =>
     end.status === 'rejected' && end.reason.code !== 'EINTERRUPTED' ? [end.reason] : [],

@@ -5,7 +5,11 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
  * A question whose recipient gave no valid answer. Without a fault, the recipient declined to
  * answer.
  */
-export type Unanswered = { execution_id: string; question_id: string; fault: string | null };
+export type UnansweredQuestion = {
+  execution_id: string;
+  question_id: string;
+  fault: string | null;
+};
 
 /**
  * Parses a piece of a streamed answer from a worker. Returns undefined for any other payload on the
@@ -36,7 +40,7 @@ export function noteOf(payload: string): ToolNote | undefined {
 }
 
 /** Parses the notification of an unanswered question. Returns undefined for any other payload. */
-export function unansweredOf(payload: string): Unanswered | undefined {
+export function unansweredOf(payload: string): UnansweredQuestion | undefined {
   try {
     const { execution_id, question_id, fault } = JSON.parse(payload);
     const isOne = typeof execution_id === 'string' && typeof question_id === 'string';

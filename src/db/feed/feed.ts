@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { ExecutionStatus, TokenPiece } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
-import { noteOf, pieceOf, type Unanswered, unansweredOf } from './feed-payloads.ts';
+import { noteOf, pieceOf, type UnansweredQuestion, unansweredOf } from './feed-payloads.ts';
 import { ListenConnection } from './listen-connection.ts';
 
 /** A step in a feed: the columns of `howdah.steps`, with prices and times as text. */
@@ -47,7 +47,7 @@ export type FeedOptions = {
   onAnnounced(id: string): void;
   /** Called for each piece of a streamed answer. A lost piece is not sent again. */
   onTokens(piece: TokenPiece): void;
-  onUnanswered(unanswered: Unanswered): void;
+  onUnanswered(unanswered: UnansweredQuestion): void;
   /** Called when a running tool reports something. A lost report is not sent again. */
   onNote(note: ToolNote): void;
   /**

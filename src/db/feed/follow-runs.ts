@@ -22,7 +22,7 @@ export type FollowedItem =
   | { type: 'end'; id: string; execution: ExecutionRow };
 
 /** A report of a running tool. */
-export type Noted = { type: 'note'; id: string; note: ToolNote };
+export type FollowedNote = { type: 'note'; id: string; note: ToolNote };
 
 /**
  * Yields the steps of the runs after a cursor, then each new step as it commits, the questions that
@@ -41,14 +41,14 @@ export function followExecutions(
   after: number,
   signal: AbortSignal,
   options: { notes: true },
-): AsyncGenerator<FollowedItem | Noted>;
+): AsyncGenerator<FollowedItem | FollowedNote>;
 export async function* followExecutions(
   url: string,
   ids: readonly string[],
   after: number,
   signal: AbortSignal,
   { notes = false } = {},
-): AsyncGenerator<FollowedItem | Noted> {
+): AsyncGenerator<FollowedItem | FollowedNote> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const db = queriesOn(pool);
   const listener = await openRunListener(url, ids, signal, { notes });

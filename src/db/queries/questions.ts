@@ -88,7 +88,7 @@ export async function questionsInTheWay(db: Queries, executionId: string): Promi
 }
 
 /** The row of an answered question, as SQL returns it. */
-export type Answered = {
+export type AnsweredQuestion = {
   id: string;
   status: string;
   execution_id: string;
@@ -116,7 +116,7 @@ export function reject(pool: Pool, id: string, reason: string | null) {
   return only(pool, 'select * from howdah.reject($1, $2)', [id, reason]);
 }
 
-async function only(pool: Pool, text: string, values: unknown[]): Promise<Answered> {
+async function only(pool: Pool, text: string, values: unknown[]): Promise<AnsweredQuestion> {
   const { rows } = await pool.query(text, values);
   return rows[0];
 }

@@ -17,7 +17,7 @@ export type Collection = Readonly<{
 }>;
 
 /** A row as it is shown, and the tag of its state. */
-export type Shown = { row: Record<string, unknown> & { id: string }; tag: string };
+export type TaggedRow = { row: Record<string, unknown> & { id: string }; tag: string };
 
 /** A condition with one place for its value, such as `t.name = ?`. */
 export type Condition = readonly [sql: string, value: unknown];
@@ -35,7 +35,7 @@ export function listRows(
   client: Client,
   collection: Collection,
   { where, before, limit }: { where: readonly Condition[]; before?: string; limit: number },
-): Promise<JsonPage<Shown['row']>> {
+): Promise<JsonPage<TaggedRow['row']>> {
   const all: readonly Condition[] = [
     ...where,
     ...(before === undefined ? [] : ([['t.id < ?::uuid', before]] as const)),
@@ -51,11 +51,11 @@ export async function findRow(
   client: Client,
   collection: Collection,
   id: string,
-): Promise<Shown | undefined> {
+): Promise<TaggedRow | undefined> {
   const text = `select ${collection.shown}, ${tagOf(collection)} as row_tag
     from howdah.${quoteName(collection.table)} as t
     where t.id = $1 and ${collection.living ?? 'true'}`;
-  const found = await jsonRow<Shown['row'] & { row_tag: string }>(client, text, [id]);
+  const found = await jsonRow<TaggedRow['row'] & { row_tag: string }>(client, text, [id]);
   if (!found) return undefined;
   const { row_tag: tag, ...row } = found;
   return { row, tag };

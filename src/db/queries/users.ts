@@ -9,7 +9,7 @@ export type ErasureMode = 'anonymise' | 'delete';
  * The number of erased rows of each kind, and the files outside of the database that are still to
  * be removed.
  */
-export type Erased = Record<string, number | string> & { files: string[] };
+export type ErasedPerson = Record<string, number | string> & { files: string[] };
 
 /**
  * Exports all data of a person as JSON documents, whole or redacted. Throws `HWNTF` if there is no
@@ -34,7 +34,7 @@ export async function exportUserData(
 export async function eraseUser(
   client: Queryable,
   user: { id: string; mode: ErasureMode; cancelLive: boolean },
-): Promise<Erased> {
+): Promise<ErasedPerson> {
   const { rows } = await client.query('select howdah.erase_user($1, $2, $3) as erased', [
     user.id,
     user.mode,

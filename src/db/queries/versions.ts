@@ -6,7 +6,7 @@ export const versionedKinds = ['agent', 'workflow', 'prompt', 'skill'] as const;
 export type VersionedKind = (typeof versionedKinds)[number];
 
 /** An object that has versions, by its id. */
-export type Versioned = { kind: VersionedKind; id: string; name: string };
+export type VersionedObject = { kind: VersionedKind; id: string; name: string };
 
 export type VersionRow = {
   version: number;
@@ -25,7 +25,7 @@ export type VersionChange = {
 };
 
 /** Finds the objects of the tenant with this name, in the order of `versionedKinds`. */
-export async function findVersioned(pool: Pool, name: string): Promise<Versioned[]> {
+export async function findVersioned(pool: Pool, name: string): Promise<VersionedObject[]> {
   const each = versionedKinds.map(
     (kind, place) => `select ${place} as place, '${kind}' as kind, id, name from howdah.${kind}s
        where name = $1 and tenant_id = howdah.current_tenant() and deleted_at is null`,
@@ -38,7 +38,10 @@ export async function findVersioned(pool: Pool, name: string): Promise<Versioned
 }
 
 /** Lists the versions of an object, the newest first. */
-export async function listVersions(pool: Pool, { kind, id }: Versioned): Promise<VersionRow[]> {
+export async function listVersions(
+  pool: Pool,
+  { kind, id }: VersionedObject,
+): Promise<VersionRow[]> {
   const labels =
     kind === 'skill'
       ? `'{}'::text[]`
@@ -58,7 +61,7 @@ export async function listVersions(pool: Pool, { kind, id }: Versioned): Promise
  */
 export async function diffVersions(
   pool: Pool,
-  { kind, id }: Versioned,
+  { kind, id }: VersionedObject,
   from: string,
   to: string | undefined,
 ): Promise<VersionChange[]> {
@@ -75,7 +78,7 @@ export async function diffVersions(
  */
 export async function restoreVersion(
   pool: Pool,
-  { kind, id }: Versioned,
+  { kind, id }: VersionedObject,
   version: number,
 ): Promise<number> {
   await pool.query(`select howdah.restore_${kind}_version($1, $2)`, [id, version]);
@@ -89,7 +92,7 @@ export async function restoreVersion(
 /** Labels a version, or moves the label to this version. Throws `HWNTF`. */
 export async function labelVersion(
   pool: Pool,
-  { kind, id }: Versioned & { kind: Exclude<VersionedKind, 'skill'> },
+  { kind, id }: VersionedObject & { kind: Exclude<VersionedKind, 'skill'> },
   version: number,
   label: string,
 ): Promise<void> {

@@ -14,7 +14,7 @@ export type FilterTarget = FilterPlace | { kind: string; name: string };
 export type FilterHit = { filter: string; action: FilterAction };
 
 /** A value after the filters of its tenant. */
-export type Filtered = { value: Json; hits: FilterHit[]; place: FilterPlace | null };
+export type FilteredValue = { value: Json; hits: FilterHit[]; place: FilterPlace | null };
 
 /** The maximum time to scan a text. A text that takes longer is blocked. */
 const TIMEOUT_MS = 2_000;
@@ -34,7 +34,7 @@ export async function applyOutputFilters(
   execution_id: string,
   outlet: FilterTarget,
   value: Json,
-): Promise<Filtered> {
+): Promise<FilteredValue> {
   const [text, ...about] =
     typeof outlet === 'string'
       ? [

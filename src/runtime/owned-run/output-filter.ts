@@ -1,7 +1,7 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { StepNote } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { Filtered } from '../../db/runs/apply-output-filters.ts';
+import type { FilteredValue } from '../../db/runs/apply-output-filters.ts';
 import type { Json } from '../../json/json.ts';
 
 /**
@@ -20,7 +20,7 @@ export type FilterResult<T extends Json> =
   | { isBlocked: true; filter: string; guards: StepRecord[] };
 
 export function toFilterResult<T extends Json>(
-  { value, hits, place }: Filtered,
+  { value, hits, place }: FilteredValue,
   call_id?: string,
 ): FilterResult<T> {
   const last = hits.at(-1);

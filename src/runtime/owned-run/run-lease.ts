@@ -1,7 +1,7 @@
 import type { Pool } from '../../db/connection/pool.ts';
 import {
   applyOutputFilters,
-  type Filtered,
+  type FilteredValue,
   type FilterTarget,
 } from '../../db/runs/apply-output-filters.ts';
 import {
@@ -45,7 +45,7 @@ export type RunLease = {
     outlet: FilterTarget,
     value: Json,
     call_id?: string,
-  ): Promise<Filtered>;
+  ): Promise<FilteredValue>;
 };
 
 /** Creates the lease of a run that this worker owns. */

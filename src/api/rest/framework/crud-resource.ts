@@ -8,8 +8,8 @@ import {
   insertRow,
   listRows,
   lockRow,
-  type Shown,
   settle,
+  type TaggedRow,
   touchRow,
   updateRow,
 } from '../../../db/queries/row-collection.ts';
@@ -255,7 +255,7 @@ async function answerRow(db: Client, kind: CrudResource, id: string): Promise<An
 
 export function shownRow(
   { collection: { stamp } }: Pick<CrudResource, 'collection'>,
-  { row, tag }: Shown,
+  { row, tag }: TaggedRow,
 ): Answer {
   return { body: row, tag, isTagOfAll: stamp === undefined };
 }

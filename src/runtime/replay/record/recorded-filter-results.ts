@@ -1,6 +1,6 @@
 import type { ExportedStep } from '../../../contracts/runs/exported-run.ts';
 import type { NewQuestion, StepKind } from '../../../contracts/runs/step.ts';
-import type { Filtered, FilterTarget } from '../../../db/runs/apply-output-filters.ts';
+import type { FilteredValue, FilterTarget } from '../../../db/runs/apply-output-filters.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
 import { BLOCKED, FILTERED } from '../../owned-run/output-filter.ts';
 import type { RunRecording } from './run-recording.ts';
@@ -21,7 +21,7 @@ export function recordedFilterResult(
   value: Json,
   callId: string | undefined,
   outlet?: FilterTarget,
-): Filtered {
+): FilteredValue {
   const { run, steps } = record;
   const behind = steps.slice(position);
   if (!callId) {
@@ -40,11 +40,11 @@ export function recordedFilterResult(
   return { value: isRedacted ? recordedContent(made, run.questions) : value, ...found };
 }
 
-function foundBy(guards: readonly ExportedStep[]): Pick<Filtered, 'hits' | 'place'> {
+function foundBy(guards: readonly ExportedStep[]): Pick<FilteredValue, 'hits' | 'place'> {
   const guard = guards.find(
     ({ kind, name }) => kind === 'guard' && (name === FILTERED || name === BLOCKED),
   );
-  const { hits = [], place = null } = (guard?.output ?? {}) as Partial<Filtered>;
+  const { hits = [], place = null } = (guard?.output ?? {}) as Partial<FilteredValue>;
   return { hits, place };
 }
 
