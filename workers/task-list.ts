@@ -4,7 +4,7 @@ import type { Pool } from '../src/db/connection/pool.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import type { MonthOptions } from '../src/db/retention/drop-months.ts';
 import type { QueryPool } from '../src/db/sql-tools/query-pool.ts';
-import { deliveriesOn } from '../src/db/worker/webhooks.ts';
+import { deliveriesOn } from '../src/db/worker/delivery-attempts.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';

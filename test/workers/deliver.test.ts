@@ -1,7 +1,7 @@
 import type { JobHelpers } from 'graphile-worker';
 import type { Logger } from 'pino';
 import { beforeEach, expect, test } from 'vitest';
-import type { Deliveries } from '../../src/db/worker/webhooks.ts';
+import type { Deliveries } from '../../src/db/worker/delivery-attempts.ts';
 import type { DeliveryResult, WebhookDelivery } from '../../src/tools/webhooks/send.ts';
 import { deliverTask } from '../../workers/tasks/deliver.ts';
 

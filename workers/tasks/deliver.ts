@@ -1,6 +1,6 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import type { Deliveries } from '../../src/db/worker/webhooks.ts';
+import type { Deliveries } from '../../src/db/worker/delivery-attempts.ts';
 import type { DeliveryResult, WebhookDelivery } from '../../src/tools/webhooks/send.ts';
 import { FairTaskQueue } from '../fair-task-queue.ts';
 import { deliverPayload } from '../payloads.ts';

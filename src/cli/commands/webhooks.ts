@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { listDeliveries, redeliver } from '../../db/worker/deliveries.ts';
+import { listDeliveries, redeliver } from '../../db/operations/deliveries.ts';
 import { withDatabase } from '../backend/database.ts';
 import { uuidOf } from '../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
