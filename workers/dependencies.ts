@@ -16,7 +16,7 @@ import { MAX_FILE_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
 import { noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import { tapSecrets } from '../src/telemetry/tap-secrets.ts';
-import { customTools } from '../src/tools/custom/custom.ts';
+import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { createEgress, type Egress } from '../src/tools/egress.ts';
 import { createLazyMcpPool } from '../src/tools/mcp/lazy-pool.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';

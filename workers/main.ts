@@ -10,7 +10,7 @@ import { sleep } from '../src/runtime/environment/world.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
 import type { RuntimeOptions } from '../src/runtime/runtime-options.ts';
 import type { Check } from '../src/telemetry/readiness.ts';
-import { customTools } from '../src/tools/custom/custom.ts';
+import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { createDependencies, type WorkerDependencies } from './dependencies.ts';
 import { DueRunPoller } from './due-run-poller.ts';
 import { ANSWER_MS, openPools, type WorkerPools } from './pools.ts';
@@ -176,11 +176,11 @@ class RunningWorker implements Worker {
       onFull: throttle(ASK_OTHERS_MS, notifier.announceDueRuns),
       onRoom: () => this.#poller.room(),
       onRetry: ({ what, error, attempt }) => {
-        metrics?.recovered(`${what}_retry`);
+        metrics?.countRecovery(`${what}_retry`);
         log.warn({ err: error, what, attempt }, 'a statement failed and is retried');
       },
       onError: (err, execution_id, tenant_id) => {
-        metrics?.recovered('fault');
+        metrics?.countRecovery('fault');
         log.error({ err, execution_id, tenant_id }, 'a run was released');
       },
     };
@@ -242,7 +242,7 @@ class RunningWorker implements Worker {
       ...{ pool: this.#pools.pool, resourceFolder, log },
       worker: () => this.#heartbeat.worker,
       reconcile: () => this.#runtime.reconcile(),
-      onRecovered: (reason, count) => metrics?.recovered(reason, count),
+      onRecovered: (reason, count) => metrics?.countRecovery(reason, count),
     });
   }
 

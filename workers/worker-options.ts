@@ -62,7 +62,7 @@ export type WorkerOptions = {
 };
 
 /** The metrics that a worker reports besides its runs. */
-export type WorkerMetrics = Pick<Metrics, 'recovered' | 'watchPool' | 'watchWorker'>;
+export type WorkerMetrics = Pick<Metrics, 'countRecovery' | 'watchPool' | 'watchWorker'>;
 
 /**
  * The requirements of MCP servers besides their rows: the guard of requests, the commands that may

@@ -1,8 +1,8 @@
 import type { Json } from '../../json/json.ts';
+import { storableJson } from '../../json/storable-json.ts';
 import type { FilterAction, FilterPlace } from '../access/output-filters.ts';
 import { inTransaction, type Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { storableJson } from '../connection/storable-json.ts';
 
 /**
  * The place through which a value is about to leave a run, or the tool whose arguments the value
