@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
@@ -111,35 +112,47 @@ export const executeRoutes: Route[] = [
       202: { description: 'The run has started', schema: started },
     },
     async serve({ query, body, headers }, means) {
-      if (query.wait !== undefined && body.wait !== undefined) throw waitTwice();
-      const wait = query.wait ?? body.wait;
-      if (body.stream && wait) throw streamAndWait();
-      const { wait: _wait, stream: _stream, idempotency_key, ...requested } = body;
-      const header = keyIn(headers);
-      const sentKey = idempotency_key ?? header;
-      if (sentKey !== header && header !== undefined) throw otherKeys();
-      const isDebounced = body.debounce_key !== undefined;
-      const key = isDebounced ? idempotency_key : sentKey;
-      const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
-      const executionId = await means.transaction(async (db) => {
-        const before =
-          header === undefined
-            ? null
-            : await takeKey<{ id: string }>(db, header, ['execute', requested]);
-        const id = before?.id ?? (await start(db, { ...body, metadata }, key));
-        // A debounced run has no key of its own to be found by.
-        if (header !== undefined && isDebounced) await storeAnswer(db, header, { id });
-        // Registers a follower, so that the run is followed from its first step.
-        if (body.stream) await db.query('select howdah_private.register_follower($1)', [id]);
-        return id;
-      });
-      const seconds = wait === true ? LONGEST_WAIT : Number(wait ?? 0);
-      if (body.stream) return { events: means.runEvents(executionId, { seq: 0, n: 0 }) };
-      if (seconds > 0) await means.ended(executionId, seconds * 1000);
-      return answerFor(means, executionId, seconds > 0);
+      const seconds = waitSeconds(query.wait, body);
+      const id = await startOnce(body, headers, means);
+      if (body.stream) return { events: means.runEvents(id, { seq: 0, n: 0 }) };
+      if (seconds > 0) await means.ended(id, seconds * 1000);
+      return answerFor(means, id, seconds > 0);
     },
   }),
 ];
+
+/** Returns the seconds to wait for the run. Throws 400 for contradictory fields. */
+function waitSeconds(inQuery: number | undefined, { wait: inBody, stream }: Body): number {
+  if (inQuery !== undefined && inBody !== undefined) throw waitTwice();
+  const wait = inQuery ?? inBody;
+  if (stream && wait) throw streamAndWait();
+  return wait === true ? LONGEST_WAIT : Number(wait ?? 0);
+}
+
+/** Starts the run, or finds the run that an earlier request with the same key started. */
+async function startOnce(
+  body: Body,
+  headers: IncomingHttpHeaders,
+  means: RouteContext,
+): Promise<string> {
+  const { wait: _wait, stream, idempotency_key, ...requested } = body;
+  const header = keyIn(headers);
+  const sentKey = idempotency_key ?? header;
+  if (sentKey !== header && header !== undefined) throw otherKeys();
+  const isDebounced = body.debounce_key !== undefined;
+  const key = isDebounced ? idempotency_key : sentKey;
+  const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
+  return means.transaction(async (db) => {
+    const request = ['execute', requested];
+    const before = header === undefined ? null : await takeKey<{ id: string }>(db, header, request);
+    const id = before?.id ?? (await start(db, { ...body, metadata }, key));
+    // A debounced run has no key of its own to be found by.
+    if (header !== undefined && isDebounced) await storeAnswer(db, header, { id });
+    // Registers a follower, so that the run is followed from its first step.
+    if (stream) await db.query('select howdah_private.register_follower($1)', [id]);
+    return id;
+  });
+}
 
 function otherKeys(): RequestRefusal {
   return new RequestRefusal(400, 'idempotency_key differs from the header Idempotency-Key', {
@@ -176,56 +189,98 @@ async function answerFor(
   return { status: 200, headers, body: { ...summary, ...end } };
 }
 
-/** Starts a run of an agent or a workflow, given by name or by id. */
+/** Starts a run of an agent or a workflow, given by name or by id. Returns the id of the run. */
 async function start(db: Client, sent: Body, key: string | undefined): Promise<string> {
-  const { agent, workflow, agent_id, workflow_id } = sent;
-  const named = [agent, workflow, agent_id, workflow_id].filter((one) => one !== undefined);
-  if (named.length !== 1) {
-    throw new RequestRefusal(400, 'a run needs exactly one agent or workflow', {
-      hint: 'Set exactly one of agent, workflow, agent_id and workflow_id.',
-      detail: { field: 'agent' },
-    });
+  refuseOtherThanOne(sent);
+  const { agent, workflow } = sent;
+  const values = valuesOf(sent, key);
+  const hasCallback = sent.callback_url !== undefined; // run and run_workflow take no callback
+  if (agent !== undefined && !hasCallback) return startAgent(db, agent, values);
+  const { parts, overrides } = values;
+  if (workflow !== undefined && !hasCallback && parts === null && overrides === null) {
+    return startWorkflow(db, workflow, values);
   }
-  const data = sent.input_data === undefined ? null : JSON.stringify(sent.input_data);
-  const parts = sent.input_parts === undefined ? null : JSON.stringify(sent.input_parts);
-  const metadata = JSON.stringify(sent.metadata ?? {});
+  return startById(db, sent, values);
+}
+
+function refuseOtherThanOne({ agent, workflow, agent_id, workflow_id }: Body): void {
+  const targets = [agent, workflow, agent_id, workflow_id].filter((one) => one !== undefined);
+  if (targets.length === 1) return;
+  throw new RequestRefusal(400, 'a run needs exactly one agent or workflow', {
+    hint: 'Set exactly one of agent, workflow, agent_id and workflow_id.',
+    detail: { field: 'agent' },
+  });
+}
+
+type Values = ReturnType<typeof valuesOf>;
+
+/** Returns the arguments of the SQL functions that start a run. */
+function valuesOf(sent: Body, key: string | undefined) {
+  const jsonOf = (value: unknown) => (value === undefined ? null : JSON.stringify(value));
   const { message, session_id = null, run_at = null, priority = 0, version = null } = sent;
   const { max_cost = null, concurrency_key = null, debounce_key = null, debounce_ms = null } = sent;
-  const keys = [concurrency_key, debounce_key, debounce_ms];
-  const overrides = sent.overrides === undefined ? null : JSON.stringify(sent.overrides);
-  const rest = [message, data, session_id, run_at, priority, key ?? null, metadata];
-  const first = async (text: string, values: unknown[]) => {
-    const { rows } = await db.query<{ id: string }>(text, values);
-    return rows[0]?.id ?? '';
+  const metadata = JSON.stringify(sent.metadata ?? {});
+  const data = jsonOf(sent.input_data);
+  return {
+    input: [message, data, session_id, run_at, priority, key ?? null, metadata],
+    parts: jsonOf(sent.input_parts),
+    version,
+    max_cost,
+    overrides: jsonOf(sent.overrides),
+    keys: [concurrency_key, debounce_key, debounce_ms],
   };
-  const known = sent.callback_url === undefined; // run and run_workflow take no callback
-  if (agent !== undefined && known) {
-    return first(
-      'select (howdah.run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)).id::uuid::text as id',
-      [agent, ...rest, parts, version, max_cost, overrides, ...keys],
-    );
-  }
-  if (workflow !== undefined && known && parts === null && overrides === null) {
-    return first(
-      'select (howdah.run_workflow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)).id::uuid::text as id',
-      [workflow, ...rest, version, max_cost, ...keys],
-    );
-  }
+}
+
+function startAgent(
+  db: Client,
+  agent: string,
+  { input, parts, version, max_cost, overrides, keys }: Values,
+): Promise<string> {
+  return firstId(
+    db,
+    'select (howdah.run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)).id::uuid::text as id',
+    [agent, ...input, parts, version, max_cost, overrides, ...keys],
+  );
+}
+
+function startWorkflow(
+  db: Client,
+  workflow: string,
+  { input, version, max_cost, keys }: Values,
+): Promise<string> {
+  return firstId(
+    db,
+    'select (howdah.run_workflow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)).id::uuid::text as id',
+    [workflow, ...input, version, max_cost, ...keys],
+  );
+}
+
+async function startById(
+  db: Client,
+  { agent, workflow, agent_id, workflow_id, callback_url }: Body,
+  { input, parts, version, max_cost, overrides, keys }: Values,
+): Promise<string> {
   const name = agent ?? workflow ?? null;
-  const called = await first(
+  const workflowId = await firstId(
+    db,
     `select coalesce($2::uuid, howdah_private.workflow_by_name($1), case when $3 then howdah.workflow($1) end)::text as id`,
     [name, workflow_id ?? null, workflow !== undefined],
   );
-  return first(
+  return firstId(
+    db,
     `select howdah_private.run_by_id(
        case when $2::uuid is null then coalesce($1::uuid, howdah.agent($3)) end,
        $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)::text as id`,
     [
-      agent_id ?? null,
-      called || null,
-      name,
-      ...[...rest, parts, sent.callback_url ?? null, version, max_cost, overrides],
+      ...[agent_id ?? null, workflowId || null, name],
+      ...[...input, parts, callback_url ?? null, version, max_cost, overrides],
       ...keys,
     ],
   );
+}
+
+/** Returns the id in the first row of a query, or an empty text if there is none. */
+async function firstId(db: Client, text: string, values: unknown[]): Promise<string> {
+  const { rows } = await db.query<{ id: string | null }>(text, values);
+  return rows[0]?.id ?? '';
 }
