@@ -142,7 +142,7 @@ const HOMES: Record<string, RegExp> = {
   jose: /^src\/(api\/login|cli\/commands)\//, // reads tokens there, signs them here
   kysely: /^src\/db\//,
   'libpg-query': /^src\/db\//,
-  'lru-cache': /^src\/runtime\//,
+  'lru-cache': /^src\/(api|runtime)\//,
   'node-pg-migrate': /^src\/db\//,
   openai: /^src\/providers\//,
   pg: /^src\/db\//,

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import type { Config } from '../config.ts';
 import { answerBare, sendProblem } from './errors/problem.ts';
-import type { GraphqlServer } from './graphql/server.ts';
+import type { GraphqlServer } from './graphql/graphql-server.ts';
 import type { MetricsEndpoint } from './health/metrics-endpoint.ts';
 import { BUSY } from './http/admission.ts';
 import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './http/cors.ts';
@@ -33,7 +33,7 @@ export type HttpServerOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & 
   metrics?: MetricsEndpoint | undefined;
   ws: WebSocketEndpoint;
   requestMs: number;
-  departure: ConnectionDraining;
+  draining: ConnectionDraining;
   onError(error: unknown, request: IncomingMessage): void;
 };
 
@@ -44,13 +44,13 @@ export type HttpServerOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & 
  * request must not come from a page of a foreign Origin.
  */
 export function createHttpServer(options: HttpServerOptions, others: RequestListener): Server {
-  const { graphql, mcp, metrics, ws, corsOrigins, requestMs, departure, onError } = options;
+  const { graphql, mcp, metrics, ws, corsOrigins, requestMs, draining, onError } = options;
   const refusalOf = createGate(options);
   const server = createServer(serverOptions(requestMs));
-  server.on('connection', departure.watchConnection);
+  server.on('connection', draining.watchConnection);
   server.on('request', (request, response) => {
     const path = pathOf(request.url);
-    departure.watch(response);
+    draining.watch(response);
     metrics?.watch(path, request, response);
     setSecurityHeaders(request, response, graphql.isPage(path));
     const refusal = refusalOf(request);
@@ -69,7 +69,7 @@ export function createHttpServer(options: HttpServerOptions, others: RequestList
   server.on('upgrade', (request, socket, head) => {
     const refusal = refusalOf(request);
     if (refusal) return answerBare(socket, 403, 'HWDEN', refusal);
-    if (departure.isClosing) {
+    if (draining.isClosing) {
       const detail = 'This server is shutting down; connect again.';
       return answerBare(socket, 503, BUSY, detail, { 'retry-after': '1' });
     }

@@ -1,7 +1,7 @@
 import { healthPaths } from './health/health-paths.ts';
 import { openApi } from './http/openapi.ts';
 import { openAiPaths } from './openai/paths.ts';
-import { routes } from './rest/routes.ts';
+import { routes } from './rest/rest-routes.ts';
 import { socketPath } from './ws/messages.ts';
 
 /** The OpenAPI description at `/openapi.json`. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { MOST_CONNECTIONS } from '../db/connection/connection-limits.ts';
 import { createPool, type Pool } from '../db/connection/pool.ts';
 import { type Replica, watchReplica } from '../db/connection/replica.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
@@ -23,6 +24,18 @@ export type PoolOptions = {
   /** The URL of a hot standby of the database, for reads only. */
   replicaUrl?: string | undefined;
 };
+
+/**
+ * Time limits of a login query. A slow login query delays all login queries behind it. The database
+ * server cancels the query first. If it does not, the connection is closed.
+ */
+const LOGIN_TIMES = { settings: { statement_timeout: '8000' }, answerWithinMs: 10_000 };
+
+/** Opens the connections for logins. */
+export function openLogin(url: string): Pool {
+  const max = MOST_CONNECTIONS.api.login;
+  return createPool({ url, applicationName: 'howdah-login', max, ...LOGIN_TIMES });
+}
 
 /** Opens the connections that transactions of requests share. */
 export function openRequests({ url, poolerUrl }: PoolOptions, connections: number): Pool {

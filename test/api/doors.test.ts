@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { routes } from '../../src/api/rest/routes.ts';
+import { routes } from '../../src/api/rest/rest-routes.ts';
 import type { Api } from '../../src/api/server.ts';
 import { figuresOn } from '../../src/db/operations/metric-queries.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';

@@ -1,7 +1,7 @@
 import { GraphQLError, getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createMaskError } from '../../src/api/graphql/errors.ts';
 import { WEIGHTS } from '../../src/api/graphql/limits/weights.ts';
+import { createMaskError } from '../../src/api/graphql/mask-errors.ts';
 import type { Api } from '../../src/api/server.ts';
 import { all, makeAgent, makeModel, makeRun } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';

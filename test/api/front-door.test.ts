@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadOperations } from '../../src/api/graphql/operations.ts';
+import { loadOperations } from '../../src/api/graphql/allowed-operations.ts';
 import type { Api } from '../../src/api/server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ask, follow, openSocket, startTestApi } from './harness.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createReplicaRouter, type ReplicaRouter } from '../../src/api/limits/read-your-writes.ts';
+import { ReplicaRouter } from '../../src/api/limits/read-your-writes.ts';
 import type { Api } from '../../src/api/server.ts';
 import { connect } from '../../src/client/connect.ts';
 import { createPool, inTransaction, type Pool } from '../../src/db/connection/pool.ts';
@@ -256,7 +256,7 @@ describe('what is read', () => {
         return true;
       },
     } as unknown as Replica;
-    const reads = createReplicaRouter({ replica, primary: pool, metrics: undefined });
+    const reads = new ReplicaRouter({ replica, primary: pool, metrics: undefined });
     const reader = { tenantId: 'any', userId: undefined };
     expect((await reads.choose(reader, 0xffffffffffffffffn)).isReplica).toBe(false);
     expect(waitedFor).toEqual([]);
@@ -276,7 +276,7 @@ describe('a query that the replica breaks off', () => {
       ...{ url: standby.url, primary: pool, connections: 2, settings: {}, answerWithinMs: 300_000 },
       onChange: (trouble) => changes.push(trouble),
     });
-    routed = createReplicaRouter({ replica, primary: pool, metrics: undefined });
+    routed = new ReplicaRouter({ replica, primary: pool, metrics: undefined });
     await until(() => changes.at(-1) === undefined && changes.length > 0);
   });
   afterAll(() => replica?.close());

@@ -177,6 +177,17 @@ describe('starting', () => {
     });
     await empty.drop();
   });
+
+  test('without a login, a missing default tenant is named, with the way out', async () => {
+    const own = await createTestDatabase();
+    await own.pool.query(`update howdah.tenants set slug = 'other' where slug = 'default'`);
+    await expect(startTestApi(own.url)).rejects.toMatchObject({
+      code: 'HWCNF',
+      message: `the tenant with the slug 'default' does not exist`,
+      hint: expect.stringContaining('insert into howdah.tenants'),
+    });
+    await own.drop();
+  });
 });
 
 test('not ready when the database is gone, and alive all the same', async () => {

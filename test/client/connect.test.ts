@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { routes } from '../../src/api/rest/routes.ts';
+import { routes } from '../../src/api/rest/rest-routes.ts';
 import type { Api } from '../../src/api/server.ts';
 import { operations } from '../../src/client/operations.generated.ts';
 import { connect } from '../../src/index.ts';

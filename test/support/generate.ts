@@ -58,7 +58,7 @@ function write(path: string, text: string): void {
 /** Describes the REST routes only: OpenAI's clients describe theirs. */
 async function describedRoutes(): Promise<JsonObject> {
   const { openApi } = await import('../../src/api/http/openapi.ts');
-  const { routes } = await import('../../src/api/rest/routes.ts');
+  const { routes } = await import('../../src/api/rest/rest-routes.ts');
   return openApi({ routes });
 }
 

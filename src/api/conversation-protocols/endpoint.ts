@@ -65,14 +65,14 @@ export function openEndpoint(
       const transaction = <T>(work: (db: Client) => Promise<T>) =>
         options.admission.run(identity, async () => {
           const result = await inTransactionAs(options.connections.as(identity), settings, work);
-          options.reads?.saw(identity);
+          options.reads?.requireLatest(identity);
           return result;
         });
-      const { steps, story: stepDetails } = live(identity);
+      const { steps, readStepDetails: stepDetails } = live(identity);
       const { tenantId, userId, role } = identity;
       const states: RunSource['hub']['states'] = (id) => {
         const watching = { tenantId, userId, role, id };
-        return options.sight.whileVisible(options.hub.states(id), watching, () =>
+        return options.visibilityGuard.whileVisible(options.hub.states(id), watching, () =>
           noSuch('execution', id),
         );
       };

@@ -41,7 +41,8 @@ export class AnswerAssembler {
     return this.#settled;
   }
 
-  *hear(piece: TokenPiece): Generator<AssembledItem> {
+  /** Sends a piece of an answer, or keeps it until the steps before it are settled. */
+  *offer(piece: TokenPiece): Generator<AssembledItem> {
     for (const next of this.#early.offer(piece, this.#settled)) yield* this.#send(next);
   }
 

@@ -39,7 +39,10 @@ export type AnswerSource<Run = RunSnapshot> = {
   look(run: StartedRun): Promise<Run | undefined>;
 };
 
-type StepLog = Pick<RunStreamSources, 'steps' | 'story'>;
+type StepLog = {
+  steps: RunStreamSources['steps'];
+  story: RunStreamSources['readStepDetails'];
+};
 export type RunSource = AnswerSource<ConversationState> & StepLog;
 
 /**
@@ -203,7 +206,7 @@ class RunFollower<Run extends ObservedRun> {
   }
 
   async *#tell(input: Input): AsyncGenerator<FollowedItem<Run>> {
-    if (input.of === 'piece') yield* this.#say(this.#assembler.hear(input.piece));
+    if (input.of === 'piece') yield* this.#say(this.#assembler.offer(input.piece));
     if (input.of !== 'step') return;
     const { row, log } = input;
     const { execution_id: id, seq } = row;

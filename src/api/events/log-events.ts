@@ -5,6 +5,7 @@ import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-lo
 import type { Client } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { onAbort } from '../http/on-abort.ts';
 import { findExecution } from './execution-rows.ts';
 import { isTemporary, type LogSubscription, MOST_PER_READ } from './log-feed.ts';
 import { type LogLine, linesOf } from './step-lines.ts';
@@ -42,7 +43,7 @@ export async function* logEvents(
   while (!signal.aborted) {
     const live = source.follow(filter); // before the first read, so that no line is missed
     const leave = () => void live.return?.();
-    signal.addEventListener('abort', leave);
+    const cancel = onAbort(signal, leave);
     try {
       for (let isDone = false; !isDone && !signal.aborted; ) {
         const started = Date.now();
@@ -78,7 +79,7 @@ export async function* logEvents(
         if (hasEnded) return;
       }
     } finally {
-      signal.removeEventListener('abort', leave);
+      cancel();
       leave();
     }
   }

@@ -5,6 +5,7 @@ import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails, StepRow } from '../../db/feed/step-details.ts';
 import type { Json } from '../../json/json.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
+import { onAbort } from '../http/on-abort.ts';
 import { EarlyPieces } from './early-pieces.ts';
 import type { Execution } from './execution-rows.ts';
 import { childOf, eventsOf, questionFields } from './step-events.ts';
@@ -17,7 +18,7 @@ export type RunStreamSources = {
   hub: Pick<FeedHub, 'tokens'>;
   /** Streams the steps of a run for as long as the caller may see the run. */
   steps(id: string, after: number): AsyncIterableIterator<FeedRow>;
-  story(step: StepRow): Promise<StepDetails>;
+  readStepDetails(step: StepRow): Promise<StepDetails>;
   /** Reads the run; undefined if there is none. */
   find(id: string): Promise<Execution | undefined>;
   /** Returns whether the caller sees a child run. */
@@ -26,13 +27,19 @@ export type RunStreamSources = {
   liveChildren(id: string): Promise<string[]>;
 };
 
+/**
+ * The place of a stream: the last step, and how many of its events were sent. `all` stands for the
+ * events of a step that are not counted yet.
+ */
+type Position = { seq: number; sent: number | 'all' };
+
 /** Events after those of the last step: an error that is not a step, and `complete`. */
 const MOST_AT_END = 2;
 
 type LastStep = { kind: string; events: number };
 type Item =
   | { of: 'run'; row: FeedRow }
-  | { of: 'below'; row: FeedRow }
+  | { of: 'child'; row: FeedRow }
   | { of: 'tokens'; piece: TokenPiece };
 
 /**
@@ -41,68 +48,110 @@ type Item =
  * interrupted stream resumes without a gap or a repeat. The open questions of child runs are sent
  * too, without an id.
  */
-export async function* runEvents(
-  live: RunStreamSources,
+export function runEvents(
+  sources: RunStreamSources,
   id: string,
   after: RunCursor,
   signal: AbortSignal,
 ): AsyncGenerator<StreamEvent, void> {
-  let at = after;
-  let known = after.seq === 0 ? 0 : undefined;
-  let lastStep: LastStep = { kind: '', events: 0 };
-  while (!signal.aborted) {
-    const below = new Below(live);
+  return new RunEventStream(sources, id, after).follow(signal);
+}
+
+/** The reading of a run until its feed ends, with what belongs to this reading alone. */
+type Reading = { run: Execution; early: EarlyPieces; children: ChildQuestions };
+
+/** Streams the events of one run once. */
+class RunEventStream {
+  readonly #sources: RunStreamSources;
+  readonly #id: string;
+  #position: Position;
+  /** The last message whose step was read; undefined if none is known. */
+  #lastMessage: number | undefined;
+  #lastStep: LastStep = { kind: '', events: 0 };
+
+  constructor(sources: RunStreamSources, id: string, after: RunCursor) {
+    this.#sources = sources;
+    this.#id = id;
+    this.#position = { seq: after.seq, sent: after.n };
+    this.#lastMessage = after.seq === 0 ? 0 : undefined;
+  }
+
+  /** Reads the feed again if it ended before the run did. */
+  async *follow(signal: AbortSignal): AsyncGenerator<StreamEvent, void> {
+    while (!signal.aborted) {
+      yield* this.#readFeed(signal);
+      if (signal.aborted) return;
+      const run = await this.#sources.find(this.#id);
+      if (!run) return;
+      const { seq } = this.#position;
+      if (run.completed_at === null || run.step_count > seq) continue;
+      if (run.step_count === seq) {
+        yield* endOf(run, this.#lastStep, this.#position);
+        return;
+      }
+      // The cursor is behind the last step, so it never existed. Only the last events are sent.
+      this.#position = { seq: run.step_count, sent: 'all' };
+    }
+  }
+
+  async *#readFeed(signal: AbortSignal): AsyncGenerator<StreamEvent, void> {
     const merged = new MergedIterator<Item>();
-    const early = new EarlyPieces();
-    const leave = () => merged.close();
-    signal.addEventListener('abort', leave);
-    if (signal.aborted) leave();
+    const children = new ChildQuestions(this.#sources, merged);
+    const cancel = onAbort(signal, () => merged.close());
     try {
       // Subscribe to pieces first, because a missed piece is not sent again.
-      merged.add(mapIterator(live.hub.tokens(id), (piece): Item => ({ of: 'tokens', piece })));
-      const run = await live.find(id);
+      const pieces = this.#sources.hub.tokens(this.#id);
+      merged.add(mapIterator(pieces, (piece): Item => ({ of: 'tokens', piece })));
+      const run = await this.#sources.find(this.#id);
       if (!run) return;
-      const steps = mapIterator(
-        live.steps(id, Math.max(0, at.seq - 1)),
-        (row): Item => ({ of: 'run', row }),
-      );
+      const rows = this.#sources.steps(this.#id, Math.max(0, this.#position.seq - 1));
+      const steps = mapIterator(rows, (row): Item => ({ of: 'run', row }));
       merged.add(steps);
-      if (run.completed_at === null) await below.begin(id, merged);
+      if (run.completed_at === null) await children.followExisting(this.#id);
+      const reading = { run, children, early: new EarlyPieces() };
       for (;;) {
         const next = await merged.next();
-        if (!next || ('ended' in next && next.ended === steps)) break;
-        if ('ended' in next) continue;
-        const { value: item } = next;
-        if (item.of === 'tokens') {
-          yield* tokenEvents(early.offer(item.piece, at.seq), run);
-        } else if (item.of === 'below') {
-          yield* below.tell(item.row, merged);
-        } else {
-          const { row } = item;
-          const { events, message } = await (stepEvents.get(row) ?? readEvents(live, row, known));
-          known = message ?? known;
-          lastStep = { kind: String(row.step.kind), events: events.length };
-          const from = row.seq === at.seq ? at.n : 0;
-          yield* events.slice(from);
-          const isEvent = from <= events.length + MOST_AT_END;
-          at = { seq: row.seq, n: isEvent ? Math.max(from, events.length) : events.length };
-          yield* tokenEvents(early.take(at.seq), run);
-          if (row.seq > run.step_count) await below.began(row, merged);
-        }
+        if (!next || ('ended' in next && next.ended === steps)) return;
+        if ('value' in next) yield* this.#eventsOf(next.value, reading);
       }
     } finally {
-      signal.removeEventListener('abort', leave);
+      cancel();
       merged.close();
     }
-    const last = signal.aborted ? undefined : await live.find(id);
-    if (last && last.completed_at !== null && last.step_count <= at.seq) {
-      if (last.step_count < at.seq) {
-        at = { seq: last.step_count, n: Number.POSITIVE_INFINITY }; // a cursor that never existed
-        continue;
-      }
-      yield* endOf(last, lastStep, at);
-      return;
+  }
+
+  async *#eventsOf(
+    item: Item,
+    { run, early, children }: Reading,
+  ): AsyncGenerator<StreamEvent, void> {
+    if (item.of === 'tokens') {
+      yield* tokenEvents(early.offer(item.piece, this.#position.seq), run);
+    } else if (item.of === 'child') {
+      yield* children.questionIn(item.row);
+    } else {
+      yield* await this.#newEventsOf(item.row);
+      yield* tokenEvents(early.take(item.row.seq), run);
+      if (item.row.seq > run.step_count) await children.followStartedBy(item.row);
     }
+  }
+
+  /** Advances to a step of the run, and returns its events that were not sent. */
+  async #newEventsOf(row: FeedRow): Promise<StreamEvent[]> {
+    const step = stepEvents.get(row) ?? readEvents(this.#sources, row, this.#lastMessage);
+    const { events, message } = await step;
+    this.#lastMessage = message ?? this.#lastMessage;
+    this.#lastStep = { kind: String(row.step.kind), events: events.length };
+    const sent = this.#sentOf(row.seq, events.length);
+    this.#position = { seq: row.seq, sent: Math.max(sent, events.length) };
+    return events.slice(sent);
+  }
+
+  /** Returns how many events of a step were sent, counting those after the last step. */
+  #sentOf(seq: number, count: number): number {
+    if (seq !== this.#position.seq) return 0;
+    const { sent } = this.#position;
+    const isCounted = sent !== 'all' && sent <= count + MOST_AT_END;
+    return isCounted ? sent : count; // a cursor with a higher number never existed
   }
 }
 
@@ -114,13 +163,13 @@ const stepEvents = new WeakMap<FeedRow, Promise<StepEvents>>();
 type StepEvents = { events: StreamEvent[]; message: number | undefined };
 
 function readEvents(
-  live: RunStreamSources,
+  sources: RunStreamSources,
   row: FeedRow,
   after: number | undefined,
 ): Promise<StepEvents> {
   const { execution_id: id, seq } = row;
-  const made = live.story({ id, seq, after }).then((details) => ({
-    events: numbered(id, seq, eventsOf(row, details)),
+  const made = sources.readStepDetails({ id, seq, after }).then((details) => ({
+    events: withIds(id, seq, eventsOf(row, details)),
     message: details.messages.at(-1)?.seq,
   }));
   stepEvents.set(row, made);
@@ -132,7 +181,7 @@ function readEvents(
  * Returns the last events. They continue the numbers of the events of the last step, so that they
  * have the same ids again.
  */
-function endOf(run: Execution, last: LastStep, at: RunCursor): StreamEvent[] {
+function endOf(run: Execution, last: LastStep, { sent }: Position): StreamEvent[] {
   const { id, step_count: seq, status, output, output_data, stop_reason, error } = run;
   const { tokens_in, tokens_out, cost } = run;
   const agent = run.agent ?? run.workflow;
@@ -151,12 +200,13 @@ function endOf(run: Execution, last: LastStep, at: RunCursor): StreamEvent[] {
   const events = isUnreported
     ? [{ event: 'error', data: { agent, error: error as Json } } as const, complete]
     : [complete];
-  return numbered(id, seq, events, last.events).slice(Math.max(0, at.n - last.events));
+  const sentAtEnd = sent === 'all' ? 0 : Math.max(0, sent - last.events);
+  return withIds(id, seq, events, last.events).slice(sentAtEnd);
 }
 
 type EventContent = Pick<StreamEvent, 'event' | 'data'>;
 
-function numbered(
+function withIds(
   id: string,
   seq: number,
   events: readonly EventContent[],
@@ -177,32 +227,35 @@ function tokenEvents(pieces: readonly TokenPiece[], run: Execution): StreamEvent
 }
 
 /** Follows the child runs of a run for their questions. */
-class Below {
-  readonly #live: RunStreamSources;
+class ChildQuestions {
+  readonly #sources: RunStreamSources;
+  readonly #merged: MergedIterator<Item>;
   readonly #followed = new Set<string>();
   readonly #reported = new Set<string>();
 
-  constructor(live: RunStreamSources) {
-    this.#live = live;
+  /** The steps of the child runs are added to `merged`. */
+  constructor(sources: RunStreamSources, merged: MergedIterator<Item>) {
+    this.#sources = sources;
+    this.#merged = merged;
   }
 
   /** Follows the child runs that are live already. */
-  async begin(id: string, merged: MergedIterator<Item>): Promise<void> {
-    for (const child of await this.#live.liveChildren(id)) this.#follow(child, merged);
+  async followExisting(id: string): Promise<void> {
+    for (const child of await this.#sources.liveChildren(id)) this.#follow(child);
   }
 
   /** Follows the child run that a step starts, if it starts one. */
-  async began({ step }: FeedRow, merged: MergedIterator<Item>): Promise<void> {
+  async followStartedBy({ step }: FeedRow): Promise<void> {
     const child = step.kind === 'child_started' ? childOf(step) : undefined;
-    if (child && (await this.#live.isSeen(child))) this.#follow(child, merged);
+    if (child && (await this.#sources.isSeen(child))) this.#follow(child);
   }
 
   /** Sends the question of a step of a child run, unless the question is answered. */
-  async *tell(row: FeedRow, merged: MergedIterator<Item>): AsyncGenerator<StreamEvent, void> {
-    await this.began(row, merged);
+  async *questionIn(row: FeedRow): AsyncGenerator<StreamEvent, void> {
+    await this.followStartedBy(row);
     if (row.step.kind !== 'question') return;
     const { execution_id: id, seq } = row;
-    const { agent, question } = await this.#live.story({ id, seq, after: undefined });
+    const { agent, question } = await this.#sources.readStepDetails({ id, seq, after: undefined });
     const questionId = String(question?.question_id);
     if (question?.status !== 'open' || this.#reported.has(questionId)) return;
     this.#reported.add(questionId);
@@ -210,9 +263,10 @@ class Below {
     yield { event: 'ask_user', data };
   }
 
-  #follow(id: string, merged: MergedIterator<Item>): void {
+  #follow(id: string): void {
     if (this.#followed.has(id)) return;
     this.#followed.add(id);
-    merged.add(mapIterator(this.#live.steps(id, 0), (row): Item => ({ of: 'below', row })));
+    const rows = this.#sources.steps(id, 0);
+    this.#merged.add(mapIterator(rows, (row): Item => ({ of: 'child', row })));
   }
 }

@@ -1,6 +1,7 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { MessageCursor, SessionRow } from '../../db/feed/feed.ts';
+import type { MessageCursor, SessionRow, SessionCursor as MessageCursor } from '../../db/feed/feed.ts';
 import type { SessionTurn } from '../../db/feed/stream-queries.ts';
+import { onAbort } from '../http/on-abort.ts';
 import { type RunCursor, type RunStreamSources, runEvents } from './run-events.ts';
 
 /** The last event of a session that was sent: the turn, and the event in the run of the turn. */
@@ -56,13 +57,12 @@ async function nextTurn(
 ): Promise<number | undefined> {
   const messages = live.messages(id, after);
   const leave = () => void messages.return?.();
-  signal.addEventListener('abort', leave);
-  if (signal.aborted) leave();
+  const cancel = onAbort(signal, leave);
   try {
     const { value } = await messages.next();
     return (value as SessionRow | undefined)?.turn;
   } finally {
-    signal.removeEventListener('abort', leave);
+    cancel();
     leave();
   }
 }

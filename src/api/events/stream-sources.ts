@@ -28,7 +28,7 @@ export type StreamSources = (
 
 export type StreamSourcesOptions = {
   hub: FeedHub;
-  sight: VisibilityGuard;
+  visibilityGuard: VisibilityGuard;
   pool: Pool;
   connections: Connections;
   admission: Admission;
@@ -40,11 +40,11 @@ export type StreamSourcesOptions = {
  */
 export function createStreamSources({
   hub,
-  sight: visibilityGuard,
+  visibilityGuard,
   pool,
   ...shares
 }: StreamSourcesOptions): StreamSources {
-  const readDetails = createCachedLoader({
+  const readStepDetails = createCachedLoader({
     keyOf: ({ id, seq, after }: StepRow) => `${id} ${seq} ${after}`,
     ask: (steps) => stepDetails(pool, steps),
   });
@@ -65,7 +65,7 @@ export function createStreamSources({
       visibilityGuard.whileVisible(events, { tenantId, userId, role, id }, () => noSuch(one, id));
     return {
       hub,
-      story: readDetails,
+      readStepDetails,
       find,
       isSeen,
       steps: (id, after) => seen(hub.steps(id, after), id, 'execution'),

@@ -13,23 +13,23 @@ import type { Connections } from '../limits/connections.ts';
 import type { ReplicaRouter } from '../limits/read-your-writes.ts';
 import type { Identities } from '../login/identities.ts';
 import { settingsFor } from '../login/session-settings.ts';
-import { createMaskError, type ErrorLog, withoutHelp } from './errors.ts';
-import { createAdmissionPlugin } from './plugins/admission.ts';
-import { BehaviorCachePlugin } from './plugins/behavior-cache.ts';
-import { createConnectionsPlugin } from './plugins/connections.ts';
-import { FeedPlugin } from './plugins/feed.ts';
-import { createLimitsPlugin } from './plugins/limits.ts';
-import { createReplicaPlugin } from './plugins/replica.ts';
-import { createRequestsPlugin, type RequestsOptions } from './plugins/requests.ts';
-import { createResponseStatusPlugin } from './plugins/response-status.ts';
-import { RowsChangedPlugin } from './plugins/rows-changed.ts';
+import { createMaskError, type ErrorLog, withoutHelp } from './mask-errors.ts';
+import { createAdmissionPlugin } from './plugins/admission-plugin.ts';
+import { BehaviorCachePlugin } from './plugins/behavior-cache-plugin.ts';
+import { createConnectionsPlugin } from './plugins/connections-plugin.ts';
+import { FeedPlugin } from './plugins/feed-plugin.ts';
+import { createLimitsPlugin } from './plugins/limits-plugin.ts';
+import { createReplicaPlugin } from './plugins/replica-plugin.ts';
+import { createRequestsPlugin, type RequestsOptions } from './plugins/requests-plugin.ts';
+import { createResponseStatusPlugin } from './plugins/response-status-plugin.ts';
+import { RowsChangedPlugin } from './plugins/rows-changed-plugin.ts';
 import { DeletedRowsPlugin } from './plugins/schema/deleted-rows.ts';
 import { FeedRowsPlugin } from './plugins/schema/feed-rows.ts';
 import { IndexedColumnsPlugin } from './plugins/schema/indexed-columns.ts';
 import { InputsPlugin } from './plugins/schema/inputs.ts';
 import { NamingPlugin } from './plugins/schema/naming.ts';
-import { PagesPlugin } from './plugins/schema/pages.ts';
-import { ProviderConfigsPlugin } from './plugins/schema/provider-configs.ts';
+import { PagesPlugin } from './plugins/schema/page-arguments.ts';
+import { ProviderConfigsPlugin } from './plugins/schema/provider-config-fields.ts';
 import { RunCountersPlugin } from './plugins/schema/run-counters.ts';
 import { SecretsPlugin } from './plugins/schema/secrets.ts';
 import { TenantKeysPlugin } from './plugins/schema/tenant-keys.ts';
@@ -42,7 +42,7 @@ import type { VisibilityGuard } from './subscriptions/visibility-guard.ts';
 export type ServingOptions = RequestsOptions & {
   pool: Pool;
   hub: FeedHub;
-  sight: VisibilityGuard;
+  visibilityGuard: VisibilityGuard;
   identities: Identities;
   admission: Admission;
   /** The connections of `pool`, shared fairly among tenants. */
@@ -99,7 +99,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
 export function servingPreset({
   pool,
   hub,
-  sight: visibilityGuard,
+  visibilityGuard,
   identities,
   admission,
   connections,
@@ -140,9 +140,7 @@ export function servingPreset({
           pace,
           secrets,
           tenantId: identity.tenantId,
-          live: request.ws
-            ? liveSources({ hub, sight: visibilityGuard, pace, identity })
-            : noLiveSources,
+          live: request.ws ? liveSources({ hub, visibilityGuard, pace, identity }) : noLiveSources,
         };
       },
     },

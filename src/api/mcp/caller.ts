@@ -5,7 +5,7 @@ import { type SessionOf, type Subscriptions, subscriptionsOf } from '../../db/mc
 import type { Caller, McpRunItem } from '../../mcp-server/caller.ts';
 import { explainFailure } from '../errors/database-errors.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { ErrorLog } from '../graphql/errors.ts';
+import type { ErrorLog } from '../graphql/mask-errors.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
 import type { Admission } from '../http/admission.ts';
 import type { Connections } from '../limits/connections.ts';
@@ -22,7 +22,7 @@ export type CallersOptions = {
   pool: Pool;
   connections: Connections;
   hub: FeedHub;
-  sight: VisibilityGuard;
+  visibilityGuard: VisibilityGuard;
   admission: Admission;
   exists: IsActiveAccount;
   /** Present if there is a replica. */
@@ -35,7 +35,7 @@ export type CallersOptions = {
  * the settings of the login.
  */
 export function createCallers(options: CallersOptions) {
-  const { pool, connections, hub, sight: visibility, admission, exists } = options;
+  const { pool, connections, hub, visibilityGuard: visibility, admission, exists } = options;
   const lists = createListMarks();
   const subscriptions = createCachedLoader<SessionOf, Subscriptions>({
     keyOf: ({ tenantId, session }) => `${tenantId} ${session}`,
@@ -47,7 +47,7 @@ export function createCallers(options: CallersOptions) {
     const transact: Caller['transact'] = (work) =>
       admission.run(identity, async () => {
         const result = await inTransactionAs(connections.as(identity), settings, work);
-        options.reads?.saw(identity);
+        options.reads?.requireLatest(identity);
         return result;
       });
     const stillGood = () => refuseGone(identity, exists);

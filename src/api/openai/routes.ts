@@ -39,7 +39,7 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Open
     const transaction = <T>(work: (db: Client) => Promise<T>) =>
       options.admission.run(identity, async () => {
         const result = await inTransactionAs(options.connections.as(identity), settings, work);
-        options.reads?.saw(identity);
+        options.reads?.requireLatest(identity);
         return result;
       });
     return { identity, transaction };

@@ -1,7 +1,7 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import { keyIn, storeAnswer, takeKey } from './framework/request-keys.ts';
 import type { Answer, Route, RouteContext, RouteInput } from './framework/route.ts';
-import { routes } from './routes.ts';
+import { routes } from './rest-routes.ts';
 
 /**
  * The stored part of an answer: the path of the row that was shown, or the ids that were returned.

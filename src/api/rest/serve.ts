@@ -13,8 +13,9 @@ import {
   type StreamSourcesOptions,
 } from '../events/stream-sources.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { ErrorLog } from '../graphql/errors.ts';
+import type { ErrorLog } from '../graphql/mask-errors.ts';
 import type { Admission } from '../http/admission.ts';
+import { onAbort } from '../http/on-abort.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
 import type { Connections } from '../limits/connections.ts';
 import { type ReplicaRouter, readPosition } from '../limits/read-your-writes.ts';
@@ -28,9 +29,9 @@ import { permitBody } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import { readRequest } from './framework/read-request.ts';
 import type { Answer, Events, Route, RouteContext, RouteInput } from './framework/route.ts';
-import { createStreams, type Streams } from './framework/streams.ts';
+import { Streams } from './framework/streams.ts';
 import { workOnce } from './idempotency.ts';
-import { routes } from './routes.ts';
+import { routes } from './rest-routes.ts';
 
 export type RestOptions = StreamSourcesOptions & {
   login: Login;
@@ -53,7 +54,7 @@ export type RestOptions = StreamSourcesOptions & {
  * every other protocol.
  */
 export function restRoutes(app: FastifyInstance, options: RestOptions): Streams {
-  const streams = createStreams({
+  const streams = new Streams({
     exists: options.exists,
     limits: options.limits,
     failureOf: (error) => failureOf(error, options.onError),
@@ -191,7 +192,7 @@ function meansFor(
         return reads.read(identity, position, onReplica, onPrimary);
       }
       const result = await onPrimary();
-      if (route.method !== 'GET') await reads?.wrote(identity, reply.raw);
+      if (route.method !== 'GET') await reads?.recordWrite(identity, reply.raw);
       return result;
     });
   const source = live(identity);
@@ -199,7 +200,7 @@ function meansFor(
     secrets,
     transaction,
     ended: (id, ms) =>
-      streams.hold(reply.raw, identity, ms, (signal) => untilEnded(hub, id, signal)),
+      streams.wait(reply.raw, identity, ms, (signal) => untilEnded(hub, id, signal)),
     runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
     sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
     logEvents: (start) => (signal) =>
@@ -209,11 +210,12 @@ function meansFor(
 
 async function untilEnded(hub: FeedHub, id: string, signal: AbortSignal): Promise<void> {
   const states = hub.states(id);
-  const leave = () => void states.return?.();
-  signal.addEventListener('abort', leave);
-  if (signal.aborted) leave();
-  for await (const _state of states);
-  signal.removeEventListener('abort', leave);
+  const cancel = onAbort(signal, () => void states.return?.());
+  try {
+    for await (const _state of states);
+  } finally {
+    cancel();
+  }
 }
 
 function send(reply: FastifyReply, answer: Answer, known = '') {

@@ -138,7 +138,7 @@ function createMeans(options: WebSocketEndpointOptions) {
       transaction: <T>(work: (db: Client) => Promise<T>) =>
         admission.run(identity, async () => {
           const result = await inTransactionAs(connections.as(identity), settings, work);
-          reads?.saw(identity);
+          reads?.requireLatest(identity);
           return result;
         }),
       ended: async () => {}, // no message waits

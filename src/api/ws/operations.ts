@@ -2,7 +2,7 @@ import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { Identity } from '../login/auth-result.ts';
 import type { Route, RouteContext, RouteInput } from '../rest/framework/route.ts';
 import { workOnce } from '../rest/idempotency.ts';
-import { routes } from '../rest/routes.ts';
+import { routes } from '../rest/rest-routes.ts';
 import type { Message } from './messages.ts';
 
 /** Messages with a route of REST. */

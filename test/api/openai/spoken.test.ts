@@ -11,7 +11,7 @@ function read(acts: Act[], since = 0): string[] {
   return acts.flatMap((act) => {
     const items =
       'piece' in act
-        ? spoken.hear({
+        ? spoken.offer({
             execution_id: 'run',
             seq: act.seq,
             attempt: act.attempt ?? 1,

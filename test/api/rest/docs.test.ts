@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { z } from 'zod';
-import { routes } from '../../../src/api/rest/routes.ts';
+import { routes } from '../../../src/api/rest/rest-routes.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import { STEP_KINDS } from '../../../src/contracts/runs/step.ts';

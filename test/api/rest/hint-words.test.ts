@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { restHint } from '../../../src/api/errors/rest-hints.ts';
-import { routes } from '../../../src/api/rest/routes.ts';
+import { routes } from '../../../src/api/rest/rest-routes.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Route } from '../../../src/api/rest/framework/route.ts';
-import { routes } from '../../../src/api/rest/routes.ts';
+import { routes } from '../../../src/api/rest/rest-routes.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { all } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';

@@ -15,7 +15,7 @@ function staged(run: Partial<Execution>) {
   const live: RunStreamSources = {
     hub: { tokens: () => tokens },
     steps: () => steps,
-    story: async () => ({ messages: [] }) as never,
+    readStepDetails: async () => ({ messages: [] }) as never,
     find: async () => run as Execution,
     isSeen: async () => true,
     liveChildren: async () => [],
@@ -52,6 +52,18 @@ test('pieces of an answer wait for the steps before it, and are told then', asyn
   expect(Math.max(...seen.slice(0, -2).map((one) => Number(one?.data.seq)))).toBe(2);
   leaving.abort();
   await told.return();
+});
+
+test('behind a cursor that never existed, a run without steps still has its last event', async () => {
+  const run = { id: ID, status: 'cancelled', step_count: 0, completed_at: '2030-01-01T00:00:00Z' };
+  const { live, steps } = staged(run as Partial<Execution>);
+  steps.end();
+  const events: string[] = [];
+  const { signal } = new AbortController();
+  for await (const { event, id } of runEvents(live, ID, { seq: 4, n: 1 }, signal)) {
+    events.push(`${event} ${id}`);
+  }
+  expect(events).toEqual(['complete 0.1']);
 });
 
 test('the end of a run below is told by the call it was for: its step names no tool', () => {

@@ -5,11 +5,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
 import { createStreamLimits } from '../../../src/api/limits/stream-limits.ts';
-import {
-  createStreams,
-  type EventsOf,
-  type Streams,
-} from '../../../src/api/rest/framework/streams.ts';
+import { type EventsOf, Streams } from '../../../src/api/rest/framework/streams.ts';
 import type { Api } from '../../../src/api/server.ts';
 import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -36,7 +32,7 @@ describe('the writer', () => {
   let written: Promise<void>;
 
   const start = async (options: { heartbeatMs?: number; stalledMs?: number }) => {
-    streams = createStreams({
+    streams = new Streams({
       exists: async () => 'good',
       limits: createStreamLimits(defaultServerLimits),
       failureOf: (error) => ({ status: 500, code: 'X', message: String(error), detail: {} }),

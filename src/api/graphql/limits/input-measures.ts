@@ -53,56 +53,77 @@ type Value = { node: ValueNode } | { json: unknown };
 type Parts = { fields: [name: string, value: Value][] } | { items: Value[] } | undefined;
 
 /** Measures the arguments of fields. Without `variables`, counts the literals of the document. */
-export function createInputMeter(
-  schema: GraphQLSchema,
-  definitions: readonly VariableDefinitionNode[] = [],
-  variables?: Variables,
-): (field: FieldNode, definition: GraphQLField<unknown, unknown>) => InputMeasures {
-  const known = new Map<string, InputMeasures>();
+export class InputMeter {
+  readonly #schema: GraphQLSchema;
+  readonly #definitions: readonly VariableDefinitionNode[];
+  readonly #variables: Variables | undefined;
+  /** The measures of variables, by name. */
+  readonly #measured = new Map<string, InputMeasures>();
 
-  /** Measures a variable. A variable counts as often as it is used, and is measured once. */
-  function measureVariable(name: string, level: number): InputMeasures {
-    const measured = known.get(name);
-    if (measured || !variables) return measured ?? noInputs;
-    const definition = definitions.find(({ variable }) => variable.name.value === name);
-    const type = definition && typeFromAST(schema, definition.type as never);
-    const supplied = Object.hasOwn(variables, name) ? { json: variables[name] } : undefined;
-    const value = supplied ?? (definition?.defaultValue && { node: definition.defaultValue });
-    const result = value && type ? measure(value, type as GraphQLInputType, level) : noInputs;
-    known.set(name, result);
-    return result;
+  constructor(
+    schema: GraphQLSchema,
+    definitions: readonly VariableDefinitionNode[] = [],
+    variables?: Variables,
+  ) {
+    this.#schema = schema;
+    this.#definitions = definitions;
+    this.#variables = variables;
   }
 
-  function measure(value: Value, nullable: GraphQLInputType, level: number): InputMeasures {
+  measureArguments(field: FieldNode, definition: GraphQLField<unknown, unknown>): InputMeasures {
+    let sum = noInputs;
+    for (const { name, value } of field.arguments ?? []) {
+      const arg = definition.args.find((one) => one.name === name.value);
+      if (arg) sum = addInputs(sum, this.#measure({ node: value }, arg.type, 0));
+    }
+    return sum;
+  }
+
+  #measure(value: Value, nullable: GraphQLInputType, level: number): InputMeasures {
     if ('node' in value && value.node.kind === Kind.VARIABLE) {
-      return measureVariable(value.node.name.value, level);
+      return this.#measureVariable(value.node.name.value, level);
     }
     const type = getNullableType(nullable);
     const isList = isListType(type);
     if (isEnumType(type)) return { ...noInputs, enumLength: lengthOf(value) };
     if (!isList && !isInputObjectType(type)) return noInputs;
     const parts = partsOf(value);
-    if (!parts) return isList ? measure(value, type.ofType, level + 1) : noInputs;
+    if (!parts) return isList ? this.#measure(value, type.ofType, level + 1) : noInputs;
     if (level > MOST_LEVELS) return { ...noInputs, relationDepth: MOST_LEVELS };
     if ('items' in parts) {
-      return isList ? measureItems(parts.items, type.ofType, level) : noInputs;
+      return isList ? this.#measureItems(parts.items, type.ofType, level) : noInputs;
     }
     return isList
-      ? measure(value, type.ofType, level + 1)
-      : measureFields(parts.fields, type, level);
+      ? this.#measure(value, type.ofType, level + 1)
+      : this.#measureFields(parts.fields, type, level);
   }
 
-  function measureItems(items: Value[], type: GraphQLInputType, level: number): InputMeasures {
+  /** Measures a variable. A variable counts as often as it is used, and is measured once. */
+  #measureVariable(name: string, level: number): InputMeasures {
+    const measured = this.#measured.get(name);
+    if (measured || !this.#variables) return measured ?? noInputs;
+    const definition = this.#definitions.find(({ variable }) => variable.name.value === name);
+    const type = definition && typeFromAST(this.#schema, definition.type as never);
+    const supplied = Object.hasOwn(this.#variables, name)
+      ? { json: this.#variables[name] }
+      : undefined;
+    const value = supplied ?? (definition?.defaultValue && { node: definition.defaultValue });
+    const result = value && type ? this.#measure(value, type as GraphQLInputType, level) : noInputs;
+    this.#measured.set(name, result);
+    return result;
+  }
+
+  #measureItems(items: Value[], type: GraphQLInputType, level: number): InputMeasures {
     let sum: InputMeasures = { ...noInputs, inputs: items.length };
     if (!isNested(type)) return sum;
     for (const item of items) {
       if (sum.inputs > MOST_COUNTED) break;
-      sum = addInputs(sum, measure(item, type, level + 1));
+      sum = addInputs(sum, this.#measure(item, type, level + 1));
     }
     return sum;
   }
 
-  function measureFields(
+  #measureFields(
     fields: [string, Value][],
     type: GraphQLInputObjectType,
     level: number,
@@ -113,7 +134,7 @@ export function createInputMeter(
       if (sum.inputs > MOST_COUNTED) break;
       const field = Object.hasOwn(known, name) ? known[name] : undefined;
       if (!field) continue;
-      const inner = measure(value, field.type, level + 1);
+      const inner = this.#measure(value, field.type, level + 1);
       const weight = relationWeight(type, name);
       sum = addInputs(sum, {
         inputs: inner.inputs,
@@ -125,15 +146,6 @@ export function createInputMeter(
     }
     return sum;
   }
-
-  return (field, definition) => {
-    let sum = noInputs;
-    for (const { name, value } of field.arguments ?? []) {
-      const arg = definition.args.find((one) => one.name === name.value);
-      if (arg) sum = addInputs(sum, measure({ node: value }, arg.type, 0));
-    }
-    return sum;
-  };
 }
 
 /** Adds measures. Levels side by side do not add up. */

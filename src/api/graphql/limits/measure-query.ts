@@ -11,12 +11,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'postgraphile/graphql';
-import {
-  addInputs,
-  type createInputMeter,
-  type InputMeasures,
-  noInputs,
-} from './input-measures.ts';
+import { addInputs, type InputMeasures, type InputMeter, noInputs } from './input-measures.ts';
 import { weightOfRows } from './weights.ts';
 
 /**
@@ -64,7 +59,7 @@ export type Measuring = {
   schema: GraphQLSchema;
   fragments: Fragments;
   known: Map<string, Measures>;
-  inputsOf: ReturnType<typeof createInputMeter>;
+  inputMeter: InputMeter;
 };
 /** The type from which a set of fields is selected; undefined where the schema has no such type. */
 type Parent = GraphQLNamedType | undefined;
@@ -117,7 +112,9 @@ function measureField(
   const inner = field.selectionSet
     ? measureSet(field.selectionSet, measuring, type, level)
     : nothing;
-  const inputs: InputMeasures = definition ? measuring.inputsOf(field, definition) : noInputs;
+  const inputs: InputMeasures = definition
+    ? measuring.inputMeter.measureArguments(field, definition)
+    : noInputs;
   const isMeta = name.startsWith('__');
   const isPage = name === 'nodes' || name === 'edges';
   return {

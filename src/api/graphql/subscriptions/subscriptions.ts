@@ -31,7 +31,7 @@ export type LiveSources = {
 /** The inputs of the sources of an operation on a WebSocket, and the identity of its caller. */
 export type LiveOptions = {
   hub: FeedHub;
-  sight: VisibilityGuard;
+  visibilityGuard: VisibilityGuard;
   pace: Backpressure;
   identity: Pick<Identity, 'tenantId' | 'userId' | 'role'>;
 };
@@ -41,12 +41,7 @@ export type LiveOptions = {
  * session is checked when the operation begins, and again while it lasts. When the caller may no
  * longer see it, the operation ends with the error that it would begin with.
  */
-export function liveSources({
-  hub,
-  sight: visibilityGuard,
-  pace,
-  identity,
-}: LiveOptions): LiveSources {
+export function liveSources({ hub, visibilityGuard, pace, identity }: LiveOptions): LiveSources {
   const { tenantId, userId, role } = identity;
   const guarded = <T>(events: AsyncIterableIterator<T>, id: string, gone: (id: string) => Error) =>
     pace.source(

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
 import type { Failure } from '../../errors/answer-error.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { openEventStream } from '../../http/event-stream.ts';
+import { type EventStreamOptions, openEventStream } from '../../http/event-stream.ts';
 import { whenClosed } from '../../limits/connection-draining.ts';
 import type { StreamLimits } from '../../limits/stream-limits.ts';
 import type { IsActiveAccount } from '../../login/account-status.ts';
@@ -11,39 +11,6 @@ import { evictExpired, type OpenConnection } from '../../login/evict-expired.ts'
 
 /** Time that clients wait before they reconnect, in milliseconds. */
 const RETRY_MS = 2_000;
-
-/** Lasting answers: streams of events, and requests that wait for a run. */
-export type Streams = {
-  /**
-   * Counts a lasting answer until the returned function is called. Is called before anything is
-   * read or started for the answer. Throws like `StreamLimits` if the caller has too many streams.
-   */
-  admit(response: ServerResponse, identity: Identity): () => void;
-  /**
-   * Writes events until the source ends or the client disconnects, which aborts the `signal` of the
-   * source. Counts the answer if `admit` has not done so. Throws like `admit` before anything is
-   * written.
-   */
-  write(
-    response: ServerResponse,
-    identity: Identity,
-    events: EventsOf,
-    headers?: Readonly<Record<string, string>>,
-  ): Promise<void>;
-  /**
-   * Waits until `begin` resolves, the time is over, the client disconnects, or the server closes.
-   * Does not wait if the answer is not counted and the caller has too many streams. Throws 401 if
-   * the login of the caller ends.
-   */
-  hold(
-    response: ServerResponse,
-    identity: Identity,
-    ms: number,
-    begin: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void>;
-  /** Ends all streams and all waiting requests. */
-  close(): void;
-};
 
 /** Source of the events to write, until the signal is aborted. */
 export type EventsOf = (signal: AbortSignal) => AsyncIterable<StreamEvent>;
@@ -57,86 +24,128 @@ export type StreamsOptions = {
 };
 
 /**
- * Creates the registry of open streams. A stream ends with the token, key or user of its caller, as
- * sockets do.
+ * The lasting answers of a server: streams of events, and requests that wait for a run. Each ends
+ * with the token, key or user of its caller, as sockets do.
  */
-export function createStreams(options: StreamsOptions): Streams {
-  const { exists, limits, failureOf, ...pace } = options;
-  const open = new Set<OpenConnection>();
-  const closing = new AbortController();
-  const endSweep = evictExpired(exists, () => open);
-  const counted = new WeakSet<ServerResponse>();
-  const countOnce = (response: ServerResponse, identity: Identity) =>
-    counted.has(response) ? () => {} : limits.open(identity);
-  return {
-    admit(response, identity) {
-      const uncount = limits.open(identity);
-      counted.add(response);
-      return uncount;
-    },
-    async write(response, identity, events, headers = {}) {
-      const uncount = countOnce(response, identity);
-      const leaving = new AbortController();
-      const signal = AbortSignal.any([leaving.signal, closing.signal]);
-      const leave = () => leaving.abort();
-      whenClosed(response, leave);
-      const writer = openEventStream(response, { ...pace, headers });
-      response.write(`retry: ${RETRY_MS}\n\n`);
-      const stream: OpenConnection = {
-        identity,
-        leave(refusal) {
-          const { code, message, status } = refusal;
-          writer.end(frameOf({ event: 'error', data: { code, message, status } }));
-          leaving.abort();
-        },
-      };
-      open.add(stream);
-      try {
-        for await (const event of events(signal)) {
-          if (signal.aborted) break;
-          await writer.write(frameOf(event));
-        }
-      } catch (error) {
-        const { code, message, status } = failureOf(error);
-        writer.end(frameOf({ event: 'error', data: { code, message, status } }));
-      } finally {
-        uncount();
-        open.delete(stream);
-        response.off('close', leave);
-        writer.end();
+export class Streams {
+  readonly #limits: StreamLimits;
+  readonly #failureOf: StreamsOptions['failureOf'];
+  readonly #pace: EventStreamOptions;
+  readonly #open = new Set<OpenConnection>();
+  readonly #closing = new AbortController();
+  readonly #endSweep: () => void;
+  /** The responses that `admit` has counted. */
+  readonly #counted = new WeakSet<ServerResponse>();
+
+  constructor({ exists, limits, failureOf, ...pace }: StreamsOptions) {
+    this.#limits = limits;
+    this.#failureOf = failureOf;
+    this.#pace = pace;
+    this.#endSweep = evictExpired(exists, () => this.#open);
+  }
+
+  /**
+   * Counts a lasting answer until the returned function is called. Is called before anything is
+   * read or started for the answer. Throws like `StreamLimits` if the caller has too many streams.
+   */
+  admit(response: ServerResponse, identity: Identity): () => void {
+    const uncount = this.#limits.open(identity);
+    this.#counted.add(response);
+    return uncount;
+  }
+
+  /**
+   * Writes events until the source ends or the client disconnects, which aborts the `signal` of the
+   * source. Counts the answer if `admit` has not done so. Throws like `admit` before anything is
+   * written.
+   */
+  async write(
+    response: ServerResponse,
+    identity: Identity,
+    events: EventsOf,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const uncount = this.#countOnce(response, identity);
+    const writer = openEventStream(response, { ...this.#pace, headers });
+    response.write(`retry: ${RETRY_MS}\n\n`);
+    const stream = this.#add(response, identity, (refusal) => writer.end(errorFrame(refusal)));
+    try {
+      for await (const event of events(stream.signal)) {
+        if (stream.signal.aborted) break;
+        await writer.write(frameOf(event));
       }
-    },
-    async hold(response, identity, ms, begin) {
-      const uncount = unlessRefused(() => countOnce(response, identity));
-      if (!uncount) return;
-      const leaving = new AbortController();
-      const leave = () => leaving.abort();
-      whenClosed(response, leave);
-      const waiting = setTimeout(leave, ms);
-      let refused: Refusal | undefined;
-      const guest: OpenConnection = {
-        identity,
-        leave(refusal) {
-          refused = refusal;
-          leave();
-        },
-      };
-      open.add(guest);
-      try {
-        await begin(AbortSignal.any([leaving.signal, closing.signal]));
-      } finally {
-        uncount();
-        open.delete(guest);
-        clearTimeout(waiting);
-        response.off('close', leave);
-      }
-      if (refused) throw turnedOut(refused);
-    },
-    close() {
-      endSweep();
-      closing.abort();
-    },
-  };
+    } catch (error) {
+      writer.end(errorFrame(this.#failureOf(error)));
+    } finally {
+      uncount();
+      stream.remove();
+      writer.end();
+    }
+  }
+
+  /**
+   * Waits until `work` resolves. Its signal fires when the time is over, the client disconnects, or
+   * the server closes. Does not wait if the answer is not counted and the caller has too many
+   * streams. Throws 401 if the login of the caller ends.
+   */
+  async wait(
+    response: ServerResponse,
+    identity: Identity,
+    ms: number,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const uncount = unlessRefused(() => this.#countOnce(response, identity));
+    if (!uncount) return;
+    let refused: Refusal | undefined;
+    const request = this.#add(response, identity, (refusal) => {
+      refused = refusal;
+    });
+    const timer = setTimeout(request.abort, ms);
+    try {
+      await work(request.signal);
+    } finally {
+      uncount();
+      clearTimeout(timer);
+      request.remove();
+    }
+    if (refused) throw loginEnded(refused);
+  }
+
+  /** Ends all streams and all waiting requests. */
+  close(): void {
+    this.#endSweep();
+    this.#closing.abort();
+  }
+
+  #countOnce(response: ServerResponse, identity: Identity): () => void {
+    return this.#counted.has(response) ? () => {} : this.#limits.open(identity);
+  }
+
+  /**
+   * Adds an answer under way. Its signal fires when the client disconnects, the login ends, the
+   * server closes, or `abort` is called. `onRefused` is called before that when the login ends.
+   */
+  #add(response: ServerResponse, identity: Identity, onRefused: (refusal: Refusal) => void) {
+    const leaving = new AbortController();
+    const abort = () => leaving.abort();
+    const connection: OpenConnection = {
+      identity,
+      leave(refusal) {
+        onRefused(refusal);
+        abort();
+      },
+    };
+    whenClosed(response, abort);
+    this.#open.add(connection);
+    return {
+      signal: AbortSignal.any([leaving.signal, this.#closing.signal]),
+      abort,
+      remove: () => {
+        this.#open.delete(connection);
+        response.off('close', abort);
+      },
+    };
+  }
 }
 
 /**
@@ -151,8 +160,16 @@ function unlessRefused<T>(open: () => T): T | undefined {
   }
 }
 
-function turnedOut({ status, message, code, hint, reason }: Refusal): RequestRefusal {
+function loginEnded({ status, message, code, hint, reason }: Refusal): RequestRefusal {
   return new RequestRefusal(status, message, { code, hint, detail: { reason } });
+}
+
+function errorFrame({
+  code,
+  message,
+  status,
+}: Pick<Failure, 'code' | 'message' | 'status'>): string {
+  return frameOf({ event: 'error', data: { code, message, status } });
 }
 
 /** Returns an event in the format `text/event-stream`. The JSON of an event has no line breaks. */

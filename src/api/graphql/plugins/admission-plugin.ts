@@ -7,6 +7,7 @@ import type { HowdahError } from '../../../contracts/errors.ts';
 import type { Subject } from '../../../db/access/subjects.ts';
 import { type Admission, RETRY_AFTER } from '../../http/admission.ts';
 import type { Identities } from '../../login/identities.ts';
+import { changeExecution } from './change-execution.ts';
 
 /**
  * Makes an HTTP request wait for its turn once its body has arrived, and frees its place once its
@@ -23,30 +24,24 @@ export function createAdmissionPlugin(
     version: '1.0.0',
     grafserv: {
       middleware: {
-        setPreset(next, event) {
-          const configure = event.getExecutionConfig;
-          event.getExecutionConfig = async function getExecutionConfig(context) {
-            if (!context.node) return configure.call(this, context);
-            const { req, res } = context.node;
-            const caller = identities.get(req);
-            if (!caller) return configure.call(this, context);
-            const place = await admitted(admission, caller, res);
-            const config = await configure.call(this, context);
-            const { execute } = config;
-            return {
-              ...config,
-              execute: (async (args) => {
-                res.off('close', place.leave);
-                try {
-                  return await execute(args);
-                } finally {
-                  place.leave();
-                }
-              }) as typeof execute,
-            };
+        setPreset: changeExecution(async (configure, { node }) => {
+          const caller = node && identities.get(node.req);
+          if (!caller) return configure();
+          const { res } = node;
+          const place = await enter(admission, caller, res);
+          const config = await configure();
+          return {
+            ...config,
+            execute: (async (args) => {
+              res.off('close', place.leave);
+              try {
+                return await config.execute(args);
+              } finally {
+                place.leave();
+              }
+            }) as typeof config.execute,
           };
-          return next();
-        },
+        }),
       },
     },
   };
@@ -56,7 +51,7 @@ export function createAdmissionPlugin(
  * Waits for the place of a request. An operation that is never executed frees its place when it is
  * answered.
  */
-async function admitted(
+async function enter(
   admission: Admission,
   caller: Subject,
   response: ServerResponse,

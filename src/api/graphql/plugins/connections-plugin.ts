@@ -1,17 +1,21 @@
 import '../environment.ts';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makePgAdaptorWithPgClient } from 'postgraphile/@dataplan/pg/adaptors/pg';
-import { getOperationAST } from 'postgraphile/graphql';
 import 'postgraphile/grafserv';
 import type { Pool } from '../../../db/connection/pool.ts';
 import { type ReadBounds, ReadBudget } from '../../../db/sql-tools/read-budget.ts';
 import { clientLeft, leftSignal } from '../../limits/connection-draining.ts';
 import type { Connections } from '../../limits/connections.ts';
 import type { Identities } from '../../login/identities.ts';
+import {
+  changeExecution,
+  identityOf,
+  operationType,
+  type RequestContext,
+} from './change-execution.ts';
 
 type Context = { withPgClient: WithPgClient };
 type Socket = { once(event: 'close', listener: () => void): unknown };
-type RequestContext = Partial<Grafast.RequestContext>;
 
 /**
  * Bounds what an operation may read: all its statements together, and anew for each event of a
@@ -40,44 +44,39 @@ export function createConnectionsPlugin(
     version: '1.0.0',
     grafserv: {
       middleware: {
-        setPreset(next, event) {
-          const configure = event.getExecutionConfig;
-          event.getExecutionConfig = async function getExecutionConfig(context) {
-            const config = await configure.call(this, context);
-            const { execute, subscribe } = config;
-            const identity = identities.get(context.node?.req ?? context.ws?.socket ?? context);
-            if (!identity) return config;
-            const lend = (contextValue: unknown, signal?: AbortSignal) => {
-              const budget = new ReadBudget(MOST_READ);
-              const pool = connections.as(identity, signal, budget) as Pool; // for `connect`
-              const withPgClient = makePgAdaptorWithPgClient(pool);
-              budgets.set(withPgClient, budget);
-              (contextValue as Context).withPgClient = withPgClient;
-              return budget;
-            };
-            return {
-              ...config,
-              execute: (async (args) => {
-                const operation = getOperationAST(args.document, args.operationName)?.operation;
-                lend(args.contextValue, operation === 'query' ? signalOf(context) : undefined);
-                return execute(args);
-              }) as typeof execute,
-              subscribe: (async (args) => {
-                const budget = lend(args.contextValue);
-                const results = await subscribe(args);
-                return Symbol.asyncIterator in results ? budgeted(results, budget) : results;
-              }) as typeof subscribe,
-            };
+        setPreset: changeExecution(async (configure, context) => {
+          const config = await configure();
+          const identity = identityOf(context, identities);
+          if (!identity) return config;
+          const connect = (contextValue: unknown, signal?: AbortSignal) => {
+            const budget = new ReadBudget(MOST_READ);
+            const pool = connections.as(identity, signal, budget) as Pool; // for `connect`
+            const withPgClient = makePgAdaptorWithPgClient(pool);
+            budgets.set(withPgClient, budget);
+            (contextValue as Context).withPgClient = withPgClient;
+            return budget;
           };
-          return next();
-        },
+          return {
+            ...config,
+            execute: (async (args) => {
+              const isQuery = operationType(args) === 'query';
+              connect(args.contextValue, isQuery ? signalOf(context) : undefined);
+              return config.execute(args);
+            }) as typeof config.execute,
+            subscribe: (async (args) => {
+              const budget = connect(args.contextValue);
+              const results = await config.subscribe(args);
+              return Symbol.asyncIterator in results ? resetForEach(results, budget) : results;
+            }) as typeof config.subscribe,
+          };
+        }),
       },
     },
   };
 }
 
 /** Gives each result the whole budget. */
-function budgeted<T>(
+function resetForEach<T>(
   results: AsyncGenerator<T, void, void>,
   budget: ReadBudget,
 ): AsyncGenerator<T, void, void> {

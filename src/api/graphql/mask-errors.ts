@@ -96,7 +96,7 @@ export function missingRow(table: string): ClientError {
 
 /**
  * Recognises PostGraphile's message for a delete that found no row. PostGraphile has none for an
- * update: see plugins/rows-changed.ts.
+ * update: see plugins/rows-changed-plugin.ts.
  */
 function explainMissing(error: unknown): ClientError | undefined {
   const [, table] =

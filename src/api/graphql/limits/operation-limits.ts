@@ -9,7 +9,7 @@ import {
   type OperationDefinitionNode,
   type ValidationRule,
 } from 'postgraphile/graphql';
-import { createInputMeter } from './input-measures.ts';
+import { InputMeter } from './input-measures.ts';
 import { type Measures, type Measuring, measureSet } from './measure-query.ts';
 
 /** The limits of an operation. Fragments and variables count as often as they are used. */
@@ -66,7 +66,7 @@ export function refuseLongText(text: string): GraphQLError | undefined {
  * the limits, because rules such as OverlappingFieldsCanBeMerged take time in the square of its
  * size.
  */
-export function limited(rules: readonly ValidationRule[]): ValidationRule[] {
+export function limitRules(rules: readonly ValidationRule[]): ValidationRule[] {
   const found = new WeakMap<DocumentNode, GraphQLError[]>();
   const errorsOf = (document: DocumentNode, schema: GraphQLSchema) => {
     const errors = found.get(document) ?? excesses(document, schema);
@@ -133,8 +133,8 @@ function excessesOf(
       one.kind === Kind.FRAGMENT_DEFINITION ? [[one.name.value, one]] : [],
     ),
   );
-  const inputsOf = createInputMeter(schema, operation.variableDefinitions, variables);
-  const measuring: Measuring = { schema, fragments, known: new Map(), inputsOf };
+  const inputMeter = new InputMeter(schema, operation.variableDefinitions, variables);
+  const measuring: Measuring = { schema, fragments, known: new Map(), inputMeter };
   const root = schema.getRootType(operation.operation) ?? undefined;
   const measures = measureSet(operation.selectionSet, measuring, root);
   return (Object.keys(LIMITS) as Limit[]).flatMap((limit) => {

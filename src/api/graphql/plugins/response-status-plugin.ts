@@ -4,7 +4,8 @@ import type { BufferResult, Result } from 'postgraphile/grafserv';
 import type { GraphQLError } from 'postgraphile/graphql';
 import type { JsonObject } from '../../../json/json.ts';
 import { problem } from '../../errors/problem.ts';
-import { causeOf } from '../errors.ts';
+import { causeOf } from '../mask-errors.ts';
+import { changeExecution } from './change-execution.ts';
 
 type Answer = {
   data?: JsonObject | null;
@@ -26,31 +27,26 @@ export function createResponseStatusPlugin(): GraphileConfig.Plugin {
     version: '1.0.0',
     grafserv: {
       middleware: {
-        setPreset(next, event) {
-          const configure = event.getExecutionConfig;
-          event.getExecutionConfig = async function getExecutionConfig(context) {
-            const config = await configure.call(this, context);
-            const { execute } = config;
-            return {
-              ...config,
-              execute: (async (args) => {
-                const result = await execute(args);
-                if (context.node && 'errors' in result && result.errors?.some(isLimit)) {
-                  overLimit.add(context.node.req);
-                }
-                return result;
-              }) as typeof execute,
-            };
+        setPreset: changeExecution(async (configure, { node }) => {
+          const config = await configure();
+          return {
+            ...config,
+            execute: (async (args) => {
+              const result = await config.execute(args);
+              if (node && 'errors' in result && result.errors?.some(isLimit)) {
+                overLimit.add(node.req);
+              }
+              return result;
+            }) as typeof config.execute,
           };
-          return next();
-        },
+        }),
         async processRequest(next, { requestDigest }) {
           const result = await next();
           const request = requestDigest.requestContext.node?.req;
           if (requestDigest.path !== '/graphql') return asPage(result);
           if (result?.type !== 'buffer') return result;
           if (result.statusCode === 406) return asProblem(406, messageOf(result));
-          if (result.statusCode >= 400) return coded(result);
+          if (result.statusCode >= 400) return withCodes(result);
           return request && overLimit.has(request) ? refusedByLimit(result) : result;
         },
       },
@@ -81,7 +77,7 @@ function refusedByLimit(result: BufferResult): Result {
 /**
  * Adds a code to the errors of grafserv, which have none. Removes the status from their extensions.
  */
-function coded(result: BufferResult): Result {
+function withCodes(result: BufferResult): Result {
   const answer = answerOf(result);
   const errors = (answer.errors ?? []).map(({ extensions, ...error }) => {
     const { statusCode: _, ...rest } = extensions ?? {};

@@ -11,7 +11,7 @@ import {
   type Step,
 } from 'postgraphile/grafast';
 import { MOST_ROWS, USUAL_ROWS } from '../../limits/page-sizes.ts';
-import { budgetOf } from '../connections.ts';
+import { budgetOf } from '../connections-plugin.ts';
 
 const MOST_SKIPPED = 10_000;
 

@@ -10,7 +10,7 @@ import {
   type Step,
   sideEffect,
 } from 'postgraphile/grafast';
-import { missingRow } from '../errors.ts';
+import { missingRow } from '../mask-errors.ts';
 
 /**
  * Refuses what PostGraphile answers with null. An update of a missing row is refused with `HWNTF`,

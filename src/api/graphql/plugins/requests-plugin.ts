@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import 'postgraphile/grafserv';
 import type { Json, JsonObject } from '../../../json/json.ts';
 import { nonceOf } from '../../http/security-headers.ts';
-import type { Operations } from '../operations.ts';
+import type { Operations } from '../allowed-operations.ts';
 import { refusal, refuseVariables } from '../request.ts';
 import { runScript } from '../run-page.ts';
 

@@ -3,14 +3,14 @@ import type { IncomingHttpHeaders } from 'node:http';
 import 'postgraphile/grafserv';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makePgAdaptorWithPgClient } from 'postgraphile/@dataplan/pg/adaptors/pg';
-import { getOperationAST } from 'postgraphile/graphql';
 import type { HowdahError } from '../../../contracts/errors.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import { ReadBudget } from '../../../db/sql-tools/read-budget.ts';
 import { type Chosen, type ReplicaRouter, readPosition } from '../../limits/read-your-writes.ts';
 import type { Identities } from '../../login/identities.ts';
 import { refusal } from '../request.ts';
-import { MOST_READ, signalOf } from './connections.ts';
+import { changeExecution, identityOf, operationType } from './change-execution.ts';
+import { MOST_READ, signalOf } from './connections-plugin.ts';
 
 type Context = { withPgClient: WithPgClient };
 
@@ -27,36 +27,29 @@ export function createReplicaPlugin(
     version: '1.0.0',
     grafserv: {
       middleware: {
-        setPreset(next, event) {
-          const configure = event.getExecutionConfig;
-          event.getExecutionConfig = async function getExecutionConfig(context) {
-            const config = await configure.call(this, context);
-            const { execute } = config;
-            const { node, ws } = context;
-            const identity = identities.get(node?.req ?? ws?.socket ?? context);
-            if (!identity) return config;
-            const position = positionIn(node?.req.headers);
-            return {
-              ...config,
-              execute: (async (args) => {
-                const operation = getOperationAST(args.document, args.operationName)?.operation;
-                if (operation === 'query') {
-                  const chosen = await reads.choose(identity, position);
-                  const signal = signalOf(context);
-                  const budget = new ReadBudget(MOST_READ);
-                  const replica = reads.connections.as(identity, signal, budget) as Pool;
-                  const withReplica = makePgAdaptorWithPgClient(replica);
-                  if (chosen.isReplica) replace(args.contextValue as Context, withReplica, chosen);
-                  return execute(args);
-                }
-                const result = await execute(args);
-                await reads.wrote(identity, node?.res);
+        setPreset: changeExecution(async (configure, context) => {
+          const config = await configure();
+          const { node } = context;
+          const identity = identityOf(context, identities);
+          if (!identity) return config;
+          const position = positionIn(node?.req.headers);
+          return {
+            ...config,
+            execute: (async (args) => {
+              if (operationType(args) !== 'query') {
+                const result = await config.execute(args);
+                await reads.recordWrite(identity, node?.res);
                 return result;
-              }) as typeof execute,
-            };
+              }
+              const chosen = await reads.choose(identity, position);
+              const budget = new ReadBudget(MOST_READ);
+              const replica = reads.connections.as(identity, signalOf(context), budget) as Pool;
+              const withReplica = makePgAdaptorWithPgClient(replica);
+              if (chosen.isReplica) useReplica(args.contextValue as Context, withReplica, chosen);
+              return config.execute(args);
+            }) as typeof config.execute,
           };
-          return next();
-        },
+        }),
       },
     },
   };
@@ -75,13 +68,13 @@ function positionIn(headers: IncomingHttpHeaders = {}): bigint {
  * Makes statements run on the replica. A statement that fails there is repeated on the primary,
  * each statement by itself.
  */
-function replace(context: Context, withReplica: WithPgClient, { forgive }: Chosen): void {
+function useReplica(context: Context, withReplica: WithPgClient, { handleFailure }: Chosen): void {
   const { withPgClient } = context;
   context.withPgClient = (async (settings, callback) => {
     try {
       return await withReplica(settings, callback);
     } catch (error) {
-      forgive(error);
+      handleFailure(error);
       return withPgClient(settings, callback);
     }
   }) as WithPgClient;

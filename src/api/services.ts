@@ -1,0 +1,107 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { secretRowsOn } from '../db/access/secrets.ts';
+import type { Pool } from '../db/connection/pool.ts';
+import { refuseOtherServer } from '../db/connection/same-server.ts';
+import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
+import { createSecretWriter, type SecretWriter } from '../secrets/writer.ts';
+import type { ApiMetrics } from '../telemetry/metrics.ts';
+import type { Readiness } from '../telemetry/readiness.ts';
+import {
+  type Authentication,
+  type AuthenticationOptions,
+  createAuthentication,
+} from './authentication.ts';
+import { createFeedHub, type FeedHub } from './feed/feed-hub.ts';
+import type { ErrorLog } from './graphql/mask-errors.ts';
+import {
+  createVisibilityGuard,
+  type VisibilityGuard,
+} from './graphql/subscriptions/visibility-guard.ts';
+import { watchReadiness } from './health/readiness.ts';
+import { type Admission, createAdmission } from './http/admission.ts';
+import { defaultServerLimits, type ServerLimits } from './http/server-limits.ts';
+import { type Connections, createConnections } from './limits/connections.ts';
+import { ReplicaRouter } from './limits/read-your-writes.ts';
+import { createStreamLimits, type StreamLimits } from './limits/stream-limits.ts';
+import { openLogin, openReplica, openRequests, type PoolOptions } from './pools.ts';
+
+export type ServicesOptions = PoolOptions &
+  AuthenticationOptions &
+  Partial<Pick<Config, 'tenantStreams' | 'userStreams'>> & {
+    log: Logger;
+    /** The keys that encrypt secrets. Without them, this API cannot store secrets. */
+    masterKeys?: MasterKeys;
+    /** Limits that differ from the defaults. */
+    bounds?: Partial<ServerLimits>;
+    /** The metrics that count requests and are served at /metrics. */
+    metrics?: ApiMetrics | undefined;
+  };
+
+/** The parts of a server that its endpoints share. */
+export type Services = Authentication & {
+  /** The pool for logins, and for statements that serve many requests at once. */
+  pool: Pool;
+  /** The pool for the transactions of requests. */
+  requests: Pool;
+  /** The connections of `requests`, shared fairly among tenants. */
+  connections: Connections;
+  /** Present if there is a replica. */
+  reads: ReplicaRouter | undefined;
+  hub: FeedHub;
+  visibilityGuard: VisibilityGuard;
+  admission: Admission;
+  limits: StreamLimits;
+  bounds: ServerLimits;
+  secrets: SecretWriter;
+  onError: ErrorLog;
+};
+
+/** Closes a part of the server. */
+export type Closer = () => Promise<unknown>;
+
+/**
+ * Opens the services. Each adds its closer to `closers`, also when a later one fails. Throws as
+ * `startApi` does.
+ */
+export async function openServices(
+  options: ServicesOptions,
+  readiness: Readiness,
+  closers: Closer[],
+): Promise<Services> {
+  const { url, log, metrics } = options;
+  const bounds = boundsOf(options);
+  const pool = openLogin(url);
+  closers.push(() => pool.end());
+  const requests = openRequests(options, bounds.connections);
+  closers.push(() => requests.end());
+  if (options.poolerUrl !== undefined) await refuseOtherServer(pool, requests);
+  const authentication = await createAuthentication(options, pool);
+  const admission = createAdmission(bounds);
+  const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
+  const hub = await createFeedHub({ url, onError: warn });
+  closers.push(() => hub.close());
+  const replica = openReplica(options, pool, bounds.connections);
+  if (replica) closers.push(() => replica.close());
+  watchReadiness(readiness, { pool, hub, admission, replica });
+  const reads = replica && new ReplicaRouter({ replica, primary: pool, metrics });
+  const visibilityGuard = createVisibilityGuard(pool, (reader) => reads?.requireLatest(reader));
+  closers.push(async () => visibilityGuard.close());
+  return {
+    ...authentication,
+    ...{ pool, requests, reads, hub, visibilityGuard, admission, bounds },
+    connections: createConnections(requests),
+    limits: createStreamLimits(bounds),
+    secrets: createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
+    onError: (err, id) => log.error({ err, id }, 'a request failed'),
+  };
+}
+
+function boundsOf({ tenantStreams, userStreams, bounds }: ServicesOptions): ServerLimits {
+  return {
+    ...defaultServerLimits,
+    ...(tenantStreams !== undefined && { tenantStreams }),
+    ...(userStreams !== undefined && { userStreams }),
+    ...bounds,
+  };
+}
