@@ -7,6 +7,6 @@ import { socketPath } from './ws/messages.ts';
 /** The OpenAPI description at `/openapi.json`. */
 export const description = openApi({
   routes,
-  doors: [...openAiPaths, ...healthPaths],
+  endpoints: [...openAiPaths, ...healthPaths],
   sockets: [socketPath],
 });

@@ -59,225 +59,225 @@ export type WebhookDelivery = { id: string; webhook_id: string | null; execution
 export type Setting = { key: string; value: number | null; source: "tenant" | "system" | "default"; default_value: number | null; minimum: number; maximum: number; description: string };
 
 export type Operations = {
-  /** Returns the default agent. */
+  /** Get the default agent. */
   getCurrentAgent: { takes: { query?: { session_id?: string } }; gives: Agent };
-  /** Lists agents, newest first. */
+  /** List agents, newest first. */
   listAgents: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false"; domain?: string; capability?: string; agent_system_id?: string } }; gives: { data: (Agent)[]; next: string | null } };
-  /** Creates one agent. */
+  /** Create an agent. */
   createAgent: { takes: { body: { name: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null } }; gives: Agent };
-  /** Returns one agent. */
+  /** Get an agent. */
   getAgent: { takes: { params: { id: string } }; gives: Agent };
-  /** Replaces one agent; fields that are left out take their defaults. */
+  /** Replace an agent; fields that are left out take their defaults. */
   replaceAgent: { takes: { params: { id: string }; body: { name: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; id?: unknown; is_restricted?: unknown; agent_system_id?: unknown; current_version_id?: unknown; created_at?: unknown; updated_at?: unknown; version?: unknown } }; gives: Agent };
-  /** Changes the given fields of one agent. */
+  /** Change fields of an agent. */
   changeAgent: { takes: { params: { id: string }; body: { name?: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; api_url?: string | null; url?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; sample_rate?: number | null } | null } }; gives: Agent };
-  /** Deletes one agent. */
+  /** Delete an agent. */
   deleteAgent: { takes: { params: { id: string } }; gives: null };
-  /** Makes the agent the default of its user, or of the tenant. */
+  /** Make an agent the default of its user or tenant. */
   setDefaultAgent: { takes: { params: { id: string } }; gives: Agent };
-  /** Lists the versions, newest first. */
+  /** List the versions of an agent, newest first. */
   listAgentVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
-  /** Returns statistics of the runs by version, from the view `agent_performance`. */
+  /** Get statistics of the runs of an agent, by version. */
   getAgentPerformance: { takes: { params: { id: string } }; gives: { agent_id: string; agent: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
-  /** Starts a run of an agent or a workflow. */
+  /** Start a run of an agent or a workflow. */
   execute: { takes: { query?: { wait?: number }; body: { message: string; agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; version?: string; session_id?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[]; metadata?: { [name: string]: unknown }; priority?: number; run_at?: string; max_cost?: number; overrides?: { [name: string]: unknown }; idempotency_key?: string; concurrency_key?: string; debounce_key?: string; debounce_ms?: number; callback_url?: string; wait?: boolean | number; stream?: boolean } }; gives: { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
-  /** Lists runs, newest first. */
+  /** List runs, newest first. */
   listExecutions: { takes: { query?: { limit?: number; cursor?: string; status?: string; agent_id?: string; workflow_id?: string; session_id?: string; parent_execution_id?: string; is_root?: "true" | "false"; is_mine?: "true" | "false"; metadata?: string } }; gives: { data: (Execution)[]; next: string | null } };
-  /** Returns one run with its messages and child runs. */
+  /** Get a run with its messages and child runs. */
   getExecution: { takes: { params: { id: string } }; gives: ExecutionWithMessages };
-  /** Lists the child runs that the run started itself, in order. */
+  /** List the child runs that a run started itself, in order. */
   listExecutionChildren: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: ({ id: string; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; input: string; output: string | null; tokens_in: number; tokens_out: number; cost: number })[]; next: string | null } };
-  /** Lists the steps of the run, in order; each step is one commit. */
+  /** List the steps of a run, in order; each step is one commit. */
   listExecutionSteps: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; after?: number; said?: "true" | "false" } }; gives: { data: (Step)[]; next: string | null } };
-  /** Lists the messages of the run, in order. */
+  /** List the messages of a run, in order. */
   listExecutionMessages: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; after?: number } }; gives: { data: (Message)[]; next: string | null } };
-  /** Explains the status of the run and the possible actions. */
+  /** Explain the status of a run and the possible actions. */
   explainExecution: { takes: { params: { id: string } }; gives: Explanation };
-  /** Compares the run with another run and returns the first different step. */
+  /** Compare a run with another run. */
   compareExecutions: { takes: { params: { id: string; other_id: string } }; gives: Comparison };
-  /** Cancels the run and its child runs now. */
+  /** Cancel a run and its child runs. */
   cancelExecution: { takes: { params: { id: string } }; gives: Execution };
-  /** Pauses the run after the work in progress. */
+  /** Pause a run after the work in progress. */
   pauseExecution: { takes: { params: { id: string } }; gives: Execution };
-  /** Resumes a paused run. */
+  /** Resume a paused run. */
   resumeExecution: { takes: { params: { id: string } }; gives: Execution };
-  /** Resumes a failed or cancelled run after its last successful step. */
+  /** Retry a failed or cancelled run after its last successful step. */
   retryExecution: { takes: { params: { id: string } }; gives: Execution };
-  /** Creates a run that shares the first steps of this one. */
+  /** Fork a run. */
   forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number; input_data?: unknown; changes?: { [name: string]: unknown } } }; gives: Execution };
-  /** Returns the whole record of the run, including limits, counters, versions and owner. */
+  /** Get the whole record of a run, with limits, counters, versions and owner. */
   inspectExecution: { takes: { params: { id: string } }; gives: WholeExecution };
-  /** Lists the runs of its tree from the root, with the usage of each run alone and including child runs. */
+  /** List the runs of the tree of a run, with their usage. */
   listExecutionTree: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (RunInTree)[]; next: string | null } };
-  /** Lists the open questions of the run and its child runs, once none of them can continue without an answer. */
+  /** List the open questions that block a run and its child runs. */
   listExecutionQuestions: { takes: { params: { id: string } }; gives: { data: (QuestionInTheWay)[] } };
-  /** Lists the steps of all or some runs, newest first. */
+  /** List the steps of all or some runs, newest first. */
   listSteps: { takes: { query?: { limit?: number; cursor?: string; execution_id?: string; session_id?: string; agent_id?: string; workflow_id?: string; status?: string; errors?: "true" | "false"; since?: string } }; gives: { data: (LoggedStep)[]; next: string | null; now: string } };
-  /** Sets your feedback on the run, replacing your earlier feedback. */
+  /** Set your feedback on a run, replacing your earlier feedback. */
   giveFeedback: { takes: { params: { id: string }; body: { score?: number | null; comment?: string | null; message_seq?: number | null } }; gives: Feedback };
-  /** Lists the feedback on the run, newest first. */
+  /** List the feedback on a run, newest first. */
   listFeedback: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Feedback)[]; next: string | null } };
-  /** Asks a question; the manager chooses the agent that answers. */
+  /** Ask a question without naming an agent. */
   query: { takes: { body: { question: string; session_id?: string; metadata?: { [name: string]: unknown }; wait?: boolean | number } }; gives: { decision: { method: string; chosen: unknown; reason: string | null; candidates: unknown } | null; sql: string | null; rows: ({ [name: string]: unknown })[] | null; row_count: number | null; cut_by: string | null; execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; answer: string | null; error: { [name: string]: unknown } | null } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
-  /** Lists the questions of runs to people, newest first. */
+  /** List the questions of runs to people, newest first. */
   listQuestions: { takes: { query?: { limit?: number; cursor?: string; status?: string; kind?: string; execution_id?: string; root_execution_id?: string; session_id?: string } }; gives: { data: (Question)[]; next: string | null } };
-  /** Returns one question. */
+  /** Get a question. */
   getQuestion: { takes: { params: { id: string } }; gives: Question };
-  /** Answers the question and resumes its run; only the first answer counts. */
+  /** Answer a question and resume its run; only the first answer counts. */
   answerQuestion: { takes: { params: { id: string }; body: { answer?: unknown; data?: unknown } }; gives: Question };
-  /** Creates a session; its messages start the runs. */
+  /** Create a session. */
   startSession: { takes: { body?: { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; agent_system_id?: string; title?: string; policy?: "queue" | "reject" | "interrupt" | "steer"; state?: { [name: string]: unknown } } }; gives: Session };
-  /** Lists sessions, newest first. */
+  /** List sessions, newest first. */
   listSessions: { takes: { query?: { limit?: number; cursor?: string; user_id?: string; agent_id?: string } }; gives: { data: (Session)[]; next: string | null } };
-  /** Returns one session. */
+  /** Get a session. */
   getSession: { takes: { params: { sid: string } }; gives: Session };
-  /** Sets the agent or workflow of the next message; live runs keep their agent. */
+  /** Set the agent or workflow of the next messages of a session. */
   switchAgent: { takes: { params: { sid: string }; body: { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string } }; gives: Session };
-  /** Sends a message as a person. */
+  /** Send a message to a session. */
   sendMessage: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; stream?: boolean } }; gives: { session_id: string; execution_id: string; turn: number } };
-  /** Creates a session that continues from a turn of this one with another message. */
+  /** Fork a session at a turn, with another message. */
   forkSession: { takes: { params: { sid: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[]; turn?: number; stream?: boolean } }; gives: Session };
-  /** Answers a question of the session; the oldest open question by default. */
+  /** Answer a question of a session; the oldest open question by default. */
   answerInSession: { takes: { params: { sid: string }; body: { question_id?: string; answer?: unknown; data?: unknown } }; gives: Question };
-  /** Returns the state of the session. */
+  /** Get the state of a session. */
   getSessionState: { takes: { params: { sid: string } }; gives: { version: number; tasks: ({ [name: string]: unknown })[]; awaiting_user_input: { [name: string]: unknown } | null; blocker: { [name: string]: unknown } | null } };
-  /** Lists the last messages of the session, in order. */
+  /** List the last messages of a session, in order. */
   getSessionHistory: { takes: { params: { sid: string }; query?: { limit?: number; cursor?: string } }; gives: { data: ({ turn: number; who: string; said: string })[]; next: string | null } };
-  /** Returns the usage of the session, including child runs. */
+  /** Get the usage of a session, including child runs. */
   getSessionUsage: { takes: { params: { sid: string } }; gives: { runs: number; tokens_in: number; tokens_out: number; cost: number } };
-  /** Returns the todo list of the session as Markdown. */
+  /** Get the todo list of a session as Markdown. */
   getTodolist: { takes: { params: { sid: string } }; gives: string };
-  /** Applies a file to the tenant: either completely, or not at all with a list of all faults. */
+  /** Apply the file of an agent system. */
   applyAgentSystem: { takes: { query?: { dry_run?: "true" | "false"; prune?: "true" | "false"; file?: string }; body: string }; gives: { id: string; name: string; version: number; digest: string; dry_run: boolean; objects: ({ [name: string]: unknown })[]; kept: ({ [name: string]: unknown })[]; warnings: (string)[] } };
-  /** Lists agent systems, newest first. */
+  /** List agent systems, newest first. */
   listAgentSystems: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: ({ id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string })[]; next: string | null } };
-  /** Checks whether the files can be applied one after the other, and returns all faults; writes nothing. */
+  /** Check files of agent systems without applying them. */
   checkAgentSystems: { takes: { body: { files: ({ name: string; text: string; parts?: ({ name: string; path: string; text: string })[] })[] } }; gives: { valid: boolean; files: ({ file: string; valid: boolean; counts: { [name: string]: number }; faults: ({ file: string; line: number; column: number; path: string; message: string; hint?: string; code: string })[]; warnings: (string)[] })[] } };
-  /** Returns one agent system, resolved. */
+  /** Get a resolved agent system. */
   getAgentSystem: { takes: { params: { id: string } }; gives: AgentSystem };
-  /** Exports the agent system as a file; the same system always gives the same bytes. */
+  /** Export an agent system as a file. */
   exportAgentSystem: { takes: { params: { id: string }; query?: { format?: "yaml" | "json" } }; gives: string };
-  /** Lists workflows, newest first. */
+  /** List workflows, newest first. */
   listWorkflows: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; is_active?: "true" | "false" } }; gives: { data: (Workflow)[]; next: string | null } };
-  /** Creates one workflow. */
+  /** Create a workflow. */
   createWorkflow: { takes: { body: { name: string; description?: string; type: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[] } }; gives: Workflow };
-  /** Returns one workflow. */
+  /** Get a workflow. */
   getWorkflow: { takes: { params: { id: string } }; gives: Workflow };
-  /** Replaces one workflow; fields that are left out take their defaults. */
+  /** Replace a workflow; fields that are left out take their defaults. */
   replaceWorkflow: { takes: { params: { id: string }; body: { name: string; description?: string; type: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[]; id?: unknown; is_restricted?: unknown; agent_system_id?: unknown; current_version_id?: unknown; created_at?: unknown; updated_at?: unknown; version?: unknown } }; gives: Workflow };
-  /** Changes the given fields of one workflow. */
+  /** Change fields of a workflow. */
   changeWorkflow: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: string; instruction?: string; configuration?: { [name: string]: unknown }; is_active?: boolean; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; members?: (string | { agent?: string; workflow?: string; question?: { [name: string]: unknown }; role?: string; configuration?: { [name: string]: unknown } })[] } }; gives: Workflow };
-  /** Deletes one workflow. */
+  /** Delete a workflow. */
   deleteWorkflow: { takes: { params: { id: string } }; gives: null };
-  /** Lists the versions, newest first. */
+  /** List the versions of a workflow, newest first. */
   listWorkflowVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
-  /** Returns statistics of the runs by version; deleted runs are not counted. */
+  /** Get statistics of the runs of a workflow, by version. */
   getWorkflowPerformance: { takes: { params: { id: string } }; gives: { workflow_id: string; workflow: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
-  /** Lists models, newest first. */
+  /** List models, newest first. */
   listModels: { takes: { query?: { limit?: number; cursor?: string; name?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" } }; gives: { data: (Model)[]; next: string | null } };
-  /** Creates one model. */
+  /** Create a model. */
   createModel: { takes: { body: { name: string; provider: string; model: string; purpose?: "llm" | "embedding" | "tts" | "stt"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; context_tokens?: number | null; cost_per_1k_tokens?: number } }; gives: Model };
-  /** Returns one model. */
+  /** Get a model. */
   getModel: { takes: { params: { id: string } }; gives: Model };
-  /** Replaces one model; fields that are left out take their defaults. */
+  /** Replace a model; fields that are left out take their defaults. */
   replaceModel: { takes: { params: { id: string }; body: { name: string; provider: string; model: string; purpose?: "llm" | "embedding" | "tts" | "stt"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; context_tokens?: number | null; cost_per_1k_tokens?: number; id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Model };
-  /** Changes the given fields of one model. */
+  /** Change fields of a model. */
   changeModel: { takes: { params: { id: string }; body: { name?: string; provider?: string; model?: string; purpose?: "llm" | "embedding" | "tts" | "stt"; domain?: string | null; base_url?: string | null; secret_name?: string | null; capabilities?: { [name: string]: unknown }; input_price?: number | null; output_price?: number | null; context_tokens?: number | null; cost_per_1k_tokens?: number } }; gives: Model };
-  /** Deletes one model. */
+  /** Delete a model. */
   deleteModel: { takes: { params: { id: string } }; gives: null };
-  /** Lists prompts, newest first. */
+  /** List prompts, newest first. */
   listPrompts: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: (Prompt)[]; next: string | null } };
-  /** Creates one prompt. */
+  /** Create a prompt. */
   createPrompt: { takes: { body: { name: string; description?: string; template: string; variables?: { [name: string]: unknown } } }; gives: Prompt };
-  /** Returns one prompt. */
+  /** Get a prompt. */
   getPrompt: { takes: { params: { id: string } }; gives: Prompt };
-  /** Replaces one prompt; fields that are left out take their defaults. */
+  /** Replace a prompt; fields that are left out take their defaults. */
   replacePrompt: { takes: { params: { id: string }; body: { name: string; description?: string; template: string; variables?: { [name: string]: unknown }; id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Prompt };
-  /** Changes the given fields of one prompt. */
+  /** Change fields of a prompt. */
   changePrompt: { takes: { params: { id: string }; body: { name?: string; description?: string; template?: string; variables?: { [name: string]: unknown } } }; gives: Prompt };
-  /** Deletes one prompt. */
+  /** Delete a prompt. */
   deletePrompt: { takes: { params: { id: string } }; gives: null };
-  /** Lists the versions, newest first. */
+  /** List the versions of a prompt, newest first. */
   listPromptVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
-  /** Lists all tools, or the tools of one agent, newest first. */
+  /** List all tools, or the tools of an agent, newest first. */
   listToolRegistry: { takes: { query?: { limit?: number; cursor?: string; agent?: string; is_active?: "true" | "false" } }; gives: { data: ({ id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; type: "function"; function: { name: string; description: string; parameters: { [name: string]: unknown } } })[]; next: string | null; offered?: ({ type: "function"; function: { name: string; description: string; parameters: { [name: string]: unknown } } })[] } };
-  /** Lists tools, newest first. */
+  /** List tools, newest first. */
   listTools: { takes: { query?: { limit?: number; cursor?: string; name?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; is_active?: "true" | "false" } }; gives: { data: (Tool)[]; next: string | null } };
-  /** Creates one tool. */
+  /** Create a tool. */
   createTool: { takes: { body: { name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean } }; gives: Tool };
-  /** Returns one tool. */
+  /** Get a tool. */
   getTool: { takes: { params: { id: string } }; gives: Tool };
-  /** Replaces one tool; fields that are left out take their defaults. */
+  /** Replace a tool; fields that are left out take their defaults. */
   replaceTool: { takes: { params: { id: string }; body: { name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean; id?: unknown; server_id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Tool };
-  /** Changes the given fields of one tool. */
+  /** Change fields of a tool. */
   changeTool: { takes: { params: { id: string }; body: { name?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean } }; gives: Tool };
-  /** Deletes one tool. */
+  /** Delete a tool. */
   deleteTool: { takes: { params: { id: string } }; gives: null };
-  /** Lists mcp-servers, newest first. */
+  /** List mcp-servers, newest first. */
   listMcpServers: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (McpServer)[]; next: string | null } };
-  /** Creates one MCP server. */
+  /** Create an MCP server. */
   createMCPServer: { takes: { body: { name: string; description?: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean } }; gives: McpServer };
-  /** Returns one MCP server. */
+  /** Get an MCP server. */
   getMCPServer: { takes: { params: { id: string } }; gives: McpServer };
-  /** Replaces one MCP server; fields that are left out take their defaults. */
+  /** Replace an MCP server; fields that are left out take their defaults. */
   replaceMCPServer: { takes: { params: { id: string }; body: { name: string; description?: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean; id?: unknown; server_info?: unknown; discovered_at?: unknown; error?: unknown; failed_at?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: McpServer };
-  /** Changes the given fields of one MCP server. */
+  /** Change fields of an MCP server. */
   changeMCPServer: { takes: { params: { id: string }; body: { name?: string; description?: string; type?: "stdio" | "http" | "filesystem" | "fetch"; configuration?: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean } }; gives: McpServer };
-  /** Deletes one MCP server. */
+  /** Delete an MCP server. */
   deleteMCPServer: { takes: { params: { id: string } }; gives: null };
-  /** Lists resources, newest first. */
+  /** List resources, newest first. */
   listResources: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; execution_id?: string; session_id?: string } }; gives: { data: (Resource)[]; next: string | null } };
-  /** Creates one resource. */
+  /** Create a resource. */
   createResource: { takes: { body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
-  /** Returns one resource. */
+  /** Get a resource. */
   getResource: { takes: { params: { id: string } }; gives: Resource };
-  /** Replaces one resource; fields that are left out take their defaults. */
+  /** Replace a resource; fields that are left out take their defaults. */
   replaceResource: { takes: { params: { id: string }; body: { name: string; type: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string; id?: unknown; size?: unknown; storage_path?: unknown; created_by?: unknown; created_at?: unknown } }; gives: Resource };
-  /** Changes the given fields of one resource. */
+  /** Change fields of a resource. */
   changeResource: { takes: { params: { id: string }; body: { name?: string; type?: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
-  /** Deletes one resource. */
+  /** Delete a resource. */
   deleteResource: { takes: { params: { id: string } }; gives: null };
-  /** Lists alert-rules, newest first. */
+  /** List alert-rules, newest first. */
   listAlertRules: { takes: { query?: { limit?: number; cursor?: string; name?: string; state?: "unknown" | "clear" | "firing" | "failed"; is_active?: "true" | "false" } }; gives: { data: (AlertRule)[]; next: string | null } };
-  /** Creates one alert rule. */
+  /** Create an alert rule. */
   createAlertRule: { takes: { body: { name: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean } }; gives: AlertRule };
-  /** Returns one alert rule. */
+  /** Get an alert rule. */
   getAlertRule: { takes: { params: { id: string } }; gives: AlertRule };
-  /** Replaces one alert rule; fields that are left out take their defaults. */
+  /** Replace an alert rule; fields that are left out take their defaults. */
   replaceAlertRule: { takes: { params: { id: string }; body: { name: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean; id?: unknown; state?: unknown; found_rows?: unknown; sample?: unknown; last_error?: unknown; last_at?: unknown; changed_at?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: AlertRule };
-  /** Changes the given fields of one alert rule. */
+  /** Change fields of an alert rule. */
   changeAlertRule: { takes: { params: { id: string }; body: { name?: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean } }; gives: AlertRule };
-  /** Deletes one alert rule. */
+  /** Delete an alert rule. */
   deleteAlertRule: { takes: { params: { id: string } }; gives: null };
-  /** Returns the content of the file. */
+  /** Get the content of a resource. */
   getResourceContent: { takes: { params: { id: string } }; gives: string };
-  /** Lists webhooks, newest first. */
+  /** List webhooks, newest first. */
   listWebhooks: { takes: { query?: { limit?: number; cursor?: string; url?: string; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (Webhook)[]; next: string | null } };
-  /** Creates one webhook. */
+  /** Create a webhook. */
   createWebhook: { takes: { body: { url: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean } }; gives: Webhook };
-  /** Returns one webhook. */
+  /** Get a webhook. */
   getWebhook: { takes: { params: { id: string } }; gives: Webhook };
-  /** Replaces one webhook; fields that are left out take their defaults. */
+  /** Replace a webhook; fields that are left out take their defaults. */
   replaceWebhook: { takes: { params: { id: string }; body: { url: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean; id?: unknown; disabled_because?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Webhook };
-  /** Changes the given fields of one webhook. */
+  /** Change fields of a webhook. */
   changeWebhook: { takes: { params: { id: string }; body: { url?: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean } }; gives: Webhook };
-  /** Deletes one webhook. */
+  /** Delete a webhook. */
   deleteWebhook: { takes: { params: { id: string } }; gives: null };
-  /** Lists the deliveries of the webhook, newest first. */
+  /** List the deliveries of a webhook, newest first. */
   listDeliveriesOfWebhook: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; status?: string; event?: string; execution_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
-  /** Lists the deliveries of all webhooks and callbacks, newest first. */
+  /** List the deliveries of all webhooks and callbacks, newest first. */
   listWebhookDeliveries: { takes: { query?: { limit?: number; cursor?: string; status?: string; event?: string; execution_id?: string; webhook_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
-  /** Returns one delivery. */
+  /** Get a delivery. */
   getWebhookDelivery: { takes: { params: { id: string } }; gives: WebhookDelivery };
-  /** Sends the delivery again, under the same id. */
+  /** Send a delivery again, under the same id. */
   redeliver: { takes: { params: { id: string } }; gives: WebhookDelivery };
-  /** Lists all settings with the values for the tenant, ordered by key. */
+  /** List the settings of the tenant, ordered by key. */
   listSettings: { takes: {  }; gives: { data: (Setting)[] } };
-  /** Returns one setting. */
+  /** Get a setting. */
   getSetting: { takes: { params: { key: string } }; gives: Setting };
-  /** Sets the value for the tenant. */
+  /** Set a setting of the tenant. */
   putSetting: { takes: { params: { key: string }; body: { value: number } }; gives: Setting };
-  /** Removes the value that the tenant set. */
+  /** Reset a setting of the tenant. */
   deleteSetting: { takes: { params: { key: string } }; gives: null };
 };
 

@@ -92,7 +92,7 @@ test('no operation reads the bytes of many files', async () => {
   ]) {
     const { errors } = await ask(api, query);
     expect(errors).toMatchObject([
-      { message: expect.stringMatching(/bytes of files to read, at most 8 are allowed/) },
+      { message: expect.stringMatching(/files whose bytes are read, at most 8 are allowed/) },
     ]);
   }
 });

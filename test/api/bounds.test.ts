@@ -80,13 +80,13 @@ describe('pages', () => {
   });
 
   test.each([
-    ['(first: 1001)', '`first` is 1001; it may be 0 to 1000'],
-    ['(last: 1001)', '`last` is 1001; it may be 0 to 1000'],
-    ['(first: -1)', '`first` is -1; it may be 0 to 1000'],
-    ['(offset: 10001)', '`offset` is 10001; it may be 0 to 10000'],
-    ['(offset: -1)', '`offset` is -1; it may be 0 to 10000'],
-    ['(first: 1, last: 1)', '`first` goes with `after`, not with `last` or `before`'],
-    ['(last: 1, offset: 1)', '`last` and `before` go together, not with `after` or `offset`'],
+    ['(first: 1001)', '`first` is 1001; it must be from 0 to 1000'],
+    ['(last: 1001)', '`last` is 1001; it must be from 0 to 1000'],
+    ['(first: -1)', '`first` is -1; it must be from 0 to 1000'],
+    ['(offset: 10001)', '`offset` is 10001; it must be from 0 to 10000'],
+    ['(offset: -1)', '`offset` is -1; it must be from 0 to 10000'],
+    ['(first: 1, last: 1)', '`first` cannot be combined with `last` or `before`'],
+    ['(last: 1, offset: 1)', '`last` and `before` cannot be combined with `after` or `offset`'],
   ])('%s is refused', async (args, message) => {
     const { errors } = await pageOf(args);
     expect(errors).toMatchObject([{ message, extensions: { code: 'HWINV' } }]);
@@ -194,7 +194,7 @@ describe('bytes that an operation reads', () => {
     const query = `mutation { startSession(input: { agent: "development", title: "${title}" }) { result { agent { executions(first: 1, ${LARGE}) { nodes { ${many(11, () => 'inputData')} } } } } } }`;
     const { errors } = await ask(api, query);
     expect(errors).toMatchObject([refused('answer', 10 * MB)]);
-    expect(errors[0]?.extensions.hint).toContain('What the mutation changes is done');
+    expect(errors[0]?.extensions.hint).toContain('The mutation is committed');
     const { rowCount } = await db.pool.query('select from howdah.sessions where title = $1', [
       title,
     ]);

@@ -22,7 +22,7 @@ export const healthPath = {
   path: '/healthz',
   id: 'getHealth',
   tag,
-  summary: 'Checks whether the process is alive',
+  summary: 'Check whether the process is alive',
   login: 'nobody',
   answers: {
     200: { description: 'The process is alive', schema: z.object({ status: z.literal('ok') }) },
@@ -34,7 +34,7 @@ export const readinessPath = {
   path: '/readyz',
   id: 'getReadiness',
   tag,
-  summary: 'Checks whether the server can answer requests, with the reasons if it cannot',
+  summary: 'Check whether the server can answer requests',
   description: 'Workers are not checked: without a worker, runs wait and everything else works.',
   login: 'nobody',
   answers: {
@@ -55,7 +55,7 @@ export const metricsPath = {
   path: '/metrics',
   id: 'getMetrics',
   tag,
-  summary: 'Returns the metrics of the whole server for Prometheus',
+  summary: 'Get the metrics of the server for Prometheus',
   description:
     'The metrics belong to no tenant and require HOWDAH_METRICS_TOKEN, not the login of a tenant. See docs/observability.md for the list.',
   login: 'metrics',

@@ -64,12 +64,12 @@ export type SocketPath = Pick<Route, 'path' | 'id' | 'tag' | 'summary' | 'descri
 
 type Paths = {
   routes: readonly Route[];
-  doors?: readonly EndpointPath[];
+  endpoints?: readonly EndpointPath[];
   sockets?: readonly SocketPath[];
 };
 
 /** Describes the paths as OpenAPI 3.1, from the schemas that requests are checked by. */
-export function openApi({ routes, doors: endpoints = [], sockets = [] }: Paths): JsonObject {
+export function openApi({ routes, endpoints = [], sockets = [] }: Paths): JsonObject {
   const components: JsonObject = {};
   const schemaOf = (schema: z.ZodType) => jsonSchema(schema, components);
   const problem = responseOf(PROBLEM_ANSWER, schemaOf);

@@ -29,7 +29,7 @@ export const createChatCompletion = {
   path: '/v1/chat/completions',
   id: 'createChatCompletion',
   tag,
-  summary: 'Runs an agent or workflow; the client keeps the conversation',
+  summary: 'Run an agent or workflow; the client keeps the conversation',
   description:
     'The model is the name of an agent or workflow. Parameters that tune a model are ignored. The header x-request-id of the answer is the id of the run; see docs/openai.md.',
   headers,
@@ -49,7 +49,7 @@ export const createResponse = {
   path: '/v1/responses',
   id: 'createResponse',
   tag,
-  summary: 'Runs an agent or workflow in a session; previous_response_id continues the session',
+  summary: 'Run an agent or workflow in a session; previous_response_id continues the session',
   description:
     'The model is the name of an agent or workflow. Parameters that tune a model are ignored. The header x-request-id of the answer is the id of the run; see docs/openai.md.',
   headers,
@@ -69,7 +69,7 @@ export const listOpenAiModels = {
   path: '/v1/models',
   id: 'listOpenAiModels',
   tag,
-  summary: 'Lists the agents and workflows that you may run, as models',
+  summary: 'List the agents and workflows that you may run, as models',
   answers: { 200: { description: 'All agents and workflows that you may run', schema: modelList } },
   error,
 } as const satisfies EndpointPath;
@@ -79,7 +79,7 @@ export const getOpenAiModel = {
   path: '/v1/models/{model}',
   id: 'getOpenAiModel',
   tag,
-  summary: 'Returns one agent or workflow as a model',
+  summary: 'Get an agent or workflow as a model',
   params: z.object({ model: z.string().describe('The name of the agent or workflow') }),
   answers: { 200: { description: 'The model', schema: model } },
   error,

@@ -50,8 +50,8 @@ export const queryRoutes: Route[] = [
     path: '/query',
     id: 'query',
     tag: 'executions',
-    summary: 'Asks a question; the manager chooses the agent that answers',
-    description: `The answer contains the database query and its rows. The request waits ${USUAL_WAIT} seconds by default.`,
+    summary: 'Ask a question without naming an agent',
+    description: `The manager chooses the agent that answers. The answer contains the database query and its rows. The request waits ${USUAL_WAIT} seconds by default.`,
     body: z.strictObject({
       question: z
         .string()

@@ -37,7 +37,7 @@ export const settingRoutes: Route[] = [
     path: '/api/settings',
     id: 'listSettings',
     tag: 'settings',
-    summary: 'Lists all settings with the values for the tenant, ordered by key',
+    summary: 'List the settings of the tenant, ordered by key',
     isReplicable: true,
     answers: { 200: { description: 'The settings', schema: z.object({ data: z.array(setting) }) } },
     work: async (db) => ({ body: { data: await listSettings(db) } }),
@@ -46,7 +46,7 @@ export const settingRoutes: Route[] = [
     ...ofKey,
     method: 'GET',
     id: 'getSetting',
-    summary: 'Returns one setting',
+    summary: 'Get a setting',
     answers: one,
     work: async (db, { params }) => ({ body: await settingOf(db, params.key) }),
   }),
@@ -54,7 +54,7 @@ export const settingRoutes: Route[] = [
     ...ofKey,
     method: 'PUT',
     id: 'putSetting',
-    summary: 'Sets the value for the tenant',
+    summary: 'Set a setting of the tenant',
     body: z.strictObject({ value: z.number().describe('A number from minimum to maximum') }),
     answers: one,
     async work(db, { params, body }) {
@@ -67,7 +67,7 @@ export const settingRoutes: Route[] = [
     ...ofKey,
     method: 'DELETE',
     id: 'deleteSetting',
-    summary: 'Removes the value that the tenant set',
+    summary: 'Reset a setting of the tenant',
     answers: { 204: { description: 'The value of the tenant was removed' } },
     async work(db, { params: { key } }) {
       await settingOf(db, key);

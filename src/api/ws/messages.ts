@@ -97,7 +97,7 @@ export const socketPath: SocketPath = {
   path: '/ws',
   id: 'openSocket',
   tag: 'executions',
-  summary: 'Carries events of runs and sessions, and messages of a person, over one WebSocket',
+  summary: 'Open a WebSocket for events of runs and sessions, and for messages',
   description: 'Each text frame is one JSON object; see docs/rest.md.',
   takes: clientMessage,
   sends: serverMessage,

@@ -18,7 +18,7 @@ export function boundResult<R extends ExecutionResult>(result: R, isMutation: bo
   const fix = 'Ask for fewer rows at once (`first`), or leave out fields with large values.';
   const extensions = {
     code: 'HWINV',
-    hint: isMutation ? `What the mutation changes is done. ${fix}` : fix,
+    hint: isMutation ? `The mutation is committed. ${fix}` : fix,
     detail: { limit: 'answer', most: MOST_CHARACTERS },
   };
   return { ...result, data: null, errors: [new GraphQLError(message, { extensions })] };

@@ -27,42 +27,43 @@ declare global {
 const typeDefs = gql`
   extend type Subscription {
     """
-    The steps of a run after the cursor \`after\` (the \`seq\` of the last one you have), then each new one as it
-    commits: in order, without gaps or repeats. Ends when the run has ended and its last step was sent.
+    The steps of a run after the cursor \`after\` (the \`seq\` of the last received step), then each new step when it
+    commits: in order, without gaps or repeats. Ends after the last step of an ended run.
     """
     executionSteps(executionId: UUID!, after: Int = 0): Step
 
     """
-    The run as it stands, and again whenever its status or its number of steps changes; changes in quick succession
-    may come as one. Ends when the run has.
+    The run as it is now, and again after each change of its status or its number of steps. Changes in quick
+    succession may come as one. Ends when the run ends.
     """
     executionUpdated(id: UUID!): Execution
 
     """
-    The answers of the models while they stream, from now on. Ephemeral: pieces may be lost, and the committed step
-    replaces them. Ends when the run has.
+    The answers of the models while they stream, from now on. Pieces may be lost, and the committed step
+    replaces them. Ends when the run ends.
     """
     executionTokens(executionId: UUID!): TokenPiece
 
     """
-    The messages of a session after the cursor \`after\` (the \`cursor\` of the last one you have), then each new one as it
-    commits: in order of turn and seq, without gaps or repeats, of turns that begin later too. When an earlier turn is
-    retried or resumed after later ones, its new messages come as they are written. Ends with the session.
+    The messages of a session after the cursor \`after\` (the \`cursor\` of the last received message), then each new
+    message when it commits: in order of turn and seq, without gaps or repeats. Includes turns that begin later. When an
+    earlier turn is retried or resumed after later ones, its new messages come when they are written. Ends when the
+    session is deleted.
     """
     sessionMessages(sessionId: UUID!, after: String): Message
   }
 
   extend type Message {
-    """Place of the message in its session: \`turn.seq\`. In a subscription it also names the last written message, where that is another one: \`3.1~2.4\`. Null outside of a session."""
+    """The place of the message in its session: \`turn.seq\`. In a subscription, also the last written message, if it is another one: \`3.1~2.4\`. Null outside of a session."""
     cursor: String
   }
 
   """A piece of an answer while it streams."""
   type TokenPiece {
     executionId: UUID!
-    """The step the answer will be."""
+    """The number of the step that the answer will be."""
     seq: Int!
-    """Throw away what you have of the step when this changes: the model is asked again."""
+    """The number of the attempt. When it changes, the model is called again: discard the earlier pieces of the step."""
     attempt: Int!
     text: String!
   }

@@ -59,7 +59,7 @@ export function createRequestsPlugin({
 
 function refuseTextless(): never {
   throw refusal(
-    'this server has no list of operations, so an id cannot be used: `query` is missing',
+    '`query` is missing, and this server has no list of operations to find an id in',
     { field: 'query' },
     'Send the text of the operation, or set HOWDAH_GRAPHQL_OPERATIONS.',
   );

@@ -56,7 +56,7 @@ function limitOperations(
     if (Object.keys(context.subscriptions).length <= most) {
       return onSubscribe(context, id, payload);
     }
-    const extensions = { code: 'HWQTA', hint: 'Close some of them, or open another connection.' };
+    const extensions = { code: 'HWQTA', hint: 'End some operations, or open another connection.' };
     return [
       new GraphQLError(`a connection may have at most ${most} operations at once`, { extensions }),
     ];

@@ -102,7 +102,7 @@ function noExecution(id: string): GraphQLError {
   return new GraphQLError(`there is no execution ${id}`, {
     extensions: {
       code: 'HWNTF',
-      hint: '{ executions(first: 10, orderBy: ID_DESC) { nodes { id status } } }',
+      hint: 'List the runs that you may see: { executions(first: 10, orderBy: ID_DESC) { nodes { id status } } }',
       detail: { execution_id: id },
     },
   });
@@ -125,7 +125,7 @@ function noSession(id: string): GraphQLError {
   return new GraphQLError(`there is no session ${id}`, {
     extensions: {
       code: 'HWNTF',
-      hint: '{ sessions(first: 10) { nodes { id title } } }',
+      hint: 'List the sessions that you may see: { sessions(first: 10) { nodes { id title } } }',
       detail: { session_id: id },
     },
   });

@@ -18,7 +18,7 @@ export const agentRoutes: Route[] = [
     path: '/api/agents/current',
     id: 'getCurrentAgent',
     tag: 'agents',
-    summary: 'Returns the default agent',
+    summary: 'Get the default agent',
     description:
       'The agent of the session, else the default agent of the user, else that of the tenant, else `development`.',
     query: z.strictObject({ session_id: id.optional() }),
@@ -40,7 +40,7 @@ export const agentRoutes: Route[] = [
     path: '/api/agents/{id}/set-default',
     id: 'setDefaultAgent',
     tag: 'agents',
-    summary: 'Makes the agent the default of its user, or of the tenant',
+    summary: 'Make an agent the default of its user or tenant',
     params: byId,
     answers: shown,
     async work(db, { params }) {
@@ -57,7 +57,8 @@ export const agentRoutes: Route[] = [
     path: '/api/agents/{id}/performance',
     id: 'getAgentPerformance',
     tag: 'agents',
-    summary: 'Returns statistics of the runs by version, from the view `agent_performance`',
+    summary: 'Get statistics of the runs of an agent, by version',
+    description: 'The rows of the view `agent_performance`.',
     isReplicable: true,
     params: byId,
     answers: {

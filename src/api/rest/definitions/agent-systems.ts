@@ -6,6 +6,7 @@ import { threadReader } from '../../../systems/file-reader.ts';
 import { writeFile } from '../../../systems/write-file.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { byId, flag, id, object, page, pageOf, time } from '../../http/fields.ts';
+import { columnList } from '../framework/column-list.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 
@@ -30,9 +31,7 @@ const resolved = heading
 
 const collectionOf = (schema: z.ZodObject): Collection => ({
   table: 'agent_systems',
-  shown: Object.keys(schema.shape)
-    .map((name) => `t.${name}`)
-    .join(', '),
+  shown: columnList(schema.shape),
 });
 const headings = collectionOf(heading);
 const systems = collectionOf(resolved);
@@ -85,9 +84,9 @@ const check = route({
   path: '/agent-systems/check',
   id: 'checkAgentSystems',
   tag: 'agent systems',
-  summary:
-    'Checks whether the files can be applied one after the other, and returns all faults; writes nothing',
-  description: 'A file may refer to parts of the files before it.',
+  summary: 'Check files of agent systems without applying them',
+  description:
+    'Checks whether the files can be applied one after the other, and returns all faults. A file may refer to parts of the files before it.',
   body: z.strictObject({ files: z.array(sent).min(1).max(100) }),
   permission: { object: 'agent_systems' },
   answers: {
@@ -121,9 +120,9 @@ export const agentSystemRoutes: Route[] = [
     path: '/agent-systems',
     id: 'applyAgentSystem',
     tag: 'agent systems',
-    summary:
-      'Applies a file to the tenant: either completely, or not at all with a list of all faults',
-    description: 'The schema of files is at /schemas/agent-system.v1.json.',
+    summary: 'Apply the file of an agent system',
+    description:
+      'Applies the file completely, or not at all with a list of all faults. The schema of files is at /schemas/agent-system.v1.json.',
     query: z.strictObject({
       dry_run: flag.optional().describe('Returns the planned changes without making them'),
       prune: flag
@@ -155,7 +154,7 @@ export const agentSystemRoutes: Route[] = [
     path: '/agent-systems',
     id: 'listAgentSystems',
     tag: 'agent systems',
-    summary: 'Lists agent systems, newest first',
+    summary: 'List agent systems, newest first',
     isReplicable: true,
     query: z.strictObject({ ...page, name: z.string().optional() }),
     answers: { 200: { description: 'A page of agent systems', schema: pageOf(heading) } },
@@ -174,7 +173,7 @@ export const agentSystemRoutes: Route[] = [
     path: '/agent-systems/{id}',
     id: 'getAgentSystem',
     tag: 'agent systems',
-    summary: 'Returns one agent system, resolved',
+    summary: 'Get a resolved agent system',
     params: byId,
     answers: { 200: { description: 'The agent system', schema: resolved } },
     async work(db, { params }) {
@@ -188,7 +187,8 @@ export const agentSystemRoutes: Route[] = [
     path: '/agent-systems/{id}/export',
     id: 'exportAgentSystem',
     tag: 'agent systems',
-    summary: 'Exports the agent system as a file; the same system always gives the same bytes',
+    summary: 'Export an agent system as a file',
+    description: 'The same system always gives the same bytes.',
     params: byId,
     query: z.strictObject({ format: z.enum(['yaml', 'json']).default('yaml') }),
     answers: { 200: { description: 'The file', type: 'application/yaml' } },

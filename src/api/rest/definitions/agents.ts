@@ -9,9 +9,10 @@ import {
   optionalInt,
   optionalNumber,
   optionalText,
-  time,
 } from '../../http/fields.ts';
+import { columnList } from '../framework/column-list.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
+import { versionedColumns } from './definitions.ts';
 import {
   configFields,
   providerConfig,
@@ -100,22 +101,13 @@ export const agents: CrudResource = {
   collection: {
     table: 'agents',
     living: 't.deleted_at is null',
-    shown: `t.id, ${Object.keys(columns)
-      .map((name) => `t.${name}`)
-      .join(
-        ', ',
-      )}, t.is_restricted, t.agent_system_id, t.current_version_id, t.created_at, t.updated_at,
-      ${shownParts}`,
+    shown: `${columnList({ id, ...columns, ...versionedColumns })}, ${shownParts}`,
   },
   row: z
     .object({
       id,
       ...z.object(columns).required().shape,
-      is_restricted: z.boolean(),
-      agent_system_id: id.nullable(),
-      current_version_id: id.nullable(),
-      created_at: time,
-      updated_at: time,
+      ...versionedColumns,
       version: z.int().nullable(),
       model: z.string().nullable(),
       models: names,

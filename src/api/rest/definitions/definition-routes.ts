@@ -24,7 +24,7 @@ const registry = route({
   path: '/tools',
   id: 'listToolRegistry',
   tag: 'tools',
-  summary: 'Lists all tools, or the tools of one agent, newest first',
+  summary: 'List all tools, or the tools of an agent, newest first',
   query: z.strictObject({
     ...page,
     agent: z.string().optional().describe('The name of an agent'),
@@ -71,7 +71,7 @@ const content = route({
   path: '/api/resources/{id}/content',
   id: 'getResourceContent',
   tag: 'resources',
-  summary: 'Returns the content of the file',
+  summary: 'Get the content of a resource',
   params: byId,
   answers: { 200: { description: 'The bytes of the file, sent as an attachment', type: '*/*' } },
   async work(db, { params }) {

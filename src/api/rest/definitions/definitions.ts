@@ -11,6 +11,7 @@ import {
   optionalText,
   time,
 } from '../../http/fields.ts';
+import { columnList } from '../framework/column-list.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
 
 type Columns = z.ZodRawShape;
@@ -38,9 +39,7 @@ export function plainKind(
     ...rest,
     collection: {
       table,
-      shown: Object.keys(shown)
-        .map((column) => `t.${column}`)
-        .join(', '),
+      shown: columnList(shown),
       ...(kind.stamp !== undefined && { stamp: kind.stamp }),
       ...(living !== undefined && { living }),
     },
@@ -50,6 +49,15 @@ export function plainKind(
     filters: { query: filters, conditions: equalTo },
   };
 }
+
+/** The read-only columns of agents and workflows, whose versions are immutable. */
+export const versionedColumns = {
+  is_restricted: z.boolean(),
+  agent_system_id: id.nullable(),
+  current_version_id: id.nullable(),
+  created_at: time,
+  updated_at: time,
+};
 
 /**
  * Returns the conditions that columns equal the parameters of a query. Skips the parameters of

@@ -31,9 +31,9 @@ export const workflowPerformance: Route = route({
   path: '/api/workflows/{id}/performance',
   id: 'getWorkflowPerformance',
   tag: 'workflows',
-  summary: 'Returns statistics of the runs by version; deleted runs are not counted',
+  summary: 'Get statistics of the runs of a workflow, by version',
   description:
-    'Tokens and cost include the child runs; steps are only those of the workflow itself.',
+    'Tokens and cost include the child runs; steps are only those of the workflow itself. Deleted runs are not counted.',
   isReplicable: true,
   params: byId,
   answers: {

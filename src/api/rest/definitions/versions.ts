@@ -3,7 +3,7 @@ import { jsonPage } from '../../../db/queries/json-rows.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { byId, object, page, pageOf, time } from '../../http/fields.ts';
-import type { CrudResource } from '../framework/crud-resource.ts';
+import { type CrudResource, withArticle } from '../framework/crud-resource.ts';
 import { numberIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 
@@ -26,7 +26,7 @@ export function versionsRoute(kind: CrudResource): Route {
     path: `${path}/{id}/versions`,
     id: `list${one.charAt(0).toUpperCase()}${one.slice(1)}Versions`,
     tag: path.split('/').at(-1) ?? path,
-    summary: 'Lists the versions, newest first',
+    summary: `List the versions of ${withArticle(one)}, newest first`,
     isReplicable: true,
     params: byId,
     query: z.strictObject(page),

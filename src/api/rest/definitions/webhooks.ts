@@ -12,6 +12,7 @@ import {
   pageOf,
   time,
 } from '../../http/fields.ts';
+import { columnList } from '../framework/column-list.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, type RouteInput, route } from '../framework/route.ts';
@@ -67,9 +68,7 @@ const delivery = z
 
 const deliveries: Collection = {
   table: 'webhook_deliveries',
-  shown: Object.keys(delivery.shape)
-    .map((name) => `t.${name}`)
-    .join(', '),
+  shown: columnList(delivery.shape),
   stamp: 't.status, t.attempts',
 };
 
@@ -111,7 +110,7 @@ export const webhookRoutes: Route[] = [
     method: 'GET',
     path: '/api/webhooks/{id}/deliveries',
     id: 'listDeliveriesOfWebhook',
-    summary: 'Lists the deliveries of the webhook, newest first',
+    summary: 'List the deliveries of a webhook, newest first',
     params: byId,
     query: z.strictObject({ ...page, ...ofDelivery }),
     async work(db, { params, query, url }) {
@@ -124,7 +123,7 @@ export const webhookRoutes: Route[] = [
     method: 'GET',
     path: '/api/webhook-deliveries',
     id: 'listWebhookDeliveries',
-    summary: 'Lists the deliveries of all webhooks and callbacks, newest first',
+    summary: 'List the deliveries of all webhooks and callbacks, newest first',
     query: anyOf,
     work: listDeliveries,
   }),
@@ -133,7 +132,7 @@ export const webhookRoutes: Route[] = [
     path: '/api/webhook-deliveries/{id}',
     id: 'getWebhookDelivery',
     tag: 'webhooks',
-    summary: 'Returns one delivery',
+    summary: 'Get a delivery',
     params: byId,
     answers: { 200: { description: 'The delivery', schema: delivery } },
     work: (db, { params }) => showDelivery(db, params.id),
@@ -143,7 +142,7 @@ export const webhookRoutes: Route[] = [
     path: '/api/webhook-deliveries/{id}/redeliver',
     id: 'redeliver',
     tag: 'webhooks',
-    summary: 'Sends the delivery again, under the same id',
+    summary: 'Send a delivery again, under the same id',
     params: byId,
     answers: { 200: { description: 'The delivery, pending again', schema: delivery } },
     async work(db, { params }) {

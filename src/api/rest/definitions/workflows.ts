@@ -6,10 +6,10 @@ import {
   optionalBigint,
   optionalInt,
   optionalNumber,
-  time,
 } from '../../http/fields.ts';
+import { columnList } from '../framework/column-list.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
-import { equalTo } from './definitions.ts';
+import { equalTo, versionedColumns } from './definitions.ts';
 
 const TYPES = [
   'chain',
@@ -68,11 +68,7 @@ export const workflows: CrudResource = {
   collection: {
     table: 'workflows',
     living: 't.deleted_at is null',
-    shown: `t.id, ${Object.keys(columns)
-      .map((name) => `t.${name}`)
-      .join(
-        ', ',
-      )}, t.is_restricted, t.agent_system_id, t.current_version_id, t.created_at, t.updated_at,
+    shown: `${columnList({ id, ...columns, ...versionedColumns })},
       (select v.version from howdah.workflow_versions as v where v.id = t.current_version_id) as version,
       coalesce((
         select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
@@ -85,11 +81,7 @@ export const workflows: CrudResource = {
     .object({
       id,
       ...z.object({ ...columns, type: z.enum(TYPES) }).required().shape,
-      is_restricted: z.boolean(),
-      agent_system_id: id.nullable(),
-      current_version_id: id.nullable(),
-      created_at: time,
-      updated_at: time,
+      ...versionedColumns,
       version: z.int().nullable(),
       members: z.array(object),
     })

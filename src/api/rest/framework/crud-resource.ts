@@ -69,6 +69,8 @@ export function crudRoutes(kind: CrudResource): Route[] {
 
 const inCamels = (words: string) =>
   words.replaceAll(/(^|[ _-])(\w)/g, (_all, _gap, letter: string) => letter.toUpperCase());
+/** Returns a name with its article: an agent, an MCP server, a model. */
+export const withArticle = (name: string) => `${/^([aeio]|MCP)/.test(name) ? 'an' : 'a'} ${name}`;
 const tagOf = ({ path }: CrudResource) => path.split('/').at(-1) ?? path;
 const shown = (kind: CrudResource) => ({ description: `The ${kind.one}`, schema: kind.row });
 const ofPath = (kind: CrudResource) => ({
@@ -84,7 +86,7 @@ function listRoute(kind: CrudResource): Route {
     path: kind.path,
     id: `list${inCamels(many)}`,
     tag: many,
-    summary: `Lists ${many}, newest first`,
+    summary: `List ${many}, newest first`,
     isReplicable: true,
     query: z.strictObject({ ...page, ...kind.filters?.query }),
     answers: { 200: { description: `A page of ${many}`, schema: pageOf(kind.row) } },
@@ -106,7 +108,7 @@ function createRoute(kind: CrudResource): Route {
     path: kind.path,
     id: `create${inCamels(kind.one)}`,
     tag: tagOf(kind),
-    summary: `Creates one ${kind.one}`,
+    summary: `Create ${withArticle(kind.one)}`,
     isKeyed: true,
     body: kind.fields,
     ...(kind.words && { words: kind.words }),
@@ -125,7 +127,7 @@ function readRoute(kind: CrudResource): Route {
     ...ofPath(kind),
     method: 'GET',
     id: `get${inCamels(kind.one)}`,
-    summary: `Returns one ${kind.one}`,
+    summary: `Get ${withArticle(kind.one)}`,
     answers: { 200: shown(kind) },
     async work(db, { params }) {
       const found = await findRow(db, kind.collection, params.id);
@@ -146,7 +148,7 @@ function changeRoutes(kind: CrudResource): Route[] {
     ...shared,
     method: 'PUT',
     id: `replace${inCamels(kind.one)}`,
-    summary: `Replaces one ${kind.one}; fields that are left out take their defaults`,
+    summary: `Replace ${withArticle(kind.one)}; fields that are left out take their defaults`,
     description: `Read-only fields (${readOnly.join(', ')}) are allowed in the body and ignored.`,
     body: kind.fields.extend(
       Object.fromEntries(readOnly.map((name) => [name, z.unknown().optional()])),
@@ -157,7 +159,7 @@ function changeRoutes(kind: CrudResource): Route[] {
     ...shared,
     method: 'PATCH',
     id: `change${inCamels(kind.one)}`,
-    summary: `Changes the given fields of one ${kind.one}`,
+    summary: `Change fields of ${withArticle(kind.one)}`,
     body: kind.fields.partial(),
     work: (db, input, means) => change(db, kind, input, means, false),
   });
@@ -199,7 +201,7 @@ function removeRoute(kind: CrudResource): Route {
     ...ofPath(kind),
     method: 'DELETE',
     id: `delete${inCamels(kind.one)}`,
-    summary: `Deletes one ${kind.one}`,
+    summary: `Delete ${withArticle(kind.one)}`,
     answers: { 204: { description: `The ${kind.one} was deleted` } },
     async work(db, { params: { id }, headers }) {
       const tag = await tagToMatch(db, kind, id, headers['if-match']);

@@ -82,7 +82,8 @@ export const comparisonRoute: Route = route({
   path: '/api/executions/{id}/compare/{other_id}',
   id: 'compareExecutions',
   tag: 'executions',
-  summary: 'Compares the run with another run and returns the first different step',
+  summary: 'Compare a run with another run',
+  description: 'Returns the first step in which the runs differ.',
   params: z.strictObject({
     id: id.describe('The id of run `a`'),
     other_id: id.describe('The id of run `b`'),

@@ -92,7 +92,7 @@ export const executeRoutes: Route[] = [
     path: '/api/execute',
     id: 'execute',
     tag: 'executions',
-    summary: 'Starts a run of an agent or a workflow',
+    summary: 'Start a run of an agent or a workflow',
     description:
       'A repeated Idempotency-Key returns the first run, or 409 if the request differs. With `wait` the status is 200 if the run ends in time, else 202.',
     query: z.strictObject({
@@ -189,7 +189,7 @@ async function answerFor(
   return { status: 200, headers, body: { ...summary, ...end } };
 }
 
-/** Starts a run of an agent or a workflow, given by name or by id. Returns the id of the run. */
+/** Start a run of an agent or a workflow, given by name or by id. Returns the id of the run. */
 async function start(db: Client, sent: Body, key: string | undefined): Promise<string> {
   refuseOtherThanOne(sent);
   const { agent, workflow } = sent;

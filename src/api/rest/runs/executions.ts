@@ -95,7 +95,7 @@ const reading: Route[] = [
     path: '/api/executions',
     id: 'listExecutions',
     tag: 'executions',
-    summary: 'Lists runs, newest first',
+    summary: 'List runs, newest first',
     isReplicable: true,
     query: z.strictObject({ ...page, ...filters }),
     answers: { 200: { description: 'A page of runs', schema: pageOf(execution) } },
@@ -114,7 +114,7 @@ const reading: Route[] = [
     method: 'GET',
     path: '/api/executions/{id}',
     id: 'getExecution',
-    summary: 'Returns one run with its messages and child runs',
+    summary: 'Get a run with its messages and child runs',
     description: `Contains the first ${SHOWN_AT_ONCE} messages and child runs, up to 1 MB. /messages and /children return all of them in pages.`,
     answers: {
       200: {
@@ -160,7 +160,7 @@ const reading: Route[] = [
     method: 'GET',
     path: '/api/executions/{id}/children',
     id: 'listExecutionChildren',
-    summary: 'Lists the child runs that the run started itself, in order',
+    summary: 'List the child runs that a run started itself, in order',
     isReplicable: true,
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of runs', schema: pageOf(child) } },
@@ -170,14 +170,10 @@ const reading: Route[] = [
       return pageAnswer(await childrenOf(db, id, place), limit, url, idOf);
     },
   }),
-  logRoute(
-    'steps',
-    'Lists the steps of the run, in order; each step is one commit',
-    step,
-    stepsOf,
-    { said },
-  ),
-  logRoute('messages', 'Lists the messages of the run, in order', message, messagesOf),
+  logRoute('steps', 'List the steps of a run, in order; each step is one commit', step, stepsOf, {
+    said,
+  }),
+  logRoute('messages', 'List the messages of a run, in order', message, messagesOf),
 ];
 
 function logRoute(
@@ -218,9 +214,9 @@ const stream = route({
   method: 'GET',
   path: '/api/executions/{id}/stream',
   id: 'streamExecution',
-  summary: 'Streams the events of the run as Server-Sent Events until the run ends',
+  summary: 'Stream the events of a run as Server-Sent Events',
   description:
-    'Sends all events from the beginning, or those after the event in the header Last-Event-ID. The last event is `complete`.',
+    'Sends all events from the beginning, or those after the event in the header Last-Event-ID. The last event is `complete`, when the run ends.',
   query: z.strictObject({
     after: z.string().optional().describe('The same as the header Last-Event-ID'),
   }),
@@ -233,10 +229,10 @@ const stream = route({
 });
 
 const CONTROLS = {
-  cancel: 'Cancels the run and its child runs now',
-  pause: 'Pauses the run after the work in progress',
-  resume: 'Resumes a paused run',
-  retry: 'Resumes a failed or cancelled run after its last successful step',
+  cancel: 'Cancel a run and its child runs',
+  pause: 'Pause a run after the work in progress',
+  resume: 'Resume a paused run',
+  retry: 'Retry a failed or cancelled run after its last successful step',
 } as const;
 
 /** Routes that control runs. Each route calls the SQL function of the same name. */

@@ -39,7 +39,7 @@ export const explanationRoute: Route = route({
   path: '/api/executions/{id}/explanation',
   id: 'explainExecution',
   tag: 'executions',
-  summary: 'Explains the status of the run and the possible actions',
+  summary: 'Explain the status of a run and the possible actions',
   params: byId,
   answers: { 200: { description: 'The explanation', schema: explanation } },
   async work(db, { params }) {

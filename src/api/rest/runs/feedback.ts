@@ -4,6 +4,7 @@ import { type Collection, findRow, listRows } from '../../../db/queries/row-coll
 import { noSuch } from '../../errors/request-refusal.ts';
 import { findExecution } from '../../events/execution-rows.ts';
 import { byId, id, page, pageOf, time } from '../../http/fields.ts';
+import { columnList } from '../framework/column-list.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 
@@ -25,9 +26,7 @@ const feedback = z
 
 const entries: Collection = {
   table: 'feedback_entries',
-  shown: Object.keys(feedback.shape)
-    .map((name) => `t.${name}`)
-    .join(', '),
+  shown: columnList(feedback.shape),
   stamp: 't.updated_at',
 };
 
@@ -45,7 +44,7 @@ export const feedbackRoutes: Route[] = [
     ...shared,
     method: 'POST',
     id: 'giveFeedback',
-    summary: 'Sets your feedback on the run, replacing your earlier feedback',
+    summary: 'Set your feedback on a run, replacing your earlier feedback',
     isKeyed: true,
     findAgain: entryOf,
     body: z.strictObject({
@@ -70,7 +69,7 @@ export const feedbackRoutes: Route[] = [
     ...shared,
     method: 'GET',
     id: 'listFeedback',
-    summary: 'Lists the feedback on the run, newest first',
+    summary: 'List the feedback on a run, newest first',
     isReplicable: true,
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of feedback', schema: pageOf(feedback) } },

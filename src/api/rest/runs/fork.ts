@@ -10,7 +10,8 @@ export const forkRoute = route({
   method: 'POST',
   path: '/api/executions/{id}/fork',
   id: 'forkExecution',
-  summary: 'Creates a run that shares the first steps of this one',
+  summary: 'Fork a run',
+  description: 'The new run shares the first steps of the run.',
   isBodyOptional: true,
   isKeyed: true,
   body: z.strictObject({

@@ -4,6 +4,7 @@ import { queriesWithin } from '../../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../../db/queries/questions.ts';
 import { execution, findExecution } from '../../events/execution-rows.ts';
 import { byId, count, id, page, pageOf } from '../../http/fields.ts';
+import { columnList } from '../framework/column-list.ts';
 import { idsIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 import { executionRecord, findExecutionRecord } from './execution-record.ts';
@@ -43,7 +44,7 @@ export const inspectionRoutes: Route[] = [
     ...shared,
     path: '/api/executions/{id}/row',
     id: 'inspectExecution',
-    summary: 'Returns the whole record of the run, including limits, counters, versions and owner',
+    summary: 'Get the whole record of a run, with limits, counters, versions and owner',
     answers: { 200: { description: 'The row of the run', schema: executionRecord } },
     work: async (db, { params }) => ({ body: await findExecutionRecord(db, params.id) }),
   }),
@@ -51,8 +52,9 @@ export const inspectionRoutes: Route[] = [
     ...shared,
     path: '/api/executions/{id}/tree',
     id: 'listExecutionTree',
-    summary:
-      'Lists the runs of its tree from the root, with the usage of each run alone and including child runs',
+    summary: 'List the runs of the tree of a run, with their usage',
+    description:
+      'Starts at the root. The usage is of each run alone, and of the run with its child runs.',
     isReplicable: true,
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of runs', schema: pageOf(node) } },
@@ -60,9 +62,7 @@ export const inspectionRoutes: Route[] = [
       const { root_execution_id } = await findExecution(db, params.id);
       const rows = await jsonPage<Node>(
         db,
-        `select ${Object.keys(node.shape)
-          .map((name) => `t.${name}`)
-          .join(', ')}
+        `select ${columnList(node.shape)}
          from howdah.execution_tree as t
          where t.root_execution_id = $1 and ($2::uuid[] is null or t.path > $2) order by t.path limit $3`,
         [root_execution_id, idsIn(cursor, url) ?? null, limit + 1],
@@ -74,8 +74,8 @@ export const inspectionRoutes: Route[] = [
     ...shared,
     path: '/api/executions/{id}/questions',
     id: 'listExecutionQuestions',
-    summary:
-      'Lists the open questions of the run and its child runs, once none of them can continue without an answer',
+    summary: 'List the open questions that block a run and its child runs',
+    description: 'The list is empty while any of these runs can continue without an answer.',
     answers: {
       200: { description: 'Open questions', schema: z.object({ data: z.array(openQuestion) }) },
     },

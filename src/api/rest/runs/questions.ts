@@ -3,6 +3,7 @@ import type { Client } from '../../../db/queries/json-rows.ts';
 import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { anyCase, byId, id, json, object, page, pageOf, time } from '../../http/fields.ts';
+import { columnList } from '../framework/column-list.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Answer, type Route, route } from '../framework/route.ts';
 
@@ -38,9 +39,7 @@ export const question = z
 
 const questions: Collection = {
   table: 'questions',
-  shown: Object.keys(question.shape)
-    .map((name) => `t.${name}`)
-    .join(', '),
+  shown: columnList(question.shape),
   stamp: 't.updated_at',
 };
 
@@ -81,7 +80,7 @@ export const questionRoutes: Route[] = [
     path: '/api/questions',
     id: 'listQuestions',
     tag: 'questions',
-    summary: 'Lists the questions of runs to people, newest first',
+    summary: 'List the questions of runs to people, newest first',
     isReplicable: true,
     query: z.strictObject({
       ...page,
@@ -107,7 +106,7 @@ export const questionRoutes: Route[] = [
     path: '/api/questions/{id}',
     id: 'getQuestion',
     tag: 'questions',
-    summary: 'Returns one question',
+    summary: 'Get a question',
     params: byId,
     answers: { 200: { description: 'The question', schema: question } },
     async work(db, { params }) {
@@ -121,7 +120,7 @@ export const questionRoutes: Route[] = [
     path: '/api/questions/{id}/answer',
     id: 'answerQuestion',
     tag: 'questions',
-    summary: 'Answers the question and resumes its run; only the first answer counts',
+    summary: 'Answer a question and resume its run; only the first answer counts',
     params: byId,
     body: z.strictObject(answerFields),
     answers: { 200: { description: 'The question with its answer', schema: question } },

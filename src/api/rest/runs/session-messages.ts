@@ -34,7 +34,8 @@ const say = route({
   method: 'POST',
   path: '/sessions/{sid}/messages',
   id: 'sendMessage',
-  summary: 'Sends a message as a person',
+  summary: 'Send a message to a session',
+  description: 'Sends the message as a person.',
   body: z.strictObject({ ...saidFields, stream }),
   words: { message: 'content' },
   isKeyed: true,
@@ -73,7 +74,8 @@ const fork = route({
   method: 'POST',
   path: '/sessions/{sid}/fork',
   id: 'forkSession',
-  summary: 'Creates a session that continues from a turn of this one with another message',
+  summary: 'Fork a session at a turn, with another message',
+  description: 'Creates a session that continues from the turn.',
   body: z.strictObject({
     ...saidFields,
     turn: z.int32().optional().describe('The last turn to copy; all turns by default'),
@@ -118,7 +120,7 @@ const answer = route({
   method: 'POST',
   path: '/sessions/{sid}/answers',
   id: 'answerInSession',
-  summary: 'Answers a question of the session; the oldest open question by default',
+  summary: 'Answer a question of a session; the oldest open question by default',
   body: z.strictObject({ question_id: id.optional(), ...answerFields }),
   answers: { 200: { description: 'The question with its answer', schema: question } },
   async work(db, { params: { sid }, body }): Promise<Answer> {
@@ -155,7 +157,7 @@ const events = route({
   method: 'GET',
   path: '/sessions/{sid}/stream',
   id: 'streamSession',
-  summary: 'Streams the events of all turns of the session as Server-Sent Events',
+  summary: 'Stream the events of a session as Server-Sent Events',
   description:
     'Starts at turn 1, or after the event in the header Last-Event-ID. The stream stays open when a turn is complete.',
   query: z.strictObject({

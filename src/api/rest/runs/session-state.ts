@@ -17,7 +17,7 @@ const state = route({
   method: 'GET',
   path: '/sessions/{sid}/state',
   id: 'getSessionState',
-  summary: 'Returns the state of the session',
+  summary: 'Get the state of a session',
   answers: {
     200: {
       description: 'See docs/sessions.md for the meaning of each member',
@@ -43,7 +43,7 @@ const history = route({
   method: 'GET',
   path: '/sessions/{sid}/history',
   id: 'getSessionHistory',
-  summary: 'Lists the last messages of the session, in order',
+  summary: 'List the last messages of a session, in order',
   description: 'The next page contains earlier messages. The messages of each page are in order.',
   query: z.strictObject(page),
   answers: {
@@ -74,7 +74,7 @@ const usage = route({
   method: 'GET',
   path: '/sessions/{sid}/usage',
   id: 'getSessionUsage',
-  summary: 'Returns the usage of the session, including child runs',
+  summary: 'Get the usage of a session, including child runs',
   answers: {
     200: {
       description: 'Runs, tokens and cost',
@@ -99,7 +99,7 @@ const todolist = route({
   method: 'GET',
   path: '/sessions/{sid}/artifacts/todolist.md',
   id: 'getTodolist',
-  summary: 'Returns the todo list of the session as Markdown',
+  summary: 'Get the todo list of a session as Markdown',
   answers: { 200: { description: 'The list', type: 'text/markdown' } },
   async work(db, { params }) {
     const { rows } = await db.query<{ text: string }>(

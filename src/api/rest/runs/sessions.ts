@@ -115,7 +115,8 @@ const start = route({
   path: '/sessions',
   id: 'startSession',
   tag: 'sessions',
-  summary: 'Creates a session; its messages start the runs',
+  summary: 'Create a session',
+  description: 'The messages of the session start its runs.',
   isBodyOptional: true,
   isKeyed: true,
   body: z.strictObject({
@@ -152,7 +153,7 @@ const list = route({
   path: '/sessions',
   id: 'listSessions',
   tag: 'sessions',
-  summary: 'Lists sessions, newest first',
+  summary: 'List sessions, newest first',
   isReplicable: true,
   query: z.strictObject({ ...page, user_id: id.optional(), agent_id: id.optional() }),
   answers: { 200: { description: 'A page of sessions', schema: pageOf(session) } },
@@ -172,7 +173,7 @@ const read = route({
   method: 'GET',
   path: '/sessions/{sid}',
   id: 'getSession',
-  summary: 'Returns one session',
+  summary: 'Get a session',
   answers: shown,
   work: async (db, { params }) => ({ body: await findSession(db, params.sid) }),
 });
@@ -182,7 +183,8 @@ const turnTo = route({
   method: 'PUT',
   path: '/sessions/{sid}/agent',
   id: 'switchAgent',
-  summary: 'Sets the agent or workflow of the next message; live runs keep their agent',
+  summary: 'Set the agent or workflow of the next messages of a session',
+  description: 'Live runs keep their agent.',
   body: z.strictObject(who),
   answers: shown,
   async work(db, { params, body }) {

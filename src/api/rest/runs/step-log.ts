@@ -81,7 +81,7 @@ export const stepLogRoutes: Route[] = [
     path: '/api/steps',
     id: 'listSteps',
     tag: 'executions',
-    summary: 'Lists the steps of all or some runs, newest first',
+    summary: 'List the steps of all or some runs, newest first',
     description:
       'Contains no messages. Without `since`: the last hour, or a run or session from its beginning. `now` is the time of the database before the log was read.',
     isReplicable: true,
@@ -107,10 +107,9 @@ export const stepLogRoutes: Route[] = [
     path: '/api/steps/stream',
     id: 'streamSteps',
     tag: 'executions',
-    summary:
-      'Streams the log as Server-Sent Events: the oldest step first, then each step as it commits',
+    summary: 'Stream the steps of runs as Server-Sent Events',
     description:
-      'Each event is a `step`; for one run the last event is `complete`. After a reconnect with Last-Event-ID, which is a time, the lines of the minute before it may be repeated. Identify lines by execution_id and seq.',
+      'Sends the oldest step first, then each new step as it commits. Each event is a `step`; for one run the last event is `complete`. After a reconnect with Last-Event-ID, which is a time, the lines of the minute before it may be repeated. Identify lines by execution_id and seq.',
     query: z.strictObject({
       ...filters,
       since,

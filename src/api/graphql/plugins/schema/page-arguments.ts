@@ -121,10 +121,10 @@ function rowsIn(page: unknown): number {
 export function pageOf([first, last, offset, before, after]: PageArgs): Page {
   const isBackward = last != null || (before != null && first == null);
   if (first != null && (last != null || before != null)) {
-    throw invalid('`first` goes with `after`, not with `last` or `before`');
+    throw invalid('`first` cannot be combined with `last` or `before`');
   }
   if (isBackward && (after != null || offset != null)) {
-    throw invalid('`last` and `before` go together, not with `after` or `offset`');
+    throw invalid('`last` and `before` cannot be combined with `after` or `offset`');
   }
   checkBound('offset', offset, MOST_SKIPPED);
   checkBound('first', first, MOST_ROWS);
@@ -138,8 +138,12 @@ export function pageOf([first, last, offset, before, after]: PageArgs): Page {
 
 function checkBound(name: string, value: number | null | undefined, most: number): void {
   if (value == null || (value >= 0 && value <= most)) return;
-  const hint = 'Take the next page by the cursor: first: …, after: pageInfo.endCursor.';
-  throw invalid(`\`${name}\` is ${value}; it may be 0 to ${most}`, { limit: name, most, hint });
+  const hint = 'Read the next page by its cursor: first: …, after: pageInfo.endCursor.';
+  throw invalid(`\`${name}\` is ${value}; it must be from 0 to ${most}`, {
+    limit: name,
+    most,
+    hint,
+  });
 }
 
 function invalid(

@@ -5,11 +5,11 @@ import { extendSchema, gql } from 'postgraphile/utils';
 
 const typeDefs = gql`
   extend type Agent {
-    """What it answers with, as other systems write it; of the key the last four characters."""
+    """The model for answers, in the format of other systems. Of the key, only the last four characters are shown."""
     llmProviderConfig: JSON
-    """What it speaks with, likewise."""
+    """The model for speech, in the same format."""
     ttsProviderConfig: JSON
-    """What it hears with, likewise."""
+    """The model for transcription, in the same format."""
     sttProviderConfig: JSON
   }
 `;

@@ -20,14 +20,14 @@ declare global {
 const typeDefs = gql`
   extend type Mutation {
     """
-    Stores a secret, or gives it a new value. The value is encrypted before it goes to the database, and nothing gives
-    it back. Send it as a variable.
+    Stores a secret, or gives it a new value. The value is encrypted before it is sent to the database, and no
+    operation returns it. Send the value as a variable.
     """
     setSecret(input: SetSecretInput!): SetSecretPayload
   }
 
   input SetSecretInput {
-    """What models call it by (\`secretName\`): letters, digits, _ . and -."""
+    """The name by which models refer to the secret (\`secretName\`): letters, digits, _ . and -."""
     name: String!
     """At most 64 KB of text."""
     value: String!
