@@ -21,9 +21,9 @@ import type { Streams } from './rest/framework/streams.ts';
 import { methodsAt, type RestOptions, restRoutes } from './rest/serve.ts';
 
 /** Time that running requests have to finish when the server closes. A statement may take 5 s. */
-const FAREWELL_MS = 8_000;
+const FINISH_MS = 8_000;
 /** Additional time in which unfinished requests may send the reason. */
-const LAST_WORDS_MS = 500;
+const REASON_MS = 500;
 const IDLE_MS = 50;
 
 export type AppOptions = Omit<HttpServerOptions, 'onError'> & {
@@ -91,7 +91,8 @@ function answerError(error: FastifyError, reply: FastifyReply, log: Logger) {
   return reply.code(status).type(PROBLEM_TYPE).send(body);
 }
 
-export type Farewell = {
+/** The steps of a shutdown, in order. */
+export type ShutdownSteps = {
   /** Ends the streams and sockets, which clients resume at another server. */
   endStreams(): Promise<void>;
   /** Ends the answers in progress, which clients cannot resume. */
@@ -102,19 +103,19 @@ export type Farewell = {
  * Closes the server: accepts no new connections, ends streams at once, and gives running requests
  * time to finish.
  */
-export async function closeApp(app: FastifyInstance, farewell: Farewell): Promise<void> {
+export async function closeApp(app: FastifyInstance, steps: ShutdownSteps): Promise<void> {
   const { server } = app;
   const gone = new Promise<void>((resolve) => void server.close(() => resolve()));
   // An idle connection would keep the server open. A client that sends a request now is told to
   // open another connection.
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS);
-  const late = setTimeout(() => farewell.endAnswers(), FAREWELL_MS);
-  const last = setTimeout(() => server.closeAllConnections(), FAREWELL_MS + LAST_WORDS_MS);
-  await farewell.endStreams();
+  const late = setTimeout(() => steps.endAnswers(), FINISH_MS);
+  const last = setTimeout(() => server.closeAllConnections(), FINISH_MS + REASON_MS);
+  await steps.endStreams();
   await gone;
   clearInterval(idle);
   clearTimeout(late);
   clearTimeout(last);
-  farewell.endAnswers();
+  steps.endAnswers();
   await app.close();
 }

@@ -20,7 +20,7 @@ const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; frame-ance
  */
 export function descriptionRoutes(app: FastifyInstance): void {
   const text = JSON.stringify(description);
-  const page = pageOf(description);
+  const page = renderPage(description);
   app.get('/openapi.json', (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(text),
   );
@@ -32,7 +32,7 @@ export function descriptionRoutes(app: FastifyInstance): void {
 /**
  * Renders the description as a page without scripts. The page contains everything that it shows.
  */
-function pageOf(description: JsonObject): string {
+function renderPage(description: JsonObject): string {
   const { paths, components, info } = description as Record<string, JsonObject>;
   const operations = Object.entries(paths ?? {}).flatMap(([path, methods]) =>
     Object.entries(methods as Record<string, JsonObject>).map(([method, one]) => ({
@@ -43,44 +43,46 @@ function pageOf(description: JsonObject): string {
     })),
   );
   const sections = [...Map.groupBy(operations, ({ tag }) => tag)].map(
-    ([tag, all]) => `<h2>${escaped(tag)}</h2>${all.map(operationOf).join('')}`,
+    ([tag, all]) => `<h2>${escapeHtml(tag)}</h2>${all.map(renderOperation).join('')}`,
   );
   const schemas = Object.entries(components?.schemas as JsonObject).map(
     ([name, schema]) =>
-      `<details id="${escaped(name)}"><summary><code>${escaped(name)}</code></summary>${jsonBlock(schema)}</details>`,
+      `<details id="${escapeHtml(name)}"><summary><code>${escapeHtml(name)}</code></summary>${jsonBlock(schema)}</details>`,
   );
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Howdah REST</title><style>${STYLE}</style></head>
-<body><h1>Howdah ${escaped(String(info?.version))}</h1><p>${escaped(String(info?.description))}
+<body><h1>Howdah ${escapeHtml(String(info?.version))}</h1><p>${escapeHtml(String(info?.description))}
 For programs: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1).</p>
 ${sections.join('\n')}<h2>Schemas</h2>${schemas.join('\n')}</body></html>\n`;
 }
 
-function operationOf({ path, method, one }: { path: string; method: string; one: JsonObject }) {
+function renderOperation({ path, method, one }: { path: string; method: string; one: JsonObject }) {
   const parameters = ((one.parameters ?? []) as JsonObject[]).map(
     ({ name, in: place, description = '', schema }) =>
-      `<tr><td><code>${escaped(String(name))}</code></td><td>${escaped(String(place))}</td><td><code>${escaped(JSON.stringify(schema))}</code></td><td>${escaped(String(description))}</td></tr>`,
+      `<tr><td><code>${escapeHtml(String(name))}</code></td><td>${escapeHtml(String(place))}</td><td><code>${escapeHtml(JSON.stringify(schema))}</code></td><td>${escapeHtml(String(description))}</td></tr>`,
   );
   const answers = Object.entries(one.responses as Record<string, JsonObject>).map(
     ([status, { description, content }]) =>
-      `<tr><td>${escaped(status)}</td><td>${escaped(String(description))}</td><td>${contentOf(content)}</td></tr>`,
+      `<tr><td>${escapeHtml(status)}</td><td>${escapeHtml(String(description))}</td><td>${renderContent(content)}</td></tr>`,
   );
   const body = isJsonObject(one.requestBody as Json)
-    ? `<h4>Body</h4>${contentOf((one.requestBody as JsonObject).content)}`
+    ? `<h4>Body</h4>${renderContent((one.requestBody as JsonObject).content)}`
     : '';
-  return `<details><summary><b>${method}</b> <code>${escaped(path)}</code> ${escaped(String(one.summary))}</summary>
-<p>${escaped(String(one.description ?? ''))}</p><table>${parameters.join('')}</table>${body}<h4>Answers</h4><table>${answers.join('')}</table></details>`;
+  return `<details><summary><b>${method}</b> <code>${escapeHtml(path)}</code> ${escapeHtml(String(one.summary))}</summary>
+<p>${escapeHtml(String(one.description ?? ''))}</p><table>${parameters.join('')}</table>${body}<h4>Answers</h4><table>${answers.join('')}</table></details>`;
 }
 
-function contentOf(content: Json | undefined): string {
+function renderContent(content: Json | undefined): string {
   if (!isJsonObject(content as Json)) return '';
   return Object.entries(content as Record<string, JsonObject>)
-    .map(([type, { schema }]) => `<code>${escaped(type)}</code>${schema ? jsonBlock(schema) : ''}`)
+    .map(
+      ([type, { schema }]) => `<code>${escapeHtml(type)}</code>${schema ? jsonBlock(schema) : ''}`,
+    )
     .join('');
 }
 
 /** Renders JSON with links to the schemas that it names. */
 function jsonBlock(value: Json): string {
-  const text = escaped(JSON.stringify(value, null, 2));
+  const text = escapeHtml(JSON.stringify(value, null, 2));
   const linked = text.replaceAll(
     /#\/components\/schemas\/(\w+)/g,
     (_all, name: string) => `<a href="#${name}">${name}</a>`,
@@ -88,7 +90,7 @@ function jsonBlock(value: Json): string {
   return `<pre>${linked}</pre>`;
 }
 
-function escaped(text: string): string {
+function escapeHtml(text: string): string {
   const entities: Record<string, string> = {
     '&': '&amp;',
     '<': '&lt;',

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { runAgentInput } from '../../src/api/ag-ui/input.ts';
 import { refuseVariables } from '../../src/api/graphql/request.ts';
-import { parsed } from '../../src/api/http/json-body.ts';
+import { parseJsonBody } from '../../src/api/http/json-body.ts';
 import { chatRequest } from '../../src/api/openai/chat/chat-request.ts';
 import { checkShape } from '../../src/api/rest/framework/check-shape.ts';
 import type { Api } from '../../src/api/server.ts';
@@ -272,12 +272,13 @@ test('a message of a WebSocket and variables of GraphQL have 100,000 values at m
 });
 
 test('an object and a list count with what is in them', () => {
-  const of = (items: string) => parsed(Buffer.from(`{"a": [], "b": "[{,", "k": [ ${items} ]}`)).ok;
+  const of = (items: string) =>
+    parseJsonBody(Buffer.from(`{"a": [], "b": "[{,", "k": [ ${items} ]}`)).ok;
   expect(of(Array(99_996).fill('1').join())).toBe(true);
   expect(of(Array(99_997).fill('1').join())).toBe(false);
   expect(of(Array(33_332).fill('{"a": [ { } ] }').join(' , '))).toBe(true);
   expect(of(Array(33_333).fill('{"a": [ { } ] }').join(' , '))).toBe(false);
-  expect(parsed(Buffer.from('{"k": "')).ok).toBe(false);
+  expect(parseJsonBody(Buffer.from('{"k": "')).ok).toBe(false);
 });
 
 describe('who may change nothing', () => {

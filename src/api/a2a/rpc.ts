@@ -3,7 +3,7 @@ import type { Json } from '../../json/json.ts';
 import type { Visit } from '../conversation-protocols/endpoint.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { readJson } from '../http/json-body.ts';
-import { unstorable } from '../http/jsonb-safety.ts';
+import { findUnstorable } from '../http/jsonb-safety.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { checkShape } from '../rest/framework/check-shape.ts';
 import { A2aRefusal } from './errors.ts';
@@ -54,7 +54,7 @@ function callIn(value: Json, version: string | string[] | undefined): Call {
   if (version !== undefined && isLegacy !== (version === '0.3')) {
     refuse('method', `there is no method ${method.slice(0, 100)} in A2A ${version}`);
   }
-  const fault = unstorable(params as Json, 'params');
+  const fault = findUnstorable(params as Json, 'params');
   if (fault) refuse('params', `${fault.path} ${fault.reason}`);
   return { id, method: legacy ?? method, params, isLegacy };
 }

@@ -10,7 +10,7 @@ type Followed = {
   /** The run that was live at the last read. */
   run: string | undefined;
   /** The ids registered for the session: its own id and the id of that run. */
-  watched: Set<string>;
+  registered: Set<string>;
 };
 
 type Place = { id: string; cursor: MessageCursor; to: SessionSubscriber[] };
@@ -52,7 +52,7 @@ export class SessionFeed {
       onRoom: () => this.#wake([id]),
       onClose: () => this.#leave(id, subscriber),
     });
-    const followed = this.#sessions.get(id) ?? newlyFollowed();
+    const followed = this.#sessions.get(id) ?? createFollowed();
     followed.subscribers.add(subscriber);
     this.#sessions.set(id, followed);
     this.#wake([id]);
@@ -72,7 +72,7 @@ export class SessionFeed {
   /** Wakes all sessions. With `register`, all registrations are renewed. */
   wakeAll({ register }: { register: boolean }): void {
     if (register) {
-      for (const { watched } of this.#sessions.values()) watched.clear();
+      for (const { registered } of this.#sessions.values()) registered.clear();
     }
     this.#wake(this.#sessions.keys());
   }
@@ -140,12 +140,12 @@ export class SessionFeed {
       }
       this.#goOnWith(id, followed, run ?? undefined);
       for (const what of run ? [id, run] : [id]) {
-        if (!followed.watched.has(what)) missing.set(what, id);
+        if (!followed.registered.has(what)) missing.set(what, id);
       }
     }
     if (missing.size === 0) return [];
     await feed.watch([...missing.keys()]);
-    for (const [what, id] of missing) this.#sessions.get(id)?.watched.add(what);
+    for (const [what, id] of missing) this.#sessions.get(id)?.registered.add(what);
     return [...missing.values()];
   }
 
@@ -153,7 +153,7 @@ export class SessionFeed {
     if (followed.run === run) return;
     if (followed.run) {
       this.#runs.delete(followed.run);
-      followed.watched.delete(followed.run);
+      followed.registered.delete(followed.run);
     }
     followed.run = run;
     if (run) this.#runs.set(run, id);
@@ -200,6 +200,6 @@ export class SessionFeed {
   }
 }
 
-function newlyFollowed(): Followed {
-  return { subscribers: new Set(), run: undefined, watched: new Set() };
+function createFollowed(): Followed {
+  return { subscribers: new Set(), run: undefined, registered: new Set() };
 }

@@ -9,12 +9,17 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 /**
  * The names that a client gives an operation: its text, an id, or the SHA-256 (hex) of the text.
  */
-export type Naming = { query?: unknown; id?: unknown; documentId?: unknown; extensions?: unknown };
+export type OperationNames = {
+  query?: unknown;
+  id?: unknown;
+  documentId?: unknown;
+  extensions?: unknown;
+};
 
 /** The operations of a server that runs no others. */
 export type Operations = {
   /** Returns the text of the named operation, or undefined if there is no such operation. */
-  find(naming: Naming): string | undefined;
+  find(names: OperationNames): string | undefined;
 };
 
 /**
@@ -29,17 +34,17 @@ export function loadOperations(path: string): Operations {
     texts.set(name, text);
     texts.set(digestOf(text), text);
   }
-  if (texts.size === 0) throw unusable(path, 'it contains no operation');
+  if (texts.size === 0) throw unusableOperations(path, 'it contains no operation');
   return {
-    find: (naming) =>
-      namesOf(naming)
+    find: (names) =>
+      namesOf(names)
         .map((name) => texts.get(name))
         .find((text) => text),
   };
 }
 
 /** Returns the names of an operation. An id takes precedence over a text that comes with it. */
-function namesOf({ query, id, documentId, extensions }: Naming): string[] {
+function namesOf({ query, id, documentId, extensions }: OperationNames): string[] {
   const persisted = (extensions as { persistedQuery?: { sha256Hash?: unknown } } | undefined)
     ?.persistedQuery?.sha256Hash;
   const named = [documentId, id, persisted].filter((name) => typeof name === 'string');
@@ -59,7 +64,9 @@ function documentsIn(path: string): [string, string][] {
       .filter((name) => name.endsWith('.graphql'))
       .map((name) => [basename(name, '.graphql'), readFileSync(join(path, name), 'utf8')]);
   } catch (error) {
-    throw error instanceof HowdahError ? error : unusable(path, (error as Error).message, error);
+    throw error instanceof HowdahError
+      ? error
+      : unusableOperations(path, (error as Error).message, error);
   }
 }
 
@@ -67,18 +74,18 @@ function documentsOf(path: string, json: Json): [string, string][] {
   const entries = isJsonObject(json) ? Object.entries(json) : [];
   const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
   if (texts.length === entries.length) return texts;
-  throw unusable(path, 'it is not a JSON object of ids and documents');
+  throw unusableOperations(path, 'it is not a JSON object of ids and documents');
 }
 
 function refuseUnreadable(name: string, text: string): void {
   try {
     parse(text);
   } catch (error) {
-    throw unusable(name, (error as Error).message, error);
+    throw unusableOperations(name, (error as Error).message, error);
   }
 }
 
-function unusable(path: string, reason: string, cause?: unknown): HowdahError {
+function unusableOperations(path: string, reason: string, cause?: unknown): HowdahError {
   return new HowdahError('HWINV', `the operations in ${path} cannot be used: ${reason}`, {
     hint: 'Set HOWDAH_GRAPHQL_OPERATIONS to a folder of .graphql files, or to a JSON file {"id": "query …"}.',
     detail: { variable: 'HOWDAH_GRAPHQL_OPERATIONS' },

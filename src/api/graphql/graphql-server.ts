@@ -1,7 +1,7 @@
 import './environment.ts';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { grafserv } from 'postgraphile/grafserv/node';
-import { sendFault, sendLimitRefusal, sendProblem, sendRefusal } from '../errors/problem.ts';
+import { sendFault, sendProblem } from '../errors/problem.ts';
 import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { readJson } from '../http/json-body.ts';
 import { pathOf } from '../http/path.ts';
@@ -9,6 +9,7 @@ import type { ServerLimits } from '../http/server-limits.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
 import type { IsActiveAccount } from '../login/account-status.ts';
+import { type AdmitOptions, admitRequest } from '../login/admit-request.ts';
 import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { loadOperations } from './allowed-operations.ts';
@@ -70,7 +71,7 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
     isPage,
     async handle(request, response) {
       const isGraphql = pathOf(request.url) === '/graphql';
-      if (isGraphql && !(await isLetIn(request, response, { ...options, bodies }))) return;
+      if (isGraphql && !(await takeRequest(request, response, { ...options, bodies }))) return;
       requests.emit('request', request, response);
     },
     upgrade: sockets.upgrade,
@@ -81,48 +82,33 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
   };
 }
 
-/** Returns whether the request is allowed and valid. Otherwise, answers the request. */
-async function isLetIn(
+type RequestOptions = AdmitOptions &
+  Pick<GraphqlOptions, 'connections' | 'admission'> & { bodies: Bodies };
+
+/** Checks a request and stores its body. Returns false if the request is rejected and answered. */
+async function takeRequest(
   request: IncomingMessage,
   response: ServerResponse,
-  {
-    login,
-    countRequest,
-    identities,
-    connections,
-    admission,
-    bodies,
-  }: Pick<GraphqlOptions, 'login' | 'countRequest' | 'identities' | 'connections' | 'admission'> & {
-    bodies: Bodies;
-  },
+  options: RequestOptions,
 ): Promise<boolean> {
-  const verdict = await login(request.headers.authorization);
-  if (!verdict.ok) {
-    sendRefusal(response, verdict.refusal);
-    return false;
-  }
-  const refusal = await countRequest(verdict.value);
-  if (refusal) {
-    sendLimitRefusal(response, refusal);
-    return false;
-  }
-  identities.set(request, verdict.value);
+  const identity = await admitRequest(request, response, options);
+  if (!identity) return false;
   if (request.method !== 'POST') {
     response.setHeader('allow', 'POST');
     sendFault(response, { status: 405, message: 'Send GraphQL requests by POST.' });
     return false;
   }
-  const transaction = transactionAs(verdict.value, request, { connections, admission });
+  const transaction = transactionAs(identity, request, options);
   const mostBytes = await mostBytesFor({ transaction }, request.headers).catch(() => undefined);
   if (mostBytes === undefined) {
     response.setHeader('retry-after', RETRY_AFTER);
     sendProblem(response, 503, BUSY, 'The server has too many requests at once.');
     return false;
   }
-  return takeBody(request, response, { bodies, mostBytes });
+  return storeBody(request, response, { bodies: options.bodies, mostBytes });
 }
 
-async function takeBody(
+async function storeBody(
   request: IncomingMessage,
   response: ServerResponse,
   { bodies, mostBytes }: { bodies: Bodies; mostBytes: number },

@@ -19,18 +19,18 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
     const cause = causeOf(error);
     if (cause === undefined) return error.path ? error : asInvalid(error);
     if (cause instanceof GraphQLError) {
-      const same = restated(error, withoutValue(error.message, cause), cause.extensions);
+      const same = restate(error, withoutValue(error.message, cause), cause.extensions);
       return error.path ? same : asInvalid(same);
     }
     if (cause instanceof Error && isSafeError(cause)) {
       const { statusCode: _, ...extensions } = cause.extensions ?? {};
-      return restated(error, cause.message, { code: 'HWINV', ...extensions });
+      return restate(error, cause.message, { code: 'HWINV', ...extensions });
     }
     const known = explainMissing(cause) ?? explainFilter(cause) ?? explainFailure(cause);
-    if (known) return restated(error, known.message, known.extensions);
+    if (known) return restate(error, known.message, known.extensions);
     const id = randomBytes(6).toString('hex');
     log(cause, id);
-    return restated(error, `internal error; see the log entry ${id}`, {
+    return restate(error, `internal error; see the log entry ${id}`, {
       code: 'EINTERNAL',
       id,
     });
@@ -39,7 +39,7 @@ export function createMaskError(log: ErrorLog): (error: GraphQLError) => GraphQL
 
 /** Marks an error of an operation or its variables as invalid input. */
 export function asInvalid(error: GraphQLError): GraphQLError {
-  return restated(error, error.message, { code: 'HWINV', ...error.extensions });
+  return restate(error, error.message, { code: 'HWINV', ...error.extensions });
 }
 
 /**
@@ -48,7 +48,7 @@ export function asInvalid(error: GraphQLError): GraphQLError {
  */
 export function withoutHelp(error: GraphQLError): GraphQLError {
   const [message = ''] = error.message.split(' Did you mean ');
-  return restated(error, withoutChoices(message), error.extensions);
+  return restate(error, withoutChoices(message), error.extensions);
 }
 
 /**
@@ -64,7 +64,7 @@ function withoutValue(message: string, { message: reason }: GraphQLError): strin
 }
 
 /** Returns the error with another message and other extensions, at the same place. */
-export function restated(
+export function restate(
   { nodes, source, positions, path, originalError }: GraphQLError,
   message: string,
   extensions: Readonly<Record<string, unknown>>,

@@ -1,7 +1,7 @@
 import './environment.ts';
 import { SafeError } from 'postgraphile/grafast';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { unstorable } from '../http/jsonb-safety.ts';
+import { findUnstorable } from '../http/jsonb-safety.ts';
 
 /**
  * Returns what is wrong with JSON that should be a GraphQL request, or undefined if the request is
@@ -25,7 +25,7 @@ export function shapeFault(body: Json): string | undefined {
  * with `HWINV`.
  */
 export function refuseVariables(variables: unknown): void {
-  const fault = unstorable(variables, 'variables');
+  const fault = findUnstorable(variables, 'variables');
   if (fault) throw refusal(`${fault.path} ${fault.reason}`, { field: fault.path });
 }
 

@@ -24,18 +24,18 @@ export async function schemaOf(pool: Pool): Promise<GraphQLSchema> {
   // Another server may be building the schema. Its database may fail or change meanwhile.
   const shared = await schemas.get(version)?.catch(() => undefined);
   if (shared?.version === version) {
-    keep(version, Promise.resolve(shared));
+    store(version, Promise.resolve(shared));
     return shared.schema;
   }
   const building = buildSchema(pool);
-  keep(version, building);
+  store(version, building);
   const built = await building.catch(() => undefined);
   if (built?.version !== version && schemas.get(version) === building) schemas.delete(version);
   return (await building).schema;
 }
 
 /** Stores a schema as the newest, and removes the oldest. */
-function keep(version: string, built: Promise<Built>): void {
+function store(version: string, built: Promise<Built>): void {
   schemas.delete(version);
   schemas.set(version, built);
   for (const oldest of [...schemas.keys()].slice(0, -MOST_SCHEMAS)) schemas.delete(oldest);

@@ -45,7 +45,7 @@ export function createMetricsEndpoint({
       if (metricsToken === undefined && auth === 'required') {
         return sendProblem(response, 403, 'HWDEN', NO_TOKEN, { hint: HINT });
       }
-      if (metricsToken !== undefined && !brings(request, metricsToken)) {
+      if (metricsToken !== undefined && !hasToken(request, metricsToken)) {
         response.setHeader('www-authenticate', 'Bearer');
         return sendProblem(response, 401, 'HWDEN', WRONG_TOKEN, { hint: HINT });
       }
@@ -83,7 +83,7 @@ const HINT =
  * Returns whether a request has the token. Digests are compared, so that the time reveals nothing
  * about how much of the token was right.
  */
-function brings({ headers }: IncomingMessage, token: string): boolean {
+function hasToken({ headers }: IncomingMessage, token: string): boolean {
   const [, sent = ''] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(sent), digest(token));

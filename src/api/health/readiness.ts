@@ -19,14 +19,18 @@ export function watchReadiness(
 ): void {
   readiness.watch(schemaProbe(pool));
   readiness.watch(() => [
-    { name: 'listener', ok: hub.isListening, ...(hub.isListening ? {} : { reason: DEAF }) },
-    { name: 'pool', ok: !admission.isFull, ...(admission.isFull ? { reason: FULL } : {}) },
+    {
+      name: 'listener',
+      ok: hub.isListening,
+      ...(hub.isListening ? {} : { reason: NOT_LISTENING }),
+    },
+    { name: 'pool', ok: !admission.isFull, ...(admission.isFull ? { reason: QUEUE_FULL } : {}) },
     ...(replica ? [checkOf(replica)] : []),
   ]);
 }
 
-const DEAF = 'The connection for live streams is lost and will be opened again.';
-const FULL = 'The queue of requests is full; further requests are rejected.';
+const NOT_LISTENING = 'The connection for live streams is lost and will be opened again.';
+const QUEUE_FULL = 'The queue of requests is full; further requests are rejected.';
 
 /**
  * Returns the check of the replica. A replica in trouble does not make the server unready, because

@@ -38,7 +38,7 @@ export function createAdmission({
       return queue.isFull;
     },
     enter,
-    run: (caller, work) => inTurn(enter(caller), work),
+    run: (caller, work) => runInTurn(enter(caller), work),
   };
 }
 
@@ -62,7 +62,7 @@ export function queueUserOf({ userId, apiKeyId }: Subject): string {
   return userId ?? apiKeyId ?? '';
 }
 
-async function inTurn<T>(place: Place, work: () => Promise<T>): Promise<T> {
+async function runInTurn<T>(place: Place, work: () => Promise<T>): Promise<T> {
   try {
     await place.turn;
     return await work();

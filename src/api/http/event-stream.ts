@@ -37,7 +37,7 @@ export function openEventStream(
     if (!response.writableNeedDrain) response.write(': \n\n');
   }, heartbeatMs);
   response.once('close', () => clearInterval(heartbeat));
-  const drained = async () => {
+  const waitForDrain = async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const stalled = setTimeout(() => response.destroy(), stalledMs);
     response.once('drain', resolve).once('close', resolve);
@@ -48,7 +48,7 @@ export function openEventStream(
   return {
     async write(frame) {
       if (response.destroyed) return;
-      if (!response.write(frame)) await drained();
+      if (!response.write(frame)) await waitForDrain();
     },
     end(frame) {
       clearInterval(heartbeat);

@@ -6,9 +6,9 @@ import { MAX_VALUES } from './jsonb-safety.ts';
 export type BodyFault = Readonly<{ status: 400 | 413 | 415; message: string; hint?: string }>;
 
 /** A rejected body. `gone` means that the sender disconnected before the whole body had arrived. */
-type Refused = Readonly<{ ok: false; fault: BodyFault | 'gone' }>;
-export type Body = Readonly<{ ok: true; value: Json }> | Refused;
-export type TextBody = Readonly<{ ok: true; value: string }> | Refused;
+type RefusedBody = Readonly<{ ok: false; fault: BodyFault | 'gone' }>;
+export type Body = Readonly<{ ok: true; value: Json }> | RefusedBody;
+export type TextBody = Readonly<{ ok: true; value: string }> | RefusedBody;
 
 /**
  * Reads the JSON body of a request: UTF-8, at most `mostBytes` bytes, and each name once per
@@ -16,12 +16,12 @@ export type TextBody = Readonly<{ ok: true; value: string }> | Refused;
  * may have checked the other value.
  */
 export async function readJson(request: IncomingMessage, mostBytes: number): Promise<Body> {
-  const misfit = headersFault(request.headers);
-  if (misfit) return refused(415, misfit);
+  const fault = headersFault(request.headers);
+  if (fault) return refuse(415, fault);
   const bytes = await readBytes(request, mostBytes);
   if (bytes === 'gone') return { ok: false, fault: 'gone' };
-  if (bytes === 'too many') return refused(413, `A request may have at most ${mostBytes} bytes.`);
-  return parsed(bytes);
+  if (bytes === 'too many') return refuse(413, `A request may have at most ${mostBytes} bytes.`);
+  return parseJsonBody(bytes);
 }
 
 /** Reads the text body of a request: UTF-8, of one of these types, at most `mostBytes` bytes. */
@@ -30,19 +30,19 @@ export async function readText(
   mostBytes: number,
   types: readonly string[],
 ): Promise<TextBody> {
-  const misfit = headersFault(request.headers, types);
-  if (misfit) return refused(415, misfit);
+  const fault = headersFault(request.headers, types);
+  if (fault) return refuse(415, fault);
   const bytes = await readBytes(request, mostBytes);
   if (bytes === 'gone') return { ok: false, fault: 'gone' };
-  if (bytes === 'too many') return refused(413, `A request may have at most ${mostBytes} bytes.`);
+  if (bytes === 'too many') return refuse(413, `A request may have at most ${mostBytes} bytes.`);
   try {
     return { ok: true, value: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
-    return refused(400, 'The request is not valid UTF-8.');
+    return refuse(400, 'The request is not valid UTF-8.');
   }
 }
 
-function refused(status: BodyFault['status'], message: string, hint?: string): Refused {
+function refuse(status: BodyFault['status'], message: string, hint?: string): RefusedBody {
   return { ok: false, fault: { status, message, ...(hint !== undefined && { hint }) } };
 }
 
@@ -87,14 +87,14 @@ async function readBytes(
 }
 
 /** Parses bytes as JSON, by the rules of `readJson`. */
-export function parsed(bytes: Buffer): Body {
+export function parseJsonBody(bytes: Buffer): Body {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const fault = faultIn(text);
-    if (fault) return refused(400, ...fault);
+    if (fault) return refuse(400, ...fault);
     return { ok: true, value: JSON.parse(text) as Json };
   } catch {
-    return refused(
+    return refuse(
       400,
       'The request is not valid JSON.',
       'Send JSON in UTF-8, without a byte order mark.',

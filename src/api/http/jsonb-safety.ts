@@ -18,7 +18,7 @@ export type Unstorable = { path: string; reason: string };
  * Finds a text that Postgres cannot store. Too many levels and too many values are refused too.
  * `name` is the name of the whole value.
  */
-export function unstorable(value: unknown, name: string): Unstorable | undefined {
+export function findUnstorable(value: unknown, name: string): Unstorable | undefined {
   const fault = faultIn(value, 0, { values: 0 });
   if (!fault) return undefined;
   const { reason, keys, isName } = fault;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { releaseVersion } from '../../package-root.ts';
-import type { Described, Route } from '../rest/framework/route.ts';
+import type { AnswerDescription, Route } from '../rest/framework/route.ts';
 
 /** The error format of each endpoint that has no format of its own. */
 export const PROBLEM = z
@@ -49,7 +49,7 @@ export type EndpointPath = Pick<
 > & {
   headers?: z.ZodObject;
   /** The error format; a Problem when absent. */
-  error?: Described;
+  error?: AnswerDescription;
   /** The login that the path needs; the token or key of the caller when absent. */
   login?: 'nobody' | 'metrics';
 };
@@ -159,7 +159,7 @@ function operation(
 }
 
 function responseOf(
-  { description, schema, type, events }: Described,
+  { description, schema, type, events }: AnswerDescription,
   schemaOf: SchemaOf,
 ): JsonObject {
   if (!schema && type === undefined) return { description };
@@ -199,11 +199,12 @@ function jsonSchema(schema: z.ZodType, components: JsonObject): JsonObject {
         delete jsonSchema.pattern;
     },
   }) as unknown as { properties: { it: JsonObject }; $defs?: JsonObject };
-  for (const [name, one] of Object.entries($defs)) components[name] = hoisted(one as JsonObject);
-  return hoisted(properties.it);
+  for (const [name, one] of Object.entries($defs))
+    components[name] = withComponentRefs(one as JsonObject);
+  return withComponentRefs(properties.it);
 }
 
-function hoisted(schema: JsonObject): JsonObject {
+function withComponentRefs(schema: JsonObject): JsonObject {
   const text = JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/');
   const { id: _, ...rest } = JSON.parse(text) as JsonObject & { id?: string };
   return rest as JsonObject;

@@ -46,14 +46,14 @@ export type ConnectionDraining = {
 
 /** Creates the shutdown of a server. The server runs until `begin` or `close` is called. */
 export function createConnectionDraining(): ConnectionDraining {
-  let stage: 'here' | 'leaving' | 'closing' = 'here';
+  let stage: 'open' | 'draining' | 'closing' = 'open';
   const answering = new Set<ServerResponse>();
   const connections = new Set<Socket>();
   const endUnused = () => {
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   };
   const begin = () => {
-    if (stage === 'here') stage = 'leaving';
+    if (stage === 'open') stage = 'draining';
     for (const response of answering) response.shouldKeepAlive = false;
   };
   return {
@@ -65,7 +65,7 @@ export function createConnectionDraining(): ConnectionDraining {
       socket.once('close', () => connections.delete(socket));
     },
     watch(response) {
-      if (stage !== 'here') response.shouldKeepAlive = false;
+      if (stage !== 'open') response.shouldKeepAlive = false;
       answering.add(response);
       response.once('close', () => answering.delete(response));
     },

@@ -15,12 +15,12 @@ export type OpenConnection = { identity: Identity; leave(refusal: Refusal): void
  */
 export function evictExpired(
   exists: IsActiveAccount,
-  guests: () => Iterable<OpenConnection>,
+  connections: () => Iterable<OpenConnection>,
 ): () => void {
   const sweep = async () => {
     const checks: Promise<void>[] = [];
-    for (const guest of guests()) {
-      if (isLoggedIn(guest.identity)) checks.push(check(guest, exists));
+    for (const connection of connections()) {
+      if (isLoggedIn(connection.identity)) checks.push(check(connection, exists));
     }
     await Promise.allSettled(checks); // a lost database disconnects no caller
   };

@@ -61,18 +61,18 @@ export type SocketLoginOptions = {
 export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   const { identities, sockets, limits, bounds } = options;
   const unauthenticated = new Set<WebSocket>();
-  const guestsOf = function* (): Iterable<OpenConnection> {
+  const authenticatedSockets = function* (): Iterable<OpenConnection> {
     for (const socket of sockets) {
       const identity = identities.get(socket);
       if (!identity) continue;
       const leave = (refusal: Refusal) => {
         identities.delete(socket); // later messages have no caller
-        turnAway(socket, refusal, FORBIDDEN);
+        closeRejected(socket, refusal, FORBIDDEN);
       };
       yield { identity, leave };
     }
   };
-  const endSweep = evictExpired(options.exists, guestsOf);
+  const endSweep = evictExpired(options.exists, authenticatedSockets);
   return {
     register(socket) {
       unauthenticated.add(socket);
@@ -82,10 +82,10 @@ export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
     },
     async admit({ connectionParams, extra: { socket, request } }) {
       const params = connectionParams?.authorization ?? connectionParams?.Authorization;
-      const verdict = await strictly(options.login, params ?? request.headers.authorization);
+      const verdict = await loginStrictly(options.login, params ?? request.headers.authorization);
       unauthenticated.delete(socket);
       if (!verdict.ok) {
-        turnAway(socket, verdict.refusal);
+        closeRejected(socket, verdict.refusal);
         return false;
       }
       if (socket.readyState !== socket.OPEN || !countUntilClose(socket, verdict.value, limits))
@@ -113,7 +113,7 @@ function countUntilClose(socket: WebSocket, identity: Identity, limits: StreamLi
  * was logged in may reconnect with a new token. A client that comes with an old token would
  * reconnect again and again.
  */
-function turnAway(socket: WebSocket, refusal: Refusal, onExpiry = UNAUTHORIZED): void {
+function closeRejected(socket: WebSocket, refusal: Refusal, onExpiry = UNAUTHORIZED): void {
   const code = refusal.reason === 'expired' ? onExpiry : UNAUTHORIZED;
   close(socket, refusal.status === 503 ? TRY_AGAIN_LATER : code, closeReason(refusal));
 }
@@ -128,7 +128,7 @@ function close(socket: WebSocket, code: number, reason: string): void {
  * Checks the login of a socket. A token gets no leeway here, because its socket would be closed
  * again at once.
  */
-async function strictly(login: Login, authorization: unknown): Promise<AuthResult<Identity>> {
+async function loginStrictly(login: Login, authorization: unknown): Promise<AuthResult<Identity>> {
   if (authorization !== undefined && typeof authorization !== 'string') return refused('invalid');
   const verdict = await login(authorization);
   return verdict.ok && hasExpired(verdict.value) ? refused('expired') : verdict;

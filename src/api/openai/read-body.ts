@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { sentenceOf, zodMessage } from '../errors/zod-messages.ts';
 import { readJson } from '../http/json-body.ts';
-import { unstorable } from '../http/jsonb-safety.ts';
+import { findUnstorable } from '../http/jsonb-safety.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import { checkShape } from '../rest/framework/check-shape.ts';
 import { invalid } from './errors.ts';
@@ -24,7 +24,7 @@ export async function readBody<S extends z.ZodType>(
   }
   const checked = checkShape(schema, body.value);
   if ('value' in checked) {
-    const fault = unstorable(checked.value, 'request');
+    const fault = findUnstorable(checked.value, 'request');
     if (!fault) return checked.value;
     throw invalid(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
   }

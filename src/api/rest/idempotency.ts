@@ -17,10 +17,10 @@ export async function workOnce(
   db: Client,
   route: Route,
   input: RouteInput<never, never, never>,
-  means: RouteContext,
+  context: RouteContext,
 ): Promise<Answer> {
   const key = keyIn(input.headers);
-  const work = async () => (await route.work?.(db, input, means)) ?? {};
+  const work = async () => (await route.work?.(db, input, context)) ?? {};
   if (!route.isKeyed || key === undefined) return work();
   const { params, query, body: sent } = input;
   const stored = await takeKey<StoredAnswer>(db, key, [
@@ -30,7 +30,7 @@ export async function workOnce(
     query,
     sent,
   ]);
-  if (stored) return again(db, route, stored, input, means);
+  if (stored) return repeatAnswer(db, route, stored, input, context);
   const answer = await work();
   const location = answer.headers?.location;
   const { status = 200 } = answer;
@@ -40,12 +40,12 @@ export async function workOnce(
   return answer;
 }
 
-async function again(
+async function repeatAnswer(
   db: Client,
   { findAgain }: Route,
   { status, location, body }: StoredAnswer,
   input: RouteInput<never, never, never>,
-  means: RouteContext,
+  context: RouteContext,
 ): Promise<Answer> {
   if (location === undefined) {
     return { status, body: findAgain ? await findAgain(db, (body as { id: string }).id) : body };
@@ -54,7 +54,7 @@ async function again(
   const shown = await found?.route.work?.(
     db,
     { ...input, params: found.params as never, query: {} as never },
-    means,
+    context,
   );
   return { ...shown, status, headers: { location } };
 }

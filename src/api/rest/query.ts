@@ -19,7 +19,7 @@ const decision = z.object({
   candidates: z.unknown(),
 });
 
-const found = z.object({
+const queryResult = z.object({
   decision: decision.nullable().describe('The decision, as in howdah.routing_decisions'),
   sql: z
     .string()
@@ -33,7 +33,7 @@ const found = z.object({
     .describe('rows or bytes, when the result exceeded what an agent may read'),
 });
 
-const answered = found.extend({
+const answeredQuestion = queryResult.extend({
   execution_id: id,
   status: z.enum(EXECUTION_STATUSES),
   answer: execution.shape.output,
@@ -64,15 +64,18 @@ export const queryRoutes: Route[] = [
     isKeyed: true,
     words: { message: 'question', input: 'question' },
     answers: {
-      200: { description: 'The question was answered, or answering it failed', schema: answered },
+      200: {
+        description: 'The question was answered, or answering it failed',
+        schema: answeredQuestion,
+      },
       202: {
         description: 'The question is not answered yet',
         schema: z.object({ execution_id: id, status: z.enum(EXECUTION_STATUSES) }),
       },
     },
-    async serve({ body: { question, session_id = null, metadata = {}, wait }, headers }, means) {
+    async serve({ body: { question, session_id = null, metadata = {}, wait }, headers }, context) {
       const key = keyIn(headers);
-      const execution_id = await means.transaction(async (db) => {
+      const execution_id = await context.transaction(async (db) => {
         if (key !== undefined) await takeKey(db, key, ['query', question, session_id, metadata]);
         const { rows } = await db.query<{ id: string }>(
           `select (howdah.run_workflow($1, $2, session_id => $3, idempotency_key => $4, metadata => $5)).id::uuid::text as id`,
@@ -81,8 +84,8 @@ export const queryRoutes: Route[] = [
         return rows[0]?.id ?? '';
       });
       const seconds = wait === true ? LONGEST_WAIT : Number(wait ?? USUAL_WAIT);
-      if (seconds > 0) await means.ended(execution_id, seconds * 1000);
-      return means.transaction(async (db) => {
+      if (seconds > 0) await context.waitForEnd(execution_id, seconds * 1000);
+      return context.transaction(async (db) => {
         const {
           status,
           output: answer,
@@ -91,7 +94,7 @@ export const queryRoutes: Route[] = [
         } = await findExecution(db, execution_id);
         const headers = { location: `/api/executions/${execution_id}` };
         if (completed_at === null) return { status: 202, headers, body: { execution_id, status } };
-        const more = await foundBy(db, execution_id);
+        const more = await findQueryResult(db, execution_id);
         return { headers, body: { execution_id, status, answer, error, ...more } };
       });
     },
@@ -102,8 +105,11 @@ export const queryRoutes: Route[] = [
  * Returns the decision, and the last answered query of the run and the runs below it. Reads only
  * rows that the caller may see.
  */
-async function foundBy(db: Client, executionId: string): Promise<z.output<typeof found>> {
-  const row = await jsonRow<z.output<typeof found>>(
+async function findQueryResult(
+  db: Client,
+  executionId: string,
+): Promise<z.output<typeof queryResult>> {
+  const row = await jsonRow<z.output<typeof queryResult>>(
     db,
     `select (
        select jsonb_build_object('method', d.method, 'chosen', d.chosen, 'reason', d.reason, 'candidates', d.candidates)

@@ -3,7 +3,6 @@ import type { Client } from '../../db/queries/json-rows.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import { answerFailure, failureOf } from '../errors/answer-error.ts';
-import { sendLimitRefusal, sendRefusal } from '../errors/problem.ts';
 import { logEvents } from '../events/log-events.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
@@ -22,6 +21,7 @@ import { type ReplicaRouter, readPosition } from '../limits/read-your-writes.ts'
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
 import type { IsActiveAccount } from '../login/account-status.ts';
+import { admitRequest } from '../login/admit-request.ts';
 import type { Identity } from '../login/auth-result.ts';
 import type { Identities } from '../login/identities.ts';
 import type { Login } from '../login/login.ts';
@@ -63,7 +63,9 @@ export function restRoutes(app: FastifyInstance, options: RestOptions): Streams 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null)); // read by the route
-    scope.addHook('onRequest', (request, reply) => letIn(request, reply, options));
+    scope.addHook('onRequest', async (request, reply) => {
+      if (!(await admitRequest(request.raw, reply.raw, options))) reply.hijack();
+    });
     scope.setErrorHandler((error, _request, reply) =>
       answerFailure(reply, failureOf(error, options.onError)),
     );
@@ -89,22 +91,6 @@ export function methodsAt(path: string): string[] {
   return [...new Set(patterns.map(({ method }) => method))];
 }
 
-/** Authenticates and counts a request, and answers a request that is rejected. */
-async function letIn(request: FastifyRequest, reply: FastifyReply, options: RestOptions) {
-  const { login, countRequest, identities } = options;
-  const verdict = await login(request.headers.authorization);
-  if (!verdict.ok) {
-    reply.hijack();
-    return sendRefusal(reply.raw, verdict.refusal);
-  }
-  const refusal = await countRequest(verdict.value);
-  if (refusal) {
-    reply.hijack();
-    return sendLimitRefusal(reply.raw, refusal);
-  }
-  identities.set(request.raw, verdict.value);
-}
-
 async function answer(
   route: Route,
   request: FastifyRequest,
@@ -113,10 +99,10 @@ async function answer(
 ) {
   const identity = context.identities.get(request.raw);
   if (!identity) throw new Error('the request was not authenticated');
-  const means = meansFor(route, identity, request, reply, context);
+  const routeContext = createRouteContext(route, identity, request, reply, context);
   const { headers, url } = request;
   if (route.body && route.method !== 'GET') {
-    const { transaction } = means;
+    const { transaction } = routeContext;
     const permission = route.permission ?? { object: objectOf(route) };
     await permitBody(
       { identity, transaction },
@@ -131,8 +117,8 @@ async function answer(
   const uncount = isLasting(route, input) ? context.streams.admit(reply.raw, identity) : undefined;
   try {
     const result = route.serve
-      ? await route.serve(input, means)
-      : await worked(route, input, means);
+      ? await route.serve(input, routeContext)
+      : await answerInTransaction(route, input, routeContext);
     if (!('events' in result)) return send(reply, result, headers['if-none-match']);
     reply.hijack();
     return await context.streams.write(reply.raw, identity, result.events, result.headers);
@@ -157,19 +143,19 @@ function objectOf({ tag }: Route): string {
   return tag === 'questions' ? 'executions' : tag.replaceAll(/[- ]/g, '_');
 }
 
-async function worked(
+async function answerInTransaction(
   route: Route,
   input: RouteInput<never, never, never>,
-  means: RouteContext,
+  routeContext: RouteContext,
 ): Promise<Answer | Events> {
-  const answer = await means.transaction((db) => workOnce(db, route, input, means));
-  const run = await route.follows?.(input, answer, means);
+  const answer = await routeContext.transaction((db) => workOnce(db, route, input, routeContext));
+  const run = await route.follows?.(input, answer, routeContext);
   if (run === undefined) return answer;
   const headers = { ...answer.headers, 'content-location': `/api/executions/${run}/stream` };
-  return { events: means.runEvents(run, { seq: 0, n: 0 }), headers };
+  return { events: routeContext.runEvents(run, { seq: 0, n: 0 }), headers };
 }
 
-function meansFor(
+function createRouteContext(
   route: Route,
   identity: Identity,
   request: FastifyRequest,
@@ -199,7 +185,7 @@ function meansFor(
   return {
     secrets,
     transaction,
-    ended: (id, ms) =>
+    waitForEnd: (id, ms) =>
       streams.wait(reply.raw, identity, ms, (signal) => untilEnded(hub, id, signal)),
     runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
     sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),

@@ -6,7 +6,7 @@ import { closestNames } from '../../text/closest-names.ts';
 import { failureOf, problemOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { findExecution } from '../events/execution-rows.ts';
-import { parsed } from '../http/json-body.ts';
+import { parseJsonBody } from '../http/json-body.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { MAX_READER_BYTES, mostBytesFor } from '../login/rights.ts';
 import { runCursor, sessionCursor } from '../rest/framework/cursors.ts';
@@ -245,7 +245,7 @@ export class Connection {
 type Read = { value: Record<string, Json> } | { fault: Error };
 
 function readObject(data: RawData, isBinary: boolean): Read {
-  const body = isBinary ? undefined : parsed(data as Buffer);
+  const body = isBinary ? undefined : parseJsonBody(data as Buffer);
   if (body?.ok && isJsonObject(body.value)) return { value: body.value as Record<string, Json> };
   const known = body && !body.ok && body.fault !== 'gone' ? body.fault : undefined;
   const fault = new RequestRefusal(400, known?.message ?? 'The message is not a JSON object.', {

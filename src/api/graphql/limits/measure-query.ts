@@ -34,9 +34,9 @@ type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
 /** Fields of a connection that lead to the same rows as the connection. `pageInfo` is not one. */
 const WRAPPERS = new Set(['nodes', 'edges', 'node']);
-const UNWRITTEN_ROWS = 10;
+const DEFAULT_ROWS = 10;
 /** The depth at which measuring stops: a deeper operation is rejected anyway. */
-const ABYSS = 100;
+const MOST_LEVELS = 100;
 const nothing: Measures = {
   depth: 0,
   introspection: 0,
@@ -71,7 +71,7 @@ export function measureSet(
   parent: Parent,
   level = 0,
 ): Measures {
-  if (level > ABYSS) return { ...nothing, depth: ABYSS };
+  if (level > MOST_LEVELS) return { ...nothing, depth: MOST_LEVELS };
   const sum = { ...nothing };
   for (const selection of set.selections) {
     addTo(sum, measureSelection(selection, measuring, parent, level + 1));
@@ -157,7 +157,7 @@ function isPayload(type: Parent): boolean {
  */
 function pageSize({ arguments: args = [] }: FieldNode): number {
   const size = args.find(({ name }) => name.value === 'first' || name.value === 'last')?.value;
-  return size?.kind === Kind.INT ? Math.max(0, Number(size.value)) : UNWRITTEN_ROWS;
+  return size?.kind === Kind.INT ? Math.max(0, Number(size.value)) : DEFAULT_ROWS;
 }
 
 function measureFragment(name: string, measuring: Measuring, level: number): Measures {

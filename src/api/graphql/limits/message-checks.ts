@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws';
-import { parsed } from '../../http/json-body.ts';
+import { parseJsonBody } from '../../http/json-body.ts';
 import { MAX_READER_BYTES } from '../../login/rights.ts';
 
 /** The code with which graphql-ws closes a socket for a message it cannot read. */
@@ -27,7 +27,7 @@ export function checkMessages(
   let pending = 0;
   const pass = (data: Buffer, isBinary: boolean): void => {
     if (socket.readyState !== socket.OPEN) return;
-    const body = parsed(data);
+    const body = parseJsonBody(data);
     if (!body.ok) {
       const { message } = body.fault === 'gone' ? { message: '' } : body.fault;
       socket.close(BAD_REQUEST, reasonOf(message));

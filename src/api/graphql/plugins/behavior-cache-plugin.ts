@@ -16,7 +16,7 @@ export const BehaviorCachePlugin: GraphileConfig.Plugin = {
     // called once, when all entities are known and before the first check
     globalBehavior(behavior, { behavior: behaviors }) {
       const { entityMatches, getPreferencesAppliedBehaviors: apply } = behaviors;
-      const matches = remembered<boolean | undefined>();
+      const matches = createAnswerCache<boolean | undefined>();
       behaviors.entityMatches = (type, entity, filter) =>
         matches(
           `${type} ${filter}`,
@@ -25,7 +25,7 @@ export const BehaviorCachePlugin: GraphileConfig.Plugin = {
         );
       // The result also says where each word of the list is from, here for the first caller with
       // that list. Only messages read this.
-      const applied = remembered<ReturnType<Behavior['getBehaviorForEntity']>>();
+      const applied = createAnswerCache<ReturnType<Behavior['getBehaviorForEntity']>>();
       behaviors.getPreferencesAppliedBehaviors = (type, inferred, override) =>
         applied(`${type} ${override.behaviorString}`, inferred.behaviorString, () =>
           apply.call(behaviors, type, inferred, override),
@@ -35,7 +35,7 @@ export const BehaviorCachePlugin: GraphileConfig.Plugin = {
   },
 };
 
-function remembered<T>() {
+function createAnswerCache<T>() {
   const known = new Map<string, Map<string, T>>();
   return (question: string, list: string, answer: () => T): T => {
     const answers = known.get(question) ?? new Map<string, T>();

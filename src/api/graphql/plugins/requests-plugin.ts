@@ -39,7 +39,7 @@ export function createRequestsPlugin({
         processGraphQLRequestBody(next, { body }) {
           refuseVariables(body.variableValues);
           if (operations) body.query = operations.find(body) ?? refuseUnknown();
-          else if (typeof body.query !== 'string') refuseTextless();
+          else if (typeof body.query !== 'string') refuseMissingText();
           return next();
         },
         ruruHTML(next, { htmlParts, request }) {
@@ -57,7 +57,7 @@ export function createRequestsPlugin({
   };
 }
 
-function refuseTextless(): never {
+function refuseMissingText(): never {
   throw refusal(
     '`query` is missing, and this server has no list of operations to find an id in',
     { field: 'query' },

@@ -140,11 +140,11 @@ export const agents: CrudResource = {
         : [['t.agent_system_id = ?', agent_system_id] as const]),
     ],
   },
-  async writeParts(db, agentId, body, { means, tenantId, isWhole }) {
+  async writeParts(db, agentId, body, { context, tenantId, isWhole }) {
     const { model, models, request_params, tools, servers } = body;
     const before = await readConfigs(db, agentId);
     if (isWhole || model !== undefined || models !== undefined) {
-      await giveModels(db, agentId, { model, models, request_params, isWhole });
+      await setModels(db, agentId, { model, models, request_params, isWhole });
     } else if (request_params !== undefined) {
       const params = JSON.stringify(request_params);
       await db.query('select howdah_private.set_request_params($1, $2)', [agentId, params]);
@@ -155,7 +155,7 @@ export const agents: CrudResource = {
     if (isWhole || servers !== undefined) {
       await db.query('select howdah_private.set_agent_servers($1, $2)', [agentId, servers ?? []]);
     }
-    await writeConfigs({ db, agentId, tenantId, secrets: means.secrets, isWhole }, body, before);
+    await writeConfigs({ db, agentId, tenantId, secrets: context.secrets, isWhole }, body, before);
   },
   async remove(db, agentId) {
     await db.query('select (howdah.delete_agent($1)).id', [agentId]);
@@ -168,7 +168,7 @@ type Models = { model?: unknown; models?: unknown; request_params?: unknown; isW
  * Sets the models of an agent. In a PATCH, `model` without `models` replaces the first model and
  * leaves the models behind it.
  */
-async function giveModels(
+async function setModels(
   db: Client,
   agentId: string,
   { model, models, request_params, isWhole }: Models,
@@ -180,7 +180,7 @@ async function giveModels(
     (a, b) => Number(b.is_default ?? false) - Number(a.is_default ?? false),
   );
   const named = sorted.map((one) => one.model);
-  const all = models !== undefined || isWhole ? named : await othersOf(db, agentId);
+  const all = models !== undefined || isWhole ? named : await fallbackModelsOf(db, agentId);
   const first = model === undefined ? all[0] : ((model as string | null) ?? undefined);
   const rest = all.filter((name) => name !== first);
   const order = first === undefined ? rest : [first, ...rest];
@@ -193,7 +193,7 @@ async function giveModels(
   ]);
 }
 
-async function othersOf(db: Client, agentId: string): Promise<string[]> {
+async function fallbackModelsOf(db: Client, agentId: string): Promise<string[]> {
   const { rows } = await db.query<{ name: string }>(
     `select m.name from howdah.agent_models as x join howdah.models as m on m.id = x.model_id
      where x.agent_id = $1 and x.purpose = 'llm' and x.position > 1 order by x.position`,

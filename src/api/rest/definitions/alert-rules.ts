@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { flag, id, object, optionalText, time } from '../../http/fields.ts';
-import { plainKind } from './definitions.ts';
+import { createResource } from './definitions.ts';
 
 const states = z.enum(['unknown', 'clear', 'firing', 'failed']);
 /**
@@ -17,7 +17,7 @@ const WRITTEN = [
   'is_active',
 ];
 
-export const alertRules = plainKind({
+export const alertRules = createResource({
   path: '/api/alert-rules',
   one: 'alert rule',
   table: 'alert_rules',

@@ -16,10 +16,10 @@ const openaiTool = z.object({
   type: z.literal('function'),
   function: z.object({ name: z.string(), description: z.string(), parameters: object }),
 });
-const listed = z.object({ ...tools.row.shape, ...openaiTool.shape });
+const toolWithFunction = z.object({ ...tools.row.shape, ...openaiTool.shape });
 
 /** Route that lists the tools of the registry, or the tools of one agent. */
-const registry = route({
+const toolRegistry = route({
   method: 'GET',
   path: '/tools',
   id: 'listToolRegistry',
@@ -33,7 +33,7 @@ const registry = route({
   answers: {
     200: {
       description: 'A page of tools',
-      schema: pageOf(listed).extend({
+      schema: pageOf(toolWithFunction).extend({
         offered: z
           .array(openaiTool)
           .optional()
@@ -66,7 +66,7 @@ const registry = route({
   },
 });
 
-const content = route({
+const resourceContent = route({
   method: 'GET',
   path: '/api/resources/{id}/content',
   id: 'getResourceContent',
@@ -110,10 +110,10 @@ export const definitionRoutes: Route[] = [
   ...crudRoutes(models),
   ...crudRoutes(prompts),
   versionsRoute(prompts),
-  registry,
+  toolRegistry,
   ...crudRoutes(tools),
   ...crudRoutes(mcpServers),
   ...crudRoutes(resources),
   ...crudRoutes(alertRules),
-  content,
+  resourceContent,
 ];

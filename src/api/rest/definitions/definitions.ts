@@ -17,7 +17,7 @@ import type { CrudResource } from '../framework/crud-resource.ts';
 type Columns = z.ZodRawShape;
 
 /** Creates a kind of rows whose fields are columns. The columns are shown as they are written. */
-export function plainKind(
+export function createResource(
   kind: Pick<CrudResource, 'path' | 'one' | 'words' | 'valuesOf' | 'remove' | 'fixed'> & {
     table: string;
     /** The name of the schema in the OpenAPI description. */
@@ -80,7 +80,7 @@ const PRICES = ['input_price', 'output_price'];
 const effect = z.enum(['pure', 'idempotent', 'once']);
 const purpose = z.enum(['llm', 'embedding', 'tts', 'stt']);
 
-export const models = plainKind({
+export const models = createResource({
   path: '/api/models',
   one: 'model',
   table: 'models',
@@ -115,7 +115,7 @@ export const models = plainKind({
   },
 });
 
-export const prompts = plainKind({
+export const prompts = createResource({
   path: '/api/prompts',
   one: 'prompt',
   table: 'prompts',
@@ -137,7 +137,7 @@ export const prompts = plainKind({
 
 const kind = z.enum(['builtin', 'sql', 'http', 'mcp', 'code', 'agent', 'workflow', 'custom']);
 
-export const tools = plainKind({
+export const tools = createResource({
   path: '/api/tools',
   one: 'tool',
   table: 'tools',
@@ -163,7 +163,7 @@ export const tools = plainKind({
   words: { active: 'is_active', tool_id: 'id' },
 });
 
-export const mcpServers = plainKind({
+export const mcpServers = createResource({
   path: '/api/mcp-servers',
   one: 'MCP server',
   table: 'mcp_servers',
@@ -204,7 +204,7 @@ export const mcpServers = plainKind({
 });
 
 /** Files. The content of a file is written once. */
-export const resources = plainKind({
+export const resources = createResource({
   path: '/api/resources',
   one: 'resource',
   table: 'resources',

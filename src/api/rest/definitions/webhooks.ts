@@ -16,9 +16,9 @@ import { columnList } from '../framework/column-list.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, type RouteInput, route } from '../framework/route.ts';
-import { equalTo, plainKind } from './definitions.ts';
+import { createResource, equalTo } from './definitions.ts';
 
-const webhooks = plainKind({
+const webhooks = createResource({
   path: '/api/webhooks',
   one: 'webhook',
   table: 'webhooks',
@@ -78,7 +78,7 @@ const ofDelivery = {
   execution_id: id.optional(),
 };
 const anyOf = z.strictObject({ ...page, ...ofDelivery, webhook_id: id.optional() });
-const listed = {
+const deliveryPage = {
   tag: 'webhooks',
   answers: { 200: { description: 'A page of deliveries', schema: pageOf(delivery) } },
 };
@@ -106,7 +106,7 @@ async function showDelivery(db: Parameters<typeof findRow>[0], deliveryId: strin
 export const webhookRoutes: Route[] = [
   ...crudRoutes(webhooks),
   route({
-    ...listed,
+    ...deliveryPage,
     method: 'GET',
     path: '/api/webhooks/{id}/deliveries',
     id: 'listDeliveriesOfWebhook',
@@ -119,7 +119,7 @@ export const webhookRoutes: Route[] = [
     },
   }),
   route({
-    ...listed,
+    ...deliveryPage,
     method: 'GET',
     path: '/api/webhook-deliveries',
     id: 'listWebhookDeliveries',

@@ -50,7 +50,7 @@ export type CrudResource = {
     db: Client,
     id: string,
     body: Body,
-    as: { means: RouteContext; tenantId: string; isWhole: boolean },
+    as: { context: RouteContext; tenantId: string; isWhole: boolean },
   ): Promise<void>;
   /** Deletes the row in another way than by a DELETE statement. */
   remove?(db: Client, id: string): Promise<void>;
@@ -113,9 +113,13 @@ function createRoute(kind: CrudResource): Route {
     body: kind.fields,
     ...(kind.words && { words: kind.words }),
     answers: { 201: shown(kind) },
-    async work(db, { body, identity }, means) {
+    async work(db, { body, identity }, context) {
       const id = await insertRow(db, kind.collection, await columnsIn(kind, body, db));
-      await kind.writeParts?.(db, id, body, { means, tenantId: identity.tenantId, isWhole: true });
+      await kind.writeParts?.(db, id, body, {
+        context,
+        tenantId: identity.tenantId,
+        isWhole: true,
+      });
       const answer = await answerRow(db, kind, id);
       return { ...answer, status: 201, headers: { location: `${kind.path}/${id}` } };
     },
@@ -153,7 +157,7 @@ function changeRoutes(kind: CrudResource): Route[] {
     body: kind.fields.extend(
       Object.fromEntries(readOnly.map((name) => [name, z.unknown().optional()])),
     ),
-    work: (db, input, means) => change(db, kind, input, means, true),
+    work: (db, input, context) => change(db, kind, input, context, true),
   });
   const patch = route({
     ...shared,
@@ -161,7 +165,7 @@ function changeRoutes(kind: CrudResource): Route[] {
     id: `change${inCamels(kind.one)}`,
     summary: `Change fields of ${withArticle(kind.one)}`,
     body: kind.fields.partial(),
-    work: (db, input, means) => change(db, kind, input, means, false),
+    work: (db, input, context) => change(db, kind, input, context, false),
   });
   return [put, patch];
 }
@@ -172,7 +176,7 @@ async function change(
   db: Client,
   kind: CrudResource,
   { params: { id }, body, headers, identity }: Change,
-  means: RouteContext,
+  context: RouteContext,
   isWhole: boolean,
 ): Promise<Answer> {
   const { collection } = kind;
@@ -192,7 +196,7 @@ async function change(
   if (kind.writeParts && !hasColumns && Object.keys(body).length > 0) {
     await touchRow(db, collection, id);
   }
-  await kind.writeParts?.(db, id, body, { means, tenantId: identity.tenantId, isWhole });
+  await kind.writeParts?.(db, id, body, { context, tenantId: identity.tenantId, isWhole });
   return answerRow(db, kind, id);
 }
 

@@ -30,7 +30,7 @@ export function numberIn(cursor: string | undefined, url: string): number | unde
 }
 
 /** Returns the place in a conversation that a cursor contains. */
-export function saidPlaceIn(
+export function messagePlaceIn(
   cursor: string | undefined,
   url: string,
 ): SessionMessagePlace | undefined {

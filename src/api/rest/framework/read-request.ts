@@ -5,7 +5,7 @@ import { closestNames } from '../../../text/closest-names.ts';
 import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 import { sentenceOf, zodMessage } from '../../errors/zod-messages.ts';
 import { readJson, readText } from '../../http/json-body.ts';
-import { unstorable } from '../../http/jsonb-safety.ts';
+import { findUnstorable } from '../../http/jsonb-safety.ts';
 import { MAX_REQUEST_BYTES } from '../../http/server-limits.ts';
 import { checkShape, MOST_ISSUES } from './check-shape.ts';
 import type { Route } from './route.ts';
@@ -23,13 +23,13 @@ export async function readRequest(
   const sent = await bodyOf(route, request);
   if (sent === 'gone') return undefined;
   const parts = {
-    path: checked(route.params, request.params, 'path'),
-    query: checked(route.query, request.query, 'query'),
-    body: checked(route.body, route.words ? translated(sent, route.words) : sent, 'body'),
+    path: checkPart(route.params, request.params, 'path'),
+    query: checkPart(route.query, request.query, 'query'),
+    body: checkPart(route.body, route.words ? translateNames(sent, route.words) : sent, 'body'),
   };
   const faults = Object.values(parts).flatMap((part) => ('faults' in part ? part.faults : []));
   if (faults.length > 0) throw refusalOf(faults);
-  const valueIn = (part: Checked) => ('value' in part ? part.value : undefined);
+  const valueIn = (part: CheckedPart) => ('value' in part ? part.value : undefined);
   const read = {
     params: valueIn(parts.path),
     query: valueIn(parts.query),
@@ -44,14 +44,14 @@ export async function readRequest(
  * Throws `HWINV`.
  */
 export function readMessage<S extends z.ZodType>(schema: S, sent: Json): z.output<S> {
-  const part = checked(schema, sent, 'body');
+  const part = checkPart(schema, sent, 'body');
   if ('faults' in part) throw refusalOf(part.faults);
   refuseUnstorable(part.value, /^request\./);
   return part.value as z.output<S>;
 }
 
 function refuseUnstorable(read: unknown, before: RegExp): void {
-  const fault = unstorable(read, 'request');
+  const fault = findUnstorable(read, 'request');
   if (fault === undefined) return;
   const field = fault.path.replace(before, '');
   throw new RequestRefusal(400, `${field} ${fault.reason}`, {
@@ -81,7 +81,7 @@ async function bodyOf(route: Route, { raw, headers }: FastifyRequest): Promise<u
  * Replaces field names of other systems by ours. Throws `HWINV` if a field is present under both
  * names.
  */
-function translated(body: unknown, words: NonNullable<Route['words']>): unknown {
+function translateNames(body: unknown, words: NonNullable<Route['words']>): unknown {
   if (!isJsonObject(body as Json)) return body;
   const entries = Object.entries(body as Record<string, unknown>);
   return Object.fromEntries(
@@ -94,17 +94,17 @@ function translated(body: unknown, words: NonNullable<Route['words']>): unknown 
 }
 
 type Fault = { in: 'path' | 'query' | 'body'; field: string; message: string; hint?: string };
-type Checked = { value: unknown } | { faults: Fault[] };
+type CheckedPart = { value: unknown } | { faults: Fault[] };
 
-function checked(schema: z.ZodType | undefined, value: unknown, place: Fault['in']): Checked {
-  if (!schema) return place === 'query' ? checkedEmpty(value) : { value: undefined };
+function checkPart(schema: z.ZodType | undefined, value: unknown, place: Fault['in']): CheckedPart {
+  if (!schema) return place === 'query' ? checkEmptyQuery(value) : { value: undefined };
   const result = checkShape(schema, value);
   if ('value' in result) return result;
   const faults = result.issues.flatMap((issue) => faultsOf(zodMessage(issue), schema, place));
   return { faults: faults.slice(0, MOST_ISSUES) };
 }
 
-function checkedEmpty(value: unknown): Checked {
+function checkEmptyQuery(value: unknown): CheckedPart {
   const names = Object.keys(value as object).slice(0, MOST_ISSUES);
   const faults = names.map((field) => unknownField(field, [], 'query'));
   return faults.length > 0 ? { faults } : { value: undefined };

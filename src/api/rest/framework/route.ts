@@ -49,7 +49,7 @@ export type RouteContext = {
   /**
    * Waits until a run has ended, for at most `ms` milliseconds. Uses no connection while it waits.
    */
-  ended(executionId: string, ms: number): Promise<void>;
+  waitForEnd(executionId: string, ms: number): Promise<void>;
   /** Streams the events of a run or a session that the caller may see. */
   runEvents(executionId: string, after: RunCursor): EventsOf;
   sessionEvents(sessionId: string, after: SessionCursor): EventsOf;
@@ -60,7 +60,7 @@ export type RouteContext = {
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Description of an answer in the OpenAPI document. */
-export type Described = {
+export type AnswerDescription = {
   description: string;
   schema?: z.ZodType;
   type?: string;
@@ -102,13 +102,13 @@ export type Route = {
   isReplicable?: boolean;
   /** Field names of other systems, each with our name. */
   words?: Readonly<Record<string, string>>;
-  answers: Readonly<Record<number, Described>>;
+  answers: Readonly<Record<number, AnswerDescription>>;
   /** The permission that is checked before the body is read, since reading takes long. */
   permission?: Permission;
   /** Answers a request in one transaction. */
-  work?(db: Client, input: RouteInput<never, never, never>, means: RouteContext): Promise<Answer>;
+  work?(db: Client, input: RouteInput<never, never, never>, context: RouteContext): Promise<Answer>;
   /** Answers a request in transactions of its own, or with events. */
-  serve?(input: RouteInput<never, never, never>, means: RouteContext): Promise<Answer | Events>;
+  serve?(input: RouteInput<never, never, never>, context: RouteContext): Promise<Answer | Events>;
   /**
    * Returns the run whose events are sent in place of the answer of `work`, if the request asks for
    * events.
@@ -116,7 +116,7 @@ export type Route = {
   follows?(
     input: RouteInput<never, never, never>,
     answer: Answer,
-    means: RouteContext,
+    context: RouteContext,
   ): Promise<string | undefined>;
 };
 
@@ -135,16 +135,16 @@ export function route<
     work?(
       db: Client,
       input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
-      means: RouteContext,
+      context: RouteContext,
     ): Promise<Answer>;
     serve?(
       input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
-      means: RouteContext,
+      context: RouteContext,
     ): Promise<Answer | Events>;
     follows?(
       input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
       answer: Answer,
-      means: RouteContext,
+      context: RouteContext,
     ): Promise<string | undefined>;
   },
 ): Route {

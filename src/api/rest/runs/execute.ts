@@ -111,12 +111,12 @@ export const executeRoutes: Route[] = [
       200: { description: 'The ended run, or its events', schema: ended },
       202: { description: 'The run has started', schema: started },
     },
-    async serve({ query, body, headers }, means) {
+    async serve({ query, body, headers }, context) {
       const seconds = waitSeconds(query.wait, body);
-      const id = await startOnce(body, headers, means);
-      if (body.stream) return { events: means.runEvents(id, { seq: 0, n: 0 }) };
-      if (seconds > 0) await means.ended(id, seconds * 1000);
-      return answerFor(means, id, seconds > 0);
+      const id = await startOnce(body, headers, context);
+      if (body.stream) return { events: context.runEvents(id, { seq: 0, n: 0 }) };
+      if (seconds > 0) await context.waitForEnd(id, seconds * 1000);
+      return answerFor(context, id, seconds > 0);
     },
   }),
 ];
@@ -133,7 +133,7 @@ function waitSeconds(inQuery: number | undefined, { wait: inBody, stream }: Body
 async function startOnce(
   body: Body,
   headers: IncomingHttpHeaders,
-  means: RouteContext,
+  context: RouteContext,
 ): Promise<string> {
   const { wait: _wait, stream, idempotency_key, ...requested } = body;
   const header = keyIn(headers);
@@ -142,7 +142,7 @@ async function startOnce(
   const isDebounced = body.debounce_key !== undefined;
   const key = isDebounced ? idempotency_key : sentKey;
   const metadata = withTraceparent(body.metadata, headers) as Body['metadata'];
-  return means.transaction(async (db) => {
+  return context.transaction(async (db) => {
     const request = ['execute', requested];
     const before = header === undefined ? null : await takeKey<{ id: string }>(db, header, request);
     const id = before?.id ?? (await start(db, { ...body, metadata }, key));
@@ -176,11 +176,11 @@ function streamAndWait(): RequestRefusal {
 }
 
 async function answerFor(
-  means: RouteContext,
+  context: RouteContext,
   executionId: string,
   isWaitedFor: boolean,
 ): Promise<Answer> {
-  const run = await means.transaction((db) => findExecution(db, executionId));
+  const run = await context.transaction((db) => findExecution(db, executionId));
   const headers = { location: `/api/executions/${executionId}` };
   const { status, output, output_data, stop_reason, error, tokens_in, tokens_out, cost } = run;
   const summary = { execution_id: executionId, status };

@@ -18,7 +18,7 @@ import {
 import { byId, flag, id, numberText, page, pageOf } from '../../http/fields.ts';
 import { runCursor } from '../framework/cursors.ts';
 import { idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
-import { type Described, type Route, route } from '../framework/route.ts';
+import { type AnswerDescription, type Route, route } from '../framework/route.ts';
 import { comparisonRoute } from './comparison.ts';
 import { explanationRoute } from './explanation.ts';
 import { forkRoute } from './fork.ts';
@@ -80,7 +80,9 @@ function objectIn(text: string): string {
   });
 }
 
-const shown: Record<number, Described> = { 200: { description: 'The run', schema: execution } };
+const shown: Record<number, AnswerDescription> = {
+  200: { description: 'The run', schema: execution },
+};
 const shared = { tag: 'executions' as const, params: byId };
 
 const idOf = ({ id }: { id: string }) => id;
@@ -221,10 +223,10 @@ const stream = route({
     after: z.string().optional().describe('The same as the header Last-Event-ID'),
   }),
   answers: { 200: { description: 'Events', type: 'text/event-stream' } },
-  async serve({ params, query, headers }, means) {
+  async serve({ params, query, headers }, context) {
     const after = runCursor({ headers, query });
-    await means.transaction((db) => findExecution(db, params.id));
-    return { events: means.runEvents(params.id.toLowerCase(), after) };
+    await context.transaction((db) => findExecution(db, params.id));
+    return { events: context.runEvents(params.id.toLowerCase(), after) };
   },
 });
 

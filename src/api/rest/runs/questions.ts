@@ -44,7 +44,7 @@ const questions: Collection = {
 };
 
 /** Answers a question as the caller, and returns the question as it is afterwards. */
-export async function answerQuestion(
+export async function submitAnswer(
   db: Client,
   questionId: string,
   answer: unknown,
@@ -124,6 +124,6 @@ export const questionRoutes: Route[] = [
     params: byId,
     body: z.strictObject(answerFields),
     answers: { 200: { description: 'The question with its answer', schema: question } },
-    work: (db, { params, body }) => answerQuestion(db, params.id, body.answer, body.data),
+    work: (db, { params, body }) => submitAnswer(db, params.id, body.answer, body.data),
   }),
 ];

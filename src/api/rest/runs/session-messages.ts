@@ -4,7 +4,7 @@ import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
 import { id, object } from '../../http/fields.ts';
 import { sessionCursor } from '../framework/cursors.ts';
 import { type Answer, type Route, route } from '../framework/route.ts';
-import { answerFields, answerQuestion, question } from './questions.ts';
+import { answerFields, question, submitAnswer } from './questions.ts';
 import { sessionStateRoutes } from './session-state.ts';
 import { bySid, findSession, session } from './sessions.ts';
 
@@ -102,9 +102,9 @@ const fork = route({
     await follow(db, body, row.live_execution_id);
     return { status: 201, headers: { location: `/sessions/${made}` }, body: row };
   },
-  async follows({ body }, answer, means) {
+  async follows({ body }, answer, context) {
     if (!body.stream) return undefined;
-    const { rows } = await means.transaction((db) =>
+    const { rows } = await context.transaction((db) =>
       db.query<{ id: string }>(
         `select e.id::uuid::text as id from howdah.executions as e
          where e.session_id = $1 and e.turn = 1 and e.parent_execution_id is null`,
@@ -138,7 +138,7 @@ const answer = route({
       });
     }
     if (questionId !== open) await refuseOthers(db, sid, questionId);
-    return answerQuestion(db, questionId, body.answer, body.data);
+    return submitAnswer(db, questionId, body.answer, body.data);
   },
 });
 
@@ -164,10 +164,10 @@ const events = route({
     after: z.string().optional().describe('The same as the header Last-Event-ID'),
   }),
   answers: { 200: { description: 'Events', type: 'text/event-stream' } },
-  async serve({ params, query, headers }, means) {
+  async serve({ params, query, headers }, context) {
     const after = sessionCursor({ headers, query });
-    const { id: sid } = await means.transaction((db) => findSession(db, params.sid));
-    return { events: means.sessionEvents(sid, after) };
+    const { id: sid } = await context.transaction((db) => findSession(db, params.sid));
+    return { events: context.sessionEvents(sid, after) };
   },
 });
 

@@ -6,7 +6,7 @@ import {
 } from '../../../db/queries/chat-session.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { object, page, pageOf } from '../../http/fields.ts';
-import { pageAnswer, saidPlaceIn } from '../framework/pages.ts';
+import { messagePlaceIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 import { bySid, findSession } from './sessions.ts';
 
@@ -60,7 +60,7 @@ const history = route({
   },
   async work(db, { params: { sid }, query: { limit, cursor }, url }) {
     await findSession(db, sid);
-    const before = saidPlaceIn(cursor, url);
+    const before = messagePlaceIn(cursor, url);
     const rows = await messagesBefore(db, sid, { before, limit: limit + 1 });
     const keyOf = ({ turn, seq }: SessionMessagePlace) => `${turn} ${seq}`;
     const { headers, body } = pageAnswer(rows, limit, url, keyOf);

@@ -110,7 +110,7 @@ async function orchestratorOf(db: Client, systemId: string) {
   });
 }
 
-const start = route({
+const createSession = route({
   method: 'POST',
   path: '/sessions',
   id: 'startSession',
@@ -148,7 +148,7 @@ const start = route({
   },
 });
 
-const list = route({
+const listSessions = route({
   method: 'GET',
   path: '/sessions',
   id: 'listSessions',
@@ -168,7 +168,7 @@ const list = route({
   },
 });
 
-const read = route({
+const getSession = route({
   ...shared,
   method: 'GET',
   path: '/sessions/{sid}',
@@ -178,7 +178,7 @@ const read = route({
   work: async (db, { params }) => ({ body: await findSession(db, params.sid) }),
 });
 
-const turnTo = route({
+const switchAgent = route({
   ...shared,
   method: 'PUT',
   path: '/sessions/{sid}/agent',
@@ -198,4 +198,4 @@ const turnTo = route({
   },
 });
 
-export const sessionRoutes: Route[] = [start, list, read, turnTo];
+export const sessionRoutes: Route[] = [createSession, listSessions, getSession, switchAgent];

@@ -116,15 +116,15 @@ export const stepLogRoutes: Route[] = [
       after: z.string().optional().describe('The same as the header Last-Event-ID'),
     }),
     answers: { 200: { description: 'Events', type: 'text/event-stream' } },
-    async serve({ query, headers }, means) {
+    async serve({ query, headers }, context) {
       const after = logCursor({ headers, query });
-      const place = await means.transaction(async (db) => {
+      const place = await context.transaction(async (db) => {
         const filter = await filterIn(db, query);
         const { now } = await endOf(queriesWithin(db), undefined);
         const from = sinceOf(query.since, now, filter);
         return { filter, since: new Date(Math.max(from.getTime(), after)) };
       });
-      return { events: means.logEvents(place) };
+      return { events: context.logEvents(place) };
     },
   }),
 ];

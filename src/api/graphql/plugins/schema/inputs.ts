@@ -39,7 +39,7 @@ export const InputsPlugin: GraphileConfig.Plugin = {
         for (const type of Object.values(schema.getTypeMap())) {
           if (type instanceof GraphQLEnumType) listChoices(type);
           else if (type instanceof GraphQLScalarType && isNumber(type.name)) {
-            takeNumbers(type, type.name);
+            acceptNumbers(type, type.name);
           }
         }
         return schema;
@@ -57,27 +57,27 @@ function isNumber(name: string): name is keyof typeof numbers {
   return name in numbers;
 }
 
-function takeNumbers(type: GraphQLScalarType, name: keyof typeof numbers): void {
+function acceptNumbers(type: GraphQLScalarType, name: keyof typeof numbers): void {
   const { form, fits, what } = numbers[name];
-  const refused = (nodes?: ValueNode) =>
+  const notNumber = (nodes?: ValueNode) =>
     new GraphQLError(`${name} takes ${what}.`, nodes ? { nodes } : {});
   type.parseValue = (value) => {
     if (typeof value === 'string' && form.test(value)) return value;
     if (typeof value === 'number' && fits(value)) return `${value}`;
-    throw refused();
+    throw notNumber();
   };
   type.parseLiteral = (node) => {
     const isNumeric =
       node.kind === Kind.STRING || node.kind === Kind.INT || node.kind === Kind.FLOAT;
     if (isNumeric && form.test(node.value)) return node.value;
-    throw refused(node);
+    throw notNumber(node);
   };
 }
 
 function listChoices(type: GraphQLEnumType): void {
   const names = type.getValues().map(({ name }) => name);
   if (names.length > MOST_CHOICES || type.name.startsWith('__')) return;
-  const helped = <A extends unknown[], R>(parse: (...args: A) => R) => {
+  const withChoiceList = <A extends unknown[], R>(parse: (...args: A) => R) => {
     return (...args: A): R => {
       try {
         return parse.apply(type, args);
@@ -89,6 +89,6 @@ function listChoices(type: GraphQLEnumType): void {
       }
     };
   };
-  type.parseValue = helped(type.parseValue);
-  type.parseLiteral = helped(type.parseLiteral);
+  type.parseValue = withChoiceList(type.parseValue);
+  type.parseLiteral = withChoiceList(type.parseLiteral);
 }

@@ -50,8 +50,8 @@ export const PagesPlugin: GraphileConfig.Plugin = {
           ...field,
           plan($parent, args, info) {
             const $connection = plan($parent, args, info);
-            turnTo($connection as Pages, args);
-            ownStatement($connection as ConnectionStep<Step>);
+            setPage($connection as Pages, args);
+            readByOwnStatement($connection as ConnectionStep<Step>);
             return $connection;
           },
         };
@@ -70,11 +70,14 @@ export const PagesPlugin: GraphileConfig.Plugin = {
   },
 };
 
-function turnTo($connection: Pages, args: FieldArgs): void {
+function setPage($connection: Pages, args: FieldArgs): void {
   const argSteps = ['first', 'last', 'offset', 'before', 'after'].map(
     (name) => (args.getRaw(name) as Step | undefined) ?? constant(undefined),
   );
-  const $page = lambda(argSteps as unknown as Step<PageArgs>[], pageOf as (args: unknown) => Page);
+  const $page = lambda(
+    argSteps as unknown as Step<PageArgs>[],
+    pageFromArguments as (args: unknown) => Page,
+  );
   $connection.setFirst(access($page, 'first'));
   $connection.setLast(access($page, 'last'));
   $connection.setOffset(access($page, 'offset'));
@@ -85,7 +88,7 @@ function turnTo($connection: Pages, args: FieldArgs): void {
  * of the rows, Postgres would hold each page in memory, at five times its size, and send nothing
  * before the page is complete.
  */
-function ownStatement($connection: ConnectionStep<Step>): void {
+function readByOwnStatement($connection: ConnectionStep<Step>): void {
   const $rows = $connection.getSubplan();
   if (!($rows instanceof PgSelectStep)) return;
   $rows.setInliningForbidden();
@@ -118,7 +121,7 @@ function rowsIn(page: unknown): number {
  * Checks the arguments of a page and fills in the missing ones. Throws a SafeError that the client
  * sees.
  */
-export function pageOf([first, last, offset, before, after]: PageArgs): Page {
+export function pageFromArguments([first, last, offset, before, after]: PageArgs): Page {
   const isBackward = last != null || (before != null && first == null);
   if (first != null && (last != null || before != null)) {
     throw invalid('`first` cannot be combined with `last` or `before`');
