@@ -13,13 +13,13 @@ const heardOf = (notes: ToolNotes, id: string) => {
 
 test('who follows a run a moment late hears what its tools have said, and nothing of others', () => {
   const notes = new ToolNotes();
-  notes.heard(said('mine', 1));
-  notes.heard(said('other', 2));
+  notes.add(said('mine', 1));
+  notes.add(said('other', 2));
   const { heard, leave } = heardOf(notes, 'mine');
-  notes.heard(said('mine', 3));
+  notes.add(said('mine', 3));
   expect(heard).toEqual([1, 3]);
   leave();
-  notes.heard(said('mine', 4));
+  notes.add(said('mine', 4));
   expect(heard).toEqual([1, 3]);
 });
 
@@ -28,7 +28,7 @@ test('one that leaves leaves the others there, and no more than the last notes a
   const first = heardOf(notes, 'mine');
   const second = heardOf(notes, 'mine');
   first.leave();
-  for (let n = 0; n < 600; n += 1) notes.heard(said('mine', n));
+  for (let n = 0; n < 600; n += 1) notes.add(said('mine', n));
   expect(first.heard).toEqual([]);
   expect(second.heard).toHaveLength(600);
   expect(heardOf(notes, 'mine').heard).toEqual(second.heard.slice(100));

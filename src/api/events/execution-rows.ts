@@ -178,7 +178,7 @@ export function stepsOf(
   return jsonPage<{ seq: number }>(
     db,
     `with page as materialized (${rows}),
-     told as (
+     step_messages as (
        select m.step_seq, string_agg(m.content, E'\\n' order by m.seq) as said,
          string_agg(c.calls, ', ' order by m.seq) as calls
        from howdah.messages as m
@@ -189,7 +189,7 @@ export function stepsOf(
        where m.execution_id = $1 and m.step_seq in (select p.seq from page as p)
        group by m.step_seq
      )
-     select p.*, t.said, t.calls from page as p left join told as t on t.step_seq = p.seq order by p.seq`,
+     select p.*, t.said, t.calls from page as p left join step_messages as t on t.step_seq = p.seq order by p.seq`,
     values,
   );
 }

@@ -70,7 +70,7 @@ export class FeedHub {
       url: this.#options.url,
       onAnnounced: (id) => {
         this.#wake([id]);
-        this.#sessions.announced(id);
+        this.#sessions.handleAnnouncement(id);
       },
       onTokens: (piece) => {
         for (const subscriber of this.#subscribersOf(piece.execution_id)) {
@@ -80,7 +80,7 @@ export class FeedHub {
       onUnanswered: (unanswered) => {
         for (const listener of this.#listeners) listener(unanswered);
       },
-      onNote: (note) => this.notes.heard(note),
+      onNote: (note) => this.notes.add(note),
       onReconnected: () => this.#wakeAll({ register: true }),
     });
     this.#poll = setInterval(() => {

@@ -56,14 +56,15 @@ export function followSteps(after: number, events: SubscriberEvents): Subscriber
     onClose: events.onClose,
   });
   let cursor = after;
-  let last = Number.POSITIVE_INFINITY;
+  /** The last step of the run; undefined until the run has ended. */
+  let last: number | undefined;
   const hasRoom = () => queue.size < MOST_BUFFERED;
   const endIfDone = () => {
-    if (cursor >= last) queue.end();
+    if (last !== undefined && cursor >= last) queue.end();
   };
   return {
     events: queue,
-    wantsAfter: () => (hasRoom() && cursor < last ? cursor : undefined),
+    wantsAfter: () => (hasRoom() && (last === undefined || cursor < last) ? cursor : undefined),
     offerRows(rows) {
       const before = cursor;
       for (const row of rows) {
@@ -76,7 +77,7 @@ export function followSteps(after: number, events: SubscriberEvents): Subscriber
       return cursor > before;
     },
     offerState(state) {
-      last = state && !hasEnded(state) ? Number.POSITIVE_INFINITY : (state?.step_count ?? 0);
+      last = state && !hasEnded(state) ? undefined : (state?.step_count ?? 0);
       endIfDone();
     },
     offerPiece: () => {},

@@ -65,7 +65,7 @@ export class SessionFeed {
   }
 
   /** Handles the announcement of a session or a run, which may be one that nobody follows here. */
-  announced(id: string): void {
+  handleAnnouncement(id: string): void {
     this.#wake([this.#runs.get(id) ?? id]);
   }
 
@@ -138,7 +138,7 @@ export class SessionFeed {
         for (const subscriber of [...followed.subscribers]) subscriber.close();
         continue;
       }
-      this.#goOnWith(id, followed, run ?? undefined);
+      this.#setLiveRun(id, followed, run ?? undefined);
       for (const what of run ? [id, run] : [id]) {
         if (!followed.registered.has(what)) missing.set(what, id);
       }
@@ -149,7 +149,7 @@ export class SessionFeed {
     return [...missing.values()];
   }
 
-  #goOnWith(id: string, followed: Followed, run: string | undefined): void {
+  #setLiveRun(id: string, followed: Followed, run: string | undefined): void {
     if (followed.run === run) return;
     if (followed.run) {
       this.#runs.delete(followed.run);

@@ -13,7 +13,8 @@ export class ToolNotes {
   readonly #recent: ToolNote[] = [];
   readonly #listeners = new Map<string, Set<Listener>>();
 
-  heard(note: ToolNote): void {
+  /** Passes a note to the listeners of its run. */
+  add(note: ToolNote): void {
     this.#recent.push(note);
     if (this.#recent.length > MAX_RECENT) this.#recent.shift();
     for (const listener of this.#listeners.get(note.execution_id) ?? []) listener(note);

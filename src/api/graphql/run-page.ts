@@ -4,8 +4,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * The operation that shows a run. GraphiQL shows only the last answer, so each answer contains the
  * whole run.
  */
-const RUN = `# Press play (Ctrl-Enter): the run as it stands,
-# and again whenever that changes, until it ends.
+const RUN = `# Press play (Ctrl-Enter): shows the run as it is now,
+# and again after each change, until it ends.
 subscription Run($id: UUID!) {
   executionUpdated(id: $id) {
     status

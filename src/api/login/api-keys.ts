@@ -106,7 +106,8 @@ function createNotes(note: (id: string) => void): (id: string) => void {
   const noted = new Map<string, number>();
   return (id) => {
     const now = performance.now();
-    if (now - (noted.get(id) ?? Number.NEGATIVE_INFINITY) < NOTE_MS) return;
+    const before = noted.get(id);
+    if (before !== undefined && now - before < NOTE_MS) return;
     if (noted.size > MANY) {
       for (const [other, at] of noted) if (now - at >= NOTE_MS) noted.delete(other);
     }

@@ -16,34 +16,34 @@ const SPEECH_MEMBERS = ['voice_id', 'sample_rate'] as const;
  * Returns the configuration to write: the members that were sent over the stored members. Throws
  * `HWINV` for a member that an `llm` does not have, or a member that is sent under two names.
  */
-export function wantedOf(
+export function mergeConfig(
   purpose: 'llm' | 'tts' | 'stt',
   sent: ProviderConfig,
-  there: ProviderConfig | null,
+  stored: ProviderConfig | null,
 ): SetConfig {
-  const named = (member: string) => `${purpose}_provider_config.${member}`;
+  const fieldOf = (member: string) => `${purpose}_provider_config.${member}`;
   const { path, ...rest } = sent;
   const isPath = purpose === 'llm' && path !== undefined;
   const renamed: ProviderConfig = isPath ? { completions_path: path, ...rest } : sent;
-  const said = Object.fromEntries(
-    Object.entries(sent).map(([member, value]) => [named(member), value ?? undefined]),
+  const sentMembers = Object.fromEntries(
+    Object.entries(sent).map(([member, value]) => [fieldOf(member), value ?? undefined]),
   );
-  if (sent.url !== sent.api_url) refuseBoth(said, named('url'), [named('api_url')]);
-  if (isPath) refuseBoth(said, named('path'), [named('completions_path')]);
+  if (sent.url !== sent.api_url) refuseBoth(sentMembers, fieldOf('url'), [fieldOf('api_url')]);
+  if (isPath) refuseBoth(sentMembers, fieldOf('path'), [fieldOf('completions_path')]);
   const speechMember =
     purpose === 'llm' ? SPEECH_MEMBERS.find((member) => sent[member] != null) : undefined;
   if (speechMember !== undefined) {
     throw new RequestRefusal(
       400,
-      `${named(speechMember)}: not allowed for a model that answers in text`,
+      `${fieldOf(speechMember)}: not allowed for a model that answers in text`,
       {
         hint: 'Set it in tts_provider_config or stt_provider_config.',
-        detail: { field: named(speechMember) },
+        detail: { field: fieldOf(speechMember) },
       },
     );
   }
   const isAddressed = ADDRESS.some((member) => sent[member] !== undefined);
-  const before = Object.entries(there ?? {}).filter(
+  const before = Object.entries(stored ?? {}).filter(
     ([member]) => !isAddressed || !ADDRESS.some((address) => address === member),
   );
   const all = Object.entries({ ...Object.fromEntries(before), ...renamed });

@@ -3,7 +3,7 @@ import { putSecretStatement } from '../../../db/access/secrets.ts';
 import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { wantedOf, withAliases } from './provider-config-aliases.ts';
+import { mergeConfig, withAliases } from './provider-config-aliases.ts';
 
 /**
  * Members of a provider configuration: the model that an agent answers, speaks or hears with, in
@@ -85,11 +85,14 @@ export async function writeConfigs(
   for (const purpose of PURPOSES) {
     const sent = body[`${purpose}_provider_config`] as ProviderConfig | null | undefined;
     const isNamed = purpose === 'llm' && isModelNamed;
-    const isGone = sent === null || (isWhole && sent === undefined && purpose !== 'llm');
+    const isRemoved = sent === null || (isWhole && sent === undefined && purpose !== 'llm');
     if (sent) {
-      const stands = purpose !== 'llm' || !isWhole || isNamed;
-      await write(writing, purpose, sent, { ...before[purpose], stands: Boolean(stands) });
-    } else if (isGone && !isNamed && before[purpose].config) {
+      const isStillStored = purpose !== 'llm' || !isWhole || isNamed;
+      await write(writing, purpose, sent, {
+        ...before[purpose],
+        isStillStored: Boolean(isStillStored),
+      });
+    } else if (isRemoved && !isNamed && before[purpose].config) {
       await db.query('select howdah_private.drop_provider_config($1, $2)', [agentId, purpose]);
     }
   }
@@ -99,19 +102,19 @@ async function write(
   writing: Writing,
   purpose: Purpose,
   sent: ProviderConfig,
-  { config: there, secret: known, stands }: Before & { stands: boolean },
+  { config: stored, secret: storedSecret, isStillStored }: Before & { isStillStored: boolean },
 ): Promise<void> {
   const { db, agentId, isWhole } = writing;
-  const wanted = wantedOf(purpose, sent, isWhole ? null : there);
-  if (there && stands && isSame(wanted, there)) return;
-  if (!wanted.model) {
+  const merged = mergeConfig(purpose, sent, isWhole ? null : stored);
+  if (stored && isStillStored && isSame(merged, stored)) return;
+  if (!merged.model) {
     const field = `${purpose}_provider_config.model`;
     throw new RequestRefusal(400, `${field} is missing`, { detail: { field } });
   }
-  const { api_key: key, url, ...config } = wanted;
+  const { api_key: key, url, ...config } = merged;
   const address = url === undefined ? config : { ...config, url, api_url: url };
-  const isSameKey = key !== undefined && key === there?.api_key;
-  const secret = isSameKey ? known : await store(writing, purpose, key ?? undefined);
+  const isSameKey = key !== undefined && key === stored?.api_key;
+  const secret = isSameKey ? storedSecret : await store(writing, purpose, key ?? undefined);
   await db
     .query('select howdah_private.set_provider_config($1, $2, $3, $4)', [
       agentId,

@@ -18,11 +18,11 @@ export async function takeKey<T>(
   request: readonly unknown[],
 ): Promise<T | null> {
   const digest = createHash('sha256').update(JSON.stringify(request)).digest('hex');
-  const { rows } = await db.query<{ kept: T | null }>(
-    'select howdah_private.take_request_key($1, $2) as kept',
+  const { rows } = await db.query<{ answer: T | null }>(
+    'select howdah_private.take_request_key($1, $2) as answer',
     [key, digest],
   );
-  return rows[0]?.kept ?? null;
+  return rows[0]?.answer ?? null;
 }
 
 /** Stores the answer for later requests with the key: ids, and never the content of messages. */

@@ -189,7 +189,7 @@ async function answerFor(
   return { status: 200, headers, body: { ...summary, ...end } };
 }
 
-/** Start a run of an agent or a workflow, given by name or by id. Returns the id of the run. */
+/** Starts a run of an agent or a workflow, given by name or by id. Returns the id of the run. */
 async function start(db: Client, sent: Body, key: string | undefined): Promise<string> {
   refuseOtherThanOne(sent);
   const { agent, workflow } = sent;
