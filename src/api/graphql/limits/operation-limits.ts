@@ -39,13 +39,13 @@ const LIMITS = {
   rows: {
     most: 200_000,
     what: 'rows to read',
-    fix: 'Request smaller pages (`first`), above all of pages inside pages.',
+    fix: 'Set a smaller `first`, above all on pages inside pages.',
   },
   /** Files of up to 8 MB. A page of files keeps as many in memory as `first` says. */
   files: {
     most: 8,
     what: 'files whose bytes are read',
-    fix: 'Request fewer files (`first`), or leave out `bytes`.',
+    fix: 'Set a smaller `first`, or leave out `bytes`.',
   },
   /**
    * Fields that lead to other rows, by weight, and fields that count rows or look for more. Each is
