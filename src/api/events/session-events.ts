@@ -1,5 +1,5 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { MessageCursor, SessionRow, SessionCursor as MessageCursor } from '../../db/feed/feed.ts';
+import type { MessageCursor, SessionRow } from '../../db/feed/feed.ts';
 import type { SessionTurn } from '../../db/feed/stream-queries.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { type RunCursor, type RunStreamSources, runEvents } from './run-events.ts';
