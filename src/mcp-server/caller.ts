@@ -18,7 +18,7 @@ export type RunEvent =
   | { type: 'end' };
 
 /** A failure as a client sees it. `code` is one of sql/ERRORS.md. */
-export type McpRunItem = { code: string; message: string; hint?: string; detail?: Json };
+export type McpFailure = { code: string; message: string; hint?: string; detail?: Json };
 
 /**
  * The identity of a client, and its only access to the database. The database decides the rules.
@@ -35,7 +35,7 @@ export type Caller = {
   follow(executionId: string, signal: AbortSignal): AsyncIterable<RunEvent>;
   /** Tells the followers of a run, in every process, that a question was not answered. */
   announceUnanswered(executionId: string, questionId: string, fault: string | null): Promise<void>;
-  explain(error: unknown): McpRunItem;
+  explain(error: unknown): McpFailure;
   /** Returns the marks of the lists, which are at most a moment old. */
   lists(): Promise<ListMarks>;
   /**
@@ -46,5 +46,5 @@ export type Caller = {
   /** Returns the subscriptions of a session, by the digest of its id. */
   subscriptions(session: string): Promise<Subscriptions>;
   /** Rejects when the caller has lost access. */
-  stillGood(): Promise<void>;
+  checkAccess(): Promise<void>;
 };

@@ -47,7 +47,7 @@ test('what a later step says is told behind the steps before it', async () => {
         yield* [];
       },
     },
-    story: async ({ seq }: { seq: number }) =>
+    details: async ({ seq }: { seq: number }) =>
       stories.get(seq) ?? { agent: null, messages: [], question: null },
     look: async () =>
       ({
@@ -88,7 +88,7 @@ test('early pieces of a followed run are held back up to a bound', async () => {
         yield* [];
       },
     },
-    story: async ({ seq }: { seq: number }) =>
+    details: async ({ seq }: { seq: number }) =>
       seq === 2 ? answer(words.join('')) : { agent: null, messages: [], question: null },
     look: async () => ({ status: 'completed', step_count: 2, questions: [], is_whole: false }),
   } as unknown as RunSource;

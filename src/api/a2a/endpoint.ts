@@ -63,7 +63,7 @@ async function serve(visit: Visit, base: Base): Promise<void> {
     // An error of HTTP, not of the protocol.
     if (error instanceof RequestRefusal && error.status !== 400) throw error;
     if (error instanceof Unreadable) id = error.id;
-    if (visit.hold.signal.reason === 'gone') return;
+    if (visit.openRequest.signal.reason === 'gone') return;
     const rpcFailure = rpcError(error, failureOf);
     reply.header('cache-control', 'no-store').type('application/json; charset=utf-8');
     reply

@@ -87,7 +87,7 @@ async function sendMessage(options: CallOptions, params: SendParams): Promise<vo
   const { returnImmediately, blocking, historyLength } = params.configuration ?? {};
   const isLeft = call.isLegacy ? params.configuration != null && !blocking : returnImmediately;
   if (!isLeft && !(await hasStopped(visit, started))) {
-    const failure = visit.left(started.id);
+    const failure = visit.earlyEndOf(started.id);
     return failure && send(options, { error: failed(failure) });
   }
   const task = await visit.transaction(async (db) =>
@@ -97,10 +97,7 @@ async function sendMessage(options: CallOptions, params: SendParams): Promise<vo
 }
 
 /** Waits until the run stops. Returns false if nobody waits for the answer any more. */
-async function hasStopped(
-  { source, hold: openRequest }: Visit,
-  started: StartedRun,
-): Promise<boolean> {
+async function hasStopped({ source, openRequest }: Visit, started: StartedRun): Promise<boolean> {
   for await (const item of followRun(source, started, openRequest.signal)) {
     if (item.type === 'stopped') return true;
   }
@@ -121,12 +118,12 @@ async function stream(options: CallOptions, started: StartedRun): Promise<void> 
   try {
     await write({ task });
     const tell = createTaskEvents(run, base);
-    for await (const item of followRun(visit.source, started, visit.hold.signal)) {
+    for await (const item of followRun(visit.source, started, visit.openRequest.signal)) {
       for (const event of tell(item)) {
         await write(event, item.type === 'stopped' && 'statusUpdate' in event);
       }
     }
-    const failure = visit.left(started.id);
+    const failure = visit.earlyEndOf(started.id);
     if (failure) await fail(failed(failure));
   } catch (error) {
     await fail(rpcError(error, visit.failureOf));

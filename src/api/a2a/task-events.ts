@@ -34,7 +34,7 @@ export function createTaskEvents(run: ConversationState, base: string) {
       said = { seq: item.seq, text: (isMore ? said.text : '') + item.text };
       yield answer(item.text, isMore, false);
     } else if (item.type === 'step') {
-      const [first] = item.story.messages.filter(({ role }) => role === 'assistant');
+      const [first] = item.details.messages.filter(({ role }) => role === 'assistant');
       const isOnTheWay = item.row.step.kind === 'model' && first?.tool_calls != null;
       if (!isOnTheWay || !first?.content) return;
       const id = `${run.id}.${item.row.seq}`;

@@ -7,10 +7,10 @@ import type { OpenRequests } from '../limits/open-requests.ts';
 import { permitBody } from '../login/rights.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { readBody } from '../openai/read-body.ts';
-import { cancelsWhenLeft } from '../openai/request-run.ts';
+import { cancelsWhenLeft, unlessOver } from '../openai/request-run.ts';
 import { begin, cancel, type StartedRun } from '../openai/runs.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { type AgUiEvent, createEvents } from './events.ts';
+import { type AgUiEvent, AgUiEvents } from './events.ts';
 import { type RunAgentInput, runAgentInput, turnOf } from './input.ts';
 
 /**
@@ -25,16 +25,25 @@ export function agUiRoutes(app: FastifyInstance, options: RestOptions): OpenRequ
 }
 
 async function serve(visit: Visit): Promise<void> {
-  const { request, reply, transaction, source, hold: openRequest, left, failureOf } = visit;
+  const { request, transaction, openRequest } = visit;
   const { agent } = request.params as { agent: string };
   const isCancelled = cancelsWhenLeft(request);
   await permitBody(visit, request.headers, { object: 'executions' });
   const input = await readBody(request, runAgentInput);
   if (!input) return;
   const started = await beginRun(visit, agent, input);
-  const { threadId, runId } = input;
-  const own = new Set((input.tools ?? []).map(({ name }) => name));
-  const events = createEvents({ threadId, runId, executionId: started.id, own });
+  await stream(visit, started, input);
+  if (isCancelled && openRequest.signal.reason === 'gone') {
+    await transaction((db) => cancel(db, started.id)).catch(unlessOver);
+  }
+}
+
+/** Streams the events of a run until it stops. */
+async function stream(visit: Visit, started: StartedRun, input: RunAgentInput): Promise<void> {
+  const { reply, source, openRequest, earlyEndOf, failureOf } = visit;
+  const { threadId, runId, tools } = input;
+  const own = new Set((tools ?? []).map(({ name }) => name));
+  const events = new AgUiEvents({ threadId, runId, executionId: started.id, own });
   reply.hijack();
   const writer = writeEvents(reply.raw, { 'x-request-id': started.id });
   const write = async (list: Iterable<AgUiEvent>) => {
@@ -43,22 +52,22 @@ async function serve(visit: Visit): Promise<void> {
   try {
     await writer.write(events.started());
     for await (const item of followRun(source, started, openRequest.signal)) {
-      if (item.type === 'stopped') await write(events.rest());
-      else await write(events.tell(item));
-      if (item.type === 'stopped' || isTodo(item))
+      if (item.type === 'stopped') {
+        await write(events.finishStep());
         await write(await stateOf(visit, started, input));
-      if (item.type === 'stopped') await write(events.tell(item));
+        await write(events.eventsOf(item));
+      } else {
+        await write(events.eventsOf(item));
+        if (isTodo(item)) await write(await stateOf(visit, started, input));
+      }
     }
-    const failure = left(started.id);
-    if (failure) await write(events.broken(failure.message, failure.code));
+    const failure = earlyEndOf(started.id);
+    if (failure) await write(events.fail(failure.message, failure.code));
   } catch (error) {
     const { message, code } = failureOf(error);
-    await write(events.broken(message, code));
+    await write(events.fail(message, code));
   }
   writer.end();
-  if (isCancelled && openRequest.signal.reason === 'gone') {
-    await transaction((db) => cancel(db, started.id)).catch(unlessOver);
-  }
 }
 
 async function beginRun(
@@ -114,9 +123,4 @@ async function stateOf(
 
 function isTodo(item: RunItem): boolean {
   return item.type === 'step' && item.row.step.kind === 'tool' && item.row.step.name === 'todo';
-}
-
-/** Ignores the error that a run has already ended, because that is the wanted result. */
-function unlessOver(error: unknown): void {
-  if ((error as { code?: string }).code !== 'HWTRM') throw error;
 }

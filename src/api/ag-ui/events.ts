@@ -1,3 +1,4 @@
+import type { FeedRow } from '../../db/feed/feed.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import {
   type ConversationState,
@@ -25,125 +26,142 @@ export type EventsOptions = {
 };
 
 /**
- * Creates functions that turn items of a run into events of AG-UI. A step of the log is a step of
- * AG-UI. It encloses the text of a model and the calls that the model asks for, or the result of a
- * call. Calls that the interface makes itself come at the end, under the ids by which their results
- * come back.
+ * The events of AG-UI for one run, from its items. A step of the log is a step of AG-UI. It
+ * encloses the text of a model and the calls that the model asks for, or the result of a call.
+ * Calls that the interface makes itself come at the end, under the ids by which their results come
+ * back.
  */
-export function createEvents({ threadId, runId, executionId, own }: EventsOptions) {
-  const run = { threadId, runId };
-  let open: { step: string; message?: string } | undefined;
-  let said = '';
+export class AgUiEvents {
+  readonly #options: EventsOptions;
+  /** The open step, and its open message. */
+  #open: { step: string; message?: string } | undefined;
+  /** The text of the last message. */
+  #text = '';
 
-  function* begin(step: string): Generator<AgUiEvent> {
-    if (open?.step === step) return;
-    yield* finish();
-    open = { step };
+  constructor(options: EventsOptions) {
+    this.#options = options;
+  }
+
+  started(): AgUiEvent {
+    const { executionId } = this.#options;
+    const metadata = { execution_id: executionId };
+    return { type: 'RUN_STARTED', ...this.#run, protocolVersion: '1.0', metadata };
+  }
+
+  *eventsOf(item: RunItem): Generator<AgUiEvent> {
+    if (item.type === 'text') yield* this.#eventsOfText(item.seq, item.text);
+    else if (item.type === 'step') yield* this.#eventsOfStep(item);
+    else yield* this.#eventsOfEnd(item.run);
+  }
+
+  /** Ends the open message and step, so that other events can come in between. */
+  *finishStep(): Generator<AgUiEvent> {
+    if (!this.#open) return;
+    yield* this.#finishMessage();
+    yield { type: 'STEP_FINISHED', stepName: this.#open.step };
+    this.#open = undefined;
+  }
+
+  /** Reports why the stream ends before the run. */
+  *fail(message: string, code: string): Generator<AgUiEvent> {
+    yield* this.finishStep();
+    yield { type: 'RUN_ERROR', message, code };
+  }
+
+  get #run() {
+    const { threadId, runId } = this.#options;
+    return { threadId, runId };
+  }
+
+  *#beginStep(step: string): Generator<AgUiEvent> {
+    if (this.#open?.step === step) return;
+    yield* this.finishStep();
+    this.#open = { step };
     yield { type: 'STEP_STARTED', stepName: step };
   }
-  function* finish(): Generator<AgUiEvent> {
-    if (!open) return;
-    if (open.message !== undefined) yield { type: 'TEXT_MESSAGE_END', messageId: open.message };
-    yield { type: 'STEP_FINISHED', stepName: open.step };
-    open = undefined;
+
+  *#finishMessage(): Generator<AgUiEvent> {
+    if (this.#open?.message === undefined) return;
+    yield { type: 'TEXT_MESSAGE_END', messageId: this.#open.message };
+    this.#open = { step: this.#open.step };
   }
-  function* speak(seq: number, delta: string): Generator<AgUiEvent> {
-    yield* begin(`model ${seq}`);
-    if (open && open.message === undefined) {
-      open.message = `${executionId}.${seq}`;
-      said = '';
-      yield { type: 'TEXT_MESSAGE_START', messageId: open.message, role: 'assistant' };
-    }
-    said += delta;
-    yield { type: 'TEXT_MESSAGE_CONTENT', messageId: `${executionId}.${seq}`, delta };
-  }
-  function* call(id: string, name: string, args: string, parent?: string): Generator<AgUiEvent> {
-    const about = parent === undefined ? {} : { parentMessageId: parent };
-    yield { type: 'TOOL_CALL_START', toolCallId: id, toolCallName: name, ...about };
-    yield { type: 'TOOL_CALL_ARGS', toolCallId: id, delta: args };
-    yield { type: 'TOOL_CALL_END', toolCallId: id };
-  }
-  function* step({
-    row,
-    story: details,
-  }: Extract<RunItem, { type: 'step' }>): Generator<AgUiEvent> {
-    const { kind, name, call_id, output, error } = row.step;
-    if (SILENT.has(String(kind))) return;
-    const message = open?.message;
-    yield* begin(`${kind} ${row.seq}`);
-    if (kind === 'model') {
-      if (open?.message !== undefined) {
-        yield { type: 'TEXT_MESSAGE_END', messageId: open.message };
-        open = { step: open.step };
-      }
-      for (const { id, name: called, arguments: args } of callsIn(details.messages)) {
-        if (!own.has(called)) yield* call(id, called, args, message);
-      }
-    } else if (RESULTS.has(String(kind)) && typeof call_id === 'string' && !own.has(String(name))) {
-      const result = error === null || error === undefined ? output : { error };
-      const content = typeof result === 'string' ? result : JSON.stringify(result ?? null);
-      const messageId = `${executionId}.${row.seq}`;
-      yield { type: 'TOOL_CALL_RESULT', messageId, toolCallId: call_id, content, role: 'tool' };
-    }
-    yield* finish();
-  }
-  function* stop(last: ConversationState): Generator<AgUiEvent> {
-    yield* finish();
-    if (last.status === 'completed' && (last.output ?? '') !== said && last.output) {
-      const messageId = `${executionId}.output`;
+
+  *#eventsOfText(seq: number, delta: string): Generator<AgUiEvent> {
+    const messageId = this.#messageId(seq);
+    yield* this.#beginStep(`model ${seq}`);
+    if (this.#open && this.#open.message === undefined) {
+      this.#open.message = messageId;
+      this.#text = '';
       yield { type: 'TEXT_MESSAGE_START', messageId, role: 'assistant' };
-      yield { type: 'TEXT_MESSAGE_CONTENT', messageId, delta: last.output };
+    }
+    this.#text += delta;
+    yield { type: 'TEXT_MESSAGE_CONTENT', messageId, delta };
+  }
+
+  *#eventsOfStep({ row, details }: Extract<RunItem, { type: 'step' }>): Generator<AgUiEvent> {
+    const kind = String(row.step.kind);
+    if (SILENT.has(kind)) return;
+    const message = this.#open?.message;
+    yield* this.#beginStep(`${kind} ${row.seq}`);
+    if (kind === 'model') {
+      yield* this.#finishMessage();
+      for (const { id, name, arguments: args } of callsIn(details.messages)) {
+        if (!this.#options.own.has(name)) yield* callEvents(id, name, args, message);
+      }
+    } else if (RESULTS.has(kind)) yield* this.#eventsOfResult(row);
+    yield* this.finishStep();
+  }
+
+  *#eventsOfResult({ seq, step }: FeedRow): Generator<AgUiEvent> {
+    const { name, call_id, output, error } = step;
+    if (typeof call_id !== 'string' || this.#options.own.has(String(name))) return;
+    const result = error === null || error === undefined ? output : { error };
+    const content = typeof result === 'string' ? result : JSON.stringify(result ?? null);
+    const messageId = this.#messageId(seq);
+    yield { type: 'TOOL_CALL_RESULT', messageId, toolCallId: call_id, content, role: 'tool' };
+  }
+
+  *#eventsOfEnd(run: ConversationState): Generator<AgUiEvent> {
+    yield* this.finishStep();
+    const { status, output } = run;
+    if (status === 'completed' && output && output !== this.#text) {
+      const messageId = `${this.#options.executionId}.output`;
+      yield { type: 'TEXT_MESSAGE_START', messageId, role: 'assistant' };
+      yield { type: 'TEXT_MESSAGE_CONTENT', messageId, delta: output };
       yield { type: 'TEXT_MESSAGE_END', messageId };
     }
-    if (last.status === 'failed') {
-      const { error, stop_reason } = last;
-      const message = error?.message ?? `the run ended: ${stop_reason}`;
-      yield {
-        type: 'RUN_ERROR',
-        message,
-        code: String(error?.code ?? stop_reason),
-        usage: usageOf(last),
-      };
-      return;
+    if (status === 'failed') return yield runError(run);
+    for (const { id, tool_call } of run.questions.filter(({ is_client_call }) => is_client_call)) {
+      const args = JSON.stringify(tool_call?.arguments ?? {});
+      yield* callEvents(wireId('call', id), tool_call?.name ?? '', args);
     }
-    const mine = last.questions.filter(({ is_client_call }) => is_client_call);
-    for (const { id, tool_call } of mine) {
-      yield* call(
-        wireId('call', id),
-        tool_call?.name ?? '',
-        JSON.stringify(tool_call?.arguments ?? {}),
-      );
-    }
-    const usage = usageOf(last);
-    const result = last.output_data ?? last.output;
-    yield {
-      type: 'RUN_FINISHED',
-      ...run,
-      ...(result !== null && { result }),
-      outcome: outcomeOf(last),
-      usage,
-    };
+    const result = run.output_data ?? run.output;
+    const finished = { ...(result !== null && { result }), outcome: outcomeOf(run) };
+    yield { type: 'RUN_FINISHED', ...this.#run, ...finished, usage: usageOf(run) };
   }
-  return {
-    started: (): AgUiEvent => ({
-      type: 'RUN_STARTED',
-      ...run,
-      protocolVersion: '1.0',
-      metadata: { execution_id: executionId },
-    }),
-    *tell(item: RunItem): Generator<AgUiEvent> {
-      if (item.type === 'text') yield* speak(item.seq, item.text);
-      else if (item.type === 'step') yield* step(item);
-      else yield* stop(item.run);
-    },
-    /** Ends the open message and step, so that other events can come in between. */
-    rest: finish,
-    /** Reports why the stream ends before the run. */
-    *broken(message: string, code: string): Generator<AgUiEvent> {
-      yield* finish();
-      yield { type: 'RUN_ERROR', message, code };
-    },
-  };
+
+  #messageId(seq: number): string {
+    return `${this.#options.executionId}.${seq}`;
+  }
+}
+
+function* callEvents(
+  id: string,
+  name: string,
+  args: string,
+  parent?: string,
+): Generator<AgUiEvent> {
+  const within = parent === undefined ? {} : { parentMessageId: parent };
+  yield { type: 'TOOL_CALL_START', toolCallId: id, toolCallName: name, ...within };
+  yield { type: 'TOOL_CALL_ARGS', toolCallId: id, delta: args };
+  yield { type: 'TOOL_CALL_END', toolCallId: id };
+}
+
+function runError(run: ConversationState): AgUiEvent {
+  const { error, stop_reason } = run;
+  const message = error?.message ?? `the run ended: ${stop_reason}`;
+  const code = String(error?.code ?? stop_reason);
+  return { type: 'RUN_ERROR', message, code, usage: usageOf(run) };
 }
 
 function callsIn(messages: readonly { role: string; tool_calls: Json }[]) {

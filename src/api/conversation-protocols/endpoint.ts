@@ -1,18 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Client } from '../../db/queries/json-rows.ts';
 import { answerFailure, type Failure, failureOf } from '../errors/answer-error.ts';
 import { sendLimitRefusal, sendRefusal } from '../errors/problem.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import type { RunSource } from '../events/follow-run.ts';
-import { createStreamSources } from '../events/stream-sources.ts';
+import { createStreamSources, type StreamSources } from '../events/stream-sources.ts';
+import type { OpenRequest, OpenRequests } from '../limits/open-requests.ts';
 import {
-  createOpenRequests,
-  type Leaving,
-  type OpenRequest,
-  type OpenRequests,
-} from '../limits/open-requests.ts';
-import type { Identity } from '../login/auth-result.ts';
-import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
+  createRunRequests,
+  earlyEnd,
+  type RequestCaller,
+  registerRoutes,
+} from '../limits/run-requests.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { conversationState } from './run-state.ts';
 
@@ -20,19 +18,17 @@ import { conversationState } from './run-state.ts';
  * A request and the means to answer it: transactions as the caller, and runs as the caller sees
  * them.
  */
-export type Visit = {
+export type Visit = RequestCaller & {
   request: FastifyRequest;
   reply: FastifyReply;
-  identity: Identity;
-  hold: OpenRequest;
-  transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
+  openRequest: OpenRequest;
   source: RunSource;
   failureOf(error: unknown): Failure;
   /**
    * Returns why an answer ends before its run, or undefined if it does not, or if the client has
    * disconnected.
    */
-  left(executionId: string): Failure | undefined;
+  earlyEndOf(executionId: string): Failure | undefined;
 };
 
 export type Visitors = {
@@ -53,74 +49,49 @@ export function openEndpoint(
   options: RestOptions,
   addRoutes: (scope: FastifyInstance, visitors: Visitors) => void,
 ): OpenRequests {
-  const openRequests = createOpenRequests(options);
-  const live = createStreamSources(options);
+  const requests = createRunRequests(name, options);
+  const sources = createStreamSources(options);
   const failure = (error: unknown) => failureOf(error, options.onError);
-  const visitors: Visitors = {
-    visited: (serve) => async (request, reply) => {
-      const identity = options.identities.get(request.raw);
-      if (!identity) throw new Error('the request was not authenticated');
-      const address = request.raw.socket.remoteAddress;
-      const settings = { ...settingsFor(identity, name, address), timezone: 'UTC' };
-      const transaction = <T>(work: (db: Client) => Promise<T>) =>
-        options.admission.run(identity, async () => {
-          const result = await inTransactionAs(options.connections.as(identity), settings, work);
-          options.reads?.requireLatest(identity);
-          return result;
-        });
-      const { steps, readStepDetails: stepDetails } = live(identity);
-      const { tenantId, userId, role } = identity;
-      const states: RunSource['hub']['states'] = (id) => {
-        const watching = { tenantId, userId, role, id };
-        return options.visibilityGuard.whileVisible(options.hub.states(id), watching, () =>
-          noSuch('execution', id),
-        );
-      };
-      const source: RunSource = {
-        steps,
-        story: stepDetails,
-        hub: { states, tokens: (id) => options.hub.tokens(id) },
-        look: (run) => transaction((db) => conversationState(db, run)),
-      };
-      const openRequest = openRequests.begin(reply.raw, identity);
-      const left = (id: string) => leftFor(openRequest.signal.reason as Leaving | undefined, id);
-      try {
-        await serve({
-          request,
-          reply,
-          identity,
-          hold: openRequest,
-          transaction,
-          source,
-          failureOf: failure,
-          left,
-        });
-      } finally {
-        openRequest.release();
-      }
-      return reply.sent ? reply : reply.hijack(); // a client that has disconnected gets no answer
-    },
+  const visited: Visitors['visited'] = (serve) => (request, reply) => {
+    const caller = requests.callerOf(request);
+    const source = sourceFor(caller, sources, options);
+    return requests.whileOpen(reply, caller.identity, (openRequest) => {
+      const { signal } = openRequest;
+      const earlyEndOf = (id: string) => (signal.aborted ? earlyEnd(signal.reason, id) : undefined);
+      const means = { ...caller, openRequest, source, failureOf: failure, earlyEndOf };
+      return serve({ request, reply, ...means });
+    });
   };
-  app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', (_request, _payload, done) => done(null)); // read by the route
-    scope.addHook('onRequest', (request, reply) => letIn(request, reply, options));
-    scope.setErrorHandler((error, _request, reply) => answerFailure(reply, failure(error)));
-    addRoutes(scope, visitors);
+  registerRoutes(app, {
+    admit: (request, reply) => admit(request, reply, options),
+    answerError: (reply, error) => answerFailure(reply, failure(error)),
+    addRoutes: (scope) => addRoutes(scope, { visited }),
   });
-  return openRequests;
+  return requests.openRequests;
 }
 
-function leftFor(reason: Leaving | undefined, id: string): Failure | undefined {
-  if (reason === undefined || reason === 'gone') return undefined;
-  const detail = { execution_id: id };
-  if (typeof reason === 'object') return { ...reason, detail };
-  const message = `stopped waiting for the answer; the run ${id} continues`;
-  return { status: 503, code: 'EUNREACHABLE', message, detail };
+/** Returns the source of the runs that a caller may see. */
+function sourceFor(
+  { identity, transaction }: RequestCaller,
+  sources: StreamSources,
+  { hub, sight: visibility }: RestOptions,
+): RunSource {
+  const { steps, story: details } = sources(identity);
+  const { tenantId, userId, role } = identity;
+  const states: RunSource['hub']['states'] = (id) =>
+    visibility.whileVisible(hub.states(id), { tenantId, userId, role, id }, () =>
+      noSuch('execution', id),
+    );
+  return {
+    steps,
+    details,
+    hub: { states, tokens: (id) => hub.tokens(id) },
+    look: (run) => transaction((db) => conversationState(db, run)),
+  };
 }
 
 /** Authenticates and counts a request, and answers a request that is rejected. */
-async function letIn(request: FastifyRequest, reply: FastifyReply, options: RestOptions) {
+async function admit(request: FastifyRequest, reply: FastifyReply, options: RestOptions) {
   const verdict = await options.login(request.headers.authorization);
   if (!verdict.ok) {
     reply.hijack();

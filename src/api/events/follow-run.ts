@@ -1,16 +1,16 @@
-import { setInterval as ticks } from 'node:timers/promises';
-import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
+import { mapIterator } from '../../concurrency/merge-iterators.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import type { FeedRow, FeedRunState } from '../../db/feed/feed.ts';
+import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import type { ConversationState } from '../conversation-protocols/run-state.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { RunSnapshot, StartedRun } from '../openai/runs.ts';
 import { AnswerAssembler, type AssembledItem } from './answer-assembler.ts';
 import type { RunStreamSources } from './run-events.ts';
+import { type RunChange, RunWatch } from './run-watch.ts';
 
 // The conversation protocols follow a run until it ends or asks its client something.
-// `RunFollower` merges the states of the run, the pieces of its answers, its steps and a clock.
+// `RunFollower` watches the states of the run, the pieces of its answers, its steps and a clock.
 // The protocols need different details, and each has a function here:
 //
 // - `followRun`, for A2A and AG-UI: text, and each step with its details.
@@ -22,7 +22,7 @@ export type RunItem =
   /** A piece of an answer. The pieces of a step are its complete answer. */
   | Extract<AssembledItem, { type: 'text' }>
   /** A committed step. Its answer was sent completely before. */
-  | { type: 'step'; row: FeedRow; story: StepDetails }
+  | { type: 'step'; row: FeedRow; details: StepDetails }
   /** The end of the run, or its wait for somebody. No event follows. */
   | { type: 'stopped'; run: ConversationState };
 
@@ -41,7 +41,8 @@ export type AnswerSource<Run = RunSnapshot> = {
 
 type StepLog = {
   steps: RunStreamSources['steps'];
-  story: RunStreamSources['readStepDetails'];
+  /** Reads what a step says, besides its row. */
+  details: RunStreamSources['story'];
 };
 export type RunSource = AnswerSource<ConversationState> & StepLog;
 
@@ -98,14 +99,10 @@ type FollowerOptions<Run> = {
 
 type FollowedItem<Run> =
   | AssembledItem
-  | { type: 'step'; row: FeedRow; story: StepDetails }
+  | { type: 'step'; row: FeedRow; details: StepDetails }
   | { type: 'stopped'; run: Run };
 
-type Input =
-  | { of: 'step'; row: FeedRow; log: StepLog }
-  | { of: 'piece'; piece: TokenPiece }
-  | { of: 'state'; state: FeedRunState }
-  | { of: 'tick' };
+type Piece = { of: 'piece'; piece: TokenPiece };
 
 /**
  * The interval at which a waiting run is read. A question of a child run changes nothing in the row
@@ -116,11 +113,9 @@ const LOOK_MS = 2_000;
 /** Follows one run once. */
 class RunFollower<Run extends ObservedRun> {
   readonly #options: FollowerOptions<Run>;
-  readonly #merged = new MergedIterator<Input>();
   readonly #assembler: AnswerAssembler;
   /** True if text is left to the end of the run. */
   #isSilent = true;
-  #isWaiting = false;
   /** The last message whose step was read. */
   #lastMessage: number | undefined;
   /** The state in which the run stopped. Its steps are sent first. */
@@ -136,22 +131,17 @@ class RunFollower<Run extends ObservedRun> {
   async *follow(signal: AbortSignal): AsyncGenerator<FollowedItem<Run>, void> {
     if (signal.aborted) return;
     const { source, started, isStreamed } = this.#options;
-    const leave = () => this.#merged.close();
-    signal.addEventListener('abort', leave);
+    const watch = this.#subscribe(signal);
     try {
-      const lifeline = this.#subscribe();
       const isWhole = (await source.look(started))?.is_whole ?? true;
       this.#isSilent = isWhole || !isStreamed;
-      for (;;) {
-        const next = await this.#merged.next();
-        if (!next || signal.aborted) return;
-        const hasEnded = 'ended' in next;
-        if (hasEnded && next.ended !== lifeline) continue;
-        if (hasEnded || this.#wantsState(next.value)) {
+      for await (const change of watch.changes()) {
+        const hasEnded = change.of === 'end';
+        if (hasEnded || this.#wantsState(change, watch.isWaiting)) {
           const run = await source.look(started);
           if (!run) return;
           yield* this.#observe(run);
-        } else yield* this.#tell(next.value);
+        } else yield* this.#send(change);
         const stop = this.#stop;
         if (stop && (hasEnded || stop.step_count <= this.#assembler.settled)) {
           yield { type: 'stopped', run: stop };
@@ -160,40 +150,29 @@ class RunFollower<Run extends ObservedRun> {
         if (hasEnded) return;
       }
     } finally {
-      signal.removeEventListener('abort', leave);
-      leave();
+      watch.close();
     }
   }
 
-  /**
-   * Subscribes before the run is read, because a missed piece is not sent again. Returns the source
-   * whose end means that the run has ended or that the server closes.
-   */
-  #subscribe(): AsyncIterator<Input> {
+  /** Subscribes before the run is read, because a missed piece is not sent again. */
+  #subscribe(signal: AbortSignal): RunWatch<Piece> {
     const { source, started, isStreamed, log } = this.#options;
-    const add = <T>(events: AsyncIterator<T, unknown>, make: (event: T) => Input) => {
-      const inputs = mapIterator(events, make);
-      this.#merged.add(inputs);
-      return inputs;
-    };
-    const steps =
-      log && add(log.steps(started.id, started.since), (row) => ({ of: 'step', row, log }));
-    const states = add(source.hub.states(started.id), (state) => ({ of: 'state', state }));
-    if (isStreamed) add(source.hub.tokens(started.id), (piece) => ({ of: 'piece', piece }));
-    add(ticks(LOOK_MS, undefined, { ref: false }), () => ({ of: 'tick' }));
-    return steps ?? states;
+    const { id, since } = started;
+    const steps = log?.steps(id, since);
+    const states = source.hub.states(id);
+    const toPiece = (piece: TokenPiece): Piece => ({ of: 'piece', piece });
+    const others = isStreamed ? [mapIterator(source.hub.tokens(id), toPiece)] : [];
+    return new RunWatch({ steps, states, others, tickMs: LOOK_MS }, signal);
   }
 
   /**
    * Returns whether the state of the run must be read now: while the run waits, or for the answers
    * that it committed, if no steps are read.
    */
-  #wantsState(input: Input): boolean {
-    if (input.of === 'tick') return this.#isWaiting;
-    if (input.of !== 'state') return false;
+  #wantsState({ of }: RunChange<Piece>, isWaiting: boolean): boolean {
+    if (of === 'tick') return isWaiting;
     const { isStreamed, log } = this.#options;
-    this.#isWaiting = input.state.status === 'waiting';
-    return this.#isWaiting || (isStreamed && !log);
+    return of === 'state' && (isWaiting || (isStreamed && !log));
   }
 
   *#observe(run: Run): Generator<AssembledItem> {
@@ -205,16 +184,17 @@ class RunFollower<Run extends ObservedRun> {
     this.#stop = isAsking || isOver(run.status) ? run : undefined;
   }
 
-  async *#tell(input: Input): AsyncGenerator<FollowedItem<Run>> {
-    if (input.of === 'piece') yield* this.#say(this.#assembler.offer(input.piece));
-    if (input.of !== 'step') return;
-    const { row, log } = input;
+  async *#send(change: RunChange<Piece>): AsyncGenerator<FollowedItem<Run>> {
+    if (change.of === 'piece') yield* this.#say(this.#assembler.hear(change.piece));
+    const { log } = this.#options;
+    if (change.of !== 'step' || !log) return;
+    const { row } = change;
     const { execution_id: id, seq } = row;
-    const details = await log.story({ id, seq, after: this.#lastMessage });
+    const details = await log.details({ id, seq, after: this.#lastMessage });
     this.#lastMessage = details.messages.at(-1)?.seq ?? this.#lastMessage;
     const answers = answersIn(row, details);
     yield* this.#say(this.#assembler.settle({ answers, step_count: seq }));
-    yield { type: 'step', row, story: details };
+    yield { type: 'step', row, details };
     yield* this.#say(this.#assembler.release());
   }
 

@@ -2,31 +2,28 @@ import { randomBytes } from 'node:crypto';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type SessionOf, type Subscriptions, subscriptionsOf } from '../../db/mcp/sessions.ts';
-import type { Caller, McpRunItem } from '../../mcp-server/caller.ts';
+import type { Caller, McpFailure } from '../../mcp-server/caller.ts';
 import { explainFailure } from '../errors/database-errors.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { ErrorLog } from '../graphql/mask-errors.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
-import type { Admission } from '../http/admission.ts';
-import type { Connections } from '../limits/connections.ts';
-import type { ReplicaRouter } from '../limits/read-your-writes.ts';
+import {
+  type CallerTransactionOptions,
+  createCallerTransaction,
+} from '../limits/caller-transactions.ts';
 import type { IsActiveAccount } from '../login/account-status.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { createCachedLoader } from '../login/cached-loader.ts';
 import { loginExpired } from '../login/expiry.ts';
-import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
+import { settingsFor } from '../login/session-settings.ts';
 import { followMcpRun } from './follow.ts';
 import { createListMarks } from './list-etags.ts';
 
-export type CallersOptions = {
+export type CallersOptions = CallerTransactionOptions & {
   pool: Pool;
-  connections: Connections;
   hub: FeedHub;
-  visibilityGuard: VisibilityGuard;
-  admission: Admission;
+  sight: VisibilityGuard;
   exists: IsActiveAccount;
-  /** Present if there is a replica. */
-  reads: ReplicaRouter | undefined;
   onError: ErrorLog;
 };
 
@@ -35,7 +32,7 @@ export type CallersOptions = {
  * the settings of the login.
  */
 export function createCallers(options: CallersOptions) {
-  const { pool, connections, hub, visibilityGuard: visibility, admission, exists } = options;
+  const { pool, hub, sight: visibility, exists, onError } = options;
   const lists = createListMarks();
   const subscriptions = createCachedLoader<SessionOf, Subscriptions>({
     keyOf: ({ tenantId, session }) => `${tenantId} ${session}`,
@@ -44,36 +41,25 @@ export function createCallers(options: CallersOptions) {
   return (identity: Identity, address: string | undefined): Caller => {
     const { tenantId, userId, role, scopes = [], apiKeyId } = identity;
     const settings = settingsFor(identity, 'mcp', address);
-    const transact: Caller['transact'] = (work) =>
-      admission.run(identity, async () => {
-        const result = await inTransactionAs(connections.as(identity), settings, work);
-        options.reads?.requireLatest(identity);
-        return result;
-      });
-    const stillGood = () => refuseGone(identity, exists);
+    const transact = createCallerTransaction(options, identity, settings);
+    const checkAccess = () => refuseExpired(identity, exists);
     const key = [tenantId, userId, apiKeyId, role, ...scopes].join(' ');
-    const watching = { tenantId, userId, role };
+    const followOptions = {
+      ...{ hub, visibility, transact, checkAccess, gone: noExecution },
+      watching: { tenantId, userId, role },
+    };
     return {
       key,
       transact,
-      follow: (id, signal) =>
-        followMcpRun(
-          { hub, sight: visibility, watching, transact, stillGood, gone: noExecution },
-          id,
-          signal,
-        ),
-      async announceUnanswered(executionId, questionId, fault) {
-        await pool.query('select howdah_private.announce_unanswered($1, $2, $3)', [
-          executionId,
-          questionId,
-          fault,
-        ]);
+      follow: (id, signal) => followMcpRun(followOptions, id, signal),
+      async announceUnanswered(...event) {
+        await pool.query('select howdah_private.announce_unanswered($1, $2, $3)', event);
       },
-      explain: (error) => describeError(error, options.onError),
+      explain: (error) => describeError(error, onError),
       lists: () => lists(key, transact),
-      changes: (id, signal) => wakes(hub, id, signal),
+      changes: (id, signal) => stateChanges(hub, id, signal),
       subscriptions: (session) => subscriptions({ tenantId, session }),
-      stillGood,
+      checkAccess,
     };
   };
 }
@@ -82,13 +68,13 @@ export function createCallers(options: CallersOptions) {
  * Throws `HWDEN` if the login of the caller has ended, because a call may outlast its token or key.
  * A lost connection to the database rejects nobody.
  */
-async function refuseGone(identity: Identity, exists: IsActiveAccount): Promise<void> {
+async function refuseExpired(identity: Identity, exists: IsActiveAccount): Promise<void> {
   const refusal = await loginExpired(identity, exists).catch(() => undefined);
   if (refusal) throw new HowdahError('HWDEN', refusal.message, { hint: refusal.hint });
 }
 
 /** Yields with each state of the run, from the feed of this process. */
-async function* wakes(hub: FeedHub, id: string, signal: AbortSignal): AsyncGenerator<void> {
+async function* stateChanges(hub: FeedHub, id: string, signal: AbortSignal): AsyncGenerator<void> {
   const states = hub.states(id);
   const leave = () => void states.return?.();
   signal.addEventListener('abort', leave, { once: true });
@@ -109,7 +95,7 @@ function noExecution(id: string): HowdahError {
  * Describes an error for the client, as GraphQL does. An error that does not concern the client is
  * logged under an id, and the client gets the id.
  */
-function describeError(error: unknown, log: ErrorLog): McpRunItem {
+function describeError(error: unknown, log: ErrorLog): McpFailure {
   if (error instanceof HowdahError) {
     const { code, message, hint, detail } = error;
     return {

@@ -1,9 +1,11 @@
 import type { Watching } from '../../db/access/subjects.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
+import type { FeedRow } from '../../db/feed/feed.ts';
 import { runStatus } from '../../db/mcp/offered-tools.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../db/queries/questions.ts';
 import type { RunEvent } from '../../mcp-server/caller.ts';
+import { RunWatch } from '../events/run-watch.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { FeedQueue } from '../feed/feed-queue.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
@@ -13,15 +15,17 @@ import { FRESH_MS } from '../login/cached-loader.ts';
  * Number of checks of the caller per read of the questions, while the run waits. The questions are
  * read repeatedly, because a question of a run below changes nothing in the run itself.
  */
-const LOOKS = 2;
+const CHECKS_PER_READ = 2;
+/** Most notices of one kind that wait for a slow client. Further notices are dropped. */
+const MOST_NOTICES = 500;
 
 export type FollowOptions = {
-  hub: FeedHub;
-  sight: VisibilityGuard;
+  hub: Pick<FeedHub, 'steps' | 'states' | 'notes' | 'onUnanswered'>;
+  visibility: Pick<VisibilityGuard, 'whileVisible'>;
   watching: Omit<Watching, 'id'>;
   transact<T>(work: (client: PoolClient) => Promise<T>): Promise<T>;
   /** Rejects when the caller has lost access. */
-  stillGood(): Promise<void>;
+  checkAccess(): Promise<void>;
   /** Returns the error that ends the events when the caller may no longer see the run. */
   gone(id: string): Error;
 };
@@ -31,88 +35,106 @@ export type FollowOptions = {
  * as the caller may see them.
  */
 export async function* followMcpRun(
-  { hub, sight: visibility, watching, transact, stillGood, gone }: FollowOptions,
+  options: FollowOptions,
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent> {
-  const events = new FeedQueue<RunEvent | { type: 'failed'; error: unknown }>({ onClose() {} });
-  const fail = (error: unknown) => events.push({ type: 'failed', error });
-  const seen = <T>(source: AsyncIterableIterator<T>) =>
-    visibility.whileVisible(source, { ...watching, id }, () => gone(id));
-  const steps = seen(hub.steps(id, 0));
-  const states = seen(hub.states(id));
-  const look = createLook(id, transact, (event) => events.push(event));
-  const deaf = hub.onUnanswered(({ execution_id, question_id: question, fault }) => {
-    if (execution_id === id) events.push({ type: 'unanswered', question, fault });
-  });
-  const noteless = hub.notes.follow(id, (note) => events.push({ type: 'note', note }));
-  let isWaiting = false;
-  let looks = 0;
-  const lookAgain = async () => {
-    await stillGood();
-    looks += 1;
-    if (isWaiting && looks % LOOKS === 0) await look();
-  };
-  const timer = setInterval(() => lookAgain().catch(fail), FRESH_MS);
-  const end = () => events.end();
-  signal.addEventListener('abort', end, { once: true });
-  const tellSteps = async () => {
-    for await (const { seq, step } of steps) {
-      const name = typeof step.name === 'string' ? step.name : null;
-      events.push({ type: 'step', seq, kind: String(step.kind), name, error: step.error ?? null });
-    }
-  };
-  const tellStates = async () => {
-    for await (const { status } of states) {
-      isWaiting = status === 'waiting';
-      if (isWaiting) await look();
-    }
-  };
-  Promise.all([tellSteps(), tellStates()]).then(() => events.push({ type: 'end' }), fail);
-  if (signal.aborted) end();
+  const notices = subscribeToNotices(options.hub, id);
+  const watch = watchVisibleRun(options, id, notices, signal);
+  const readQuestions = createQuestionReader(id, options.transact);
+  let checks = 0;
   try {
-    for await (const event of events) {
-      if (event.type === 'failed') throw event.error;
-      yield event;
-      if (event.type === 'end') return;
+    for await (const change of watch.changes()) {
+      if (change.of === 'step') yield stepEvent(change.row);
+      else if (change.of === 'notice') yield change.event;
+      else if (change.of === 'state' && watch.isWaiting) yield* await readQuestions();
+      else if (change.of === 'tick') {
+        await options.checkAccess();
+        checks += 1;
+        if (watch.isWaiting && checks % CHECKS_PER_READ === 0) yield* await readQuestions();
+      } else if (change.of === 'end') for (const notice of notices) notice.end();
     }
+    if (!signal.aborted) yield { type: 'end' };
   } finally {
-    clearInterval(timer);
-    deaf();
-    noteless();
-    signal.removeEventListener('abort', end);
-    await Promise.all([steps.return?.(), states.return?.()]);
+    watch.close();
   }
 }
 
+/** An event that is announced and not stored. */
+type Notice = {
+  of: 'notice';
+  event: Extract<RunEvent, { type: 'note' | 'unanswered' }>;
+};
+
+function watchVisibleRun(
+  { hub, visibility, watching, gone }: FollowOptions,
+  id: string,
+  others: readonly FeedQueue<Notice>[],
+  signal: AbortSignal,
+): RunWatch<Notice> {
+  const whileVisible = <T>(events: AsyncIterableIterator<T>) =>
+    visibility.whileVisible(events, { ...watching, id }, () => gone(id));
+  const steps = whileVisible(hub.steps(id, 0));
+  const states = whileVisible(hub.states(id));
+  return new RunWatch({ steps, states, others, tickMs: FRESH_MS }, signal);
+}
+
+/** Subscribes to the notes of tools, and to questions that got no valid answer. */
+function subscribeToNotices(
+  hub: Pick<FeedHub, 'notes' | 'onUnanswered'>,
+  id: string,
+): FeedQueue<Notice>[] {
+  return [
+    boundedQueue((push) =>
+      hub.notes.follow(id, (note) => push({ of: 'notice', event: { type: 'note', note } })),
+    ),
+    boundedQueue((push) =>
+      hub.onUnanswered(({ execution_id, question_id: question, fault }) => {
+        if (execution_id !== id) return;
+        push({ of: 'notice', event: { type: 'unanswered', question, fault } });
+      }),
+    ),
+  ];
+}
+
+/** Creates a queue of what a subscription pushes. The end of the queue ends the subscription. */
+function boundedQueue<T>(subscribe: (push: (item: T) => void) => () => void): FeedQueue<T> {
+  const queue = new FeedQueue<T>({ onClose: () => unsubscribe() });
+  const unsubscribe = subscribe((item) => {
+    if (queue.size < MOST_NOTICES) queue.push(item);
+  });
+  return queue;
+}
+
+function stepEvent({ seq, step }: FeedRow): RunEvent {
+  const name = typeof step.name === 'string' ? step.name : null;
+  return { type: 'step', seq, kind: String(step.kind), name, error: step.error ?? null };
+}
+
 /**
- * Returns a function that reads what the run waits for. Only one read runs at a time. Each question
- * is reported once.
+ * Returns a function that reads what the run waits for. Each question is reported once, and so is a
+ * limit.
  */
-function createLook(
+function createQuestionReader(
   id: string,
   transact: FollowOptions['transact'],
-  tell: (event: RunEvent) => void,
-): () => Promise<void> {
+): () => Promise<RunEvent[]> {
   const reported = new Set<string>();
-  let underWay: Promise<void> | undefined;
-  const look = async () => {
-    const { stand, questions } = await transact(async (client) => {
-      const now = await runStatus(client, id);
-      const isWaiting = now?.status === 'waiting';
-      const open = isWaiting ? await questionsInTheWay(queriesWithin(client), id) : [];
-      return { stand: now, questions: open.filter((question) => !reported.has(question.id)) };
+  let isLimitReported = false;
+  return async () => {
+    const { run, open } = await transact(async (client) => {
+      const current = await runStatus(client, id);
+      const isWaiting = current?.status === 'waiting';
+      const questions = isWaiting ? await questionsInTheWay(queriesWithin(client), id) : [];
+      return { run: current, open: questions };
     });
+    const questions = open.filter((question) => !reported.has(question.id));
     for (const question of questions) reported.add(question.id);
-    if (questions.length > 0) tell({ type: 'questions', questions });
-    if (stand?.waiting_for !== 'quota' || reported.has(id)) return;
-    reported.add(id);
-    tell({ type: 'limited' });
-  };
-  return () => {
-    underWay ??= look().finally(() => {
-      underWay = undefined;
-    });
-    return underWay;
+    const isLimited = run?.waiting_for === 'quota' && !isLimitReported;
+    isLimitReported ||= isLimited;
+    return [
+      ...(questions.length > 0 ? [{ type: 'questions' as const, questions }] : []),
+      ...(isLimited ? [{ type: 'limited' as const }] : []),
+    ];
   };
 }

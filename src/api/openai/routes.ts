@@ -1,20 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Config } from '../../config.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
 import { failureOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
-import { createOpenRequests, type OpenRequests } from '../limits/open-requests.ts';
+import type { OpenRequests } from '../limits/open-requests.ts';
+import { createRunRequests, type RunRequests, registerRoutes } from '../limits/run-requests.ts';
 import { isApiKey } from '../login/api-keys.ts';
 import { permitBody } from '../login/rights.ts';
-import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { serveChat } from './chat/serve-chat.ts';
 import { openAiError, sendError } from './errors.ts';
 import { modelsOf } from './models.ts';
 import { createChatCompletion, createResponse, listOpenAiModels } from './paths.ts';
 import { readBody } from './read-body.ts';
-import { createRequestRun, type RequestRun } from './request-run.ts';
+import { RequestRun, type RequestRunOptions } from './request-run.ts';
 import { serveResponse } from './responses/serve-response.ts';
 
 /**
@@ -29,73 +28,55 @@ export type OpenAiOptions = RestOptions & Pick<Config, 'auth'>;
  * in every other protocol. Only the format is OpenAI's.
  */
 export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): OpenRequests {
-  const openRequests = createOpenRequests(options);
+  const requests = createRunRequests('openai', options);
   const failure = (error: unknown) => failureOf(error, options.onError);
-  const transactionFor = (request: FastifyRequest) => {
-    const identity = options.identities.get(request.raw);
-    if (!identity) throw new Error('the request was not authenticated');
-    const address = request.raw.socket.remoteAddress;
-    const settings = { ...settingsFor(identity, 'openai', address), timezone: 'UTC' };
-    const transaction = <T>(work: (db: Client) => Promise<T>) =>
-      options.admission.run(identity, async () => {
-        const result = await inTransactionAs(options.connections.as(identity), settings, work);
-        options.reads?.requireLatest(identity);
-        return result;
-      });
-    return { identity, transaction };
-  };
-  const asking =
-    <S extends z.ZodType>(
-      schema: S,
-      serve: (body: z.output<S>, turn: RequestRun) => Promise<void>,
-    ) =>
+  registerRoutes(app, {
+    admit: (request, reply) => admit(request, reply, options),
+    answerError: (reply, error) => sendError(reply, openAiError(failure(error))),
+    addRoutes(scope) {
+      const { hub } = options;
+      const running = createRunHandlers({ requests, hub, failureOf: failure });
+      scope.post(createChatCompletion.path, running(createChatCompletion.body, serveChat));
+      scope.post(createResponse.path, running(createResponse.body, serveResponse));
+      addModelRoutes(scope, requests);
+    },
+  });
+  return requests.openRequests;
+}
+
+type RunHandlerOptions = Pick<RequestRunOptions, 'hub' | 'failureOf'> & { requests: RunRequests };
+
+/** Returns a function that creates handlers of requests that start or continue a run. */
+function createRunHandlers({ requests, hub, failureOf }: RunHandlerOptions) {
+  return <S extends z.ZodType>(
+    schema: S,
+    serve: (body: z.output<S>, run: RequestRun) => Promise<void>,
+  ) =>
     async (request: FastifyRequest, reply: FastifyReply) => {
-      const { identity, transaction } = transactionFor(request);
-      await permitBody({ identity, transaction }, request.headers, { object: 'executions' });
+      const caller = requests.callerOf(request);
+      await permitBody(caller, request.headers, { object: 'executions' });
       const body = await readBody(request, schema);
       if (body === undefined) return reply.hijack();
-      const openRequest = openRequests.begin(reply.raw, identity);
-      try {
-        const { hub } = options;
-        const turn = createRequestRun({
-          request,
-          reply,
-          hold: openRequest,
-          hub,
-          transaction,
-          failureOf: failure,
-        });
-        await serve(body, turn);
-      } finally {
-        openRequest.release();
-      }
-      return reply.sent ? reply : reply.hijack(); // a client that has disconnected gets no answer
+      const { transaction } = caller;
+      return requests.whileOpen(reply, caller.identity, (openRequest) => {
+        const means = { openRequest, hub, transaction, failureOf };
+        return serve(body, new RequestRun({ request, reply, ...means }));
+      });
     };
-  app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', (_request, _payload, done) => done(null)); // read by the route
-    scope.addHook('onRequest', (request, reply) => letIn(request, reply, options));
-    scope.setErrorHandler((error, _request, reply) =>
-      sendError(reply, openAiError(failure(error))),
-    );
-    scope.post(createChatCompletion.path, asking(createChatCompletion.body, serveChat));
-    scope.post(createResponse.path, asking(createResponse.body, serveResponse));
-    scope.get(listOpenAiModels.path, (request) =>
-      transactionFor(request).transaction(async (db) => ({
-        object: 'list',
-        data: await modelsOf(db),
-      })),
-    );
-    scope.get<{ Params: { '*': string } }>('/v1/models/*', (request) =>
-      transactionFor(request).transaction(async (db) => {
-        const name = request.params['*'];
-        const [model] = await modelsOf(db, name);
-        if (model) return model;
-        throw noModel(name);
-      }),
-    );
-  });
-  return openRequests;
+}
+
+function addModelRoutes(scope: FastifyInstance, { callerOf }: RunRequests): void {
+  scope.get(listOpenAiModels.path, (request) =>
+    callerOf(request).transaction(async (db) => ({ object: 'list', data: await modelsOf(db) })),
+  );
+  scope.get<{ Params: { '*': string } }>('/v1/models/*', (request) =>
+    callerOf(request).transaction(async (db) => {
+      const name = request.params['*'];
+      const [model] = await modelsOf(db, name);
+      if (model) return model;
+      throw noModel(name);
+    }),
+  );
 }
 
 /** Returns the error that the start of a run gives for an unknown agent or workflow. */
@@ -109,7 +90,7 @@ function noModel(name: string): RequestRefusal {
 }
 
 /** Authenticates and counts a request, and answers a request that is rejected. */
-async function letIn(request: FastifyRequest, reply: FastifyReply, options: OpenAiOptions) {
+async function admit(request: FastifyRequest, reply: FastifyReply, options: OpenAiOptions) {
   const { login, countRequest, identities } = options;
   const verdict = await login(bearerOf(request, options.auth));
   if (!verdict.ok) {

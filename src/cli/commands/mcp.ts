@@ -111,7 +111,7 @@ function callerOf({ pool, url }: CliDatabase, tenantId: string): Caller {
     lists: () => inTenant(pool, tenantId, listMarks),
     changes: (_id, signal) => setInterval(LOOK_MS, undefined, { signal, ref: false }),
     subscriptions: async () => new Map(), // the connection stores its subscriptions
-    stillGood: async () => {},
+    checkAccess: async () => {},
   };
 }
 

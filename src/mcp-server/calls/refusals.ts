@@ -3,13 +3,13 @@ import {
   ProtocolError,
   ProtocolErrorCode,
 } from '@modelcontextprotocol/server';
-import type { Caller, McpRunItem } from '../caller.ts';
+import type { Caller, McpFailure } from '../caller.ts';
 
 /**
  * Returns the error for a rejected request that is no tool call: a code of JSON-RPC, with our code
  * in `data`.
  */
-export function protocolError({ code, message, hint, detail }: McpRunItem): ProtocolError {
+export function protocolError({ code, message, hint, detail }: McpFailure): ProtocolError {
   const isInvalid = code.startsWith('HW');
   return new ProtocolError(
     isInvalid ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError,
@@ -22,7 +22,7 @@ export function protocolError({ code, message, hint, detail }: McpRunItem): Prot
  * Returns the result of a rejected tool call. It is a result, so that the model that made the call
  * can read the reason.
  */
-export function refusedCall({ code, message, hint, detail }: McpRunItem): CallToolResult {
+export function refusedCall({ code, message, hint, detail }: McpFailure): CallToolResult {
   return {
     isError: true,
     content: [{ type: 'text', text: [`${message} (${code})`, hint].filter(Boolean).join('\n') }],

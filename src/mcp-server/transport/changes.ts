@@ -110,7 +110,7 @@ export async function watchChanges(options: WatchOptions): Promise<{ over: Promi
   const go = async () => {
     try {
       for (let n = 1; await passed(beatMs, signal); n += 1) {
-        await caller.stillGood();
+        await caller.checkAccess();
         if (n % CALM > 0) continue;
         await beat(n).catch(() => {}); // after a lost connection, later beats find missed changes
       }

@@ -14,7 +14,7 @@ export async function serveChat(request: ChatRequest, turn: RequestRun): Promise
     isFollowed: isStreamed,
   });
   if (!isStreamed) {
-    const run = await turn.stopped();
+    const run = await turn.waitUntilStopped();
     if (!run) return;
     if (run.status === 'failed' || run.status === 'cancelled') {
       return turn.refuse(runFailure(started.id, run));
@@ -52,8 +52,8 @@ export async function serveChat(request: ChatRequest, turn: RequestRun): Promise
       for (const chunk of [...chunks.calls(run), ...chunks.last(run)]) await writer.write(chunk);
       return writer.end('[DONE]');
     }
-    const left = turn.left();
-    if (left) await writer.write({ error: openAiError(left).error });
+    const failure = turn.earlyEnd();
+    if (failure) await writer.write({ error: openAiError(failure).error });
   } catch (error) {
     await writer.write({ error: openAiError(turn.failureOf(error)).error });
   }

@@ -10,7 +10,7 @@ import {
   type ResponseContext,
   responseOf,
 } from './response.ts';
-import { createResponseEvents } from './response-events.ts';
+import { ResponseEvents } from './response-events.ts';
 import { conversationOf, type ResponsesRequest } from './responses-request.ts';
 
 /**
@@ -21,11 +21,11 @@ export async function serveResponse(request: ResponsesRequest, turn: RequestRun)
   const started = await beginResponse(request, turn);
   const context: ResponseContext = {
     request,
-    started: started,
+    started,
     created: Math.floor(Date.now() / 1000),
   };
   if (request.stream === true) return streamResponse(context, turn);
-  const run = await turn.stopped();
+  const run = await turn.waitUntilStopped();
   if (run) turn.answer(responseOf(context, run, outputOf(started, run)));
 }
 
@@ -37,7 +37,7 @@ async function beginResponse(request: ResponsesRequest, turn: RequestRun): Promi
   const previous = sent === undefined ? undefined : uuidIn('resp', sent);
   if (sent !== undefined && previous === undefined) throw noResponse(sent);
   if (previous === undefined || conversation.results.length > 0) {
-    return turn.begin(conversation, { isStored: isStored, isFollowed });
+    return turn.begin(conversation, { isStored, isFollowed });
   }
   const run = await turn.transaction((db) => look(db, { id: previous, since: 0 }));
   if (!run) throw noResponse(sent ?? '');
@@ -48,9 +48,9 @@ async function beginResponse(request: ResponsesRequest, turn: RequestRun): Promi
     throw new RequestRefusal(400, message, { detail: { field: 'input' } });
   }
   const question = open[0];
-  if (!question) return turn.begin(conversation, { previous, isStored: isStored, isFollowed });
+  if (!question) return turn.begin(conversation, { previous, isStored, isFollowed });
   const answer = { id: previous, questionId: question.id, answer: conversation.input };
-  return turn.goOn((db) => answerQuestion(db, answer));
+  return turn.resume((db) => answerQuestion(db, answer));
 }
 
 function noResponse(id: string): RequestRefusal {
@@ -65,7 +65,7 @@ function noResponse(id: string): RequestRefusal {
 async function streamResponse(context: ResponseContext, turn: RequestRun): Promise<void> {
   const { started } = context;
   const writer = turn.stream();
-  const events = createResponseEvents(writer);
+  const events = new ResponseEvents(writer);
   try {
     await events.send('response.created', { response: responseOf(context) });
     await events.send('response.in_progress', { response: responseOf(context) });
@@ -92,8 +92,8 @@ async function streamResponse(context: ResponseContext, turn: RequestRun): Promi
       await events.send(`response.${end}`, { response });
       return writer.end();
     }
-    const left = turn.left();
-    if (left) await events.send('error', failed(openAiError(left)));
+    const failure = turn.earlyEnd();
+    if (failure) await events.send('error', failed(openAiError(failure)));
   } catch (error) {
     await events.send('error', failed(openAiError(turn.failureOf(error))));
   }

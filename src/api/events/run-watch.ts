@@ -1,0 +1,104 @@
+import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
+import type { FeedRow, FeedRunState } from '../../db/feed/feed.ts';
+import { FeedQueue } from '../feed/feed-queue.ts';
+
+export type WatchSources<Other extends { of: string }> = {
+  states: AsyncIterator<FeedRunState, unknown>;
+  steps?: AsyncIterator<FeedRow, unknown> | undefined;
+  /** Further sources, such as the pieces of an answer. */
+  others: readonly AsyncIterator<Other>[];
+  /** The interval of the clock, in milliseconds. */
+  tickMs: number;
+};
+
+/** A change of a watched run, or a tick of the clock. */
+export type RunChange<Other extends { of: string }> =
+  | { of: 'step'; row: FeedRow }
+  | { of: 'state'; state: FeedRunState }
+  | { of: 'tick' }
+  /** The end of the run, or of the server. Items of other sources may follow. */
+  | { of: 'end' }
+  | Other;
+
+/**
+ * Watches one run for one client: merges its states, its steps, further sources and a clock. Every
+ * endpoint that follows a run for the time of one request is built on it.
+ *
+ * - The run ends for the client with its last step; or with its last state, if no steps are read.
+ * - Of each source, one item is read ahead. A client that reads slowly slows the sources, which
+ *   bound what they hold. Missed ticks count as one.
+ * - When the signal fires, all sources are left and no change follows.
+ */
+export class RunWatch<Other extends { of: string }> {
+  readonly #merged = new MergedIterator<RunChange<Other>>();
+  readonly #signal: AbortSignal;
+  readonly #lifeline: AsyncIterator<RunChange<Other>>;
+  /** The number of open sources besides the clock. */
+  #open = 0;
+  #isWaiting = false;
+
+  /** Subscribes at once, so that the caller can read the run afterwards and miss nothing. */
+  constructor({ states, steps, others, tickMs }: WatchSources<Other>, signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener('abort', this.close);
+    const ofStates = this.#add(states, (state) => ({ of: 'state', state }));
+    const ofSteps = steps && this.#add(steps, (row) => ({ of: 'step', row }));
+    this.#lifeline = ofSteps ?? ofStates;
+    for (const other of others) this.#add(other, (item) => item);
+    this.#merged.add(mapIterator(createClock(tickMs), () => ({ of: 'tick' })));
+    if (signal.aborted) this.close();
+  }
+
+  /** True if the run waits, by the last state that `changes` has returned. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  /** Yields the changes as they come. Rejects as a source does. Leaves all sources at the end. */
+  async *changes(): AsyncGenerator<RunChange<Other>, void> {
+    try {
+      while (this.#open > 0) {
+        const next = await this.#merged.next();
+        if (!next || this.#signal.aborted) return;
+        if ('value' in next) {
+          const change = next.value;
+          if (isState(change)) this.#isWaiting = change.state.status === 'waiting';
+          yield change;
+        } else {
+          this.#open -= 1;
+          if (next.ended === this.#lifeline) yield { of: 'end' };
+        }
+      }
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Leaves all sources. */
+  readonly close = (): void => {
+    this.#signal.removeEventListener('abort', this.close);
+    this.#merged.close();
+  };
+
+  #add<T>(
+    source: AsyncIterator<T, unknown>,
+    toChange: (item: T) => RunChange<Other>,
+  ): AsyncIterator<RunChange<Other>> {
+    const changes = mapIterator(source, toChange);
+    this.#merged.add(changes);
+    this.#open += 1;
+    return changes;
+  }
+}
+
+function isState(change: { of: string }): change is { of: 'state'; state: FeedRunState } {
+  return change.of === 'state';
+}
+
+/** Creates a clock that ticks until it is left. Ticks that nobody has read count as one. */
+function createClock(ms: number): AsyncIterator<true, unknown> {
+  const timer = setInterval(() => ticks.replace(true), ms);
+  timer.unref();
+  const ticks = new FeedQueue<true>({ onClose: () => clearInterval(timer) });
+  return ticks;
+}

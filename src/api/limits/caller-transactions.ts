@@ -1,0 +1,33 @@
+import type { PoolClient } from '../../db/connection/pool.ts';
+import type { Admission } from '../http/admission.ts';
+import type { Identity } from '../login/auth-result.ts';
+import { inTransactionAs } from '../login/session-settings.ts';
+import type { Connections } from './connections.ts';
+import type { ReplicaRouter } from './read-your-writes.ts';
+
+/** Runs work in one transaction with the rights of a caller, when the turn of the caller comes. */
+export type CallerTransaction = <T>(work: (client: PoolClient) => Promise<T>) => Promise<T>;
+
+export type CallerTransactionOptions = {
+  connections: Connections;
+  admission: Admission;
+  /** Present if there is a replica. */
+  reads: ReplicaRouter | undefined;
+};
+
+/**
+ * Creates the transactions of a caller on the primary. What they read and write counts as seen, so
+ * that later reads of the caller from a replica show it, too.
+ */
+export function createCallerTransaction(
+  { connections, admission, reads }: CallerTransactionOptions,
+  identity: Identity,
+  settings: Readonly<Record<string, string>>,
+): CallerTransaction {
+  return (work) =>
+    admission.run(identity, async () => {
+      const result = await inTransactionAs(connections.as(identity), settings, work);
+      reads?.saw(identity);
+      return result;
+    });
+}
