@@ -44,7 +44,6 @@ function claimedIn({ mcpReq }: ServerContext): Parameters<typeof abilitiesOf>[0]
  * stored between requests.
  */
 export function createMcpServer(options: ServerOptions): Server {
-  const { caller } = options;
   const server = new Server(
     { name: 'howdah', title: 'Howdah', version: releaseVersion() },
     {
@@ -58,26 +57,31 @@ export function createMcpServer(options: ServerOptions): Server {
       instructions: INSTRUCTIONS,
     },
   );
+  addTools(server, options);
+  addResources(server, options);
+  addPrompts(server, options);
+  addSessionSettings(server, options);
+  return server;
+}
+
+function addTools(server: Server, options: ServerOptions): void {
+  const { caller } = options;
   const asking = (ctx: ServerContext): Asking => {
     const can = abilitiesOf(claimedIn(ctx) ?? server.getClientCapabilities());
     const isAble = can.forms || can.samples;
     return (isAble ? undefined : options.asking?.(ctx)) ?? { by: 'result', can };
   };
+  const logLevel = async () => (await options.session?.logLevel()) ?? null;
   server.setRequestHandler('tools/list', ({ params }) =>
     refusing(caller, () => listTools(caller, params?.cursor)),
   );
-  server.setRequestHandler('tools/call', ({ params }, ctx) =>
-    callTool(
-      {
-        ...options,
-        asking: asking(ctx),
-        metadata: options.metadataOf?.(ctx) ?? {},
-        logLevel: async () => (await options.session?.logLevel()) ?? null,
-      },
-      params,
-      ctx,
-    ),
-  );
+  server.setRequestHandler('tools/call', ({ params }, ctx) => {
+    const metadata = options.metadataOf?.(ctx) ?? {};
+    return callTool({ ...options, asking: asking(ctx), metadata, logLevel }, params, ctx);
+  });
+}
+
+function addResources(server: Server, { caller }: ServerOptions): void {
   server.setRequestHandler('resources/list', ({ params }) =>
     refusing(caller, () => listResources(caller, params?.cursor)),
   );
@@ -87,6 +91,9 @@ export function createMcpServer(options: ServerOptions): Server {
   server.setRequestHandler('resources/read', ({ params }) =>
     refusing(caller, () => readResource(caller, params.uri)),
   );
+}
+
+function addPrompts(server: Server, { caller }: ServerOptions): void {
   server.setRequestHandler('prompts/list', ({ params }) =>
     refusing(caller, () => promptList(caller, params?.cursor)),
   );
@@ -96,33 +103,28 @@ export function createMcpServer(options: ServerOptions): Server {
   server.setRequestHandler('completion/complete', ({ params }) =>
     refusing(caller, () => completed(caller, params)),
   );
-  hearWishes(server, options);
-  return server;
 }
 
-/**
- * Registers handlers for the log level and the subscriptions, which older revisions set by
- * requests.
- */
-function hearWishes(server: Server, { caller, session }: ServerOptions): void {
-  const wish = (of: (session: SessionSubscriptions) => Promise<void>) =>
+/** Adds the log level and the subscriptions, which older revisions set by requests. */
+function addSessionSettings(server: Server, { caller, session }: ServerOptions): void {
+  const set = (work: (session: SessionSubscriptions) => Promise<void>) =>
     refusing(caller, async () => {
-      if (!session) throw sessionless();
-      await of(session);
+      if (!session) throw noSession();
+      await work(session);
       return {};
     });
   server.setRequestHandler('logging/setLevel', ({ params }) =>
-    wish((subscriptions) => subscriptions.setLogLevel(params.level)),
+    set((subscriptions) => subscriptions.setLogLevel(params.level)),
   );
   server.setRequestHandler('resources/subscribe', ({ params }) =>
-    wish((subscriptions) => subscriptions.subscribe(params.uri)),
+    set((subscriptions) => subscriptions.subscribe(params.uri)),
   );
   server.setRequestHandler('resources/unsubscribe', ({ params }) =>
-    wish((subscriptions) => subscriptions.unsubscribe(params.uri)),
+    set((subscriptions) => subscriptions.unsubscribe(params.uri)),
   );
 }
 
-function sessionless(): HowdahError {
+function noSession(): HowdahError {
   return new HowdahError('HWINV', 'nothing is kept for a client without a session', {
     hint: 'Send the Mcp-Session-Id that initialize has given.',
   });

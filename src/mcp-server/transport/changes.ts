@@ -33,11 +33,12 @@ export type WatchOptions = {
  */
 const BEAT_MS = 450;
 /** Number of beats per read of the subscriptions. */
-const CALM = 2;
+const BEATS_PER_READ = 2;
 /** Number of beats per full comparison, which also finds changes that nobody announced. */
-const SLOW = 4;
+const BEATS_PER_COMPARISON = 4;
 
-type Run = { mark: string; stop: AbortController; isOver: boolean };
+/** A watched run or file. `isUnwatched` means that no announcements of it arrive now. */
+type Watched = { mark: string; stop: AbortController; isUnwatched: boolean };
 
 /**
  * Reports changes until the signal fires. A wake-up only says where to compare. The reported
@@ -45,80 +46,110 @@ type Run = { mark: string; stop: AbortController; isOver: boolean };
  * with the end of the watch. The end rejects when the caller has lost access.
  */
 export async function watchChanges(options: WatchOptions): Promise<{ over: Promise<void> }> {
-  const { caller, signal, beatMs = BEAT_MS } = options;
-  const runs = new Map<string, Run>();
-  let lists: ListMarks | undefined;
-  let comparing: Promise<unknown> = Promise.resolve();
-  /** Compares runs, one comparison at a time, so that no comparison is overtaken by a later one. */
-  const compareRuns = (ids: readonly string[]): Promise<void> => {
-    const done = comparing.then(() => compare(ids));
-    comparing = done.catch(() => {});
-    return done;
-  };
-  const compare = async (ids: readonly string[]) => {
-    const marks = await caller.transact((client) => etagsOfAll(client, ids));
-    for (const [id, mark] of marks) {
-      const run = runs.get(id);
-      if (!run || run.mark === mark) continue;
-      run.mark = mark;
-      await options.tell({ uri: UUID.test(id) ? executionUri(id) : id });
-      if (run.isOver) follow(id, run);
-    }
-  };
-  const compareLists = async (wanted: ReadonlySet<ListName>) => {
-    const before = lists;
-    lists = wanted.size > 0 ? await caller.lists() : undefined;
-    if (!before || !lists) return;
-    for (const list of wanted) if (before[list] !== lists[list]) await options.tell({ list });
-  };
-  const follow = (id: string, run: Run) => {
-    if (!UUID.test(id)) return; // changes of files are not announced; the slow beat finds them
-    run.isOver = false;
-    const heed = async () => {
-      for await (const _ of caller.changes(id, run.stop.signal)) await compareRuns([id]);
-    };
-    void heed()
-      .catch(() => {}) // after a lost connection, the slow beat compares again
-      .finally(() => {
-        run.isOver = true;
-      });
-  };
-  const settle = async () => {
-    const { lists: names, runs: now } = await options.wanted();
-    // A client that is notified of a run may count on it that its lists are watched, too.
-    if (!lists) await compareLists(names);
-    for (const [id, { stop }] of runs) {
-      if (now.has(id)) continue;
-      stop.abort();
-      runs.delete(id);
-    }
-    for (const [id, mark] of now) {
-      if (runs.has(id)) continue;
-      const run: Run = { mark, stop: new AbortController(), isOver: true };
-      runs.set(id, run);
-      follow(id, run);
-    }
-    return names;
-  };
-  const beat = async (n: number) => {
-    const names = await settle();
-    if (n % SLOW > 0 && (lists || names.size === 0)) return;
-    await compareLists(names);
-    if (runs.size > 0) await compareRuns([...runs.keys()]);
-  };
-  await beat(0);
-  const go = async () => {
+  const watch = new ChangeWatch(options);
+  await watch.compareAll();
+  return { over: watch.run() };
+}
+
+class ChangeWatch {
+  readonly #options: WatchOptions;
+  readonly #runs = new Map<string, Watched>();
+  #lists: ListMarks | undefined;
+  #comparing: Promise<unknown> = Promise.resolve();
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** Compares at each beat until the signal fires. */
+  async run(): Promise<void> {
+    const { caller, signal, beatMs = BEAT_MS } = this.#options;
     try {
-      for (let n = 1; await passed(beatMs, signal); n += 1) {
+      for (let beat = 1; await passed(beatMs, signal); beat += 1) {
         await caller.checkAccess();
-        if (n % CALM > 0) continue;
-        await beat(n).catch(() => {}); // after a lost connection, later beats find missed changes
+        if (beat % BEATS_PER_READ > 0) continue;
+        const isFull = beat % BEATS_PER_COMPARISON === 0;
+        // After a lost connection, later beats find missed changes.
+        await this.#compareAfterUpdate(isFull).catch(() => {});
       }
     } finally {
-      for (const { stop } of runs.values()) stop.abort();
+      for (const { stop } of this.#runs.values()) stop.abort();
     }
-  };
-  return { over: go() };
+  }
+
+  /** Compares everything that the client subscribes to now. */
+  compareAll(): Promise<void> {
+    return this.#compareAfterUpdate(true);
+  }
+
+  async #compareAfterUpdate(isFull: boolean): Promise<void> {
+    const lists = await this.#updateSubscriptions();
+    if (!isFull && (this.#lists || lists.size === 0)) return;
+    await this.#compareLists(lists);
+    if (this.#runs.size > 0) await this.#compareRuns([...this.#runs.keys()]);
+  }
+
+  /** Reads the subscriptions, and starts and ends watches accordingly. Returns the lists. */
+  async #updateSubscriptions(): Promise<ReadonlySet<ListName>> {
+    const { lists, runs } = await this.#options.wanted();
+    // A client that is notified of a run may count on it that its lists are watched, too.
+    if (!this.#lists) await this.#compareLists(lists);
+    for (const [id, { stop }] of this.#runs) {
+      if (runs.has(id)) continue;
+      stop.abort();
+      this.#runs.delete(id);
+    }
+    for (const [id, mark] of runs) {
+      if (this.#runs.has(id)) continue;
+      const run: Watched = { mark, stop: new AbortController(), isUnwatched: true };
+      this.#runs.set(id, run);
+      this.#watch(id, run);
+    }
+    return lists;
+  }
+
+  /** Compares a run after each announcement. Files have none, and are compared at full beats. */
+  #watch(id: string, run: Watched): void {
+    if (!UUID.test(id)) return;
+    run.isUnwatched = false;
+    const compareAfterChanges = async () => {
+      const { caller } = this.#options;
+      for await (const _ of caller.changes(id, run.stop.signal)) await this.#compareRuns([id]);
+    };
+    void compareAfterChanges()
+      .catch(() => {}) // after a lost connection, the next full beat compares again
+      .finally(() => {
+        run.isUnwatched = true;
+      });
+  }
+
+  async #compareLists(wanted: ReadonlySet<ListName>): Promise<void> {
+    const before = this.#lists;
+    const now = wanted.size > 0 ? await this.#options.caller.lists() : undefined;
+    this.#lists = now;
+    if (!before || !now) return;
+    for (const list of wanted) {
+      if (before[list] !== now[list]) await this.#options.tell({ list });
+    }
+  }
+
+  /** Compares runs, one comparison at a time, so that no comparison is overtaken by a later one. */
+  #compareRuns(ids: readonly string[]): Promise<void> {
+    const done = this.#comparing.then(() => this.#compareMarks(ids));
+    this.#comparing = done.catch(() => {});
+    return done;
+  }
+
+  async #compareMarks(ids: readonly string[]): Promise<void> {
+    const marks = await this.#options.caller.transact((client) => etagsOfAll(client, ids));
+    for (const [id, mark] of marks) {
+      const run = this.#runs.get(id);
+      if (!run || run.mark === mark) continue;
+      run.mark = mark;
+      await this.#options.tell({ uri: UUID.test(id) ? executionUri(id) : id });
+      if (run.isUnwatched) this.#watch(id, run);
+    }
+  }
 }
 
 /** Waits for a time. Resolves to false if the signal fires in the meantime. */
