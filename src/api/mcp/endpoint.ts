@@ -2,15 +2,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { lazy } from '../../concurrency/lazy.ts';
-import type { McpHttp } from '../../mcp-server/transport/http.ts';
+import type { Caller } from '../../mcp-server/caller.ts';
+import type { McpHttp, McpRequest } from '../../mcp-server/transport/http.ts';
 import { type Failure, failureOf, problemOf } from '../errors/answer-error.ts';
 import { sendLimitRefusal, sendProblem, sendRefusal } from '../errors/problem.ts';
+import type { ErrorLog } from '../graphql/errors.ts';
 import { RETRY_AFTER } from '../http/admission.ts';
 import { readJson } from '../http/json-body.ts';
 import { pathOf } from '../http/path.ts';
 import { whenClosed } from '../limits/connection-draining.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
+import type { Identity } from '../login/auth-result.ts';
 import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { boundMessage } from './bound-message.ts';
@@ -37,61 +40,79 @@ export type McpEndpoint = {
  * and then passed to the MCP library.
  */
 export function createMcpEndpoint(options: McpOptions): McpEndpoint {
-  const { login, countRequest, limits, onError } = options;
   const callerOf = createCallers(options);
   const mcp = createLazyMcpHttp();
-  const underWay = new Set<AbortController>();
+  const answering = new Set<AbortController>();
   return {
     serves: (path) => path === '/mcp',
     async handle(request, response) {
-      const verdict = await login(request.headers.authorization);
-      if (!verdict.ok) return sendRefusal(response, verdict.refusal);
-      const refusal = await countRequest(verdict.value);
-      if (refusal) return sendLimitRefusal(response, refusal);
-      const identity = verdict.value;
-      try {
-        whenClosed(response, limits.open(identity));
-      } catch (error) {
-        return sendLimit(response, failureOf(error, onError));
-      }
-      const onDisconnect = disconnectOf(request.url);
-      if (onDisconnect === 'unknown') {
-        const detail = 'on_disconnect must be continue or cancel.';
-        return sendProblem(response, 400, 'HWINV', detail, { field: 'on_disconnect' });
-      }
+      const identity = await admit(request, response, options);
+      if (!identity) return;
       const caller = callerOf(identity, request.socket.remoteAddress);
-      const mostBytes = await mostBytesFor({ transaction: caller.transact }, request.headers).catch(
-        (error) => failureOf(error, onError),
-      );
-      if (typeof mostBytes !== 'number') return sendLimit(response, mostBytes);
-      const read = await bodyOf(request, response, mostBytes);
-      if (!read) return;
+      const message = await readMessage(request, response, caller, options.onError);
+      if (!message) return;
       const leaving = new AbortController();
-      underWay.add(leaving);
+      answering.add(leaving);
       whenClosed(response, () => leaving.abort());
       try {
         const forwarded = webRequest(request, leaving.signal);
-        const answer = await mcp.handle({
-          request: forwarded,
-          body: read.value,
-          caller,
-          onDisconnect,
-        });
+        const answer = await mcp.handle({ request: forwarded, caller, ...message });
         await send(answer, response);
       } catch (error) {
         if (leaving.signal.aborted) return;
-        onError(error, 'mcp');
+        options.onError(error, 'mcp');
         if (response.headersSent) response.destroy();
         else sendProblem(response, 500, 'EINTERNAL', 'Internal error; see the log of the server.');
       } finally {
-        underWay.delete(leaving);
+        answering.delete(leaving);
       }
     },
     async close() {
       await mcp.close();
-      for (const leaving of underWay) leaving.abort();
+      for (const leaving of answering) leaving.abort();
     },
   };
+}
+
+/** Authenticates and counts a request. Answers a rejected request, and returns undefined for it. */
+async function admit(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { login, countRequest, limits, onError }: McpOptions,
+): Promise<Identity | undefined> {
+  const verdict = await login(request.headers.authorization);
+  if (!verdict.ok) return void sendRefusal(response, verdict.refusal);
+  const refusal = await countRequest(verdict.value);
+  if (refusal) return void sendLimitRefusal(response, refusal);
+  try {
+    whenClosed(response, limits.open(verdict.value));
+    return verdict.value;
+  } catch (error) {
+    return void sendFailure(response, failureOf(error, onError));
+  }
+}
+
+/**
+ * Reads what a request asks for. Answers an invalid request, and returns undefined for it, or if
+ * the client has disconnected.
+ */
+async function readMessage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { transact }: Caller,
+  onError: ErrorLog,
+): Promise<Pick<McpRequest, 'body' | 'onDisconnect'> | undefined> {
+  const onDisconnect = disconnectOf(request.url);
+  if (onDisconnect === 'unknown') {
+    const detail = 'on_disconnect must be continue or cancel.';
+    return void sendProblem(response, 400, 'HWINV', detail, { field: 'on_disconnect' });
+  }
+  const mostBytes = await mostBytesFor({ transaction: transact }, request.headers).catch((error) =>
+    failureOf(error, onError),
+  );
+  if (typeof mostBytes !== 'number') return void sendFailure(response, mostBytes);
+  const read = await bodyOf(request, response, mostBytes);
+  return read && { body: read.value, onDisconnect };
 }
 
 /** Loads the protocol with the first request, because it takes 0.15 s of CPU and 34 MB. */
@@ -112,7 +133,7 @@ function createLazyMcpHttp(): McpHttp {
   };
 }
 
-function sendLimit(response: ServerResponse, failure: Failure): void {
+function sendFailure(response: ServerResponse, failure: Failure): void {
   if (failure.status === 503) response.setHeader('retry-after', RETRY_AFTER);
   const { headers, body } = problemOf(failure);
   response.writeHead(failure.status, headers).end(body);
@@ -149,7 +170,9 @@ function webRequest(
   signal: AbortSignal,
 ): Request {
   const forwardedHeaders = Object.entries(headers).flatMap(([name, value]) =>
-    typeof value === 'string' && !HELD_BACK.has(name) ? [[name, value] as [string, string]] : [],
+    typeof value === 'string' && !NOT_FORWARDED.has(name)
+      ? [[name, value] as [string, string]]
+      : [],
   );
   return new Request(new URL(url ?? '/', 'http://howdah'), {
     method,
@@ -157,7 +180,12 @@ function webRequest(
     signal,
   });
 }
-const HELD_BACK = new Set(['authorization', 'content-length', 'connection', 'transfer-encoding']);
+const NOT_FORWARDED = new Set([
+  'authorization',
+  'content-length',
+  'connection',
+  'transfer-encoding',
+]);
 
 async function send({ status, headers, body }: Response, response: ServerResponse): Promise<void> {
   response.writeHead(status, Object.fromEntries(headers));

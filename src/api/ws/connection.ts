@@ -71,7 +71,7 @@ export class Connection {
   }
 
   /** True if a first message has come. */
-  get hasBegun(): boolean {
+  get hasFirstMessage(): boolean {
     return this.#admitted !== undefined;
   }
 

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Client } from '../../db/queries/json-rows.ts';
 import { answerBare, sendProblem } from '../errors/problem.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
@@ -9,12 +8,13 @@ import { createStreamSources } from '../events/stream-sources.ts';
 import { BUSY } from '../http/admission.ts';
 import type { ServerLimits } from '../http/server-limits.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
+import { createCallerTransaction } from '../limits/caller-transactions.ts';
 import type { Identity } from '../login/auth-result.ts';
-import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
-import { createSocketLogins } from '../login/socket-logins.ts';
+import { settingsFor } from '../login/session-settings.ts';
+import { createSocketLogins, type SocketLogins } from '../login/socket-logins.ts';
 import type { RouteContext } from '../rest/framework/route.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
 
 const PATH = '/ws';
 /**
@@ -57,46 +57,14 @@ export type WebSocketEndpoint = {
  * is a request of its own, which is counted and runs in a transaction as the caller.
  */
 export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebSocketEndpoint {
-  const {
-    bounds,
-    heartbeatMs = HEARTBEAT_MS,
-    stalledMs = STALLED_MS,
-    firstMs = FIRST_MS,
-  } = options;
+  const { bounds, limits } = options;
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
   server.on('wsClientError', ({ message }, socket) => {
     answerBare(socket, 400, 'HWINV', `The WebSocket handshake is not valid: ${message}.`);
   });
   const logins = createSocketLogins({ ...options, sockets: server.clients });
-  const heard = new WeakMap<WebSocket, number>();
-  const beat = setInterval(() => {
-    for (const socket of server.clients) {
-      if (performance.now() - (heard.get(socket) ?? 0) > stalledMs) socket.terminate();
-      else socket.ping();
-    }
-  }, heartbeatMs);
-  const meansFor = createMeans(options);
-  const begin = (socket: WebSocket, request: IncomingMessage) => {
-    logins.register(socket);
-    const note = () => heard.set(socket, performance.now());
-    note();
-    socket.on('pong', note).on('message', note);
-    socket.on('error', () => {}); // ws has already closed the socket and named the reason
-    const connection = new Connection(socket, request, {
-      ...options,
-      meansFor,
-      most: bounds.operations,
-      admit: (admitted, extra, authorization) =>
-        logins.admit({
-          connectionParams: authorization === undefined ? {} : { authorization },
-          extra: { socket: admitted, request: extra },
-        }),
-    });
-    const waiting = setTimeout(() => {
-      if (!connection.hasBegun) socket.close(NO_FIRST_MESSAGE, 'no first message');
-    }, firstMs);
-    socket.once('close', () => clearTimeout(waiting));
-  };
+  const heartbeat = createHeartbeat(server, options);
+  const open = createOpener(logins, options);
   return {
     serves: (path) => path === PATH,
     async handle(_request, response) {
@@ -104,44 +72,91 @@ export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebS
       sendProblem(response, 426, 'HWINV', `${PATH} accepts only WebSocket connections.`);
     },
     upgrade(request, socket, head) {
-      if (options.limits.isFull) {
+      if (limits.isFull) {
         const detail = `This server has reached its limit of ${bounds.sockets} open streams and sockets. Try again later.`;
         return answerBare(socket, 503, BUSY, detail, { 'retry-after': '5' });
       }
-      server.handleUpgrade(request, socket, head, (client) => begin(client, request));
+      server.handleUpgrade(request, socket, head, (client) => {
+        heartbeat.watch(client);
+        open(client, request);
+      });
     },
     async close() {
-      clearInterval(beat);
+      heartbeat.stop();
       logins.close();
-      const gone = [...server.clients].map(
-        (socket) => new Promise((resolve) => socket.once('close', resolve)),
-      );
-      for (const socket of server.clients) socket.close(GOING_AWAY, 'the server is shutting down');
-      const timer = setTimeout(() => {
-        for (const socket of server.clients) socket.terminate();
-      }, FAREWELL_MS);
-      await Promise.all(gone);
-      clearTimeout(timer);
-      server.close();
+      await closeSockets(server);
     },
   };
 }
 
+type SocketOptions = Pick<WebSocketEndpointOptions, 'heartbeatMs' | 'stalledMs'>;
+
+/** Pings the sockets of a server at an interval, and terminates sockets that do not answer. */
+function createHeartbeat(
+  server: WebSocketServer,
+  { heartbeatMs = HEARTBEAT_MS, stalledMs = STALLED_MS }: SocketOptions,
+) {
+  const lastAnswers = new WeakMap<WebSocket, number>();
+  const timer = setInterval(() => {
+    for (const socket of server.clients) {
+      if (performance.now() - (lastAnswers.get(socket) ?? 0) > stalledMs) socket.terminate();
+      else socket.ping();
+    }
+  }, heartbeatMs);
+  return {
+    watch(socket: WebSocket): void {
+      const note = () => lastAnswers.set(socket, performance.now());
+      note();
+      socket.on('pong', note).on('message', note);
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** Returns a function that begins a connection, and closes it if no first message comes. */
+function createOpener(logins: SocketLogins, options: WebSocketEndpointOptions) {
+  const { bounds, firstMs = FIRST_MS } = options;
+  const meansFor = createMeans(options);
+  const admit: ConnectionOptions['admit'] = (socket, request, authorization) =>
+    logins.admit({
+      connectionParams: authorization === undefined ? {} : { authorization },
+      extra: { socket, request },
+    });
+  return (socket: WebSocket, request: IncomingMessage): void => {
+    logins.register(socket);
+    socket.on('error', () => {}); // ws has already closed the socket and named the reason
+    const most = bounds.operations;
+    const connection = new Connection(socket, request, { ...options, meansFor, most, admit });
+    const waiting = setTimeout(() => {
+      if (!connection.hasFirstMessage) socket.close(NO_FIRST_MESSAGE, 'no first message');
+    }, firstMs);
+    socket.once('close', () => clearTimeout(waiting));
+  };
+}
+
+/** Asks every client to close its connection, and terminates connections that stay open. */
+async function closeSockets(server: WebSocketServer): Promise<void> {
+  const closed = [...server.clients].map(
+    (socket) => new Promise((resolve) => socket.once('close', resolve)),
+  );
+  for (const socket of server.clients) socket.close(GOING_AWAY, 'the server is shutting down');
+  const timer = setTimeout(() => {
+    for (const socket of server.clients) socket.terminate();
+  }, FAREWELL_MS);
+  await Promise.all(closed);
+  clearTimeout(timer);
+  server.close();
+}
+
 function createMeans(options: WebSocketEndpointOptions) {
-  const { connections, reads, admission, secrets } = options;
-  const live = createStreamSources(options);
+  const sources = createStreamSources(options);
   return (identity: Identity, { socket: { remoteAddress } }: IncomingMessage): RouteContext => {
     const settings = { ...settingsFor(identity, 'ws', remoteAddress), timezone: 'UTC' };
-    const source = live(identity);
+    const source = sources(identity);
     return {
-      secrets,
-      transaction: <T>(work: (db: Client) => Promise<T>) =>
-        admission.run(identity, async () => {
-          const result = await inTransactionAs(connections.as(identity), settings, work);
-          reads?.requireLatest(identity);
-          return result;
-        }),
-      waitForEnd: async () => {}, // no message waits
+      secrets: options.secrets,
+      transaction: createCallerTransaction(options, identity, settings),
+      ended: async () => {}, // no message waits
       runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
       sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
       logEvents: () => async function* () {}, // no subscription follows a log
