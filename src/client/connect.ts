@@ -111,59 +111,71 @@ export type Connection = {
  * before a method is called.
  */
 export function connect(url: string, options: ConnectOptions = {}): Connection {
-  const ask = createHttpClient(url.replace(/\/$/, ''), options);
-  const call = caller(ask);
-  const watch = (id: string, after?: string) =>
-    followEvents(ask, runStream(id), { after, last: 'complete', signal: options.signal });
+  const { signal } = options;
+  const open = createHttpClient(url.replace(/\/$/, ''), options);
+  const call = caller(open);
+  const watch: Connection['watch'] = (id, after) =>
+    followEvents(open, runStream(id), { after, last: 'complete', signal });
   const answer: Connection['answer'] = (id, value) =>
     call('answerQuestion', { params: { id }, body: { answer: value } });
-  const speaker = (who: { agent: string } | { workflow: string }): Speaker => {
-    const run: Speaker['run'] = async (message, runOptions = {}) =>
-      (await call('execute', { body: { ...who, ...runOptions, message } })).execution_id;
-    return {
-      run,
-      async *stream(message, runOptions) {
-        yield* watch(await run(message, runOptions));
-      },
-      async send(message, { answer: reply, ...runOptions } = {}) {
-        const id = await run(message, runOptions);
-        for await (const { event, data } of watch(id)) {
-          if (event === 'complete') return resultOf(data);
-          if (event !== 'ask_user') continue;
-          const question = data as unknown as Asked;
-          if (!reply) throw waiting(id, question);
-          await answer(question.question_id, await reply(question));
-        }
-        throw new HowdahError('EUNREACHABLE', `the stream of run ${id} ended before the run did`);
-      },
-    };
-  };
+  const means = { call, watch, answer };
   return {
-    agent: (name) => speaker({ agent: name }),
-    workflow: (name) => speaker({ workflow: name }),
-    session: (sid) => ({
-      send: (content) => call('sendMessage', { params: { sid }, body: { content } }),
-      speak: (content, { fork } = {}) => sendMessage(ask, { sid, content, fork }, options.signal),
-      fork: (content, turn) =>
-        call('forkSession', {
-          params: { sid },
-          body: { content, ...(turn !== undefined && { turn }) },
-        }),
-      answer: (value, question_id) =>
-        call('answerInSession', {
-          params: { sid },
-          body: { answer: value, ...(question_id !== undefined && { question_id }) },
-        }),
-      watch: (after) =>
-        followEvents(ask, `/sessions/${sid}/stream`, { after, signal: options.signal }),
-    }),
+    agent: (name) => createSpeaker({ agent: name }, means),
+    workflow: (name) => createSpeaker({ workflow: name }, means),
+    session: (sid) => createConversation(sid, call, open, signal),
     watch,
-    log: (logOptions = {}) => followLog(ask, logOptions, options.signal),
+    log: (logOptions = {}) => followLog(open, logOptions, signal),
     cancel: (id) => call('cancelExecution', { params: { id } }),
     answer,
     call,
-    open: ask,
-    request: async (method, path, body) => bodyOf(await ask(method, path, body)),
+    open,
+    request: async (method, path, body) => bodyOf(await open(method, path, body)),
+  };
+}
+
+function createSpeaker(
+  target: { agent: string } | { workflow: string },
+  { call, watch, answer }: Pick<Connection, 'call' | 'watch' | 'answer'>,
+): Speaker {
+  const run: Speaker['run'] = async (message, options = {}) =>
+    (await call('execute', { body: { ...target, ...options, message } })).execution_id;
+  return {
+    run,
+    async *stream(message, options) {
+      yield* watch(await run(message, options));
+    },
+    async send(message, { answer: reply, ...options } = {}) {
+      const id = await run(message, options);
+      for await (const { event, data } of watch(id)) {
+        if (event === 'complete') return resultOf(data);
+        if (event !== 'ask_user') continue;
+        const question = data as unknown as Asked;
+        if (!reply) throw waiting(id, question);
+        await answer(question.question_id, await reply(question));
+      }
+      throw new HowdahError('EUNREACHABLE', `the stream of run ${id} ended before the run did`);
+    },
+  };
+}
+
+function createConversation(
+  sid: string,
+  call: Call,
+  open: HttpClient,
+  signal: AbortSignal | undefined,
+): Conversation {
+  const params = { sid };
+  return {
+    send: (content) => call('sendMessage', { params, body: { content } }),
+    speak: (content, { fork } = {}) => sendMessage(open, { sid, content, fork }, signal),
+    fork: (content, turn) =>
+      call('forkSession', { params, body: { content, ...(turn !== undefined && { turn }) } }),
+    answer: (value, question_id) =>
+      call('answerInSession', {
+        params,
+        body: { answer: value, ...(question_id !== undefined && { question_id }) },
+      }),
+    watch: (after) => followEvents(open, `/sessions/${sid}/stream`, { after, signal }),
   };
 }
 
