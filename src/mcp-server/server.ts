@@ -30,7 +30,7 @@ export type ServerOptions = Omit<CallContext, 'asking' | 'metadata' | 'logLevel'
 };
 
 const INSTRUCTIONS =
-  'Each tool is an agent or a workflow of this server: say what you want in `message`, its answer is the result. Runs are resources, howdah://executions/{id}. A result may say that a run waits for a person: ask him, then call answer_question.';
+  'Each tool is an agent, a workflow or a tool of this server. Send your request to an agent or a workflow in `message`; the result is its answer. Each run is a resource, howdah://executions/{id}. If a result says that a run waits for a person, ask the person, then call answer_question.';
 
 /** Returns the capabilities that the client states in the request, as in the newer revision. */
 function claimedIn({ mcpReq }: ServerContext): Parameters<typeof abilitiesOf>[0] {
@@ -125,7 +125,7 @@ function addSessionSettings(server: Server, { caller, session }: ServerOptions):
 }
 
 function noSession(): HowdahError {
-  return new HowdahError('HWINV', 'nothing is kept for a client without a session', {
-    hint: 'Send the Mcp-Session-Id that initialize has given.',
+  return new HowdahError('HWINV', 'the log level and subscriptions need a session', {
+    hint: 'Send the header Mcp-Session-Id of the response to initialize.',
   });
 }

@@ -120,9 +120,11 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     });
     const wrong = await client.callTool({ name: agents.name, arguments: { text: 'Hello' } });
     expect(wrong).toMatchObject({ isError: true, _meta: { 'howdah/error': { code: 'HWINV' } } });
-    expect(textOf(wrong)).toBe('text is not known (HWINV)\nThe tool takes: message.');
+    expect(textOf(wrong)).toBe(
+      'text is not a parameter of the tool (HWINV)\nParameters of the tool: message.',
+    );
     const missing = await client.callTool({ name: agents.name, arguments: {} });
-    expect(textOf(missing)).toContain('message has to be a text (HWINV)');
+    expect(textOf(missing)).toContain('message must be a text (HWINV)');
   });
 
   test('a client that asked hears of each step', async () => {
@@ -249,7 +251,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     async (action) => {
       await fresh({ elicit: () => ({ action }) });
       const result = await say(client, agents.asker);
-      expect(textOf(result)).toContain('Nobody would answer.');
+      expect(textOf(result)).toContain('The person did not answer.');
       const { status, waiting_for } = await executionOf(db.pool, runOf(result));
       expect({ status, waiting_for }).toEqual({ status: 'waiting', waiting_for: 'question' });
     },

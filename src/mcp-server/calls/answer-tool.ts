@@ -13,14 +13,17 @@ export const answerTool: Tool = {
   name: ANSWER_TOOL,
   title: 'Answer a question',
   description:
-    'Answers a question that a run waits for, and gives what the run says then. Approvals: approve or reject. Effects: done, again or give_up. Only pass on what a person has decided.',
+    'Answers a question that a run waits for, and returns the next answer of the run. Answer an approval with approve or reject, and an effect with done, again or give_up. Only pass on what a person has decided.',
   inputSchema: {
     type: 'object',
     properties: {
       question_id: { type: 'string', description: 'The id of the question.' },
-      answer: { type: 'string', description: 'The answer, or approve, reject, …' },
+      answer: {
+        type: 'string',
+        description: 'The answer as a text. If the question has options, one of them.',
+      },
       data: {
-        description: 'The answer as JSON, where a schema was asked for; of reject the reason.',
+        description: 'The answer as JSON, if the question has a schema. With reject, the reason.',
       },
     },
     required: ['question_id'],
@@ -31,8 +34,9 @@ export const answerTool: Tool = {
 /** Answers a question, and returns the id of the run that continues. Throws the errors of SQL. */
 export async function answerByTool(caller: Caller, args: JsonObject): Promise<string> {
   const { question_id: id, answer: text = null, data } = args;
-  if (typeof id !== 'string' || !UUID.test(id)) throw wrong('question_id', 'the id of a question');
-  if (text !== null && typeof text !== 'string') throw wrong('answer', 'a text');
+  if (typeof id !== 'string' || !UUID.test(id))
+    throw invalidArgument('question_id', 'the id of a question');
+  if (text !== null && typeof text !== 'string') throw invalidArgument('answer', 'a text');
   return caller.transact(async (client) => {
     const question = await findQuestion(client, id);
     await answer(client, id, text, data as Json | undefined);
@@ -40,9 +44,9 @@ export async function answerByTool(caller: Caller, args: JsonObject): Promise<st
   });
 }
 
-function wrong(field: string, what: string): HowdahError {
-  return new HowdahError('HWINV', `${field} has to be ${what}`, {
-    hint: `Call the tool with ${field}.`,
+function invalidArgument(field: string, type: string): HowdahError {
+  return new HowdahError('HWINV', `${field} must be ${type}`, {
+    hint: `Set ${field}, and call the tool again.`,
     detail: { field },
   });
 }

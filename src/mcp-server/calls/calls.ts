@@ -114,7 +114,7 @@ async function goOn(
   return stayWith(context, id, ctx, { faults, asks: fault === undefined ? 0 : asks, isOneTool });
 }
 
-const UNANSWERED = 'Nobody would answer.';
+const UNANSWERED = 'The person did not answer.';
 
 /**
  * Answers a question with the content of a form. Returns what is wrong with the answer, or null if

@@ -59,7 +59,7 @@ function fieldsOf({ kind, options, schema }: Question): JsonObject {
   if (kind === 'approval') {
     return form({
       decision: { type: 'string', enum: ['approve', 'reject'] },
-      reason: { type: 'string', description: 'Why it is rejected; the model reads it.' },
+      reason: { type: 'string', description: 'The reason of a rejection. The model reads it.' },
     });
   }
   if (kind === 'effect') {
@@ -67,7 +67,8 @@ function fieldsOf({ kind, options, schema }: Question): JsonObject {
       decision: {
         type: 'string',
         enum: ['done', 'again', 'give_up'],
-        description: 'Whether the call was done, may be made again, or the run gives it up.',
+        description:
+          'done: the call took effect. again: the run repeats the call. give_up: the model learns that the outcome is unknown.',
       },
     });
   }

@@ -25,11 +25,11 @@ export function endedResult(
   return { isError: true, content: [{ type: 'text', text: lossOf(id, run) }], _meta };
 }
 
-function lossOf(id: string, run: ExecutionRow | undefined): string {
-  if (!run) return `The run ${id} is not there any more.`;
+function lossOf(id: string, run: Execution | undefined): string {
+  if (!run) return `The run ${id} no longer exists.`;
   if (run.status === 'cancelled') return `The run was cancelled. Execution ${id}.`;
   const { message } = isJsonObject(run.error) ? run.error : ({} as JsonObject);
-  const why = typeof message === 'string' ? message : 'no reason was given';
+  const why = typeof message === 'string' ? message : 'no reason is recorded';
   return `The run failed (${run.stop_reason}): ${why}. Execution ${id}.`;
 }
 
@@ -48,7 +48,7 @@ export function waitingResult(id: string, questions: Question[], note?: string):
       .filter((line) => line !== undefined)
       .join('\n'),
   );
-  const how = `Ask the person who may decide it, then call the tool ${ANSWER_TOOL} with question_id and answer: it gives what the run says then.`;
+  const how = `Ask the person who may decide. Then call the tool ${ANSWER_TOOL} with question_id and answer. The tool returns the next answer of the run.`;
   const text = [`The run ${id} waits for a person.`, note, ...lines, how];
   return {
     content: [{ type: 'text', text: text.filter((part) => part !== undefined).join('\n\n') }],

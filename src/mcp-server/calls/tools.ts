@@ -68,16 +68,17 @@ export async function beginByTool(
     }
     const { message, input_data: data, ...others } = args;
     const [other] = Object.keys(others);
-    if (other !== undefined) throw wrong(other, 'is not known', offered);
-    if (typeof message !== 'string') throw wrong('message', 'has to be a text', offered);
+    if (other !== undefined)
+      throw invalidArgument(other, 'is not a parameter of the tool', offered);
+    if (typeof message !== 'string') throw invalidArgument('message', 'must be a text', offered);
     return { id: await startRun(client, offered, { message, data, metadata }), isOneTool: false };
   });
 }
 
-function wrong(field: string, what: string, { parameters }: OfferedTool): HowdahError {
+function invalidArgument(field: string, fault: string, { parameters }: OfferedTool): HowdahError {
   const known = Object.keys((parameters.properties ?? {}) as JsonObject).join(', ');
-  return new HowdahError('HWINV', `${field} ${what}`, {
-    hint: `The tool takes: ${known}.`,
+  return new HowdahError('HWINV', `${field} ${fault}`, {
+    hint: `Parameters of the tool: ${known}.`,
     detail: { field },
   });
 }
@@ -85,7 +86,7 @@ function wrong(field: string, what: string, { parameters }: OfferedTool): Howdah
 function noTool(name: string): ProtocolError {
   return new ProtocolError(
     ProtocolErrorCode.InvalidParams,
-    `Unknown tool: ${displayable(name)}. tools/list has those there are.`,
+    `Unknown tool: ${displayable(name)}. Call tools/list for the known tools.`,
     { code: 'HWNTF' },
   );
 }

@@ -23,7 +23,7 @@ function blockOf(block: JsonObject, file: FileBytes | undefined): ContentBlock {
     return { type: 'text', text: String(text ?? '') };
   }
   if (id !== undefined && !file?.bytes) {
-    return { type: 'text', text: `[the file ${id} is not there any more]` };
+    return { type: 'text', text: `[the file ${id} no longer exists]` };
   }
   const mimeType = file?.type ?? block.mimeType;
   return type === 'resource'

@@ -76,7 +76,7 @@ async function filesNamed(
     const uri = values[variable] ?? schema.default;
     if (schema.format !== RESOURCE_FORMAT || typeof uri !== 'string') continue;
     const file = await fileOf(client, uri);
-    if (!file) throw notThere(variable, uri);
+    if (!file) throw noResource(variable, uri);
     messages.push({ role: 'user', content: messageOf(uri, file) });
   }
   return messages;
@@ -90,9 +90,9 @@ function messageOf(uri: string, file: AddressedFile): ContentBlock {
     : { type: 'resource', resource: { uri, mimeType: file.type, ...contents } };
 }
 
-function notThere(variable: string, uri: string): HowdahError {
+function noResource(variable: string, uri: string): HowdahError {
   return new HowdahError('HWNTF', `${variable}: there is no resource ${uri.slice(0, 200)}`, {
-    hint: 'resources/list has those there are.',
+    hint: 'Call resources/list for the known resources.',
     detail: { field: variable },
   });
 }

@@ -47,7 +47,7 @@ export async function listTemplates(
   const runs = {
     uriTemplate: EXECUTION_TEMPLATE,
     name: 'execution',
-    description: 'A run: what it was asked, what it answered, its steps.',
+    description: 'A run with its input, its output and its steps.',
     mimeType: 'application/json',
   };
   const isMore = rows.length > TEMPLATES_PER_PAGE;
@@ -75,7 +75,7 @@ export async function fileOf(client: PoolClient, uri: string): Promise<Addressed
       'HWINV',
       `the content of ${file.name} is stored on disk by the workers, not in the database`,
       {
-        hint: 'Only what stands in the row is read here.',
+        hint: 'Only files whose content is in the database can be read here.',
         detail: { resource_id: file.id },
       },
     );

@@ -44,7 +44,7 @@ async function listRuns(caller: Caller, before?: string): Promise<ListResourcesR
     uri: executionUri(id),
     name: id,
     title: `${agent}: ${input}`,
-    description: `${status}, begun ${new Date(created_at).toISOString()}`,
+    description: `${status}, created ${new Date(created_at).toISOString()}`,
     mimeType: MIME_TYPE,
   }));
   const isMore = rows.length > PER_PAGE;

@@ -51,7 +51,8 @@ export async function serveLegacy(legacyRequest: LegacyRequest): Promise<Respons
   const session = sent === null ? undefined : readSession(sent, caller.key);
   if (sent !== null && !session) return refusal(404, -32_001, 'Session not found');
   if (isStream && session) return serveStream(legacyRequest, subscriptionsFor(caller, session));
-  if (Array.isArray(body)) return refusal(400, -32_600, 'A request is one message, no batch.');
+  if (Array.isArray(body))
+    return refusal(400, -32_600, 'Batches are not supported. Send one message per request.');
   if (isJsonObject(body)) {
     if (body.method === undefined && body.id !== undefined) return hear(legacyRequest, body);
     if (body.method === 'notifications/cancelled' && session)

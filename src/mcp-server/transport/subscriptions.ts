@@ -89,7 +89,7 @@ function eventOf(change: Change): ServerEvent {
 }
 
 function tooMany(id: Json): Response {
-  const message = `a stream tells of at most ${MOST_RUNS} resources`;
+  const message = `maximum number of resources of a stream (${MOST_RUNS}) exceeded`;
   const error = { code: -32_602, message, data: { code: 'HWINV' } };
   return Response.json({ jsonrpc: '2.0', error, id });
 }
