@@ -17,7 +17,7 @@ export {
   type Speaker,
 } from './client/connect.ts';
 export type { LogOptions } from './client/follow-log.ts';
-export type { ConnectOptions, HttpClient } from './client/http.ts';
+export type { ConnectOptions, HttpClient } from './client/http-client.ts';
 export type { LoggedStep, Operations } from './client/operations.generated.ts';
 export type { Turn } from './client/send-message.ts';
 export type { AgentDefinition } from './contracts/agents/definition.ts';

@@ -16,10 +16,10 @@ import { createLoopbackGuard } from './http/loopback-guard.ts';
 import { pathOf, shownPath } from './http/path.ts';
 import { setSecurityHeaders } from './http/security-headers.ts';
 import type { ConnectionDraining } from './limits/connection-draining.ts';
-import type { McpEndpoint } from './mcp/endpoint.ts';
-import { openAiError } from './openai/errors.ts';
+import type { McpEndpoint } from './mcp/mcp-endpoint.ts';
 import { isOpenAiPath } from './openai/not-found.ts';
-import type { WebSocketEndpoint } from './ws/endpoint.ts';
+import { openAiError } from './openai/openai-errors.ts';
+import type { WebSocketEndpoint } from './ws/websocket-endpoint.ts';
 
 /**
  * Most bytes of the headers. A token that is far too long still fits, so that its sender is

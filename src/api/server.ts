@@ -7,18 +7,18 @@ import type { Config } from '../config.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import { inBrackets } from '../network/addresses.ts';
 import { createReadiness, type Readiness } from '../telemetry/readiness.ts';
-import { a2aRoutes } from './a2a/endpoint.ts';
-import { agUiRoutes } from './ag-ui/endpoint.ts';
+import { a2aRoutes } from './a2a/a2a-endpoint.ts';
+import { agUiRoutes } from './ag-ui/ag-ui-endpoint.ts';
 import { closeApp, createApp } from './app.ts';
 import { createGraphqlServer } from './graphql/graphql-server.ts';
 import { describeHiddenType, findHiddenTypes } from './graphql/hidden-types.ts';
 import { createMetricsEndpoint, type MetricsEndpoint } from './health/metrics-endpoint.ts';
 import { explainListenError } from './http/listen-error.ts';
 import { type ConnectionDraining, createConnectionDraining } from './limits/connection-draining.ts';
-import { createMcpEndpoint } from './mcp/endpoint.ts';
-import { openAiRoutes } from './openai/routes.ts';
+import { createMcpEndpoint } from './mcp/mcp-endpoint.ts';
+import { openAiRoutes } from './openai/openai-routes.ts';
 import { type Closer, openServices, type Services, type ServicesOptions } from './services.ts';
-import { createWebSocketEndpoint } from './ws/endpoint.ts';
+import { createWebSocketEndpoint } from './ws/websocket-endpoint.ts';
 
 export type ApiOptions = ServicesOptions & {
   metricsToken?: string | undefined;

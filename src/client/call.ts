@@ -1,5 +1,5 @@
 import type { Json } from '../json/json.ts';
-import { bodyOf, type HttpClient } from './http.ts';
+import { bodyOf, type HttpClient } from './http-client.ts';
 import { type Operations, operations } from './operations.generated.ts';
 
 type Takes<Id extends keyof Operations> = Operations[Id]['takes'] & {

@@ -5,7 +5,7 @@ import type { Json, JsonObject } from '../json/json.ts';
 import { type Call, caller } from './call.ts';
 import { followEvents, runStream } from './follow-events.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
-import { bodyOf, type ConnectOptions, createHttpClient, type HttpClient } from './http.ts';
+import { bodyOf, type ConnectOptions, createHttpClient, type HttpClient } from './http-client.ts';
 import type { LoggedStep, Operations } from './operations.generated.ts';
 import { sendMessage, type Turn } from './send-message.ts';
 

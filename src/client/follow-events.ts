@@ -1,8 +1,8 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
-import type { HttpClient } from './http.ts';
+import type { HttpClient } from './http-client.ts';
 import { parseServerSentEvents } from './parse-sse.ts';
-import { MOST_SILENCES, RECONNECT_MS } from './retry.ts';
+import { MOST_SILENCES, RECONNECT_MS } from './retry-request.ts';
 
 export type FollowOptions = {
   after?: string | undefined;

@@ -1,7 +1,7 @@
 import { HowdahError } from '../contracts/errors.ts';
 import { caller } from './call.ts';
 import { followEvents } from './follow-events.ts';
-import type { HttpClient } from './http.ts';
+import type { HttpClient } from './http-client.ts';
 import type { LoggedStep } from './operations.generated.ts';
 
 /** Filters of the log (docs/rest.md), and lines that are already known. */

@@ -1,7 +1,7 @@
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import { followEvents, runStream } from './follow-events.ts';
-import type { HttpClient } from './http.ts';
-import { retry } from './retry.ts';
+import type { HttpClient } from './http-client.ts';
+import { retry } from './retry-request.ts';
 
 /** A message in a conversation, with its run. */
 export type Turn = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { RunWatch } from '../../src/api/events/run-watch.ts';
-import { type FollowOptions, followMcpRun } from '../../src/api/mcp/follow.ts';
+import { type FollowOptions, followMcpRun } from '../../src/api/mcp/follow-mcp-run.ts';
 import type { ToolNote } from '../../src/contracts/agents/tool-io.ts';
 import type { RunEvent } from '../../src/mcp-server/caller.ts';
 

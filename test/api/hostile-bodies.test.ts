@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { runAgentInput } from '../../src/api/ag-ui/input.ts';
+import { runAgentInput } from '../../src/api/ag-ui/run-agent-input.ts';
 import { refuseVariables } from '../../src/api/graphql/request.ts';
 import { parseJsonBody } from '../../src/api/http/json-body.ts';
 import { chatRequest } from '../../src/api/openai/chat/chat-request.ts';

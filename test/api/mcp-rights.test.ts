@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
-import { createMcpServer } from '../../src/mcp-server/server.ts';
+import { createMcpServer } from '../../src/mcp-server/mcp-server.ts';
 import { ask } from '../sql/asking.ts';
 import { all, makeApiKey, makeTenant, one, unique } from '../sql/support.ts';
 import { MARK, makeTwoTenants } from '../sql/two-tenants.ts';

@@ -6,13 +6,13 @@ import WebSocket, { WebSocketServer } from 'ws';
 import { defaultServerLimits } from '../../src/api/http/server-limits.ts';
 import { createStreamLimits } from '../../src/api/limits/stream-limits.ts';
 import type { Api } from '../../src/api/server.ts';
+import { createOutbox } from '../../src/api/ws/outbox.ts';
+import { messages } from '../../src/api/ws/socket-messages.ts';
 import {
   createWebSocketEndpoint,
   type WebSocketEndpoint,
   type WebSocketEndpointOptions,
-} from '../../src/api/ws/endpoint.ts';
-import { messages } from '../../src/api/ws/messages.ts';
-import { createOutbox } from '../../src/api/ws/outbox.ts';
+} from '../../src/api/ws/websocket-endpoint.ts';
 import type { Worker } from '../../workers/main.ts';
 import { makeAgent } from '../runtime/arrange.ts';
 import { makeRun, makeTenant, one } from '../sql/support.ts';

@@ -1,14 +1,14 @@
 import type { Client } from '../../db/queries/json-rows.ts';
-import type { Visit } from '../conversation-protocols/endpoint.ts';
+import type { Visit } from '../conversation-protocols/open-endpoint.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { followRun, isOver } from '../events/follow-run.ts';
+import { cancel, type StartedRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
-import { cancel, type StartedRun } from '../openai/runs.ts';
-import { A2aRefusal, failed, rpcError } from './errors.ts';
+import { type SendParams, sendParams, taskParams } from './a2a-schema.ts';
 import { legacyEvent, legacyTask } from './legacy.ts';
-import { type Call, paramsOf } from './rpc.ts';
-import { type SendParams, sendParams, taskParams } from './schema.ts';
-import { findTask, receive } from './send.ts';
+import { type Call, paramsOf } from './read-call.ts';
+import { findTask, receive } from './receive-message.ts';
+import { A2aRefusal, failed, rpcError } from './rpc-errors.ts';
 import { type StreamResponse, type Task, taskOf } from './task.ts';
 import { createTaskEvents } from './task-events.ts';
 

@@ -4,7 +4,7 @@ import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import type { ConversationState } from '../conversation-protocols/run-state.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { RunSnapshot, StartedRun } from '../openai/runs.ts';
+import type { RunSnapshot, StartedRun } from '../openai/conversation-runs.ts';
 import { AnswerAssembler, type AssembledItem } from './answer-assembler.ts';
 import type { RunStreamSources } from './run-events.ts';
 import { type RunChange, RunWatch } from './run-watch.ts';

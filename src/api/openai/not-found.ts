@@ -1,5 +1,5 @@
 import { shownPath } from '../http/path.ts';
-import type { OpenAiError } from './errors.ts';
+import type { OpenAiError } from './openai-errors.ts';
 
 /** Paths under /v1 and their methods. */
 const METHODS: readonly (readonly [path: RegExp, method: string])[] = [

@@ -6,7 +6,7 @@ import { readJson } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import { checkShape } from '../rest/framework/check-shape.ts';
-import { invalid } from './errors.ts';
+import { invalid } from './openai-errors.ts';
 
 /**
  * Returns the body of a request that matches a schema, or undefined if the client has disconnected.

@@ -10,8 +10,6 @@ import type { CallerTransaction } from '../limits/caller-transactions.ts';
 import type { Leaving, OpenRequest } from '../limits/open-requests.ts';
 import { earlyEnd } from '../limits/run-requests.ts';
 import { takeKey } from '../rest/framework/request-keys.ts';
-import { invalid, type OpenAiError, openAiError, sendError } from './errors.ts';
-import { type EventWriter, writeEvents } from './event-writer.ts';
 import {
   begin,
   type Conversation,
@@ -20,7 +18,9 @@ import {
   type RunSnapshot,
   type RunStart,
   type StartedRun,
-} from './runs.ts';
+} from './conversation-runs.ts';
+import { type EventWriter, writeEvents } from './event-writer.ts';
+import { invalid, type OpenAiError, openAiError, sendError } from './openai-errors.ts';
 
 export type RequestRunOptions = {
   request: FastifyRequest;

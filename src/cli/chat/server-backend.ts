@@ -1,4 +1,4 @@
-import { retry } from '../../client/retry.ts';
+import { retry } from '../../client/retry-request.ts';
 import type { Api } from '../backend/connect.ts';
 import { AGENTS } from '../backend/definitions.ts';
 import { rowsOverRest } from '../backend/rows.ts';

@@ -6,7 +6,7 @@ import {
 import { SAMPLING } from '../../contracts/agents/mcp-host.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { formOf } from './elicitation.ts';
+import { formOf } from './question-form.ts';
 
 /** The abilities of a client: to ask a person by a form, and to ask its model. */
 export type Abilities = { forms: boolean; samples: boolean };

@@ -15,7 +15,7 @@ import {
 } from '../../db/mcp/resources.ts';
 import { displayable } from '../../text/displayable.ts';
 import type { Caller } from '../caller.ts';
-import { contentsOf } from './content.ts';
+import { contentsOf } from './result-content.ts';
 import { EXECUTION_TEMPLATE } from './uris.ts';
 
 const TEMPLATES_PER_PAGE = 200;

@@ -7,14 +7,14 @@ import { queriesWithin } from '../../db/queries/queries.ts';
 import { type Question, questionsInTheWay } from '../../db/queries/questions.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
-import { type Asking, settled } from '../calls/calls.ts';
+import { type Asking, settled } from '../calls/call-tool.ts';
 import {
   abilitiesOf,
   requestFor,
   responseTo,
   type Response as Said,
 } from '../calls/client-input.ts';
-import { createMcpServer } from '../server.ts';
+import { createMcpServer } from '../mcp-server.ts';
 import { serveStream } from './legacy-stream.ts';
 import { type McpSession, mintSession, readSession, sessionDigest } from './session-id.ts';
 import { type SessionSubscriptions, storedSubscriptions } from './session-subscriptions.ts';

@@ -3,7 +3,7 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { Caller } from '../caller.ts';
-import { createMcpServer } from '../server.ts';
+import { createMcpServer } from '../mcp-server.ts';
 import { type Change, LIST_NAMES, watchChanges } from './changes.ts';
 import type { SessionSubscriptions } from './session-subscriptions.ts';
 

@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { JSONRPCMessage, Server } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Caller } from '../caller.ts';
-import { createMcpServer } from '../server.ts';
+import { createMcpServer } from '../mcp-server.ts';
 import { LIST_NAMES, watchChanges } from './changes.ts';
 import { tellBy } from './legacy-stream.ts';
 import { inMemorySubscriptions, type SessionSubscriptions } from './session-subscriptions.ts';

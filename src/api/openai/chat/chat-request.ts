@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Message } from '../../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../json/json.ts';
-import { invalid, unsupported } from '../errors.ts';
-import type { Conversation } from '../runs.ts';
-import { functionSchema, resultOf, toolChoice, toolsFor } from '../tools.ts';
+import { functionSchema, resultOf, toolChoice, toolsFor } from '../client-tools.ts';
+import type { Conversation } from '../conversation-runs.ts';
+import { invalid, unsupported } from '../openai-errors.ts';
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
 const content = z.union([z.string(), z.array(part)]);

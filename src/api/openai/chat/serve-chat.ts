@@ -1,6 +1,6 @@
-import { openAiError, runFailure } from '../errors.ts';
+import { openAiError, runFailure } from '../openai-errors.ts';
 import type { RequestRun } from '../request-run.ts';
-import { answerOf, chunksOf, completionOf, questionText } from './chat.ts';
+import { answerOf, chunksOf, completionOf, questionText } from './chat-completion.ts';
 import { type ChatRequest, conversationOf } from './chat-request.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { Json } from '../../../json/json.ts';
-import { questionText } from '../chat/chat.ts';
-import { runFailure } from '../errors.ts';
+import { questionText } from '../chat/chat-completion.ts';
+import type { PendingQuestion, RunSnapshot, StartedRun } from '../conversation-runs.ts';
 import { wireId } from '../ids.ts';
-import type { PendingQuestion, RunSnapshot, StartedRun } from '../runs.ts';
+import { runFailure } from '../openai-errors.ts';
 import type { FunctionCall, Message, OutputItem, Response } from './response-schema.ts';
 import type { ResponsesRequest } from './responses-request.ts';
 

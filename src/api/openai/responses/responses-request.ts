@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { Message } from '../../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../json/json.ts';
 import { refuseFormat } from '../chat/chat-request.ts';
-import { invalid, unsupported } from '../errors.ts';
-import type { CallResult, Conversation } from '../runs.ts';
-import { functionSchema, resultOf, toolChoice, toolsFor } from '../tools.ts';
+import { functionSchema, resultOf, toolChoice, toolsFor } from '../client-tools.ts';
+import type { CallResult, Conversation } from '../conversation-runs.ts';
+import { invalid, unsupported } from '../openai-errors.ts';
 
 const part = z.looseObject({ type: z.string() });
 const content = z.union([z.string(), z.array(part)]);

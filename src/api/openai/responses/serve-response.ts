@@ -1,8 +1,8 @@
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { openAiError } from '../errors.ts';
+import { answerQuestion, look, type StartedRun } from '../conversation-runs.ts';
 import { uuidIn, wireId } from '../ids.ts';
+import { openAiError } from '../openai-errors.ts';
 import type { RequestRun } from '../request-run.ts';
-import { answerQuestion, look, type StartedRun } from '../runs.ts';
 import {
   messageId,
   outputOf,

@@ -1,17 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { openEndpoint, type Visit } from '../conversation-protocols/endpoint.ts';
+import { openEndpoint, type Visit } from '../conversation-protocols/open-endpoint.ts';
 import { followRun, type RunItem } from '../events/follow-run.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import { permitBody } from '../login/rights.ts';
+import { begin, cancel, type StartedRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { readBody } from '../openai/read-body.ts';
 import { cancelsWhenLeft, unlessOver } from '../openai/request-run.ts';
-import { begin, cancel, type StartedRun } from '../openai/runs.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { type AgUiEvent, AgUiEvents } from './events.ts';
-import { type RunAgentInput, runAgentInput, turnOf } from './input.ts';
+import { type AgUiEvent, AgUiEvents } from './ag-ui-events.ts';
+import { type RunAgentInput, runAgentInput, turnOf } from './run-agent-input.ts';
 
 /**
  * Registers the endpoint for user interfaces, by AG-UI. Each agent and workflow has an address

@@ -1,14 +1,14 @@
 import type { z } from 'zod';
 import type { Json } from '../../json/json.ts';
-import type { Visit } from '../conversation-protocols/endpoint.ts';
+import type { Visit } from '../conversation-protocols/open-endpoint.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { readJson } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { checkShape } from '../rest/framework/check-shape.ts';
-import { A2aRefusal } from './errors.ts';
+import { type RpcId, rpcRequest } from './a2a-schema.ts';
 import { LEGACY_METHODS } from './legacy.ts';
-import { type RpcId, rpcRequest } from './schema.ts';
+import { A2aRefusal } from './rpc-errors.ts';
 
 /** A call as it was sent. `method` is the name of the method in 1.0. */
 export type Call = { id: RpcId; method: string; params: unknown; isLegacy: boolean };

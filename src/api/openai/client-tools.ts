@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../json/json.ts';
-import { invalid, unsupported } from './errors.ts';
+import type { CallResult, Conversation } from './conversation-runs.ts';
 import { uuidIn } from './ids.ts';
-import type { CallResult, Conversation } from './runs.ts';
+import { invalid, unsupported } from './openai-errors.ts';
 
 /**
  * A function as a client describes it. Chat completions nest it one level deeper than responses.

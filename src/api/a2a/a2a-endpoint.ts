@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
-import { openEndpoint, type Visit } from '../conversation-protocols/endpoint.ts';
+import { openEndpoint, type Visit } from '../conversation-protocols/open-endpoint.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import type { RestOptions } from '../rest/serve.ts';
+import type { RpcId } from './a2a-schema.ts';
 import { type Base, type BaseOptions, createBase } from './base.ts';
 import { cardOf, describe } from './card.ts';
-import { retryAfterOf, rpcError } from './errors.ts';
-import { readCall, Unreadable } from './rpc.ts';
-import type { RpcId } from './schema.ts';
+import { readCall, Unreadable } from './read-call.ts';
+import { retryAfterOf, rpcError } from './rpc-errors.ts';
 import { serveCall } from './serve-call.ts';
 
 /** The path of a card, below the address of the agent or workflow. */

@@ -1,9 +1,9 @@
 import { createMcpHandler, type ServerEvent } from '@modelcontextprotocol/server';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
+import { createMcpServer } from '../mcp-server.ts';
 import { etagsOfAll } from '../resources/etags.ts';
 import { executionOf } from '../resources/uris.ts';
-import { createMcpServer } from '../server.ts';
 import { type Change, LIST_NAMES, type Wanted, watchChanges } from './changes.ts';
 
 export type ListeningRequest = {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { completion, completionChunk, FinishReason } from '../answers.ts';
+import type { PendingQuestion, RunSnapshot, StartedRun } from '../conversation-runs.ts';
 import { wireId } from '../ids.ts';
-import type { PendingQuestion, RunSnapshot, StartedRun } from '../runs.ts';
 
 /**
  * Returns the content of the answer of a stopped run: its output, or what the run asks its client.

@@ -14,8 +14,8 @@ import {
 import type { AddressedFile } from '../../db/mcp/resources.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
-import { contentsOf } from './content.ts';
 import { fileOf } from './resource-addresses.ts';
+import { contentsOf } from './result-content.ts';
 
 const PROMPTS_PER_PAGE = 200;
 

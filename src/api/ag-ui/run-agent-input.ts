@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { chatRequest, conversationOf } from '../openai/chat/chat-request.ts';
-import { invalid } from '../openai/errors.ts';
-import type { Conversation } from '../openai/runs.ts';
+import type { Conversation } from '../openai/conversation-runs.ts';
+import { invalid } from '../openai/openai-errors.ts';
 
 const source = z.looseObject({
   type: z.string(),

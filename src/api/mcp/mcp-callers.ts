@@ -16,7 +16,7 @@ import type { Identity } from '../login/auth-result.ts';
 import { createCachedLoader } from '../login/cached-loader.ts';
 import { loginExpired } from '../login/expiry.ts';
 import { settingsFor } from '../login/session-settings.ts';
-import { followMcpRun } from './follow.ts';
+import { followMcpRun } from './follow-mcp-run.ts';
 import { createListMarks } from './list-etags.ts';
 
 export type CallersOptions = CallerTransactionOptions & {

@@ -3,9 +3,9 @@ import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { withTraceparent } from '../http/traceparent.ts';
-import type { StartedRun } from '../openai/runs.ts';
-import { A2aRefusal } from './errors.ts';
-import type { Part, SendParams, SentMessage } from './schema.ts';
+import type { StartedRun } from '../openai/conversation-runs.ts';
+import type { Part, SendParams, SentMessage } from './a2a-schema.ts';
+import { A2aRefusal } from './rpc-errors.ts';
 import { isAsking } from './task.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { lazy } from '../../concurrency/lazy.ts';
 import type { Caller } from '../../mcp-server/caller.ts';
-import type { McpHttp, McpRequest } from '../../mcp-server/transport/http.ts';
+import type { McpHttp, McpRequest } from '../../mcp-server/transport/mcp-http.ts';
 import { type Failure, failureOf, problemOf } from '../errors/answer-error.ts';
 import { sendLimitRefusal, sendProblem, sendRefusal } from '../errors/problem.ts';
 import type { ErrorLog } from '../graphql/errors.ts';
@@ -17,7 +17,7 @@ import type { Identity } from '../login/auth-result.ts';
 import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { boundMessage } from './bound-message.ts';
-import { type CallersOptions, createCallers } from './caller.ts';
+import { type CallersOptions, createCallers } from './mcp-callers.ts';
 
 export type McpOptions = CallersOptions & {
   login: Login;
@@ -119,7 +119,7 @@ async function readMessage(
 function createLazyMcpHttp(): McpHttp {
   let isClosed = false;
   const mcp = lazy(async (): Promise<McpHttp> => {
-    const { createMcpHttp } = await import('../../mcp-server/transport/http.ts');
+    const { createMcpHttp } = await import('../../mcp-server/transport/mcp-http.ts');
     const opened = createMcpHttp(() => {}); // Clients get their own errors, which are not logged.
     if (isClosed) await opened.close();
     return opened;

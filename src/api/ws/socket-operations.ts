@@ -3,7 +3,7 @@ import type { Identity } from '../login/auth-result.ts';
 import type { Route, RouteContext, RouteInput } from '../rest/framework/route.ts';
 import { workOnce } from '../rest/idempotency.ts';
 import { routes } from '../rest/rest-routes.ts';
-import type { Message } from './messages.ts';
+import type { Message } from './socket-messages.ts';
 
 /** Messages with a route of REST. */
 export type Operation = Exclude<Message, { type: 'connection_init' | 'subscribe' | 'unsubscribe' }>;

@@ -1,9 +1,9 @@
 import { createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
-import { createMcpServer } from '../server.ts';
+import { createMcpServer } from '../mcp-server.ts';
 import { serveLegacy } from './legacy-http.ts';
-import { serveListening } from './subscriptions.ts';
+import { serveListening } from './serve-listening.ts';
 
 /** An authenticated request, whose body is already read. */
 export type McpRequest = {

@@ -13,16 +13,16 @@ import { findExecutionRow, queriesWithin } from '../../db/queries/queries.ts';
 import { type Question, questionsInTheWay } from '../../db/queries/questions.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
-import { contentOf } from '../resources/content.ts';
+import { contentOf } from '../resources/result-content.ts';
 import { UUID } from '../resources/uris.ts';
+import { beginByTool, callsTool } from './agent-tools.ts';
 import { ANSWER_TOOL, answerByTool } from './answer-tool.ts';
+import { createProgress } from './call-progress.ts';
 import { type Abilities, canAsk, inputFor, type Response, responseTo } from './client-input.ts';
-import { replyOf } from './elicitation.ts';
 import { createRunLog } from './log-messages.ts';
-import { createProgress } from './progress.ts';
+import { replyOf } from './question-form.ts';
 import { refusedCall } from './refusals.ts';
 import { endedResult, waitingResult } from './results.ts';
-import { beginByTool, callsTool } from './tools.ts';
 
 /**
  * The way in which a client asks a person or a model. If the client cannot ask, the result of the

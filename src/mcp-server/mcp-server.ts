@@ -6,14 +6,14 @@ import {
 import { HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../json/json.ts';
 import { releaseVersion } from '../package-root.ts';
-import { type Asking, type CallContext, callTool } from './calls/calls.ts';
+import { listTools } from './calls/agent-tools.ts';
+import { type Asking, type CallContext, callTool } from './calls/call-tool.ts';
 import { abilitiesOf } from './calls/client-input.ts';
 import { refusing } from './calls/refusals.ts';
-import { listTools } from './calls/tools.ts';
 import { completed } from './resources/completions.ts';
-import { filledPrompt, promptList } from './resources/prompts.ts';
+import { filledPrompt, promptList } from './resources/mcp-prompts.ts';
 import { listTemplates } from './resources/resource-addresses.ts';
-import { listResources, readResource } from './resources/resources.ts';
+import { listResources, readResource } from './resources/run-resources.ts';
 import type { SessionSubscriptions } from './transport/session-subscriptions.ts';
 
 /** Options that differ between transports. */

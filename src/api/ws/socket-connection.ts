@@ -15,9 +15,9 @@ import type { RouteContext } from '../rest/framework/route.ts';
 import type { EventsOf } from '../rest/framework/streams.ts';
 import { findSession } from '../rest/runs/sessions.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { type Message, type MessageType, messages } from './messages.ts';
-import { nothingNamed, operate } from './operations.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { type Message, type MessageType, messages } from './socket-messages.ts';
+import { nothingNamed, operate } from './socket-operations.ts';
 
 /** Most messages of one client that wait for their turn. At this number, the socket is paused. */
 const MOST_PENDING = 16;

@@ -9,12 +9,12 @@ import { isApiKey } from '../login/api-keys.ts';
 import { permitBody } from '../login/rights.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { serveChat } from './chat/serve-chat.ts';
-import { openAiError, sendError } from './errors.ts';
-import { modelsOf } from './models.ts';
+import { openAiError, sendError } from './openai-errors.ts';
 import { createChatCompletion, createResponse, listOpenAiModels } from './paths.ts';
 import { readBody } from './read-body.ts';
 import { RequestRun, type RequestRunOptions } from './request-run.ts';
 import { serveResponse } from './responses/serve-response.ts';
+import { modelsOf } from './runnable-models.ts';
 
 /**
  * Options of the API for clients of OpenAI. Login, limits, queue and transactions are shared with

@@ -14,7 +14,7 @@ import { settingsFor } from '../login/session-settings.ts';
 import { createSocketLogins, type SocketLogins } from '../login/socket-logins.ts';
 import type { RouteContext } from '../rest/framework/route.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { Connection, type ConnectionOptions } from './connection.ts';
+import { Connection, type ConnectionOptions } from './socket-connection.ts';
 
 const PATH = '/ws';
 /**
