@@ -25,7 +25,7 @@ type AnyInput = {
   headers?: Record<string, string>;
 };
 
-export function caller(ask: HttpClient): Call {
+export function createCall(ask: HttpClient): Call {
   return async (id, ...[input]) => {
     const { params = {}, query = {}, body, headers = {} } = (input ?? {}) as AnyInput;
     const [method, path, type] = operations[id] as readonly string[] as [string, string, string?];

@@ -2,7 +2,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import type { ExecutionStatus } from '../contracts/runs/step.ts';
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import type { Json, JsonObject } from '../json/json.ts';
-import { type Call, caller } from './call.ts';
+import { type Call, createCall } from './call.ts';
 import { followEvents, runStream } from './follow-events.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { bodyOf, type ConnectOptions, createHttpClient, type HttpClient } from './http-client.ts';
@@ -113,7 +113,7 @@ export type Connection = {
 export function connect(url: string, options: ConnectOptions = {}): Connection {
   const { signal } = options;
   const open = createHttpClient(url.replace(/\/$/, ''), options);
-  const call = caller(open);
+  const call = createCall(open);
   const watch: Connection['watch'] = (id, after) =>
     followEvents(open, runStream(id), { after, last: 'complete', signal });
   const answer: Connection['answer'] = (id, value) =>

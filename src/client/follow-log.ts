@@ -1,5 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
-import { caller } from './call.ts';
+import { createCall } from './call.ts';
 import { followEvents } from './follow-events.ts';
 import type { HttpClient } from './http-client.ts';
 import type { LoggedStep } from './operations.generated.ts';
@@ -35,13 +35,13 @@ export async function* followLog(
   { known = [], since, ...filter }: LogOptions,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<LoggedStep, void> {
-  const seen = new Seen();
+  const seen = new SeenLines();
   for (const line of known) seen.isNew(line);
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(filter)) {
     if (value !== undefined) search.set(name, String(value));
   }
-  search.set('since', since?.toISOString() ?? (await nowThere(ask)));
+  search.set('since', since?.toISOString() ?? (await databaseTime(ask)));
   const events = followEvents(ask, `/api/steps/stream?${search}`, { last: 'complete', signal });
   for await (const { event, data } of events) {
     if (event === 'error') throw new HowdahError(String(data.code), String(data.message));
@@ -54,12 +54,12 @@ export async function* followLog(
  * Returns the time of the database, so that nothing is lost when the stream is cut before its first
  * line.
  */
-async function nowThere(ask: HttpClient): Promise<string> {
-  return (await caller(ask)('listSteps', { query: { since: '1s', limit: 1 } })).now;
+async function databaseTime(ask: HttpClient): Promise<string> {
+  return (await createCall(ask)('listSteps', { query: { since: '1s', limit: 1 } })).now;
 }
 
 /** The last line of each run. The steps of a run are committed in order. */
-class Seen {
+class SeenLines {
   readonly #runs = new Map<string, { seq: number; at: number }>();
   #newest = 0;
   #swept = 0;

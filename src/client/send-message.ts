@@ -13,7 +13,7 @@ export type Turn = {
   events: AsyncGenerator<StreamEvent, void>;
 };
 
-type Said = { sid: string; content: string; fork: number | undefined };
+type OutgoingMessage = { sid: string; content: string; fork: number | undefined };
 
 /**
  * Sends a message under an idempotency key, so that a message that is sent again after a loss
@@ -21,7 +21,7 @@ type Said = { sid: string; content: string; fork: number | undefined };
  */
 export async function sendMessage(
   ask: HttpClient,
-  { sid, content, fork: turn }: Said,
+  { sid, content, fork: turn }: OutgoingMessage,
   signal: AbortSignal | undefined,
 ): Promise<Turn> {
   const path = `/sessions/${sid}/${turn === undefined ? 'messages' : 'fork'}`;

@@ -9,9 +9,9 @@ import { releaseVersion } from '../package-root.ts';
 import { listTools } from './calls/agent-tools.ts';
 import { type Asking, type CallContext, callTool } from './calls/call-tool.ts';
 import { abilitiesOf } from './calls/client-input.ts';
-import { refusing } from './calls/refusals.ts';
-import { completed } from './resources/completions.ts';
-import { filledPrompt, promptList } from './resources/mcp-prompts.ts';
+import { withProtocolErrors } from './calls/refusals.ts';
+import { completeArgument } from './resources/completions.ts';
+import { fillPrompt, listMcpPrompts } from './resources/mcp-prompts.ts';
 import { listTemplates } from './resources/resource-addresses.ts';
 import { listResources, readResource } from './resources/run-resources.ts';
 import type { SessionSubscriptions } from './transport/session-subscriptions.ts';
@@ -73,7 +73,7 @@ function addTools(server: Server, options: ServerOptions): void {
   };
   const logLevel = async () => (await options.session?.logLevel()) ?? null;
   server.setRequestHandler('tools/list', ({ params }) =>
-    refusing(caller, () => listTools(caller, params?.cursor)),
+    withProtocolErrors(caller, () => listTools(caller, params?.cursor)),
   );
   server.setRequestHandler('tools/call', ({ params }, ctx) => {
     const metadata = options.metadataOf?.(ctx) ?? {};
@@ -83,32 +83,32 @@ function addTools(server: Server, options: ServerOptions): void {
 
 function addResources(server: Server, { caller }: ServerOptions): void {
   server.setRequestHandler('resources/list', ({ params }) =>
-    refusing(caller, () => listResources(caller, params?.cursor)),
+    withProtocolErrors(caller, () => listResources(caller, params?.cursor)),
   );
   server.setRequestHandler('resources/templates/list', ({ params }) =>
-    refusing(caller, () => listTemplates(caller, params?.cursor)),
+    withProtocolErrors(caller, () => listTemplates(caller, params?.cursor)),
   );
   server.setRequestHandler('resources/read', ({ params }) =>
-    refusing(caller, () => readResource(caller, params.uri)),
+    withProtocolErrors(caller, () => readResource(caller, params.uri)),
   );
 }
 
 function addPrompts(server: Server, { caller }: ServerOptions): void {
   server.setRequestHandler('prompts/list', ({ params }) =>
-    refusing(caller, () => promptList(caller, params?.cursor)),
+    withProtocolErrors(caller, () => listMcpPrompts(caller, params?.cursor)),
   );
   server.setRequestHandler('prompts/get', ({ params }) =>
-    refusing(caller, () => filledPrompt(caller, params.name, params.arguments)),
+    withProtocolErrors(caller, () => fillPrompt(caller, params.name, params.arguments)),
   );
   server.setRequestHandler('completion/complete', ({ params }) =>
-    refusing(caller, () => completed(caller, params)),
+    withProtocolErrors(caller, () => completeArgument(caller, params)),
   );
 }
 
 /** Adds the log level and the subscriptions, which older revisions set by requests. */
 function addSessionSettings(server: Server, { caller, session }: ServerOptions): void {
   const set = (work: (session: SessionSubscriptions) => Promise<void>) =>
-    refusing(caller, async () => {
+    withProtocolErrors(caller, async () => {
       if (!session) throw noSession();
       await work(session);
       return {};

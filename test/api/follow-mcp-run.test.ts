@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { RunWatch } from '../../src/api/events/run-watch.ts';
-import { type FollowOptions, followMcpRun } from '../../src/api/mcp/follow-mcp-run.ts';
+import { followMcpRun, type McpFollowOptions } from '../../src/api/mcp/follow-mcp-run.ts';
 import type { ToolNote } from '../../src/contracts/agents/tool-io.ts';
 import type { RunEvent } from '../../src/mcp-server/caller.ts';
 
@@ -19,7 +19,7 @@ type Sources = Partial<{
   transact: () => Promise<object>;
 }>;
 
-function optionsWith(sources: Sources): FollowOptions {
+function optionsWith(sources: Sources): McpFollowOptions {
   const none = async function* () {};
   return {
     hub: {
@@ -37,8 +37,8 @@ function optionsWith(sources: Sources): FollowOptions {
     watching: { tenantId: ID, userId: undefined, role: 'owner' },
     transact: sources.transact ?? (async () => ({ run: undefined, open: [] })),
     checkAccess: sources.checkAccess ?? (async () => {}),
-    gone: () => new Error('gone'),
-  } as unknown as FollowOptions;
+    notFound: () => new Error('not found'),
+  } as unknown as McpFollowOptions;
 }
 
 async function eventsOf(sources: Sources): Promise<RunEvent[]> {

@@ -325,7 +325,7 @@ describe('what shakes hands and is served by any process', () => {
     });
     const modern = await listener('2026-07-28');
     await expect(modern.client.listen({ resourceSubscriptions: uris })).rejects.toThrow(
-      'at most 100 resources',
+      'maximum number of resources of a stream (100) exceeded',
     );
   });
 });

@@ -485,7 +485,9 @@ describe('what shakes hands and is served by any process', () => {
       expect(heard.status).toBe(202);
       const { value: answered } = await messages.next();
       expect(answered.id).toBe(7);
-      expect(textOf(answered.result)).toContain(action === 'accept' ? 'Noted.' : 'Nobody would');
+      expect(textOf(answered.result)).toContain(
+        action === 'accept' ? 'Noted.' : 'The person did not answer',
+      );
     }
   });
 

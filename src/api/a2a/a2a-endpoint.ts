@@ -6,7 +6,7 @@ import type { OpenRequests } from '../limits/open-requests.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import type { RpcId } from './a2a-schema.ts';
 import { type Base, type BaseOptions, createBase } from './base.ts';
-import { cardOf, describe } from './card.ts';
+import { cardOf, findAgentCard } from './card.ts';
 import { readCall, Unreadable } from './read-call.ts';
 import { retryAfterOf, rpcError } from './rpc-errors.ts';
 import { serveCall } from './serve-call.ts';
@@ -42,7 +42,7 @@ async function sendCard(
   isLocked: boolean,
 ): Promise<void> {
   const { agent } = request.params as { agent?: string };
-  const described = await transaction((db) => describe(db, agent));
+  const described = await transaction((db) => findAgentCard(db, agent));
   if (!described) throw noAgent(agent);
   const isNew = request.headers['a2a-version'] === '1.0';
   reply.header('cache-control', 'no-store').header('vary', 'A2A-Version');
@@ -57,7 +57,7 @@ async function serve(visit: Visit, base: Base): Promise<void> {
     const call = await readCall(visit);
     if (!call) return;
     id = call.id;
-    if (!(await transaction((db) => describe(db, agent)))) throw noAgent(agent);
+    if (!(await transaction((db) => findAgentCard(db, agent)))) throw noAgent(agent);
     await serveCall({ visit, call, agent, base: base.ofFiles(request) });
   } catch (error) {
     // An error of HTTP, not of the protocol.

@@ -31,7 +31,7 @@ const part = z
     filename: (file?.name ?? rest.filename) || 'file',
     mediaType: (file?.mimeType ?? rest.mediaType) || undefined,
   }));
-export type Part = z.output<typeof part>;
+export type SentPart = z.output<typeof part>;
 
 const message = z.looseObject({
   messageId: z.string().min(1),

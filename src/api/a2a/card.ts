@@ -1,7 +1,7 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 
 /** An agent or workflow as howdah_private.agent_card describes it. */
-type Described = {
+type AgentCardRow = {
   name: string;
   description: string;
   capabilities: string[];
@@ -14,8 +14,8 @@ type Described = {
  * Returns the agent or workflow of a name, or without a name the current agent. Returns undefined
  * if the caller sees none.
  */
-export async function describe(db: Client, name?: string): Promise<Described | undefined> {
-  const { rows } = await db.query<{ card: Described | null }>(
+export async function findAgentCard(db: Client, name?: string): Promise<AgentCardRow | undefined> {
+  const { rows } = await db.query<{ card: AgentCardRow | null }>(
     'select howdah_private.agent_card($1) as card',
     [name ?? null],
   );
@@ -27,7 +27,7 @@ export async function describe(db: Client, name?: string): Promise<Described | u
  * gets the fields of 0.3, which describe a login in another way.
  */
 export function cardOf(
-  { name, description, capabilities, skills, version, is_structured }: Described,
+  { name, description, capabilities, skills, version, is_structured }: AgentCardRow,
   { base, isLocked, isNew }: { base: string; isLocked: boolean; isNew: boolean },
 ): object {
   const url = `${base}/a2a/${encodeURIComponent(name)}`;

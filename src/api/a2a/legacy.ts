@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../json/json.ts';
-import type { Artifact, Message, Part, StreamResponse, Task, TaskStatus } from './task.ts';
+import type { Artifact, StreamResponse, Task, TaskMessage, TaskPart, TaskStatus } from './task.ts';
 
 // A2A 0.3 has the same content in another form: every object has a `kind`, states are in lower
 // case, a file is in `file`, and the last update of a stream is marked as the last.
@@ -47,7 +47,7 @@ function legacyStatus({ state, timestamp, message }: TaskStatus): JsonObject {
   return { state: word, timestamp, ...(message && { message: legacyMessage(message) }) };
 }
 
-function legacyMessage({ role, parts, ...rest }: Message): JsonObject {
+function legacyMessage({ role, parts, ...rest }: TaskMessage): JsonObject {
   const said = { ...rest, parts: parts.map(legacyPart) };
   return { kind: 'message', role: role === 'ROLE_USER' ? 'user' : 'agent', ...said };
 }
@@ -56,7 +56,7 @@ function legacyArtifact({ parts, ...rest }: Artifact): JsonObject {
   return { ...rest, parts: parts.map(legacyPart) };
 }
 
-function legacyPart(part: Part): JsonObject {
+function legacyPart(part: TaskPart): JsonObject {
   if ('text' in part) return { kind: 'text', text: part.text };
   if ('url' in part) {
     return { kind: 'file', file: { uri: part.url, name: part.filename, mimeType: part.mediaType } };

@@ -11,7 +11,7 @@ import { LEGACY_METHODS } from './legacy.ts';
 import { A2aRefusal } from './rpc-errors.ts';
 
 /** A call as it was sent. `method` is the name of the method in 1.0. */
-export type Call = { id: RpcId; method: string; params: unknown; isLegacy: boolean };
+export type RpcCall = { id: RpcId; method: string; params: unknown; isLegacy: boolean };
 
 /** A request that cannot be read, with its id if the id is known. */
 export class Unreadable extends A2aRefusal {
@@ -25,7 +25,7 @@ export class Unreadable extends A2aRefusal {
 export async function readCall({
   request,
   transaction,
-}: Pick<Visit, 'request' | 'transaction'>): Promise<Call | undefined> {
+}: Pick<Visit, 'request' | 'transaction'>): Promise<RpcCall | undefined> {
   const mostBytes = await mostBytesFor({ transaction }, request.headers);
   const body = await readJson(request.raw, mostBytes);
   if (!body.ok) {
@@ -37,7 +37,7 @@ export async function readCall({
   return callIn(body.value, request.headers['a2a-version']);
 }
 
-function callIn(value: Json, version: string | string[] | undefined): Call {
+function callIn(value: Json, version: string | string[] | undefined): RpcCall {
   const parsed = rpcRequest.safeParse(value);
   if (!parsed.success) {
     throw new Unreadable('request', 'the request is not a JSON-RPC 2.0 object with a method');

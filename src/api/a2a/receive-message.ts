@@ -4,14 +4,14 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { StartedRun } from '../openai/conversation-runs.ts';
-import type { Part, SendParams, SentMessage } from './a2a-schema.ts';
+import type { SendParams, SentMessage, SentPart } from './a2a-schema.ts';
 import { A2aRefusal } from './rpc-errors.ts';
 import { isAsking } from './task.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The content of a message: its text, its data, and its files as parts for an agent. */
-type Said = { text: string; data: Json | undefined; parts: JsonObject[] };
+type MessageContent = { text: string; data: Json | undefined; parts: JsonObject[] };
 
 /**
  * Receives a message. A message without a task starts one, as the next turn of its context or the
@@ -29,9 +29,9 @@ export async function receive(
       'push notifications are not supported; create a webhook for all runs instead',
     );
   }
-  const said = saidIn(message);
+  const said = contentOf(message);
   const about = { ...metadata, ...message.metadata, a2a_message_id: message.messageId };
-  if (message.taskId) return goOn(db, agent, { ...message, taskId: message.taskId }, said);
+  if (message.taskId) return continueTask(db, agent, { ...message, taskId: message.taskId }, said);
   const context = message.contextId || null;
   if (context !== null && !UUID.test(context)) throw noContext(context);
   const { rows } = await db.query<{ id: string }>(
@@ -58,11 +58,11 @@ export async function findTask(db: Client, agent: string, id: string): Promise<C
   throw new A2aRefusal('noTask', `there is no task ${id.slice(0, 100)}`, { code: 'HWNTF' });
 }
 
-async function goOn(
+async function continueTask(
   db: Client,
   agent: string,
   { taskId, contextId, metadata }: SentMessage & { taskId: string },
-  { text, data, parts }: Said,
+  { text, data, parts }: MessageContent,
 ): Promise<StartedRun> {
   const run = await findTask(db, agent, taskId);
   if (contextId && contextId !== (run.session_id ?? run.id)) {
@@ -92,7 +92,7 @@ async function goOn(
  * Returns the content of a message. Texts become the lines of one text. Data is the data of the run
  * or of an answer. Files become parts in the format of chat completions.
  */
-function saidIn({ parts }: SentMessage): Said {
+function contentOf({ parts }: SentMessage): MessageContent {
   const texts = parts.flatMap(({ text }) => (text === undefined ? [] : [text]));
   const data = parts.flatMap((part) => (part.data === undefined ? [] : [part.data as Json]));
   const files = parts.flatMap((part, index) => {
@@ -103,7 +103,7 @@ function saidIn({ parts }: SentMessage): Said {
 }
 
 function fileOf(
-  { text, data, raw, url, filename, mediaType }: Part,
+  { text, data, raw, url, filename, mediaType }: SentPart,
   index: number,
 ): JsonObject | undefined {
   if (text !== undefined || data !== undefined) return undefined;

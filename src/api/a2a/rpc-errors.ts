@@ -32,14 +32,14 @@ export const CODES = {
   /** A rejection for a reason of ours, for which A2A has no code. */
   refused: [-32000, 'REFUSED'],
 } as const satisfies Record<string, readonly [number, string]>;
-export type Fault = keyof typeof CODES;
+export type RpcFault = keyof typeof CODES;
 
 /** A rejection in the terms of A2A. */
 export class A2aRefusal extends Error {
-  readonly fault: Fault;
+  readonly fault: RpcFault;
   readonly metadata: Readonly<Record<string, string>>;
 
-  constructor(fault: Fault, message: string, metadata: Readonly<Record<string, string>> = {}) {
+  constructor(fault: RpcFault, message: string, metadata: Readonly<Record<string, string>> = {}) {
     super(message);
     this.fault = fault;
     this.metadata = metadata;
@@ -47,7 +47,7 @@ export class A2aRefusal extends Error {
 }
 
 /** Faults of A2A for our errors, by SQLSTATE. */
-const faults: Readonly<Record<string, Fault>> = {
+const faults: Readonly<Record<string, RpcFault>> = {
   HWINV: 'params',
   HWTRM: 'unsupported',
   HWCNF: 'unsupported',
@@ -58,15 +58,16 @@ const faults: Readonly<Record<string, Fault>> = {
  * Returns the error of JSON-RPC for a thrown value. `failureOf` decides what the client may see.
  */
 export function rpcError(error: unknown, failureOf: (error: unknown) => Failure): RpcError {
-  if (error instanceof A2aRefusal) return written(error.fault, error.message, error.metadata);
-  return failed(failureOf(error));
+  if (error instanceof A2aRefusal)
+    return formatRpcError(error.fault, error.message, error.metadata);
+  return rpcErrorOf(failureOf(error));
 }
 
 /**
  * Returns the error of JSON-RPC for a failure: the message, and our code, hint and details as
  * metadata.
  */
-export function failed({ code, message, hint, detail }: Failure): RpcError {
+export function rpcErrorOf({ code, message, hint, detail }: Failure): RpcError {
   const members = isJsonObject(detail) ? detail : {};
   const isTask = code === 'HWNTF' && 'execution_id' in members;
   const fault = isTask ? 'noTask' : (faults[code] ?? (code === 'HWNTF' ? 'params' : 'refused'));
@@ -74,11 +75,11 @@ export function failed({ code, message, hint, detail }: Failure): RpcError {
     value == null ? [] : [[name, textOf(value)]],
   );
   const metadata = { code, ...(hint !== undefined && { hint }), ...Object.fromEntries(more) };
-  return written(fault, message, metadata);
+  return formatRpcError(fault, message, metadata);
 }
 
-function written(
-  fault: Fault,
+function formatRpcError(
+  fault: RpcFault,
   message: string,
   metadata: Readonly<Record<string, string>>,
 ): RpcError {

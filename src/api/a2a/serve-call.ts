@@ -2,17 +2,17 @@ import type { Client } from '../../db/queries/json-rows.ts';
 import type { Visit } from '../conversation-protocols/open-endpoint.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { followRun, isOver } from '../events/follow-run.ts';
-import { cancel, type StartedRun } from '../openai/conversation-runs.ts';
+import { cancelRun, type StartedRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { type SendParams, sendParams, taskParams } from './a2a-schema.ts';
 import { legacyEvent, legacyTask } from './legacy.ts';
-import { type Call, paramsOf } from './read-call.ts';
+import { paramsOf, type RpcCall } from './read-call.ts';
 import { findTask, receive } from './receive-message.ts';
-import { A2aRefusal, failed, rpcError } from './rpc-errors.ts';
+import { A2aRefusal, rpcError, rpcErrorOf } from './rpc-errors.ts';
 import { type StreamResponse, type Task, taskOf } from './task.ts';
 import { createTaskEvents } from './task-events.ts';
 
-export type CallOptions = { visit: Visit; call: Call; agent: string; base: string };
+export type CallOptions = { visit: Visit; call: RpcCall; agent: string; base: string };
 
 /**
  * Answers a call with its result or with events. Throws if the call is rejected before there is an
@@ -49,17 +49,17 @@ export async function serveCall(options: CallOptions): Promise<void> {
       const task = await transaction(async (db) => {
         const run = await findTask(db, agent, id);
         if (isOver(run.status)) throw new A2aRefusal('notCancelable', `task ${id} has ended`);
-        await cancel(db, run.id);
+        await cancelRun(db, run.id);
         return taskOf(db, await findTask(db, agent, run.id), { base });
       });
       return answer(options, call.isLegacy ? legacyTask(task) : task);
     }
     default:
-      throw missing(call.method);
+      throw unsupportedMethod(call.method);
   }
 }
 
-function missing(method: string): A2aRefusal {
+function unsupportedMethod(method: string): A2aRefusal {
   if (method.includes('PushNotificationConfig')) {
     return new A2aRefusal(
       'noPush',
@@ -86,9 +86,9 @@ async function sendMessage(options: CallOptions, params: SendParams): Promise<vo
   );
   const { returnImmediately, blocking, historyLength } = params.configuration ?? {};
   const isLeft = call.isLegacy ? params.configuration != null && !blocking : returnImmediately;
-  if (!isLeft && !(await hasStopped(visit, started))) {
+  if (!isLeft && !(await waitUntilStopped(visit, started))) {
     const failure = visit.earlyEndOf(started.id);
-    return failure && send(options, { error: failed(failure) });
+    return failure && send(options, { error: rpcErrorOf(failure) });
   }
   const task = await visit.transaction(async (db) =>
     taskOf(db, await findTask(db, agent, started.id), { base, historyLength }),
@@ -97,7 +97,10 @@ async function sendMessage(options: CallOptions, params: SendParams): Promise<vo
 }
 
 /** Waits until the run stops. Returns false if nobody waits for the answer any more. */
-async function hasStopped({ source, openRequest }: Visit, started: StartedRun): Promise<boolean> {
+async function waitUntilStopped(
+  { source, openRequest }: Visit,
+  started: StartedRun,
+): Promise<boolean> {
   for await (const item of followRun(source, started, openRequest.signal)) {
     if (item.type === 'stopped') return true;
   }
@@ -124,7 +127,7 @@ async function stream(options: CallOptions, started: StartedRun): Promise<void> 
       }
     }
     const failure = visit.earlyEndOf(started.id);
-    if (failure) await fail(failed(failure));
+    if (failure) await fail(rpcErrorOf(failure));
   } catch (error) {
     await fail(rpcError(error, visit.failureOf));
   }

@@ -1,23 +1,20 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import {
-  type ConversationState,
-  type OpenQuestion,
-  questionText,
-} from '../conversation-protocols/run-state.ts';
+import type { ConversationState, OpenQuestion } from '../conversation-protocols/run-state.ts';
+import { questionText } from '../openai/conversation-runs.ts';
 
 // A run as a task of A2A 1.0, in its JSON. legacy.ts converts it to 0.3.
 
-export type Part =
+export type TaskPart =
   | { text: string }
   | { data: Json }
   | { url: string; filename: string; mediaType: string };
-export type Message = {
+export type TaskMessage = {
   messageId: string;
   contextId: string;
   taskId: string;
   role: 'ROLE_USER' | 'ROLE_AGENT';
-  parts: Part[];
+  parts: TaskPart[];
 };
 export type TaskState =
   | 'TASK_STATE_SUBMITTED'
@@ -26,14 +23,14 @@ export type TaskState =
   | 'TASK_STATE_COMPLETED'
   | 'TASK_STATE_FAILED'
   | 'TASK_STATE_CANCELED';
-export type TaskStatus = { state: TaskState; timestamp: string; message?: Message };
-export type Artifact = { artifactId: string; name: string; parts: Part[] };
+export type TaskStatus = { state: TaskState; timestamp: string; message?: TaskMessage };
+export type Artifact = { artifactId: string; name: string; parts: TaskPart[] };
 export type Task = {
   id: string;
   contextId: string;
   status: TaskStatus;
   artifacts: Artifact[];
-  history: Message[];
+  history: TaskMessage[];
   metadata: JsonObject;
 };
 type Place = { taskId: string; contextId: string };
@@ -78,12 +75,16 @@ export function statusOf(run: ConversationState): TaskStatus {
   const state = stateOf(run);
   const status = { state, timestamp: new Date(run.changed_at).toISOString() };
   if (text === undefined) return status;
-  const parts: Part[] = [{ text }, ...(isAsking(run) ? run.questions.map(questionPart) : [])];
+  const parts: TaskPart[] = [{ text }, ...(isAsking(run) ? run.questions.map(questionPart) : [])];
   return { ...status, message: agentMessage(run, `${run.id}.${run.step_count}.status`, parts) };
 }
 
 /** Returns a message of an agent besides its answer. */
-export function agentMessage(run: ConversationState, messageId: string, parts: Part[]): Message {
+export function agentMessage(
+  run: ConversationState,
+  messageId: string,
+  parts: TaskPart[],
+): TaskMessage {
   return { messageId, ...placeOf(run), role: 'ROLE_AGENT', parts };
 }
 
@@ -100,7 +101,7 @@ export function artifactsOf(run: ConversationState, base: string): Artifact[] {
   return [{ artifactId: ANSWER, name: ANSWER, parts: answerParts(run) }, ...files];
 }
 
-function answerParts({ output, output_data }: ConversationState): Part[] {
+function answerParts({ output, output_data }: ConversationState): TaskPart[] {
   const text = [{ text: output ?? '' }];
   return output_data === null ? text : [...text, { data: output_data }];
 }
@@ -142,7 +143,7 @@ function questionPart({
   schema,
   tool_call,
   expires_at,
-}: OpenQuestion): Part {
+}: OpenQuestion): TaskPart {
   return {
     data: { question_id: id, kind, prompt, options, schema, tool_call, expires_at },
   };
@@ -152,7 +153,7 @@ async function historyOf(
   db: Client,
   run: ConversationState,
   most: number | null,
-): Promise<Message[]> {
+): Promise<TaskMessage[]> {
   const { rows } = await db.query<{ talk: { id: string; role: string; content: string }[] }>(
     'select howdah_private.conversation_messages($1, $2) as talk',
     [run.id, most],

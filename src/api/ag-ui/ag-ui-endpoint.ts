@@ -5,13 +5,13 @@ import { followRun, type RunItem } from '../events/follow-run.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import { permitBody } from '../login/rights.ts';
-import { begin, cancel, type StartedRun } from '../openai/conversation-runs.ts';
+import { cancelRun, type StartedRun, startOrContinueRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { readBody } from '../openai/read-body.ts';
 import { cancelsWhenLeft, unlessOver } from '../openai/request-run.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { type AgUiEvent, AgUiEvents } from './ag-ui-events.ts';
-import { type RunAgentInput, runAgentInput, turnOf } from './run-agent-input.ts';
+import { type RunAgentInput, runAgentInput, turnOfInput } from './run-agent-input.ts';
 
 /**
  * Registers the endpoint for user interfaces, by AG-UI. Each agent and workflow has an address
@@ -31,10 +31,10 @@ async function serve(visit: Visit): Promise<void> {
   await permitBody(visit, request.headers, { object: 'executions' });
   const input = await readBody(request, runAgentInput);
   if (!input) return;
-  const started = await beginRun(visit, agent, input);
+  const started = await startRun(visit, agent, input);
   await stream(visit, started, input);
   if (isCancelled && openRequest.signal.reason === 'gone') {
-    await transaction((db) => cancel(db, started.id)).catch(unlessOver);
+    await transaction((db) => cancelRun(db, started.id)).catch(unlessOver);
   }
 }
 
@@ -70,7 +70,7 @@ async function stream(visit: Visit, started: StartedRun, input: RunAgentInput): 
   writer.end();
 }
 
-async function beginRun(
+async function startRun(
   { request, transaction }: Visit,
   agent: string,
   input: RunAgentInput,
@@ -85,11 +85,11 @@ async function beginRun(
       return rows[0] as StartedRun;
     });
   }
-  const turn = turnOf(agent, input);
+  const turn = turnOfInput(agent, input);
   const metadata = withTraceparent(turn.metadata, request.headers) as JsonObject;
   const key = [request.headers['idempotency-key']].flat()[0];
   return transaction((db) =>
-    begin(db, { ...turn, metadata }, { isStored: false, isFollowed: true, key }),
+    startOrContinueRun(db, { ...turn, metadata }, { isStored: false, isFollowed: true, key }),
   ).catch((error) => {
     throw inTheirWords(error);
   });

@@ -1,11 +1,8 @@
 import type { FeedRow } from '../../db/feed/feed.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import {
-  type ConversationState,
-  type OpenQuestion,
-  questionText,
-} from '../conversation-protocols/run-state.ts';
+import type { ConversationState, OpenQuestion } from '../conversation-protocols/run-state.ts';
 import type { RunItem } from '../events/follow-run.ts';
+import { questionText } from '../openai/conversation-runs.ts';
 import { wireId } from '../openai/ids.ts';
 
 export type AgUiEvent = JsonObject & { type: string };

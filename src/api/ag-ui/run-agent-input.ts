@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { chatRequest, conversationOf } from '../openai/chat/chat-request.ts';
-import type { Conversation } from '../openai/conversation-runs.ts';
-import { invalid } from '../openai/openai-errors.ts';
+import { chatRequest, turnOfChat } from '../openai/chat/chat-request.ts';
+import type { ConversationTurn } from '../openai/conversation-runs.ts';
+import { invalidParameter } from '../openai/openai-errors.ts';
 
 const source = z.looseObject({
   type: z.string(),
@@ -70,11 +70,11 @@ export type RunAgentInput = z.output<typeof runAgentInput>;
  * Returns the turn that an input stands for: its messages in the format of chat completions, after
  * a message with the context and state of the interface.
  */
-export function turnOf(agent: string, input: RunAgentInput): Conversation {
+export function turnOfInput(agent: string, input: RunAgentInput): ConversationTurn {
   const { threadId, runId, parentRunId, messages, tools, forwardedProps } = input;
   const said = messages.flatMap((one, index) => chatMessage(one, `messages[${index}]`));
   if (said.length === 0) {
-    throw invalid(
+    throw invalidParameter(
       'messages',
       'no message needs an answer',
       'Put the message that the agent has to answer last.',
@@ -91,7 +91,7 @@ export function turnOf(agent: string, input: RunAgentInput): Conversation {
     ...(parentRunId != null && { ag_ui_parent_run_id: parentRunId }),
     ...(!isEmpty(forwardedProps) && { forwarded_props: forwardedProps as Json }),
   };
-  return { ...conversationOf(request), metadata };
+  return { ...turnOfChat(request), metadata };
 }
 
 /** Returns a message with the context and the state of the interface, if there are any. */
@@ -141,6 +141,6 @@ function partsOf(value: z.output<typeof content>, field: string): Json {
     }
     const at = `${field}.content[${index}]`;
     const hint = 'Use text, image, or document with its data.';
-    throw invalid(at, `${at} is not a supported part`, hint);
+    throw invalidParameter(at, `${at} is not a supported part`, hint);
   });
 }

@@ -42,14 +42,9 @@ export async function conversationState(
   { id, since }: StartedRun,
   name?: string,
 ): Promise<ConversationState | undefined> {
-  const { rows } = await db.query<{ standing: ConversationState | null }>(
-    'select howdah_private.conversation_state($1, $2, $3) as standing',
+  const { rows } = await db.query<{ state: ConversationState | null }>(
+    'select howdah_private.conversation_state($1, $2, $3) as state',
     [id, since, name ?? null],
   );
-  return rows[0]?.standing ?? undefined;
-}
-
-/** Returns the text of a question, with its options as a list. */
-export function questionText({ prompt, options }: OpenQuestion): string {
-  return [prompt, ...(options ?? []).map((option) => `- ${String(option)}`)].join('\n');
+  return rows[0]?.state ?? undefined;
 }

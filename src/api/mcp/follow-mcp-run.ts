@@ -19,7 +19,7 @@ const CHECKS_PER_READ = 2;
 /** Most notices of one kind that wait for a slow client. Further notices are dropped. */
 const MOST_NOTICES = 500;
 
-export type FollowOptions = {
+export type McpFollowOptions = {
   hub: Pick<FeedHub, 'steps' | 'states' | 'notes' | 'onUnanswered'>;
   visibility: Pick<VisibilityGuard, 'whileVisible'>;
   watching: Omit<Watching, 'id'>;
@@ -27,7 +27,7 @@ export type FollowOptions = {
   /** Rejects when the caller has lost access. */
   checkAccess(): Promise<void>;
   /** Returns the error that ends the events when the caller may no longer see the run. */
-  gone(id: string): Error;
+  notFound(id: string): Error;
 };
 
 /**
@@ -35,7 +35,7 @@ export type FollowOptions = {
  * as the caller may see them.
  */
 export async function* followMcpRun(
-  options: FollowOptions,
+  options: McpFollowOptions,
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent> {
@@ -67,13 +67,13 @@ type Notice = {
 };
 
 function watchVisibleRun(
-  { hub, visibility, watching, gone }: FollowOptions,
+  { hub, visibility, watching, notFound }: McpFollowOptions,
   id: string,
   others: readonly FeedQueue<Notice>[],
   signal: AbortSignal,
 ): RunWatch<Notice> {
   const whileVisible = <T>(events: AsyncIterableIterator<T>) =>
-    visibility.whileVisible(events, { ...watching, id }, () => gone(id));
+    visibility.whileVisible(events, { ...watching, id }, () => notFound(id));
   const steps = whileVisible(hub.steps(id, 0));
   const states = whileVisible(hub.states(id));
   return new RunWatch({ steps, states, others, tickMs: FRESH_MS }, signal);
@@ -117,7 +117,7 @@ function stepEvent({ seq, step }: FeedRow): RunEvent {
  */
 function createQuestionReader(
   id: string,
-  transact: FollowOptions['transact'],
+  transact: McpFollowOptions['transact'],
 ): () => Promise<RunEvent[]> {
   const reported = new Set<string>();
   let isLimitReported = false;

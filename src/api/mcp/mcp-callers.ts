@@ -45,7 +45,7 @@ export function createCallers(options: CallersOptions) {
     const checkAccess = () => refuseExpired(identity, exists);
     const key = [tenantId, userId, apiKeyId, role, ...scopes].join(' ');
     const followOptions = {
-      ...{ hub, visibility, transact, checkAccess, gone: noExecution },
+      ...{ hub, visibility, transact, checkAccess, notFound: noExecution },
       watching: { tenantId, userId, role },
     };
     return {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../json/json.ts';
-import type { CallResult, Conversation } from './conversation-runs.ts';
+import type { CallResult, ConversationTurn } from './conversation-runs.ts';
 import { uuidIn } from './ids.ts';
-import { invalid, unsupported } from './openai-errors.ts';
+import { invalidParameter, unsupportedParameter } from './openai-errors.ts';
 
 /**
  * A function as a client describes it. Chat completions nest it one level deeper than responses.
@@ -22,11 +22,11 @@ export const toolChoice = z.union([z.string(), z.looseObject({})]).nullish();
 export function toolsFor(
   functions: readonly z.output<typeof functionSchema>[],
   choice: z.output<typeof toolChoice>,
-): Conversation['tools'] {
+): ConversationTurn['tools'] {
   if (choice === 'none') return [];
   if (choice != null && choice !== 'auto') {
     const hint = 'Leave it out, or send auto or none.';
-    throw unsupported('tool_choice', 'the agent decides which tools are called', hint);
+    throw unsupportedParameter('tool_choice', 'the agent decides which tools are called', hint);
   }
   return functions.map(({ name, description, parameters }) => ({
     name,
@@ -39,12 +39,16 @@ export function toolsFor(
  * Returns the result of a call by the id that came with the call. Throws for an id that is not of
  * such a call.
  */
-export function resultOf(param: string, callId: string, output: string): CallResult {
+export function callResultOf(param: string, callId: string, output: string): CallResult {
   const question_id = uuidIn('call', callId);
   if (question_id === undefined) {
     const hint =
       'Send the results of the tool calls of the last answer, each with the id of its call.';
-    throw invalid(param, `no tool call ${callId.slice(0, 100)} is waiting for a result`, hint);
+    throw invalidParameter(
+      param,
+      `no tool call ${callId.slice(0, 100)} is waiting for a result`,
+      hint,
+    );
   }
   return { question_id, output };
 }

@@ -7,7 +7,7 @@ import type { Json, JsonObject } from '../../json/json.ts';
  * The content of a request: a turn of a conversation, or the results of calls that the client was
  * asked to make.
  */
-export type Conversation = {
+export type ConversationTurn = {
   model: string;
   input: string;
   parts: JsonObject[];
@@ -65,9 +65,9 @@ export type RunStart = {
 };
 
 /** Starts a run, or continues the run that asked for the calls. */
-export async function begin(
+export async function startOrContinueRun(
   db: Client,
-  { model, input, parts, history, tools, results, metadata }: Conversation,
+  { model, input, parts, history, tools, results, metadata }: ConversationTurn,
   { previous, isStored, isFollowed, key }: RunStart,
 ): Promise<StartedRun> {
   if (results.length > 0) {
@@ -97,15 +97,15 @@ export async function begin(
 }
 
 /** Returns the state of a run, or undefined if the caller sees no such run. */
-export async function look(
+export async function readSnapshot(
   db: Client,
   { id, since }: StartedRun,
 ): Promise<RunSnapshot | undefined> {
-  const { rows } = await db.query<{ told: RunSnapshot | null }>(
-    'select howdah_private.conversation_since($1, $2) as told',
+  const { rows } = await db.query<{ snapshot: RunSnapshot | null }>(
+    'select howdah_private.conversation_since($1, $2) as snapshot',
     [id, since],
   );
-  return rows[0]?.told ?? undefined;
+  return rows[0]?.snapshot ?? undefined;
 }
 
 /**
@@ -116,7 +116,7 @@ export async function answerQuestion(
   db: Client,
   { id, questionId, answer }: { id: string; questionId: string; answer: string },
 ): Promise<StartedRun> {
-  const run = await look(db, { id, since: 0 });
+  const run = await readSnapshot(db, { id, since: 0 });
   await db.query('select howdah.answer_question($1, $2), howdah_private.register_follower($3)', [
     questionId,
     answer,
@@ -125,6 +125,17 @@ export async function answerQuestion(
   return { id, since: run?.step_count ?? 0 };
 }
 
-export async function cancel(db: Client, id: string): Promise<void> {
+export async function cancelRun(db: Client, id: string): Promise<void> {
   await db.query('select howdah.cancel_execution($1)', [id]);
+}
+
+/** Returns the text of a question, with its options as a list. */
+export function questionText({
+  prompt,
+  options,
+}: {
+  prompt: string;
+  options: readonly Json[] | null;
+}): string {
+  return [prompt, ...(options ?? []).map((option) => `- ${String(option)}`)].join('\n');
 }

@@ -82,13 +82,13 @@ export function runFailure(
 }
 
 /** Returns the error for a parameter that asks for something this API does not support. */
-export function unsupported(param: string, message: string, hint: string): RequestRefusal {
+export function unsupportedParameter(param: string, message: string, hint: string): RequestRefusal {
   const detail = { field: param, openai_code: 'unsupported_parameter' };
   return new RequestRefusal(400, message, { hint, detail });
 }
 
 /** Returns the error for an invalid request, with the invalid field. */
-export function invalid(param: string, message: string, hint?: string): RequestRefusal {
+export function invalidParameter(param: string, message: string, hint?: string): RequestRefusal {
   return new RequestRefusal(400, message, { hint, detail: { field: param } });
 }
 

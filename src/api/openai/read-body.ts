@@ -6,7 +6,7 @@ import { readJson } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import { checkShape } from '../rest/framework/check-shape.ts';
-import { invalid } from './openai-errors.ts';
+import { invalidParameter } from './openai-errors.ts';
 
 /**
  * Returns the body of a request that matches a schema, or undefined if the client has disconnected.
@@ -26,7 +26,7 @@ export async function readBody<S extends z.ZodType>(
   if ('value' in checked) {
     const fault = findUnstorable(checked.value, 'request');
     if (!fault) return checked.value;
-    throw invalid(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
+    throw invalidParameter(fault.path.replace(/^request\./, ''), `${fault.path} ${fault.reason}`);
   }
   const [issue] = checked.issues.slice(0, 1).map(zodMessage);
   const field = (issue?.path ?? []).reduce<string>(
@@ -38,6 +38,6 @@ export async function readBody<S extends z.ZodType>(
           : `${path}.${String(key)}`,
     '',
   );
-  if (!issue || field === '') throw invalid('body', 'the request is not a JSON object');
-  throw invalid(field, sentenceOf(field, issue));
+  if (!issue || field === '') throw invalidParameter('body', 'the request is not a JSON object');
+  throw invalidParameter(field, sentenceOf(field, issue));
 }

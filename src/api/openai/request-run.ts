@@ -11,16 +11,16 @@ import type { Leaving, OpenRequest } from '../limits/open-requests.ts';
 import { earlyEnd } from '../limits/run-requests.ts';
 import { takeKey } from '../rest/framework/request-keys.ts';
 import {
-  begin,
-  type Conversation,
-  cancel,
-  look,
+  type ConversationTurn,
+  cancelRun,
   type RunSnapshot,
   type RunStart,
+  readSnapshot,
   type StartedRun,
+  startOrContinueRun,
 } from './conversation-runs.ts';
 import { type EventWriter, writeEvents } from './event-writer.ts';
-import { invalid, type OpenAiError, openAiError, sendError } from './openai-errors.ts';
+import { invalidParameter, type OpenAiError, openAiError, sendError } from './openai-errors.ts';
 
 export type RequestRunOptions = {
   request: FastifyRequest;
@@ -54,7 +54,7 @@ export class RequestRun {
   }
 
   /** Starts or continues the run of the request. Is called at most once. */
-  begin(conversation: Conversation, how: Omit<RunStart, 'key'>): Promise<StartedRun> {
+  begin(conversation: ConversationTurn, how: Omit<RunStart, 'key'>): Promise<StartedRun> {
     const { headers } = this.#options.request;
     const key = [headers['idempotency-key']].flat()[0];
     const metadata = withTraceparent(conversation.metadata, headers) as JsonObject;
@@ -62,7 +62,7 @@ export class RequestRun {
       if (key !== undefined) {
         await takeKey(db, key, ['openai', conversation, how.isStored, how.previous]);
       }
-      return begin(db, { ...conversation, metadata }, { ...how, key });
+      return startOrContinueRun(db, { ...conversation, metadata }, { ...how, key });
     });
   }
 
@@ -99,7 +99,7 @@ export class RequestRun {
   }
 
   async cancel(): Promise<void> {
-    await this.transaction((db) => cancel(db, this.#started.id)).catch(unlessOver);
+    await this.transaction((db) => cancelRun(db, this.#started.id)).catch(unlessOver);
   }
 
   answer(body: object): void {
@@ -125,7 +125,7 @@ export class RequestRun {
 
   async *#follow(isStreamed: boolean): AsyncGenerator<AnswerItem, void> {
     const { hub, openRequest } = this.#options;
-    const read = (run: StartedRun) => this.transaction((db) => look(db, run));
+    const read = (run: StartedRun) => this.transaction((db) => readSnapshot(db, run));
     yield* followAnswer({ hub, look: read }, this.#started, isStreamed, openRequest.signal);
     if (this.#isCancelledWhenLeft && openRequest.signal.reason === 'gone') await this.cancel();
   }
@@ -139,7 +139,7 @@ export function cancelsWhenLeft({ headers }: FastifyRequest): boolean {
   const [said = 'detach'] = [headers[ON_DISCONNECT]].flat();
   const wish = onDisconnect.safeParse(said);
   if (wish.success) return wish.data === 'cancel';
-  throw invalid(
+  throw invalidParameter(
     ON_DISCONNECT,
     `${ON_DISCONNECT} must be cancel or detach, not ${said.slice(0, 50)}`,
   );

@@ -16,8 +16,8 @@ import type { EventsOf } from '../rest/framework/streams.ts';
 import { findSession } from '../rest/runs/sessions.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
-import { type Message, type MessageType, messages } from './socket-messages.ts';
-import { nothingNamed, operate } from './socket-operations.ts';
+import { type ClientMessage, type MessageType, messages } from './socket-messages.ts';
+import { neitherIsSet, runOperation } from './socket-operations.ts';
 
 /** Most messages of one client that wait for their turn. At this number, the socket is paused. */
 const MOST_PENDING = 16;
@@ -28,7 +28,7 @@ const MOST_REFUSED = 100;
 /** Close code of the protocol for a client that violates the rules. */
 const POLICY_VIOLATION = 1008;
 
-export type ConnectionOptions = Pick<
+export type SocketConnectionOptions = Pick<
   RestOptions,
   'countRequest' | 'onError' | 'identities' | 'limits'
 > & {
@@ -41,16 +41,16 @@ export type ConnectionOptions = Pick<
 
 const FLOOD = `${MOST_REFUSED} messages in a row were refused`;
 
-type Subscribe = Extract<Message, { type: 'subscribe' }>;
+type Subscribe = Extract<ClientMessage, { type: 'subscribe' }>;
 
 /**
  * The connection of one client. Messages are answered one after the other, in the order in which
  * they came. Events are sent in between.
  */
-export class Connection {
+export class SocketConnection {
   readonly #socket: WebSocket;
   readonly #request: IncomingMessage;
-  readonly #options: ConnectionOptions;
+  readonly #options: SocketConnectionOptions;
   readonly #outbox: Outbox;
   readonly #subscriptions = new Map<string, AbortController>();
   #admitted: Promise<boolean> | undefined;
@@ -59,7 +59,7 @@ export class Connection {
   #refused = 0;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(socket: WebSocket, request: IncomingMessage, options: ConnectionOptions) {
+  constructor(socket: WebSocket, request: IncomingMessage, options: SocketConnectionOptions) {
     this.#socket = socket;
     this.#request = request;
     this.#options = options;
@@ -122,7 +122,7 @@ export class Connection {
    * Reads a message, after it is counted. Only the message that opens the connection does not count
    * as a request.
    */
-  async #understood(read: Read, isFirst: boolean): Promise<Message> {
+  async #understood(read: Read, isFirst: boolean): Promise<ClientMessage> {
     const opens = isFirst && 'value' in read && read.value.type === 'connection_init';
     this.#refused += 1;
     if (!opens) await this.#count();
@@ -148,7 +148,7 @@ export class Connection {
     throw new RequestRefusal(429, message, { code: 'HWQTA', hint, detail: { ...detail } });
   }
 
-  async #answer(message: Exclude<Message, { type: 'connection_init' }>): Promise<void> {
+  async #answer(message: Exclude<ClientMessage, { type: 'connection_init' }>): Promise<void> {
     const identity = this.#identity;
     this.#means ??= this.#options.meansFor(identity, this.#request);
     const { id } = message;
@@ -166,7 +166,7 @@ export class Connection {
       this.#leave(message.subscription);
       await this.#send({ type: 'result', id, data: { subscription: message.subscription } });
     } else {
-      const result = await operate(message, identity, this.#means);
+      const result = await runOperation(message, identity, this.#means);
       await this.#send({ type: 'result', id, data: result as Json });
     }
   }
@@ -196,7 +196,7 @@ export class Connection {
       const run = await means.transaction((db) => findExecution(db, execution_id));
       return means.runEvents(run.id, cursor);
     }
-    if (session_id === undefined) throw nothingNamed('execution_id', 'session_id');
+    if (session_id === undefined) throw neitherIsSet('execution_id', 'session_id');
     const cursor = sessionCursor(sent);
     const session = await means.transaction((db) => findSession(db, session_id));
     return means.sessionEvents(session.id, cursor);
@@ -254,11 +254,11 @@ function readObject(data: RawData, isBinary: boolean): Read {
   return { fault };
 }
 
-function messageIn(sent: Record<string, Json>): Message {
+function messageIn(sent: Record<string, Json>): ClientMessage {
   const { type } = sent;
   const known = Object.keys(messages);
   if (typeof type === 'string' && known.includes(type)) {
-    return readMessage(messages[type as MessageType], sent) as Message;
+    return readMessage(messages[type as MessageType], sent) as ClientMessage;
   }
   const [near] = typeof type === 'string' ? closestNames(type, known, 1) : [];
   throw new RequestRefusal(400, type === undefined ? 'type is missing' : 'the type is unknown', {

@@ -64,7 +64,7 @@ export const messages = {
 } as const;
 
 export type MessageType = keyof typeof messages;
-export type Message = { [T in MessageType]: z.output<(typeof messages)[T]> }[MessageType];
+export type ClientMessage = { [T in MessageType]: z.output<(typeof messages)[T]> }[MessageType];
 
 /** All messages of a client, for the OpenAPI document. */
 const clientMessage = z

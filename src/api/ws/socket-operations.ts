@@ -3,16 +3,19 @@ import type { Identity } from '../login/auth-result.ts';
 import type { Route, RouteContext, RouteInput } from '../rest/framework/route.ts';
 import { workOnce } from '../rest/idempotency.ts';
 import { routes } from '../rest/rest-routes.ts';
-import type { Message } from './socket-messages.ts';
+import type { ClientMessage } from './socket-messages.ts';
 
 /** Messages with a route of REST. */
-export type Operation = Exclude<Message, { type: 'connection_init' | 'subscribe' | 'unsubscribe' }>;
+export type Operation = Exclude<
+  ClientMessage,
+  { type: 'connection_init' | 'subscribe' | 'unsubscribe' }
+>;
 type Call = { route: Route; params?: object; body?: object; key?: string | undefined };
 
 /**
  * Runs the REST route of an operation, and returns the body of the answer. No other rules apply.
  */
-export async function operate(
+export async function runOperation(
   operation: Operation,
   identity: Identity,
   means: RouteContext,
@@ -44,7 +47,7 @@ function callOf(operation: Operation): Call {
         const named = { ...body, ...(question_id !== undefined && { question_id }) };
         return { route: routeOf('answerInSession'), params: { sid: session_id }, body: named };
       }
-      if (question_id === undefined) throw nothingNamed('question_id', 'session_id');
+      if (question_id === undefined) throw neitherIsSet('question_id', 'session_id');
       return { route: routeOf('answerQuestion'), params: { id: question_id }, body };
     }
     default:
@@ -62,7 +65,7 @@ function routeOf(id: string): Route {
 }
 
 /** Returns the error for a message that has neither of two fields. */
-export function nothingNamed(one: string, other: string): RequestRefusal {
+export function neitherIsSet(one: string, other: string): RequestRefusal {
   return new RequestRefusal(400, `neither ${one} nor ${other} is set`, {
     hint: `Set ${one} or ${other}.`,
     detail: { field: one },

@@ -14,7 +14,7 @@ import { settingsFor } from '../login/session-settings.ts';
 import { createSocketLogins, type SocketLogins } from '../login/socket-logins.ts';
 import type { RouteContext } from '../rest/framework/route.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { Connection, type ConnectionOptions } from './socket-connection.ts';
+import { SocketConnection, type SocketConnectionOptions } from './socket-connection.ts';
 
 const PATH = '/ws';
 /**
@@ -117,7 +117,7 @@ function createHeartbeat(
 function createOpener(logins: SocketLogins, options: WebSocketEndpointOptions) {
   const { bounds, firstMs = FIRST_MS } = options;
   const meansFor = createMeans(options);
-  const admit: ConnectionOptions['admit'] = (socket, request, authorization) =>
+  const admit: SocketConnectionOptions['admit'] = (socket, request, authorization) =>
     logins.admit({
       connectionParams: authorization === undefined ? {} : { authorization },
       extra: { socket, request },
@@ -126,7 +126,7 @@ function createOpener(logins: SocketLogins, options: WebSocketEndpointOptions) {
     logins.register(socket);
     socket.on('error', () => {}); // ws has already closed the socket and named the reason
     const most = bounds.operations;
-    const connection = new Connection(socket, request, { ...options, meansFor, most, admit });
+    const connection = new SocketConnection(socket, request, { ...options, meansFor, most, admit });
     const waiting = setTimeout(() => {
       if (!connection.hasFirstMessage) socket.close(NO_FIRST_MESSAGE, 'no first message');
     }, firstMs);

@@ -52,7 +52,7 @@ export function callsTool(caller: Caller, name: string): Promise<boolean> {
  * Starts a run of the agent, workflow or tool behind a name, and returns its id. Throws
  * `ProtocolError` if there is no such tool, and the errors of the insert.
  */
-export async function beginByTool(
+export async function startRunByTool(
   caller: Caller,
   name: string,
   args: JsonObject,
@@ -60,7 +60,7 @@ export async function beginByTool(
 ): Promise<{ id: string; isOneTool: boolean }> {
   return caller.transact(async (client) => {
     const offered = await offeredTool(client, name);
-    if (!offered) throw noTool(name);
+    if (!offered) throw unknownTool(name);
     if (offered.calls !== null) {
       const message = JSON.stringify(args);
       const id = await startRun(client, offered, { message, data: undefined, metadata });
@@ -83,7 +83,7 @@ function invalidArgument(field: string, fault: string, { parameters }: OfferedTo
   });
 }
 
-function noTool(name: string): ProtocolError {
+function unknownTool(name: string): ProtocolError {
   return new ProtocolError(
     ProtocolErrorCode.InvalidParams,
     `Unknown tool: ${displayable(name)}. Call tools/list for the known tools.`,

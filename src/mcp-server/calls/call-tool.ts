@@ -15,10 +15,16 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
 import { contentOf } from '../resources/result-content.ts';
 import { UUID } from '../resources/uris.ts';
-import { beginByTool, callsTool } from './agent-tools.ts';
+import { callsTool, startRunByTool } from './agent-tools.ts';
 import { ANSWER_TOOL, answerByTool } from './answer-tool.ts';
 import { createProgress } from './call-progress.ts';
-import { type Abilities, canAsk, inputFor, type Response, responseTo } from './client-input.ts';
+import {
+  type Abilities,
+  type ClientResponse,
+  canAsk,
+  inputFor,
+  responseTo,
+} from './client-input.ts';
 import { createRunLog } from './log-messages.ts';
 import { replyOf } from './question-form.ts';
 import { refusedCall } from './refusals.ts';
@@ -75,12 +81,17 @@ export async function callTool(
   const { caller } = context;
   try {
     const state = ctx.mcpReq.requestState();
-    if (state !== undefined) return await goOn(context, String(state), name, ctx);
+    if (state !== undefined) return await continueCall(context, String(state), name, ctx);
     if (name === ANSWER_TOOL) {
-      return await stayWith(context, await answerByTool(caller, args as JsonObject), ctx);
+      return await followToResult(context, await answerByTool(caller, args as JsonObject), ctx);
     }
-    const { id, isOneTool } = await beginByTool(caller, name, args as JsonObject, context.metadata);
-    return await stayWith(context, id, ctx, { ...NO_EARLIER_ASKS, isOneTool });
+    const { id, isOneTool } = await startRunByTool(
+      caller,
+      name,
+      args as JsonObject,
+      context.metadata,
+    );
+    return await followToResult(context, id, ctx, { ...NO_EARLIER_ASKS, isOneTool });
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     return refusedCall(caller.explain(error));
@@ -88,7 +99,7 @@ export async function callTool(
 }
 
 /** Continues a call that comes again with the answers of people. */
-async function goOn(
+async function continueCall(
   context: CallContext,
   state: string,
   name: string,
@@ -104,14 +115,18 @@ async function goOn(
     if (response === undefined) continue;
     const said = responseTo(question, response as Json);
     if (!said) return waitingResult(id, questions, UNANSWERED);
-    const fault = await settled(caller, question, said);
+    const fault = await submitAnswer(caller, question, said);
     if (fault !== null) faults.set(question.id, fault);
   }
   const asks = Number(rounds);
   const [fault] = faults.values();
   if (fault !== undefined && asks >= MOST_ASKS) return waitingResult(id, questions, fault);
   const isOneTool = await callsTool(caller, name);
-  return stayWith(context, id, ctx, { faults, asks: fault === undefined ? 0 : asks, isOneTool });
+  return followToResult(context, id, ctx, {
+    faults,
+    asks: fault === undefined ? 0 : asks,
+    isOneTool,
+  });
 }
 
 const UNANSWERED = 'The person did not answer.';
@@ -120,10 +135,10 @@ const UNANSWERED = 'The person did not answer.';
  * Answers a question with the content of a form. Returns what is wrong with the answer, or null if
  * the answer counts or another answer came first.
  */
-export async function settled(
+export async function submitAnswer(
   caller: Caller,
   question: Question,
-  said: NonNullable<Response>,
+  said: NonNullable<ClientResponse>,
 ): Promise<string | null> {
   const { text, data } =
     'text' in said ? { ...said, data: undefined } : replyOf(question, said.content);
@@ -146,7 +161,7 @@ type EarlierAsks = { faults: ReadonlyMap<string, string>; asks: number; isOneToo
 
 const NO_EARLIER_ASKS: EarlierAsks = { faults: new Map(), asks: 0, isOneTool: false };
 
-async function stayWith(
+async function followToResult(
   context: CallContext,
   id: string,
   ctx: ServerContext,
@@ -166,7 +181,8 @@ async function stayWith(
       if (!event.questions.every((question) => canAsk(asking.can, question))) {
         return waitingResult(id, event.questions);
       }
-      if (asking.by === 'result') return required(id, event.questions, before, asking.can);
+      if (asking.by === 'result')
+        return inputRequiredResult(id, event.questions, before, asking.can);
       for (const question of event.questions) await asking.ask(question, null);
     }
     const openEntry = event.type === 'unanswered' && open.get(event.question);
@@ -178,7 +194,7 @@ async function stayWith(
     open.set(question.id, { question, asks: asks + 1 });
     await asking.ask(question, event.fault);
   }
-  if (signal.aborted) await abandon(context, id, signal);
+  if (signal.aborted) await cancelUnlessContinued(context, id, signal);
   return caller.transact(async (client) => {
     const run = await findExecutionRow(queriesWithin(client), id);
     const content = run?.status === 'completed' ? await contentOf(client, id) : [];
@@ -186,7 +202,7 @@ async function stayWith(
   });
 }
 
-function required(
+function inputRequiredResult(
   id: string,
   questions: readonly Question[],
   { faults, asks }: EarlierAsks,
@@ -208,7 +224,11 @@ function required(
  * the run to end. A client that has disconnected may have lost its connection, so `onDisconnect`
  * decides.
  */
-async function abandon(context: CallContext, id: string, signal: AbortSignal): Promise<void> {
+async function cancelUnlessContinued(
+  context: CallContext,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
   const isGone =
     SdkError.isInstance(signal.reason) && signal.reason.code === SdkErrorCode.ConnectionClosed;
   if (isGone && (context.isClosing() || context.onDisconnect === 'continue')) return;

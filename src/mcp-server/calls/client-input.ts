@@ -61,9 +61,12 @@ export function inputFor(
  * The response of a client: the content of a form, a text if declining is an answer, or undefined
  * if the response does not count.
  */
-export type Response = { content: JsonObject } | { text: string } | undefined;
+export type ClientResponse = { content: JsonObject } | { text: string } | undefined;
 
-export function responseTo({ options, schema }: Question, response: Json | undefined): Response {
+export function responseTo(
+  { options, schema }: Question,
+  response: Json | undefined,
+): ClientResponse {
   if (!isJsonObject(response ?? null)) return undefined;
   const { action, content, role, model } = response as JsonObject;
   if (role !== undefined && schema?.[SAMPLING] !== undefined) {

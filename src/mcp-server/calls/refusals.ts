@@ -31,7 +31,7 @@ export function refusedCall({ code, message, hint, detail }: McpFailure): CallTo
 }
 
 /** Runs `work`, and converts errors of the database to errors of the protocol. */
-export async function refusing<T>(caller: Caller, work: () => Promise<T>): Promise<T> {
+export async function withProtocolErrors<T>(caller: Caller, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -12,7 +12,7 @@ const MOST_VALUES = 100;
  * Returns the values that complete the start of a field: the values that the variable of a prompt
  * allows, or the ids of the newest runs.
  */
-export async function completed(
+export async function completeArgument(
   caller: Caller,
   { ref, argument }: CompleteRequest['params'],
 ): Promise<CompleteResult> {

@@ -23,7 +23,7 @@ const PROMPTS_PER_PAGE = 200;
  * Lists the prompts of the tenant, with their variables as arguments. The cursor is the last name
  * of the page before.
  */
-export async function promptList(caller: Caller, cursor?: string): Promise<ListPromptsResult> {
+export async function listMcpPrompts(caller: Caller, cursor?: string): Promise<ListPromptsResult> {
   const rows = await caller.transact((client) => listPrompts(client, cursor, PROMPTS_PER_PAGE + 1));
   const page = rows.slice(0, PROMPTS_PER_PAGE);
   const prompts = page.map(({ name, description, variables }) => ({
@@ -43,15 +43,15 @@ export async function promptList(caller: Caller, cursor?: string): Promise<ListP
  * Returns the text of a prompt as a message of the user, after the resources that its arguments
  * name. Throws the errors of SQL.
  */
-export async function filledPrompt(
+export async function fillPrompt(
   caller: Caller,
   name: string,
   values: Readonly<Record<string, string>> = {},
 ): Promise<GetPromptResult> {
   const { row, text, files } = await caller.transact(async (client) => {
     const found = await findPrompt(client, name);
-    const rendered = await renderPrompt(client, name, typed(found, values));
-    return { row: found, text: rendered, files: await filesNamed(client, found, values) };
+    const rendered = await renderPrompt(client, name, parseArguments(found, values));
+    return { row: found, text: rendered, files: await readNamedFiles(client, found, values) };
   });
   return {
     ...(row.description !== '' && { description: row.description }),
@@ -66,7 +66,7 @@ export async function filledPrompt(
 const RESOURCE_FORMAT = 'resource';
 
 /** Returns the files that variables name, each as a message before the text. */
-async function filesNamed(
+async function readNamedFiles(
   client: PoolClient,
   { variables }: PromptRow,
   values: Readonly<Record<string, string>>,
@@ -101,7 +101,10 @@ function noResource(variable: string, uri: string): HowdahError {
  * Converts the arguments of a prompt, which are texts in the protocol. A number or a boolean is
  * parsed from its text.
  */
-function typed({ variables }: PromptRow, values: Readonly<Record<string, string>>): JsonObject {
+function parseArguments(
+  { variables }: PromptRow,
+  values: Readonly<Record<string, string>>,
+): JsonObject {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,

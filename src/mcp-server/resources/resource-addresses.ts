@@ -107,7 +107,8 @@ async function filledTemplate(client: PoolClient, uri: string): Promise<Addresse
     const words = wordsIn(row.uri, uri);
     if (!words) continue;
     const file = await fileAt(client, row.uri);
-    if (file?.bytes) return { ...file, bytes: Buffer.from(filled(file, file.bytes, words)) };
+    if (file?.bytes)
+      return { ...file, bytes: Buffer.from(fillPlaceholders(file, file.bytes, words)) };
   }
   return undefined;
 }
@@ -128,13 +129,13 @@ function wordsIn(template: string, uri: string): ReadonlyMap<string, string> | u
     const end = isLast ? rest.length - literal.length : rest.indexOf(literal, 1);
     const word = rest.slice(0, Math.max(end, 0));
     if (word === '' || /[/?#]/.test(word) || !rest.startsWith(literal, end)) return undefined;
-    words.set(name, decoded(word));
+    words.set(name, decodeWord(word));
     rest = rest.slice(end + literal.length);
   }
   return rest === '' ? words : undefined;
 }
 
-function decoded(word: string): string {
+function decodeWord(word: string): string {
   try {
     return decodeURIComponent(word);
   } catch {
@@ -143,7 +144,11 @@ function decoded(word: string): string {
 }
 
 /** Replaces {{name}} in a text by the word of this name. In JSON, the word is escaped. */
-function filled({ type }: AddressedRow, bytes: Buffer, words: ReadonlyMap<string, string>): string {
+function fillPlaceholders(
+  { type }: AddressedRow,
+  bytes: Buffer,
+  words: ReadonlyMap<string, string>,
+): string {
   const isJson = /^application\/([\w.-]+\+)?json\b/.test(type);
   return bytes.toString('utf8').replaceAll(/\{\{\s*(\w{1,60})\s*\}\}/g, (marker, name) => {
     const word = words.get(name) ?? marker;

@@ -13,7 +13,7 @@ export type Change = { list: ListName } | { uri: string };
  * The subscriptions of a client: lists, runs by id, and files by address. Runs and files have the
  * mark that the client knows.
  */
-export type Wanted = {
+export type WatchedSubscriptions = {
   lists: ReadonlySet<ListName>;
   runs: ReadonlyMap<string, string>;
 };
@@ -21,8 +21,8 @@ export type Wanted = {
 export type WatchOptions = {
   caller: Caller;
   /** Returns the current subscriptions, which may change between two beats. */
-  wanted(): Promise<Wanted> | Wanted;
-  tell(change: Change): Promise<void> | void;
+  subscriptions(): Promise<WatchedSubscriptions> | WatchedSubscriptions;
+  report(change: Change): Promise<void> | void;
   signal: AbortSignal;
   beatMs?: number;
 };
@@ -65,7 +65,7 @@ class ChangeWatch {
   async run(): Promise<void> {
     const { caller, signal, beatMs = BEAT_MS } = this.#options;
     try {
-      for (let beat = 1; await passed(beatMs, signal); beat += 1) {
+      for (let beat = 1; await waitFor(beatMs, signal); beat += 1) {
         await caller.checkAccess();
         if (beat % BEATS_PER_READ > 0) continue;
         const isFull = beat % BEATS_PER_COMPARISON === 0;
@@ -91,7 +91,7 @@ class ChangeWatch {
 
   /** Reads the subscriptions, and starts and ends watches accordingly. Returns the lists. */
   async #updateSubscriptions(): Promise<ReadonlySet<ListName>> {
-    const { lists, runs } = await this.#options.wanted();
+    const { lists, runs } = await this.#options.subscriptions();
     // A client that is notified of a run may count on it that its lists are watched, too.
     if (!this.#lists) await this.#compareLists(lists);
     for (const [id, { stop }] of this.#runs) {
@@ -129,7 +129,7 @@ class ChangeWatch {
     this.#lists = now;
     if (!before || !now) return;
     for (const list of wanted) {
-      if (before[list] !== now[list]) await this.#options.tell({ list });
+      if (before[list] !== now[list]) await this.#options.report({ list });
     }
   }
 
@@ -146,14 +146,14 @@ class ChangeWatch {
       const run = this.#runs.get(id);
       if (!run || run.mark === mark) continue;
       run.mark = mark;
-      await this.#options.tell({ uri: UUID.test(id) ? executionUri(id) : id });
+      await this.#options.report({ uri: UUID.test(id) ? executionUri(id) : id });
       if (run.isUnwatched) this.#watch(id, run);
     }
   }
 }
 
 /** Waits for a time. Resolves to false if the signal fires in the meantime. */
-function passed(ms: number, signal: AbortSignal): Promise<boolean> {
+function waitFor(ms: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(false);
     const leave = () => {

@@ -7,12 +7,12 @@ import { queriesWithin } from '../../db/queries/queries.ts';
 import { type Question, questionsInTheWay } from '../../db/queries/questions.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
-import { type Asking, settled } from '../calls/call-tool.ts';
+import { type Asking, submitAnswer } from '../calls/call-tool.ts';
 import {
   abilitiesOf,
   requestFor,
   responseTo,
-  type Response as Said,
+  type ClientResponse as Said,
 } from '../calls/client-input.ts';
 import { createMcpServer } from '../mcp-server.ts';
 import { serveStream } from './legacy-stream.ts';
@@ -54,7 +54,8 @@ export async function serveLegacy(legacyRequest: LegacyRequest): Promise<Respons
   if (Array.isArray(body))
     return refusal(400, -32_600, 'Batches are not supported. Send one message per request.');
   if (isJsonObject(body)) {
-    if (body.method === undefined && body.id !== undefined) return hear(legacyRequest, body);
+    if (body.method === undefined && body.id !== undefined)
+      return receiveAnswer(legacyRequest, body);
     if (body.method === 'notifications/cancelled' && session)
       return cancel(legacyRequest, body, session);
   }
@@ -66,7 +67,7 @@ function refusal(status: number, code: number, message: string, allow?: string):
   return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, headers });
 }
 
-const accepted = () => new Response(null, { status: 202 });
+const acceptedResponse = () => new Response(null, { status: 202 });
 
 function subscriptionsFor(caller: Caller, { id }: McpSession): SessionSubscriptions {
   return storedSubscriptions(caller, sessionDigest(id));
@@ -109,12 +110,15 @@ async function answer(
   if (request.signal.aborted) leave(); // the client left before the server was there
   const response = await transport.handleRequest(request, { parsedBody: body });
   if (isJsonObject(body) && body.method === 'initialize' && response.ok) {
-    response.headers.set(SESSION_HEADER, mintSession(caller.key, abilitiesOf(claimed(body))));
+    response.headers.set(
+      SESSION_HEADER,
+      mintSession(caller.key, abilitiesOf(claimedCapabilities(body))),
+    );
   }
   return response;
 }
 
-function claimed({ params }: JsonObject): Parameters<typeof abilitiesOf>[0] {
+function claimedCapabilities({ params }: JsonObject): Parameters<typeof abilitiesOf>[0] {
   const capabilities = isJsonObject(params) ? params.capabilities : undefined;
   if (!isJsonObject(capabilities)) return undefined;
   const { elicitation, sampling } = capabilities;
@@ -144,32 +148,35 @@ async function cancel(
       if (run !== undefined) await cancelRun(client, run);
     });
   }
-  return body === undefined ? refusal(400, -32_700, 'Parse error') : accepted();
+  return body === undefined ? refusal(400, -32_700, 'Parse error') : acceptedResponse();
 }
 
 /** Handles the answer of a person who was asked. */
-async function hear({ caller }: LegacyRequest, { id, result }: JsonObject): Promise<Response> {
+async function receiveAnswer(
+  { caller }: LegacyRequest,
+  { id, result }: JsonObject,
+): Promise<Response> {
   const [, questionId] = QUESTION_REQUEST_ID.exec(String(id)) ?? [];
-  if (questionId === undefined) return accepted();
+  if (questionId === undefined) return acceptedResponse();
   const { root, question } = await caller.transact(async (client) => {
     const found = await findQuestion(client, questionId);
     const open = found && (await questionsInTheWay(queriesWithin(client), found.root_execution_id));
     return { root: found?.root_execution_id, question: open?.find((one) => one.id === questionId) };
   });
-  if (root === undefined || !question) return accepted(); // nobody waits for the answer any more
+  if (root === undefined || !question) return acceptedResponse(); // nobody waits for the answer any more
   const said = responseTo(question, result);
-  const outcome = said ? await heard(caller, question, said) : { fault: null };
+  const outcome = said ? await storeAnswer(caller, question, said) : { fault: null };
   if (outcome) await caller.announceUnanswered(root, questionId, outcome.fault);
-  return accepted();
+  return acceptedResponse();
 }
 
 /**
  * Stores an answer. Returns undefined if the answer counts, else its fault. A person who may not
  * answer is not asked again.
  */
-async function heard(caller: Caller, question: Question, said: NonNullable<Said>) {
+async function storeAnswer(caller: Caller, question: Question, said: NonNullable<Said>) {
   try {
-    const fault = await settled(caller, question, said);
+    const fault = await submitAnswer(caller, question, said);
     return fault === null ? undefined : { fault };
   } catch (error) {
     caller.explain(error); // logs the error if it is no rejection

@@ -35,8 +35,8 @@ export async function serveStream(
   request.signal.addEventListener('abort', leave, { once: true });
   const watch = await watchChanges({
     caller,
-    wanted: async () => ({ lists: EVERY_LIST, runs: await session.subscriptions() }),
-    tell: (change) => tellBy(server, change),
+    subscriptions: async () => ({ lists: EVERY_LIST, runs: await session.subscriptions() }),
+    report: (change) => notifyClient(server, change),
     signal: request.signal,
   });
   void watch.over.catch(() => {}).finally(leave); // a caller without access gets no more
@@ -49,7 +49,7 @@ const EVERY_LIST = new Set(LIST_NAMES);
  * Notifies a client that has one connection for everything. A client that has disconnected gets
  * nothing.
  */
-export async function tellBy(server: Server, change: Change): Promise<void> {
+export async function notifyClient(server: Server, change: Change): Promise<void> {
   await server.notification(notificationOf(change)).catch(() => {});
 }
 

@@ -4,7 +4,7 @@ import type { Caller } from '../caller.ts';
 import { createMcpServer } from '../mcp-server.ts';
 import { etagsOfAll } from '../resources/etags.ts';
 import { executionOf } from '../resources/uris.ts';
-import { type Change, LIST_NAMES, type Wanted, watchChanges } from './changes.ts';
+import { type Change, LIST_NAMES, type WatchedSubscriptions, watchChanges } from './changes.ts';
 
 export type ListeningRequest = {
   request: Request;
@@ -32,8 +32,8 @@ export async function serveListening(listeningRequest: ListeningRequest): Promis
   let publish = (event: ServerEvent): void => void early.push(event);
   const watch = await watchChanges({
     caller,
-    wanted: () => wanted,
-    tell: (change) => publish(eventOf(change)),
+    subscriptions: () => wanted,
+    report: (change) => publish(eventOf(change)),
     signal,
   });
   const handler = createMcpHandler(
@@ -58,7 +58,7 @@ export async function serveListening(listeningRequest: ListeningRequest): Promis
   return response;
 }
 
-type Filter = { lists: Wanted['lists']; uris: string[] };
+type Filter = { lists: WatchedSubscriptions['lists']; uris: string[] };
 
 /** Returns the filter in a request. The library rejects an invalid filter. */
 function filterOf({ params }: JsonObject): Filter {
@@ -75,7 +75,7 @@ function filterOf({ params }: JsonObject): Filter {
  * Returns the subscriptions in a filter. A resource that the caller cannot see is treated like one
  * that does not exist, and is never reported.
  */
-async function wantedBy(caller: Caller, { lists, uris }: Filter): Promise<Wanted> {
+async function wantedBy(caller: Caller, { lists, uris }: Filter): Promise<WatchedSubscriptions> {
   const keys = uris.map((uri) => executionOf(uri) ?? uri);
   const runs =
     keys.length > 0 ? await caller.transact((client) => etagsOfAll(client, keys)) : new Map();

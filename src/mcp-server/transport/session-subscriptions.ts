@@ -32,7 +32,7 @@ export function storedSubscriptions(caller: Caller, session: string): SessionSub
     setLogLevel: (level) => caller.transact((client) => setLogLevel(client, session, level)),
     subscribe: (uri) =>
       caller.transact(async (client) => {
-        const { id, mark } = await seen(client, uri);
+        const { id, mark } = await findVisible(client, uri);
         await subscribe(client, session, id, mark);
       }),
     async unsubscribe(uri) {
@@ -53,7 +53,7 @@ export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
       logLevel = level;
     },
     async subscribe(uri) {
-      const { id, mark } = await caller.transact((client) => seen(client, uri));
+      const { id, mark } = await caller.transact((client) => findVisible(client, uri));
       runs.set(id, mark);
     },
     async unsubscribe(uri) {
@@ -63,7 +63,7 @@ export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
   };
 }
 
-async function seen(client: PoolClient, uri: string): Promise<{ id: string; mark: string }> {
+async function findVisible(client: PoolClient, uri: string): Promise<{ id: string; mark: string }> {
   const id = executionOf(uri) ?? uri;
   const mark = (await etagsOfAll(client, [id])).get(id);
   if (mark === undefined) throw new ResourceNotFoundError(displayable(uri));

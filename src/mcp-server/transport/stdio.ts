@@ -4,7 +4,7 @@ import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/s
 import type { Caller } from '../caller.ts';
 import { createMcpServer } from '../mcp-server.ts';
 import { LIST_NAMES, watchChanges } from './changes.ts';
-import { tellBy } from './legacy-stream.ts';
+import { notifyClient } from './legacy-stream.ts';
 import { inMemorySubscriptions, type SessionSubscriptions } from './session-subscriptions.ts';
 
 export type StdioOptions = {
@@ -22,7 +22,7 @@ export async function serveMcpStdio(options: StdioOptions): Promise<void> {
   const { caller, input, output, onDisconnect, signal, onError } = options;
   const transport = new StdioServerTransport(input, output);
   const closed = new AbortController();
-  const { patient, quiet } = patiently(caller);
+  const { patient, waitUntilIdle } = trackTransactions(caller);
   const session = inMemorySubscriptions(patient);
   let server: Server | undefined;
   const connection = serveStdio(
@@ -51,8 +51,8 @@ export async function serveMcpStdio(options: StdioOptions): Promise<void> {
     if (closed.signal.aborted) return;
     const watch = await watchChanges({
       caller: patient,
-      wanted: async () => ({ lists: EVERY_LIST, runs: await session.subscriptions() }),
-      tell: (change) => server && tellBy(server, change),
+      subscriptions: async () => ({ lists: EVERY_LIST, runs: await session.subscriptions() }),
+      report: (change) => server && notifyClient(server, change),
       signal: closed.signal,
     });
     await watch.over;
@@ -60,7 +60,7 @@ export async function serveMcpStdio(options: StdioOptions): Promise<void> {
   await Promise.all([over, watching.catch(onError)]);
   // A call that was cut off decides now whether its run is cancelled.
   await new Promise(setImmediate);
-  await quiet();
+  await waitUntilIdle();
 }
 
 const EVERY_LIST = new Set(LIST_NAMES);
@@ -69,7 +69,7 @@ const EVERY_LIST = new Set(LIST_NAMES);
  * Wraps a caller. Returns the wrapped caller, and a function that waits until none of its
  * transactions is open.
  */
-function patiently(caller: Caller): { patient: Caller; quiet(): Promise<void> } {
+function trackTransactions(caller: Caller): { patient: Caller; waitUntilIdle(): Promise<void> } {
   const calls = new Set<Promise<unknown>>();
   const patient: Caller = {
     ...caller,
@@ -85,7 +85,7 @@ function patiently(caller: Caller): { patient: Caller; quiet(): Promise<void> } 
   };
   return {
     patient,
-    async quiet() {
+    async waitUntilIdle() {
       while (calls.size > 0) await Promise.all(calls);
     },
   };

@@ -1,12 +1,17 @@
 import type { z } from 'zod';
 import type { completion, completionChunk, FinishReason } from '../answers.ts';
-import type { PendingQuestion, RunSnapshot, StartedRun } from '../conversation-runs.ts';
+import {
+  type PendingQuestion,
+  questionText,
+  type RunSnapshot,
+  type StartedRun,
+} from '../conversation-runs.ts';
 import { wireId } from '../ids.ts';
 
 /**
  * Returns the content of the answer of a stopped run: its output, or what the run asks its client.
  */
-export function answerOf(run: RunSnapshot): {
+export function chatAnswerOf(run: RunSnapshot): {
   content: string | null;
   calls: ReturnType<typeof callOf>[];
   finish_reason: FinishReason;
@@ -19,11 +24,6 @@ export function answerOf(run: RunSnapshot): {
   const [question] = run.questions;
   const content = question ? questionText(question) : run.output;
   return { content: content ?? '', calls: [], finish_reason: 'stop' };
-}
-
-/** Returns the text of a question, with its options as a list. */
-export function questionText({ prompt, options }: PendingQuestion): string {
-  return [prompt, ...(options ?? []).map((option) => `- ${option}`)].join('\n');
 }
 
 function callOf({ id, tool_call }: PendingQuestion) {
@@ -51,7 +51,7 @@ export function completionOf(
   started: StartedRun,
   run: RunSnapshot,
 ): z.output<typeof completion> {
-  const { content, calls, finish_reason } = answerOf(run);
+  const { content, calls, finish_reason } = chatAnswerOf(run);
   const message = {
     role: 'assistant' as const,
     content,
@@ -91,11 +91,11 @@ export function chunksOf(model: string, started: StartedRun, created: number, ha
     first: () => chunk({ role: 'assistant', content: '' }),
     text: (content: string) => chunk({ content }),
     calls(run: RunSnapshot) {
-      const tool_calls = answerOf(run).calls.map((call, index) => ({ index, ...call }));
+      const tool_calls = chatAnswerOf(run).calls.map((call, index) => ({ index, ...call }));
       return tool_calls.length > 0 ? [chunk({ tool_calls })] : [];
     },
     last: (run: RunSnapshot): Chunk[] => [
-      chunk({}, answerOf(run).finish_reason),
+      chunk({}, chatAnswerOf(run).finish_reason),
       ...(hasUsage ? [{ ...head, choices: [], usage: usageOf(run) }] : []),
     ],
   };

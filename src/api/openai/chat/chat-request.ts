@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Message } from '../../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../json/json.ts';
-import { functionSchema, resultOf, toolChoice, toolsFor } from '../client-tools.ts';
-import type { Conversation } from '../conversation-runs.ts';
-import { invalid, unsupported } from '../openai-errors.ts';
+import { callResultOf, functionSchema, toolChoice, toolsFor } from '../client-tools.ts';
+import type { ConversationTurn } from '../conversation-runs.ts';
+import { invalidParameter, unsupportedParameter } from '../openai-errors.ts';
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
 const content = z.union([z.string(), z.array(part)]);
@@ -60,7 +60,7 @@ export type ChatRequest = z.output<typeof chatRequest>;
  * Returns the turn that a list of messages stands for. Throws if the request asks for something
  * that is not supported.
  */
-export function conversationOf(request: ChatRequest): Conversation {
+export function turnOfChat(request: ChatRequest): ConversationTurn {
   refuseUnsupported(request);
   const { model, messages, tools, tool_choice, user, metadata } = request;
   const base = {
@@ -73,14 +73,20 @@ export function conversationOf(request: ChatRequest): Conversation {
   if (lastSaid < at) {
     const results = messages.slice(lastSaid + 1).flatMap((one, index) => {
       const field = `messages[${lastSaid + 1 + index}].tool_call_id`;
-      return one.role === 'tool' ? [resultOf(field, one.tool_call_id, textOf(one.content))] : [];
+      return one.role === 'tool'
+        ? [callResultOf(field, one.tool_call_id, textOf(one.content))]
+        : [];
     });
     return { ...base, input: '', parts: [], history: [], results };
   }
   const last = messages[at] as ChatMessage;
   if (last.role !== 'user') {
     const hint = 'Put the message that the agent has to answer last.';
-    throw invalid(`messages[${at}].role`, 'the last message must be from the user or a tool', hint);
+    throw invalidParameter(
+      `messages[${at}].role`,
+      'the last message must be from the user or a tool',
+      hint,
+    );
   }
   const said = partsOf(last.content);
   const history = messages.slice(0, at).map(asHistory);
@@ -89,10 +95,11 @@ export function conversationOf(request: ChatRequest): Conversation {
 
 function refuseUnsupported({ n, logprobs, modalities, response_format, functions }: ChatRequest) {
   if (n != null && n !== 1)
-    throw unsupported('n', 'more than one answer is not supported', 'Send n = 1.');
-  if (logprobs) throw unsupported('logprobs', 'logprobs are not supported', 'Leave it out.');
+    throw unsupportedParameter('n', 'more than one answer is not supported', 'Send n = 1.');
+  if (logprobs)
+    throw unsupportedParameter('logprobs', 'logprobs are not supported', 'Leave it out.');
   if (modalities?.some((one) => one !== 'text')) {
-    throw unsupported(
+    throw unsupportedParameter(
       'modalities',
       'only text answers are supported',
       'Send modalities = ["text"].',
@@ -100,7 +107,7 @@ function refuseUnsupported({ n, logprobs, modalities, response_format, functions
   }
   refuseFormat('response_format', response_format?.type);
   if (functions != null) {
-    throw unsupported('functions', 'functions are not supported', 'Send tools instead.');
+    throw unsupportedParameter('functions', 'functions are not supported', 'Send tools instead.');
   }
 }
 
@@ -108,7 +115,7 @@ function refuseUnsupported({ n, logprobs, modalities, response_format, functions
 export function refuseFormat(param: string, type: string | undefined): void {
   if (type === undefined || type === 'text') return;
   const hint = 'Set output_schema of the agent; its answers satisfy this schema.';
-  throw unsupported(param, 'the format of an answer is set by the agent', hint);
+  throw unsupportedParameter(param, 'the format of an answer is set by the agent', hint);
 }
 
 function functionOf(
@@ -117,7 +124,7 @@ function functionOf(
 ) {
   if (tool.type === 'function' && tool.function) return tool.function;
   const hint = 'Assign tools of the server to the agent.';
-  throw unsupported(
+  throw unsupportedParameter(
     `tools[${index}].type`,
     'a client can only provide tools of type function',
     hint,

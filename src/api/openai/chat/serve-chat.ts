@@ -1,28 +1,29 @@
+import { questionText } from '../conversation-runs.ts';
 import { openAiError, runFailure } from '../openai-errors.ts';
 import type { RequestRun } from '../request-run.ts';
-import { answerOf, chunksOf, completionOf, questionText } from './chat-completion.ts';
-import { type ChatRequest, conversationOf } from './chat-request.ts';
+import { chatAnswerOf, chunksOf, completionOf } from './chat-completion.ts';
+import { type ChatRequest, turnOfChat } from './chat-request.ts';
 
 /**
  * Answers a request for a chat completion. A question to a person becomes the answer and ends the
  * run, because the client keeps the conversation.
  */
-export async function serveChat(request: ChatRequest, turn: RequestRun): Promise<void> {
+export async function serveChat(request: ChatRequest, requestRun: RequestRun): Promise<void> {
   const isStreamed = request.stream === true;
-  const started = await turn.begin(conversationOf(request), {
+  const started = await requestRun.begin(turnOfChat(request), {
     isStored: false,
     isFollowed: isStreamed,
   });
   if (!isStreamed) {
-    const run = await turn.waitUntilStopped();
+    const run = await requestRun.waitUntilStopped();
     if (!run) return;
     if (run.status === 'failed' || run.status === 'cancelled') {
-      return turn.refuse(runFailure(started.id, run));
+      return requestRun.refuse(runFailure(started.id, run));
     }
-    if (isAsking(run)) await turn.cancel();
-    return turn.answer(completionOf(request.model, started, run));
+    if (isAsking(run)) await requestRun.cancel();
+    return requestRun.answer(completionOf(request.model, started, run));
   }
-  const writer = turn.stream();
+  const writer = requestRun.stream();
   const created = Math.floor(Date.now() / 1000);
   const hasUsage = request.stream_options?.include_usage === true;
   const chunks = chunksOf(request.model, started, created, hasUsage);
@@ -34,7 +35,7 @@ export async function serveChat(request: ChatRequest, turn: RequestRun): Promise
     await writer.write(chunks.text(gap + text));
   };
   try {
-    for await (const answerItem of turn.follow()) {
+    for await (const answerItem of requestRun.follow()) {
       if (answerItem.type === 'text') await say(answerItem.seq, answerItem.text);
       if (answerItem.type !== 'stopped') continue;
       const { run } = answerItem;
@@ -45,17 +46,17 @@ export async function serveChat(request: ChatRequest, turn: RequestRun): Promise
       const [question] = run.questions;
       if (isAsking(run) && question) {
         await say(-1, questionText(question));
-        await turn.cancel();
+        await requestRun.cancel();
       } else if (run.is_whole) {
-        await say(-1, answerOf(run).content ?? '');
+        await say(-1, chatAnswerOf(run).content ?? '');
       }
       for (const chunk of [...chunks.calls(run), ...chunks.last(run)]) await writer.write(chunk);
       return writer.end('[DONE]');
     }
-    const failure = turn.earlyEnd();
+    const failure = requestRun.earlyEnd();
     if (failure) await writer.write({ error: openAiError(failure).error });
   } catch (error) {
-    await writer.write({ error: openAiError(turn.failureOf(error)).error });
+    await writer.write({ error: openAiError(requestRun.failureOf(error)).error });
   }
   writer.end();
 }

@@ -33,7 +33,7 @@ const functionCall = z.object({
   name: z.string(),
   arguments: z.string().describe('JSON'),
 });
-export type Message = z.output<typeof message>;
+export type ResponseMessage = z.output<typeof message>;
 export type FunctionCall = z.output<typeof functionCall>;
 const outputItem = z.union([message, functionCall]);
 export type OutputItem = z.output<typeof outputItem>;
@@ -75,7 +75,7 @@ export const response = z
     metadata: z.looseObject({}),
   })
   .meta({ id: 'OpenAiResponse', description: 'A turn of an agent or workflow' });
-export type Response = z.output<typeof response>;
+export type OpenAiResponse = z.output<typeof response>;
 
 const event = <const T extends readonly [string, ...string[]], F extends z.ZodRawShape>(
   types: T,

@@ -1,12 +1,21 @@
 import type { Json } from '../../../json/json.ts';
-import { questionText } from '../chat/chat-completion.ts';
-import type { PendingQuestion, RunSnapshot, StartedRun } from '../conversation-runs.ts';
+import {
+  type PendingQuestion,
+  questionText,
+  type RunSnapshot,
+  type StartedRun,
+} from '../conversation-runs.ts';
 import { wireId } from '../ids.ts';
 import { runFailure } from '../openai-errors.ts';
-import type { FunctionCall, Message, OutputItem, Response } from './response-schema.ts';
+import type {
+  FunctionCall,
+  OpenAiResponse,
+  OutputItem,
+  ResponseMessage,
+} from './response-schema.ts';
 import type { ResponsesRequest } from './responses-request.ts';
 
-type Phase = NonNullable<Message['phase']>;
+type Phase = NonNullable<ResponseMessage['phase']>;
 
 /** One request for a response: the values that every form of the answer has in common. */
 export type ResponseContext = { request: ResponsesRequest; started: StartedRun; created: number };
@@ -23,7 +32,7 @@ export function messageId({ id }: StartedRun, seq: number): string {
   return `${wireId('msg', id)}_${seq}`;
 }
 
-export function messageItem(id: string, text: string, phase: Phase): Message {
+export function messageItem(id: string, text: string, phase: Phase): ResponseMessage {
   const content = [{ type: 'output_text' as const, text, annotations: [], logprobs: [] }];
   const [type, role, status] = ['message', 'assistant', 'completed'] as const;
   return { id, type, role, status, content, phase };
@@ -83,7 +92,7 @@ export function responseOf(
   { request, started, created }: ResponseContext,
   run?: RunSnapshot,
   output: OutputItem[] = [],
-): Response {
+): OpenAiResponse {
   return {
     id: responseId(started),
     object: 'response',

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { Message } from '../../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../json/json.ts';
 import { refuseFormat } from '../chat/chat-request.ts';
-import { functionSchema, resultOf, toolChoice, toolsFor } from '../client-tools.ts';
-import type { CallResult, Conversation } from '../conversation-runs.ts';
-import { invalid, unsupported } from '../openai-errors.ts';
+import { callResultOf, functionSchema, toolChoice, toolsFor } from '../client-tools.ts';
+import type { CallResult, ConversationTurn } from '../conversation-runs.ts';
+import { invalidParameter, unsupportedParameter } from '../openai-errors.ts';
 
 const part = z.looseObject({ type: z.string() });
 const content = z.union([z.string(), z.array(part)]);
@@ -71,7 +71,7 @@ export type ResponsesRequest = z.output<typeof responsesRequest>;
  * Returns the turn that a list of items stands for. Throws if the request asks for something that
  * is not supported.
  */
-export function conversationOf(request: ResponsesRequest): Conversation {
+export function turnOfResponse(request: ResponsesRequest): ConversationTurn {
   refuseUnsupported(request);
   const { model, input, instructions, tools, tool_choice, user, metadata } = request;
   const base = {
@@ -89,7 +89,10 @@ export function conversationOf(request: ResponsesRequest): Conversation {
   }
   if (!isSaid(last) || last.role !== 'user') {
     const field = `input[${input.length - 1}]`;
-    throw invalid(field, 'the last item must be a message of the user or the output of a call');
+    throw invalidParameter(
+      field,
+      'the last item must be a message of the user or the output of a call',
+    );
   }
   const { text, others } = partsOf(`input[${input.length - 1}].content`, last.content);
   const history = [...systemMessages, ...historyOf(input.slice(0, -1))];
@@ -100,17 +103,17 @@ function refuseUnsupported({ background, conversation, prompt, text }: Responses
   if (background) {
     const hint =
       'Leave it out. A run continues when its client disconnects; follow it by GraphQL or REST.';
-    throw unsupported('background', 'background responses are not supported', hint);
+    throw unsupportedParameter('background', 'background responses are not supported', hint);
   }
   if (conversation != null) {
-    throw unsupported(
+    throw unsupportedParameter(
       'conversation',
       'conversations are not supported',
       'Send previous_response_id.',
     );
   }
   if (prompt != null) {
-    throw unsupported(
+    throw unsupportedParameter(
       'prompt',
       'prompts are set in agents, not in requests',
       'Set the prompt of the agent.',
@@ -122,7 +125,7 @@ function refuseUnsupported({ background, conversation, prompt, text }: Responses
 function functionOf(tool: { type: string }, index: number) {
   const hint = 'Assign tools of the server to the agent.';
   if (tool.type !== 'function') {
-    throw unsupported(
+    throw unsupportedParameter(
       `tools[${index}].type`,
       'a client can only provide tools of type function',
       hint,
@@ -130,7 +133,7 @@ function functionOf(tool: { type: string }, index: number) {
   }
   const parsed = functionSchema.safeParse(tool);
   if (parsed.success) return parsed.data;
-  throw invalid(`tools[${index}]`, `tools[${index}] is not a function`);
+  throw invalidParameter(`tools[${index}]`, `tools[${index}] is not a function`);
 }
 
 function resultsAtEnd(items: readonly Item[]): CallResult[] {
@@ -139,7 +142,7 @@ function resultsAtEnd(items: readonly Item[]): CallResult[] {
     if (one.type !== 'function_call_output') return [];
     const field = `input[${from + index}]`;
     const { text } = partsOf(`${field}.output`, one.output);
-    return [resultOf(`${field}.call_id`, one.call_id, text)];
+    return [callResultOf(`${field}.call_id`, one.call_id, text)];
   });
 }
 
@@ -183,7 +186,11 @@ function partsOf(field: string, value: z.output<typeof content>) {
       others.push({ type: 'file', file: { filename: String(filename ?? 'file'), file_data } });
     } else if (type !== 'refusal') {
       const hint = 'Use input_text, input_image with image_url, or input_file with file_data.';
-      throw invalid(`${field}[${index}]`, `${field}[${index}] is not a supported part`, hint);
+      throw invalidParameter(
+        `${field}[${index}]`,
+        `${field}[${index}] is not a supported part`,
+        hint,
+      );
     }
   });
   return { text: texts.join('\n'), others };

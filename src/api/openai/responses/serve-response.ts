@@ -1,5 +1,5 @@
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { answerQuestion, look, type StartedRun } from '../conversation-runs.ts';
+import { answerQuestion, readSnapshot, type StartedRun } from '../conversation-runs.ts';
 import { uuidIn, wireId } from '../ids.ts';
 import { openAiError } from '../openai-errors.ts';
 import type { RequestRun } from '../request-run.ts';
@@ -11,35 +11,41 @@ import {
   responseOf,
 } from './response.ts';
 import { ResponseEvents } from './response-events.ts';
-import { conversationOf, type ResponsesRequest } from './responses-request.ts';
+import { type ResponsesRequest, turnOfResponse } from './responses-request.ts';
 
 /**
  * Answers a request for a response. The request is a turn in the session of the previous response,
  * or the answer to a question of its run.
  */
-export async function serveResponse(request: ResponsesRequest, turn: RequestRun): Promise<void> {
-  const started = await beginResponse(request, turn);
+export async function serveResponse(
+  request: ResponsesRequest,
+  requestRun: RequestRun,
+): Promise<void> {
+  const started = await beginResponse(request, requestRun);
   const context: ResponseContext = {
     request,
     started,
     created: Math.floor(Date.now() / 1000),
   };
-  if (request.stream === true) return streamResponse(context, turn);
-  const run = await turn.waitUntilStopped();
-  if (run) turn.answer(responseOf(context, run, outputOf(started, run)));
+  if (request.stream === true) return streamResponse(context, requestRun);
+  const run = await requestRun.waitUntilStopped();
+  if (run) requestRun.answer(responseOf(context, run, outputOf(started, run)));
 }
 
-async function beginResponse(request: ResponsesRequest, turn: RequestRun): Promise<StartedRun> {
-  const conversation = conversationOf(request);
+async function beginResponse(
+  request: ResponsesRequest,
+  requestRun: RequestRun,
+): Promise<StartedRun> {
+  const conversation = turnOfResponse(request);
   const isFollowed = request.stream === true;
   const isStored = request.store !== false;
   const sent = request.previous_response_id ?? undefined;
   const previous = sent === undefined ? undefined : uuidIn('resp', sent);
   if (sent !== undefined && previous === undefined) throw noResponse(sent);
   if (previous === undefined || conversation.results.length > 0) {
-    return turn.begin(conversation, { isStored, isFollowed });
+    return requestRun.begin(conversation, { isStored, isFollowed });
   }
-  const run = await turn.transaction((db) => look(db, { id: previous, since: 0 }));
+  const run = await requestRun.transaction((db) => readSnapshot(db, { id: previous, since: 0 }));
   if (!run) throw noResponse(sent ?? '');
   const open = run.status === 'waiting' ? run.questions : [];
   const call = open.find(({ is_client_call }) => is_client_call);
@@ -48,9 +54,9 @@ async function beginResponse(request: ResponsesRequest, turn: RequestRun): Promi
     throw new RequestRefusal(400, message, { detail: { field: 'input' } });
   }
   const question = open[0];
-  if (!question) return turn.begin(conversation, { previous, isStored, isFollowed });
+  if (!question) return requestRun.begin(conversation, { previous, isStored, isFollowed });
   const answer = { id: previous, questionId: question.id, answer: conversation.input };
-  return turn.resume((db) => answerQuestion(db, answer));
+  return requestRun.resume((db) => answerQuestion(db, answer));
 }
 
 function noResponse(id: string): RequestRefusal {
@@ -62,14 +68,14 @@ function noResponse(id: string): RequestRefusal {
   });
 }
 
-async function streamResponse(context: ResponseContext, turn: RequestRun): Promise<void> {
+async function streamResponse(context: ResponseContext, requestRun: RequestRun): Promise<void> {
   const { started } = context;
-  const writer = turn.stream();
+  const writer = requestRun.stream();
   const events = new ResponseEvents(writer);
   try {
     await events.send('response.created', { response: responseOf(context) });
     await events.send('response.in_progress', { response: responseOf(context) });
-    for await (const answerItem of turn.follow()) {
+    for await (const answerItem of requestRun.follow()) {
       if (answerItem.type === 'text')
         await events.text(messageId(started, answerItem.seq), answerItem.text);
       if (answerItem.type === 'settled') {
@@ -92,10 +98,10 @@ async function streamResponse(context: ResponseContext, turn: RequestRun): Promi
       await events.send(`response.${end}`, { response });
       return writer.end();
     }
-    const failure = turn.earlyEnd();
+    const failure = requestRun.earlyEnd();
     if (failure) await events.send('error', failed(openAiError(failure)));
   } catch (error) {
-    await events.send('error', failed(openAiError(turn.failureOf(error))));
+    await events.send('error', failed(openAiError(requestRun.failureOf(error))));
   }
   writer.end();
 }
