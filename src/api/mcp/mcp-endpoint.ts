@@ -1,6 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { lazy } from '../../concurrency/lazy.ts';
 import type { Caller } from '../../mcp-server/caller.ts';
 import type { McpHttp, McpRequest } from '../../mcp-server/transport/mcp-http.ts';
@@ -18,6 +16,7 @@ import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { boundMessage } from './bound-message.ts';
 import { type CallersOptions, createCallers } from './mcp-callers.ts';
+import { sendResponse } from './send-response.ts';
 
 export type McpOptions = CallersOptions & {
   login: Login;
@@ -57,7 +56,7 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
       try {
         const forwarded = webRequest(request, leaving.signal);
         const answer = await mcp.handle({ request: forwarded, caller, ...message });
-        await send(answer, response);
+        await sendResponse(response, answer);
       } catch (error) {
         if (leaving.signal.aborted) return;
         options.onError(error, 'mcp');
@@ -186,13 +185,3 @@ const NOT_FORWARDED = new Set([
   'connection',
   'transfer-encoding',
 ]);
-
-async function send({ status, headers, body }: Response, response: ServerResponse): Promise<void> {
-  response.writeHead(status, Object.fromEntries(headers));
-  if (body === null) {
-    response.end();
-    return;
-  }
-  response.flushHeaders();
-  await pipeline(Readable.fromWeb(body), response);
-}

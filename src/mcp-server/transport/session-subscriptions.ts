@@ -1,4 +1,5 @@
 import { ResourceNotFoundError } from '@modelcontextprotocol/server';
+import { HowdahError } from '../../contracts/errors.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import {
   logLevelOf,
@@ -43,6 +44,9 @@ export function storedSubscriptions(caller: Caller, session: string): SessionSub
   };
 }
 
+/** Most subscriptions of one connection. A client that needs more can unsubscribe from old runs. */
+const MOST_SUBSCRIPTIONS = 1_000;
+
 /** Creates subscriptions that last as long as a connection. */
 export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
   const runs = new Map<string, string>();
@@ -54,6 +58,7 @@ export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
     },
     async subscribe(uri) {
       const { id, mark } = await caller.transact((client) => findVisible(client, uri));
+      if (runs.size >= MOST_SUBSCRIPTIONS && !runs.has(id)) throw tooMany();
       runs.set(id, mark);
     },
     async unsubscribe(uri) {
@@ -61,6 +66,14 @@ export function inMemorySubscriptions(caller: Caller): SessionSubscriptions {
     },
     subscriptions: async () => runs,
   };
+}
+
+function tooMany(): HowdahError {
+  const message = `maximum number of subscriptions of a session (${MOST_SUBSCRIPTIONS}) reached`;
+  return new HowdahError('HWINV', message, {
+    hint: 'Unsubscribe from runs that have ended.',
+    detail: { field: 'uri' },
+  });
 }
 
 async function findVisible(client: PoolClient, uri: string): Promise<{ id: string; mark: string }> {
