@@ -6,7 +6,8 @@ import { closestNames } from '../../text/closest-names.ts';
 import { failureOf, problemOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { findExecution } from '../events/execution-rows.ts';
-import { parseJsonBody } from '../http/json-body.ts';
+import { parseJsonBody, parsed } from '../http/json-body.ts';
+import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { MAX_READER_BYTES, mostBytesFor } from '../login/rights.ts';
 import { runCursor, sessionCursor } from '../rest/framework/cursors.ts';
@@ -21,6 +22,8 @@ import { neitherIsSet, runOperation } from './socket-operations.ts';
 
 /** Most messages of one client that wait for their turn. At this number, the socket is paused. */
 const MOST_PENDING = 16;
+/** Most bytes of these messages. Beyond them, the socket is paused as well. */
+const MOST_PENDING_BYTES = MAX_REQUEST_BYTES;
 /**
  * Most messages in a row that cannot be read or exceed a limit. After them, the socket is closed.
  */
@@ -56,6 +59,7 @@ export class SocketConnection {
   #admitted: Promise<boolean> | undefined;
   #means: RouteContext | undefined;
   #pending = 0;
+  #pendingBytes = 0;
   #refused = 0;
   #last: Promise<void> = Promise.resolve();
 
@@ -64,7 +68,7 @@ export class SocketConnection {
     this.#request = request;
     this.#options = options;
     this.#outbox = createOutbox(socket);
-    socket.on('message', (data, isBinary) => this.#take(data, isBinary));
+    socket.on('message', (data, isBinary) => this.#enqueue(data, isBinary));
     socket.on('close', () => {
       for (const leaving of this.#subscriptions.values()) leaving.abort();
     });
@@ -75,26 +79,33 @@ export class SocketConnection {
     return this.#admitted !== undefined;
   }
 
-  #take(data: RawData, isBinary: boolean): void {
+  #enqueue(data: RawData, isBinary: boolean): void {
+    const { length } = data as Buffer;
     this.#pending += 1;
-    if (this.#pending >= MOST_PENDING) this.#socket.pause();
+    this.#pendingBytes += length;
+    if (this.#isFull) this.#socket.pause();
     this.#last = this.#last.then(async () => {
-      if (this.#socket.readyState === this.#socket.OPEN) await this.#hear(data, isBinary);
+      if (this.#socket.readyState === this.#socket.OPEN) await this.#handle(data, isBinary);
       this.#pending -= 1;
-      if (this.#pending < MOST_PENDING) this.#socket.resume();
+      this.#pendingBytes -= length;
+      if (!this.#isFull) this.#socket.resume();
     });
   }
 
-  async #hear(data: RawData, isBinary: boolean): Promise<void> {
+  get #isFull(): boolean {
+    return this.#pending >= MOST_PENDING || this.#pendingBytes >= MOST_PENDING_BYTES;
+  }
+
+  async #handle(data: RawData, isBinary: boolean): Promise<void> {
     const read = (await this.#refuseLarge(data as Buffer)) ?? readObject(data, isBinary);
-    const sent = 'value' in read ? read.value : {};
+    const object = 'value' in read ? read.value : {};
     const isFirst = this.#admitted === undefined;
-    const said = sent.type === 'connection_init' ? sent.authorization : undefined;
-    this.#admitted ??= this.#options.admit(this.#socket, this.#request, said);
+    const authorization = object.type === 'connection_init' ? object.authorization : undefined;
+    this.#admitted ??= this.#options.admit(this.#socket, this.#request, authorization);
     if (!(await this.#admitted)) return; // the client gets no answer
-    const id = typeof sent.id === 'string' ? sent.id : null;
+    const id = typeof object.id === 'string' ? object.id : null;
     try {
-      const message = await this.#understood(read, isFirst);
+      const message = await this.#readMessage(read, isFirst);
       if (message.type === 'connection_init') await this.#send({ type: 'connection_ack' });
       else await this.#answer(message);
     } catch (error) {
@@ -122,7 +133,7 @@ export class SocketConnection {
    * Reads a message, after it is counted. Only the message that opens the connection does not count
    * as a request.
    */
-  async #understood(read: Read, isFirst: boolean): Promise<ClientMessage> {
+  async #readMessage(read: Read, isFirst: boolean): Promise<ClientMessage> {
     const opens = isFirst && 'value' in read && read.value.type === 'connection_init';
     this.#refused += 1;
     if (!opens) await this.#count();
@@ -207,11 +218,11 @@ export class SocketConnection {
     const leaving = new AbortController();
     this.#subscriptions.set(id, leaving);
     if (this.#socket.readyState !== this.#socket.OPEN) leaving.abort();
-    const named = `{"type":"event","subscription":${JSON.stringify(id)},`;
+    const prefix = `{"type":"event","subscription":${JSON.stringify(id)},`;
     try {
       for await (const event of events(leaving.signal)) {
         if (leaving.signal.aborted) break;
-        await this.#outbox.send(`${named}${textOf(event)}`);
+        await this.#outbox.send(`${prefix}${textOf(event)}`);
       }
     } catch (error) {
       await this.#refuse(id, error);
