@@ -46,3 +46,34 @@ test('an event that is not JSON ends the stream with an error', async () => {
     hint: expect.stringContaining('proxy'),
   });
 });
+
+const MEGABYTE = 'x'.repeat(1024 * 1024);
+
+/** A body that repeats a text without end after its start, and counts how often it is read. */
+function endless(start: string, text: string) {
+  const read = { count: 0 };
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.enqueue(new TextEncoder().encode(read.count === 0 ? start : text));
+      read.count += 1;
+    },
+  });
+  return { body, read };
+}
+
+test.each([
+  ['a line without an end', 'data: ', MEGABYTE],
+  ['lines of data', 'event: token\n', `data: ${MEGABYTE}\n`],
+  ['lines that end with CRLF', 'event: token\r\n', `data: ${MEGABYTE}\r\n`],
+])('an event without an end is an error at 64 MB: %s', async (_, start, text) => {
+  const { body, read } = endless(start, text);
+  await expect(parseServerSentEvents(body).next()).rejects.toMatchObject({ code: 'bad_answer' });
+  expect(read.count).toBeLessThan(70);
+});
+
+test('comments and unknown fields of any length are skipped', async () => {
+  const long = Array.from({ length: 70 }, () => MEGABYTE);
+  expect(
+    await parsed(': ', ...long, '\n', 'other: ', ...long, '\nevent: token\ndata: {}\n\n'),
+  ).toEqual([{ event: 'token', data: {} }]);
+});
