@@ -14,7 +14,7 @@ import { healthRoutes } from './health/health.ts';
 import { schemaRoutes } from './health/schemas.ts';
 import { pathOf, shownPath } from './http/path.ts';
 import { createHttpServer, type HttpServerOptions } from './http-server.ts';
-import { isOpenAiPath, sendNotFound } from './openai/not-found.ts';
+import { isOpenAiPath, notFoundError } from './openai/not-found.ts';
 import { sendError } from './openai/openai-errors.ts';
 import { descriptionRoutes } from './openapi-routes.ts';
 import type { Streams } from './rest/framework/streams.ts';
@@ -58,7 +58,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
 /** Answers a request to an unknown path with 404, and one with an unsupported method with 405. */
 function answerNotFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
   const url = pathOf(request.url);
-  if (isOpenAiPath(url)) return sendError(reply, sendNotFound(request.method, url));
+  if (isOpenAiPath(url)) return sendError(reply, notFoundError(request.method, url));
   const own = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) =>
     app.hasRoute({ method, url }),
   );

@@ -34,13 +34,18 @@ export function createCall(ask: HttpClient): Call {
         .filter(([, value]) => value !== undefined)
         .map(([name, value]): [string, string] => [name, String(value)]),
     ).toString();
-    const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) =>
+    const filledPath = path.replaceAll(/\{(\w+)\}/g, (_, name) =>
       encodeURIComponent(params[name] ?? ''),
     );
-    const response = await ask(method, search === '' ? filled : `${filled}?${search}`, body, {
-      ...(type !== undefined && { 'content-type': type }),
-      ...headers,
-    });
+    const response = await ask(
+      method,
+      search === '' ? filledPath : `${filledPath}?${search}`,
+      body,
+      {
+        ...(type !== undefined && { 'content-type': type }),
+        ...headers,
+      },
+    );
     return (await bodyOf(response)) as Operations[typeof id]['gives'];
   };
 }

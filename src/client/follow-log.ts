@@ -35,8 +35,8 @@ export async function* followLog(
   { known = [], since, ...filter }: LogOptions,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<LoggedStep, void> {
-  const seen = new SeenLines();
-  for (const line of known) seen.isNew(line);
+  const seenLines = new SeenLines();
+  for (const line of known) seenLines.isNew(line);
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(filter)) {
     if (value !== undefined) search.set(name, String(value));
@@ -46,7 +46,7 @@ export async function* followLog(
   for await (const { event, data } of events) {
     if (event === 'error') throw new HowdahError(String(data.code), String(data.message));
     const line = data as unknown as LoggedStep;
-    if (event === 'step' && seen.isNew(line)) yield line;
+    if (event === 'step' && seenLines.isNew(line)) yield line;
   }
 }
 

@@ -35,11 +35,11 @@ export function createHttpClient(
       ...(position !== undefined && { 'x-howdah-lsn': position }),
       ...more,
     };
-    const sent = {
+    const init = {
       ...(body !== undefined && { body: isText ? body : JSON.stringify(body) }),
       ...(signal && { signal }),
     };
-    const response = await fetch(`${url}${path}`, { method, headers, ...sent }).catch(
+    const response = await fetch(`${url}${path}`, { method, headers, ...init }).catch(
       (cause: unknown) => {
         throw new HowdahError('EUNREACHABLE', `${url} cannot be reached`, {
           cause,

@@ -74,10 +74,10 @@ async function serve(visit: Visit, base: Base): Promise<void> {
 
 /** Returns the error that the start of a run gives for an unknown agent or workflow. */
 function noAgent(name = ''): RequestRefusal {
-  const shown = name.slice(0, 200);
-  return new RequestRefusal(404, `there is no agent or workflow named ${shown}`, {
+  const shownName = name.slice(0, 200);
+  return new RequestRefusal(404, `there is no agent or workflow named ${shownName}`, {
     code: 'HWNTF',
     hint: 'GET /api/agents lists the agents that you see.',
-    detail: { agent: shown },
+    detail: { agent: shownName },
   });
 }

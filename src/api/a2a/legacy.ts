@@ -48,8 +48,8 @@ function legacyStatus({ state, timestamp, message }: TaskStatus): JsonObject {
 }
 
 function legacyMessage({ role, parts, ...rest }: TaskMessage): JsonObject {
-  const said = { ...rest, parts: parts.map(legacyPart) };
-  return { kind: 'message', role: role === 'ROLE_USER' ? 'user' : 'agent', ...said };
+  const body = { ...rest, parts: parts.map(legacyPart) };
+  return { kind: 'message', role: role === 'ROLE_USER' ? 'user' : 'agent', ...body };
 }
 
 function legacyArtifact({ parts, ...rest }: Artifact): JsonObject {

@@ -29,18 +29,19 @@ export async function receive(
       'push notifications are not supported; create a webhook for all runs instead',
     );
   }
-  const said = contentOf(message);
+  const content = contentOf(message);
   const about = { ...metadata, ...message.metadata, a2a_message_id: message.messageId };
-  if (message.taskId) return continueTask(db, agent, { ...message, taskId: message.taskId }, said);
+  if (message.taskId)
+    return continueTask(db, agent, { ...message, taskId: message.taskId }, content);
   const context = message.contextId || null;
   if (context !== null && !UUID.test(context)) throw noContext(context);
   const { rows } = await db.query<{ id: string }>(
     'select howdah_private.begin_task($1, $2, $3, $4, $5, $6, $7)::text as id',
     [
       agent,
-      said.text,
-      said.data === undefined ? null : JSON.stringify(said.data),
-      said.parts.length > 0 ? JSON.stringify(said.parts) : null,
+      content.text,
+      content.data === undefined ? null : JSON.stringify(content.data),
+      content.parts.length > 0 ? JSON.stringify(content.parts) : null,
       context,
       JSON.stringify(withTraceparent(about, headers)),
       [headers['idempotency-key']].flat()[0] ?? null,
@@ -70,9 +71,9 @@ async function continueTask(
       field: 'contextId',
     });
   }
-  const named = metadata?.question_id;
+  const questionId = metadata?.question_id;
   const question =
-    named === undefined ? run.questions[0] : run.questions.find(({ id }) => id === named);
+    questionId === undefined ? run.questions[0] : run.questions.find(({ id }) => id === questionId);
   if (isAsking(run) && question) {
     const value = data === undefined ? null : JSON.stringify(data);
     await db.query('select (howdah.answer_question($1, $2, $3)).id', [

@@ -16,7 +16,7 @@ import {
  */
 export function createTaskEvents(run: ConversationState, base: string) {
   const place = placeOf(run);
-  let said = { seq: 0, text: '' };
+  let sentText = { seq: 0, text: '' };
   const working = (status: Omit<ReturnType<typeof statusOf>, 'timestamp'>): StreamResponse => ({
     statusUpdate: { ...place, status: { ...status, timestamp: new Date().toISOString() } },
   });
@@ -30,13 +30,13 @@ export function createTaskEvents(run: ConversationState, base: string) {
   });
   return function* tell(item: RunItem): Generator<StreamResponse> {
     if (item.type === 'text') {
-      const isMore = item.seq === said.seq;
-      said = { seq: item.seq, text: (isMore ? said.text : '') + item.text };
+      const isMore = item.seq === sentText.seq;
+      sentText = { seq: item.seq, text: (isMore ? sentText.text : '') + item.text };
       yield answer(item.text, isMore, false);
     } else if (item.type === 'step') {
       const [first] = item.details.messages.filter(({ role }) => role === 'assistant');
-      const isOnTheWay = item.row.step.kind === 'model' && first?.tool_calls != null;
-      if (!isOnTheWay || !first?.content) return;
+      const isBeforeCalls = item.row.step.kind === 'model' && first?.tool_calls != null;
+      if (!isBeforeCalls || !first?.content) return;
       const id = `${run.id}.${item.row.seq}`;
       const message = agentMessage(run, id, [{ text: first.content }]);
       yield working({ state: 'TASK_STATE_WORKING', message });
@@ -48,10 +48,10 @@ export function createTaskEvents(run: ConversationState, base: string) {
         const isSaid =
           artifact.artifactId === ANSWER &&
           others.length === 0 &&
-          said.text !== '' &&
+          sentText.text !== '' &&
           part !== undefined &&
           'text' in part &&
-          part.text === said.text;
+          part.text === sentText.text;
         yield isSaid
           ? answer('', true, true)
           : { artifactUpdate: { ...place, artifact, append: false, lastChunk: true } };

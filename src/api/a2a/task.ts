@@ -154,15 +154,15 @@ async function historyOf(
   run: ConversationState,
   most: number | null,
 ): Promise<TaskMessage[]> {
-  const { rows } = await db.query<{ talk: { id: string; role: string; content: string }[] }>(
-    'select howdah_private.conversation_messages($1, $2) as talk',
+  const { rows } = await db.query<{ messages: { id: string; role: string; content: string }[] }>(
+    'select howdah_private.conversation_messages($1, $2) as messages',
     [run.id, most],
   );
-  const sent = run.metadata.a2a_message_id;
+  const firstMessageId = run.metadata.a2a_message_id;
   let isFirst = true;
-  return (rows[0]?.talk ?? []).map(({ id, role, content }) => {
+  return (rows[0]?.messages ?? []).map(({ id, role, content }) => {
     const isUser = role === 'user';
-    const messageId = isUser && isFirst && typeof sent === 'string' ? sent : id;
+    const messageId = isUser && isFirst && typeof firstMessageId === 'string' ? firstMessageId : id;
     if (isUser) isFirst = false;
     return {
       messageId,

@@ -91,12 +91,12 @@ async function startRun(
   return transaction((db) =>
     startOrContinueRun(db, { ...turn, metadata }, { isStored: false, isFollowed: true, key }),
   ).catch((error) => {
-    throw inTheirWords(error);
+    throw toClientNames(error);
   });
 }
 
 /** Replaces `client_tools` of a run by `tools` of the input in an error. */
-function inTheirWords(error: { message: string; detail?: string }): unknown {
+function toClientNames(error: { message: string; detail?: string }): unknown {
   error.message = error.message.replace(/^client_tools\b/, 'tools');
   if (error.detail)
     error.detail = error.detail.replace(/^\{"field": "client_tools\b/, '{"field": "tools');

@@ -72,8 +72,8 @@ export type RunAgentInput = z.output<typeof runAgentInput>;
  */
 export function turnOfInput(agent: string, input: RunAgentInput): ConversationTurn {
   const { threadId, runId, parentRunId, messages, tools, forwardedProps } = input;
-  const said = messages.flatMap((one, index) => chatMessage(one, `messages[${index}]`));
-  if (said.length === 0) {
+  const chatMessages = messages.flatMap((one, index) => chatMessage(one, `messages[${index}]`));
+  if (chatMessages.length === 0) {
     throw invalidParameter(
       'messages',
       'no message needs an answer',
@@ -82,7 +82,7 @@ export function turnOfInput(agent: string, input: RunAgentInput): ConversationTu
   }
   const request = chatRequest.parse({
     model: agent,
-    messages: [...knownBesides(input), ...said],
+    messages: [...contextMessages(input), ...chatMessages],
     tools: (tools ?? []).map((tool) => ({ type: 'function', function: tool })),
   });
   const metadata = {
@@ -95,7 +95,7 @@ export function turnOfInput(agent: string, input: RunAgentInput): ConversationTu
 }
 
 /** Returns a message with the context and the state of the interface, if there are any. */
-function knownBesides({ context, state }: RunAgentInput): JsonObject[] {
+function contextMessages({ context, state }: RunAgentInput): JsonObject[] {
   const lines = [
     ...(context ?? []).map(({ description, value }) => `${description}: ${value}`),
     ...(isEmpty(state) ? [] : [`The state of the user interface: ${JSON.stringify(state)}`]),

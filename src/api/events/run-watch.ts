@@ -11,11 +11,13 @@ export type WatchSources<Other extends { of: string }> = {
   tickMs: number;
 };
 
+type Tick = { of: 'tick' };
+
 /** A change of a watched run, or a tick of the clock. */
 export type RunChange<Other extends { of: string }> =
   | { of: 'step'; row: FeedRow }
   | { of: 'state'; state: FeedRunState }
-  | { of: 'tick' }
+  | Tick
   /** The end of the run, or of the server. Items of other sources may follow. */
   | { of: 'end' }
   | Other;
@@ -34,18 +36,20 @@ export class RunWatch<Other extends { of: string }> {
   readonly #signal: AbortSignal;
   readonly #lifeline: AsyncIterator<RunChange<Other>>;
   /** The number of open sources besides the clock. */
-  #open = 0;
+  #open: number;
   #isWaiting = false;
 
   /** Subscribes at once, so that the caller can read the run afterwards and miss nothing. */
   constructor({ states, steps, others, tickMs }: WatchSources<Other>, signal: AbortSignal) {
     this.#signal = signal;
     signal.addEventListener('abort', this.close);
-    const ofStates = this.#add(states, (state) => ({ of: 'state', state }));
-    const ofSteps = steps && this.#add(steps, (row) => ({ of: 'step', row }));
+    const ofStates = mapIterator(states, (state) => ({ of: 'state' as const, state }));
+    const ofSteps = steps && mapIterator(steps, (row) => ({ of: 'step' as const, row }));
     this.#lifeline = ofSteps ?? ofStates;
-    for (const other of others) this.#add(other, (item) => item);
-    this.#merged.add(mapIterator(createClock(tickMs), () => ({ of: 'tick' })));
+    const sources = [ofStates, ...(ofSteps ? [ofSteps] : []), ...others];
+    for (const source of sources) this.#merged.add(source);
+    this.#open = sources.length;
+    this.#merged.add(createClock(tickMs));
     if (signal.aborted) this.close();
   }
 
@@ -79,16 +83,6 @@ export class RunWatch<Other extends { of: string }> {
     this.#signal.removeEventListener('abort', this.close);
     this.#merged.close();
   };
-
-  #add<T>(
-    source: AsyncIterator<T, unknown>,
-    toChange: (item: T) => RunChange<Other>,
-  ): AsyncIterator<RunChange<Other>> {
-    const changes = mapIterator(source, toChange);
-    this.#merged.add(changes);
-    this.#open += 1;
-    return changes;
-  }
 }
 
 function isState(change: { of: string }): change is { of: 'state'; state: FeedRunState } {
@@ -96,9 +90,9 @@ function isState(change: { of: string }): change is { of: 'state'; state: FeedRu
 }
 
 /** Creates a clock that ticks until it is left. Ticks that nobody has read count as one. */
-function createClock(ms: number): AsyncIterator<true, unknown> {
-  const timer = setInterval(() => ticks.replace(true), ms);
+function createClock(ms: number): FeedQueue<Tick> {
+  const timer = setInterval(() => ticks.replace({ of: 'tick' }), ms);
   timer.unref();
-  const ticks = new FeedQueue<true>({ onClose: () => clearInterval(timer) });
+  const ticks = new FeedQueue<Tick>({ onClose: () => clearInterval(timer) });
   return ticks;
 }

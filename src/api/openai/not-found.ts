@@ -16,16 +16,16 @@ export function isOpenAiPath(path: string): boolean {
  * Returns the error for an unknown path of OpenAI's API, or for a method that the path does not
  * have.
  */
-export function sendNotFound(method: string, path: string): OpenAiError {
+export function notFoundError(method: string, path: string): OpenAiError {
   const [, only] = METHODS.find(([pattern]) => pattern.test(path)) ?? [];
-  const shown = shownPath(path);
+  const pathText = shownPath(path);
   const error = { type: 'invalid_request_error', param: null };
   return only === undefined
     ? {
         status: 404,
         error: {
           ...error,
-          message: `Unknown request URL: ${method} ${shown}.`,
+          message: `Unknown request URL: ${method} ${pathText}.`,
           code: 'unknown_url',
         },
         headers: {},
@@ -34,7 +34,7 @@ export function sendNotFound(method: string, path: string): OpenAiError {
         status: 405,
         error: {
           ...error,
-          message: `Not allowed to ${method} on ${shown}: use ${only}.`,
+          message: `Not allowed to ${method} on ${pathText}: use ${only}.`,
           code: 'method_not_supported',
         },
         headers: { allow: only },

@@ -39,11 +39,11 @@ export function openAiError({ status, code, message, hint, detail }: Failure): O
     ...(status === 503 && { 'retry-after': RETRY_AFTER }),
     ...(status === 409 && { 'x-should-retry': 'false' }), // OpenAI's clients would retry it
   };
-  const sentence = inTheirWords(message);
+  const sentence = toClientNames(message);
   const error = {
     message: hint === undefined ? sentence : `${sentence.replace(/\.$/, '')}. ${hint}`,
     type: types[status] ?? (status < 500 ? 'invalid_request_error' : 'server_error'),
-    param: isModel ? 'model' : typeof field === 'string' ? inTheirWords(field) : null,
+    param: isModel ? 'model' : typeof field === 'string' ? toClientNames(field) : null,
     code: isModel ? 'model_not_found' : String(openai_code ?? codes[status] ?? code),
   };
   return { status, error, headers };
@@ -53,7 +53,7 @@ export function openAiError({ status, code, message, hint, detail }: Failure): O
  * Replaces the column of a run at the start of a message or field by the name that the client
  * knows.
  */
-function inTheirWords(text: string): string {
+function toClientNames(text: string): string {
   return text
     .replace(/^client_tools\b/, 'tools')
     .replace(/^input_parts\[\d+\]/, 'content') // texts of a content have an index, but are no parts

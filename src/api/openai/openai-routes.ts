@@ -81,11 +81,11 @@ function addModelRoutes(scope: FastifyInstance, { callerOf }: RunRequests): void
 
 /** Returns the error that the start of a run gives for an unknown agent or workflow. */
 function noModel(name: string): RequestRefusal {
-  const shown = name.slice(0, 200);
-  return new RequestRefusal(404, `there is no agent or workflow named ${shown}`, {
+  const shownName = name.slice(0, 200);
+  return new RequestRefusal(404, `there is no agent or workflow named ${shownName}`, {
     code: 'HWNTF',
     hint: 'GET /v1/models lists the agents and workflows that you may run.',
-    detail: { agent: shown },
+    detail: { agent: shownName },
   });
 }
 

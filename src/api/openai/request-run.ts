@@ -136,12 +136,12 @@ export class RequestRun {
  * invalid value of the header.
  */
 export function cancelsWhenLeft({ headers }: FastifyRequest): boolean {
-  const [said = 'detach'] = [headers[ON_DISCONNECT]].flat();
-  const wish = onDisconnect.safeParse(said);
-  if (wish.success) return wish.data === 'cancel';
+  const [value = 'detach'] = [headers[ON_DISCONNECT]].flat();
+  const choice = onDisconnect.safeParse(value);
+  if (choice.success) return choice.data === 'cancel';
   throw invalidParameter(
     ON_DISCONNECT,
-    `${ON_DISCONNECT} must be cancel or detach, not ${said.slice(0, 50)}`,
+    `${ON_DISCONNECT} must be cancel or detach, not ${value.slice(0, 50)}`,
   );
 }
 

@@ -44,8 +44,8 @@ function callOf(operation: Operation): Call {
     case 'answer': {
       const { type: _type, id: _id, session_id, question_id, ...body } = operation;
       if (session_id !== undefined) {
-        const named = { ...body, ...(question_id !== undefined && { question_id }) };
-        return { route: routeOf('answerInSession'), params: { sid: session_id }, body: named };
+        const namedBody = { ...body, ...(question_id !== undefined && { question_id }) };
+        return { route: routeOf('answerInSession'), params: { sid: session_id }, body: namedBody };
       }
       if (question_id === undefined) throw neitherIsSet('question_id', 'session_id');
       return { route: routeOf('answerQuestion'), params: { id: question_id }, body };

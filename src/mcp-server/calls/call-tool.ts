@@ -113,9 +113,9 @@ async function continueCall(
   for (const question of questions) {
     const response = ctx.mcpReq.inputResponses?.[question.id];
     if (response === undefined) continue;
-    const said = responseTo(question, response as Json);
-    if (!said) return waitingResult(id, questions, UNANSWERED);
-    const fault = await submitAnswer(caller, question, said);
+    const reply = responseTo(question, response as Json);
+    if (!reply) return waitingResult(id, questions, UNANSWERED);
+    const fault = await submitAnswer(caller, question, reply);
     if (fault !== null) faults.set(question.id, fault);
   }
   const asks = Number(rounds);
@@ -138,10 +138,10 @@ const UNANSWERED = 'The person did not answer.';
 export async function submitAnswer(
   caller: Caller,
   question: Question,
-  said: NonNullable<ClientResponse>,
+  reply: NonNullable<ClientResponse>,
 ): Promise<string | null> {
   const { text, data } =
-    'text' in said ? { ...said, data: undefined } : replyOf(question, said.content);
+    'text' in reply ? { ...reply, data: undefined } : replyOf(question, reply.content);
   try {
     await caller.transact((client) => answer(client, question.id, text, data));
     return null;

@@ -135,9 +135,9 @@ class ChangeWatch {
 
   /** Compares runs, one comparison at a time, so that no comparison is overtaken by a later one. */
   #compareRuns(ids: readonly string[]): Promise<void> {
-    const done = this.#comparing.then(() => this.#compareMarks(ids));
-    this.#comparing = done.catch(() => {});
-    return done;
+    const result = this.#comparing.then(() => this.#compareMarks(ids));
+    this.#comparing = result.catch(() => {});
+    return result;
   }
 
   async #compareMarks(ids: readonly string[]): Promise<void> {

@@ -43,13 +43,13 @@ export type LegacyRequest = {
  */
 export async function serveLegacy(legacyRequest: LegacyRequest): Promise<Response> {
   const { request, body, caller } = legacyRequest;
-  const sent = request.headers.get(SESSION_HEADER);
-  const isStream = request.method === 'GET' && sent !== null;
+  const sessionId = request.headers.get(SESSION_HEADER);
+  const isStream = request.method === 'GET' && sessionId !== null;
   if (request.method !== 'POST' && !isStream) {
-    return refusal(405, -32_000, 'Method not allowed.', sent === null ? 'POST' : 'GET, POST');
+    return refusal(405, -32_000, 'Method not allowed.', sessionId === null ? 'POST' : 'GET, POST');
   }
-  const session = sent === null ? undefined : readSession(sent, caller.key);
-  if (sent !== null && !session) return refusal(404, -32_001, 'Session not found');
+  const session = sessionId === null ? undefined : readSession(sessionId, caller.key);
+  if (sessionId !== null && !session) return refusal(404, -32_001, 'Session not found');
   if (isStream && session) return serveStream(legacyRequest, subscriptionsFor(caller, session));
   if (Array.isArray(body))
     return refusal(400, -32_600, 'Batches are not supported. Send one message per request.');
@@ -164,8 +164,8 @@ async function receiveAnswer(
     return { root: found?.root_execution_id, question: open?.find((one) => one.id === questionId) };
   });
   if (root === undefined || !question) return acceptedResponse(); // nobody waits for the answer any more
-  const said = responseTo(question, result);
-  const outcome = said ? await storeAnswer(caller, question, said) : { fault: null };
+  const reply = responseTo(question, result);
+  const outcome = reply ? await storeAnswer(caller, question, reply) : { fault: null };
   if (outcome) await caller.announceUnanswered(root, questionId, outcome.fault);
   return acceptedResponse();
 }
@@ -174,9 +174,9 @@ async function receiveAnswer(
  * Stores an answer. Returns undefined if the answer counts, else its fault. A person who may not
  * answer is not asked again.
  */
-async function storeAnswer(caller: Caller, question: Question, said: NonNullable<Said>) {
+async function storeAnswer(caller: Caller, question: Question, reply: NonNullable<Said>) {
   try {
-    const fault = await submitAnswer(caller, question, said);
+    const fault = await submitAnswer(caller, question, reply);
     return fault === null ? undefined : { fault };
   } catch (error) {
     caller.explain(error); // logs the error if it is no rejection

@@ -26,8 +26,8 @@ export async function serveListening(listeningRequest: ListeningRequest): Promis
   const filter = filterOf(body);
   if (filter.uris.length > MOST_RUNS) return tooMany(body.id ?? null);
   const wanted = await wantedBy(caller, filter);
-  const left = new AbortController();
-  const signal = AbortSignal.any([request.signal, closing, left.signal]);
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([request.signal, closing, leaving.signal]);
   const early: ServerEvent[] = [];
   let publish = (event: ServerEvent): void => void early.push(event);
   const watch = await watchChanges({
@@ -45,7 +45,7 @@ export async function serveListening(listeningRequest: ListeningRequest): Promis
         subscribe(listener) {
           for (const event of early.splice(0)) listener(event);
           publish = listener;
-          return () => left.abort();
+          return () => leaving.abort();
         },
       },
     },
@@ -54,7 +54,7 @@ export async function serveListening(listeningRequest: ListeningRequest): Promis
   void watch.over.catch(() => {}).finally(end); // a caller without access gets no more
   closing.addEventListener('abort', end, { once: true });
   const response = await handler.fetch(request, { parsedBody: body });
-  if (!response.headers.get('content-type')?.includes('event-stream')) left.abort();
+  if (!response.headers.get('content-type')?.includes('event-stream')) leaving.abort();
   return response;
 }
 

@@ -74,13 +74,13 @@ function trackTransactions(caller: Caller): { patient: Caller; waitUntilIdle(): 
   const patient: Caller = {
     ...caller,
     transact(work) {
-      const done = caller.transact(work);
-      const ended: Promise<void> = done.then(
+      const result = caller.transact(work);
+      const ended: Promise<void> = result.then(
         () => void calls.delete(ended),
         () => void calls.delete(ended),
       );
       calls.add(ended);
-      return done;
+      return result;
     },
   };
   return {

@@ -18,8 +18,8 @@ export function chatAnswerOf(run: RunSnapshot): {
 } {
   const calls = run.questions.filter(({ is_client_call }) => is_client_call).map(callOf);
   if (calls.length > 0) {
-    const said = run.answers.at(-1)?.content ?? '';
-    return { content: said === '' ? null : said, calls, finish_reason: 'tool_calls' };
+    const text = run.answers.at(-1)?.content ?? '';
+    return { content: text === '' ? null : text, calls, finish_reason: 'tool_calls' };
   }
   const [question] = run.questions;
   const content = question ? questionText(question) : run.output;

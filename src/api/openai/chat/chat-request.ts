@@ -68,11 +68,11 @@ export function turnOfChat(request: ChatRequest): ConversationTurn {
     metadata: { ...(metadata as JsonObject), ...(user != null && { user }) },
     tools: toolsFor((tools ?? []).map(functionOf), tool_choice),
   };
-  const lastSaid = messages.findLastIndex(({ role }) => role !== 'tool');
+  const lastNonResult = messages.findLastIndex(({ role }) => role !== 'tool');
   const at = messages.length - 1;
-  if (lastSaid < at) {
-    const results = messages.slice(lastSaid + 1).flatMap((one, index) => {
-      const field = `messages[${lastSaid + 1 + index}].tool_call_id`;
+  if (lastNonResult < at) {
+    const results = messages.slice(lastNonResult + 1).flatMap((one, index) => {
+      const field = `messages[${lastNonResult + 1 + index}].tool_call_id`;
       return one.role === 'tool'
         ? [callResultOf(field, one.tool_call_id, textOf(one.content))]
         : [];
@@ -88,9 +88,9 @@ export function turnOfChat(request: ChatRequest): ConversationTurn {
       hint,
     );
   }
-  const said = partsOf(last.content);
+  const lastContent = partsOf(last.content);
   const history = messages.slice(0, at).map(asHistory);
-  return { ...base, input: said.text, parts: said.others, history, results: [] };
+  return { ...base, input: lastContent.text, parts: lastContent.others, history, results: [] };
 }
 
 function refuseUnsupported({ n, logprobs, modalities, response_format, functions }: ChatRequest) {

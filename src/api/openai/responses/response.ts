@@ -78,9 +78,9 @@ export function outputOf(started: StartedRun, run: RunSnapshot): OutputItem[] {
         : [messageItem(messageId(started, run.step_count), run.output, 'final_answer')];
     return [...whole, ...questionItems(started, run)];
   }
-  const said = run.answers.filter(({ content }) => content !== '');
+  const answers = run.answers.filter(({ content }) => content !== '');
   return [
-    ...said.map(({ seq, content, has_calls }) =>
+    ...answers.map(({ seq, content, has_calls }) =>
       messageItem(messageId(started, seq), content, has_calls ? 'commentary' : 'final_answer'),
     ),
     ...questionItems(started, run),

@@ -9,7 +9,7 @@ import { invalidParameter, unsupportedParameter } from '../openai-errors.ts';
 const part = z.looseObject({ type: z.string() });
 const content = z.union([z.string(), z.array(part)]);
 
-const said = z.looseObject({
+const messageInput = z.looseObject({
   type: z.literal('message').optional(),
   role: z.enum(['user', 'assistant', 'system', 'developer']),
   content,
@@ -27,10 +27,10 @@ const result = z.looseObject({
 });
 /** Reasoning of a model. It is accepted and not passed on. */
 const reasoning = z.looseObject({ type: z.literal('reasoning') });
-const item = z.union([said, call, result, reasoning]);
+const item = z.union([messageInput, call, result, reasoning]);
 type Item = z.output<typeof item>;
 
-function isSaid(one: Item): one is z.output<typeof said> {
+function isMessageInput(one: Item): one is z.output<typeof messageInput> {
   return one.type === undefined || one.type === 'message';
 }
 
@@ -87,7 +87,7 @@ export function turnOfResponse(request: ResponsesRequest): ConversationTurn {
   if (last.type === 'function_call_output') {
     return { ...base, input: '', parts: [], history: [], results: resultsAtEnd(input) };
   }
-  if (!isSaid(last) || last.role !== 'user') {
+  if (!isMessageInput(last) || last.role !== 'user') {
     const field = `input[${input.length - 1}]`;
     throw invalidParameter(
       field,
@@ -156,13 +156,14 @@ function historyOf(items: readonly Item[]): Message[] {
     if (one.type === 'function_call') {
       const { call_id: id, name, arguments: args } = one;
       const last = history.at(-1);
-      const said = last?.role === 'assistant' ? last : { role: 'assistant' as const, content: '' };
-      if (said !== last) history.push(said);
-      said.tool_calls = [...(said.tool_calls ?? []), { id, name, arguments: args }];
+      const answer =
+        last?.role === 'assistant' ? last : { role: 'assistant' as const, content: '' };
+      if (answer !== last) history.push(answer);
+      answer.tool_calls = [...(answer.tool_calls ?? []), { id, name, arguments: args }];
     } else if (one.type === 'function_call_output') {
       const { text } = partsOf(`input[${index}].output`, one.output);
       history.push({ role: 'tool', content: text, tool_call_id: one.call_id });
-    } else if (isSaid(one)) {
+    } else if (isMessageInput(one)) {
       const { text, others } = partsOf(`input[${index}].content`, one.content);
       const role = one.role === 'developer' ? 'system' : one.role;
       history.push({ role, content: text, ...(others.length > 0 && { parts: others }) });

@@ -39,14 +39,14 @@ async function beginResponse(
   const conversation = turnOfResponse(request);
   const isFollowed = request.stream === true;
   const isStored = request.store !== false;
-  const sent = request.previous_response_id ?? undefined;
-  const previous = sent === undefined ? undefined : uuidIn('resp', sent);
-  if (sent !== undefined && previous === undefined) throw noResponse(sent);
+  const previousId = request.previous_response_id ?? undefined;
+  const previous = previousId === undefined ? undefined : uuidIn('resp', previousId);
+  if (previousId !== undefined && previous === undefined) throw noResponse(previousId);
   if (previous === undefined || conversation.results.length > 0) {
     return requestRun.begin(conversation, { isStored, isFollowed });
   }
   const run = await requestRun.transaction((db) => readSnapshot(db, { id: previous, since: 0 }));
-  if (!run) throw noResponse(sent ?? '');
+  if (!run) throw noResponse(previousId ?? '');
   const open = run.status === 'waiting' ? run.questions : [];
   const call = open.find(({ is_client_call }) => is_client_call);
   if (call) {
