@@ -37,15 +37,11 @@ export function createCall(ask: HttpClient): Call {
     const filledPath = path.replaceAll(/\{(\w+)\}/g, (_, name) =>
       encodeURIComponent(params[name] ?? ''),
     );
-    const response = await ask(
-      method,
-      search === '' ? filledPath : `${filledPath}?${search}`,
-      body,
-      {
-        ...(type !== undefined && { 'content-type': type }),
-        ...headers,
-      },
-    );
+    const target = search === '' ? filledPath : `${filledPath}?${search}`;
+    const response = await ask(method, target, body, {
+      ...(type !== undefined && { 'content-type': type }),
+      ...headers,
+    });
     return (await bodyOf(response)) as Operations[typeof id]['gives'];
   };
 }

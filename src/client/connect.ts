@@ -7,7 +7,7 @@ import { followEvents, runStream } from './follow-events.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { bodyOf, type ConnectOptions, createHttpClient, type HttpClient } from './http-client.ts';
 import type { LoggedStep, Operations } from './operations.generated.ts';
-import { sendMessage, type Turn } from './send-message.ts';
+import { sendSessionMessage, type Turn } from './send-message.ts';
 
 /** Options of a run besides its message: docs/rest.md. */
 export type RunOptions = Omit<
@@ -167,7 +167,7 @@ function createConversation(
   const params = { sid };
   return {
     send: (content) => call('sendMessage', { params, body: { content } }),
-    speak: (content, { fork } = {}) => sendMessage(open, { sid, content, fork }, signal),
+    speak: (content, { fork } = {}) => sendSessionMessage(open, { sid, content, fork }, signal),
     fork: (content, turn) =>
       call('forkSession', { params, body: { content, ...(turn !== undefined && { turn }) } }),
     answer: (value, question_id) =>

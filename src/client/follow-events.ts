@@ -4,7 +4,7 @@ import type { HttpClient } from './http-client.ts';
 import { parseServerSentEvents } from './parse-sse.ts';
 import { MOST_SILENCES, RECONNECT_MS } from './retry-request.ts';
 
-export type FollowOptions = {
+export type FollowEventsOptions = {
   after?: string | undefined;
   /**
    * An answer that contains the events from the beginning. The path is requested when this answer
@@ -24,7 +24,7 @@ export type FollowOptions = {
 export async function* followEvents(
   ask: HttpClient,
   path: string,
-  { after = '', first, last, signal }: FollowOptions,
+  { after = '', first, last, signal }: FollowEventsOptions,
 ): AsyncGenerator<StreamEvent, void> {
   let at = after;
   let silences = 0;

@@ -19,7 +19,7 @@ type OutgoingMessage = { sid: string; content: string; fork: number | undefined 
  * Sends a message under an idempotency key, so that a message that is sent again after a loss
  * counts once.
  */
-export async function sendMessage(
+export async function sendSessionMessage(
   ask: HttpClient,
   { sid, content, fork: turn }: OutgoingMessage,
   signal: AbortSignal | undefined,

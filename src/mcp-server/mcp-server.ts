@@ -6,7 +6,7 @@ import {
 import { HowdahError } from '../contracts/errors.ts';
 import type { JsonObject } from '../json/json.ts';
 import { releaseVersion } from '../package-root.ts';
-import { listTools } from './calls/agent-tools.ts';
+import { listAgentTools } from './calls/agent-tools.ts';
 import { type Asking, type CallContext, callTool } from './calls/call-tool.ts';
 import { abilitiesOf } from './calls/client-input.ts';
 import { withProtocolErrors } from './calls/refusals.ts';
@@ -73,7 +73,7 @@ function addTools(server: Server, options: ServerOptions): void {
   };
   const logLevel = async () => (await options.session?.logLevel()) ?? null;
   server.setRequestHandler('tools/list', ({ params }) =>
-    withProtocolErrors(caller, () => listTools(caller, params?.cursor)),
+    withProtocolErrors(caller, () => listAgentTools(caller, params?.cursor)),
   );
   server.setRequestHandler('tools/call', ({ params }, ctx) => {
     const metadata = options.metadataOf?.(ctx) ?? {};

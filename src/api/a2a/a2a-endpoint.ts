@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
-import { openEndpoint, type Visit } from '../conversation-protocols/open-endpoint.ts';
+import { openEndpoint, type ProtocolRequest } from '../conversation-protocols/open-endpoint.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import type { RestOptions } from '../rest/serve.ts';
@@ -25,19 +25,19 @@ export function a2aRoutes(
 ): OpenRequests {
   const isLocked = options.auth === 'required';
   const base = createBase(options);
-  return openEndpoint(app, 'a2a', options, (scope, { visited }) => {
-    const card = visited((visit) => sendCard(visit, base, isLocked));
+  return openEndpoint(app, 'a2a', options, (scope, { handlerOf }) => {
+    const card = handlerOf((protocolRequest) => sendCard(protocolRequest, base, isLocked));
     scope.get(CARD, card);
     scope.get(`/a2a/:agent${CARD}`, card);
     scope.post(
       '/a2a/:agent',
-      visited((visit) => serve(visit, base)),
+      handlerOf((protocolRequest) => serve(protocolRequest, base)),
     );
   });
 }
 
 async function sendCard(
-  { request, reply, transaction }: Visit,
+  { request, reply, transaction }: ProtocolRequest,
   base: Base,
   isLocked: boolean,
 ): Promise<void> {
@@ -49,21 +49,21 @@ async function sendCard(
   reply.send(cardOf(described, { base: base.ofCard(request), isLocked, isNew }));
 }
 
-async function serve(visit: Visit, base: Base): Promise<void> {
-  const { request, reply, transaction, failureOf } = visit;
+async function serve(protocolRequest: ProtocolRequest, base: Base): Promise<void> {
+  const { request, reply, transaction, failureOf } = protocolRequest;
   const { agent } = request.params as { agent: string };
   let id: RpcId = null;
   try {
-    const call = await readCall(visit);
+    const call = await readCall(protocolRequest);
     if (!call) return;
     id = call.id;
     if (!(await transaction((db) => findAgentCard(db, agent)))) throw noAgent(agent);
-    await serveCall({ visit, call, agent, base: base.ofFiles(request) });
+    await serveCall({ protocolRequest, call, agent, base: base.ofFiles(request) });
   } catch (error) {
     // An error of HTTP, not of the protocol.
     if (error instanceof RequestRefusal && error.status !== 400) throw error;
     if (error instanceof Unreadable) id = error.id;
-    if (visit.openRequest.signal.reason === 'gone') return;
+    if (protocolRequest.openRequest.signal.reason === 'gone') return;
     const rpcFailure = rpcError(error, failureOf);
     reply.header('cache-control', 'no-store').type('application/json; charset=utf-8');
     reply

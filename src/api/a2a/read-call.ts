@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Json } from '../../json/json.ts';
-import type { Visit } from '../conversation-protocols/open-endpoint.ts';
+import type { ProtocolRequest } from '../conversation-protocols/open-endpoint.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { readJson } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
@@ -25,7 +25,7 @@ export class Unreadable extends A2aRefusal {
 export async function readCall({
   request,
   transaction,
-}: Pick<Visit, 'request' | 'transaction'>): Promise<RpcCall | undefined> {
+}: Pick<ProtocolRequest, 'request' | 'transaction'>): Promise<RpcCall | undefined> {
   const mostBytes = await mostBytesFor({ transaction }, request.headers);
   const body = await readJson(request.raw, mostBytes);
   if (!body.ok) {

@@ -1,5 +1,5 @@
 import type { Client } from '../../db/queries/json-rows.ts';
-import type { Visit } from '../conversation-protocols/open-endpoint.ts';
+import type { ProtocolRequest } from '../conversation-protocols/open-endpoint.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { followRun, isOver } from '../events/follow-run.ts';
 import { cancelRun, type StartedRun } from '../openai/conversation-runs.ts';
@@ -12,15 +12,20 @@ import { A2aRefusal, rpcError, rpcErrorOf } from './rpc-errors.ts';
 import { type StreamResponse, type Task, taskOf } from './task.ts';
 import { createTaskEvents } from './task-events.ts';
 
-export type CallOptions = { visit: Visit; call: RpcCall; agent: string; base: string };
+export type CallOptions = {
+  protocolRequest: ProtocolRequest;
+  call: RpcCall;
+  agent: string;
+  base: string;
+};
 
 /**
  * Answers a call with its result or with events. Throws if the call is rejected before there is an
  * answer.
  */
 export async function serveCall(options: CallOptions): Promise<void> {
-  const { call, visit, agent, base } = options;
-  const { transaction } = visit;
+  const { call, protocolRequest, agent, base } = options;
+  const { transaction } = protocolRequest;
   switch (call.method) {
     case 'SendMessage':
       return sendMessage(options, paramsOf(sendParams, call.params));
@@ -28,7 +33,9 @@ export async function serveCall(options: CallOptions): Promise<void> {
       const params = paramsOf(sendParams, call.params);
       return stream(
         options,
-        await transaction((db) => receive(db, { agent, params, headers: visit.request.headers })),
+        await transaction((db) =>
+          receive(db, { agent, params, headers: protocolRequest.request.headers }),
+        ),
       );
     }
     case 'SubscribeToTask': {
@@ -80,17 +87,17 @@ function unsupportedMethod(method: string): A2aRefusal {
 
 /** Answers with the task, at once or when the task has ended or asks something. */
 async function sendMessage(options: CallOptions, params: SendParams): Promise<void> {
-  const { visit, call, agent, base } = options;
-  const started = await visit.transaction((db) =>
-    receive(db, { agent, params, headers: visit.request.headers }),
+  const { protocolRequest, call, agent, base } = options;
+  const started = await protocolRequest.transaction((db) =>
+    receive(db, { agent, params, headers: protocolRequest.request.headers }),
   );
   const { returnImmediately, blocking, historyLength } = params.configuration ?? {};
   const isLeft = call.isLegacy ? params.configuration != null && !blocking : returnImmediately;
-  if (!isLeft && !(await waitUntilStopped(visit, started))) {
-    const failure = visit.earlyEndOf(started.id);
+  if (!isLeft && !(await waitUntilStopped(protocolRequest, started))) {
+    const failure = protocolRequest.earlyEndOf(started.id);
     return failure && send(options, { error: rpcErrorOf(failure) });
   }
-  const task = await visit.transaction(async (db) =>
+  const task = await protocolRequest.transaction(async (db) =>
     taskOf(db, await findTask(db, agent, started.id), { base, historyLength }),
   );
   return answer(options, call.isLegacy ? legacyTask(task) : { task });
@@ -98,7 +105,7 @@ async function sendMessage(options: CallOptions, params: SendParams): Promise<vo
 
 /** Waits until the run stops. Returns false if nobody waits for the answer any more. */
 async function waitUntilStopped(
-  { source, openRequest }: Visit,
+  { source, openRequest }: ProtocolRequest,
   started: StartedRun,
 ): Promise<boolean> {
   for await (const item of followRun(source, started, openRequest.signal)) {
@@ -109,10 +116,10 @@ async function waitUntilStopped(
 
 /** Streams the current task, then its updates until the task ends or asks something. */
 async function stream(options: CallOptions, started: StartedRun): Promise<void> {
-  const { visit, call, base } = options;
-  const { run, task } = await visit.transaction((db) => snapshot(db, started, base));
-  visit.reply.hijack();
-  const writer = writeEvents(visit.reply.raw, { 'x-request-id': started.id });
+  const { protocolRequest, call, base } = options;
+  const { run, task } = await protocolRequest.transaction((db) => snapshot(db, started, base));
+  protocolRequest.reply.hijack();
+  const writer = writeEvents(protocolRequest.reply.raw, { 'x-request-id': started.id });
   const write = (event: StreamResponse, isLast = false) => {
     const result = call.isLegacy ? legacyEvent(event, isLast) : event;
     return writer.write({ jsonrpc: '2.0', id: call.id, result });
@@ -121,15 +128,19 @@ async function stream(options: CallOptions, started: StartedRun): Promise<void> 
   try {
     await write({ task });
     const tell = createTaskEvents(run, base);
-    for await (const item of followRun(visit.source, started, visit.openRequest.signal)) {
+    for await (const item of followRun(
+      protocolRequest.source,
+      started,
+      protocolRequest.openRequest.signal,
+    )) {
       for (const event of tell(item)) {
         await write(event, item.type === 'stopped' && 'statusUpdate' in event);
       }
     }
-    const failure = visit.earlyEndOf(started.id);
+    const failure = protocolRequest.earlyEndOf(started.id);
     if (failure) await fail(rpcErrorOf(failure));
   } catch (error) {
-    await fail(rpcError(error, visit.failureOf));
+    await fail(rpcError(error, protocolRequest.failureOf));
   }
   writer.end();
 }
@@ -148,8 +159,8 @@ function answer(options: CallOptions, result: object): void {
   send(options, { result });
 }
 
-function send({ visit, call }: CallOptions, body: object): void {
+function send({ protocolRequest, call }: CallOptions, body: object): void {
   const type = 'application/json; charset=utf-8';
-  visit.reply.header('cache-control', 'no-store').type(type);
-  visit.reply.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, ...body }));
+  protocolRequest.reply.header('cache-control', 'no-store').type(type);
+  protocolRequest.reply.send(JSON.stringify({ jsonrpc: '2.0', id: call.id, ...body }));
 }

@@ -4,9 +4,9 @@ import {
   ANSWER,
   agentMessage,
   artifactsOf,
-  placeOf,
   type StreamResponse,
   statusOf,
+  taskIdsOf,
 } from './task.ts';
 
 /**
@@ -15,7 +15,7 @@ import {
  * end the artifact is the whole answer. Text that precedes a call is also sent as a message.
  */
 export function createTaskEvents(run: ConversationState, base: string) {
-  const place = placeOf(run);
+  const place = taskIdsOf(run);
   let sentText = { seq: 0, text: '' };
   const working = (status: Omit<ReturnType<typeof statusOf>, 'timestamp'>): StreamResponse => ({
     statusUpdate: { ...place, status: { ...status, timestamp: new Date().toISOString() } },

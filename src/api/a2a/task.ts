@@ -33,12 +33,12 @@ export type Task = {
   history: TaskMessage[];
   metadata: JsonObject;
 };
-type Place = { taskId: string; contextId: string };
+type TaskIds = { taskId: string; contextId: string };
 /** The content of one event of a stream. */
 export type StreamResponse =
   | { task: Task }
-  | { statusUpdate: Place & { status: TaskStatus } }
-  | { artifactUpdate: Place & { artifact: Artifact; append: boolean; lastChunk: boolean } };
+  | { statusUpdate: TaskIds & { status: TaskStatus } }
+  | { artifactUpdate: TaskIds & { artifact: Artifact; append: boolean; lastChunk: boolean } };
 
 /** The artifact that contains the answer of a run. */
 export const ANSWER = 'answer';
@@ -46,7 +46,7 @@ export const ANSWER = 'answer';
 /** The base address of files: the address by which the client reached this server. */
 export type Rendering = { base: string };
 
-export function placeOf({ id, session_id }: ConversationState): Place {
+export function taskIdsOf({ id, session_id }: ConversationState): TaskIds {
   return { taskId: id, contextId: session_id ?? id };
 }
 
@@ -59,7 +59,7 @@ export async function taskOf(
   run: ConversationState,
   { base, historyLength }: Rendering & { historyLength?: number | null | undefined },
 ): Promise<Task> {
-  const { taskId, contextId } = placeOf(run);
+  const { taskId, contextId } = taskIdsOf(run);
   return {
     id: taskId,
     contextId,
@@ -85,7 +85,7 @@ export function agentMessage(
   messageId: string,
   parts: TaskPart[],
 ): TaskMessage {
-  return { messageId, ...placeOf(run), role: 'ROLE_AGENT', parts };
+  return { messageId, ...taskIdsOf(run), role: 'ROLE_AGENT', parts };
 }
 
 /** Returns the answer, if there is one, and the files that the run created. */
@@ -166,7 +166,7 @@ async function historyOf(
     if (isUser) isFirst = false;
     return {
       messageId,
-      ...placeOf(run),
+      ...taskIdsOf(run),
       role: isUser ? 'ROLE_USER' : 'ROLE_AGENT',
       parts: [{ text: content }],
     };

@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { openEndpoint, type Visit } from '../conversation-protocols/open-endpoint.ts';
+import { openEndpoint, type ProtocolRequest } from '../conversation-protocols/open-endpoint.ts';
 import { followRun, type RunItem } from '../events/follow-run.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import { permitBody } from '../login/rights.ts';
 import { cancelRun, type StartedRun, startOrContinueRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
+import { cancelsWhenLeft, unlessOver } from '../openai/openai-request.ts';
 import { readBody } from '../openai/read-body.ts';
-import { cancelsWhenLeft, unlessOver } from '../openai/request-run.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { type AgUiEvent, AgUiEvents } from './ag-ui-events.ts';
 import { type RunAgentInput, runAgentInput, turnOfInput } from './run-agent-input.ts';
@@ -19,28 +19,32 @@ import { type RunAgentInput, runAgentInput, turnOfInput } from './run-agent-inpu
  * that asked for something. The answer contains the events of the run.
  */
 export function agUiRoutes(app: FastifyInstance, options: RestOptions): OpenRequests {
-  return openEndpoint(app, 'ag-ui', options, (scope, { visited }) => {
-    scope.post('/ag-ui/agents/:agent', visited(serve));
+  return openEndpoint(app, 'ag-ui', options, (scope, { handlerOf }) => {
+    scope.post('/ag-ui/agents/:agent', handlerOf(serve));
   });
 }
 
-async function serve(visit: Visit): Promise<void> {
-  const { request, transaction, openRequest } = visit;
+async function serve(protocolRequest: ProtocolRequest): Promise<void> {
+  const { request, transaction, openRequest } = protocolRequest;
   const { agent } = request.params as { agent: string };
   const isCancelled = cancelsWhenLeft(request);
-  await permitBody(visit, request.headers, { object: 'executions' });
+  await permitBody(protocolRequest, request.headers, { object: 'executions' });
   const input = await readBody(request, runAgentInput);
   if (!input) return;
-  const started = await startRun(visit, agent, input);
-  await stream(visit, started, input);
+  const started = await startRun(protocolRequest, agent, input);
+  await stream(protocolRequest, started, input);
   if (isCancelled && openRequest.signal.reason === 'gone') {
     await transaction((db) => cancelRun(db, started.id)).catch(unlessOver);
   }
 }
 
 /** Streams the events of a run until it stops. */
-async function stream(visit: Visit, started: StartedRun, input: RunAgentInput): Promise<void> {
-  const { reply, source, openRequest, earlyEndOf, failureOf } = visit;
+async function stream(
+  protocolRequest: ProtocolRequest,
+  started: StartedRun,
+  input: RunAgentInput,
+): Promise<void> {
+  const { reply, source, openRequest, earlyEndOf, failureOf } = protocolRequest;
   const { threadId, runId, tools } = input;
   const own = new Set((tools ?? []).map(({ name }) => name));
   const events = new AgUiEvents({ threadId, runId, executionId: started.id, own });
@@ -54,11 +58,11 @@ async function stream(visit: Visit, started: StartedRun, input: RunAgentInput): 
     for await (const item of followRun(source, started, openRequest.signal)) {
       if (item.type === 'stopped') {
         await write(events.finishStep());
-        await write(await stateOf(visit, started, input));
+        await write(await stateOf(protocolRequest, started, input));
         await write(events.eventsOf(item));
       } else {
         await write(events.eventsOf(item));
-        if (isTodo(item)) await write(await stateOf(visit, started, input));
+        if (isTodo(item)) await write(await stateOf(protocolRequest, started, input));
       }
     }
     const failure = earlyEndOf(started.id);
@@ -71,7 +75,7 @@ async function stream(visit: Visit, started: StartedRun, input: RunAgentInput): 
 }
 
 async function startRun(
-  { request, transaction }: Visit,
+  { request, transaction }: ProtocolRequest,
   agent: string,
   input: RunAgentInput,
 ): Promise<StartedRun> {
@@ -108,7 +112,7 @@ function toClientNames(error: { message: string; detail?: string }): unknown {
  * run without a session.
  */
 async function stateOf(
-  { transaction, source }: Visit,
+  { transaction, source }: ProtocolRequest,
   started: StartedRun,
   { state }: RunAgentInput,
 ): Promise<AgUiEvent[]> {

@@ -18,7 +18,7 @@ import { conversationState } from './run-state.ts';
  * A request and the means to answer it: transactions as the caller, and runs as the caller sees
  * them.
  */
-export type Visit = RequestCaller & {
+export type ProtocolRequest = RequestCaller & {
   request: FastifyRequest;
   reply: FastifyReply;
   openRequest: OpenRequest;
@@ -31,10 +31,10 @@ export type Visit = RequestCaller & {
   earlyEndOf(executionId: string): Failure | undefined;
 };
 
-export type Visitors = {
+export type ProtocolRequestHandlers = {
   /** Returns a handler that may answer for as long as a run takes. */
-  visited(
-    serve: (visit: Visit) => Promise<void>,
+  handlerOf(
+    serve: (protocolRequest: ProtocolRequest) => Promise<void>,
   ): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 };
 
@@ -47,12 +47,12 @@ export function openEndpoint(
   app: FastifyInstance,
   name: string,
   options: RestOptions,
-  addRoutes: (scope: FastifyInstance, visitors: Visitors) => void,
+  addRoutes: (scope: FastifyInstance, handlers: ProtocolRequestHandlers) => void,
 ): OpenRequests {
   const requests = createRunRequests(name, options);
   const sources = createStreamSources(options);
   const failure = (error: unknown) => failureOf(error, options.onError);
-  const visited: Visitors['visited'] = (serve) => (request, reply) => {
+  const handlerOf: ProtocolRequestHandlers['handlerOf'] = (serve) => async (request, reply) => {
     const caller = requests.callerOf(request);
     const source = sourceFor(caller, sources, options);
     return requests.whileOpen(reply, caller.identity, (openRequest) => {
@@ -65,7 +65,7 @@ export function openEndpoint(
   registerRoutes(app, {
     admit: (request, reply) => admit(request, reply, options),
     answerError: (reply, error) => answerFailure(reply, failure(error)),
-    addRoutes: (scope) => addRoutes(scope, { visited }),
+    addRoutes: (scope) => addRoutes(scope, { handlerOf }),
   });
   return requests.openRequests;
 }

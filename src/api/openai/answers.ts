@@ -42,7 +42,7 @@ const toolCall = z.object({
 });
 /** The reason why an answer has ended, in OpenAI's terms. */
 const finishReason = z.enum(['stop', 'tool_calls']);
-export type FinishReason = z.output<typeof finishReason>;
+export type ChatFinishReason = z.output<typeof finishReason>;
 
 const chatUsage = z.object({
   prompt_tokens: z.int(),

@@ -112,7 +112,7 @@ export async function readSnapshot(
  * Answers a question of a run to a person, and continues the run. Earlier answers of the run are
  * not reported again.
  */
-export async function answerQuestion(
+export async function answerQuestionOfRun(
   db: Client,
   { id, questionId, answer }: { id: string; questionId: string; answer: string },
 ): Promise<StartedRun> {

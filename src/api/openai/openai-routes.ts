@@ -10,9 +10,9 @@ import { permitBody } from '../login/rights.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { serveChat } from './chat/serve-chat.ts';
 import { openAiError, sendError } from './openai-errors.ts';
+import { OpenAiRequest, type OpenAiRequestOptions } from './openai-request.ts';
 import { createChatCompletion, createResponse, listOpenAiModels } from './paths.ts';
 import { readBody } from './read-body.ts';
-import { RequestRun, type RequestRunOptions } from './request-run.ts';
 import { serveResponse } from './responses/serve-response.ts';
 import { modelsOf } from './runnable-models.ts';
 
@@ -20,14 +20,14 @@ import { modelsOf } from './runnable-models.ts';
  * Options of the API for clients of OpenAI. Login, limits, queue and transactions are shared with
  * REST.
  */
-export type OpenAiOptions = RestOptions & Pick<Config, 'auth'>;
+export type OpenAiEndpointOptions = RestOptions & Pick<Config, 'auth'>;
 
 /**
  * Registers the API for clients of OpenAI. Agents and workflows are its models. Requests start and
  * continue runs in transactions as the caller. The transaction decides what the caller may do, as
  * in every other protocol. Only the format is OpenAI's.
  */
-export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): OpenRequests {
+export function openAiRoutes(app: FastifyInstance, options: OpenAiEndpointOptions): OpenRequests {
   const requests = createRunRequests('openai', options);
   const failure = (error: unknown) => failureOf(error, options.onError);
   registerRoutes(app, {
@@ -44,13 +44,15 @@ export function openAiRoutes(app: FastifyInstance, options: OpenAiOptions): Open
   return requests.openRequests;
 }
 
-type RunHandlerOptions = Pick<RequestRunOptions, 'hub' | 'failureOf'> & { requests: RunRequests };
+type RunHandlerOptions = Pick<OpenAiRequestOptions, 'hub' | 'failureOf'> & {
+  requests: RunRequests;
+};
 
 /** Returns a function that creates handlers of requests that start or continue a run. */
 function createRunHandlers({ requests, hub, failureOf }: RunHandlerOptions) {
   return <S extends z.ZodType>(
     schema: S,
-    serve: (body: z.output<S>, run: RequestRun) => Promise<void>,
+    serve: (body: z.output<S>, run: OpenAiRequest) => Promise<void>,
   ) =>
     async (request: FastifyRequest, reply: FastifyReply) => {
       const caller = requests.callerOf(request);
@@ -60,7 +62,7 @@ function createRunHandlers({ requests, hub, failureOf }: RunHandlerOptions) {
       const { transaction } = caller;
       return requests.whileOpen(reply, caller.identity, (openRequest) => {
         const means = { openRequest, hub, transaction, failureOf };
-        return serve(body, new RequestRun({ request, reply, ...means }));
+        return serve(body, new OpenAiRequest({ request, reply, ...means }));
       });
     };
 }
@@ -90,7 +92,7 @@ function noModel(name: string): RequestRefusal {
 }
 
 /** Authenticates and counts a request, and answers a request that is rejected. */
-async function admit(request: FastifyRequest, reply: FastifyReply, options: OpenAiOptions) {
+async function admit(request: FastifyRequest, reply: FastifyReply, options: OpenAiEndpointOptions) {
   const { login, countRequest, identities } = options;
   const verdict = await login(bearerOf(request, options.auth));
   if (!verdict.ok) {

@@ -6,7 +6,7 @@ import { routes } from '../rest/rest-routes.ts';
 import type { ClientMessage } from './socket-messages.ts';
 
 /** Messages with a route of REST. */
-export type Operation = Exclude<
+export type SocketOperation = Exclude<
   ClientMessage,
   { type: 'connection_init' | 'subscribe' | 'unsubscribe' }
 >;
@@ -16,7 +16,7 @@ type Call = { route: Route; params?: object; body?: object; key?: string | undef
  * Runs the REST route of an operation, and returns the body of the answer. No other rules apply.
  */
 export async function runOperation(
-  operation: Operation,
+  operation: SocketOperation,
   identity: Identity,
   means: RouteContext,
 ): Promise<unknown> {
@@ -31,7 +31,7 @@ export async function runOperation(
   return 'body' in result ? result.body : null;
 }
 
-function callOf(operation: Operation): Call {
+function callOf(operation: SocketOperation): Call {
   switch (operation.type) {
     case 'execute': {
       const { type: _type, id: _id, idempotency_key: key, ...body } = operation;

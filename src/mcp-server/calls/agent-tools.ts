@@ -24,7 +24,7 @@ const TOOLS_PER_PAGE = 1_000;
  * Lists the agents and workflows that the caller may run, by name. The first page also has the tool
  * for answers.
  */
-export async function listTools(caller: Caller, cursor?: string): Promise<ListToolsResult> {
+export async function listAgentTools(caller: Caller, cursor?: string): Promise<ListToolsResult> {
   return caller.transact(async (client) => {
     const rows = await offeredTools(client, cursor, TOOLS_PER_PAGE + 1);
     const tools = rows.slice(0, TOOLS_PER_PAGE).map(asTool);

@@ -6,7 +6,7 @@ import {
 import { SAMPLING } from '../../contracts/agents/mcp-host.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { formOf } from './question-form.ts';
+import { formForQuestion } from './question-form.ts';
 
 /** The abilities of a client: to ask a person by a form, and to ask its model. */
 export type Abilities = { forms: boolean; samples: boolean };
@@ -42,7 +42,10 @@ export function requestFor(
 ): { method: 'elicitation/create' | 'sampling/createMessage'; params: JsonObject } {
   return samples && isForModel(question)
     ? { method: 'sampling/createMessage', params: question.schema?.[SAMPLING] as JsonObject }
-    : { method: 'elicitation/create', params: formOf(question, fault) as unknown as JsonObject };
+    : {
+        method: 'elicitation/create',
+        params: formForQuestion(question, fault) as unknown as JsonObject,
+      };
 }
 
 /** Returns a question as an input request, for the result of a call. */
@@ -54,7 +57,7 @@ export function inputFor(
   const { method, params } = requestFor(question, fault, abilities);
   return method === 'sampling/createMessage'
     ? inputRequired.createMessage(params as unknown as CreateMessageRequestParams)
-    : inputRequired.elicit(formOf(question, fault));
+    : inputRequired.elicit(formForQuestion(question, fault));
 }
 
 /**

@@ -17,7 +17,10 @@ const PLAIN_TYPES = new Set(['string', 'number', 'integer', 'boolean']);
 const FORMATS = new Set(['email', 'uri', 'date', 'date-time']);
 
 /** Returns a question as a form for a person. `fault` says what was wrong with the last answer. */
-export function formOf(question: Question, fault: string | null = null): ElicitRequestFormParams {
+export function formForQuestion(
+  question: Question,
+  fault: string | null = null,
+): ElicitRequestFormParams {
   const message = [fault === null ? undefined : `${fault}.`, question.prompt, callOf(question)];
   const text = message.filter((line) => line !== undefined).join('\n\n');
   return {

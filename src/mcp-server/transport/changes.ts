@@ -7,7 +7,7 @@ export type ListName = keyof ListMarks;
 export const LIST_NAMES: readonly ListName[] = ['tools', 'prompts', 'resources'];
 
 /** A change that a client is notified of. */
-export type Change = { list: ListName } | { uri: string };
+export type WatchedChange = { list: ListName } | { uri: string };
 
 /**
  * The subscriptions of a client: lists, runs by id, and files by address. Runs and files have the
@@ -22,7 +22,7 @@ export type WatchOptions = {
   caller: Caller;
   /** Returns the current subscriptions, which may change between two beats. */
   subscriptions(): Promise<WatchedSubscriptions> | WatchedSubscriptions;
-  report(change: Change): Promise<void> | void;
+  report(change: WatchedChange): Promise<void> | void;
   signal: AbortSignal;
   beatMs?: number;
 };

@@ -4,7 +4,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Caller } from '../caller.ts';
 import { createMcpServer } from '../mcp-server.ts';
-import { type Change, LIST_NAMES, watchChanges } from './changes.ts';
+import { LIST_NAMES, type WatchedChange, watchChanges } from './changes.ts';
 import type { SessionSubscriptions } from './session-subscriptions.ts';
 
 export type StreamRequest = {
@@ -49,11 +49,11 @@ const EVERY_LIST = new Set(LIST_NAMES);
  * Notifies a client that has one connection for everything. A client that has disconnected gets
  * nothing.
  */
-export async function notifyClient(server: Server, change: Change): Promise<void> {
+export async function notifyClient(server: Server, change: WatchedChange): Promise<void> {
   await server.notification(notificationOf(change)).catch(() => {});
 }
 
-function notificationOf(change: Change) {
+function notificationOf(change: WatchedChange) {
   return 'uri' in change
     ? { method: 'notifications/resources/updated' as const, params: { uri: change.uri } }
     : { method: `notifications/${change.list}/list_changed` as const };

@@ -4,7 +4,12 @@ import type { Caller } from '../caller.ts';
 import { createMcpServer } from '../mcp-server.ts';
 import { etagsOfAll } from '../resources/etags.ts';
 import { executionOf } from '../resources/uris.ts';
-import { type Change, LIST_NAMES, type WatchedSubscriptions, watchChanges } from './changes.ts';
+import {
+  LIST_NAMES,
+  type WatchedChange,
+  type WatchedSubscriptions,
+  watchChanges,
+} from './changes.ts';
 
 export type ListeningRequest = {
   request: Request;
@@ -82,7 +87,7 @@ async function wantedBy(caller: Caller, { lists, uris }: Filter): Promise<Watche
   return { lists, runs };
 }
 
-function eventOf(change: Change): ServerEvent {
+function eventOf(change: WatchedChange): ServerEvent {
   return 'uri' in change
     ? { kind: 'resource_updated', uri: change.uri }
     : { kind: `${change.list}_list_changed` };

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { completion, completionChunk, FinishReason } from '../answers.ts';
+import type { ChatFinishReason, completion, completionChunk } from '../answers.ts';
 import {
   type PendingQuestion,
   questionText,
@@ -14,7 +14,7 @@ import { wireId } from '../ids.ts';
 export function chatAnswerOf(run: RunSnapshot): {
   content: string | null;
   calls: ReturnType<typeof callOf>[];
-  finish_reason: FinishReason;
+  finish_reason: ChatFinishReason;
 } {
   const calls = run.questions.filter(({ is_client_call }) => is_client_call).map(callOf);
   if (calls.length > 0) {
@@ -82,7 +82,7 @@ export function chunksOf(model: string, started: StartedRun, created: number, ha
     created,
     model,
   };
-  const chunk = (delta: Delta, finish_reason: FinishReason | null = null): Chunk => ({
+  const chunk = (delta: Delta, finish_reason: ChatFinishReason | null = null): Chunk => ({
     ...head,
     choices: [{ index: 0, delta, logprobs: null, finish_reason }],
     ...(hasUsage && { usage: null }),

@@ -1,6 +1,6 @@
 import { questionText } from '../conversation-runs.ts';
 import { openAiError, runFailure } from '../openai-errors.ts';
-import type { RequestRun } from '../request-run.ts';
+import type { OpenAiRequest } from '../openai-request.ts';
 import { chatAnswerOf, chunksOf, completionOf } from './chat-completion.ts';
 import { type ChatRequest, turnOfChat } from './chat-request.ts';
 
@@ -8,22 +8,22 @@ import { type ChatRequest, turnOfChat } from './chat-request.ts';
  * Answers a request for a chat completion. A question to a person becomes the answer and ends the
  * run, because the client keeps the conversation.
  */
-export async function serveChat(request: ChatRequest, requestRun: RequestRun): Promise<void> {
+export async function serveChat(request: ChatRequest, openAiRequest: OpenAiRequest): Promise<void> {
   const isStreamed = request.stream === true;
-  const started = await requestRun.begin(turnOfChat(request), {
+  const started = await openAiRequest.begin(turnOfChat(request), {
     isStored: false,
     isFollowed: isStreamed,
   });
   if (!isStreamed) {
-    const run = await requestRun.waitUntilStopped();
+    const run = await openAiRequest.waitUntilStopped();
     if (!run) return;
     if (run.status === 'failed' || run.status === 'cancelled') {
-      return requestRun.refuse(runFailure(started.id, run));
+      return openAiRequest.refuse(runFailure(started.id, run));
     }
-    if (isAsking(run)) await requestRun.cancel();
-    return requestRun.answer(completionOf(request.model, started, run));
+    if (isAsking(run)) await openAiRequest.cancel();
+    return openAiRequest.answer(completionOf(request.model, started, run));
   }
-  const writer = requestRun.stream();
+  const writer = openAiRequest.stream();
   const created = Math.floor(Date.now() / 1000);
   const hasUsage = request.stream_options?.include_usage === true;
   const chunks = chunksOf(request.model, started, created, hasUsage);
@@ -35,7 +35,7 @@ export async function serveChat(request: ChatRequest, requestRun: RequestRun): P
     await writer.write(chunks.text(gap + text));
   };
   try {
-    for await (const answerItem of requestRun.follow()) {
+    for await (const answerItem of openAiRequest.follow()) {
       if (answerItem.type === 'text') await say(answerItem.seq, answerItem.text);
       if (answerItem.type !== 'stopped') continue;
       const { run } = answerItem;
@@ -46,17 +46,17 @@ export async function serveChat(request: ChatRequest, requestRun: RequestRun): P
       const [question] = run.questions;
       if (isAsking(run) && question) {
         await say(-1, questionText(question));
-        await requestRun.cancel();
+        await openAiRequest.cancel();
       } else if (run.is_whole) {
         await say(-1, chatAnswerOf(run).content ?? '');
       }
       for (const chunk of [...chunks.calls(run), ...chunks.last(run)]) await writer.write(chunk);
       return writer.end('[DONE]');
     }
-    const failure = requestRun.earlyEnd();
+    const failure = openAiRequest.earlyEnd();
     if (failure) await writer.write({ error: openAiError(failure).error });
   } catch (error) {
-    await writer.write({ error: openAiError(requestRun.failureOf(error)).error });
+    await writer.write({ error: openAiError(openAiRequest.failureOf(error)).error });
   }
   writer.end();
 }

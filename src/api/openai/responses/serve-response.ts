@@ -1,8 +1,8 @@
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { answerQuestion, readSnapshot, type StartedRun } from '../conversation-runs.ts';
+import { answerQuestionOfRun, readSnapshot, type StartedRun } from '../conversation-runs.ts';
 import { uuidIn, wireId } from '../ids.ts';
 import { openAiError } from '../openai-errors.ts';
-import type { RequestRun } from '../request-run.ts';
+import type { OpenAiRequest } from '../openai-request.ts';
 import {
   messageId,
   outputOf,
@@ -19,22 +19,22 @@ import { type ResponsesRequest, turnOfResponse } from './responses-request.ts';
  */
 export async function serveResponse(
   request: ResponsesRequest,
-  requestRun: RequestRun,
+  openAiRequest: OpenAiRequest,
 ): Promise<void> {
-  const started = await beginResponse(request, requestRun);
+  const started = await beginResponse(request, openAiRequest);
   const context: ResponseContext = {
     request,
     started,
     created: Math.floor(Date.now() / 1000),
   };
-  if (request.stream === true) return streamResponse(context, requestRun);
-  const run = await requestRun.waitUntilStopped();
-  if (run) requestRun.answer(responseOf(context, run, outputOf(started, run)));
+  if (request.stream === true) return streamResponse(context, openAiRequest);
+  const run = await openAiRequest.waitUntilStopped();
+  if (run) openAiRequest.answer(responseOf(context, run, outputOf(started, run)));
 }
 
 async function beginResponse(
   request: ResponsesRequest,
-  requestRun: RequestRun,
+  openAiRequest: OpenAiRequest,
 ): Promise<StartedRun> {
   const conversation = turnOfResponse(request);
   const isFollowed = request.stream === true;
@@ -43,9 +43,9 @@ async function beginResponse(
   const previous = previousId === undefined ? undefined : uuidIn('resp', previousId);
   if (previousId !== undefined && previous === undefined) throw noResponse(previousId);
   if (previous === undefined || conversation.results.length > 0) {
-    return requestRun.begin(conversation, { isStored, isFollowed });
+    return openAiRequest.begin(conversation, { isStored, isFollowed });
   }
-  const run = await requestRun.transaction((db) => readSnapshot(db, { id: previous, since: 0 }));
+  const run = await openAiRequest.transaction((db) => readSnapshot(db, { id: previous, since: 0 }));
   if (!run) throw noResponse(previousId ?? '');
   const open = run.status === 'waiting' ? run.questions : [];
   const call = open.find(({ is_client_call }) => is_client_call);
@@ -54,9 +54,9 @@ async function beginResponse(
     throw new RequestRefusal(400, message, { detail: { field: 'input' } });
   }
   const question = open[0];
-  if (!question) return requestRun.begin(conversation, { previous, isStored, isFollowed });
+  if (!question) return openAiRequest.begin(conversation, { previous, isStored, isFollowed });
   const answer = { id: previous, questionId: question.id, answer: conversation.input };
-  return requestRun.resume((db) => answerQuestion(db, answer));
+  return openAiRequest.resume((db) => answerQuestionOfRun(db, answer));
 }
 
 function noResponse(id: string): RequestRefusal {
@@ -68,14 +68,17 @@ function noResponse(id: string): RequestRefusal {
   });
 }
 
-async function streamResponse(context: ResponseContext, requestRun: RequestRun): Promise<void> {
+async function streamResponse(
+  context: ResponseContext,
+  openAiRequest: OpenAiRequest,
+): Promise<void> {
   const { started } = context;
-  const writer = requestRun.stream();
+  const writer = openAiRequest.stream();
   const events = new ResponseEvents(writer);
   try {
     await events.send('response.created', { response: responseOf(context) });
     await events.send('response.in_progress', { response: responseOf(context) });
-    for await (const answerItem of requestRun.follow()) {
+    for await (const answerItem of openAiRequest.follow()) {
       if (answerItem.type === 'text')
         await events.text(messageId(started, answerItem.seq), answerItem.text);
       if (answerItem.type === 'settled') {
@@ -98,10 +101,10 @@ async function streamResponse(context: ResponseContext, requestRun: RequestRun):
       await events.send(`response.${end}`, { response });
       return writer.end();
     }
-    const failure = requestRun.earlyEnd();
+    const failure = openAiRequest.earlyEnd();
     if (failure) await events.send('error', failed(openAiError(failure)));
   } catch (error) {
-    await events.send('error', failed(openAiError(requestRun.failureOf(error))));
+    await events.send('error', failed(openAiError(openAiRequest.failureOf(error))));
   }
   writer.end();
 }

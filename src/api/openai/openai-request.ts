@@ -22,7 +22,7 @@ import {
 import { type EventWriter, writeEvents } from './event-writer.ts';
 import { invalidParameter, type OpenAiError, openAiError, sendError } from './openai-errors.ts';
 
-export type RequestRunOptions = {
+export type OpenAiRequestOptions = {
   request: FastifyRequest;
   reply: FastifyReply;
   openRequest: OpenRequest;
@@ -39,14 +39,14 @@ export const onDisconnect = z.enum(['detach', 'cancel']);
  * One request and its answer. The request starts or continues a run, which is followed until it
  * stops.
  */
-export class RequestRun {
+export class OpenAiRequest {
   readonly transaction: CallerTransaction;
   readonly failureOf: (error: unknown) => Failure;
-  readonly #options: RequestRunOptions;
+  readonly #options: OpenAiRequestOptions;
   readonly #isCancelledWhenLeft: boolean;
   #started: StartedRun = { id: '', since: 0 };
 
-  constructor(options: RequestRunOptions) {
+  constructor(options: OpenAiRequestOptions) {
     this.#options = options;
     this.transaction = options.transaction;
     this.failureOf = options.failureOf;
