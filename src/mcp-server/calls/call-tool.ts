@@ -161,6 +161,7 @@ type EarlierAsks = { faults: ReadonlyMap<string, string>; asks: number; isOneToo
 
 const NO_EARLIER_ASKS: EarlierAsks = { faults: new Map(), asks: 0, isOneTool: false };
 
+/** Follows a run until it has ended or waits for a person. Returns the result of its call. */
 async function followToResult(
   context: CallContext,
   id: string,

@@ -30,14 +30,14 @@ export async function serveListening(listeningRequest: ListeningRequest): Promis
   const { request, body, caller, closing, onError } = listeningRequest;
   const filter = filterOf(body);
   if (filter.uris.length > MOST_RUNS) return tooMany(body.id ?? null);
-  const wanted = await wantedBy(caller, filter);
+  const subscriptions = await visibleSubscriptions(caller, filter);
   const leaving = new AbortController();
   const signal = AbortSignal.any([request.signal, closing, leaving.signal]);
   const early: ServerEvent[] = [];
   let publish = (event: ServerEvent): void => void early.push(event);
   const watch = await watchChanges({
     caller,
-    subscriptions: () => wanted,
+    subscriptions: () => subscriptions,
     report: (change) => publish(eventOf(change)),
     signal,
   });
@@ -80,7 +80,10 @@ function filterOf({ params }: JsonObject): Filter {
  * Returns the subscriptions in a filter. A resource that the caller cannot see is treated like one
  * that does not exist, and is never reported.
  */
-async function wantedBy(caller: Caller, { lists, uris }: Filter): Promise<WatchedSubscriptions> {
+async function visibleSubscriptions(
+  caller: Caller,
+  { lists, uris }: Filter,
+): Promise<WatchedSubscriptions> {
   const keys = uris.map((uri) => executionOf(uri) ?? uri);
   const runs =
     keys.length > 0 ? await caller.transact((client) => etagsOfAll(client, keys)) : new Map();

@@ -22,13 +22,13 @@ export async function serveMcpStdio(options: StdioOptions): Promise<void> {
   const { caller, input, output, onDisconnect, signal, onError } = options;
   const transport = new StdioServerTransport(input, output);
   const closed = new AbortController();
-  const { patient, waitUntilIdle } = trackTransactions(caller);
-  const session = inMemorySubscriptions(patient);
+  const { tracked, waitUntilIdle } = trackTransactions(caller);
+  const session = inMemorySubscriptions(tracked);
   let server: Server | undefined;
   const connection = serveStdio(
     () => {
       server = createMcpServer({
-        caller: patient,
+        caller: tracked,
         onDisconnect,
         isClosing: () => signal.aborted,
         session,
@@ -50,7 +50,7 @@ export async function serveMcpStdio(options: StdioOptions): Promise<void> {
   const watching = Promise.race([listening, over]).then(async () => {
     if (closed.signal.aborted) return;
     const watch = await watchChanges({
-      caller: patient,
+      caller: tracked,
       subscriptions: async () => ({ lists: EVERY_LIST, runs: await session.subscriptions() }),
       report: (change) => server && notifyClient(server, change),
       signal: closed.signal,
@@ -69,9 +69,9 @@ const EVERY_LIST = new Set(LIST_NAMES);
  * Wraps a caller. Returns the wrapped caller, and a function that waits until none of its
  * transactions is open.
  */
-function trackTransactions(caller: Caller): { patient: Caller; waitUntilIdle(): Promise<void> } {
+function trackTransactions(caller: Caller): { tracked: Caller; waitUntilIdle(): Promise<void> } {
   const calls = new Set<Promise<unknown>>();
-  const patient: Caller = {
+  const tracked: Caller = {
     ...caller,
     transact(work) {
       const result = caller.transact(work);
@@ -84,7 +84,7 @@ function trackTransactions(caller: Caller): { patient: Caller; waitUntilIdle(): 
     },
   };
   return {
-    patient,
+    tracked,
     async waitUntilIdle() {
       while (calls.size > 0) await Promise.all(calls);
     },
