@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerFailure, type Failure, failureOf } from '../errors/answer-error.ts';
-import { sendLimitRefusal, sendRefusal } from '../errors/problem.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import type { RunSource } from '../events/follow-run.ts';
 import { createStreamSources, type StreamSources } from '../events/stream-sources.ts';
@@ -11,6 +10,7 @@ import {
   type RequestCaller,
   registerRoutes,
 } from '../limits/run-requests.ts';
+import { admitRequest } from '../login/admit-request.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { conversationState } from './run-state.ts';
 
@@ -63,7 +63,9 @@ export function openEndpoint(
     });
   };
   registerRoutes(app, {
-    admit: (request, reply) => admit(request, reply, options),
+    admit: async (request, reply) => {
+      if (!(await admitRequest(request.raw, reply.raw, options))) reply.hijack();
+    },
     answerError: (reply, error) => answerFailure(reply, failure(error)),
     addRoutes: (scope) => addRoutes(scope, { handlerOf }),
   });
@@ -74,9 +76,9 @@ export function openEndpoint(
 function sourceFor(
   { identity, transaction }: RequestCaller,
   sources: StreamSources,
-  { hub, sight: visibility }: RestOptions,
+  { hub, visibilityGuard: visibility }: RestOptions,
 ): RunSource {
-  const { steps, story: details } = sources(identity);
+  const { steps, readStepDetails: details } = sources(identity);
   const { tenantId, userId, role } = identity;
   const states: RunSource['hub']['states'] = (id) =>
     visibility.whileVisible(hub.states(id), { tenantId, userId, role, id }, () =>
@@ -88,19 +90,4 @@ function sourceFor(
     hub: { states, tokens: (id) => hub.tokens(id) },
     look: (run) => transaction((db) => conversationState(db, run)),
   };
-}
-
-/** Authenticates and counts a request, and answers a request that is rejected. */
-async function admit(request: FastifyRequest, reply: FastifyReply, options: RestOptions) {
-  const verdict = await options.login(request.headers.authorization);
-  if (!verdict.ok) {
-    reply.hijack();
-    return sendRefusal(reply.raw, verdict.refusal);
-  }
-  const refusal = await options.countRequest(verdict.value);
-  if (refusal) {
-    reply.hijack();
-    return sendLimitRefusal(reply.raw, refusal);
-  }
-  options.identities.set(request.raw, verdict.value);
 }

@@ -42,7 +42,7 @@ export type AnswerSource<Run = RunSnapshot> = {
 type StepLog = {
   steps: RunStreamSources['steps'];
   /** Reads what a step says, besides its row. */
-  details: RunStreamSources['story'];
+  details: RunStreamSources['readStepDetails'];
 };
 export type RunSource = AnswerSource<ConversationState> & StepLog;
 
@@ -185,7 +185,7 @@ class RunFollower<Run extends ObservedRun> {
   }
 
   async *#send(change: RunChange<Piece>): AsyncGenerator<FollowedItem<Run>> {
-    if (change.of === 'piece') yield* this.#say(this.#assembler.hear(change.piece));
+    if (change.of === 'piece') yield* this.#say(this.#assembler.offer(change.piece));
     const { log } = this.#options;
     if (change.of !== 'step' || !log) return;
     const { row } = change;

@@ -27,7 +27,7 @@ export function createCallerTransaction(
   return (work) =>
     admission.run(identity, async () => {
       const result = await inTransactionAs(connections.as(identity), settings, work);
-      reads?.saw(identity);
+      reads?.requireLatest(identity);
       return result;
     });
 }

@@ -22,7 +22,7 @@ import { createListMarks } from './list-etags.ts';
 export type CallersOptions = CallerTransactionOptions & {
   pool: Pool;
   hub: FeedHub;
-  sight: VisibilityGuard;
+  visibilityGuard: VisibilityGuard;
   exists: IsActiveAccount;
   onError: ErrorLog;
 };
@@ -32,7 +32,7 @@ export type CallersOptions = CallerTransactionOptions & {
  * the settings of the login.
  */
 export function createCallers(options: CallersOptions) {
-  const { pool, hub, sight: visibility, exists, onError } = options;
+  const { pool, hub, visibilityGuard: visibility, exists, onError } = options;
   const lists = createListMarks();
   const subscriptions = createCachedLoader<SessionOf, Subscriptions>({
     keyOf: ({ tenantId, session }) => `${tenantId} ${session}`,

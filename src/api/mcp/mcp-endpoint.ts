@@ -3,26 +3,21 @@ import { lazy } from '../../concurrency/lazy.ts';
 import type { Caller } from '../../mcp-server/caller.ts';
 import type { McpHttp, McpRequest } from '../../mcp-server/transport/mcp-http.ts';
 import { type Failure, failureOf, problemOf } from '../errors/answer-error.ts';
-import { sendLimitRefusal, sendProblem, sendRefusal } from '../errors/problem.ts';
-import type { ErrorLog } from '../graphql/errors.ts';
+import { sendProblem } from '../errors/problem.ts';
+import type { ErrorLog } from '../graphql/mask-errors.ts';
 import { RETRY_AFTER } from '../http/admission.ts';
 import { readJson } from '../http/json-body.ts';
 import { pathOf } from '../http/path.ts';
 import { whenClosed } from '../limits/connection-draining.ts';
-import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
+import { type AdmitOptions, admitRequest } from '../login/admit-request.ts';
 import type { Identity } from '../login/auth-result.ts';
-import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { boundMessage } from './bound-message.ts';
 import { type CallersOptions, createCallers } from './mcp-callers.ts';
 import { sendResponse } from './send-response.ts';
 
-export type McpOptions = CallersOptions & {
-  login: Login;
-  countRequest: CountRequest;
-  limits: StreamLimits;
-};
+export type McpOptions = CallersOptions & AdmitOptions & { limits: StreamLimits };
 
 export type McpEndpoint = {
   serves(path: string): boolean;
@@ -77,17 +72,15 @@ export function createMcpEndpoint(options: McpOptions): McpEndpoint {
 async function admit(
   request: IncomingMessage,
   response: ServerResponse,
-  { login, countRequest, limits, onError }: McpOptions,
+  options: McpOptions,
 ): Promise<Identity | undefined> {
-  const verdict = await login(request.headers.authorization);
-  if (!verdict.ok) return void sendRefusal(response, verdict.refusal);
-  const refusal = await countRequest(verdict.value);
-  if (refusal) return void sendLimitRefusal(response, refusal);
+  const identity = await admitRequest(request, response, options);
+  if (!identity) return undefined;
   try {
-    whenClosed(response, limits.open(verdict.value));
-    return verdict.value;
+    whenClosed(response, options.limits.open(identity));
+    return identity;
   } catch (error) {
-    return void sendFailure(response, failureOf(error, onError));
+    return void sendFailure(response, failureOf(error, options.onError));
   }
 }
 

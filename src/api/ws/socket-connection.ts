@@ -6,7 +6,7 @@ import { closestNames } from '../../text/closest-names.ts';
 import { failureOf, problemOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { findExecution } from '../events/execution-rows.ts';
-import { parseJsonBody, parsed } from '../http/json-body.ts';
+import { parseJsonBody } from '../http/json-body.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { MAX_READER_BYTES, mostBytesFor } from '../login/rights.ts';

@@ -156,7 +156,7 @@ function createMeans(options: WebSocketEndpointOptions) {
     return {
       secrets: options.secrets,
       transaction: createCallerTransaction(options, identity, settings),
-      ended: async () => {}, // no message waits
+      waitForEnd: async () => {}, // no message waits
       runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
       sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
       logEvents: () => async function* () {}, // no subscription follows a log

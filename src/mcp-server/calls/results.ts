@@ -25,7 +25,7 @@ export function endedResult(
   return { isError: true, content: [{ type: 'text', text: lossOf(id, run) }], _meta };
 }
 
-function lossOf(id: string, run: Execution | undefined): string {
+function lossOf(id: string, run: ExecutionRow | undefined): string {
   if (!run) return `The run ${id} no longer exists.`;
   if (run.status === 'cancelled') return `The run was cancelled. Execution ${id}.`;
   const { message } = isJsonObject(run.error) ? run.error : ({} as JsonObject);
