@@ -1,7 +1,22 @@
 import { HowdahError } from '../../contracts/errors.ts';
+import type { NamedKind } from '../../db/queries/named-objects.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import { joinNames } from '../input/resolve-tenant.ts';
-import type { Named } from '../nouns/list-and-show.ts';
+
+/** A kind of rows, with its names for people and the message for no rows. */
+export type Named = Readonly<{
+  kind: NamedKind;
+  /** The singular in sentences, such as `agent`. */
+  one: string;
+  /** The word that is typed after `howdah`. */
+  noun: string;
+  empty: string;
+  /** The column with the name of a row; `name` by default. */
+  key?: string;
+  /** The path of the rows in REST, and the columns that a table then shows. */
+  path?: string;
+  columns?: readonly string[];
+}>;
 
 /** The noun for agents. Runs belong to agents or workflows, and other nouns refer to them. */
 export const AGENTS: Named = {

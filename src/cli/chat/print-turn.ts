@@ -1,9 +1,9 @@
 import type { ChatQuestion } from '../../db/queries/chat-session.ts';
+import type { TurnItem } from '../backend/chat-backend.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
 import { showEnd, showLimit, showStep } from '../print/live-run.ts';
 import { type Ended, endLine } from '../print/step-line.ts';
-import type { TurnItem } from './chat-backend.ts';
 import { createTokenPrinter } from './token-printer.ts';
 
 /** The part of a turn that was shown. */

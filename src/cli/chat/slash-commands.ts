@@ -1,9 +1,9 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { closestNames } from '../../text/closest-names.ts';
+import type { ChatBackend } from '../backend/chat-backend.ts';
 import { type CliIo, plainNumber, printJson, printTable } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 import { stepLine } from '../print/step-line.ts';
-import type { ChatBackend } from './chat-backend.ts';
 
 /** The state that the commands of a conversation read and change. */
 export type ChatContext = {

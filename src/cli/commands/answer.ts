@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { answerQuestion } from '../../db/queries/questions.ts';
-import { settle } from '../backend/answer-question.ts';
-import { API_OPTION, apiFor } from '../backend/connect.ts';
+import { API_OPTION } from '../backend/connect.ts';
 import { ARGUMENT_SOURCES, readArgument, readTextArgument } from '../input/input-argument.ts';
 import { questionId } from '../input/resolve-id.ts';
-import { questionIdFor, questionIdOverApi } from '../input/resolve-question.ts';
-import { type CliIo, printJson } from '../output/output.ts';
+import { answerAndPrint } from '../nouns/answer-and-print.ts';
+import type { CliIo } from '../output/output.ts';
 
 type Options = { data?: string };
 
@@ -29,17 +27,6 @@ export function register(command: Command, io: CliIo): void {
         });
       }
       const id = questionId(name);
-      const api = await apiFor(io, self);
-      if (api) {
-        const body = { answer: text ?? null, ...(data !== undefined && { data }) };
-        const question = await api.call('answerQuestion', {
-          params: { id: await questionIdOverApi(api, id) },
-          body,
-        });
-        return io.json ? printJson(io, question) : io.out(`${question.id} ${question.status}`);
-      }
-      await settle(io, async ({ pool, db }) =>
-        answerQuestion(pool, await questionIdFor(db, id), text ?? null, data),
-      );
+      await answerAndPrint(io, self, (questions) => questions.answer(id, text ?? null, data));
     });
 }

@@ -1,11 +1,8 @@
 import { type Command, Option } from 'commander';
-import { HowdahError } from '../../contracts/errors.ts';
-import { approve } from '../../db/queries/questions.ts';
-import { settle, settleOverApi } from '../backend/answer-question.ts';
-import { API_OPTION, apiFor } from '../backend/connect.ts';
+import { API_OPTION } from '../backend/connect.ts';
 import { ARGUMENT_SOURCES, readArgument } from '../input/input-argument.ts';
 import { questionId } from '../input/resolve-id.ts';
-import { questionIdFor, questionIdOverApi } from '../input/resolve-question.ts';
+import { answerAndPrint } from '../nouns/answer-and-print.ts';
 import type { CliIo } from '../output/output.ts';
 
 type Options = { remember?: string; arguments?: string };
@@ -29,23 +26,12 @@ export function register(command: Command, io: CliIo): void {
     .action(async (text: string, options: Options, self: Command) => {
       const args = await readArgument(io, 'arguments', options.arguments);
       const id = questionId(text);
-      const api = await apiFor(io, self);
-      if (api && options.remember !== undefined) throw rememberedOverApi();
-      if (api) {
-        const data = args === undefined ? {} : { data: args };
-        return settleOverApi(io, api, await questionIdOverApi(api, id), {
-          answer: 'approve',
-          ...data,
-        });
-      }
-      await settle(io, async ({ pool, db }) =>
-        approve(pool, await questionIdFor(db, id), options.remember ?? null, args),
+      const { remember } = options;
+      await answerAndPrint(io, self, (questions) =>
+        questions.approve(id, {
+          ...(remember !== undefined && { remember }),
+          ...(args !== undefined && { args }),
+        }),
       );
     });
-}
-
-function rememberedOverApi(): HowdahError {
-  return new HowdahError('EUSAGE', '--remember needs a database, not an API', {
-    hint: 'Name a database with --database-url, use the GraphQL mutation approve, or omit --remember.',
-  });
 }

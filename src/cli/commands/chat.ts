@@ -1,18 +1,14 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
-import { openRunListener } from '../../db/feed/run-listener.ts';
 import type { ChatQuestion } from '../../db/queries/chat-session.ts';
-import { API_OPTION, type Api, apiFor } from '../backend/connect.ts';
-import { withDatabase } from '../backend/database.ts';
-import type { ChatBackend } from '../chat/chat-backend.ts';
-import { createDatabaseBackend } from '../chat/database-backend.ts';
+import type { ChatBackend } from '../backend/chat-backend.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withBackend } from '../backend/with-backend.ts';
 import { printTurn, showQuestion } from '../chat/print-turn.ts';
-import { createServerBackend } from '../chat/server-backend.ts';
 import { type ChatContext, runSlashCommand } from '../chat/slash-commands.ts';
 import { uuidOf } from '../input/resolve-id.ts';
 import { exitCodes, reportOf } from '../output/exit-codes.ts';
 import { type CliIo, printError, printJson } from '../output/output.ts';
-import { runInlineWorker } from '../process/inline-worker.ts';
 
 type Options = { session?: string; stream?: boolean };
 
@@ -29,46 +25,28 @@ export function register(command: Command, io: CliIo): void {
     .option(...API_OPTION)
     .action(async (agent: string, options: Options, self: Command) => {
       const session = options.session && uuidOf(options.session, 'a session');
-      const start = { agent, session, tokens: options.stream ?? (io.isTerminal && !io.json) };
-      const api = await apiFor(io, self);
-      if (api) await chatOverApi(io, api, start);
-      else await chatInDatabase(io, start);
+      const start = { agent, session };
+      const tokens = options.stream ?? (io.isTerminal && !io.json);
+      const stop = new AbortController();
+      await withBackend(io, self, {}, async ({ openChat, withWorker }) => {
+        const backend = await openChat({ tokens, signal: stop.signal });
+        try {
+          const talk = { backend, agent, session: await opened(io, backend, start) };
+          await withWorker(() => converse(io, { ...talk, stop }));
+        } finally {
+          await backend.close();
+        }
+      });
     });
 }
 
-/** The agent, the session, and whether answers are shown while they are written. */
-type Beginning = { agent: string; session: string | undefined; tokens: boolean };
-
-async function chatInDatabase(io: CliIo, { tokens, ...start }: Beginning): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const stop = new AbortController();
-    const listener = await openRunListener(database.url, [], stop.signal, { tokens });
-    try {
-      const backend = createDatabaseBackend(database, listener);
-      const session = await opened(io, backend, start);
-      const talk = () => converse(io, { backend: backend, session, agent: start.agent, stop });
-      await runInlineWorker(io, database, talk);
-    } finally {
-      await listener.close();
-    }
-  });
-}
-
-async function chatOverApi(io: CliIo, api: Api, { tokens, ...start }: Beginning): Promise<void> {
-  const stop = new AbortController();
-  try {
-    const backend = createServerBackend(api, { tokens, stop: stop.signal });
-    const session = await opened(io, backend, start);
-    await converse(io, { backend: backend, session, agent: start.agent, stop });
-  } finally {
-    api.leave();
-  }
-}
+/** The agent, and the session to continue. */
+type Beginning = { agent: string; session: string | undefined };
 
 async function opened(
   io: CliIo,
   backend: ChatBackend,
-  { agent, session }: Omit<Beginning, 'tokens'>,
+  { agent, session }: Beginning,
 ): Promise<string> {
   const id = await backend.open(agent, session);
   if (io.json) printJson(io, { type: 'session', id });

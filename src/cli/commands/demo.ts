@@ -7,12 +7,12 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { followExecutions } from '../../db/feed/follow-runs.ts';
 import { describeDefaultModel } from '../../db/queries/queries.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
+import { runInlineWorker } from '../backend/database/inline-worker.ts';
 import { withDatabase } from '../backend/database.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, paintResult, printTable } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 import { errorOf, stepLine } from '../print/step-line.ts';
-import { runInlineWorker } from '../process/inline-worker.ts';
 
 /**
  * Registers `howdah demo`: one plain insert turns tickets of customers into executions, and agents

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { compareExecutions } from '../../db/queries/comparisons.ts';
 import { diffOf } from '../../systems/diff.ts';
-import { API_OPTION, apiFor } from '../backend/connect.ts';
+import { API_OPTION } from '../backend/connect.ts';
 import { withDatabase } from '../backend/database.ts';
+import { withBackend } from '../backend/with-backend.ts';
 import { applyFiles, FILE_OPTION, readSystemFiles } from '../files/read-systems.ts';
-import { executionId, isUuid, requireExecution } from '../input/resolve-id.ts';
+import { executionId, isUuid } from '../input/resolve-id.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
@@ -67,12 +67,7 @@ async function diffRuns(
   self: Command,
 ): Promise<void> {
   const [a, b] = twoRuns(words, options);
-  const api = await apiFor(io, self);
-  const compared = api
-    ? await api.call('compareExecutions', { params: { id: a, other_id: b } })
-    : await withDatabase(io, async ({ db }) =>
-        compareExecutions(db, await requireExecution(db, a), await requireExecution(db, b)),
-      );
+  const compared = await withBackend(io, self, {}, ({ runs }) => runs.compare(a, b));
   if (!compared.is_same && options.exitCode) io.setExitCode(exitCodes.error);
   if (io.json) printJson(io, compared);
   else printRunComparison(io, compared);

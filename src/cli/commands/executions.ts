@@ -1,13 +1,11 @@
 import { type Command, Option } from 'commander';
 import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
-import { listExecutions } from '../../db/queries/queries.ts';
 import type { ExecutionStatus } from '../../db/schema.generated.ts';
-import { API_OPTION, apiFor, tenantOverApi } from '../backend/connect.ts';
-import { withDatabase } from '../backend/database.ts';
-import { runsOverRest } from '../backend/list-runs.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withBackend } from '../backend/with-backend.ts';
 import { executionId } from '../input/resolve-id.ts';
-import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
-import { idOfNamed, limit, moment, statuses } from '../input/run-filters.ts';
+import { TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { limit, moment, statuses } from '../input/run-filters.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 import { register as registerCancel } from './cancel.ts';
@@ -74,21 +72,9 @@ function registerList(command: Command, io: CliIo): void {
     .option('--before <id>', 'only runs older than this id (next page)', executionId)
     .option(...API_OPTION)
     .action(async ({ tenant, ...wanted }: Options) => {
-      const { agent, workflow, limit } = wanted;
-      const api = await apiFor(io, command);
-      if (api && tenant !== undefined) throw tenantOverApi();
-      if (api) {
-        return show(io, await runsOverRest(api, { ...wanted, limit: limit + 1 }), wanted);
-      }
-      await withDatabase(io, async (database) => {
-        const { db } = database;
-        // throws if there is none
-        await idOfNamed(database, tenant, 'agent', agent);
-        await idOfNamed(database, tenant, 'workflow', workflow);
-        const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
-        const rows = await listExecutions(db, { tenantId, ...wanted, limit: limit + 1 });
-        show(io, rows, wanted);
-      });
+      const filter = { ...wanted, limit: wanted.limit + 1 };
+      const found = await withBackend(io, command, { tenant }, ({ runs }) => runs.list(filter));
+      show(io, found, wanted);
     });
 }
 

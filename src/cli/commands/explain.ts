@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import type { Explanation } from '../../contracts/runs/explanation.ts';
-import { explainExecution } from '../../db/queries/explanations.ts';
-import { API_OPTION, apiFor } from '../backend/connect.ts';
-import { withDatabase } from '../backend/database.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withBackend } from '../backend/with-backend.ts';
 import { explainCode, looksLikeCode } from '../help/explain-error.ts';
-import { executionId, requireExecution } from '../input/resolve-id.ts';
+import { executionId } from '../input/resolve-id.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { oneLine } from '../output/terminal-text.ts';
 
@@ -31,11 +30,7 @@ export function register(command: Command, io: CliIo): void {
   command.action(async (text: string, _options: object, self: Command) => {
     if (looksLikeCode(text)) return explainCode(io, text);
     const id = executionId(text);
-    const api = await apiFor(io, self);
-    if (api) return show(io, await api.call('explainExecution', { params: { id } }));
-    await withDatabase(io, async ({ db }) =>
-      show(io, await explainExecution(db, await requireExecution(db, id))),
-    );
+    show(io, await withBackend(io, self, {}, ({ runs }) => runs.explain(id)));
   });
 }
 

@@ -1,14 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { API_OPTION, type Api, apiFor, showOverApi } from '../backend/connect.ts';
-import { type CliDatabase, withDatabase } from '../backend/database.ts';
-import { promptForAnswer } from '../chat/prompt-for-answer.ts';
+import type { NewFork } from '../backend/backend.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withBackend } from '../backend/with-backend.ts';
 import { ARGUMENT_SOURCES, readJsonArgument, readTextArgument } from '../input/input-argument.ts';
-import { executionId, requireExecution } from '../input/resolve-id.ts';
+import { executionId } from '../input/resolve-id.ts';
 import { changesIn, type SetOption, setOption } from '../input/set-option.ts';
-import { type CliIo, printJson } from '../output/output.ts';
-import { showUntilEnd } from '../print/live-run.ts';
-import { runInlineWorker } from '../process/inline-worker.ts';
+import { followStartedRun } from '../nouns/follow-started-run.ts';
+import type { CliIo } from '../output/output.ts';
 
 type ForkOptions = {
   seq?: number;
@@ -25,8 +24,21 @@ type ForkOptions = {
  * data.
  */
 export function register(command: Command, io: CliIo): void {
-  command
+  withOptions(command)
     .argument('<id>', 'id of the execution')
+    .action(async (text: string, options: ForkOptions, self: Command) => {
+      const id = executionId(text);
+      const fork = await readFork(io, options);
+      await withBackend(io, self, {}, async (backend) => {
+        const copy = await backend.runs.fork(id, fork);
+        const isDetached = options.detach === true;
+        await followStartedRun(io, backend, copy, { isDetached, after: fork.seq });
+      });
+    });
+}
+
+function withOptions(command: Command): Command {
+  return command
     .option(
       '--from, --seq <n>',
       'number of steps to share; 0 starts from the beginning (default with --set and --data)',
@@ -51,69 +63,7 @@ export function register(command: Command, io: CliIo): void {
       wholeNumber,
     )
     .option('--detach', 'print the id of the new execution and return immediately')
-    .option(...API_OPTION)
-    .action(async (text: string, options: ForkOptions, self: Command) => {
-      const id = executionId(text);
-      const seq = seqOf(options);
-      const forkInput = await readInput(io, options);
-      const isDetached = options.detach === true;
-      const api = await apiFor(io, self);
-      if (api) {
-        const copy = await forkedOverApi(api, id, seq, forkInput);
-        if (reportRunId(io, copy, isDetached)) return;
-        return showOverApi(io, api, copy, { after: seq, isLeftWaiting: true });
-      }
-      await withDatabase(io, async (database) => {
-        const copy = await forked(database, id, seq, forkInput);
-        if (reportRunId(io, copy, isDetached)) return;
-        await runInlineWorker(io, database, () =>
-          showUntilEnd(io, database.url, copy, {
-            after: seq,
-            onQuestion: (one) => promptForAnswer(io, database.pool, one),
-          }),
-        );
-      });
-    });
-}
-
-async function forked(
-  { pool, db }: CliDatabase,
-  id: string,
-  seq: number,
-  { input, version, data, changes }: ForkInput,
-): Promise<string> {
-  const { rows } = await pool.query(
-    'select id from howdah.fork_execution($1, $2, $3, $4, $5, $6)',
-    [await requireExecution(db, id), seq, input, version, data, changes],
-  );
-  return rows[0].id;
-}
-
-async function forkedOverApi(
-  api: Api,
-  id: string,
-  seq: number,
-  { input, version, data, changes }: ForkInput,
-): Promise<string> {
-  const run = await api.call('forkExecution', {
-    params: { id },
-    body: {
-      seq,
-      ...(input !== null && { input }),
-      ...(version !== null && { version }),
-      ...(data !== null && { input_data: JSON.parse(data) }),
-      ...(changes !== null && { changes: JSON.parse(changes) }),
-    },
-  });
-  return run.id;
-}
-
-/** Prints the id of the run, as the result if nobody follows the run. Returns `isDetached`. */
-function reportRunId(io: CliIo, id: string, isDetached: boolean): boolean {
-  if (!isDetached) io.err(`execution ${id}`);
-  else if (io.json) printJson(io, { id });
-  else io.out(id);
-  return isDetached;
+    .option(...API_OPTION);
 }
 
 /**
@@ -129,17 +79,8 @@ function seqOf({ seq, set, inputData }: ForkOptions): number {
   return seq ?? 0;
 }
 
-/**
- * The differences of the new run. `data` and `changes` are JSON text in which no number is rounded.
- */
-type ForkInput = {
-  input: string | null;
-  version: number | null;
-  data: string | null;
-  changes: string | null;
-};
-
-async function readInput(io: CliIo, options: ForkOptions): Promise<ForkInput> {
+async function readFork(io: CliIo, options: ForkOptions): Promise<NewFork> {
+  const seq = seqOf(options);
   const { input, set, inputData, version = null } = options;
   if (input !== undefined && set?.input !== undefined) {
     throw new HowdahError('EUSAGE', 'the input is given twice, in --input and in --set input=…', {
@@ -147,6 +88,7 @@ async function readInput(io: CliIo, options: ForkOptions): Promise<ForkInput> {
     });
   }
   return {
+    seq,
     input:
       input === undefined ? (set?.input ?? null) : await readTextArgument(io, 'the input', input),
     version,

@@ -1,14 +1,12 @@
 import { type Command, Option } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
-import { followLog } from '../../db/feed/follow-log.ts';
-import { type LogFilter, loggedSteps } from '../../db/feed/step-log.ts';
-import { API_OPTION, apiFor, tenantOverApi } from '../backend/connect.ts';
-import { type CliDatabase, withDatabase } from '../backend/database.ts';
-import { showLogOverRest } from '../backend/print-log.ts';
-import { executionId, requireExecution, requireSession, uuidOf } from '../input/resolve-id.ts';
-import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
-import { idOfNamed, limit, moment, statuses } from '../input/run-filters.ts';
+import type { SelectedLog } from '../backend/backend.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withBackend } from '../backend/with-backend.ts';
+import { executionId, uuidOf } from '../input/resolve-id.ts';
+import { TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { limit, moment, statuses } from '../input/run-filters.ts';
 import type { CliIo } from '../output/output.ts';
 import {
   type LogOptions,
@@ -51,10 +49,9 @@ export function register(command: Command, io: CliIo): void {
     .action(async (text: string | undefined, options: Options, self: Command) => {
       const id = text === undefined ? undefined : executionId(text);
       if (id !== undefined) refuseBesideId(options);
-      const api = await apiFor(io, self);
-      if (api && options.tenant !== undefined) throw tenantOverApi();
-      if (api) return showLogOverRest(io, api, id, options);
-      await withDatabase(io, (database) => show(io, database, id, options));
+      await withBackend(io, self, options, async ({ log }) => {
+        await show(io, await log.select({ id, ...options }), id, options);
+      });
     });
 }
 
@@ -76,39 +73,21 @@ function refuseBesideId(options: Options): void {
 
 async function show(
   io: CliIo,
-  database: CliDatabase,
+  log: SelectedLog,
   id: string | undefined,
   { follow, limit: most, ...options }: Options,
 ): Promise<void> {
-  const filter = await filterOf(database, id, options);
-  const since = sinceOf(options, id);
-  const read = async () => {
-    const steps = await loggedSteps(database.db, filter, { since, limit: most + 1 });
+  const readShown = async () => {
+    const steps = await log.read(sinceOf(options, id), most + 1);
     if (steps.length > most) printMoreHint(io, most);
     if (steps.length === 0 && !follow) printNoneHint(io, options, id);
     return steps.slice(-most);
   };
   if (!follow) {
-    for (const step of await read()) printLogStep(io, step);
+    for (const step of await readShown()) printLogStep(io, step);
     return;
   }
   const stopped = new AbortController();
   io.onInterrupt(() => stopped.abort());
-  const place = { db: database.db, url: database.url, signal: stopped.signal };
-  for await (const step of followLog(place, filter, read)) printLogStep(io, step);
-}
-
-async function filterOf(
-  database: CliDatabase,
-  id: string | undefined,
-  { tenant, agent, workflow, session, status, errors }: Omit<Options, 'limit'>,
-): Promise<LogFilter> {
-  if (id !== undefined) return { id: await requireExecution(database.db, id), errors };
-  const tenantId = tenant === undefined ? undefined : (await tenantOf(database.db, tenant)).id;
-  if (session !== undefined) await requireSession(database.db, session, tenantId);
-  return {
-    ...{ session, status, errors, tenantId },
-    agent: await idOfNamed(database, tenant, 'agent', agent),
-    workflow: await idOfNamed(database, tenant, 'workflow', workflow),
-  };
+  for await (const step of log.follow(readShown, stopped.signal)) printLogStep(io, step);
 }

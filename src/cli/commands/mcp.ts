@@ -7,13 +7,14 @@ import { acceptMcpTool } from '../../db/mcp/servers.ts';
 import { listMarks } from '../../db/mcp/sessions.ts';
 import type { Json } from '../../json/json.ts';
 import type { Caller, RunEvent } from '../../mcp-server/caller.ts';
+import { runInlineWorker } from '../backend/database/inline-worker.ts';
 import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import type { Named } from '../backend/definitions.ts';
 import { forTenant, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
-import { listVerb, type Named, showVerb } from '../nouns/list-and-show.ts';
+import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import { reportOf } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
-import { runInlineWorker } from '../process/inline-worker.ts';
 
 type AcceptOptions = { tenant?: string; digest?: string };
 type McpOptions = { tenant?: string; onDisconnect: 'continue' | 'cancel' };

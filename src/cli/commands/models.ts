@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Named } from '../backend/definitions.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
-import { listVerb, type Named, showVerb } from '../nouns/list-and-show.ts';
+import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import type { CliIo } from '../output/output.ts';
 

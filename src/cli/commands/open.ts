@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { inBrackets } from '../../network/addresses.ts';
-import { API_OPTION, apiOf, serverFor } from '../backend/connect.ts';
+import { API_OPTION, chooseServer, connectTo } from '../backend/connect.ts';
 import { chosenServer, type Server } from '../backend/profiles.ts';
-import { latestRunOverApi } from '../input/latest-run.ts';
+import { createServerRuns } from '../backend/server/server-runs.ts';
 import { executionId } from '../input/resolve-id.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { openPage } from '../process/browser.ts';
@@ -25,7 +25,7 @@ export function register(command: Command, io: CliIo): void {
     .option(...API_OPTION)
     .action(async (text: string | undefined, _options: unknown, self: Command) => {
       const named = text === undefined || text === NEWEST ? text : executionId(text);
-      const chosen = await serverFor(io, self);
+      const chosen = await chooseServer(io, self);
       const server = chosen ?? (await localServer(io));
       await refuseOthers(server, chosen === undefined);
       const run = named === undefined ? undefined : await knownRun(server, named);
@@ -79,8 +79,8 @@ function get(url: string): Promise<Response> {
 }
 
 async function knownRun(server: Server, named: string): Promise<string> {
-  const api = apiOf(server);
-  if (named === NEWEST) return latestRunOverApi(api);
+  const api = connectTo(server);
+  if (named === NEWEST) return createServerRuns(api).latest();
   return (await api.call('getExecution', { params: { id: named } })).id;
 }
 

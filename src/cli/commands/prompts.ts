@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import type { Named } from '../backend/definitions.ts';
 import { ARGUMENT_SOURCES, readArgument, readTextArgument } from '../input/input-argument.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
-import { listVerb, type Named, showVerb } from '../nouns/list-and-show.ts';
+import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import type { CliIo } from '../output/output.ts';
 
@@ -38,8 +39,6 @@ export function register(command: Command, io: CliIo): void {
         ...(description !== undefined && { description }),
       }),
     }),
-    deleteVerb(NAMED, async (client, id) => {
-      await client.query('select (howdah.delete_prompt($1)).id', [id]);
-    }),
+    deleteVerb(NAMED),
   ]);
 }

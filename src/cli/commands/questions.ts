@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
-import type { Preview } from '../../contracts/runs/preview.ts';
-import { listQuestions } from '../../db/queries/questions.ts';
-import { API_OPTION, type Api, apiFor } from '../backend/connect.ts';
-import { withDatabase } from '../backend/database.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withBackend } from '../backend/with-backend.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 import { oneLine } from '../output/terminal-text.ts';
 import { previewSummary } from '../print/preview.ts';
+import type { ListedQuestion } from '../print/question.ts';
 
 const LIMIT = 100;
 
@@ -14,46 +13,28 @@ export function register(command: Command, io: CliIo): void {
   command
     .option('--all', 'include questions that are answered, expired or cancelled')
     .option(...API_OPTION)
-    .action(async ({ all }: { all?: true }) => {
-      const api = await apiFor(io, command);
-      if (api) return showOverApi(io, api, all === true);
-      await withDatabase(io, async ({ db }) => {
-        const rows = await listQuestions(db, { isOpen: !all, limit: LIMIT });
-        if (io.json) {
-          printJson(io, { items: rows });
-        } else if (rows.length === 0) {
-          io.err(all ? 'No questions.' : 'No open questions.');
-        } else {
-          printTable(io, rows.map(all ? fullRow : openRow));
-        }
-      });
+    .action(async ({ all = false }: { all?: boolean }) => {
+      const filter = { isOpen: !all, limit: LIMIT };
+      const { items, rows } = await withBackend(io, command, {}, ({ questions }) =>
+        questions.list(filter),
+      );
+      if (io.json) printJson(io, { items });
+      else if (rows.length === 0) io.err(all ? 'No questions.' : 'No open questions.');
+      else printTable(io, rows.map(all ? fullRow : openRow));
     });
 }
 
-/** Lists the questions over REST, which returns the run and not its agent. */
-async function showOverApi(io: CliIo, api: Api, isAll: boolean): Promise<void> {
-  const { data } = await api.call('listQuestions', {
-    query: { limit: LIMIT, ...(!isAll && { status: 'open' as const }) },
-  });
-  const rows = data.map(({ id, kind, root_execution_id, status, created_at, prompt }) => ({
-    ...{ id, kind, run: root_execution_id, age: ageOf(new Date(created_at)) },
-    ...(isAll && { status }),
-    prompt: oneLine(prompt, 60),
-  }));
-  if (io.json) printJson(io, { items: data });
-  else if (rows.length === 0) io.err(isAll ? 'No questions.' : 'No open questions.');
-  else printTable(io, rows);
+function openRow({ id, kind, run, agent, created_at, prompt, preview }: ListedQuestion) {
+  const changes = preview ? ` → ${oneLine(previewSummary(preview), 60)}` : '';
+  return {
+    ...{ id, kind, run },
+    ...(agent !== undefined && { agent }),
+    age: ageOf(created_at),
+    prompt: `${oneLine(prompt, 60)}${changes}`,
+  };
 }
 
-type Row = Awaited<ReturnType<typeof listQuestions>>[number];
-
-function openRow({ id, kind, run, agent, created_at, prompt, preview }: Row) {
-  const row = { id, kind, run, agent, age: ageOf(created_at) };
-  const changes = preview ? ` → ${oneLine(previewSummary(preview as unknown as Preview), 60)}` : '';
-  return { ...row, prompt: `${oneLine(prompt, 60)}${changes}` };
-}
-
-function fullRow(row: Row) {
+function fullRow(row: ListedQuestion) {
   const { prompt, ...others } = openRow(row);
   return { ...others, status: row.status, answer: oneLine(row.answer ?? '', 30), prompt };
 }

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
-import { reject } from '../../db/queries/questions.ts';
-import { settle, settleOverApi } from '../backend/answer-question.ts';
-import { API_OPTION, apiFor } from '../backend/connect.ts';
+import { API_OPTION } from '../backend/connect.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';
 import { questionId } from '../input/resolve-id.ts';
-import { questionIdFor, questionIdOverApi } from '../input/resolve-question.ts';
+import { answerAndPrint } from '../nouns/answer-and-print.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** Registers `howdah reject ID`, which rejects the call that a run waits to make. */
@@ -17,12 +15,6 @@ export function register(command: Command, io: CliIo): void {
       const id = questionId(text);
       const { reason: said } = options;
       const reason = said === undefined ? null : await readTextArgument(io, 'the reason', said);
-      const api = await apiFor(io, self);
-      if (api)
-        return settleOverApi(io, api, await questionIdOverApi(api, id), {
-          answer: 'reject',
-          data: reason,
-        });
-      await settle(io, async ({ pool, db }) => reject(pool, await questionIdFor(db, id), reason));
+      await answerAndPrint(io, self, (questions) => questions.reject(id, reason));
     });
 }

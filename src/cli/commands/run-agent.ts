@@ -15,11 +15,11 @@ export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .requiredOption('--agent-id <id>', 'id of the agent')
     .requiredOption('--message <text>', `message to the agent; ${ARGUMENT_SOURCES}`)
-    .action(async (options: RunOptions & { agentId: string; message: string }) => {
+    .action(async (options: RunOptions & { agentId: string; message: string }, self: Command) => {
       const name = await withDatabase(io, (database) =>
         forTenant(database, options.tenant, (client) => nameOf(client, options.agentId)),
       );
-      await start(io, name, options.message, options);
+      await start(io, self, name, options.message, options);
     });
 }
 

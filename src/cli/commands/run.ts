@@ -1,19 +1,17 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { inTransaction, type Pool } from '../../db/connection/pool.ts';
-import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { API_OPTION, type Api, apiFor, showOverApi, tenantOverApi } from '../backend/connect.ts';
-import { type CliDatabase, withDatabase } from '../backend/database.ts';
-import { promptForAnswer } from '../chat/prompt-for-answer.ts';
-import { ATTACH_OPTION, type Attachment, partsOf, readAttached } from '../input/attach-option.ts';
+import { isJsonObject } from '../../json/json.ts';
+import type { NewRun } from '../backend/backend.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withBackend } from '../backend/with-backend.ts';
+import { ATTACH_OPTION, readAttached } from '../input/attach-option.ts';
 import { ARGUMENT_SOURCES, readJsonArgument, readTextArgument } from '../input/input-argument.ts';
 import { parseNextTime } from '../input/parse-time.ts';
 import { uuidOf } from '../input/resolve-id.ts';
-import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type OverrideOptions, overridesOf, withOverrides } from '../input/run-overrides.ts';
-import { type CliIo, printJson } from '../output/output.ts';
-import { showUntilEnd } from '../print/live-run.ts';
-import { runInlineWorker } from '../process/inline-worker.ts';
+import { followStartedRun } from '../nouns/follow-started-run.ts';
+import type { CliIo } from '../output/output.ts';
 
 export type RunOptions = OverrideOptions & {
   tenant?: string;
@@ -40,11 +38,9 @@ export function register(command: Command, io: CliIo): void {
     .argument('<agent>', 'name of the agent or workflow (an agent takes precedence)')
     .argument('<message>', `message to the agent; ${ARGUMENT_SOURCES}`)
     .option(...API_OPTION)
-    .action(async (agent: string, message: string, options: RunOptions, self: Command) => {
-      const api = await apiFor(io, self);
-      if (api) return startOverApi(io, api, agent, message, options);
-      return start(io, agent, message, options);
-    });
+    .action((agent: string, message: string, options: RunOptions, self: Command) =>
+      start(io, self, agent, message, options),
+    );
 }
 
 /** Adds the options that `run` and `run-agent` share. */
@@ -85,130 +81,48 @@ export function withOptions(command: Command): Command {
 /** Starts the run and follows it, unless `--detach` is set. */
 export async function start(
   io: CliIo,
+  self: Command,
   agent: string,
   message: string,
   options: RunOptions,
 ): Promise<void> {
-  const runInput = await readInput(io, message, options);
-  await withDatabase(io, async (database) => {
-    const id = await insert(database, agent, options, runInput);
-    if (options.detach) {
-      return io.json ? printJson(io, { id }) : io.out(id);
-    }
-    io.err(`execution ${id}`);
-    await runInlineWorker(io, database, () =>
-      showUntilEnd(io, database.url, id, {
-        onQuestion: (one) => promptForAnswer(io, database.pool, one),
-      }),
-    );
+  const run = { agent, ...(await readRun(io, message, options)) };
+  await withBackend(io, self, options, async (backend) => {
+    const id = await backend.runs.start(run);
+    await followStartedRun(io, backend, id, { isDetached: options.detach === true });
   });
 }
 
-/** Starts the run over REST. The key decides the tenant. */
-async function startOverApi(
+/** Reads the run. Files and standard input are read before anything is written. */
+async function readRun(
   io: CliIo,
-  api: Api,
-  agent: string,
   message: string,
   options: RunOptions,
-): Promise<void> {
-  if (options.tenant !== undefined) {
-    throw tenantOverApi();
-  }
-  const { input, data, metadata, overrides, files } = await readInput(io, message, options);
-  const session_id = options.session === undefined ? null : uuidOf(options.session, 'a session');
-  const resourceIds: string[] = [];
-  for (const { name, type, bytes } of files) {
-    const body = { name, type, session_id, base64: bytes.toString('base64') };
-    resourceIds.push((await api.call('createResource', { body })).id);
-  }
-  const id = await api.agent(agent).run(input, {
-    ...(resourceIds.length > 0 && { input_parts: partsOf(resourceIds) }),
-    ...(session_id !== null && { session_id }),
-    ...(options.at !== undefined && { run_at: options.at }),
-    ...(options.priority !== undefined && { priority: options.priority }),
-    ...(options.idempotencyKey !== undefined && { idempotency_key: options.idempotencyKey }),
-    ...(options.concurrencyKey !== undefined && { concurrency_key: options.concurrencyKey }),
-    ...(options.debounceKey !== undefined && { debounce_key: options.debounceKey }),
-    ...(options.debounceMs !== undefined && { debounce_ms: options.debounceMs }),
-    ...(options.metadata !== undefined && { metadata: JSON.parse(metadata) }),
-    ...(options.asVersion !== undefined && { version: options.asVersion }),
-    ...(data !== undefined && { input_data: JSON.parse(data) }),
-    ...(options.budget !== undefined && { max_cost: Number(options.budget) }),
-    ...(overrides !== undefined && { overrides }),
-  });
-  if (options.detach) return io.json ? printJson(io, { id }) : io.out(id);
-  io.err(`execution ${id}`);
-  await showOverApi(io, api, id, { isLeftWaiting: true });
-}
-
-/** The input of a run. Files and standard input are read before anything is written. */
-type RunInput = {
-  input: string;
-  data: string | undefined;
-  metadata: string;
-  overrides: JsonObject | undefined;
-  files: Attachment[];
-};
-
-async function readInput(io: CliIo, message: string, options: RunOptions): Promise<RunInput> {
+): Promise<Omit<NewRun, 'agent'>> {
   return {
     input: await readTextArgument(io, 'the message', message),
     data: await readJsonArgument(io, 'data', options.data, '["tea", "milk"]'),
-    metadata: objectOf((await readJsonArgument(io, 'metadata', options.metadata)) ?? '{}'),
+    metadata: objectOf(await readJsonArgument(io, 'metadata', options.metadata)),
     overrides: await overridesOf(io, options),
     files: await readAttached(options.attach),
+    budget: options.budget,
+    options: settingsOf(options),
   };
 }
 
-/**
- * Inserts the run. The files are stored in the same transaction, so that a rejected run stores no
- * files.
- */
-async function insert(
-  database: CliDatabase,
-  agent: string,
-  options: RunOptions,
-  { input, data, metadata, overrides, files }: RunInput,
-): Promise<string> {
-  const session_id = options.session === undefined ? null : uuidOf(options.session, 'a session');
-  const work = async (client: Pick<Pool, 'query'>): Promise<string> => {
-    const resourceIds: string[] = [];
-    for (const { name, type, bytes } of files) {
-      const { rows } = await client.query(
-        `insert into howdah.resources (name, type, bytes, session_id) values ($1, $2, $3, $4) returning id`,
-        [name, type, bytes, session_id],
-      );
-      resourceIds.push(rows[0].id);
-    }
-    const { rows } = await client.query(
-      `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
-       idempotency_key => $6, metadata => $7, version => $8, input_data => $9, input_parts => $10,
-       max_cost => $11, overrides => $12, concurrency_key => $13, debounce_key => $14,
-       debounce_ms => $15)).id`,
-      [
-        agent,
-        input,
-        session_id,
-        options.at ?? null,
-        options.priority ?? 0,
-        options.idempotencyKey ?? null,
-        metadata,
-        options.asVersion ?? null,
-        data ?? null,
-        resourceIds.length > 0 ? JSON.stringify(partsOf(resourceIds)) : null,
-        options.budget ?? null,
-        overrides === undefined ? null : JSON.stringify(overrides),
-        options.concurrencyKey ?? null,
-        options.debounceKey ?? null,
-        options.debounceMs ?? null,
-      ],
-    );
-    return rows[0].id;
+function settingsOf(options: RunOptions): NewRun['options'] {
+  const { session, at, priority, asVersion, idempotencyKey } = options;
+  const { concurrencyKey, debounceKey, debounceMs } = options;
+  return {
+    ...(session !== undefined && { session_id: uuidOf(session, 'a session') }),
+    ...(at !== undefined && { run_at: at }),
+    ...(priority !== undefined && { priority }),
+    ...(asVersion !== undefined && { version: asVersion }),
+    ...(idempotencyKey !== undefined && { idempotency_key: idempotencyKey }),
+    ...(concurrencyKey !== undefined && { concurrency_key: concurrencyKey }),
+    ...(debounceKey !== undefined && { debounce_key: debounceKey }),
+    ...(debounceMs !== undefined && { debounce_ms: debounceMs }),
   };
-  return options.tenant === undefined
-    ? inTransaction(database.pool, work)
-    : forTenant(database, options.tenant, work);
 }
 
 function priority(text: string): number {
@@ -235,8 +149,8 @@ function time(text: string): string {
   );
 }
 
-function objectOf(metadata: string): string {
-  if (isJsonObject(JSON.parse(metadata))) return metadata;
+function objectOf(metadata: string | undefined): string | undefined {
+  if (metadata === undefined || isJsonObject(JSON.parse(metadata))) return metadata;
   throw new HowdahError('EUSAGE', '--metadata is not a JSON object', {
     hint: `Write an object: --metadata '{"order": 4711}'`,
   });

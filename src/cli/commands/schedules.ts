@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { runSchedule, setScheduleActive } from '../../db/queries/schedules.ts';
+import { findDefinition } from '../backend/database/database-definitions.ts';
 import { withDatabase } from '../backend/database.ts';
+import type { Named } from '../backend/definitions.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';
 import { forTenant } from '../input/resolve-tenant.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
-import { listVerb, type Named, oneNamed, showVerb, withName } from '../nouns/list-and-show.ts';
+import { listVerb, showVerb, withName } from '../nouns/list-and-show.ts';
 import { type Verb, withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 
@@ -86,7 +88,7 @@ function registerRun(command: Command, io: CliIo): void {
   withName(command, SCHEDULES).action(async (name: string, { tenant }: { tenant?: string }) => {
     await withDatabase(io, async (database) => {
       const run = await forTenant(database, tenant, async (client) =>
-        runSchedule(client, (await oneNamed(client, SCHEDULES, name)).id),
+        runSchedule(client, (await findDefinition(client, SCHEDULES, name)).id),
       );
       if (io.json) return printJson(io, run);
       io.out(run.id);
@@ -103,9 +105,9 @@ function switchVerb(name: string, summary: string, isActive: boolean): Verb {
       withName(command, SCHEDULES).action(async (of: string, { tenant }: { tenant?: string }) => {
         await withDatabase(io, async (database) => {
           const row = await forTenant(database, tenant, async (client) => {
-            const { id } = await oneNamed(client, SCHEDULES, of);
+            const { id } = await findDefinition(client, SCHEDULES, of);
             await setScheduleActive(client, id, isActive);
-            return oneNamed(client, SCHEDULES, id);
+            return findDefinition(client, SCHEDULES, id);
           });
           if (io.json) return printJson(io, row);
           const next = row.next_at instanceof Date ? `, next at ${row.next_at.toISOString()}` : '';

@@ -2,11 +2,15 @@ import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Setting } from '../../db/queries/settings.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import { API_OPTION, apiFor } from '../backend/connect.ts';
+import type { SettingsBackend } from '../backend/backend.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withBackend } from '../backend/with-backend.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
-import { type Settings, type SettingsTarget, withSettings } from '../nouns/settings-backend.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
+
+/** The owner of the settings: a tenant or the system. */
+type SettingsTarget = { tenant?: string; system?: true };
 
 const SYSTEM = [
   '--system',
@@ -67,6 +71,17 @@ export function register(command: Command, io: CliIo): void {
   ]);
 }
 
+function withSettings<T>(
+  io: CliIo,
+  self: Command,
+  { tenant, system }: SettingsTarget,
+  work: (settings: SettingsBackend) => Promise<T>,
+): Promise<T> {
+  return withBackend(io, self, { tenant }, (backend) =>
+    work(backend.settings(system ? 'system' : 'tenant')),
+  );
+}
+
 function withKey(verb: Command): Command {
   return verb
     .argument(...KEY)
@@ -76,8 +91,7 @@ function withKey(verb: Command): Command {
 }
 
 async function list(io: CliIo, whose: SettingsTarget, self: Command): Promise<void> {
-  const api = await apiFor(io, self);
-  const items = await withSettings(io, api, whose, (settings) => settings.list());
+  const items = await withSettings(io, self, whose, (settings) => settings.list());
   if (io.json) return printJson(io, { items });
   const rows = items.map(({ key, value, source, minimum, maximum, description }) => {
     return { key, value: value ?? '-', source, range: `${minimum}..${maximum}`, description };
@@ -86,8 +100,7 @@ async function list(io: CliIo, whose: SettingsTarget, self: Command): Promise<vo
 }
 
 async function show(io: CliIo, key: string, whose: SettingsTarget, self: Command): Promise<void> {
-  const api = await apiFor(io, self);
-  const setting = await withSettings(io, api, whose, (settings) => settingOf(settings, key));
+  const setting = await withSettings(io, self, whose, (settings) => settingOf(settings, key));
   if (io.json) return printJson(io, setting);
   const { minimum, maximum, description } = setting;
   io.out(`${describeSetting(setting)}\n${description}\nAllowed range: ${minimum} to ${maximum}.`);
@@ -98,10 +111,9 @@ async function change(
   key: string,
   whose: SettingsTarget,
   self: Command,
-  work: (settings: Settings) => Promise<void>,
+  work: (settings: SettingsBackend) => Promise<void>,
 ): Promise<void> {
-  const api = await apiFor(io, self);
-  const now = await withSettings(io, api, whose, async (settings) => {
+  const now = await withSettings(io, self, whose, async (settings) => {
     await settingOf(settings, key);
     await work(settings);
     return settingOf(settings, key);
@@ -119,7 +131,7 @@ function describeSetting({ key, value, source }: Setting): string {
 }
 
 /** Returns the setting of this key. Throws `HWNTF` with the key that may have been meant. */
-async function settingOf(settings: Settings, key: string): Promise<Setting> {
+async function settingOf(settings: SettingsBackend, key: string): Promise<Setting> {
   const all = await settings.list();
   const found = all.find((known) => known.key === key);
   if (found) return found;

@@ -1,9 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { API_OPTION, apiFor, showOverApi, tenantOverApi } from '../backend/connect.ts';
-import { withDatabase } from '../backend/database.ts';
-import { latestRun, latestRunOverApi } from '../input/latest-run.ts';
-import { executionId, requireExecution } from '../input/resolve-id.ts';
-import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
+import { API_OPTION } from '../backend/connect.ts';
+import { withBackend } from '../backend/with-backend.ts';
+import { executionId } from '../input/resolve-id.ts';
+import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 import { showUntilEnd } from '../print/live-run.ts';
 
@@ -21,24 +20,12 @@ export function register(command: Command, io: CliIo): void {
     .option(...API_OPTION)
     .action(async (text: string | undefined, options: Options, self: Command) => {
       const named = text === undefined ? undefined : executionId(text);
-      const api = await apiFor(io, self);
-      if (api) {
-        if (options.tenant !== undefined) throw tenantOverApi();
-        return showOverApi(io, api, named ?? reportRunId(io, await latestRunOverApi(api)), options);
-      }
-      await withDatabase(io, async (database) => {
-        const id = named
-          ? await requireExecution(database.db, named)
-          : reportRunId(io, await forTenant(database, options.tenant, latestRun));
-        await showUntilEnd(io, database.url, id, { after: options.after });
+      await withBackend(io, self, options, async ({ runs }) => {
+        const id = named ?? (await runs.latest());
+        if (named === undefined) io.err(`execution ${id}`);
+        await showUntilEnd(io, runs, id, { after: options.after });
       });
     });
-}
-
-/** Prints and returns the id of a run that the user has not named. */
-function reportRunId(io: CliIo, id: string): string {
-  io.err(`execution ${id}`);
-  return id;
 }
 
 function seq(text: string): number {

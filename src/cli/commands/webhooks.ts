@@ -1,10 +1,12 @@
 import { type Command, Option } from 'commander';
 import { listDeliveries, redeliver } from '../../db/operations/deliveries.ts';
+import { findDefinition } from '../backend/database/database-definitions.ts';
 import { withDatabase } from '../backend/database.ts';
+import type { Named } from '../backend/definitions.ts';
 import { uuidOf } from '../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
-import { listVerb, type Named, oneNamed, showVerb } from '../nouns/list-and-show.ts';
+import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 import { maskUrlKeys } from '../output/terminal-text.ts';
@@ -86,7 +88,7 @@ function registerDeliveries(command: Command, io: CliIo): void {
     .action(async (webhook: string | undefined, { tenant, status }: Options) => {
       await withDatabase(io, async (database) => {
         const items = await forTenant(database, tenant, async (client) => {
-          const of = webhook && (await oneNamed(client, WEBHOOKS, webhook)).id;
+          const of = webhook && (await findDefinition(client, WEBHOOKS, webhook)).id;
           return listDeliveries(client, { webhookId: of, status, limit: LIMIT });
         });
         if (io.json) printJson(io, { items });

@@ -67,7 +67,7 @@ export async function checkFiles(
 
 async function checkBeside(io: CliIo, own: readonly FileCheck[], options: Where): Promise<Check> {
   const files = own.map(({ file }) => file);
-  if (options.api) return { checked_in: 'server', files: await tryOverApi(options.api, files) };
+  if (options.api) return { checked_in: 'server', files: await tryOnServer(options.api, files) };
   const url = options.offline ? undefined : await urlOf(io);
   if (url !== undefined) {
     await refuseOther(url);
@@ -91,7 +91,7 @@ function checked({ plan, ...tried }: Tried): Checked {
  * Checks the files on a server, which returns what it would return to an apply. Faults have their
  * places in the local files.
  */
-async function tryOverApi(api: Api, files: readonly SystemFile[]): Promise<Checked[]> {
+async function tryOnServer(api: Api, files: readonly SystemFile[]): Promise<Checked[]> {
   const sent = files.map(({ name, text, parts }) => ({
     ...{ name, text },
     ...(parts && { parts: [...parts] }),

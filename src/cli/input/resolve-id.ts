@@ -1,6 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { findExecutionRow, type Queries } from '../../db/queries/queries.ts';
-import { isThereQuestion } from '../../db/queries/questions.ts';
 
 /** Checks the form of an execution id before the database is queried. */
 export function executionId(text: string): string {
@@ -18,15 +17,6 @@ export function questionId(text: string): string {
 export async function requireExecution(db: Queries, id: string): Promise<string> {
   if (!(await findExecutionRow(db, id))) throw notFound(id);
   return id;
-}
-
-/** Returns the id if the question exists. Throws `HWNTF` with the command that lists questions. */
-export async function requireQuestion(db: Queries, id: string): Promise<string> {
-  if (await isThereQuestion(db, id)) return id;
-  throw new HowdahError('HWNTF', `there is no question ${id}`, {
-    hint: 'List them: howdah questions',
-    detail: { question_id: id },
-  });
 }
 
 /** Returns the id if the session exists, in the tenant if one is named. Throws `HWNTF`. */
@@ -69,5 +59,12 @@ export function notFound(id: string): HowdahError {
   return new HowdahError('HWNTF', `there is no execution ${id}`, {
     hint: 'List them: howdah executions',
     detail: { execution_id: id },
+  });
+}
+
+/** Creates the error for a caller without any run. */
+export function noRunYet(): HowdahError {
+  return new HowdahError('HWNTF', 'you have no run yet', {
+    hint: 'Start one: howdah run AGENT MESSAGE. To use the run of another user, name its id: howdah executions',
   });
 }

@@ -1,16 +1,17 @@
 import { ERROR_CODES } from '../../contracts/errors.ts';
-import { followExecutions } from '../../db/feed/follow-runs.ts';
 import type { Step } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject } from '../../json/json.ts';
+import type { RunBackend, RunEvent } from '../backend/backend.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
-import { questionLines } from './question.ts';
+import { answerCommands, questionLines } from './question.ts';
 import { type Ended, endLine, errorOf, stepLine } from './step-line.ts';
+import { showStreamEvent } from './stream-event.ts';
 
 export type FollowOptions = {
-  /** The step after which steps are shown. */
+  /** The step after which events are shown. */
   after?: number;
   /**
    * Handles each question of the run to a person. Returns true if the question was answered here.
@@ -26,7 +27,7 @@ export type FollowOptions = {
  */
 export async function showUntilEnd(
   io: CliIo,
-  url: string,
+  runs: Pick<RunBackend, 'follow'>,
   id: string,
   { after = 0, onQuestion }: FollowOptions = {},
 ): Promise<void> {
@@ -35,24 +36,39 @@ export async function showUntilEnd(
     io.err(`The run continues. Follow it again: howdah watch ${id}`);
     detach.abort();
   });
-  for await (const event of followExecutions(url, [id], after, detach.signal)) {
-    if (event.type === 'step') {
-      showStep(io, id, event.step);
-    } else if (event.type === 'end') {
-      showEnd(io, event.execution);
-      if (event.execution.status !== 'completed') {
-        io.setExitCode(exitCodes.runFailed);
-      }
-    } else if (event.type === 'limited') {
-      showLimit(io, id);
-    } else {
-      const isAnswered = await showQuestions(io, event.questions, onQuestion);
-      if (onQuestion && !isAnswered && !detach.signal.aborted) {
-        io.setExitCode(exitCodes.waitingForPerson);
-        return;
-      }
+  for await (const event of runs.follow(id, after, detach.signal)) {
+    showEvent(io, id, event);
+    const status = endStatusOf(event);
+    if (status !== undefined && status !== 'completed') io.setExitCode(exitCodes.runFailed);
+    const questions = questionsOf(event);
+    if (questions.length === 0) continue;
+    const show = event.type === 'streamed' ? showAnswerCommands : showQuestion;
+    const isAnswered = await showQuestions(io, questions, show, onQuestion);
+    if (onQuestion && !isAnswered && !detach.signal.aborted) {
+      io.setExitCode(exitCodes.waitingForPerson);
+      return;
     }
   }
+}
+
+/** Prints an event of a run. Questions are printed separately. */
+function showEvent(io: CliIo, id: string, event: RunEvent): void {
+  if (event.type === 'step') showStep(io, id, event.step);
+  else if (event.type === 'limited') showLimit(io, id);
+  else if (event.type === 'end') showEnd(io, event.execution);
+  else if (event.type === 'streamed') showStreamEvent(io, event.event);
+}
+
+/** Returns the final status of the run if the event ends the run. */
+function endStatusOf(event: RunEvent): unknown {
+  if (event.type === 'end') return event.execution.status;
+  const isEnd = event.type === 'streamed' && event.event.event === 'complete';
+  return isEnd ? event.event.data.status : undefined;
+}
+
+function questionsOf(event: RunEvent): readonly Question[] {
+  if (event.type === 'questions') return event.questions;
+  return event.type === 'streamed' && event.question ? [event.question] : [];
 }
 
 /** Prints one step, as it commits. */
@@ -82,15 +98,21 @@ function showQuestion(io: CliIo, question: Question): void {
   }
 }
 
+/** Prints how to answer a question that an event of a stream has already shown. */
+function showAnswerCommands(io: CliIo, question: Question): void {
+  if (!io.json) io.err(answerCommands(question).join('\n'));
+}
+
 /** Prints the questions one after the other. Returns whether any was answered. */
 async function showQuestions(
   io: CliIo,
   questions: readonly Question[],
+  show: (io: CliIo, question: Question) => void,
   onQuestion: FollowOptions['onQuestion'],
 ): Promise<boolean> {
   let isAnswered = false;
   for (const question of questions) {
-    showQuestion(io, question);
+    show(io, question);
     isAnswered = ((await onQuestion?.(question)) ?? false) || isAnswered;
   }
   return isAnswered;

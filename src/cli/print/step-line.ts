@@ -41,6 +41,6 @@ export function endLine(execution: Ended): string {
 
 /** Returns the message of an error column. */
 export function errorOf(error: unknown): string | undefined {
-  const message = (error as { message?: unknown } | null)?.message;
+  const message = (error as { message?: unknown } | null | undefined)?.message;
   return typeof message === 'string' ? message : undefined;
 }

@@ -1,6 +1,6 @@
-import { isAnyWorkerAlive } from '../../db/queries/queries.ts';
-import type { CliDatabase } from '../backend/database.ts';
-import type { CliIo } from '../output/output.ts';
+import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
+import type { CliIo } from '../../output/output.ts';
+import type { CliDatabase } from '../database.ts';
 
 /**
  * Runs `work` with a worker in this process if no worker is alive, so that a single command is
@@ -21,8 +21,8 @@ export async function runInlineWorker<T>(
     );
     return work();
   }
-  const { updateDefaultModels, loadAndOpenWorker, openTelemetry } = await import(
-    '../../bootstrap.ts'
+  const { followEnvironment, loadAndOpenWorker, openTelemetry } = await import(
+    '../../../bootstrap.ts'
   );
   await updateDefaultModels(url, config);
   io.err(

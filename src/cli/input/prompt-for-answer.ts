@@ -1,5 +1,5 @@
-import type { Pool } from '../../db/connection/pool.ts';
-import { answerQuestion, type Question } from '../../db/queries/questions.ts';
+import type { Question } from '../../db/queries/questions.ts';
+import type { QuestionBackend } from '../backend/backend.ts';
 import { reportOf } from '../output/exit-codes.ts';
 import { type CliIo, printError } from '../output/output.ts';
 
@@ -10,8 +10,11 @@ const REJECTED = /^reject\b\s*/i;
  * terminal, or if the person leaves the question to others by an empty line. The text after the
  * word `reject` is the reason.
  */
-export async function promptForAnswer(io: CliIo, pool: Pool, question: Question): Promise<boolean> {
-  const { id, kind } = question;
+export async function promptForAnswer(
+  io: CliIo,
+  questions: Pick<QuestionBackend, 'answer'>,
+  { id, kind }: Question,
+): Promise<boolean> {
   const prompt = kind === 'approval' ? 'approve, or reject REASON: ' : 'answer: ';
   while (io.ask && !io.json) {
     const line = (await io.ask(prompt))?.trim();
@@ -20,7 +23,7 @@ export async function promptForAnswer(io: CliIo, pool: Pool, question: Question)
     }
     const reason = kind === 'approval' && REJECTED.test(line) ? line.replace(REJECTED, '') : '';
     try {
-      await answerQuestion(pool, id, reason ? 'reject' : line, reason || undefined);
+      await questions.answer(id, reason ? 'reject' : line, reason || undefined);
       return true;
     } catch (error) {
       const report = reportOf(error);

@@ -1,4 +1,4 @@
-import type { RunListener } from '../../db/feed/run-listener.ts';
+import { openRunListener } from '../../../db/feed/run-listener.ts';
 import {
   answerChatQuestion,
   cancelIfLive,
@@ -11,16 +11,17 @@ import {
   sendMessage,
   sessionUsage,
   turnsOf,
-} from '../../db/queries/chat-session.ts';
-import { listAgents, stepsAfter } from '../../db/queries/queries.ts';
-import type { CliDatabase } from '../backend/database.ts';
-import type { ChatBackend } from './chat-backend.ts';
+} from '../../../db/queries/chat-session.ts';
+import { listAgents, stepsAfter } from '../../../db/queries/queries.ts';
+import type { ChatBackend, ChatOptions } from '../chat-backend.ts';
+import type { CliDatabase } from '../database.ts';
 
-/** Creates the backend of a conversation in a database. The listener reports the events there. */
-export function createDatabaseBackend(
-  { pool, db }: CliDatabase,
-  listener: RunListener,
-): ChatBackend {
+/** Opens the conversations of a database. A listener reports the events there. */
+export async function openDatabaseChat(
+  { url, pool, db }: CliDatabase,
+  { tokens, signal }: ChatOptions,
+): Promise<ChatBackend> {
+  const listener = await openRunListener(url, [], signal, { tokens });
   return {
     open: (agent, session) => openSession(pool, agent, session),
     async left(session) {
@@ -30,13 +31,14 @@ export function createDatabaseBackend(
     },
     say: (session, text) => sendMessage(pool, session, text, listener),
     fork: (from, text) => forkSession(pool, from, text, listener),
-    answer: (_run, question, line) => answerChatQuestion(pool, question, line),
-    follow: (run, after, signal) => followTurn(pool, listener, run, after, signal),
+    answer: (_run, question, line) => answerQuestion(pool, question, line),
+    follow: (run, after, stop) => followTurn(pool, listener, run, after, stop),
     cancel: (run) => cancelIfLive(pool, run),
     turns: (session) => turnsOf(pool, session),
     said: (session, most) => lastMessages(pool, session, most),
     usage: (session) => sessionUsage(pool, session),
     agents: () => listAgents(db, undefined),
     steps: (run) => stepsAfter(db, run, 0),
+    close: () => listener.close(),
   };
 }

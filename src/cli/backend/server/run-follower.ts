@@ -1,11 +1,17 @@
-import { HowdahError } from '../../contracts/errors.ts';
-import type { TokenPiece } from '../../contracts/runs/step.ts';
-import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { ChatQuestion } from '../../db/queries/chat-session.ts';
-import type { TurnItem } from '../chat/chat-backend.ts';
-import type { Ended } from '../print/step-line.ts';
-import type { Api } from './connect.ts';
-import { createStepReader } from './step-reader.ts';
+import { HowdahError } from '../../../contracts/errors.ts';
+import type { TokenPiece } from '../../../contracts/runs/step.ts';
+import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
+import type { ChatQuestion } from '../../../db/queries/chat-session.ts';
+import type { Step } from '../../../db/queries/queries.ts';
+import type { Ended } from '../../print/step-line.ts';
+import type { TurnItem } from '../chat-backend.ts';
+import type { Api } from '../connect.ts';
+import { PAGE_SIZE } from './pages.ts';
+import { stepOf } from './server-runs.ts';
+import { withDates } from './with-dates.ts';
+
+/** The wait for an announced step, in milliseconds. A replica may lag behind. */
+const BEHIND_MS = 100;
 
 /**
  * A follower of a run over several turns of questions and answers. The event stream stays open
@@ -31,7 +37,6 @@ export function createRunFollower(
   after: number,
   events: AsyncGenerator<StreamEvent, void> = api.watch(id),
 ): RunFollower {
-  const reader = createStepReader(api, id, after);
   let cursor = after;
   let hasStarted = false;
   let question: ChatQuestion | undefined;
@@ -45,7 +50,7 @@ export function createRunFollower(
   };
   const stepsUpTo = async function* (seq: number, signal: AbortSignal): AsyncGenerator<TurnItem> {
     if (seq <= cursor) return;
-    for (const step of await reader.read(seq, signal)) {
+    for (const step of await readSteps(api, id, { after: cursor, upTo: seq }, signal)) {
       cursor = step.seq;
       yield { type: 'step', id, step };
     }
@@ -108,9 +113,24 @@ export function questionOf(row: Omit<ChatQuestion, 'options'> & { options: unkno
 
 async function endedRun(api: Api, id: string): Promise<Ended> {
   const { messages: _, children: __, ...run } = await api.call('getExecution', { params: { id } });
-  const dates = ['created_at', 'run_at', 'started_at', 'completed_at'] as const;
-  const asDate = (text: string | null) => (text === null ? null : new Date(text));
-  const times = Object.fromEntries(dates.map((name) => [name, asDate(run[name])]));
-  // numbers, as the CLI reads them from the database
-  return { ...run, ...times } as unknown as Ended;
+  return withDates(run) as unknown as Ended; // numbers, as the CLI reads them from the database
+}
+
+/** Reads the steps after a step. Waits until the step `upTo` is available. */
+async function readSteps(
+  api: Api,
+  id: string,
+  { after, upTo }: { after: number; upTo: number },
+  signal: AbortSignal,
+): Promise<Step[]> {
+  const steps: Step[] = [];
+  for (let last = after; ; ) {
+    const query = { after: last, limit: PAGE_SIZE, said: 'true' } as const;
+    const { data } = await api.call('listExecutionSteps', { params: { id }, query });
+    steps.push(...data.map(stepOf));
+    last = data.at(-1)?.seq ?? last;
+    if (data.length === PAGE_SIZE) continue;
+    if (last >= upTo || signal.aborted) return steps;
+    await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
+  }
 }

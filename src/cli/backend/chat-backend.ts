@@ -45,6 +45,15 @@ export type ChatBackend = {
   usage(session: string): Promise<SessionUsage | undefined>;
   agents(): Promise<readonly ListedAgent[]>;
   steps(run: string): Promise<Step[]>;
+  /** Ends what the conversation listens to. */
+  close(): Promise<void>;
+};
+
+export type ChatOptions = {
+  /** True if answers are reported piece by piece while they are written. */
+  tokens: boolean;
+  /** Fires when the conversation is interrupted. */
+  signal: AbortSignal;
 };
 
 /** A session that a message has created, and the run of that message. */

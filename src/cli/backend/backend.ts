@@ -1,0 +1,175 @@
+import type { RunOptions } from '../../client/connect.ts';
+import type { Comparison } from '../../contracts/runs/comparison.ts';
+import type { Explanation } from '../../contracts/runs/explanation.ts';
+import type { ExecutionStatus } from '../../contracts/runs/step.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
+import type { FollowedItem } from '../../db/feed/follow-runs.ts';
+import type { StepLogRow } from '../../db/feed/step-log.ts';
+import type { ExecutionFilter, Step, TreeNode } from '../../db/queries/queries.ts';
+import type { Answered, Question } from '../../db/queries/questions.ts';
+import type { Setting, SettingScope } from '../../db/queries/settings.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
+import type { Attachment } from '../input/attach-option.ts';
+import type { LogOptions } from '../print/log-format.ts';
+import type { ListedQuestion } from '../print/question.ts';
+import type { Listing } from '../print/rows.ts';
+import type { PrintedRun } from '../print/run.ts';
+import type { ChatBackend, ChatOptions } from './chat-backend.ts';
+import type { Named } from './definitions.ts';
+
+/**
+ * The place where a command works: a database, or a server over its REST API. All operations
+ * concern the tenant of the command, which is the tenant of the key on a server.
+ */
+export type Backend = {
+  readonly runs: RunBackend;
+  readonly questions: QuestionBackend;
+  readonly log: LogBackend;
+  readonly definitions: DefinitionBackend;
+  /** Returns the settings of the tenant or of the system. */
+  settings(scope: SettingScope): SettingsBackend;
+  /** Opens the conversations. The caller closes them. */
+  openChat(options: ChatOptions): Promise<ChatBackend>;
+  /** Returns whether runs are done by somebody. A server looks after its own workers. */
+  isAnyWorkerAlive(): Promise<boolean>;
+  /** Runs `work` while the runs are done: by live workers, or else by a worker of this process. */
+  withWorker<T>(work: () => Promise<T>): Promise<T>;
+};
+
+/** A row as a list prints it. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Runs. An unknown id is reported as `HWNTF`. */
+export type RunBackend = {
+  /** Lists the newest runs. */
+  list(filter: Omit<ExecutionFilter, 'tenantId'>): Promise<readonly (Row & { id: string })[]>;
+  /**
+   * Returns the newest root run: of the user if the login or key has a user, else of the tenant.
+   */
+  latest(): Promise<string>;
+  find(id: string): Promise<PrintedRun['execution']>;
+  steps(id: string): Promise<Step[]>;
+  /** Returns the step after the previous one, or no step. */
+  step(id: string, seq: number): Promise<Step[]>;
+  /** Returns the tree that the run belongs to, parents before their children. */
+  tree(id: string): Promise<TreeNode[]>;
+  /** Returns the questions without whose answers the run cannot continue. */
+  openQuestions(id: string): Promise<Question[]>;
+  explain(id: string): Promise<Explanation>;
+  compare(a: string, b: string): Promise<Comparison>;
+  control(id: string, action: RunAction): Promise<ControlledRun>;
+  /** Starts a run of an agent or workflow. Returns the id of the run. */
+  start(run: NewRun): Promise<string>;
+  /** Starts a run that shares the first steps of another run. Returns the id of the new run. */
+  fork(id: string, fork: NewFork): Promise<string>;
+  /** Yields what happens in a run after a step, until the run has ended or the signal fires. */
+  follow(id: string, after: number, signal: AbortSignal): AsyncGenerator<RunEvent>;
+};
+
+export type RunAction = 'cancel' | 'pause' | 'resume' | 'retry';
+export type ControlledRun = Row & { id: string; status: string; is_pause_requested?: boolean };
+
+/** A run to start. `data` and `metadata` are JSON text. The options that are not set are absent. */
+export type NewRun = {
+  agent: string;
+  input: string;
+  data: string | undefined;
+  metadata: string | undefined;
+  overrides: JsonObject | undefined;
+  /** The files to store with the run. A run that is rejected by a database stores no files. */
+  files: readonly Attachment[];
+  /** The maximum cost, a decimal number. */
+  budget: string | undefined;
+  options: Omit<
+    RunOptions,
+    'input_data' | 'input_parts' | 'metadata' | 'max_cost' | 'overrides' | 'callback_url'
+  >;
+};
+
+/** A run that shares `seq` steps. `data` and `changes` are JSON text with unrounded numbers. */
+export type NewFork = {
+  seq: number;
+  input: string | null;
+  version: number | null;
+  data: string | null;
+  changes: string | null;
+};
+
+/** Something that happened in a run: in the log of a database, or in the stream of a server. */
+export type RunEvent = FollowedItem | StreamedEvent;
+/** An event of a stream, with the question that it announces if the question is still open. */
+export type StreamedEvent = {
+  type: 'streamed';
+  event: StreamEvent;
+  question?: Question | undefined;
+};
+
+/**
+ * Questions of runs to people. The id of a question may also be the id of a run that has only one
+ * open question, together with the runs below it. Throws `HWNTF`, and `HWINV` for several.
+ */
+export type QuestionBackend = {
+  /** Lists the newest questions. `items` are the same rows for programs. */
+  list(filter: {
+    isOpen: boolean;
+    limit: number;
+  }): Promise<{ items: readonly Row[]; rows: readonly ListedQuestion[] }>;
+  answer(id: string, text: string | null, data?: Json): Promise<Answered>;
+  /** Approves a call, with other arguments if there are `args`. */
+  approve(id: string, options: { remember?: string; args?: Json }): Promise<Answered>;
+  reject(id: string, reason: string | null): Promise<Answered>;
+};
+
+/** The log of the steps of all runs. */
+export type LogBackend = {
+  /** Selects runs. Throws `HWNTF` for a run, session, agent or workflow that does not exist. */
+  select(selection: LogSelection): Promise<SelectedLog>;
+};
+
+/** The run of an id, or the runs that fit all the other conditions. */
+export type LogSelection = Pick<LogOptions, 'agent' | 'workflow' | 'session'> & {
+  id: string | undefined;
+  status?: ExecutionStatus[] | undefined;
+  errors?: true | undefined;
+};
+
+export type SelectedLog = {
+  /** Returns the newest steps since a time, at most `most`, oldest first. */
+  read(since: Date, most: number): Promise<StepLogRow[]>;
+  /**
+   * Yields the result of `readShown`, then each new step as it commits, until the signal fires. Of
+   * a single run, ends when the run has ended.
+   */
+  follow(
+    readShown: () => Promise<StepLogRow[]>,
+    signal: AbortSignal,
+  ): AsyncGenerator<StepLogRow, void>;
+};
+
+/** The settings of a tenant, or of the system. */
+export type SettingsBackend = {
+  list(): Promise<Setting[]>;
+  /** Sets the JSON value of a setting. */
+  put(key: string, json: string): Promise<void>;
+  /** Removes a setting. Returns false if there was none. */
+  remove(key: string): Promise<boolean>;
+};
+
+/** Rows that have names: agents, workflows, tools, models and others. Throws `HWNTF`. */
+export type DefinitionBackend = {
+  list(named: Named): Promise<Listing>;
+  /** Lists the tools of an agent as its models see them. */
+  listToolsOf(agent: string): Promise<Listing>;
+  /** Returns the row of a name or id. */
+  find(named: Named, name: string): Promise<Row>;
+  create(named: Named, definition: NewDefinition): Promise<Row & { id: string }>;
+  /** Deletes the row of a name or id if `isWanted` says so. Returns the deleted row. */
+  delete(named: Named, name: string, isWanted: () => Promise<boolean>): Promise<Row | undefined>;
+};
+
+/** The columns of a row to create. An agent and a workflow are given by their names. */
+export type NewDefinition = {
+  agent?: string | undefined;
+  workflow?: string | undefined;
+  values: Row;
+};

@@ -1,0 +1,100 @@
+import { HowdahError } from '../../../contracts/errors.ts';
+import type { Pool } from '../../../db/connection/pool.ts';
+import { findNamed, listNamed, namesOf } from '../../../db/queries/named-objects.ts';
+import { listAgents, listTools, toolsOfAgent } from '../../../db/queries/queries.ts';
+import { deleteRow, insertRow } from '../../../db/queries/row-collection.ts';
+import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
+import { type Listing, shortenRow } from '../../print/rows.ts';
+import type { DefinitionBackend, NewDefinition } from '../backend.ts';
+import type { CliDatabase } from '../database.ts';
+import { AGENTS, type Named, unknownName, WORKFLOWS } from '../definitions.ts';
+
+type Client = Pick<Pool, 'query'>;
+
+const LINE = 80;
+
+/** Creates the definitions of a tenant of a database. */
+export function createDatabaseDefinitions(
+  database: CliDatabase,
+  tenant: string | undefined,
+): DefinitionBackend {
+  const { db } = database;
+  return {
+    async list({ kind }) {
+      if (kind === 'agents') {
+        const items = await listAgents(db, tenant && (await tenantOf(db, tenant)).id);
+        return { items, rows: items };
+      }
+      if (kind === 'tools') return toolListing(await listTools(db));
+      const items = await forTenant(database, tenant, (client) => listNamed(client, kind));
+      return { items, rows: items.map((row) => shortenRow(row)) };
+    },
+    async listToolsOf(agent) {
+      const items = await toolsOfAgent(db, agent);
+      const rows = items.map(({ function: { name, description } }) => ({
+        name,
+        description: firstLine(description),
+      }));
+      return { items, rows };
+    },
+    find: (named, name) =>
+      forTenant(database, tenant, (client) => findDefinition(client, named, name)),
+    create: (named, definition) =>
+      forTenant(database, tenant, async (client) => {
+        const row = await rowOf(client, definition);
+        return findDefinition(client, named, await insertRow(client, collectionOf(named), row));
+      }),
+    delete: (named, name, isWanted) =>
+      forTenant(database, tenant, async (client) => {
+        const found = await findDefinition(client, named, name);
+        if (!(await isWanted())) return undefined;
+        await remove(client, named, found.id);
+        return found;
+      }),
+  };
+}
+
+/** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
+export async function findDefinition(client: Client, named: Named, name: string) {
+  const found = await findNamed(client, named.kind, name);
+  if (found) return found;
+  throw unknownName(named, name, await namesOf(client, named.kind));
+}
+
+async function rowOf(client: Client, { agent, workflow, values }: NewDefinition) {
+  return {
+    ...values,
+    ...(agent !== undefined && { agent_id: (await findDefinition(client, AGENTS, agent)).id }),
+    ...(workflow !== undefined && {
+      workflow_id: (await findDefinition(client, WORKFLOWS, workflow)).id,
+    }),
+  };
+}
+
+async function remove(client: Client, named: Named, id: string): Promise<void> {
+  if (named.kind === 'prompts') {
+    // a prompt is kept if other rows refer to it
+    await client.query('select (howdah.delete_prompt($1)).id', [id]);
+  } else if (!(await deleteRow(client, collectionOf(named), id))) {
+    throw new HowdahError('HWDEN', `this login has no permission to delete ${named.one}s`);
+  }
+}
+
+const collectionOf = ({ kind }: Named) => ({ table: kind, shown: 't.id', stamp: 't.id' });
+
+function toolListing(tools: Awaited<ReturnType<typeof listTools>>): Listing {
+  return {
+    items: tools.map(({ name, description, parameters, ...row }) => {
+      return { ...row, type: 'function', function: { name, description, parameters } };
+    }),
+    rows: tools.map(({ id: _, parameters: _parameters, description, ...row }) => ({
+      ...row,
+      description: firstLine(description),
+    })),
+  };
+}
+
+function firstLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > LINE ? `${line.slice(0, LINE - 1)}…` : line;
+}

@@ -1,0 +1,127 @@
+import { inTransaction, type Pool } from '../../../db/connection/pool.ts';
+import { followExecutions } from '../../../db/feed/follow-runs.ts';
+import { compareExecutions } from '../../../db/queries/comparisons.ts';
+import { explainExecution } from '../../../db/queries/explanations.ts';
+import { findExecution, listExecutions, stepsAfter, treeOf } from '../../../db/queries/queries.ts';
+import { questionsInTheWay } from '../../../db/queries/questions.ts';
+import { type Attachment, partsOf } from '../../input/attach-option.ts';
+import { noRunYet, notFound, requireExecution } from '../../input/resolve-id.ts';
+import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
+import { idOfNamed } from '../../input/run-filters.ts';
+import type { NewRun, RunBackend } from '../backend.ts';
+import type { CliDatabase } from '../database.ts';
+
+type Client = Pick<Pool, 'query'>;
+
+/** Creates the runs of a tenant of a database. An owner finds the ids of any tenant. */
+export function createDatabaseRuns(database: CliDatabase, tenant: string | undefined): RunBackend {
+  const { url, pool, db } = database;
+  const find = async (id: string) => {
+    const found = await findExecution(db, id);
+    if (!found) throw notFound(id);
+    return found;
+  };
+  return {
+    async list(filter) {
+      // throws if there is none
+      await idOfNamed(database, tenant, 'agent', filter.agent);
+      await idOfNamed(database, tenant, 'workflow', filter.workflow);
+      const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
+      return listExecutions(db, { tenantId, ...filter });
+    },
+    latest: () => forTenant(database, tenant, findLatestRun),
+    async find(id) {
+      const { callback_url: _, ...execution } = await find(id);
+      return execution;
+    },
+    steps: (id) => stepsAfter(db, id, 0),
+    step: async (id, seq) => stepsAfter(db, await requireExecution(db, id), seq - 1, 1),
+    tree: async (id) => treeOf(db, (await find(id)).root_execution_id),
+    openQuestions: (id) => questionsInTheWay(db, id),
+    explain: async (id) => explainExecution(db, await requireExecution(db, id)),
+    compare: async (a, b) =>
+      compareExecutions(db, await requireExecution(db, a), await requireExecution(db, b)),
+    async control(id, action) {
+      const { rows } = await pool.query(`select * from howdah.${action}_execution($1)`, [
+        await requireExecution(db, id),
+      ]);
+      return rows[0];
+    },
+    start: (run) =>
+      tenant === undefined
+        ? inTransaction(pool, (client) => insertRun(client, run))
+        : forTenant(database, tenant, (client) => insertRun(client, run)),
+    async fork(id, { seq, input, version, data, changes }) {
+      const { rows } = await pool.query(
+        'select id from howdah.fork_execution($1, $2, $3, $4, $5, $6)',
+        [await requireExecution(db, id), seq, input, version, data, changes],
+      );
+      return rows[0].id;
+    },
+    async *follow(id, after, signal) {
+      await requireExecution(db, id);
+      yield* followExecutions(url, [id], after, signal);
+    },
+  };
+}
+
+async function findLatestRun(client: Client): Promise<string> {
+  const { rows } = await client.query<{ id: string }>(
+    `select e.id from howdah.executions as e
+     where e.tenant_id = howdah.current_tenant() and e.parent_execution_id is null
+       and (howdah.current_user_id() is null or e.user_id = howdah.current_user_id())
+     order by e.id desc limit 1`,
+  );
+  if (!rows[0]) throw noRunYet();
+  return rows[0].id;
+}
+
+/**
+ * Inserts the run and its files in the transaction of `client`, so that a rejected run stores no
+ * files.
+ */
+async function insertRun(client: Client, run: NewRun): Promise<string> {
+  const { agent, input, data, metadata, overrides, files, budget, options } = run;
+  const { session_id = null } = options;
+  const resourceIds = await insertFiles(client, files, session_id);
+  const { rows } = await client.query(
+    `select (howdah.run($1, $2, session_id => $3, run_at => $4, priority => $5,
+     idempotency_key => $6, metadata => $7, version => $8, input_data => $9, input_parts => $10,
+     max_cost => $11, overrides => $12, concurrency_key => $13, debounce_key => $14,
+     debounce_ms => $15)).id`,
+    [
+      agent,
+      input,
+      session_id,
+      options.run_at ?? null,
+      options.priority ?? 0,
+      options.idempotency_key ?? null,
+      metadata ?? '{}',
+      options.version ?? null,
+      data ?? null,
+      resourceIds.length > 0 ? JSON.stringify(partsOf(resourceIds)) : null,
+      budget ?? null,
+      overrides === undefined ? null : JSON.stringify(overrides),
+      options.concurrency_key ?? null,
+      options.debounce_key ?? null,
+      options.debounce_ms ?? null,
+    ],
+  );
+  return rows[0].id;
+}
+
+async function insertFiles(
+  client: Client,
+  files: readonly Attachment[],
+  session_id: string | null,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (const { name, type, bytes } of files) {
+    const { rows } = await client.query(
+      `insert into howdah.resources (name, type, bytes, session_id) values ($1, $2, $3, $4) returning id`,
+      [name, type, bytes, session_id],
+    );
+    ids.push(rows[0].id);
+  }
+  return ids;
+}

@@ -1,0 +1,22 @@
+import type { Backend } from '../backend.ts';
+import type { Api } from '../connect.ts';
+import { ServerChat } from './server-chat.ts';
+import { createServerDefinitions } from './server-definitions.ts';
+import { createServerLog } from './server-log.ts';
+import { createServerQuestions } from './server-questions.ts';
+import { createServerRuns } from './server-runs.ts';
+import { createServerSettings } from './server-settings.ts';
+
+/** Creates the backend for a server. */
+export function createServerBackend(api: Api): Backend {
+  return {
+    runs: createServerRuns(api),
+    questions: createServerQuestions(api),
+    log: createServerLog(api),
+    definitions: createServerDefinitions(api),
+    settings: (scope) => createServerSettings(api, scope),
+    openChat: async (options) => new ServerChat(api, options),
+    isAnyWorkerAlive: async () => true,
+    withWorker: (work) => work(),
+  };
+}

@@ -1,0 +1,146 @@
+import { retry } from '../../../client/retry.ts';
+import type { Step } from '../../../db/queries/queries.ts';
+import type {
+  ChatBackend,
+  ChatOptions,
+  ListedAgent,
+  StartedTurn,
+  TurnItem,
+} from '../chat-backend.ts';
+import type { Api } from '../connect.ts';
+import { AGENTS } from '../definitions.ts';
+import { createRunFollower, questionOf, type RunFollower } from './run-follower.ts';
+import { listDefinitions } from './server-definitions.ts';
+import { createServerRuns } from './server-runs.ts';
+
+type Question = Parameters<ChatBackend['answer']>[1];
+
+const SOON_MS = 3_000;
+
+/**
+ * The conversations of a server, over REST and its streams. Requests that only read are retried
+ * when the connection is lost.
+ */
+export class ServerChat implements ChatBackend {
+  readonly #connection: Api;
+  /** The connection, with requests that are retried. */
+  readonly #api: Api;
+  readonly #options: ChatOptions;
+  readonly #followed = new Map<string, RunFollower>();
+
+  constructor(connection: Api, options: ChatOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#api = { ...connection, call: retrying(connection.call, options.signal) };
+  }
+
+  async open(agent: string, sid?: string): Promise<string> {
+    const { call } = this.#connection;
+    const session = sid
+      ? await soon(() => call('switchAgent', { params: { sid }, body: { agent } }))
+      : await call('startSession', { body: { agent } });
+    return session.id;
+  }
+
+  async left(sid: string): Promise<{ run: string; question: Question } | undefined> {
+    const params = { sid };
+    const { live_execution_id: run } = await this.#api.call('getSession', { params });
+    if (run === null) return undefined;
+    const { awaiting_user_input: pending } = await this.#api.call('getSessionState', { params });
+    if (typeof pending?.question_id !== 'string') return undefined;
+    const question = await this.#api.call('getQuestion', { params: { id: pending.question_id } });
+    return { run, question: questionOf(question) };
+  }
+
+  async say(session: string, text: string): Promise<string> {
+    const { execution_id: run, events } = await this.#api.session(session).speak(text);
+    if (this.#followed.has(run)) await events.return();
+    else this.#followed.set(run, createRunFollower(this.#api, run, 0, events));
+    return run;
+  }
+
+  async fork(from: { session: string; turn: number }, text: string): Promise<StartedTurn> {
+    const started = await this.#api.session(from.session).speak(text, { fork: from.turn });
+    const { session_id: session, execution_id: run, events } = started;
+    this.#followed.set(run, createRunFollower(this.#api, run, 0, events));
+    return { session, run };
+  }
+
+  async answer(run: string, { id, kind }: Question, line: string): Promise<void> {
+    await this.#follower(run, 0).started(); // otherwise the first pieces after it are lost
+    const { call } = this.#connection;
+    const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
+    const isRejected = kind === 'approval' && reason;
+    const body = isRejected ? { answer: 'reject', data: reason } : { answer: line };
+    const params = { id };
+    let isSent = false;
+    await retry(async () => {
+      if (isSent && (await call('getQuestion', { params })).status !== 'open') return;
+      isSent = true;
+      await call('answerQuestion', { params, body });
+    }, this.#options.signal);
+  }
+
+  async *follow(run: string, after: number, signal: AbortSignal): AsyncGenerator<TurnItem> {
+    for await (const item of this.#follower(run, after).tell(signal)) {
+      if (item.type === 'end') this.#followed.delete(run);
+      if (this.#options.tokens || item.type !== 'token') yield item;
+    }
+  }
+
+  async cancel(run: string): Promise<void> {
+    await soon(() => this.#connection.cancel(run)).catch((error) => {
+      if (error.code !== 'HWTRM') throw error;
+    });
+  }
+
+  async turns(sid: string): Promise<number> {
+    return (await this.#api.call('getSession', { params: { sid } })).turns;
+  }
+
+  async said(sid: string, limit: number) {
+    const query = { limit };
+    return (await this.#api.call('getSessionHistory', { params: { sid }, query })).data;
+  }
+
+  usage(sid: string) {
+    return this.#api.call('getSessionUsage', { params: { sid } });
+  }
+
+  async agents(): Promise<readonly ListedAgent[]> {
+    const rows = await listDefinitions(this.#api, AGENTS);
+    return rows.map(({ id, name, version, is_active, description, model, tools }) => {
+      const count = Array.isArray(tools) ? tools.length : 0;
+      return { id, name, version, is_active, description, model, tools: count };
+    });
+  }
+
+  steps(run: string): Promise<Step[]> {
+    return createServerRuns(this.#api).steps(run);
+  }
+
+  async close(): Promise<void> {
+    this.#connection.leave();
+  }
+
+  /** Returns the follower of a run, which starts after a step if there is none yet. */
+  #follower(run: string, after: number): RunFollower {
+    const known = this.#followed.get(run);
+    if (known) return known;
+    const follower = createRunFollower(this.#api, run, after);
+    this.#followed.set(run, follower);
+    return follower;
+  }
+}
+
+/**
+ * Retries a request only for a short time, because somebody waits for it and sees nothing
+ * meanwhile.
+ */
+function soon<T>(ask: () => Promise<T>): Promise<T> {
+  return retry(ask, AbortSignal.timeout(SOON_MS));
+}
+
+function retrying(call: Api['call'], stop: AbortSignal): Api['call'] {
+  return (id, ...args) => retry(() => call(id, ...args), stop);
+}

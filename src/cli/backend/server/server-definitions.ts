@@ -1,0 +1,85 @@
+import { HowdahError } from '../../../contracts/errors.ts';
+import type { Json } from '../../../json/json.ts';
+import { isUuid } from '../../input/resolve-id.ts';
+import { shortenRow } from '../../print/rows.ts';
+import type { DefinitionBackend, NewDefinition, Row } from '../backend.ts';
+import type { Api } from '../connect.ts';
+import { AGENTS, type Named, unknownName, WORKFLOWS } from '../definitions.ts';
+import { allRows, type Page } from './pages.ts';
+
+/** A row as REST returns it. */
+type RestRow = Row & { id: string };
+
+/** Creates the definitions of a server. The columns of a table are chosen by their kind. */
+export function createServerDefinitions(api: Api): DefinitionBackend {
+  return {
+    async list(named) {
+      const items = await listDefinitions(api, named);
+      return { items, rows: items.map((row) => shortenRow(row, named.columns)) };
+    },
+    async listToolsOf(agent) {
+      throw toolsNeedDatabase(agent);
+    },
+    find: (named, name) => findDefinition(api, named, name),
+    async create({ path = '' }, definition) {
+      const { values, ...names } = definition;
+      const body = { ...values, ...(await idsOf(api, names)) } as Json;
+      return (await api.request('POST', path, body)) as unknown as RestRow;
+    },
+    async delete(named, name, isWanted) {
+      const found = await findDefinition(api, named, name);
+      if (!(await isWanted())) return undefined;
+      await api.request('DELETE', `${named.path}/${found.id}`);
+      return found;
+    },
+  };
+}
+
+/** Reads all rows, or the rows that match `query`, sorted by name. */
+export async function listDefinitions(
+  api: Api,
+  { path, key = 'name' }: Named,
+  query: Record<string, string> = {},
+): Promise<RestRow[]> {
+  const rows = await allRows(async ({ limit, ...page }) => {
+    const search = new URLSearchParams({ ...query, limit: String(limit), ...page });
+    return (await api.request('GET', `${path}?${search}`)) as unknown as Page<RestRow>;
+  });
+  return rows.toSorted((a, b) => String(a[key]).localeCompare(String(b[key])));
+}
+
+/** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
+async function findDefinition(api: Api, named: Named, name: string): Promise<RestRow> {
+  const { key = 'name', path } = named;
+  const [found] = await listDefinitions(api, named, { [key]: name });
+  if (found) return found;
+  if (isUuid(name)) {
+    return (await api.request('GET', `${path}/${name.toLowerCase()}`)) as unknown as RestRow;
+  }
+  const names = (await listDefinitions(api, named)).map((row) => String(row[key]));
+  throw unknownName(named, name, names);
+}
+
+/** Returns the ids of an agent and a workflow for a query or a row, as far as they are named. */
+export async function idsOf(
+  api: Api,
+  { agent, workflow }: Pick<NewDefinition, 'agent' | 'workflow'>,
+): Promise<{ agent_id?: string; workflow_id?: string }> {
+  return {
+    ...(agent !== undefined && { agent_id: (await findDefinition(api, AGENTS, agent)).id }),
+    ...(workflow !== undefined && {
+      workflow_id: (await findDefinition(api, WORKFLOWS, workflow)).id,
+    }),
+  };
+}
+
+/**
+ * Creates the error for the tools of an agent on a server. A worker builds the tools that models
+ * see from rows and MCP servers.
+ */
+function toolsNeedDatabase(agent: string): HowdahError {
+  return new HowdahError('EUSAGE', 'listing the tools of an agent needs a database, not an API', {
+    hint: `Name a database with --database-url, or list the names of its tools: howdah agents show ${agent}`,
+    detail: { agent },
+  });
+}

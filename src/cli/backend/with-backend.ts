@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import type { CliIo } from '../output/output.ts';
+import type { Backend } from './backend.ts';
+import { chooseApi } from './connect.ts';
+import { createDatabaseBackend } from './database/database-backend.ts';
+import { withDatabase } from './database.ts';
+import { createServerBackend } from './server/server-backend.ts';
+
+/**
+ * Runs `work` with the backend that the command uses, and closes the backend afterwards. Throws
+ * `EUSAGE` for `--tenant` on a server.
+ */
+export async function withBackend<T>(
+  io: CliIo,
+  command: Command,
+  { tenant }: { tenant?: string | undefined },
+  work: (backend: Backend) => Promise<T>,
+): Promise<T> {
+  const api = await chooseApi(io, command, tenant);
+  if (api === undefined) {
+    return withDatabase(io, (database) => work(createDatabaseBackend(io, database, tenant)));
+  }
+  try {
+    return await work(createServerBackend(api));
+  } finally {
+    api.leave();
+  }
+}
