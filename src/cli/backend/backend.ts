@@ -12,7 +12,7 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import type { Attachment } from '../input/attach-option.ts';
 import type { LogOptions } from '../print/log-format.ts';
 import type { ListedQuestion } from '../print/question.ts';
-import type { Listing } from '../print/rows.ts';
+import type { PrintedRows } from '../print/rows.ts';
 import type { PrintedRun } from '../print/run.ts';
 import type { ChatBackend, ChatOptions } from './chat-backend.ts';
 import type { Named } from './definitions.ts';
@@ -39,7 +39,7 @@ export type Backend = {
 /** A row as a list prints it. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Runs. An unknown id is reported as `HWNTF`. */
+/** Runs. Throws `HWNTF` for an unknown run or step. */
 export type RunBackend = {
   /** Lists the newest runs. */
   list(filter: Omit<ExecutionFilter, 'tenantId'>): Promise<readonly (Row & { id: string })[]>;
@@ -49,8 +49,7 @@ export type RunBackend = {
   latest(): Promise<string>;
   find(id: string): Promise<PrintedRun['execution']>;
   steps(id: string): Promise<Step[]>;
-  /** Returns the step after the previous one, or no step. */
-  step(id: string, seq: number): Promise<Step[]>;
+  step(id: string, seq: number): Promise<Step>;
   /** Returns the tree that the run belongs to, parents before their children. */
   tree(id: string): Promise<TreeNode[]>;
   /** Returns the questions without whose answers the run cannot continue. */
@@ -63,7 +62,7 @@ export type RunBackend = {
   /** Starts a run that shares the first steps of another run. Returns the id of the new run. */
   fork(id: string, fork: NewFork): Promise<string>;
   /** Yields what happens in a run after a step, until the run has ended or the signal fires. */
-  follow(id: string, after: number, signal: AbortSignal): AsyncGenerator<RunEvent>;
+  follow(id: string, after: number, signal: AbortSignal): AsyncGenerator<FollowedEvent>;
 };
 
 export type RunAction = 'cancel' | 'pause' | 'resume' | 'retry';
@@ -96,7 +95,7 @@ export type NewFork = {
 };
 
 /** Something that happened in a run: in the log of a database, or in the stream of a server. */
-export type RunEvent = FollowedItem | StreamedEvent;
+export type FollowedEvent = FollowedItem | StreamedEvent;
 /** An event of a stream, with the question that it announces if the question is still open. */
 export type StreamedEvent = {
   type: 'streamed';
@@ -157,9 +156,9 @@ export type SettingsBackend = {
 
 /** Rows that have names: agents, workflows, tools, models and others. Throws `HWNTF`. */
 export type DefinitionBackend = {
-  list(named: Named): Promise<Listing>;
+  list(named: Named): Promise<PrintedRows>;
   /** Lists the tools of an agent as its models see them. */
-  listToolsOf(agent: string): Promise<Listing>;
+  listToolsOf(agent: string): Promise<PrintedRows>;
   /** Returns the row of a name or id. */
   find(named: Named, name: string): Promise<Row>;
   create(named: Named, definition: NewDefinition): Promise<Row & { id: string }>;

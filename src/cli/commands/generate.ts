@@ -32,42 +32,37 @@ export function register(command: Command, io: CliIo): void {
     )
     .option('--until <time>', 'end of the history (default: 15 minutes ago)', time)
     .option('--append', 'also write into a database that already has runs')
-    .action(async ({ append, until, ...options }: Options) => {
-      const { generateHistory } = await import('../../db/sample-history/generate.ts');
-      await withDatabase(
-        io,
-        async ({ url }) => {
-          const end = until ?? new Date(Date.now() - 15 * 60_000);
-          const { executions, steps, days, tenants, agents } = options;
-          io.err(
-            `Writing ${executions} finished runs of about ${steps} steps, of ${agents} agents in each of ${tenants} tenants, into the ${days} days before ${end.toISOString()}.`,
-          );
-          const startedAt = performance.now();
-          const rate = (rows: number) =>
-            Math.round((rows / (performance.now() - startedAt)) * 1000);
-          const counts = await generateHistory(
-            url,
-            { ...options, until: end, append: append === true },
-            (done) =>
-              io.err(
-                `${done.executions} runs, ${done.steps} steps, ${done.messages} messages; ${rate(rowsOf(done))} rows/s`,
-              ),
-          );
-          const seconds = Number(((performance.now() - startedAt) / 1000).toFixed(1));
-          if (io.json) {
-            printJson(io, { ...counts, seconds, rows_per_second: rate(rowsOf(counts)) });
-          } else {
-            io.out(
-              `${counts.executions} runs, ${counts.steps} steps, ${counts.messages} messages in ${seconds} s`,
-            );
-          }
-        },
-        { isMaker: true },
-      );
-    });
+    .action((options: Options) =>
+      withDatabase(io, ({ url }) => generate(io, url, options), { isMaker: true }),
+    );
 }
 
-function rowsOf(counts: { executions: number; steps: number; messages: number }): number {
+async function generate(io: CliIo, url: string, { append, until, ...options }: Options) {
+  const { generateHistory } = await import('../../db/sample-history/generate.ts');
+  const end = until ?? new Date(Date.now() - 15 * 60_000);
+  const { executions, steps, days, tenants, agents } = options;
+  io.err(
+    `Writing ${executions} finished runs of about ${steps} steps, of ${agents} agents in each of ${tenants} tenants, into the ${days} days before ${end.toISOString()}.`,
+  );
+  const startedAt = performance.now();
+  const rate = (rows: number) => Math.round((rows / (performance.now() - startedAt)) * 1000);
+  const counts = await generateHistory(
+    url,
+    { ...options, until: end, append: append === true },
+    (done) => io.err(`${countsIn(done)}; ${rate(rowsOf(done))} rows/s`),
+  );
+  const seconds = Number(((performance.now() - startedAt) / 1000).toFixed(1));
+  if (io.json) printJson(io, { ...counts, seconds, rows_per_second: rate(rowsOf(counts)) });
+  else io.out(`${countsIn(counts)} in ${seconds} s`);
+}
+
+type Counts = { executions: number; steps: number; messages: number };
+
+function countsIn({ executions, steps, messages }: Counts): string {
+  return `${executions} runs, ${steps} steps, ${messages} messages`;
+}
+
+function rowsOf(counts: Counts): number {
   return counts.executions + counts.steps + counts.messages;
 }
 

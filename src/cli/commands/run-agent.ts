@@ -5,7 +5,7 @@ import { withDatabase } from '../backend/database.ts';
 import { ARGUMENT_SOURCES } from '../input/input-argument.ts';
 import { forTenant } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
-import { type RunOptions, start, withOptions } from './run.ts';
+import { type RunOptions, startAndFollow, withOptions } from './run.ts';
 
 /**
  * Registers `howdah run-agent --agent-id ID --message TEXT`: `run` for programs that know an agent
@@ -19,7 +19,7 @@ export function register(command: Command, io: CliIo): void {
       const name = await withDatabase(io, (database) =>
         forTenant(database, options.tenant, (client) => nameOf(client, options.agentId)),
       );
-      await start(io, self, name, options.message, options);
+      await startAndFollow(io, self, name, options.message, options);
     });
 }
 

@@ -39,7 +39,7 @@ export function register(command: Command, io: CliIo): void {
     .argument('<message>', `message to the agent; ${ARGUMENT_SOURCES}`)
     .option(...API_OPTION)
     .action((agent: string, message: string, options: RunOptions, self: Command) =>
-      start(io, self, agent, message, options),
+      startAndFollow(io, self, agent, message, options),
     );
 }
 
@@ -79,7 +79,7 @@ export function withOptions(command: Command): Command {
 }
 
 /** Starts the run and follows it, unless `--detach` is set. */
-export async function start(
+export async function startAndFollow(
   io: CliIo,
   self: Command,
   agent: string,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { runSchedule, setScheduleActive } from '../../db/queries/schedules.ts';
-import { findDefinition } from '../backend/database/database-definitions.ts';
+import { requireDefinition } from '../backend/database/database-definitions.ts';
 import { withDatabase } from '../backend/database.ts';
 import type { Named } from '../backend/definitions.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';
@@ -88,7 +88,7 @@ function registerRun(command: Command, io: CliIo): void {
   withName(command, SCHEDULES).action(async (name: string, { tenant }: { tenant?: string }) => {
     await withDatabase(io, async (database) => {
       const run = await forTenant(database, tenant, async (client) =>
-        runSchedule(client, (await findDefinition(client, SCHEDULES, name)).id),
+        runSchedule(client, (await requireDefinition(client, SCHEDULES, name)).id),
       );
       if (io.json) return printJson(io, run);
       io.out(run.id);
@@ -105,9 +105,9 @@ function switchVerb(name: string, summary: string, isActive: boolean): Verb {
       withName(command, SCHEDULES).action(async (of: string, { tenant }: { tenant?: string }) => {
         await withDatabase(io, async (database) => {
           const row = await forTenant(database, tenant, async (client) => {
-            const { id } = await findDefinition(client, SCHEDULES, of);
+            const { id } = await requireDefinition(client, SCHEDULES, of);
             await setScheduleActive(client, id, isActive);
-            return findDefinition(client, SCHEDULES, id);
+            return requireDefinition(client, SCHEDULES, id);
           });
           if (io.json) return printJson(io, row);
           const next = row.next_at instanceof Date ? `, next at ${row.next_at.toISOString()}` : '';

@@ -4,7 +4,7 @@ import { API_OPTION } from '../backend/connect.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import type { CliIo } from '../output/output.ts';
 import { printRun, printTree } from '../print/run.ts';
-import { printStep, shownIn, stepIn } from '../print/step.ts';
+import { printStep, shownIn } from '../print/step.ts';
 
 /**
  * Registers `howdah show ID`. It prints the input, every step and the answer of a run, or the tree
@@ -19,9 +19,7 @@ export function register(command: Command, io: CliIo): void {
       const { id, seq } = shownIn(text);
       if (seq !== undefined && tree) throw eitherOr();
       await withBackend(io, self, {}, async ({ runs }) => {
-        if (seq !== undefined) {
-          return printStep(io, id, stepIn(await runs.step(id, seq), { id, seq }));
-        }
+        if (seq !== undefined) return printStep(io, id, await runs.step(id, seq));
         if (tree) return printTree(io, await runs.tree(id));
         const execution = await runs.find(id);
         const steps = await runs.steps(id);

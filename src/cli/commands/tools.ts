@@ -6,7 +6,7 @@ import { register as registerImport } from '../files/import-openapi.ts';
 import { showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import type { CliIo } from '../output/output.ts';
-import { printListing } from '../print/rows.ts';
+import { printRows } from '../print/rows.ts';
 
 const TOOLS: Named = {
   kind: 'tools',
@@ -37,6 +37,6 @@ function registerList(command: Command, io: CliIo): void {
       const listing = await withBackend(io, command, {}, ({ definitions }) =>
         agent === undefined ? definitions.list(TOOLS) : definitions.listToolsOf(agent),
       );
-      printListing(io, listing, TOOLS.empty);
+      printRows(io, listing, TOOLS.empty);
     });
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type UserRole, userRoles } from '../../db/access/subjects.ts';
 import { makeUser, setUserActive } from '../../db/queries/users.ts';
-import { findDefinition } from '../backend/database/database-definitions.ts';
+import { requireDefinition } from '../backend/database/database-definitions.ts';
 import { withDatabase } from '../backend/database.ts';
 import type { Named } from '../backend/definitions.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
@@ -56,7 +56,7 @@ function registerCreate(command: Command, io: CliIo): void {
       await withDatabase(io, async (database) => {
         const row = await forTenant(database, tenant, async (client) => {
           await makeUser(client, { username: name, role, email });
-          return findDefinition(client, USERS, name);
+          return requireDefinition(client, USERS, name);
         });
         if (io.json) return printJson(io, row);
         io.out(row.id);
@@ -75,9 +75,9 @@ function switchVerb(name: string, summary: string, isActive: boolean): Verb {
       withName(command, USERS).action(async (of: string, { tenant }: Options) => {
         await withDatabase(io, async (database) => {
           const row = await forTenant(database, tenant, async (client) => {
-            const { id } = await findDefinition(client, USERS, of);
+            const { id } = await requireDefinition(client, USERS, of);
             await setUserActive(client, id, isActive);
-            return findDefinition(client, USERS, id);
+            return requireDefinition(client, USERS, id);
           });
           if (io.json) printJson(io, row);
           else io.out(`${row.username} ${isActive ? 'admitted' : 'suspended'}`);

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { listDeliveries, redeliver } from '../../db/operations/deliveries.ts';
-import { findDefinition } from '../backend/database/database-definitions.ts';
+import { requireDefinition } from '../backend/database/database-definitions.ts';
 import { withDatabase } from '../backend/database.ts';
 import type { Named } from '../backend/definitions.ts';
 import { uuidOf } from '../input/resolve-id.ts';
@@ -88,7 +88,7 @@ function registerDeliveries(command: Command, io: CliIo): void {
     .action(async (webhook: string | undefined, { tenant, status }: Options) => {
       await withDatabase(io, async (database) => {
         const items = await forTenant(database, tenant, async (client) => {
-          const of = webhook && (await findDefinition(client, WEBHOOKS, webhook)).id;
+          const of = webhook && (await requireDefinition(client, WEBHOOKS, webhook)).id;
           return listDeliveries(client, { webhookId: of, status, limit: LIMIT });
         });
         if (io.json) printJson(io, { items });

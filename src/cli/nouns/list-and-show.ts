@@ -3,7 +3,7 @@ import { API_OPTION } from '../backend/connect.ts';
 import type { Named } from '../backend/definitions.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
-import { printListing, printRow } from '../print/rows.ts';
+import { printRow, printRows } from '../print/rows.ts';
 import type { Verb } from './subcommands.ts';
 
 type Options = { tenant?: string };
@@ -18,7 +18,7 @@ export function listVerb(named: Named): Verb {
         const listing = await withBackend(io, command, options, ({ definitions }) =>
           definitions.list(named),
         );
-        printListing(io, listing, named.empty);
+        printRows(io, listing, named.empty);
       }),
   };
 }

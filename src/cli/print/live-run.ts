@@ -2,7 +2,7 @@ import { ERROR_CODES } from '../../contracts/errors.ts';
 import type { Step } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject } from '../../json/json.ts';
-import type { RunBackend, RunEvent } from '../backend/backend.ts';
+import type { FollowedEvent, RunBackend } from '../backend/backend.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
@@ -10,7 +10,7 @@ import { answerCommands, questionLines } from './question.ts';
 import { type Ended, endLine, errorOf, stepLine } from './step-line.ts';
 import { showStreamEvent } from './stream-event.ts';
 
-export type FollowOptions = {
+type FollowOptions = {
   /** The step after which events are shown. */
   after?: number;
   /**
@@ -52,7 +52,7 @@ export async function showUntilEnd(
 }
 
 /** Prints an event of a run. Questions are printed separately. */
-function showEvent(io: CliIo, id: string, event: RunEvent): void {
+function showEvent(io: CliIo, id: string, event: FollowedEvent): void {
   if (event.type === 'step') showStep(io, id, event.step);
   else if (event.type === 'limited') showLimit(io, id);
   else if (event.type === 'end') showEnd(io, event.execution);
@@ -60,13 +60,13 @@ function showEvent(io: CliIo, id: string, event: RunEvent): void {
 }
 
 /** Returns the final status of the run if the event ends the run. */
-function endStatusOf(event: RunEvent): unknown {
+function endStatusOf(event: FollowedEvent): unknown {
   if (event.type === 'end') return event.execution.status;
   const isEnd = event.type === 'streamed' && event.event.event === 'complete';
   return isEnd ? event.event.data.status : undefined;
 }
 
-function questionsOf(event: RunEvent): readonly Question[] {
+function questionsOf(event: FollowedEvent): readonly Question[] {
   if (event.type === 'questions') return event.questions;
   return event.type === 'streamed' && event.question ? [event.question] : [];
 }

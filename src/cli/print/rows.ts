@@ -4,12 +4,12 @@ import { maskUrlKeys, oneLine, plainText } from '../output/terminal-text.ts';
 type Row = Readonly<Record<string, unknown>>;
 
 /** Rows for programs, and the same rows as a table shows them. */
-export type Listing = { items: readonly Row[]; rows: readonly Row[] };
+export type PrintedRows = { items: readonly Row[]; rows: readonly Row[] };
 
 const LONGEST_CELL = 60;
 
 /** Prints the rows of a list. `empty` is the message for no rows. */
-export function printListing(io: CliIo, { items, rows }: Listing, empty: string): void {
+export function printRows(io: CliIo, { items, rows }: PrintedRows, empty: string): void {
   if (io.json) printJson(io, { items });
   else if (rows.length === 0) io.err(empty);
   else printTable(io, rows);

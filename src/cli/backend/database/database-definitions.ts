@@ -4,7 +4,7 @@ import { findNamed, listNamed, namesOf } from '../../../db/queries/named-objects
 import { listAgents, listTools, toolsOfAgent } from '../../../db/queries/queries.ts';
 import { deleteRow, insertRow } from '../../../db/queries/row-collection.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
-import { type Listing, shortenRow } from '../../print/rows.ts';
+import { type PrintedRows, shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition } from '../backend.ts';
 import type { CliDatabase } from '../database.ts';
 import { AGENTS, type Named, unknownName, WORKFLOWS } from '../definitions.ts';
@@ -38,15 +38,15 @@ export function createDatabaseDefinitions(
       return { items, rows };
     },
     find: (named, name) =>
-      forTenant(database, tenant, (client) => findDefinition(client, named, name)),
+      forTenant(database, tenant, (client) => requireDefinition(client, named, name)),
     create: (named, definition) =>
       forTenant(database, tenant, async (client) => {
         const row = await rowOf(client, definition);
-        return findDefinition(client, named, await insertRow(client, collectionOf(named), row));
+        return requireDefinition(client, named, await insertRow(client, collectionOf(named), row));
       }),
     delete: (named, name, isWanted) =>
       forTenant(database, tenant, async (client) => {
-        const found = await findDefinition(client, named, name);
+        const found = await requireDefinition(client, named, name);
         if (!(await isWanted())) return undefined;
         await remove(client, named, found.id);
         return found;
@@ -55,7 +55,7 @@ export function createDatabaseDefinitions(
 }
 
 /** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
-export async function findDefinition(client: Client, named: Named, name: string) {
+export async function requireDefinition(client: Client, named: Named, name: string) {
   const found = await findNamed(client, named.kind, name);
   if (found) return found;
   throw unknownName(named, name, await namesOf(client, named.kind));
@@ -64,9 +64,9 @@ export async function findDefinition(client: Client, named: Named, name: string)
 async function rowOf(client: Client, { agent, workflow, values }: NewDefinition) {
   return {
     ...values,
-    ...(agent !== undefined && { agent_id: (await findDefinition(client, AGENTS, agent)).id }),
+    ...(agent !== undefined && { agent_id: (await requireDefinition(client, AGENTS, agent)).id }),
     ...(workflow !== undefined && {
-      workflow_id: (await findDefinition(client, WORKFLOWS, workflow)).id,
+      workflow_id: (await requireDefinition(client, WORKFLOWS, workflow)).id,
     }),
   };
 }
@@ -82,7 +82,7 @@ async function remove(client: Client, named: Named, id: string): Promise<void> {
 
 const collectionOf = ({ kind }: Named) => ({ table: kind, shown: 't.id', stamp: 't.id' });
 
-function toolListing(tools: Awaited<ReturnType<typeof listTools>>): Listing {
+function toolListing(tools: Awaited<ReturnType<typeof listTools>>): PrintedRows {
   return {
     items: tools.map(({ name, description, parameters, ...row }) => {
       return { ...row, type: 'function', function: { name, description, parameters } };

@@ -2,12 +2,19 @@ import { inTransaction, type Pool } from '../../../db/connection/pool.ts';
 import { followExecutions } from '../../../db/feed/follow-runs.ts';
 import { compareExecutions } from '../../../db/queries/comparisons.ts';
 import { explainExecution } from '../../../db/queries/explanations.ts';
-import { findExecution, listExecutions, stepsAfter, treeOf } from '../../../db/queries/queries.ts';
+import {
+  type ExecutionFilter,
+  findExecution,
+  listExecutions,
+  stepsAfter,
+  treeOf,
+} from '../../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../../db/queries/questions.ts';
 import { type Attachment, partsOf } from '../../input/attach-option.ts';
 import { noRunYet, notFound, requireExecution } from '../../input/resolve-id.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import { idOfNamed } from '../../input/run-filters.ts';
+import { stepIn } from '../../print/step.ts';
 import type { NewRun, RunBackend } from '../backend.ts';
 import type { CliDatabase } from '../database.ts';
 
@@ -22,20 +29,15 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
     return found;
   };
   return {
-    async list(filter) {
-      // throws if there is none
-      await idOfNamed(database, tenant, 'agent', filter.agent);
-      await idOfNamed(database, tenant, 'workflow', filter.workflow);
-      const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
-      return listExecutions(db, { tenantId, ...filter });
-    },
+    list: (filter) => listRuns(database, tenant, filter),
     latest: () => forTenant(database, tenant, findLatestRun),
     async find(id) {
       const { callback_url: _, ...execution } = await find(id);
       return execution;
     },
     steps: (id) => stepsAfter(db, id, 0),
-    step: async (id, seq) => stepsAfter(db, await requireExecution(db, id), seq - 1, 1),
+    step: async (id, seq) =>
+      stepIn(await stepsAfter(db, await requireExecution(db, id), seq - 1, 1), { id, seq }),
     tree: async (id) => treeOf(db, (await find(id)).root_execution_id),
     openQuestions: (id) => questionsInTheWay(db, id),
     explain: async (id) => explainExecution(db, await requireExecution(db, id)),
@@ -63,6 +65,19 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
       yield* followExecutions(url, [id], after, signal);
     },
   };
+}
+
+async function listRuns(
+  database: CliDatabase,
+  tenant: string | undefined,
+  filter: ExecutionFilter,
+) {
+  const { db } = database;
+  // throws if there is none
+  await idOfNamed(database, tenant, 'agent', filter.agent);
+  await idOfNamed(database, tenant, 'workflow', filter.workflow);
+  const tenantId = tenant === undefined ? undefined : (await tenantOf(db, tenant)).id;
+  return listExecutions(db, { tenantId, ...filter });
 }
 
 async function findLatestRun(client: Client): Promise<string> {

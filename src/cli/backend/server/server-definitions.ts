@@ -20,14 +20,14 @@ export function createServerDefinitions(api: Api): DefinitionBackend {
     async listToolsOf(agent) {
       throw toolsNeedDatabase(agent);
     },
-    find: (named, name) => findDefinition(api, named, name),
+    find: (named, name) => requireDefinition(api, named, name),
     async create({ path = '' }, definition) {
       const { values, ...names } = definition;
       const body = { ...values, ...(await idsOf(api, names)) } as Json;
       return (await api.request('POST', path, body)) as unknown as RestRow;
     },
     async delete(named, name, isWanted) {
-      const found = await findDefinition(api, named, name);
+      const found = await requireDefinition(api, named, name);
       if (!(await isWanted())) return undefined;
       await api.request('DELETE', `${named.path}/${found.id}`);
       return found;
@@ -49,7 +49,7 @@ export async function listDefinitions(
 }
 
 /** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
-async function findDefinition(api: Api, named: Named, name: string): Promise<RestRow> {
+async function requireDefinition(api: Api, named: Named, name: string): Promise<RestRow> {
   const { key = 'name', path } = named;
   const [found] = await listDefinitions(api, named, { [key]: name });
   if (found) return found;
@@ -66,9 +66,9 @@ export async function idsOf(
   { agent, workflow }: Pick<NewDefinition, 'agent' | 'workflow'>,
 ): Promise<{ agent_id?: string; workflow_id?: string }> {
   return {
-    ...(agent !== undefined && { agent_id: (await findDefinition(api, AGENTS, agent)).id }),
+    ...(agent !== undefined && { agent_id: (await requireDefinition(api, AGENTS, agent)).id }),
     ...(workflow !== undefined && {
-      workflow_id: (await findDefinition(api, WORKFLOWS, workflow)).id,
+      workflow_id: (await requireDefinition(api, WORKFLOWS, workflow)).id,
     }),
   };
 }

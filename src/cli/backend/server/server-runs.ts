@@ -6,7 +6,8 @@ import type { Question } from '../../../db/queries/questions.ts';
 import { partsOf } from '../../input/attach-option.ts';
 import { noRunYet, notFound } from '../../input/resolve-id.ts';
 import type { PrintedRun } from '../../print/run.ts';
-import type { NewRun, RunBackend } from '../backend.ts';
+import { stepIn } from '../../print/step.ts';
+import type { NewFork, NewRun, RunBackend, StreamedEvent } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { listRuns } from './list-runs.ts';
 import { allRows } from './pages.ts';
@@ -16,12 +17,7 @@ import { withDates } from './with-dates.ts';
 export function createServerRuns(api: Api): RunBackend {
   return {
     list: (filter) => listRuns(api, filter),
-    async latest() {
-      const query = { is_root: 'true', is_mine: 'true', limit: 1 } as const;
-      const { data } = await api.call('listExecutions', { query });
-      if (!data[0]) throw noRunYet();
-      return data[0].id;
-    },
+    latest: () => findLatestRun(api),
     async find(id) {
       const row = await api.call('inspectExecution', { params: { id } }).catch(unlessMissing(id));
       return withDates(row) as unknown as PrintedRun['execution'];
@@ -38,7 +34,7 @@ export function createServerRuns(api: Api): RunBackend {
       const { data } = await api
         .call('listExecutionSteps', { params: { id }, query })
         .catch(unlessMissing(id));
-      return data.map(stepOf);
+      return stepIn(data.map(stepOf), { id, seq });
     },
     async tree(id) {
       const nodes = await allRows((query) =>
@@ -54,25 +50,16 @@ export function createServerRuns(api: Api): RunBackend {
     compare: (a, b) => api.call('compareExecutions', { params: { id: a, other_id: b } }),
     control: (id, action) => api.call(`${action}Execution`, { params: { id } }),
     start: (run) => startRun(api, run),
-    async fork(id, { seq, input, version, data, changes }) {
-      const body = {
-        seq,
-        ...(input !== null && { input }),
-        ...(version !== null && { version }),
-        ...(data !== null && { input_data: JSON.parse(data) }),
-        ...(changes !== null && { changes: JSON.parse(changes) }),
-      };
-      return (await api.call('forkExecution', { params: { id }, body })).id;
-    },
-    async *follow(id, after, signal) {
-      signal.addEventListener('abort', () => api.leave(), { once: true });
-      for await (const event of api.watch(id)) {
-        if (event.event === 'token' || isBefore(event, after)) continue;
-        const question = event.event === 'ask_user' ? await openQuestion(api, event) : undefined;
-        yield { type: 'streamed', event, question };
-      }
-    },
+    fork: (id, fork) => forkRun(api, id, fork),
+    follow: (id, after, signal) => followRun(api, id, after, signal),
   };
+}
+
+async function findLatestRun(api: Api): Promise<string> {
+  const query = { is_root: 'true', is_mine: 'true', limit: 1 } as const;
+  const { data } = await api.call('listExecutions', { query });
+  if (!data[0]) throw noRunYet();
+  return data[0].id;
 }
 
 /** Stores the files of a run and starts the run. */
@@ -92,6 +79,35 @@ async function startRun(api: Api, run: NewRun): Promise<string> {
     ...(budget !== undefined && { max_cost: Number(budget) }),
     ...(overrides !== undefined && { overrides }),
   });
+}
+
+async function forkRun(
+  api: Api,
+  id: string,
+  { seq, input, version, data, changes }: NewFork,
+): Promise<string> {
+  const body = {
+    seq,
+    ...(input !== null && { input }),
+    ...(version !== null && { version }),
+    ...(data !== null && { input_data: JSON.parse(data) }),
+    ...(changes !== null && { changes: JSON.parse(changes) }),
+  };
+  return (await api.call('forkExecution', { params: { id }, body })).id;
+}
+
+async function* followRun(
+  api: Api,
+  id: string,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<StreamedEvent> {
+  signal.addEventListener('abort', () => api.leave(), { once: true });
+  for await (const event of api.watch(id)) {
+    if (event.event === 'token' || isBefore(event, after)) continue;
+    const question = event.event === 'ask_user' ? await openQuestion(api, event) : undefined;
+    yield { type: 'streamed', event, question };
+  }
 }
 
 /** Returns the question of an event. The stream also repeats questions that are answered. */
