@@ -30,9 +30,9 @@ export type Backend = {
   settings(scope: SettingScope): SettingsBackend;
   /** Opens the conversations. The caller closes them. */
   openChat(options: ChatOptions): Promise<ChatBackend>;
-  /** Returns whether runs are done by somebody. A server looks after its own workers. */
+  /** Returns whether a worker is alive. A server looks after its own workers. */
   isAnyWorkerAlive(): Promise<boolean>;
-  /** Runs `work` while the runs are done: by live workers, or else by a worker of this process. */
+  /** Runs `work` with a worker in this process, if a database has no other worker. */
   withWorker<T>(work: () => Promise<T>): Promise<T>;
 };
 

@@ -1,9 +1,13 @@
 import type { Command } from 'commander';
-import { type AlertRule, listAlerts, useAlerts } from '../../db/operations/alerts.ts';
+import { listAlerts, useAlerts } from '../../db/operations/alerts.ts';
 import { listInstallationAlerts } from '../../db/operations/operator-queries.ts';
 import { withDatabase } from '../backend/database.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
-import { type CliIo, printJson, printTable } from '../output/output.ts';
+import type { CliIo } from '../output/output.ts';
+import { printRows } from '../print/rows.ts';
+
+const NO_RULES =
+  'There are no alert rules. Create the standard rules: howdah alerts --use. See docs/observability.md.';
 
 type Options = { tenant?: string; use?: boolean; webhook?: string; now?: boolean };
 
@@ -20,35 +24,14 @@ export function register(command: Command, io: CliIo): void {
     .action(async ({ tenant, use, webhook, now }: Options) => {
       await withDatabase(io, async (database) => {
         if (now) {
-          return showFound(io, await listInstallationAlerts(database.pool, { withPromises: true }));
+          const items = await listInstallationAlerts(database.pool, { withPromises: true });
+          return printRows(io, { items }, 'There are no alerts: howdah.alerts is empty.');
         }
-        const rows = await forTenant(database, tenant, async (client) => {
+        const items = await forTenant(database, tenant, async (client) => {
           await (use && useAlerts(client, webhook));
           return listAlerts(client);
         });
-        show(io, rows);
+        printRows(io, { items }, NO_RULES);
       });
     });
-}
-
-function showFound(io: CliIo, rows: Awaited<ReturnType<typeof listInstallationAlerts>>): void {
-  if (io.json) {
-    printJson(io, { items: rows });
-    return;
-  }
-  printTable(io, rows);
-  if (rows.length === 0) io.err('There are no alerts: howdah.alerts is empty.');
-}
-
-function show(io: CliIo, rows: AlertRule[]): void {
-  if (io.json) {
-    printJson(io, { items: rows });
-    return;
-  }
-  printTable(io, rows);
-  if (rows.length === 0) {
-    io.err(
-      'There are no alert rules. Create the standard rules: howdah alerts --use. See docs/observability.md.',
-    );
-  }
 }

@@ -1,9 +1,10 @@
-import { Argument, type Command, InvalidArgumentError } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { Judged } from '../../../bench/bars.ts';
 import { BENCH_NAMES } from '../../../bench/names.ts';
 import type { BenchNews, BenchOrder } from '../../../bench/process.ts';
 import { createPool } from '../../db/connection/pool.ts';
 import { programBeside } from '../../package-root.ts';
+import { wholeNumber } from '../input/parse-whole-number.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { runInChildProcess } from '../process/isolated-child.ts';
@@ -26,7 +27,11 @@ export function register(command: Command, io: CliIo): void {
       ),
     )
     .option('--all', 'run all benchmarks, which takes 15 minutes or more')
-    .option('--rounds <number>', 'number of rounds of each benchmark that supports it', rounds)
+    .option(
+      '--rounds <number>',
+      'number of rounds of each benchmark that supports it',
+      wholeNumber(1, 1_000),
+    )
     .option('--check', 'show the target of each figure, and exit 1 if a figure misses its target')
     .action(async (names: string[], options: Options, self: Command) => {
       io.format?.({}); // rejects -o id before anything is measured
@@ -87,12 +92,4 @@ async function measure(io: CliIo, order: BenchOrder, isChecked: boolean): Promis
   const below = isChecked ? failures(all) : [];
   for (const line of [...broken, ...below]) io.err(line);
   if (broken.length + below.length > 0) io.setExitCode(exitCodes.error);
-}
-
-function rounds(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1 || number > 1_000) {
-    throw new InvalidArgumentError('Use a whole number from 1 to 1000.');
-  }
-  return number;
 }

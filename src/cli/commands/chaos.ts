@@ -5,6 +5,7 @@ import type { PlayOptions } from '../../../chaos/play.ts';
 import type { ChaosNews } from '../../../chaos/process.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { programBeside, releaseVersion } from '../../package-root.ts';
+import { wholeNumber } from '../input/parse-whole-number.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 import { runInChildProcess } from '../process/isolated-child.ts';
@@ -26,11 +27,11 @@ export function register(command: Command, io: CliIo): void {
       minutes,
       2,
     )
-    .option('--workers <number>', 'number of worker processes', whole(1, 32), 3)
+    .option('--workers <number>', 'number of worker processes', wholeNumber(1, 32), 3)
     .option(
       '--seed <number>',
       'seed of the plan; the same seed gives the same plan (default: random)',
-      whole(0, 1e9),
+      wholeNumber(0, 1e9),
     )
     .addOption(
       new Option(
@@ -104,16 +105,6 @@ function minutes(text: string): number {
     throw new InvalidArgumentError('Use a number above 0, such as 2 or 0.5.');
   }
   return number;
-}
-
-function whole(least: number, most: number) {
-  return (text: string): number => {
-    const number = Number(text);
-    if (!/^\d+$/.test(text) || number < least || number > most) {
-      throw new InvalidArgumentError(`Use a whole number from ${least} to ${most}.`);
-    }
-    return number;
-  };
 }
 
 function faults(text: string): FaultKind[] {

@@ -15,7 +15,8 @@ import { withDatabase } from '../backend/database.ts';
 import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';
 import { forTenant, joinNames, TENANT_OPTION } from '../input/resolve-tenant.ts';
-import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { printRows } from '../print/rows.ts';
 
 type Options = {
   tenant?: string;
@@ -131,16 +132,11 @@ async function test(io: CliIo, text: string, { tenant, place, agent }: Options):
   });
 }
 
-function show(io: CliIo, rows: OutputFilter[]): void {
-  if (io.json) {
-    printJson(io, { items: rows });
-    return;
-  }
-  printTable(
+function show(io: CliIo, items: OutputFilter[]): void {
+  const rows = items.map((row) => ({ ...row, places: row.places.join(',') }));
+  printRows(
     io,
-    rows.map((row) => ({ ...row, places: row.places.join(',') })),
+    { items, rows },
+    'There are no filters: the output of runs is not filtered. See docs/trust.md.',
   );
-  if (rows.length === 0) {
-    io.err('There are no filters: the output of runs is not filtered. See docs/trust.md.');
-  }
 }

@@ -1,9 +1,10 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { NewFork } from '../backend/backend.ts';
 import { API_OPTION } from '../backend/connect.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { ARGUMENT_SOURCES, readJsonArgument, readTextArgument } from '../input/input-argument.ts';
+import { wholeNumber } from '../input/parse-whole-number.ts';
 import { executionId } from '../input/resolve-id.ts';
 import { changesIn, type SetOption, setOption } from '../input/set-option.ts';
 import { followStartedRun } from '../nouns/follow-started-run.ts';
@@ -42,7 +43,7 @@ function withOptions(command: Command): Command {
     .option(
       '--from, --seq <n>',
       'number of steps to share; 0 starts from the beginning (default with --set and --data)',
-      wholeNumber,
+      wholeNumber(0),
     )
     .option(
       '--input <text>',
@@ -60,7 +61,7 @@ function withOptions(command: Command): Command {
     .option(
       '--version <n>',
       'version of the agent (default: the version of the original run)',
-      wholeNumber,
+      wholeNumber(0),
     )
     .option('--detach', 'print the id of the new execution and return immediately')
     .option(...API_OPTION);
@@ -95,12 +96,4 @@ async function readFork(io: CliIo, options: ForkOptions): Promise<NewFork> {
     data: (await readJsonArgument(io, 'data', inputData)) ?? null,
     changes: set ? changesIn(set) : null,
   };
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (text.trim() === '' || !Number.isInteger(number) || number < 0) {
-    throw new InvalidArgumentError('Use a whole number of 0 or more.');
-  }
-  return number;
 }

@@ -1,6 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { withDatabase } from '../backend/database.ts';
+import { wholeNumber } from '../input/parse-whole-number.ts';
 import { type CliIo, printJson } from '../output/output.ts';
+
+const MOST = 1_000_000_000;
 
 type Options = {
   executions: number;
@@ -19,15 +22,15 @@ type Options = {
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .option('--executions <number>', 'number of runs', wholeFrom(1), 10_000)
-    .option('--steps <number>', 'average number of steps of a run', wholeFrom(2), 10)
-    .option('--days <number>', 'number of days that the history covers', wholeFrom(1), 90)
-    .option('--tenants <number>', 'number of tenants', wholeFrom(1), 1)
-    .option('--agents <number>', 'number of agents of each tenant', wholeFrom(1), 8)
+    .option('--executions <number>', 'number of runs', wholeNumber(1, MOST), 10_000)
+    .option('--steps <number>', 'average number of steps of a run', wholeNumber(2, MOST), 10)
+    .option('--days <number>', 'number of days that the history covers', wholeNumber(1, MOST), 90)
+    .option('--tenants <number>', 'number of tenants', wholeNumber(1, MOST), 1)
+    .option('--agents <number>', 'number of agents of each tenant', wholeNumber(1, MOST), 8)
     .option(
       '--seed <number>',
       'seed of the history; another seed gives another history',
-      wholeFrom(0),
+      wholeNumber(0, MOST),
       1,
     )
     .option('--until <time>', 'end of the history (default: 15 minutes ago)', time)
@@ -64,16 +67,6 @@ function countsIn({ executions, steps, messages }: Counts): string {
 
 function rowsOf(counts: Counts): number {
   return counts.executions + counts.steps + counts.messages;
-}
-
-function wholeFrom(least: number) {
-  return (text: string): number => {
-    const number = Number(text);
-    if (!Number.isInteger(number) || number < least || number > 1_000_000_000) {
-      throw new InvalidArgumentError(`Use a whole number of ${least} or more.`);
-    }
-    return number;
-  };
 }
 
 function time(text: string): Date {

@@ -13,7 +13,8 @@ import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { parseDuration } from '../input/parse-duration.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { userOf } from '../input/resolve-user.ts';
-import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { printRows } from '../print/rows.ts';
 
 const SCOPES = ['read', 'run', 'edit', 'manage'];
 const MOST_DAYS = 3_650;
@@ -97,10 +98,9 @@ function summaryOf({ name, prefix, role, scopes, expires_at }: MadeApiKey): stri
 async function list(io: CliIo, slug: string | undefined): Promise<void> {
   await withDatabase(io, async ({ db, pool }) => {
     const tenant = slug === undefined ? undefined : await tenantOf(db, slug);
-    const rows = await listApiKeys(pool, tenant?.id, LIMIT);
-    if (io.json) printJson(io, { items: rows });
-    else if (rows.length === 0) io.err('No API keys. Create one: howdah key create NAME');
-    else printTable(io, rows.map(rowOf));
+    const items = await listApiKeys(pool, tenant?.id, LIMIT);
+    const empty = 'No API keys. Create one: howdah key create NAME';
+    printRows(io, { items, rows: items.map(rowOf) }, empty);
   });
 }
 

@@ -1,13 +1,12 @@
 import { type Command, Option } from 'commander';
-import {
-  listPolicies,
-  PRESETS,
-  type ToolPolicy,
-  usePolicies,
-} from '../../db/access/tool-policies.ts';
+import { listPolicies, PRESETS, usePolicies } from '../../db/access/tool-policies.ts';
 import { withDatabase } from '../backend/database.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
-import { type CliIo, printJson, printTable } from '../output/output.ts';
+import type { CliIo } from '../output/output.ts';
+import { printRows } from '../print/rows.ts';
+
+const NO_POLICIES =
+  'There are no policies: tools are allowed no matter what a run has read. See docs/trust.md.';
 
 /**
  * Registers `howdah policies [--use strict|none]`: the calls that are allowed to runs that have
@@ -23,24 +22,11 @@ export function register(command: Command, io: CliIo): void {
     )
     .action(async ({ tenant, use }: { tenant?: string; use?: string }) => {
       await withDatabase(io, async (database) => {
-        const rows = await forTenant(database, tenant, async (client) => {
+        const items = await forTenant(database, tenant, async (client) => {
           await (use && usePolicies(client, use));
           return listPolicies(client);
         });
-        show(io, rows);
+        printRows(io, { items }, NO_POLICIES);
       });
     });
-}
-
-function show(io: CliIo, rows: ToolPolicy[]): void {
-  if (io.json) {
-    printJson(io, { items: rows });
-    return;
-  }
-  printTable(io, rows);
-  if (rows.length === 0) {
-    io.err(
-      'There are no policies: tools are allowed no matter what a run has read. See docs/trust.md.',
-    );
-  }
 }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { profileNamed, profilesPath, readProfiles, writeProfiles } from '../backend/profiles.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
-import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { printRows } from '../print/rows.ts';
 
 /** Registers `howdah profiles [list | use]`: the servers with a login, never their keys. */
 export function register(command: Command, io: CliIo): void {
@@ -20,9 +21,7 @@ function registerList(command: Command, io: CliIo): void {
       has_key: key !== undefined,
       is_current: name === current,
     }));
-    if (io.json) printJson(io, { items });
-    else if (items.length === 0) io.err('There is no login profile. Log in: howdah login URL');
-    else printTable(io, items);
+    printRows(io, { items }, 'There is no login profile. Log in: howdah login URL');
   });
 }
 

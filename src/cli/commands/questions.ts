@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { API_OPTION } from '../backend/connect.ts';
 import { withBackend } from '../backend/with-backend.ts';
-import { type CliIo, printJson, printTable } from '../output/output.ts';
+import type { CliIo } from '../output/output.ts';
 import { oneLine } from '../output/terminal-text.ts';
 import { previewSummary } from '../print/preview.ts';
 import type { ListedQuestion } from '../print/question.ts';
+import { printRows } from '../print/rows.ts';
 
 const LIMIT = 100;
 
@@ -18,9 +19,8 @@ export function register(command: Command, io: CliIo): void {
       const { items, rows } = await withBackend(io, command, {}, ({ questions }) =>
         questions.list(filter),
       );
-      if (io.json) printJson(io, { items });
-      else if (rows.length === 0) io.err(all ? 'No questions.' : 'No open questions.');
-      else printTable(io, rows.map(all ? fullRow : openRow));
+      const shown = rows.map(all ? fullRow : openRow);
+      printRows(io, { items, rows: shown }, all ? 'No questions.' : 'No open questions.');
     });
 }
 

@@ -8,7 +8,8 @@ import { type RetentionOutcome, retain } from '../../db/worker/maintenance.ts';
 import { withDatabase } from '../backend/database.ts';
 import { confirm, DRY_RUN_OPTION, withDryRun, YES_OPTION } from '../input/confirm-option.ts';
 import { exitCodes } from '../output/exit-codes.ts';
-import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { printRows } from '../print/rows.ts';
 
 type Options = { archive?: string; dryRun?: true; yes?: true };
 
@@ -115,25 +116,21 @@ function inWords({ month, dropped, runs, blockers, archive, replaced }: MonthOut
 
 async function months(io: CliIo): Promise<void> {
   await withDatabase(io, async ({ pool }) => {
-    const rows = (await oldMonths(pool)).map(({ month, is_closed, blockers }) => ({
+    const items = (await oldMonths(pool)).map(({ month, is_closed, blockers }) => ({
       month,
       is_closed,
       blockers,
     }));
-    if (io.json) return printJson(io, { items: rows });
-    if (rows.length === 0) return io.err('There is no month before the last one.');
-    printTable(
-      io,
-      rows.map(({ month, is_closed, blockers }) => ({
-        month,
-        next:
-          blockers.length > 0
-            ? `kept: ${blockers.join('; ')}`
-            : is_closed
-              ? 'is being dropped'
-              : 'will be dropped',
-      })),
-    );
+    const rows = items.map(({ month, is_closed, blockers }) => ({
+      month,
+      next:
+        blockers.length > 0
+          ? `kept: ${blockers.join('; ')}`
+          : is_closed
+            ? 'is being dropped'
+            : 'will be dropped',
+    }));
+    printRows(io, { items, rows }, 'There is no month before the last one.');
   });
 }
 

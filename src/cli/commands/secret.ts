@@ -13,7 +13,8 @@ import { type CliDatabase, withDatabase } from '../backend/database.ts';
 import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { joinNames, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { readHidden } from '../output/hidden-input.ts';
-import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { type CliIo, printJson } from '../output/output.ts';
+import { printRows } from '../print/rows.ts';
 
 type Options = { tenant?: string; force?: true; data?: true; yes?: true };
 
@@ -86,15 +87,13 @@ async function findSecret({ db }: CliDatabase, tenantId: string, name: string) {
 async function list(io: CliIo, options: Options): Promise<void> {
   await withDatabase(io, async (database) => {
     const items = await listSecrets(database.db, await tenantFor(database, options));
-    if (io.json) return printJson(io, { items });
-    if (items.length === 0) return io.err('No secrets. Store one: howdah secret set NAME');
     const rows = items.map(({ name, last_four, created_at, rotated_at, models }) => ({
       name,
       value: last_four ? `…${last_four}` : '…',
       age: ageOf(rotated_at ?? created_at),
       'used by': models?.join(', ') ?? '',
     }));
-    printTable(io, rows);
+    printRows(io, { items, rows }, 'No secrets. Store one: howdah secret set NAME');
   });
 }
 

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { liveRuns } from '../../db/queries/live-runs.ts';
 import { withDatabase } from '../backend/database.ts';
 import { type OperatorView, operatorView, showOperatorView } from '../doctor/operator.ts';
+import { wholeNumber } from '../input/parse-whole-number.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 
 type Options = { once?: true; every: number; limit: number };
@@ -16,8 +17,8 @@ const CLEAR = '\u001b[H\u001b[2J';
 export function register(command: Command, io: CliIo): void {
   command
     .option('--once', 'print once and exit (default if stdout is not a terminal)')
-    .option('--every <seconds>', 'refresh interval, in seconds', atLeastOne, 2)
-    .option('--limit <number>', 'maximum number of runs', atLeastOne, 20)
+    .option('--every <seconds>', 'refresh interval, in seconds', wholeNumber(1), 2)
+    .option('--limit <number>', 'maximum number of runs', wholeNumber(1), 20)
     .action(async ({ once, every, limit }: Options) => {
       await withDatabase(io, async ({ pool, isOwner }) => {
         const isLive = io.isTerminal && !io.json && !once;
@@ -50,12 +51,4 @@ function show(io: CliIo, seen: Seen): void {
   printTable(io, seen.runs);
   const { alerts, database, slow_statements = null } = seen;
   if (alerts && database) showOperatorView(io, { alerts, database, slow_statements });
-}
-
-function atLeastOne(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) {
-    throw new InvalidArgumentError('Use a whole number of 1 or more.');
-  }
-  return number;
 }

@@ -8,8 +8,9 @@ import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
 import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
-import { type CliIo, printJson, printTable } from '../output/output.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 import { maskUrlKeys } from '../output/terminal-text.ts';
+import { printRows } from '../print/rows.ts';
 
 const WEBHOOKS: Named = {
   kind: 'webhooks',
@@ -91,13 +92,8 @@ function registerDeliveries(command: Command, io: CliIo): void {
           const of = webhook && (await requireDefinition(client, WEBHOOKS, webhook)).id;
           return listDeliveries(client, { webhookId: of, status, limit: LIMIT });
         });
-        if (io.json) printJson(io, { items });
-        else if (items.length === 0) io.err('No deliveries.');
-        else
-          printTable(
-            io,
-            items.map((row) => ({ ...row, url: maskUrlKeys('url', row.url) })),
-          );
+        const rows = items.map((row) => ({ ...row, url: maskUrlKeys('url', row.url) }));
+        printRows(io, { items, rows }, 'No deliveries.');
       });
     });
 }

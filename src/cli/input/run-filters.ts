@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { EXECUTION_STATUSES, type ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { CliDatabase } from '../backend/database.ts';
 import { parseTime } from './parse-time.ts';
+import { wholeNumber } from './parse-whole-number.ts';
 import { forTenant } from './resolve-tenant.ts';
 
 /** Parses a list such as `failed,cancelled`. */
@@ -30,13 +31,7 @@ export function moment(text: string): Date {
 }
 
 /** Parses a maximum number. */
-export function limit(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) {
-    throw new InvalidArgumentError('Use a whole number of 1 or more.');
-  }
-  return number;
-}
+export const limit = wholeNumber(1);
 
 /**
  * Returns the id of the agent or workflow of this name in the tenant. Returns undefined if no name

@@ -9,7 +9,11 @@ export type PrintedRows = { items: readonly Row[]; rows: readonly Row[] };
 const LONGEST_CELL = 60;
 
 /** Prints the rows of a list. `empty` is the message for no rows. */
-export function printRows(io: CliIo, { items, rows }: PrintedRows, empty: string): void {
+export function printRows(
+  io: CliIo,
+  { items, rows = items }: Pick<PrintedRows, 'items'> & Partial<PrintedRows>,
+  empty: string,
+): void {
   if (io.json) printJson(io, { items });
   else if (rows.length === 0) io.err(empty);
   else printTable(io, rows);
