@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
@@ -7,7 +7,7 @@ import { makeAgent } from '../runtime/arrange.ts';
 import { makeRun, one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, startAtTerminal } from './run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
@@ -78,8 +78,31 @@ test('what asks a person is left waiting, and answered from elsewhere', async ()
   const [, run = '', question = ''] =
     /^execution (\S+)[\s\S]*howdah answer (\S+) TEXT/.exec(ran.stderr) ?? [];
   const answered = await howdah('answer', question, 'blue');
-  expect(answered).toMatchObject({ status: 0, stdout: `${question} answered\n` });
+  expect(answered).toMatchObject({
+    ...{ status: 0, stdout: `${question} answered\n` },
+    stderr: `The run continues. Follow it: howdah watch ${run}\n`,
+  });
   expect(await howdah('watch', run)).toMatchObject({ status: 0, stdout: 'Painted.\n' });
+});
+
+test('a person at the terminal is asked until the answer is accepted', async () => {
+  const question = { question: 'Which colour?', options: ['red', 'blue'] };
+  const agent = await named(
+    [
+      { tool_calls: [{ name: 'ask_user', arguments: question, id: 'q1' }] },
+      { content: 'Painted.' },
+    ],
+    ['ask_user'],
+  );
+  const cli = startAtTerminal(NOWHERE, 'run', agent, 'Paint.', '--api', api.url);
+  const until = (talk: RegExp) =>
+    vi.waitFor(() => expect(cli.stderr()).toMatch(talk), { timeout: 60_000 });
+  await until(/ {2}howdah answer \S+ TEXT\nanswer: $/);
+  cli.type('green');
+  await until(/'green' is not one of the options[\s\S]*answer: $/);
+  cli.type('blue');
+  expect(await cli.returned()).toBe(0);
+  expect(cli.stdout()).toContain('Painted.');
 });
 
 test('controls, failures and refusals have the exit codes of the database', async () => {
@@ -112,6 +135,7 @@ test.each([
   );
   const ran = await howdah('run', agent, 'Work it out.');
   expect(ran).toMatchObject({ status: 7, stdout: '' });
+  expect(ran.stderr).toMatch(/ {2}howdah approve \S+\n {2}howdah reject \S+ --reason TEXT\n/);
   const [, run = ''] = /^execution (\S+)/.exec(ran.stderr) ?? [];
   const { items } = JSON.parse((await howdah('questions', '--json')).stdout);
   const asked = items.find((one: { execution_id: string }) => one.execution_id === run);
@@ -133,6 +157,9 @@ test.each([
   expect(said).toContain(verdict === 'reject' ? given : more.length > 0 ? '2' : '42');
   expect(await howdah(verdict, asked.id)).toMatchObject({ status: 1 });
   expect((await howdah('questions')).stderr).toBe('No open questions.\n');
+  expect((await howdah('questions', '--all')).stdout).toMatch(
+    new RegExp(`${asked.id}.* answered +${verdict}`),
+  );
 });
 
 test('a run is forked, with other data or from a step of it', async () => {
