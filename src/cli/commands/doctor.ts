@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
-import { HowdahError } from '../../contracts/errors.ts';
-import { secretRowsOn } from '../../db/access/secrets.ts';
 import { createPool, type Pool } from '../../db/connection/pool.ts';
 import {
   countWorkers,
@@ -10,13 +8,13 @@ import {
   queriesOn,
 } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
-import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import type { DefaultModel } from '../../settings/default-model.ts';
 import { databaseToAsk } from '../backend/database.ts';
 import { type AuditFinding, auditFindings } from '../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../doctor/connections.ts';
 import { operatorFindings } from '../doctor/operator.ts';
 import { searchPathFinding } from '../doctor/search-path.ts';
+import { checkSecrets } from '../doctor/secrets.ts';
 import { isolationFinding } from '../doctor/tenant-isolation.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, paintResult, printJson } from '../output/output.ts';
@@ -137,22 +135,10 @@ const ROLES = ['owner', 'engine', 'worker', 'app', 'analyst', 'authenticator', '
 );
 
 async function secrets(pool: Pool, config: Config): Promise<Finding> {
-  const { masterKeysOf } = await import('../../bootstrap.ts');
-  const rows = secretRowsOn(pool);
-  const { current } = await rows.masterKeys();
-  const found = current === null ? 'none stored' : `encrypted with the master key ${current}`;
-  try {
-    await refuseWrongKeys(rows, masterKeysOf(config));
-    return { check: 'secrets', ok: true, found };
-  } catch (error) {
-    if (!(error instanceof HowdahError)) throw error;
-    return {
-      check: 'secrets',
-      ok: false,
-      found: `${found}: ${error.message}`,
-      fix: error.hint ?? '',
-    };
-  }
+  const { found, fault } = await checkSecrets(pool, config);
+  return fault === undefined
+    ? { check: 'secrets', ok: true, found }
+    : { check: 'secrets', ok: false, found: `${found}: ${fault.message}`, fix: fault.hint ?? '' };
 }
 
 async function extensions(pool: Pool): Promise<Finding> {

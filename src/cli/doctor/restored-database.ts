@@ -1,14 +1,12 @@
 import type { Config } from '../../config.ts';
-import { HowdahError } from '../../contracts/errors.ts';
-import { secretRowsOn } from '../../db/access/secrets.ts';
 import { analyze, type RestoredState, restoredState } from '../../db/backup/restored-state.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { verifyAudit } from '../../db/operations/audit.ts';
 import { listViolations, queriesOn } from '../../db/queries/queries.ts';
 import { ensurePartitions } from '../../db/worker/maintenance.ts';
-import { refuseWrongKeys } from '../../secrets/data-keys.ts';
 import type { AuditFinding } from './audit-log.ts';
 import { searchPathFinding } from './search-path.ts';
+import { checkSecrets } from './secrets.ts';
 import { isolationFinding } from './tenant-isolation.ts';
 
 /** The output of `howdah restore`. */
@@ -74,24 +72,14 @@ async function audit(pool: Pool): Promise<AuditFinding> {
 }
 
 async function secrets(pool: Pool, config: Config): Promise<AuditFinding> {
-  const { masterKeysOf } = await import('../../bootstrap.ts');
-  const rows = secretRowsOn(pool);
-  const { current } = await rows.masterKeys();
-  const found = current === null ? 'none stored' : `encrypted with the master key ${current}`;
-  try {
-    await refuseWrongKeys(rows, masterKeysOf(config));
-    return {
-      check: 'secrets',
-      ok: true,
-      found: current === null ? found : `${found}, which is available`,
-    };
-  } catch (error) {
-    if (!(error instanceof HowdahError)) throw error;
-    return {
-      ...{ check: 'secrets', ok: false, found: `${found}, which is not available` },
-      fix: 'A backup contains no master key. Set HOWDAH_SECRET_KEY to the key of the original installation. If it is not set there, use its HOWDAH_HOME/secret.key.',
-    };
+  const { isEmpty, found, fault } = await checkSecrets(pool, config);
+  if (fault === undefined) {
+    return { check: 'secrets', ok: true, found: isEmpty ? found : `${found}, which is available` };
   }
+  return {
+    ...{ check: 'secrets', ok: false, found: `${found}, which is not available` },
+    fix: 'A backup contains no master key. Set HOWDAH_SECRET_KEY to the key of the original installation. If it is not set there, use its HOWDAH_HOME/secret.key.',
+  };
 }
 
 /** Reports what belongs to the installation and was not in the file. */
