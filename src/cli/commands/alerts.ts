@@ -25,13 +25,13 @@ export function register(command: Command, io: CliIo): void {
       await withDatabase(io, async (database) => {
         if (now) {
           const items = await listInstallationAlerts(database.pool, { withPromises: true });
-          return printRows(io, { items }, 'There are no alerts: howdah.alerts is empty.');
+          return printRows(io, { items, empty: 'There are no alerts: howdah.alerts is empty.' });
         }
         const items = await forTenant(database, tenant, async (client) => {
           await (use && useAlerts(client, webhook));
           return listAlerts(client);
         });
-        printRows(io, { items }, NO_RULES);
+        printRows(io, { items, empty: NO_RULES });
       });
     });
 }

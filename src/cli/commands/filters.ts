@@ -134,9 +134,6 @@ async function test(io: CliIo, text: string, { tenant, place, agent }: Options):
 
 function show(io: CliIo, items: OutputFilter[]): void {
   const rows = items.map((row) => ({ ...row, places: row.places.join(',') }));
-  printRows(
-    io,
-    { items, rows },
-    'There are no filters: the output of runs is not filtered. See docs/trust.md.',
-  );
+  const empty = 'There are no filters: the output of runs is not filtered. See docs/trust.md.';
+  printRows(io, { items, rows, empty });
 }

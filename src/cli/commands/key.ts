@@ -100,7 +100,7 @@ async function list(io: CliIo, slug: string | undefined): Promise<void> {
     const tenant = slug === undefined ? undefined : await tenantOf(db, slug);
     const items = await listApiKeys(pool, tenant?.id, LIMIT);
     const empty = 'No API keys. Create one: howdah key create NAME';
-    printRows(io, { items, rows: items.map(rowOf) }, empty);
+    printRows(io, { items, rows: items.map(rowOf), empty });
   });
 }
 

@@ -26,7 +26,7 @@ export function register(command: Command, io: CliIo): void {
           await (use && usePolicies(client, use));
           return listPolicies(client);
         });
-        printRows(io, { items }, NO_POLICIES);
+        printRows(io, { items, empty: NO_POLICIES });
       });
     });
 }

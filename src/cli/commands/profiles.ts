@@ -21,7 +21,7 @@ function registerList(command: Command, io: CliIo): void {
       has_key: key !== undefined,
       is_current: name === current,
     }));
-    printRows(io, { items }, 'There is no login profile. Log in: howdah login URL');
+    printRows(io, { items, empty: 'There is no login profile. Log in: howdah login URL' });
   });
 }
 

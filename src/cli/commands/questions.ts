@@ -20,7 +20,8 @@ export function register(command: Command, io: CliIo): void {
         questions.list(filter),
       );
       const shown = rows.map(all ? fullRow : openRow);
-      printRows(io, { items, rows: shown }, all ? 'No questions.' : 'No open questions.');
+      const empty = all ? 'No questions.' : 'No open questions.';
+      printRows(io, { items, rows: shown, empty });
     });
 }
 

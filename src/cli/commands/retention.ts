@@ -130,7 +130,7 @@ async function months(io: CliIo): Promise<void> {
             ? 'is being dropped'
             : 'will be dropped',
     }));
-    printRows(io, { items, rows }, 'There is no month before the last one.');
+    printRows(io, { items, rows, empty: 'There is no month before the last one.' });
   });
 }
 

@@ -93,7 +93,7 @@ async function list(io: CliIo, options: Options): Promise<void> {
       age: ageOf(rotated_at ?? created_at),
       'used by': models?.join(', ') ?? '',
     }));
-    printRows(io, { items, rows }, 'No secrets. Store one: howdah secret set NAME');
+    printRows(io, { items, rows, empty: 'No secrets. Store one: howdah secret set NAME' });
   });
 }
 

@@ -37,6 +37,6 @@ function registerList(command: Command, io: CliIo): void {
       const listing = await withBackend(io, command, {}, ({ definitions }) =>
         agent === undefined ? definitions.list(TOOLS) : definitions.listToolsOf(agent),
       );
-      printRows(io, listing, TOOLS.empty);
+      printRows(io, listing);
     });
 }

@@ -93,7 +93,7 @@ function registerDeliveries(command: Command, io: CliIo): void {
           return listDeliveries(client, { webhookId: of, status, limit: LIMIT });
         });
         const rows = items.map((row) => ({ ...row, url: maskUrlKeys('url', row.url) }));
-        printRows(io, { items, rows }, 'No deliveries.');
+        printRows(io, { items, rows, empty: 'No deliveries.' });
       });
     });
 }

@@ -18,7 +18,7 @@ export function listVerb(named: Named): Verb {
         const listing = await withBackend(io, command, options, ({ definitions }) =>
           definitions.list(named),
         );
-        printRows(io, listing, named.empty);
+        printRows(io, listing);
       }),
   };
 }

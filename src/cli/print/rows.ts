@@ -3,20 +3,16 @@ import { maskUrlKeys, oneLine, plainText } from '../output/terminal-text.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Rows for programs, and the same rows as a table shows them. */
-export type PrintedRows = { items: readonly Row[]; rows: readonly Row[] };
+/** Rows for programs, the same rows as a table shows them, and the message for no rows. */
+export type PrintedRows = { items: readonly Row[]; rows?: readonly Row[]; empty?: string };
 
 const LONGEST_CELL = 60;
 
-/** Prints the rows of a list. `empty` is the message for no rows. */
-export function printRows(
-  io: CliIo,
-  { items, rows = items }: Pick<PrintedRows, 'items'> & Partial<PrintedRows>,
-  empty: string,
-): void {
+/** Prints the rows of a list. */
+export function printRows(io: CliIo, { items, rows = items, empty }: PrintedRows): void {
   if (io.json) printJson(io, { items });
-  else if (rows.length === 0) io.err(empty);
-  else printTable(io, rows);
+  else if (rows.length > 0) printTable(io, rows);
+  else if (empty !== undefined) io.err(empty);
 }
 
 /** Prints one row with all its fields. */

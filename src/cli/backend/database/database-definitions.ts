@@ -20,14 +20,14 @@ export function createDatabaseDefinitions(
 ): DefinitionBackend {
   const { db } = database;
   return {
-    async list({ kind }) {
+    async list({ kind, empty }) {
       if (kind === 'agents') {
         const items = await listAgents(db, tenant && (await tenantOf(db, tenant)).id);
-        return { items, rows: items };
+        return { items };
       }
       if (kind === 'tools') return toolListing(await listTools(db));
       const items = await forTenant(database, tenant, (client) => listNamed(client, kind));
-      return { items, rows: items.map((row) => shortenRow(row)) };
+      return { items, rows: items.map((row) => shortenRow(row)), empty };
     },
     async listToolsOf(agent) {
       const items = await toolsOfAgent(db, agent);

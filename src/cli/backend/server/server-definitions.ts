@@ -15,7 +15,11 @@ export function createServerDefinitions(api: Api): DefinitionBackend {
   return {
     async list(named) {
       const items = await listDefinitions(api, named);
-      return { items, rows: items.map((row) => shortenRow(row, named.columns)) };
+      return {
+        items,
+        rows: items.map((row) => shortenRow(row, named.columns)),
+        empty: named.empty,
+      };
     },
     async listToolsOf(agent) {
       throw toolsNeedDatabase(agent);
