@@ -6,7 +6,7 @@ import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FollowedItem } from '../../db/feed/follow-runs.ts';
 import type { StepLogRow } from '../../db/feed/step-log.ts';
 import type { ExecutionFilter, Step, TreeNode } from '../../db/queries/queries.ts';
-import type { Answered, Question } from '../../db/queries/questions.ts';
+import type { AnsweredQuestion, Question } from '../../db/queries/questions.ts';
 import type { Setting, SettingScope } from '../../db/queries/settings.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Attachment } from '../input/attach-option.ts';
@@ -113,10 +113,10 @@ export type QuestionBackend = {
     isOpen: boolean;
     limit: number;
   }): Promise<{ items: readonly Row[]; rows: readonly ListedQuestion[] }>;
-  answer(id: string, text: string | null, data?: Json): Promise<Answered>;
+  answer(id: string, text: string | null, data?: Json): Promise<AnsweredQuestion>;
   /** Approves a call, with other arguments if there are `args`. */
-  approve(id: string, options: { remember?: string; args?: Json }): Promise<Answered>;
-  reject(id: string, reason: string | null): Promise<Answered>;
+  approve(id: string, options: { remember?: string; args?: Json }): Promise<AnsweredQuestion>;
+  reject(id: string, reason: string | null): Promise<AnsweredQuestion>;
 };
 
 /** The log of the steps of all runs. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Answered } from '../../db/queries/questions.ts';
+import type { AnsweredQuestion } from '../../db/queries/questions.ts';
 import type { QuestionBackend } from '../backend/backend.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { type CliIo, printJson } from '../output/output.ts';
@@ -8,7 +8,7 @@ import { type CliIo, printJson } from '../output/output.ts';
 export async function answerAndPrint(
   io: CliIo,
   self: Command,
-  answer: (questions: QuestionBackend) => Promise<Answered>,
+  answer: (questions: QuestionBackend) => Promise<AnsweredQuestion>,
 ): Promise<void> {
   await withBackend(io, self, {}, async ({ questions, isAnyWorkerAlive }) => {
     const question = await answer(questions);

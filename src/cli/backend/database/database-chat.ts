@@ -31,7 +31,7 @@ export async function openDatabaseChat(
     },
     say: (session, text) => sendMessage(pool, session, text, listener),
     fork: (from, text) => forkSession(pool, from, text, listener),
-    answer: (_run, question, line) => answerQuestion(pool, question, line),
+    answer: (_run, question, line) => answerChatQuestion(pool, question, line),
     follow: (run, after, stop) => followTurn(pool, listener, run, after, stop),
     cancel: (run) => cancelIfLive(pool, run),
     turns: (session) => turnsOf(pool, session),

@@ -4,7 +4,7 @@ import { compareExecutions } from '../../../db/queries/comparisons.ts';
 import { explainExecution } from '../../../db/queries/explanations.ts';
 import {
   type ExecutionFilter,
-  findExecution,
+  findExecutionRow,
   listExecutions,
   stepsAfter,
   treeOf,
@@ -24,7 +24,7 @@ type Client = Pick<Pool, 'query'>;
 export function createDatabaseRuns(database: CliDatabase, tenant: string | undefined): RunBackend {
   const { url, pool, db } = database;
   const find = async (id: string) => {
-    const found = await findExecution(db, id);
+    const found = await findExecutionRow(db, id);
     if (!found) throw notFound(id);
     return found;
   };

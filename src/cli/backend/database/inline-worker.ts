@@ -21,7 +21,7 @@ export async function runInlineWorker<T>(
     );
     return work();
   }
-  const { followEnvironment, loadAndOpenWorker, openTelemetry } = await import(
+  const { updateDefaultModels, loadAndOpenWorker, openTelemetry } = await import(
     '../../../bootstrap.ts'
   );
   await updateDefaultModels(url, config);

@@ -1,4 +1,4 @@
-import { retry } from '../../../client/retry.ts';
+import { retry } from '../../../client/retry-request.ts';
 import type { Step } from '../../../db/queries/queries.ts';
 import type {
   ChatBackend,
