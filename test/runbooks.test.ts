@@ -40,11 +40,12 @@ describe.each([...runbooks])('the runbook of %s', (name, text) => {
   });
 
   test('looks with statements that run and change nothing', async () => {
+    const statements = [...text.matchAll(/^```sql\n([\s\S]*?)^```/gm)];
+    expect(statements).not.toEqual([]);
     const client = await database.pool.connect();
     try {
       await client.query('begin read only');
-      for (const [, sql = ''] of text.matchAll(/^```sql\n([\s\S]*?)^```/gm))
-        await client.query(sql);
+      for (const [, sql = ''] of statements) await client.query(sql);
     } finally {
       await client.query('rollback');
       client.release();

@@ -26,10 +26,16 @@ async function watchOne() {
 const afterRead = () => new Promise((resolve) => setImmediate(resolve));
 
 test('a connection without a request ends after the grace period', async () => {
-  const { departure, client } = await watchOne();
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { departure, client, socket } = await watchOne();
   const closed = once(client, 'close');
   departure.close();
-  await closed;
+  vi.advanceTimersByTime(GRACE_MS - 1);
+  await afterRead();
+  expect(socket.destroyed).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(await closed).toEqual([false]); // without an error
 });
 
 test('a request that a busy loop has not read yet keeps its connection', async () => {

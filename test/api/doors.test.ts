@@ -160,6 +160,8 @@ async function said(door: string, asked: Request, { name, id }: Named) {
 test.each(Object.keys(ASKED))('%s tells nothing of another tenant', async (door) => {
   const missing = { name: MARK.replace(/b$/, 'c'), id: 'aaaaaaaa-aaaa-7aaa-8aaa-aaaaaaaaaaaa' };
   const asked = ASKED[door]?.(missing) ?? [];
+  expect(asked).not.toEqual([]);
+  expect(theirs.length).toBeGreaterThan(3);
   for (const [place, request] of asked.entries()) {
     const nowhere = await said(door, request, missing);
     expect(nowhere.status, `${door} ${place}`).toBeLessThan(500);

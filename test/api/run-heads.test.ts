@@ -118,7 +118,8 @@ describe('a run whose head is ahead of its row', () => {
     await until(() => followed.items.length > 0);
     await advanceHead(db.pool, id);
     await db.pool.query('select howdah_private.announce_watched(array[$1::uuid])', [id]);
-    await until(() => followed.items.some(({ stepCount }) => stepCount === 4));
+    await expect.poll(() => followed.items.at(-1)).toMatchObject({ stepCount: 4 });
+    expect(followed.errors).toEqual([]);
     followed.stop();
     await socket.client.dispose();
   });

@@ -3,6 +3,7 @@ import { createFeedHub } from '../../src/api/feed/feed-hub.ts';
 import { followMessages } from '../../src/api/feed/session-subscriber.ts';
 import type { Api } from '../../src/api/server.ts';
 import {
+  all,
   claim,
   commit,
   completed,
@@ -303,14 +304,8 @@ describe('sessionMessages', () => {
     const followed = followSession(session);
     await isWatched(session);
     followed.stop();
-    await until(async () => {
-      const { n } = await one(
-        db.pool,
-        'select count(*)::int as n from howdah_private.watchers where execution_id = $1',
-        [session],
-      );
-      return n === 0;
-    });
+    const watchers = 'select from howdah_private.watchers where execution_id = $1';
+    await expect.poll(() => all(db.pool, watchers, [session])).toEqual([]);
   });
 });
 

@@ -206,7 +206,7 @@ test.each(['/graphql', '/ws'] as const)(
 );
 
 test('closed sockets leave no registration behind', async () => {
-  await until(async () => (await watchers()).rowCount === 0);
+  await expect.poll(async () => (await watchers()).rowCount).toBe(0);
 });
 
 describe('there are bounds', () => {

@@ -62,7 +62,8 @@ describe.each(names)('howdah %s', (name) => {
 
   test.each(lines.map((line) => [line]))('%s', async (line) => {
     const program = (await described(name)).parent;
-    await program?.parseAsync(wordsOf(line), { from: 'user' });
+    const parsed = program?.parseAsync(wordsOf(line), { from: 'user' });
+    await expect(parsed).resolves.toBe(program);
   });
 
   test('is told by help as its file has it', async () => {

@@ -36,11 +36,12 @@ test('a connection that cannot be had leaves its place to others', async () => {
     },
   } as unknown as Pool;
   divideAmongTenants(pool, 4);
-  await expect(tenantPool(pool, 'tools', { tenant: 'blue' }).connect()).rejects.toThrow(
-    'no connection',
-  );
+  const connect = () => tenantPool(pool, 'tools', { tenant: 'blue' }).connect();
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    await expect(connect()).rejects.toThrow('no connection');
+  }
   fails = false;
-  expect(await tenantPool(pool, 'tools', { tenant: 'blue' }).connect()).toBeDefined();
+  expect(await connect()).toHaveProperty('release');
 });
 
 test('whoever is cancelled leaves the queue, and takes no connection', async () => {

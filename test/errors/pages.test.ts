@@ -92,6 +92,7 @@ test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page
 );
 
 test('what is told of a code of Postgres stands on its page', () => {
+  expect(Object.keys(postgresWords)).not.toEqual([]);
   for (const [code, words] of Object.entries(postgresWords)) {
     const { told } = pages.find((page) => codesOf(page).includes(code)) ?? { told: [] };
     const { as } = told.find(({ where }) => where === 'GraphQL') ?? { as: '' };

@@ -345,6 +345,7 @@ describe('conventions', () => {
       ];
       const erasable =
         /\.(agent_versions|workflow_versions|prompt_versions|skill_versions|executions|messages|steps)$/;
+      expect(rows.length).toBeGreaterThan(60);
       for (const { name, schema, policies } of rows) {
         expect({ name, policies }).toEqual({
           name,
@@ -372,6 +373,7 @@ describe('conventions', () => {
       );
       // the parentheses around `a and b`
       const outer = (qual: string) => (/ AND /.test(qual) ? qual.slice(1) : qual);
+      expect(quals.length).toBeGreaterThan(40);
       for (const { relname, qual, has_tenant } of quals) {
         const column = relname === 'tenants' ? 'id' : 'tenant_id';
         const tenant = `(${column} = ( SELECT howdah.current_tenant() AS current_tenant))`;
@@ -665,11 +667,15 @@ describe('conventions', () => {
       await rolledBack(db.pool, async (client) => {
         await client.query('set local check_function_bodies = on; set local role howdah_owner');
         await client.query('set local client_min_messages = warning');
+        const faults: string[] = [];
         for (const { path, text } of replaceableFiles()) {
-          await client.query(text).catch((error: Error) => {
-            throw new Error(`${path}: ${error.message}`);
+          await client.query('savepoint before');
+          await client.query(text).catch(async (error: Error) => {
+            faults.push(`${path}: ${error.message}`);
+            await client.query('rollback to before');
           });
         }
+        expect(faults).toEqual([]);
       });
     });
 

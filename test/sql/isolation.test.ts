@@ -294,6 +294,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
   });
 
   test('by waiting for who holds a row of it', async () => {
+    const asked = { rows: 0, functions: 0 };
     const holder = await db.pool.connect();
     try {
       await holder.query('begin');
@@ -314,6 +315,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
               const row = { ...own?.row, bytes: null, sha256: null, [column]: id };
               const got = await outcome(client, insert, [JSON.stringify(row)], [id]);
               expect({ name, column, got }).not.toMatchObject({ got: { code: '55P03' } });
+              asked.rows += 1;
             }
           }
         }
@@ -323,9 +325,12 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
             const given = argumentsFor(called, id, MARK);
             const got = await outcome(client, callOf(called), given, [id]);
             expect({ called, got }).not.toMatchObject({ got: { code: '55P03' } });
+            asked.functions += 1;
           }
         }
       });
+      expect(asked.rows).toBeGreaterThan(50);
+      expect(asked.functions).toBeGreaterThan(100);
     } finally {
       await holder.query('rollback');
       holder.release();

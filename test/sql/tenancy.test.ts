@@ -657,7 +657,8 @@ describe('tenants', () => {
       (await all(client, 'select distinct tenant_id from howdah.executions')).length,
     ).toBeGreaterThan(1);
     expect(await all(client, 'select * from howdah.violations')).toEqual([]);
-    expect(await all(client, 'select * from howdah.queue_health')).toEqual(expect.any(Array));
+    const health = 'select * from howdah.queue_health';
+    expect(await all(client, health)).toHaveLength((await all(db.pool, health)).length);
     await client.end();
   });
 

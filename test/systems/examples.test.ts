@@ -49,11 +49,15 @@ test('every example can be run twice, beside all others and in either order', as
     .sort();
   for (const names of [all, all.toReversed()]) {
     const tenant = await newTenant(database.pool);
-    for (const name of [...names, ...names]) {
+    const apply = async (name: string) => {
       const text = textOf(name);
-      await (name.endsWith('.sql')
-        ? tenant.inside((client) => client.query(text))
-        : tenant.apply(text));
+      if (!name.endsWith('.sql')) return changes(await tenant.apply(text));
+      await tenant.inside((client) => client.query(text));
+      return [];
+    };
+    for (const name of [...names, ...names]) {
+      await apply(name);
+      expect(await apply(name), name).toEqual([]);
     }
   }
 });

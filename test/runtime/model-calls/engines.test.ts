@@ -339,8 +339,8 @@ describe('an agent that speaks OpenAI’s format', () => {
         ],
       },
     });
-    expect(server.requests[0]?.headers.authorization).toBeUndefined();
-    expect(server.requests[0]?.body.tools).toBeUndefined();
+    expect(server.requests[0]?.headers).not.toHaveProperty('authorization');
+    expect(server.requests[0]?.body).not.toHaveProperty('tools');
     await pool.query(
       `with price as (
          insert into howdah.models (name, provider, model, input_price, output_price) values ($2, 'openai', 'm', 2, 10) returning id

@@ -84,6 +84,8 @@ describe('a divergence', () => {
   });
 
   test('is whatever step is missing, and whatever message', async () => {
+    expect(original.steps.length).toBeGreaterThan(2);
+    expect(original.messages.length).toBeGreaterThan(2);
     for (const { seq } of original.steps) {
       const changed = run();
       changed.steps = changed.steps.filter((step) => step.seq !== seq);

@@ -301,6 +301,11 @@ describe('acting as another', () => {
       await tried(async (client) => {
         await act(client, mallory);
         await client.query(`select howdah.add_input($1, 'Faster.')`, [live]);
+        await client.query('reset role');
+        const inbox = 'select kind, content from howdah_private.inbox where execution_id = $1';
+        expect(await all(client, inbox, [live])).toMatchObject([
+          { kind: 'input', content: 'Faster.' },
+        ]);
       });
     });
 

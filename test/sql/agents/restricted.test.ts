@@ -251,7 +251,8 @@ describe('what an admin has said of a tool', () => {
     ['leave that it takes no more', {}, { requires_approval: true }, {}],
   ])('is no matter of %s', async (_what, tool, was, now) => {
     for (const [text, values] of begins(await given(tool, was, now))) {
-      await as(member, (client) => client.query(text, values));
+      const begun = await as(member, (client) => client.query(text, values));
+      expect(begun.rowCount, text).toBe(1);
     }
   });
 
@@ -336,9 +337,10 @@ describe('what admins alone set of request_params', () => {
       `update howdah.agent_models set request_params = '{"temperature": 1, "seed": 7, "store": false}' where agent_id = $1`,
       [agent],
     );
-    await as(member, (client) =>
+    const begun = await as(member, (client) =>
       client.query(`select howdah.run($1, 'x', version => '${version}')`, [name]),
     );
+    expect(begun.rowCount).toBe(1);
   });
 
   test('holds for older versions of a workflow', async () => {

@@ -264,6 +264,8 @@ describe('ensure_partitions', () => {
         const name = `howdah_private.${oldest?.name}`;
         await client.query(`alter table howdah.${table} detach partition ${name}`);
         await client.query(`drop table ${name}`);
+        const left = await one(client, 'select to_regclass($1) as month', [name]);
+        expect(left).toEqual({ month: null });
       }
     });
   });

@@ -210,7 +210,9 @@ describe('max_depth', () => {
     await set('max_depth', 1);
     const other = await makeTenant(db.pool);
     const agent = await makeAgent(db.pool, { tenant_id: other });
-    await chain(agent, 3, { tenant_id: other });
+    const third = await chain(agent, 3, { tenant_id: other });
+    const depth = 'select depth from howdah.executions where id = $1';
+    expect(await one(db.pool, depth, [third])).toEqual({ depth: 3 });
   });
 
   test('a run is exported with all levels below it', async () => {
@@ -307,7 +309,9 @@ describe('input_bytes', () => {
     const agent_id = await makeAgent(db.pool);
     const parent_execution_id = await makeRun(db.pool, { agent_id });
     await set('input_bytes', 2_000);
-    await makeRun(db.pool, { agent_id, parent_execution_id, input: large });
+    const member = await makeRun(db.pool, { agent_id, parent_execution_id, input: large });
+    const input = 'select input from howdah.executions where id = $1';
+    expect(await one(db.pool, input, [member])).toEqual({ input: large });
   });
 
   test('it never allows more than 1 MB', async () => {

@@ -74,7 +74,9 @@ test('there are none where all is well', async () => {
 test('each says how bad it is, and where its runbook stands', async () => {
   await meddling(async (client) => {
     await late(client, '1 hour');
-    for (const { name, severity, runbook } of await alerts(client)) {
+    const found = await alerts(client);
+    expect(found.map(({ name }) => name)).toContain('queue_stuck');
+    for (const { name, severity, runbook } of found) {
       expect(['warning', 'critical']).toContain(severity);
       expect(runbook).toBe(`docs/operations.md#${name}`);
     }

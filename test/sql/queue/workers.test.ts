@@ -495,9 +495,14 @@ describe('presence of workers', () => {
 
   test('a living worker does not keep others from making partitions', async () => {
     const { client } = await startWorkerSession(db.url);
-    await rolledBack(db.pool, (other) =>
-      other.query(`set local lock_timeout = '5s'; select howdah_private.ensure_partitions()`),
-    );
+    const newest = `select max(inhrelid::regclass::text) as month from pg_inherits
+      where inhparent = 'howdah.steps'::regclass`;
+    await rolledBack(db.pool, async (other) => {
+      await other.query(`set local lock_timeout = '5s'; select howdah_private.ensure_partitions()`);
+      const { month } = await one(other, newest);
+      await other.query(`drop table ${month}; select howdah_private.ensure_partitions()`);
+      expect(await one(other, newest)).toEqual({ month });
+    });
     await client.end();
   });
 });

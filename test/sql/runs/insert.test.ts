@@ -109,7 +109,7 @@ describe('inserting executions', () => {
       await first.query('begin');
       await first.query(run);
       await second.query(`set lock_timeout = '2s'`);
-      await second.query(run);
+      expect((await second.query(run)).rowCount).toBe(1);
     } finally {
       await first.end();
       await second.end();

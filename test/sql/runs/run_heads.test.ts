@@ -387,7 +387,7 @@ describe('heads of runs at work', () => {
         const commits = ids.map((id) => ({ id, fence: 1, after: 0, steps: [answer], more: false }));
         const committed = commit(waiting, worker, commits).catch(() => {}); // it may time out behind the lock
         await isBlocked(db.pool, waiting);
-        await other.query(lock, [last]);
+        expect((await other.query(lock, [last])).rowCount).toBe(1);
         await holder.query('rollback');
         await committed;
         await db.pool.query('delete from howdah_private.run_heads where execution_id = any ($1)', [

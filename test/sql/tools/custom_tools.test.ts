@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { committed, makeAgent, makeTool, one, takeRole } from '../support.ts';
+import { all, committed, makeAgent, makeTool, one, takeRole } from '../support.ts';
 
 describe('sync_custom_tools', () => {
   const db = testDatabase();
@@ -86,6 +86,10 @@ describe('sync_custom_tools', () => {
   });
 
   test('nothing registered is nothing to do', async () => {
+    await sync(tool());
+    const rows = () => all(db.pool, 'select * from howdah.tools order by id');
+    const before = await rows();
     await sync();
+    expect(await rows()).toEqual(before);
   });
 });

@@ -162,6 +162,11 @@ describe('names and aliases', () => {
     await makeTool({ name: 'older' });
     await db.pool.query(`delete from howdah.tools where name = 'new'`);
     await makeTool({ name: 'old' });
+    const names = `select name, aliases from howdah.tools where name in ('new', 'old', 'older') order by name`;
+    expect(await all(db.pool, names)).toEqual([
+      { name: 'old', aliases: [] },
+      { name: 'older', aliases: [] },
+    ]);
   });
 
   test('of two sessions at once are one of the two', async () => {
@@ -179,6 +184,8 @@ describe('names and aliases', () => {
       `insert into howdah.tools (tenant_id, name, kind)
        select id, 'shared', 'custom' from howdah.tenants where slug = 'other'`,
     );
+    const shared = `select count(distinct tenant_id)::int as tenants from howdah.tools where name = 'shared'`;
+    expect(await one(db.pool, shared)).toEqual({ tenants: 2 });
   });
 
   test.each(['with space', 'ümlaut', '', 'a,b', 'a\nb', 'x'.repeat(65)])(
@@ -590,6 +597,9 @@ describe('keys never stand in a row', () => {
       id,
     ]);
     await db.pool.query('select howdah.fork_execution($1, 0)', [id]);
+    const forks =
+      'select input, input_data from howdah.executions where forked_from_execution_id = $1';
+    expect(await all(db.pool, forks, [id])).toEqual([{ input: said, input_data: { token: said } }]);
     await db.pool.query(
       `select howdah.cancel_execution(id) from howdah.executions where $1 in (id::uuid, forked_from_execution_id)`,
       [id],
@@ -670,16 +680,14 @@ describe('keys never stand in a row', () => {
   });
 
   test('a tenant may name a public one, and an owner any', async () => {
+    const insert = `insert into howdah.models (name, provider, model, base_url)
+      values ($1, 'openai', 'x', $2) returning base_url`;
+    const publicUrl = 'https://api.groq.com/openai/v1';
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
-      await client.query(
-        `insert into howdah.models (name, provider, model, base_url)
-         values ('x', 'openai', 'x', 'https://api.groq.com/openai/v1')`,
-      );
+      expect(await one(client, insert, ['x', publicUrl])).toEqual({ base_url: publicUrl });
     });
-    await db.pool.query(
-      `insert into howdah.models (name, provider, model, base_url)
-       values ('at home', 'ollama', 'x', 'http://127.0.0.1:11434/v1')`,
-    );
+    const atHome = 'http://127.0.0.1:11434/v1';
+    expect(await one(db.pool, insert, ['at home', atHome])).toEqual({ base_url: atHome });
   });
 });
 
