@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../src/api/server.ts';
 import type { Json } from '../../src/json/json.ts';
-import { displayable, displayableDetail } from '../../src/text/displayable.ts';
+import { displayable, displayableDetail, displayableJson } from '../../src/text/displayable.ts';
 import { runCli } from '../cli/run-cli.ts';
+import { HOSTILE_STRINGS, UNSTORABLE_STRINGS } from '../fixtures/hostile-strings.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestApi } from './harness.ts';
 
@@ -144,6 +145,19 @@ function sentencesIn(answer: Json, name = ''): string[] {
   if (typeof answer !== 'object' || answer === null) return [];
   return Object.entries(answer).flatMap(([key, value]) => sentencesIn(value as Json, key));
 }
+
+test.each(Object.entries({ ...HOSTILE_STRINGS, ...UNSTORABLE_STRINGS }))(
+  '%s is shown without what hides in it',
+  (_name, text) => {
+    const hidden = /(?![\t\n\u200c-\u200f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+    const shown = displayable(text);
+    expect(shown).not.toMatch(hidden);
+    expect(displayable(shown)).toBe(shown);
+    const json = displayableJson({ [text]: text });
+    expect(json).not.toMatch(hidden);
+    expect(JSON.parse(json)).toEqual({ [text]: text });
+  },
+);
 
 test('what scripts and emoji are written with stays as it is', () => {
   for (const text of ['می‌خواهم', '👩‍👩‍👧', 'שלום\u200f!', 'two\nlines\tand a tab']) {

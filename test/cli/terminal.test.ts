@@ -5,6 +5,8 @@ import type { CommandEntry } from '../../src/cli/command-entry.ts';
 import { main } from '../../src/cli/main.ts';
 import { type CliIo, printTable } from '../../src/cli/output/output.ts';
 import { showsUnicode, tableLines } from '../../src/cli/output/terminal.ts';
+import { inCell, oneLine, plainText } from '../../src/cli/output/terminal-text.ts';
+import { HOSTILE_STRINGS } from '../fixtures/hostile-strings.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
@@ -98,4 +100,12 @@ test.each([
     env,
   });
   expect(stdout).toBe(`${expected}\n`);
+});
+
+test.each(Object.entries(HOSTILE_STRINGS))('%s moves no cursor of a terminal', (_name, text) => {
+  const moves = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
+  expect(plainText(text).replaceAll(/[\t\n]/g, '')).not.toMatch(moves);
+  expect(inCell(text)).not.toMatch(moves);
+  expect(oneLine(text, 40)).not.toMatch(moves);
+  expect(oneLine(text, 40).length).toBeLessThanOrEqual(40);
 });
