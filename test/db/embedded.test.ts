@@ -14,7 +14,6 @@ import {
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import {
@@ -279,9 +278,7 @@ function writePidFile(home: string, pid: number | undefined): void {
   writeFileSync(join(dataDir, 'postmaster.pid'), `${lines.join('\n')}\n`, { mode: 0o600 });
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await pause(2);
-}
+const until = (condition: () => boolean) => expect.poll(condition, { interval: 2 }).toBe(true);
 
 async function query(url: string, sql: string): Promise<unknown[]> {
   const client = new Client({ connectionString: url });

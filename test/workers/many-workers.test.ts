@@ -130,8 +130,9 @@ describe('two workers on one database', () => {
 
   test('one that drains or starts is invisible: every run ends once, none counts a crash', async () => {
     const { pool } = database;
-    answerTo = async ({ body, left }) => {
-      await Promise.race([new Promise((resolve) => setTimeout(resolve, 20)), left]);
+    const isHandedOver = Promise.withResolvers<void>();
+    answerTo = async ({ body, left, index }) => {
+      if (index >= 30) await Promise.race([isHandedOver.promise, left]);
       const answers = (body.messages as { role: string }[]).filter((m) => m.role === 'assistant');
       return answers.length < 3
         ? { tool_calls: [{ name: `look_${answers.length}`, arguments: {} }] }
@@ -144,6 +145,7 @@ describe('two workers on one database', () => {
     workers.splice(workers.indexOf(first), 1);
     await first.stop(0);
     await startHere(10, 8);
+    isHandedOver.resolve();
     const runs = await Promise.all(ids.map((id) => ended(pool, id)));
     expect(new Set(runs.map((run) => `${run.status} ${run.crashes_without_progress}`))).toEqual(
       new Set(['completed 0']),
