@@ -14,7 +14,7 @@ const common = {
   testTimeout: 300_000,
   hookTimeout: 300_000,
   // What is waited for comes at once, or as late as a busy machine makes it.
-  expect: { poll: { timeout: 60_000 } },
+  expect: { poll: { timeout: 60_000, interval: 10 } },
   // Real servers and processes on what may be two cores: more files at once only make them slower.
   maxWorkers: 2,
 };

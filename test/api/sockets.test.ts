@@ -182,7 +182,8 @@ const SENT = {
   },
 };
 
-test.each(['/graphql', '/ws'] as const)(
+// Concurrent: the server waits seconds for the other end before it cuts the connection.
+test.concurrent.each(['/graphql', '/ws'] as const)(
   'who does not close his end of %s does nothing more there',
   async (path) => {
     const { opens, does, done } = SENT[path];

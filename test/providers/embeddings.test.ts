@@ -141,7 +141,7 @@ describe('the wire', () => {
     [{ raw: '{"data": [{"index": -1, "embedding": [1]}]}' }, 'bad_answer', true],
     [{ raw: 'null' }, 'bad_answer', true],
   ])('that brings %j is %s', async (answer, code, retryable) => {
-    const { server, at } = await serving(() => answer, 'stall' in answer ? 1_000 : undefined);
+    const { server, at } = await serving(() => answer, 'stall' in answer ? 200 : undefined);
     const error = errorOf(await embed(at, embedding(['one'])));
     expect(error).toMatchObject({ code, retryable });
     expect(error.message).toMatch(/^[A-Z0-9].*[.!?…]$/s);

@@ -32,6 +32,25 @@ export type AgentSpec = {
   max_seconds?: number;
 };
 
+/**
+ * Shortens the back-off between attempts of models and tools to 0.1 s at most, by the setting. For
+ * tests of what is tried again, not of how long the waits are.
+ */
+export async function shortenBackOff(pool: pg.Pool): Promise<void> {
+  await pool.query(
+    `insert into howdah.settings (key, value) values ('backoff_max_seconds', '0.1')`,
+  );
+}
+
+/** Ends the wait of a run that is parked until a time, after its worker has let go of it. */
+export async function wakeNow(pool: pg.Pool, id: string): Promise<void> {
+  await pool.query(
+    `update howdah.executions set wake_at = now() where id = $1 and status = 'waiting'`,
+    [id],
+  );
+  await pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
+}
+
 /** Makes an agent with its models and tools in one transaction; gives its id. */
 export async function makeAgent(pool: pg.Pool, spec: AgentSpec): Promise<string> {
   const { script, models = [{ script: script ?? [] }], tools = [], ...columns } = spec;

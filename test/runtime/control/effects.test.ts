@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Json } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -16,6 +16,7 @@ import {
   kindsOf,
   makeAgent,
   resultsOf,
+  shortenBackOff,
   stepsOf,
 } from '../arrange.ts';
 
@@ -37,6 +38,7 @@ const breaking: CustomTool = {
   },
 };
 
+beforeAll(() => shortenBackOff(database.pool));
 afterEach(async () => {
   await worker?.stop(0);
   worker = undefined;

@@ -20,6 +20,7 @@ import {
   makeAgent,
   reaches,
   resultsOf,
+  shortenBackOff,
   stepsOf,
 } from '../arrange.ts';
 
@@ -67,6 +68,7 @@ describe('MCP servers over HTTP', () => {
   });
 
   beforeAll(async () => {
+    await shortenBackOff(db.pool);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;

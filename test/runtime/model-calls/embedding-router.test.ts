@@ -12,7 +12,15 @@ import {
 } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
-import { brokenPromises, ended, kindsOf, makeAgent, messagesOf, stepsOf } from '../arrange.ts';
+import {
+  brokenPromises,
+  ended,
+  kindsOf,
+  makeAgent,
+  messagesOf,
+  shortenBackOff,
+  stepsOf,
+} from '../arrange.ts';
 import { makeTeam, startTeam } from '../teams.ts';
 
 const database = testDatabase();
@@ -22,6 +30,7 @@ let server: FakeServer | undefined;
 let agents: Record<'orders' | 'weather', string>;
 
 beforeAll(async () => {
+  await shortenBackOff(database.pool);
   const knowing = async (name: string, description: string) => {
     const id = await makeAgent(database.pool, { script: [{ content: `${name} here` }] });
     await database.pool.query('update howdah.agents set description = $2 where id = $1', [

@@ -18,7 +18,9 @@ import {
   makeAgent,
   messagesOf,
   runToEnd,
+  shortenBackOff,
   stepsOf,
+  wakeNow,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -27,6 +29,7 @@ const servers: FakeServer[] = [];
 
 beforeAll(async () => {
   worker = await startTestWorker(database.url);
+  await shortenBackOff(database.pool);
 });
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
@@ -122,10 +125,8 @@ describe('a model that keeps failing', () => {
   test('is asked four times, each in the log, then the next model answers', async () => {
     const [first, second] = [await serving([busy, busy, busy, busy]), await serving([ok])];
     const agent = await makeAgent(database.pool, { models: [at(first), at(second)] });
-    const id = await insertRun(database.pool, agent);
-    await skipWaits(id);
-    const run = await ended(database.pool, id);
-    expect(run.status).toBe('completed');
+    const { id, status } = await runToEnd(database.pool, agent);
+    expect(status).toBe('completed');
     expect(await kindsOf(database.pool, id)).toBe('retry retry retry retry model output');
     const steps = await stepsOf(database.pool, id);
     expect(steps.slice(0, 4).map(({ input }) => input)).toEqual(
@@ -138,15 +139,14 @@ describe('a model that keeps failing', () => {
   test('without another one fails the run with its last error', async () => {
     const server = await serving([busy, busy, busy, { status: 429 }]);
     const agent = await makeAgent(database.pool, { models: [at(server)] });
-    const id = await insertRun(database.pool, agent);
-    await skipWaits(id);
-    expect(await ended(database.pool, id)).toMatchObject({
+    const run = await runToEnd(database.pool, agent);
+    expect(run).toMatchObject({
       status: 'failed',
       stop_reason: 'error',
       error: { code: 'rate_limited', retryable: false },
       model_count: 0,
     });
-    expect(await kindsOf(database.pool, id)).toBe('retry retry retry retry error');
+    expect(await kindsOf(database.pool, run.id)).toBe('retry retry retry retry error');
     expect(server.requests).toHaveLength(4);
   });
 
@@ -155,34 +155,9 @@ describe('a model that keeps failing', () => {
     const agent = await makeAgent(database.pool, {
       models: [at({ url: 'http://127.0.0.1:2/v1' })],
     });
-    const id = await insertRun(database.pool, agent);
-    await skipWaits(id);
-    expect((await ended(database.pool, id)).error?.code).toBe('unreachable');
+    expect((await runToEnd(database.pool, agent)).error?.code).toBe('unreachable');
   });
 });
-
-/** Ends every back-off that became a row at once, until the run is over. */
-async function skipWaits(id: string): Promise<void> {
-  for (;;) {
-    const run = await eventually<{ is_over: boolean }>(
-      database.pool,
-      'the run waits or ends',
-      `select completed_at is not null as is_over from howdah.executions
-       where id = $1 and (completed_at is not null or status = 'waiting')`,
-      [id],
-    );
-    if (run.is_over) return;
-    await wakeNow(id);
-  }
-}
-
-async function wakeNow(id: string): Promise<void> {
-  await database.pool.query(
-    `update howdah.executions set wake_at = now() where id = $1 and status = 'waiting'`,
-    [id],
-  );
-  await database.pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
-}
 
 describe('a failure not worth another attempt', () => {
   test.each([
@@ -229,7 +204,7 @@ describe('a long Retry-After', () => {
     await pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
     expect(await executionOf(pool, id)).toMatchObject({ status: 'waiting', fence: parked.fence });
     expect(server.requests).toHaveLength(1);
-    await wakeNow(id);
+    await wakeNow(pool, id);
     expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'Here.' });
     expect(await kindsOf(pool, id)).toBe('retry model output');
   });
