@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { described } from '../../src/cli/help/command-metadata.generated.ts';
 import { commands } from '../../src/cli/registry.ts';
 import {
@@ -123,7 +123,8 @@ test('every command is in the list of this file, but those that ask no database'
   expect(Object.keys(LINES).sort()).toEqual(names.sort());
 });
 
-describe.each(Object.entries(LINES))('howdah %s', (name, argv) => {
+// Concurrent: some of them wait a second for a server.
+describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
   test('where no server is exits 8', async () => {
     const { status, stdout, stderr } = await runCli(
       'postgres://me:s3cret@127.0.0.1:1/x',
@@ -209,7 +210,7 @@ describe('what names nothing exits 3 and says which command lists it', () => {
 /** What runs on this machine, whatever server somebody asks. */
 const HERE = ['start', 'worker', 'api', 'migrate', 'demo'];
 
-describe('a server that is named is asked, or the command says that it cannot', () => {
+describe.concurrent('a server that is named is asked, or the command says that it cannot', () => {
   const server = 'http://127.0.0.1:1';
   const database = 'postgres://me:s3cret@127.0.0.1:1/x';
   const asking = Object.entries(LINES).filter(([name]) => name !== 'bench'); // makes a database of its own
@@ -221,12 +222,12 @@ describe('a server that is named is asked, or the command says that it cannot', 
       !isOfFiles && (verb?.options ?? options)?.some(({ written }) => written === '--api <url>')
     );
   };
-  beforeEach(() => {
+  beforeAll(() => {
     vi.stubEnv('HOWDAH_API_URL', server);
     vi.stubEnv('DATABASE_URL', database);
     vi.stubEnv('XDG_CONFIG_HOME', join(import.meta.dirname, 'nowhere'));
   });
-  afterEach(() => {
+  afterAll(() => {
     vi.unstubAllEnvs();
     vi.stubEnv('HOWDAH_JWT_SECRET', 'a secret of at least thirty-two bytes');
   });

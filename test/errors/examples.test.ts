@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorPages } from '../../src/cli/help/error-pages.ts';
+import { shortenBackOff } from '../runtime/arrange.ts';
 import { arrangements } from './arrangements.ts';
 import { answerAt, type Example, examplesOf, normal } from './doors.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -17,6 +18,7 @@ const fileOf = (code: string) =>
 let stage: Stage;
 beforeAll(async () => {
   stage = await openStage();
+  await shortenBackOff(stage.db.pool);
 });
 afterAll(() => stage?.close());
 
