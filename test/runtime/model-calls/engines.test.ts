@@ -23,7 +23,9 @@ import {
   messagesOf,
   reaches,
   runToEnd,
+  shortenBackOff,
   stepsOf,
+  wakeNow,
 } from '../arrange.ts';
 import { expectEqual } from '../replay/replay-runs.ts';
 
@@ -66,6 +68,7 @@ const engines: CustomEngine[] = [
 beforeAll(async () => {
   await begin();
   const { pool } = database;
+  await shortenBackOff(pool);
   const { rows } = await pool.query(`select id from howdah.tenants where slug = 'default'`);
   const { set } = createSecretWriter(secretRowsOn(pool), masterKeys);
   await set(rows[0].id, 'engine_key', KEY, putSecretOn(pool, rows[0].id));
@@ -297,7 +300,7 @@ describe('an agent behind a URL', () => {
     const old = await jsonServer(() => {
       count += 1;
       return count === 1
-        ? { status: 503, body: {}, headers: { 'retry-after': '3' } }
+        ? { status: 503, body: {}, headers: { 'retry-after': '20' } }
         : { body: { output: 'old' } };
     });
     const agent = await external('http', { url: old.url });
@@ -307,6 +310,8 @@ describe('an agent behind a URL', () => {
       `update howdah.agents set engine_configuration = '{"url": "http://10.0.0.1/"}' where id = $1`,
       [agent],
     );
+    await expect.poll(() => worker?.inFlight).toBe(0);
+    await wakeNow(pool, id);
     expect(await ended(pool, id)).toMatchObject({ output: 'old' });
     await pool.query('select howdah.restore_agent_version($1, 1)', [agent]);
     expect(await runToEnd(pool, agent)).toMatchObject({ output: 'old' });

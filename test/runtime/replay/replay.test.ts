@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { replayRun } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -14,7 +14,10 @@ import {
   insertRun,
   kindsOf,
   makeAgent,
+  reaches,
   runToEnd,
+  shortenBackOff,
+  wakeNow,
 } from '../arrange.ts';
 import { openShop } from '../shop.ts';
 import { answered, expectEqual, exported, hanging, question, speak, tool } from './replay-runs.ts';
@@ -23,6 +26,8 @@ import { answered, expectEqual, exported, hanging, question, speak, tool } from 
 
 const database = testDatabase();
 const workers: Worker[] = [];
+/** Whether the worker has tools for one test alone. */
+let hasOtherTools = false;
 const servers: FakeServer[] = [];
 let gate = door();
 let attempts = 0;
@@ -58,6 +63,7 @@ const tools = [
 
 beforeAll(async () => {
   await openShop(database.pool);
+  await shortenBackOff(database.pool);
   const worker = await startTestWorker(database.url, { tools });
   await database.pool.query(`
     update howdah.tools set timeout_ms = 300 where name = 'flaky';
@@ -67,19 +73,27 @@ beforeAll(async () => {
   await worker.stop(0);
 });
 beforeEach(async () => {
-  workers.push(await startTestWorker(database.url, { tools }));
+  if (workers.length === 0) workers.push(await startTestWorker(database.url, { tools }));
 });
 afterEach(async () => {
   gate = door();
   attempts = 0;
-  await Promise.all(workers.splice(0).map((one) => one.stop(0)));
+  if (hasOtherTools) await stopWorkers();
   await Promise.all(servers.splice(0).map((server) => server.close()));
   expect(await brokenPromises(database.pool)).toEqual([]);
 });
 
+afterAll(stopWorkers);
+
+async function stopWorkers(): Promise<void> {
+  hasOtherTools = false;
+  await Promise.all(workers.splice(0).map((one) => one.stop(0)));
+}
+
 /** Another worker instead of the first, which lets go of all it has. */
 async function restart(others: CustomTool[]): Promise<void> {
-  await Promise.all(workers.splice(0).map((one) => one.stop(0)));
+  await stopWorkers();
+  hasOtherTools = true;
   workers.push(await startTestWorker(database.url, { tools: others }));
 }
 
@@ -144,11 +158,16 @@ describe('a replay is equal to its run', () => {
     const script = [
       { error: { status: 503 }, times: 1 },
       calling({ name: 'flaky' }, { name: 'lookup' }),
-      { error: { status: 429, retry_after_ms: 2_001 }, times: 1 },
+      { error: { status: 429, retry_after_ms: 20_000 }, times: 1 },
       { content: 'done' },
     ];
-    const id = await runOf({ script, tools: ['flaky', 'lookup'] });
-    const run = await expectEqual(database.pool, id);
+    const { pool } = database;
+    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['flaky', 'lookup'] }));
+    await reaches(pool, id, 'waiting');
+    await expect.poll(() => workers[0]?.inFlight).toBe(0);
+    await wakeNow(pool, id);
+    await ended(pool, id);
+    const run = await expectEqual(pool, id);
     const retries = run.steps.filter(({ kind }) => kind === 'retry');
     expect(new Set(retries.map(({ error }) => error?.code))).toEqual(
       new Set(['overloaded', 'timeout', 'rate_limited']),
