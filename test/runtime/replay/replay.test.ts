@@ -14,10 +14,8 @@ import {
   insertRun,
   kindsOf,
   makeAgent,
-  reaches,
   runToEnd,
   shortenBackOff,
-  wakeNow,
 } from '../arrange.ts';
 import { openShop } from '../shop.ts';
 import { answered, expectEqual, exported, hanging, question, speak, tool } from './replay-runs.ts';
@@ -158,16 +156,11 @@ describe('a replay is equal to its run', () => {
     const script = [
       { error: { status: 503 }, times: 1 },
       calling({ name: 'flaky' }, { name: 'lookup' }),
-      { error: { status: 429, retry_after_ms: 20_000 }, times: 1 },
+      { error: { status: 429, retry_after_ms: 2_001 }, times: 1 },
       { content: 'done' },
     ];
-    const { pool } = database;
-    const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['flaky', 'lookup'] }));
-    await reaches(pool, id, 'waiting');
-    await expect.poll(() => workers[0]?.inFlight).toBe(0);
-    await wakeNow(pool, id);
-    await ended(pool, id);
-    const run = await expectEqual(pool, id);
+    const id = await runOf({ script, tools: ['flaky', 'lookup'] });
+    const run = await expectEqual(database.pool, id);
     const retries = run.steps.filter(({ kind }) => kind === 'retry');
     expect(new Set(retries.map(({ error }) => error?.code))).toEqual(
       new Set(['overloaded', 'timeout', 'rate_limited']),
