@@ -214,8 +214,8 @@ const lines = (rows: Record<string, string | null>[]) =>
       .join(' | '),
   );
 
-describe('by hand', () => {
-  test('agent_performance', async () => {
+describe('views compared with sums computed by hand', () => {
+  test('agent_performance matches', async () => {
     const rows = await asAnalyst(
       `select agent, version, runs, completed, failed, cancelled, success_rate, steps_per_run, tokens_in, tokens_out, cost::float,
          seconds_p50, round(seconds_p95::numeric, 6)::float as p95, round(seconds_p99::numeric, 6)::float as p99
@@ -232,7 +232,7 @@ describe('by hand', () => {
       cost::float, seconds_p50, round(seconds_p95::numeric, 6)::float as p95
     from howdah.daily_usage order by day, agent`;
 
-  test('daily_usage, in whatever time zone it is asked', async () => {
+  test('daily_usage matches in any session time zone', async () => {
     const expected = [
       '03-01 | desk | 1 | 1 | 0 | 1.0000 | 4 | 1500 | 150 | 0.0042 | 10 | 10',
       '03-02 | clerk | 1 | 1 | 0 | 1.0000 | 2 | 2000 | 200 | 0.028 | 5 | 5',
@@ -247,7 +247,7 @@ describe('by hand', () => {
     }
   });
 
-  test('model_usage counts what a fork shares with its original once', async () => {
+  test('model_usage counts answers that a fork shares with its original once', async () => {
     const rows = await asAnalyst(
       `select model, answers, failed_attempts, success_rate, tokens_in, tokens_out, cost::float, seconds_p50,
          round(seconds_p95::numeric, 6)::float as p95, round(seconds_p99::numeric, 6)::float as p99
@@ -259,7 +259,7 @@ describe('by hand', () => {
     ]);
   });
 
-  test('tool_performance too', async () => {
+  test('tool_performance matches', async () => {
     const rows = await asAnalyst(
       `select tool, calls, errors, success_rate, seconds_p50, round(seconds_p95::numeric, 6)::float as p95
        from howdah.tool_performance`,
@@ -267,7 +267,7 @@ describe('by hand', () => {
     expect(lines(rows)).toEqual(['lookup | 2 | 1 | 0.5000 | 3 | 4.8']);
   });
 
-  test('each sum over the views is that of the runs', async () => {
+  test('each view sums to the same cost as the runs', async () => {
     const [sums] = await asAnalyst(`select
       (select sum(cost) from howdah.executions) as runs, (select sum(cost) from howdah.agent_performance) as agents,
       (select sum(cost) from howdah.daily_usage) as days, (select sum(cost) from howdah.model_usage) as models`);
@@ -313,20 +313,20 @@ describe('docs/analytics.md', () => {
     ['6 | 25.0 | 47.5'],
   ];
 
-  test('has ten', () => expect(queries).toHaveLength(10));
+  test('contains ten queries', () => expect(queries).toHaveLength(10));
 
   test.each(queries.map(([question, text], at) => [question, text, ANSWERS[at]] as const))(
     '%s?',
     async (_question, text, answer) => expect(lines(await asAnalyst(text))).toEqual(answer),
   );
 
-  test('an owner is shown all tenants by the same query', async () => {
+  test('an owner sees all tenants with the same query', async () => {
     expect(
       lines(await rolledBack(db.pool, (client) => printed(client, queries[3]?.[1] ?? ''))),
     ).toEqual(['default | 7 | 0.04984', 'foreign | 1 | 0.00028']);
   });
 
-  test('an analyst can write nothing', async () => {
+  test('an analyst cannot write', async () => {
     for (const text of [
       `insert into howdah.executions (agent_id, input) values (howdah.agent('desk'), 'x')`,
       'delete from howdah.steps',

@@ -48,7 +48,7 @@ const heartbeat = async () => {
   return rows[0].at as string;
 };
 
-test('an API that is busy stops no heartbeat and no run of the worker', async () => {
+test('a busy API does not delay heartbeats or runs of the worker', async () => {
   const api = await startThread();
   const worker = await startTestWorker(db.url);
   const release = join(folder, 'release');
@@ -73,7 +73,7 @@ test('an API that is busy stops no heartbeat and no run of the worker', async ()
   }
 });
 
-test('an API that ends by a fault is started again on its port, and the log says why', async () => {
+test('an API thread that crashes restarts on the same port, and the log states the reason', async () => {
   const lines: string[] = [];
   const api = await startThread((line) => lines.push(line));
   try {
@@ -88,7 +88,7 @@ test('an API that ends by a fault is started again on its port, and the log says
   await expect(fetch(`${api.url}/healthz`)).rejects.toThrow();
 });
 
-test('a port that is taken is an error with a hint, as without a thread', async () => {
+test('a port in use is an error with a hint, as without a thread', async () => {
   const api = await startThread();
   try {
     const config = configOf({ PORT: String(api.port) });
@@ -103,7 +103,7 @@ test('a port that is taken is an error with a hint, as without a thread', async 
   }
 });
 
-test('a thread that ends while the database starts ends the start with its reason', async () => {
+test('a thread that exits while the database starts aborts the start with its error', async () => {
   const thread = loadApiThread('data:text/javascript,throw new Error("no API here")');
   const database = Promise.withResolvers<string>();
   await expect(whileThreadRuns(thread, database.promise)).rejects.toThrow('no API here');
@@ -124,7 +124,7 @@ const ASKING = `
     }
   })();`;
 
-test('a tool that computes stops no request; metrics are those of both', async () => {
+test('a CPU-bound tool does not block requests; metrics cover both threads', async () => {
   const answers = new Int32Array(new SharedArrayBuffer(4));
   let asking: Thread | undefined;
   let url = '';

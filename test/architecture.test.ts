@@ -186,7 +186,7 @@ function ownImports(file: SourceFile): string[] {
     .map((name) => relative(ROOT, resolve(ROOT, dirname(file.path), name)));
 }
 
-test('there are files to look at', () => {
+test('the source files are found', () => {
   expect(files.length).toBeGreaterThan(40);
 });
 
@@ -208,7 +208,7 @@ function isAllowed(from: string, to: string): boolean {
   return ANYWHERE.has(to) || folderOf(from) === folderOf(to) || layerOf(to) < layerOf(from);
 }
 
-test('rooms of a folder import one way', () => {
+test('rooms of a folder import in one direction', () => {
   const wrong = files.flatMap(({ path, text }) => {
     const [folder, rooms] =
       Object.entries(ROOMS).find(([name]) => path.startsWith(`${name}/`)) ?? [];
@@ -258,7 +258,7 @@ function packageOf(specifier: string): string {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
-test('what is packed beside src needs neither tests nor what production does not install', () => {
+test('packed files outside src need neither tests nor devDependencies', () => {
   const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
   const { include } = JSON.parse(read('tsconfig.build.json')) as { include: string[] };
   const { dependencies } = JSON.parse(read('package.json'));
@@ -279,7 +279,7 @@ test('what is packed beside src needs neither tests nor what production does not
   expect(wrong).toEqual([]);
 });
 
-test('only the commands of that name know bench and chaos', () => {
+test('only the bench and chaos commands import bench and chaos', () => {
   const known = files.flatMap((file) =>
     ownImports(file)
       .filter((target) => /^(bench|chaos)\//.test(target))
@@ -298,7 +298,7 @@ test('only config.ts reads the environment', () => {
   expect(wrong).toEqual(['src/api/graphql/environment.ts']); // tells PostGraphile, before it is loaded, not to warn
 });
 
-test('what a process says goes through its log or, for people, through the command line', () => {
+test('output goes through the log or the command line', () => {
   const wrong = files
     .filter(({ text }) => /(?<!['"`])\bconsole\.\w+\(|process\.std(out|err)\.write/.test(text))
     .map(({ path }) => path)
@@ -324,7 +324,7 @@ test('comments have at most 100 columns', () => {
   expect(long).toEqual([]);
 });
 
-test('a folder has at most 15 files', () => {
+test('a folder has at most 15 files, except for the listed ones', () => {
   const counts = new Map<string, number>();
   for (const { path } of files) {
     const folder = dirname(path);
@@ -339,7 +339,7 @@ test('nothing is named utils, helpers or common', () => {
   expect(vague.map(({ path }) => path)).toEqual([]);
 });
 
-test('each file of tests is run by npm test or by npm run test:long, and by name', () => {
+test('npm test or npm run test:long runs each test file, also by name', () => {
   const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .map((file) => `test/${file.replaceAll('\\', '/')}`)
     .filter((file) => file.endsWith('.test.ts'));
@@ -350,7 +350,7 @@ test('each file of tests is run by npm test or by npm run test:long, and by name
   expect(filesOfRun({}, named).exclude).toEqual([]);
 });
 
-test('what several files of tests import declares hooks in functions, not when it is loaded', () => {
+test('shared test modules declare hooks in functions, not at load time', () => {
   const loaded = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .map((file) => `test/${file.replaceAll('\\', '/')}`)
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
@@ -359,7 +359,7 @@ test('what several files of tests import declares hooks in functions, not when i
   expect(loaded).toEqual(['test/support/home.ts']);
 });
 
-test('files that measure their process or replace a module have their own', () => {
+test('test files that measure their process or mock a module run in their own process', () => {
   const measured = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .map((file) => `test/${file.replaceAll('\\', '/')}`)
     .filter((file) => file.endsWith('.test.ts'))

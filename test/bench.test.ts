@@ -38,13 +38,13 @@ import { createEmptyDatabase, createTestDatabase, type TestDatabase } from './su
 describe('the command line', () => {
   const known = ['steps', 'latency', 'bulk'];
 
-  test('runs everything unless told, in the order of the table', () => {
+  test('runs every bench by default, in table order', () => {
     expect(parseArguments([], known).names).toEqual(known);
     expect(parseArguments(['all'], known).names).toEqual(known);
     expect(parseArguments(['bulk', 'steps'], known).names).toEqual(['steps', 'bulk']);
   });
 
-  test('takes its options', () => {
+  test('parses its options', () => {
     const words = ['steps', '--json', '--check', '--no-peers', '--rounds', '5', '--write', 'x.md'];
     expect(parseArguments(words, known)).toEqual({
       names: ['steps'],
@@ -64,33 +64,33 @@ describe('the command line', () => {
     [['--fast'], /--fast/],
     [['--against', '../old', '--check'], /neither --check nor --write/],
     [['--against', '../old', '--write', 'x.md'], /neither --check nor --write/],
-  ])('refuses %j', (words, reason) => {
+  ])('rejects %j', (words, reason) => {
     expect(() => parseArguments(words, known)).toThrow(reason);
   });
 });
 
-describe('a figure', () => {
-  test('is the median of its rounds, with the least and the most', () => {
+describe('a benchmark figure', () => {
+  test('is the median of its rounds, with minimum and maximum', () => {
     expect(figure('steps', 'x', [30, 10, 20], 'ms', { atMost: 25 })).toMatchObject({
       ...{ value: 20, min: 10, max: 30, bound: '<= 25', holds: true },
     });
   });
 
-  test('that was not measured keeps no bound', () => {
+  test('without measurements fails its bound', () => {
     expect(figure('steps', 'x', [], 'ms', { atMost: 25 }).holds).toBe(false);
   });
 
-  test('over another one is taken round by round', () => {
+  test('relative to another figure is computed round by round', () => {
     expect(ratios([10, 30], [5, 10])).toEqual([2, 3]);
   });
 });
 
-test('the command has all benches but the one that is about the repository', () => {
+test('the command has all benches except the one for the repository', () => {
   expect(Object.keys(BENCHES).filter((name) => name !== 'size')).toEqual(BENCH_NAMES);
 });
 
-describe('bars', () => {
-  test('stand for the figures others rely on, each in a bench there is', () => {
+describe('performance bounds', () => {
+  test('cover the figures that others rely on, each in an existing bench', () => {
     const relied = `steps_vs_pgbench_ratio steps_vs_pgbench_slow_flush_ratio steps_vs_dbos_ratio
       steps_vs_langgraph_ratio insert_to_model_ms_p50 insert_to_model_ms_p99 overhead_per_step_ms_p50
       transactions_per_step wal_kb_per_step waiting_vs_promises_ratio waiting_rss_mb bulk_plain_ratio
@@ -100,7 +100,7 @@ describe('bars', () => {
     expect(Object.keys(BENCHES)).toEqual(expect.arrayContaining(benches));
   });
 
-  test('say what fell below them, and why they are there', () => {
+  test('report the figures below them, with the reason for the bound', () => {
     const fine = judge(figure('subscribers', 'subscribers_lost', 0, 'count'));
     const lost = judge(figure('subscribers', 'subscribers_lost', 3, 'count'));
     expect(failures([fine])).toEqual([]);
@@ -109,7 +109,7 @@ describe('bars', () => {
     ]);
   });
 
-  test('miss what was asked for and not measured, but no peer that is not installed', () => {
+  test('report requested figures that were not measured, except of peers not installed', () => {
     const missed = (peers: string[]): string[] => failures([], { benches: ['steps'], peers });
     expect(missed([])).toContain('steps_vs_pgbench_ratio was not measured by steps');
     expect(missed([]).join()).not.toContain('dbos');
@@ -118,13 +118,13 @@ describe('bars', () => {
   });
 });
 
-describe('the tables', () => {
+describe('benchmark tables', () => {
   const figures = [
     judge(figure('recovery', 'recovery_ms_max', 700, 'ms', { atMost: 2000 })),
     judge(figure('recovery', 'dbos_recovery_ms', Number.NaN, 'ms', { role: 'peer' })),
   ];
 
-  test('show goal and bar, what stands beside, and how safe a step is', () => {
+  test('show goal and bound, peers, and the durability of a step', () => {
     const lines = markdownTable(figures, ['dbos']).split('\n');
     expect(lines).toContain(
       '| recovery_ms_max | 700 | 700 | 700 | ms | <= 2000 | holds | <= 5000 | clears |',
@@ -134,7 +134,7 @@ describe('the tables', () => {
     expect(textTable(figures, ['dbos'])).toContain(BENCHES.recovery?.counts);
   });
 
-  test('make a page that says how to write it again', () => {
+  test('form a page with the command that regenerates it', () => {
     const page = documentOf({
       file: 'docs/benchmarks.md',
       figures,
@@ -154,7 +154,7 @@ describe('a comparison of two checkouts', () => {
     figure('latency', 'calls', count, 'count'),
   ];
 
-  test('has medians, and new over old of each round', () => {
+  test('contains medians, and the new-to-old ratio of each round', () => {
     const [wait] = compareFigures(
       [round(10, 1), round(20, 1), round(40, 1)],
       [round(20, 1), round(10, 1), round(60, 1)],
@@ -165,7 +165,7 @@ describe('a comparison of two checkouts', () => {
     });
   });
 
-  test('leaves out rounds that broke, and shows a dash for what one side lacks', () => {
+  test('omits failed rounds, and shows a dash where one side lacks a figure', () => {
     const compared = compareFigures(
       [[], [figure('latency', 'wait_ms', 10, 'ms'), figure('latency', 'gone', 1, 'ms')]],
       [round(99, 0), round(30, 0)],
@@ -199,7 +199,7 @@ describe('another checkout to compare with', () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('is measured by this bench, with its own private files and engine', async () => {
+  test('is measured by the current bench, with its own private files and engine', async () => {
     writeFileSync(join(folder, 'bench/figures.ts'), 'throw new Error("not to be loaded");');
     const byHand = `${readFileSync(join(root, 'bench/by-hand.ts'), 'utf8')}// older\n`;
     writeFileSync(join(folder, 'bench/by-hand.ts'), byHand);
@@ -215,18 +215,18 @@ describe('another checkout to compare with', () => {
     expect(existsSync(old.folder)).toBe(false);
   });
 
-  test('is measured by its own bench where this one cannot load its files', async () => {
+  test('is measured by its own bench if the current one cannot load its files', async () => {
     writeFileSync(join(folder, 'bench/by-hand.ts'), 'export const older = 1;');
     const old = await prepareOldCheckout(folder);
     expect(old.folder).toBe(folder);
     expect(old.how).toMatch(/^each side is measured by its own bench.*by-hand\.ts/);
   });
 
-  test('must be one', async () => {
+  test('must be a checkout with a bench', async () => {
     await expect(prepareOldCheckout(tmpdir())).rejects.toThrow(/has no bench\/main\.ts/);
   });
 
-  test('gives all files of the bench that use private tables and functions', () => {
+  test('receives all bench files that use private tables and functions', () => {
     const files = readdirSync(join(root, 'bench'))
       .filter((name) => name.endsWith('.ts'))
       .filter((name) => readFileSync(join(root, 'bench', name), 'utf8').includes('howdah_private'));
@@ -234,7 +234,7 @@ describe('another checkout to compare with', () => {
   });
 });
 
-describe.skipIf(process.platform !== 'linux')('CPU of a process and its children', () => {
+describe.skipIf(process.platform !== 'linux')('CPU time of a process and its children', () => {
   const BURN = `const begun = process.resourceUsage().userCPUTime;
     while (process.resourceUsage().userCPUTime < begun + 300_000);
     process.send('burnt'); process.on('message', () => process.exit());`;
@@ -248,7 +248,7 @@ describe.skipIf(process.platform !== 'linux')('CPU of a process and its children
     return child;
   };
 
-  test('counts children that live but those left out, and children that have ended', async () => {
+  test('counts living children, except those excluded, and children that have ended', async () => {
     const before = treeCpuUs(process.pid) ?? Number.NaN;
     const child = await burner();
     try {
@@ -262,12 +262,12 @@ describe.skipIf(process.platform !== 'linux')('CPU of a process and its children
     expect((treeCpuUs(process.pid) ?? Number.NaN) - before).toBeGreaterThan(LEAST_US);
   });
 
-  test('is undefined for a process that is not there', () => {
+  test('is undefined for a missing process', () => {
     expect(treeCpuUs(2 ** 30)).toBeUndefined();
   });
 });
 
-describe('processes that are measured', () => {
+describe('measured processes', () => {
   let database: TestDatabase;
   let empty: TestDatabase;
   let folder: string;
@@ -285,7 +285,7 @@ describe('processes that are measured', () => {
     await Promise.all([database.drop(), empty.drop()]);
   });
 
-  test('a worker notes each call when it begins and ends', async () => {
+  test('a worker logs the start and end of each call', async () => {
     const worker = await startWorkerProcess({ url: database.url, concurrency: 4, log });
     try {
       await database.pool.query(BENCH_AGENT);
@@ -308,13 +308,13 @@ describe('processes that are measured', () => {
     }
   });
 
-  test('CPU of a server that the bench did not start is not measured', async () => {
+  test('the CPU time of a server not started by the bench is not measured', async () => {
     const meter = await openServerMeter({}, database);
     expect(meter.cpuUs()).toBeNaN();
     await meter.close();
   });
 
-  test('a system runs its job on its own tables, and begins no step again', async () => {
+  test('a system runs its job on its own tables and starts no step twice', async () => {
     writeFileSync(log, '');
     const { child, result } = startJob({
       ...{ system: 'raw_node', kind: 'crash', url: empty.url, connections: 2 },
@@ -349,7 +349,7 @@ describe('processes that are measured', () => {
     ]);
   });
 
-  test('a step log may end in half a line, and counts what was done again', () => {
+  test('a step log may end in half a line, and counts repeated steps', () => {
     writeFileSync(log, 'begin a 0 1 7\nbegin a 0 2 8\nend a 0 3 8\nend a');
     const notes = readStepLog(log);
     expect(notes.map(({ pid }) => pid)).toEqual([7, 8, 8]);
@@ -359,7 +359,7 @@ describe('processes that are measured', () => {
   test.each([
     ['executions', ON_RUNS],
     ['users', ON_USERS],
-  ])('the triggers that are switched off on %s exist', async (table, triggers) => {
+  ])('the triggers disabled on %s exist', async (table, triggers) => {
     const { rows } = await database.pool.query(
       'select tgname from pg_trigger where tgrelid = $1::regclass and tgname = any ($2)',
       [`howdah.${table}`, triggers],
@@ -367,7 +367,7 @@ describe('processes that are measured', () => {
     expect(rows.map(({ tgname }) => tgname).sort()).toEqual([...triggers].sort());
   });
 
-  test('limits are always there, peers when they are installed', () => {
+  test('limit systems are always present, peers only when installed', () => {
     const names = (installed: boolean): string[] =>
       systemsFor('waiting', () => installed).map(({ name }) => name);
     expect(names(false)).toEqual(['promises', 'raw_node']);

@@ -41,7 +41,7 @@ const ask = (authorization: string) =>
     body: 'hello',
   });
 
-test('a request goes to the cell of its tenant as it is, and the answer comes back as it is', async () => {
+test('a request reaches the cell of its tenant unchanged, and so does the response', async () => {
   for (const [tenant, cell] of [
     ['a', 'one'],
     ['b', 'two'],
@@ -53,20 +53,20 @@ test('a request goes to the cell of its tenant as it is, and the answer comes ba
   expect((await ask('Bearer hwd_k1_secret_sum')).headers.get('x-cell')).toBe('two');
 });
 
-test('a cell that is away concerns its own tenants alone', async () => {
+test('an unavailable cell affects only its own tenants', async () => {
   const away = await ask(tokenOf('c'));
   expect([away.status, away.headers.get('retry-after')]).toEqual([503, '1']);
   expect((await ask(tokenOf('a'))).status).toBe(201);
 });
 
-test('who names no tenant we know is sent nowhere', async () => {
+test('a request without a known tenant is not forwarded', async () => {
   for (const credential of ['', 'Bearer x', 'Bearer a.b.c', tokenOf('z'), tokenOf(7)]) {
     expect(cellOf(map, credential)).toBeUndefined();
     expect((await ask(credential)).status).toBe(401);
   }
 });
 
-test('a tenant moves with the next request after the map says so', async () => {
+test('a tenant moves with the next request after a change of the map', async () => {
   map.tenants.a = 'two';
   expect((await ask(tokenOf('a'))).headers.get('x-cell')).toBe('two');
 });

@@ -7,7 +7,7 @@ import { type Environment, loadConfig, readConfig } from '../src/config.ts';
 const folder = mkdtempSync(join(tmpdir(), 'howdah-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('an empty environment gives the defaults, frozen', () => {
+test('an empty environment yields frozen defaults', () => {
   const config = readConfig({});
   expect(config).toEqual({
     hasDisplay: ['darwin', 'win32'].includes(process.platform),
@@ -55,12 +55,12 @@ test('an empty environment gives the defaults, frozen', () => {
   expect(Object.isFrozen(config.egressAllow)).toBe(true);
 });
 
-test('the public URL has no slash at its end', () => {
+test('removes the trailing slash of the public URL', () => {
   const publicUrl = 'https://example.com/howdah';
   expect(readConfig({ HOWDAH_PUBLIC_URL: `${publicUrl}/` })).toMatchObject({ publicUrl });
 });
 
-test('an empty value counts as unset', () => {
+test('treats an empty value as unset', () => {
   expect(readConfig({ PORT: '', DATABASE_URL: ' ', OPENAI_API_KEY: '' })).toEqual(readConfig({}));
 });
 
@@ -78,7 +78,7 @@ describe('authentication', () => {
     ['howdah.example.com', 'required'],
     ['localhost.example.com', 'required'],
     ['127.0.0.1.example.com', 'required'],
-  ])('on HOST %s is %s unless told otherwise', (HOST, auth) => {
+  ])('on HOST %s is %s by default', (HOST, auth) => {
     expect(readConfig({ HOST }).auth).toBe(auth);
   });
 
@@ -97,14 +97,14 @@ describe('authentication', () => {
   );
 });
 
-test('commands for MCP servers may be listed, and are handed nothing that could be a secret', () => {
+test('commands for MCP servers are a list, and get no variable that could be a secret', () => {
   expect(readConfig({ HOWDAH_MCP_COMMANDS: 'npx, uvx' }).mcp.commands).toEqual(['npx', 'uvx']);
   expect(readConfig({ HOWDAH_MCP_COMMANDS: 'none' }).mcp.commands).toEqual([]);
   const env = { PATH: '/bin', HOME: '/home/x', OPENAI_API_KEY: 'secret', DATABASE_URL: '' };
   expect(readConfig(env).mcp.environment).toEqual({ PATH: '/bin', HOME: '/home/x' });
 });
 
-test('whoever serves others tells nothing of the schema unless told to', () => {
+test('GraphQL introspection is off by default where authentication is required', () => {
   expect(readConfig({ HOWDAH_AUTH: 'required' }).graphqlIntrospection).toBe(false);
   const on = { HOWDAH_AUTH: 'required', HOWDAH_GRAPHQL_INTROSPECTION: 'on' };
   expect(readConfig(on).graphqlIntrospection).toBe(true);
@@ -114,7 +114,7 @@ test('whoever serves others tells nothing of the schema unless told to', () => {
   );
 });
 
-test('a secret is counted in bytes, and a list may have spaces', () => {
+test('the length of a secret counts in bytes, and a list may contain spaces', () => {
   const HOWDAH_JWT_SECRET = 'ü'.repeat(16);
   const HOWDAH_CORS_ORIGINS = 'https://app.example, http://localhost:3000,';
   const HOWDAH_JWKS_URL = 'https://login.example/jwks.json';
@@ -125,7 +125,7 @@ test('a secret is counted in bytes, and a list may have spaces', () => {
   });
 });
 
-test('keys of secrets: the one in use first, then older ones, of either variable', () => {
+test('secret keys list the current one first, then older ones, from either variable', () => {
   const [a, b, c] = ['a', 'b', 'c'].map((letter) => Buffer.alloc(32, letter)) as [
     Buffer,
     Buffer,
@@ -139,7 +139,7 @@ test('keys of secrets: the one in use first, then older ones, of either variable
   expect(readConfig({ HOST: '0.0.0.0' }).secretKeyFile).toBeUndefined();
 });
 
-test('private hosts that may be reached are a list of host and port', () => {
+test('allowed private hosts are a list of host and port', () => {
   const HOWDAH_EGRESS_ALLOW = 'localhost:11434, 10.0.0.5 ,[fd00::5]:8080,';
   expect(readConfig({ HOWDAH_EGRESS_ALLOW })).toMatchObject({
     egressAllow: ['localhost:11434', '10.0.0.5', '[fd00::5]:8080'],
@@ -162,11 +162,11 @@ describe('the default model', () => {
       { OPENAI_API_KEY: 'k', LLM_PROVIDER: 'anthropic', LLM_API_KEY: 'other', LLM_MODEL: 'n' },
       { ...none, model: 'gpt-5-mini', apiKey: 'k' },
     ],
-  ])('is of openai: %s', (_, env, expected) => {
+  ])('uses the provider openai: %s', (_, env, expected) => {
     expect(readConfig(env).defaultModel).toEqual({ provider: 'openai', ...expected });
   });
 
-  test('follows LLM_*', () => {
+  test('is set by LLM_*', () => {
     const env = {
       LLM_PROVIDER: 'Anthropic',
       LLM_MODEL: 'claude',
@@ -181,14 +181,14 @@ describe('the default model', () => {
     });
   });
 
-  test('may be named local', () => {
+  test('may be the provider local', () => {
     expect(readConfig({ LLM_PROVIDER: 'local' }).defaultModel).toMatchObject({
       provider: 'local',
       model: 'extractive',
     });
   });
 
-  test('of a provider without a usual model must be named', () => {
+  test('requires LLM_MODEL for a provider without a default model', () => {
     expect(failure({ LLM_PROVIDER: 'anthropic' })).toMatchObject({
       detail: { variable: 'LLM_MODEL' },
     });
@@ -227,7 +227,7 @@ test.each([
   ['OPENAI_BASE_URL', 's3cret'],
   ['LLM_PROVIDER', 's3cret s3cret'],
   ['LLM_URL', 'ftp://s3cret'],
-])('a bad %s (%s) is HWINV with the name and the fix, without the value', (name, value) => {
+])('rejects a bad %s (%s) as HWINV with the name and the fix, without the value', (name, value) => {
   const error = failure({ [name]: value });
   expect(error).toMatchObject({ code: 'HWINV', detail: { variable: name } });
   expect(error).toHaveProperty('message', expect.stringContaining(name));
@@ -235,7 +235,7 @@ test.each([
   expect(JSON.stringify({ ...error, message: error.message })).not.toContain('s3cret');
 });
 
-test('overrides win over the environment, which wins over .env', () => {
+test('overrides take precedence over the environment, which takes precedence over .env', () => {
   writeFileSync(
     join(folder, '.env'),
     'PORT=1111\nHOWDAH_LOG_LEVEL=debug\nOPENAI_MODEL="a b"\nOPENAI_API_KEY=k\nHOST=::1\n',
@@ -260,7 +260,7 @@ function failure(env: Environment): Error {
   throw new Error('readConfig did not throw');
 }
 
-test('beside a pooler there is the URL of the server itself, and requests of the API alone go to the pooler', () => {
+test('with a pooler, only API requests use the pooler; everything else uses the server URL', () => {
   const [pooler, server] = ['postgres://api@pooler:6432/howdah', 'postgres://me@db:5432/howdah'];
   expect(readConfig({ DATABASE_URL: pooler, DATABASE_DIRECT_URL: server })).toMatchObject({
     databaseUrl: server,

@@ -69,7 +69,7 @@ function validate(manifest: Manifest): void {
 }
 
 describe('the manifests for Kubernetes', () => {
-  test('are all in the kustomization, which pins the image of this release', () => {
+  test('are all listed in the kustomization, which pins the image of this release', () => {
     const files = readdirSync(FOLDER).filter((file) => file !== 'kustomization.yaml');
     expect([...kustomization.resources].sort()).toEqual(files.sort());
     const { version } = JSON.parse(readFileSync(join(FOLDER, '../../package.json'), 'utf8'));
@@ -77,7 +77,7 @@ describe('the manifests for Kubernetes', () => {
   });
 
   test.each(manifests.map((one): [string, Manifest] => [`${one.kind} ${one.metadata.name}`, one]))(
-    '%s is what the API of Kubernetes takes',
+    '%s is valid for the Kubernetes API',
     (_name, manifest) => {
       validate(manifest);
       const wrong = { ...manifest, metadata: { name: 7 as never } };
@@ -89,7 +89,7 @@ describe('the manifests for Kubernetes', () => {
   );
 
   test.each(pods.map((one): [string, Manifest] => [one.metadata.name, one]))(
-    '%s runs a command of ours as nobody special, with limits, and takes its secrets by reference',
+    '%s runs our command as an unprivileged user, with limits and secrets by reference',
     (_name, { spec }) => {
       const { containers, securityContext } = spec.template.spec;
       expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });

@@ -64,7 +64,7 @@ afterAll(async () => {
   await worker.stop(0);
 });
 
-test('there are snippets, and each is in a language this test knows', () => {
+test('snippets exist, and each is in a language that this test knows', () => {
   expect(new Set(snippets.map(({ language }) => language))).toEqual(
     new Set(['sh', 'sql', 'graphql', 'yaml', 'ts', 'http', 'js']), // js: test/tools/run-code.test.ts, ts: test/tools/tool-folder.test.ts, test/api/rest/docs.test.ts; http: the latter
   );

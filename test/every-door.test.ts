@@ -87,7 +87,7 @@ const SCRIPT = [
   { content: 'Painted it.', usage: { tokens_in: 20, tokens_out: 5 } },
 ];
 
-test('created by REST, run by SQL, watched by SSE, WebSocket and GraphQL at once, answered by the CLI, forked by GraphQL, read by psql', async () => {
+test('a run is created, run, watched, answered, forked and read through REST, SQL, SSE, WebSocket, GraphQL, CLI and psql', async () => {
   // created by REST
   const { request } = connect(api.url);
   await request('POST', '/api/models', { name: 'script', provider: 'scripted', model: 'script' });

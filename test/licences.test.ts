@@ -16,7 +16,7 @@ const ALLOWED = [
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
-test('every package that is installed where Howdah runs has a licence that allows it', () => {
+test('every package installed in production has an allowed licence', () => {
   const dependencies = productionDependencies();
   expect(dependencies.length).toBeGreaterThan(100);
   expect(dependencies.filter(({ licence }) => !ALLOWED.includes(licence))).toEqual([]);
@@ -26,7 +26,7 @@ test('docs/licences.md lists them (npm run generate)', () => {
   expect(read('docs/licences.md')).toBe(licencesPage(productionDependencies()));
 });
 
-test('the lock file pins every package by its hash, and names no registry', () => {
+test('the lock file pins every package by hash and names no registry', () => {
   const { packages } = JSON.parse(read('package-lock.json'));
   const loose = Object.entries<{ integrity?: string; resolved?: string; link?: boolean }>(packages)
     .filter(([path, { integrity, resolved }]) => path !== '' && (!integrity || resolved))
@@ -34,7 +34,7 @@ test('the lock file pins every package by its hash, and names no registry', () =
   expect(loose).toEqual([]);
 });
 
-test('containers run as nobody special, on a file system they cannot write', () => {
+test('containers run unprivileged on a read-only file system', () => {
   expect(read('Dockerfile')).toMatch(/^USER 1000:1000$/m);
   const services = read('docker-compose.yml').split(/^ {2}(?=\w+:$)/m);
   const ours = services.filter((service) => service.includes('build: .'));

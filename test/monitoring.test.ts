@@ -73,23 +73,26 @@ beforeAll(async () => {
   }
 });
 
-test.each(expressions)('of %s the expression parses, and reads what there is: %s', (_of, expr) => {
-  const { names, labels, errors } = partsOf(expr);
-  expect(errors).toEqual([]);
-  expect(names.length).toBeGreaterThan(0);
-  expect(names.filter((name) => !live.has(name))).toEqual([]);
-  const page = read('docs/observability.md');
-  const known = new Set(['job', 'instance', 'le']);
-  const documented = [...page.matchAll(/`([a-z_]+)`/g)].map(([, word]) => word);
-  expect(labels.filter((label) => !known.has(label) && !documented.includes(label))).toEqual([]);
-});
+test.each(expressions)(
+  'in %s the expression parses and reads existing metrics: %s',
+  (_of, expr) => {
+    const { names, labels, errors } = partsOf(expr);
+    expect(errors).toEqual([]);
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.filter((name) => !live.has(name))).toEqual([]);
+    const page = read('docs/observability.md');
+    const known = new Set(['job', 'instance', 'le']);
+    const documented = [...page.matchAll(/`([a-z_]+)`/g)].map(([, word]) => word);
+    expect(labels.filter((label) => !known.has(label) && !documented.includes(label))).toEqual([]);
+  },
+);
 
-test('what is no expression is found', () => {
+test('an invalid expression is reported', () => {
   expect(partsOf('sum(rate(howdah_runs[5m]) > 0').errors).not.toEqual([]);
 });
 
 describe('the rules', () => {
-  test('have the shape Prometheus takes, each with a severity and a runbook that is there', () => {
+  test('have the shape Prometheus accepts, each with a severity and an existing runbook', () => {
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
     for (const rule of rules) {
       expect(Object.keys(rule).sort()).toEqual(['alert', 'annotations', 'expr', 'for', 'labels']);
@@ -101,7 +104,7 @@ describe('the rules', () => {
     }
   });
 
-  test('name every alert of the installation once, with its severity', async () => {
+  test('list every alert of the installation once, with its severity', async () => {
     const told = rules.flatMap(({ expr, labels }) => {
       const [, name] = /howdah_alerts\{alert="(\w+)"\}/.exec(expr) ?? [];
       return name ? [{ name, severity: labels.severity }] : [];
@@ -113,7 +116,7 @@ describe('the rules', () => {
     expect(told.sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual(known);
   });
 
-  test('are those prometheus.yml loads', () => {
+  test('are those that prometheus.yml loads', () => {
     const { rule_files, scrape_configs } = parse(read('deploy/prometheus/prometheus.yml'));
     expect(rule_files).toEqual(['rules.yml']);
     expect(scrape_configs).toMatchObject([
@@ -125,7 +128,7 @@ describe('the rules', () => {
   });
 });
 
-test('the dashboard has panels beside one another, each with a data source that is asked for', () => {
+test('the dashboard has non-overlapping panels, each with a data source in use', () => {
   const { panels } = dashboard;
   expect(dashboard).toMatchObject({ title: 'Howdah', uid: 'howdah', schemaVersion: 39 });
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);

@@ -91,7 +91,7 @@ const rowsOf = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-test('it holds what is run and nothing of the tests, and knows its version', async () => {
+test('the package contains what runs and no tests, and knows its version', async () => {
   expect(readdirSync(join(howdah, 'dist')).sort()).toEqual(['bench', 'chaos', 'src', 'workers']);
   expect(existsSync(join(app, 'node_modules/vitest'))).toBe(false);
   const { version } = readJson('package.json') as { version: string };
@@ -99,7 +99,7 @@ test('it holds what is run and nothing of the tests, and knows its version', asy
 });
 
 describe('howdah bench', () => {
-  test('measures on an embedded server of its own', async () => {
+  test('measures on its own embedded server', async () => {
     const names = ['steps', 'recovery'];
     const { status, stdout, stderr } = await cli('bench', ...names, '--rounds', '1', '--json');
     expect({ status, stderr }).toMatchObject({ status: 0 });
@@ -113,7 +113,7 @@ describe('howdah bench', () => {
     expect(stderr).toMatch(/^Node v\d+.*, PostgreSQL \d+.*fsync on/m);
   });
 
-  test('measures on the server of a login that may make databases and roles, and leaves none', async () => {
+  test('measures on the server of a login that may create databases and roles, and leaves none', async () => {
     const home = join(folder, 'home');
     mkdirSync(home, { mode: 0o755 });
     const { url } = await startEmbedded({ home });
@@ -147,7 +147,7 @@ async function left(client: pg.Client): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-test('howdah chaos breaks a server of its own, and finds every promise kept', async () => {
+test('howdah chaos breaks its own server and finds every promise kept', async () => {
   const words = ['--minutes', '0.1', '--workers', '2', '--seed', '7', '--only', 'kill,cut'];
   const { status, stdout, stderr } = await cli('chaos', ...words, '--json');
   expect({ status, stderr }).toMatchObject({ status: 0 });

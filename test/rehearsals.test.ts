@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { loadRehearsal, rehearsalNames } from '../deploy/rehearsals/support/registry.ts';
 
-test('every file in deploy/rehearsals/ says what it shows and can be run', async () => {
+test('every file in deploy/rehearsals/ states what it demonstrates and is executable', async () => {
   const names = rehearsalNames();
   expect(names.length).toBeGreaterThan(3);
   for (const name of names) {

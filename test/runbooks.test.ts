@@ -16,13 +16,13 @@ const runbooks = new Map(
 
 const database = testDatabase();
 
-test('each alert has its runbook, and each runbook is of an alert', async () => {
+test('each alert has a runbook, and each runbook an alert', async () => {
   const known = await all(database.pool, 'select name from howdah_private.alert_limits');
   expect([...runbooks.keys()].sort()).toEqual(known.map(({ name }) => name).sort());
 });
 
 describe.each([...runbooks])('the runbook of %s', (name, text) => {
-  test('says what it means, how to look, and what to run', () => {
+  test('explains the alert, how to diagnose it and what to run', () => {
     const [means = '', look = '', run = ''] = text
       .slice(name.length)
       .split(/^```(?:sql)?$/m)
@@ -32,14 +32,14 @@ describe.each([...runbooks])('the runbook of %s', (name, text) => {
     expect(run.length).toBeGreaterThan(40);
   });
 
-  test('links only to what is there', () => {
+  test('links only to existing targets', () => {
     for (const [, anchor = ''] of text.matchAll(/\]\(#([\w-]+)\)/g)) {
       const heading = new RegExp(`^#+ ${anchor.replaceAll('-', '[ -]')}$`, 'im');
       expect(page).toMatch(heading);
     }
   });
 
-  test('looks with statements that run and change nothing', async () => {
+  test('diagnoses with statements that run and change nothing', async () => {
     const statements = [...text.matchAll(/^```sql\n([\s\S]*?)^```/gm)];
     expect(statements).not.toEqual([]);
     const client = await database.pool.connect();

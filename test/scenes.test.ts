@@ -34,7 +34,7 @@ afterAll(async () => {
 const ask = async (text: string, values: unknown[] = []) =>
   (await database.pool.query(text, values)).rows;
 
-test('"Umsatz Q1": the manager decides, the analyst answers from the database, the decision is a row', async () => {
+test('"Umsatz Q1": the manager routes, the analyst queries the database, the decision is stored', async () => {
   const { pool } = database;
   await pool.query(textOf('revenue.sql'));
   const manager = await one(
@@ -63,7 +63,7 @@ test('"Umsatz Q1": the manager decides, the analyst answers from the database, t
   ]);
 });
 
-test('a conversation goes on with another agent, which knows what was said', async () => {
+test('a conversation continues with another agent, which sees the history', async () => {
   const { pool } = database;
   await ask(`update howdah.models set provider = 'openai', model = 'fake' where name = 'default'`);
   await pool.query(textOf('conversation.sql'));

@@ -17,8 +17,8 @@ const context = {
   },
 };
 
-describe('what a subscriber was given', () => {
-  test('is counted when it is missing, comes twice or never comes', () => {
+describe('steps that a subscriber received', () => {
+  test('are counted as missing, duplicated or lost', () => {
     const received = new Received();
     for (const seq of [1, 2, 2, 5, 4]) received.take(seq, 10, 0, 12);
     expect(received).toMatchObject({ last: 5, missing: 2, doubled: 2 });
@@ -26,7 +26,7 @@ describe('what a subscriber was given', () => {
     expect(received.lost(7)).toBe(4);
   });
 
-  test('tells what a commit took only where the connection stood before', () => {
+  test('yield a latency only if the connection existed before the commit', () => {
     const received = new Received();
     received.take(1, 10, 5, 13);
     received.take(2, 10, 11, 14);
@@ -34,7 +34,7 @@ describe('what a subscriber was given', () => {
   });
 });
 
-test('the command line says what is wrong with it', () => {
+test('the command line reports its errors', () => {
   expect(readOptions(['webhooks', '--runs', '7'], 4_000_021)).toMatchObject({
     names: ['webhooks'],
     runs: 7,
@@ -49,7 +49,7 @@ test('the command line says what is wrong with it', () => {
   expect(() => readOptions(['--clients', 'many'], 1)).toThrow('takes a whole number, not many');
 });
 
-test('clients that are cut off again and again have every step once, by SSE, GraphQL and /ws', async () => {
+test('clients that are disconnected repeatedly receive every step once, over SSE, GraphQL and /ws', async () => {
   const figures = await soakSubscribers(
     context,
     { seed: 4711, clients: 18, seconds: 2, runs: 4 },
@@ -66,7 +66,7 @@ test('clients that are cut off again and again have every step once, by SSE, Gra
   expect(figures.filter(({ holds }) => holds === false)).toEqual([]);
 });
 
-test('a receiver that is down for a while is told of every run in the end, under one id', async () => {
+test('a receiver that is down for a while gets an event for every run, under one id', async () => {
   const figures = await soakWebhooks(context, { seed: 4711, seconds: 1, runs: 6 });
   const values = Object.fromEntries(figures.map(({ figure, value }) => [figure, value]));
   expect(values).toMatchObject({ received: 6, lost: 0, ids_per_event: 1, undelivered_rows: 0 });

@@ -47,20 +47,20 @@ test.each([
   ['bootstrap.ts', ['pg', 'pino']],
   ['open-worker.ts', ['pg', 'graphile-worker']],
   ['api/server.ts', ['pg', 'fastify', 'postgraphile']],
-])('%s loads no package that only a call needs', (file, needed) => {
+])('%s loads no package that is needed only by calls', (file, needed) => {
   const packages = packagesOf(file);
   expect(needed.filter((name) => !packages.has(name))).toEqual([]);
   expect(LOADED_WHEN_CALLED.filter((name) => packages.has(name))).toEqual([]);
 });
 
-test('commands that only read load nothing of a worker', () => {
+test('read-only commands load no worker code', () => {
   const packages = packagesOf('bootstrap.ts');
   expect(['graphile-worker', 'ajv', 'htmlparser2'].filter((name) => packages.has(name))).toEqual(
     [],
   );
 });
 
-test('the thread of the API uses the compile cache of its process', () => {
+test('the API thread uses the compile cache of its process', () => {
   const folder = mkdtempSync(join(tmpdir(), 'howdah-compile-cache-'));
   const program = `data:text/javascript,${encodeURIComponent(`
     import { getCompileCacheDir } from 'node:module';

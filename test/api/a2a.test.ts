@@ -108,8 +108,8 @@ async function rpc(
   };
 }
 
-describe('a card', () => {
-  test('stands at the address of each agent and workflow, and of the current one at the root', async () => {
+describe('an agent card', () => {
+  test('is served under each agent and workflow, and at the root for the current agent', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }), {
       description: 'Answers customers.',
       capabilities: ['orders', 'refunds'],
@@ -136,7 +136,7 @@ describe('a card', () => {
     expect((await (await clientOf('two of them')).getAgentCard()).description).toBe('Both.');
   });
 
-  describe('says the address it is reached at', () => {
+  describe('the URL in a card', () => {
     let open: Api;
     let key: string;
     beforeAll(async () => {
@@ -164,7 +164,7 @@ describe('a card', () => {
       return promise;
     };
 
-    test('as its operator says it, whatever the Host', async () => {
+    test('is the configured public URL, whatever the Host header', async () => {
       for (const host of ['evil.example', new URL(open.url).host]) {
         expect(await cardBy(open, { host })).toMatchObject({
           ...{ status: 200, url: 'https://agents.example.com/howdah/a2a/development' },
@@ -172,7 +172,7 @@ describe('a card', () => {
       }
     });
 
-    test('else by a Host that names this machine', async () => {
+    test('is otherwise taken from a Host header that names this machine', async () => {
       const { port } = new URL(api.url);
       for (const host of [`localhost:${port}`, `127.0.0.1:${port}`]) {
         expect(await cardBy(api, { host })).toMatchObject({
@@ -191,7 +191,7 @@ describe('a card', () => {
       'evil.example/127.0.0.1',
       '10.0.0.1',
       '[::2]:80',
-    ])('and not by one that anybody may write: %s', async (host) => {
+    ])('is not taken from an untrusted Host header: %s', async (host) => {
       const card = await cardBy(api, { host });
       expect(card).toMatchObject({ status: 400, code: 'HWINV', field: 'Host' });
       expect(card.hint).toContain('HOWDAH_PUBLIC_URL');
@@ -199,7 +199,7 @@ describe('a card', () => {
     });
   });
 
-  test('says that a login is wanted, where one is, and is for those who have one', async () => {
+  test('requires a login where the server does, and declares the bearer scheme', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
     const url = `${api.url}/a2a/${agent}/.well-known/agent-card.json`;
     expect((await fetch(url)).status).toBe(401);
@@ -221,7 +221,7 @@ describe('a card', () => {
 });
 
 describe('a task', () => {
-  test('is a run: begun by a message, answered by an artifact, and read again', async () => {
+  test('is a run: a message starts it, an artifact answers it, and GetTask returns it', async () => {
     const agent = await stage.agent((_request, told) => ({
       content: `You said: ${told.at(-1)?.content}`,
     }));
@@ -246,7 +246,7 @@ describe('a task', () => {
     expect(again.artifacts).toEqual(task.artifacts);
   });
 
-  test('is the next turn of its context, which remembers', async () => {
+  test('is the next turn of its context and remembers earlier turns', async () => {
     const agent = await stage.agent((_request, told) => ({
       content: `${told.filter(({ role }) => role === 'user').length} so far`,
     }));
@@ -258,7 +258,7 @@ describe('a task', () => {
     expect(answerOf(second)).toBe('2 so far');
   });
 
-  test('is told while it happens, and a client that keeps its artifacts has the answer in the end', async () => {
+  test('streams its progress, and the collected artifacts contain the whole answer', async () => {
     const agent = await stage.agent(
       (_request, told) =>
         told.some(({ role }) => role === 'tool')
@@ -283,7 +283,7 @@ describe('a task', () => {
     expect(said[0]).toBe('Let me see.');
   });
 
-  test('asks for input, and goes on with what is said then', async () => {
+  test('requests input, and continues with the reply', async () => {
     const agent = await stage.agent(
       (_request, told) => {
         const result = told.find(({ role }) => role === 'tool');
@@ -307,7 +307,7 @@ describe('a task', () => {
     expect(ended).toMatchObject({ name: 'UnsupportedOperationError' });
   });
 
-  test('is left alone, followed again, and cancelled', async () => {
+  test('continues without a client, and can be followed again and cancelled', async () => {
     const asked = Promise.withResolvers<void>();
     const agent = await stage.agent(async () => {
       asked.resolve();
@@ -344,7 +344,7 @@ describe('a task', () => {
     expect(late).toMatchObject({ name: 'UnsupportedOperationError' });
   });
 
-  test('that fails says why', async () => {
+  test('reports the reason when it fails', async () => {
     const agent = await stage.agent(() => ({ status: 400, error: { message: 'no such model' } }));
     const task = (await (await clientOf(agent)).sendMessage(says('Hello.'))) as Task;
     expect(task.status?.state).toBe(TaskState.TASK_STATE_FAILED);
@@ -352,7 +352,7 @@ describe('a task', () => {
     expect(task.artifacts).toEqual([]);
   });
 
-  test('is given data and images, and gives data and files', async () => {
+  test('accepts data and images, and returns data and files', async () => {
     const agent = await stage.agent(() => ({ content: '{"total": 7}' }), {
       output_schema: {
         type: 'object',
@@ -402,8 +402,8 @@ describe('a task', () => {
   });
 });
 
-describe('in the words of 0.3', () => {
-  test('the same tasks are begun, followed, read and cancelled', async () => {
+describe('protocol version 0.3', () => {
+  test('starts, follows, reads and cancels the same tasks', async () => {
     const agent = await stage.agent(
       (_request, told) =>
         told.some(({ role }) => role === 'tool')
@@ -427,7 +427,7 @@ describe('in the words of 0.3', () => {
     expect(refused).toMatchObject({ name: 'TaskNotCancelableError' });
   });
 
-  test('events say their kind, and the last one that it is', async () => {
+  test('events carry their kind, and the last event is marked final', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
     const { message } = says('Hello.');
     const response = await fetch(`${stage.api.url}/a2a/${agent}`, {
@@ -466,10 +466,10 @@ describe('in the words of 0.3', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('refusals', () => {
   const call = (method: string, params: unknown) => ({ jsonrpc: '2.0', id: 1, method, params });
 
-  test('is said with the codes of the protocol', async () => {
+  test('use the error codes of the protocol', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
     const codes = async (body: unknown, headers = {}) =>
       (await rpc(agent, body, headers)).body.error?.code;
@@ -505,7 +505,7 @@ describe('what is refused', () => {
     });
   });
 
-  test('a task of another agent, of another tenant, or of nobody is not there', async () => {
+  test('a task of another agent or tenant is not found, like an unknown task', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
     const task = (await (await clientOf(agent)).sendMessage(says('Hello.'))) as Task;
     const another = await stage.agent(() => ({ content: 'Hi.' }));
@@ -549,7 +549,7 @@ describe('what is refused', () => {
     expect((await context(nobody, stranger)).error.code).toBe(-32602);
   });
 
-  test('an agent that is not there, or that another tenant has, is 404, whoever asks', async () => {
+  test('an unknown, foreign, restricted or inactive agent is the same 404', async () => {
     await makeAgent(stage.db.pool, { name: 'theirs-alone', tenant_id: other });
     await makeAgent(stage.db.pool, { name: 'not-for-all', is_restricted: true });
     await makeAgent(stage.db.pool, { name: 'sleeping', is_active: false });
@@ -568,7 +568,7 @@ describe('what is refused', () => {
     }
   });
 
-  test('viewers begin nothing, and what a quota forbids is 429', async () => {
+  test('a viewer cannot start a task, and a request beyond a quota is 429', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
     const viewer = await makeApiKey(stage.db.pool, tenant, { role: 'viewer' });
     const message = { messageId: 'm', role: 'user', parts: [{ text: 'Hello.' }] };
@@ -595,7 +595,7 @@ describe('what is refused', () => {
     expect(statuses).toEqual([200, 429]);
   });
 
-  test('a run beyond its quota is refused with the time it may be tried again, in the answer and in its header', async () => {
+  test('a run beyond its quota is rejected with a retry time in body and header', async () => {
     const poor = await makeTenant(stage.db.pool);
     await makeAgent(stage.db.pool, { name: 'clerk', tenant_id: poor });
     await stage.db.pool.query(
@@ -620,7 +620,7 @@ describe('what is refused', () => {
     expect(Number(retry_after_seconds)).toBeGreaterThan(0);
   });
 
-  test('who loses his key while he listens is told so, and no more', async () => {
+  test('a key revoked during a stream ends the stream with an error and no more events', async () => {
     const asked = Promise.withResolvers<void>();
     const agent = await stage.agent(async () => {
       asked.resolve();
@@ -645,7 +645,7 @@ describe('what is refused', () => {
   });
 });
 
-test('the example of docs/a2a.md is answered by the agent', async () => {
+test('the agent answers the example of docs/a2a.md', async () => {
   const page = readFileSync(fileURLToPath(new URL('../../docs/a2a.md', import.meta.url)), 'utf8');
   const [, path = '', body = ''] =
     /^curl http:\/\/127.0.0.1:8000\/a2a\/(\w+) .* -d '(.*)'$/m.exec(page) ?? [];

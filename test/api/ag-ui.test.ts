@@ -69,7 +69,7 @@ async function post(
   return { status: response.status, body: (await response.json()) as Answer };
 }
 
-test('a run is told from its first word to its end', async () => {
+test('streams a run from its first token to its end', async () => {
   const agent = await stage.agent(() => ({ content: 'Good day.' }));
   const client = clientOf(agent, { threadId: 'counter 4' });
   const events = await run(client, 'Hello.', { runId: 'run 1' });
@@ -104,7 +104,7 @@ test('a run is told from its first word to its end', async () => {
   });
 });
 
-test('calls of the tools of the agent are told with their results, and what was said before is remembered', async () => {
+test('streams agent tool calls with their results, and remembers earlier messages', async () => {
   const agent = await stage.agent(
     (_request, told) =>
       told.at(-1)?.role === 'tool'
@@ -146,7 +146,7 @@ test('calls of the tools of the agent are told with their results, and what was 
   ]);
 });
 
-test('a tool of the interface is called by it, and the run goes on with the result', async () => {
+test('the client runs a frontend tool, and the run continues with the result', async () => {
   const agent = await stage.agent((_request, told) =>
     told.at(-1)?.role === 'tool'
       ? { content: `It is ${told.at(-1)?.content}.` }
@@ -167,7 +167,7 @@ test('a tool of the interface is called by it, and the run goes on with the resu
   expect(typesOf(rest)).not.toContain('TOOL_CALL_RESULT');
 });
 
-test('what a person is asked ends the run in an interrupt, and the answer resumes it', async () => {
+test('a question to a person ends the run in an interrupt, and the answer resumes it', async () => {
   const agent = await stage.agent(
     (_request, told) =>
       told.at(-1)?.role === 'tool'
@@ -204,7 +204,7 @@ test('what a person is asked ends the run in an interrupt, and the answer resume
   expect(given.at(-1)).toMatchObject({ type: 'RUN_FINISHED', outcome: { type: 'cancelled' } });
 });
 
-test('a call that wants approval is one too: allowed with other arguments, or refused with a reason', async () => {
+test('a pending approval is an interrupt: approved with other arguments, or rejected with a reason', async () => {
   const agent = await stage.agent((_request, told) =>
     told.at(-1)?.role === 'tool'
       ? { content: `Heard: ${JSON.stringify(told.at(-1)?.content)}` }
@@ -231,7 +231,7 @@ test('a call that wants approval is one too: allowed with other arguments, or re
   expect(await approve({ approved: false, reason: 'Not today.' })).toContain('Not today.');
 });
 
-test('the todo list of a run is its state, beside what the interface keeps there', async () => {
+test('the state contains the todo list of the run and keeps values of the frontend', async () => {
   const agent = await stage.agent(
     (_request, told) =>
       told.at(-1)?.role === 'tool'
@@ -252,7 +252,7 @@ test('the todo list of a run is its state, beside what the interface keeps there
   expect(system).toContain('page');
 });
 
-test('a run that fails ends in an error, and one whose answer counts as a whole is told as one message', async () => {
+test('a failed run ends in an error, and a structured output is one message', async () => {
   const failing = await stage.agent(() => ({ status: 400, error: { message: 'no such model' } }));
   const events: Answer[] = [];
   const client = clientOf(failing);
@@ -275,10 +275,10 @@ test('a run that fails ends in an error, and one whose answer counts as a whole 
   expect(told.at(-1).result).toEqual({ total: 7 });
 });
 
-describe('what is refused', () => {
+describe('refusals', () => {
   const hello = bare([{ id: 'm', role: 'user', content: 'Hello.' }]);
 
-  test('is a problem, with the field it is about', async () => {
+  test('are problems that name the field', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
     const faultOf = async (body: unknown, headers = {}) => {
       const { status, body: problem } = await post(agent, body, headers);
@@ -303,7 +303,7 @@ describe('what is refused', () => {
     expect(stage.told(agent)).toEqual([]);
   });
 
-  test('an agent, and an interrupt, of another tenant is like one that is not there', async () => {
+  test('an agent or an interrupt of another tenant looks like an unknown one', async () => {
     await makeAgent(stage.db.pool, { name: 'only-theirs', tenant_id: other });
     const agent = await stage.agent(
       () => ({ tool_calls: [{ name: 'ask_user', arguments: { question: 'Sure?' } }] }),
@@ -331,7 +331,7 @@ describe('what is refused', () => {
     expect((await post(another, resume(id))).status).toBe(404);
   });
 
-  test('who may not run, or has used up his requests, is told so', async () => {
+  test('a caller without permission, or beyond a request quota, is rejected', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
     expect((await post(agent, hello, {}, api)).status).toBe(401);
     const viewer = await makeApiKey(stage.db.pool, tenant, { role: 'viewer' });
@@ -349,7 +349,7 @@ describe('what is refused', () => {
     expect(statuses).toEqual([404, 429]);
   });
 
-  test('who loses his key while he listens is told so; who leaves cancels the run if he says so', async () => {
+  test('a revoked key ends the stream with an error; a disconnect cancels the run on request', async () => {
     const begin = async () => {
       const asked = Promise.withResolvers<void>();
       const agent = await stage.agent(async () => {
@@ -396,7 +396,7 @@ describe('what is refused', () => {
   });
 });
 
-test('the example of docs/ag-ui.md prints what the agent says', async () => {
+test('the example of docs/ag-ui.md prints the answer of the agent', async () => {
   const page = readFileSync(fileURLToPath(new URL('../../docs/ag-ui.md', import.meta.url)), 'utf8');
   const example = /^```ts\nimport .*\n([\s\S]*?)^```/m.exec(page)?.[1] ?? '';
   const helper = await stage.agent(() => ({ content: 'I can count.' }));

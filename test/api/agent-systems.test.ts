@@ -37,7 +37,7 @@ test('a system is applied, read and exported over GraphQL', async () => {
   ]);
 });
 
-test('its faults are told with their paths', async () => {
+test('faults of a system are reported with their paths', async () => {
   const { errors } = await ask(api, APPLY, {
     document: {
       ...document,
@@ -55,7 +55,7 @@ test('its faults are told with their paths', async () => {
   });
 });
 
-test('the schema of files is served to everybody, as it is in the package', async () => {
+test('the JSON schema of system files is public and equals the packaged file', async () => {
   const response = await fetch(`${api.url}/schemas/agent-system.v1.json`);
   expect(response.headers.get('content-type')).toContain('application/schema+json');
   const file = new URL('../../src/systems/agent-system.v1.json', import.meta.url);

@@ -55,7 +55,7 @@ async function summed(key: string): Promise<string> {
   return `${text}_${sum}`;
 }
 
-describe('a key', () => {
+describe('an API key', () => {
   test('acts for its tenant', async () => {
     const { key } = await makeKey();
     const { status, data } = await ask(api, WHO, {}, key);
@@ -68,7 +68,7 @@ describe('a key', () => {
     });
   });
 
-  test('or as its user', async () => {
+  test('acts for its user if it has one', async () => {
     const { key } = await makeKey({ user_id: ada.user_id });
     const query =
       'mutation { startSession(input: { agent: "development" }) { result { userId tenantId } } }';
@@ -79,7 +79,7 @@ describe('a key', () => {
     });
   });
 
-  test('does what its role and its scopes say, and what its user may', async () => {
+  test('is limited by its role, its scopes and its user', async () => {
     const write =
       'mutation { createModel(input: { model: { name: "x", provider: "x", model: "x" } }) { model { id } } }';
     const run = 'mutation { run(input: { agent: "development", input: "x" }) { result { id } } }';
@@ -103,7 +103,7 @@ describe('a key', () => {
     }
   });
 
-  test('makes another one by GraphQL, which is shown once and not among the rows', async () => {
+  test('creates another key over GraphQL, shown once and not listed in rows', async () => {
     const { key } = await makeKey({ role: 'admin' });
     const make = `mutation { createApiKey(input: { name: "ci", role: admin, scopes: ["run"] }) {
       result { id key prefix scopes } } }`;
@@ -120,7 +120,7 @@ describe('a key', () => {
     expect(seen.apiKeys.nodes).toEqual([{ id: made.id, prefix: made.prefix }]);
   });
 
-  test('tells the database where a request comes from and by what', async () => {
+  test('passes the client, key id, scopes, role and user of a request to the database', async () => {
     await db.pool.query(`
       create table public.seen (row jsonb);
       grant insert on public.seen to public;
@@ -157,7 +157,7 @@ describe('a key', () => {
   });
 });
 
-test('a server that wants a login starts without a key for tokens once there is an API key', async () => {
+test('a server that requires a login starts without a JWT secret once an API key exists', async () => {
   const other = await createTestDatabase();
   const keyless = { auth: 'required' } as const;
   const refused = startTestApi(other.url, keyless);
@@ -174,8 +174,8 @@ test('a server that wants a login starts without a key for tokens once there is 
   await other.drop();
 });
 
-describe('is refused', () => {
-  test('a key with a typing error, a wrong secret, an unknown id: in the same words', async () => {
+describe('rejected keys', () => {
+  test('a typing error, a wrong secret and an unknown id get the same message', async () => {
     const { key } = await makeKey();
     const wrong = [
       altered(key, 6),
@@ -209,40 +209,46 @@ describe('is refused', () => {
       'update howdah.tenants as t set is_active = false from howdah.api_keys as k where k.id = $1 and t.id = k.tenant_id',
       'unknown',
     ],
-  ])('one that is %s, within a second, on open sockets too', async (_what, text, reason) => {
-    const person = await makePerson(db.pool, 'eve', await makeTenant(db.pool));
-    const values = { user_id: person.user_id, expires_at: new Date(Date.now() + 3_600_000) };
-    const { id, key } = await makeApiKey(db.pool, person.tenant_id, values);
-    const { key: other } = await makeKey();
-    const [theirs, lasting] = [key, other].map((one_) =>
-      openSocket(api, {}, { authorization: `Bearer ${one_}` }),
-    ) as [ReturnType<typeof openSocket>, ReturnType<typeof openSocket>];
-    followSteps(
-      theirs,
-      await makeRun(db.pool, { tenant_id: person.tenant_id, agent_id: await development(person) }),
-    );
-    followSteps(
-      lasting,
-      await makeRun(db.pool, { tenant_id: ada.tenant_id, agent_id: await development(ada) }),
-    );
-    await until(() => theirs.socket().readyState === WebSocket.OPEN);
-    await until(() => lasting.socket().readyState === WebSocket.OPEN);
-    expect((await ask(api, WHO, {}, key)).status).toBe(200);
-    const said = Promise.withResolvers<string>();
-    theirs.socket().once('close', (_code, words) => said.resolve(String(words)));
-    await db.pool.query(text, [id]);
-    while ((await ask(api, WHO, {}, key)).status === 200);
-    const answer = (await refused(key)) as { detail: string };
-    expect(answer).toMatchObject({ status: 401, reason });
-    expect(await theirs.closed).toBe(reason === 'expired' ? 4403 : 4401);
-    expect(await said.promise).toBe(answer.detail);
-    expect(2 * FRESH_MS).toBeLessThan(1_000); // an answer that was fresh, and a look at the socket
-    expect(lasting.socket().readyState).toBe(WebSocket.OPEN);
-    await lasting.client.dispose();
-  });
+  ])(
+    'a key that is %s loses access within a second, also on open sockets',
+    async (_what, text, reason) => {
+      const person = await makePerson(db.pool, 'eve', await makeTenant(db.pool));
+      const values = { user_id: person.user_id, expires_at: new Date(Date.now() + 3_600_000) };
+      const { id, key } = await makeApiKey(db.pool, person.tenant_id, values);
+      const { key: other } = await makeKey();
+      const [theirs, lasting] = [key, other].map((one_) =>
+        openSocket(api, {}, { authorization: `Bearer ${one_}` }),
+      ) as [ReturnType<typeof openSocket>, ReturnType<typeof openSocket>];
+      followSteps(
+        theirs,
+        await makeRun(db.pool, {
+          tenant_id: person.tenant_id,
+          agent_id: await development(person),
+        }),
+      );
+      followSteps(
+        lasting,
+        await makeRun(db.pool, { tenant_id: ada.tenant_id, agent_id: await development(ada) }),
+      );
+      await until(() => theirs.socket().readyState === WebSocket.OPEN);
+      await until(() => lasting.socket().readyState === WebSocket.OPEN);
+      expect((await ask(api, WHO, {}, key)).status).toBe(200);
+      const said = Promise.withResolvers<string>();
+      theirs.socket().once('close', (_code, words) => said.resolve(String(words)));
+      await db.pool.query(text, [id]);
+      while ((await ask(api, WHO, {}, key)).status === 200);
+      const answer = (await refused(key)) as { detail: string };
+      expect(answer).toMatchObject({ status: 401, reason });
+      expect(await theirs.closed).toBe(reason === 'expired' ? 4403 : 4401);
+      expect(await said.promise).toBe(answer.detail);
+      expect(2 * FRESH_MS).toBeLessThan(1_000); // an answer that was fresh, and a look at the socket
+      expect(lasting.socket().readyState).toBe(WebSocket.OPEN);
+      await lasting.client.dispose();
+    },
+  );
 });
 
-describe('reading a key', () => {
+describe('the key reader', () => {
   const trouble: unknown[] = [];
   const note = (error: unknown) => {
     trouble.push(error);
@@ -267,7 +273,7 @@ describe('reading a key', () => {
 
   const lookups = () => queries.filter((text) => text.includes('left join howdah.api_keys')).length;
 
-  test('asks the database once for an unknown id as for a wrong secret, and not for a typing error', async () => {
+  test('queries once for an unknown id or a wrong secret, and never for a typing error', async () => {
     const { key } = await makeKey();
     expect(await read(key)).toMatchObject({ ok: true });
     expect(lookups()).toBe(1);
@@ -281,7 +287,7 @@ describe('reading a key', () => {
     }
   });
 
-  test('asks once for all keys of a moment', async () => {
+  test('loads keys that arrive together in one query', async () => {
     const keys = await Promise.all(Array.from({ length: 20 }, () => makeKey()));
     const verdicts = await Promise.all([...keys, ...keys].map(({ key }) => read(key)));
     expect(verdicts.map((verdict) => verdict.ok && verdict.value.apiKeyId)).toEqual(
@@ -290,7 +296,7 @@ describe('reading a key', () => {
     expect(lookups()).toBe(1);
   });
 
-  test('notes its use once a minute, and waits for nobody who holds the row', async () => {
+  test('records the use of a key once a minute without waiting for row locks', async () => {
     const { id, key } = await makeKey();
     const usedAt = async () => {
       const text = 'select last_used_at as at from howdah.api_keys where id = $1';
@@ -317,7 +323,7 @@ describe('reading a key', () => {
     expect((await usedAt()).getTime()).toBeGreaterThan(first.getTime() - 1);
   });
 
-  test('counts where a login is optional as well, and a bad one is refused there', async () => {
+  test('accepts a good key and rejects a bad one where a login is optional', async () => {
     const login = createLogin({
       auth: 'none',
       readToken: createTokenReader({ jwtSecret: undefined, jwksUrl: undefined }, note),
@@ -335,7 +341,7 @@ describe('reading a key', () => {
     });
   });
 
-  test('is 503 while the database cannot be asked', async () => {
+  test('returns 503 while the database is unreachable', async () => {
     const { key } = await makeKey();
     const gone = createPool({ url: 'postgres://127.0.0.1:9/x', applicationName: 'test', max: 1 });
     const verdict = await createKeyReader(gone, note)(key);

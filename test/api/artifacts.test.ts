@@ -15,7 +15,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-test('a todo list is kept by mutations and read as Markdown', async () => {
+test('a todo list is edited with mutations and read as Markdown', async () => {
   const sessionId = await makeSession(db.pool, { title: 'Today' });
   const create = `mutation ($todo: TodoInput!) { createTodo(input: { todo: $todo }) { todo { id position status } } }`;
   const first = await ask(api, create, { todo: { sessionId, title: 'Pack' } });
@@ -55,13 +55,13 @@ test('a todo list is kept by mutations and read as Markdown', async () => {
   ]);
 });
 
-test('todos are named by their id, not by a position that changes', async () => {
+test('todos are addressed by id, not by a position that changes', async () => {
   const sdl = await printApiSchema(db.url);
   expect(sdl).toContain('updateTodo(');
   expect(sdl).not.toContain('BySessionIdAndPosition');
 });
 
-test('a resource is uploaded and read in Base64, and its text as text', async () => {
+test('a resource is uploaded and read in Base64, and its text as plain text', async () => {
   const upload = await ask(
     api,
     `mutation ($bytes: Base64EncodedBinary!) {
@@ -80,7 +80,7 @@ test('a resource is uploaded and read in Base64, and its text as text', async ()
   expect(read.data.resourceText).toBe('Grüße');
 });
 
-test('no operation reads the bytes of many files', async () => {
+test('rejects operations that read the bytes of more than eight files', async () => {
   const within = await ask(api, '{ resources(first: 8) { nodes { name bytes } } }');
   expect(within.errors).toEqual([]);
   expect((await ask(api, '{ resources { nodes { name size } } }')).errors).toEqual([]);
@@ -97,7 +97,7 @@ test('no operation reads the bytes of many files', async () => {
   }
 });
 
-test('a run is started with a file', async () => {
+test('starts a run with a file', async () => {
   const { data } = await ask(
     api,
     `mutation { createResource(input: { resource: { name: "a", type: "text/plain", bytes: "YQ==" } }) { resource { id } } }`,

@@ -25,14 +25,14 @@ afterAll(async () => {
   await api?.close();
 });
 
-describe('pages', () => {
+describe('pagination', () => {
   const pageOf = async (args: string) => {
     const query = `{ sessions${args} { nodes { id } totalCount pageInfo { hasNextPage hasPreviousPage endCursor } } }`;
     const { data, errors } = await ask(api, query);
     return { errors, rows: data?.sessions?.nodes.length, page: data?.sessions };
   };
 
-  test('there are 100 rows unless told, and the count is of all', async () => {
+  test('returns 100 rows by default, with a total count of all rows', async () => {
     const { rows, page } = await pageOf('');
     expect(rows).toBe(100);
     expect(page).toMatchObject({ totalCount: 1200, pageInfo: { hasNextPage: true } });
@@ -40,21 +40,21 @@ describe('pages', () => {
     expect((await pageOf(`(after: "${page.pageInfo.endCursor}")`)).rows).toBe(100);
   });
 
-  test('at most 1,000, forward and backward', async () => {
+  test('returns at most 1,000 rows, forward and backward', async () => {
     expect((await pageOf('(first: 1000)')).rows).toBe(1000);
     expect((await pageOf('(last: 1000)')).rows).toBe(1000);
     expect((await pageOf('(first: 0)')).rows).toBe(0);
     expect((await pageOf('(first: 1000, offset: 1150)')).rows).toBe(50);
   });
 
-  test('before a cursor stand the 100 rows next to it', async () => {
+  test('returns the 100 rows immediately before a cursor', async () => {
     const { page: all } = await pageOf('(first: 150)');
     const { page } = await pageOf(`(before: "${all.pageInfo.endCursor}")`);
     expect(page.nodes).toEqual(all.nodes.slice(49, 149));
     expect(page.pageInfo.hasPreviousPage).toBe(true);
   });
 
-  test('pages make a whole', async () => {
+  test('successive pages cover every row once', async () => {
     const seen = new Set<string>();
     let cursor: string | undefined;
     do {
@@ -65,7 +65,7 @@ describe('pages', () => {
     expect(seen.size).toBe(1200);
   });
 
-  test('inside of others too', async () => {
+  test('limits nested pages, too', async () => {
     const query = '{ tenants { nodes { sessions { nodes { id } } } } }';
     const { data } = await ask(api, query);
     expect(data.tenants.nodes[0].sessions.nodes).toHaveLength(100);
@@ -87,12 +87,12 @@ describe('pages', () => {
     ['(offset: -1)', '`offset` is -1; it must be from 0 to 10000'],
     ['(first: 1, last: 1)', '`first` cannot be combined with `last` or `before`'],
     ['(last: 1, offset: 1)', '`last` and `before` cannot be combined with `after` or `offset`'],
-  ])('%s is refused', async (args, message) => {
+  ])('rejects %s', async (args, message) => {
     const { errors } = await pageOf(args);
     expect(errors).toMatchObject([{ message, extensions: { code: 'HWINV' } }]);
   });
 
-  test('every connection of the schema has one', async () => {
+  test('every connection of the schema has a page limit', async () => {
     const { data } = await ask(
       api,
       '{ __schema { types { name fields { name type { ofType { name } name } args { name description } } } } }',
@@ -116,7 +116,7 @@ describe('pages', () => {
   });
 });
 
-describe('bytes that an operation reads', () => {
+describe('bytes read by an operation', () => {
   const MB = 1_000_000;
   let agent: string;
   let large: string;
@@ -144,7 +144,7 @@ describe('bytes that an operation reads', () => {
     extensions: { code: 'HWINV', hint: expect.stringContaining('first'), detail: { limit, most } },
   });
 
-  test('up to 10 MB are answered', async () => {
+  test('answers an operation that reads up to 10 MB', async () => {
     const { data } = await ask(api, `{ executions(first: 9, ${LARGE}) { nodes { inputData } } }`);
     expect(data.executions.nodes[8].inputData.text).toHaveLength(MB);
   });
@@ -161,14 +161,14 @@ describe('bytes that an operation reads', () => {
       () => many(5, (n) => `executions(first: 3, offset: ${n}, ${LARGE}) { nodes { inputData } }`),
       undefined,
     ],
-  ])('more is refused: %s', async (_what, fields, path) => {
+  ])('rejects an operation that reads more: %s', async (_what, fields, path) => {
     const { errors } = await ask(api, `{ ${fields()} }`);
     expect(errors[0]).toMatchObject(refused('bytes', 10 * MB));
     if (path) expect(errors).toMatchObject([{ path }]);
     expect((await ask(api, '{ agents { totalCount } }')).errors).toEqual([]);
   });
 
-  test('so are many small values, which take longer', async () => {
+  test('rejects an operation with more than 250,000 small values', async () => {
     const { errors } = await ask(
       api,
       `{ executions(first: 3, orderBy: [ID_DESC]) { nodes { inputData } } }`,
@@ -184,12 +184,12 @@ describe('bytes that an operation reads', () => {
       () =>
         `executions(first: 11) { nodes { agent { executions(first: 1, ${LARGE}) { nodes { inputData } } } } }`,
     ],
-  ])('and what is read once and shown often: %s', async (_what, fields) => {
+  ])('rejects an answer that repeats a value beyond 10 MB: %s', async (_what, fields) => {
     const { data, errors } = await ask(api, `{ ${fields()} }`);
     expect({ data, errors }).toMatchObject({ data: null, errors: [refused('answer', 10 * MB)] });
   });
 
-  test('of a mutation that was done the refusal says so', async () => {
+  test('a rejected answer states that its mutation took effect', async () => {
     const title = 'answered at length';
     const query = `mutation { startSession(input: { agent: "development", title: "${title}" }) { result { agent { executions(first: 1, ${LARGE}) { nodes { ${many(11, () => 'inputData')} } } } } } }`;
     const { errors } = await ask(api, query);
@@ -201,7 +201,7 @@ describe('bytes that an operation reads', () => {
     expect(rowCount).toBe(1);
   });
 
-  test('pages in pages count the columns of each row as often as it is shown', async () => {
+  test('nested pages count the columns of a row each time it is returned', async () => {
     const inner = (first: number, levels: number) =>
       Array.from({ length: levels }).reduce<string>(
         (fields) => `agent { executions(first: ${first}) { nodes { ${fields} } } }`,
@@ -215,7 +215,7 @@ describe('bytes that an operation reads', () => {
     expect(errors[0]).toMatchObject(refused('cells', 250_000));
   });
 
-  test('each event of a subscription may read as much, and one that reads more is an error of its own', async () => {
+  test('limits each event of a subscription separately; an oversized event is an error', async () => {
     const socket = openSocket(api);
     const id = (
       await db.pool.query(
@@ -263,7 +263,7 @@ function lockEachTime(table: string): () => Promise<unknown> {
   return unlock;
 }
 
-describe('too many requests at once', () => {
+describe('too many concurrent requests', () => {
   const SLOW = '{ agents { totalCount } }';
   const unlock = lockEachTime('howdah.agents');
 
@@ -280,7 +280,7 @@ describe('too many requests at once', () => {
     };
   };
 
-  test('two per connection work, some wait a while, the others hear 503 at once', async () => {
+  test('two run per connection, some wait briefly, and the others get 503 at once', async () => {
     const started = performance.now();
     const times: number[] = [];
     const all = Array.from({ length: 10 }, async () => {
@@ -309,7 +309,7 @@ describe('too many requests at once', () => {
     expect((await slow()).status).toBe(200);
   });
 
-  test('operations on a socket hear the same', async () => {
+  test('operations on a socket are rejected in the same way', async () => {
     const socket = openSocket(api);
     const followed = Array.from({ length: 6 }, () => follow(socket, SLOW, {}));
     const failed = () => followed.filter(({ errors }) => errors.length > 0);
@@ -321,7 +321,7 @@ describe('too many requests at once', () => {
     await socket.client.dispose();
   });
 
-  test('who sends slowly or has gone holds no place', async () => {
+  test('a slow sender and a disconnected client occupy no slot', async () => {
     await unlock();
     const { hostname, port } = new URL(api.url);
     const head = `POST /graphql HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\n`;
@@ -338,14 +338,14 @@ describe('too many requests at once', () => {
     expect((await slow()).status).toBe(200);
   });
 
-  test('operations that are not executed leave no place taken', async () => {
+  test('operations that never execute leave no slot occupied', async () => {
     await unlock();
     for (let i = 0; i < 10; i += 1) expect((await ask(api, '{ nothing }')).status).toBe(400);
     expect((await slow()).status).toBe(200);
   });
 });
 
-describe('shares of tenants', () => {
+describe('fair shares of tenants', () => {
   const SLOW = '{ sessions { totalCount } }';
   const QUICK = '{ agents { nodes { name } } }';
   let shared: Api;
@@ -394,35 +394,32 @@ describe('shares of tenants', () => {
         ),
     ],
     ['reads of REST', (signal) => read(acme, signal)],
-  ])(
-    '%s of one tenant, far more than there is room for, leave room for another',
-    async (_what, flood) => {
-      const leaving = new AbortController();
-      const answered: unknown[] = [];
-      const floods = Array.from({ length: 60 }, () =>
-        flood(leaving.signal).then(
-          (answer) => answered.push(answer),
-          () => {},
-        ),
-      );
-      await until(async () => ((await blocked()) ?? 0) >= 2); // as many as one tenant may hold
-      // requests beyond the bound are refused: they are of the tenant with too many, and of no
-      // other
-      await until(() => answered.length >= 60 - 20 - 8);
-      for (let round = 0; round < 3; round += 1) {
-        const both = [ask(shared, QUICK, {}, blue), ask(shared, QUICK, {}, blue)];
-        for (const { data } of await Promise.all(both)) expect(data.agents.nodes).not.toEqual([]);
-      }
-      expect((await fetch(`${shared.url}/healthz`)).status).toBe(200);
-      expect((await fetch(`${shared.url}/readyz`)).status).toBe(200);
-      expect(answered.length).toBeLessThan(60);
-      leaving.abort();
-      await unlock();
-      await Promise.all(floods);
-    },
-  );
+  ])('a flood of %s from one tenant leaves room for another tenant', async (_what, flood) => {
+    const leaving = new AbortController();
+    const answered: unknown[] = [];
+    const floods = Array.from({ length: 60 }, () =>
+      flood(leaving.signal).then(
+        (answer) => answered.push(answer),
+        () => {},
+      ),
+    );
+    await until(async () => ((await blocked()) ?? 0) >= 2); // as many as one tenant may hold
+    // requests beyond the bound are refused: they are of the tenant with too many, and of no
+    // other
+    await until(() => answered.length >= 60 - 20 - 8);
+    for (let round = 0; round < 3; round += 1) {
+      const both = [ask(shared, QUICK, {}, blue), ask(shared, QUICK, {}, blue)];
+      for (const { data } of await Promise.all(both)) expect(data.agents.nodes).not.toEqual([]);
+    }
+    expect((await fetch(`${shared.url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${shared.url}/readyz`)).status).toBe(200);
+    expect(answered.length).toBeLessThan(60);
+    leaving.abort();
+    await unlock();
+    await Promise.all(floods);
+  });
 
-  test('a read is cancelled at the server when its client leaves, and gives its connection back', async () => {
+  test('a client disconnect cancels the read in Postgres and releases its connection', async () => {
     const query = (signal: AbortSignal) =>
       fetch(`${shared.url}/graphql`, {
         method: 'POST',
@@ -443,10 +440,10 @@ describe('shares of tenants', () => {
   });
 });
 
-describe('admission', () => {
+describe('request admission', () => {
   const caller = { tenantId: 't', userId: undefined };
 
-  test('is served in order, and who leaves it makes room', async () => {
+  test('serves callers in order, and a caller that leaves makes room', async () => {
     const { enter, run } = createAdmission({ connections: 0.5, waiting: 2, waitMs: 60_000 });
     const first = enter(caller);
     const second = enter(caller);
@@ -467,7 +464,7 @@ describe('admission', () => {
     expect(order).toEqual(['second left', 'third', 'fourth']);
   });
 
-  test('gives up who waited too long, and goes on', async () => {
+  test('rejects a caller after the maximum wait, and continues', async () => {
     const { enter, run } = createAdmission({ connections: 0.5, waiting: 1, waitMs: 20 });
     const first = enter(caller);
     await expect(run(caller, async () => 'late')).rejects.toMatchObject({ code: '53300' });
@@ -475,7 +472,7 @@ describe('admission', () => {
     expect(await run(caller, async () => 'done')).toBe('done');
   });
 
-  test('makes room when work fails', async () => {
+  test('makes room when the work fails', async () => {
     const { run } = createAdmission({ connections: 0.5, waiting: 0, waitMs: 20 });
     const failing = async () => {
       throw new Error('no');

@@ -24,7 +24,7 @@ const CREATE = `mutation ($limit: LimitInput!) {
   createLimit(input: { limit: $limit }) { limit { id usage { used remaining waiting } } }
 }`;
 
-test('limits of calls are made, changed, seen and deleted over GraphQL', async () => {
+test('limits of concurrent calls are created, updated, read and deleted over GraphQL', async () => {
   const subjectId = await makeTool(db.pool, { name: unique('t'), kind: 'custom' });
   const limit = { scope: 'tool', subjectId, metric: 'running_calls', maxValue: '2' };
   const made = await ask(api, CREATE, { limit }, admin);
@@ -51,7 +51,7 @@ test('limits of calls are made, changed, seen and deleted over GraphQL', async (
   expect((await one(db.pool, 'select count(*)::int as n from howdah.limits')).n).toBe(0);
 });
 
-test('one that names nothing, or comes from a member, is refused with the field and the fix', async () => {
+test('rejects a limit without a subject, or from a member, with field and hint', async () => {
   const subjectId = await makeTool(db.pool, { name: unique('t'), kind: 'custom' });
   const calls = { scope: 'tool', metric: 'running_calls', maxValue: '1' };
   const empty = await ask(api, CREATE, { limit: calls }, admin);

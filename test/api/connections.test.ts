@@ -8,7 +8,7 @@ import { eventually, testDatabase } from '../support/database.ts';
 
 const db = testDatabase();
 
-test('a tenant that is alone opens no more connections than one tenant may hold', async () => {
+test('a single tenant opens at most its own share of the connections', async () => {
   const max = Math.max(10, 2 * availableParallelism());
   const pool = createPool({ url: db.url, applicationName: 'howdah-api', max });
   const connections = createConnections(pool);
@@ -23,7 +23,7 @@ test('a tenant that is alone opens no more connections than one tenant may hold'
   await pool.end();
 });
 
-test('the statement of a caller who has left is cancelled at the server', async () => {
+test('a caller that leaves has its statement cancelled in Postgres', async () => {
   const pool = createPool({ url: db.url, applicationName: 'howdah-api', max: 1 });
   const leaving = new AbortController();
   const caller = { tenantId: randomUUID(), userId: undefined };

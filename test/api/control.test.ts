@@ -22,7 +22,7 @@ const call = async (name: string, id: string, args?: string) => {
   return errors[0]?.extensions.code ?? data.control.result;
 };
 
-test('runs are paused, resumed, cancelled, retried and forked by mutations that give the run', async () => {
+test('mutations pause, resume, cancel, retry and fork a run and return it', async () => {
   const id = await makeRun(db.pool);
   expect(await call('pause', id)).toMatchObject({ id, status: 'paused' });
   expect(await call('resume', id)).toMatchObject({ id, status: 'queued' });
@@ -40,7 +40,7 @@ test('runs are paused, resumed, cancelled, retried and forked by mutations that 
   expect(await call('fork', id, 'id: $id, seq: 7')).toBe('HWINV');
 });
 
-test('a run is forked with other data, or with other values at some of their places', async () => {
+test('a run is forked with new input data, or with single values replaced', async () => {
   const id = await makeRun(db.pool, { input_data: '{"order": {"number": 1001}}' });
   expect(await call('fork', id, 'id: $id, inputData: { order: 1 }')).toMatchObject({
     forkedFromSeq: 0,
@@ -57,7 +57,7 @@ test('a run is forked with other data, or with other values at some of their pla
   expect(await call('fork', id, 'id: $id, changes: { order: 1, ordre: 2 }')).toBe('HWINV');
 });
 
-test('what has an answer is not retried, and what is not there is not found', async () => {
+test('retrying a completed run fails with HWTRM, and an unknown run is HWNTF', async () => {
   const id = await makeRun(db.pool);
   await (await driveRun(db.pool, id)).finish();
   expect(await call('retry', id)).toBe('HWTRM');
@@ -66,7 +66,7 @@ test('what has an answer is not retried, and what is not there is not found', as
   }
 });
 
-test('a run is exported whole or redacted', async () => {
+test('a run is exported in full or redacted', async () => {
   const id = await makeRun(db.pool, { input: 'a canary' });
   const { data } = await ask(
     api,

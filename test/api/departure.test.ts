@@ -25,7 +25,7 @@ async function watchOne() {
 /** Resolves after the loop has read its sockets, so the next read is a turn away. */
 const afterRead = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a connection without a request ends after the grace period', async () => {
+test('an idle connection closes after the grace period', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
   const { departure, client, socket } = await watchOne();
@@ -38,7 +38,7 @@ test('a connection without a request ends after the grace period', async () => {
   expect(await closed).toEqual([false]); // without an error
 });
 
-test('a request that a busy loop has not read yet keeps its connection', async () => {
+test('a request that a busy event loop has not read yet keeps its connection open', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
   const { departure, client, socket } = await watchOne();

@@ -112,7 +112,7 @@ afterAll(async () => {
 const ofTable = () =>
   routes.map(({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`);
 
-test('there is no door that nobody knows', () => {
+test('every route is listed in this test', () => {
   expect([...found].sort()).toEqual([...OPEN, ...ofTable(), ...Object.keys(ASKED)].sort());
 });
 
@@ -130,7 +130,7 @@ const UNDESCRIBED = [
 /** Described, and served by no route: before them, each by a door of its own. */
 const UNROUTED = ['GET /metrics', 'GET /ws'];
 
-test('every door is described, and what is described is served', async () => {
+test('every route is described in OpenAPI, and every described route is served', async () => {
   const { body } = await call(api, 'GET', '/openapi.json');
   const described = Object.entries<object>(body.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
@@ -157,7 +157,7 @@ async function said(door: string, asked: Request, { name, id }: Named) {
   return { status, text };
 }
 
-test.each(Object.keys(ASKED))('%s tells nothing of another tenant', async (door) => {
+test.each(Object.keys(ASKED))('%s reveals nothing about another tenant', async (door) => {
   const missing = { name: MARK.replace(/b$/, 'c'), id: 'aaaaaaaa-aaaa-7aaa-8aaa-aaaaaaaaaaaa' };
   const asked = ASKED[door]?.(missing) ?? [];
   expect(asked).not.toEqual([]);
@@ -173,7 +173,7 @@ test.each(Object.keys(ASKED))('%s tells nothing of another tenant', async (door)
   }
 });
 
-test.each(Object.keys(ASKED))('%s is shut without a login', async (door) => {
+test.each(Object.keys(ASKED))('%s requires a login', async (door) => {
   const [method = '', url = ''] = door.split(' ');
   const [{ body } = {}] = ASKED[door]?.({ name: 'development', id: theirs[0] ?? '' }) ?? [];
   const path = url.replace(/:agent|\*/, 'development');
@@ -184,7 +184,10 @@ test.each([
   ['POST', '/graphql', 401],
   ['POST', '/mcp', 401],
   ['GET', '/ws', 426], // asks who is there when it is opened: ws.test.ts
-])('%s %s too, which no route serves', async (method, path, status) => {
-  const body = method === 'POST' ? { query: '{ __typename }' } : undefined;
-  expect((await call(api, method, path, body)).status).toBe(status);
-});
+])(
+  '%s %s rejects a request without a login, although no route serves it',
+  async (method, path, status) => {
+    const body = method === 'POST' ? { query: '{ __typename }' } : undefined;
+    expect((await call(api, method, path, body)).status).toBe(status);
+  },
+);

@@ -52,7 +52,7 @@ function send(api: Api, method: string, path: string, body?: object): Promise<An
   return promise;
 }
 
-test('a server that drains says so, answers all the same, and keeps no connection', async () => {
+test('a draining server reports 503 on /readyz, still answers, and closes connections', async () => {
   const api = await startGoing();
   expect(await send(api, 'GET', '/api/agents')).toMatchObject({
     status: 200,
@@ -70,7 +70,7 @@ test('a server that drains says so, answers all the same, and keeps no connectio
   expect(await send(api, 'GET', '/api/agents')).toMatchObject({ status: 200, connection: 'close' });
 });
 
-test('a request under way is answered, and no other connection kept or taken', async () => {
+test('a request in progress is answered, and no other connection stays open or is accepted', async () => {
   const api = await startGoing();
   const silent = connect(api.port, '127.0.0.1').resume();
   const isEnded = once(silent, 'close');
@@ -98,7 +98,7 @@ test('a request under way is answered, and no other connection kept or taken', a
   }
 });
 
-test('a stream of events ends without a fault, and goes on elsewhere behind the last one', async () => {
+test('an event stream ends without an error, and resumes elsewhere after its last event', async () => {
   const api = await startGoing();
   const worker = await startTestWorker(db.url);
   onTestFinished(() => worker.stop(0));
@@ -131,7 +131,7 @@ test('a stream of events ends without a fault, and goes on elsewhere behind the 
   expect(whole.events.at(-1)?.event).toBe('complete');
 });
 
-test('a subscription is closed as going away (1001), and goes on elsewhere behind the last step', async () => {
+test('a subscription closes with 1001 (going away), and resumes elsewhere after its last step', async () => {
   const api = await startGoing();
   const id = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
   const run = await driveRun(db.pool, id);
@@ -151,7 +151,7 @@ test('a subscription is closed as going away (1001), and goes on elsewhere behin
   expect([...begun.items, ...resumed.items].map(({ seq }) => seq)).toEqual(count(1, 7));
 });
 
-test('the process goes on answering for as long as --drain says, and a second signal ends it', async () => {
+test('the process answers for the duration of --drain, and a second signal ends it', async () => {
   const home = mkdtempSync(join(tmpdir(), 'howdah-drain-'));
   const main = join(import.meta.dirname, '../../src/cli/main.ts');
   const child = spawn(process.execPath, [main, 'api', '--drain', '1h'], {

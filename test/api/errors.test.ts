@@ -29,7 +29,7 @@ const CREATE = `mutation ($agentId: UUID!) {
 }`;
 const NOBODY = '01980000-0000-7000-8000-000000000000';
 
-describe('refusals of ours carry code, hint and detail', () => {
+describe('errors of Howdah carry code, hint and detail', () => {
   test('an unknown agent by name', async () => {
     const error = await failure(
       'mutation { run(input: { agent: "nobody", input: "hi" }) { query { nodeId } } }',
@@ -45,7 +45,7 @@ describe('refusals of ours carry code, hint and detail', () => {
     expect(error?.extensions.hint).toBeTypeOf('string');
   });
 
-  test('an agent that is not active', async () => {
+  test('an inactive agent', async () => {
     const agentId = await makeAgent(db.pool, { is_active: false });
     expect((await failure(CREATE, { agentId }))?.extensions.code).toBe('HWCNF');
   });
@@ -61,8 +61,8 @@ describe('refusals of ours carry code, hint and detail', () => {
   });
 });
 
-describe('errors of Postgres that a client causes', () => {
-  test('a row that exists already', async () => {
+describe('Postgres errors that a client causes', () => {
+  test('a row that already exists', async () => {
     await makeModel(db.pool, { name: 'twice' });
     const error = await failure(
       'mutation { createModel(input: { model: { name: "twice", provider: "local", model: "m" } }) { query { nodeId } } }',
@@ -75,7 +75,7 @@ describe('errors of Postgres that a client causes', () => {
     expect(error?.message).toBe('a row with this name already exists');
   });
 
-  test('a name that only what is deleted may have as well', async () => {
+  test('a duplicate name in a table with soft deletion', async () => {
     const prompt = 'createPrompt(input: { prompt: { name: "twice", template: "Hello." } })';
     await ask(api, `mutation { ${prompt} { query { nodeId } } }`);
     const error = await failure(`mutation { ${prompt} { query { nodeId } } }`);
@@ -88,7 +88,7 @@ describe('errors of Postgres that a client causes', () => {
     '{ scope: key, metric: running_runs, maxValue: "1" }',
     '{ metric: runs, period: day, maxValue: "1000000" }',
     '{ scope: user, metric: cost, maxValue: "1000000" }',
-  ])('a second limit of the same use: %s', async (limit) => {
+  ])('a second limit with the same scope, metric and period: %s', async (limit) => {
     const create = `mutation { createLimit(input: { limit: ${limit} }) { limit { id } } }`;
     expect(await ask(api, create)).toHaveProperty('data.createLimit.limit.id');
     const { errors } = await ask(api, create);
@@ -104,7 +104,7 @@ describe('errors of Postgres that a client causes', () => {
     await db.pool.query('delete from howdah.limits');
   });
 
-  test('a constraint reads as a sentence', async () => {
+  test('a violated constraint has a readable message', async () => {
     const error = await failure(
       'mutation { createAgent(input: { agent: { name: "x", maxSteps: 0 } }) { query { nodeId } } }',
     );
@@ -120,7 +120,7 @@ describe('errors of Postgres that a client causes', () => {
     expect(error?.message).toBe('the row of agents is refused: limits must be positive');
   });
 
-  test('an id that names nothing', async () => {
+  test('an id of a missing row', async () => {
     const modelId = NOBODY;
     const agentId = await makeAgent(db.pool);
     const error = await failure(
@@ -139,7 +139,7 @@ describe('errors of Postgres that a client causes', () => {
     );
   });
 
-  test('an update and a delete of a row that is not there, and no other mutation beside it', async () => {
+  test('updating and deleting a missing row fail, and another mutation in the document still takes effect', async () => {
     const { data, errors } = await ask(
       api,
       `mutation ($id: UUID!) {
@@ -157,7 +157,7 @@ describe('errors of Postgres that a client causes', () => {
     ]);
   });
 
-  test('a Relay id that is none, or one of another type, in queries and mutations', async () => {
+  test('an invalid Relay id, or one of another type, in queries and mutations', async () => {
     const id = await makeAgent(db.pool);
     const { agent } = (await ask(api, 'query ($id: UUID!) { agent(id: $id) { nodeId } }', { id }))
       .data;
@@ -190,7 +190,7 @@ describe('errors of Postgres that a client causes', () => {
     });
   });
 
-  test('a row that others use', async () => {
+  test('deleting a row that other rows reference', async () => {
     const { models } = (
       await ask(api, '{ models(condition: { name: "default" }) { nodes { id } } }')
     ).data;
@@ -213,7 +213,7 @@ describe('errors of Postgres that a client causes', () => {
     });
   });
 
-  test('a value that is none of its type', async () => {
+  test('a value of the wrong type', async () => {
     const error = await failure(
       '{ executions(filter: { completedAt: { lessThan: "soon" } }) { totalCount } }',
     );
@@ -222,7 +222,7 @@ describe('errors of Postgres that a client causes', () => {
   });
 });
 
-describe('numbers and words', () => {
+describe('numbers and enums', () => {
   const LITERAL = (maxCost: string) =>
     `mutation { createAgent(input: { agent: { name: "n${Math.random()}", maxCost: ${maxCost} } }) { agent { maxCost maxTokens } } }`;
   const VARIABLE =
@@ -230,7 +230,7 @@ describe('numbers and words', () => {
   const create = (values: object) =>
     ask(api, VARIABLE, { a: { name: `n${Math.random()}`, ...values } });
 
-  test.each(['0.5', '"0.5"', '5', '1e-3', '"+5E2"'])('%s is a number', async (text) => {
+  test.each(['0.5', '"0.5"', '5', '1e-3', '"+5E2"'])('%s is accepted as a number', async (text) => {
     const { data, errors } = await ask(api, LITERAL(text));
     expect(errors).toEqual([]);
     expect(Number(data.createAgent.agent.maxCost)).toBe(Number(JSON.parse(text)));
@@ -239,7 +239,7 @@ describe('numbers and words', () => {
   });
 
   test.each(['"NaN"', '"Infinity"', '"-infinity"', '"1,5"', '""', '"0x10"', 'true', '[]'])(
-    '%s is none',
+    '%s is rejected as a number',
     async (text) => {
       for (const { errors, status } of [
         await ask(api, LITERAL(text)),
@@ -252,7 +252,7 @@ describe('numbers and words', () => {
     },
   );
 
-  test('a whole number that JavaScript cannot hold is a text', async () => {
+  test('an integer beyond the JavaScript range is a string', async () => {
     expect((await create({ maxTokens: '9007199254740993' })).data.createAgent.agent).toMatchObject({
       maxTokens: '9007199254740993',
     });
@@ -261,7 +261,7 @@ describe('numbers and words', () => {
     }
   });
 
-  test('a word that an enum does not know is answered with those it does', async () => {
+  test('an unknown enum value is rejected with the list of known values', async () => {
     const of = 'does not exist in "LimitPeriod" enum. It has: minute, hour, day, month.';
     const CREATE = (period: string) => `mutation ($p: LimitPeriod) {
       createLimit(input: { limit: { metric: runs, period: ${period}, maxValue: 1 } }) { limit { id } } }`;
@@ -275,8 +275,8 @@ describe('numbers and words', () => {
   });
 });
 
-describe('operations that are refused before they are planned', () => {
-  test('a malformed id, as a literal and as a variable', async () => {
+describe('operations rejected before planning', () => {
+  test('a malformed id, as literal and as variable', async () => {
     const literal = await failure('{ execution(id: "4711") { id } }');
     expect(literal?.extensions.code).toBe('HWINV');
     const variable = await failure('query ($id: UUID!) { execution(id: $id) { id } }', {
@@ -314,7 +314,7 @@ describe('operations that are refused before they are planned', () => {
         (_, i) => `fragment f${i} on Execution { ...f${i + 1} ...f${i + 1} }`,
       ).join(' ')}`,
     ],
-  ])('beyond the limit of %s', async (limit, query) => {
+  ])('an operation beyond the limit of %s', async (limit, query) => {
     const { errors, status } = await ask(api, query);
     expect(status).toBe(400);
     expect(errors.map(({ extensions }) => extensions)).toContainEqual(
@@ -343,19 +343,16 @@ describe('operations that are refused before they are planned', () => {
     ['conditions', either(101), either(100)],
   ];
 
-  test.each(filters)(
-    'a filter beyond the limit of %s, as a literal',
-    async (limit, filter, within) => {
-      const query = (of: object) => `{ agents(filter: ${literal(of)}) { totalCount } }`;
-      const { errors, status } = await ask(api, query(filter));
-      expect(status).toBe(400);
-      expect(errors.map(({ extensions }) => extensions.detail)).toMatchObject([{ limit }]);
-      expect((await ask(api, query(within))).errors).toEqual([]);
-    },
-  );
+  test.each(filters)('a literal filter beyond the limit of %s', async (limit, filter, within) => {
+    const query = (of: object) => `{ agents(filter: ${literal(of)}) { totalCount } }`;
+    const { errors, status } = await ask(api, query(filter));
+    expect(status).toBe(400);
+    expect(errors.map(({ extensions }) => extensions.detail)).toMatchObject([{ limit }]);
+    expect((await ask(api, query(within))).errors).toEqual([]);
+  });
 
   test.each(filters)(
-    'a filter beyond the limit of %s, in variables',
+    'a filter in variables beyond the limit of %s',
     async (limit, filter, within) => {
       const query = 'query ($filter: AgentFilter) { agents(filter: $filter) { totalCount } }';
       const { errors, status } = await ask(api, query, { filter });
@@ -388,7 +385,7 @@ describe('operations that are refused before they are planned', () => {
     ]);
   });
 
-  test('a variable counts as often as it is used, and a fragment, too', async () => {
+  test('variables and fragments count once for each use', async () => {
     const used = (count: number) =>
       Array.from({ length: count }, (_, i) => `a${i}: agents(filter: $f) { totalCount }`).join(' ');
     const queryOf = (count: number) => `query ($f: AgentFilter) { ${used(count)} }`;
@@ -409,7 +406,7 @@ describe('operations that are refused before they are planned', () => {
     });
   });
 
-  test('a filter by a view weighs as much as the tables behind it', async () => {
+  test('a filter on a view counts as many relations as the tables behind it', async () => {
     const tree = { tree: { some: { root: { tree: { some: { root: { treeExist: true } } } } } } };
     const query = (count: number) =>
       `{ executions(filter: ${literal({ or: Array(count).fill(tree) })}) { nodes { id } } }`;
@@ -429,7 +426,7 @@ describe('operations that are refused before they are planned', () => {
     });
   });
 
-  test('the weights are those of the tables and views as they are', async () => {
+  test('the weights match the tables and views of the database', async () => {
     const rows = await all(
       db.pool,
       `with recursive reached (name, oid) as (
@@ -459,7 +456,7 @@ describe('operations that are refused before they are planned', () => {
     expect(Object.fromEntries(found)).toEqual(WEIGHTS);
   });
 
-  test('what is unknown in a variable is counted before it is compared with what there is', async () => {
+  test('unknown names in a variable are counted before they are validated', async () => {
     const filter = Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`nam${i}`, 1]));
     const { errors, status } = await ask(
       api,
@@ -470,7 +467,7 @@ describe('operations that are refused before they are planned', () => {
     expect(errors).toMatchObject([{ extensions: { detail: { limit: 'inputs', found: 2_000 } } }]);
   });
 
-  test('inputs of mutations and of subscriptions, and fields that lead to other rows', async () => {
+  test('limits apply to mutation inputs, subscriptions and fields that lead to other rows', async () => {
     const input = { agent: { name: 'wide', capabilities: Array(1_001).fill('x') } };
     const create =
       'mutation ($input: CreateAgentInput!) { createAgent(input: $input) { agent { id } } }';
@@ -517,7 +514,7 @@ describe('operations that are refused before they are planned', () => {
     expect((await write(31)).errors[0]?.extensions.detail).toMatchObject({ limit: 'roots' });
   });
 
-  test('a long text for an enum is refused before it is compared with its values', async () => {
+  test('an overlong enum value is rejected before the comparison with known values', async () => {
     const long = 'x'.repeat(100_000);
     const query =
       'query ($c: [ExecutionStatus!]) { executions(filter: { status: { in: $c } }) { totalCount } }';
@@ -537,14 +534,14 @@ describe('operations that are refused before they are planned', () => {
     expect(errors[0]?.message).toContain('does not exist in "ExecutionStatus" enum');
   });
 
-  test('circles of fragments', async () => {
+  test('cyclic fragments', async () => {
     const error = await failure(
       '{ executions { nodes { ...a } } } fragment a on Execution { ...b } fragment b on Execution { ...a }',
     );
     expect(error?.message).toContain('within itself');
   });
 
-  test('pages in pages are welcome while they are small', async () => {
+  test('small nested pages are accepted', async () => {
     const { errors } = await ask(
       api,
       '{ executions(first: 50) { nodes { steps(first: 50) { nodes { seq } } messages { nodes { seq } } } } }',
@@ -552,20 +549,20 @@ describe('operations that are refused before they are planned', () => {
     expect(errors ?? []).toEqual([]);
   });
 
-  test('introspection works, and has a limit of its own', async () => {
+  test('introspection works and has its own limit', async () => {
     expect((await ask(api, getIntrospectionQuery())).errors).toEqual([]);
     const lists = 'fields { type { '.repeat(4);
     const error = await failure(`{ __schema { types { ${lists} name ${'} }'.repeat(4)} } } }`);
     expect(error?.extensions.code).toBe('HWINV');
   });
 
-  test('thirteen levels are fine', async () => {
+  test('thirteen levels are accepted', async () => {
     const query = `{ executions(first: 2) { nodes { ${'agent { executions(first: 2) { nodes { '.repeat(3)} agent { __typename id } ${'} } }'.repeat(3)} } } }`;
     expect((await ask(api, query)).errors).toEqual([]);
   });
 });
 
-test('what is not the client’s business is told as an id that stands in the log', () => {
+test('internal errors are masked with an id that appears in the log', () => {
   const logged: [unknown, string][] = [];
   const mask = createMaskError((error, id) => logged.push([error, id]));
   const secret = Object.assign(new Error('relation "howdah_private.secrets" is broken'), {

@@ -28,7 +28,7 @@ async function take(rows: AsyncIterator<FeedRow, undefined>, many: number): Prom
   return taken;
 }
 
-test('a slow subscriber and a quick one both get everything', async () => {
+test('a slow and a fast subscriber both receive every row', async () => {
   const id = await makeRun(db.pool);
   const run = await driveRun(db.pool, id);
   await run.steps(2_000, { batch: 200 });
@@ -41,7 +41,7 @@ test('a slow subscriber and a quick one both get everything', async () => {
   await until(() => hub.subscriptions === 0);
 });
 
-test('rows are kept up to a bound, and asked for again when half of them are taken', async () => {
+test('rows are buffered up to a bound, and requested again at half of it', async () => {
   let asked = 0;
   const subscriber = followSteps(0, { onRoom: () => asked++, onClose() {} });
   const rows = count(1, 2_000).map((seq) => ({ execution_id: '', seq, step: {} }));
@@ -55,7 +55,7 @@ test('rows are kept up to a bound, and asked for again when half of them are tak
   expect(await take(subscriber.events, 500)).toEqual(count(251, 750));
 });
 
-test('leaving ends a waiting subscriber, and closing the hub all of them', async () => {
+test('leaving ends a waiting subscriber, and closing the hub ends all subscribers', async () => {
   const id = await makeRun(db.pool);
   const rows = hub.steps(id, 0);
   const next = rows.next();
@@ -75,7 +75,7 @@ test('leaving ends a waiting subscriber, and closing the hub all of them', async
   expect(listeners).toHaveLength(1); // the first hub's
 });
 
-test('the pace lets the source run ahead of the sink by a window only', async () => {
+test('back-pressure limits how far the source runs ahead of the sink', async () => {
   let made = 0;
   const endless: AsyncIterableIterator<number> = {
     [Symbol.asyncIterator]: () => endless,

@@ -40,7 +40,7 @@ const watchers = async () =>
   (await one(db.pool, 'select count(*)::int as n from howdah_private.watchers')).n;
 
 describe('executionSteps', () => {
-  test('gives what is there, then each step as it commits, and ends with the run', async () => {
+  test('returns existing steps, then each step as it commits, and completes with the run', async () => {
     const id = await makeRun(db.pool);
     const run = await driveRun(db.pool, id);
     await run.steps(3);
@@ -53,7 +53,7 @@ describe('executionSteps', () => {
     expect(followed.errors).toEqual([]);
   });
 
-  test('a step looks as it does in a query, with its relations', async () => {
+  test('a step has the same fields and relations as in a query', async () => {
     const model_id = await makeModel(db.pool, { input_price: '0.1', output_price: '0.000003' });
     const id = await makeRun(db.pool);
     const worker = await makeWorker(db.pool);
@@ -93,7 +93,7 @@ describe('executionSteps', () => {
     );
   });
 
-  test('a cut socket is resumed from its cursor without a gap or a repeat', async () => {
+  test('a cut socket resumes from its cursor without gaps or duplicates', async () => {
     const id = await makeRun(db.pool);
     const run = await driveRun(db.pool, id);
     const first = followSteps(socket, id);
@@ -109,7 +109,7 @@ describe('executionSteps', () => {
     await other.client.dispose();
   });
 
-  test('the listening connection dies during commits and nothing is lost', async () => {
+  test('nothing is lost when the listening connection dies during commits', async () => {
     const id = await makeRun(db.pool);
     const run = await driveRun(db.pool, id);
     const followed = followSteps(socket, id);
@@ -130,7 +130,7 @@ describe('executionSteps', () => {
     expect(seqs(followed)).toEqual(count(1, 61));
   });
 
-  test('a lost announcement costs time only', async () => {
+  test('a lost notification only delays delivery', async () => {
     const id = await makeRun(db.pool);
     const run = await driveRun(db.pool, id);
     const followed = followSteps(socket, id);
@@ -141,7 +141,7 @@ describe('executionSteps', () => {
     expect(seqs(followed)).toEqual(count(1, 21));
   });
 
-  test('many follow one run, each from his own cursor', async () => {
+  test('many subscribers follow one run, each from its own cursor', async () => {
     const id = await makeRun(db.pool);
     const run = await driveRun(db.pool, id);
     await run.steps(400, { batch: 100 });
@@ -155,7 +155,7 @@ describe('executionSteps', () => {
     });
   });
 
-  test('a socket that takes nothing for a while gets everything later', async () => {
+  test('a paused socket receives everything after it resumes', async () => {
     const id = await makeRun(db.pool);
     const run = await driveRun(db.pool, id);
     const followed = followSteps(socket, id);
@@ -169,7 +169,7 @@ describe('executionSteps', () => {
     expect(seqs(followed)).toEqual(count(1, 3_002));
   });
 
-  test('a run that has ended is read to its end', async () => {
+  test('a run that has ended is delivered to its end from any cursor', async () => {
     const id = await makeRun(db.pool);
     const run = await driveRun(db.pool, id);
     await run.steps(2);
@@ -183,7 +183,7 @@ describe('executionSteps', () => {
     expect([seqs(whole), seqs(rest), seqs(nothing)]).toEqual([[1, 2, 3], [3], []]);
   });
 
-  test('who leaves is forgotten', async () => {
+  test('a subscriber that leaves is forgotten', async () => {
     const id = await makeRun(db.pool);
     const run = await driveRun(db.pool, id);
     const [one, two] = [followSteps(socket, id), followSteps(socket, id)];
@@ -199,7 +199,7 @@ describe('executionSteps', () => {
   });
 });
 
-test('nobody is registered when nobody follows', async () => {
+test('no watcher is registered without subscribers', async () => {
   await until(async () => (await watchers()) === 0);
   expect(await all(db.pool, 'select 1 from howdah_private.watchers')).toEqual([]);
 });

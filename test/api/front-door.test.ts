@@ -76,7 +76,7 @@ async function expectAlive(): Promise<void> {
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
 }
 
-describe('every answer carries the headers of a closed door', () => {
+describe('security headers of every response', () => {
   const expected = {
     'content-security-policy':
       "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
@@ -117,7 +117,7 @@ describe('every answer carries the headers of a closed door', () => {
     expect(Object.keys(headers)).not.toContain('access-control-allow-origin');
   });
 
-  test('a token that is missing, and what no framework has seen', async () => {
+  test('are set on a 401 and on malformed HTTP', async () => {
     const guarded = await startTestApi(db.url, locked);
     const answer = await send('/graphql', { method: 'POST', body: '{}' }, guarded);
     await guarded.close();
@@ -131,7 +131,7 @@ describe('every answer carries the headers of a closed door', () => {
     }
   });
 
-  test('GraphiQL may run its own files and the scripts in its page, and be framed by nobody', async () => {
+  test('let GraphiQL run its own scripts and forbid framing', async () => {
     const page = await send('/graphiql');
     const again = await send('/graphiql');
     const policy = page.headers.get('content-security-policy') ?? '';
@@ -144,7 +144,7 @@ describe('every answer carries the headers of a closed door', () => {
   });
 });
 
-describe('operations made to cost', () => {
+describe('rejects expensive operations', () => {
   const nested = (levels: number) =>
     `{ executions { nodes { ${'agent { executions { nodes { '.repeat(levels)} id ${'} } }'.repeat(levels)} } } }`;
 
@@ -172,7 +172,7 @@ describe('operations made to cost', () => {
   });
 });
 
-describe('bodies that are none', () => {
+describe('rejects invalid bodies', () => {
   const good = '{"query":"{nodeId}"}';
   const deep = `{"query":"{nodeId}","variables":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`;
 
@@ -213,7 +213,7 @@ describe('bodies that are none', () => {
     await expectAlive();
   });
 
-  test('names that belong to JavaScript are names like others', async () => {
+  test('JavaScript property names such as __proto__ are stored as ordinary names', async () => {
     const { text, status } =
       await post(`{"query":"mutation ($s: JSON!) { createSession(input: { session: { state: $s } }) { session { state } } }",
       "variables":{"s":{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}},"__proto__":{"polluted":true}}`);
@@ -224,7 +224,7 @@ describe('bodies that are none', () => {
     await expectAlive();
   });
 
-  test('names, strings and quotes that only look alike are fine', async () => {
+  test('accepts values that only look like duplicate names', async () => {
     const { text } = await post(
       '{"query":"query ($s: JSON) { nodeId }","variables":{"s":[{"a":1},{"a":"a\\\\"},["b","b"],{"c":"a\\":","a":{"a":"}"}}]}}',
     );
@@ -232,7 +232,7 @@ describe('bodies that are none', () => {
   });
 });
 
-describe('texts no row could hold', () => {
+describe('rejects text that Postgres cannot store', () => {
   const CREATE =
     'mutation ($a: AgentInput!) { createAgent(input: { agent: $a }) { agent { id } } }';
 
@@ -267,7 +267,7 @@ describe('texts no row could hold', () => {
   });
 });
 
-describe('who never finishes', () => {
+describe('incomplete requests', () => {
   const head = 'POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n';
 
   test.each([
@@ -275,7 +275,7 @@ describe('who never finishes', () => {
     ['a body in pieces', `${head}transfer-encoding: chunked\r\n\r\n2\r\n{"\r\n`],
     ['headers', head],
     ['the first line', 'POST /gra'],
-  ])('with %s is told so after a while', async (_what, text) => {
+  ])('with %s time out with 408', async (_what, text) => {
     const answer = await raw(text);
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
     expect(answer).toContain('application/problem+json');
@@ -283,7 +283,7 @@ describe('who never finishes', () => {
     await expectAlive();
   });
 
-  test('a million headers, and what is no HTTP', async () => {
+  test('a million headers and malformed HTTP are rejected', async () => {
     const many = Buffer.from(`${head}${'a: b\r\n'.repeat(1_000_000)}\r\n`);
     expect(await raw(many)).toMatch(/^HTTP\/1\.1 431 /);
     expect(await raw('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03')).toMatch(/^HTTP\/1\.1 400 /);
@@ -294,7 +294,7 @@ describe('who never finishes', () => {
   });
 });
 
-describe('without introspection, and with a list of operations', () => {
+describe('without introspection, and with a list of allowed operations', () => {
   const count = { data: { agents: { totalCount: expect.any(Number) } } };
   const digest = createHash('sha256').update(KNOWN.trim()).digest('hex');
   const say = async (body: object) => {
@@ -318,7 +318,7 @@ describe('without introspection, and with a list of operations', () => {
       'its hash, as Apollo says it',
       { extensions: { persistedQuery: { version: 1, sha256Hash: digest } } },
     ],
-  ])('an operation of the list runs by %s', async (_what, body) => {
+  ])('runs a listed operation by %s', async (_what, body) => {
     expect(await say(body)).toMatchObject({ status: 200, body: count });
   });
 
@@ -327,7 +327,7 @@ describe('without introspection, and with a list of operations', () => {
     ['another id', { documentId: 'other' }],
     ['another id beside a text of the list', { documentId: 'other', query: KNOWN }],
     ['a path', { documentId: '../count' }],
-  ])('%s is refused', async (_what, body) => {
+  ])('rejects %s', async (_what, body) => {
     const { status, body: answer } = await say(body);
     expect(status).toBe(400);
     expect(answer.errors[0].extensions).toMatchObject({
@@ -336,7 +336,7 @@ describe('without introspection, and with a list of operations', () => {
     });
   });
 
-  test('over WebSocket too', async () => {
+  test('applies the list to WebSocket, too', async () => {
     const socket = openSocket(closed);
     const good = follow(socket, KNOWN, {});
     const bad = follow(socket, '{ nodeId }', {});
@@ -347,7 +347,7 @@ describe('without introspection, and with a list of operations', () => {
     await socket.client.dispose();
   });
 
-  test('the schema is told nobody, and GraphiQL is not there', async () => {
+  test('hides the schema and GraphiQL', async () => {
     const secretive = await startTestApi(db.url, { graphqlIntrospection: false });
     for (const text of [getIntrospectionQuery(), '{ __type(name: "Agent") { name } }']) {
       const { status, errors } = await ask(secretive, text);
@@ -369,7 +369,7 @@ describe('without introspection, and with a list of operations', () => {
     await secretive.close();
   });
 
-  test('a list that cannot be used is refused at the start, by name', () => {
+  test('rejects an unusable list at startup by name', () => {
     const json = join(folder, 'known.json');
     writeFileSync(json, JSON.stringify({ one: '{ nodeId }' }));
     expect(loadOperations(json).find({ id: 'one' })).toBe('{ nodeId }');

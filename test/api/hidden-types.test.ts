@@ -18,7 +18,7 @@ async function start(): Promise<{ warnings: string[]; fields: string[] }> {
   }
 }
 
-test('an API that starts names columns and functions without a field, and what brings them back', async () => {
+test('the API warns at startup about columns and functions without a field, with the fix', async () => {
   expect((await start()).warnings).toEqual([]);
   await db.pool.query(
     `create schema shop;
@@ -46,7 +46,7 @@ test('an API that starts names columns and functions without a field, and what b
   expect(moved.fields).toEqual(expect.arrayContaining(['colour', 'colours']));
 });
 
-test('names the table of a row type, and leaves out types that cannot be moved', async () => {
+test('the warning names the table of a row type and omits types that cannot be moved', async () => {
   await db.pool.query(
     `create schema depot;
      grant usage on schema depot to howdah_app;
@@ -67,7 +67,7 @@ test('names the table of a row type, and leaves out types that cannot be moved',
   ]);
 });
 
-test('an API starts where this look fails, and logs the failure', async () => {
+test('the API starts and logs the failure when this check fails', async () => {
   const look = 'function pg_catalog.has_column_privilege(oid, smallint, text)';
   await db.pool.query(`revoke execute on ${look} from public`);
   const { warnings, fields } = await start();

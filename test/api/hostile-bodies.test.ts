@@ -52,7 +52,7 @@ async function cost(ask: () => Promise<unknown>): Promise<number> {
   return (user + system) / 1000;
 }
 
-describe('a hostile body is refused at the price of a good one', () => {
+describe('hostile bodies cost about as much to reject as valid ones', () => {
   const doors: [path: () => string, known: string, list: string][] = [
     [() => '/api/execute', 'message', 'input_parts'],
     [() => '/api/agents', 'instruction', 'capabilities'],
@@ -126,14 +126,14 @@ describe('a hostile body is refused at the price of a good one', () => {
     }
   });
 
-  test.each(doors)('%s takes 100,000 values at most', async (path) => {
+  test.each(doors)('%s accepts at most 100,000 values', async (path) => {
     const many = `{"k":[${Array(100_000).fill('{}').join(' , ')}]}`;
     const refused = await send(path(), many, keys.admin);
     expect(refused.status).toBeLessThan(500);
     expect(JSON.stringify(refused.body)).toContain('more than 100000 values');
   });
 
-  test('operations of GraphQL, with their variables', async () => {
+  test('GraphQL operations and their variables', async () => {
     const reference = Math.max(await good(), 20);
     for (const [name, query] of Object.entries(hostileOperations(90_000))) {
       const taken = await cost(() => send('/graphql', { query }, keys.admin));
@@ -147,7 +147,7 @@ describe('a hostile body is refused at the price of a good one', () => {
     }
   });
 
-  test('messages of a WebSocket', async () => {
+  test('WebSocket messages', async () => {
     const reference = Math.max(await good(), 20);
     const client = await openWs(api, { authorization: `Bearer ${keys.admin}` });
     const errors = () => client.received.filter(({ type }) => type === 'error').length;
@@ -167,7 +167,7 @@ test.each([
   ['viewer', 1009],
   ['reader', 1009],
   ['member', undefined],
-] as const)('a %s may send messages of GraphQL over 16 KB or not', async (role, code) => {
+] as const)('the 16 KB limit of GraphQL messages depends on the role: %s', async (role, code) => {
   const socket = openSocket(api, { authorization: `Bearer ${keys[role]}` });
   const name = 'x'.repeat(20_000);
   const query = 'query ($name: String) { agents(filter: {name: {equalTo: $name}}) { totalCount } }';
@@ -181,7 +181,7 @@ test.each([
   await socket.client.dispose();
 });
 
-describe('of many faults the first twenty are listed', () => {
+describe('only the first twenty faults are listed', () => {
   test.each([
     [
       'unknown fields',
@@ -195,7 +195,7 @@ describe('of many faults the first twenty are listed', () => {
     expect(problem.errors).toHaveLength(20);
   });
 
-  test('a list that is too long is told by its length, and none of its items', async () => {
+  test('an overlong list is rejected by its length without checking its items', async () => {
     const { body } = await send(
       '/api/execute',
       { agent, message: 'x', input_parts: Array(1_001).fill(1) },
@@ -224,14 +224,14 @@ describe('of many faults the first twenty are listed', () => {
     expect(a2a.error.message).toContain('<=1000 items');
   });
 
-  test('a list may have as many items as its schema says', () => {
+  test('a list may have as many items as its schema allows', () => {
     const messages = Array(10_000).fill({ role: 'user', content: 'x' });
     expect(checkShape(chatRequest, { model: 'x', messages })).toHaveProperty('value');
     const input = { threadId: 't', runId: 'r', messages };
     expect(checkShape(runAgentInput, input)).toHaveProperty('value');
   });
 
-  test('a message of MCP has 1,000 values beside the arguments of a tool', async () => {
+  test('an MCP message may have 1,000 values besides the arguments of a tool', async () => {
     const ask = (method: string, params: object) =>
       send('/mcp', { jsonrpc: '2.0', id: 1, method, params }, keys.member, {
         accept: 'application/json, text/event-stream',
@@ -250,7 +250,7 @@ describe('of many faults the first twenty are listed', () => {
     expect(metadata.status).toBe(400);
   });
 
-  test('an object has 10,000 names at most', async () => {
+  test('an object may have at most 10,000 names', async () => {
     const names = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 1]));
     const run = (input_data: object) =>
@@ -260,7 +260,7 @@ describe('of many faults the first twenty are listed', () => {
   });
 });
 
-test('a message of a WebSocket and variables of GraphQL have 100,000 values at most', async () => {
+test('WebSocket messages and GraphQL variables may have at most 100,000 values', async () => {
   const client = await openWs(api, { authorization: `Bearer ${keys.admin}` });
   client.socket.send(`{"type":"execute","id":"x","k":[${Array(100_000).fill('{}').join()}]}`);
   await client.when(() => client.received.some(({ type }) => type === 'error'));
@@ -271,7 +271,7 @@ test('a message of a WebSocket and variables of GraphQL have 100,000 values at m
   expect(() => refuseVariables({ k: Array(99_998).fill(1) })).not.toThrow();
 });
 
-test('an object and a list count with what is in them', () => {
+test('objects and lists count together with their contents', () => {
   const of = (items: string) =>
     parseJsonBody(Buffer.from(`{"a": [], "b": "[{,", "k": [ ${items} ]}`)).ok;
   expect(of(Array(99_996).fill('1').join())).toBe(true);
@@ -281,12 +281,12 @@ test('an object and a list count with what is in them', () => {
   expect(parseJsonBody(Buffer.from('{"k": "')).ok).toBe(false);
 });
 
-describe('who may change nothing', () => {
+describe('read-only callers', () => {
   const nonsense = { mesage: 1 };
   const large = { text: 'x'.repeat(20_000) };
 
   test.each(['viewer', 'reader'] as const)(
-    'is refused before his body is judged: %s',
+    'are rejected before the body is validated: %s',
     async (who) => {
       for (const path of ['/api/execute', '/api/agents', '/sessions', '/agent-systems/check']) {
         const answers = [await send(path, nonsense, keys[who]), await send(path, large, keys[who])];
@@ -303,7 +303,7 @@ describe('who may change nothing', () => {
   );
 
   test.each(['viewer', 'reader'] as const)(
-    'sends 16 KB at most where he may read: %s',
+    'may send at most 16 KB where they may read: %s',
     async (who) => {
       const query = `{ agents { totalCount } } # ${'x'.repeat(20_000)}`;
       expect((await send('/graphql', { query }, keys[who])).status).toBe(413);
@@ -323,7 +323,7 @@ describe('who may change nothing', () => {
     },
   );
 
-  test('also where the length of the body is not told before', async () => {
+  test('are limited to 16 KB without a Content-Length, too', async () => {
     const body = new ReadableStream({
       start(controller) {
         controller.enqueue(
@@ -341,14 +341,14 @@ describe('who may change nothing', () => {
     expect(response.status).toBe(413);
   });
 
-  test('who administers systems is still told what is wrong with one', async () => {
+  test('an admin still receives the faults of an agent system, and a member gets 403', async () => {
     const files = { files: [{ name: 'x.yaml', text: 'agent: {}' }] };
     expect((await send('/agent-systems/check', files, keys.admin)).body.valid).toBe(false);
     expect((await send('/agent-systems/check', files, keys.member)).status).toBe(403);
   });
 });
 
-test('large files of agent systems are read in a thread, in the turn of their tenant', async () => {
+test('large agent system files are parsed in a thread, in the queue of their tenant', async () => {
   const run = vi.spyOn(ThreadPool.prototype, 'run');
   onTestFinished(() => run.mockRestore());
   const text = `version: v1\nname: x\n# ${'x'.repeat(20_000)}\n`;
@@ -368,7 +368,7 @@ test('large files of agent systems are read in a thread, in the turn of their te
   }
 });
 
-test('a body that is one long text is not copied into an object', async () => {
+test('a body of one large text is not copied into an object', async () => {
   const text = `# ${'x'.repeat(1_000_000)}`;
   /** Returns the processor time of this thread alone, in milliseconds. */
   const costHere = async (work: () => unknown) => {
@@ -383,7 +383,7 @@ test('a body that is one long text is not copied into an object', async () => {
   expect(asked).toBeLessThan(copied / 2);
 });
 
-test('a body that is longer or shorter than it says is never taken for another request', async () => {
+test('a body with a wrong Content-Length is never parsed as another request', async () => {
   const { hostname, port } = new URL(api.url);
   const answer = (length: number, body: string) =>
     new Promise<string>((resolve) => {

@@ -191,7 +191,7 @@ describe('hostile strings', () => {
     ],
   ];
 
-  test.each(kinds)('are stored in %s by GraphQL as they are', async (_table, given, kind) => {
+  test.each(kinds)('are stored unchanged in %s by GraphQL', async (_table, given, kind) => {
     const rows = given().map(kind.row);
     expect(rows.length).toBeGreaterThan(hasAssets ? 90 : 30);
     const batches = Array.from({ length: Math.ceil(rows.length / BATCH) }, (_, index) =>
@@ -215,7 +215,7 @@ describe('hostile strings', () => {
     );
   });
 
-  test('are stored by SQL as they are, and told to a model as they are', async () => {
+  test('are stored unchanged by SQL and sent unchanged to a model', async () => {
     const writes: [string, string[]][] = [
       [
         `sessions (title, state) select left(t, 400), jsonb_build_object('text', t, t, t)`,
@@ -282,7 +282,7 @@ describe('hostile strings', () => {
     expect(refused.length).toBeGreaterThanOrEqual(Object.keys(UNSTORABLE_STRINGS).length);
   });
 
-  test('find nothing but themselves, and break nothing', async () => {
+  test('match only themselves in filters and cause no error', async () => {
     const query =
       'query ($t: String!, $d: JSON!) { agents(filter: { name: { equalTo: $t } }) { totalCount } executions(filter: { metadata: { contains: $d } }) { totalCount } }';
     for (const text of [...new Set(everyNth(40))]) {

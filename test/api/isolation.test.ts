@@ -141,7 +141,7 @@ const lists = () =>
   );
 const nowhere = () => randomUUID().replace(/^(.{14})4/, '$17');
 
-test('every list of the schema has rows of one tenant only', async () => {
+test('every list of the schema returns rows of one tenant only', async () => {
   expect(lists().length).toBeGreaterThan(25);
   walked.lists = lists().length;
   for (const { name, type } of lists()) {
@@ -161,7 +161,7 @@ test('every list of the schema has rows of one tenant only', async () => {
   }
 });
 
-test('every query that names a row says of theirs what it says of one that is nowhere', async () => {
+test('every query treats rows of another tenant like missing rows', async () => {
   const fields = fieldsOf(schema.getQueryType())
     .filter(takesId)
     .filter(({ type }) => !getNamedType(type).name.endsWith('Connection'));
@@ -182,7 +182,7 @@ test('every query that names a row says of theirs what it says of one that is no
   }
 });
 
-test('a Relay id of theirs finds nothing', async () => {
+test('a Relay id of another tenant finds nothing', async () => {
   let asked = 0;
   for (const { name, type } of lists()) {
     const node = getNamedType(
@@ -207,7 +207,7 @@ test('a Relay id of theirs finds nothing', async () => {
   walked['Relay ids'] = asked;
 });
 
-test('every mutation says of theirs what it says of one that is nowhere, and changes nothing of theirs', async () => {
+test('every mutation treats rows of another tenant like missing rows and leaves them unchanged', async () => {
   const digest = async () => {
     const digests: Record<string, string> = {};
     for (const { table } of theirs.slice(1)) {
@@ -240,7 +240,7 @@ test('every mutation says of theirs what it says of one that is nowhere, and cha
   expect(await digest()).toEqual(before);
 });
 
-test('every update and delete of theirs, or of what is nowhere, is HWNTF, and of a Relay id that is none HWINV', async () => {
+test('updates and deletes fail with HWNTF for missing or foreign rows, HWINV for invalid Relay ids', async () => {
   const fields = fieldsOf(schema.getMutationType()).filter(({ name }) =>
     /^(update|delete)/.test(name),
   );
@@ -341,7 +341,7 @@ function patchFor(type: GraphQLInputType): object {
   return { [field.name]: value };
 }
 
-test('every subscription refuses theirs as one that is nowhere', async () => {
+test('every subscription treats rows of another tenant like missing rows', async () => {
   const socket = openSocket(api, {}, { authorization: `Bearer ${token}` });
   const fields = fieldsOf(schema.getSubscriptionType());
   walked.subscriptions = fields.length;

@@ -51,7 +51,7 @@ const impose = (columns: string, values: unknown[]) =>
 const noticed = () =>
   Promise.all([0, 1].map((api) => until(async () => (await send(ADA, api)).status === 429)));
 
-test('requests beyond a limit are answered 429 with Retry-After, over all processes together', async () => {
+test('requests beyond a limit get 429 with Retry-After, across all processes', async () => {
   const { rows } = await impose('metric, period, max_value', ['requests', 'hour', 0]);
   await noticed();
   expect((await send(EVE)).status).toBe(200); // of another tenant
@@ -77,7 +77,7 @@ test('requests beyond a limit are answered 429 with Retry-After, over all proces
   });
 });
 
-test('those of a user are his own, and a socket’s operations count', async () => {
+test('the limit of a user applies to that user only, and operations on a socket count', async () => {
   const run = (
     await one(
       db.pool,
@@ -104,7 +104,7 @@ test('those of a user are his own, and a socket’s operations count', async () 
   await socket.client.dispose();
 });
 
-test('those of an API key are its own', async () => {
+test('the limit of an API key applies to that key only', async () => {
   const { id, key } = await makeApiKey(db.pool, people[EVE]?.tenant_id as string);
   tokens[KEY] = key;
   await impose('tenant_id, scope, subject_id, metric, period, max_value', [
@@ -119,7 +119,7 @@ test('those of an API key are its own', async () => {
   expect((await send(EVE)).status).toBe(200);
 });
 
-test('a run beyond its limit is refused with HWQTA, and limits and their use are seen', async () => {
+test('a run beyond its limit fails with HWQTA, and limits and their usage are visible', async () => {
   const api = apis[0] as Api;
   const create = `mutation ($limit: LimitInput!) { createLimit(input: { limit: $limit }) { limit { id } } }`;
   const made = await ask(

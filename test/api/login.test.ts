@@ -56,7 +56,7 @@ async function expectRefusal(response: Response, reason: string) {
 }
 
 describe('with a login', () => {
-  test('a good token acts for its tenant', async () => {
+  test('a valid token acts for its tenant', async () => {
     const reply = await ask(api, AGENTS, {}, await tokenFor(ada));
     expect(reply).toEqual({
       status: 200,
@@ -65,12 +65,12 @@ describe('with a login', () => {
     });
   });
 
-  test('a token may be for a tenant as a whole', async () => {
+  test('a token may be issued for a whole tenant', async () => {
     const token = await tokenFor(ada, { user_id: undefined });
     expect((await ask(api, AGENTS, {}, token)).data.agents.nodes).toEqual([{ name: 'hers' }]);
   });
 
-  test('what a request writes runs as its user, over GraphQL and REST alike', async () => {
+  test('a request writes as its user, over GraphQL and REST alike', async () => {
     const tenant_id = await makeTenant(db.pool);
     const bea = await makePerson(db.pool, 'bea', tenant_id);
     const mallory = await makePerson(db.pool, 'mallory', tenant_id);
@@ -134,31 +134,31 @@ describe('with a login', () => {
     ]);
   });
 
-  test('without one the answer says how to get one', async () => {
+  test('a request without a token is rejected with a hint on how to create one', async () => {
     const { hint } = await expectRefusal(await send(api), 'missing');
     expect(hint).toContain('npx howdah token --tenant default --user NAME');
   });
 
   test.each(['/healthz', '/readyz', '/graphiql', '/schemas/agent-system.v1.json'])(
-    '%s is for everybody',
+    '%s requires no token',
     async (path) => {
       const response = await fetch(`${api.url}${path}`, { headers: { accept: 'text/html' } });
       expect(response.status).toBe(200);
     },
   );
 
-  test('a token in the URL does not count', async () => {
+  test('a token in the URL is ignored', async () => {
     const path = `/graphql?access_token=${await tokenFor(ada)}&query={nodeId}`;
     await expectRefusal(await send(api, undefined, path), 'missing');
     expect((await fetch(`${api.url}${path}`)).status).toBe(401);
   });
 
-  test('clocks may differ by half a minute', async () => {
+  test('clocks may differ by 30 seconds', async () => {
     const late = { iat: now() - 100, exp: now() - 20 };
     expect((await ask(api, AGENTS, {}, await tokenFor(ada, late))).status).toBe(200);
   });
 
-  test('who has been deleted is out within a second', async () => {
+  test('a deleted user loses access within a second', async () => {
     const eve = await makePerson(db.pool, 'eve');
     const token = await tokenFor(eve);
     expect((await ask(api, AGENTS, {}, token)).status).toBe(200);
@@ -171,7 +171,7 @@ describe('with a login', () => {
   test.each([
     ['user', 'update howdah.users set is_active = false where id = $1'],
     ['tenant', 'update howdah.tenants set is_active = false where id = $1'],
-  ])('so is one whose %s is not active any more', async (what, text) => {
+  ])('an inactive %s loses access within a second', async (what, text) => {
     const eve = await makePerson(db.pool, 'eve', await makeTenant(db.pool));
     const token = await tokenFor(eve);
     expect((await ask(api, AGENTS, {}, token)).status).toBe(200);
@@ -182,7 +182,7 @@ describe('with a login', () => {
   });
 });
 
-describe('is refused', () => {
+describe('rejects a token or header', () => {
   const none = (claims: object, alg: string) =>
     [{ alg, typ: 'JWT' }, claims]
       .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
@@ -240,32 +240,32 @@ describe('is refused', () => {
   });
 });
 
-describe('without a login', () => {
+describe('with an optional login', () => {
   let optional: Api;
   beforeAll(async () => {
     optional = await startTestApi(db.url, { jwtSecret: SECRET });
   });
   afterAll(() => optional.close());
 
-  test('a token counts when there is one', async () => {
+  test('a token is used when present', async () => {
     expect((await ask(optional, AGENTS)).data.agents.nodes).not.toEqual([{ name: 'hers' }]);
     const reply = await ask(optional, AGENTS, {}, await tokenFor(ada));
     expect(reply.data.agents.nodes).toEqual([{ name: 'hers' }]);
   });
 
-  test('a bad one is refused all the same', async () => {
+  test('an invalid token is still rejected', async () => {
     const token = await tokenFor(ada, { exp: now() - 100 });
     await expectRefusal(await send(optional, `Bearer ${token}`), 'expired');
   });
 
-  test('and without a key there is none that could be good', async () => {
+  test('every token is rejected when the server has no key', async () => {
     const keyless = await startTestApi(db.url);
     await expectRefusal(await send(keyless, `Bearer ${await tokenFor(ada)}`), 'keyless');
     await keyless.close();
   });
 });
 
-describe('with keys of somebody else', () => {
+describe('with a JWKS of an external issuer', () => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   let fetches = 0;
@@ -294,7 +294,7 @@ describe('with keys of somebody else', () => {
   test.each([
     ['RS256', rsa, 'r'],
     ['ES256', ec, 'e'],
-  ])('%s is good, and keys are fetched once', async (alg, { privateKey }, kid) => {
+  ])('accepts %s and fetches the keys once', async (alg, { privateKey }, kid) => {
     const token = await sign(claimsOf(ada), privateKey, { alg, kid });
     for (let i = 0; i < 5; i += 1) {
       expect((await ask(theirs, AGENTS, {}, token)).status).toBe(200);
@@ -302,7 +302,7 @@ describe('with keys of somebody else', () => {
     expect(fetches).toBe(1);
   });
 
-  test('a public key is no secret', async () => {
+  test('rejects a token signed with a public key as secret', async () => {
     const { publicKey } = rsa;
     for (const format of ['pem', 'der'] as const) {
       const text = publicKey.export({ type: 'spki', format } as { type: 'spki'; format: 'pem' });
@@ -311,7 +311,7 @@ describe('with keys of somebody else', () => {
     }
   });
 
-  test('nor does a token bring its own key, or say where it is', async () => {
+  test('ignores a key or key URL inside a token', async () => {
     const other = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const jwk = await exportJWK(other.publicKey);
     for (const more of [{ jwk }, { jku: jwksUrl }, { x5u: jwksUrl }, { kid: "r' or true" }]) {
@@ -321,7 +321,7 @@ describe('with keys of somebody else', () => {
     }
   });
 
-  test('both may be used side by side', async () => {
+  test('can be combined with a shared secret', async () => {
     const both = await startTestApi(db.url, { ...locked, jwksUrl });
     const signed = await sign(claimsOf(ada), rsa.privateKey, { alg: 'RS256', kid: 'r' });
     expect((await ask(both, AGENTS, {}, signed)).status).toBe(200);
@@ -331,7 +331,7 @@ describe('with keys of somebody else', () => {
     await both.close();
   });
 
-  test('when they cannot be fetched nobody is let in, and it is nobody’s fault', async () => {
+  test('returns 503 with Retry-After when the keys cannot be fetched', async () => {
     const cut = await startTestApi(db.url, { auth: 'required', jwksUrl: 'http://127.0.0.1:9/' });
     const token = await sign(claimsOf(ada), rsa.privateKey, { alg: 'RS256', kid: 'r' });
     const response = await send(cut, `Bearer ${token}`);

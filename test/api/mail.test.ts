@@ -17,7 +17,7 @@ afterAll(async () => {
 const CREATE = `mutation ($mail: MailInput!) { createMail(input: { mail: $mail }) { mail {
   id threadId trust receivedAt toAgent { name } toExecution { id } } } }`;
 
-test('a person writes to an agent, and reads the thread with what agents wrote', async () => {
+test('a user writes to an agent and reads the thread with replies of agents', async () => {
   const agent = await makeAgent(db.pool, { name: 'desk' });
   const helper = await makeAgent(db.pool, { name: 'helper' });
   const run = await makeRun(db.pool, { agent_id: agent });
@@ -69,7 +69,7 @@ test('a person writes to an agent, and reads the thread with what agents wrote',
   });
 });
 
-test('a board is read, and neither it nor mail is changed', async () => {
+test('boards are readable, and neither boards nor mail can be changed', async () => {
   const run = await makeRun(db.pool);
   await db.pool.query('select howdah_private.call_board_write($1, $2)', [
     run,
@@ -88,7 +88,7 @@ test('a board is read, and neither it nor mail is changed', async () => {
   expect(names.filter((name: string) => /mail|board/i.test(name))).toEqual(['createMail']);
 });
 
-test('what is wrong is told with its code and field', async () => {
+test('invalid mail is rejected with code and field', async () => {
   const { id } = await one(db.pool, 'select howdah.uuid_v7() as id');
   for (const [mail, code] of [
     [{ content: 'x' }, 'HWINV'],

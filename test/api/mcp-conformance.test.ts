@@ -71,7 +71,7 @@ async function publish(names: readonly string[]): Promise<void> {
   );
 }
 
-test('every scenario of it passes against a project of ours', async () => {
+test('every scenario of the MCP conformance suite passes', async () => {
   const { promise, resolve } = Promise.withResolvers<string>();
   execFile(
     process.execPath,

@@ -52,8 +52,8 @@ const keyOf = async (values: object, tenant = tenants.a) =>
 /** The last character is of the checksum. */
 const mistyped = (key: string) => `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
 
-describe('the door', () => {
-  test('lets nobody in without a token or with one of somebody else', async () => {
+describe('the MCP endpoint', () => {
+  test('rejects missing and invalid tokens', async () => {
     const claims = claimsOf(ada, { role: 'owner' });
     const bad = [
       undefined,
@@ -75,7 +75,7 @@ describe('the door', () => {
     expect((await post(api, LIST, bearer(await keyOf({})))).status).toBe(200);
   });
 
-  test('is shut to pages of strangers, and to names that only point here', async () => {
+  test('rejects foreign origins and foreign host names', async () => {
     const strange = { ...bearer(token), origin: 'https://evil.example.com' };
     expect((await post(api, LIST, strange)).status).toBe(403);
     const open = await startTestApi(db.url);
@@ -100,7 +100,7 @@ describe('the door', () => {
     }
   });
 
-  test('counts requests', async () => {
+  test('counts requests against quotas', async () => {
     const tenant = await makeTenant(db.pool);
     await db.pool.query(
       `insert into howdah.limits (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 2)`,
@@ -112,7 +112,7 @@ describe('the door', () => {
     expect(statuses).toEqual([200, 200, 429]);
   });
 
-  test('knows no session of somebody else', async () => {
+  test('does not know a session of another caller', async () => {
     const { headers } = await post(api, INITIALIZE, bearer(token));
     const session = { 'mcp-session-id': headers.get('mcp-session-id') ?? '' };
     expect((await post(api, LIST, { ...session, ...bearer(token) })).status).toBe(200);
@@ -130,7 +130,7 @@ describe('the door', () => {
   });
 });
 
-describe.each(REVISIONS)('rights in revision %s', (revision) => {
+describe.each(REVISIONS)('permissions in revision %s', (revision) => {
   const nameOf = async (tenant: string) =>
     (
       await one(
@@ -143,7 +143,7 @@ describe.each(REVISIONS)('rights in revision %s', (revision) => {
   test.each([
     ['a viewer', { role: 'viewer' }],
     ['who may only read', { role: 'owner', scopes: ['read'] }],
-  ])('%s has no tools, and calls none', async (_who, values) => {
+  ])('%s sees no tools and cannot call any', async (_who, values) => {
     const { id: tenant } = await one(
       db.pool,
       `select id from howdah.tenants where slug = 'default'`,
@@ -163,7 +163,7 @@ describe.each(REVISIONS)('rights in revision %s', (revision) => {
     await client.close();
   });
 
-  test('a restricted agent is a tool for whom its grants name', async () => {
+  test('a restricted agent is a tool only for its grantees', async () => {
     const name = await nameOf(tenants.a);
     const eve = await makePerson(db.pool, unique('eve'), tenants.a);
     await db.pool.query(
@@ -181,7 +181,7 @@ describe.each(REVISIONS)('rights in revision %s', (revision) => {
     expect(await seenBy(await makePerson(db.pool, unique('bob'), tenants.a))).toBe(false);
   });
 
-  test('a quota of runs is refused in words', async () => {
+  test('a run quota is reported in the text of the result', async () => {
     const tenant = await makeTenant(db.pool);
     await db.pool.query(
       `insert into howdah.limits (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'runs', 'day', 0)`,
@@ -193,7 +193,7 @@ describe.each(REVISIONS)('rights in revision %s', (revision) => {
     await client.close();
   });
 
-  test('a key that is revoked ends the call it made', async () => {
+  test('revoking a key ends the call that it started', async () => {
     const { id, key } = await makeApiKey(db.pool, tenants.a, {});
     const name = await nameOf(tenants.a); // no worker is here: its run goes on for ever
     const client = await connect(api, { revision, token: key });
@@ -211,7 +211,7 @@ describe.each(REVISIONS)('rights in revision %s', (revision) => {
     expect(await runs()).toEqual([{ status: 'queued' }]);
   });
 
-  test('another tenant’s rows are like those that are nowhere, by every method', async () => {
+  test('rows of another tenant look like missing rows in every method', async () => {
     const client = await connect(api, { revision, token });
     const text = JSON.stringify([
       await client.listTools(),
@@ -281,7 +281,7 @@ describe.each(REVISIONS)('rights in revision %s', (revision) => {
   });
 });
 
-test('the walk above knows every method', () => {
+test('the test above covers every method', () => {
   const door = {
     caller: undefined as never,
     onDisconnect: 'continue',

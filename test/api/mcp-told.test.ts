@@ -125,8 +125,8 @@ async function begun(name: string, calls = 1): Promise<string> {
   return id;
 }
 const uriOf = (id: string) => `howdah://executions/${id}`;
-describe.each(REVISIONS)('in revision %s', (revision) => {
-  test('lists that change are told to whom they change for', async () => {
+describe.each(REVISIONS)('notifications in revision %s', (revision) => {
+  test('list changes are announced only to clients that see the change', async () => {
     const { hears, heard, client } = await listener(revision);
     const elsewhere = await makeTenant(db.pool);
     const stranger = await listener(revision, {
@@ -157,7 +157,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(stranger.heard).toEqual([]);
   });
 
-  test('a run is told of as it goes on', async () => {
+  test('a run announces its updates', async () => {
     const id = await begun('waiter');
     const { hears, heard, client } = await listener(revision, { runs: [uriOf(id)] });
     expect(heard).toEqual([]);
@@ -168,7 +168,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(JSON.parse(contents[0].text)).toMatchObject({ id, output: 'Done.' });
   });
 
-  test('a run that had ended is told of when it is taken up again', async () => {
+  test('a run announces that it resumed after its end', async () => {
     const id = await begin(await agentNamed(unique('failing'), [{ error: 'unauthorized' }]));
     await reaches(db.pool, id, 'failed');
     const { hears, heard } = await listener(revision, { runs: [uriOf(id)] });
@@ -177,7 +177,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     await hears('resources/updated', { uri: uriOf(id) });
   });
 
-  test('log messages tell of the steps of a call, as grave as was asked for', async () => {
+  test('log messages report the steps of a call from the requested level on', async () => {
     const script = [calling({ name: 'fail', arguments: {} }), { content: 'It broke.' }];
     const name = unique('breaker');
     await agentNamed(name, script, ['fail']);
@@ -206,7 +206,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(await called()).toEqual(revision === '2025-11-25' ? [['error', 'tool']] : []);
   });
 
-  test('whoever may not see a run, or not any more, hears nothing of it', async () => {
+  test('a client without access to a run receives no update of it', async () => {
     const id = await begun('secret');
     const elsewhere = await makeTenant(db.pool);
     const { key } = await makeApiKey(db.pool, elsewhere, { role: 'owner' });
@@ -228,7 +228,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(stranger.heard).toEqual([]);
   });
 
-  test('a key that is revoked ends what it hears', async () => {
+  test('revoking a key ends its notifications', async () => {
     const { id, key } = await makeApiKey(db.pool, tenant, { role: 'owner' });
     const revoked = await listener(revision, { token: key });
     const { hears } = await listener(revision);
@@ -247,8 +247,8 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   });
 });
 
-describe('what shakes hands and is served by any process', () => {
-  test('a subscription made in one process is told by another, also of what came between', async () => {
+describe('sessions, served by any process', () => {
+  test('a subscription made in one process is served by another, including missed updates', async () => {
     const id = await begun('between');
     const { key } = await makeApiKey(db.pool, tenant, { role: 'owner' });
     const headers = { authorization: `Bearer ${key}` };
@@ -278,7 +278,7 @@ describe('what shakes hands and is served by any process', () => {
     expect(subscriptions).toEqual({});
   });
 
-  test('what nobody has read for a day is forgotten, whatever is said next', async () => {
+  test('sessions unread for a day are deleted by the next write', async () => {
     await db.pool.query(
       `insert into howdah_private.mcp_sessions (tenant_id, session, expires_at)
        values ($1, 'long gone', now() - interval '1 second')`,
@@ -290,7 +290,7 @@ describe('what shakes hands and is served by any process', () => {
     ).toEqual([]);
   });
 
-  test('who has no session is told that nothing is kept for him, and a session of somebody else is none', async () => {
+  test('a client without a session is rejected, and a session of another caller is unknown', async () => {
     const { key } = await makeApiKey(db.pool, tenant, { role: 'owner' });
     const headers = { authorization: `Bearer ${key}` };
     const level = { jsonrpc: '2.0', id: 2, method: 'logging/setLevel', params: { level: 'info' } };
@@ -308,7 +308,7 @@ describe('what shakes hands and is served by any process', () => {
     await stream.body?.cancel();
   });
 
-  test('more than a hundred runs are refused, in a session and in a stream', async () => {
+  test('more than 100 subscribed runs are rejected, in a session and in a stream', async () => {
     const { client } = await listener('2025-11-25');
     const agent = await agentNamed(unique('many'));
     const ids = await all(
@@ -330,7 +330,7 @@ describe('what shakes hands and is served by any process', () => {
   });
 });
 
-test('lists are read once for all who see the same, and less often where that takes long', async () => {
+test('lists are read once per group of viewers, and less often when reading is slow', async () => {
   let clock = 0;
   let took = 10;
   const reads: string[] = [];

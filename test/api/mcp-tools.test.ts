@@ -144,7 +144,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   const call = (client: Client, name: string, args: object = {}, options: object = {}) =>
     client.callTool({ name, arguments: args as never }, options) as Promise<Result>;
 
-  test('a tool has its own schema, and what it gives is structured content', async () => {
+  test('a tool has its own schema and returns structured content', async () => {
     const client = await open();
     const { tools: listed } = await client.listTools();
     expect(listed.find(({ name }) => name === 'label')).toMatchObject({
@@ -169,7 +169,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect([Number(run.tokens_in), Number(run.tokens_out)]).toEqual([0, 0]);
   });
 
-  test('wrong arguments, failures and results that are none are errors of the tool', async () => {
+  test('invalid arguments, failures and invalid results are tool errors', async () => {
     const client = await open();
     const wrong = await call(client, 'label', { order: 'B' });
     expect(wrong).toMatchObject({ isError: true });
@@ -183,7 +183,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     await expect(call(client, 'hidden')).rejects.toThrow(/Unknown tool: hidden/);
   });
 
-  test('a person is asked by the tool, and what he says reaches the call that is made again', async () => {
+  test('a tool asks a person, and the repeated call receives the answer', async () => {
     const client = await open({ elicit: () => ({ action: 'accept', content: { colour: 'red' } }) });
     const result = await call(client, 'colour');
     expect(textOf(result)).toBe('It is red.');
@@ -198,7 +198,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(textOf(await call(mute, 'answer_question', answer))).toBe('It is blue.');
   });
 
-  test('the model of the client answers what a tool asks of one', async () => {
+  test('the model of the client answers a sampling request of a tool', async () => {
     const asked: unknown[] = [];
     const client = await open({
       sample: ({ messages, maxTokens }) => {
@@ -210,7 +210,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(asked).toEqual([['Write.', 9]]);
   });
 
-  test('what it says goes to the client, as grave as the client wants it', async () => {
+  test('log messages of a tool reach the client from the requested level on', async () => {
     const client = await open();
     const heard: unknown[] = [];
     const told: unknown[] = [];
@@ -227,7 +227,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(told).toEqual([[1, 2, 'half']]);
   });
 
-  test('who may not run may not call, and another tenant has no such tool', async () => {
+  test('a viewer cannot call, and another tenant does not have the tool', async () => {
     const key = async (values: object, tenant?: string) =>
       (await makeApiKey(db.pool, tenant ?? (await defaultTenant()), values)).key;
     const viewer = await open({ token: await key({ role: 'viewer' }) }, guarded);
@@ -246,7 +246,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
 const defaultTenant = async () =>
   (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
 
-test('a model of the tenant answers where the tool names it, and the run pays', async () => {
+test('the tenant model named by a tool answers sampling, at the cost of the run', async () => {
   await db.pool.query(
     `insert into howdah.models (name, provider, model, input_price, output_price) values ('small', 'openai', 'tiny', 1, 2)`,
   );
@@ -269,7 +269,7 @@ test('a model of the tenant answers where the tool names it, and the run pays', 
   expect(run.cost).toBeGreaterThan(0);
 });
 
-test('a call that needs approval waits for it, and a rejected one is an error', async () => {
+test('a call that needs approval waits for it, and a rejection is an error', async () => {
   await db.pool.query(
     `update howdah.agent_tools set requires_approval = true
      where agent_id = $1`,
@@ -291,7 +291,7 @@ test('a call that needs approval waits for it, and a rejected one is an error', 
   }
 });
 
-test('a run that failed calls the tool again when it is retried', async () => {
+test('retrying a failed run calls the tool again', async () => {
   const { id } = await one(
     db.pool,
     `insert into howdah.executions (agent_id, input) select id, '{}' from howdah.agents where name = 'broken' returning id`,
@@ -307,7 +307,7 @@ test('a run that failed calls the tool again when it is retried', async () => {
   await reaches(db.pool, id, 'failed');
 });
 
-test('an agent that is not given the tool it is says so', async () => {
+test('an agent fails with a reason if it lacks the tool it is bound to', async () => {
   const { id } = await one(
     db.pool,
     `insert into howdah.agents (name, engine, engine_configuration) values ('empty', 'custom', '{"tool": "label"}') returning id`,
@@ -324,7 +324,7 @@ test('an agent that is not given the tool it is says so', async () => {
   expect(error.message).toContain('but this tool is not assigned to it');
 });
 
-test('a file with an address is read, listed once, and told of when there is a newer one', async () => {
+test('a file with a URI is readable, listed once, and announced when replaced', async () => {
   const put = (content: string) =>
     db.pool.query(
       `insert into howdah.resources (uri, name, type, bytes) values ('docs://rules', 'rules', 'text/markdown', $1::text::bytea)`,

@@ -112,7 +112,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(await executionOf(db.pool, runOf(result))).toMatchObject({ workflow_id: team });
   });
 
-  test('a name that is none, and arguments that do not fit, are told', async () => {
+  test('an unknown name and invalid arguments are reported', async () => {
     await fresh();
     await expect(say(client, 'nobody')).rejects.toMatchObject({
       code: -32602,
@@ -127,7 +127,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(textOf(missing)).toContain('message must be a text (HWINV)');
   });
 
-  test('a client that asked hears of each step', async () => {
+  test('a client that requests progress receives each step', async () => {
     await fresh();
     const heard: string[] = [];
     const onprogress = ({ progress, message }: { progress: number; message?: string }) =>
@@ -151,7 +151,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(heard.length).toBeGreaterThan(3);
   });
 
-  test('a run that fails is an error with its reason', async () => {
+  test('a failed run is an error with its reason', async () => {
     await fresh();
     const name = unique('failing');
     await agentNamed(name, [{ error: 'unauthorized' } as never]);
@@ -160,7 +160,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(textOf(result)).toMatch(/^The run failed \(error\): .+ Execution [0-9a-f-]{36}\.$/);
   });
 
-  test('a question is asked of the person at the client, and he is asked again for what is no answer', async () => {
+  test('a question reaches the person at the client, and is repeated after an invalid answer', async () => {
     const forms: { message: string; requestedSchema: Form }[] = [];
     await fresh({
       elicit(form) {
@@ -184,7 +184,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(row).toEqual({ answer: 'blue' });
   });
 
-  test('a client that never answers what is asked is asked three times', async () => {
+  test('a client that never sends a valid answer gets the question three times', async () => {
     let asks = 0;
     await fresh({
       elicit() {
@@ -199,7 +199,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     );
   });
 
-  test('a question with a schema is a form of its fields', async () => {
+  test('a question with a schema becomes a form with its fields', async () => {
     const schema = {
       type: 'object',
       properties: { many: { type: 'integer', minimum: 3 }, gift: { type: 'boolean' } },
@@ -222,7 +222,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(JSON.parse(textOf(result))).toEqual({ many: 3, gift: true });
   });
 
-  test('an approval shows the call, and is rejected with a reason', async () => {
+  test('an approval form shows the call, and a rejection carries its reason', async () => {
     await fresh({
       elicit({ message, requestedSchema }) {
         expect(message).toContain('pay: {"cents":7}');
@@ -247,7 +247,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   });
 
   test.each(['decline', 'cancel'] as const)(
-    'who would rather %s leaves the question open',
+    'a client that responds with %s leaves the question open',
     async (action) => {
       await fresh({ elicit: () => ({ action }) });
       const result = await say(client, agents.asker);
@@ -257,7 +257,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     },
   );
 
-  test('a client that cannot ask is told how to answer, and does', async () => {
+  test('a client without elicitation receives instructions and can answer by a call', async () => {
     await fresh();
     const waiting = await say(client, agents.asker);
     expect(waiting.isError).toBeUndefined();
@@ -278,7 +278,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(late).toMatchObject({ isError: true, _meta: { 'howdah/error': { code: 'HWCNF' } } });
   });
 
-  test('a question of a sub-agent is asked too', async () => {
+  test('a question of a sub-agent reaches the client, too', async () => {
     const { name } = await one(db.pool, 'select name from howdah.agents where name = $1', [
       agents.asker,
     ]);
@@ -298,7 +298,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect(textOf(await say(client, chief))).toBe('Done.');
   });
 
-  test('a call that is cancelled cancels its run', async () => {
+  test('cancelling a call cancels its run', async () => {
     await fresh();
     const name = unique('slow');
     const agent = await agentNamed(
@@ -316,7 +316,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   });
 
   test.each(['continue', 'cancel'])(
-    'with on_disconnect=%s that becomes of a run whose client is gone',
+    'applies on_disconnect=%s to a run when its client disconnects',
     async (word) => {
       await fresh({ query: `?on_disconnect=${word}` });
       const name = unique('slow');
@@ -348,7 +348,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     },
   );
 
-  test('a server that closes leaves the run alone, whatever was said', async () => {
+  test('closing the server does not cancel the run, even with on_disconnect=cancel', async () => {
     const closing = await startTestApi(db.url);
     await fresh({ query: '?on_disconnect=cancel' }, closing);
     const name = unique('slow');
@@ -360,7 +360,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
-  test('runs are resources, the newest first', async () => {
+  test('runs are resources, newest first', async () => {
     await fresh();
     const id = runOf(await say(client, agents.name, 'What a day'));
     const { resources } = await client.listResources();
@@ -392,7 +392,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     }
   });
 
-  test('prompts are prompts, their variables arguments', async () => {
+  test('stored prompts are MCP prompts, and their variables are arguments', async () => {
     await fresh();
     const name = unique('greet');
     await db.pool.query(
@@ -449,7 +449,7 @@ async function begun(agent: string): Promise<string> {
   }
 }
 
-describe('what shakes hands and is served by any process', () => {
+describe('sessions, served by any process', () => {
   const header = 'mcp-session-id';
   const asSession = (id: string) => ({ [header]: id, 'mcp-protocol-version': '2025-11-25' });
   const begin = async (capabilities: object, at: Api = api) => {
@@ -458,7 +458,7 @@ describe('what shakes hands and is served by any process', () => {
     return headers.get(header) ?? '';
   };
 
-  test('an elicitation that one process sent is answered in another, and declined there', async () => {
+  test('an elicitation sent by one process is answered or declined in another', async () => {
     const name = unique('asker');
     await agentNamed(name, asks({ question: 'Which?', options: ['a', 'b'] }), ['ask_user']);
     const session = asSession(await begin({ elicitation: {} }));
@@ -491,7 +491,7 @@ describe('what shakes hands and is served by any process', () => {
     }
   });
 
-  test('a call is cancelled in another process', async () => {
+  test('a call is cancelled from another process', async () => {
     const name = unique('slow');
     const agent = await agentNamed(name, [calling({ name: 'stuck' })], ['stuck']);
     const session = asSession(await begin({}));
@@ -507,7 +507,7 @@ describe('what shakes hands and is served by any process', () => {
     expect((await call).text).toContain('The run was cancelled.');
   });
 
-  test('a session nobody was given is none', async () => {
+  test('an unknown session is rejected', async () => {
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
     const own = await begin({});
     expect((await post(api, list, asSession(own))).status).toBe(200);
@@ -529,7 +529,7 @@ describe('what shakes hands and is served by any process', () => {
     expect((await post(api, list)).status).toBe(200); // without one it has said nothing of itself
   });
 
-  test('what is no message is refused in words', async () => {
+  test('an invalid message is rejected with a reason', async () => {
     for (const [body, status] of [
       ['{', 400],
       ['[]', 400],
@@ -564,7 +564,7 @@ async function* eventsOf(response: Response): AsyncGenerator<any> {
   }
 }
 
-test('a client that leaves while it is let in counts no longer', async () => {
+test('a client that leaves during admission frees its stream slot', async () => {
   const bounds = { tenantStreams: 1 };
   const tight = await startTestApi(db.url, { ...locked, bounds });
   const { key } = await one(db.pool, `select key from howdah.create_api_key('mcp', 'owner')`);

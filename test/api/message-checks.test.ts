@@ -21,7 +21,7 @@ afterAll(async () => {
   if (server) await once(server, 'close');
 });
 
-test('a small message is passed on at once, and behind a large one after it', async () => {
+test('a small message passes at once, or after the large message before it', async () => {
   const passed: string[] = [];
   const lengths: number[] = [];
   const right = Promise.withResolvers<number>();

@@ -29,14 +29,14 @@ test('the printed schema is stable', async () => {
   expect(await printApiSchema(db.url)).toBe(sdl);
 });
 
-test('id is the uuid and nodeId the Relay id', () => {
+test('id is the UUID and nodeId the Relay id', () => {
   expect(sdl).toMatch(/^ {2}agent\(id: UUID!\): Agent$/m);
   expect(sdl).toMatch(/^ {2}execution\(id: UUID!\): Execution$/m);
   expect(sdl).toMatch(/^ {2}agentByNodeId\($/m);
   expect(sdl).not.toMatch(/\browId\b|\bExecutionId\b/);
 });
 
-test('relations are named without the tenant', () => {
+test('relation names omit the tenant', () => {
   expect(fieldsOf('Execution')).toEqual(
     expect.arrayContaining(['agent', 'agentVersion', 'session', 'user', 'steps', 'messages']),
   );
@@ -48,7 +48,7 @@ test('relations are named without the tenant', () => {
   expect(sdl).not.toMatch(/tenantAgent|ByTenantId/);
 });
 
-test('a run has the tree it belongs to, in the order it is drawn in, and its own timeline', async () => {
+test('a run has its tree in drawing order, and its own timeline', async () => {
   const agent = await makeAgent(db.pool);
   const root = await makeRun(db.pool, { agent_id: agent });
   const child = await makeRun(db.pool, { agent_id: agent, parent_execution_id: root });
@@ -83,14 +83,14 @@ test('a run has the tree it belongs to, in the order it is drawn in, and its own
   expect(some.data ?? some.errors).toEqual({ executions: { totalCount: 1 } });
 });
 
-test('nothing private is in the schema', () => {
+test('the schema contains nothing private', () => {
   expect(sdl).not.toMatch(/howdahPrivate|graphile_?worker|idempotencyKeys|watchers/i);
   expect(fieldsOf('Execution')).not.toContain('fence');
   expect(fieldsOf('Query')).not.toContain('currentTenant');
   expect(fieldsOf('Mutation')).not.toContain('registerSqlTool');
 });
 
-test('mutations create and change definitions, start and cancel runs, and leave the log alone', () => {
+test('mutations edit definitions and start or cancel runs, and never edit the log', () => {
   const mutations = fieldsOf('Mutation');
   expect(mutations).toEqual(
     expect.arrayContaining([
@@ -107,7 +107,7 @@ test('mutations create and change definitions, start and cancel runs, and leave 
   expect(sdl).toMatch(/input UpdateAgentInput \{[\s\S]*?\bid: UUID![\s\S]*?patch: AgentPatch!/);
 });
 
-test('only indexed columns filter and sort, on partitioned tables too', () => {
+test('only indexed columns can filter and sort, including on partitioned tables', () => {
   expect(fieldsOf('StepFilter')).toEqual(['and', 'execution', 'executionId', 'not', 'or', 'seq']);
   expect(fieldsOf('ExecutionFilter')).toEqual(
     expect.arrayContaining(['status', 'agentId', 'sessionId']),
@@ -116,7 +116,7 @@ test('only indexed columns filter and sort, on partitioned tables too', () => {
   expect(fieldsOf('StepOrderBy')).not.toContain('COST_ASC');
 });
 
-test('a run is created, found from every side, and its log read', async () => {
+test('a run is created, found through every relation, and its log is read', async () => {
   const agentId = await makeAgent(db.pool, { name: 'support' });
   const sessionId = await makeSession(db.pool);
   const created = await ask(
@@ -165,7 +165,7 @@ test('a run is created, found from every side, and its log read', async () => {
   expect(data.agents.nodes).toEqual([{ id: agentId }]);
 });
 
-test('an agent is edited by its id', async () => {
+test('updateAgent edits an agent by its id', async () => {
   const id = await makeAgent(db.pool);
   const { data } = await ask(
     api,
@@ -177,7 +177,7 @@ test('an agent is edited by its id', async () => {
   expect(data.updateAgent.agent.instruction).toBe('Be kind.');
 });
 
-test('run starts, cancelExecution ends, deleteAgent deletes softly', async () => {
+test('run starts a run, cancelExecution ends it, deleteAgent deletes softly', async () => {
   const id = await makeAgent(db.pool, { name: 'fleeting' });
   const started = await ask(
     api,
@@ -205,7 +205,7 @@ test('run starts, cancelExecution ends, deleteAgent deletes softly', async () =>
   expect(deleted.data.deleteAgent.result).toMatchObject({ isActive: false });
 });
 
-test('lists leave out what was deleted, unless they are asked for it; runs and ids reach it', async () => {
+test('lists omit deleted agents unless requested; runs and ids still reach them', async () => {
   const id = await makeAgent(db.pool);
   const run = await makeRun(db.pool, { agent_id: id });
   await db.pool.query('select howdah.delete_agent($1)', [id]);
@@ -238,7 +238,7 @@ test('lists leave out what was deleted, unless they are asked for it; runs and i
   expect(shown).toEqual(['agents', 'prompts', 'skills', 'workflows']);
 });
 
-test('another tenant is not seen', async () => {
+test('rows of another tenant are invisible', async () => {
   const id = await makeRun(db.pool);
   const tenant = await db.pool.query(
     `insert into howdah.tenants (slug, name) values ('other', 'Other') returning id`,

@@ -44,7 +44,7 @@ const preflight = (origin: string, to = api) =>
 const allowed = (response: Response) => response.headers.get('access-control-allow-origin');
 
 describe('with a login', () => {
-  test('a listed Origin is told what it may send, and may read the answer', async () => {
+  test('a listed Origin passes the preflight and may read the answer', async () => {
     const before = await preflight(APP);
     expect(before.status).toBe(204);
     expect(Object.fromEntries(before.headers)).toMatchObject({
@@ -64,7 +64,7 @@ describe('with a login', () => {
     expect(after.headers.get('vary')).toContain('Origin');
   });
 
-  test('and may read a refusal', async () => {
+  test('a listed Origin may read a rejection', async () => {
     const response = await post(APP, api, '');
     expect({ status: response.status, allowed: allowed(response) }).toEqual({
       status: 401,
@@ -79,7 +79,7 @@ describe('with a login', () => {
     'https://app.example.evil.example',
     'http://app.example',
     `${APP}:8443`,
-  ])('Origin %s is refused, with a good token too', async (origin) => {
+  ])('Origin %s is rejected, even with a valid token', async (origin) => {
     for (const response of [await preflight(origin), await post(origin)]) {
       expect({ status: response.status, allowed: allowed(response) }).toEqual({
         status: 403,
@@ -94,7 +94,7 @@ describe('with a login', () => {
     expect(await handshake(origin, {}, '/ws')).toBe(403);
   });
 
-  test('a stranger is refused in the form of OpenAI at its door', async () => {
+  test('a foreign Origin gets an OpenAI error at the OpenAI endpoint', async () => {
     const response = await fetch(`${api.url}/v1/models`, { headers: { origin: EVIL } });
     expect(response.status).toBe(403);
     expect(await response.json()).toEqual({
@@ -107,7 +107,7 @@ describe('with a login', () => {
     });
   });
 
-  test('its own pages may ask, under whatever name it is reached', async () => {
+  test('the API accepts its own origin under any host name', async () => {
     const response = await post(api.url);
     expect({ status: response.status, allowed: allowed(response) }).toEqual({
       status: 200,
@@ -124,7 +124,7 @@ describe('with a login', () => {
   });
 });
 
-test('without a login the list opens nothing to strangers, and lets local pages read', async () => {
+test('without a login, the list admits only local pages', async () => {
   const corsOrigins = [APP, 'http://localhost:3000'];
   const open = await startTestApi(db.url, { corsOrigins });
   expect((await preflight(APP, open)).status).toBe(403);

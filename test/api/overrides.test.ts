@@ -136,7 +136,7 @@ const ended = async (id: string) => {
 };
 
 describe.each(Object.entries(doors))('%s', (_, begin) => {
-  test('asks the model it names, with the parameters it names, and prices it by its row', async () => {
+  test('uses the model and parameters of the overrides, at the price of that model', async () => {
     const overrides = { model: 'careful', request_params: { temperature: 0.25, top_p: 0.5 } };
     const began = await begin({ max_cost: 4, overrides }, member);
     expect(began).toMatchObject({ id: expect.any(String) });
@@ -155,7 +155,7 @@ describe.each(Object.entries(doors))('%s', (_, begin) => {
     });
   });
 
-  test('refuses the same, with the same code', async () => {
+  test('rejects the same overrides with the same code', async () => {
     for (const [said, token, code] of [
       [{ max_cost: 6 }, member, 'HWDEN'],
       [{ max_cost: -1 }, member, 'HWINV'],
@@ -176,7 +176,7 @@ describe.each(Object.entries(doors))('%s', (_, begin) => {
   });
 });
 
-test('a run with a model of its own is replayed as it was', async () => {
+test('a run with a model override is replayed identically', async () => {
   const overrides = { model: 'careful', request_params: { temperature: 0.5 } };
   const id = await connect(api.url, { token: member }).agent(agent).run('Hi.', { overrides });
   await ended(id);
@@ -187,7 +187,7 @@ test('a run with a model of its own is replayed as it was', async () => {
   ]);
 });
 
-test('a budget ends a run that has cost as much', async () => {
+test('a cost budget ends a run that has reached it', async () => {
   const call = { tool_calls: [{ name: 'now', arguments: {} }] };
   const price = { usage: { tokens_in: 1000, tokens_out: 0 } };
   const id = await makeAgent(db.pool, {

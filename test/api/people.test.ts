@@ -64,7 +64,7 @@ const statuses = (items: Answer[]) =>
   items.map(({ status }) => status).filter((one, i, all) => one !== all[i - 1]);
 
 describe('over GraphQL', () => {
-  test('an answer is given, and a subscriber sees the run wait, go on and complete', async () => {
+  test('a question is answered, and a subscriber sees the run wait, continue and complete', async () => {
     const { followed, question, execution } = await start({
       name: 'ask_user',
       arguments: { question: 'Which colour?', options: ['red', 'blue'] },

@@ -61,7 +61,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     return { status: response.status, body: text === '' ? null : JSON.parse(text) };
   };
 
-  test('two tenants that ask in turn by every door see their own rows only', async () => {
+  test('two tenants that alternate over every endpoint see only their own rows', async () => {
     const own = `{ executions(first: 10) { nodes { id tenantId } } }`;
     const list = (token: string) => rest(token, 'GET', '/api/executions?limit=10');
     const round = async ({ id, token, runs }: (typeof tenants)[number]) => {
@@ -93,7 +93,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     expect(servers.filter(({ database }) => db.url.includes(`${database}`))).toHaveLength(1);
   });
 
-  test('nothing of a request is left on the connection that the next one gets', async () => {
+  test('a request leaves nothing on the connection for the next request', async () => {
     for (const { token } of tenants) await ask(api, '{ agents { totalCount } }', {}, token);
     const { Client } = await import('pg');
     const client = new Client({ connectionString: pgbouncer.urlOf(db.url) });
@@ -115,7 +115,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     }
   });
 
-  test('mutations, secrets that a request stores on the way, and errors are as without it', async () => {
+  test('mutations, secrets stored by a request, and errors work as without it', async () => {
     const [{ token }] = tenants as [(typeof tenants)[0]];
     const mutation = `mutation { createPrompt(input: { prompt: { name: "by-graphql", template: "x" } }) { prompt { name } } }`;
     expect((await ask(api, mutation, {}, token)).data).toEqual({
@@ -142,7 +142,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     expect(models.status).toBe(200);
   });
 
-  test('subscriptions live on, by a connection of their own to the server', async () => {
+  test('subscriptions continue over a separate connection to the server', async () => {
     const [{ token, id: tenant_id }] = tenants as [(typeof tenants)[0]];
     const { rows } = await db.pool.query(
       `select id from howdah.agents where tenant_id = $1 and name = 'development'`,
@@ -163,7 +163,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     }
   });
 
-  test('the login of the pooler needs no more than to be the API', async () => {
+  test('the pooler login needs only the privileges of the API', async () => {
     const { pathname } = new URL(db.url);
     const login = `api_login_${pathname.slice(-12)}`;
     await db.pool.query(
@@ -200,7 +200,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
       ...{ way: 'lets it pass unheard', size: 3 },
       more: ['ignore_startup_parameters = options,extra_float_digits'],
     },
-  ])('one that stands for the server itself is refused in words: it $way', async (one) => {
+  ])('a pooler URL in place of the server URL is rejected: it $way', async (one) => {
     const between = await startPgbouncer(db.url, one.size, one.more);
     const url = between.urlOf(db.url);
     const refusal = {
@@ -229,12 +229,12 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     }
   });
 
-  test('one that says the settings of each session again is found by two connections on one backend', async () => {
+  test('a pooler that restores session settings is detected by two connections on one backend', async () => {
     expect(await sharesBackends(pgbouncer.urlOf(db.url), 'test')).toBe(true);
     expect(await sharesBackends(db.url, 'test')).toBe(false);
   });
 
-  test('one that leads to another database is refused at the start', async () => {
+  test('a pooler of another database is rejected at startup', async () => {
     const empty = await createEmptyDatabase();
     try {
       const poolerUrl = pgbouncer.urlOf(empty.url);

@@ -20,7 +20,7 @@ test.each([
   [{ input: [{ type: 'function_call' }] }, 'input.0.call_id', 'received undefined'],
   [{ input: [{ type: 'nothing' }] }, 'input.0.type', 'expected message or function_call'],
   [{ input: ['x'] }, 'input.0', 'expected object, received string'],
-])('%j is wrong in %s: %s', (value, path, message) => {
+])('%j is invalid in %s: %s', (value, path, message) => {
   const [issue] = (schema.safeParse(value).error?.issues ?? []).map(zodMessage);
   expect(issue?.path.join('.')).toBe(path);
   expect(issue?.message).toContain(message);

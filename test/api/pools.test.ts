@@ -12,7 +12,7 @@ const nodesOf = (plan: Plan): string[] => [
   ...(plan.Plans ?? []).flatMap(nodesOf),
 ];
 
-test('a page of runs is read in the order of the index, without statistics, too', async () => {
+test('a page of runs is read in index order, even without statistics', async () => {
   const agent = await makeAgent(db.pool);
   await db.pool.query(
     `insert into howdah.executions (agent_id, input, run_at)

@@ -45,7 +45,7 @@ const KEY = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 const GOOD = '{"query":"{nodeId}"}';
 
 test.each(['/mcp', '/api/execute', '/v1/chat/completions', '/v1/responses', '/graphql'])(
-  'at %s a body nested 200,000 deep is told how deep it may be',
+  '%s rejects a body nested 200,000 deep and states the maximum depth',
   async (path) => {
     const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
     const input = `{"agent":"assistant","message":"Hello","input_data":${deep}}`;
@@ -61,7 +61,7 @@ test.each(['/mcp', '/api/execute', '/v1/chat/completions', '/v1/responses', '/gr
   },
 );
 
-describe('whatever is no result of GraphQL is a problem with a code', () => {
+describe('every error outside GraphQL is a problem with a code', () => {
   test.each<[number, string, string, () => Promise<string>]>([
     [404, 'HWNTF', 'an unknown path', () => ask('GET /nothing')],
     [404, 'HWNTF', 'a slash too many', () => ask('POST /graphql/', '', GOOD)],
@@ -102,13 +102,13 @@ describe('whatever is no result of GraphQL is a problem with a code', () => {
     expect(problem.detail.length).toBeLessThan(300);
   });
 
-  test('a client that offers HTTP/2 is answered in HTTP/1.1', async () => {
+  test('a client that offers HTTP/2 gets HTTP/1.1', async () => {
     const line = 'GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: upgrade, close\r\n';
     expect(await raw(`${line}upgrade: h2c\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /);
   });
 });
 
-test('every error of GraphQL has a code, and nothing of how it became a status', async () => {
+test('every GraphQL error has a code and hides how its status was determined', async () => {
   for (const body of [
     { documentId: 'a\nb' },
     { documentId: 1 },
@@ -153,7 +153,7 @@ test.each<[number, string, (string | Buffer)[]]>([
     [`{"type":"connection_init","payload":{"a":"${'x'.repeat(20_000)}"}}`],
   ],
   [4429, 'a second beginning', ['{"type":"connection_init"}', '{"type":"connection_init"}']],
-])('a WebSocket is closed with %i for %s, and nothing is printed', async (code, _what, frames) => {
+])('a WebSocket closes with %i for %s without printing anything', async (code, _what, frames) => {
   const socket = new WebSocket(`${api.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   const { promise, resolve } = Promise.withResolvers<number>();
   socket.on('close', resolve);
@@ -165,7 +165,7 @@ test.each<[number, string, (string | Buffer)[]]>([
   expect(printed).not.toHaveBeenCalled();
 });
 
-test('a frame that is no UTF-8 prints nothing either', async () => {
+test('a frame of invalid UTF-8 prints nothing', async () => {
   const frame = Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]);
   const head = `GET /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n${KEY}sec-websocket-version: 13\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n`;
   const closing = Buffer.from([0x88, 0x80, 0, 0, 0, 0]);

@@ -13,7 +13,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-test('a prompt is made, edited, compared, rendered and given to an agent', async () => {
+test('a prompt is created, edited, compared, rendered and assigned to an agent', async () => {
   const made = await ask(
     api,
     `mutation ($variables: JSON!) {
@@ -58,7 +58,7 @@ test('a prompt is made, edited, compared, rendered and given to an agent', async
   });
 });
 
-test('what is wrong is said as everywhere', async () => {
+test('an invalid rendering or skill is rejected with HWINV', async () => {
   const { errors } = await ask(api, `query { renderPrompt(name: "greeting", variables: {}) }`);
   expect(errors).toMatchObject([
     {

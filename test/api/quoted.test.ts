@@ -96,7 +96,7 @@ const part = (name: string) => encodeURIComponent(name.slice(0, 2_000));
 describe.each([
   ['hidden', HOSTILE],
   ['long', LONG],
-])('a name that is %s', (_, name) => {
+])('a %s name', (_, name) => {
   test.each(doors)('%s', async (_door, ask) => {
     const response = await ask(name);
     const text = await response.text();
@@ -159,7 +159,7 @@ test.each(Object.entries({ ...HOSTILE_STRINGS, ...UNSTORABLE_STRINGS }))(
   },
 );
 
-test('what scripts and emoji are written with stays as it is', () => {
+test('characters needed by scripts and emoji stay unchanged', () => {
   for (const text of ['می‌خواهم', '👩‍👩‍👧', 'שלום\u200f!', 'two\nlines\tand a tab']) {
     expect(displayable(text)).toBe(text);
   }

@@ -51,7 +51,7 @@ async function untilFailed(names: string[], url?: string): Promise<Answer> {
   return answer;
 }
 
-test('an API without a worker is ready, and says what was looked at', async () => {
+test('an API without a worker is ready and lists its checks', async () => {
   const answer = await ask();
   expect(answer.status).toBe(200);
   expect(JSON.parse(answer.text)).toEqual({
@@ -63,7 +63,7 @@ test('an API without a worker is ready, and says what was looked at', async () =
   });
 });
 
-test('a schema that lacks a migration of this release, or is gone, is not ready', async () => {
+test('a schema without the latest migration, or a missing schema, is not ready', async () => {
   const { rows } = await db.pool.query(
     'delete from howdah_private.migrations where id = (select max(id) from howdah_private.migrations) returning name',
   );
@@ -102,7 +102,7 @@ async function withoutConnections(application: string, work: () => Promise<void>
   }
 }
 
-test('without the connection that listens it is not ready until that is back', async () => {
+test('the API is not ready until its listening connection is back', async () => {
   await ask(); // so that the connection it asks on is there
   await withoutConnections('howdah-listen', async () => {
     const deaf = await untilFailed(['listener']);
@@ -111,7 +111,7 @@ test('without the connection that listens it is not ready until that is back', a
   expect(await untilFailed([])).toMatchObject({ status: 200 });
 });
 
-test('while the next request would be refused it is not ready', async () => {
+test('the API is not ready while it would reject the next request', async () => {
   const client = await db.pool.connect();
   try {
     await client.query('begin');
@@ -127,7 +127,7 @@ test('while the next request would be refused it is not ready', async () => {
   }
 });
 
-test('one that is about to end says so, and answers everything else', async () => {
+test('a draining API reports it and answers all other requests', async () => {
   api.drain();
   const answer = await ask();
   expect(answer.status).toBe(503);
@@ -136,7 +136,7 @@ test('one that is about to end says so, and answers everything else', async () =
   expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
 });
 
-test('many who ask at once are told the same, by one look', async () => {
+test('concurrent requests share one check and get the same result', async () => {
   let looks = 0;
   const { promise, resolve } = Promise.withResolvers<void>();
   const readiness = createReadiness(() => {});
@@ -151,7 +151,7 @@ test('many who ask at once are told the same, by one look', async () => {
   expect(looks).toBe(1);
 });
 
-test('a worker says on its own port whether it is alive and takes wake-ups', async () => {
+test('a worker reports on its own port whether it is alive and accepts wake-ups', async () => {
   const readiness = createReadiness(() => {});
   const pool = createPool({
     url: db.url,

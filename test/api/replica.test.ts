@@ -131,8 +131,8 @@ async function reads(): Promise<Record<string, number>> {
   );
 }
 
-describe('what is read', () => {
-  test('comes from the replica, by GraphQL and by the lists of REST', async () => {
+describe('a read', () => {
+  test('comes from the replica over GraphQL and REST lists', async () => {
     await holdBack();
     await pool.query(`insert into howdah.prompts (name, template) values ('not there yet', 'x')`);
     expect(await namesBy(api, colleague)).not.toContain('not there yet');
@@ -142,7 +142,7 @@ describe('what is read', () => {
     await until(async () => (await namesBy(api, colleague)).includes('not there yet'));
   });
 
-  test('shows a writer what he wrote, though the replica does not', async () => {
+  test('returns the rows a user has just written, although the replica lacks them', async () => {
     await holdBack();
     const { position } = await graphql(api, create('mine'), token);
     expect(position).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
@@ -152,7 +152,7 @@ describe('what is read', () => {
     expect((await reads())['primary behind']).toBeGreaterThanOrEqual(2);
   });
 
-  test('does so in another process that is told how far he has written', async () => {
+  test('does so in another process that receives the written position', async () => {
     await holdBack();
     const response = await fetch(`${api.url}/api/prompts`, {
       method: 'POST',
@@ -167,7 +167,7 @@ describe('what is read', () => {
     expect(await listedBy(other, token, position)).toContain('by-rest');
   });
 
-  test('does so for clients made with connect(), which tell it by themselves', async () => {
+  test('does so for clients made with connect(), which send the position themselves', async () => {
     await holdBack();
     // a balancer that sends each request to another process
     let turn = 0;
@@ -183,7 +183,7 @@ describe('what is read', () => {
     expect(turn).toBe(2);
   });
 
-  test('waits for a replica that is only a moment behind', async () => {
+  test('waits for a replica that is only slightly behind', async () => {
     for (let round = 0; round < 5; round += 1) {
       const { position } = await graphql(api, create(`round-${round}`), token);
       expect(await namesBy(api, token)).toContain(`round-${round}`);
@@ -191,7 +191,7 @@ describe('what is read', () => {
     }
   });
 
-  test('shows what a subscription has told', async () => {
+  test('returns everything that a subscription has delivered', async () => {
     const { rows } = await pool.query(`select howdah.agent('development') as agent_id`);
     const id = await makeRun(pool, { ...rows[0], user_id: writer.user_id });
     const run = await driveRun(pool, id);
@@ -209,7 +209,7 @@ describe('what is read', () => {
     }
   });
 
-  test('is one tenant’s, there too', async () => {
+  test('is limited to one tenant on the replica, too', async () => {
     const tenant_id = await makeTenant(pool);
     const person = await makePerson(pool, 'somebody', tenant_id);
     const theirs = await tokenFor(person, { role: 'owner' });
@@ -224,7 +224,7 @@ describe('what is read', () => {
     expect(await namesBy(api, theirs)).toEqual([]);
   });
 
-  test('with a position that is none is refused, at both doors', async () => {
+  test('with an invalid position is rejected by GraphQL and REST', async () => {
     const refused = await graphql(api, '{ agents { totalCount } }', token, 'yesterday');
     expect(refused).toMatchObject({
       status: 400,
@@ -241,12 +241,12 @@ describe('what is read', () => {
     });
   });
 
-  test('with a position that will never be comes from the primary', async () => {
+  test('with a position in the future comes from the primary', async () => {
     const names = await namesBy(other, colleague, 'FFFFFFFF/FFFFFFFF');
     expect(names).toEqual(await namesBy(api, token));
   });
 
-  test('which nobody waits for, or others would wait for the replica no more', async () => {
+  test('with a position in the future does not delay other reads', async () => {
     const waitedFor: bigint[] = [];
     const replica = {
       pool,
@@ -265,7 +265,7 @@ describe('what is read', () => {
   });
 });
 
-describe('a query that the replica breaks off', () => {
+describe('a query cancelled by the replica', () => {
   let replica: Replica;
   let routed: ReplicaRouter;
   const reader = { tenantId: 'any', userId: undefined };
@@ -303,7 +303,7 @@ describe('a query that the replica breaks off', () => {
     (await standby.ask(`select 1 from pg_stat_activity where query like 'select pg_sleep(600)%'`))
       .length > 0;
 
-  test('to go on with the log is asked once more, of the primary', async () => {
+  test('because of replay is retried once on the primary', async () => {
     await pool.query('create table public.busy as select 1 as x');
     await pool.query('grant select on public.busy to public');
     await until(
@@ -322,7 +322,7 @@ describe('a query that the replica breaks off', () => {
     expect(seen).toEqual(['40001']);
   });
 
-  test('because it goes down, too', async () => {
+  test('because it shuts down is retried, too', async () => {
     await pool.query('create table public.busy as select 1 as x');
     await pool.query('grant select on public.busy to public');
     await until(
@@ -344,7 +344,7 @@ describe('a query that the replica breaks off', () => {
     await pool.query('drop table public.busy');
   });
 
-  test('because it was asked to write, too; an error of the query itself is told', async () => {
+  test('because it writes is retried, too; an error of the query is reported', async () => {
     const ask = (statement: string) =>
       inTransaction(routed.connections.as(reader), (client) => client.query(statement));
     const write = () => ask('create table public.never (x int)');
@@ -358,7 +358,7 @@ describe('a query that the replica breaks off', () => {
 });
 
 describe('a replica', () => {
-  test('that is too far behind is not asked until it has come nearer', async () => {
+  test('that is too far behind is not read until it catches up', async () => {
     const changes: (ReplicaTrouble | undefined)[] = [];
     const replica = watchReplica({
       ...{ url: standby.url, primary: pool, connections: 1, settings: {}, mostLagSeconds: 0.5 },
@@ -378,7 +378,7 @@ describe('a replica', () => {
     }
   });
 
-  test('of another server is not asked', async () => {
+  test('of another server is not read', async () => {
     const foreign = await createEmptyDatabase();
     const third = await startTestApi(server.url, { ...locked, replicaUrl: foreign.url });
     try {
@@ -394,7 +394,7 @@ describe('a replica', () => {
     }
   });
 
-  test('that is away costs nothing but its help, is told, and is asked again when it is back', async () => {
+  test('that is unreachable loses no reads, is reported, and is read again when back', async () => {
     await standby.stop();
     expect(await namesBy(api, token)).toContain('mine');
     await until(async () => !(await isRead(api)));
@@ -409,7 +409,7 @@ describe('a replica', () => {
     expect(await metrics.text()).toMatch(/^howdah_replica_up 1$/m);
   });
 
-  test('that was promoted is no replica any more', async () => {
+  test('that was promoted is no longer used', async () => {
     await until(() => isRead(other));
     await standby.ask('select pg_promote()');
     await until(async () => !(await isRead(other)));

@@ -82,7 +82,7 @@ test.each<[string, (agent: string) => Promise<unknown>]>([
       await db.pool.query(`update howdah.users set role = 'viewer' where id = $1`, [ada.user_id]);
     },
   ],
-])('%s: subscriptions end as they would begin, and others go on', async (_what, takeAway) => {
+])('%s: subscriptions without access end, and others continue', async (_what, takeAway) => {
   const agent = await makeAgent(db.pool);
   await grant(agent, ada.user_id);
   await grant(agent, bob.user_id);
@@ -101,7 +101,7 @@ test.each<[string, (agent: string) => Promise<unknown>]>([
   await db.pool.query(`update howdah.users set role = 'member' where id = $1`, [ada.user_id]);
 });
 
-test('an agent becomes one for others only', async () => {
+test('subscriptions end when an agent becomes restricted to others', async () => {
   const agent = await makeAgent(db.pool);
   const [hers, boss] = [await openFor(ada), await makePerson(db.pool, 'eve')];
   await db.pool.query(`update howdah.users set role = 'admin' where id = $1`, [boss.user_id]);
@@ -113,7 +113,7 @@ test('an agent becomes one for others only', async () => {
   await Promise.all([hers.client.dispose(), theirs.client.dispose()]);
 });
 
-test('a session is handed to an agent that one may not see', async () => {
+test('a subscription ends when its session moves to a hidden agent', async () => {
   const [agent, hidden] = [await makeAgent(db.pool), await makeAgent(db.pool)];
   await grant(hidden, bob.user_id);
   const socket = await openFor(ada);

@@ -31,7 +31,7 @@ describe('a run whose head is ahead of its row', () => {
     await api?.close();
   });
 
-  test('is exact in GraphQL', async () => {
+  test('is current in GraphQL', async () => {
     const run = 'stepCount messageCount modelCount tokensIn tokensOut cost trust updatedAt';
     const { data, errors } = await ask(
       api,
@@ -63,7 +63,7 @@ describe('a run whose head is ahead of its row', () => {
     expect(Date.parse(data.execution.updatedAt)).toBe(rows[0].updated_at.getTime());
   });
 
-  test('is exact in a mutation and in REST', async () => {
+  test('is current in a mutation and in REST', async () => {
     const shown = { tokens_in: 100, tokens_out: 20, cost: 0.5, step_count: 1 };
     const answer = await call(api, 'GET', `/api/executions/${id}`);
     expect(answer.body).toMatchObject(shown);
@@ -76,7 +76,7 @@ describe('a run whose head is ahead of its row', () => {
     await db.pool.query('select howdah.resume_execution($1)', [id]);
   });
 
-  test('is exact for the command line, sessions and MCP', async () => {
+  test('is current in the CLI, sessions and MCP', async () => {
     await advanceHead(db.pool, id);
     expect(await listExecutions(queriesOn(db.pool), { limit: 1 })).toMatchObject([
       { id, steps: 2, tokens: '240', cost: '1.0' },
@@ -99,7 +99,7 @@ describe('a run whose head is ahead of its row', () => {
     expect(log.map(({ seq }) => seq)).toEqual([1, 2]);
   });
 
-  test('is found by the log of steps although its row has not changed for long', async () => {
+  test('is found by the step log although its row is old', async () => {
     const age = `update howdah.executions set updated_at = now() - interval '1 day' where id = $1`;
     await db.pool.query(age, [id]);
     const since = new Date(Date.now() - 60_000);
@@ -112,7 +112,7 @@ describe('a run whose head is ahead of its row', () => {
     expect(log.map(({ seq }) => seq)).toContain(3);
   });
 
-  test('is told to subscribers', async () => {
+  test('is current for subscribers', async () => {
     const socket = openSocket(api);
     const followed = follow(socket, UPDATED, { id });
     await until(() => followed.items.length > 0);

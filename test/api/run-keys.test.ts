@@ -108,7 +108,7 @@ describe.each(Object.keys(doors))('%s', (door) => {
   const begin = (message: string, keys: Keys) =>
     (doors[door] as (typeof doors)[string])(message, keys);
 
-  test('gives back one run of a debounce key, with the newest input', async () => {
+  test('returns one run per debounce key, with the newest input', async () => {
     const keys = { concurrency_key: 'customer-42', debounce_key: 'k', debounce_ms: 3_600_000 };
     const { id } = (await begin('one', keys)) as { id: string };
     expect(await begin('two', keys)).toMatchObject({ id });
@@ -128,7 +128,7 @@ describe.each(Object.keys(doors))('%s', (door) => {
     [{ debounce_ms: 5 }, 'debounce_key'],
     [{ debounce_key: ' ', debounce_ms: 5 }, 'debounce_key'],
     [{ concurrency_key: 'x'.repeat(501) }, 'concurrency_key'],
-  ])('refuses %j', async (keys, field) => {
+  ])('rejects %j', async (keys, field) => {
     expect(await begin('one', keys)).toMatchObject({ code: 'HWINV', field });
     expect(
       await all(db.pool, 'select from howdah.executions where agent_id = $1', [agent_id]),
@@ -137,7 +137,7 @@ describe.each(Object.keys(doors))('%s', (door) => {
 });
 
 describe('over REST', () => {
-  test('a request that is sent again with its Idempotency-Key replaces no newer input', async () => {
+  test('a request repeated with its Idempotency-Key does not replace newer input', async () => {
     const keys = { debounce_key: 'k', debounce_ms: 3_600_000 };
     const send = (message: string) =>
       overRest({ agent, message, ...keys }, { 'idempotency-key': `${agent} ${message}` });
@@ -154,7 +154,7 @@ describe('over REST', () => {
     expect(body).toMatchObject({ input: 'two', debounce_key: 'k', concurrency_key: null });
   });
 
-  test('a window that is none, and two keys, are refused', async () => {
+  test('an invalid window, and two kinds of keys together, are rejected', async () => {
     const keys = { debounce_key: 'k', debounce_ms: 5 };
     expect(await overRest({ agent, message: 'x', ...keys, debounce_ms: 0 })).toMatchObject({
       code: 'HWINV',
@@ -166,7 +166,7 @@ describe('over REST', () => {
     });
   });
 
-  test('a workflow takes the keys, too', async () => {
+  test('a workflow accepts the keys, too', async () => {
     const { id: workflow_id, name: workflow } = await one(
       db.pool,
       `insert into howdah.workflows (name, type) values ('w ' || $1, 'chain') returning id, name`,
@@ -185,8 +185,8 @@ describe('over REST', () => {
   });
 });
 
-describe('the command line', () => {
-  test('refuses a window that is no whole number of milliseconds', async () => {
+describe('the CLI', () => {
+  test('rejects a window that is not a positive whole number of milliseconds', async () => {
     for (const ms of ['0', '-1', '1.5', 'soon']) {
       const { status, stderr } = await runCli(
         db.url,
@@ -219,7 +219,7 @@ test('runs are found by their concurrency key over GraphQL', async () => {
   ).toMatchObject({ errors: [], data: { executions: { nodes: [{ id }] } } });
 });
 
-test('a limit of keys is made and seen over GraphQL', async () => {
+test('a limit per key is created and read over GraphQL', async () => {
   const { id: tenant } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`);
   const admin = (await makeApiKey(db.pool, tenant, { role: 'admin' })).key;
   const made = await ask(

@@ -24,7 +24,7 @@ async function open(query: string) {
   return { html, begins: JSON.parse(given) as Record<string, string> };
 }
 
-test('the page of a run brings one subscription, which shows it live to its end', async () => {
+test('the page of a run opens one subscription that follows it to its end', async () => {
   const id = await makeRun(db.pool);
   const { begins } = await open(`?run=${id}`);
   expect(JSON.parse(begins.initialVariables ?? '')).toEqual({ id });
@@ -56,13 +56,13 @@ test.each([
   `?run=${encodeURIComponent(`${ID}"});alert(1)//`)}`,
   `?run=${encodeURIComponent('</script><script>alert(1)</script>')}`,
   '?run=%E0%A4%A',
-])('an address brings nothing of its own: %s', async (query) => {
+])('a URL cannot inject a query: %s', async (query) => {
   const { html, begins } = await open(query);
   expect(begins).toEqual({});
   expect(html).not.toMatch(/alert|deleteAgent/);
 });
 
-test('what stands beside the id is not in the page', async () => {
+test('parameters besides the id do not reach the page', async () => {
   const { html, begins } = await open(`?run=${ID}&initialQuery=mutation{deleteAgent}`);
   expect(Object.keys(begins)).toEqual(['initialQuery', 'initialVariables']);
   expect(html).not.toContain('deleteAgent');

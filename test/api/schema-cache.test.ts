@@ -32,7 +32,7 @@ async function start(db: TestDatabase): Promise<Api> {
   return api;
 }
 
-test('databases of one shape share a schema, and each answers with its own rows', async () => {
+test('databases of the same shape share a schema, and each returns its own rows', async () => {
   const names = ['of the first', 'of the second'];
   await makeAgent(first.pool, { name: names[0] });
   await makeAgent(second.pool, { name: names[1] });
@@ -49,7 +49,7 @@ test('databases of one shape share a schema, and each answers with its own rows'
   }
 });
 
-test('rows, statistics and unrelated roles leave the schema as it is', async () => {
+test('rows, statistics and unrelated roles do not change the schema', async () => {
   const before = await schema(first);
   const role = `unrelated_${Date.now()}_${process.pid}`;
   const client = await first.pool.connect();
@@ -63,7 +63,7 @@ test('rows, statistics and unrelated roles leave the schema as it is', async () 
   }
 });
 
-test('a database of another shape has a schema of its own', async () => {
+test('a database of another shape gets its own schema', async () => {
   const before = await schema(first);
   await second.pool.query(`alter table howdah.agents add column shoe_size int;
     grant select (shoe_size) on howdah.agents to howdah_app`);
@@ -78,7 +78,7 @@ test('a database of another shape has a schema of its own', async () => {
   expect(errors).toMatchObject([{ message: expect.stringContaining('shoeSize') }]);
 });
 
-test('what the reading role may do is part of the shape, and two schemas are kept', async () => {
+test('privileges of the reading role are part of the shape, and two schemas are cached', async () => {
   const [before, changed] = [await schema(first), await schema(second)];
   await second.pool.query('revoke select (shoe_size) on howdah.agents from howdah_app');
   const revoked = await schema(second);

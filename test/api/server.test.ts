@@ -49,13 +49,13 @@ function send(path: string, headers: Record<string, string> = {}, body?: string)
 const JSON_TYPE = { 'content-type': 'application/json' };
 const problemType = expect.stringContaining('application/problem+json');
 
-test('a connection outlives the pauses that balancers allow', async () => {
+test('keep-alive exceeds the idle timeouts of load balancers', async () => {
   const response = await fetch(`${api.url}/healthz`);
   expect(response.headers.get('keep-alive')).toBe('timeout=75');
 });
 
 describe('paths', () => {
-  test('health and readiness', async () => {
+  test('/healthz and /readyz respond', async () => {
     expect(await send('/healthz')).toMatchObject({ status: 200, body: '{"status":"ok"}' });
     expect(await send('/readyz')).toMatchObject({
       status: 200,
@@ -63,7 +63,7 @@ describe('paths', () => {
     });
   });
 
-  test('GraphiQL, and / leads there', async () => {
+  test('GraphiQL is served, and / redirects to it', async () => {
     expect(await send('/')).toMatchObject({ status: 302, location: '/graphiql' });
     const page = await send('/graphiql', { accept: 'text/html' });
     expect(page).toMatchObject({ status: 200, type: expect.stringContaining('text/html') });
@@ -71,7 +71,7 @@ describe('paths', () => {
     expect(await send(script?.[1] ?? script?.[2] ?? '')).toMatchObject({ status: 200 });
   });
 
-  test('nothing there is a problem in the words of RFC 9457', async () => {
+  test('an unknown path is an RFC 9457 problem', async () => {
     const { status, type, body } = await send('/nothing?here');
     expect({ status, type }).toEqual({ status: 404, type: problemType });
     expect(JSON.parse(body)).toEqual({
@@ -84,7 +84,7 @@ describe('paths', () => {
     });
   });
 
-  test('GraphQL is refused as a form, as text, and by GET', async () => {
+  test('GraphQL is rejected as a form, as plain text and by GET', async () => {
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     expect(await send('/graphql', form, 'query={nodeId}')).toMatchObject({ status: 415 });
     const text = { 'content-type': 'text/plain' };
@@ -103,14 +103,14 @@ describe('paths', () => {
   });
 });
 
-describe('without a login only this machine is answered', () => {
+describe('without a login, only local hosts and origins are accepted', () => {
   test.each([
     ['Host', { host: 'evil.example' }],
     ['Host with our port', { host: 'evil.example:8000' }],
     ['Host that begins like ours', { host: 'localhost.evil.example' }],
     ['Origin', { origin: 'https://evil.example' }],
     ['Origin of a sandboxed page', { origin: 'null' }],
-  ])('a foreign %s is refused', async (_what, headers: Record<string, string>) => {
+  ])('a foreign %s is rejected', async (_what, headers: Record<string, string>) => {
     for (const path of ['/healthz', '/graphiql', '/nothing']) {
       expect(await send(path, headers)).toMatchObject({ status: 403, type: problemType });
     }
@@ -121,14 +121,14 @@ describe('without a login only this machine is answered', () => {
     expect(await handshake('/graphql', headers)).toBe(403);
   });
 
-  test.each(['localhost:3000', '127.0.0.1', '[::1]:8000'])('%s is ours', async (host) => {
+  test.each(['localhost:3000', '127.0.0.1', '[::1]:8000'])('%s is local', async (host) => {
     expect(await send('/healthz', { host, origin: `http://${host}` })).toMatchObject({
       status: 200,
     });
     expect(await handshake('/graphql', { host, origin: `http://${host}` })).toBe(101);
   });
 
-  test('a WebSocket elsewhere is not found', async () => {
+  test('a WebSocket on another path is 404', async () => {
     expect(await handshake('/nothing', {})).toBe(404);
   });
 
@@ -147,8 +147,8 @@ describe('without a login only this machine is answered', () => {
   }
 });
 
-describe('starting', () => {
-  test('a port in use is named, with the way out', async () => {
+describe('startup', () => {
+  test('reports a port in use with a fix', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;
@@ -163,13 +163,13 @@ describe('starting', () => {
     await drop();
   });
 
-  test('a login without a key is refused, with the way out', async () => {
+  test('rejects a required login without a key, with a fix', async () => {
     await expect(startTestApi(db.url, { host: '0.0.0.0', auth: 'required' })).rejects.toMatchObject(
       { code: 'HWDEN', hint: expect.stringContaining('openssl rand -base64 48') },
     );
   });
 
-  test('a database that is not migrated is refused', async () => {
+  test('rejects a database that is not migrated', async () => {
     const empty = await createEmptyDatabase();
     await expect(startTestApi(empty.url)).rejects.toMatchObject({
       code: 'HWCNF',
@@ -190,7 +190,7 @@ describe('starting', () => {
   });
 });
 
-test('not ready when the database is gone, and alive all the same', async () => {
+test('without its database, the API is not ready but alive', async () => {
   const gone = await createTestDatabase();
   const lonely = await startTestApi(gone.url);
   await gone.drop();
@@ -203,7 +203,7 @@ test('not ready when the database is gone, and alive all the same', async () => 
   await lonely.close();
 });
 
-test('closing says goodbye to subscribers and leaves no connection behind', async () => {
+test('closing notifies subscribers and leaves no connection open', async () => {
   const own = await createTestDatabase();
   const closing = await startTestApi(own.url);
   const id = await makeRun(own.pool);

@@ -97,7 +97,7 @@ const isWatched = (id: string) =>
   });
 
 describe('sessionMessages', () => {
-  test('gives what was said, then what is said, in this turn and in later ones', async () => {
+  test('returns existing messages, then new ones, in this turn and in later turns', async () => {
     const session = await makeSession(db.pool);
     const first = await begin(session, 'one');
     await first.say('eins');
@@ -116,7 +116,7 @@ describe('sessionMessages', () => {
     await second.finish();
   });
 
-  test('goes on after a cursor', async () => {
+  test('continues after a cursor', async () => {
     const session = await makeSession(db.pool);
     const first = await begin(session, 'one');
     await first.sayMany(3);
@@ -135,7 +135,7 @@ describe('sessionMessages', () => {
     await second.finish();
   });
 
-  test('gives what an earlier turn says that is retried after later ones, as it is written', async () => {
+  test('returns messages of an earlier turn that is retried after later ones', async () => {
     const session = await makeSession(db.pool);
     const first = await begin(session, 'one');
     await first.fail();
@@ -162,7 +162,7 @@ describe('sessionMessages', () => {
     await third.finish();
   });
 
-  test('gives what a paused turn says that is resumed after later ones', async () => {
+  test('returns messages of a paused turn that resumes after later ones', async () => {
     const session = await makeSession(db.pool);
     const first = await begin(session, 'one');
     const second = await makeRun(db.pool, { agent_id: agent, session_id: session, input: 'two' });
@@ -180,7 +180,7 @@ describe('sessionMessages', () => {
     await resumed.finish();
   });
 
-  test('a message looks the same in the feed and in a query', async () => {
+  test('a message has the same fields in the feed and in a query', async () => {
     const session = await makeSession(db.pool);
     const run = await begin(session, 'one');
     await run.say('eins');
@@ -206,7 +206,7 @@ describe('sessionMessages', () => {
     await run.finish();
   });
 
-  test('a lost announcement costs latency only', async () => {
+  test('a lost notification only adds latency', async () => {
     const session = await makeSession(db.pool);
     const followed = followSession(session);
     await isWatched(session);
@@ -220,7 +220,7 @@ describe('sessionMessages', () => {
     await second.finish();
   });
 
-  test('a new run of a session that is followed is announced, and then its steps are', async () => {
+  test('a new run of a followed session is announced, and then its steps', async () => {
     const session = await makeSession(db.pool);
     const followed = followSession(session);
     await isWatched(session);
@@ -231,7 +231,7 @@ describe('sessionMessages', () => {
     await first.finish();
   });
 
-  test('the listening connection dies in mid-turn and nothing is lost', async () => {
+  test('nothing is lost when the listening connection dies during a turn', async () => {
     const session = await makeSession(db.pool);
     const followed = followSession(session);
     await isWatched(session);
@@ -249,7 +249,7 @@ describe('sessionMessages', () => {
     await second.finish();
   });
 
-  test('thousands of messages come in order, to a slow reader too', async () => {
+  test('thousands of messages arrive in order, even for a slow reader', async () => {
     const session = await makeSession(db.pool);
     for (const turn of count(1, 3)) {
       const run = await begin(session, `turn ${turn}`);
@@ -274,7 +274,7 @@ describe('sessionMessages', () => {
     expect(hub.subscriptions).toBe(0);
   });
 
-  test('messages are kept up to a bound, and asked for again when half of them are taken', async () => {
+  test('messages are buffered up to a bound, and requested again at half of it', async () => {
     let asked = 0;
     const subscriber = followMessages({ turn: 0, seq: 0 }, { onRoom: () => asked++, onClose() {} });
     subscriber.push(
@@ -299,7 +299,7 @@ describe('sessionMessages', () => {
     expect(await followed.end).toBe('completed');
   });
 
-  test('leaving ends the registration of the session', async () => {
+  test('leaving removes the watcher of the session', async () => {
     const session = await makeSession(db.pool);
     const followed = followSession(session);
     await isWatched(session);
@@ -309,7 +309,7 @@ describe('sessionMessages', () => {
   });
 });
 
-describe('what may not be followed', () => {
+describe('subscriptions that are rejected', () => {
   test.each([
     [
       'a session of another tenant',
@@ -326,7 +326,7 @@ describe('what may not be followed', () => {
     ]);
   });
 
-  test.each(['3', 'x', '1.2.3', '-1.2'])('%j is no cursor', async (after) => {
+  test.each(['3', 'x', '1.2.3', '-1.2'])('%j is not a valid cursor', async (after) => {
     const followed = followSession(await makeSession(db.pool), after);
     await followed.end;
     expect(followed.errors).toMatchObject([
@@ -335,7 +335,7 @@ describe('what may not be followed', () => {
   });
 });
 
-test('a conversation over HTTP: start, send, steer, switch, look', async () => {
+test('a conversation over HTTP: start, send, steer, switch and read', async () => {
   const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
   const started = await ask(
     api,

@@ -55,7 +55,7 @@ describe('connection_init carries the token', () => {
     expect(followed.items).toEqual([{ nodes: [{ username: 'ada' }] }]);
   });
 
-  test('or the handshake does, where a client can send headers', async () => {
+  test('the handshake may carry the token in a header instead', async () => {
     const socket = open({}, { authorization: `Bearer ${await tokenFor(ada)}` });
     expect(await follow(socket, ME, {}).end).toBe('completed');
   });
@@ -71,7 +71,7 @@ describe('connection_init carries the token', () => {
         authorization: `Bearer ${await tokenFor(ada, { exp: now() - 1 })}`,
       }),
     ],
-  ])('%s closes with 4401', async (_what, params) => {
+  ])('an invalid token closes the socket with 4401: %s', async (_what, params) => {
     const socket = open(await params());
     const followed = follow(socket, ME, {});
     expect(await socket.closed).toBe(4401);
@@ -79,14 +79,14 @@ describe('connection_init carries the token', () => {
     expect(followed.items).toEqual([]);
   });
 
-  test('a bad one in the payload is not made good by the header', async () => {
+  test('an invalid token in the payload overrides a valid header', async () => {
     const header = { authorization: `Bearer ${await tokenFor(ada)}` };
     const socket = open({ authorization: 'Bearer a.b.c' }, header);
     follow(socket, ME, {});
     expect(await socket.closed).toBe(4401);
   });
 
-  test('nothing is answered before', async () => {
+  test('a connection without a token gets no message before it closes with 4401', async () => {
     const socket = new WebSocket(
       `${api.url.replace('http', 'ws')}/graphql`,
       'graphql-transport-ws',
@@ -111,7 +111,7 @@ describe('a socket closes', () => {
   const openFor = async (person: Person, exp?: number) =>
     openSocket(api, {}, { authorization: `Bearer ${await tokenFor(person, { exp })}` });
 
-  test('with 4403 when its token expires, and its subscriptions end', async () => {
+  test('with 4403 when its token expires, and ends its subscriptions', async () => {
     const exp = now() + 3_600;
     const lasting = await openFor(ada, now() + 100 * 365 * 86_400);
     followSteps(lasting, await makeRun(db.pool));
@@ -184,7 +184,7 @@ const SENT = {
 
 // Concurrent: the server waits seconds for the other end before it cuts the connection.
 test.concurrent.each(['/graphql', '/ws'] as const)(
-  'who does not close his end of %s does nothing more there',
+  'a client that keeps a closed %s socket open can do nothing more on it',
   async (path) => {
     const { opens, does, done } = SENT[path];
     const count = async (name: string) => (await db.pool.query(done, [name])).rowCount;
@@ -206,12 +206,12 @@ test.concurrent.each(['/graphql', '/ws'] as const)(
   },
 );
 
-test('closed sockets leave no registration behind', async () => {
+test('closed sockets leave no watcher behind', async () => {
   await expect.poll(async () => (await watchers()).rowCount).toBe(0);
 });
 
-describe('there are bounds', () => {
-  test('of operations on one socket', async () => {
+describe('limits', () => {
+  test('the operations on one socket', async () => {
     const socket = open({ authorization: `Bearer ${await tokenFor(ada)}` });
     const id = await makeRun(db.pool);
     const followed = Array.from({ length: 3 }, () => followSteps(socket, id));
@@ -229,7 +229,7 @@ describe('there are bounds', () => {
     expect(await follow(socket, ME, {}).end).toBe('completed');
   });
 
-  test('of sockets on the server', async () => {
+  test('the sockets of the server', async () => {
     const small = await startTestApi(db.url, { bounds: { sockets: 2 } });
     const two = [open({}, {}, small), open({}, {}, small)];
     for (const socket of two) expect(await follow(socket, ME, {}).end).toBe('completed');

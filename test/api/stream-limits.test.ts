@@ -17,7 +17,7 @@ const codeOf = (open: () => unknown): unknown => {
 };
 const beyond = (scope: string, most: number) => ({ code: 'HWQTA', limit: 'streams', scope, most });
 
-test('a user has so many, and others of his tenant have theirs', () => {
+test('a user has a limit, separate from other users of the tenant', () => {
   const { open } = limits();
   const close = open(by('acme', 'ada'));
   open(by('acme', 'ada'), 'subscription');
@@ -30,7 +30,7 @@ test('a user has so many, and others of his tenant have theirs', () => {
   expect(codeOf(() => open(by('acme', 'ada')))).toEqual(beyond('user', 2));
 });
 
-test('a tenant has so many, whoever opens them, and another tenant has its own', () => {
+test('a tenant has a limit across its users, separate from other tenants', () => {
   const { open } = limits();
   for (const user of [undefined, undefined, 'ada', 'bea', 'cleo']) open(by('acme', user));
   expect(codeOf(() => open(by('acme', 'dora')))).toEqual(beyond('tenant', 5));
@@ -38,7 +38,7 @@ test('a tenant has so many, whoever opens them, and another tenant has its own',
   open(by('blue'));
 });
 
-test('the server has so many connections, and subscriptions are none', () => {
+test('the server limits connections, and subscriptions do not count', () => {
   const all = limits();
   for (const tenant of ['acme', 'blue']) {
     for (let n = 0; n < 5; n += 1) all.open(by(tenant));
@@ -48,7 +48,7 @@ test('the server has so many connections, and subscriptions are none', () => {
   all.open(by('coral'), 'subscription');
 });
 
-test('without a login there is nobody to take turns with', () => {
+test('without a login, only the limit of the server applies', () => {
   const { open } = limits();
   const nobody: Identity = { ...by('default'), expiresAt: undefined };
   for (let n = 0; n < 10; n += 1) open(nobody);

@@ -37,7 +37,7 @@ const watchers = async () =>
   (await one(db.pool, 'select count(*)::int as n from howdah_private.watchers')).n;
 
 describe('executionUpdated', () => {
-  test('gives the run as it is, then its changes, and ends with it', async () => {
+  test('returns the current run, then its changes, and completes with the run', async () => {
     const id = await makeRun(db.pool);
     const followed = follow(socket, UPDATED, { id });
     await until(() => followed.items.length === 1);
@@ -61,7 +61,7 @@ describe('executionUpdated', () => {
     });
   });
 
-  test('hears of a cancel at once', async () => {
+  test('receives a cancellation at once', async () => {
     const id = await makeRun(db.pool);
     const followed = follow(socket, UPDATED, { id });
     await until(() => followed.items.length === 1);
@@ -70,7 +70,7 @@ describe('executionUpdated', () => {
     expect(followed.items.at(-1).status).toBe('cancelled');
   });
 
-  test('a run that has ended is given once', async () => {
+  test('returns a run that has ended once', async () => {
     const id = await makeRun(db.pool);
     await (await driveRun(db.pool, id)).finish();
     const followed = follow(socket, UPDATED, { id });
@@ -79,7 +79,7 @@ describe('executionUpdated', () => {
   });
 });
 
-describe('what may not be followed', () => {
+describe('subscriptions that are rejected', () => {
   test.each([
     ['a run of another tenant', async () => makeForeignRun()],
     ['a run that does not exist', async () => '01980000-0000-7000-8000-000000000000'],
@@ -104,7 +104,7 @@ describe('what may not be followed', () => {
     expect(followed.errors).toMatchObject([{ extensions: { code: 'HWINV' } }]);
   });
 
-  test('an operation beyond the limits is refused here too', async () => {
+  test('an operation beyond the limits is rejected on a socket, too', async () => {
     const deep = `{ execution { ${'agent { executions { nodes { '.repeat(5)} id ${'} } }'.repeat(5)} } }`;
     const followed = follow(
       socket,
@@ -125,7 +125,7 @@ describe('what may not be followed', () => {
   }
 });
 
-test('queries and mutations work on the socket too', async () => {
+test('queries and mutations work on the socket, too', async () => {
   const followed = follow(socket, 'query { agents { totalCount } }', {});
   expect(await followed.end).toBe('completed');
   expect(followed.items).toMatchObject([{ totalCount: expect.any(Number) }]);

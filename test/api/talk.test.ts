@@ -19,7 +19,7 @@ const answer = (content: string, calls: object[] | null = null): StepDetails => 
   question: null,
 });
 
-test('what a later step says is told behind the steps before it', async () => {
+test('the text of a later step is sent after the steps before it', async () => {
   const stories = new Map([
     [1, answer('Let me see.', [{ id: 'c' }])],
     [3, answer('It is 42.')],
@@ -66,7 +66,7 @@ test('what a later step says is told behind the steps before it', async () => {
   expect(told.join('|')).toBe('Let me |see.|step 1|step 2|It |is| 42.|step 3|stopped');
 });
 
-test('early pieces of a followed run are held back up to a bound', async () => {
+test('early pieces of a followed run are buffered up to a bound', async () => {
   const words = Array.from({ length: 600 }, (_, place) => `${place} `);
   const heard = Promise.withResolvers<void>();
   const over = Promise.withResolvers<void>();
@@ -100,7 +100,7 @@ test('early pieces of a followed run are held back up to a bound', async () => {
   expect(texts.join('')).toBe(words.join(''));
 });
 
-test('a run whose answer is not streamed is read when it waits and when it ends', async () => {
+test('a run without streaming is read when it waits and when it ends', async () => {
   const statuses = ['running', 'waiting', 'running', 'running', 'completed'];
   let status = '';
   const readAt: string[] = [];
@@ -128,7 +128,7 @@ test('a run whose answer is not streamed is read when it waits and when it ends'
   expect(readAt.slice(1)).toEqual(['waiting', 'completed']);
 });
 
-test('a client that leaves ends what follows its run, and every subscription', async () => {
+test('a client disconnect ends its subscriptions and the follower of its run', async () => {
   const leaving = new AbortController();
   const left: string[] = [];
   const pending = (name: string) => {

@@ -155,7 +155,7 @@ async function leftBehind() {
   return rows;
 }
 
-test('interleaved requests of two tenants on one connection tell nothing of each other', async () => {
+test('interleaved requests of two tenants on one connection reveal nothing to each other', async () => {
   for (let round = 0; round < 3; round += 1) {
     const all = [...requests, ...requests, ...requests].flatMap((request) =>
       parties.map(async (party) => {
@@ -172,7 +172,7 @@ test('interleaved requests of two tenants on one connection tell nothing of each
   expect(rows).toEqual([{ connections: 1 }]);
 });
 
-test('a connection that is nobody sees nothing', async () => {
+test('a connection without a tenant has no access to tables', async () => {
   const { rows } = await pool.query('select current_user as role');
   expect(rows).toEqual([{ role: 'howdah_authenticator' }]);
   for (const table of ['tenants', 'users', 'executions', 'api_keys']) {
@@ -182,7 +182,7 @@ test('a connection that is nobody sees nothing', async () => {
   }
 });
 
-test('a subscription sees its own tenant alone', async () => {
+test('a subscription sees only its own tenant', async () => {
   const [ada, bob] = parties;
   const run = async ({ person: { tenant_id }, agentId: agent_id }: Party) =>
     makeRun(db.pool, { tenant_id, agent_id });

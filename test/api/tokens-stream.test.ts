@@ -40,7 +40,7 @@ afterAll(async () => {
   await server.close();
 });
 
-test('an answer streams to whoever subscribed before it began, and is what the step then holds', async () => {
+test('a subscriber from before the answer receives all of it, equal to the committed step', async () => {
   const { rows } = await db.pool.query(
     `insert into howdah.executions (agent_id, input, run_at)
      values (howdah.agent('development'), 'Hello', now() + interval '1 hour') returning id`,
@@ -69,7 +69,7 @@ test('an answer streams to whoever subscribed before it began, and is what the s
   expect(step.rows[0].content).toBe(ANSWER);
 });
 
-test('who comes in the middle of an answer is told it from its beginning', async () => {
+test('a subscriber that joins during an answer receives it from its beginning', async () => {
   const { rows } = await db.pool.query(
     `insert into howdah.executions (agent_id, input)
      values (howdah.agent('development'), 'Take your time') returning id`,

@@ -11,7 +11,7 @@ const heardOf = (notes: ToolNotes, id: string) => {
   return { heard, leave };
 };
 
-test('who follows a run a moment late hears what its tools have said, and nothing of others', () => {
+test('a late subscriber receives earlier tool notes of its run and of no other', () => {
   const notes = new ToolNotes();
   notes.add(said('mine', 1));
   notes.add(said('other', 2));
@@ -23,7 +23,7 @@ test('who follows a run a moment late hears what its tools have said, and nothin
   expect(heard).toEqual([1, 3]);
 });
 
-test('one that leaves leaves the others there, and no more than the last notes are kept', () => {
+test('one subscriber leaving does not affect others, and only the last notes are retained', () => {
   const notes = new ToolNotes();
   const first = heardOf(notes, 'mine');
   const second = heardOf(notes, 'mine');

@@ -60,7 +60,7 @@ const ASKING = [
 const NOWHERE = '01890000-0000-7000-8000-000000000000';
 
 describe('one connection', () => {
-  test('begins a run, follows it and others, and is told what SSE tells', async () => {
+  test('starts a run, follows it and others, and receives the same events as SSE', async () => {
     const client = await open();
     const agent = await named([{ content: 'Hello.' }]);
     const begun = await client.ask({ type: 'execute', agent, message: 'Hi.' });
@@ -79,7 +79,7 @@ describe('one connection', () => {
     expect(complete.data).toEqual(stream.events.at(-1)?.data);
   });
 
-  test('talks in a session: what is asked is answered, over turns, and a cursor goes on', async () => {
+  test('holds a session over several turns, answers questions, and resumes from a cursor', async () => {
     const client = await open();
     const agent = await named([...ASKING, { content: 'You are welcome.' }], ['ask_user']);
     const { body: session } = await call(api, 'POST', '/sessions', { agent });
@@ -105,7 +105,7 @@ describe('one connection', () => {
     expect(other.told('s')).toEqual(told.slice(2));
   });
 
-  test('answers a question by its id, and cancels', async () => {
+  test('answers a question by its id, and cancels a run', async () => {
     const client = await open();
     const agent = await named(ASKING, ['ask_user']);
     const { data } = await client.ask({ type: 'execute', agent, message: 'Paint.' });
@@ -125,7 +125,7 @@ describe('one connection', () => {
     expect(again).toMatchObject({ type: 'error', error: { status: 409, code: 'HWTRM' } });
   });
 
-  test('a message with a known idempotency key is answered as the first time, and another one is refused', async () => {
+  test('a known idempotency key returns the first answer, and fails with a different message', async () => {
     const client = await open();
     const agent = await named([{ content: 'Once.' }]);
     const execute = { type: 'execute', agent, message: 'x', idempotency_key: 'ws-1' };
@@ -143,7 +143,7 @@ describe('one connection', () => {
   });
 });
 
-describe('what is wrong is a problem, and the connection stays', () => {
+describe('an error is reported as a problem, and the connection stays open', () => {
   test.each<[string, object, object]>([
     ['no type', {}, { status: 400, code: 'HWINV', field: 'type' }],
     ['a type that there is not', { type: 'subscrbe' }, { hint: 'Did you mean subscribe?' }],
@@ -204,7 +204,7 @@ describe('what is wrong is a problem, and the connection stays', () => {
     expect(answer).toMatchObject({ id: null, error: { status: 400, code: 'HWINV' } });
   });
 
-  test('an id that is in use, and one subscription too many', async () => {
+  test('an id in use, and a subscription beyond the limit', async () => {
     const client = await open();
     const execution_id = await makeRun(db.pool, { run_at: '2100-01-01' });
     for (const id of ['a', 'b', 'c']) await client.ask({ type: 'subscribe', id, execution_id });
@@ -216,7 +216,7 @@ describe('what is wrong is a problem, and the connection stays', () => {
     });
   });
 
-  test('a message beyond the quota of requests', async () => {
+  test('a message beyond the request quota', async () => {
     const tenant_id = await makeTenant(db.pool);
     const person = await makePerson(db.pool, 'quota', tenant_id);
     await db.pool.query(
@@ -232,7 +232,7 @@ describe('what is wrong is a problem, and the connection stays', () => {
     expect(answers[2]).toMatchObject({ status: 429, retry_after_seconds: expect.any(Number) });
   });
 
-  test('messages that cannot be read count against that quota too', async () => {
+  test('unreadable messages count against the request quota, too', async () => {
     const tenant_id = await makeTenant(db.pool);
     const person = await makePerson(db.pool, 'noise', tenant_id);
     await db.pool.query(
@@ -250,7 +250,7 @@ describe('what is wrong is a problem, and the connection stays', () => {
     ]);
   });
 
-  test('a hundred in a row close the socket; one that is understood begins a new row', async () => {
+  test('a hundred in a row close the socket; a valid message resets the count', async () => {
     const client = await open();
     const noise = (count: number) => {
       for (let n = 0; n < count; n += 1) client.socket.send('{"type":"noise"}');
@@ -266,8 +266,8 @@ describe('what is wrong is a problem, and the connection stays', () => {
   });
 });
 
-describe('who may', () => {
-  test('comes with a token in the header, or in the first message', async () => {
+describe('authentication', () => {
+  test('accepts a token in the header or in the first message', async () => {
     const token = await tokenFor(await makePerson(db.pool, 'ada'));
     const execution_id = NOWHERE;
     const first = await open(guarded, { authorization: `Bearer ${token}` });
@@ -293,7 +293,7 @@ describe('who may', () => {
     ['nonsense', { type: 'connection_init', authorization: 'Bearer a.b.c' }],
     ['one that is no text', { type: 'connection_init', authorization: 1 }],
     ['none beside a message that is none', { type: 'x' }],
-  ])('%s is closed with 4401, and is told nothing', async (_what, message) => {
+  ])('a missing or invalid token closes the connection with 4401: %s', async (_what, message) => {
     const client = await open(guarded);
     client.socket.send(
       JSON.stringify({ type: 'subscribe', id: 'a', execution_id: NOWHERE, ...message }),
@@ -302,7 +302,7 @@ describe('who may', () => {
     expect(client.received).toEqual([]);
   });
 
-  test('a revoked key ends the connection at once', async () => {
+  test('a revoked key closes the connection at once', async () => {
     const { key, id } = await one(
       db.pool,
       `select (k).key, (k).id from howdah.create_api_key('ws', 'member') as k`,
@@ -314,7 +314,7 @@ describe('who may', () => {
     expect(await client.closed).toBe(4401);
   });
 
-  test('an agent that is hidden ends its subscriptions, and no others', async () => {
+  test('hiding an agent ends its subscriptions and no others', async () => {
     const person = await makePerson(db.pool, 'eve');
     const agent_id = await makeAgent(db.pool, { script: [] });
     const hidden = await makeRun(db.pool, { agent_id, run_at: '2100-01-01' });
@@ -334,7 +334,7 @@ describe('who may', () => {
     await client.when(({ type, subscription }) => type === 'event' && subscription === 'b');
   });
 
-  test('finds nothing of another tenant: every message is answered as if it were not there', async () => {
+  test('rows of another tenant look like missing rows in every message', async () => {
     const tenant_id = await makeTenant(db.pool);
     const person = await makePerson(db.pool, 'mallory', tenant_id);
     const client = await open(guarded, { authorization: `Bearer ${await tokenFor(person)}` });
@@ -395,7 +395,7 @@ const driveRunNow = async (id: string) => {
   return driveRun(db.pool, id);
 };
 
-test('a request that is no WebSocket is told so', async () => {
+test('a request that is not a WebSocket gets 426', async () => {
   const { status, body, headers } = await call(api, 'GET', '/ws');
   expect({ status, code: body.code, upgrade: headers.get('upgrade') }).toEqual({
     status: 426,
@@ -404,7 +404,7 @@ test('a request that is no WebSocket is told so', async () => {
   });
 });
 
-test('a server that closes says so, and waits for nobody', async () => {
+test('a closing server sends 1001 without waiting for clients', async () => {
   const short = await startTestApi(db.url);
   const client = await open(short);
   await client.ask({
@@ -416,7 +416,7 @@ test('a server that closes says so, and waits for nobody', async () => {
   expect(await client.closed).toBe(1001);
 });
 
-test('a client who does not read is sent what fits, and the rest when he reads again', async () => {
+test('a client that pauses gets the rest when it reads again', async () => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');
   const connected = once(server, 'connection') as Promise<[WebSocket]>;
@@ -445,7 +445,7 @@ test('a client who does not read is sent what fits, and the rest when he reads a
   server.close();
 });
 
-describe('the door', () => {
+describe('the endpoint', () => {
   let server: Server;
   let door: WebSocketEndpoint;
   const start = async (options: Partial<WebSocketEndpointOptions>) => {
@@ -474,12 +474,12 @@ describe('the door', () => {
     await client.when(({ type }) => type === 'connection_ack');
   };
 
-  test('lets go of a client that never says anything', async () => {
+  test('disconnects a client that never sends anything', async () => {
     const client = await open(await start({ firstMs: 20 }));
     expect(await client.closed).toBe(4408);
   });
 
-  test('sends a ping now and then, and cuts off who answers none', async () => {
+  test('sends pings, and disconnects a client that does not respond', async () => {
     const to = await start({ heartbeatMs: 5, stalledMs: 200 });
     const { port } = new URL(to.url);
     const deaf = connect(Number(port), '127.0.0.1');
@@ -495,13 +495,13 @@ describe('the door', () => {
     expect(pings).toBeGreaterThan(1);
   });
 
-  test('takes so many connections and no more', async () => {
+  test('rejects connections beyond the limit', async () => {
     const to = await start({});
     await letIn(await open(to));
     await expect(open(to)).rejects.toThrow('503');
   });
 
-  test('cuts off the oldest of too many that have not logged in, and nobody who has', async () => {
+  test('disconnects the oldest unauthenticated socket beyond the limit, and no authenticated one', async () => {
     const to = await start({
       bounds: { ...defaultServerLimits, unauthenticatedSockets: 2 },
       limits: createStreamLimits(defaultServerLimits),
@@ -515,7 +515,7 @@ describe('the door', () => {
     await letIn(third);
   });
 
-  test('closes a socket that is one too many of its tenant, and tells why', async () => {
+  test('closes a socket beyond the limit of its tenant with a reason', async () => {
     const identity = { tenantId: 't', userId: 'u', role: 'owner', expiresAt: 9e15 };
     const to = await start({
       login: (async () => ({

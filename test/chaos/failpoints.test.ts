@@ -161,8 +161,8 @@ const pairs: (readonly [string, string])[] = [
   ...TEAM.passes.map((failpoint) => [failpoint, TEAM.name] as const),
 ];
 
-describe('a worker killed at', () => {
-  test.each(pairs)('%s of the kind %s', async (failpoint, kind) => {
+describe('a worker killed at a failpoint', () => {
+  test.each(pairs)('%s of a run of kind %s', async (failpoint, kind) => {
     const victim = await (await loaded).start(`${failpoint}:kill`);
     loaded = loadWorkerProcess(database.url, { openai: server.url });
     const id = await insert(kind);
@@ -195,7 +195,7 @@ async function diesWhileAnswered(victim: WorkerProcess) {
   return end;
 }
 
-test.each(KINDS)('the kind $name plays all its turns', ({ name, turns, max_steps }) => {
+test.each(KINDS)('a run of kind $name completes all its turns', ({ name, turns, max_steps }) => {
   const { steps } = faultless.get(name) as Outcome;
   const children = steps.filter((step) => step.startsWith('child_started')).length;
   expect(steps.filter((step) => step.startsWith('model')).length - children).toBe(turns.length);
@@ -203,14 +203,14 @@ test.each(KINDS)('the kind $name plays all its turns', ({ name, turns, max_steps
   expect(steps.some((step) => step === 'guard max_steps')).toBe(max_steps !== undefined);
 });
 
-test('the workflow plays all its members', () => {
+test('the workflow runs all its members', () => {
   const { runs } = faultless.get(TEAM.name) as Outcome;
   expect(runs.map(({ who, status }) => `${who} ${status}`)).toEqual(
     ['team', 'answer', 'pair', 'sql', 'tools'].map((who) => `${who} completed`),
   );
 });
 
-test('every failpoint lies on the way of some kind of run', () => {
+test('every failpoint is passed by some kind of run', () => {
   const passed = new Set<string>(pairs.map(([failpoint]) => failpoint));
   expect(FAILPOINTS.filter((failpoint) => !passed.has(failpoint))).toEqual([]);
 });

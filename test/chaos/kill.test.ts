@@ -85,7 +85,7 @@ async function kill(pid: number): Promise<void> {
   await once(worker, 'exit');
 }
 
-test(`${RUNS} runs of ${STEPS_PER_RUN} steps survive ${KILLS} killed workers: nothing lost, nothing done twice`, async () => {
+test(`${RUNS} runs of ${STEPS_PER_RUN} steps survive ${KILLS} killed workers: nothing is lost or repeated`, async () => {
   const { pool } = database;
   await startWorker();
   await startWorker();

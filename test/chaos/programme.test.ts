@@ -20,7 +20,7 @@ import { linesOf, tableOf } from '../../chaos/report.ts';
 
 // The programme that judges others: what it plans follows from the seed, and what it is there to find, it finds.
 
-describe('a plan', () => {
+describe('a chaos plan', () => {
   test('is the same for the same seed, whatever was planned before', () => {
     const plan = JSON.stringify([planRuns(7, 3, 50, 1_000), planFaults(7, 3, 60_000, 500)]);
     planRuns(8, 1, 10, 1_000);
@@ -30,7 +30,7 @@ describe('a plan', () => {
     );
   });
 
-  test('has every kind of fault, of control and of call in it before long', () => {
+  test('soon contains every kind of fault, control and call', () => {
     const runs = planRuns(1, 1, 500, 1_000);
     const controls = new Set(runs.map(({ control }) => control.do));
     expect([...controls].toSorted()).toEqual(['cancel', 'fork', 'nothing', 'pause', 'steer']);
@@ -53,14 +53,14 @@ describe('a plan', () => {
     expect([...faults].toSorted()).toEqual([...FAULTS].toSorted());
   });
 
-  test('finds a call again by its key', () => {
+  test('finds a call by its key', () => {
     const calls = planRuns(5, 1, 50, 0).flatMap(({ turns }) => turns.flat());
     expect(calls.map(({ key }) => callWithKey(5, key))).toEqual(calls);
   });
 });
 
-describe('a model that fails', () => {
-  test('fails at most twice in a row, and falls silent only once', () => {
+describe('a failing model', () => {
+  test('fails at most twice in a row, and hangs at most once', () => {
     const turns = Array.from({ length: 2_000 }, (_, index) =>
       [0, 1, 2].map((nth) => modelFault(3, `1.${index}`, 0, nth, MODEL_FAULTS, 1)),
     );
@@ -82,7 +82,7 @@ describe('the model server', () => {
   });
   afterAll(() => model.server.close());
 
-  test('plays a conversation to the answer that is expected of it', async () => {
+  test('plays a conversation to its expected answer', async () => {
     const run = planRuns(4, 1, 50, 0).find(({ turns }) => turns.flat().length > 3) as PlannedRun;
     const messages: object[] = [{ role: 'user', content: `Please do key=${run.key}` }];
     for (const turn of run.turns) {
@@ -104,7 +104,7 @@ describe('the model server', () => {
     expect(model.requests.get(run.key)).toBe(run.turns.length + 1);
   });
 
-  test('goes by the last key there is', () => {
+  test('uses the last key in the conversation', () => {
     const said = [
       { role: 'user', content: 'key=1.1' },
       { role: 'assistant', content: 'done' },
@@ -177,7 +177,7 @@ describe('the checker', () => {
   const found = (change: Partial<Evidence>) =>
     check({ ...fine, ...change }).breaches.map(({ kind }) => kind);
 
-  test('has nothing to say when all is well', () => {
+  test('reports nothing for a correct history', () => {
     expect(check(fine)).toEqual({ breaches: [], explained: 0, repeated: 0 });
   });
 
@@ -228,7 +228,7 @@ describe('the checker', () => {
     expect(found(change)).toEqual(breaches);
   });
 
-  describe('of workflows', () => {
+  describe('for workflows', () => {
     const of = (key: string, parent: string | null, change: Partial<RunRow> = {}): RunRow => ({
       ...run,
       id: parent ? key : 'a',
@@ -253,23 +253,23 @@ describe('the checker', () => {
     const finds = (runs: RunRow[], change: Partial<Evidence> = {}) =>
       found({ ...team, runs, ...change });
 
-    test('has nothing to say when each member was there once, and who is broken failed', () => {
+    test('reports nothing if each member ran once and broken members failed', () => {
       expect(finds([root, ...members])).toEqual([]);
     });
 
-    test('finds a member too few, one too many, and one nobody was to ask', () => {
+    test('finds a missing, an extra and an unexpected member', () => {
       const [first, ...others] = members as [RunRow, ...RunRow[]];
       expect(finds([root, ...others])).toEqual(['lost']);
       expect(finds([root, ...members, { ...first, id: 'b' }])).toEqual(['doubled']);
       expect(finds([root, ...members, of('1.0@crew.1@crew.sum', 'a')])).toEqual(['doubled']);
     });
 
-    test('finds a whole that did not wait for a member', () => {
+    test('finds a parent that did not wait for a member', () => {
       const [first, ...others] = members as [RunRow, ...RunRow[]];
       expect(finds([root, { ...first, ended: 10 }, ...others])).toEqual(['lost']);
     });
 
-    test('finds members that live on, failed unasked, or answered though they are broken', () => {
+    test('finds members that never end, fail without cause, or answer although broken', () => {
       const but = (at: number, change: Partial<RunRow>) =>
         members.map((member, index) => (index === at ? { ...member, ...change } : member));
       expect(finds([root, ...but(0, { status: 'waiting', ended: null })])).toEqual(['stuck']);
@@ -279,7 +279,7 @@ describe('the checker', () => {
       ]);
     });
 
-    test('lets a whole fail for a member that no model could be reached for, and for nothing else', () => {
+    test('allows a parent to fail only for a member with an unreachable model', () => {
       const fails = { ...root, status: 'failed', error_code: 'member_failed', output: null };
       const [first, ...others] = members as [RunRow, ...RunRow[]];
       const cut = { ...first, status: 'failed', error_code: 'unreachable', output: null };
@@ -288,7 +288,7 @@ describe('the checker', () => {
     });
   });
 
-  test('lets pass what was injected, and what a person allowed', () => {
+  test('allows injected faults, and actions that a person approved', () => {
     const failed = { ...run, status: 'failed', error_code: 'unreachable' };
     expect(found({ runs: [failed], isModelCut: true })).toEqual([]);
     expect(found({ runs: [{ ...failed, stop_reason: 'poison' }], deaths: 3 })).toEqual([]);
@@ -305,7 +305,7 @@ describe('the checker', () => {
   });
 });
 
-test('options are read, and what is none is refused', () => {
+test('options are parsed, and invalid options are rejected', () => {
   expect(readOptions(['--runs', '5', '--only', 'kill,cut', '--seed', '9'], 0)).toEqual({
     runs: 5,
     minutes: 0,
@@ -331,7 +331,7 @@ test('options are read, and what is none is refused', () => {
   expect(() => readOptions(['--minutes', 'x'], 0)).toThrow(/--minutes takes a number/);
 });
 
-test('every row of the matrix is played, or held by a test that is there, or said not to be', () => {
+test('every matrix row is played, covered by an existing test or listed as uncovered', () => {
   const rows = [...SCENARIOS.map(({ row }) => row), ...COVERED.map(([row]) => row)];
   expect([...new Set(rows)].toSorted((a, b) => a - b)).toEqual(
     Array.from({ length: 30 }, (_, index) => index + 1),
@@ -343,7 +343,7 @@ test('every row of the matrix is played, or held by a test that is there, or sai
   );
 });
 
-test('the table has a line for each fault and one for all', () => {
+test('the table has a line for each fault and a total', () => {
   const round = {
     round: 1,
     runs: 10,

@@ -53,7 +53,7 @@ const broken = (samples: Sample[]) =>
     .filter(isBroken)
     .map(({ what }) => what);
 
-test('a slope is that of the line with the least squares', () => {
+test('the slope is that of the least-squares line', () => {
   const points: [number, number][] = [
     [0, 1],
     [1, 4],
@@ -63,7 +63,7 @@ test('a slope is that of the line with the least squares', () => {
   expect(slope(points)).toBeCloseTo(1.8);
 });
 
-test('a steady hour holds all bounds, and the figures say how it was', () => {
+test('a steady hour meets all bounds, and the figures describe it', () => {
   expect(broken(hour())).toEqual([]);
   const figures = new Map(figuresOf(hour()).map((figure) => [figure.what, figure]));
   expect(figures.get('heap of worker 1 in MB; MB/h')).toMatchObject({ first: 40.3, bound: 5 });
@@ -76,8 +76,8 @@ test('a steady hour holds all bounds, and the figures say how it was', () => {
   expect(figures.get('blocks a call of: commit')).toMatchObject({ last: 40, bound: 90 });
 });
 
-describe('a bound is broken by', () => {
-  test('a heap that keeps a kilobyte of each run, and not by one that grew while it was warming up', () => {
+describe('a bound is violated by', () => {
+  test('a heap that grows by a kilobyte per run, but not by growth during warm-up', () => {
     expect(broken(hour((nth) => ({ workers: [weights({ heap: 40 + nth / 17 })] })))).toEqual([
       'heap of worker 1 in MB; MB/h',
     ]);
@@ -85,7 +85,7 @@ describe('a bound is broken by', () => {
     expect(broken(hour((nth) => ({ workers: warm(nth) })))).toEqual([]);
   });
 
-  test('a process that goes on growing, and not by pages that V8 keeps', () => {
+  test('a process that keeps growing, but not by pages that V8 retains', () => {
     const kept = (nth: number, step: number) => [
       weights({ kept: 100 + Math.floor(nth / 20) * step }),
     ];
@@ -93,26 +93,26 @@ describe('a bound is broken by', () => {
     expect(broken(hour((nth) => ({ workers: kept(nth, 50) })))).toEqual(['rss of worker 1 in MB']);
   });
 
-  test('a worker that was not weighed', () => {
+  test('a worker without measurements', () => {
     expect(broken(hour((nth) => (nth === 90 ? { workers: [] } : {})))).toContain(
       'heap of worker 1 in MB; MB/h',
     );
   });
 
-  test('a queue that grows', () => {
+  test('a growing queue', () => {
     expect(broken(hour((nth) => ({ live: nth, jobs: nth })))).toEqual([
       'runs that have not ended',
       'wake-ups in the queue',
     ]);
   });
 
-  test('dead rows that nobody takes away', () => {
+  test('dead rows that are never removed', () => {
     expect(broken(hour((nth) => ({ dead: nth * 100 })))).toEqual([
       'dead rows of executions_1, at most',
     ]);
   });
 
-  test('a table that grows faster than its rows, and not by one that grows with them', () => {
+  test('a table that grows faster than its rows, but not by growth with its rows', () => {
     expect(broken(hour((nth) => ({ bytes: (10 + nth) * MB })))).toEqual([
       'size of executions_1 in MB',
     ]);
@@ -121,14 +121,14 @@ describe('a bound is broken by', () => {
     );
   });
 
-  test('updates that are HOT no more', () => {
+  test('updates that are no longer HOT', () => {
     const hot = (nth: number) => Math.min(nth, 60) * 70;
     expect(broken(hour((nth) => ({ hot_updates: hot(nth) })))).toEqual([
       'updates of executions_1 that are not HOT, share',
     ]);
   });
 
-  test('a sequential scan once the table is large, and not before', () => {
+  test('a sequential scan of a large table, but not of a small one', () => {
     const large = (nth: number) => (nth < 60 ? 5_000 : 20_000);
     const before = hour((nth) => ({ rows: large(nth), seq_scans: Math.min(nth, 50) }));
     expect(broken(before)).toEqual([]);
@@ -136,7 +136,7 @@ describe('a bound is broken by', () => {
     expect(broken(after)).toEqual(['sequential scans of executions_1 since it had 10000 rows']);
   });
 
-  test('a statement that takes longer, or reads more', () => {
+  test('a statement that takes longer or reads more', () => {
     expect(broken(hour((nth) => ({ ms: nth ** 2 * 10 })))).toEqual(['ms a call of: commit']);
     expect(broken(hour((nth) => ({ blocks: nth ** 2 * 20 })))).toEqual([
       'blocks a call of: commit',
@@ -144,7 +144,7 @@ describe('a bound is broken by', () => {
   });
 });
 
-test('what is hardly asked or changed is not looked at', () => {
+test('tables and statements with little use are not measured', () => {
   const quiet = hour(() => ({ rows: 50, updates: 10, hot_updates: 0, calls: 5 }));
   expect(figuresOf(quiet).map(({ what }) => what)).toEqual([
     'heap of worker 1 in MB; MB/h',

@@ -7,21 +7,21 @@ import { itemsOf } from '../../chaos/teams.ts';
 
 // What chaos expects of workflows follows from the seed; its model says what is expected.
 
-test('the key of who is told several is the one that grew out of the others', () => {
+test('the longest of several keys in a message is used', () => {
   expect(toldIn('key=1.2 and key=1.2@a@b and key=1.2@a')).toBe('1.2@a@b');
 });
 
-describe('the members that are due', () => {
+describe('the expected members', () => {
   const members = (key: string) => playTeam(3, key).members;
 
-  test('of a chain with a person are told what the one before said', () => {
+  test('of a chain with a person receive the output of the previous member', () => {
     expect(members('1.0~press')).toEqual(['1.0@press.1', '1.0@press.1@press.ask@press.2']);
     expect(personSays(promptFor('press.ask', 'key=1.0@press.1 is done'))).toBe(
       'key=1.0@press.1@press.ask agrees',
     );
   });
 
-  test('of a parallel one are all of them, who fails as well, and who makes one answer of theirs', () => {
+  test('of a parallel workflow are all members, including the failing one and the aggregator', () => {
     expect(members('1.0~crew')).toEqual([
       '1.0@crew.1',
       '1.0@crew.broken',
@@ -32,21 +32,21 @@ describe('the members that are due', () => {
     expect(outputOf(3, '1.0~wide')).not.toContain('broken');
   });
 
-  test('of a map are one for each item, and the results are in their order', () => {
+  test('of a map are one per item, with results in item order', () => {
     const items = itemsOf(3, '1.0~batch');
     expect(members('1.0~batch')).toEqual(items.map((_, at) => `1.0~batch#${at}~duo`));
     const results = JSON.parse(outputOf(3, '1.0~batch') ?? '') as string[];
     expect(results.map(toldIn)).toEqual(items.map((_, at) => `1.0~batch#${at}@duo.1@duo.2`));
   });
 
-  test('of a graph are those of each time around its loop, a few times at most', () => {
+  test('of a graph are those of each iteration of its loop, one to three times', () => {
     const rounds = Array.from({ length: 100 }, (_, run) =>
       members(`1.${run}~cycle`).filter((key) => key.endsWith('@cycle.check')),
     ).map((checks) => checks.length);
     expect([...new Set(rounds)].toSorted()).toEqual([1, 2, 3]);
   });
 
-  test('are known for every workflow there is, each with a key of its own', () => {
+  test('are known for every workflow, each with a unique key', () => {
     const below = (key: string): string[] =>
       key.includes('~') && /~\w+$/.test(key)
         ? [key, ...playTeam(3, key).members.flatMap(below)]
@@ -66,7 +66,7 @@ describe('the model server', () => {
   });
   afterAll(() => model.server.close());
 
-  test('plays a member by its mission, and refuses to play a broken one', async () => {
+  test('plays a member by its mission, and rejects a broken member', async () => {
     const quiet = Array.from({ length: 100 }, (_, run) => `1.${run}`).find((key) =>
       outputOf(3, `${key}@duo.1`)?.endsWith('is done: '),
     );
@@ -80,7 +80,7 @@ describe('the model server', () => {
     expect(await ask([broken, ...told.slice(1)])).toBeUndefined();
   });
 
-  test('decides by the tool of the workflow, and answers with what it heard', async () => {
+  test('decides with the tool of the workflow, and answers with the results', async () => {
     const told = [
       { role: 'system', content: 'You are decider=planned' },
       { role: 'user', content: 'Please do key=1.0' },

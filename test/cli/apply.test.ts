@@ -36,7 +36,7 @@ const put = async (text: string, name = 'shop.yaml') => {
 };
 
 describe('howdah apply', () => {
-  test('prints what it did to each object, and nothing to do the second time', async () => {
+  test('prints each changed object, and reports nothing to do the second time', async () => {
     const file = await put(HELPDESK);
     const first = await cli('apply', file);
     expect(first).toMatchObject({
@@ -56,7 +56,7 @@ describe('howdah apply', () => {
     expect(second.stdout.split('\n')).toHaveLength(6);
   });
 
-  test('with --json gives one object', async () => {
+  test('with --json prints one object', async () => {
     const { stdout } = await cli('apply', await put(HELPDESK), '--dry-run', '--json');
     expect(JSON.parse(stdout)).toMatchObject({
       systems: [
@@ -70,7 +70,7 @@ describe('howdah apply', () => {
     });
   });
 
-  test('takes all files or none, and tells of the faults of all', async () => {
+  test('applies all files or none, and reports the faults in all of them', async () => {
     const [good, bad, other] = [
       await put(HELPDESK),
       await put('version: v1\nname: b\nagents:\n  a: { mision: x }\n', 'b.yaml'),
@@ -83,7 +83,7 @@ describe('howdah apply', () => {
     expect((await cli('export', '--json')).stdout).not.toContain('desk');
   });
 
-  test('refuses two files of one system', async () => {
+  test('rejects two files of the same system', async () => {
     const { status, stderr } = await cli(
       'apply',
       await put(HELPDESK),
@@ -95,7 +95,7 @@ describe('howdah apply', () => {
     );
   });
 
-  test('has an exit status for what kept it from it', async () => {
+  test('has an exit status for each kind of failure', async () => {
     expect((await cli('apply', join(folder, 'nowhere.yaml'))).status).toBe(3);
     expect((await cli('apply')).status).toBe(2);
     await cli('apply', await put(HELPDESK));
@@ -111,7 +111,7 @@ describe('howdah apply', () => {
     });
   });
 
-  test('reads standard input for -, once', async () => {
+  test('reads standard input for -, only once', async () => {
     const applying = startCli(database.url, 'apply', '-', '--tenant', slug);
     applying.type('version: v1\nname: piped\nagents: { writer: { mision: x } }');
     expect(await applying.end()).toMatchObject({
@@ -130,7 +130,7 @@ describe('howdah apply', () => {
     );
   });
 
-  test('says of a folder that files are applied, and takes no JSON that is none', async () => {
+  test('suggests applying files for a folder without pack.yaml, and rejects invalid JSON', async () => {
     expect(await cli('apply', folder)).toMatchObject({
       status: 2,
       stderr: `error: the folder ${folder} has no pack.yaml\n hint: A pack is a folder with a pack.yaml. For other folders, name the files: ${folder}/*.yaml\n`,
@@ -142,7 +142,7 @@ describe('howdah apply', () => {
     });
   });
 
-  test('is for admins', async () => {
+  test('requires an admin', async () => {
     await database.pool.query(
       `create role ${login} login password 'secret'; grant howdah_app to ${login}`,
     );
@@ -165,7 +165,7 @@ describe('howdah apply', () => {
     expect((await runCli(url.href, 'export')).stdout).toContain('name: shop-helpdesk');
   });
 
-  test('with --watch applies at each save, and lives on after a faulty file', async () => {
+  test('with --watch applies at each save, and continues after an invalid file', async () => {
     const file = await put(HELPDESK);
     const watching = startCli(database.url, 'apply', file, '--watch', '--tenant', slug);
     await vi.waitFor(() => expect(watching.stderr()).toContain('has version 1.'), 60_000);
@@ -180,7 +180,7 @@ describe('howdah apply', () => {
 });
 
 describe('howdah diff', () => {
-  test('shows what an apply would change, and exits 1', async () => {
+  test('shows the changes of an apply, and exits 1', async () => {
     const file = await put(HELPDESK);
     expect((await cli('diff', file)).status).toBe(1);
     await cli('apply', file);
@@ -224,7 +224,7 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
   const said = (text: string, pattern: RegExp) =>
     text.split('\n').flatMap((line) => pattern.exec(line)?.slice(1).join(' ') ?? []);
 
-  test('tells of what apply --prune does, in the same words, and without it of what is kept', async () => {
+  test('predicts the changes of apply --prune, and lists leftover objects without the option', async () => {
     await database.pool.query(
       `insert into howdah.agents (name, tenant_id) select 'desk', id from howdah.tenants where slug = $1`,
       [slug],
@@ -263,7 +263,7 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
   });
 });
 
-test('a provider that no worker of this release knows is warned of, where it stands', async () => {
+test('an unknown model provider causes a warning with its position', async () => {
   const file = await put(
     'version: v1\nname: x\nmodels:\n  m: { provider: opnai, model: x }\n  g: { provider: groq, model: x }\n' +
       '  ok: { provider: groq, model: x, base_url: https://example.com/v1 }\n',
@@ -284,7 +284,7 @@ test('a provider that no worker of this release knows is warned of, where it sta
 });
 
 describe('howdah export', () => {
-  test('gives a file that is applied without a change', async () => {
+  test('prints a file that applies without changes', async () => {
     await cli('apply', await put(HELPDESK));
     const out = join(folder, `${slug}-out.yaml`);
     const { stdout } = await cli('export', 'shop-helpdesk');
@@ -294,7 +294,7 @@ describe('howdah export', () => {
     expect((await cli('diff', out, '--prune')).status).toBe(0);
   });
 
-  test('leaves out who was deleted, and says where', async () => {
+  test('omits deleted agents, and lists the places that refer to them', async () => {
     await cli('apply', await put(HELPDESK));
     await database.pool.query(
       `update howdah.agents as a set deleted_at = now(), is_active = false from howdah.tenants as t
@@ -312,7 +312,7 @@ describe('howdah export', () => {
     expect((await cli('export')).stderr).toBe('');
   });
 
-  test('says of a model that was never there no more than that', async () => {
+  test('omits a model that never existed, with a warning', async () => {
     await database.pool.query(
       `insert into howdah.workflows (tenant_id, name, type, configuration)
        select id, 'lost', 'router', '{"model": "never"}' from howdah.tenants where slug = $1`,
@@ -326,7 +326,7 @@ describe('howdah export', () => {
     expect(stdout).not.toContain('never');
   });
 
-  test('without a name is of the only system, else of what was made by hand', async () => {
+  test('without a name exports the only system, otherwise the objects created by hand', async () => {
     expect((await cli('export')).stdout).toBe(`version: v1\nname: ${slug}\n`);
     await cli('apply', await put(HELPDESK));
     expect((await cli('export')).stdout).toContain('name: shop-helpdesk');

@@ -36,7 +36,7 @@ describe.each([
 ])('%s', (_, howdah) => {
   const run = () => makeRun(db.pool, { run_at: '2100-01-01' });
 
-  test('the one question of a run is answered by the id of the run', async () => {
+  test('the id of a run answers its only question', async () => {
     const id = await run();
     const question = await ask(id, 'question');
     expect(await howdah('answer', id, 'blue')).toMatchObject({
@@ -46,7 +46,7 @@ describe.each([
     expect(await answerOf(question)).toMatchObject({ status: 'answered', answer: 'blue' });
   });
 
-  test('so is a call allowed or refused, of a run below as well', async () => {
+  test('the id of a run approves or rejects its only call, even of a child run', async () => {
     const [parent, refused] = [await run(), await run()];
     const child = await makeRun(db.pool, { run_at: '2100-01-01', parent_execution_id: parent });
     const [yes, no] = [await ask(child, 'approval', parent), await ask(refused, 'approval')];
@@ -59,7 +59,7 @@ describe.each([
     expect(await answerOf(no)).toMatchObject({ status: 'answered', answer: 'reject' });
   });
 
-  test('of several none is guessed, and a run that asks nothing says so', async () => {
+  test('several open questions require an id, and a run without a question is an error', async () => {
     const [several, quiet] = [await run(), await run()];
     const both = [await ask(several, 'question'), await ask(several, 'question')];
     const failed = await howdah('answer', several, 'blue');

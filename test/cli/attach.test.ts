@@ -52,7 +52,7 @@ const FILES = [
   { name: 'dot.png', type: 'image/png', hex: '89504e470d0a1a0a00' },
 ];
 
-test.each(['the database', 'the API'])('files are given to a run over %s', async (door) => {
+test.each(['the database', 'the API'])('files are attached to a run over %s', async (door) => {
   const over = door === 'the API' ? ['--api', api.url] : ['--tenant', 'default'];
   const line = ['run', 'reader', 'Look.', '--detach', '--attach', orders, '--attach', picture];
   const { status, stdout, stderr } = await runCli(db.url, ...line, ...over);
@@ -60,7 +60,7 @@ test.each(['the database', 'the API'])('files are given to a run over %s', async
   expect(await given(stdout.trim())).toEqual(FILES);
 });
 
-test('a file that cannot be used is named, and nothing is left behind', async () => {
+test('an unusable file is named, and no resource is stored', async () => {
   const large = join(folder, 'large.bin');
   await writeFile(large, '');
   await truncate(large, 8 * 1024 * 1024 + 1);

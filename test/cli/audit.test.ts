@@ -166,14 +166,14 @@ const CASES: Case[] = [
 ];
 
 describe('howdah doctor --audit', () => {
-  test('exits 0 while nothing is broken, and says how many rows there are', async () => {
+  test('exits 0 while the log is intact, and reports the number of rows', async () => {
     const { slug } = await audited();
     const { status, stdout } = await runCli(db.url, 'doctor', '--audit');
     expect(status).toBe(0);
     expect(stdout).toContain(`ok   audit       ${slug}: 10 rows, intact, no checkpoint yet`);
   });
 
-  test.each(CASES)('finds that $how', async ({ sql, at, fault, rows = ROWS, says }) => {
+  test.each(CASES)('detects that $how', async ({ sql, at, fault, rows = ROWS, says }) => {
     const { id, slug } = await audited();
     await tamper(id, sql);
     const { status, of } = await doctor();
@@ -193,7 +193,7 @@ describe('a checkpoint', () => {
     where h.tenant_id = $1 and l.tenant_id = $1 and l.seq = 8`;
   const REWRITE = `update howdah.audit_log set actor = 'nobody' where tenant_id = $1 and seq = 3; ${REBUILD}`;
 
-  test('is written where there is something new: to the database, the file and the log, signed', async () => {
+  test('is written for new rows: signed, to the database, the file and the log', async () => {
     const { id, slug } = await audited();
     const lines = await takeCheckpoints();
     const head = await one(
@@ -239,7 +239,7 @@ describe('a checkpoint', () => {
       10,
       'the file',
     ],
-  ])('finds %s', async (_how, sql, fault, at, place) => {
+  ])('detects %s', async (_how, sql, fault, at, place) => {
     const { id, slug } = await audited();
     await takeCheckpoints();
     await tamper(id, sql);
@@ -249,7 +249,7 @@ describe('a checkpoint', () => {
     expect(of(slug)?.found).toContain(`checkpoint in ${place}`);
   });
 
-  test('without one, both would pass', async () => {
+  test('is needed: without one, both changes go undetected', async () => {
     for (const sql of [SHORTEN, REWRITE]) {
       const { id, slug } = await audited();
       await tamper(id, sql);
@@ -257,7 +257,7 @@ describe('a checkpoint', () => {
     }
   });
 
-  test('that is deleted from the database, while the file has it, is found', async () => {
+  test('that is deleted from the database but present in the file is detected', async () => {
     const { id } = await audited();
     await takeCheckpoints();
     await makeModel(db.pool, { tenant_id: id });
@@ -277,7 +277,7 @@ describe('a checkpoint', () => {
     expect((await doctor()).status).toBe(1);
   });
 
-  test('that a killed worker wrote to the file alone is put into the database by the next', async () => {
+  test('written only to the file by a killed worker reaches the database later', async () => {
     const { id } = await audited();
     await takeCheckpoints();
     await tamper(id, FORGET);
@@ -293,7 +293,7 @@ describe('a checkpoint', () => {
     expect((await doctor()).items.find(({ check }) => check === 'checkpoints')?.ok).toBe(true);
   });
 
-  test('finds a tenant of which nothing is left', async () => {
+  test('reveals a tenant that was deleted entirely', async () => {
     const { id } = await audited();
     await audited(); // one that is still there: the file is not another database's
     await takeCheckpoints();
@@ -310,7 +310,7 @@ describe('a checkpoint', () => {
     await tamper(id, 'delete from howdah.models where tenant_id = $1');
   });
 
-  test('with a signature that is not ours is found, one of another key is only counted', async () => {
+  test('with a forged signature is detected, and one with another key is only counted', async () => {
     const { id } = await audited();
     await takeCheckpoints(Buffer.alloc(32, 8).toString('base64'));
     const counted = (await doctor()).items.find(({ check }) => check === 'checkpoints');
@@ -329,7 +329,7 @@ describe('a checkpoint', () => {
     await tamper(id, FORGET);
   });
 
-  test('of what retention took away is no news, if the log says that it did', async () => {
+  test('of rows removed by retention is accepted if the log records the removal', async () => {
     const say = (hash: string) =>
       `select howdah_private.audit_action($1::uuid, 'erase', 'audit_log', $1::text,
          jsonb_build_object('through', 10, 'hash', ${hash}))`;
@@ -353,7 +353,7 @@ describe('a checkpoint', () => {
     }
   });
 
-  describe('of another database that shares the folder', () => {
+  describe('checkpoints of another database in the same folder', () => {
     let copy: TestDatabase;
     let copied: { id: string; slug: string };
     beforeAll(async () => {
@@ -370,7 +370,7 @@ describe('a checkpoint', () => {
     });
     afterAll(() => copy?.drop());
 
-    test('is told from its own by what server and database it is', async () => {
+    test('are distinguished by the identity of server and database', async () => {
       const own = await databaseIdentity(db.pool);
       expect(own).toMatch(/^\d{10,20}\/\d+$/);
       expect(await databaseIdentity(copy.pool)).not.toBe(own);
@@ -380,7 +380,7 @@ describe('a checkpoint', () => {
       for (const line of lines) expect(JSON.parse(line)).toMatchObject({ database: own });
     });
 
-    test('is counted, when the two have nothing in common', async () => {
+    test('are only counted if the two databases have nothing in common', async () => {
       await audited();
       await takeCheckpoints();
       const stranger = {
@@ -398,7 +398,7 @@ describe('a checkpoint', () => {
       expect(more).toEqual([]);
     });
 
-    test('is named, and not taken for a log written anew, when one is a copy of the other', async () => {
+    test('of a copied database are reported as a copy, not as a rewritten log', async () => {
       const writeIn = (which: TestDatabase) =>
         which.pool.query(
           `select howdah_private.audit_action($1::uuid, 'erase', 'tenants', 'x', '{}')`,
@@ -426,7 +426,7 @@ describe('a checkpoint', () => {
       ]);
     });
 
-    test('tells that this one was put in its place, with a tenant less', async () => {
+    test('reveal that this database replaced the other and lacks a tenant', async () => {
       const gone = {
         tenant_id: '01a1f9f8-0000-7000-8000-000000000000',
         seq: 3,
@@ -448,7 +448,7 @@ describe('a checkpoint', () => {
     });
   });
 
-  test('in a file of another database is no news about this one', async () => {
+  test('are ignored when the whole file belongs to another database', async () => {
     const line = {
       tenant_id: '01a1f9f8-0000-7000-8000-000000000000',
       seq: 3,
@@ -469,7 +469,7 @@ describe('a checkpoint', () => {
   });
 });
 
-test('triggers that are switched off are found, and what they let pass', async () => {
+test('disabled triggers are detected, and the changes they missed', async () => {
   await db.pool.query('alter table howdah.models disable trigger _950_audit_update');
   await db.pool.query('alter table howdah_private.audit_pending disable trigger all');
   const id = await makeTenant(db.pool);
@@ -485,7 +485,7 @@ test('triggers that are switched off are found, and what they let pass', async (
   await tamper(id, 'delete from howdah_private.audit_inbox');
 });
 
-test('triggers that are gone are found, and sessions that are told to fire none', async () => {
+test('missing triggers are detected, and sessions configured not to fire them', async () => {
   const { rows } = await db.pool.query(
     `select pg_get_triggerdef(oid) as text from pg_trigger where tgname = '_100_refuse_change' and tgrelid = 'howdah.audit_log'::regclass`,
   );
@@ -501,7 +501,7 @@ test('triggers that are gone are found, and sessions that are told to fire none'
   await db.pool.query(rows[0].text);
 });
 
-test('a log that is truncated is found in every tenant', async () => {
+test('a truncated log is detected in every tenant', async () => {
   const { slug } = await audited();
   await tamper('', 'truncate howdah.audit_log');
   const { status, items, of } = await doctor();

@@ -171,12 +171,12 @@ describe.runIf(pgBin)('backup and restore', () => {
     return made;
   }
 
-  test('only its owner may read the file, and nothing else is left beside it', () => {
+  test('only the owner may read the file, and no other file remains', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toEqual(['whole.dump']);
   });
 
-  test('what comes back is what there was, and live runs come to their end by another worker', async () => {
+  test('restores the same data, and live runs complete on another worker', async () => {
     const url = await emptyDatabase();
     const { status, stdout, stderr } = await cli(url, 'restore', file, '--json');
     const report = JSON.parse(stdout);
@@ -222,7 +222,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     }
   });
 
-  test('--paused: nothing in the copy goes on by itself, and nothing goes out', async () => {
+  test('--paused: nothing in the copy runs or is sent', async () => {
     const url = await emptyDatabase();
     const { stderr, stdout } = await cli(url, 'restore', file, '--paused', '--json');
     expect(JSON.parse(stdout), stderr).toMatchObject({
@@ -245,7 +245,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     }
   });
 
-  test('an owner who is no superuser restores, and has all he had; he cannot back up, and is told why', async () => {
+  test('an owner without superuser restores completely, and cannot back up, with a reason', async () => {
     const url = await emptyDatabase('alice');
     await pool.query('grant howdah_owner to alice');
     const { stdout, stderr } = await cli(url, 'restore', file, '--json');
@@ -257,7 +257,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     expect(backup.stderr).toMatch(/login alice cannot back up: row-level security[\s\S]*BYPASSRLS/);
   });
 
-  test('a backup of after a way down comes back', async () => {
+  test('a backup taken after migrate down is restorable', async () => {
     const from = await emptyDatabase();
     await migrateUp(from, migrateQueue);
     await migrateDown(from, false);
@@ -268,7 +268,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     rmSync(dump);
   });
 
-  test('--all takes along what is not ours', async () => {
+  test('--all includes objects outside of Howdah', async () => {
     const whole = join(folder, 'all.dump');
     expect(await cli(server.url, 'backup', whole, '--all')).toMatchObject({ status: 0 });
     const url = await emptyDatabase();
@@ -282,7 +282,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     rmSync(whole);
   });
 
-  test('a key that does not open the secrets is said, with the fix', async () => {
+  test('a key that does not open the secrets is reported with a fix', async () => {
     const url = await emptyDatabase();
     vi.stubEnv('HOWDAH_SECRET_KEY', randomBytes(32).toString('base64'));
     try {
@@ -294,8 +294,8 @@ describe.runIf(pgBin)('backup and restore', () => {
     }
   });
 
-  describe('what cannot be restored leaves nothing, and says why', () => {
-    test.each([0.02, 0.5, 0.99])('a file that ends after %d of it', async (part) => {
+  describe('a failed restore leaves nothing and states the reason', () => {
+    test.each([0.02, 0.5, 0.99])('a file truncated after %d of its length', async (part) => {
       const url = await emptyDatabase();
       const cut = join(folder, `cut-${part}.dump`);
       const bytes = readFileSync(file);
@@ -307,14 +307,14 @@ describe.runIf(pgBin)('backup and restore', () => {
       rmSync(cut);
     });
 
-    test('a database that has a Howdah', async () => {
+    test('a database that already has a Howdah schema', async () => {
       const { status, stderr } = await cli(server.url, 'restore', file);
       expect(status).toBe(1);
       expect(stderr).toMatch(/the database howdah already has the schemas .*howdah/);
       expect(stderr).toMatch(/hint: Restore into an empty database/);
     });
 
-    test('what is no file, and no backup', async () => {
+    test('a missing file, and a file that is not a backup', async () => {
       const url = await emptyDatabase();
       expect(await cli(url, 'restore', join(folder, 'never.dump'))).toMatchObject({ status: 3 });
       const { status, stderr } = await cli(url, 'restore', 'package.json');
@@ -325,7 +325,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       expect(into.stderr).toMatch(/--into is not a PostgreSQL URL/);
     });
 
-    test('a role that the server does not have', async () => {
+    test('a role missing from the server', async () => {
       const name = `r${randomBytes(4).toString('hex')}`;
       const named = join(folder, 'named.dump');
       await pool.query(`create role ${name}; grant select on howdah.agents to ${name}`);
@@ -339,7 +339,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       rmSync(named);
     });
 
-    test('a schema of a preview', async () => {
+    test('a preview schema', async () => {
       const preview = join(folder, 'preview.dump');
       const first = '0001_schemas_and_roles';
       await pool.query(
@@ -353,7 +353,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       rmSync(preview);
     });
 
-    test('a schema that is newer than this program', async () => {
+    test('a schema newer than the program', async () => {
       const newer = join(folder, 'newer.dump');
       const later = `insert into howdah_private.migrations (name, run_on) values ('9999_later', now())`;
       await pool.query(later);
@@ -366,8 +366,8 @@ describe.runIf(pgBin)('backup and restore', () => {
     });
   });
 
-  describe('what cannot be backed up leaves no file', () => {
-    test('a name that is taken, a folder that is not there', async () => {
+  describe('a failed backup leaves no file', () => {
+    test('an existing file name, or a missing folder', async () => {
       const taken = await cli(server.url, 'backup', file);
       expect(taken).toMatchObject({ status: 1, stdout: '' });
       expect(taken.stderr).toMatch(/the file .*whole\.dump already exists/);
@@ -376,7 +376,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       expect(nowhere.stderr).toMatch(/there is no folder .*nope/);
     });
 
-    test('one that is interrupted while it waits for a table', async () => {
+    test('an interruption while waiting for a table lock', async () => {
       const client = await pool.connect();
       try {
         await client.query('begin; lock table howdah.models in access exclusive mode');

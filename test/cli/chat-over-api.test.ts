@@ -112,14 +112,14 @@ async function spoken(url: string, ...more: string[]) {
   return { status, stdout: plain(stdout), stderr: plain(stderr) };
 }
 
-test('what is on the terminal is the same as in a database, to the byte', async () => {
+test('terminal output is identical to that with a database', async () => {
   const here = await spoken(db.url);
   expect(here.stdout).toContain('Add one?\nAre you sure?\nIt is 42,\nor 43.\n');
   expect(here.stderr).toContain('→ calculator');
   expect(await spoken(NOWHERE, '--api', api.url)).toEqual(here);
 });
 
-test('so is what programs are told, but for the row of a run that has ended, which is that of REST', async () => {
+test('JSON output is identical, too, except for an ended run, which has REST fields', async () => {
   const told = async (url: string, ...more: string[]) => {
     const { stdout } = await spoken(url, '--json', ...more);
     const objects = stdout
@@ -137,7 +137,7 @@ test('so is what programs are told, but for the row of a run that has ended, whi
   expect(await told(NOWHERE, '--api', api.url)).toEqual(here);
 });
 
-test('an answer whose connection breaks in the middle is said once, to its end', async () => {
+test('an answer interrupted by a lost connection is printed once and completely', async () => {
   const proxy = await openCutProxy(api.url);
   try {
     const talk = startCli(NOWHERE, 'chat', 'poet', '--stream', '--api', proxy.url);
@@ -158,7 +158,7 @@ test('an answer whose connection breaks in the middle is said once, to its end',
   }
 });
 
-test('a question is answered though the connection broke while nobody said anything', async () => {
+test('a question is answered after the connection was lost while idle', async () => {
   const proxy = await openCutProxy(api.url);
   try {
     const talk = startCli(NOWHERE, 'chat', agent, '--api', proxy.url);
@@ -179,7 +179,7 @@ test('a question is answered though the connection broke while nobody said anyth
   }
 });
 
-test('a server that is not there, or that lets nobody in, is told of', async () => {
+test('an unreachable server is reported with a hint', async () => {
   const away = await startCli(NOWHERE, 'chat', 'poet', '--api', 'http://127.0.0.1:1').end();
   expect(away).toMatchObject({
     status: 8,

@@ -98,7 +98,7 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     ]);
   });
 
-  test('lines that come all at once are answered one after the other', async () => {
+  test('lines sent together are answered in order', async () => {
     const talk = chat('greeter');
     for (const line of ['a', 'b', 'c']) talk.type(line);
     const { stdout, stderr } = await talk.end();
@@ -106,7 +106,7 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     expect((await inputsOf(sessionOf(stderr))).map(({ input }) => input)).toEqual(['a', 'b', 'c']);
   });
 
-  test('prints what the run asks; the next line answers, and one that does not fit is another try', async () => {
+  test('prints questions of the run; the next line answers, and an invalid answer may be repeated', async () => {
     const talk = chat('asker');
     talk.type('Paint it');
     await expect.poll(talk.stdout, { timeout: 60_000 }).toBe('Which colour?\n');
@@ -120,7 +120,7 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     expect(stderr.match(/ model {2}/g)).toHaveLength(2); // no step is shown twice
   });
 
-  test('goes on with a session and its open question', async () => {
+  test('resumes a session with its open question', async () => {
     const left = chat('asker');
     left.type('Paint it');
     const first = await left.end();
@@ -162,7 +162,7 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     expect((await talk.end()).status).toBe(130);
   });
 
-  test('a run that fails says why, and the conversation goes on', async () => {
+  test('a failed run prints its reason, and the conversation continues', async () => {
     const talk = chat('broken');
     talk.type('Hi');
     talk.type('Hi again');
@@ -171,7 +171,7 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     expect(stderr.match(/failed \(error\)/g)).toHaveLength(2);
   });
 
-  test('with --json gives one object per line', async () => {
+  test('with --json prints one object per line', async () => {
     const talk = chat('asker', '--json');
     talk.type('Paint it');
     talk.type('red');
@@ -194,7 +194,7 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     expect(objects.at(-1)).toMatchObject({ status: 'completed', output: 'So be it' });
   });
 
-  test('refuses an unknown agent, an unknown session and what is no session', async () => {
+  test('rejects an unknown agent, an unknown session and a malformed session id', async () => {
     expect((await chat('greter').end()).status).toBe(3);
     const unknown = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
     expect((await chat('greeter', '--session', unknown).end()).status).toBe(3);
@@ -207,7 +207,7 @@ describe.each(WAYS)('an answer that streams %s', (_name, { url, more }) => {
 
   const HALF = POEM.slice(0, 700);
 
-  test('stands on stdout once, from before its step is there, and steps do not repeat it', async () => {
+  test('appears on stdout once, before its step is committed, and steps do not repeat it', async () => {
     const talk = chat('poet', '--stream');
     talk.type('Hi');
     await expect.poll(talk.stdout, { timeout: 60_000 }).toBe(HALF);
@@ -224,7 +224,7 @@ describe.each(WAYS)('an answer that streams %s', (_name, { url, more }) => {
     expect(stderr).toContain('completed (final_answer)');
   });
 
-  test('that is interrupted is cancelled, and what was heard stays', async () => {
+  test('is cancelled by Ctrl-C, and the printed text remains', async () => {
     const talk = chat('poet', '--stream');
     talk.type('Hi');
     await expect.poll(talk.stdout, { timeout: 60_000 }).toBe(HALF);
@@ -232,7 +232,7 @@ describe.each(WAYS)('an answer that streams %s', (_name, { url, more }) => {
     expect(await talk.end()).toMatchObject({ status: 130, stdout: HALF });
   });
 
-  test('comes in pieces with --json --stream, and whole in the step', async () => {
+  test('is printed in pieces with --json --stream, and whole in the step', async () => {
     const talk = chat('poet', '--json', '--stream');
     talk.type('Hi');
     await expect.poll(talk.stdout, { timeout: 60_000 }).toContain('"token"');
@@ -246,7 +246,7 @@ describe.each(WAYS)('an answer that streams %s', (_name, { url, more }) => {
     expect(objects.at(-1)).toMatchObject({ type: 'end', output: POEM });
   });
 
-  test('is shown whole where nobody asked for pieces', async () => {
+  test('is printed whole without --stream', async () => {
     gate.allow(1);
     const talk = chat('poet');
     talk.type('Hi');
@@ -256,10 +256,10 @@ describe.each(WAYS)('an answer that streams %s', (_name, { url, more }) => {
   });
 });
 
-describe.each(WAYS)('a line with a slash %s', (_name, { url, more }) => {
+describe.each(WAYS)('slash commands %s', (_name, { url, more }) => {
   const chat = (...argv: string[]) => startCli(url(), 'chat', ...argv, ...more());
 
-  test('lists, switches, looks back; two begin a message', async () => {
+  test('list agents, switch, and show history; a double slash begins a message', async () => {
     const talk = chat('greeter');
     for (const line of [
       '/help',
@@ -311,7 +311,7 @@ describe.each(WAYS)('a line with a slash %s', (_name, { url, more }) => {
     ]);
   });
 
-  test('goes on from an earlier turn in a session of its own; the old one stays as it is', async () => {
+  test('/fork continues from an earlier turn in a new session; the old session is unchanged', async () => {
     const talk = chat('greeter');
     for (const line of [
       '/fork',
@@ -358,7 +358,7 @@ describe.each(WAYS)('a line with a slash %s', (_name, { url, more }) => {
     expect(rows).toEqual([{ id: old, turn: 1 }]);
   });
 
-  test('leaves a question where it is for another way, and is refused while its turn is at work', async () => {
+  test('/fork leaves an open question behind, and is rejected while its turn runs', async () => {
     const talk = chat('asker', '--json');
     for (const line of [
       'Paint it',
@@ -390,7 +390,7 @@ describe.each(WAYS)('a line with a slash %s', (_name, { url, more }) => {
     expect(await inputsOf(sessions[1])).toEqual([{ turn: 1, input: 'Other', status: 'completed' }]);
   });
 
-  test('that is no command, or names nobody, says what was meant; the conversation goes on', async () => {
+  test('an unknown command or agent prints a suggestion, and the conversation continues', async () => {
     const talk = chat('greeter');
     for (const line of ['/histroy', '/agent greter', 'Hi']) talk.type(line);
     const { status, stdout, stderr } = await talk.end();
@@ -400,7 +400,7 @@ describe.each(WAYS)('a line with a slash %s', (_name, { url, more }) => {
     expect(stderr).toMatch(/error: .*greter/);
   });
 
-  test('with --json is answered by an object', async () => {
+  test('print an object with --json', async () => {
     const talk = chat('greeter', '--json');
     for (const line of ['/help', '/agent', '/cost', '/history', '/trace', '/agents']) {
       talk.type(line);
@@ -424,7 +424,7 @@ describe.each(WAYS)('a line with a slash %s', (_name, { url, more }) => {
 });
 
 describe.each(WAYS)('at a terminal %s', (_name, { url, more }) => {
-  test('lines can be edited and come back, prompts say who listens, answers stream', async () => {
+  test('supports line editing and history, names the agent in the prompt, and streams answers', async () => {
     const talk = startAtTerminal(url(), 'chat', 'poet', ...more());
     await expect.poll(talk.stderr, { timeout: 60_000 }).toContain('poet> ');
     gate.allow(1);

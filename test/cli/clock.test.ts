@@ -16,12 +16,12 @@ test.each([
   ['2026-12-01T18:00:00Z', new Date(Date.UTC(2026, 11, 1, 18))],
   ['2026-12', new Date(Date.UTC(2026, 11, 1))],
   ['2026-12-01', new Date(Date.UTC(2026, 11, 1))],
-])('%s is a time', (text, expected) => {
+])('parses %s as a time', (text, expected) => {
   expect(parseNextTime(text, now)).toEqual(expected);
 });
 
 test.each(['24:00', '18:60', '18', '5', 'tomorrow', 'foo 1', '', '2026-13-01'])(
-  '%j is none',
+  'rejects %j as a time',
   (text) => {
     expect(parseNextTime(text, now)).toBeUndefined();
     expect(parseTime(text)).toBeUndefined();
@@ -32,7 +32,7 @@ test.each([
   [['run', 'a', 'Hi', '--at', '5'], '18:00'],
   [['run', 'a', 'Hi', '--at', '25:00'], '18:00'],
   [['executions', '--since', '5'], '7d'],
-])('%j is refused, with what may stand there', async (argv, example) => {
+])('%j is rejected with an example', async (argv, example) => {
   const { status, stdout, stderr } = await runCli(NOWHERE, ...argv);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr).toContain(example);

@@ -30,7 +30,7 @@ afterAll(async () => {
 const cli = (...argv: string[]) => runCli(database.url, ...argv);
 
 describe('howdah filters', () => {
-  test('adds, tries, lists and removes', async () => {
+  test('adds, tests, lists and removes a filter', async () => {
     const added = await cli('filters', 'add', 'badge', 'B-\\d{4}', '--places', 'output,board');
     expect(added).toMatchObject({
       status: 0,
@@ -81,7 +81,7 @@ describe('howdah run', () => {
     expect(stderr).toContain('completed (final_answer)');
   });
 
-  test('with --json gives one object per step and one for the end', async () => {
+  test('with --json prints one object per step and one for the end', async () => {
     const { stdout } = await cli('run', 'greeter', 'Hi', '--json');
     const lines = stdout
       .trim()
@@ -95,7 +95,7 @@ describe('howdah run', () => {
     expect(lines.at(-1)).toMatchObject({ status: 'completed', output: 'Hello there' });
   });
 
-  test('with --json gives counts and costs as numbers, as every command does', async () => {
+  test('with --json prints counts and costs as numbers, as every command does', async () => {
     const { stdout } = await cli('run', 'greeter', 'Hi', '--json');
     const end = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
     for (const figure of [end.tokens_in, end.tokens_out, end.cost]) {
@@ -108,7 +108,7 @@ describe('howdah run', () => {
     expect(listed).toMatchObject({ tokens: end.tokens_in + end.tokens_out, cost: end.cost });
   });
 
-  test('with --tenant is of that tenant, and so are the lists; a run is known by its id anyhow', async () => {
+  test('with --tenant uses that tenant, as do lists; ids work for any tenant', async () => {
     const slug = unique('shop');
     const tenant = await makeTenant(database.pool, slug);
     const { rows } = await database.pool.query(
@@ -145,26 +145,26 @@ describe('howdah run', () => {
     });
   });
 
-  test('of an unknown agent exits 3 and names those there are', async () => {
+  test('of an unknown agent exits 3 and lists known agents', async () => {
     const { status, stdout, stderr } = await cli('run', 'greter', 'Hi');
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toContain("there is no agent named 'greter'");
     expect(stderr).toContain('greeter');
   });
 
-  test('of a run that fails exits 6 and says why', async () => {
+  test('of a failing run exits 6 with the reason', async () => {
     const { status, stdout, stderr } = await cli('run', 'broken', 'Hi');
     expect({ status, stdout }).toEqual({ status: 6, stdout: '' });
     expect(stderr).toContain('no such thing');
   });
 
-  test('with a known --idempotency-key gives the first run', async () => {
+  test('with a known --idempotency-key returns the first run', async () => {
     const first = await cli('run', 'greeter', 'Hi', '--detach', '--idempotency-key', 'order 1');
     const again = await cli('run', 'greeter', 'Hi', '--detach', '--idempotency-key', 'order 1');
     expect(again.stdout).toBe(first.stdout);
   });
 
-  test('beyond a quota exits 5 and says when it is free again', async () => {
+  test('beyond a quota exits 5 with the time of its reset', async () => {
     await database.pool.query(
       `insert into howdah.limits (metric, period, max_value) values ('runs', 'hour', 0)`,
     );
@@ -177,7 +177,7 @@ describe('howdah run', () => {
     }
   });
 
-  test('brings data by --data', async () => {
+  test('passes input data by --data', async () => {
     const run = await cli(
       'run',
       'greeter',
@@ -193,7 +193,7 @@ describe('howdah run', () => {
     expect(rows).toEqual([{ data: '[9007199254740993, "tea"]' }]);
   });
 
-  test('with bad --metadata exits 2 and shows how', async () => {
+  test('with invalid --metadata exits 2 with a hint', async () => {
     const data = await cli('run', 'greeter', 'Hi', '--data', '[tea]');
     expect(data).toMatchObject({ status: 2, stderr: expect.stringContaining('--data') });
     const { status, stderr } = await cli('run', 'greeter', 'Hi', '--metadata', '{order}');
@@ -201,7 +201,7 @@ describe('howdah run', () => {
     expect(stderr).toContain('--metadata');
   });
 
-  test('run-agent knows agents by id', async () => {
+  test('run-agent accepts an agent by id', async () => {
     const { rows } = await database.pool.query(`select howdah.agent('greeter') as id`);
     const { status, stdout } = await cli('run-agent', '--agent-id', rows[0].id, '--message', 'Hi');
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'Hello there\n' });
@@ -210,7 +210,7 @@ describe('howdah run', () => {
   });
 });
 
-describe('a run there is', () => {
+describe('an existing run', () => {
   test('is shown, watched from a cursor, and listed', async () => {
     const id = (await cli('run', 'greeter', 'Hi', '--detach')).stdout.trim();
     const watched = await cli('watch', id, '--after', '1');
@@ -224,7 +224,7 @@ describe('a run there is', () => {
     expect(items.map((item: { id: string }) => item.id)).toContain(id);
   });
 
-  test('is cancelled in the middle of a model call, once', async () => {
+  test('is cancelled once, even during a model call', async () => {
     const id = (await cli('run', 'slow', 'Hi', '--detach')).stdout.trim();
     await eventually(
       database.pool,
@@ -238,7 +238,7 @@ describe('a run there is', () => {
     expect(again.stderr).toContain('has already ended: cancelled');
   });
 
-  test('is paused, and goes on', async () => {
+  test('is paused and resumed', async () => {
     const id = (
       await cli('run', 'greeter', 'Hi', '--detach', '--at', '2099-01-01T00:00:00Z')
     ).stdout.trim();
@@ -263,7 +263,7 @@ describe('a run there is', () => {
     await cli('cancel', busy);
   });
 
-  test('is forked: from a step of it, with another input, followed or not', async () => {
+  test('is forked from one of its steps or with another input, followed or detached', async () => {
     const id = (await cli('run', 'greeter', 'Hi', '--detach')).stdout.trim();
     await cli('watch', id);
     const followed = await cli('fork', id, '--seq', '0', '--input', 'Ho');
@@ -280,7 +280,7 @@ describe('a run there is', () => {
     expect((await cli('fork', id, '--seq', '1', '--version', '7')).status).toBe(3);
   });
 
-  test('is forked with other data, each place as JSON or as a text', async () => {
+  test('is forked with other data, each value as JSON or as text', async () => {
     const data = '{"order": {"number": 1001, "city": "Bonn"}, "tags": ["a"]}';
     const id = (await cli('run', 'greeter', 'Hi', '--data', data, '--detach')).stdout.trim();
     await cli('watch', id);
@@ -322,7 +322,7 @@ describe('a run there is', () => {
     expect((await cli('fork', id)).stderr).toContain('--seq 0 starts from the beginning');
   });
 
-  test('is drawn as a tree with what each used', async () => {
+  test('is drawn as a tree with the usage of each run', async () => {
     const root = (
       await cli('run', 'greeter', 'Hi', '--detach', '--at', '2099-01-01T00:00:00Z')
     ).stdout.trim();
@@ -350,7 +350,7 @@ describe('a run there is', () => {
     await cli('cancel', root);
   });
 
-  test('that nobody knows exits 3, and what is no id exits 2', async () => {
+  test('exits 3 for an unknown id, and 2 for a malformed id', async () => {
     const unknown = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
     for (const command of ['show', 'watch', 'cancel', 'pause', 'resume', 'retry']) {
       expect((await cli(command, unknown)).status).toBe(3);
@@ -359,19 +359,19 @@ describe('a run there is', () => {
   });
 });
 
-describe('what there is', () => {
+describe('status and lists', () => {
   test('agents are listed with version and model', async () => {
     const { stdout } = await cli('agents');
     expect(stdout).toMatch(/greeter +1 +true/);
   });
 
-  test('an unknown status exits 2 and names those there are', async () => {
+  test('an unknown status exits 2 and lists known statuses', async () => {
     const { status, stderr } = await cli('executions', '--status', 'done');
     expect(status).toBe(2);
     expect(stderr).toContain('queued, running');
   });
 
-  test('top counts what is live, and lists it; at a terminal until Ctrl-C', async () => {
+  test('top counts and lists live runs; at a terminal until Ctrl-C', async () => {
     const { stdout: id } = await cli('run', 'greeter', 'Later', '--at', '2099-01-01', '--detach');
     const { queue, runs } = JSON.parse((await cli('top', '--json')).stdout);
     expect(queue).toContainEqual(
@@ -396,7 +396,7 @@ describe('what there is', () => {
     await cli('cancel', id.trim());
   });
 
-  test('alerts --now, top and doctor tell an owner what is wrong, and where its runbook is', async () => {
+  test('alerts --now, top and doctor report an active alert and its runbook to an owner', async () => {
     const limit = (threshold: number) =>
       database.pool.query(
         `update howdah_private.alert_limits set threshold = $1 where name = 'connections_near_max'`,
@@ -426,7 +426,7 @@ describe('what there is', () => {
     }
   });
 
-  test('retention does now what policies say', async () => {
+  test('retention applies the policies immediately', async () => {
     const { id } = (
       await database.pool.query(
         `insert into howdah.retention_policies (keep_runs_days) values (1) returning id`,
@@ -451,7 +451,7 @@ describe('what there is', () => {
     await database.pool.query('delete from howdah.retention_policies where id = $1', [id]);
   });
 
-  test('doctor finds a healthy system, and a broken promise', async () => {
+  test('doctor passes a healthy system and reports a violation', async () => {
     const healthy = await cli('doctor', '--json');
     expect(healthy.status).toBe(0);
     expect(JSON.parse(healthy.stdout).items).toContainEqual({
@@ -477,13 +477,13 @@ describe('what there is', () => {
     );
   });
 
-  test('migrate status names what is applied', async () => {
+  test('migrate status lists applied migrations', async () => {
     const { stdout } = await cli('migrate', 'status', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ pending: [], sql: 'current' });
   });
 });
 
-test('a database that cannot be reached exits 8 and names host and port, never the password', async () => {
+test('an unreachable database exits 8 and names host and port, never the password', async () => {
   const url = 'postgres://me:s3cret@127.0.0.1:1/nowhere';
   const { status, stdout, stderr } = await runCli(url, 'agents');
   expect({ status, stdout }).toEqual({ status: 8, stdout: '' });

@@ -70,29 +70,29 @@ describe('howdah completion words', () => {
       ['completion', ''],
       ['bash', 'zsh', 'fish', 'pwsh'],
     ],
-  ])('%j gives %j', async (words, expected) => {
+  ])('%j completes to %j', async (words, expected) => {
     expect((await complete(...words)).toSorted()).toEqual(expected.toSorted());
   });
 
-  test('goes on behind whole words where the shell says so', async () => {
+  test('continues after complete words with --next', async () => {
     const words = await runCli(NOWHERE, 'completion', 'words', '--next', '--', 'key');
     expect(words.stdout).toMatch(/^create\t.*\nlist\t.*\nrevoke\t.*\n$/);
   });
 
-  test('every command stands there with what it does', async () => {
+  test('lists every command with its summary', async () => {
     const { stdout } = await runCli(NOWHERE, 'completion', 'words', '--', '');
     expect(stdout).toContain('show\tshow a run with all its steps\n');
     expect(stdout).not.toContain('words');
   });
 
-  test('of every command gives its options', async () => {
+  test('lists the options of every command', async () => {
     for (const name of await complete('')) {
       expect(await complete(name, '--')).toContain('--json');
     }
   });
 });
 
-test('an unknown shell is refused, naming those there are', async () => {
+test('an unknown shell is rejected with the list of known shells', async () => {
   const { status, stderr } = await runCli(NOWHERE, 'completion', 'tcsh');
   expect(status).toBe(2);
   expect(stderr).toContain('bash, zsh, fish, pwsh');
@@ -100,7 +100,7 @@ test('an unknown shell is refused, naming those there are', async () => {
 
 const bin = join(import.meta.dirname, '../../bin');
 
-test('bash completes by the script', () => {
+test('bash completes with the script', () => {
   const script = `
     eval "$(howdah completion bash)"
     try() { COMP_WORDS=(howdah "$@"); COMP_CWORD=$#; _howdah; echo "\${COMPREPLY[*]}"; }
@@ -125,7 +125,7 @@ test('bash completes by the script', () => {
 const hasShell = (name: string) => spawnSync(name, ['-c', 'exit']).status === 0;
 
 test.each(['bash', 'zsh', 'fish'].filter(hasShell))(
-  '%s finds no fault in its script',
+  '%s accepts the syntax of its script',
   async (name) => {
     const { stdout } = await runCli(NOWHERE, 'completion', name);
     const { status, stderr } = spawnSync(name, ['-n'], { input: stdout, encoding: 'utf8' });
@@ -133,7 +133,7 @@ test.each(['bash', 'zsh', 'fish'].filter(hasShell))(
   },
 );
 
-test.runIf(hasShell('pwsh'))('PowerShell completes by the script', () => {
+test.runIf(hasShell('pwsh'))('PowerShell completes with the script', () => {
   const script = `
     howdah completion pwsh | Out-String | Invoke-Expression
     foreach ($line in 'howdah db ', 'howdah show --tr', 'howdah executions --status c') {

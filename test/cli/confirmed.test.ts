@@ -35,9 +35,9 @@ const LINES: [string[], RegExp][] = [
   [['key', 'revoke', 'hwd_9f2kQ7xYb1Zc'], /This revokes the key hwd_9f2kQ7xYb1Zc… permanently\./],
 ];
 
-describe('what cannot be undone', () => {
+describe('destructive commands', () => {
   test.each(LINES)(
-    '%j is asked about at a terminal, and left when it is not wanted',
+    '%j asks for confirmation at a terminal, and does nothing without it',
     async (argv, what) => {
       for (const line of ['n', '']) {
         const { status, stdout, stderr } = await typed(line, ...argv);
@@ -48,7 +48,7 @@ describe('what cannot be undone', () => {
     },
   );
 
-  test('is done when it is wanted, and with --yes or --json unasked', async () => {
+  test('run after confirmation, and without a prompt with --yes or --json', async () => {
     expect((await typed('y', 'filters', 'remove', 'iban')).stderr).toContain(
       'Filter iban is deleted.',
     );
@@ -61,7 +61,7 @@ describe('what cannot be undone', () => {
     }
   });
 
-  test('is done unasked where it is piped', async () => {
+  test('run without a prompt when piped', async () => {
     const { status, stderr } = await runCli(database.url, 'filters', 'remove', 'none');
     expect(status).toBe(3);
     expect(stderr).not.toContain('[y/N]');
@@ -69,7 +69,7 @@ describe('what cannot be undone', () => {
 });
 
 describe('--dry-run', () => {
-  test('of erase-user counts, and erases nothing', async () => {
+  test('of erase-user counts executions and erases nothing', async () => {
     const argv = ['erase-user', 'ada', '--mode', 'delete', '--cancel-live', '--dry-run'];
     const { status, stdout, stderr } = await runCli(database.url, ...argv);
     expect(status).toBe(0);
@@ -82,7 +82,7 @@ describe('--dry-run', () => {
     expect(await users()).toBe(1);
   });
 
-  test('of migrate says what goes, and leaves it', async () => {
+  test('of migrate lists the migrations to remove and keeps them', async () => {
     const one = await runCli(database.url, 'migrate', 'down', '--dry-run');
     expect(one).toMatchObject({ status: 0, stdout: expect.stringMatching(/^down \d{4}_\w+\n$/) });
     const all = await runCli(database.url, 'migrate', 'down', '--all', '--dry-run', '--json');
@@ -91,7 +91,7 @@ describe('--dry-run', () => {
     expect(await users()).toBe(1);
   });
 
-  test('of retention says what would go', async () => {
+  test('of retention lists the rows to remove', async () => {
     const { status, stdout } = await runCli(database.url, 'retention', '--dry-run', '--json');
     expect({ status, ...JSON.parse(stdout) }).toEqual({
       status: 0,

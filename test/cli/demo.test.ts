@@ -4,7 +4,7 @@ import { runCli } from './run-cli.ts';
 
 const database = testDatabase();
 
-test('the demo answers tickets next to them, says which model it used, and may be repeated', async () => {
+test('the demo writes replies beside its tickets, names its model, and is repeatable', async () => {
   for (const round of [1, 2]) {
     const { status, stdout } = await runCli(database.url, 'demo');
     expect(status).toBe(0);
@@ -22,7 +22,7 @@ test('the demo answers tickets next to them, says which model it used, and may b
   expect((await database.pool.query('select * from howdah.check_all()')).rows).toEqual([]);
 });
 
-test('the demo never touches a schema shop that is not its own', async () => {
+test('the demo never touches a foreign schema named shop', async () => {
   const other = await createTestDatabase();
   try {
     await other.pool.query('create schema shop; create table shop.orders (mine int)');

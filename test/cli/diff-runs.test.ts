@@ -56,7 +56,7 @@ afterAll(async () => {
 const diff = (...argv: string[]) => runCli(db.url, 'diff', ...argv);
 
 describe('howdah diff RUN RUN', () => {
-  test('shows a fork beside its original, as a diff and in figures', async () => {
+  test('compares a fork with its original, as a diff and in figures', async () => {
     const { first, fork } = runs;
     const { status, stdout, stderr } = await diff(first, fork);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -94,7 +94,7 @@ cost         0                       0
 `);
   });
 
-  test('shows runs of two agents, one of which failed', async () => {
+  test('compares runs of two agents, one of which failed', async () => {
     const { status, stdout } = await diff(runs.first, runs.other);
     expect(status).toBe(0);
     for (const text of [
@@ -108,7 +108,7 @@ cost         0                       0
       expect(stdout).toContain(text);
   });
 
-  test('exits 0 also when they differ, unless --exit-code asks', async () => {
+  test('exits 0 even for different runs, and 1 with --exit-code', async () => {
     const { first, fork } = runs;
     expect((await diff(first, fork, '--exit-code')).status).toBe(1);
     const same = await diff(first, first, '--exit-code');
@@ -135,7 +135,7 @@ cost         0                       0
     );
   });
 
-  test('says which command tells two versions of an agent apart', async () => {
+  test('names the command that compares two versions of an agent', async () => {
     const agent_id = await makeAgent(db.pool, { name: 'edited' });
     const a = await makeRun(db.pool, { agent_id });
     await db.pool.query(`update howdah.agents set instruction = 'Otherwise.' where id = $1`, [
@@ -149,11 +149,11 @@ cost         0                       0
   });
 });
 
-describe('what cannot be compared', () => {
+describe('invalid arguments', () => {
   test.each([
     ['first', 0],
     ['second', 1],
-  ])('a run that is not there, in the %s place, exits 3', async (_, place) => {
+  ])('a missing run in the %s place exits 3', async (_, place) => {
     const ids = [runs.first, runs.first].with(place, UNKNOWN);
     const { status, stdout, stderr } = await diff(...ids);
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
@@ -179,7 +179,7 @@ describe('what cannot be compared', () => {
     [[UNKNOWN, UNKNOWN, '--tenant', 'default'], /^error: --tenant applies to files/],
     [['examples/press.yaml', '--exit-code'], /^error: --exit-code applies to executions/],
     [['examples/press.yaml', '--api', 'http://127.0.0.1:1'], /^error: --api applies to executions/],
-  ])('%j exits 2 and asks no database', async (argv, told) => {
+  ])('%j exits 2 without a connection to a database', async (argv, told) => {
     const { status, stdout, stderr } = await runCli(NOWHERE, 'diff', ...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(told);

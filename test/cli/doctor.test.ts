@@ -12,7 +12,7 @@ async function finding(of: string) {
 }
 const providers = () => finding('providers');
 
-test('doctor looks at our roles, not at those of others whose names begin as ours do', async () => {
+test('doctor checks only Howdah roles, not roles with a similar prefix', async () => {
   const other = `howdah_test_${randomBytes(6).toString('hex')}`;
   await db.pool.query(`create role ${other} superuser`);
   try {
@@ -22,7 +22,7 @@ test('doctor looks at our roles, not at those of others whose names begin as our
   }
 });
 
-test('doctor names a model whose provider nobody knows, with the one that was meant', async () => {
+test('doctor names a model with an unknown provider, and suggests the intended one', async () => {
   expect(await providers()).toMatchObject({ ok: true, found: 'every model has a known provider' });
   await db.pool.query(
     `insert into howdah.models (name, provider, model, purpose, base_url) values
@@ -36,7 +36,7 @@ test('doctor names a model whose provider nobody knows, with the one that was me
   });
 });
 
-test('doctor tells of a table that no longer keeps tenants apart', async () => {
+test('doctor reports a table without tenant isolation', async () => {
   await db.pool.query('alter table howdah.agents disable row level security');
   expect(await finding('isolation')).toMatchObject({
     ok: false,

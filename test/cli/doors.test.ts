@@ -113,7 +113,7 @@ function isTold(stderr: string, what: RegExp, fix: RegExp): void {
   expect(stderr).not.toMatch(/^\s+at |s3cret|node_modules/m);
 }
 
-test('every command is in the list of this file, but those that ask no database', () => {
+test('every command that needs a database is listed in this file', () => {
   const names = commands
     .map(({ name }) => name)
     .filter(
@@ -125,7 +125,7 @@ test('every command is in the list of this file, but those that ask no database'
 
 // Concurrent: some of them wait a second for a server.
 describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
-  test('where no server is exits 8', async () => {
+  test('without a server exits 8', async () => {
     const { status, stdout, stderr } = await runCli(
       'postgres://me:s3cret@127.0.0.1:1/x',
       name,
@@ -135,7 +135,7 @@ describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
     isTold(stderr, /^error: No server answers at 127\.0\.0\.1:1\.$/m, /Check DATABASE_URL/);
   });
 
-  test('with a login that is none exits 4', async () => {
+  test('with an invalid login exits 4', async () => {
     const url = changed(db.url, (parts) => {
       parts.username = 'nobody';
       parts.password = 's3cret';
@@ -145,7 +145,7 @@ describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
     isTold(stderr, /rejected the login: .*nobody/, /user and the password in DATABASE_URL/);
   });
 
-  test('of a database that is none exits 8', async () => {
+  test('with a missing database exits 8', async () => {
     const url = changed(db.url, (parts) => {
       parts.pathname = '/nope';
     });
@@ -154,14 +154,17 @@ describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
     isTold(stderr, /is reachable, but database "nope" does not exist/, /name of the database/);
   });
 
-  test.runIf(!MAKERS.includes(name))('of a database without a schema of ours exits 3', async () => {
-    const { status, stdout, stderr } = await runCli(empty.url, name, ...argv);
-    expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
-    isTold(stderr, /the database howdah_test\S* has no Howdah schema/, /howdah migrate up/);
-  });
+  test.runIf(!MAKERS.includes(name))(
+    'with a database without a Howdah schema exits 3',
+    async () => {
+      const { status, stdout, stderr } = await runCli(empty.url, name, ...argv);
+      expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
+      isTold(stderr, /the database howdah_test\S* has no Howdah schema/, /howdah migrate up/);
+    },
+  );
 });
 
-describe('what names nothing exits 3 and says which command lists it', () => {
+describe('an unknown name or id exits 3 and names the command that lists them', () => {
   test.each([
     ...[
       'explain',
@@ -199,7 +202,7 @@ describe('what names nothing exits 3 and says which command lists it', () => {
     ['explain', 'cancel', 'watch', 'show', 'fork', 'export-run', 'answer', 'approve', 'reject'].map(
       (name) => [name],
     ),
-  )('howdah %s of what is no id asks no database', async (name) => {
+  )('howdah %s with a malformed id exits 2 without a connection to a database', async (name) => {
     const argv = (LINES[name] ?? []).map((word) => (word === ID ? '4711' : word));
     const { status, stderr } = await runCli('postgres://me:s3cret@127.0.0.1:1/x', name, ...argv);
     expect(status).toBe(2);
@@ -210,7 +213,7 @@ describe('what names nothing exits 3 and says which command lists it', () => {
 /** What runs on this machine, whatever server somebody asks. */
 const HERE = ['start', 'worker', 'api', 'migrate', 'demo'];
 
-describe.concurrent('a server that is named is asked, or the command says that it cannot', () => {
+describe.concurrent('a named server is used, or the command reports that it needs a database', () => {
   const server = 'http://127.0.0.1:1';
   const database = 'postgres://me:s3cret@127.0.0.1:1/x';
   const asking = Object.entries(LINES).filter(([name]) => name !== 'bench'); // makes a database of its own
@@ -264,7 +267,7 @@ describe.concurrent('a server that is named is asked, or the command says that i
   });
 });
 
-test('an empty standard input is no message, and no value of a secret', async () => {
+test('an empty standard input is neither a message nor a secret value', async () => {
   const run = await runCli(db.url, 'run', 'development', '-');
   expect(run).toMatchObject({ status: 2, stdout: '' });
   isTold(run.stderr, /standard input is empty/, /Pipe a text/);
@@ -273,13 +276,13 @@ test('an empty standard input is no message, and no value of a secret', async ()
   isTold(secret.stderr, /value.* is empty/, /standard input/);
 });
 
-test('a message that no text can be exits 2', async () => {
+test('a message with invalid text exits 2', async () => {
   const cli = startCli(db.url, 'run', 'development', '-');
   cli.type('a\0b');
   expect(await cli.end()).toMatchObject({ status: 2, stdout: '' });
 });
 
-test('a reader that goes away in the middle is no error', async () => {
+test('a reader that closes the pipe early causes no error', async () => {
   const bin = join(import.meta.dirname, '../../bin/howdah');
   const child = spawn('sh', ['-c', `"$NODE" "${bin}" agents --json | head -c 1`], {
     env: { ...process.env, NODE: process.execPath, DATABASE_URL: db.url },
@@ -292,7 +295,7 @@ test('a reader that goes away in the middle is no error', async () => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 
-describe('a schema that is newer than the program', () => {
+describe('a schema newer than the program', () => {
   const newer = testDatabase();
   beforeAll(async () => {
     await newer.pool.query(`
@@ -300,7 +303,7 @@ describe('a schema that is newer than the program', () => {
       update howdah_private.applied_sql set digest = 'later'`);
   });
 
-  test('is left as it is, and worked with', async () => {
+  test('is left unchanged, and is usable', async () => {
     expect(await runCli(newer.url, 'agents')).toMatchObject({ status: 0, stderr: '' });
     const { rows } = await newer.pool.query(
       'select distinct digest from howdah_private.applied_sql',
@@ -308,13 +311,13 @@ describe('a schema that is newer than the program', () => {
     expect(rows).toEqual([{ digest: 'later' }]);
   });
 
-  test.each([[['up']], [['down']], [['down', '--all']]])('is not migrated %j', async (argv) => {
+  test.each([[['up']], [['down']], [['down', '--all']]])('rejects migrate %j', async (argv) => {
     const { status, stdout, stderr } = await runCli(newer.url, 'migrate', ...argv);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     isTold(stderr, /newer than this program/, /9999_later/);
   });
 
-  test('is what status and doctor say', async () => {
+  test('is reported by migrate status and doctor', async () => {
     expect((await runCli(newer.url, 'migrate', 'status')).stdout).toMatch(/^newer {3}9999_later$/m);
     const { status, stdout } = await runCli(newer.url, 'doctor');
     expect(status).toBe(1);

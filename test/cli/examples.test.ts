@@ -44,12 +44,12 @@ async function described(name: string): Promise<Command> {
 
 const names = commands.map(({ name }) => [name]);
 
-test('help knows the commands as they are: npm run generate', async () => {
+test('the generated help metadata matches the commands (npm run generate)', async () => {
   const file = join(import.meta.dirname, '../../src/cli/help/command-metadata.generated.ts');
   expect(readFileSync(file, 'utf8')).toBe(await describedCommands());
 });
 
-test('every command has examples, and there are none of others', () => {
+test('every command has examples, and no example is for an unknown command', () => {
   expect(
     Object.keys(examples)
       .filter((name) => name !== '')
@@ -66,7 +66,7 @@ describe.each(names)('howdah %s', (name) => {
     await expect(parsed).resolves.toBe(program);
   });
 
-  test('is told by help as its file has it', async () => {
+  test('has the same help from its metadata file as from its code', async () => {
     const summary = commands.find((one) => one.name === name)?.summary ?? '';
     const filled = new Command('howdah').command(name).description(summary);
     const known = all[name];
@@ -79,7 +79,7 @@ describe.each(names)('howdah %s', (name) => {
     expect(helpOf(filled)).toEqual(helpOf(real));
   });
 
-  test('has one for each verb, which its help shows first', async () => {
+  test('has an example for each verb, shown first in its help', async () => {
     const noun = await described(name);
     for (const verb of noun.createHelp().visibleCommands(noun)) {
       expect

@@ -26,8 +26,8 @@ test.each([
   expect(exitCodeFor(code)).toBe(status);
 });
 
-describe('a report', () => {
-  test('of an error of pg with a SQLSTATE of ours reads like our own', () => {
+describe('an error report', () => {
+  test('has the same form for a Postgres error with a Howdah SQLSTATE and a Howdah error', () => {
     const own = new HowdahError('HWNTF', 'No agent "x".', {
       hint: 'Try y.',
       detail: { name: 'x' },
@@ -42,7 +42,7 @@ describe('a report', () => {
     expect(reportOf(own)).toEqual({ ...ofPg, detail: { name: 'x' } });
   });
 
-  test('keeps a detail of Postgres that is no JSON', () => {
+  test('includes a Postgres detail that is not JSON', () => {
     const error = Object.assign(new Error('duplicate key'), {
       code: '23505',
       detail: 'Key (a)=(b)',
@@ -50,7 +50,7 @@ describe('a report', () => {
     expect(reportOf(error).detail).toBe('Key (a)=(b)');
   });
 
-  test('of a row of ours that Postgres refuses reads as over GraphQL', () => {
+  test('of a constraint violation in a Howdah table reads as over GraphQL', () => {
     const error = Object.assign(
       new Error('duplicate key value violates unique constraint "models_tenant_id_name_key"'),
       { code: '23505', schema: 'howdah', table: 'models', constraint: 'models_tenant_id_name_key' },
@@ -75,7 +75,7 @@ describe('a report', () => {
     expect(JSON.stringify(report)).not.toContain('s3cret');
   });
 
-  test('looks into what Node throws when it tried several addresses', () => {
+  test('reads the AggregateError that Node throws after trying several addresses', () => {
     const refused = { code: 'ECONNREFUSED', address: '::1', port: 5432 };
     const error = new AggregateError([Object.assign(new Error('connect'), refused)]);
     expect(reportOf(error).message).toBe('No server answers at [::1]:5432.');
@@ -85,19 +85,19 @@ describe('a report', () => {
     ['ENOTFOUND', 'The host name in db.example:5432 is not known.'],
     ['28P01', 'db.example:5432 rejected the login: because.'],
     ['57P03', 'Cannot reach db.example:5432: because.'],
-  ])('of %s names the server talked to', (code, message) => {
+  ])('of %s names the server', (code, message) => {
     const error = Object.assign(new Error('because'), { code });
     expect(reportOf(error, 'db.example:5432').message).toBe(message);
   });
 
-  test('of an error nobody foresaw says so and keeps the stack', () => {
+  test('of an unexpected error is marked as such and includes the stack', () => {
     const report = reportOf(new TypeError('x is not a function'));
     expect(report).toMatchObject({ code: 'EINTERNAL', message: 'x is not a function' });
     expect(report.hint).toContain('report it');
     expect(report.detail).toContain('exit-codes.test.ts');
   });
 
-  test('of something that is no error is still a report', () => {
+  test('of a thrown value that is not an error is still a report', () => {
     expect(reportOf('nope')).toMatchObject({ code: 'EINTERNAL', message: 'nope' });
     expect(reportOf(undefined)).toMatchObject({ code: 'EINTERNAL', message: 'undefined' });
   });

@@ -9,7 +9,7 @@ import { runCli, startAtTerminal } from './run-cli.ts';
 const NOWHERE = 'postgres://me@127.0.0.1:1/x';
 const explain = (...argv: string[]) => runCli(NOWHERE, 'explain', ...argv);
 
-test('howdah explain CODE prints the page, whatever the case', async () => {
+test('howdah explain CODE prints the page, in upper or lower case', async () => {
   const page = await explain('HWNTF');
   expect(page).toMatchObject({ status: 0, stderr: '' });
   expect(page.stdout).toMatch(/^HWNTF: not found\n/);
@@ -20,7 +20,7 @@ test('howdah explain CODE prints the page, whatever the case', async () => {
   expect(await explain('hwntf')).toEqual(page);
 });
 
-test('with --json a program reads it', async () => {
+test('howdah explain CODE --json prints the page as an object', async () => {
   const { status, stdout } = await explain('hwqta', '--json');
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
@@ -38,7 +38,7 @@ test('with --json a program reads it', async () => {
   });
 });
 
-test('every code is explained, also those that share a page', async () => {
+test('every code has an explanation, including codes that share a page', async () => {
   const pages = errorPages();
   expect(pages.length).toBeGreaterThan(20);
   for (const { code, also } of pages) {
@@ -59,7 +59,7 @@ test.each([
     /^ hint: For error codes of PostgreSQL, see https:\/\/www\.postgresql\.org/m,
   ],
   ['zzzzzzzzzzzz', /the error code zzzzzzzzzzzz/, /^ hint: Known codes: .*HWNTF/m],
-])('%s, which is none, exits 3', async (word, message, hint) => {
+])('the unknown code %s exits 3', async (word, message, hint) => {
   const { status, stdout, stderr } = await explain(word);
   expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
   expect(stderr).toMatch(message);
@@ -72,7 +72,7 @@ describe('at a terminal', () => {
   const error = async (url: string, ...argv: string[]) =>
     (await startAtTerminal(url, ...argv).end()).stderr;
 
-  test('an error without a hint names the page of its code', async () => {
+  test('an error without a hint names its explain command', async () => {
     expect(await error(db.url, ...denied)).toBe(
       'error: permission denied for table steps\n hint: howdah explain 42501\n',
     );
@@ -80,7 +80,7 @@ describe('at a terminal', () => {
     expect((await runCli(db.url, ...denied)).stderr).not.toContain('howdah explain');
   });
 
-  test('so does a run that has failed', async () => {
+  test('a failed run names its explain command, too', async () => {
     const worker = await startTestWorker(db.url);
     try {
       const script = [{ error: { status: 401, message: 'Incorrect API key provided' } }];
@@ -94,7 +94,7 @@ describe('at a terminal', () => {
     }
   });
 
-  test('one with a hint has that alone', async () => {
+  test('an error with a hint shows only that hint', async () => {
     const told = await error(NOWHERE, 'executions');
     expect(told).toMatch(/^ hint: Check DATABASE_URL/m);
     expect(told).not.toContain('howdah explain');

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { CliIo } from '../../src/cli/output/output.ts';
 import { showLimit } from '../../src/cli/print/live-run.ts';
 
-test('of a run at a limit it names the command that tells which limit', () => {
+test('a run at a limit names the command that explains the limit', () => {
   const lines: string[] = [];
   const io = { json: false, err: (line: string) => lines.push(line) } as unknown as CliIo;
   showLimit(io, '019a0000-0000-7000-8000-000000000001');

@@ -31,12 +31,12 @@ describe('howdah generate', () => {
        from howdah.executions as e`,
     );
 
-  test('keeps every promise there is', async () => {
+  test('violates no invariant', async () => {
     expect(await all(db.pool, 'select * from howdah.check_all()')).toEqual([]);
     expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
   });
 
-  test('wakes nobody: no job, no live run, no session whose turn somebody has', async () => {
+  test('leaves no job, no live run and no session with an active turn', async () => {
     expect(
       await one(
         db.pool,
@@ -47,7 +47,7 @@ describe('howdah generate', () => {
     ).toEqual({ jobs: 0, live: 0, turns: 0 });
   });
 
-  test('has the shapes of real work: ends of all kinds, children, retries, turns in order, months', async () => {
+  test('generates realistic history: all outcomes, children, retries, ordered turns and several months', async () => {
     const shape = await one(
       db.pool,
       `select count(*)::int as runs, count(distinct e.status)::int as statuses, count(distinct e.stop_reason) > 3 as has_reasons,
@@ -88,7 +88,7 @@ describe('howdah generate', () => {
     ).toEqual([]);
   });
 
-  test('the same seed and end give the same history, another seed another one', async () => {
+  test('the same seed and end time generate the same history, another seed a different one', async () => {
     await runCli(other.url, 'generate', ...SIZE, '--until', UNTIL, '--seed', '7');
     expect(await digest(other)).toEqual(await digest(db));
     await runCli(other.url, 'generate', ...SIZE, '--until', UNTIL, '--seed', '8', '--append');
@@ -96,7 +96,7 @@ describe('howdah generate', () => {
     expect(await all(other.pool, 'select * from howdah.check_all()')).toEqual([]);
   });
 
-  test('refuses a database that has runs, unless it is told to append', async () => {
+  test('rejects a database that has runs, except with --append', async () => {
     const { status, stderr } = await runCli(db.url, '--json', 'generate', '--executions', '10');
     expect(status).toBe(1);
     expect(JSON.parse(stderr.trim().split('\n').at(-1) ?? '').error).toMatchObject({
@@ -105,7 +105,7 @@ describe('howdah generate', () => {
     });
   });
 
-  test('tells the result on stdout as JSON, and what it does on stderr', async () => {
+  test('prints the result on stdout as JSON, and its progress on stderr', async () => {
     const { status, stdout, stderr } = await runCli(
       db.url,
       ...['--json', 'generate', '--executions', '30', '--append', '--seed', '9'],
@@ -127,19 +127,19 @@ describe('howdah generate', () => {
     ['--steps', '1'],
     ['--seed', '1.5'],
     ['--until', 'yesterday'],
-  ])('%s %s is refused', async (option, value) => {
+  ])('rejects %s %s', async (option, value) => {
     expect((await runCli(db.url, 'generate', option, value)).status).toBe(2);
   });
 });
 
-describe('a run written with its end', () => {
+describe('a run inserted with its end', () => {
   let db: TestDatabase;
   beforeAll(async () => {
     db = await createTestDatabase();
   });
   afterAll(() => db?.drop());
 
-  test("is an owner's to write: the application may not say when a run ended", async () => {
+  test("requires an owner's rights: the application may not set completed_at", async () => {
     const text = `insert into howdah.executions (agent_id, input, completed_at) values ($1, 'x', now())`;
     const { id } = await one(db.pool, `select howdah.agent('development') as id`);
     const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
@@ -149,7 +149,7 @@ describe('a run written with its end', () => {
     expect(refused.code).toBe('42501');
   });
 
-  test('has to keep the constraints like any other', async () => {
+  test('must satisfy the constraints like any other run', async () => {
     const refused = await refusal(
       db.pool.query(
         `insert into howdah.executions (agent_id, agent_version_id, root_execution_id, input, max_steps, max_seconds, created_by, completed_at)

@@ -55,8 +55,8 @@ const begun = async ({ status, stdout, stderr }: CliResult) => {
   );
 };
 
-describe('what a run is given', () => {
-  test('stands in files', async () => {
+describe('run input', () => {
+  test('is read from files', async () => {
     const text = await file('letter.txt', '\uFEFFDear all,\r\n\nbye\n');
     const data = await file('data.json', '{"a": 12345678901234567890}\n');
     const tags = await file('tags.json', '{"order": 4711}');
@@ -71,7 +71,7 @@ describe('what a run is given', () => {
     expect(rows).toEqual([{ a: '12345678901234567890' }]);
   });
 
-  test('comes on standard input', async () => {
+  test('is read from standard input', async () => {
     const { input } = await begun(await piped('Hello\n', 'run', agent, '-', '--detach'));
     expect(input).toBe('Hello\n');
     expect(
@@ -82,13 +82,13 @@ describe('what a run is given', () => {
     expect(await begun(await piped('By id', ...line))).toMatchObject({ input: 'By id' });
   });
 
-  test('may begin with @', async () => {
+  test('may begin with @ when it is escaped as @@', async () => {
     expect(await begun(await cli('run', agent, '@@all: hi', '--detach'))).toMatchObject({
       input: '@all: hi',
     });
   });
 
-  test('is written out: budget, model, parameters', async () => {
+  test('includes budget, model and parameters from options', async () => {
     const line = ['--budget', '0.10', '--temperature', '0', '--param', 'reasoning_effort=low'];
     const more = ['--param', 'top_p=0.5', '--overrides', '{"request_params": {"seed": 7}}'];
     expect(await begun(await cli('run', agent, 'Hi', '--detach', ...line, ...more))).toMatchObject({
@@ -112,14 +112,14 @@ describe('what a run is given', () => {
     [['Hi', '--budget', 'much'], /Use an amount above 0/, /./],
     [['Hi', '--temperature', 'hot'], /Use a number/, /./],
     [['Hi', '--param', 'top_p'], /Use NAME=VALUE/, /./],
-  ])('is refused: %o', async (line, message, hint) => {
+  ])('is rejected: %o', async (line, message, hint) => {
     const { status, stdout, stderr } = await cli('run', agent, ...line);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(hint);
   });
 
-  test('is refused where a file holds no text, no JSON or nothing', async () => {
+  test('is rejected if a file contains no text, invalid JSON or nothing', async () => {
     const image = await file('image.png', Uint8Array.of(0x89, 0x50, 0xff, 0xfe));
     const wrong = await file('wrong.json', '{"a": }');
     const empty = await file('empty.txt', '\n');
@@ -133,14 +133,14 @@ describe('what a run is given', () => {
     }
   });
 
-  test('is read from standard input once', async () => {
+  test('reads standard input only once', async () => {
     const { status, stderr } = await piped('x', 'run', agent, '-', '--data', '-');
     expect(status).toBe(2);
     expect(stderr).toContain('standard input cannot be both the message and --data');
   });
 });
 
-test('an answer stands in a file or comes on standard input', async () => {
+test('an answer is read from a file or from standard input', async () => {
   const call = { name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' };
   const script = [{ tool_calls: [call] }, { content: 'Painted.' }];
   const asking = await makeAgent(db.pool, { script, tools: ['ask_user'] });
@@ -169,7 +169,7 @@ test('an answer stands in a file or comes on standard input', async () => {
 });
 
 describe('howdah watch without an id', () => {
-  test('shows the newest run that is below no other', async () => {
+  test('follows the newest root run', async () => {
     await cli('run', agent, 'Before', '--detach');
     const { stdout } = await cli('run', agent, 'Now', '--detach');
     const watched = await cli('watch');
@@ -177,7 +177,7 @@ describe('howdah watch without an id', () => {
     expect(watched.stderr).toContain(`execution ${stdout.trim()}`);
   });
 
-  test('is of one tenant', async () => {
+  test('uses only runs of one tenant', async () => {
     const tenant_id = await makeTenant(db.pool, 'quiet');
     const { status, stderr } = await cli('watch', '--tenant', 'quiet');
     expect([status, stderr]).toEqual([3, expect.stringContaining('you have no run yet')]);
@@ -189,7 +189,7 @@ describe('howdah watch without an id', () => {
     expect((await cli('watch', '--tenant', 'quite')).status).toBe(3);
   });
 
-  test('over an API is of the user of the key', async () => {
+  test('over an API uses only runs of the key’s user', async () => {
     const tenant_id = await makeTenant(db.pool);
     const row = await makeRow(db.pool, { tenant_id });
     const person = async (name: string) => {

@@ -58,8 +58,8 @@ function urlOf(login: keyof typeof logins): string {
 }
 const as = (login: keyof typeof logins, ...argv: string[]) => runCli(urlOf(login), ...argv);
 
-describe('a login bound to a tenant', () => {
-  test('runs agents, and sees its runs, those alone', async () => {
+describe('a login bound to one tenant', () => {
+  test('runs agents, and sees only its own runs', async () => {
     const run = await as('admin', 'run', 'greeter', 'Hi');
     expect({ ...run, stderr: '' }).toEqual({ status: 0, stdout: 'Hello there\n', stderr: '' });
     const [, id = ''] = /^execution (\S+)$/m.exec(run.stderr) ?? [];
@@ -76,7 +76,7 @@ describe('a login bound to a tenant', () => {
     expect(await as('admin', 'show', rows[0].id)).toMatchObject({ status: 3 });
   });
 
-  test('answers what runs ask', async () => {
+  test('answers questions of runs', async () => {
     const { status, stderr } = await as('admin', 'run', 'asking', 'Hi');
     expect(status).toBe(7);
     const [, question = ''] = /howdah answer (\S+)/.exec(stderr) ?? [];
@@ -86,7 +86,7 @@ describe('a login bound to a tenant', () => {
     expect(await as('admin', 'watch', id)).toMatchObject({ status: 0, stdout: 'Thank you\n' });
   });
 
-  test('talks with an agent', async () => {
+  test('chats with an agent', async () => {
     const chat = startCli(urlOf('admin'), 'chat', 'greeter');
     await vi.waitFor(() => expect(chat.stderr()).toContain('session '), 60_000);
     chat.type('Hi');
@@ -94,7 +94,7 @@ describe('a login bound to a tenant', () => {
     expect(await chat.end()).toMatchObject({ status: 0 });
   });
 
-  test('controls its runs', async () => {
+  test('pauses, resumes and cancels its runs', async () => {
     const id = (
       await as('admin', 'run', 'greeter', 'Hi', '--detach', '--at', '2999-01-01')
     ).stdout.trim();
@@ -103,7 +103,7 @@ describe('a login bound to a tenant', () => {
     expect((await as('admin', 'cancel', id)).stdout).toContain('cancelled');
   });
 
-  test('makes, lists and takes back keys, and sees users and secrets of its tenant', async () => {
+  test('creates, lists and revokes keys, and sees users and secrets of its tenant', async () => {
     const made = JSON.parse((await as('admin', 'key', 'create', 'ci', '--json')).stdout);
     expect((await as('admin', 'key', 'list')).stdout).toMatch(/ci +acme/);
     expect(await as('admin', 'key', 'revoke', made.id)).toMatchObject({ status: 0 });
@@ -115,7 +115,7 @@ describe('a login bound to a tenant', () => {
   });
 
   test.each([[['run', 'greeter', 'Hi']], [['key', 'create', 'ci']]])(
-    'as viewer is refused %j by its role',
+    'as viewer is denied %j by its role',
     async (argv) => {
       const { status, stdout, stderr } = await as('viewer', ...argv);
       expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
@@ -133,13 +133,13 @@ describe('a login bound to a tenant', () => {
     [['start']],
     [['demo']],
     [['secret', 'rotate']],
-  ])('is refused %j, which takes an owner', async (argv) => {
+  ])('is denied %j, which requires an owner', async (argv) => {
     const { status, stdout, stderr } = await as('admin', ...argv);
     expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
     expect(stderr).toMatch(/^error: the login howdah_test_\w+ .*\n hint: Use an owner.*\n$/m);
   });
 
-  test('is refused what makes test data and what stores secrets, too', async () => {
+  test('is denied generating test data and storing secrets, too', async () => {
     const made = await as('admin', 'generate', '--executions', '1');
     expect(made).toMatchObject({ status: 4, stdout: '' });
     expect(made.stderr).toContain('only an owner of the database may');
@@ -151,7 +151,7 @@ describe('a login bound to a tenant', () => {
     expect(stderr).not.toContain('s3cret');
   });
 
-  test('waits where no worker is, and says so', async () => {
+  test('waits when no worker runs, with a message', async () => {
     await worker?.stop(0);
     worker = undefined;
     const run = startCli(urlOf('admin'), 'run', 'greeter', 'Hi');
@@ -164,7 +164,7 @@ describe('a login bound to a tenant', () => {
   });
 });
 
-describe('a login that is bound to no tenant', () => {
+describe('a login bound to no tenant', () => {
   test.each([
     [['run', 'greeter', 'Hi'], 3, /acts for no tenant/],
     [['key', 'create', 'ci'], 4, /acts for no tenant/],
@@ -176,13 +176,13 @@ describe('a login that is bound to no tenant', () => {
   });
 });
 
-test('a login without any role of ours is refused, and told of both kinds', async () => {
+test('a login without a Howdah role is rejected with a hint about both kinds of logins', async () => {
   const { status, stdout, stderr } = await as('stranger', 'executions');
   expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
   expect(stderr).toMatch(/ hint: Use an owner of the database, or a login in howdah_app/);
 });
 
-test('a guest of a schema that is not the one of this program is told so', async () => {
+test('a guest gets an error if the schema does not match the program', async () => {
   await db.pool.query(
     'alter function howdah_private.execution_row(uuid) rename to execution_row_of_before',
   );

@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 describe('howdah db', () => {
-  test('url starts the server and prints one line, whatever it has to say', async () => {
+  test('url starts the server and prints exactly one line on stdout', async () => {
     const first = await howdah(['db', 'url']);
     expect(first).toMatchObject({ status: 0, stdout: `${embeddedUrl(home)}\n` });
     expect(first.stderr).not.toBe('');
@@ -28,7 +28,7 @@ describe('howdah db', () => {
     expect(again).toEqual({ status: 0, stdout: first.stdout, stderr: '' });
   });
 
-  test('start and stop return when done, and may be repeated', async () => {
+  test('start and stop return when done, and are repeatable', async () => {
     expect(JSON.parse((await howdah(['db', 'start', '--json'])).stdout)).toMatchObject({
       embedded: true,
       started: false,
@@ -38,7 +38,7 @@ describe('howdah db', () => {
     expect(JSON.parse((await howdah(['db', 'stop', '--json'])).stdout).stopped).toBe(false);
   });
 
-  test('with DATABASE_URL prints it, and touches nothing', async () => {
+  test('with DATABASE_URL prints it and starts nothing', async () => {
     const DATABASE_URL = 'postgres://me:s3cret@db.example/x';
     expect(await howdah(['db', 'url'], { DATABASE_URL })).toMatchObject({
       status: 0,
@@ -51,13 +51,13 @@ describe('howdah db', () => {
     }
   });
 
-  test('with a bad variable exits 2', async () => {
+  test('with an invalid variable exits 2', async () => {
     expect(await howdah(['db', 'url'], { PORT: 'x' })).toMatchObject({ status: 2, stdout: '' });
   });
 });
 
 test.each([[['--help']], [['help', 'run']], [['key', 'create', '--help']]])(
-  '%j loads no command, no configuration and no driver',
+  '%j loads no command, configuration or driver',
   async (argv) => {
     const source = `import { registerHooks } from 'node:module';
     registerHooks({ resolve(specifier, context, next) {
@@ -79,13 +79,13 @@ test.each([[['--help']], [['help', 'run']], [['key', 'create', '--help']]])(
   },
 );
 
-test('a reader that goes away is no error', async () => {
+test('a reader that closes the pipe causes no error', async () => {
   const child = spawn(process.execPath, [bin, '--help'], options());
   child.stdout?.destroy();
   expect(await ended(child)).toMatchObject({ status: 0, stderr: '' });
 });
 
-test('--version is that of package.json, behind a command an option of the command', async () => {
+test('--version prints the version of package.json; after a command it is an option of that command', async () => {
   expect((await howdah(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect((await howdah(['agents', '--version'])).stderr).toContain("unknown option '--version'");
 });
@@ -96,8 +96,8 @@ const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find((file) => {
   return Number(/^v(\d+)/.exec(stdout ?? '')?.[1]) < 22;
 });
 
-describe.runIf(oldNode)('under an older Node', () => {
-  test('goes on in the one of node_modules and passes the status on', async () => {
+describe.runIf(oldNode)('under an older Node version', () => {
+  test('re-executes with the Node of node_modules and returns its exit status', async () => {
     const child = spawn(oldNode ?? '', [bin, 'nope'], options());
     expect(await ended(child)).toMatchObject({
       status: 2,
@@ -105,7 +105,7 @@ describe.runIf(oldNode)('under an older Node', () => {
     });
   });
 
-  test('takes the newer one with it when it is killed', async () => {
+  test('also kills the newer process when it is killed', async () => {
     const child = spawn(oldNode ?? '', [bin, 'worker'], options({ HOWDAH_LOG_LEVEL: 'error' }));
     await new Promise<void>((resolve) => {
       let said = '';
@@ -124,7 +124,7 @@ describe.runIf(oldNode)('under an older Node', () => {
     await pool.end();
   });
 
-  test('says in one sentence that it cannot when there is no other', async () => {
+  test('reports in one sentence that no newer Node was found', async () => {
     const child = spawn(oldNode ?? '', [bin, '--help'], options({ HOWDAH_REEXEC: '1' }));
     const { status, stdout, stderr } = await ended(child);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
@@ -133,7 +133,7 @@ describe.runIf(oldNode)('under an older Node', () => {
 });
 
 test.runIf(process.platform === 'linux')(
-  'SIGINT exits 130, through an older Node too',
+  'SIGINT exits 130, even through an older Node',
   async () => {
     const dataDir = join(root, 'waiting/postgres');
     mkdirSync(dataDir, { recursive: true });

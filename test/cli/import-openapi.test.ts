@@ -63,7 +63,7 @@ async function store(name: string, value: string, ...argv: string[]) {
 }
 
 describe('howdah tools import-openapi', () => {
-  test('writes a file that apply takes, asking no database, and says which secrets it needs', async () => {
+  test('writes a file for apply without a database, and lists the required secrets', async () => {
     const out = join(folder, 'library.yaml');
     const { status, stdout, stderr } = await runCli(
       NO_DATABASE,
@@ -80,7 +80,7 @@ describe('howdah tools import-openapi', () => {
     expect(await readFile(out, 'utf8')).toMatch(/^version: v1\nname: city-library\n/);
   });
 
-  test('wants its secrets to be there, and writes nothing before', async () => {
+  test('requires its secrets to exist, and otherwise writes nothing', async () => {
     const slug = unique('library');
     const tenant = await makeTenant(database.pool, slug);
     const refused = await imports(FILE, '--tenant', slug);
@@ -108,7 +108,7 @@ describe('howdah tools import-openapi', () => {
     ).toHaveLength(6);
   });
 
-  test('reads a URL under guard, and an agent calls what it found, after leave is given', async () => {
+  test('reads a URL only at an allowed address, and an agent can call the tools', async () => {
     await store('library', 'a-key-of-the-library');
     const argv = [
       `${base}/openapi.yaml`,
@@ -163,7 +163,7 @@ describe('howdah tools import-openapi', () => {
     expect(seen.at(-1)).toEqual({ call: 'POST /books', key, body: '{"title":"Persuasion"}' });
   });
 
-  test('sends a secret that something else uses nowhere unless it is told to, and says where secrets go', async () => {
+  test('sends a secret in use elsewhere only with permission, and names the receiving hosts', async () => {
     const slug = unique('library');
     const tenant = await makeTenant(database.pool, slug);
     await store('city-library_token', 'x', '--tenant', slug);
@@ -187,7 +187,7 @@ describe('howdah tools import-openapi', () => {
     expect(await imports(...argv)).toMatchObject({ status: 0 });
   });
 
-  test('brings no escape sequence of a description to the terminal', async () => {
+  test('prints no escape sequence of a description to the terminal', async () => {
     const file = join(folder, 'escapes.json');
     const paths = { '/a': { get: {} }, '/b\u001b[2J\u0007': { trace: {} } };
     const servers = [{ url: 'https://x.example' }];
@@ -203,7 +203,7 @@ describe('howdah tools import-openapi', () => {
     expect(stderr).toContain('TRACE /b[2J is left out');
   });
 
-  test('overwrites no tool that was not imported', async () => {
+  test('does not overwrite a tool that was not imported', async () => {
     const slug = unique('library');
     const tenant = await makeTenant(database.pool, slug);
     await database.pool.query(
@@ -217,7 +217,7 @@ describe('howdah tools import-openapi', () => {
     ).toMatchObject({ status: 0 });
   });
 
-  test('says how to get by a name that is taken by another kind of tool, once', async () => {
+  test('suggests once how to avoid a name in use by another kind of tool', async () => {
     const file = join(folder, 'taken.json');
     const servers = [{ url: 'https://x.example' }];
     const paths = { '/a': { get: { operationId: 'calculator' } } };
@@ -235,13 +235,13 @@ describe('howdah tools import-openapi', () => {
     [[FILE, '--secret', 'token'], 2, /use SCHEME=NAME/],
     [['http://127.0.0.1:1/x'], 3, /not a public address/],
     [['package.json'], 2, /package\.json:1:1: openapi is not 3\.0/],
-  ])('%j is refused', async (argv, status, words) => {
+  ])('rejects %j', async (argv, status, words) => {
     const refused = await runCli(NO_DATABASE, 'tools', 'import-openapi', ...argv);
     expect(refused).toMatchObject({ status, stdout: '' });
     expect(refused.stderr).toMatch(words);
   });
 
-  test('says of what is too large for one system that it is to be taken in parts', async () => {
+  test('suggests importing an oversized description in parts', async () => {
     const operation = (at: number) => ({
       get: { operationId: `get${at}`, description: 'x'.repeat(1000) },
     });

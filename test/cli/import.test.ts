@@ -26,7 +26,7 @@ const imported = (...argv: string[]) => runCli(NO_DATABASE, 'import', 'fast-agen
 const CARD = '---\nname: desk\n---\nAnswer.\n';
 
 describe('howdah import fast-agent', () => {
-  test('prints the file, and what it leaves behind a line each', async () => {
+  test('prints the file, and one line for each omitted item', async () => {
     const { status, stdout, stderr } = await imported(NEWSROOM);
     expect({ status, stdout }).toEqual({
       status: 0,
@@ -42,7 +42,7 @@ describe('howdah import fast-agent', () => {
     expect(lines.slice(0, -1).filter((line) => !/^test\/\S+:\d+:\d+: \S/.test(line))).toEqual([]);
   });
 
-  test('writes it with --out, and tells of it with --json', async () => {
+  test('writes the file with --out, and reports on it with --json', async () => {
     const out = join(folder, 'out.yaml');
     expect(await imported(NEWSROOM, '--out', out, '--name', 'press room')).toMatchObject({
       status: 0,
@@ -65,7 +65,7 @@ describe('howdah import fast-agent', () => {
     });
   });
 
-  test('finds a project from within, a folder of cards, and one card', async () => {
+  test('finds a project from a subfolder, a folder of cards, and a single card', async () => {
     const names = async (...path: string[]) => {
       const { system } = JSON.parse((await imported(join(folder, ...path), '--json')).stdout);
       return [system.name, ...Object.keys(system.agents)];
@@ -85,7 +85,7 @@ describe('howdah import fast-agent', () => {
     expect(await names('cards', 'desk.md')).toEqual(['desk', 'desk']);
   });
 
-  test('includes files of the project alone, and none that holds keys', async () => {
+  test('includes only project files, and no file that contains keys', async () => {
     const include = [
       'style.md',
       '../secret.md',
@@ -111,7 +111,7 @@ describe('howdah import fast-agent', () => {
     );
   });
 
-  test('has an exit status for what kept it from it', async () => {
+  test('has an exit status for each kind of failure', async () => {
     expect(await imported(join(folder, 'nowhere'))).toMatchObject({
       status: 3,
       stderr: expect.stringContaining('nowhere: there is no such file or folder'),
@@ -146,10 +146,10 @@ describe('howdah import fast-agent', () => {
   });
 });
 
-describe('with --apply', () => {
+describe('fast-agent import with --apply', () => {
   const database = testDatabase();
 
-  test('makes the tenant have it, and nothing the second time', async () => {
+  test('creates the objects in the tenant, and changes nothing the second time', async () => {
     const slug = unique('press');
     await makeTenant(database.pool, slug);
     const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
@@ -174,7 +174,7 @@ describe('with --apply', () => {
     expect(await cli('diff', out, '--prune')).toMatchObject({ status: 0, stdout: '' });
   });
 
-  test('is refused where a name is another system’s, and writes nothing', async () => {
+  test('rejects names owned by another system, and writes nothing', async () => {
     const slug = unique('press');
     await makeTenant(database.pool, slug);
     const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
@@ -196,7 +196,7 @@ describe('with --apply', () => {
     expect(pasted.stderr).not.toContain(key);
   });
 
-  test('is refused where it would overwrite what was not imported, and writes nothing', async () => {
+  test('refuses to overwrite objects that were not imported, and writes nothing', async () => {
     const slug = unique('press');
     const tenant = await makeTenant(database.pool, slug);
     const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);

@@ -109,7 +109,7 @@ async function note(name: string, ...argv: string[]) {
   return values;
 }
 
-test('each command prints what it has always printed', async () => {
+test('the JSON output of each command matches the recorded file', async () => {
   const done = (await note('run', 'run', 'greeter', 'Hi')).at(-1);
   const [failed] = (await note('run', 'run', 'broken', 'Hi')).slice(-1);
   const asking = (await note('run', 'run', 'asker', 'Paint it')).at(-1);
@@ -239,7 +239,7 @@ test('each command prints what it has always printed', async () => {
   expect(shapes).toMatchObject(JSON.parse(readFileSync(FILE, 'utf8')));
 });
 
-test('every command stands in the file, or says why not', () => {
+test('every command is in the recorded file, or listed with a reason', () => {
   const promised = Object.keys(JSON.parse(readFileSync(FILE, 'utf8')));
   const shown = new Set(promised.map((name) => name.split(/[ :]/)[0]));
   const missing = commands.map(({ name }) => name).filter((name) => !shown.has(name));

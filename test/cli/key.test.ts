@@ -25,7 +25,7 @@ const rowOf = async (id: string) =>
   ).rows[0];
 
 describe('howdah key create', () => {
-  test('prints the key on stdout, and what it is on stderr', async () => {
+  test('prints the key on stdout, and its description on stderr', async () => {
     const { status, stdout, stderr } = await create('ci', '--scopes', 'run', '--expires', '30d');
     expect({ status, lines: stdout.split('\n').length }).toEqual({ status: 0, lines: 2 });
     expect(stdout.trim()).toMatch(KEY);
@@ -33,7 +33,7 @@ describe('howdah key create', () => {
     expect(stderr).not.toContain(stdout.trim());
   });
 
-  test('with --json says all of it', async () => {
+  test('with --json prints all fields', async () => {
     const { stdout } = await create('ci', '--role', 'admin', '--expires', '12h', '--json');
     const made = JSON.parse(stdout);
     expect(made.key).toMatch(KEY);
@@ -47,13 +47,13 @@ describe('howdah key create', () => {
     });
   });
 
-  test('without --tenant is for the tenant the login acts for', async () => {
+  test('without --tenant creates a key for the tenant of the login', async () => {
     const { status, stdout } = await key('create', 'ci', '--json');
     expect(status).toBe(0);
     expect(await rowOf(JSON.parse(stdout).id)).toMatchObject({ slug: 'default' });
   });
 
-  test('for a viewer makes a viewer’s, and refuses more', async () => {
+  test('for a viewer creates a viewer key, and rejects a higher role', async () => {
     const made = JSON.parse((await create('hers', '--user', 'ada', '--json')).stdout);
     expect(await rowOf(made.id)).toMatchObject({ role: 'viewer', user_id: made.user_id });
     const { status, stdout, stderr } = await create('hers', '--user', 'ada', '--role', 'member');
@@ -62,7 +62,7 @@ describe('howdah key create', () => {
   });
 });
 
-test('howdah key list shows the keys there are, and no secret', async () => {
+test('howdah key list shows existing keys without their secrets', async () => {
   const made = JSON.parse((await create('listed', '--scopes', 'run,edit', '--json')).stdout);
   const { status, stdout } = await key('list');
   expect(status).toBe(0);
@@ -79,7 +79,7 @@ describe('howdah key revoke', () => {
     ['its id', ({ id }) => id],
     ['its prefix', ({ prefix }) => prefix],
     ['the whole key', (made) => made.key],
-  ])('takes %s', async (_what, named) => {
+  ])('accepts %s', async (_what, named) => {
     const made = JSON.parse((await create('gone', '--json')).stdout);
     const { status, stdout } = await key('revoke', named(made));
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${made.id} revoked\n` });
@@ -91,7 +91,7 @@ describe('howdah key revoke', () => {
   });
 
   test.each([['hwd_000000000000'], ['01a1f805-7e9f-729f-9dc6-14d018338ca2']])(
-    'of %s, which nobody knows, exits 3',
+    'of the unknown key %s exits 3',
     async (named) => {
       const { status, stdout, stderr } = await key('revoke', named);
       expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
@@ -120,7 +120,7 @@ test.each([
   [['create', 'ci', '--tenant', 'acme', '--expires', 'soon'], 2, /such as 8h/],
   [['create', 'ci', '--tenant', 'acme', '--expires', '3651d'], 2, /at most 3650d/],
   [['revoke', 'S3CRET'], 2, /neither the id nor the prefix of an API key/],
-])('%j is refused', async (argv, expected, words) => {
+])('%j is rejected', async (argv, expected, words) => {
   const { status, stdout, stderr } = await key(...argv);
   expect({ status, stdout }).toEqual({ status: expected, stdout: '' });
   expect(stderr).toMatch(words);

@@ -40,7 +40,7 @@ const howdah = (...argv: string[]) => runWithoutDatabase('', ...argv);
 const login = (...argv: string[]) => runWithoutDatabase(key, 'login', ...argv);
 const later = () => makeRun(db.pool, { run_at: '2100-01-01' });
 
-test('keeps an address and its key for its owner alone, prints the key nowhere, and asks that server', async () => {
+test('login stores URL and key in an owner-only file, hides the key, and selects the server', async () => {
   const logged = await login(guarded.url);
   expect(logged).toMatchObject({ status: 0, stdout: '' });
   expect(logged.stderr).toContain(`Logged in to ${guarded.url} as profile default`);
@@ -57,7 +57,7 @@ test('keeps an address and its key for its owner alone, prints the key nowhere, 
   expect(JSON.stringify([logged, cancelled, listed, await howdah('profiles')])).not.toContain(key);
 });
 
-test('a key that is not taken is not kept, and the one before stays', async () => {
+test('a rejected key is not stored, and the previous key remains', async () => {
   const wrong = await runWithoutDatabase('hwd_wrong', 'login', guarded.url);
   expect(wrong).toMatchObject({ status: 4, stdout: '' });
   expect(wrong.stderr).not.toContain('hwd_wrong');
@@ -89,14 +89,14 @@ test.each([
   [['profiles', 'use', 'nobody'], '', 3, "there is no profile 'nobody'"],
   [['logout', '--profile', 'nobody'], '', 3, "there is no profile 'nobody'"],
   [['cancel', '01a1f805-7e9f-729f-9dc6-14d018338ca2', '--profile', 'x'], '', 3, 'howdah login URL'],
-])('%j is refused', async (argv, input, status, said) => {
+])('%j is rejected', async (argv, input, status, said) => {
   const { stdout, stderr, ...ended } = await runWithoutDatabase(input, ...argv);
   expect({ ...ended, stdout }).toEqual({ status, stdout: '' });
   expect(stderr).toContain(said);
   expect(stderr).not.toContain('secret@');
 });
 
-test('several servers have profiles, one of which is meant', async () => {
+test('several servers have profiles, one of which is current', async () => {
   await login(guarded.url, '--profile', 'desk');
   const spare = await howdah('login', open.url, '--no-key', '--profile', 'spare', '--json');
   expect(JSON.parse(spare.stdout)).toEqual({ profile: 'spare', url: open.url, has_key: false });
@@ -118,7 +118,7 @@ test('several servers have profiles, one of which is meant', async () => {
   expect(readFileSync(file, 'utf8')).not.toContain(key);
 });
 
-test('the environment and what stands in the line go before a profile', async () => {
+test('environment and options take precedence over a profile', async () => {
   await login(guarded.url);
   const [first, second, third, fourth] = [
     await later(),
@@ -148,7 +148,7 @@ test('the environment and what stands in the line go before a profile', async ()
   vi.stubEnv('HOWDAH_PROFILE', '');
 });
 
-test('what asks a database is not answered by another one than meant', async () => {
+test('a command that needs a database fails while a profile selects an API', async () => {
   await login(guarded.url);
   const { status, stdout, stderr } = await howdah('top');
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
@@ -160,7 +160,7 @@ test('what asks a database is not answered by another one than meant', async () 
   expect((await runCli(db.url, 'top', '--once', '--profile', 'none')).status).toBe(0);
 });
 
-test('a file that others may read is refused, and so is one that is none of ours', async () => {
+test('a profile file that others can read, or an invalid file, is rejected', async () => {
   await login(guarded.url);
   await chmod(file, 0o644);
   const readable = await howdah('profiles');

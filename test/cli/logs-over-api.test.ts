@@ -96,8 +96,8 @@ async function ranOf(agent: string, session: string | null = null): Promise<stri
   return id;
 }
 
-describe('howdah logs over a server', () => {
-  test('prints what it prints out of the database', async () => {
+describe('howdah logs over an API', () => {
+  test('prints the same as with a database', async () => {
     const { rows } = await db.pool.query<{ id: string }>(
       `insert into howdah.sessions (agent_id) values (howdah.agent('greeter')) returning id`,
     );
@@ -125,7 +125,7 @@ describe('howdah logs over a server', () => {
     expect((await there('logs', good)).stdout).toMatch(/ greeter {2}1 {2}model script {2}\d+ ms/);
   });
 
-  test('has pages', async () => {
+  test('reads all pages', async () => {
     const most = ['logs', '--since', '3650d', '--json', '--limit'];
     const told = await here(...most, '1200');
     expect(linesOf(told.stdout)).toHaveLength(1_200);
@@ -156,12 +156,12 @@ describe('howdah logs over a server', () => {
   });
 });
 
-describe('howdah logs --follow over a server', () => {
+describe('howdah logs --follow over an API', () => {
   const follow = (...line: string[]) =>
     startCli(NOWHERE, 'logs', '--follow', '--json', ...line, '--api', door.url);
   const until = (fits: () => void) => vi.waitFor(fits, 120_000);
 
-  test('goes on with each step as it commits, and over a lost connection misses none and tells none twice', async () => {
+  test('prints each step as it commits, without gaps or duplicates after a lost connection', async () => {
     const before = [await ranOf('greeter'), await ranOf('greeter')];
     const following = follow('--limit', '1');
     try {
@@ -199,7 +199,7 @@ describe('howdah logs --follow over a server', () => {
     }
   });
 
-  test('of one run ends with it', async () => {
+  test('ends with its run when following one run', async () => {
     const id = await begun('slow');
     const following = follow(id);
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
@@ -209,7 +209,7 @@ describe('howdah logs --follow over a server', () => {
     expect(again).toEqual(await here('logs', ended));
   });
 
-  test('of what fails tells of nothing else', async () => {
+  test('prints only errors with --errors', async () => {
     const following = follow('--errors');
     try {
       const good = await ranOf('greeter');

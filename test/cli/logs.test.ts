@@ -49,7 +49,7 @@ async function ranOf(agent: string): Promise<{ id: string; name: string }> {
 }
 
 describe('howdah logs', () => {
-  test('prints a line for each step, of all runs or of some', async () => {
+  test('prints one line per step, of all runs or of selected runs', async () => {
     const [good, bad] = [await ranOf('greeter'), await ranOf('broken')];
     const { status, stdout, stderr } = await cli('logs');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -84,7 +84,7 @@ describe('howdah logs', () => {
     });
   });
 
-  test('knows the runs of a session, and of a tenant', async () => {
+  test('selects the runs of a session or of a tenant', async () => {
     const { id, name } = await ranOf('greeter');
     const { rows: sessions } = await database.pool.query<{ id: string }>(
       `insert into howdah.sessions (agent_id) values (howdah.agent('greeter')) returning id`,
@@ -152,7 +152,7 @@ describe('howdah logs', () => {
 });
 
 describe('howdah logs --follow', () => {
-  test('goes on with each step as it commits, and tells none twice', async () => {
+  test('prints each step as it commits, without duplicates', async () => {
     const before = await ranOf('greeter');
     const following = startCli(database.url, 'logs', '--follow', '--json', '--limit', '1');
     await vi.waitFor(() => expect(following.stdout()).toContain(before.id), 60_000);
@@ -173,7 +173,7 @@ describe('howdah logs --follow', () => {
     expect(told.find((step) => step.execution_id === runs[1]?.id)).toMatchObject({ seq: 1 });
   });
 
-  test('of one run ends with it', async () => {
+  test('ends with its run when following one run', async () => {
     const { rows } = await database.pool.query<{ id: string }>(
       `select r.id::uuid as id from howdah.run('slow', 'Hi') as r`,
     );
@@ -183,7 +183,7 @@ describe('howdah logs --follow', () => {
     expect(await following.returned()).toBe(0);
   });
 
-  test('of what fails tells of nothing else', async () => {
+  test('prints only errors with --errors', async () => {
     const following = startCli(database.url, 'logs', '-f', '--errors');
     const good = await ranOf('greeter');
     const bad = await ranOf('broken');

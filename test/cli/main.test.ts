@@ -7,7 +7,7 @@ import { main } from '../../src/cli/main.ts';
 import { type CliIo, printJson, printTable } from '../../src/cli/output/output.ts';
 import { HowdahError } from '../../src/contracts/errors.ts';
 
-describe('usage', () => {
+describe('usage errors', () => {
   test.each([
     [['strat'], "error: unknown command 'strat'\n hint: Did you mean start?\n"],
     [
@@ -20,13 +20,13 @@ describe('usage', () => {
     ],
     [['start', 'x'], /^error: too many arguments for 'start'\./],
     [['zzz'], "error: unknown command 'zzz'\n hint: `howdah --help` lists commands and options.\n"],
-  ])('%j exits 2 and says what was meant', async (argv, expected) => {
+  ])('%j exits 2 with a suggestion', async (argv, expected) => {
     const { status, stdout, stderr } = await cli(argv, { start: () => {} });
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(expected);
   });
 
-  test('with --json is one object on stderr', async () => {
+  test('with --json prints one object on stderr', async () => {
     const { stderr } = await cli(['strat', '--json'], { start: () => {} });
     expect(JSON.parse(stderr)).toEqual({
       error: { code: 'EUSAGE', message: "unknown command 'strat'", hint: 'Did you mean start?' },
@@ -39,16 +39,19 @@ describe('usage', () => {
     expect(stdout).toMatch(/start ARGS +what start does/);
   });
 
-  test.each([[['help', 'start']], [['start', '--help']]])('%j loads it first', async (argv) => {
-    const { status, stdout } = await cli(argv, { start: () => {} });
-    expect(status).toBe(0);
-    expect(stdout).toContain('--port <n>');
-    expect(stdout).toContain('--database-url <url>');
-  });
+  test.each([[['help', 'start']], [['start', '--help']]])(
+    '%j loads the command first',
+    async (argv) => {
+      const { status, stdout } = await cli(argv, { start: () => {} });
+      expect(status).toBe(0);
+      expect(stdout).toContain('--port <n>');
+      expect(stdout).toContain('--database-url <url>');
+    },
+  );
 });
 
 describe('a command', () => {
-  test('prints its result to stdout and its talk to stderr', async () => {
+  test('prints its result to stdout and its messages to stderr', async () => {
     const action = (io: CliIo) => {
       io.err('working');
       io.out('done');
@@ -80,7 +83,7 @@ describe('a command', () => {
     ]);
   });
 
-  test('lets no text of others move the cursor, change colours or name the window', async () => {
+  test('prints no terminal control sequence from foreign text', async () => {
     const text = 'a\u001b[2J\u001b]0;owned\u0007\u009b31mb';
     const told = await cli(['start'], {
       start: (io) => printTable(io, [{ text, more: { text } }]),
@@ -99,7 +102,7 @@ describe('a command', () => {
     expect(failed.stderr).toBe(`error: ${seen}\n hint: ${seen}\n`);
   });
 
-  test('takes the global options before and after its name', async () => {
+  test('accepts the global options before and after its name', async () => {
     const action = async (io: CliIo) => printJson(io, [io.json, (await io.config()).databaseUrl]);
     const url = 'postgres://me:s3cret@db.example/x';
     const before = await cli(['--json', '--database-url', url, 'start'], { start: action });
@@ -108,7 +111,7 @@ describe('a command', () => {
     expect(JSON.parse(before.stdout)).toEqual([true, url]);
   });
 
-  test('asks the database it is given, whatever stands beside that of the environment', async () => {
+  test('uses only the database of --database-url, not the direct or replica URL of the environment', async () => {
     const url = 'postgres://me@db.example/x';
     vi.stubEnv('DATABASE_URL', 'postgres://me@pooler.example/production');
     vi.stubEnv('DATABASE_DIRECT_URL', 'postgres://me@server.example/production');
@@ -125,12 +128,12 @@ describe('a command', () => {
     }
   });
 
-  test('leaves --json behind -- alone', async () => {
+  test('treats --json after -- as an argument', async () => {
     const { stderr } = await cli(['start', '--', '--json', 'x'], { start: () => {} });
     expect(stderr).toMatch(/^error: too many/);
   });
 
-  test('that fails exits by the code of the error', async () => {
+  test('exits with the status of the error code', async () => {
     const action = () => {
       throw new HowdahError('HWNTF', 'No run 7.', {
         hint: 'See `howdah executions`.',
@@ -146,7 +149,7 @@ describe('a command', () => {
     expect(JSON.parse(stderr).error.detail).toEqual([7]);
   });
 
-  test('that is refused a login names the server and never the password', async () => {
+  test('names the server but never the password when its login is rejected', async () => {
     const action = async (io: CliIo) => {
       await io.config();
       throw Object.assign(new Error('password authentication failed'), { code: '28P01' });
@@ -158,19 +161,19 @@ describe('a command', () => {
     expect(stderr).not.toContain('s3cret');
   });
 
-  test('may choose its status', async () => {
+  test('may set its exit status', async () => {
     const { status } = await cli(['start'], { start: (io) => io.setExitCode(7) });
     expect(status).toBe(7);
   });
 });
 
 describe('Ctrl-C', () => {
-  test('ends a command that did not ask to be told', async () => {
+  test('ends a command without an interrupt handler', async () => {
     const { exits } = await cli(['start'], { start: (_, signal) => signal('SIGINT') });
     expect(exits).toEqual([130]);
   });
 
-  test('left to a program is its own; at a terminal it has heard of it already', () => {
+  test('is left to a child program, which receives it directly at a terminal', () => {
     for (const isTTY of [false, true]) {
       const passed: string[] = [];
       const exits: number[] = [];
@@ -186,7 +189,7 @@ describe('Ctrl-C', () => {
     }
   });
 
-  test('once lets a command finish, which then exits 130; twice ends it', async () => {
+  test('once lets a command finish and exit 130; twice ends it immediately', async () => {
     let stops = 0;
     const action = (io: CliIo, signal: (name: string) => void) => {
       io.onInterrupt(() => {

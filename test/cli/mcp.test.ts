@@ -59,7 +59,7 @@ type Result = any;
 const say = (client: Client, name: string, options: object = {}): Promise<Result> =>
   client.callTool({ name, arguments: { message: 'Hello' } }, options);
 
-test('howdah mcp says that it listens when it knows how the run stands', async () => {
+test('howdah mcp acknowledges a subscription after it has read the state of the run', async () => {
   const agent = await agentNamed(unique('told'), []);
   const client = await open({ revision: '2026-07-28' });
   const { id } = await one(
@@ -92,7 +92,7 @@ test('howdah mcp says that it listens when it knows how the run stands', async (
 });
 
 describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s', (revision) => {
-  test('tells of lists that change, and of runs that go on', async () => {
+  test('announces list changes, and updates of runs', async () => {
     const agent = await agentNamed(unique('told'), [{ content: 'A fine day.' }]);
     const client = await open({ revision });
     const heard: string[] = [];
@@ -121,7 +121,7 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     expect(JSON.parse(contents[0].text).status).toBe('cancelled');
   });
 
-  test('lists what there is, and runs it, though no worker is there', async () => {
+  test('lists agents and runs them without a separate worker', async () => {
     const name = unique('writer');
     await agentNamed(name, [{ content: 'A fine day.' }]);
     const client = await open({ revision });
@@ -139,7 +139,7 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     await expect(say(client, 'nobody')).rejects.toMatchObject({ code: -32602 });
   });
 
-  test('asks the person at the client', async () => {
+  test('passes questions to the person at the client', async () => {
     const name = unique('asker');
     await agentNamed(
       name,
@@ -166,7 +166,7 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     expect((await say(silent, name)).content[0].text).toContain('waits for a person');
   });
 
-  test('a call that is cancelled cancels its run', async () => {
+  test('cancelling a call cancels its run', async () => {
     const name = unique('slow');
     const agent = await agentNamed(name, [{ content: 'late', delay_ms: 600_000 }]);
     const client = await open({ revision });
@@ -192,19 +192,23 @@ async function begun(agent: string): Promise<string> {
   }
 }
 
-test.each(['continue', 'cancel'])('--on-disconnect %s says what becomes of a run', async (what) => {
-  const name = unique('asker');
-  const script = [{ content: 'late', delay_ms: 600_000 }];
-  const agent = await agentNamed(name, script);
-  const client = await open({ args: ['--on-disconnect', what] });
-  say(client, name).catch(() => {});
-  const id = await begun(agent);
-  await client.close();
-  const { status } = what === 'cancel' ? await ended(db.pool, id) : await executionOf(db.pool, id);
-  expect(status).toMatch(what === 'cancel' ? /^cancelled$/ : /^(queued|running)$/);
-});
+test.each(['continue', 'cancel'])(
+  '--on-disconnect %s applies to a run when its client disconnects',
+  async (what) => {
+    const name = unique('asker');
+    const script = [{ content: 'late', delay_ms: 600_000 }];
+    const agent = await agentNamed(name, script);
+    const client = await open({ args: ['--on-disconnect', what] });
+    say(client, name).catch(() => {});
+    const id = await begun(agent);
+    await client.close();
+    const { status } =
+      what === 'cancel' ? await ended(db.pool, id) : await executionOf(db.pool, id);
+    expect(status).toMatch(what === 'cancel' ? /^cancelled$/ : /^(queued|running)$/);
+  },
+);
 
-test('of another tenant there is nothing, unless it is named', async () => {
+test('howdah mcp reveals nothing of another tenant unless --tenant names it', async () => {
   const slug = unique('others');
   const tenant = await makeTenant(db.pool, slug);
   const { id } = await one(
@@ -231,7 +235,7 @@ test('of another tenant there is nothing, unless it is named', async () => {
   await expect(say(client, 'theirs')).rejects.toMatchObject({ code: -32602 });
 });
 
-test('standard output carries the protocol alone, and the command ends with its input', async () => {
+test('howdah mcp writes only the protocol to stdout, and ends with its input', async () => {
   const child = spawn(HOWDAH, ['mcp'], { env: { ...process.env, DATABASE_URL: db.url } });
   let stdout = '';
   child.stdout.on('data', (chunk) => {

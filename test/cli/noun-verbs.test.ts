@@ -71,7 +71,7 @@ describe.each([
       ['--events', 'execution.failed, question.opened', '--agent', 'greeter'],
       { events: ['execution.failed', 'question.opened'], is_active: true },
     ],
-  ])('%s are made, listed, shown and deleted', async (noun, called, more, expected) => {
+  ])('%s are created, listed, shown and deleted', async (noun, called, more, expected) => {
     const made = await json(howdah(noun, 'create', called, ...more, '--json'));
     expect(made).toMatchObject(expected);
     expect((await howdah(noun, 'list')).stdout).toContain(called);
@@ -85,7 +85,7 @@ describe.each([
     expect((await howdah(noun, 'delete', called)).status).toBe(3);
   });
 
-  test('runs are listed, page by page', async () => {
+  test('runs are listed page by page', async () => {
     const all = await json(howdah('runs', '--json'));
     expect(all).toEqual({
       items: [
@@ -118,7 +118,7 @@ describe.each([
     expect((await howdah('runs', '--before', '4711')).status).toBe(2);
   });
 
-  test('what is refused is refused in the same words', async () => {
+  test('errors have the same status and message', async () => {
     const model = ['models', 'create', 'default', '--provider', 'local', '--model', 'x'];
     expect(await howdah(...model)).toMatchObject({
       status: 1,
@@ -165,7 +165,7 @@ test('--tenant cannot be used with an API', async () => {
   }
 });
 
-test('a row is of the tenant that is named, and what is asked first is left when it is not wanted', async () => {
+test('a row belongs to the named tenant, and an unconfirmed deletion does nothing', async () => {
   const create = ['prompts', 'create', 'mine', 'Hello.', '--tenant', slug];
   expect((await here(...create)).status).toBe(0);
   expect((await here('prompts', 'show', 'mine')).status).toBe(3);
@@ -176,7 +176,7 @@ test('a row is of the tenant that is named, and what is asked first is left when
 });
 
 describe('howdah schedules', () => {
-  test('makes one, paused or not, and deletes it', async () => {
+  test('creates a schedule, paused or active, and deletes it', async () => {
     const create = ['schedules', 'create', 'morning', '--cron', '0 9 * * MON-FRI', '--input', 'Hi'];
     const made = await json(here(...create, '--agent', 'greeter', '--paused', '--json'));
     expect(made).toMatchObject({ runs: 'greeter', is_active: false, timezone: 'UTC', input: 'Hi' });

@@ -46,7 +46,7 @@ describe('a noun', () => {
     ['executions', undefined],
     ['webhooks', undefined],
     ['users', undefined],
-  ])('%s lists without a verb as with `list`', async (noun, name) => {
+  ])('%s lists rows without a verb as with `list`', async (noun, name) => {
     const without = await cli(noun);
     expect(without).toEqual(await cli(noun, 'list'));
     expect(without.status).toBe(0);
@@ -63,13 +63,13 @@ describe('a noun', () => {
     ['schedules', 'morning', { runs: 'greeter', cron: '0 7 * * *', is_active: true }],
     ['webhooks', 'https://example.com/hook', { is_active: true }],
     ['mcp', 'shelf', { type: 'http', tools: [{ name: 'look', status: 'changed' }] }],
-  ])('%s shows one by its name and by its id', async (noun, name, expected) => {
+  ])('%s shows a row by name and by id', async (noun, name, expected) => {
     const shown = await json(noun, 'show', name);
     expect(shown).toMatchObject(expected);
     expect(await json(noun, 'show', shown.id)).toEqual(shown);
   });
 
-  test('shows a row field by field, texts of several lines below their name', async () => {
+  test('shows a row field by field, with multi-line text below its name', async () => {
     const { stdout } = await cli('agents', 'show', 'greeter');
     expect(stdout).toMatch(/^name +greeter$/m);
     expect(stdout).toMatch(/^models +script$/m);
@@ -80,7 +80,7 @@ describe('a noun', () => {
     [['agents', 'show', 'greter'], "there is no agent 'greter'", 'Did you mean greeter?'],
     [['workflows', 'show', 'zzzzzz'], "there is no workflow 'zzzzzz'", 'howdah workflows list'],
     [['mcp', 'accept', 'shelf', 'nope'], "MCP server 'shelf' has no tool 'nope'", 'mcp_tools'],
-  ])('%j exits 3 and says what was meant', async (argv, message, hint) => {
+  ])('%j exits 3 with a suggestion', async (argv, message, hint) => {
     const { status, stdout, stderr } = await cli(...argv);
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toContain(message);
@@ -100,7 +100,7 @@ describe('a noun', () => {
     [['migrate', 'stats'], "'stats' is invalid", 'Did you mean status?'],
     [['migrate', 'sideways'], 'choices are up, down, status', 'howdah migrate --help'],
     [['agents', '--tennant', 'x'], "unknown option '--tennant'", 'Did you mean --tenant?'],
-  ])('%j exits 2 and says what was meant', async (argv, message, hint) => {
+  ])('%j with a wrong verb or option exits 2 with a suggestion', async (argv, message, hint) => {
     const { status, stdout, stderr } = await cli(...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toContain(message);
@@ -108,7 +108,7 @@ describe('a noun', () => {
   });
 
   test.each(['key', 'secret', 'filters', 'db', 'import'])(
-    '%s wants a verb: a person sees them, a program is told so',
+    '%s requires a verb: prints help for a person, and an error as JSON',
     async (noun) => {
       const told = await cli(noun);
       expect({ ...told, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' });
@@ -134,7 +134,7 @@ describe('a noun', () => {
     expect(stdout).toMatch(/show .*<name> +show one agent/);
   });
 
-  test('is of the tenant that is named', async () => {
+  test('uses the named tenant', async () => {
     expect(await json('prompts', '--tenant', slug)).toEqual({ items: [] });
     expect((await cli('prompts', 'show', 'hello', '--tenant', slug)).status).toBe(3);
   });
@@ -156,13 +156,13 @@ describe('howdah ls', () => {
     ['keys', ['key', 'list']],
     ['secrets', ['secret', 'list']],
     ['runs', ['executions', 'list']],
-  ])('%s prints what %j does', async (noun, listed) => {
+  ])('%s prints the same as %j', async (noun, listed) => {
     const { status, stdout, stderr } = await cli('ls', noun, '--json');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toBe((await cli(...listed, '--json')).stdout);
   });
 
-  test('without a noun lists runs, with their options', async () => {
+  test('without a noun lists runs, and accepts their options', async () => {
     expect(await cli('ls', '--limit', '1', '--json')).toEqual(
       await cli('executions', '--limit', '1', '--json'),
     );
@@ -173,7 +173,7 @@ describe('howdah ls', () => {
     [['ls', 'runs', '--status', 'faild'], 'howdah ls runs [options]', 'Did you mean failed?'],
     [['ls', 'agents', 'x'], "too many arguments for 'agents'", 'howdah ls agents --help'],
     [['dve'], "unknown command 'dve'", 'Did you mean dev?'],
-  ])('%j exits 2 and says what was meant', async (argv, message, hint) => {
+  ])('%j exits 2 with a suggestion', async (argv, message, hint) => {
     const { status, stdout, stderr } = await cli(...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toContain(message);
@@ -182,7 +182,7 @@ describe('howdah ls', () => {
 });
 
 describe('howdah schedules', () => {
-  test('runs, pauses and resumes one', async () => {
+  test('runs, pauses and resumes a schedule', async () => {
     const { id, status } = await json('schedules', 'run', 'morning');
     expect(status).toBe('queued');
     const { input } = await one(
@@ -206,7 +206,7 @@ describe('howdah schedules', () => {
 });
 
 describe('howdah users', () => {
-  test('makes one, suspends and admits, exports and erases', async () => {
+  test('creates, suspends, reactivates, exports and erases a user', async () => {
     const made = await json(
       'users',
       'create',
@@ -231,7 +231,7 @@ describe('howdah users', () => {
 });
 
 describe('howdah webhooks', () => {
-  test('lists what was told, and tells it once more', async () => {
+  test('lists deliveries and sends one again', async () => {
     const run = (await json('schedules', 'run', 'morning')).id;
     await cli('cancel', run);
     const { id } = await one(
@@ -248,7 +248,7 @@ describe('howdah webhooks', () => {
     expect((await cli('webhooks', 'redeliver', '4711')).status).toBe(2);
   });
 
-  test('shows people no part of an address that may be a key', async () => {
+  test('masks parts of a URL that may be a key', async () => {
     const url =
       'https://example.com/services/T024/a1b2c3d4e5f6a1b2c3d4e5f6?token=hunter2&a=b#c=d4e5';
     const id = '01980000-0000-7000-8000-000000000000';
@@ -266,7 +266,7 @@ describe('howdah webhooks', () => {
   });
 });
 
-test('howdah mcp accept takes a tool only as it was read', async () => {
+test('howdah mcp accept requires the digest of the current tool', async () => {
   const other = await cli('mcp', 'accept', 'shelf', 'look', '--digest', 'd0');
   expect(other).toMatchObject({ status: 1, stderr: expect.stringMatching(/has changed tool/) });
   expect((await cli('mcp', 'accept', 'shelf', 'look', '--digest', 'd1')).stdout).toBe(

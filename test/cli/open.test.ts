@@ -70,7 +70,7 @@ const isTold = () => {
 const eventuallyTold = (text: string) =>
   vi.waitFor(() => expect(isTold()).toBe(text), { timeout: 60_000, interval: 20 });
 
-test('prints where GraphiQL is, and the page of a run', async () => {
+test('howdah open prints the URL of GraphiQL, or of the page of a run', async () => {
   expect(await howdah('--api', open.url)).toEqual({
     status: 0,
     stdout: `${open.url}/graphiql\n`,
@@ -92,14 +92,14 @@ test('prints where GraphiQL is, and the page of a run', async () => {
   expect(isTold()).toBeUndefined();
 });
 
-test('without a server named it is the one of HOST and PORT', async () => {
+test('howdah open without a named server uses HOST and PORT', async () => {
   vi.stubEnv('PORT', `${open.port}`);
   expect((await howdah()).stdout).toBe(`http://127.0.0.1:${open.port}/graphiql\n`);
   vi.stubEnv('PORT', '0');
   expect(await howdah()).toMatchObject({ status: 2, stdout: '' });
 });
 
-test('where GraphiQL is off says what else there is', async () => {
+test('howdah open suggests other pages where GraphiQL is disabled', async () => {
   expect(await howdah('--api', plain.url)).toMatchObject({
     status: 0,
     stdout: `${plain.url}/docs\n`,
@@ -113,7 +113,7 @@ test('where GraphiQL is off says what else there is', async () => {
   expect(isTold()).toBeUndefined();
 });
 
-test('a server that asks for a key is asked with it, and the key stands nowhere', async () => {
+test('howdah open sends the key to a server that requires it, and never prints it', async () => {
   expect(await howdah(run, '--api', guarded.url)).toMatchObject({ status: 4, stdout: '' });
   vi.stubEnv('HOWDAH_API_KEY', key);
   const opened = await atTerminal(run, '--api', guarded.url);
@@ -123,7 +123,7 @@ test('a server that asks for a key is asked with it, and the key stands nowhere'
   expect(JSON.stringify(opened)).not.toContain(key);
 });
 
-test('opens it where somebody sits before a screen, and nowhere else', async () => {
+test('howdah open starts a browser only at a local terminal', async () => {
   expect((await atTerminal('--api', open.url)).status).toBe(0);
   await eventuallyTold(`${open.url}/graphiql\n`);
   rmSync(told);
@@ -133,7 +133,7 @@ test('opens it where somebody sits before a screen, and nowhere else', async () 
   expect(isTold()).toBeUndefined();
 });
 
-test('a browser that cannot be opened is no failure', async () => {
+test('a browser that fails to open is not an error', async () => {
   vi.stubEnv('PATH', join(folder, 'nothing'));
   expect(await atTerminal('--api', open.url)).toEqual({
     status: 0,
@@ -148,7 +148,7 @@ test.each<[string[], number, string, string]>([
   [['--api', 'javascript:alert(1)'], 2, '--api is not a server address', 'http'],
   [['--api', 'http://me:s3cret@127.0.0.1'], 2, '--api is not a server address', 'http'],
   [['--api', 'http://127.0.0.1:1'], 8, 'http://127.0.0.1:1 cannot be reached', 'address'],
-])('%j exits with %i and says why', async (argv, status, message, hint) => {
+])('%j exits with %i and a reason', async (argv, status, message, hint) => {
   const failed = await atTerminal(...argv);
   expect(failed).toMatchObject({ status, stdout: '' });
   expect(failed.stderr).toContain(message);
@@ -157,7 +157,7 @@ test.each<[string[], number, string, string]>([
   expect(isTold()).toBeUndefined();
 });
 
-test('where nothing answers, or a stranger, exits 8; a run that is not there 3', async () => {
+test('howdah open exits 8 without a Howdah server, and 3 for a missing run', async () => {
   vi.stubEnv('PORT', '1');
   expect(await howdah()).toMatchObject({
     status: 8,

@@ -30,7 +30,7 @@ const named = async (script: object[], tools: string[] = []) => {
   return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
 };
 
-test('a run is begun and watched, its answer is the result', async () => {
+test('a run is started and watched, and its answer is printed as the result', async () => {
   const agent = await named([{ content: 'Hello.' }]);
   const ran = await howdah('run', agent, 'Hi.', '--metadata', '{"ticket": 17}');
   expect(ran).toMatchObject({ status: 0, stdout: 'Hello.\n' });
@@ -48,7 +48,7 @@ test('a run is begun and watched, its answer is the result', async () => {
   expect((await howdah('watch', id, '--after', '9')).stdout).toBe('Hello.\n');
 });
 
-test('a call is shown with its tool and what it was given', async () => {
+test('a call is shown with its tool and arguments', async () => {
   const call = { name: 'calculator', arguments: { expression: '6 * 7' }, id: 'c1' };
   const agent = await named([{ tool_calls: [call] }, { content: '42.' }], ['calculator']);
   const { stderr } = await howdah('run', agent, 'Work it out.');
@@ -56,7 +56,7 @@ test('a call is shown with its tool and what it was given', async () => {
   expect(stderr).toContain('observation calculator 42');
 });
 
-test('what asks a person is left waiting, and answered from elsewhere', async () => {
+test('a run with a question is left waiting, and is answered by another command', async () => {
   const agent = await named(
     [
       { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' }] },
@@ -105,7 +105,7 @@ test('a person at the terminal is asked until the answer is accepted', async () 
   expect(cli.stdout()).toContain('Painted.');
 });
 
-test('controls, failures and refusals have the exit codes of the database', async () => {
+test('controls, failures and errors have the same exit codes as with a database', async () => {
   const run = await makeRun(db.pool, { run_at: '2100-01-01' });
   expect(await howdah('pause', run)).toMatchObject({ status: 0, stdout: `${run} paused\n` });
   expect(await howdah('resume', run)).toMatchObject({ status: 0, stdout: `${run} queued\n` });
@@ -126,7 +126,7 @@ test.each([
   ['approve', [], '42.'],
   ['approve', ['--arguments', '{"expression": "1 + 1"}'], '42.'],
   ['reject', ['--reason', 'Not today'], '42.'],
-])('a call that waits is listed and decided: %s %j', async (verdict, more, output) => {
+])('a pending call is listed and decided: %s %j', async (verdict, more, output) => {
   const call = { name: 'calculator', arguments: { expression: '6 * 7' }, id: 'c1' };
   const agent = await named([{ tool_calls: [call] }, { content: output }], ['calculator']);
   await db.pool.query(
@@ -162,7 +162,7 @@ test.each([
   );
 });
 
-test('a run is forked, with other data or from a step of it', async () => {
+test('a run is forked with other data, or from one of its steps', async () => {
   const agent = await named([{ content: 'Hello.' }]);
   const [, id = ''] =
     /^execution (\S+)/.exec(
@@ -192,7 +192,7 @@ test('a run is forked, with other data or from a step of it', async () => {
   expect(nowhere.status).toBe(3);
 });
 
-test('what REST cannot keep is refused before it is asked', async () => {
+test('options that REST does not support are rejected without a request', async () => {
   const id = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
   expect(await howdah('approve', id, '--remember', 'run')).toMatchObject({
     status: 2,

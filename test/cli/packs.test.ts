@@ -57,7 +57,7 @@ const lines = (text: string) =>
     .map((line) => line.split(/\s+/).join(' '));
 
 describe('a pack', () => {
-  test('is a folder that one command applies, and again to the same', async () => {
+  test('is a folder that one command applies, with no changes the second time', async () => {
     const first = await cli('apply', folder);
     expect(first).toMatchObject({ status: 0 });
     expect(lines(first.stdout)).toEqual([
@@ -89,7 +89,7 @@ describe('a pack', () => {
     });
   });
 
-  test('is exported as one file that applies to the same', async () => {
+  test('is exported as one file that applies without changes', async () => {
     await cli('apply', folder);
     const { stdout } = await cli('export', name);
     const file = join(folder, 'exported.yaml');
@@ -97,7 +97,7 @@ describe('a pack', () => {
     expect(await cli('diff', file)).toMatchObject({ status: 0, stdout: '' });
   });
 
-  test('is told of by file, line and column, all at once, and nothing is written', async () => {
+  test('reports all faults with file, line and column, and writes nothing', async () => {
     await put(
       'functions/halves.sql',
       `-- A line.\ncreate function ${name}.half(n numeric) returns;\n`,
@@ -126,7 +126,7 @@ describe('a pack', () => {
     ).toEqual([]);
   });
 
-  test('is told of where its SQL is, by what the database says', async () => {
+  test('reports SQL errors at their position, with the message of the database', async () => {
     await put(
       'functions/halves.sql',
       `create function ${name}.half(n numeric) returns numeric language sql as $$ select n / 2 $$;\n
@@ -163,7 +163,7 @@ create function ${name}.third(n numeric) returns numeric language sql as $$ sele
       /skills\/key\.md:4:1: .*key/,
     ],
     ['skills/list.md', '---\n- a\n---\nx\n', /front matter must be keys/],
-  ])('with %s is refused: %s', async (path, text, words) => {
+  ])('with %s is rejected: %s', async (path, text, words) => {
     await put(path, text);
     const { status, stderr } = await cli('apply', folder);
     expect(status).toBeGreaterThan(0);
@@ -182,7 +182,7 @@ create function ${name}.third(n numeric) returns numeric language sql as $$ sele
     expect((await watching.end()).status).toBe(130);
   });
 
-  test('is taken away by an empty one and --prune', async () => {
+  test('is removed by an empty file with --prune', async () => {
     await cli('apply', folder);
     const file = join(folder, 'empty.yaml');
     await writeFile(file, `version: v1\nname: ${name}\n`);

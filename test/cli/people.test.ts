@@ -55,14 +55,14 @@ const outputOf = async (id: string) => {
 };
 
 describe('howdah run', () => {
-  test('that comes to wait for a person says for what, how to answer, and exits 7', async () => {
+  test('that waits for a person prints the question and how to answer, and exits 7', async () => {
     const { status, stdout, stderr } = await cli('run', 'asking', 'Hi');
     expect({ status, stdout }).toEqual({ status: 7, stdout: '' });
     expect(stderr).toContain('waits for a person: Which colour?\n  options: red, blue\n');
     expect(stderr).toMatch(/ {2}howdah answer [0-9a-f-]{36} TEXT\n/);
   });
 
-  test('names everything it waits for, and how to approve', async () => {
+  test('lists all open questions and approvals, with the commands for a decision', async () => {
     const { status, stderr } = await cli('run', 'both', 'Hi');
     expect(status).toBe(7);
     expect(stderr).toContain('waits for a person: May pay be called with {"cents":7}?');
@@ -70,7 +70,7 @@ describe('howdah run', () => {
     expect(stderr).toContain('waits for a person: Why?');
   });
 
-  test('and whoever is shown the run later is told the same', async () => {
+  test('howdah show prints the same question later', async () => {
     const { question, execution } = await asked('asking');
     const { stdout } = await cli('show', execution);
     expect(stdout).toContain(
@@ -78,7 +78,7 @@ describe('howdah run', () => {
     );
   });
 
-  test('with --json gives the question as an object', async () => {
+  test('with --json prints the question as an object', async () => {
     const { status, stdout } = await cli('run', 'asking', 'Hi', '--json');
     expect(status).toBe(7);
     const last = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
@@ -104,13 +104,13 @@ describe('howdah run', () => {
     return { status, stdout: host.stdout.read() ?? '', talk };
   }
 
-  test('asks at a terminal, until the answer is accepted', async () => {
+  test('asks at a terminal until the answer is accepted', async () => {
     const { status, stdout, talk } = await atTerminal('asking', 'green', 'blue');
     expect(talk).toContain("'green' is not one of the options");
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'Thank you\n' });
   });
 
-  test('lets go of the run on Ctrl-C, without a line having been typed', async () => {
+  test('stops following the run on Ctrl-C, even at the prompt', async () => {
     const cli = startAtTerminal(database.url, 'run', 'asking', 'Hi');
     await vi.waitFor(() => expect(cli.stderr()).toMatch(/answer: $/), { timeout: 60_000 });
     cli.interrupt();
@@ -118,7 +118,7 @@ describe('howdah run', () => {
     expect((await cli.end()).stderr).toMatch(/The run continues\..*howdah watch/);
   });
 
-  test('takes approve and reject there, and leaves to others what gets an empty line', async () => {
+  test('accepts approve and reject at a terminal, and leaves the call open on an empty line', async () => {
     const { status, talk } = await atTerminal('payer', 'reject too dear', '');
     expect(talk).toMatch(/did not allow this call: too dear/);
     expect(talk).toContain('May pay be called with {"cents":8}?');
@@ -127,7 +127,7 @@ describe('howdah run', () => {
 });
 
 describe('howdah questions', () => {
-  test('lists what is open with run and agent, and everything with --all', async () => {
+  test('lists open questions with run and agent, and all questions with --all', async () => {
     const { question, execution } = await asked('asking');
     const open = await cli('questions');
     expect(open.stdout).toMatch(/^ID +KIND +RUN +AGENT +AGE +PROMPT\n/);
@@ -146,14 +146,14 @@ describe('howdah questions', () => {
     );
   });
 
-  test('says ages in the largest unit', () => {
+  test('prints ages in the largest unit', () => {
     const ages = [5, 65, 3 * 3600 + 5, 50 * 3600].map((s) => ageOf(new Date(0), s * 1000));
     expect(ages).toEqual(['5 s', '1 min', '3 h', '2 d']);
   });
 });
 
 describe('howdah answer', () => {
-  test('lets the run go on; a second answer exits 1 and names the first', async () => {
+  test('resumes the run; a second answer exits 1 and names the first', async () => {
     const { question, execution } = await asked('asking');
     const answered = await cli('answer', question, 'blue');
     expect(answered).toMatchObject({ status: 0, stdout: `${question} answered\n` });
@@ -164,7 +164,7 @@ describe('howdah answer', () => {
     expect(again.stderr).toContain('is no longer open: answered by');
   });
 
-  test('takes JSON, and refuses what is none, what does not fit and nothing at all', async () => {
+  test('accepts JSON, and rejects a missing, malformed or unsuitable answer', async () => {
     const { question } = await asked('asking');
     for (const [argv, message] of [
       [['answer', question], 'the answer is missing'],
@@ -179,7 +179,7 @@ describe('howdah answer', () => {
     expect(JSON.parse(stdout)).toMatchObject({ id: question, answer: 'red', answer_data: 'red' });
   });
 
-  test('of a question nobody knows exits 3, of what is no id 2', async () => {
+  test('with an unknown question exits 3, and with a malformed id 2', async () => {
     const unknown = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
     for (const command of [
       ['answer', unknown, 'x'],
@@ -195,7 +195,7 @@ describe('howdah answer', () => {
 });
 
 describe('howdah approve and reject', () => {
-  test('let a call be made, with other arguments and from now on', async () => {
+  test('allow a call, also with other arguments and for the rest of the run', async () => {
     const { question, execution } = await asked('payer');
     const { status } = await cli(
       'approve',
@@ -212,7 +212,7 @@ describe('howdah approve and reject', () => {
     expect(stdout).toContain('paid 8');
   });
 
-  test('tell the model why not', async () => {
+  test('send the reason of a rejection to the model', async () => {
     const { question, execution } = await asked('payer');
     expect((await cli('reject', question, '--reason', 'too dear')).status).toBe(0);
     await eventually(
@@ -223,7 +223,7 @@ describe('howdah approve and reject', () => {
     );
   });
 
-  test('refuse a scope and arguments that are none', async () => {
+  test('reject an invalid scope and invalid arguments', async () => {
     const { question } = await asked('payer');
     const scope = await cli('approve', question, '--remember', 'ever');
     expect(scope.status).toBe(2);

@@ -225,7 +225,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   return found;
 }
 
-test('every command does for an owner who is no superuser what it does for a superuser', async () => {
+test('every command works for an owner without superuser as for a superuser', async () => {
   const byOwner = await walk(plain('mine'), 'mine');
   const bySuperuser = await walk(withDatabase(server.url, 'theirs'), 'theirs');
   for (const [words, { status, stderr }] of byOwner) {
@@ -242,7 +242,7 @@ test('every command does for an owner who is no superuser what it does for a sup
   );
 }, 1_200_000); // two hundred commands, on a machine that may be busy
 
-test.runIf(pgBin)('a backup takes bypassrls, and is restored by such an owner', async () => {
+test.runIf(pgBin)('a backup requires bypassrls, and such an owner can restore it', async () => {
   for (const url of [plain('kept'), withDatabase(server.url, 'whole')]) {
     expect(await runCli(url, 'migrate', 'up')).toMatchObject({ status: 0 });
   }
@@ -260,7 +260,7 @@ test.runIf(pgBin)('a backup takes bypassrls, and is restored by such an owner', 
   }
 });
 
-test('what the server hides from such a login is said to be unknown', async () => {
+test('values hidden from such a login are reported as unknown', async () => {
   const url = withDatabase(server.url, 'mine');
   expect(await runCli(plain('mine'), 'migrate', 'up')).toMatchObject({ status: 0 });
   const other = new pg.Client({ connectionString: url });

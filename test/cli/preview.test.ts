@@ -21,7 +21,7 @@ const preview: Preview = {
   new_each_time: ['shop.orders.id', 'result.id'],
 };
 
-test('a preview says what was and what would be, on lines of a terminal', () => {
+test('a preview lists results and changes on terminal lines', () => {
   expect(previewLines(preview)).toEqual([
     '  it would return {"id": 7} and change 1 inserted into shop.orders, 1 updated in shop.orders, 2 inserted into shop.audit',
     '    - shop.orders {"id":1,"status":"new"}',
@@ -34,7 +34,7 @@ test('a preview says what was and what would be, on lines of a terminal', () => 
   ]);
 });
 
-test('of a wide row is shown what changes, and by which keys it is known', () => {
+test('a wide row is shown with its changed columns and its keys', () => {
   const wide = { name: 'n'.repeat(200), id: 1, city: 'Berlin', price: 0.99 };
   const rows = [{ before: wide, after: { ...wide, price: 1.09 } }];
   const table = { table: 'shop.tracks', inserted: 0, updated: 1, deleted: 0, more_rows: 0, rows };
@@ -47,6 +47,6 @@ test('of a wide row is shown what changes, and by which keys it is known', () =>
   ]);
 });
 
-test('what changes nothing is said to', () => {
+test('a call without changes is reported as such', () => {
   expect(previewSummary({ ...preview, tables: [], altered: [] })).toBe('nothing');
 });

@@ -14,13 +14,13 @@ describe('howdah bench', () => {
     [['steps', '--rounds', '0'], /'0' is invalid. Use a whole number from 1 to 1000/],
     [['--fast'], /unknown option '--fast'/],
     [['-o', 'id'], /the output of this command has no id/],
-  ])('refuses %j', async (argv, reason) => {
+  ])('rejects %j', async (argv, reason) => {
     const { status, stdout, stderr } = await runCli(database.url, 'bench', ...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(reason);
   });
 
-  test('says which right a login lacks', async () => {
+  test('names the privilege that a login lacks', async () => {
     const name = `bench_${Date.now()}`;
     await database.pool.query(`create role ${name} login password 's3cret'`);
     try {
@@ -36,7 +36,7 @@ describe('howdah bench', () => {
     }
   });
 
-  test('drops its databases when it is interrupted', async () => {
+  test('drops its databases when interrupted', async () => {
     const cli = startCli(database.url, 'bench', 'latency');
     try {
       await eventually(database.pool, 'there is a scratch database', SCRATCH);
@@ -52,7 +52,7 @@ describe('howdah bench', () => {
 });
 
 describe('howdah chaos', () => {
-  test('takes no server of anybody', async () => {
+  test('rejects --database-url, because it breaks its server', async () => {
     const { status, stdout, stderr } = await runCli(database.url, 'chaos');
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(/^error: --database-url cannot be used: chaos breaks its server$/m);
@@ -64,7 +64,7 @@ describe('howdah chaos', () => {
     [['--minutes', '0'], /Use a number above 0, such as 2 or 0.5/],
     [['--workers', '0'], /Use a whole number from 1 to 32/],
     [['--seed', 'x'], /Use a whole number from 0/],
-  ])('refuses %j', async (argv, reason) => {
+  ])('rejects %j', async (argv, reason) => {
     const { status, stdout, stderr } = await runCli(database.url, 'chaos', ...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(reason);

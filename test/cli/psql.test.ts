@@ -79,15 +79,15 @@ async function given(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return JSON.parse(stdout) as { args: string[]; PGPASSWORD?: string; PGOPTIONS: string };
 }
 
-describe.skipIf(process.platform === 'win32')('howdah psql gives its program', () => {
-  test('the arguments in their order, with -- and without, and hands its status on', async () => {
+describe.skipIf(process.platform === 'win32')('howdah psql passes to psql', () => {
+  test('the arguments in order, with and without --, and returns its exit status', async () => {
     const loose = await given(['-Atc', 'select 1', '--tenant', 'acme', '-v', 'a=b']);
     expect(loose.args.slice(1)).toEqual(['-Atc', 'select 1', '-v', 'a=b']);
     const behind = await given(['--tenant', 'acme', '--', '-o', 'file', '--json', '-h']);
     expect(behind.args.slice(1)).toEqual(['-o', 'file', '--json', '-h']);
   });
 
-  test('no password on the command line, which everybody may read', async () => {
+  test('no password on the command line, where others could read it', async () => {
     const url = new URL(db.url);
     Object.assign(url, { username: login, password: encodeURIComponent('p w+:\\x') });
     url.searchParams.set('application_name', 'a b');
@@ -97,7 +97,7 @@ describe.skipIf(process.platform === 'win32')('howdah psql gives its program', (
     expect(args).toEqual([`--dbname=${url.toString().replace('+', '%20')}`]);
   });
 
-  test('the tenant, a role and a search path beside the options of the environment', async () => {
+  test('tenant, role and search path, in addition to PGOPTIONS of the environment', async () => {
     const of = async (slug: string) =>
       (await db.pool.query('select id from howdah.tenants where slug = $1', [slug])).rows[0].id;
     const usual = await given([], { PGOPTIONS: '-c work_mem=8MB' });
@@ -124,12 +124,12 @@ describe.skipIf(process.platform === 'win32')('howdah psql gives its program', (
 describe.runIf(pgBin)('howdah psql', () => {
   const WHO = `select current_user, howdah.current_tenant() = (select id from howdah.tenants where slug = 'acme'), count(*) from agents`;
 
-  test('sees the tenant alone, the tables of howdah without their schema', async () => {
+  test('sees only its tenant, with howdah in the search path', async () => {
     const { status, stdout } = await psql('--tenant', 'acme', '-XAtc', WHO);
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'howdah_app|t|1\n' });
   });
 
-  test('writes what the application may, with --read-only nothing', async () => {
+  test('has the write privileges of the application, but cannot write with --read-only', async () => {
     const insert = `insert into executions (agent_id, input) values (agent('development'), 'x') returning status`;
     expect(await psql('-XAtqc', insert)).toMatchObject({ status: 0, stdout: 'queued\n' });
     const refused = await psql('--read-only', '-XAtqc', insert);
@@ -140,14 +140,14 @@ describe.runIf(pgBin)('howdah psql', () => {
     );
   });
 
-  test('with --owner is the login itself', async () => {
+  test('with --owner keeps the role of the login', async () => {
     const { stdout } = await psql(
       ...['--owner', '-XAtc', 'select current_user = session_user, count(*) from agents'],
     );
     expect(stdout).toBe('t|2\n');
   });
 
-  test('of a login of a tenant is that login', async () => {
+  test('with a tenant login uses that login', async () => {
     const url = new URL(db.url);
     Object.assign(url, { username: login, password: encodeURIComponent('p w+:\\x') });
     const guest = await psql('--database-url', url.toString(), '-XAtc', WHO);
@@ -156,7 +156,7 @@ describe.runIf(pgBin)('howdah psql', () => {
     expect(refused).toMatchObject({ status: 4, stdout: '' });
   });
 
-  test('reads a script from standard input, and ends with its status', async () => {
+  test('reads a script from standard input, and returns its exit status', async () => {
     const child = started(['-XAt', '-v', 'ON_ERROR_STOP=1']);
     child.stdin?.end('select 1;\nselect nope;\nselect 2;\n');
     const { status, stdout, stderr } = await ended(child);
@@ -165,7 +165,7 @@ describe.runIf(pgBin)('howdah psql', () => {
   });
 });
 
-describe('howdah psql refuses', () => {
+describe('howdah psql rejects', () => {
   test.each([
     [['--owner', '--tenant', 'acme'], /^error: --owner has access to all tenants/],
     [['--owner', '--read-only'], /^error: --owner has access to all tenants/],
@@ -176,14 +176,14 @@ describe('howdah psql refuses', () => {
     expect(stderr).toMatch(why);
   });
 
-  test('what there is no psql for, with what does without', async () => {
+  test('a machine without psql, and suggests howdah sql', async () => {
     const { status, stderr } = await runCli(db.url, 'psql', '--pg-bin', import.meta.dirname);
     expect(status).toBe(1);
     expect(stderr).toMatch(/^error: psql is needed, and not in /);
     expect(stderr).toMatch(/^ hint: Install .*HOWDAH_PG_BIN.*howdah sql "select …"$/m);
   });
 
-  test('a tenant that is none', async () => {
+  test('an unknown tenant', async () => {
     const { status, stderr } = await runCli(db.url, 'psql', '--tenant', 'nope');
     expect(status).toBe(3);
     expect(stderr).toContain("there is no tenant named 'nope'");
@@ -191,7 +191,7 @@ describe('howdah psql refuses', () => {
 });
 
 test.skipIf(process.platform === 'win32')(
-  'an older psql will do where there is no newer',
+  'an older psql is used if there is no newer one',
   async () => {
     const places = { pgBin: folder, path: [] };
     const need = { programs: ['psql'], atLeast: 99, of: 'this server' } as const;

@@ -42,7 +42,7 @@ afterAll(async () => {
 const cli = (...argv: string[]) => runCli(database.url, ...argv);
 
 describe('howdah export-run', () => {
-  test('prints one document, the same bytes each time, and writes it with --out', async () => {
+  test('prints one document with identical bytes each time, and writes it with --out', async () => {
     const { status, stdout } = await cli('export-run', id);
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ format: 'howdah-run', execution: { id } });
@@ -53,7 +53,7 @@ describe('howdah export-run', () => {
     expect(JSON.parse(short.stdout)).toEqual(JSON.parse(stdout));
   });
 
-  test('with --redact writes what a replay refuses', async () => {
+  test('with --redact writes a file that replay rejects', async () => {
     const path = join(folder, 'redacted.json');
     await cli('export-run', id, '--redact', '--out', path);
     const text = await readFile(path, 'utf8');
@@ -64,7 +64,7 @@ describe('howdah export-run', () => {
     expect(stderr).toContain('without --redact');
   });
 
-  test('into what is no folder says so', async () => {
+  test('reports a missing output folder', async () => {
     const path = join(folder, 'nowhere', 'run.json');
     const { status, stderr } = await cli('export-run', id, '--out', path);
     expect(status).toBe(2);
@@ -75,14 +75,14 @@ describe('howdah export-run', () => {
     );
   });
 
-  test('of a run that nobody knows exits 3, and of what is no id 2', async () => {
+  test('of an unknown run exits 3, and of a malformed id 2', async () => {
     expect((await cli('export-run', UNKNOWN)).status).toBe(3);
     expect((await cli('export-run', '4711')).status).toBe(2);
   });
 });
 
 describe('howdah replay', () => {
-  test('of a run as it was is equal and exits 0, whatever its agent has become', async () => {
+  test('of an unchanged run is equal and exits 0, even if its agent has changed', async () => {
     expect(await cli('replay', id)).toMatchObject({
       status: 0,
       stdout: 'equal: 2 steps as recorded\n',
@@ -95,7 +95,7 @@ describe('howdah replay', () => {
     expect(await runCli(NOWHERE, 'replay', file)).toMatchObject({ status: 0 });
   });
 
-  test('with --agent tells what its prompt of now changes, and exits 6', async () => {
+  test('with --agent shows the effect of the current prompt, and exits 6', async () => {
     for (const run of [id, file]) {
       const { status, stdout } = await cli('replay', run, '--agent', 'greeter');
       expect(status).toBe(6);
@@ -119,7 +119,7 @@ describe('howdah replay', () => {
     expect((await cli('replay', id, '--agent', 'greeter', '--version', '2')).status).toBe(6);
   });
 
-  test('with --json gives all divergences', async () => {
+  test('with --json prints all divergences', async () => {
     const changed = JSON.parse(await readFile(file, 'utf8'));
     changed.execution.output = 'Good day';
     const path = join(folder, 'changed.json');
@@ -132,7 +132,7 @@ describe('howdah replay', () => {
     });
   });
 
-  test('of what there is not exits 3, of what cannot be 2', async () => {
+  test('of a missing run exits 3, and of an invalid file 2', async () => {
     const broken = join(folder, 'broken.json');
     await writeFile(broken, '{');
     const other = join(folder, 'other.json');

@@ -12,7 +12,7 @@ async function said() {
   return { doctor: items.find(({ check }) => check === 'search path'), migrate: stderr };
 }
 
-test('a login whose tables would land among ours is told so, with the fix', async () => {
+test('a login that would create tables in the howdah schema gets a warning with a fix', async () => {
   const name = new URL(db.url).pathname.slice(1);
   const login = (await db.pool.query('select session_user as login')).rows[0].login;
   await db.pool.query(`alter database ${name} set search_path = howdah, public`);

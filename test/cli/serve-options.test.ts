@@ -16,7 +16,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-test.each(['start', 'api'])('howdah %s listens where --port and --host say', async (command) => {
+test.each(['start', 'api'])('howdah %s listens on --port and --host', async (command) => {
   vi.stubEnv('PORT', 'not a port');
   vi.stubEnv('HOST', 'not a host');
   const port = await freePort();
@@ -31,7 +31,7 @@ test.each(['start', 'api'])('howdah %s listens where --port and --host say', asy
   expect(await cli.returned()).toBe(0);
 });
 
-test('without them the environment says where', async () => {
+test('without options, the environment sets host and port', async () => {
   const port = await freePort();
   vi.stubEnv('PORT', `${port}`);
   const cli = startCli(db.url, 'api');
@@ -47,14 +47,14 @@ test.each([
   ['--port', '80.5', 'from 0 to 65535'],
   ['--host', 'http://here', 'an address or a host name'],
   ['--host', '', 'an address or a host name'],
-])('%s %j is refused, with what to write', async (option, value, hint) => {
+])('%s %j is rejected with the accepted values', async (option, value, hint) => {
   const { status, stdout, stderr } = await runCli(db.url, 'start', `${option}=${value}`);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr).toContain(option);
   expect(stderr).toContain(hint);
 });
 
-test('an address that others reach is refused where no tokens are asked for', async () => {
+test('a public address is rejected when no login is required', async () => {
   vi.stubEnv('HOWDAH_AUTH', 'none');
   const { status, stderr } = await runCli(db.url, 'api', '--port', '0', '--host', '0.0.0.0');
   expect(status).toBe(2);

@@ -17,7 +17,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-test('are shown one by one, with what they may be', async () => {
+test('settings are shown one by one with their allowed range', async () => {
   expect(await cli('show', 'max_depth')).toEqual({
     status: 0,
     stdout: 'max_depth 8 (the default)\nLevels of runs below a run.\nAllowed range: 1 to 32.\n',
@@ -27,7 +27,7 @@ test('are shown one by one, with what they may be', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ key: 'max_cost', value: null, source: 'default' });
 });
 
-test('are listed, set and removed', async () => {
+test('settings are listed, set and removed', async () => {
   expect(await cli()).toMatchObject({
     status: 0,
     stdout: expect.stringMatching(/^max_depth +8 +default +1\.\.32 +Levels of runs/m),
@@ -45,7 +45,7 @@ test('are listed, set and removed', async () => {
   });
 });
 
-test('hold for all tenants with --system, and for one with --tenant', async () => {
+test('settings apply to all tenants with --system, and to one with --tenant', async () => {
   await database.pool.query(`insert into howdah.tenants (slug, name) values ('acme', 'Acme')`);
   expect(await cli('set', 'backoff_initial_seconds', '0.25', '--system')).toMatchObject({
     stdout: 'backoff_initial_seconds 0.25 (set for the system)\n',
@@ -89,7 +89,7 @@ describe('over an API', () => {
   const nowhere = 'postgresql://127.0.0.1:1/nowhere';
   const there = (...argv: string[]) => runCli(nowhere, 'settings', ...argv, '--api', api.url);
 
-  test('are the same, to the byte', async () => {
+  test('settings commands print exactly the same as with a database', async () => {
     for (const argv of [
       ['list'],
       ['show', 'max_depth'],
@@ -113,7 +113,7 @@ describe('over an API', () => {
     expect((await there('list', '--json')).stdout).toBe((await cli('list', '--json')).stdout);
   });
 
-  test('what is no number, what is of the system and who may not is refused', async () => {
+  test('a non-numeric value, --system, --tenant and a missing login are rejected', async () => {
     expect(await there('set', 'max_depth', 'deep')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('max_depth must be a number from 1 to 32, not "deep"'),

@@ -54,7 +54,7 @@ const still = (told: CliResult) => ({
 
 const call = { name: 'calculator', id: 'c1', arguments: { expression: '6 * 7', a: 1, of: [1.5] } };
 
-test('howdah show and explain name the keys of a run', async () => {
+test('howdah show and howdah explain print the keys of a run', async () => {
   const agent = await makeAgent(db.pool, { script: [] });
   const id = await makeRun(db.pool, {
     agent_id: agent,
@@ -69,7 +69,7 @@ test('howdah show and explain name the keys of a run', async () => {
   }
 });
 
-describe('howdah show over a server prints what it prints out of the database', () => {
+describe('howdah show over an API prints the same as with a database', () => {
   const runs: Record<string, () => Promise<string>> = {
     'of a run that answered': async () => {
       const script = [
@@ -125,7 +125,7 @@ describe('howdah show over a server prints what it prints out of the database', 
     }
   });
 
-  test('of a step that failed, and of none', async () => {
+  test('of a failed step, and of a missing step', async () => {
     const { id } = await ranOf([{ error: { status: 400 } }]);
     const { rows } = await db.pool.query(
       'select seq from howdah.steps where execution_id = $1 and error is not null',
@@ -150,7 +150,7 @@ describe('howdah show over a server prints what it prints out of the database', 
     expect((await here('show', `${id}/99`)).stderr).toContain(`execution ${id} has no step 99`);
   });
 
-  test('of a tree that has pages', async () => {
+  test('of a tree with several pages', async () => {
     const root = await makeRun(db.pool, { run_at: '2100-01-01' });
     await db.pool.query(
       `insert into howdah.executions (tenant_id, agent_id, agent_version_id, parent_execution_id, root_execution_id, ancestors, depth,
@@ -170,7 +170,7 @@ describe('howdah show over a server prints what it prints out of the database', 
     expect(await there('show', below?.id, '--tree', '--json')).toEqual(told);
   });
 
-  test("of a run that is not there, or another tenant's", async () => {
+  test("of a missing run, or another tenant's", async () => {
     const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
     const told = await here('show', nobody);
     expect(told).toMatchObject({ status: 3, stdout: '' });
@@ -202,7 +202,7 @@ describe('howdah show over a server prints what it prints out of the database', 
     }
   });
 
-  test('has each column of a run but where it calls back to', async () => {
+  test('includes every column of a run except callback_url', async () => {
     const columns = await all(
       db.pool,
       `select attname as name from pg_attribute where attrelid = 'howdah.executions'::regclass and attnum > 0 and not attisdropped

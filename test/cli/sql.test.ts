@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 
 describe('howdah sql', () => {
-  test('shows rows of the tenant, and of no other', async () => {
+  test('shows rows of its own tenant only', async () => {
     const own = await cli('sql', 'select name from howdah.agents order by name');
     expect(own.stdout.split('\n').map((line) => line.trim())).toEqual([
       'NAME',
@@ -36,17 +36,17 @@ describe('howdah sql', () => {
     expect(other.stdout).toBe('name\ndevelopment\n');
   });
 
-  test('takes -c before the statement, as psql does', async () => {
+  test('accepts -c before the statement, as psql does', async () => {
     expect((await cli('sql', '-c', 'select 1 as a', '-o', 'csv')).stdout).toBe('a\n1\n');
   });
 
-  test('keeps columns of the same name apart, and reads standard input', async () => {
+  test('keeps columns of the same name separate and reads standard input', async () => {
     const piped = startCli(db.url, 'sql', '-', '--json');
     piped.type('select 1 as a, 2 as a');
     expect(JSON.parse((await piped.end()).stdout)).toEqual({ items: [{ a: 1, a_2: 2 }] });
   });
 
-  test('tells days and numbers as they are', async () => {
+  test('prints dates and numbers unchanged', async () => {
     const text = `select date '2026-11-21' as day, timestamp '2026-11-21 08:00' as at, 12345678901234567890 as much, 1::bigint as n`;
     const { stdout } = await cli('sql', text, '--json');
     expect(JSON.parse(stdout).items).toEqual([
@@ -54,7 +54,7 @@ describe('howdah sql', () => {
     ]);
   });
 
-  test('holds no more rows than are asked for, and says how many there were', async () => {
+  test('prints at most --limit rows and reports how many there were', async () => {
     const many = 'select n from generate_series(1, 20000) as n';
     const cut = await cli('sql', many, '-o', 'csv', '--limit', '2');
     expect(cut.stdout).toBe('n\n1\n2\n');
@@ -67,7 +67,7 @@ describe('howdah sql', () => {
     expect((await cli('sql', many, '--limit', 'many')).status).toBe(2);
   });
 
-  test('ends a statement that takes longer than it may, and prints nothing of it', async () => {
+  test('cancels a statement that exceeds --timeout and prints none of its rows', async () => {
     const { status, stdout, stderr } = await cli('sql', 'select pg_sleep(600)', '--timeout', '1s');
     expect([status > 0, stdout]).toEqual([true, '']);
     expect(stderr).toContain('statement timeout');
@@ -78,7 +78,7 @@ describe('howdah sql', () => {
     ['commit; delete from howdah.executions', /multiple commands/],
     ['select * from howdah_private.login_tenants', /permission denied|not allowed|may not/],
     ['create table public.mine ()', /read-only|permission denied/],
-  ])('refuses %s', async (statement, why) => {
+  ])('rejects %s', async (statement, why) => {
     const { status, stdout, stderr } = await cli('sql', statement);
     expect(stdout).toBe('');
     expect(status).toBeGreaterThan(0);
@@ -87,7 +87,7 @@ describe('howdah sql', () => {
     expect(rows[0].n).toBe(2);
   });
 
-  test('writes only when it is told to', async () => {
+  test('writes only with --write', async () => {
     const change = `update howdah.agents set description = 'By hand.' where name = 'day' returning name, description`;
     expect((await cli('sql', change, '--write', '--json')).stdout).toBe(
       '{"items":[{"name":"day","description":"By hand."}]}\n',
@@ -96,7 +96,7 @@ describe('howdah sql', () => {
     expect(other.stdout).toBe('{"items":[]}\n');
   });
 
-  test('says what is missing', async () => {
+  test('reports a missing statement', async () => {
     const { status, stderr } = await cli('sql', '-');
     expect(status).toBe(2);
     expect(stderr).toContain('the statement is missing');
@@ -119,7 +119,7 @@ describe('howdah executions', () => {
   });
 
   test.each([[['--since', 'yesterday']], [['--status', 'done']], [['--workflow', 'nope']]])(
-    'refuses %j',
+    'rejects %j',
     async (options) => {
       const { status, stdout } = await cli('executions', ...options);
       expect([2, 3]).toContain(status);
@@ -128,10 +128,10 @@ describe('howdah executions', () => {
   );
 });
 
-describe('-o', () => {
+describe('the option -o', () => {
   const inputs = `select input, null as nothing from howdah.executions order by id desc`;
 
-  test('jsonl is a row a line, yaml a document, csv quotes what it must', async () => {
+  test('prints jsonl as one row per line, yaml as one document, csv with quotes where needed', async () => {
     const printed = async (format: string) => (await cli('sql', inputs, '-o', format)).stdout;
     expect(await printed('jsonl')).toMatch(/^\{"input":"new".*\}\n\{"input":"old.*\}\n$/);
     expect(await printed('csv')).toBe('input,nothing\nnew,\n"old, ""very"" old",\n');
@@ -139,7 +139,7 @@ describe('-o', () => {
     expect((await cli('sql', inputs, '--output=table')).stdout).toMatch(/^INPUT/);
   });
 
-  test('id is what scripts go on with', async () => {
+  test('id prints ids that scripts can use', async () => {
     const { stdout } = await cli('executions', '-o', 'id');
     expect(stdout).toMatch(/^([0-9a-f-]{36}\n){2}$/);
     const none = await cli('sql', 'select 1 as one', '-oid');
@@ -147,7 +147,7 @@ describe('-o', () => {
     expect(JSON.parse(none.stderr).error.hint).toBe('Use -o json.');
   });
 
-  test('an unknown one is told those there are', async () => {
+  test('an unknown format lists the known ones', async () => {
     const { status, stderr } = await cli('executions', '-o', 'xml');
     expect(status).toBe(2);
     expect(stderr).toContain('table, json, jsonl, csv, yaml, id');

@@ -72,8 +72,8 @@ async function impatient(...argv: string[]): Promise<CliResult & { left: number 
   return { status, stdout: stdout.read() ?? '', stderr: stderr.read() ?? '', left };
 }
 
-describe('howdah alone', () => {
-  test('where nothing was ever started says how to begin, and makes nothing', async () => {
+describe('howdah without a command', () => {
+  test('explains how to begin on a fresh machine and creates nothing', async () => {
     expect(await runWithoutDatabase('')).toEqual({
       status: 0,
       stdout: `database  none yet
@@ -87,7 +87,7 @@ describe('howdah alone', () => {
     expect(existsSync(home)).toBe(false);
   });
 
-  test('where the embedded one has stopped leaves it so', async () => {
+  test('does not start an embedded server that is stopped', async () => {
     mkdirSync(join(folder, 'old', 'postgres'), { recursive: true });
     writeFileSync(join(folder, 'old', 'postgres', 'PG_VERSION'), '18\n');
     vi.stubEnv('HOWDAH_HOME', join(folder, 'old'));
@@ -99,7 +99,7 @@ describe('howdah alone', () => {
     }
   });
 
-  test('tells schema, workers, runs, questions, and what is likely to come next', async () => {
+  test('reports schema, workers, runs, questions and suggested next commands', async () => {
     const call = { name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' };
     const asker = await named([{ tool_calls: [call] }, { content: 'Painted.' }], ['ask_user']);
     const broken = await named([{ error: { status: 400, message: 'no such thing' } }]);
@@ -143,7 +143,7 @@ describe('howdah alone', () => {
     expect(stdout.match(/^ {2}howdah /gm)).toHaveLength(3);
   });
 
-  test('tells a login of a tenant of that tenant alone', async () => {
+  test('shows a tenant login its own tenant only', async () => {
     const login = `howdah_test_${randomBytes(6).toString('hex')}`;
     await db.pool.query(`create role ${login} login password 'secret'; grant howdah_app to ${login};
       insert into howdah.tenants (slug, name) values ('acme', 'Acme')`);
@@ -163,7 +163,7 @@ describe('howdah alone', () => {
     }
   });
 
-  test('of a database without a schema names what makes it, and makes none', async () => {
+  test('names the command that creates a missing schema and creates none', async () => {
     const now = await seen(empty.url);
     expect(now).toMatchObject({ database: { state: 'empty' }, schema: null, problem: null });
     expect(commandsOf(now)).toEqual(['howdah migrate up', 'howdah start', 'howdah --help']);
@@ -171,7 +171,7 @@ describe('howdah alone', () => {
     expect(rows).toEqual([]);
   });
 
-  test('where no server is, or the login is refused, says so without the password', async () => {
+  test('reports an unreachable server or a rejected login without the password', async () => {
     const nowhere = await runCli('postgres://me:s3cret@127.0.0.1:1/x');
     expect(nowhere).toMatchObject({ status: 0, stderr: '' });
     expect(nowhere.stdout).toMatch(
@@ -184,7 +184,7 @@ describe('howdah alone', () => {
     expect(nowhere.stdout + refused.stdout).not.toContain('s3cret');
   });
 
-  test('waits for nobody who says nothing, be it a database or a server', async () => {
+  test('times out when a database or a server does not answer', async () => {
     const silent = createServer();
     const sockets = new Set<import('node:net').Socket>();
     silent.on('connection', (socket) => sockets.add(socket.on('error', () => {})));
@@ -204,7 +204,7 @@ describe('howdah alone', () => {
     }
   });
 
-  test('asks a server of howdah login over REST', async () => {
+  test('queries the server of howdah login over REST', async () => {
     vi.stubEnv('HOWDAH_API_URL', api.url);
     try {
       const { status, stdout } = await runWithoutDatabase('', '--json');
@@ -222,7 +222,7 @@ describe('howdah alone', () => {
     }
   });
 
-  test('that is not let in there says so', async () => {
+  test('reports that the server rejected the login', async () => {
     const guarded = await startTestApi(db.url, locked);
     vi.stubEnv('HOWDAH_API_URL', guarded.url);
     try {
@@ -236,13 +236,13 @@ describe('howdah alone', () => {
     }
   });
 
-  test('takes no option that is none, and no value', async () => {
+  test('rejects an unknown option and an unknown value', async () => {
     expect((await runCli(db.url, '--nope')).status).toBe(2);
     expect((await runCli(db.url, '-o', 'xml')).status).toBe(2);
   });
 });
 
-describe('what comes next', () => {
+describe('suggested next commands', () => {
   const database = { is_embedded: false, address: 'db:5432/x', state: 'ready' } as const;
   const runs = {
     ...{ queued: 0, running: 0, waiting: 0, paused: 0, failed: 0 },
@@ -311,7 +311,7 @@ describe('what comes next', () => {
     expect(next.every(({ why }) => why !== '' && !why.includes('\n'))).toBe(true);
   });
 
-  test('a key for a model is asked for where there is none', () => {
+  test('an API key for a model is suggested where none is set', () => {
     const model = { provider: 'local', model: 'extractive' };
     const standing = { ...unknownStatus(), ...fine, model, runs: { ...runs, has_llm: false } };
     expect(suggestNextCommands(standing)[0]?.command).toBe('OPENAI_API_KEY=… howdah start');

@@ -6,7 +6,7 @@ import { testDatabase } from '../support/database.ts';
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 const db = testDatabase();
 
-test('a server that npx started ends with it, though the shell between them passes no signal on', async () => {
+test('a server started by npx ends with it, though the shell between them forwards no signal', async () => {
   const shell = spawn('sh', ['-c', `"${process.execPath}" "${MAIN}" start; exit`], {
     env: { ...process.env, DATABASE_URL: db.url, PORT: '0', npm_lifecycle_event: 'npx' },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -41,24 +41,24 @@ describe('a table', () => {
   ];
   const print = (io: CliIo) => printTable(io, rows);
 
-  test('is as wide as the terminal, and cuts no id and no number', async () => {
+  test('is as wide as the terminal and truncates no id and no number', async () => {
     const lines = (await shown(print, { isTTY: true, columns: 80 })).stdout.trimEnd().split('\n');
     expect(lines.map((line) => line.length)).toEqual([80, 77, 76]);
     expect(lines[1]).toMatch(new RegExp(`^${ID}  a     x{20,}…  12$`));
   });
 
-  test('is no wider where three dots stand for what is left out', async () => {
+  test('is not wider where three dots mark the truncation', async () => {
     const terminal = { isTTY: true, columns: 80, env: { LC_ALL: 'C' } };
     const [, first = ''] = (await shown(print, terminal)).stdout.split('\n');
     expect(first).toMatch(/ x{20,}\.\.\. {2}12$/);
     expect(first).toHaveLength(77);
   });
 
-  test('is whole where it is piped', async () => {
+  test('is not truncated when piped', async () => {
     expect((await shown(print)).stdout).toContain(`${'x'.repeat(100)}  12`);
   });
 
-  test('is too wide rather than unreadable', () => {
+  test('exceeds the terminal width rather than become unreadable', () => {
     const lines = tableLines(
       [
         ['ID', 'PROMPT'],
@@ -70,7 +70,7 @@ describe('a table', () => {
   });
 });
 
-describe('signs that are no ASCII', () => {
+describe('non-ASCII characters', () => {
   const say = (io: CliIo) => io.out('├─ a → b… · Zoë');
 
   test.each([
@@ -83,7 +83,7 @@ describe('signs that are no ASCII', () => {
     expect((await shown(say, { isTTY: true, env })).stdout).toBe(expected);
   });
 
-  test('are left as they are where they are piped', async () => {
+  test('are unchanged when piped', async () => {
     expect((await shown(say, { env: { LANG: 'C' } })).stdout).toBe('├─ a → b… · Zoë\n');
     expect(showsUnicode({ LANG: 'C' })).toBe(false);
   });
@@ -94,7 +94,7 @@ test.each([
   [{ CI: 'false' }, true],
   [{ CI: 'true' }, false],
   [{ CI: '1' }, false],
-])('at a terminal with %j somebody is asked: %j', async (env, expected) => {
+])('at a terminal with %j the prompt is interactive: %j', async (env, expected) => {
   const { stdout } = await shown((io) => io.out(String(io.ask !== undefined)), {
     isTTY: true,
     env,

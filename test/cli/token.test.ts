@@ -29,7 +29,7 @@ const token = (...argv: string[]) => runCli(database.url, 'token', ...argv);
 const ada = ['--tenant', 'default', '--user', 'ada'];
 
 describe('howdah token', () => {
-  test('prints one line: a token with the claims of the contract, for eight hours', async () => {
+  test('prints one line: a token with the claims of the contract, valid for eight hours', async () => {
     const { status, stdout, stderr } = await token(...ada);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^\S+\n$/);
@@ -49,7 +49,7 @@ describe('howdah token', () => {
     expect(Math.abs(iat - Date.now() / 1000)).toBeLessThan(60);
   });
 
-  test('takes a role and a time, and with --json says all of it', async () => {
+  test('accepts a role and a lifetime, and prints all fields with --json', async () => {
     const { stdout } = await token(...ada, '--role', 'viewer', '--expires', '15m', '--json');
     const { token: jwt, expires_at, ...claims } = JSON.parse(stdout);
     const { exp = 0, iat = 0, role } = decodeJwt(jwt);
@@ -58,7 +58,7 @@ describe('howdah token', () => {
     expect(claims).toEqual({ user_id: userId, tenant_id: tenantId, role: 'viewer', iat, exp });
   });
 
-  test('--create makes the user once, and leaves him as he is afterwards', async () => {
+  test('--create creates the user once and later leaves the user unchanged', async () => {
     const bob = ['--tenant', 'acme', '--user', 'bob', '--create'];
     const first = decodeJwt((await token(...bob, '--role', 'owner')).stdout);
     const second = decodeJwt((await token(...bob)).stdout);
@@ -71,8 +71,8 @@ describe('howdah token', () => {
   });
 });
 
-describe('is refused', () => {
-  test('without a secret, naming the fix', async () => {
+describe('howdah token fails', () => {
+  test('without a secret, and the error names the fix', async () => {
     vi.stubEnv('HOWDAH_JWT_SECRET', '');
     const { status, stdout, stderr } = await token(...ada);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
@@ -80,21 +80,21 @@ describe('is refused', () => {
     expect(stderr).toContain('openssl rand -base64 48');
   });
 
-  test('with a secret that is too short, never showing it', async () => {
+  test('with a secret that is too short, without showing it', async () => {
     vi.stubEnv('HOWDAH_JWT_SECRET', 's3cret');
     const { status, stderr } = await token(...ada);
     expect(status).toBe(2);
     expect(stderr).not.toContain('s3cret');
   });
 
-  test('for an unknown tenant, naming those there are', async () => {
+  test('for an unknown tenant, and the error lists the known ones', async () => {
     const { status, stdout, stderr } = await token('--tenant', 'acne', '--user', 'ada');
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toContain("no tenant named 'acne'");
     expect(stderr).toContain('acme, beta, default');
   });
 
-  test('for a user or a tenant that is not active, saying which', async () => {
+  test('for an inactive user or tenant, and the error says which', async () => {
     await database.pool.query(
       `insert into howdah.tenants (slug, name, is_active) values ('closed', 'Closed', false)`,
     );
@@ -113,13 +113,13 @@ describe('is refused', () => {
     }
   });
 
-  test.each(['', 'a\nb', '\u001b[2J'])('for a new user called %j', async (name) => {
+  test.each(['', 'a\nb', '\u001b[2J'])('for a new user named %j', async (name) => {
     const { status, stdout, stderr } = await token('--tenant', 'beta', '--user', name, '--create');
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toContain('username of users');
   });
 
-  test('for an unknown user, naming those of that tenant alone', async () => {
+  test('for an unknown user, and the error lists users of that tenant only', async () => {
     const { status, stderr } = await token('--tenant', 'default', '--user', 'eve');
     expect(status).toBe(3);
     expect(stderr).toContain("tenant 'default' has no user named 'eve'");
@@ -136,7 +136,7 @@ describe('is refused', () => {
     [[...ada, '--expires', 'tomorrow'], /such as 8h/],
     [[...ada, '--expires', '0h'], /such as 8h/],
     [[...ada, '--expires', '366d'], /at most 365d/],
-  ])('%j is a matter of usage', async (argv, words) => {
+  ])('%j is a usage error', async (argv, words) => {
     const { status, stdout, stderr } = await token(...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(words);

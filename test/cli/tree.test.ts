@@ -22,7 +22,7 @@ const node = (name: string, other: Partial<TreeNode>): TreeNode => ({
   ...other,
 });
 
-test('a tree says of each run how it stands, how long it took, and what it used alone and with those below', () => {
+test('the tree shows each run’s status, duration and usage, alone and with its descendants', () => {
   const lines = treeLines([
     node('desk', { total_tokens_in: '30', total_cost: '0.03' }),
     node('analyst', {

@@ -24,7 +24,7 @@ afterAll(async () => {
 
 const howdah = (...argv: string[]) => runCli(database.url, ...argv);
 
-test('export-user prints everything about a person, one document a line', async () => {
+test('export-user prints all data of a user, one document per line', async () => {
   const { status, stdout } = await howdah('export-user', 'ada');
   expect(status).toBe(0);
   const lines = stdout
@@ -43,14 +43,14 @@ test('export-user prints everything about a person, one document a line', async 
   expect(readFileSync(file, 'utf8')).toBe(stdout);
 });
 
-test('export-user with --redact has nothing that was said', async () => {
+test('export-user with --redact contains no message text', async () => {
   const { status, stdout } = await howdah('export-user', 'ada', '--redact');
   expect(status).toBe(0);
   expect(stdout).toContain(run);
   expect(stdout).not.toContain('song');
 });
 
-test('export-user into a folder that is not there says so', async () => {
+test('export-user reports a missing folder', async () => {
   const { status, stderr } = await howdah(
     ...['export-user', 'ada', '--out', join(folder, 'nowhere', 'ada.jsonl')],
   );
@@ -59,7 +59,7 @@ test('export-user into a folder that is not there says so', async () => {
   expect(stderr).toContain('omit --out');
 });
 
-test('erase-user refuses while a run is live, then says what it did', async () => {
+test('erase-user refuses while a run is live, then reports what it did', async () => {
   const erase = (...more: string[]) => howdah('erase-user', 'ada', '--mode', 'delete', ...more);
   expect((await howdah('erase-user', 'ada')).status).toBe(2);
   const refused = await erase();

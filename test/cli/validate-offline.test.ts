@@ -33,7 +33,7 @@ describe('howdah validate --offline', () => {
   const leftOver = async () =>
     (await readdir(folder)).filter((name) => name.startsWith('howdah-scratch'));
 
-  test('makes a database and removes it', async () => {
+  test('creates a database and removes it', async () => {
     const [good, bad] = [await put(HELPDESK), await put(FAULTY, 'b.yaml')];
     const argv = ['validate', good, bad, 'packs/platform', 'packs/finance', '--offline'];
     const { status, stdout, stderr } = await nowhere(...argv);
@@ -66,7 +66,7 @@ describe('howdah validate --offline', () => {
     expect(await leftOver()).toEqual([]);
   }, 120_000);
 
-  test('leaves nothing behind when it is ended at once', async () => {
+  test('leaves nothing behind when it is killed', async () => {
     const bin = join(import.meta.dirname, '../../bin/howdah');
     const child = spawn(process.execPath, [bin, 'validate', await put(HELPDESK), '--offline'], {
       ...{ env: { ...process.env, TMPDIR: folder }, stdio: 'ignore' },

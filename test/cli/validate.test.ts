@@ -32,7 +32,7 @@ const put = async (text: string, name = 'shop.yaml') => {
 const FAULTY = 'version: v1\nname: b\nagents:\n  a: { mision: x }\n  c: { model: fats }\n';
 
 describe('howdah validate', () => {
-  test('says of each file what is in it, or how much is wrong, and writes nothing', async () => {
+  test('reports the content of each file, or the number of errors, and writes nothing', async () => {
     const [good, bad] = [await put(HELPDESK), await put(FAULTY, 'b.yaml')];
     const { status, stdout, stderr } = await cli('validate', good, bad);
     expect({ status, stdout }).toEqual({
@@ -55,7 +55,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     expect(Number(count)).toBe(0);
   });
 
-  test.each(['validate', 'diff', 'apply'])('%s takes -f before each file', async (command) => {
+  test.each(['validate', 'diff', 'apply'])('%s accepts -f before each file', async (command) => {
     const one = await put(HELPDESK, 'one.yaml');
     const other = await put(
       'version: v1\nname: other\nagents: { a: { mission: x } }\n',
@@ -68,7 +68,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     expect((await cli(command, '-f')).status).toBe(2);
   });
 
-  test('tells a hint once, however many faults have it', async () => {
+  test('prints a hint once, however many errors share it', async () => {
     const names = Array.from({ length: 30 }, (_, n) => `  a${n}: { zzzzzz: x }\n`).join('');
     const { stderr } = await cli(
       'validate',
@@ -78,7 +78,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     expect(stderr.match(/^ hint: Known keys: /gm)).toHaveLength(1);
   });
 
-  test('of a file that is not there names the one that may be meant', async () => {
+  test('suggests a file name when the file does not exist', async () => {
     const path = await put(HELPDESK, 'help-desk.yaml');
     const wrong = path.replace('.yaml', '.yml');
     for (const command of ['validate', 'apply', 'diff']) {
@@ -92,7 +92,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     );
   });
 
-  test('finds what stands in a file before it, and in the tenant', async () => {
+  test('resolves names from earlier files and from the tenant', async () => {
     const first = await put(HELPDESK);
     const second = await put('version: v1\nname: c\nagents: { d: { model: fast } }\n', 'c.yaml');
     expect(await cli('validate', first, second)).toMatchObject({ status: 0, stderr: '' });
@@ -114,7 +114,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     });
   });
 
-  test('with --json gives one object', async () => {
+  test('prints one object with --json', async () => {
     const files = [await put(HELPDESK), await put(FAULTY, 'b.yaml'), await put('a: "', 'c.yaml')];
     const { status, stdout, stderr } = await cli('validate', ...files, '--json');
     expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
@@ -146,7 +146,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     });
   });
 
-  test('takes packs and standard input, and tells of a fault in its file', async () => {
+  test('accepts packs and standard input, and reports an error in its file', async () => {
     expect((await cli('validate', 'packs/platform')).stderr).toContain(
       "there is no secret 'github'",
     );
@@ -164,7 +164,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
     expect((await cli('validate')).status).toBe(2);
   });
 
-  test('repeats no line that may hold a key', async () => {
+  test('prints no source line that may contain a key', async () => {
     const file = await put(
       'version: v1\nname: k\nmodels:\n  m: { provider: openai, model: x, api_key: hunter2 }\n  n: { provider: openai, modle: sk-abcdefgh12345678 }\n',
     );
@@ -177,7 +177,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
 });
 
 describe('without a database', () => {
-  test('tells of what is wrong with a text', async () => {
+  test('reports errors in the text', async () => {
     const [text, faulty] = [await put('name: "b\n'), await put(FAULTY, 'b.yaml')];
     expect(await nowhere('validate', await put('', 'empty.yaml'))).toMatchObject({
       status: 1,
@@ -201,7 +201,7 @@ describe('without a database', () => {
     expect((await nowhere('validate', good)).status).toBe(8);
   });
 
-  test('says of an older schema that it is one, and leaves it as it is', async () => {
+  test('reports an older schema and leaves it unchanged', async () => {
     const older = await createTestDatabase();
     try {
       await older.pool.query(`update howdah_private.applied_sql set digest = 'earlier'`);
@@ -218,7 +218,7 @@ describe('without a database', () => {
     }
   });
 
-  test('names no tenant', async () => {
+  test('rejects --tenant', async () => {
     expect(await cli('validate', await put(HELPDESK), '--offline')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('--tenant needs a database, but no database is used'),
@@ -235,7 +235,7 @@ describe('over an API', () => {
   const there = (...argv: string[]) => nowhere('validate', ...argv, '--api', api.url);
   const here = (...argv: string[]) => runCli(database.url, 'validate', ...argv);
 
-  test('tells the same as beside a database, to the byte, and writes nothing', async () => {
+  test('prints the same bytes as with a database and writes nothing', async () => {
     await mkdir(join(folder, 'agents'));
     await put('version: v1\nname: p\n', 'pack.yaml');
     await put('---\nmodle: x\n---\nDivide.\n', 'agents/divider.md');
@@ -268,7 +268,7 @@ describe('over an API', () => {
     expect(rows).toEqual([]);
   });
 
-  test('says what it is refused for', async () => {
+  test('reports why the request is rejected', async () => {
     const good = await put(HELPDESK);
     expect(await there(good, '--offline')).toMatchObject({
       status: 2,

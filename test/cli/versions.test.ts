@@ -24,7 +24,7 @@ beforeAll(async () => {
 const cli = (...argv: string[]) => runCli(database.url, 'versions', ...argv);
 
 describe('howdah versions', () => {
-  test('lists number, label, digest, when and who', async () => {
+  test('lists number, label, digest, date and author', async () => {
     expect(await cli('desk', '--label', '1', 'production')).toMatchObject({
       status: 0,
       stdout: 'version 1 of agent desk has the label production\n',
@@ -44,11 +44,11 @@ describe('howdah versions', () => {
     });
   });
 
-  test.each(['press', 'greeting', 'refunds'])('knows %s too', async (name) => {
+  test.each(['press', 'greeting', 'refunds'])('accepts %s too', async (name) => {
     expect((await cli(name)).stdout).toMatch(/\n1 /);
   });
 
-  test('shows what changed, as text and as a JSON Patch', async () => {
+  test('shows changes as text and as a JSON Patch', async () => {
     const { status, stdout } = await cli('desk', '--diff', 'production', '2');
     expect({ status, stdout }).toEqual({
       status: 0,
@@ -67,7 +67,7 @@ describe('howdah versions', () => {
     });
   });
 
-  test('makes it what it was', async () => {
+  test('restores a version as a new version', async () => {
     expect(await cli('desk', '--restore', '1')).toMatchObject({
       status: 0,
       stdout: 'agent desk is restored to version 1, as version 3\n',
@@ -94,7 +94,7 @@ describe('howdah versions', () => {
     expect(result.stderr).toMatch(told);
   });
 
-  test('tells two of one name apart', async () => {
+  test('distinguishes two definitions of one name by --kind', async () => {
     const { stdout } = await cli('twin', '--kind', 'workflow', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ kind: 'workflow' });
   });

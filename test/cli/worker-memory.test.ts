@@ -4,7 +4,7 @@ import { runCli, startCli } from './run-cli.ts';
 
 const db = testDatabase();
 
-test('a worker that holds more than --memory drains and ends with 1', async () => {
+test('a worker that exceeds --memory drains and exits with 1', async () => {
   const bound = Math.ceil(process.memoryUsage.rss() / 2 ** 20) + 300;
   const worker = startCli(db.url, 'worker', '--memory', String(bound));
   await expect.poll(() => worker.stderr()).toContain('Howdah is ready.');
@@ -18,7 +18,7 @@ test('a worker that holds more than --memory drains and ends with 1', async () =
   expect(rows[0].n).toBe(0);
 });
 
-test('less than the process has already, or no number, is refused', async () => {
+test('rejects --memory that is below the current usage or is not a number', async () => {
   const { status, stderr } = await runCli(db.url, 'worker', '--memory', '128');
   expect(status).toBe(2);
   expect(stderr).toContain('--memory 128 is less than the ');

@@ -6,7 +6,7 @@ import { runCli, startCli } from './run-cli.ts';
 
 const db = testDatabase();
 
-test('howdah worker --once does what is due, with all that comes of it, and ends; what is for later stays', async () => {
+test('howdah worker --once finishes due runs and their children, then exits; later runs stay queued', async () => {
   const child = await makeAgent(db.pool, { script: [{ content: 'looked', delay_ms: 300 }] });
   const parent = await makeAgent(db.pool, {
     script: [
@@ -36,7 +36,7 @@ test('howdah worker --once does what is due, with all that comes of it, and ends
   expect((await runCli(db.url, 'worker', '--once')).stderr).toContain('No more runs are due.');
 });
 
-test('Ctrl-C lets what is in the air come to its end, and no more begin', async () => {
+test('Ctrl-C lets calls in progress finish and starts no new ones', async () => {
   const gate = door();
   const server = await startOpenAiServer(async () => {
     await gate.opened;

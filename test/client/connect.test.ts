@@ -35,7 +35,7 @@ const asking = () =>
     ['ask_user'],
   );
 
-test('an agent is talked to, and its answer comes back', async () => {
+test('sends a message to an agent and returns its answer', async () => {
   const howdah = connect(api.url);
   const agent = howdah.agent(await named([{ content: 'Hello.' }]));
   expect(await agent.send('Hi.', { metadata: { ticket: 17 } })).toMatchObject({
@@ -48,7 +48,7 @@ test('an agent is talked to, and its answer comes back', async () => {
   expect(events).toEqual(['thought', 'complete']);
 });
 
-test('what a run asks is answered in place, or is an error that says so', async () => {
+test('answers the question of a run with the callback, or rejects with EWAITING', async () => {
   const howdah = connect(`${api.url}/`);
   const answer = ({ prompt }: { prompt: string }) => (prompt === 'Which colour?' ? 'blue' : 'no');
   const agent = howdah.agent(await asking());
@@ -59,7 +59,7 @@ test('what a run asks is answered in place, or is an error that says so', async 
   });
 });
 
-test('a stream that is cut goes on behind the last event it gave', async () => {
+test('resumes an interrupted stream after the last event received', async () => {
   let cuts = 2;
   const howdah = connect(api.url, {
     async fetch(input, init) {
@@ -96,7 +96,7 @@ test('a stream that is cut goes on behind the last event it gave', async () => {
   ]);
 });
 
-test('what is refused is thrown with code, hint and field', async () => {
+test('throws a rejection with code, hint and field', async () => {
   const howdah = connect(api.url);
   await expect(howdah.agent('nobody').send('x')).rejects.toMatchObject({
     code: 'HWNTF',
@@ -119,7 +119,7 @@ test('what is refused is thrown with code, hint and field', async () => {
   expect(await howdah.cancel(id)).toMatchObject({ status: 'cancelled' });
 });
 
-test('a conversation is talked in, answered in and followed', async () => {
+test('sends to, answers in and follows a conversation', async () => {
   const howdah = connect(api.url);
   const { id } = await howdah.call('startSession', { body: { agent: await asking() } });
   const session = howdah.session(id);
@@ -139,7 +139,7 @@ test('a conversation is talked in, answered in and followed', async () => {
   });
 });
 
-test('what is said is said once though its answer was lost, and told from its first event on', async () => {
+test('sends a message once after its response was lost, and streams from the first event', async () => {
   let lost = 0;
   const howdah = connect(api.url, {
     async fetch(input, init) {
@@ -165,7 +165,7 @@ test('what is said is said once though its answer was lost, and told from its fi
   await branch.events.return();
 });
 
-test('every operation is called by its name, with what it takes and gives', async () => {
+test('every operation is callable by its name, with its input and output types', async () => {
   const howdah = connect(api.url);
   const made = await howdah.call('createAgent', {
     body: { name: 'typed', instruction: 'Answer.' },
@@ -189,13 +189,13 @@ test('every operation is called by its name, with what it takes and gives', asyn
   });
 });
 
-test('every route of REST is an operation of the client, or a stream', () => {
+test('every REST route is an operation of the client or a stream', () => {
   const streams = ['streamExecution', 'streamSession', 'streamSteps'];
   const known = Object.keys(operations).concat(streams).toSorted();
   expect(routes.map(({ id }) => id).toSorted()).toEqual(known);
 });
 
-test('a server that is away for a while is waited for, by who has followed a run already', async () => {
+test('retries an unavailable server for a run that is already followed', async () => {
   let asked = 0;
   const howdah = connect(api.url, {
     async fetch(input, init) {

@@ -13,7 +13,7 @@ async function parsed(...chunks: string[]): Promise<object[]> {
   return events;
 }
 
-test('events end with an empty line, whatever ends the lines, wherever chunks end', async () => {
+test('an empty line ends an event, with any line ending and any chunk boundary', async () => {
   const events = [
     { event: 'token', data: { text: 'a' }, id: '1.1' },
     { event: 'complete', data: { output: null } },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createBatchLoader } from '../../src/concurrency/batch-loader.ts';
 
-test('loads what is asked for during a call by the next one, in order', async () => {
+test('the next call loads the keys requested during a call, in order', async () => {
   const calls: number[][] = [];
   const isOver = Promise.withResolvers<void>();
   const load = createBatchLoader(async (keys: number[]) => {
@@ -18,7 +18,7 @@ test('loads what is asked for during a call by the next one, in order', async ()
   expect(calls).toEqual([[1], [2, 3, 2]]);
 });
 
-test('rejects every key of a call that fails, and none of the next', async () => {
+test('rejects every key of a failed call and none of the next call', async () => {
   const load = createBatchLoader(async (keys: string[]) => {
     if (keys.includes('bad')) throw new Error(keys.join());
     return keys;

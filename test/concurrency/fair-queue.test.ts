@@ -13,13 +13,13 @@ function queueOf(options: Partial<ConstructorParameters<typeof FairQueue>[0]> = 
   return { queue, order, work };
 }
 
-test('keys take turns, however many of one wait', async () => {
+test('keys take turns, however many calls of one key wait', async () => {
   const { order, work } = queueOf({ now: () => 0 }); // a stopped clock: no key is charged
   await Promise.all([...Array(4).fill('a'), 'b', 'c', 'b'].map((key) => work(key, 0)));
   expect(order.join('')).toBe('abcabaa');
 });
 
-test('a key whose work takes ten times as long has a tenth of the turns', async () => {
+test('a key whose calls take ten times as long gets a tenth of the turns', async () => {
   vi.useFakeTimers({ now: 1_000_000 });
   try {
     const { order, work } = queueOf();
@@ -35,7 +35,7 @@ test('a key whose work takes ten times as long has a tenth of the turns', async 
   }
 });
 
-test('a key beyond its budget waits until time has paid for it, others do not', async () => {
+test('a key over its budget waits until time has paid its debt; other keys do not wait', async () => {
   vi.useFakeTimers({ now: 1_000_000 });
   try {
     const { order, work } = queueOf({ budget: { burst_ms: 100, share: 0.5 } });
@@ -80,7 +80,7 @@ function clientsOf(queue: FairQueue) {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a key holds no more than its share, also while nobody else waits', async () => {
+test('a key never exceeds its share, even while no other key waits', async () => {
   const queue = new FairQueue({ places: 10, max_per_key: 5, now: () => 0 });
   const { admitted, releases, ask } = clientsOf(queue);
   for (let i = 0; i < 20; i += 1) void ask('blue');
@@ -96,7 +96,7 @@ test('a key holds no more than its share, also while nobody else waits', async (
   expect([queue.taken, queue.waiting]).toEqual([6, 14]);
 });
 
-test('places go to the keys in turns, and within a key in the order of the calls', async () => {
+test('places go to keys in turn, and within a key in call order', async () => {
   const queue = new FairQueue({ places: 1, max_per_key: 1, now: () => 0 });
   const { admitted, releases, ask } = clientsOf(queue);
   for (const key of ['blue', 'blue', 'blue', 'blue', 'acme', 'acme', 'corp']) void ask(key);
@@ -108,7 +108,7 @@ test('places go to the keys in turns, and within a key in the order of the calls
   expect([queue.taken, queue.waiting]).toEqual([0, 0]);
 });
 
-test('who stops waiting leaves no place taken, and the next one is admitted', async () => {
+test('a caller that leaves the queue frees its place, and the next one is admitted', async () => {
   const queue = new FairQueue({ places: 1, max_per_key: 1, now: () => 0 });
   const { admitted, releases, ask } = clientsOf(queue);
   await ask('acme');
@@ -125,7 +125,7 @@ test('who stops waiting leaves no place taken, and the next one is admitted', as
   expect([queue.taken, queue.waiting]).toEqual([0, 0]);
 });
 
-test('a key alone takes all places but those for new keys, and half of them while others wait', async () => {
+test('a lone key takes all unreserved places, and half of them while other keys wait', async () => {
   const queue = new FairQueue({
     places: 7,
     max_while_others_wait: 3,
@@ -148,7 +148,7 @@ test('a key alone takes all places but those for new keys, and half of them whil
   expect(of('corp')).toBe(1);
 });
 
-test('who stops waiting when its turn has just come gives the place back', async () => {
+test('a caller that leaves as its turn arrives returns the place', async () => {
   const queue = new FairQueue({ places: 1 });
   const release = await queue.acquire('acme');
   const abort = new AbortController();

@@ -45,7 +45,7 @@ async function leave(places: readonly Place[], ms = 0): Promise<string[]> {
   return order;
 }
 
-test('tenants take turns, however many requests each has', async () => {
+test('tenants take turns, however many requests each tenant has', async () => {
   open(2);
   const first = enterAll('acme', 2);
   const many = enterAll('acme', 6).map((place, index) => ({ place, index }));
@@ -57,7 +57,7 @@ test('tenants take turns, however many requests each has', async () => {
   expect(await leave([coral, many[0]?.place as Place], 10)).toEqual(['acme 1', 'acme 2']);
 });
 
-test('a tenant that is alone has no more places than one tenant may have', async () => {
+test('a lone tenant gets no more places than the limit per tenant', async () => {
   queue = new FairQueue({ places: 10, max_per_key: 5, now: () => time });
   const acme = enterAll('acme', 8);
   await settled();
@@ -72,11 +72,11 @@ test.each([
   [10, 2, 5],
   [10, 8, 8],
   [3, 1, 2],
-])('of %i connections, with %i cores, one tenant has %i', (connections, cores, expected) => {
+])('%i connections and %i cores give one tenant %i connections', (connections, cores, expected) => {
   expect(connectionsOfOneTenant(connections, cores)).toBe(expected);
 });
 
-test('a tenant has half of the places while another waits, and more when none does', async () => {
+test('a tenant has half of the places while another waits, and more while none waits', async () => {
   open(10);
   const acme = enterAll('acme', 20);
   await settled();
@@ -93,7 +93,7 @@ test('a tenant has half of the places while another waits, and more when none do
   expect([of('blue'), of('acme')]).toEqual([0, 5]);
 });
 
-test('what took long costs its tenant the next turns, also against those who came meanwhile', async () => {
+test('slow requests cost a tenant its next turns, also against tenants that arrived meanwhile', async () => {
   open(8);
   const slow = enterAll('acme', 7);
   enterAll('acme', 7);
@@ -107,7 +107,7 @@ test('what took long costs its tenant the next turns, also against those who cam
   expect(of('acme')).toBeLessThan(2); // the place reserved for a tenant without one
 });
 
-test('a tenant that was away has saved nothing up', async () => {
+test('an absent tenant saves up no turns', async () => {
   open(1);
   const away = enter('blue');
   await leave([away]);
@@ -132,7 +132,7 @@ test('a tenant that was away has saved nothing up', async () => {
   expect(served).toEqual(['blue 0', 'acme 0', 'blue 1', 'acme 1', 'blue 2', 'acme 2']);
 });
 
-test('a tenant in debt waits its time, and is not forgotten', async () => {
+test('a tenant in debt waits for its time and is not lost', async () => {
   open(1);
   const long = enter('acme');
   await leave([long], 3_600_000);
@@ -178,7 +178,7 @@ test('users of a tenant take turns', async () => {
   ]);
 });
 
-test('when too many wait, the newest of the tenant with most of them is refused', async () => {
+test('when too many requests wait, the newest one of the tenant with most is rejected', async () => {
   open(1, 4);
   enter('acme');
   enterAll('acme', 4);
@@ -197,7 +197,7 @@ test('when too many wait, the newest of the tenant with most of them is refused'
   blue.leave();
 });
 
-test('it is full for whoever comes new only when all that wait are of different tenants', () => {
+test('the queue is full for a new tenant only when all waiting requests are of different tenants', () => {
   open(1, 2);
   enter('acme');
   enter('acme');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { KeyedSemaphore } from '../../src/concurrency/keyed-semaphore.ts';
 
-test('each key has permits of its own', async () => {
+test('each key has its own permits', async () => {
   const semaphore = new KeyedSemaphore(2);
   const releases = await Promise.all(['a', 'a', 'b'].map((key) => semaphore.acquire(key)));
   expect(semaphore.tryAcquire('a')).toBeUndefined();
@@ -10,7 +10,7 @@ test('each key has permits of its own', async () => {
   expect(semaphore.tryAcquire('a')).toBeDefined();
 });
 
-test('callers of a key enter by priority, then in the order in which they came', async () => {
+test('callers of a key enter by priority, then in order of arrival', async () => {
   const semaphore = new KeyedSemaphore(1);
   const release = await semaphore.acquire('a');
   const entered: string[] = [];
@@ -24,7 +24,7 @@ test('callers of a key enter by priority, then in the order in which they came',
   expect(entered).toEqual(['first', 'second', 'late']);
 });
 
-test('a key without permits is forgotten', async () => {
+test('a key without permits is removed', async () => {
   const semaphore = new KeyedSemaphore(1);
   const release = await semaphore.acquire('a');
   const abort = new AbortController();
@@ -40,7 +40,7 @@ test('a key without permits is forgotten', async () => {
   expect(semaphore.size).toBe(0);
 });
 
-test('a second release changes nothing, also after its key was forgotten', async () => {
+test('a second release has no effect, even after the key was removed', async () => {
   const semaphore = new KeyedSemaphore(1);
   const release = await semaphore.acquire('a');
   release();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { lazy } from '../../src/concurrency/lazy.ts';
 
-test('a value is loaded once, with its first use', async () => {
+test('a value is loaded once, on first use', async () => {
   let loads = 0;
   const value = lazy(async () => {
     loads += 1;
@@ -15,7 +15,7 @@ test('a value is loaded once, with its first use', async () => {
   expect(loads).toBe(1);
 });
 
-test('a load that failed is forgotten: the next use loads again', async () => {
+test('a failed load is not cached: the next use loads again', async () => {
   const results = [Promise.reject(new Error('EMFILE')), Promise.resolve('loaded')];
   const value = lazy(() => results.shift() as Promise<string>);
   const first = value.get();

@@ -20,8 +20,8 @@ const WORK = offloadable('work', functions.work);
 const LOOP = offloadable('loop', functions.loop, 30);
 const REFUSE = offloadable('refuse', functions.refuse);
 
-describe('a function that may take long', () => {
-  test('is called here when it comes to an end at once', async () => {
+describe('a potentially slow function', () => {
+  test('runs on the calling thread when it returns quickly', async () => {
     // on a busy machine the trial may time out; the function then runs in a thread, with the same
     // result
     const runs: number[] = [];
@@ -36,7 +36,7 @@ describe('a function that may take long', () => {
     expect(Math.min(...runs)).toBe(1);
   });
 
-  test('goes to a thread when it does not, and the code is run again with its result', async () => {
+  test('moves to a thread when it is slow, and the calling code reruns with its result', async () => {
     let runs = 0;
     let turns = 0;
     const timer = setInterval(() => {
@@ -54,7 +54,7 @@ describe('a function that may take long', () => {
     expect(turns).toBeGreaterThan(5);
   });
 
-  test('throws what it throws, and what says that it was too late', async () => {
+  test('rethrows its own error and a deadline error', async () => {
     const caught = (call: () => unknown) => () => {
       try {
         return call();
@@ -70,17 +70,17 @@ describe('a function that may take long', () => {
     expect(await withOffload('refused', undefined, refused)).toBe('HWINV');
   });
 
-  test('is not waited for beyond the signal', async () => {
+  test('is abandoned when the signal fires', async () => {
     const signal = AbortSignal.abort(new Error('cancelled'));
     const work = () => offload(WORK, 40);
     await expect(withOffload('gone', signal, work)).rejects.toThrow('cancelled');
   });
 
-  test('makes no promise where nothing waits', () => {
+  test('creates no promise when nothing is pending', () => {
     expect(withOffload('plain', undefined, () => 'done')).toBe('done');
   });
 
-  test('is called here where nobody runs the code again', () => {
+  test('runs on the calling thread outside withOffload', () => {
     expect(offload(ECHO, 'x')).toBe('x');
     expect(() => offload(LOOP)).toThrow('timed out');
   });

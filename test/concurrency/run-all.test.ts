@@ -26,7 +26,7 @@ test('rejects with a single error as it is, and resolves without one', async () 
   expect(await runAll([() => settleAll([])])).toBeUndefined();
 });
 
-test('keeps an AggregateError of others, with its code and also without errors', async () => {
+test('keeps an AggregateError of other code, with its code and without errors', async () => {
   const refused = Object.assign(new AggregateError([new Error('::1')]), { code: 'ECONNREFUSED' });
   await expect(settleAll([Promise.reject(refused)])).rejects.toBe(refused);
   const empty = new AggregateError([]);

@@ -10,7 +10,7 @@ function enterInTurn(semaphore: Semaphore, callers: Record<string, number>) {
   return { entered, all: Promise.all(all) };
 }
 
-test('as many callers as there are permits enter, and the others wait', async () => {
+test('as many callers as permits enter, and the others wait', async () => {
   const semaphore = new Semaphore(2);
   expect(semaphore.isIdle).toBe(true);
   const [first] = await Promise.all([semaphore.acquire(), semaphore.acquire()]);
@@ -23,7 +23,7 @@ test('as many callers as there are permits enter, and the others wait', async ()
   expect({ free: semaphore.free, waiting: semaphore.waiting }).toEqual({ free: 0, waiting: 0 });
 });
 
-test('callers of one priority enter in the order in which they came', async () => {
+test('callers of one priority enter in order of arrival', async () => {
   const semaphore = new Semaphore(1);
   const release = await semaphore.acquire();
   const { entered, all } = enterInTurn(semaphore, { a: 0, b: 0, c: 0, d: 0 });
@@ -42,7 +42,7 @@ test('a smaller priority enters first', async () => {
   expect(entered).toEqual(['below', 'none', 'one', 'other_one', 'five', 'other_five']);
 });
 
-test('a newcomer does not take a permit that is given to a waiting caller', async () => {
+test('a new caller does not take a permit already granted to a waiting caller', async () => {
   const semaphore = new Semaphore(1);
   const release = await semaphore.acquire();
   const waiting = semaphore.acquire();
@@ -54,7 +54,7 @@ test('a newcomer does not take a permit that is given to a waiting caller', asyn
   expect(semaphore.isIdle).toBe(true);
 });
 
-test('a second release of a permit does nothing', async () => {
+test('a second release of a permit has no effect', async () => {
   const semaphore = new Semaphore(1);
   const release = await semaphore.acquire();
   const waiting = [semaphore.acquire(), semaphore.acquire()] as const;
@@ -83,7 +83,7 @@ test('a caller leaves the queue when its signal fires', async () => {
   expect(semaphore.isIdle).toBe(true);
 });
 
-test('a signal that fired before takes no permit', async () => {
+test('a signal that has already fired takes no permit', async () => {
   const semaphore = new Semaphore(1);
   await expect(semaphore.acquire({ signal: AbortSignal.abort('gone') })).rejects.toBe('gone');
   let ran = false;
@@ -94,7 +94,7 @@ test('a signal that fired before takes no permit', async () => {
   expect({ ran, isIdle: semaphore.isIdle }).toEqual({ ran: false, isIdle: true });
 });
 
-test('a caller whose signal fires after its permit was granted has the permit', async () => {
+test('a caller whose signal fires after the grant keeps the permit', async () => {
   const semaphore = new Semaphore(1);
   const release = await semaphore.acquire();
   const abort = new AbortController();
@@ -109,7 +109,7 @@ test('a caller whose signal fires after its permit was granted has the permit', 
   expect(semaphore.isIdle).toBe(true);
 });
 
-test('one signal may end the work of a caller and the wait of the next', async () => {
+test('one signal may abort the work of one caller and the wait of the next', async () => {
   const semaphore = new Semaphore(1);
   const abort = new AbortController();
   const release = await semaphore.acquire();
@@ -121,7 +121,7 @@ test('one signal may end the work of a caller and the wait of the next', async (
   expect(semaphore.isIdle).toBe(true);
 });
 
-test('work that fails gives its permit back', async () => {
+test('failed work releases its permit', async () => {
   const semaphore = new Semaphore(1);
   const fail = async () => {
     throw new Error('failed');
@@ -136,7 +136,7 @@ test('work that fails gives its permit back', async () => {
   expect(semaphore.isIdle).toBe(true);
 });
 
-test('no permit is lost or made, however callers come, leave and abort', async () => {
+test('no permit is lost or duplicated, however callers arrive, leave and abort', async () => {
   const [permits, callers] = [3, 500];
   const semaphore = new Semaphore(permits);
   let seed = 7;

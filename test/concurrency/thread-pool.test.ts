@@ -25,7 +25,7 @@ afterEach(async () => {
   await Promise.all(idle.map((worker) => worker.terminate()));
 });
 
-test('gives what the function gives, and keeps the thread', async () => {
+test('returns the function’s result and reuses the thread', async () => {
   const { pool, call } = poolOf();
   expect(await call('echo', [{ a: [1, 'x', null] }])).toEqual({ a: [1, 'x', null] });
   expect(await call('count')).toBe(1);
@@ -33,7 +33,7 @@ test('gives what the function gives, and keeps the thread', async () => {
   expect(pool.idle.size).toBe(1);
 });
 
-test('gives the message and the code of what the function throws', async () => {
+test('rethrows the message and the code of the function’s error', async () => {
   const { call } = poolOf();
   await expect(call('refuse')).rejects.toMatchObject({ message: 'not this one', code: 'HWINV' });
   await expect(call('uncopyable')).rejects.toThrow('could not be cloned');
@@ -41,14 +41,14 @@ test('gives the message and the code of what the function throws', async () => {
 });
 
 describe('a function that overruns', () => {
-  test('is interrupted, and what its thread has loaded stays', async () => {
+  test('is interrupted, and its thread keeps what it has loaded', async () => {
     const { call } = poolOf();
     await call('count');
     await expect(call('loop', [], { deadline_ms: 20 })).rejects.toMatchObject({ code: 'deadline' });
     expect(await call('count')).toBe(2);
   });
 
-  test('is ended with its thread where it cannot be interrupted', async () => {
+  test('is ended together with its thread where it cannot be interrupted', async () => {
     const { pool, call } = poolOf();
     await expect(call('wait', [], { deadline_ms: 20 })).rejects.toMatchObject({
       code: 'deadline',
@@ -57,13 +57,13 @@ describe('a function that overruns', () => {
     expect(await call('count')).toBe(1);
   });
 
-  test('its memory is ended, too, and nothing else', async () => {
+  test('is ended when it exceeds its memory limit, without affecting other calls', async () => {
     const { call } = poolOf({ size: 1, heap_mb: 32 });
     await expect(call('fill')).rejects.toMatchObject({ code: 'memory' });
     expect(await call('count')).toBe(1);
   });
 
-  test('the event loop goes on meanwhile', async () => {
+  test('does not block the event loop', async () => {
     const { call } = poolOf();
     let turns = 0;
     const timer = setInterval(() => {
@@ -75,7 +75,7 @@ describe('a function that overruns', () => {
   });
 });
 
-test('a call whose signal fires ends with its reason, at work and in the queue', async () => {
+test('a call whose signal fires rejects with its reason, whether running or queued', async () => {
   const { pool, call } = poolOf();
   const [working, waiting] = [new AbortController(), new AbortController()];
   const ends = Promise.allSettled([
@@ -91,7 +91,7 @@ test('a call whose signal fires ends with its reason, at work and in the queue',
   expect(pool.idle.size).toBe(0);
 });
 
-test('no more threads than there may be, and no more calls of a key wait than may', async () => {
+test('limits the number of threads and of waiting calls per key', async () => {
   const { pool, call } = poolOf({ size: 2, max_waiting: 4 });
   const calls = await Promise.allSettled([
     ...Array.from({ length: 9 }, (_, i) => call('echo', [i])),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { TurnQueue } from '../../src/concurrency/turn-queue.ts';
 
-test('callers go on in their order, each in a turn of its own', async () => {
+test('callers proceed in order, each in its own event loop turn', async () => {
   const queue = new TurnQueue();
   let turn = 0;
   let counts = true;
@@ -21,7 +21,7 @@ test('callers go on in their order, each in a turn of its own', async () => {
   expect(turns).toEqual([...new Set(turns)].sort((a, b) => a - b));
 });
 
-test('an idle queue waits for one turn alone', async () => {
+test('an idle queue waits for one turn only', async () => {
   const queue = new TurnQueue();
   await queue.next();
   let passed = false;

@@ -30,7 +30,7 @@ afterAll(async () => {
   await thread.terminate();
 });
 
-test('an answer that arrived while this process was busy is in time', async () => {
+test('an answer that arrived while this process was busy is on time', async () => {
   const answer = once(socket, 'data');
   const timer = { hasFired: false };
   const reference = setTimeout(() => {
@@ -45,11 +45,11 @@ test('an answer that arrived while this process was busy is in time', async () =
   expect(timer.hasFired).toBe(true);
 });
 
-test('work that never settles is late', async () => {
+test('work that never settles times out', async () => {
   await expect(withinAwakeTime(8, new Promise(() => {}), late)).rejects.toThrow('late');
 });
 
-test('a failure of the work is given as it is', async () => {
+test('a failure of the work is rethrown unchanged', async () => {
   const failure = Promise.reject(new Error('refused'));
   await expect(withinAwakeTime(80, failure, late)).rejects.toThrow('refused');
 });

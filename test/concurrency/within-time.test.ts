@@ -3,7 +3,7 @@ import { isOutOfTime, withinTime } from '../../src/concurrency/within-time.ts';
 
 const sleep = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10_000);
 
-test('a function that had no processor time is called again', () => {
+test('a function that got no processor time is called again', () => {
   let calls = 0;
   const result = withinTime(100, () => {
     calls += 1;
@@ -13,7 +13,7 @@ test('a function that had no processor time is called again', () => {
   expect([result, calls]).toEqual(['done', 2]);
 });
 
-test('and is given up after some attempts', () => {
+test('a function that never gets processor time fails after 4 attempts', () => {
   let calls = 0;
   const asleep = () => {
     calls += 1;
@@ -23,7 +23,7 @@ test('and is given up after some attempts', () => {
   expect(calls).toBe(4);
 });
 
-test('a function that computes for too long is stopped', () => {
+test('a function that computes for too long is interrupted', () => {
   const pattern = /^(a+)+$/;
   const text = `${'a'.repeat(60)}!`;
   let error: unknown;

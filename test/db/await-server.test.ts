@@ -14,8 +14,8 @@ afterAll(async () => {
   await proxy.close();
 });
 
-describe('a server that takes no connections yet', () => {
-  test('is waited for, which is said once', async () => {
+describe('a server that does not accept connections yet', () => {
+  test('is awaited, with one message', async () => {
     proxy.isDown = true;
     const said: string[] = [];
     await waitForServer(proxy.url, 60, (line) => {
@@ -26,7 +26,7 @@ describe('a server that takes no connections yet', () => {
     expect(said).toEqual([`No server accepts connections at ${host} yet: waiting up to 60 s.`]);
   });
 
-  test('is waited for until the caller gives up', async () => {
+  test('is awaited until the caller aborts', async () => {
     proxy.isDown = true;
     const giveUp = new AbortController();
     const waiting = waitForServer(proxy.url, 600, () => giveUp.abort(), giveUp.signal);
@@ -34,7 +34,7 @@ describe('a server that takes no connections yet', () => {
     proxy.isDown = false;
   });
 
-  test('is waited for by a worker that was started before it', async () => {
+  test('is awaited by a worker that started first', async () => {
     proxy.isDown = true;
     const worker = startCli(proxy.url, 'worker', '--wait', '2m');
     await expect.poll(worker.stderr).toContain('waiting up to 120 s');
@@ -44,7 +44,7 @@ describe('a server that takes no connections yet', () => {
     expect((await worker.end()).status).toBe(0);
   });
 
-  test('is waited for by a migration', async () => {
+  test('is awaited by a migration', async () => {
     proxy.isDown = true;
     const migrate = startCli(proxy.url, 'migrate', 'up', '--wait', '2m');
     await expect.poll(migrate.stderr).toContain('waiting up to 120 s');
@@ -53,14 +53,14 @@ describe('a server that takes no connections yet', () => {
     expect(migrate.stderr()).toContain('0 migrations up.');
   });
 
-  test('and never will is told when the time is over', async () => {
+  test('is reported when the time is over', async () => {
     await expect(waitForServer('postgres://me@127.0.0.1:1/x', 0, () => {})).rejects.toMatchObject({
       code: 'ECONNREFUSED',
     });
   });
 });
 
-test('what waiting cannot mend is told at once', async () => {
+test('an error that waiting cannot resolve is reported at once', async () => {
   const nobody = new URL(db.url);
   nobody.username = 'nobody';
   const nowhere = new URL(db.url);

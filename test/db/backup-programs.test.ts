@@ -27,7 +27,7 @@ describe.skipIf(process.platform === 'win32')('the client programs of PostgreSQL
 
   const path = () => ['empty', 'broken', '98.1', '97devel', '96.4'].map(folder);
 
-  test('are those of the major that is asked for, else the next newer ones', async () => {
+  test('are those of the requested major version, else of the next newer one', async () => {
     const places = { pgBin: undefined, path: path() };
     expect(await findPrograms(places, need(96))).toEqual({
       ...{ folder: folder('96.4'), major: 96, version: '96.4' },
@@ -36,7 +36,7 @@ describe.skipIf(process.platform === 'win32')('the client programs of PostgreSQL
     expect(await findPrograms(places, need(95))).toMatchObject({ major: 96 });
   });
 
-  test('are refused when all are older, with the versions and the fix', async () => {
+  test('are rejected when all are older, with the versions and the fix', async () => {
     await expect(findPrograms({ pgBin: undefined, path: path() }, need(99))).rejects.toMatchObject({
       code: 'EPOSTGRES',
       message: `this server is PostgreSQL 99, and the newest pg_dump found is 98.1 (${folder('98.1')})`,
@@ -44,7 +44,7 @@ describe.skipIf(process.platform === 'win32')('the client programs of PostgreSQL
     });
   });
 
-  test('are those of the folder that is named, and of no other', async () => {
+  test('are those of the named folder only', async () => {
     const named = (name: string) => findPrograms({ pgBin: folder(name), path: path() }, need(97));
     await expect(named('96.4')).rejects.toMatchObject({
       message: `this server is PostgreSQL 97, and the pg_dump there is 96.4 (${folder('96.4')})`,

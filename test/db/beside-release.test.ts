@@ -28,7 +28,7 @@ const upOf = (name: string): string => {
   return text.split(/^-- Down Migration$/m)[0] ?? '';
 };
 
-test(`the schema keeps what processes of ${NEWEST_RELEASE} rely on`, async () => {
+test(`the schema keeps what processes of release ${NEWEST_RELEASE} rely on`, async () => {
   const db = await createEmptyDatabase();
   onTestFinished(() => db.drop());
   await loadRelease(db, NEWEST_RELEASE);
@@ -38,7 +38,7 @@ test(`the schema keeps what processes of ${NEWEST_RELEASE} rely on`, async () =>
   expect(broken.sort()).toEqual(Object.keys(KNOWN_TO_BREAK).sort());
 });
 
-test('no newer migration holds large tables for as long as they are large', async () => {
+test('no newer migration locks a table for a time that grows with its size', async () => {
   const found: string[] = [];
   for (const name of newer) {
     for (const words of await heavyStatements(upOf(name))) found.push(`${name}: ${words}`);
@@ -61,7 +61,7 @@ describe('the checks find', () => {
     }
   }
 
-  test('each kind of change that a release before does not survive, and none that only adds', async () => {
+  test('each kind of change that breaks the previous release, and no change that only adds', async () => {
     const db = await createEmptyDatabase();
     onTestFinished(() => db.drop());
     await migrateUp(db.url, migrateQueue);

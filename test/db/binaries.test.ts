@@ -23,7 +23,7 @@ function printVersion(postgres: string) {
   return { stdout: stdout.trim(), stderr };
 }
 
-test('a server that does not run is an error with its own words, and prints nothing', () => {
+test('a server that fails to start is an error with its own message, and prints nothing', () => {
   const program = join(folder, 'broken');
   writeFileSync(program, '#!/bin/sh\necho "libicu.so: not found" >&2\nexit 127\n', { mode: 0o755 });
   const { stdout, stderr } = printVersion(program);
@@ -35,14 +35,14 @@ test('a server that does not run is an error with its own words, and prints noth
   });
 });
 
-test('a server that is not there is an error without a stack', () => {
+test('a missing server binary is an error without a stack', () => {
   const program = join(folder, 'missing');
   expect(JSON.parse(printVersion(program).stdout).message).toBe(
     `${program} does not run here: spawnSync ${program} ENOENT`,
   );
 });
 
-test('the major version is read from a server that runs', () => {
+test('reads the major version of a working binary', () => {
   const program = join(folder, 'runs');
   writeFileSync(program, '#!/bin/sh\necho "postgres (PostgreSQL) 17.4"\n', { mode: 0o755 });
   expect(printVersion(program)).toEqual({ stdout: '17', stderr: '' });

@@ -65,7 +65,7 @@ async function runsOfMonth(status = 'completed'): Promise<string[]> {
 }
 
 describe('a frozen month', () => {
-  test('is counted under no lock that others wait for, and what is deleted meanwhile is counted once', async () => {
+  test('is counted under no lock that blocks others, and counts rows deleted meanwhile once', async () => {
     await freeze();
     const before = await sums();
     const [first, second] = (await runsOfMonth()) as [string, string];
@@ -114,7 +114,7 @@ describe('a frozen month', () => {
     });
   });
 
-  test('takes nothing, and is opened again when something holds it after all', async () => {
+  test('rejects new runs, and is reopened when something blocks its removal', async () => {
     await freeze();
     expect(await oldMonths(db.pool)).toContainEqual(
       expect.objectContaining({ month, is_closed: false, runs: null, blockers: [] }),
@@ -149,7 +149,7 @@ describe('a frozen month', () => {
     expect(await sums()).toEqual(before);
   });
 
-  test('has no live run: with one it is not frozen', async () => {
+  test('has no live run: a month with a live run cannot be frozen', async () => {
     const waiting = await runInMonth(db, month);
     expect(
       await refusal(db.pool.query('select howdah_private.freeze_month($1)', [day])),
@@ -162,7 +162,7 @@ describe('a frozen month', () => {
   });
 });
 
-test('a month that is interrupted before each of its steps goes on from there, and nothing is lost or counted twice', async () => {
+test('a month interrupted before each step resumes there, and nothing is lost or counted twice', async () => {
   const months = await oldMonths(db.pool);
   const before = await sums();
   const stops: string[] = [];
@@ -197,7 +197,7 @@ test('a month that is interrupted before each of its steps goes on from there, a
   expect(await brokenRules(db.pool)).toEqual([]);
 });
 
-test('a process that is killed while it waits to count leaves the month to the next one', async () => {
+test('a process killed while it waits to count leaves the month to the next process', async () => {
   await freeze();
   const before = await sums();
   const deleter = await openSession(db.url);
@@ -227,7 +227,7 @@ test('a process that is killed while it waits to count leaves the month to the n
   expect(await sums()).toEqual(before);
 });
 
-describe('an archive that is not whole', () => {
+describe('a damaged archive', () => {
   const breakOne = async (archive: string) => {
     const file = join(archive, 'steps.jsonl.gz');
     const bytes = await readFile(file);
@@ -235,7 +235,7 @@ describe('an archive that is not whole', () => {
     return { file, half: bytes.subarray(0, bytes.length / 2), whole: bytes };
   };
 
-  test('gets another one beside it while all of the month is there, and is left as it is', async () => {
+  test('is left unchanged, and a second one is written while the month is complete', async () => {
     await freeze();
     await db.pool.query(close, [day]);
     const archive = await archiveIt();
@@ -257,7 +257,7 @@ describe('an archive that is not whole', () => {
     ).toEqual({ archive: `${archive}.2` });
   });
 
-  test('holds the month once a part of it is gone, since it may be the only copy', async () => {
+  test('blocks dropping the month once a part of it is gone, as it may be the only copy', async () => {
     const stop = drop({
       archiveFolder: folder,
       onStep: (step, of) => {

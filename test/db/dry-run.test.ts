@@ -7,7 +7,7 @@ import { testDatabase } from '../support/database.ts';
 
 const database = testDatabase();
 
-test('dry runs of many tenants at once leave each other a second connection', async () => {
+test('concurrent dry runs of many tenants leave each other a second connection', async () => {
   await database.pool.query(
     `create function public.answer() returns int language sql as 'select 42';
      grant execute on function public.answer() to howdah_app`,

@@ -38,11 +38,11 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-describe('one home, from its first start on', () => {
+describe('one home directory, from its first start on', () => {
   const home = newHome('first');
   let first: EmbeddedServer;
 
-  test('the first start makes the cluster and the database', async () => {
+  test('the first start creates the cluster and the database', async () => {
     expect(embeddedUrl(home)).toBeNull();
     first = await startEmbedded({ home });
     expect(first.adopted).toBe(false);
@@ -67,13 +67,13 @@ describe('one home, from its first start on', () => {
     expect(second).toEqual({ ...first, adopted: true });
   });
 
-  test('a dropped database comes back with the next start', async () => {
+  test('the next start recreates a dropped database', async () => {
     await query(first.url.replace(/howdah$/, 'postgres'), 'drop database howdah');
     await startEmbedded({ home });
     expect(await query(first.url, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
-  test('what is made without a schema does not land in ours, though the owner has its name', async () => {
+  test('unqualified objects are not created in the schema howdah, though the owner has its name', async () => {
     const path = `select current_setting('search_path') as path`;
     expect(await query(first.url, path)).toEqual([{ path: 'public' }]);
     await query(first.url, 'alter database howdah reset search_path');
@@ -100,7 +100,7 @@ describe('one home, from its first start on', () => {
     expect(embeddedUrl(home)).toBeNull();
   });
 
-  test('a pid file whose pid is now another program is not adopted and does not hinder', async () => {
+  test('a pid file whose pid now belongs to another program is ignored', async () => {
     const { uid, gid } = statSync(join(home, 'postgres'));
     const other = own(spawn('sleep', ['600'], isRoot ? { uid, gid, cwd: '/' } : {}));
     writePidFile(home, other.pid);
@@ -112,7 +112,7 @@ describe('one home, from its first start on', () => {
     expect(other.exitCode).toBeNull();
   });
 
-  test('a server which does not start tells what pg_ctl and the log say', async () => {
+  test('a server that fails to start reports the output of pg_ctl and the log', async () => {
     await stopEmbedded(home);
     const settingsFile = join(home, 'postgres/postgresql.auto.conf');
     const before = readFileSync(settingsFile, 'utf8');
@@ -127,7 +127,7 @@ describe('one home, from its first start on', () => {
   });
 });
 
-test('a server outlives kill -9 of the process that starts it, and is adopted', async () => {
+test('a server survives kill -9 of the process that started it, and is adopted', async () => {
   const home = newHome('orphan');
   const starter = own(howdah(home, ['db', 'start']));
   await until(() => existsSync(join(home, 'postgres/postmaster.pid')));
@@ -138,7 +138,7 @@ test('a server outlives kill -9 of the process that starts it, and is adopted', 
   expect(await startEmbedded({ home })).toEqual({ ...server, adopted: true });
 });
 
-test('kill -9 while the cluster is being made leaves nothing half done', async () => {
+test('kill -9 while the cluster is created leaves nothing half done', async () => {
   const home = newHome('half');
   const starter = own(howdah(home, ['db', 'start']));
   await until(() => existsSync(home) && readdirSync(home).some((name) => name.endsWith('.new')));
@@ -149,20 +149,20 @@ test('kill -9 while the cluster is being made leaves nothing half done', async (
   expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }]);
 });
 
-test('two processes starting the same new home at once both get the one server', async () => {
+test('two processes that start the same new home at once share one server', async () => {
   const home = newHome('twice');
   const outputs = await Promise.all([0, 1].map(() => stdoutOf(howdah(home, ['db', 'url']))));
   expect(outputs).toEqual([`${embeddedUrl(home)}\n`, `${embeddedUrl(home)}\n`]);
   expect(readdirSync(home)).toEqual(['postgres']);
 });
 
-test('two starts at once in one process do too', async () => {
+test('two concurrent starts in one process share one server', async () => {
   const home = newHome('twice-inside');
   const [one, two] = await Promise.all([startEmbedded({ home }), startEmbedded({ home })]);
   expect(one.pid).toBe(two.pid);
 });
 
-test('a port in use is not insisted on', async () => {
+test('a port in use is replaced by another one', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as AddressInfo;
@@ -172,8 +172,8 @@ test('a port in use is not insisted on', async () => {
   expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }]);
 });
 
-describe('homes that will not do', () => {
-  test('a home below a file', async () => {
+describe('rejects a home', () => {
+  test('below a file', async () => {
     writeFileSync(join(root, 'file'), '');
     const failure = startEmbedded({ home: join(root, 'file/home') });
     await expect(failure).rejects.toMatchObject({
@@ -183,7 +183,7 @@ describe('homes that will not do', () => {
     });
   });
 
-  test.runIf(isRoot)('a home in a folder the account of the server may not enter', async () => {
+  test.runIf(isRoot)('in a folder that the server’s account may not enter', async () => {
     mkdirSync(join(root, 'closed'), { mode: 0o700 });
     await expect(startEmbedded({ home: join(root, 'closed/home') })).rejects.toMatchObject({
       code: 'EHOME',
@@ -192,7 +192,7 @@ describe('homes that will not do', () => {
     });
   });
 
-  test('a folder named postgres that holds something else', async () => {
+  test('whose folder postgres contains something else', async () => {
     const home = join(root, 'strange');
     mkdirSync(join(home, 'postgres'), { recursive: true });
     writeFileSync(join(home, 'postgres/notes.txt'), '');
@@ -202,13 +202,13 @@ describe('homes that will not do', () => {
     });
   });
 
-  test('a name that pg_ctl would hand to a shell', async () => {
+  test('with a name that pg_ctl would pass to a shell', async () => {
     const failure = startEmbedded({ home: join(root, 'a$(b)') });
     await expect(failure).rejects.toMatchObject({ code: 'EHOME' });
   });
 });
 
-test.runIf(isRoot)('data of another user are neither started nor said to be stopped', async () => {
+test.runIf(isRoot)('data of another user is neither started nor reported as stopped', async () => {
   const home = newHome('foreign');
   mkdirSync(home);
   mkdirSync(join(home, 'postgres'), { mode: 0o700 });
@@ -229,14 +229,14 @@ describe.runIf(existsSync(fifteen))('PostgreSQL 15', () => {
     postgres: join(fifteen, 'postgres'),
   };
 
-  test('runs in the same way', async () => {
+  test('runs the same way', async () => {
     const { url } = await startEmbedded({ home, binaries });
     expect(await query(url, "select lower('Ä') as lower, 'B' < 'a' as by_code_point")).toEqual([
       { lower: 'ä', by_code_point: true },
     ]);
   });
 
-  test('its data is refused to another major with a sentence', async () => {
+  test('has its data rejected by another major version with a clear error', async () => {
     await stopEmbedded(home);
     await expect(startEmbedded({ home })).rejects.toMatchObject({
       code: 'EHOME',

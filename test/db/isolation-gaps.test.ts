@@ -30,7 +30,7 @@ test.each([
     'create table public.tickets (id int); grant select (id) on public.tickets to howdah_tool',
     'howdah_tool, which SQL of tools runs as, has a privilege of its own on a column',
   ],
-])('the catalogue shows %s, and the statement that mends it', async (_, harm, fault) => {
+])('the catalogue shows %s and the statement that fixes it', async (_, harm, fault) => {
   expect(await isolationGaps(db.pool)).toEqual([]);
   await db.pool.query(harm);
   const gaps = await isolationGaps(db.pool);

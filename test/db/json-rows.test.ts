@@ -28,7 +28,7 @@ async function read(text: string): Promise<JsonPage<{ n: number }> & { reads: nu
   return { ...page, reads: Number(rows[0]?.last_value) };
 }
 
-describe('a page ends once its rows have a megabyte', () => {
+describe('a page ends once its rows reach a megabyte', () => {
   test.each([
     ['large rows', `repeat('x', ${PAGE_BYTES})`, 1, 10],
     ['rows of a third', `repeat('x', ${Math.ceil(PAGE_BYTES / 3)})`, 3, 10],
@@ -44,7 +44,7 @@ describe('a page ends once its rows have a megabyte', () => {
       10,
       12,
     ],
-  ])('%s, and few of the others are read', async (_what, text, count, most) => {
+  ])('%s: ends the page and reads few further rows', async (_what, text, count, most) => {
     const { rows, isCut, reads } = await read(text);
     expect(isCut).toBe(true);
     expect(rows.map(({ n }) => n)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
@@ -54,7 +54,7 @@ describe('a page ends once its rows have a megabyte', () => {
   test.each([
     ['small rows', `'x'`],
     ['a large row that is the last', `repeat('x', case n when 1000 then ${PAGE_BYTES} end)`],
-  ])('%s are all on it', async (_what, text) => {
+  ])('%s: all rows fit on the page', async (_what, text) => {
     const { rows, isCut, reads } = await read(text);
     expect({ length: rows.length, isCut, reads }).toEqual({
       length: 1000,
@@ -63,7 +63,7 @@ describe('a page ends once its rows have a megabyte', () => {
     });
   });
 
-  test('several are read in one transaction', async () => {
+  test('reads several pages in one transaction', async () => {
     await client.query('begin');
     for (const n of [1, 2]) {
       const { rows } = await jsonPage(client, 'select $1::int as n', [n]);

@@ -53,7 +53,7 @@ async function newerRelease(round: number): Promise<void> {
   await migrateUp(database.url, migrateQueue);
 }
 
-test(`${RUNS} runs go on while the schema is migrated three times beside their worker`, async () => {
+test(`${RUNS} runs continue while the schema is migrated three times beside their worker`, async () => {
   const { pool } = database;
   await pool.query(
     `insert into howdah.executions (agent_id, input)

@@ -21,7 +21,7 @@ async function withReader(): Promise<{ db: TestDatabase; pid: number; leave(): P
   };
 }
 
-test('who holds a table for longer than migrating waits is named, and nothing has changed', async () => {
+test('names the session that locks a table for too long, and changes nothing', async () => {
   const { db, pid, leave } = await withReader();
   const error = await migrateUp(db.url, migrateQueue, 0).catch((fault: unknown) => fault);
   // autovacuum may be at some table just then
@@ -33,7 +33,7 @@ test('who holds a table for longer than migrating waits is named, and nothing ha
   expect(await migrationStatus(db.url)).toMatchObject({ sql: 'current' });
 });
 
-test('who asks while migrating waits for a table is answered, again and again', async () => {
+test('queries are answered while a migration waits for a table lock', async () => {
   const { db, leave } = await withReader();
   const migrating = migrateUp(db.url, migrateQueue);
   try {

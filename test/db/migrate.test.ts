@@ -87,7 +87,7 @@ describe('migrate', () => {
 
   const up = (url = db.url) => migrateUp(url, migrateQueue);
 
-  test('up makes everything in an empty database', async () => {
+  test('up creates everything in an empty database', async () => {
     await begin(createEmptyDatabase);
     expect(await migrationStatus(db.url)).toEqual({
       applied: [],
@@ -105,7 +105,7 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
-  test('up again does nothing', async () => {
+  test('up has nothing to do the second time', async () => {
     await begin(createDatabaseOfAllMonths);
     const stamp = `select xmin::text, ctid::text from pg_proc where pronamespace = 'howdah_private'::regnamespace
       union all select xmin::text, applied_at::text from howdah_private.applied_sql order by 1, 2`;
@@ -114,7 +114,7 @@ describe('migrate', () => {
     expect(await ask(db.pool, stamp)).toEqual(before);
   });
 
-  test('up with nothing to do waits for no lock that anybody could hold', async () => {
+  test('up with nothing to do waits for no lock', async () => {
     await begin(createDatabaseOfAllMonths);
     const holder = await db.pool.connect();
     await holder.query(`select pg_advisory_lock(hashtextextended('howdah.migrate', 0))`);
@@ -123,14 +123,14 @@ describe('migrate', () => {
     holder.release(true);
   });
 
-  test('up by many at once is done by one, and all find it done', async () => {
+  test('only one of several concurrent ups migrates, and the others find nothing to do', async () => {
     await begin(createEmptyDatabase);
     const results = await Promise.all([up(), up(), up(), up()]);
     expect(results.filter((names) => names.length > 0)).toEqual([ALL]);
     await worksFor(db.url);
   });
 
-  test('up applies sql/ again when it is outdated, and gives the same', async () => {
+  test('up reapplies an outdated sql/ with the same result', async () => {
     await begin(createDatabaseOfAllMonths);
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`update howdah_private.applied_sql set digest = 'older'`);
@@ -139,7 +139,7 @@ describe('migrate', () => {
     expect(await ask(db.pool, IN_FORCE)).toEqual(before);
   });
 
-  test('up replaces a function whose result has changed, and loses no guard by it', async () => {
+  test('up replaces a function whose result type changed and keeps every trigger and policy', async () => {
     await begin(createDatabaseOfAllMonths);
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`drop function howdah_private.heartbeat(uuid);
@@ -150,7 +150,7 @@ describe('migrate', () => {
     expect(await ask(db.pool, IN_FORCE)).toEqual(before);
   });
 
-  test('up replaces a function whose result has changed without making policies anew', async () => {
+  test('up replaces a function whose result type changed without recreating policies', async () => {
     await begin(createDatabaseOfAllMonths);
     await db.pool.query(`drop function howdah_private.heartbeat(uuid);
       create function howdah_private.heartbeat(worker uuid) returns text language sql return 'x';
@@ -162,7 +162,7 @@ describe('migrate', () => {
     expect(await ask(db.pool, others)).toEqual(before);
   });
 
-  test('down undoes the last migration, and up makes it again', async () => {
+  test('down reverts the last migration, and up reapplies it', async () => {
     await begin(createDatabaseOfAllMonths);
     await worksFor(db.url);
     const before = await ask(db.pool, IN_FORCE);
@@ -182,7 +182,7 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
-  test('down goes back one by one, and up comes back from anywhere', async () => {
+  test('down reverts one migration at a time, and up returns from any of them', async () => {
     await begin(createDatabaseOfAllMonths);
     for (let left = ALL.length - 1; left >= 5; left--) {
       expect(await migrateDown(db.url, false)).toEqual([ALL[left]]);
@@ -191,7 +191,7 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
-  test('down --all leaves only what was there before, and up makes all of it again', async () => {
+  test('down --all leaves only what existed before, and up recreates everything', async () => {
     await begin(createEmptyDatabase);
     await db.pool.query('create table public.mine (id int); insert into public.mine values (1)');
     const before = await ask(db.pool, OBJECTS);
@@ -211,7 +211,7 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
-  test('down --all goes through whatever stands in the tables, and up makes all of it again', async () => {
+  test('down --all works with rows in the tables, and up recreates everything', async () => {
     await begin(createDatabaseOfAllMonths);
     await makeTwoTenants(db.pool);
     expect(await migrateDown(db.url, true)).toEqual([...ALL].reverse());
@@ -219,7 +219,7 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
-  test('what a way down changes in tables it sees all of: row level security hides no row from it', () => {
+  test('down migrations that change rows disable forced row level security first', () => {
     const hidden = ALL.flatMap((name) => {
       const file = readFileSync(join(PACKAGE_ROOT, 'migrations', `${name}.sql`), 'utf8');
       const lines = file.slice(file.indexOf('-- Down Migration')).split('\n');
@@ -235,7 +235,7 @@ describe('migrate', () => {
     expect(hidden).toEqual([]);
   });
 
-  test('down --all refuses, naming it, when something in the schemas is not ours', async () => {
+  test('down --all refuses when the schemas contain a foreign object, and names it', async () => {
     await begin(createDatabaseOfAllMonths);
     await db.pool.query(`create table howdah.customers (id int generated always as identity primary key);
       create function howdah.greet() returns text language sql return 'hi';
@@ -252,7 +252,7 @@ describe('migrate', () => {
     expect(await ask(db.pool, 'select * from public.customers')).toEqual([]);
   });
 
-  test('a database of a preview is refused, in words, and stays as it is', async () => {
+  test('rejects a database of a preview release with a message and leaves it unchanged', async () => {
     await begin(createEmptyDatabase);
     await db.pool.query(`create schema howdah_private;
       create table howdah_private.migrations (
@@ -272,7 +272,7 @@ describe('migrate', () => {
     expect(await ask(db.pool, OBJECTS)).toEqual(before);
   });
 
-  test('a failure in sql/ leaves nothing of the migrations behind', async () => {
+  test('a failure in sql/ rolls back the migrations', async () => {
     await begin(createEmptyDatabase);
     await db.pool.query(`create schema howdah_private;
       create function howdah_private.actor() returns text language sql return 'a stranger''s'`);
@@ -295,7 +295,7 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
-  test('a failure in sql/ leaves what was in force in force', async () => {
+  test('a failure in sql/ keeps the previous objects in force', async () => {
     await begin(createDatabaseOfAllMonths);
     await db.pool.query(`drop view howdah.daily_usage;
       set role howdah_owner;
@@ -313,7 +313,7 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
-  test('what is dropped on the way down is known to be missing, so that up makes it again', async () => {
+  test('objects dropped by down count as missing, so up recreates them', async () => {
     await begin(createDatabaseOfAllMonths);
     const before = await ask(db.pool, IN_FORCE);
     const client = new pg.Client({ connectionString: db.url });
@@ -327,7 +327,7 @@ describe('migrate', () => {
     expect(await ask(db.pool, IN_FORCE)).toEqual(before);
   });
 
-  test('what is not in sql/ any more goes, trigger before function', async () => {
+  test('removes what is no longer in sql/, triggers before functions', async () => {
     await begin(createDatabaseOfAllMonths);
     const before = await ask(db.pool, IN_FORCE);
     await db.pool.query(`set role howdah_owner;
@@ -342,7 +342,7 @@ describe('migrate', () => {
     expect(await ask(db.pool, IN_FORCE)).toEqual(before);
   });
 
-  test('what others put into our schemas, or hung onto our tables, stays over up and down', async () => {
+  test('foreign objects in our schemas or on our tables survive up and down', async () => {
     await begin(createDatabaseOfAllMonths);
     await db.pool.query(`create schema shop;
       create function howdah.theirs() returns int language sql return 1;
@@ -364,7 +364,7 @@ describe('migrate', () => {
     expect(await theirs()).toEqual([{ one: 1, rows: 1, triggers: 1 }]);
   });
 
-  describe('by an owner who is no superuser', () => {
+  describe('by an owner who is not a superuser', () => {
     /** A login that may do nothing but what its attributes say. */
     const makeOwner = async (pool: pg.Pool, attributes = 'createrole') => {
       const owner = `howdah_test_${randomBytes(6).toString('hex')}`;
@@ -379,7 +379,7 @@ describe('migrate', () => {
       return own.toString();
     };
 
-    test('is possible with membership in howdah_owner, where the roles exist already', async () => {
+    test('works with membership in howdah_owner when the roles already exist', async () => {
       await begin(createEmptyDatabase);
       const owner = await makeOwner(db.pool);
       const { database } = new pg.Client({ connectionString: db.url });
@@ -394,7 +394,7 @@ describe('migrate', () => {
       await worksFor(url);
     });
 
-    test('is refused without it, naming the role that is missing', async () => {
+    test('is rejected without that membership, naming the missing role', async () => {
       await begin(createEmptyDatabase);
       const owner = await makeOwner(db.pool, 'nocreaterole');
       const { database } = new pg.Client({ connectionString: db.url });
@@ -408,7 +408,7 @@ describe('migrate', () => {
       expect(rows).toEqual([{ left_over: null }]);
     });
 
-    test('is possible on a fresh server, in two databases at the same time', async () => {
+    test('works on a fresh server, in two databases at once', async () => {
       const home = mkdtempSync(join(tmpdir(), 'howdah-test-'));
       chmodSync(home, 0o755); // the server may run as another user
       const { url } = await startEmbedded({ home });

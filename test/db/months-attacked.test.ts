@@ -76,7 +76,7 @@ async function leaks(schema = 'howdah_private'): Promise<string[]> {
   return [...found, ...open.map(({ may }) => may), ...bare.map(({ has }) => has)];
 }
 
-test('at every step of its going a month shows nobody what is not his', async () => {
+test('at every step of its removal a month shows users only their own rows', async () => {
   const stops: string[] = [];
   const onStep: MonthOptions['onStep'] = (step, of, table = '') => {
     const stop = `${step} ${table.replace(/.*\.([a-z]+)_.*/, '$1')}`.trim();
@@ -98,7 +98,7 @@ test('at every step of its going a month shows nobody what is not his', async ()
   expect(await readdir(folder)).toContain(month);
 });
 
-test("a month that came back is the owner's alone, whatever rights are given by default", async () => {
+test("only a month's owner sees its rows after a restore, whatever the default privileges", async () => {
   const archive = await archived();
   await db.pool.query(
     'alter default privileges grant select on tables to howdah_app, howdah_analyst, howdah_reader',
@@ -129,7 +129,7 @@ test("a month that came back is the owner's alone, whatever rights are given by 
 });
 
 test.each(['anonymise', 'delete'])(
-  'who was erased (%s) does not come back with an archive of before',
+  'a user erased (%s) does not return with an older archive',
   async (mode) => {
     const archive = await archived();
     const before = await restoreArchive(db.pool, archive, 'before');
@@ -165,7 +165,7 @@ test.each(['anonymise', 'delete'])(
   },
 );
 
-test('another database, which knows none of the people, shows an archive whole', async () => {
+test('a different database, without any of the users, restores an archive completely', async () => {
   const archive = await archived();
   const elsewhere = await createEmptyDatabase(); // a copy of the template would have the same tenant
   try {
@@ -176,7 +176,7 @@ test('another database, which knows none of the people, shows an archive whole',
   }
 });
 
-test('in a folder that others may write to nobody lays a link in the way of an archive', async () => {
+test('a symlink in a folder that others may write to cannot redirect an archive', async () => {
   const trap = join(folder, 'trap');
   await mkdir(trap);
   await writeFile(join(trap, 'messages.jsonl.gz'), '', { mode: 0o666 });
@@ -187,7 +187,7 @@ test('in a folder that others may write to nobody lays a link in the way of an a
   expect(await readdir(trap)).toEqual(['messages.jsonl.gz']);
 });
 
-test('who is no owner neither archives, restores nor drops a month', async () => {
+test('a role that is not the owner can neither archive, restore nor drop a month', async () => {
   const archive = await archived();
   const login = `guest_${crypto.randomUUID().slice(0, 8)}`;
   await db.pool.query(`create role ${login} login password 'x' in role howdah_app`);

@@ -81,8 +81,8 @@ async function besideRuns(month: string) {
   };
 }
 
-describe('a month that nobody keeps', () => {
-  test('is archived, detached and dropped; figures stay, nothing is broken, and the archive gives the same rows', async () => {
+describe('a month that no tenant keeps', () => {
+  test('is archived, detached and dropped; totals stay, and the archive restores the same rows', async () => {
     const old = await months();
     expect(old.length).toBeGreaterThanOrEqual(2);
     const before = await sums();
@@ -127,7 +127,7 @@ describe('a month that nobody keeps', () => {
     });
   });
 
-  test('comes back from its archive row by row as it was', async () => {
+  test('is restored from its archive row by row', async () => {
     const month = (await months())[0] ?? '';
     const suffix = month.replace('-', '_');
     await db.pool.query(
@@ -163,7 +163,7 @@ describe('a month that nobody keeps', () => {
     }
   });
 
-  test('stays when its archive is broken, or lacks runs that are there', async () => {
+  test('stays when its archive is broken or lacks runs of the month', async () => {
     const month = (await months())[0] ?? '';
     const client = await openSession(db.url);
     try {
@@ -210,7 +210,7 @@ describe('a month that nobody keeps', () => {
     }
   });
 
-  test('keeps figures, versions and audit at each step in between', async () => {
+  test('preserves totals, versions and audit at each intermediate step', async () => {
     const month = (await months())[0] ?? '';
     const before = await sums();
     const count =
@@ -246,7 +246,7 @@ describe('a month that nobody keeps', () => {
     expect(await one(db.pool, count)).toEqual(countBefore);
   });
 
-  test('stays while a run in it waits, or a tenant keeps its runs, and says so', async () => {
+  test('stays while one of its runs waits or a tenant retains its runs, and reports the reason', async () => {
     const old = await months();
     const waiting = await runIn(old[0] ?? '');
     const [held, ...rest] = (await drop()) as MonthOutcome[];
@@ -271,8 +271,8 @@ describe('a month that nobody keeps', () => {
   });
 });
 
-describe('others', () => {
-  test('insert runs meanwhile, and the month whose detaching was given up halfway is finished the next time', async () => {
+describe('concurrent sessions', () => {
+  test('insert runs meanwhile, and an interrupted detach is finished the next time', async () => {
     const old = await months();
     const before = await sums();
     const reader = await openSession(db.url);
@@ -302,7 +302,7 @@ describe('others', () => {
     expect(days.filter((day) => day.agent_id !== agent)).toEqual(before.days);
   });
 
-  test('at it already are left alone, and who is no owner is refused', async () => {
+  test('that already drop months are left alone, and a role that is not the owner is rejected', async () => {
     const other = await openSession(db.url);
     try {
       await other.query(`select pg_advisory_lock(hashtextextended('howdah.months', 0))`);
@@ -331,7 +331,7 @@ describe('workers', () => {
     return `howdah_private.${table}_${last.toISOString().slice(0, 7).replace('-', '_')}`;
   };
 
-  test('drop months each night, and make those of the coming year when they start', async () => {
+  test('drop months each night and create those of the coming year at startup', async () => {
     const old = await months();
     const before = await sums();
     for (const table of ['executions', 'steps', 'messages'])
@@ -358,7 +358,7 @@ describe('workers', () => {
     expect(await months()).toEqual([]);
   });
 
-  test('make the partitions that are missing each night too', async () => {
+  test('create missing partitions each night too', async () => {
     const worker = await startTestWorker(db.url);
     try {
       for (const table of ['executions', 'steps', 'messages'])

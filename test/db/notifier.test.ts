@@ -5,7 +5,7 @@ import { eventually, testDatabase } from '../support/database.ts';
 
 const database = testDatabase();
 
-test('one announcement of due runs is under way at a time, and closing waits for it', async () => {
+test('sends one notification of due runs at a time, and closing waits for it', async () => {
   const { pool } = database;
   await pool.query(
     `create or replace function howdah_private.announce_due_runs() returns void

@@ -4,7 +4,7 @@ import { testDatabase } from '../support/database.ts';
 
 const database = testDatabase();
 
-test('a pool of numbers gives those a number holds to the last digit, others as text', async () => {
+test('a pool with numbers returns exactly representable values as numbers, others as text', async () => {
   const pool = createPool({ url: database.url, applicationName: 'howdah-cli', numbers: true });
   const cases: [string, number | string][] = [
     ['0::numeric', 0],
@@ -30,7 +30,7 @@ test('a pool of numbers gives those a number holds to the last digit, others as 
   }
 });
 
-test('a connection that breaks between two queries fails the next one, not the process', async () => {
+test('a connection lost between two queries fails the next query, not the process', async () => {
   const client = createClient({ url: database.url, applicationName: 'howdah-cli' });
   await client.connect();
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
@@ -40,7 +40,7 @@ test('a connection that breaks between two queries fails the next one, not the p
   await expect(client.query('select 1')).rejects.toThrow('not queryable');
 });
 
-test('a pool keeps the connection of a statement that Postgres refuses', async () => {
+test('a pool keeps a connection whose statement Postgres rejected', async () => {
   const pool = createPool({ url: database.url, applicationName: 'howdah-cli', max: 1 });
   const pid = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
   try {

@@ -34,7 +34,7 @@ function asking(queries: QueryPool) {
   };
 }
 
-test('slow queries of one tenant take half of the connections, and others do not wait for them', async () => {
+test('slow queries of one tenant take half of the connections and do not delay other tenants', async () => {
   const [blue, acme] = [await makeTenant(database.pool), await makeTenant(database.pool)];
   const { ask, end } = asking(createQueryPool(pool, 4));
   let ended = 0;
@@ -50,7 +50,7 @@ test('slow queries of one tenant take half of the connections, and others do not
   expect((await Promise.all(slow)).filter(({ ok }) => ok)).toEqual([]);
 });
 
-test('a query that does not get its turn in time says so, and may be tried again', async () => {
+test('a query that waits too long for its turn fails as retryable', async () => {
   const blue = await makeTenant(database.pool);
   const { ask, end } = asking(createQueryPool(pool, 1, 1));
   const first = ask(blue, SLOW);
@@ -62,7 +62,7 @@ test('a query that does not get its turn in time says so, and may be tried again
   expect(await first).toMatchObject({ ok: false });
 });
 
-test('a query that is aborted has ended at the server when its place is given back', async () => {
+test('an aborted query has ended on the server when its place is released', async () => {
   const blue = await makeTenant(database.pool);
   const queries = createQueryPool(pool, 1);
   const { ask, end } = asking(queries);
@@ -76,7 +76,7 @@ test('a query that is aborted has ended at the server when its place is given ba
 });
 
 test.each(['53200', '53400'])(
-  'a query that needs more than the server has (%s) fails, and is not tried again',
+  'a query that exceeds the server’s resources (%s) fails and is not retried',
   async (code) => {
     const short = Object.create(pool, {
       connect: {

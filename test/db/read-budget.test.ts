@@ -56,7 +56,7 @@ test.each([
   ['rows', `select repeat('x', 100000) from generate_series(1, 100000)`],
   ['one value', `select repeat('x', 100000000)`],
 ])(
-  '%s beyond the budget are not read on, and the statement ends at the server',
+  '%s over the budget are not read further, and the statement ends on the server',
   async (_what, text) => {
     const seen: PoolClient[] = [];
     const write = 'insert into public.written values (1)';
@@ -74,7 +74,7 @@ test.each([
   },
 );
 
-test('statements and connections share a budget, and the next one begins anew', async () => {
+test('statements and connections share a budget, and reset starts a new one', async () => {
   const budget = new ReadBudget({ bytes: 2 * MB });
   await within(budget, [rows(9)]);
   await within(budget, [rows(9)]);
@@ -86,7 +86,7 @@ test('statements and connections share a budget, and the next one begins anew', 
   await within(new ReadBudget({ bytes: 2 * MB }), [rows(9)]);
 });
 
-test('a connection is counted while it is watched, and no longer', async () => {
+test('a connection counts only while it is watched', async () => {
   const budget = new ReadBudget({ bytes: 2 * MB });
   await within(budget, [rows(9)]);
   const client = await pool.connect();
@@ -95,7 +95,7 @@ test('a connection is counted while it is watched, and no longer', async () => {
   expect(budget.isSpent).toBe(false);
 });
 
-test('commas count too, where they are bounded', async () => {
+test('commas count towards a limit on values', async () => {
   const bounds = { bytes: 100 * MB, values: 1_000 };
   const commas = (count: number) => `select repeat(',', ${count})`;
   await within(new ReadBudget(bounds), [commas(1_000)]);

@@ -47,7 +47,7 @@ async function faultsOf({ pool }: TestDatabase): Promise<unknown[]> {
 }
 
 describe.each(RELEASES)('the database of %s', (last) => {
-  test('comes up to this schema, goes on with its runs, and goes back', async () => {
+  test('upgrades to this schema, continues its runs, and downgrades', async () => {
     const db = await createEmptyDatabase();
     onTestFinished(() => db.drop());
     await loadRelease(db, last);

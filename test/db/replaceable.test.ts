@@ -26,7 +26,7 @@ const LOOPS = [
   'sql/96_names.sql',
 ];
 
-describe('of the files of sql/ an upgrade chooses', () => {
+describe('an upgrade selects from the files of sql/', () => {
   const files = replaceableFiles();
   const paths = (choice: Choice) => choice.files.map(({ path }) => path);
   /** Chooses where these files were applied with another text. */
@@ -36,15 +36,15 @@ describe('of the files of sql/ an upgrade chooses', () => {
       new Map([...digestsOf(files), ...changed.map((it) => [it, 'x'] as const)]),
     );
 
-  test('all of them when none was applied', () => {
+  test('all of them when none is applied', () => {
     expect(paths(chooseChanged(files, new Map()))).toEqual(paths(chooseAll(files)));
   });
 
-  test('none when none has changed', () => {
+  test('none when none changed', () => {
     expect(chooseAfter()).toMatchObject({ files: [], changesTables: false });
   });
 
-  test('those with functions and views that have changed, which changes no table', () => {
+  test('only changed files with functions and views, which change no table', () => {
     const changed = [PRICE, 'sql/20_public/run.sql', 'sql/50_views/effects.sql'];
     const choice = chooseAfter(...changed);
     expect(paths(choice)).toEqual(changed);
@@ -64,7 +64,7 @@ describe('of the files of sql/ an upgrade chooses', () => {
     expect(choice.changesTables).toBe(true);
   });
 
-  test('all loops over the catalogue when a new file makes triggers in another folder', () => {
+  test('all loops over the catalogue when a new file creates triggers in another folder', () => {
     const made = {
       path: 'sql/10_private/queue/triggers.sql',
       text: 'create or replace trigger _100_stamp before update on howdah.todos',
@@ -98,7 +98,7 @@ describe('an upgrade without a migration', () => {
        where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) order by 1`,
     );
 
-  test('applies what has changed, and waits for nobody who uses tables', async () => {
+  test('applies changes and waits for no session that uses tables', async () => {
     const inForce = await begin();
     expect(file.text).toContain('function howdah_private.price(');
     await db.pool.query(`create or replace function howdah_private.price(tokens_in int, tokens_out int, m howdah.models)
@@ -122,7 +122,7 @@ describe('an upgrade without a migration', () => {
     ]);
   });
 
-  test('drops what is not in sql/ any more, and leaves what other files make', async () => {
+  test('drops what is no longer in sql/ and keeps what other files create', async () => {
     const inForce = await begin();
     await db.pool.query(`set role howdah_owner;
       create function howdah_private.left_over() returns int language sql immutable return 1;
@@ -134,7 +134,7 @@ describe('an upgrade without a migration', () => {
     expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
   });
 
-  test('makes anew what it has to drop, with its owner and rights', async () => {
+  test('recreates what it has to drop, with its owner and rights', async () => {
     const inForce = await begin();
     const rights = `select proacl::text[] as rights from pg_proc where oid = 'howdah.agent(text)'::regprocedure`;
     const before = await one(db.pool, rights);
@@ -148,7 +148,7 @@ describe('an upgrade without a migration', () => {
     expect(await one(db.pool, rights)).toEqual(before);
   });
 
-  test('makes everything anew when others of ours depend on what it has to drop', async () => {
+  test('recreates everything when our other objects depend on what it has to drop', async () => {
     const inForce = await begin();
     await db.pool.query(`drop view howdah.effects; set role howdah_owner;
       create view howdah.effects as select 1 as one;
@@ -159,7 +159,7 @@ describe('an upgrade without a migration', () => {
     expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
   });
 
-  test('makes triggers anew that a changed file has', async () => {
+  test('recreates the triggers of a changed file', async () => {
     const inForce = await begin();
     await db.pool.query(`drop trigger _900_enqueue on howdah.executions;
       set role howdah_owner;

@@ -6,7 +6,7 @@ import { eventually, testDatabase } from '../support/database.ts';
 
 const database = testDatabase();
 
-test('requests are counted although two processes count in opposite orders', async () => {
+test('counts requests although two processes count in opposite orders', async () => {
   const tenants = [await makeTenant(database.pool), await makeTenant(database.pool)];
   for (const tenant of tenants) {
     await database.pool.query(

@@ -69,7 +69,7 @@ afterEach(async () => {
 });
 
 describe('an error of one tenant', () => {
-  test('stops only the retention of that tenant, and is reported', async () => {
+  test('stops retention of that tenant only, and is reported', async () => {
     const [broken, whole] = [await makeTenantWithOldRun(), await makeTenantWithOldRun()];
     const outcome = await failing(broken.tenant, () => retain(db.pool));
     expect(outcome).toEqual({
@@ -103,7 +103,7 @@ describe('an error of one tenant', () => {
   });
 });
 
-test('a tenant commits before the next one begins', async () => {
+test('each tenant commits before the next one begins', async () => {
   const [first, second] = [await makeTenantWithOldRun(), await makeTenantWithOldRun()];
   const [holder, client] = [await openSession(db.url), await openSession(db.url)];
   await holder.query('begin');
@@ -155,7 +155,7 @@ describe('files outside of the database', () => {
     );
   const makeAllDue = () => db.pool.query('update howdah_private.file_deletions set due_at = now()');
 
-  test('are deleted with runs and sessions that retention deletes', async () => {
+  test('are deleted with expired runs and sessions', async () => {
     const { tenant, run } = await makeTenantWithOldRun();
     const session = await makeSession(db.pool, { tenant_id: tenant });
     await storeFile('a/run', { tenant_id: tenant, execution_id: run });
@@ -177,7 +177,7 @@ describe('files outside of the database', () => {
     expect(await queued()).toEqual([]);
   });
 
-  test('are deleted with a user, and the result names them', async () => {
+  test('are deleted with a user, and the result lists them', async () => {
     const { id } = await makeUser(db.pool);
     const session = await makeSession(db.pool, { user_id: id });
     await storeFile('hers', { session_id: session });
@@ -187,7 +187,7 @@ describe('files outside of the database', () => {
     expect(await files()).toEqual([]);
   });
 
-  test('are deleted later if the process dies before it has deleted them', async () => {
+  test('are deleted later if the process dies first', async () => {
     const { tenant, run } = await makeTenantWithOldRun();
     await storeFile('song', { tenant_id: tenant, execution_id: run });
     await retain(db.pool);
@@ -200,7 +200,7 @@ describe('files outside of the database', () => {
     expect(await files()).toEqual([]);
   });
 
-  test('are deleted with resources that somebody deletes by hand', async () => {
+  test('are deleted with resources that a user deletes by hand', async () => {
     const tenant = await makeTenant(db.pool);
     await storeFile('by-hand', { tenant_id: tenant });
     await storeFile('shared', { tenant_id: tenant });
@@ -214,7 +214,7 @@ describe('files outside of the database', () => {
     expect(await files()).toEqual([]);
   });
 
-  test('are deleted once, and count as deleted when they are gone', async () => {
+  test('are deleted once, and count as deleted when already missing', async () => {
     await writeFile(join(folder, 'other'), 'song');
     await db.pool.query(
       `insert into howdah_private.file_deletions (storage_path) values ('gone'), ('no/folder')`,
@@ -223,7 +223,7 @@ describe('files outside of the database', () => {
     expect(await queued()).toEqual([]);
   });
 
-  test('stay while another resource uses them', async () => {
+  test('stay while another resource references them', async () => {
     const [first, second] = [await makeTenantWithOldRun(), await makeTenantWithOldRun()];
     await storeFile('shared', { tenant_id: first.tenant, execution_id: first.run });
     await addResource('shared', { tenant_id: second.tenant, execution_id: second.run });
@@ -239,7 +239,7 @@ describe('files outside of the database', () => {
     expect(await files()).toEqual([]);
   });
 
-  test('outside of the folder, and what is no file, stay and are reported', async () => {
+  test('outside of the folder, or not regular files, stay and are reported', async () => {
     const outside = await mkdtemp(join(tmpdir(), 'howdah-outside-'));
     await writeFile(join(outside, 'song'), 'song');
     await symlink(outside, join(folder, 'way-out'));
@@ -269,7 +269,7 @@ describe('files outside of the database', () => {
     await rm(outside, { recursive: true });
   });
 
-  test('wait for a worker that has the folder', async () => {
+  test('wait for a worker that can access the folder', async () => {
     await db.pool.query(`insert into howdah_private.file_deletions (storage_path) values ('a')`);
     const missing = join(folder, 'missing');
     expect(await deleteStoredFiles(db.pool, missing)).toEqual({ deleted: 0, errors: [] });

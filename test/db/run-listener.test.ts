@@ -5,7 +5,7 @@ import { testDatabase } from '../support/database.ts';
 
 const database = testDatabase();
 
-test('a listener whose connection is lost hears tokens again', async () => {
+test('a listener receives tokens again after its connection was lost', async () => {
   const { pool, url } = database;
   const id = await insertRun(pool, await makeAgent(pool, { script: [{ content: 'done' }] }));
   const listener = await openRunListener(url, [id], new AbortController().signal, { tokens: true });

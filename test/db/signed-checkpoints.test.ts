@@ -9,7 +9,7 @@ const line = (more: object) =>
     ...more,
   });
 
-test('a line whose signature is no text is unreadable', () => {
+test('a line whose signature is not text is unreadable', () => {
   const text = [line({}), line({ hmac: 1, signed_by: 'key' }), line({ signed_by: {} })].join('\n');
   const { checkpoints, unreadable } = readCheckpoints(text);
   expect(unreadable).toBe(2);

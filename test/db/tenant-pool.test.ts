@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { divideAmongTenants, tenantPool } from '../../src/db/connection/tenant-pool.ts';
 
-test('a tenant leaves connections to others, and its hooks have some while its tools wait', async () => {
+test('a tenant leaves connections to others, and its hooks get some while its tools wait', async () => {
   const connected: string[] = [];
   const release = () => {};
   const pool = { connect: async () => ({ release }), query: async () => 'rows' } as unknown as Pool;
@@ -27,7 +27,7 @@ test('a tenant leaves connections to others, and its hooks have some while its t
   await connect('tools', 'corp'); // the last place is reserved for a tenant without one
 });
 
-test('a connection that cannot be had leaves its place to others', async () => {
+test('a failed connection attempt releases its place', async () => {
   let fails = true;
   const pool = {
     connect: async () => {
@@ -44,7 +44,7 @@ test('a connection that cannot be had leaves its place to others', async () => {
   expect(await connect()).toHaveProperty('release');
 });
 
-test('whoever is cancelled leaves the queue, and takes no connection', async () => {
+test('a cancelled caller leaves the queue and takes no connection', async () => {
   let connections = 0;
   const pool = {
     connect: async () => {

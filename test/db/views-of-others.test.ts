@@ -33,7 +33,7 @@ const olderView = (columns: string) =>
 const columnsOfOurs = async () =>
   (await db.pool.query('select * from howdah.daily_usage limit 0')).fields.map(({ name }) => name);
 
-test('they stay when ours are applied again, and when they are given more columns', async () => {
+test('views of users stay when ours are reapplied or get more columns', async () => {
   const columns = await columnsOfOurs();
   await db.pool.query(REPORTS);
   await upgrade();
@@ -48,7 +48,7 @@ test('they stay when ours are applied again, and when they are given more column
   await db.pool.query('select * from public.costs; select * from public.days');
 });
 
-test('they are named when ours lose a column, and nothing has changed', async () => {
+test('views of users are named when ours lose a column, and nothing changes', async () => {
   const columns = await columnsOfOurs();
   await olderView('1.5 as cost, current_date as day');
   await expect(upgrade()).rejects.toMatchObject({
@@ -62,7 +62,7 @@ test('they are named when ours lose a column, and nothing has changed', async ()
   expect(await columnsOfOurs()).toEqual(columns);
 });
 
-test('a way down that would drop them is refused', async () => {
+test('a down migration that would drop views of users is rejected', async () => {
   await db.pool.query(REPORTS);
   await expect(migrateDown(db.url, false)).rejects.toMatchObject({ code: 'HWCNF' });
   await db.pool.query('select * from public.costs; select * from public.days');

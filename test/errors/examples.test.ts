@@ -45,12 +45,12 @@ const named = (some: Example[]) =>
   some.map((one): [string, string, Example] => [one.code, one.door, one]);
 
 test.each(named(examples.filter(({ asked }) => asked !== null)))(
-  '%s as %s tells it',
+  '%s via %s matches its example',
   (_code, _door, example) => check(example),
 );
 
 // Behind those above, whose answers list the agents there are.
-describe.concurrent('made to happen', () => {
+describe.concurrent('provoked errors', () => {
   test.each(named(examples.filter(({ asked }) => asked === null)))(
     '%s: %s',
     (_code, _door, example) => check(example),

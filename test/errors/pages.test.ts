@@ -55,19 +55,19 @@ const raised = {
   ),
 };
 
-test.each(Object.entries(raised))('each code has a page: %s', (_of, codes) => {
+test.each(Object.entries(raised))('code %s has a page', (_of, codes) => {
   expect(codes.length).toBeGreaterThan(0);
   expect(sorted(codes).filter((code) => !written.includes(code))).toEqual([]);
 });
 
-test('each page is of a code that is told', () => {
+test('each page describes a code that is in use', () => {
   const told = new Set<string>(Object.values(raised).flat());
   expect(written.filter((code) => !told.has(code))).toEqual([]);
   expect(written).toEqual([...new Set(written)]);
 });
 
 test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page]))(
-  'the page of %s is whole',
+  'the page of %s is complete',
   (code, page) => {
     expect(page.title).not.toBe('');
     expect(page.meaning).toMatch(/\.$/);
@@ -81,7 +81,7 @@ test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page
 );
 
 test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page]))(
-  'the page of %s has the statuses that are given',
+  'the page of %s has the actual HTTP status and exit code',
   (code, { http_status, exit_code, told }) => {
     if (code in statuses) expect(http_status).toBe(statuses[code]);
     const isOfRun = told.some(({ where }) => where === 'run');
@@ -91,7 +91,7 @@ test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page
   },
 );
 
-test('what is told of a code of Postgres stands on its page', () => {
+test('the page of a Postgres code names the code that GraphQL returns', () => {
   expect(Object.keys(postgresWords)).not.toEqual([]);
   for (const [code, words] of Object.entries(postgresWords)) {
     const { told } = pages.find((page) => codesOf(page).includes(code)) ?? { told: [] };
@@ -101,7 +101,7 @@ test('what is told of a code of Postgres stands on its page', () => {
   }
 });
 
-test('an example shows its code', () => {
+test('an example contains its code', () => {
   for (const page of pages) {
     for (const { door: where, answered } of examplesOf(page.code, page.text)) {
       if (where === 'Command line') continue; // it has no word for it
@@ -118,7 +118,7 @@ test('an example shows its code', () => {
   }
 });
 
-test('the index lists every page, with its title', () => {
+test('the index lists every page with its title', () => {
   const index = readFileSync(join(PACKAGE_ROOT, 'docs/errors/README.md'), 'utf8');
   const listed = [...index.matchAll(/^\| \[(\S+)\]\((\S+)\.md\)(.*?) \| (.+) \|$/gm)].map(
     ([, name, file, also, title]) => ({ name, file, also, title }),
@@ -134,7 +134,7 @@ test('the index lists every page, with its title', () => {
   expect(listed.toSorted(byName)).toEqual(wanted.toSorted(byName));
 });
 
-test('sql/ERRORS.md and the pages give the same status', () => {
+test('sql/ERRORS.md and the pages agree on the status', () => {
   const table = readFileSync(join(PACKAGE_ROOT, 'sql/ERRORS.md'), 'utf8');
   for (const { code, http_status } of pages.filter(({ code }) => code.startsWith('HW'))) {
     const [, status] = new RegExp(`^\\| \`${code}\` \\|[^|]*\\| (\\d+|–)`, 'm').exec(table) ?? [];
@@ -142,7 +142,7 @@ test('sql/ERRORS.md and the pages give the same status', () => {
   }
 });
 
-test('the pages are in the package', () => {
+test('the package contains the pages', () => {
   const { files } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8'));
   expect(files).toContain('docs/errors');
 });

@@ -22,7 +22,7 @@ afterAll(async () => {
 const figure = async (expression: string, ...values: unknown[]): Promise<number> =>
   Number((await one(database.pool, `select ${expression} as v`, values)).v);
 
-describe('what others have worked out', () => {
+describe('published results', () => {
   test.each<[string, string, number, number]>([
     // Microsoft Excel documentation, NPV: all four flows at the ends of years, then the first of them now
     ['NPV', 'finance.npv(0.1, array[-10000, 3000, 4200, 6800], 1)', 1188.44, 2],
@@ -87,7 +87,7 @@ describe('what others have worked out', () => {
     expect(await figure(expression)).toBeCloseTo(expected, digits);
   });
 
-  test('a loan is paid off by its schedule', async () => {
+  test('a loan is repaid by its schedule', async () => {
     const rows = await all(
       database.pool,
       'select * from finance.loan_schedule(10000, 0.08 / 12, 10)',
@@ -103,7 +103,7 @@ describe('what others have worked out', () => {
     expect(rows.at(-1)).toMatchObject({ period: 10, balance: '0.00' });
   });
 
-  test('money is paid back within a period as far as it comes evenly', async () => {
+  test('payback interpolates linearly within a period', async () => {
     expect(await figure('finance.payback_period(array[-1000, 400, 400, 400])')).toBe(2.5);
     expect(await figure('finance.payback_period(array[-1000, 600, 600], 0.1)')).toBeCloseTo(
       1.9167,
@@ -113,7 +113,7 @@ describe('what others have worked out', () => {
   });
 });
 
-describe('what holds for all', () => {
+describe('properties', () => {
   const cents = fc.integer({ min: 1, max: 10_000_000 }).map((n) => n / 100);
   const rate = fc.integer({ min: -4000, max: 30_000 }).map((n) => n / 10_000);
   const returns = fc.array(
@@ -126,7 +126,7 @@ describe('what holds for all', () => {
   const holds = <T>(arbitrary: fc.Arbitrary<T>, claim: (value: T) => Promise<void>) =>
     fc.assert(fc.asyncProperty(arbitrary, claim), { numRuns: 40 });
 
-  test('the internal rate of return makes the present value nothing', () =>
+  test('the internal rate of return makes the present value zero', () =>
     holds(
       fc.tuple(cents, fc.array(cents, { minLength: 1, maxLength: 12 })),
       async ([out, flows]) => {
@@ -143,14 +143,14 @@ describe('what holds for all', () => {
       },
     ));
 
-  test('a value grown for years has grown by its rate', () =>
+  test('a value compounded over years has grown by its rate', () =>
     holds(fc.tuple(cents, rate, fc.integer({ min: 1, max: 40 })), async ([value, r, years]) => {
       const grown = await figure('finance.future_value($1, $2, $3)', value, r, years);
       if (grown < 0.01) return; // ten digits say little of it
       expect(await figure('finance.cagr($1, $2, $3)', value, grown, years)).toBeCloseTo(r, 6);
     }));
 
-  test('the payments of a loan are worth the loan, and its schedule pays it off', () =>
+  test('the payments of a loan are worth the loan, and its schedule repays it', () =>
     holds(
       fc.tuple(
         cents,
@@ -172,7 +172,7 @@ describe('what holds for all', () => {
       },
     ));
 
-  test('returns in a row are their growth, whether simple or logarithmic', () =>
+  test('simple and logarithmic returns describe the same growth', () =>
     holds(fc.tuple(cents, cents), async ([from, to]) => {
       const simple = await figure('finance.simple_return($1, $2)', from, to);
       expect(
@@ -180,7 +180,7 @@ describe('what holds for all', () => {
       ).toBeCloseTo(1, 3);
     }));
 
-  test('deviation, Sharpe ratio and beta are as another library has them', () =>
+  test('deviation, Sharpe ratio and beta match another library', () =>
     holds(fc.tuple(returns, fc.integer({ min: -3, max: 3 })), async ([series, slope]) => {
       const market = series.map((one, at) => one * slope + (at % 3) / 100);
       const deviation = sampleStandardDeviation(series);
@@ -198,7 +198,7 @@ describe('what holds for all', () => {
       }
     }));
 
-  test('a drawdown lies between all and nothing, and is nothing for what only rises', () =>
+  test('a drawdown lies between -1 and 0, and is 0 for a rising series', () =>
     holds(fc.array(cents, { minLength: 1, maxLength: 30 }), async (values) => {
       const drawdown = await figure('finance.max_drawdown($1)', values);
       expect(drawdown).toBeGreaterThan(-1);
@@ -212,7 +212,7 @@ describe('what holds for all', () => {
     }));
 });
 
-describe('what cannot be worked out', () => {
+describe('impossible calculations', () => {
   test.each<[string, RegExp]>([
     ['finance.irr(array[1, 2, 3])', /at least one payment out/],
     ['finance.irr(array[-1])', /at least 2 numbers/],
@@ -224,13 +224,13 @@ describe('what cannot be worked out', () => {
     ['finance.loan_payment(100, 0.01, 0)', /periods is a whole number/],
     ['finance.beta(array[1, 2, 3], array[1, 2])', /go together one by one/],
     ['finance.current_ratio(1, 0)', /division by zero/],
-  ])('%s says why', async (expression, words) => {
+  ])('%s fails with the reason', async (expression, words) => {
     await expect(figure(expression)).rejects.toThrow(words);
   });
 });
 
 describe('the pack', () => {
-  test('names a formula and a source with each of its tools, and says the same when it is applied again', async () => {
+  test('names a formula and a source for each tool, and is unchanged when applied again', async () => {
     const tools = await all(
       database.pool,
       `select t.name, t.description, t.effect from howdah.tools as t
@@ -245,7 +245,7 @@ describe('the pack', () => {
     expect(again.stdout.match(/^(create|change|delete).*/gm)).toBeNull();
   });
 
-  test('has an agent that answers without any key', async () => {
+  test('has an agent that answers without an API key', async () => {
     const question =
       'What is the current ratio with current assets of 134836 and current liabilities of 125481?';
     const { id } = await one(database.pool, `select id from howdah.run('finance', $1)`, [question]);
@@ -254,7 +254,7 @@ describe('the pack', () => {
     expect(run.output).toContain('1.0745531196');
   });
 
-  test('is gone when it is pruned', async () => {
+  test('is removed when pruned', async () => {
     const { rows } = await database.pool.query(
       `select howdah.apply_agent_system('{"version": "v1", "name": "finance"}', prune => true) as plan`,
     );

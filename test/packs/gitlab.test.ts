@@ -74,7 +74,7 @@ async function allowed(calls: [name: string, args: JsonObject][]): Promise<strin
   return id;
 }
 
-test('every tool wants leave, and acts once where it writes', async () => {
+test('every tool requires approval, and writing tools act once', async () => {
   const tools = await all(
     database.pool,
     `select name, requires_approval, effect, configuration ->> 'method' as method from howdah.tools where kind = 'http'`,
@@ -89,7 +89,7 @@ test('every tool wants leave, and acts once where it writes', async () => {
   }
 });
 
-test('a project is changed by a branch and a merge request', async () => {
+test('a project is changed through a branch and a merge request', async () => {
   const content = '# Shop\n\nSells pumps: "é" {}.\n';
   const change = { branch: 'say-more', start_branch: 'main', commit_message: 'Say more' };
   const request = { source_branch: 'say-more', target_branch: 'main', title: 'Say more' };
@@ -118,7 +118,7 @@ test('a project is changed by a branch and a merge request', async () => {
   expect(logged.filter(({ t }) => t.includes(TOKEN))).toEqual([]);
 });
 
-test('why a pipeline failed is found out, and another one run', async () => {
+test('the cause of a failed pipeline is found, and another pipeline is run', async () => {
   const id = await allowed([
     ['gitlab_list_pipelines', { ref: 'main', status: 'failed' }],
     ['gitlab_list_jobs', { pipeline: 7 }],
@@ -139,7 +139,7 @@ test('why a pipeline failed is found out, and another one run', async () => {
 test.each([
   ['main', /branch/],
   ['master', /branch/],
-])('nothing is written to %s, and nobody is asked', async (branch, fault) => {
+])('a commit to %s is rejected without an approval request', async (branch, fault) => {
   const args = {
     project: 'acme/shop',
     branch,
@@ -158,7 +158,7 @@ test.each([
   expect(gitlab.calls).toHaveLength(before);
 });
 
-test('another project is one part of the address, however it is written', async () => {
+test('another project is one URL path segment, however it is written', async () => {
   const id = await allowed([['gitlab_list_pipelines', { project: 'acme/../../../user/keys' }]]);
   const [told] = await resultsOf(database.pool, id);
   expect(told).toContain('404');

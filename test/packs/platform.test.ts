@@ -60,7 +60,7 @@ const manifests = async (args: string) => {
 const APP = `'shop', 'registry.example/shop:1.2.0', 8080`;
 
 describe('kubernetes_manifest', () => {
-  test('is a Deployment whose Service finds it, and with a host an Ingress that finds that', async () => {
+  test('returns a Deployment, a Service that selects it, and with a host an Ingress to the Service', async () => {
     const [deployment, service, ingress] = await manifests(
       `${APP}, host => 'shop.example.org', environment => '{"LOG_LEVEL": "info", "ON": "yes", "N": 3}'`,
     );
@@ -111,12 +111,12 @@ describe('kubernetes_manifest', () => {
     [`${APP}, environment => '{"DB_PASSWORD": "x"}'`, /environment holds a key/],
     [`${APP}, environment => '{"A": {}}'`, /environment has to be/],
     [`${APP}, namespace => null`, /namespace has to be/],
-  ])('of %s is refused', async (args, words) => {
+  ])('rejects %s', async (args, words) => {
     await expect(manifests(args)).rejects.toThrow(words);
   });
 });
 
-test('what is written as YAML is read as the same', async () => {
+test('generated YAML parses to the same values', async () => {
   const value = {
     plain: 'a text',
     number: '1',
@@ -146,7 +146,7 @@ test('what is written as YAML is read as the same', async () => {
 
 describe('ci_workflow', () => {
   test.each(['node', 'python', 'go'])(
-    'tests a repository in %s, on GitHub and on GitLab',
+    'returns tests for a repository in %s, on GitHub and on GitLab',
     async (language) => {
       const file = async (provider: string) =>
         (
@@ -173,13 +173,13 @@ describe('ci_workflow', () => {
     [`'bitbucket', 'node'`, /provider is github or gitlab/],
     [`'github', 'node', '20; rm -rf /'`, /version is a number/],
     [`'github', 'node', branch => 'a b'`, /branch is the name/],
-  ])('of %s is refused', async (args, words) => {
+  ])('rejects %s', async (args, words) => {
     await expect(one(database.pool, `select platform.ci_workflow(${args})`)).rejects.toThrow(words);
   });
 });
 
 describe('templates', () => {
-  test('are rows with typed variables, listed and filled in', async () => {
+  test('are rows with typed variables, which are listed and rendered', async () => {
     const rows = await all(database.pool, 'select * from platform.list_templates()');
     expect(rows.map(({ template }) => template)).toEqual([
       'adr',
@@ -198,7 +198,7 @@ describe('templates', () => {
     [`'dockerfile-node', '{"port": "many"}'`, /port/],
     [`'adr', '{}'`, /number|title/],
     [`'nothing'`, /no prompt named/],
-  ])('%s is refused', async (args, words) => {
+  ])('rejects %s', async (args, words) => {
     await expect(one(database.pool, `select platform.render_template(${args})`)).rejects.toThrow(
       words,
     );
@@ -206,7 +206,7 @@ describe('templates', () => {
 });
 
 describe('a repository', () => {
-  test('every tool that leaves the database wants leave, and acts once where it writes', async () => {
+  test('every tool that leaves the database requires approval and acts once where it writes', async () => {
     const tools = await all(
       database.pool,
       `select name, requires_approval, effect, configuration ->> 'method' as method from howdah.tools where kind = 'http' order by name`,
@@ -221,7 +221,7 @@ describe('a repository', () => {
     }
   });
 
-  test('is changed by a branch and a pull request, each call of which a person has allowed', async () => {
+  test('is changed through a branch and a pull request, each call approved by a person', async () => {
     const repo = { owner: 'acme', repo: 'shop' };
     const [head, tree] = [github.headOf('main'), github.treeOf('main')];
     const call = (name: string, args: JsonObject) => ({
@@ -298,7 +298,7 @@ describe('a repository', () => {
     expect(logged.filter(({ t }) => t.includes(TOKEN))).toEqual([]);
   });
 
-  test('is left alone when a person refuses', async () => {
+  test('is unchanged when a person rejects the call', async () => {
     const script = [
       {
         tool_calls: [
@@ -332,7 +332,7 @@ describe('a repository', () => {
   });
 });
 
-test('the agent of the pack answers without any key', async () => {
+test('the agent of the pack answers without an API key', async () => {
   const { id } = await one(
     database.pool,
     `select id from howdah.run('platform', 'Which templates are there? List the templates.')`,

@@ -86,7 +86,7 @@ describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
 
   test('has its own name', () => expect(provider.name).toBe(name));
 
-  test('answers plainly, with usage in whole tokens', async () => {
+  test('answers with text, with usage in whole tokens', async () => {
     const answer = answerOf(await provider.generate(plain, { signal: never() }));
     expect(answer.content).not.toBe('');
     expect(answer).toMatchObject({ tool_calls: [], finish_reason: 'stop' });
@@ -95,7 +95,7 @@ describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
     }
   });
 
-  test('streams tokens that join to the content', async () => {
+  test('streams tokens that concatenate to the content', async () => {
     const tokens: string[] = [];
     const onToken = (text: string) => tokens.push(text);
     const answer = answerOf(await provider.generate(plain, { signal: never(), onToken }));
@@ -103,7 +103,7 @@ describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
     expect(tokens.join('')).toBe(answer.content);
   });
 
-  test('calls a tool with arguments that are JSON and an id', async () => {
+  test('calls a tool with JSON arguments and an id', async () => {
     const answer = answerOf(await provider.generate(call, { signal: never() }));
     expect(answer.finish_reason).toBe('tool_calls');
     expect(answer.tool_calls.map((one) => one.name)).toEqual(['order_status']);
@@ -117,19 +117,19 @@ describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
     expect(answer.content).toContain('DHL');
   });
 
-  test('ends at once as cancelled when the signal fires in mid answer', async () => {
+  test('ends at once as cancelled when the signal fires during the answer', async () => {
     const controller = new AbortController();
     const onToken = () => controller.abort();
     const outcome = await provider.generate(slow, { signal: controller.signal, onToken });
     expect(errorOf(outcome)).toMatchObject({ code: 'cancelled', retryable: false });
   });
 
-  test('does nothing when the signal has fired already', async () => {
+  test('does nothing when the signal has already fired', async () => {
     const outcome = await provider.generate(plain, { signal: AbortSignal.abort() });
     expect(errorOf(outcome).code).toBe('cancelled');
   });
 
-  test('takes a listener that throws, and the same request twice', async () => {
+  test('accepts a listener that throws, and the same request twice', async () => {
     const before = structuredClone(plain);
     const onToken = () => {
       throw new Error('a listener broke');

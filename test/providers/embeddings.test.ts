@@ -45,7 +45,7 @@ const subjects: [string, ModelProvider, Partial<ModelRef>][] = [
 ];
 
 describe.each(subjects)('embeddings of %s', (_name, provider, model) => {
-  test('are vectors of one length in the order of the texts, with usage, the same each time', async () => {
+  test('are vectors of equal length in the order of the texts, with usage, and deterministic', async () => {
     const texts = ['a parcel', 'the weather', 'another parcel of mine'];
     const { vectors, usage } = answerOf(await embed(provider, embedding(texts, model)));
     expect(new Set(vectors.map(({ length }) => length)).size).toBe(1);
@@ -56,7 +56,7 @@ describe.each(subjects)('embeddings of %s', (_name, provider, model) => {
     expect(turned.vectors.toReversed()).toEqual(vectors);
   });
 
-  test('are not asked for once the signal has fired', async () => {
+  test('are not requested once the signal has fired', async () => {
     const outcome = await embed(provider, embedding(['a parcel'], model), AbortSignal.abort());
     expect(errorOf(outcome).code).toBe('cancelled');
   });
@@ -69,8 +69,8 @@ describe.each(subjects)('embeddings of %s', (_name, provider, model) => {
   });
 });
 
-describe('the wire', () => {
-  test('has model, texts and parameters, and nothing of them replaces the texts', async () => {
+describe('the wire format', () => {
+  test('sends model, texts and parameters, and no parameter replaces the texts', async () => {
     const { server, at } = await serving(lengthOf);
     const request_params = { dimensions: 2, input: 'other', encoding_format: 'base64' };
     const model = { model: 'text-embedding-3-small', request_params };
@@ -96,7 +96,7 @@ describe('the wire', () => {
     ]);
   });
 
-  test('takes 32 texts at once, and counts all of them', async () => {
+  test('sends 32 texts per request and counts all of them', async () => {
     const { server, at } = await serving(lengthOf);
     const texts = Array.from({ length: 70 }, (_, at) => 'x'.repeat(at + 1));
     const { vectors, usage } = answerOf(await embed(at, embedding(texts)));
@@ -105,7 +105,7 @@ describe('the wire', () => {
     expect(usage).toEqual({ tokens_in: 33, tokens_out: 0 });
   });
 
-  test('may bring vectors in any order, and no usage', async () => {
+  test('accepts vectors in any order, and no usage', async () => {
     const data = [
       { index: 1, embedding: [2] },
       { index: 0, embedding: [1] },
@@ -115,7 +115,7 @@ describe('the wire', () => {
     expect(answer).toEqual({ vectors: [[1], [2]], usage: { tokens_in: 2, tokens_out: 0 } });
   });
 
-  test.each([-1, 1e12, 'many'])('may count %s tokens, which nobody believes', async (tokens) => {
+  test.each([-1, 1e12, 'many'])('ignores an implausible token count of %s', async (tokens) => {
     const body = { data: [{ index: 0, embedding: [1] }], usage: { prompt_tokens: tokens } };
     const { at } = await serving(() => ({ raw: JSON.stringify(body), headers: JSON_TYPE }));
     const { usage } = answerOf(await embed(at, embedding(['abcd'])));
@@ -140,7 +140,7 @@ describe('the wire', () => {
     [{ raw: '{"data": [{"index": 7, "embedding": [1]}]}' }, 'bad_answer', true],
     [{ raw: '{"data": [{"index": -1, "embedding": [1]}]}' }, 'bad_answer', true],
     [{ raw: 'null' }, 'bad_answer', true],
-  ])('that brings %j is %s', async (answer, code, retryable) => {
+  ])('with the answer %j fails as %s', async (answer, code, retryable) => {
     const { server, at } = await serving(() => answer, 'stall' in answer ? 200 : undefined);
     const error = errorOf(await embed(at, embedding(['one'])));
     expect(error).toMatchObject({ code, retryable });
@@ -149,7 +149,7 @@ describe('the wire', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('ends with the signal, and goes no further after a batch that failed', async () => {
+  test('ends with the signal, and stops after a failed batch', async () => {
     const controller = new AbortController();
     const { at } = await serving(() => {
       controller.abort();
@@ -164,7 +164,7 @@ describe('the wire', () => {
     expect(broken.server.requests).toHaveLength(2);
   });
 
-  test('has the key of the secret the model names', async () => {
+  test('sends the key from the secret that the model names', async () => {
     const { server, at } = await serving(lengthOf);
     const model = modelRef({ secret_name: 'embedder', base_url: server.url });
     const read = async (name: string) => ({ ok: true as const, value: `key-of-${name}` });
@@ -184,7 +184,7 @@ describe('the local model', () => {
     return cosine(a, b);
   };
 
-  test('finds texts near that share words or parts of them', async () => {
+  test('finds texts that share words or parts of words', async () => {
     expect(await nearnessOf('Where is my parcel?', 'Where is my parcel?')).toBe(1);
     const related = await nearnessOf('the delivery of parcels', 'My parcel was not delivered');
     expect(related).toBeGreaterThan(0.4);
@@ -192,7 +192,7 @@ describe('the local model', () => {
     expect(await nearnessOf('the delivery of parcels', 'weather in Bonn')).toBeLessThan(0.1);
   });
 
-  test('gives vectors of length 1, and none where no word says anything', async () => {
+  test('returns vectors of length 1, and none for a text without meaningful words', async () => {
     const { vectors } = answerOf(await embed(localProvider(), embedding(['parcels', 'is it me?'])));
     expect(vectors.map((vector) => Math.hypot(...vector))).toEqual([expect.closeTo(1), 0]);
   });
@@ -201,7 +201,7 @@ describe('the local model', () => {
 describe('the script', () => {
   const scripted = { provider: 'scripted' };
 
-  test('fails as it is told to, then goes by what a text contains', async () => {
+  test('fails as scripted, then selects vectors by the content of a text', async () => {
     const { provider, embeds, calls } = createScriptedProvider([
       { error: { status: 429, retry_after_ms: 5 }, times: 1 },
       { vectors: { parcel: [1, 0], e: [0, 1] }, usage: { tokens_in: 7 } },
@@ -219,7 +219,7 @@ describe('the script', () => {
     expect([embeds, calls]).toEqual([[request, request], []]);
   });
 
-  test('says what it has no vector for, and what is no conversation', async () => {
+  test('reports a text without a vector, and a conversation request', async () => {
     const { provider } = createScriptedProvider([{ vectors: { parcel: [1] } }]);
     const lost = errorOf(await embed(provider, embedding(['rain'], scripted)));
     expect(lost).toMatchObject({
@@ -232,7 +232,7 @@ describe('the script', () => {
     expect(errorOf(await embed(talking, embedding(['rain']))).code).toBe('script_mismatch');
   });
 
-  test('with both an answer and vectors is refused', async () => {
+  test('with both an answer and vectors is rejected', async () => {
     const { provider } = createScriptedProvider([{ content: 'Hi', vectors: { a: [1] } }]);
     expect(errorOf(await embed(provider, embedding(['a']))).code).toBe('invalid_request');
   });

@@ -52,7 +52,7 @@ async function answer(
   return localProvider().generate(request, { signal: never() });
 }
 
-describe('it answers only with what the tools said', () => {
+describe('answers only from tool results', () => {
   const told = async (result: unknown, question = 'Where is order A-1001?') =>
     answerOf(
       await answer(toolRound(question, 'order_status', { order_id: 'A-1001' }, result), [
@@ -83,7 +83,7 @@ describe('it answers only with what the tools said', () => {
     expect(await told(result)).toBe(expected);
   });
 
-  test('of a long text only the sentences about the question', async () => {
+  test('quotes only the sentences of a long text that match the question', async () => {
     const long = `${'We love our shop. '.repeat(30)}You may return goods within 30 days. ${'So it is. '.repeat(30)}`;
     const question = 'Within how many days may I return goods?';
     expect(await told({ title: 'Returns', body: long }, question)).toBe(
@@ -91,12 +91,12 @@ describe('it answers only with what the tools said', () => {
     );
   });
 
-  test('many rows are counted, not all told', async () => {
+  test('counts many rows instead of listing all', async () => {
     const rows = Array.from({ length: 20 }, (_, n) => ({ n }));
     expect(await told(rows)).toContain('… and 12 more [order_status]');
   });
 
-  test('a table keeps its lines, and is cut as rows are', async () => {
+  test('keeps the lines of a table and truncates it like rows', async () => {
     const table = (rows: number) =>
       [
         '| carrier | n |',
@@ -111,7 +111,7 @@ describe('it answers only with what the tools said', () => {
     expect(await told('either | or\nis no table')).toContain('either | or is no table');
   });
 
-  test('a second tool is tried when the first found nothing, and no call is repeated', async () => {
+  test('tries a second tool when the first found nothing, and repeats no call', async () => {
     const round = toolRound('Where is order A-1001?', 'order_status', { order_id: 'A-1001' }, []);
     const next = answerOf(await answer(round, [orderStatus, knowledge]));
     expect(next.tool_calls.map((call) => [call.id, call.name])).toEqual([
@@ -120,7 +120,7 @@ describe('it answers only with what the tools said', () => {
     expect(answerOf(await answer(round, [orderStatus])).tool_calls).toEqual([]);
   });
 
-  test('instructions in a result are told, not followed', async () => {
+  test('quotes instructions in a result without following them', async () => {
     const round = toolRound(
       'Where is order A-1001?',
       'order_status',
@@ -131,8 +131,8 @@ describe('it answers only with what the tools said', () => {
   });
 });
 
-describe('it is honest where it found nothing', () => {
-  test('what it is, where it looked, what would help', async () => {
+describe('without a result', () => {
+  test('explains what it is, where it searched and what would help', async () => {
     const { content } = answerOf(await answer('Hello!', [orderStatus, knowledge]));
     for (const part of [LOCAL_DESCRIPTION, 'order_status, knowledge_search', 'OPENAI_API_KEY']) {
       expect(content).toContain(part);
@@ -140,11 +140,11 @@ describe('it is honest where it found nothing', () => {
     expect(localProvider().description).toBe('extractive, not an LLM');
   });
 
-  test('without tools', async () => {
+  test('reports that it has no tools', async () => {
     expect(answerOf(await answer('Hello!', [])).content).toContain('no tools');
   });
 
-  test('which argument a tool lacked', async () => {
+  test('names the argument that a tool lacks', async () => {
     expect(answerOf(await answer('What is the order status?', [orderStatus])).content).toContain(
       'order_status needs: order id',
     );
@@ -154,7 +154,7 @@ describe('it is honest where it found nothing', () => {
     [{ error: { code: 'tool_failed', message: 'The database is down.' } }],
     [{ code: 'tool_failed', message: 'The database is down.', retryable: false }],
     ['Error: The database is down.'],
-  ])('what went wrong: %j', async (result) => {
+  ])('reports the error: %j', async (result) => {
     const round = toolRound(
       'Where is order A-1001?',
       'order_status',
@@ -179,7 +179,7 @@ describe('with an output schema', () => {
     },
   );
 
-  test('it fills what the tools said', async () => {
+  test('fills in values from the tool results', async () => {
     const wanted = schema(
       {
         status: { enum: ['open', 'shipped'] },
@@ -199,13 +199,13 @@ describe('with an output schema', () => {
     });
   });
 
-  test('it says what it cannot fill', async () => {
+  test('names the fields that it cannot fill in', async () => {
     const error = errorOf(await answer(round, [orderStatus], schema({ mood: text })));
     expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
     expect(error.message).toMatch(/mood.*OPENAI_API_KEY/);
   });
 
-  test('it routes by the words that describe each choice', async () => {
+  test('routes by the words that describe each option', async () => {
     const system =
       'Choose one:\n- billing: invoices and payments\n- support: broken or missing goods';
     const wanted = schema({ agent: { type: 'string', enum: ['billing', 'support'] } });

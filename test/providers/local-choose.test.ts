@@ -50,7 +50,7 @@ async function calls(question: string, tools = shop) {
   return tool_calls.map((call) => call.name + call.arguments);
 }
 
-describe('it chooses tools by the words of the question', () => {
+describe('chooses tools by the words of the question', () => {
   test.each([
     ['Where is my order A-1001?', ['order_status{"order_id":"A-1001"}']],
     ['Which items are in order A-1001?', ['order_items{"order_id":"A-1001"}']],
@@ -68,14 +68,14 @@ describe('it chooses tools by the words of the question', () => {
     expect(await calls(question)).toEqual(expected);
   });
 
-  test('two identifiers are two calls in one answer', async () => {
+  test('makes two calls for two identifiers in one answer', async () => {
     expect(await calls('My orders A-1001 and A-1002 have not arrived, please help.')).toEqual([
       'order_status{"order_id":"A-1001"}',
       'order_status{"order_id":"A-1002"}',
     ]);
   });
 
-  test('two questions are asked of two tools', async () => {
+  test('calls two tools for two questions', async () => {
     const asked = await calls(
       'What is the status of order A-1001? And how is the weather in Oslo?',
     );
@@ -85,7 +85,7 @@ describe('it chooses tools by the words of the question', () => {
     ]);
   });
 
-  test('what belongs to another tool is not taken', async () => {
+  test('does not use an argument that belongs to another tool', async () => {
     expect(await calls('customer 4711 asks for the status of order A-1001')).toEqual(
       expect.arrayContaining([
         'customer_profile{"customer_id":4711}',
@@ -95,18 +95,18 @@ describe('it chooses tools by the words of the question', () => {
     expect((await calls('Show the last 5 orders')).join()).not.toContain('order_id');
   });
 
-  test('a long text is read before the test times out', async () => {
+  test('handles a long text before the test times out', async () => {
     const question = `Where is order A-1001? ${'a-'.repeat(30_000)} ${'word1 and '.repeat(30_000)}`;
     expect((await calls(question))[0]).toBe('order_status{"order_id":"A-1001"}');
   });
 
-  test('it is deterministic', async () => {
+  test('is deterministic', async () => {
     const question = 'My orders A-1001 and A-1002 have not arrived.';
     expect(await answer(question)).toEqual(await answer(question));
   });
 });
 
-describe('it changes nothing on a guess', () => {
+describe('changes nothing on a guess', () => {
   test.each([
     ['Cancel order A-1001', true],
     ['Hi, please cancel order A-1001.', true],
@@ -122,7 +122,7 @@ describe('it changes nothing on a guess', () => {
     expect((await calls(question)).some((call) => call.startsWith('cancel_order'))).toBe(cancels);
   });
 
-  test('a question is no program, and is not sent or asked back', async () => {
+  test('does not treat a question as SQL, a message to send or a question to ask', async () => {
     const asked = (await calls('A customer has a question about a message and a query')).join();
     expect(asked).not.toMatch(/sql_query|send_message|ask_user/);
     expect(await calls('select id from shop.orders', [sqlQuery])).toEqual([
@@ -131,7 +131,7 @@ describe('it changes nothing on a guess', () => {
   });
 });
 
-describe('it fills arguments by pattern, format and example', () => {
+describe('fills in arguments by pattern, format and example', () => {
   const filled = async (question: string, schema: object) => {
     const lookup = tool('lookup_thing', 'A thing.', { value: schema as never });
     const { tool_calls } = answerOf(await answer(`thing ${question}`, [lookup]));
@@ -152,28 +152,28 @@ describe('it fills arguments by pattern, format and example', () => {
     ['A1001, A1002', { type: 'array', items: text, examples: ['Z1'] }, [['A1001', 'A1002']]],
     ['whatever', { type: 'string', pattern: '(' }, []],
     ['whatever', { const: 'fixed' }, ['fixed']],
-  ])('%s for %j', async (question, schema, expected) => {
+  ])('fills in %s for %j', async (question, schema, expected) => {
     expect(await filled(question, schema)).toEqual(expected);
   });
 });
 
-describe('a pattern that would search for ever', () => {
+describe('a pattern with catastrophic backtracking', () => {
   const searching = (name: string) =>
     tool(name, 'A thing.', { value: { type: 'string', pattern: '^([a-z]+)+\\d$' } as never });
 
-  test('is given up, and with it those of all other tools', async () => {
+  test('is abandoned, together with the patterns of all other tools', async () => {
     const tools = Array.from({ length: 40 }, (_, i) => searching(`lookup_thing_${i}`));
     const { tool_calls } = answerOf(await answer(`thing ${'a'.repeat(60)}-`, tools));
     expect(tool_calls).toEqual([]); // it came to an end at all
   });
 
-  test('is found where it does not', async () => {
+  test('matches a text without backtracking', async () => {
     const { tool_calls } = answerOf(await answer('thing abc7', [searching('lookup_thing')]));
     expect(tool_calls.map((call) => JSON.parse(call.arguments).value)).toEqual(['abc7']);
   });
 });
 
-describe('a calculation', () => {
+describe('the calculator', () => {
   const calculator = tool('calculator', 'Works out an expression.', {
     expression: { type: 'string', description: 'Such as (19.99 * 3 + 4.5) * 1.19' },
   });
@@ -187,7 +187,7 @@ describe('a calculation', () => {
     ['What is 7-2?', ['7-2']],
     ['How much is (19.99 × 3 + 4.5) × 1.19, please?', ['(19.99 * 3 + 4.5) * 1.19']],
     ['1,250 / 4 and 2^10?', ['1250 / 4', '2^10']],
-  ])('is worked out as it is written: %s', async (question, expressions) => {
+  ])('is called with the expression as written: %s', async (question, expressions) => {
     expect(await asked(question)).toEqual(expressions.map((expression) => ({ expression })));
   });
 
@@ -196,7 +196,5 @@ describe('a calculation', () => {
     'Work out 2026-11-21.',
     'Calculate max(1,200) + 3',
     'At 10:30?',
-  ])('is not made of what is none: %s', async (question) =>
-    expect(await asked(question)).toEqual([]),
-  );
+  ])('is not called for %s', async (question) => expect(await asked(question)).toEqual([]));
 });

@@ -31,13 +31,13 @@ async function answerTo(say: (key: string) => FakeAnswer, key = KEY) {
   return { answer: answerOf(outcome), streamed: streamed.join('') };
 }
 
-test('its text is answered and streamed without the key', async () => {
+test('an API key in the text is redacted in answer and stream', async () => {
   const { answer, streamed } = await answerTo((key) => ({ content: `Yours is ${key}, ${key}!` }));
   expect(answer.content).toBe('Yours is ***, ***!');
   expect(streamed).toBe(answer.content);
 });
 
-test('wherever a stream cuts the key, and however often it only begins', async () => {
+test('redacts the key wherever a stream splits it, and keeps mere prefixes', async () => {
   const text = `s sk sk-echo- ${KEY.slice(0, -1)} ${KEY}${KEY} sk-echo`;
   const told = `s sk sk-echo- ${KEY.slice(0, -1)} ****** sk-echo`;
   for (let at = 0; at <= text.length; at += 1) {
@@ -49,7 +49,7 @@ test('wherever a stream cuts the key, and however often it only begins', async (
   expect((await answerTo(() => ({ chunks }))).streamed).toBe(told);
 });
 
-test('its calls are made without it, also where the key is one that JSON escapes', async () => {
+test('tool calls are redacted too, also for a key that JSON escapes', async () => {
   const key = 'quoted"and\\slashed-0123456789';
   const { answer } = await answerTo(
     (sent) => ({
@@ -73,7 +73,7 @@ const SPELLINGS: [string, (key: string) => string][] = [
   ['HTML', (key) => key.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')],
   ['Basic authorization', (key) => Buffer.from(`api:${key}`).toString('base64')],
 ];
-test.each(SPELLINGS)('a key that is written as %s is streamed by nobody', async (_, write) => {
+test.each(SPELLINGS)('a key written as %s is never streamed', async (_, write) => {
   const text = `It is ${write(HARD)}.`;
   const chunks = [...[...text].map((letter) => piece(letter)), piece('', 'stop')];
   const { answer, streamed } = await answerTo(() => ({ chunks }), HARD);
@@ -81,13 +81,13 @@ test.each(SPELLINGS)('a key that is written as %s is streamed by nobody', async 
   expect(streamed).toMatch(/^It is .{0,16}\*\*\*.{0,8}\.$/);
 });
 
-test('half of a key at the end of an answer that was cut off is none of it', async () => {
+test('a partial key at the end of a truncated answer is redacted', async () => {
   const chunks = [piece(`It is ${KEY.slice(0, -3)}`), piece('', 'length')];
   const { answer, streamed } = await answerTo(() => ({ chunks }));
   expect([answer.content, streamed]).toEqual(['It is ***', 'It is ***']);
 });
 
-test('arguments and structured answers that write it letter by letter are parsed without it', async () => {
+test('arguments and structured answers that escape each letter of the key are redacted when parsed', async () => {
   const escaped = [...KEY].map((one) => `\\u00${one.charCodeAt(0).toString(16)}`).join('');
   const { answer } = await answerTo(() => ({
     content: `{"key": "${escaped}"}`,
@@ -100,7 +100,7 @@ test('arguments and structured answers that write it letter by letter are parsed
   ]);
 });
 
-test('what breaks off names it in no part of the failure', async () => {
+test('a failure in the middle of an answer does not contain the key', async () => {
   const server = await startOpenAiServer(() => ({
     chunks: [
       {
@@ -120,7 +120,7 @@ test('what breaks off names it in no part of the failure', async () => {
   expect(outcome).toMatchObject({ ok: false, error: { cause: { finish_reason: '***' } } });
 });
 
-test('an answer that comes whole is no other', async () => {
+test('redacts the key in an answer that is not streamed', async () => {
   const { answer, streamed } = await answerTo((key) => ({
     raw: JSON.stringify({
       choices: [{ index: 0, message: { content: `It is ${key}` }, finish_reason: 'stop' }],
@@ -130,7 +130,7 @@ test('an answer that comes whole is no other', async () => {
   expect([answer.content, streamed]).toEqual(['It is ***', 'It is ***']);
 });
 
-test('a word that stands for no key is a word', async () => {
+test('does not redact a common word used as the key', async () => {
   const { answer, streamed } = await answerTo(() => ({ content: 'ollama runs models' }), 'ollama');
   expect([answer.content, streamed]).toEqual(Array(2).fill('ollama runs models'));
 });

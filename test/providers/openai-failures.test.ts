@@ -24,7 +24,7 @@ async function failureOf(answer: FakeAnswer, limits?: Partial<typeof LIMITS>) {
   return error;
 }
 
-describe('a status', () => {
+describe('status code', () => {
   test.each([
     [400, 'invalid_request', false],
     [401, 'unauthorized', false],
@@ -41,7 +41,7 @@ describe('a status', () => {
     [503, 'overloaded', true],
     [504, 'timeout', true],
     [529, 'overloaded', true],
-  ])('%i is %s', async (status, code, retryable) => {
+  ])('%i fails as %s', async (status, code, retryable) => {
     expect(await failureOf({ status })).toMatchObject({ code, retryable, cause: { status } });
   });
 
@@ -49,7 +49,7 @@ describe('a status', () => {
     ['context_length_exceeded', 'too much', 'context_too_long'],
     [null, "This model's maximum context length is 8192 tokens.", 'context_too_long'],
     ['content_filter', 'filtered', 'content_filtered'],
-  ])('400 with code %s is %s', async (told, message, code) => {
+  ])('400 with code %s fails as %s', async (told, message, code) => {
     const error = await failureOf({ status: 400, error: { code: told, message } });
     expect(error).toMatchObject({ code, retryable: false });
     expect(error.message).toContain(message);
@@ -66,7 +66,7 @@ describe('a status', () => {
     ['an HTML page', { raw: `<html><style>x</style><h1>Bad ${KEY}</h1></html>` }],
     ['Google', { raw: `[{"error":{"code":503,"message":"busy ${KEY}","status":"UNAVAILABLE"}}]` }],
     ['FastAPI', { raw: `{"detail":"busy ${KEY}"}` }],
-  ])('an error body as %s writes it is told without the key', async (_, answer) => {
+  ])('an error body written as %s is reported without the key', async (_, answer) => {
     const error = await failureOf({ status: 503, ...answer });
     expect(error.message).toContain('***');
     expect(error.message).not.toMatch(/[<{]/);
@@ -94,19 +94,19 @@ describe('Retry-After', () => {
     ['soon', undefined],
     ['NaN', undefined],
     ['', undefined],
-  ])('as a date or nonsense: %s', (value, ms) => {
+  ])('accepts a date and ignores nonsense: %s', (value, ms) => {
     const now = Date.parse('2025-08-01T00:00:00Z');
     expect(retryAfterMs(new Headers({ 'retry-after': value }), now)).toBe(ms);
   });
 
-  test('a reset may be an epoch in s or ms', () => {
+  test('accepts a reset as an epoch in s or ms', () => {
     const now = 1_750_000_000_000;
     const ms = (value: string) => retryAfterMs(new Headers({ 'x-ratelimit-reset': value }), now);
     expect([ms('1750000005'), ms('1750000005000')]).toEqual([5000, 5000]);
   });
 });
 
-describe('an answer that is none', () => {
+describe('an invalid answer', () => {
   const whole = { 'content-type': 'application/json' };
   test.each<[string, FakeAnswer]>([
     ['an empty body', { raw: '' }],
@@ -129,22 +129,22 @@ describe('an answer that is none', () => {
     ['an error event', { raw: 'event: error\ndata: {"message":"GPU fell off"}\n\n' }],
     ['an error in a 200 body', { raw: '{"error":{"message":"GPU fell off"}}', headers: whole }],
     ['a call without a name', { tool_calls: [{ name: '', arguments: '{}' }] }],
-  ])('%s is a bad answer worth another attempt', async (_, answer) => {
+  ])('%s fails as a retryable bad answer', async (_, answer) => {
     expect(await failureOf(answer)).toMatchObject({ code: 'bad_answer', retryable: true });
   });
 
-  test('more text than any model writes', async () => {
+  test('longer than any model writes fails as a bad answer', async () => {
     const error = await failureOf({ content: 'x'.repeat(5_000_000) });
     expect(error).toMatchObject({ code: 'bad_answer' });
   });
 
-  test('an error in the stream that another attempt cannot mend keeps its code', async () => {
+  test('an error in the stream that is not retryable keeps its code', async () => {
     const error = { code: 'context_length_exceeded', message: 'too long' };
     expect(await failureOf({ chunks: [{ error }] })).toMatchObject({ code: 'context_too_long' });
   });
 });
 
-describe('silence', () => {
+describe('times out when the server is silent', () => {
   test('before the headers', async () => {
     const error = await failureOf({ stall: 'before_headers' }, LIMITS);
     expect(error).toMatchObject({ code: 'timeout', cause: { limit: 'first_chunk_ms' } });
@@ -161,7 +161,7 @@ describe('silence', () => {
     expect(error).toMatchObject({ code: 'timeout', cause: { limit: 'between_chunks_ms' } });
   });
 
-  test('in the middle of an error: the status still counts', async () => {
+  test('in the middle of an error body, and the status still counts', async () => {
     const headers = { 'retry-after': '9' };
     const error = await failureOf(
       { status: 429, headers, error: 'no', stall: 5 },
@@ -171,7 +171,7 @@ describe('silence', () => {
   });
 });
 
-describe('nobody there', () => {
+describe('an unreachable server', () => {
   const tried = async (baseUrl: string, fetch?: typeof globalThis.fetch) => {
     const provider = openaiProvider({ env: { apiKey: KEY, baseUrl }, fetch });
     return errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
@@ -197,37 +197,43 @@ describe('nobody there', () => {
     });
   });
 
-  test.each(['ENOTFOUND', 'EAI_AGAIN', 'ECONNRESET', 'CERT_HAS_EXPIRED'])('%s', async (code) => {
-    const error = await tried('https://nobody.invalid/v1', async () => {
-      const cause = Object.assign(new Error(`${code} with ${KEY}`), { code });
-      throw new TypeError('fetch failed', { cause });
-    });
-    expect(error).toMatchObject({ code: 'unreachable', retryable: true, cause: { code } });
-    expect(JSON.stringify(error)).not.toContain(KEY);
-  });
+  test.each(['ENOTFOUND', 'EAI_AGAIN', 'ECONNRESET', 'CERT_HAS_EXPIRED'])(
+    '%s fails as unreachable',
+    async (code) => {
+      const error = await tried('https://nobody.invalid/v1', async () => {
+        const cause = Object.assign(new Error(`${code} with ${KEY}`), { code });
+        throw new TypeError('fetch failed', { cause });
+      });
+      expect(error).toMatchObject({ code: 'unreachable', retryable: true, cause: { code } });
+      expect(JSON.stringify(error)).not.toContain(KEY);
+    },
+  );
 
-  test.each(['not a url', 'ftp://host/v1', 'http://user:secret@host/v1'])('%s', async (url) => {
-    const error = await tried(url);
-    expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
-    expect(error.message).not.toContain('secret');
-  });
+  test.each(['not a url', 'ftp://host/v1', 'http://user:secret@host/v1'])(
+    'the base URL %s is rejected',
+    async (url) => {
+      const error = await tried(url);
+      expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
+      expect(error.message).not.toContain('secret');
+    },
+  );
 });
 
-test('without any key and address the call stays at home and says what to set', async () => {
+test('without a key and an address the provider makes no request and names the variable to set', async () => {
   const provider = openaiProvider({ env: {}, fetch: () => Promise.reject(new Error('called')) });
   const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
   expect(error).toMatchObject({ code: 'unauthorized', retryable: false });
   expect(error.message).toContain('OPENAI_API_KEY');
 });
 
-test('a key with a line break in it is told of without showing it', async () => {
+test('a key with a line break is reported without showing it', async () => {
   const provider = openaiProvider({ env: { apiKey: 'sk-one\nsk-two' } });
   const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
   expect(error.code).toBe('unauthorized');
   expect(JSON.stringify(error)).not.toContain('sk-one');
 });
 
-test('a 401 for want of a key says why none was sent', async () => {
+test('a 401 without a key explains why none was sent', async () => {
   const server = await startOpenAiServer([{ status: 401 }]);
   open.push(server);
   const provider = openaiProvider({ env: { apiKey: KEY } });

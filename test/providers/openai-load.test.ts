@@ -6,7 +6,7 @@ vi.mock('../../src/providers/openai/sdk.ts', () => ({
   loadSdk: () => Promise.reject(Object.assign(new Error('too many files'), { code: 'EMFILE' })),
 }));
 
-test('a client that does not load is a failure as data, worth another attempt', async () => {
+test('a client that fails to load is a retryable failure, returned as data', async () => {
   const provider = openaiProvider({ env: { apiKey: 'sk-test', baseUrl: 'http://127.0.0.1:1' } });
   const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
   expect(error).toEqual({

@@ -89,7 +89,7 @@ const refusals = all.filter((one) => one.status !== 200);
 const strangers = all.filter((one) => one.status === 200 && !isChat(one));
 
 describe.skipIf(assets === '')('recorded answers of real servers', () => {
-  test('are there', () => {
+  test('exist', () => {
     expect(chats.length).toBeGreaterThan(100);
     expect(refusals.length).toBeGreaterThan(3);
     console.log(
@@ -138,7 +138,7 @@ describe.skipIf(assets === '')('recorded answers of real servers', () => {
   });
 
   test.each(strangers.map((one) => [one.name, one] as const))(
-    '%s is no chat answer',
+    '%s is not a chat answer',
     async (_, recorded) => {
       const { code, retryable } = errorOf(await replay(recorded));
       expect(code === 'bad_answer' ? retryable : !retryable).toBe(true);

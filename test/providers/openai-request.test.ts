@@ -24,8 +24,8 @@ async function sent(
   return last;
 }
 
-describe('which key goes where', () => {
-  test('a model without base_url: the URL and the key of the environment', async () => {
+describe('the API key', () => {
+  test('a model without base_url uses the URL and the key of the environment', async () => {
     const { headers, path } = await sent(modelRequest('Hi'), {
       apiKey: ` ${KEY}\n`,
       baseUrl: server.url,
@@ -34,18 +34,18 @@ describe('which key goes where', () => {
     expect(path).toBe('/v1/chat/completions');
   });
 
-  test('a model with its own base_url: no key at all', async () => {
+  test('a model with its own base_url gets no key', async () => {
     const request = modelRequest('Hi', { model: modelRef({ base_url: server.url }) });
     const { headers } = await sent(request, { apiKey: KEY, baseUrl: 'https://api.openai.com/v1' });
     expect(headers.authorization).toBeUndefined();
     expect(JSON.stringify(headers)).not.toContain(KEY);
   });
 
-  test('an environment without key: no header', async () => {
+  test('an environment without a key sends no header', async () => {
     expect((await sent(modelRequest('Hi'))).headers.authorization).toBeUndefined();
   });
 
-  test('the key of a secret that is none is sent nowhere, and not told', async () => {
+  test('an invalid key in a secret is neither sent nor shown', async () => {
     const before = server.requests.length;
     const model = modelRef({ base_url: server.url, secret_name: 'mine' });
     const context = { signal: never(), key: `line 1\nline 2 of ${KEY}` };
@@ -61,7 +61,7 @@ describe('which key goes where', () => {
     expect(server.requests).toHaveLength(before);
   });
 
-  test('nothing else of the environment leaves', async () => {
+  test('sends nothing else of the environment', async () => {
     const names = ['OPENAI_API_KEY', 'OPENAI_ADMIN_KEY', 'OPENAI_ORG_ID', 'OPENAI_PROJECT_ID'];
     for (const name of names) vi.stubEnv(name, `leaked-${name}`);
     vi.stubEnv('OPENAI_CUSTOM_HEADERS', 'x-leaked: leaked-header');
@@ -76,7 +76,7 @@ describe('which key goes where', () => {
   });
 });
 
-describe('the body', () => {
+describe('the request body', () => {
   test('streams, asks for usage, and passes request_params through', async () => {
     const request_params = { temperature: 0.2, max_tokens: 9, stop: ['x'], tool_choice: 'auto' };
     const { body } = await sent(modelRequest('Hi', { model: modelRef({ request_params }) }));
@@ -92,7 +92,7 @@ describe('the body', () => {
   });
 
   test.each(RESERVED_PARAMS)(
-    'request_params that hold %s are refused, not dropped',
+    'rejects request_params that contain %s instead of dropping them',
     async (name) => {
       const request_params = { temperature: 0, [name]: 'x' };
       const provider = openaiProvider({ env: { apiKey: 'key', baseUrl: 'http://127.0.0.1:9' } });
@@ -104,7 +104,7 @@ describe('the body', () => {
     },
   );
 
-  test('tools and output schema in OpenAI form', async () => {
+  test('contains tools and output schema in OpenAI format', async () => {
     const schema = { type: 'object', properties: { a: { type: 'string' } } };
     const { body } = await sent(
       modelRequest('Hi', { tools: [orderStatus], output_schema: schema }),
@@ -122,7 +122,7 @@ describe('the body', () => {
   };
   const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AA' } };
 
-  test('parts follow the text', async () => {
+  test('contains the parts after the text', async () => {
     const content = [{ type: 'text', text: 'What is this?' }, image];
     expect(await wire({ role: 'user', content: 'What is this?', parts: [image] })).toEqual({
       role: 'user',
@@ -134,12 +134,12 @@ describe('the body', () => {
     });
   });
 
-  test('a tool result carries its call id, and no image', async () => {
+  test('a tool result contains its call id and no image', async () => {
     const message: Message = { role: 'tool', content: 'done', parts: [image], tool_call_id: 'a' };
     expect(await wire(message)).toEqual({ role: 'tool', content: 'done', tool_call_id: 'a' });
   });
 
-  test('a sound of a result follows behind it', async () => {
+  test('audio of a tool result follows in a message after it', async () => {
     const sound = { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } };
     const { body } = await sent(
       modelRequest([
@@ -164,7 +164,7 @@ describe('the body', () => {
     ]);
   });
 
-  test('images of results follow behind all results of one answer, each under its call', async () => {
+  test('images of tool results follow all results of one answer, each under its call', async () => {
     const call = (id: string) => ({ id, name: 'look', arguments: '{}' });
     const { body } = await sent(
       modelRequest([
@@ -195,7 +195,7 @@ describe('the body', () => {
     ]);
   });
 
-  test("a model's broken call goes back well-formed", async () => {
+  test("a model's malformed call is sent back well-formed", async () => {
     const tool_calls = [{ id: 'a', name: 'what is this?', arguments: '{"x":' }];
     const fn = { name: 'what_is_this_', arguments: '{"invalid_json":"{\\"x\\":"}' };
     expect(await wire({ role: 'assistant', content: null, tool_calls })).toEqual({

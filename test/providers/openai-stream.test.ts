@@ -37,7 +37,7 @@ describe('a stream cut at every byte', () => {
     ['text, the body just ends', text, 'end'],
     ['a tool call, the connection is lost', calls, 'reset'],
     ['a tool call, the body just ends', calls, 'end'],
-  ])('%s: is the whole answer or a bad one, never half', async (_, answer, how) => {
+  ])('%s: yields the whole answer or a bad answer, never half of one', async (_, answer, how) => {
     const whole = await answerTo(answer);
     const bytes = streamOf(answer);
     const provider = await serving(({ body }) => ({
@@ -67,7 +67,7 @@ describe('a stream cut at every byte', () => {
 });
 
 describe('usage', () => {
-  test('is what the server counted', async () => {
+  test('is the server’s count', async () => {
     expect((await answerTo({ content: 'Hello' })).usage).toEqual({ tokens_in: 11, tokens_out: 7 });
   });
 
@@ -77,7 +77,7 @@ describe('usage', () => {
     ['negative', { prompt_tokens: -5, completion_tokens: -1 }],
     ['absurd', { prompt_tokens: 1e300, completion_tokens: 1e12 }],
     ['zero', { prompt_tokens: 0, completion_tokens: 0 }],
-  ])('is bytes / 4 where it says %s', async (_, usage) => {
+  ])('is estimated as bytes / 4 where the server reports %s', async (_, usage) => {
     const answer = await answerTo({ content: 'Grüße', usage }, modelRequest('12345678'));
     expect(answer.usage).toEqual({ tokens_in: 2, tokens_out: 2 });
   });
@@ -88,7 +88,7 @@ describe('tool calls', () => {
     (await answerTo({ chunks: [...chunks, END] })).tool_calls;
   const fn = (name: string, args: unknown = '{}') => ({ name, arguments: args });
 
-  test('arrive in pieces, two at a time', async () => {
+  test('arrive in chunks, two at a time', async () => {
     const chunks = [
       call({ index: 0, id: 'a', function: fn('one', '{"x"') }),
       call({ index: 1, id: 'b', function: fn('two', '') }),
@@ -101,7 +101,7 @@ describe('tool calls', () => {
     ]);
   });
 
-  test('without an index are told apart', async () => {
+  test('without an index are separated', async () => {
     const chunks = [
       call({ id: 'a', function: fn('one', '{"x"') }),
       call({ function: { arguments: ':1}' } }),
@@ -110,7 +110,7 @@ describe('tool calls', () => {
     expect((await callsOf(...chunks)).map((one) => one.arguments)).toEqual(['{"x":1}', '{}']);
   });
 
-  test('that all have the index 0 are told apart', async () => {
+  test('that all have the index 0 are separated', async () => {
     const chunks = [
       call({ index: 0, id: 'a', function: fn('one') }),
       call({ index: 0, id: 'b', function: fn('two', '{"y"') }),
@@ -123,7 +123,7 @@ describe('tool calls', () => {
     ['missing', undefined],
     ['duplicate', 'same'],
     ['known from before', 'call_1_1'],
-  ])('with ids that are %s get ids of their own', async (_, id) => {
+  ])('with ids that are %s get unique ids', async (_, id) => {
     const head = id === undefined ? {} : { id };
     const chunks = [0, 1].map((index) => call({ index, ...head, function: fn(`tool_${index}`) }));
     const request = modelRequest(toolRound('Hi', 'tool_0', {}, 'done'));
@@ -137,30 +137,30 @@ describe('tool calls', () => {
     ['nothing', '', '{}'],
     ['null', null, '{}'],
     ['broken JSON, which the runtime tells the model', '{"x":', '{"x":'],
-  ])('may have arguments that are %s', async (_, given, expected) => {
+  ])('accept arguments that are %s', async (_, given, expected) => {
     expect(
       (await callsOf(call({ index: 0, id: 'a', function: fn('one', given) })))[0]?.arguments,
     ).toBe(expected);
   });
 
-  test('that the token limit cut off are left out', async () => {
+  test('truncated by the token limit are left out', async () => {
     const half = call({ index: 0, id: 'a', function: fn('one', '{"x":"ha') });
     const answer = await answerTo({ chunks: [delta({ content: 'I' }), half, delta({}, 'length')] });
     expect(answer).toMatchObject({ content: 'I', tool_calls: [], finish_reason: 'length' });
   });
 });
 
-describe('servers differ', () => {
+describe('accepts a server', () => {
   test.each([
     ['stop', 'stop'],
     ['length', 'length'],
     ['content_filter', 'content_filter'],
     ['eos', 'stop'],
-  ])('finish_reason %s is %s', async (finish_reason, expected) => {
+  ])('whose finish_reason %s means %s', async (finish_reason, expected) => {
     expect((await answerTo({ content: 'Hi', finish_reason })).finish_reason).toBe(expected);
   });
 
-  test('one that ignores `stream` and sends a whole answer', async () => {
+  test('that ignores `stream` and sends a whole answer', async () => {
     const message = {
       content: 'Hi',
       tool_calls: [{ id: 'a', function: { name: 'one', arguments: '{}' } }],
@@ -172,7 +172,7 @@ describe('servers differ', () => {
     expect(answer.tool_calls).toEqual([{ id: 'a', name: 'one', arguments: '{}' }]);
   });
 
-  test('one that sends comments, CRLF, other choices, a refusal, and thinks aloud in parts', async () => {
+  test('that sends comments, CRLF, other choices, a refusal and reasoning in parts', async () => {
     const other = { choices: [{ index: 1, delta: { content: 'no' } }] };
     const parts = [
       { type: 'thinking', thinking: [{ text: 'hm' }] },
@@ -183,7 +183,7 @@ describe('servers differ', () => {
     expect((await answerTo({ raw })).content).toBe('Hi!');
   });
 
-  test('one that splits an emoji over two chunks and sends NUL', async () => {
+  test('that splits an emoji over two chunks and sends NUL', async () => {
     const chunks = [
       delta({ content: '\ud83d' }),
       delta({ content: '\ude42\u0000' }),
@@ -192,7 +192,7 @@ describe('servers differ', () => {
     expect((await answerTo({ chunks })).content).toBe('🙂');
   });
 
-  test('one that says nothing more after it has finished', async () => {
+  test('that sends nothing more after it has finished', async () => {
     const bytes = streamOf({ content: 'Hello', usage: null });
     const server = await startOpenAiServer([
       { content: 'Hello', usage: null, stall: bytes.indexOf('data: [DONE]') },
@@ -205,7 +205,7 @@ describe('servers differ', () => {
   });
 });
 
-test('an abort before the first byte is cancelled, and the server sees the client leave', async () => {
+test('an abort before the first byte is cancelled, and the server sees the connection close', async () => {
   const controller = new AbortController();
   let left: Promise<unknown> | undefined;
   const provider = await serving((request) => {
@@ -218,7 +218,7 @@ test('an abort before the first byte is cancelled, and the server sees the clien
   await left;
 });
 
-test('200 conversations of 10 calls each at once', async () => {
+test('answers 200 conversations of 10 calls each at once', async () => {
   const provider = await serving(({ body }) => ({ content: `answer ${body.seed}` }));
   const conversation = async (run: number) => {
     for (let step = 0; step < 10; step++) {

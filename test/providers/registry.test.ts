@@ -6,13 +6,13 @@ const providers = createProviders({});
 const find = (provider: string, base_url: string | null = null) =>
   findProvider(providers, modelRef({ provider, base_url }));
 
-test('every provider is found by its own name, in any case', () => {
+test('finds every provider by its own name, in any case', () => {
   expect([...providers.keys()]).toEqual(expect.arrayContaining(['openai', 'local', 'scripted']));
   expect(answerOf(find('OpenAI')).name).toBe('openai');
 });
 
-describe('a name of an OpenAI-compatible server', () => {
-  test.each([...OPENAI_COMPATIBLE])('%s needs a base_url', (name) => {
+describe('the name of an OpenAI-compatible server', () => {
+  test.each([...OPENAI_COMPATIBLE])('%s requires a base_url', (name) => {
     expect(answerOf(find(name, 'http://127.0.0.1:11434/v1')).name).toBe('openai');
     expect(errorOf(find(name)).message).toContain('base_url');
   });
@@ -28,7 +28,7 @@ test.each([
   expect(error.message).toContain(hint);
 });
 
-test('an unknown name like no other names those there are', () => {
+test('an unknown name that resembles no other lists the known names', () => {
   const { message } = errorOf(find('zzzzzzzz'));
   expect(message).not.toContain('Did you mean');
   expect(message).toContain([...providers.keys()].join(', '));

@@ -13,23 +13,23 @@ const said = (count: number): Message[] => [
   ...Array.from({ length: count }, (): Message => ({ role: 'assistant', content: 'x' })),
 ];
 
-describe('which step answers', () => {
+describe('the step that answers', () => {
   const script = [{ content: 'one' }, { error: { status: 503 } }, { content: 'three' }];
 
-  test('is counted by the assistant messages of the request, in any worker', async () => {
+  test('is the count of assistant messages in the request, in any worker', async () => {
     expect(answerOf(await ask(scripted(script, said(0)))).content).toBe('one');
     expect(errorOf(await ask(scripted(script, said(1)))).code).toBe('overloaded');
     expect(answerOf(await ask(scripted(script, said(2)))).content).toBe('three');
   });
 
-  test('an error without times fails every time', async () => {
+  test('an error without times repeats every time', async () => {
     const provider = scriptedProvider();
     for (let attempt = 0; attempt < 3; attempt++) {
       expect(errorOf(await ask(scripted(script, said(1)), provider)).code).toBe('overloaded');
     }
   });
 
-  test('errors with times come first and take no place', async () => {
+  test('errors with times come first and consume no step', async () => {
     const provider = scriptedProvider();
     const error = { status: 429, retry_after_ms: 5, message: 'Slow down.' };
     const passing = [{ error, times: 2 }, { error: { code: 'timeout' }, times: 1 }, ...script];
@@ -45,7 +45,7 @@ describe('which step answers', () => {
 });
 
 describe('an unexpected call fails loudly', () => {
-  test('the script is over', async () => {
+  test('after the last step of the script', async () => {
     const error = errorOf(await ask(scripted([{ content: 'one' }], said(1))));
     expect(error).toMatchObject({ code: 'script_mismatch', retryable: false });
     expect(error.message).toMatch(/1 step.*answer 2.*assistant: "x"/);
@@ -55,21 +55,21 @@ describe('an unexpected call fails loudly', () => {
     [{ last_role: 'tool' }, /role tool.*user: "Hi"/],
     [{ last_content_contains: 'refund' }, /"refund".*user: "Hi"/],
     [{ tools: ['order_status', 'refund'] }, /refund.*order_status/],
-  ])('%j is not met', async (expect_, message) => {
+  ])('when %j does not match', async (expect_, message) => {
     const request = { ...scripted([{ content: 'one', expect: expect_ }]), tools: [orderStatus] };
     const error = errorOf(await ask(request));
     expect(error).toMatchObject({ code: 'script_mismatch', retryable: false });
     expect(error.message).toMatch(message);
   });
 
-  test('and one that is met answers', async () => {
+  test('unlike a step that matches', async () => {
     const met = { last_role: 'user', last_content_contains: 'H', tools: ['order_status'] };
     const request = { ...scripted([{ content: 'one', expect: met }]), tools: [orderStatus] };
     expect(answerOf(await ask(request)).content).toBe('one');
   });
 });
 
-describe('a script that is not valid is refused with its path', () => {
+describe('rejects an invalid script with its path', () => {
   test.each<[Json, string]>([
     [7, 'request_params.script:'],
     [[{}], 'request_params.script[0]: needs either'],
@@ -89,12 +89,12 @@ describe('a script that is not valid is refused with its path', () => {
     expect(error.message).toContain(path);
   });
 
-  test('none at all', async () => {
+  test('an empty script', async () => {
     expect(errorOf(await ask(modelRequest('Hi'))).message).toContain('"script"');
   });
 });
 
-test('calls have ids that are unique in the conversation, and arguments as text', async () => {
+test('calls get ids that are unique in the conversation, and arguments as text', async () => {
   const step = {
     tool_calls: [
       { name: 'a', arguments: { x: 1 } },
@@ -111,7 +111,7 @@ test('calls have ids that are unique in the conversation, and arguments as text'
   expect(answer.finish_reason).toBe('tool_calls');
 });
 
-test('usage and finish_reason are the script’s where it says them', async () => {
+test('uses usage and finish_reason of the script where present', async () => {
   const step = { content: '12345678', usage: { tokens_in: 100 }, finish_reason: 'length' };
   expect(answerOf(await ask(scripted([step])))).toMatchObject({
     finish_reason: 'length',
@@ -127,7 +127,7 @@ test('a delay ends at once when the signal fires', async () => {
   expect(errorOf(await pending).code).toBe('cancelled');
 });
 
-test('a test in TypeScript gets its calls recorded, and may give the script itself', async () => {
+test('a test in TypeScript can record the calls and pass the script itself', async () => {
   const { provider, calls } = createScriptedProvider([{ content: 'one' }]);
   const request = modelRequest('Hi');
   expect(answerOf(await ask(request, provider)).content).toBe('one');

@@ -12,11 +12,11 @@ test.each([
   ['closed</style> twice</script> here', 'closed twice here.'],
   ['1 < 2 and <b>3</b> > 2', '1 < 2 and 3 > 2.'],
   ['<style>', ''],
-])('what a server says is a sentence: %s', (said, told) => {
+])('turns a server message into a sentence: %s', (said, told) => {
   expect(sentence(said, null)).toBe(told);
 });
 
-test('a server’s words take no longer than their length, whatever they are', () => {
+test('processing a server message takes linear time', () => {
   const parts = ['<', '<a ', '<style', '</style', '<style>', '<style></script>', '</style>', 'sk-'];
   for (const part of [...parts, 'Bearer ', ' ', '&', '\\', '\u0000', 'abcdefgh', 'a.']) {
     const text = part.repeat(Math.ceil(200_000 / part.length));

@@ -10,7 +10,7 @@ function tokensOf(part: NonNullable<ModelRequest['messages'][number]['parts']>[n
   return estimateUsage(request as unknown as ModelRequest, answer).tokens_in;
 }
 
-test('an image or a file is estimated by what models take for it, not by its Base64', () => {
+test('estimates an image or a file by the cost for models, not by its Base64 length', () => {
   const url = `data:image/png;base64,${'A'.repeat(MEGABYTE)}`;
   for (const part of [
     { type: 'image_url', image_url: { url } },
@@ -21,6 +21,6 @@ test('an image or a file is estimated by what models take for it, not by its Bas
   }
 });
 
-test('a text is estimated by its bytes, as part of a message too', () => {
+test('estimates a text by its bytes, also inside a message', () => {
   expect(tokensOf({ type: 'text', text: 'x'.repeat(MEGABYTE) })).toBeGreaterThan(MEGABYTE / 4);
 });

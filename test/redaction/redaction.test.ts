@@ -76,8 +76,8 @@ function chunked(text: string, cuts: readonly number[]): string[] {
   return places.map((place, at) => text.slice(place, places[at + 1] ?? text.length));
 }
 
-describe('secrets that overlap', () => {
-  test('leave nothing of a spelling, and all of the rest, in whatever order they are known', () => {
+describe('overlapping secrets', () => {
+  test('are redacted completely in every spelling, and nothing else is, in any order of secrets', () => {
     fc.assert(
       fc.property(described, ({ secrets, text }) => {
         const redacted = Redaction.of(secrets).text(text);
@@ -92,7 +92,7 @@ describe('secrets that overlap', () => {
     );
   });
 
-  test('in a stream are what they are in the whole text, wherever it is cut', () => {
+  test('are redacted in a stream as in the whole text, wherever it is split', () => {
     fc.assert(
       fc.property(described, ({ secrets, text, cuts }) => {
         const stream = Redaction.of(secrets).stream();
@@ -103,7 +103,7 @@ describe('secrets that overlap', () => {
     );
   });
 
-  test('are not given on by a stream before it is known what they are', () => {
+  test('a stream emits no text before it is known whether it is a secret', () => {
     fc.assert(
       fc.property(described, ({ secrets, text }) => {
         const stream = Redaction.of(secrets).stream();
@@ -119,7 +119,7 @@ describe('secrets that overlap', () => {
     );
   });
 
-  test('one that another begins with takes the other with it', () => {
+  test('are redacted together when one is a prefix of another', () => {
     const redaction = Redaction.of(['abcdefgh', 'abcdefghXYZ12345', 'Z12345-and-more']);
     expect(redaction.text('a abcdefghXYZ12345 b abcdefghXYZ12345-and-more c abcdefghXYZ')).toBe(
       'a *** b *** c ***XYZ',
@@ -127,7 +127,7 @@ describe('secrets that overlap', () => {
   });
 });
 
-describe('a secret is found as', () => {
+describe('recognizes a secret written as', () => {
   const SECRET = 'aZ/9+"q%x\\y&z<w>v\'u=ä~!k';
   const redaction = Redaction.of([SECRET]);
   const entity = (quote: string, apostrophe: string) =>
@@ -170,7 +170,7 @@ describe('a secret is found as', () => {
     expect(redacted).toMatch(/^before .{0,20}\*\*\*.{0,12} behind$/);
   });
 
-  test('a password, where the secret is a URL, a pair or a header', () => {
+  test('the password of a secret that is a URL, a pair or a header', () => {
     for (const secret of [
       'postgres://user:pass%2Fword-1@db.example/x',
       'user:pass/word-1',
@@ -181,19 +181,19 @@ describe('a secret is found as', () => {
   });
 });
 
-test('what is shorter than a key is a word', () => {
+test('does not redact a secret shorter than a key', () => {
   const text = 'ollama runs models, none of them EMPTY';
   expect(Redaction.of(['ollama', 'none', 'EMPTY', '']).text(text)).toBe(text);
   expect(Redaction.of(['ollama'], { shortest: 4 }).text(text)).toBe(text.replace('ollama', '***'));
 });
 
-test('a text that was cut ends with no beginning of a secret', () => {
+test('redacts the beginning of a secret at the end of a truncated text', () => {
   const redaction = Redaction.of(['sk-cut-0123456789']);
   expect(redaction.text('it is sk-cut-0123', { isCut: true })).toBe('it is ***');
   expect(redaction.text('it is sk-cut-0123')).toBe('it is sk-cut-0123');
 });
 
-test('a document has secrets in no text, name or number; its shape stays', () => {
+test('redacts texts, names and numbers of a JSON document and preserves its shape', () => {
   const redaction = Redaction.of(['1234567890', 'secret-value']);
   expect(
     redaction.json({ a: [1234567890, 1, null, 'secret-value'], 'secret-value': true }),
@@ -203,7 +203,7 @@ test('a document has secrets in no text, name or number; its shape stays', () =>
   expect(JSON.stringify(redaction.json(deep as string[])).includes('secret-value')).toBe(false);
 });
 
-test('bytes of a file are its own where no secret is in them', () => {
+test('returns bytes without a secret unchanged', () => {
   const redaction = Redaction.of(['secret-äöü-value']);
   const plain = Buffer.from([0, 255, 128, 10]);
   expect(redaction.bytes(plain)).toBe(plain);
@@ -211,7 +211,7 @@ test('bytes of a file are its own where no secret is in them', () => {
   expect(kept).toEqual(Buffer.concat([plain, Buffer.from(REDACTED), plain]));
 });
 
-describe('a long text costs what it is long', () => {
+describe('takes time linear in the length of the text', () => {
   const hostile = `${'a'.repeat(4_000)}b`;
   const secrets = [
     hostile,

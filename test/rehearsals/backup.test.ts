@@ -14,7 +14,7 @@ async function played(figures: AsyncIterable<Figure>): Promise<Figure[]> {
 
 const small = { words: ['--runs', '2', '--later', '3'], talk() {} };
 
-describe.runIf(fullPostgres())('in small', () => {
+describe.runIf(fullPostgres())('small-scale rehearsal', () => {
   test('a backup restored into a second server', async () => {
     const words = [...small.words, '--history', '0'];
     const figures = await played(rehearseBackup({ ...small, words }));
@@ -22,7 +22,7 @@ describe.runIf(fullPostgres())('in small', () => {
     expect(figures.map(({ figure }) => figure)).toContain('other_end_in_second');
   }, 300_000);
 
-  test('recovery to a moment', async () => {
+  test('recovery to a point in time', async () => {
     const figures = await played(rehearseRecovery(small));
     expect(figures.filter(({ holds }) => holds === false)).toEqual([]);
     expect(figures.map(({ figure }) => figure)).toContain('recovered_runs_ended');

@@ -37,7 +37,7 @@ const askTwice = async ({ url }: Balancer, method = 'GET'): Promise<string[]> =>
 const eventually = (work: () => Promise<void>) =>
   vi.waitFor(work, { timeout: 60_000, interval: 50 });
 
-test('one after the other is asked, and nobody who says that he goes', async () => {
+test('alternates between servers and skips a server that is draining', async () => {
   const { balancer, a } = await twoBehindOne();
   expect(await askTwice(balancer)).toEqual(['a', 'b']);
   a.isGoing = true;
@@ -45,7 +45,7 @@ test('one after the other is asked, and nobody who says that he goes', async () 
   expect(balancer.retried).toBe(0);
 });
 
-test('who is not ready time after time is asked nothing until he is', async () => {
+test('skips a server that fails its readiness checks until it is ready again', async () => {
   const { balancer, b } = await twoBehindOne();
   b.isReady = false;
   await eventually(async () => expect(await askTwice(balancer)).toEqual(['a', 'a']));
@@ -53,7 +53,7 @@ test('who is not ready time after time is asked nothing until he is', async () =
   await eventually(async () => expect(await askTwice(balancer)).toEqual(['a', 'b']));
 });
 
-test('what nobody took the connection for is given to another one', async () => {
+test('sends a request to another server when the connection is refused', async () => {
   const { balancer, a } = await twoBehindOne();
   a.server.close().closeAllConnections();
   expect(await askTwice(balancer, 'POST')).toEqual(['b', 'b']);

@@ -30,7 +30,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-test('every operation that takes a body is an endpoint', async () => {
+test('every operation with a request body is a tested endpoint', async () => {
   const { paths } = (await (await fetch(`${api.url}/openapi.json`)).json()) as {
     paths: Record<string, Record<string, { requestBody?: unknown }>>;
   };
@@ -46,7 +46,7 @@ test('every operation that takes a body is an endpoint', async () => {
   expect(names.filter((name) => /^(MCP|WebSocket)/.test(name)).length).toBeGreaterThan(5);
 });
 
-test('no body is longer than the limit, and each shape is there', () => {
+test('no body exceeds the limit, and every shape exists', () => {
   const body = { message: 'x', tags: ['a'], output_schema: { type: 'object' }, pattern: 'x' };
   const bodies = [...hostileBodies({ body, path: [] }, BYTES), ...hostileYaml(BYTES)];
   const long = bodies.filter(({ text }) => Buffer.byteLength(text) > BYTES);
@@ -65,7 +65,7 @@ test('no body is longer than the limit, and each shape is there', () => {
   }
 });
 
-test('no hostile body is answered by a fault of the server', async () => {
+test('no hostile body causes a server error', async () => {
   const faults: string[] = [];
   let sent = 0;
   for (const [seed, endpoint] of endpoints.entries()) {

@@ -63,7 +63,7 @@ function makeTrial(behave: (body: number, earlier: number) => Behaviour) {
 
 const LONG = { delay: MAX_DELAY_MS + 1 };
 
-test('a trial that holds sends each body once', async () => {
+test('a passing trial sends each body once', async () => {
   const { sent, run } = makeTrial(() => ({ delay: MAX_DELAY_MS }));
   const effects = await run();
   expect(effects.map(({ shape }) => shape)).toEqual(sent.map((text) => `body ${text}`));
@@ -71,27 +71,27 @@ test('a trial that holds sends each body once', async () => {
   expect(effects.every(holdsBars)).toBe(true);
 });
 
-test('the body that breaks a bar is found among the others', async () => {
+test('finds the one body that exceeds a limit', async () => {
   const { run } = makeTrial((body) => (body === 11 ? LONG : {}));
   const effects = await run();
   expect(effects).toHaveLength(16);
   expect(effects.filter((one) => !holdsBars(one)).map(({ shape }) => shape)).toEqual(['body 11']);
 });
 
-test('a delay that begins after the answer is that of its body, not of the next one', async () => {
+test('attributes a delay after the answer to its own body, not to the next', async () => {
   const { run } = makeTrial((body) => (body === 5 ? { lateDelay: MAX_DELAY_MS + 1 } : {}));
   const effects = await run();
   expect(effects.filter((one) => !holdsBars(one)).map(({ shape }) => shape)).toEqual(['body 5']);
 });
 
-test('a delay that does not come again is the machine, not the body', async () => {
+test('attributes a delay that does not recur to the machine, not to the body', async () => {
   const { sent, run } = makeTrial((body, earlier) => (body === 3 && earlier < 6 ? LONG : {}));
   const effects = await run();
   expect(effects.every(holdsBars)).toBe(true);
   expect(sent.filter((text) => text === '3')).toHaveLength(7);
 });
 
-test('a fault that does not come again is reported', async () => {
+test('reports an error even when it does not recur', async () => {
   const { run } = makeTrial((body, earlier) =>
     body === 9 && earlier === 0 ? { ...LONG, status: 500 } : {},
   );

@@ -37,14 +37,14 @@ describe('a sealed value', () => {
     expect(open(key, placeOfSecret(place), seal(key, placeOfSecret(home), plain))).toBeUndefined();
   });
 
-  test('does not open with another key, nor as a data key', () => {
+  test('does not open with another key or as a data key', () => {
     const sealed = seal(key, placeOfSecret(home), plain);
     expect(open(newKey(), placeOfSecret(home), sealed)).toBeUndefined();
     const asKey = placeOfKey({ tenant_id: 'acme', id: '1', wrapped_by: 'openai' });
     expect(open(key, asKey, sealed)).toBeUndefined();
   });
 
-  test('does not open when any single bit of it was changed', () => {
+  test('does not open after any single bit is changed', () => {
     const sealed = seal(key, placeOfSecret(home), plain);
     for (const field of ['nonce', 'ciphertext'] as const) {
       const bytes = Buffer.from(sealed[field], 'base64');
@@ -57,13 +57,13 @@ describe('a sealed value', () => {
     }
   });
 
-  test.each(['', 'AAAA'])('does not open when it is cut to %j', (rest) => {
+  test.each(['', 'AAAA'])('does not open when truncated to %j', (rest) => {
     const sealed = seal(key, placeOfSecret(home), plain);
     expect(open(key, placeOfSecret(home), { ...sealed, ciphertext: rest })).toBeUndefined();
     expect(open(key, placeOfSecret(home), { ...sealed, nonce: rest })).toBeUndefined();
   });
 
-  test('has a nonce of its own each time', () => {
+  test('uses a new nonce each time', () => {
     const count = 20_000;
     const nonces = Array.from({ length: count }, () => seal(key, placeOfSecret(home), plain).nonce);
     expect(new Set(nonces).size).toBe(count);
@@ -71,8 +71,8 @@ describe('a sealed value', () => {
   });
 });
 
-describe('what is shown of a value', () => {
-  test('is the same for equal values of a tenant, and tells nothing without its key', () => {
+describe('fingerprint and last four characters of a value', () => {
+  test('are equal for equal values of a tenant, and reveal nothing without its key', () => {
     const value = 'sk-0123456789abcdef';
     expect(traitsOf(key, value)).toEqual(traitsOf(key, value));
     expect(traitsOf(newKey(), value).fingerprint).not.toBe(traitsOf(key, value).fingerprint);
@@ -84,7 +84,7 @@ describe('what is shown of a value', () => {
     ['hunter2', null],
     ['exactly-fifteen', null],
     ['four letters of a word ☂☂', null],
-  ])('of %j are the last four: %j', (value, last_four) => {
+  ])('for %j: last four %j', (value, last_four) => {
     expect(traitsOf(key, value).last_four).toBe(last_four);
   });
 });
@@ -93,13 +93,13 @@ describe('a data key', () => {
   const master = { key: newKey(), fingerprint: '' };
   const named = { ...master, fingerprint: fingerprintOfKey(master.key) };
 
-  test('opens with the master key it was wrapped by, among others', () => {
+  test('opens with the master key that wrapped it, among others', () => {
     const others = createMasterKeys({ keys: [newKey(), master.key], file: undefined });
     const wrapped = wrap('k', 'acme', key, named);
     return expect(others.known().then((masters) => unwrap(wrapped, masters))).resolves.toEqual(key);
   });
 
-  test('does not open for another tenant, nor without its master key', () => {
+  test('does not open for another tenant or without its master key', () => {
     const wrapped = wrap('k', 'acme', key, named);
     expect(() => unwrap({ ...wrapped, tenant_id: 'beta' }, [named])).toThrow(/was changed/);
     expect(() => unwrap(wrapped, [])).toThrow(/HOWDAH_SECRET_KEY is not the key/);
@@ -123,11 +123,11 @@ describe('a master key', () => {
     Buffer.alloc(31, 1).toString('base64'),
     Buffer.alloc(33, 1).toString('base64'),
     '',
-  ])('is not %j', (text) => {
+  ])('is not read from %j', (text) => {
     expect(parseSecretKey(text)).toBeUndefined();
   });
 
-  test('is made once for all that ask at the same time, and kept where only its owner reads', async () => {
+  test('is generated once for concurrent callers, in a file that only its owner can read', async () => {
     const file = join(folder, 'home', 'secret.key');
     const processes = Array.from({ length: 8 }, () => createMasterKeys({ keys: [], file }));
     expect(await processes[0]?.known()).toEqual([]);
@@ -148,7 +148,7 @@ describe('a master key', () => {
     await expect(createMasterKeys({ keys: [bytes], file }).known()).resolves.toHaveLength(1);
   });
 
-  test('is not made where nothing may be kept', async () => {
+  test('is not generated without a file to store it', async () => {
     const keys = createMasterKeys({ keys: [], file: undefined });
     await expect(keys.made()).rejects.toMatchObject({
       code: 'HWINV',

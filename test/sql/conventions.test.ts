@@ -318,7 +318,7 @@ describe('conventions', () => {
     (await ask(text, values)).map((row) => row.name).sort();
 
   describe('tables', () => {
-    test('have row-level security enabled and forced, partitions too', async () => {
+    test('have row-level security enabled and forced, including partitions', async () => {
       expect(
         await names(
           `select c.oid::regclass::text as name from pg_class as c
@@ -328,7 +328,7 @@ describe('conventions', () => {
       ).toEqual(FOREIGN_TABLES);
     });
 
-    test('have the policies engine and operator, and tenant where they are public', async () => {
+    test('have the policies engine and operator, and tenant where public', async () => {
       const rows = await ask(
         `select c.oid::regclass::text as name, n.nspname as schema, coalesce(array_agg(p.policyname || ' '
              || p.cmd || ' ' || p.permissive || ' ' || (select string_agg(r::text, ',' order by r) from unnest(p.roles) as r) || ' '
@@ -362,7 +362,7 @@ describe('conventions', () => {
       }
     });
 
-    test('ask the tenant once per statement, not per row', async () => {
+    test('evaluate the current tenant once per statement, not per row', async () => {
       const quals = await ask(
         `select c.relname, regexp_replace(p.qual, '\\s+', ' ', 'g') as qual, exists (
            select from pg_attribute as a where a.attrelid = c.oid and a.attname = 'tenant_id'
@@ -388,7 +388,7 @@ describe('conventions', () => {
       }
     });
 
-    test('are left alone when sql/40_policies is applied again', async () => {
+    test('keep their policies when sql/40_policies is applied again', async () => {
       const policies = replaceableFiles().filter(({ path }) => path.includes('40_policies'));
       expect(policies).not.toEqual([]);
       const oids = 'select array_agg(oid order by oid) as oids from pg_policy';
@@ -412,7 +412,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('are audited, each way of writing them', async () => {
+    test('are audited for each kind of write granted to the application', async () => {
       const found = await ask(
         `select c.oid::regclass::text as name, array(
            select substr(t.tgname, 12) from pg_trigger as t
@@ -450,7 +450,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('carry tenant_id, where they are public and not about all tenants', async () => {
+    test('have a tenant_id if public, except those that concern all tenants', async () => {
       expect(
         await names(
           `select c.relname as name from pg_class as c
@@ -464,7 +464,7 @@ describe('conventions', () => {
   });
 
   describe('views', () => {
-    test('ask with the rights of the asker', async () => {
+    test('run with the rights of the caller', async () => {
       expect(
         await names(
           `select c.oid::regclass::text as name from pg_class as c
@@ -474,7 +474,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('are never materialised', async () => {
+    test('are never materialized', async () => {
       expect(
         await names(
           `select c.oid::regclass::text as name from pg_class as c
@@ -485,7 +485,7 @@ describe('conventions', () => {
   });
 
   describe('functions', () => {
-    test('pin a search_path with pg_temp last, unless they were parsed when made; but for procedures that commit', async () => {
+    test('pin a search_path with pg_temp last, except parsed bodies and procedures that commit', async () => {
       expect(
         await names(
           `select p.oid::regprocedure::text as name from pg_proc as p
@@ -495,7 +495,7 @@ describe('conventions', () => {
       ).toEqual(PROCEDURES_THAT_COMMIT);
     });
 
-    test('with more rights than their caller belong to howdah_engine', async () => {
+    test('belong to howdah_engine if they have more rights than their caller', async () => {
       expect(
         await names(
           `select p.oid::regprocedure::text as name from pg_proc as p
@@ -513,7 +513,7 @@ describe('conventions', () => {
       ).toEqual([...DEFINERS_OF_THE_ERASER, ...DEFINERS_OF_THE_TOOLS].sort());
     });
 
-    test('are not for everybody', async () => {
+    test('are not executable by public', async () => {
       expect(
         await names(
           `select p.oid::regprocedure::text as name from pg_proc as p
@@ -523,7 +523,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('that decide the tenant are parallel safe and stable', async () => {
+    test('are parallel safe and stable if they determine the tenant', async () => {
       expect(
         await names(
           `select p.proname as name from pg_proc as p
@@ -546,7 +546,7 @@ describe('conventions', () => {
       ]);
     });
 
-    test('run no dynamic SQL, but for those listed', async () => {
+    test('run no dynamic SQL, except those listed', async () => {
       expect(
         await names(
           `select p.oid::regprocedure::text as name from pg_proc as p
@@ -555,7 +555,7 @@ describe('conventions', () => {
       ).toEqual(Object.keys(DYNAMIC_SQL).sort());
     });
 
-    test('of column defaults have a parsed body, which is inlined, but for those listed', async () => {
+    test('of column defaults have a parsed, inlinable body, except those listed', async () => {
       expect(
         await names(
           `select distinct p.oid::regprocedure::text as name
@@ -566,7 +566,7 @@ describe('conventions', () => {
       ).toEqual(Object.keys(DEFAULTS_NOT_INLINED));
     });
 
-    test('with a parsed body use no function of another file of their folder, so files have no order', async () => {
+    test('with parsed bodies use no function of another file in their folder', async () => {
       const folders = new Map<string, string>();
       const files = new Map<string, string[]>();
       for (const { path, text } of replaceableFiles()) {
@@ -600,7 +600,7 @@ describe('conventions', () => {
       expect(apart).toEqual([]);
     });
 
-    test('of one name are made by one file, as triggers of one name and table are', () => {
+    test('of one name come from one file, like triggers of one name and table', () => {
       const makers = new Map<string, string[]>();
       for (const file of replaceableFiles()) {
         for (const name of new Set(namesMadeBy(file))) {
@@ -613,7 +613,7 @@ describe('conventions', () => {
       expect([...makers].filter(([, paths]) => paths.length > 1)).toEqual([]);
     });
 
-    test('stay within their budget of lines', async () => {
+    test('stay within their line budget', async () => {
       const long = await ask(
         `select p.oid::regprocedure::text as name,
            cardinality(string_to_array(trim(both E'\\n' from p.prosrc), E'\\n')) as lines
@@ -627,7 +627,7 @@ describe('conventions', () => {
       expect(Object.keys(LONG_BODIES)).toEqual(expect.arrayContaining(long.map((row) => row.name)));
     });
 
-    test('stand in lines of at most 100 columns, apart from long JSON strings', () => {
+    test('have lines of at most 100 columns, except long JSON strings', () => {
       const wide = replaceableFiles()
         .filter(({ path }) => !path.endsWith('agent_system_schema.sql')) // generated
         .flatMap(({ path, text }) =>
@@ -639,7 +639,7 @@ describe('conventions', () => {
       expect(wide).toEqual([]);
     });
 
-    test('take no advisory lock that the order of locks leaves out', () => {
+    test('take only advisory locks listed in the lock order', () => {
       const order = readFileSync(new URL('../../sql/README.md', import.meta.url), 'utf8');
       const texts = [
         ...replaceableFiles().map(({ text }) => text),
@@ -654,7 +654,7 @@ describe('conventions', () => {
       expect(names.filter((name) => !order.includes(`\`${name}\``))).toEqual([]);
     });
 
-    test('state their volatility in the file', () => {
+    test('state their volatility in the source file', () => {
       const silent = replaceableFiles().flatMap(({ path, text }) =>
         [...text.matchAll(/create or replace function ([\w.]+)[\s\S]*?\bas\s+[$']/g)]
           .filter(([head]) => !/\b(immutable|stable|volatile)\b/.test(head))
@@ -663,7 +663,7 @@ describe('conventions', () => {
       expect(silent).toEqual([]);
     });
 
-    test('compile after everything exists, and mention only what exists', async () => {
+    test('compile once everything exists, and refer only to existing objects', async () => {
       await rolledBack(db.pool, async (client) => {
         await client.query('set local check_function_bodies = on; set local role howdah_owner');
         await client.query('set local client_min_messages = warning');
@@ -679,7 +679,7 @@ describe('conventions', () => {
       });
     });
 
-    test('of plpgsql have statements that can be planned', async () => {
+    test('in plpgsql contain only statements that can be planned', async () => {
       // plpgsql looks at a statement only when it runs; assertions and static SQL are what can be asked before
       const { found } = await one(
         db.pool,
@@ -705,7 +705,7 @@ describe('conventions', () => {
   });
 
   describe('foreign keys', () => {
-    test('between rows of tenants carry the tenant', async () => {
+    test('between tenant tables include tenant_id', async () => {
       expect(
         await names(
           `select k.conrelid::regclass || ' ' || pg_get_constraintdef(k.oid) as name
@@ -719,7 +719,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('say what happens on delete, and never null the tenant', async () => {
+    test('state their delete action and never null tenant_id', async () => {
       expect(
         await names(
           `select k.conrelid::regclass || ' ' || pg_get_constraintdef(k.oid) as name
@@ -734,7 +734,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('have an index that begins with their columns', async () => {
+    test('have an index that starts with their columns', async () => {
       expect(
         await names(
           `select k.conrelid::regclass || ' '
@@ -748,7 +748,7 @@ describe('conventions', () => {
       ).toEqual(Object.keys(UNINDEXED_KEYS).sort());
     });
 
-    test('never point at executions, steps or messages', async () => {
+    test('never reference executions, steps or messages', async () => {
       expect(
         await names(
           `select k.conrelid::regclass || ' ' || k.conname as name from pg_constraint as k
@@ -758,7 +758,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('stand behind every column that is a reference, but for those listed', async () => {
+    test('exist for every reference column, except those listed', async () => {
       expect(
         (
           await names(
@@ -776,7 +776,7 @@ describe('conventions', () => {
   });
 
   describe('comments', () => {
-    test('stand on every table and view', async () => {
+    test('exist on every table and view', async () => {
       expect(
         await names(
           `select c.oid::regclass::text as name from pg_class as c
@@ -786,7 +786,7 @@ describe('conventions', () => {
       ).toEqual(FOREIGN_TABLES);
     });
 
-    test('stand on every column that users see: beside the column, or for its name in sql/62_columns.sql', async () => {
+    test('exist on every public column: on the column, or by name in sql/62_columns.sql', async () => {
       expect(
         await names(
           `select c.oid::regclass || '.' || a.attname as name
@@ -797,7 +797,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('stand on every public function, enum and domain', async () => {
+    test('exist on every public function, enum and domain', async () => {
       expect(
         await names(
           `select p.oid::regprocedure::text as name from pg_proc as p
@@ -825,7 +825,7 @@ describe('conventions', () => {
   });
 
   describe('columns', () => {
-    test('of jsonb say which type of JSON they hold', async () => {
+    test('of type jsonb constrain their JSON type', async () => {
       expect(
         (
           await names(
@@ -841,7 +841,7 @@ describe('conventions', () => {
       ).toEqual(Object.keys(ANY_JSON).sort());
     });
 
-    test('of time know their zone and are named _at', async () => {
+    test('of time types have a time zone and are named _at', async () => {
       expect(
         await names(
           `select a.attrelid::regclass || '.' || a.attname as name
@@ -863,7 +863,7 @@ describe('conventions', () => {
       ).toEqual(Object.keys(OTHER_TIMES).sort());
     });
 
-    test('named id are a uuid v7 by default', async () => {
+    test('named id default to a UUID v7', async () => {
       expect(
         await names(
           `select c.oid::regclass::text as name
@@ -878,7 +878,7 @@ describe('conventions', () => {
       ).toEqual(Object.keys(IDS_WITHOUT_DEFAULT).sort());
     });
 
-    test('are no char, varchar, money, json or serial', async () => {
+    test('are never char, varchar, money, json or serial', async () => {
       expect(
         await names(
           `select a.attrelid::regclass || '.' || a.attname as name
@@ -895,7 +895,7 @@ describe('conventions', () => {
   });
 
   describe('names', () => {
-    test('of checks read as a sentence, none is made up by Postgres', async () => {
+    test('of check constraints read as a sentence and are not generated by Postgres', async () => {
       expect(
         await names(
           `select coalesce(k.conrelid::regclass::text, k.contypid::regtype::text) || ' ' || k.conname as name
@@ -906,7 +906,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('of triggers begin with their order', async () => {
+    test('of triggers start with their order number', async () => {
       expect(
         await names(
           `select t.tgrelid::regclass || ' ' || t.tgname as name from pg_trigger as t
@@ -918,7 +918,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('of trigger functions say whose they are and what they do', async () => {
+    test('of trigger functions state their table and their action', async () => {
       expect(
         await names(
           `select distinct t.tgfoid::regproc::text as name from pg_trigger as t
@@ -953,7 +953,7 @@ describe('conventions', () => {
       'howdah_writer',
     ];
 
-    test('of our roles are never those of a superuser, nor past row-level security, nor to log in', async () => {
+    test('of our roles never include superuser, bypassrls or login', async () => {
       expect(
         await ask(
           `select rolname as name, rolsuper or rolbypassrls or rolcanlogin or rolcreaterole or rolcreatedb
@@ -970,7 +970,7 @@ describe('conventions', () => {
       );
     });
 
-    test('to truncate or to refer to a table are given to nobody', async () => {
+    test('to truncate, reference or add triggers are granted to no role', async () => {
       expect(
         await names(
           `select c.oid::regclass || ' ' || a.grantee::regrole || ' ' || a.privilege_type as name
@@ -981,7 +981,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('on tables and schemas are given to no stranger', async () => {
+    test('on tables and schemas are granted only to our roles', async () => {
       expect(
         await names(
           `select c.oid::regclass || ' ' || coalesce(r.rolname, 'public') as name
@@ -999,7 +999,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('to insert and update are given to the application column by column', async () => {
+    test('to insert and update are granted to the application per column', async () => {
       expect(
         await names(
           `select c.oid::regclass || ' ' || a.privilege_type as name
@@ -1024,7 +1024,7 @@ describe('conventions', () => {
     });
 
     test.each(['howdah_analyst', 'howdah_authenticator', 'howdah_worker'])(
-      'of %s allow no writing',
+      'of %s allow no writes',
       async (role) => {
         expect(
           await names(
@@ -1038,7 +1038,7 @@ describe('conventions', () => {
       },
     );
 
-    test('of the eraser reach the log and versions, and no other table', async () => {
+    test('of the eraser cover the log and versions, and no other table', async () => {
       expect(
         await names(
           `select c.relname || ' ' || string_agg(a.privilege_type, ' ' order by a.privilege_type) as name
@@ -1057,7 +1057,7 @@ describe('conventions', () => {
       ]);
     });
 
-    test('of private tables are the engine alone', async () => {
+    test('on private tables belong to the engine alone', async () => {
       expect(
         await names(
           `select distinct c.oid::regclass || ' ' || a.grantee::regrole as name
@@ -1068,7 +1068,7 @@ describe('conventions', () => {
       ).toEqual([]);
     });
 
-    test('that 90_grants does not name are taken away when it is applied', async () => {
+    test('missing from 90_grants are revoked when it is applied', async () => {
       const grants = replaceableFiles().find(({ path }) => path.endsWith('90_grants.sql'));
       await rolledBack(db.pool, async (client) => {
         const rights = () =>
@@ -1101,7 +1101,7 @@ describe('conventions', () => {
     });
   });
 
-  test('hints hold no statement of SQL: the command line and the API show them too', () => {
+  test('hints contain no SQL statements, because the CLI and the API show them too', () => {
     const statement = /'[^'\n]*\b(select \S|insert into|update howdah|delete from)/;
     const hints = replaceableFiles().flatMap(({ path, text }) =>
       [...text.matchAll(/\bhint = ((?:'(?:[^']|'')*'|[^';])+);/g)]
@@ -1111,7 +1111,7 @@ describe('conventions', () => {
     expect(hints).toEqual([]);
   });
 
-  test('the list of messages has every refusal, and the hint of every check', async () => {
+  test('the list of messages contains every error, and the hint of every check', async () => {
     const raised = replaceableFiles().flatMap(({ text }) => [
       ...text.matchAll(/^\s*raise (exception|warning)\b/gm),
     ]);
@@ -1131,7 +1131,7 @@ describe('conventions', () => {
     expect(checks.match(/^ {4}hint {4}\S/gm)).toHaveLength(count);
   });
 
-  test('sql/ERRORS.md lists every SQLSTATE that is raised, and no other', () => {
+  test('sql/ERRORS.md lists exactly the SQLSTATEs that are raised', () => {
     const errors = readFileSync(new URL('../../sql/ERRORS.md', import.meta.url), 'utf8');
     const listed = [...errors.matchAll(/^\| `(HW...)` \|.*\| ([^|]*) \|$/gm)];
     const raised = new Set(

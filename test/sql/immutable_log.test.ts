@@ -9,7 +9,7 @@ const LOGS = [
   { table: 'howdah.audit_log', column: 'actor' },
 ];
 
-describe('what happened stays', () => {
+describe('recorded history is immutable', () => {
   const db = testDatabase();
 
   beforeAll(async () => {
@@ -35,7 +35,7 @@ describe('what happened stays', () => {
     expect(await all(db.pool, `select count(*)::int as n from ${table}`)).toEqual(count);
   });
 
-  test.each(['steps', 'messages'])('nor a partition of %s', async (log) => {
+  test.each(['steps', 'messages'])('the owner cannot change a partition of %s', async (log) => {
     const partitions = await all(
       db.pool,
       'select inhrelid::regclass::text as name from pg_inherits where inhparent = $1::regclass',
@@ -58,7 +58,7 @@ describe('what happened stays', () => {
     expect(new Set(verbs)).toEqual(new Set(['update', 'delete', 'truncate']));
   });
 
-  test('a new partition comes with the same guard, and an old one that lost it gets it back', async () => {
+  test('new partitions get the same trigger, and old ones that lost it regain it', async () => {
     await db.pool.query(`
       set role howdah_owner;
       create table howdah_private.steps_2020_01 partition of howdah.steps

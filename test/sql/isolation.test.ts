@@ -156,7 +156,7 @@ const withoutNew = (outcome: Outcome): Outcome =>
 
 type Outcome = { code: string; message: string; detail: string } | { rows: unknown[] };
 
-describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
+describe('isolation between tenants', { timeout: 600_000 }, () => {
   const db = testDatabase();
   let a: string;
   let b: string;
@@ -202,12 +202,12 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     }
   };
 
-  test('there is a row of each in every table', async () => {
+  test('the fixtures contain a row of each tenant in every table', async () => {
     expect(await emptyTables(db.pool, a)).toEqual([]);
     expect(await emptyTables(db.pool, b)).toEqual([]);
   });
 
-  test('by reading any table or view', async () => {
+  test('no table or view shows a row of another tenant', async () => {
     const relations = await columnsFor(db.pool, 'select');
     expect(relations.length).toBeGreaterThan(25);
     const read = relations.reduce((sum, { columns }) => sum + columns.length, 0);
@@ -222,7 +222,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     });
   });
 
-  test('nor changes a row of it by any statement', async () => {
+  test('no statement changes a row of another tenant', async () => {
     const digest = async () => {
       const digests: Record<string, string> = {};
       for (const name of Object.keys(theirs)) {
@@ -257,7 +257,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     expect(await digest()).toEqual(before);
   });
 
-  test('by referring to a row of it', async () => {
+  test('no foreign key can refer to a row of another tenant', async () => {
     const written = new Map<string, string[]>();
     for (const { name, columns } of await columnsFor(db.pool, 'insert')) written.set(name, columns);
     let references = 0;
@@ -293,7 +293,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     Object.assign(walked, { references });
   });
 
-  test('by waiting for who holds a row of it', async () => {
+  test('no insert waits for a lock on a row of another tenant', async () => {
     const asked = { rows: 0, functions: 0 };
     const holder = await db.pool.connect();
     try {
@@ -337,7 +337,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     }
   });
 
-  test('by a key that a row of it has taken', async () => {
+  test('no unique key conflicts with a row of another tenant', async () => {
     const keys = await all(
       db.pool,
       `select i.indexrelid::regclass::text as name,
@@ -357,7 +357,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     Object.assign(walked, { 'unique keys': keys.length });
   });
 
-  test('by naming an id for a row of its own', async () => {
+  test('a chosen id does not reveal whether another tenant has it', async () => {
     const { id } = await one(db.pool, 'select id from howdah.agents where tenant_id = $1 limit 1', [
       b,
     ]);
@@ -383,7 +383,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
 
   const NOBODYS = MARK.replace(/b$/, 'c');
 
-  test('by calling any function', async () => {
+  test('no function with arguments reveals data of another tenant', async () => {
     const functions = await callables(db.pool);
     let calls = 0;
     await asA(async (client) => {
@@ -411,7 +411,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     Object.assign(walked, { functions: functions.length, calls });
   });
 
-  test('by calling a function that takes nothing', async () => {
+  test('no function without arguments reveals data of another tenant', async () => {
     const functions = await all(
       db.pool,
       `select p.oid::regproc::text as name from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
@@ -428,7 +428,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     });
   });
 
-  test('by anything that is not walked here', async () => {
+  test('roles of tenants can access no relation outside these tests', async () => {
     const elsewhere = await all(
       db.pool,
       `select r.rolname as role, c.oid::regclass::text as name from pg_class as c
@@ -467,7 +467,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     expect(unbound).toEqual([]);
   });
 
-  test('by a function that nobody has reviewed', async () => {
+  test('every security definer function is reviewed', async () => {
     const definers = await all(
       db.pool,
       `select distinct p.proname as name from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
@@ -497,7 +497,7 @@ describe('a tenant learns nothing of another', { timeout: 600_000 }, () => {
     expect(triggers).toEqual([]); // a role that may execute one may attach it to its own table
   });
 
-  test('and no viewer writes or locks anything by a function, but for what is listed', async () => {
+  test('a viewer writes or locks nothing through a function, except those listed', async () => {
     await makeRun(db.pool, {
       tenant_id: a,
       agent_id: await makeAgent(db.pool, { tenant_id: a }),

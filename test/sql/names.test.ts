@@ -12,7 +12,7 @@ const insert = (table: string, row: Record<string, unknown>) => {
   );
 };
 
-test('every name is looked at, but those of the log and where a check says more', async () => {
+test('every name column is checked, except in the log and where a stricter check applies', async () => {
   const free = await all(
     db.pool,
     `select c.relname as name from pg_class as c
@@ -25,13 +25,13 @@ test('every name is looked at, but those of the log and where a check says more'
   expect(free.map(({ name }) => name).sort()).toEqual(['resources', 'steps', 'tools']);
 });
 
-describe('a name is one line of text', () => {
+describe('a name with control characters is rejected', () => {
   test.each<[string, string, Record<string, unknown>]>([
     ['tenants', 'name', { slug: 'names' }],
     ['users', 'username', {}],
     ['models', 'name', { provider: 'p', model: 'm' }],
     ['agents', 'name', {}],
-  ])('of %s', async (table, column, row) => {
+  ])('in %s', async (table, column, row) => {
     for (const name of [
       'a\nb',
       'a\u0000b'.replace('\0', '\t'),
@@ -59,7 +59,7 @@ describe('a name is one line of text', () => {
     }
   });
 
-  test('of an API key', async () => {
+  test('for an API key', async () => {
     const made = db.pool.query(`select howdah.create_api_key($1)`, ['a\nb']);
     expect(await refusal(made)).toMatchObject({
       code: 'HWINV',
@@ -67,7 +67,7 @@ describe('a name is one line of text', () => {
     });
   });
 
-  test('but one that stands already stays until it is written again', async () => {
+  test('unless it exists already, until it is written again', async () => {
     await db.pool.query('alter table howdah.users disable trigger _995_refuse_unreadable_name');
     const { id } = (await insert('users', { username: 'old\nname' })).rows[0];
     await db.pool.query('alter table howdah.users enable trigger _995_refuse_unreadable_name');
@@ -83,7 +83,7 @@ describe('a name is one line of text', () => {
   });
 });
 
-test('an API key of a tenant that is not active is refused', async () => {
+test('an API key of an inactive tenant is rejected', async () => {
   const { id } = (await insert('tenants', { slug: 'shut', name: 'Shut', is_active: false }))
     .rows[0];
   const client = await db.pool.connect();

@@ -236,7 +236,7 @@ describe('permissions', () => {
   const includes = (role: UserRole, least: UserRole) =>
     userRoles.indexOf(role) <= userRoles.indexOf(least);
 
-  test('every table the application may write stands in the table, with one action', async () => {
+  test('the permissions table lists every table the application may write, with one action', async () => {
     const written = await all(
       db.pool,
       `select c.relname as name from pg_class as c
@@ -254,7 +254,7 @@ describe('permissions', () => {
     expect(Object.keys(WRITES).sort()).toEqual(names);
   });
 
-  test('every function that acts is walked here', async () => {
+  test('these tests cover every function with side effects', async () => {
     const acting = await all(
       db.pool,
       `select distinct p.proname as name from pg_proc as p
@@ -270,7 +270,7 @@ describe('permissions', () => {
     expect(known).toEqual(expect.arrayContaining(acting.map(({ name }) => name)));
   });
 
-  test.each(userRoles)('the table is what happens: %s', async (role) => {
+  test.each(userRoles)('effective permissions match the permissions table: %s', async (role) => {
     const rows = await all(db.pool, `select * from howdah.permissions where action <> 'read'`);
     expect(rows.length).toBeGreaterThan(20);
     await as(people[role], async (client) => {
@@ -282,21 +282,24 @@ describe('permissions', () => {
     });
   });
 
-  test.each(userRoles)('controls are for members, keys for admins: %s', async (role) => {
-    await as(people[role], async (client) => {
-      for (const [acts, least] of [
-        [ACTS, 'member'],
-        [MANAGES, 'admin'],
-      ] as const) {
-        for (const [name, text] of Object.entries(acts)) {
-          const expected = includes(role, least) ? null : 'HWDEN';
-          expect({ name, got: await outcome(client, text) }).toEqual({ name, got: expected });
+  test.each(userRoles)(
+    'control functions require a member, key management an admin: %s',
+    async (role) => {
+      await as(people[role], async (client) => {
+        for (const [acts, least] of [
+          [ACTS, 'member'],
+          [MANAGES, 'admin'],
+        ] as const) {
+          for (const [name, text] of Object.entries(acts)) {
+            const expected = includes(role, least) ? null : 'HWDEN';
+            expect({ name, got: await outcome(client, text) }).toEqual({ name, got: expected });
+          }
         }
-      }
-    });
-  });
+      });
+    },
+  );
 
-  test('a key that may only read writes nothing and acts on nothing, whoever it is for', async () => {
+  test('a key with scope read cannot write or act, whatever the role of its user', async () => {
     await as(
       people.owner,
       async (client) => {
@@ -308,7 +311,7 @@ describe('permissions', () => {
     );
   });
 
-  test('a refusal says who may', async () => {
+  test('a refusal reports the required role', async () => {
     await as(people.viewer, async (client) => {
       const refused = await refusedInside(client, WRITES.models ?? '');
       expect(refused).toMatchObject({
@@ -325,7 +328,7 @@ describe('permissions', () => {
     });
   });
 
-  test('a refusal for want of a scope names the scope, and not the role', async () => {
+  test('a refusal for a missing scope names the scope, not the role', async () => {
     await as(
       people.owner,
       async (client) => {
@@ -350,7 +353,7 @@ describe('permissions', () => {
     );
   });
 
-  test('a member leaves the runs and sessions of others alone, an admin need not', async () => {
+  test('a member cannot change runs and sessions of others, but an admin can', async () => {
     const theirs = (client: pg.PoolClient) =>
       client.query(
         `with runs as (
@@ -389,7 +392,7 @@ describe('permissions', () => {
     }
   });
 
-  test('an API key does what its scopes say', async () => {
+  test('an API key is limited to its scopes', async () => {
     const attempts = [WRITES.executions, WRITES.agents, WRITES.models] as string[];
     for (const [scopes, expected] of [
       ['run', [null, 'HWDEN', 'HWDEN']],
@@ -410,7 +413,7 @@ describe('permissions', () => {
     }
   });
 
-  test('a token is never more than its user, and a user who is not active nobody', async () => {
+  test('a token never exceeds the role of its user, and an inactive user has none', async () => {
     const roleOf = (person: Person, settings: Record<string, string>) =>
       as(
         person,
@@ -427,7 +430,7 @@ describe('permissions', () => {
     });
   });
 
-  test('a member cannot take an approval away, nor make an owner', async () => {
+  test('a member cannot remove an approval, and an admin cannot create an owner', async () => {
     const lower = [
       `update howdah.agent_tools set requires_approval = false`,
       `update howdah.agent_tools set configuration = '{"allow": ["evil.example.com"]}'`,
@@ -496,7 +499,7 @@ describe('permissions', () => {
       return Object.values(counts).filter((count) => count > 0).length;
     };
 
-    test('restrict an agent to those they name, to admins and to owners', async () => {
+    test('restrict an agent to the users they name, admins and owners', async () => {
       const before = grant('read', { user_id: people.viewer.id });
       expect(await as(people.member, seen, {}, before)).toBe(0);
       expect(await as(people.member, seen)).toBe(8);
@@ -516,7 +519,7 @@ describe('permissions', () => {
       expect(code).toBe('HWNTF');
     });
 
-    test('hide an agent and all that is its own from every function too', async () => {
+    test('hide an agent and all its data from every function too', async () => {
       const hide = async (client: pg.PoolClient) => {
         await grant('run', { user_id: other })(client);
         await client.query(
@@ -590,7 +593,7 @@ describe('permissions', () => {
       ['run', [null, 'HWDEN', 'HWDEN', 'HWDEN']],
       ['edit', [null, null, 'HWDEN', 'HWDEN']],
     ] as const)(
-      '%s: what a viewer may with it, on this agent only',
+      '%s: set the permissions of a viewer on this agent only',
       async (permission, expected) => {
         const attempts = [
           `insert into howdah.executions (agent_id, input) values (howdah.agent('desk'), 'x')`,
@@ -614,7 +617,7 @@ describe('permissions', () => {
       },
     );
 
-    test('a run of an agent one may not run is refused as a whole', async () => {
+    test('an insert that includes a run of a forbidden agent is rejected as a whole', async () => {
       const got = await as(
         people.viewer,
         (client) =>
@@ -629,7 +632,7 @@ describe('permissions', () => {
       expect(got).toMatchObject({ code: 'HWDEN' });
     });
 
-    test('the last grant that goes opens the agent again', async () => {
+    test('deleting the last grant makes the agent unrestricted again', async () => {
       await rolledBack(db.pool, async (client) => {
         const restricted = async () =>
           (await one(client, 'select is_restricted as r from howdah.agents where id = $1', [desk]))

@@ -26,7 +26,7 @@ const MONTH = NOW.toISOString().slice(0, 7).replace('-', '_');
  * What the planner may do with a long history. The tables of a test are small, and a small table is read whole for good
  * reason; so sequential scans are made dear (`enable_seqscan = off`), and one that is still there had no other way.
  */
-describe('with a history of several months', () => {
+describe('with several months of history', () => {
   const db = testDatabase();
   let known: {
     run: string;
@@ -78,7 +78,7 @@ describe('with a history of several months', () => {
       'select * from howdah.messages where execution_id = $1 order by seq',
       'select * from howdah.execution_timeline where execution_id = $1 order by seq',
       'select * from howdah_private.steps_after(array[$1::uuid], array[0], 100)',
-    ])('of other months are not opened by: %s', async (text) => {
+    ])('of other months are not scanned by: %s', async (text) => {
       const found = await explain(text, [known.run]);
       const month = await one(
         db.pool,
@@ -94,14 +94,14 @@ describe('with a history of several months', () => {
       'select max(content) from howdah.messages where execution_id >= howdah.uuid_v7_floor($1)',
       `select a.name, sum(e.cost) from howdah.executions as e join howdah.agents as a on a.id = e.agent_id
        where e.id >= howdah.uuid_v7_floor($1) group by a.name`,
-    ])('before a time are not opened by: %s', async (text) => {
+    ])('before a start time are not scanned by: %s', async (text) => {
       const since = new Date(Date.UTC(NOW.getUTCFullYear(), NOW.getUTCMonth(), 1));
       const found = months(await explain(text, [since]));
       expect(found).toContain(MONTH);
       expect(found.filter((name) => name < MONTH)).toEqual([]);
     });
 
-    test('also when the time is told by the clock and the plan is kept', async () => {
+    test('before a time based on the clock are not scanned by a generic plan', async () => {
       await rolledBack(db.pool, async (client) => {
         await client.query('set local plan_cache_mode = force_generic_plan');
         await client.query(
@@ -184,7 +184,7 @@ describe('with a history of several months', () => {
       );
     };
 
-    test('of a turn, from insert to end, makes no sequential scan and opens the log of no other month', async () => {
+    test('of a turn, from insert to end, uses no sequential scan and no other month', async () => {
       const touched = await touchedBy(wholeLife);
       expect(touched.filter(({ seq }) => seq > 0)).toEqual([]);
       expect(touched.map(({ relation }) => relation)).toEqual(
@@ -193,7 +193,7 @@ describe('with a history of several months', () => {
       expect(otherLogs(touched)).toEqual([]);
     });
 
-    test('of an insert and a wake-up looks jobs up by key, also where it was planned while the queue was empty', async () => {
+    test('of an insert and a wake-up finds jobs by key, even if planned while empty', async () => {
       await rolledBack(db.pool, async (client) => {
         await client.query('delete from graphile_worker._private_jobs');
         const insert =
@@ -215,7 +215,7 @@ describe('with a history of several months', () => {
       });
     });
 
-    test('of commits of a child and its parent reads no run but theirs', async () => {
+    test('of commits of a child and its parent reads no other runs', async () => {
       /** Rows of runs that this transaction has read, by an index or without one. */
       const rowsRead = async (client: pg.PoolClient): Promise<number> =>
         (
@@ -255,7 +255,7 @@ describe('with a history of several months', () => {
       });
     });
 
-    test('of metrics counts what is live by its index and scans no log', async () => {
+    test('of metrics counts live runs by index and scans no log', async () => {
       const touched = await touchedBy((client) =>
         client.query('select * from howdah_private.metrics()'),
       );
@@ -265,7 +265,7 @@ describe('with a history of several months', () => {
       expect(touched.length).toBeGreaterThan(0);
     });
 
-    test('of an erasure looks up the files of its runs and sessions by index', async () => {
+    test('of an erasure finds the files of its runs and sessions by index', async () => {
       /** Pages of the files and their indexes that this transaction has looked at. */
       const pages = async (client: pg.PoolClient) =>
         (
@@ -297,7 +297,7 @@ describe('with a history of several months', () => {
       });
     });
 
-    test('of a claim opens the months of its runs and nothing else', async () => {
+    test('of a claim scans only the months of its runs', async () => {
       const id = await makeRun(db.pool, { agent_id: known.agent });
       const worker = await makeWorker(db.pool);
       const touched = await touchedBy((client) => claim(client, worker, [id]));
@@ -305,7 +305,7 @@ describe('with a history of several months', () => {
       expect(touched.filter(({ relation }) => !relation.endsWith(MONTH))).toEqual([]);
     });
 
-    test('of the messages of a session looks its turns up by tenant and session', async () => {
+    test('of the messages of a session finds its turns by tenant and session', async () => {
       const plans: string[] = [];
       await rolledBack(db.pool, async (client) => {
         const note = ({ message = '' }) => void plans.push(message);
@@ -330,13 +330,13 @@ describe('with a history of several months', () => {
       'select howdah_private.erase_ended()',
       'select howdah_private.reap_workers()',
       `select howdah_private.release_executions(howdah.uuid_v7(), null, true)`,
-    ])('has chores that make no sequential scan: %s', async (text) => {
+    ])('has background tasks without sequential scans: %s', async (text) => {
       const touched = await touchedBy((client) => client.query(text));
       expect(touched.filter(({ seq }) => seq > 0)).toEqual([]);
     });
   });
 
-  describe('in a session that has done it before', () => {
+  describe('repeated calls in one session', () => {
     const CALLS = 8;
     type Call = (client: pg.Client) => Promise<string>;
     const heal: Call = async () => 'select howdah_private.repair_queue()';
@@ -368,11 +368,11 @@ describe('with a history of several months', () => {
     test.each([
       ['repair_queue', heal],
       ['cancel_execution', cancel],
-    ])('%s does not plan for every partition again', async (_, call) => {
+    ])('%s does not replan for every partition', async (_, call) => {
       expect(await mostOf(call)).toBeLessThan(300);
     });
 
-    test('neither looks at what has ended', async () => {
+    test('read no ended runs', async () => {
       const [healed, cancelled] = [await mostOf(heal), await mostOf(cancel)];
       await db.pool.query(
         `insert into howdah.executions (agent_id, input) select $1, repeat('x', 200) from generate_series(1, 3000)`,
@@ -473,7 +473,7 @@ describe('with a history of several months', () => {
       },
     };
 
-    test('of the large tables all stand in the list of what they are for', async () => {
+    test('of the large tables are all listed with their use', async () => {
       const found = await all(
         db.pool,
         `select i.indexrelid::regclass::text as name from pg_index as i
@@ -501,7 +501,7 @@ describe('with a history of several months', () => {
     });
   });
 
-  test('the erasure of a user finds the runs that the user retried or forked by an index', async () => {
+  test('serve the erasure of a user, to find runs the user retried or forked', async () => {
     const { prosrc } = await one(
       db.pool,
       `select prosrc from pg_proc where oid = 'howdah_private.runs_continued_by'::regproc`,
@@ -511,7 +511,7 @@ describe('with a history of several months', () => {
     expect(found.map(({ index }) => index)).toContain('audit_log_continued_runs_idx');
   });
 
-  test('partitions carry how their table is stored, also those made later and those made before', async () => {
+  test('partitions have the storage parameters of their table, both new and existing ones', async () => {
     const unsettled = () =>
       all(
         db.pool,

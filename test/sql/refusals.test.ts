@@ -56,7 +56,7 @@ async function insert(table: string, values: Record<string, unknown>) {
   );
 }
 
-describe('a row that a check refuses is told with its fields and the fix', () => {
+describe('a row that violates a check is rejected with its fields and the fix', () => {
   test.each<[string, Record<string, unknown>, string, string[]]>([
     ['agents', { name: ' ' }, 'name_is_not_empty', ['name']],
     [
@@ -120,7 +120,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
     });
   });
 
-  test('by an update too', async () => {
+  test('on update too', async () => {
     const { id } = await one(db.pool, 'select id from howdah.agents limit 1');
     expect(
       await refusal(db.pool.query('update howdah.agents set max_tokens = -1 where id = $1', [id])),
@@ -134,7 +134,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
     ['tools', 'kind'],
     ['models', 'provider'],
     ['limits', 'metric'],
-  ])('and so is %s without %s', async (table, field) => {
+  ])('%s without %s', async (table, field) => {
     const refused = await refusal(insert(table, { [field]: null }));
     expect(refused).toMatchObject({
       code: 'HWINV',
@@ -159,7 +159,7 @@ describe('a row that a check refuses is told with its fields and the fix', () =>
   });
 });
 
-test('every check has a comment that says what to do', async () => {
+test('every check has a comment that states the fix', async () => {
   const rows = await all(
     db.pool,
     `select coalesce(c.conrelid::regclass::text, c.contypid::regtype::text) || ' ' || c.conname as name,
@@ -173,7 +173,7 @@ test('every check has a comment that says what to do', async () => {
   expect(rows.filter(({ fix }) => !/^[A-Z].{15,}\.$/.test(fix ?? ''))).toEqual([]);
 });
 
-test('a row that is there already is left to Postgres, so that an upsert meets no trigger', async () => {
+test('Postgres reports a duplicate row itself, so that an upsert runs no check trigger', async () => {
   const tools = `insert into howdah.tools (name, kind, description) values ('twice', 'custom', $1)`;
   await db.pool.query(tools, ['first']);
   const refused = await refusal(db.pool.query(tools, ['second']));
@@ -188,7 +188,7 @@ test('a row that is there already is left to Postgres, so that an upsert meets n
   ]);
 });
 
-describe('a rule is told as one', () => {
+describe('messages of checks', () => {
   const rulesOf = () =>
     all<{ name: string; told: string }>(
       db.pool,
@@ -199,7 +199,7 @@ describe('a rule is told as one', () => {
        where c.contype = 'c' and c.connamespace = 'howdah'::regnamespace and c.conparentid = 0`,
     );
 
-  test('whatever the check is called: it says what must be, and not what is', async () => {
+  test('every message states the requirement, independent of the name of the check', async () => {
     const rules = await rulesOf();
     expect(rules.length).toBeGreaterThan(80);
     const told =
@@ -211,7 +211,7 @@ describe('a rule is told as one', () => {
   });
 });
 
-test('every check of a table that runs do not write is told in words', async () => {
+test('every check of a table that runs do not write has a readable message', async () => {
   const rows = await all(
     db.pool,
     `select c.conrelid::regclass::text || ' ' || c.conname as name from pg_constraint as c
@@ -227,10 +227,10 @@ test('every check of a table that runs do not write is told in words', async () 
   expect(rows).toEqual([]);
 });
 
-describe('references of what is defined', () => {
+describe('references to definitions', () => {
   const NOBODY = '01980000-0000-7000-8000-000000000000';
 
-  test('to nothing, or to what is another tenant’s, are refused by their field', async () => {
+  test('to missing rows or rows of another tenant are rejected by field', async () => {
     const workflow = await one(
       db.pool,
       `insert into howdah.workflows (name, type) values ('refers', 'chain') returning id`,
@@ -257,7 +257,7 @@ describe('references of what is defined', () => {
     }
   });
 
-  test('are looked at when the statement is over, as foreign keys are', async () => {
+  test('are checked at the end of the statement, as foreign keys are', async () => {
     const model = await one(db.pool, 'select howdah.uuid_v7() as id');
     await db.pool.query(
       `with late as (insert into howdah.models (id, name, provider, model) values ($1, 'late', 'local', 'm'))

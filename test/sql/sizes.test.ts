@@ -27,7 +27,7 @@ const OF_THEIR_OWN: Record<string, string> = {
 
 const db = testDatabase();
 
-test('every text, list and document the application may write has a limit', async () => {
+test('every text, list and document the application may write has a size limit', async () => {
   const rows = await all(
     db.pool,
     `select c.relname || '.' || a.attname as name, exists (
@@ -50,7 +50,7 @@ test('every text, list and document the application may write has a limit', asyn
   for (const rule of Object.values(OF_THEIR_OWN)) expect(rules).toContain(rule);
 });
 
-describe('beyond its limit', () => {
+describe('values over the limit', () => {
   const mega = 1_048_576;
   const document = (size: number) => JSON.stringify({ a: 'x'.repeat(size) });
 
@@ -69,7 +69,7 @@ describe('beyond its limit', () => {
     ['executions', 'metadata', mega, 'bytes', document(mega)],
     ['executions', 'idempotency_key', 500, 'characters', 'x'.repeat(501)],
     ['resources', 'metadata', mega, 'bytes', document(mega)],
-  ])('%s.%s of over %i %s is refused', async (table, column, most, unit, value) => {
+  ])('%s.%s of over %i %s is rejected', async (table, column, most, unit, value) => {
     const others: Record<string, Record<string, unknown>> = {
       agents: { name: 'a' },
       models: { name: 'm', provider: 'p', model: 'm' },
@@ -98,7 +98,7 @@ describe('beyond its limit', () => {
     expect(refused.fields).toEqual({ field: column, most, unit });
   });
 
-  test('an update is refused too, and what is just small enough is not', async () => {
+  test('an update is rejected too, and a value just within the limit is accepted', async () => {
     await rolledBack(db.pool, async (client) => {
       const id = await makeSession(client, { title: 'é'.repeat(500) });
       const change = 'update howdah.sessions set state = $2 where id = $1';
@@ -109,7 +109,7 @@ describe('beyond its limit', () => {
     });
   });
 
-  test('what is small on disk and large in memory is large', async () => {
+  test('the size of a value is measured uncompressed', async () => {
     const { stored } = await one(
       db.pool,
       `with made as (insert into howdah.sessions (title) values ('bomb') returning id)

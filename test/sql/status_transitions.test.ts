@@ -39,7 +39,7 @@ describe('status_transitions', () => {
     return id;
   };
 
-  test.each(STATUSES)('from %s only the moves of the table are possible', async (from) => {
+  test.each(STATUSES)('from %s only the transitions of the table are allowed', async (from) => {
     for (const to of STATUSES.filter((status) => status !== from)) {
       const id = await place(from);
       // the engine, which alone may go on with what has ended
@@ -63,7 +63,7 @@ describe('status_transitions', () => {
     }
   });
 
-  test('a completed run goes nowhere, a failed or cancelled one may be tried again', () => {
+  test('a completed run has no transitions; a failed or cancelled one can be retried', () => {
     const from = (status: string) =>
       [...allowed].filter((move) => move.startsWith(`${status} ->`)).sort();
     expect(from('completed')).toEqual([]);
@@ -72,7 +72,7 @@ describe('status_transitions', () => {
     }
   });
 
-  test('every live status that can be reached can be cancelled', () => {
+  test('every reachable live status can be cancelled', () => {
     const reachable = new Set(['queued', ...[...allowed].map((move) => move.split(' -> ')[1])]);
     for (const status of ['queued', 'running', 'waiting', 'paused']) {
       expect(allowed.has(`${status} -> cancelled`)).toBe(reachable.has(status));

@@ -125,7 +125,7 @@ describe('tenants', () => {
   };
 
   test.each(['howdah_app', 'howdah_analyst'])(
-    '%s of one tenant sees nothing of another, in any table or view',
+    '%s of one tenant sees no rows of another in any table or view',
     async (role) => {
       const relations = await all(
         db.pool,
@@ -160,7 +160,7 @@ describe('tenants', () => {
     },
   );
 
-  test('the application sees nothing private', async () => {
+  test('the application sees no private tables', async () => {
     await asApp(a, async (client) => {
       const tables = await all(
         db.pool,
@@ -186,7 +186,7 @@ describe('tenants', () => {
     });
   });
 
-  test('nobody can write tenant_id but the owner', async () => {
+  test('only the owner can write tenant_id', async () => {
     await asApp(a, async (client) => {
       for (const table of [
         'agents',
@@ -210,7 +210,7 @@ describe('tenants', () => {
     });
   });
 
-  test('a row of another tenant refuses to be written even where the column is granted', async () => {
+  test('a row of another tenant is rejected even where the column is granted', async () => {
     const client = await db.pool.connect();
     try {
       await client.query('begin');
@@ -229,7 +229,7 @@ describe('tenants', () => {
     }
   });
 
-  test('edits of one tenant pass by the rows of another', async () => {
+  test('updates and deletes of one tenant do not affect rows of another', async () => {
     await asApp(a, async (client) => {
       const { rowCount } = await client.query(`update howdah.agents set instruction = 'mine now'`);
       expect(rowCount).toBe(2);
@@ -321,7 +321,7 @@ describe('tenants', () => {
     });
   });
 
-  test('even the owner cannot make a reference across tenants', async () => {
+  test('even the owner cannot create a reference across tenants', async () => {
     const model = await one(
       db.pool,
       `select id from howdah.models where tenant_id = $1 and name <> 'default'`,
@@ -356,7 +356,7 @@ describe('tenants', () => {
       await client.end();
     });
 
-    test('forgets a local setting at commit', async () => {
+    test('drops a local setting at commit', async () => {
       const client = await openSession(db.url);
       await client.query('begin');
       await client.query(`select set_config('howdah.tenant_id', $1, true)`, [a]);
@@ -369,7 +369,7 @@ describe('tenants', () => {
       await client.end();
     });
 
-    test('is what the API says, and nobody when it says nothing', async () => {
+    test('is the tenant set by the API, and null when none is set', async () => {
       const client = await connectAs(await makeLogin('howdah_authenticator'));
       expect(await tenantOf(client)).toBeNull();
       await client.query('begin');
@@ -384,7 +384,7 @@ describe('tenants', () => {
       await client.end();
     });
 
-    test('and everything else runs no type, table or function that a login has planted in pg_temp', async () => {
+    test('and other functions use no type, table or function that a login created in pg_temp', async () => {
       const login = await makeLogin('howdah_app');
       await db.pool.query(
         'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)',
@@ -447,7 +447,7 @@ describe('tenants', () => {
       await client.end();
     });
 
-    test('is that of the binding for a bound login, whatever it sets', async () => {
+    test('is the bound tenant for a bound login, whatever it sets', async () => {
       const login = await makeLogin('howdah_app');
       await db.pool.query(
         'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)',
@@ -508,7 +508,7 @@ describe('tenants', () => {
       ['viewer', ['HWDEN', 'HWDEN', 'HWDEN']],
       ['member', [null, 'HWDEN', 'HWDEN']],
       ['admin', [null, null, 'HWDEN']],
-    ])('and so is its role: %s, whatever it sets', async (role, expected) => {
+    ])('a bound login has a fixed role: %s, whatever it sets', async (role, expected) => {
       const login = await makeLogin('howdah_app');
       await db.pool.query(
         'insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, $3)',
@@ -583,7 +583,7 @@ describe('tenants', () => {
         'in role howdah_authenticator',
         'is a member of howdah_authenticator',
       ],
-    ])('is bound to no tenant for %s', async (_who, options, words) => {
+    ])('a tenant cannot be bound to %s', async (_who, options, words) => {
       const login = `howdah_test_${randomBytes(6).toString('hex')}`;
       if (options) {
         logins.push(login);
@@ -595,7 +595,7 @@ describe('tenants', () => {
       expect(refused.fields).toEqual({ field: 'login', login });
     });
 
-    test('is nobody for an unbound login, which sees nothing and can do nothing', async () => {
+    test('is null for an unbound login, which sees nothing and can do nothing', async () => {
       const client = await connectAs(await makeLogin('howdah_app'));
       await client.query(`set howdah.tenant_id = '${a}'`);
       await client.query(`set howdah.user_id = '${a}'`);
@@ -631,7 +631,7 @@ describe('tenants', () => {
       await client.end();
     });
 
-    test('is nobody for a login without any role of ours', async () => {
+    test('is denied to a login without any role of Howdah', async () => {
       const client = await connectAs(await makeLogin());
       expect(await refusal(client.query('select howdah.current_tenant()'))).toMatchObject({
         code: '42501',
@@ -640,7 +640,7 @@ describe('tenants', () => {
     });
   });
 
-  test('an owner who has become the application sees one tenant', async () => {
+  test('an owner with the role of the application sees one tenant', async () => {
     await committed(db.pool, async (client) => {
       await client.query('set local role howdah_app');
       const { slug } = await one(client, 'select slug from howdah.tenants');
@@ -650,7 +650,7 @@ describe('tenants', () => {
     });
   });
 
-  test('an owner who is no superuser sees all tenants, and violations', async () => {
+  test('an owner who is not a superuser sees all tenants and violations', async () => {
     const client = await connectAs(await makeLogin('howdah_owner'));
     expect((await all(client, 'select 1 from howdah.tenants')).length).toBeGreaterThan(2);
     expect(
@@ -662,7 +662,7 @@ describe('tenants', () => {
     await client.end();
   });
 
-  test('an unbound login learns nothing from the functions it may call', async () => {
+  test('an unbound login gets no data from the functions it may call', async () => {
     const run = await one(
       db.pool,
       'select id from howdah.executions where tenant_id = $1 limit 1',

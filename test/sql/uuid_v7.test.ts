@@ -6,7 +6,7 @@ import { all, one, rolledBack } from './support.ts';
 describe('uuid v7', () => {
   const db = testDatabase();
 
-  test('has version 7, variant 2 and the time in front', async () => {
+  test('has version 7, variant 2 and a leading timestamp', async () => {
     const { id, ms } = await one(
       db.pool,
       `select howdah.uuid_v7() as id, (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`,
@@ -16,7 +16,7 @@ describe('uuid v7', () => {
     expect(Math.abs(stamp - Number(ms))).toBeLessThan(5_000);
   });
 
-  test('sorts by the millisecond it was made in', async () => {
+  test('sorts by the millisecond of its creation', async () => {
     const rows = await all(
       db.pool,
       'select howdah.uuid_v7() as id from generate_series(1, 5000) as n order by n',
@@ -26,7 +26,7 @@ describe('uuid v7', () => {
     expect(new Set(rows.map((row) => row.id)).size).toBe(5000);
   });
 
-  test('is taken in place of its call, so that a default costs no call of a function', async () => {
+  test('is inlined, so that a default costs no function call', async () => {
     const plan = await all(
       db.pool,
       'explain (verbose) select howdah.uuid_v7() from generate_series(1, 2)',
@@ -35,7 +35,7 @@ describe('uuid v7', () => {
     expect(JSON.stringify(plan)).not.toContain('howdah.uuid_v7');
   });
 
-  test('is told apart from every other uuid', async () => {
+  test('is distinguished from every other UUID', async () => {
     expect(
       await one(
         db.pool,
@@ -46,7 +46,7 @@ describe('uuid v7', () => {
     ).toEqual({ v7: true, v4: false, nil: false });
   });
 
-  test('begins a moment at its floor', async () => {
+  test('uuid_v7_floor() returns the lower bound of a point in time', async () => {
     expect(
       await one(
         db.pool,
@@ -66,7 +66,7 @@ describe('uuid v7', () => {
     });
   });
 
-  test('the form for servers before 18 gives the same layout, and ids of one millisecond in their order', async () => {
+  test('before PostgreSQL 18, ids have the same layout and stay ordered within one millisecond', async () => {
     const text = readFileSync(new URL('../../migrations/0002_types.sql', import.meta.url), 'utf8');
     const body = /\breturn \([\s\S]*?;/.exec(text)?.[0];
     const ids = await rolledBack(db.pool, async (client) => {

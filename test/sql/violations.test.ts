@@ -109,7 +109,7 @@ describe('violations', () => {
        wake_at = case when wake_at is not null then now() - interval '1 minute' end where id = '${id}'`;
   const forgetJob = (id: string) => `delete from graphile_worker._private_jobs where key = '${id}'`;
 
-  test('are none while every promise is kept', async () => {
+  test('are empty while every invariant holds', async () => {
     expect((await db.pool.query('select * from howdah.violations')).rows).toEqual([]);
     expect((await db.pool.query('select * from howdah.check_all()')).rows).toEqual([]);
   });
@@ -124,7 +124,7 @@ describe('violations', () => {
     ).toMatchObject([{ rule: 'lost_run', execution_id: runs.queued }]);
   });
 
-  test('lost_run: a timer has rung and nobody comes', async () => {
+  test('lost_run: a timer has expired without a wake-up', async () => {
     expect(
       await breaking(
         (of) => age(of.parked),
@@ -133,7 +133,7 @@ describe('violations', () => {
     ).toMatchObject([{ rule: 'lost_run', execution_id: runs.parked }]);
   });
 
-  test('lost_run: its wake-up has used all its attempts', async () => {
+  test('lost_run: the wake-up has used all its attempts', async () => {
     expect(
       await breaking(
         (of) => age(of.queued),
@@ -143,7 +143,7 @@ describe('violations', () => {
     ).toMatchObject([{ rule: 'lost_run', execution_id: runs.queued }]);
   });
 
-  test('is patient for ten seconds', async () => {
+  test('lost_run: a missing wake-up is not reported within ten seconds', async () => {
     expect(await breaking((of) => forgetJob(of.queued))).toEqual([]);
   });
 
@@ -176,7 +176,7 @@ describe('violations', () => {
     );
   });
 
-  test('trusted_too_far: a run has read more than its level says', async () => {
+  test('trusted_too_far: a run has read input below its trust level', async () => {
     expect(
       await breaking((of) => `update howdah.executions set trust = 'user' where id = '${of.done}'`),
     ).toMatchObject([{ rule: 'trusted_too_far', execution_id: runs.done }]);
@@ -231,7 +231,7 @@ describe('violations', () => {
     expect(rules.map((row) => row.rule)).toContain('malformed_message');
   });
 
-  test('step_after_end: a step came after the end', async () => {
+  test('step_after_end: a step finished after the end', async () => {
     expect(
       await breaking(
         (of) => `update howdah.steps set finished_at = now() + interval '1 minute'
@@ -241,7 +241,7 @@ describe('violations', () => {
   });
 
   test.each(['tokens_in', 'tokens_out', 'cost', 'model_count'])(
-    'ledger_run: %s of a run is not what its steps say',
+    'ledger_run: %s of a run does not match its steps',
     async (column) => {
       expect(
         await breaking(
@@ -251,7 +251,7 @@ describe('violations', () => {
     },
   );
 
-  test('ledger_run: a run without any step has used tokens', async () => {
+  test('ledger_run: a run without steps has used tokens', async () => {
     expect(
       await breaking(
         (of) => `update howdah.executions set tokens_in = 5 where id = '${of.queued}'`,
@@ -285,7 +285,7 @@ describe('violations', () => {
     }
   });
 
-  test('tool_pairing: a call without a result, a result without a call, a result told twice', async () => {
+  test('tool_pairing: a call without a result, a result without a call, a duplicate result', async () => {
     const result = (of: Runs) => `execution_id = '${of.done}' and role = 'tool'`;
     const rules = await breaking(
       (of) => `update howdah.messages set tool_call_id = 'c2' where ${result(of)}`,
@@ -305,16 +305,19 @@ describe('violations', () => {
     ).toMatchObject([{ rule: 'tool_pairing', execution_id: runs.done }]);
   });
 
-  test.each(['steps', 'messages'])('wrong_tenant: %s of a run belong to another', async (log) => {
-    expect(
-      await breaking(
-        (of) =>
-          `update howdah.${log} set tenant_id = '${of.tenant}' where execution_id = '${of.done}'`,
-      ),
-    ).toMatchObject([{ rule: 'wrong_tenant', execution_id: runs.done }]);
-  });
+  test.each(['steps', 'messages'])(
+    'wrong_tenant: %s of a run belong to another tenant',
+    async (log) => {
+      expect(
+        await breaking(
+          (of) =>
+            `update howdah.${log} set tenant_id = '${of.tenant}' where execution_id = '${of.done}'`,
+        ),
+      ).toMatchObject([{ rule: 'wrong_tenant', execution_id: runs.done }]);
+    },
+  );
 
-  test('wrong_tenant: the parent belongs to another', async () => {
+  test('wrong_tenant: the parent belongs to another tenant', async () => {
     expect(
       await breaking(
         (of) => `update howdah.executions set tenant_id = '${of.tenant}' where id = '${of.child}'`,
@@ -331,14 +334,14 @@ describe('violations', () => {
     expect(rules.map((row) => row.execution_id)).toContain(runs.done);
   });
 
-  test('version_moved: a pinned definition is gone', async () => {
+  test('version_moved: a pinned definition is missing', async () => {
     const rules = await breaking(
       (of) => `delete from howdah.agent_versions where agent_id = '${of.agent}'`,
     );
     expect(new Set(rules.map((row) => row.rule))).toEqual(new Set(['version_moved']));
   });
 
-  test('wrong_turn: the live run of a session has ended or is not there', async () => {
+  test('wrong_turn: the live run of a session has ended or is missing', async () => {
     for (const id of [(of: Runs) => of.done, () => '019a0000-0000-7000-8000-000000000001']) {
       expect(
         await breaking(
@@ -349,7 +352,7 @@ describe('violations', () => {
     }
   });
 
-  test('stuck_turn: a run waits for its turn and nobody has it', async () => {
+  test('stuck_turn: a run waits for a turn that no run has', async () => {
     expect(
       await breaking(
         (of) => `update howdah.sessions set live_execution_id = null where id = '${of.session}'`,
@@ -357,7 +360,7 @@ describe('violations', () => {
     ).toMatchObject([{ rule: 'stuck_turn', execution_id: runs.waiting }]);
   });
 
-  test('stuck_turn: a run waits for its turn in a session that is gone', async () => {
+  test('stuck_turn: a run waits for its turn in a missing session', async () => {
     expect(
       await breaking(
         (of) => `update howdah.executions set session_id = null where id = '${of.waiting}'`,
@@ -400,13 +403,13 @@ describe('violations', () => {
       (of) => `update howdah.steps set kind = 'tool', idempotency_key = 'once'
                where execution_id = '${of.done}' and kind in ('tool', 'model')`,
     ],
-  ])('%s: of the run that is %s', async (rule, run, statement) => {
+  ])('%s: reported for the %s run', async (rule, run, statement) => {
     expect(await breaking(statement)).toContainEqual(
       expect.objectContaining({ rule, execution_id: runs[run] }),
     );
   });
 
-  test('late_schedule: a schedule was due and no worker that lives has fired it', async () => {
+  test('late_schedule: a schedule was due and no live worker has fired it', async () => {
     const schedule = (minutes: number) => (of: Runs) =>
       `insert into howdah.schedules (tenant_id, name, cron, agent_id, input, next_at)
        select a.tenant_id, 'late', '@daily', a.id, 'x', now() - interval '${minutes} minutes'
@@ -427,7 +430,7 @@ describe('violations', () => {
     }
   });
 
-  test('show the last hour, check_all() shows everything', async () => {
+  test('cover the last hour, check_all() covers everything', async () => {
     await rolledBack(db.pool, async (client) => {
       await client.query('set local session_replication_role = replica');
       await client.query(

@@ -9,7 +9,7 @@ const database = testDatabase();
 const system = (name: string, rest: object) => ({ version: 'v1', name, ...rest });
 
 describe('an apply', () => {
-  test('makes an agent that is a tool, called without a model', async () => {
+  test('creates an agent that runs a tool without a model', async () => {
     const tenant = await newTenant(database.pool);
     const label = {
       engine: 'custom',
@@ -31,7 +31,7 @@ describe('an apply', () => {
     expect(definition.tools).toMatchObject([{ name: 'label' }]);
   });
 
-  test('makes everything of the example, and says what came of it', async () => {
+  test('creates every part of the example and reports the changes', async () => {
     const tenant = await newTenant(database.pool);
     const plan = await tenant.apply(HELPDESK);
     expect(changes(plan)).toEqual([
@@ -68,7 +68,7 @@ describe('an apply', () => {
     expect([max_steps, Number(max_tokens)]).toEqual([12, 40000]);
   });
 
-  test('said again changes nothing and makes no version', async () => {
+  test('changes nothing and creates no version when repeated', async () => {
     const tenant = await newTenant(database.pool);
     const first = await tenant.apply(HELPDESK);
     const versions =
@@ -90,7 +90,7 @@ describe('an apply', () => {
     ).toEqual(log);
   });
 
-  test('keeps what it was before as a version', async () => {
+  test('stores the previous state as a version', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(HELPDESK);
     const plan = await tenant.apply(HELPDESK.replace('Answer with SQL.', 'Answer with figures.'));
@@ -110,7 +110,7 @@ describe('an apply', () => {
     });
   });
 
-  test('resolves the prompt a model is sent', async () => {
+  test('resolves the prompt that a model is sent', async () => {
     const tenant = await newTenant(database.pool);
     for (const agent of [
       { mission: 'Do it.', system_prompt: 'Be kind.' },
@@ -130,7 +130,7 @@ describe('an apply', () => {
     }
   });
 
-  test('that is dry tells the same and writes nothing', async () => {
+  test('reports the same plan and writes nothing in a dry run', async () => {
     const tenant = await newTenant(database.pool);
     const dry = await tenant.apply(HELPDESK, { dryRun: true });
     expect(
@@ -147,7 +147,7 @@ describe('an apply', () => {
     expect([dry.digest, dry.dry_run, wet.dry_run]).toEqual([wet.digest, true, false]);
   });
 
-  test('that fails in the middle writes nothing', async () => {
+  test('writes nothing when it fails midway', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(
       system('other', { workflows: { nightly: { type: 'chain', members: ['development'] } } }),
@@ -169,7 +169,7 @@ describe('an apply', () => {
     ).toEqual([]);
   });
 
-  test('with prune deletes softly what the file no longer has', async () => {
+  test('with prune soft-deletes what the file no longer contains', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(HELPDESK);
     const less = system('shop-helpdesk', { agents: { desk: { mission: 'Answer.' } } });
@@ -199,7 +199,7 @@ describe('an apply', () => {
     expect(changes(await tenant.apply(HELPDESK))).toContain('create agent analyst');
   });
 
-  test('with prune deletes teams before who is in them, and nobody whom another team has', async () => {
+  test('with prune deletes teams before their members, and keeps members of other teams', async () => {
     const tenant = await newTenant(database.pool);
     const team = (member: string) => ({ type: 'chain', members: [member] });
     const names = ['a_inner', 'b_middle', 'c_outer'];
@@ -229,7 +229,7 @@ describe('an apply', () => {
     ]);
   });
 
-  test('with prune lets go of a tool that others use', async () => {
+  test('with prune releases a tool that others use', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(system('base', { tools: { find: { kind: 'custom' } } }));
     await tenant.apply(system('shop', { agents: { desk: { tools: { allow: ['find'] } } } }));
@@ -239,7 +239,7 @@ describe('an apply', () => {
     expect(await tenant.export(null)).toMatchObject({ tools: { find: { kind: 'custom' } } });
   });
 
-  test('with prune leaves alone what is not its own, the first time too', async () => {
+  test('with prune leaves parts it does not own, even the first time', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.all(`insert into howdah.agents (name) values ('hand')`);
     await tenant.apply(
@@ -262,7 +262,7 @@ describe('an apply', () => {
     ]);
   });
 
-  test('lets two workflows change places', async () => {
+  test('swaps two workflows', async () => {
     const tenant = await newTenant(database.pool);
     const teams = (outer: string, inner: string) =>
       system('teams', {
@@ -279,7 +279,7 @@ describe('an apply', () => {
     await tenant.apply(teams('a', 'b'));
   });
 
-  test('lets an alias move from one tool to another', async () => {
+  test('moves an alias from one tool to another', async () => {
     const tenant = await newTenant(database.pool);
     const tools = (a: string[], b: string[]) =>
       system('tools', {
@@ -294,7 +294,7 @@ describe('an apply', () => {
 });
 
 describe('names', () => {
-  test('of another system are refused, and an identical model is shared', async () => {
+  test('of another system are rejected, and an identical model is shared', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(HELPDESK);
     const models = { fast: { provider: 'openai', model: 'gpt-5-mini' } };
@@ -320,7 +320,7 @@ describe('names', () => {
     ).toEqual({ agent_system_id: null });
   });
 
-  test('that nobody owns are taken over', async () => {
+  test('without an owner are taken over', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.all(
       `insert into howdah.agents (name, instruction) values ('hand', 'Made by hand.')`,
@@ -344,7 +344,7 @@ describe('names', () => {
     });
   });
 
-  test('of an agent that was deleted and made again reach the new one', async () => {
+  test('of an agent that was deleted and created again resolve to the new one', async () => {
     const tenant = await newTenant(database.pool);
     const both = system('b', { agents: { chief: { agents: ['scout'] }, scout: {} } });
     await tenant.apply(both);
@@ -359,7 +359,7 @@ describe('names', () => {
   });
 });
 
-describe('whoever', () => {
+describe('permissions', () => {
   const as = (tenant: string, role: string, text: string, values: unknown[] = []) =>
     asRole(
       database.pool,
@@ -368,7 +368,7 @@ describe('whoever', () => {
       (client) => client.query(text, values),
     );
 
-  test('is no admin may neither apply nor read systems', async () => {
+  test('a member may neither apply nor read systems', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(HELPDESK);
     const document = [JSON.stringify(system('mine', { agents: { mine: {} } }))];
@@ -388,7 +388,7 @@ describe('whoever', () => {
     ).toEqual([{ name: 'shop-helpdesk' }]);
   });
 
-  test('is an admin makes no SQL tools and reaches no private address', async () => {
+  test('an admin may not create SQL tools or use a private address', async () => {
     const tenant = await makeTenant(database.pool);
     const text = 'select howdah.apply_agent_system($1)';
     const sql = { tools: { moment: { kind: 'sql', function: 'pg_catalog.now()' } } };
@@ -402,7 +402,7 @@ describe('whoever', () => {
     }
   });
 
-  test('writes beside it writes no system and owns nothing', async () => {
+  test('direct writes by an admin change no system and take no ownership', async () => {
     const tenant = await newTenant(database.pool);
     const { id } = await tenant.apply(HELPDESK);
     await expect(
@@ -414,7 +414,7 @@ describe('whoever', () => {
   });
 });
 
-test('what every tenant has to begin with is let go of, and not deleted', async () => {
+test('the agent and workflow that every tenant starts with are released, not deleted', async () => {
   const tenant = await newTenant(database.pool);
   const head = 'version: v1\nname: all\n';
   await tenant.apply(
@@ -434,7 +434,7 @@ test('what every tenant has to begin with is let go of, and not deleted', async 
   ]);
 });
 
-test('the configuration of a workflow stands beside its type or under configuration', async () => {
+test('workflow configuration is accepted beside its type or under configuration', async () => {
   const tenant = await newTenant(database.pool);
   const file = (graph: string, chain: string) =>
     `version: v1\nname: x\nagents: { a: { mission: Help. }, b: { mission: Help. } }\nworkflows:\n` +
@@ -454,7 +454,7 @@ test('the configuration of a workflow stands beside its type or under configurat
   expect(changes(await tenant.apply(JSON.stringify(exported)))).toEqual([]);
 });
 
-test('a workflow that no run could begin of is warned of', async () => {
+test('a workflow that no run could start causes a warning', async () => {
   const tenant = await newTenant(database.pool);
   const plan = await tenant.apply(
     `version: v1\nname: x\nagents: { a: { mission: Help. } }\nworkflows:\n  empty: { type: chain, members: [] }\n  lost: { type: graph, members: [a], start: a, edges: [{ from: a, to: nobody }] }\n`,

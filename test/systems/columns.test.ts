@@ -154,7 +154,7 @@ const UNSAID: Record<string, unknown> = {
 };
 const OBJECTS = ['models', 'tools', 'mcp_servers', 'prompts', 'skills', 'agents', 'workflows'];
 
-test('whatever people may write of a part has a place in files, or a reason why not', async () => {
+test('every writable column has a place in files, or a reason for its absence', async () => {
   const tenant = await newTenant(database.pool);
   await tenant.all(
     `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, 'columns', '')`,

@@ -31,11 +31,11 @@ afterAll(async () => {
   await worker.stop(0);
 });
 
-test('there are examples', () => {
+test('the folder contains examples', () => {
   expect(files).toEqual(['analyst.yaml', 'coder.yaml', 'helpdesk.yaml', 'press.yaml']);
 });
 
-test.each(files)('%s is the same after it was exported and applied', async (file) => {
+test.each(files)('%s is unchanged after export and apply', async (file) => {
   const tenant = await newTenant(database.pool);
   const first = await tenant.apply(textOf(file));
   const exported = writeFile((await tenant.export(first.name)) as JsonObject);
@@ -43,7 +43,7 @@ test.each(files)('%s is the same after it was exported and applied', async (file
   expect([changes(second), second.digest]).toEqual([[], first.digest]);
 });
 
-test('every example can be run twice, beside all others and in either order', async () => {
+test('every example can be applied twice, beside all others and in either order', async () => {
   const all = readdirSync(FOLDER)
     .filter((name) => /\.(ya?ml|sql)$/.test(name))
     .sort();
@@ -72,7 +72,7 @@ const ended = (id: string) =>
     [id],
   );
 
-test('the helpdesk hands a message to whom it is about', async () => {
+test('the helpdesk routes a message to the agent it concerns', async () => {
   for (const [message, agent] of [
     ['My parcel is late. Where is the delivery?', 'shipping'],
     ['I want a refund for this invoice.', 'refunds'],
@@ -92,7 +92,7 @@ test('the helpdesk hands a message to whom it is about', async () => {
   }
 });
 
-test('the press office asks a person before it publishes', async () => {
+test('the press office asks a person before publishing', async () => {
   const id = await run('press', 'The new pump is here.');
   const question = await eventually<{ id: string; prompt: string }>(
     database.pool,
@@ -105,7 +105,7 @@ test('the press office asks a person before it publishes', async () => {
   expect(await ended(id)).toMatchObject({ status: 'completed', output: 'yes' });
 });
 
-test('the analyst asks the schema it was given', async () => {
+test('the analyst queries the schema it may read', async () => {
   const question = 'select status, count(*) as n from shop.orders group by status order by status';
   const { id } = await one(database.pool, `select id from howdah.run('analyst', $1)`, [question]);
   await ended(id);
@@ -118,7 +118,7 @@ test('the analyst asks the schema it was given', async () => {
   expect(step.rows).toEqual(rows);
 });
 
-test('the coder runs a program, mends it by its error, and answers with the result', async () => {
+test('the coder fixes a program after its error and answers with the result', async () => {
   const { pool } = database;
   const call = (code: string) => ({
     tool_calls: [

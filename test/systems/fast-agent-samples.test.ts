@@ -65,7 +65,7 @@ beforeAll(async () => {
 });
 afterAll(() => database?.drop());
 
-test.skipIf(!hasSamples)('every sample imports, and what comes of it would apply', async () => {
+test.skipIf(!hasSamples)('every sample imports to a system that could be applied', async () => {
   const folders = Map.groupBy(cases(), (one) =>
     // cards stand together; everything else by itself
     one.kind === 'agent-card' ? dirname(one.path) : one.path,

@@ -41,7 +41,7 @@ const refusal = async (files: Record<string, string>) =>
   );
 
 describe('an agent', () => {
-  test('has its body, or instruction, as its mission', () => {
+  test('uses its body, or instruction, as its mission', () => {
     expect(agent({ 'a.md': card('name: a', '---SYSTEM\nSay it.\n') })).toEqual({
       mission: 'Say it.',
     });
@@ -51,7 +51,7 @@ describe('an agent', () => {
     ]);
   });
 
-  test('is called by its name, else by its file, with _ for spaces', () => {
+  test('is named by its name, else by its file, with _ for spaces', () => {
     const { document } = imported({
       'x/night desk.md': card('type: agent'),
       'b.md': card('name: day desk'),
@@ -59,7 +59,7 @@ describe('an agent', () => {
     expect(Object.keys(document.agents as object)).toEqual(['night_desk', 'day_desk']);
   });
 
-  test('says only what is not so by itself', () => {
+  test('omits values that equal the default', () => {
     const front =
       'name: a\nuse_history: off\nhuman_input: yes\nshell: false\nskills: []\ndescription: Says it';
     const all = imported({ 'a.md': card(front) });
@@ -72,7 +72,7 @@ describe('an agent', () => {
     });
   });
 
-  test('has what its placeholders stand for, and is told of those that nothing fills in', () => {
+  test('expands its placeholders, and reports those without a value', () => {
     const all = imported({
       'a.md': card(
         'name: a',
@@ -91,14 +91,14 @@ describe('an agent', () => {
     ]);
   });
 
-  test('that includes itself without end is imported all the same', () => {
+  test('that includes itself endlessly is still imported', () => {
     const bomb = '{{file:b.txt}}{{file:b.txt}}';
     expect(agent({ 'a.md': card('name: a', `Go.${bomb}`), 'b.txt': bomb })).toEqual({
       mission: 'Go.',
     });
   });
 
-  test('keeps what is sent to its model, and its limits where they belong', () => {
+  test('maps model parameters and limits to their own fields', () => {
     const params =
       '{maxTokens: 50, stopSequences: [x], service_tier: fast, max_iterations: 4, use_history: false, top_p: 0.5}';
     expect(
@@ -121,7 +121,7 @@ describe('an agent', () => {
     });
   });
 
-  test('hands work to agents and workflows it names', () => {
+  test('delegates to the agents and workflows it names', () => {
     const files = {
       'a.md': card('name: a\nagents: [b, w, b]'),
       'b.md': card('name: b'),
@@ -132,7 +132,7 @@ describe('an agent', () => {
     expect(agent(timed)).toMatchObject({ agents: { b: { budget: { max_seconds: 2 } } } });
   });
 
-  test('that is the default speaks for the system; of several the first does', () => {
+  test('marked as default is the orchestrator, the first of several', () => {
     const { document } = imported({
       'a.md': card('name: a'),
       'b.md': card('name: b\ndefault: true'),
@@ -142,7 +142,7 @@ describe('an agent', () => {
     expect((document.agents as Record<string, JsonObject>).c).toEqual({ mission: 'Do it.' });
   });
 
-  test('is told of each key that has no counterpart, and of those nobody knows', () => {
+  test('reports each key without a counterpart, and each unknown key', () => {
     const front =
       'name: a\nservers: [x]\nfunction_tools: [t.py:f]\nmodle: x\napi_key: "<set>"\nmax_parallel: 3';
     expect(notes(imported({ 'a.md': card(front) }))).toEqual([
@@ -183,7 +183,7 @@ describe('a model string', () => {
     expect(modelsOf(spec)).toMatchObject(models);
   });
 
-  test('may be a name of the configuration, which says where its provider is', () => {
+  test('may be a name in the configuration that defines its provider', () => {
     const config =
       'model_references: {system: {fast: "groq.llama?top_k=5"}}\ngroq: {base_url: "https://groq.example.com/v1"}';
     const files = { 'config.yaml': config, 'a.md': card('name: a\nmodel: $system.fast') };
@@ -198,7 +198,7 @@ describe('a model string', () => {
     });
   });
 
-  test('that says nothing here gives way to the default one', () => {
+  test('without a meaning in Howdah falls back to the default model', () => {
     const config = 'default_model: gpt-5-mini?reasoning=low';
     for (const [spec, why] of [
       ['$system.slow', 'the configuration does not define it'],
@@ -216,7 +216,7 @@ describe('a model string', () => {
     }
   });
 
-  test('of one name at two providers is two models', () => {
+  test('with one name at two providers becomes two models', () => {
     const all = imported({
       'a.md': card('name: a\nmodel: groq.llama'),
       'b.md': card('name: b\nmodel: hf.llama'),
@@ -225,7 +225,7 @@ describe('a model string', () => {
     expect(all.document.agents).toMatchObject({ a: { model: 'llama' }, b: { model: 'hf.llama' } });
   });
 
-  test('tells of each part that says nothing here', () => {
+  test('reports each unsupported part', () => {
     const spec = 'nova?web_search=on&reasoning=1024&temperature=warm';
     expect(notes(imported({ 'a.md': card(`name: a\nmodel: "${spec}"`) }))).toEqual([
       `a.md:3:1 model ${JSON.stringify(spec)} has no provider; openai is used`,
@@ -236,7 +236,7 @@ describe('a model string', () => {
   });
 });
 
-test('no key and no token of a configuration is carried over or told', () => {
+test('no key and no token of a configuration is imported or reported', () => {
   const secret = 'very-secret-value';
   const all = imported({
     'config.yaml': `default_model: openai.gpt-5\nopenai: {api_key: ${secret}}\nmcp: {servers: {x: {command: y, env: {T: ${secret}}, headers: {H: ${secret}}}}}`,
@@ -291,7 +291,7 @@ describe('an MCP server', () => {
     expect(servers(yaml)).toEqual({ entries: { x: entry }, notes: [] });
   });
 
-  test('says what it may ask, and where it may work', () => {
+  test('imports its sampling, elicitation and roots', () => {
     const { entries, notes: told } = servers(
       'x: {command: y, sampling: {model: openai.gpt-5-mini}, elicitation: {mode: forms}, roots: [{uri: "file:///srv/docs", name: docs}, {uri: "file:///x", server_uri_alias: "file:///mnt"}]}, z: {command: z, elicitation: {mode: auto-cancel}, sampling: {model: "openai.gpt-5?reasoning=high"}}',
     );
@@ -324,14 +324,14 @@ describe('an MCP server', () => {
     ['x: {command: y, args: [--api-key, abc]}', 'an argument of it looks like a key'],
     ['x: {command: docker, args: [-e, A_TOKEN=abc]}', 'an argument of it looks like a key'],
     ['x: {load_on_start: true}', 'it has neither a command nor a URL'],
-  ])('%s is told of', (yaml, why) => {
+  ])('is not imported but reported: %s', (yaml, why) => {
     expect(servers(yaml)).toEqual({
       entries: undefined,
       notes: [`config.yaml:1:17 MCP server "x" is not imported: ${why}`],
     });
   });
 
-  test('that lacks its keys, or begins in a folder of its own, stands there inactive', () => {
+  test('without its keys, or with its own working directory, is imported as inactive', () => {
     const { entries, notes: told } = servers(
       'x: {url: "https://mcp.example.org", headers: {Authorization: Bearer abc}}, my files: {command: uv, args: [run, files.py], cwd: ./x, roots: [a]}',
     );
@@ -347,7 +347,7 @@ describe('an MCP server', () => {
     ]);
   });
 
-  test('is given to agents, with the tools their cards allow', async () => {
+  test('is assigned to agents, with the tools their cards allow', async () => {
     const all = imported({
       'config.yaml': 'mcp: {servers: {x: {target: x}, y: {url: "https://y.example.org"}}}',
       'a.md': card('name: a\nservers: [x, y]\ntools: {y: [find, "read_*"], x: ["*"]}'),
@@ -432,14 +432,14 @@ describe('a workflow', () => {
     expect(workflow(front)).toEqual({ instruction: 'Do it.', ...entry });
   });
 
-  test('calls nobody by the name of another', () => {
+  test('assigns repeated members roles that match no other name', () => {
     const more = { 'a-1.md': card('name: a-1') };
     expect(workflow('name: w\ntype: chain\nsequence: [a, a-1, a]', more)).toMatchObject({
       members: [{ agent: 'a', role: 'a-1-' }, 'a-1', { agent: 'a', role: 'a-2' }],
     });
   });
 
-  test('is decided by the default model where it names none', () => {
+  test('uses the default model where it names none', () => {
     const config = { 'config.yaml': 'default_model: gpt-5-mini' };
     for (const front of [
       'type: router\nagents: [a]',
@@ -451,8 +451,8 @@ describe('a workflow', () => {
   });
 });
 
-describe('what is refused', () => {
-  test('each thing with its file, line and column, and all at once', async () => {
+describe('rejected projects', () => {
+  test('report every fault at once, with file, line and column', async () => {
     expect(
       await refusal({
         'config.yaml': 'default_model: [x]',
@@ -492,7 +492,7 @@ describe('what is refused', () => {
     ]);
   });
 
-  test('circles, once each', async () => {
+  test('report each cycle once', async () => {
     expect(
       await refusal({
         'a.md': card('name: a\nagents: [b]'),
@@ -505,7 +505,7 @@ describe('what is refused', () => {
     ]);
   });
 
-  test('what our own files do not take, at the card it comes from', async () => {
+  test('report a value that Howdah files do not accept, at its card', async () => {
     expect(await refusal({ 'a.md': card(`name: ${'x'.repeat(201)}`) })).toEqual([
       expect.stringMatching(/^a\.md:2:1 /),
     ]);
@@ -538,7 +538,7 @@ describe('a whole project', () => {
     expect(faults.filter(({ fault }) => fault !== null)).toEqual([]);
   });
 
-  test('tells of everything it leaves behind, in the order of the files', async () => {
+  test('reports everything it leaves behind, in the order of the files', async () => {
     const { notes: all } = importFastAgent(await readFastAgentProject(NEWSROOM));
     expect(
       all.map(({ file, line, column }) => `${file.slice(NEWSROOM.length + 1)}:${line}:${column}`),

@@ -11,7 +11,7 @@ beforeAll(async () => {
 
 const HEAD = 'version: v1\nname: shop\n';
 
-describe('a fault has its line, its column and what was meant', () => {
+describe('faults with their line, column and suggestion', () => {
   test.each([
     // syntax
     ['agents: {', /^3:10 Flow map .* end with a }/],
@@ -266,7 +266,7 @@ describe('a fault has its line, its column and what was meant', () => {
     else expect(lines[0]).toMatch(said);
   });
 
-  test('all of them at once, of every kind', async () => {
+  test('are reported all at once, of every kind', async () => {
     const { code, lines, faults } = await faultsOf(
       tenant.apply(`${HEAD}models:
   fast: { provider: openai }
@@ -295,7 +295,7 @@ workflows:
     expect(faults[1]).toMatchObject({ file: 'system.yaml', path: '/agents/desk/tools/allow/0' });
   });
 
-  test('those of one entry too: its shape, whom it names, what its row refuses', async () => {
+  test('of one entry are all reported: shape, unknown names, values its row rejects', async () => {
     const { lines } = await faultsOf(
       tenant.apply(`${HEAD}models:
   fast:
@@ -355,7 +355,7 @@ workflows:
     ]);
   });
 
-  test('a key in a comment beside others, and one in a field once', async () => {
+  test('a key in a comment is reported beside others, and one in a field once', async () => {
     const key = 'sk-proj-abcdefgh1234567890ABCD';
     const { lines } = await faultsOf(
       tenant.apply(`${HEAD}agents: { a: { mision: x, model: nobody } } # ${key}\n# ${key}\n`),
@@ -372,7 +372,7 @@ workflows:
     expect(once.lines).toEqual(['3:39 api_key: a file must not contain keys']);
   });
 
-  test('and none that only comes of another', async () => {
+  test('exclude those that only follow from another', async () => {
     const { lines } = await faultsOf(
       tenant.apply(`${HEAD}prompts:
   tone: { template: "{{x}}", variables: { x: { type: strng } } }
@@ -399,7 +399,7 @@ orchestrator: news
     ]);
   });
 
-  test('a circle is told by the names that are in it, where it closes', async () => {
+  test('a cycle is reported by the names in it, where it closes', async () => {
     const { lines, faults } = await faultsOf(
       tenant.apply(`${HEAD}workflows:
   a: { type: chain, members: [development, b] }
@@ -411,7 +411,7 @@ orchestrator: news
     expect(faults[0]).toMatchObject({ path: '/workflows/c/members/1' });
   });
 
-  test('no more than a key is told of one that was pasted', async () => {
+  test('a pasted key is reported without its value', async () => {
     const key = 'sk-proj-abcdefgh1234567890ABCD';
     for (const text of [
       `models: { m: { provider: x, model: x, api_key: ${key} } }`,
@@ -428,13 +428,13 @@ orchestrator: news
 });
 
 describe('a file', () => {
-  test('that is larger than 1 MB is refused', () => {
+  test('larger than 1 MB is rejected', () => {
     expect(readFile(`a: ${'x'.repeat(1024 * 1024)}`).faults).toMatchObject([
       { line: 1, column: 1, message: expect.stringMatching(/1 MB/) },
     ]);
   });
 
-  test('that unfolds to more than it says is refused', () => {
+  test('whose aliases expand beyond the limit is rejected', () => {
     const bomb = [
       'a: &a [x]',
       ...'bcdefghi'.split('').map((name, index) => {
@@ -445,7 +445,7 @@ describe('a file', () => {
     expect(readFile(bomb).faults).toMatchObject([{ message: expect.stringMatching(/alias/) }]);
   });
 
-  test('that is nested without end is refused', () => {
+  test('with endless nesting is rejected', () => {
     expect(readFile('['.repeat(100_000)).faults.length).toBeGreaterThan(0);
   });
 
@@ -487,18 +487,18 @@ describe('a file', () => {
     ['{"version": "v1",, "name": "shop"}', '1:18 expected a key in double quotes here'],
     ['{} {}', '1:4 nothing is allowed after the document'],
     ['', '1:1 expected a value here'],
-  ])('that is called JSON is JSON: %s', (text, said) => {
+  ])('declared as JSON must be JSON: %s', (text, said) => {
     const [fault, ...more] = readFile(text, { isJson: true }).faults;
     expect(`${fault?.line}:${fault?.column} ${fault?.message}`.slice(0, said.length)).toBe(said);
     expect(more).toEqual([]);
   });
 
-  test('that is JSON may begin with a byte order mark, and may be YAML where it is not called JSON', () => {
+  test('of JSON may begin with a byte order mark, and may be YAML unless declared as JSON', () => {
     expect(readFile('\uFEFF{"version": "v1"}', { isJson: true }).faults).toEqual([]);
     expect(readFile('{"version": "v1", }').faults).toEqual([]);
   });
 
-  test('that is empty says what is missing', async () => {
+  test('that is empty reports what is missing', async () => {
     expect((await faultsOf(tenant.apply(''))).lines).toEqual([
       '1:1 the document must be an object, not empty',
     ]);
@@ -509,7 +509,7 @@ describe('a file', () => {
   });
 });
 
-describe('SQL alone', () => {
+describe('validation in SQL alone', () => {
   const refusal = async (document: unknown) => {
     try {
       await tenant.all('select howdah.apply_agent_system($1)', JSON.stringify(document));
@@ -597,7 +597,7 @@ describe('SQL alone', () => {
       { agents: { a: { model: 'defalt' } } },
       '/agents/a/model unknown model "defalt", did you mean "default"?',
     ],
-  ])('tells of %j at its place, and what was meant', async (part, said) => {
+  ])('reports %j at its place, with a suggestion', async (part, said) => {
     const document = Array.isArray(part) ? part : { version: 'v1', name: 'shop', ...part };
     const { code, message, faults } = await refusal(document);
     expect({ code, faults: faults.map((one) => one.slice(0, said.length)) }).toEqual({
@@ -607,7 +607,7 @@ describe('SQL alone', () => {
     expect(message).toContain(said.slice(said.indexOf(' ') + 1));
   });
 
-  test('tells of all at once, and takes what is as the schema says', async () => {
+  test('reports all faults at once, and accepts what fits the schema', async () => {
     const { faults } = await refusal({
       version: 'v1',
       nam: 'shop',

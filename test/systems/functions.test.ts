@@ -23,7 +23,7 @@ const tools = (name: string) => ({
 });
 
 describe('functions of a system', () => {
-  test('are made, are its tools, and change only where their text does', async () => {
+  test('are created as tools of the system, and change only when their text does', async () => {
     const tenant = await newTenant(database.pool);
     const name = named();
     const first = await tenant.apply(system(name, { half: half(name) }, tools(name)));
@@ -47,7 +47,7 @@ describe('functions of a system', () => {
     ).toEqual({ description: 'A quarter of it.', effect: 'pure', required: ['n'] });
   });
 
-  test('that somebody changed by hand are set back', async () => {
+  test('changed by hand are restored', async () => {
     const tenant = await newTenant(database.pool);
     const name = named();
     await tenant.apply(system(name, { half: half(name) }));
@@ -60,7 +60,7 @@ describe('functions of a system', () => {
     expect(await tenant.one(`select ${name}.half(4)::float as h`)).toEqual({ h: 2 });
   });
 
-  test('may call each other in any order, and get other arguments and results', async () => {
+  test('may call each other in any order, and change their arguments and results', async () => {
     const tenant = await newTenant(database.pool);
     const name = named();
     const quarter = {
@@ -92,7 +92,7 @@ describe('functions of a system', () => {
     ).toEqual([{ f: `${name}.a_quarter(numeric)` }, { f: `${name}.half(numeric,integer)` }]);
   });
 
-  test('go with --prune, and their schema with the last, once no tenant calls them', async () => {
+  test('are deleted with --prune, and their schema with the last, once no tenant calls them', async () => {
     const name = named();
     const [one, two] = [await newTenant(database.pool), await newTenant(database.pool)];
     for (const tenant of [one, two]) {
@@ -114,7 +114,7 @@ describe('functions of a system', () => {
     expect(await there()).toEqual({ is_there: false, has_schema: false });
   });
 
-  test('are exported whole, and apply to the same digest elsewhere', async () => {
+  test('are exported in full, and apply to the same digest elsewhere', async () => {
     const [one, two] = [await newTenant(database.pool), await newTenant(database.pool)];
     const name = named();
     const { digest } = await one.apply(system(name, { half: half(name) }, tools(name)));
@@ -130,7 +130,7 @@ describe('functions of a system', () => {
     expect(changes(await one.apply(exported))).toEqual([]);
   });
 
-  test('leave nothing behind when it is only tried, or when another part is refused', async () => {
+  test('leave nothing behind after a dry run, or when another part is rejected', async () => {
     const tenant = await newTenant(database.pool);
     const name = named();
     const tried = await tenant.apply(system(name, { half: half(name) }), { dryRun: true });
@@ -143,7 +143,7 @@ describe('functions of a system', () => {
     expect(await tenant.one('select to_regnamespace($1) as s', name)).toEqual({ s: null });
   });
 
-  test('have the rights of the application and are for nobody else', async () => {
+  test('are executable by the application and by no other role', async () => {
     const tenant = await newTenant(database.pool);
     const name = named();
     await tenant.apply(system(name, { half: half(name) }));
@@ -157,7 +157,7 @@ describe('functions of a system', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('rejected input', () => {
   test.each<[string, (name: string) => string, RegExp]>([
     ['no SQL', () => 'create function half(', /syntax error/],
     [
@@ -198,7 +198,7 @@ describe('what is refused', () => {
   });
 
   test.each(['public', 'pg_temp', 'howdah', 'howdah_private', 'With Spaces', 'information_schema'])(
-    'a system called %s, which is no schema for functions',
+    'a system named %s, which is not a valid schema for functions',
     async (name) => {
       const tenant = await newTenant(database.pool);
       const work = tenant.apply(
@@ -213,7 +213,7 @@ describe('what is refused', () => {
     },
   );
 
-  test('a function that is there and that no system has made', async () => {
+  test('an existing function that no system created', async () => {
     const tenant = await newTenant(database.pool);
     const name = named();
     await tenant.inside(async (client) => {
@@ -229,7 +229,7 @@ describe('what is refused', () => {
     expect(await tenant.one(`select ${name}.half(1)::int as h`)).toEqual({ h: 1000 });
   });
 
-  test('who is no owner of the database', async () => {
+  test('a caller who does not own the database', async () => {
     const tenant = await newTenant(database.pool);
     const name = named();
     const document = JSON.stringify(system(name, { half: half(name) }));

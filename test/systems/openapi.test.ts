@@ -30,7 +30,7 @@ async function apply(system: ReturnType<typeof imported>) {
 }
 
 describe('an operation', () => {
-  test('that reads is a tool without approval, with its arguments where they go', () => {
+  test('that only reads becomes a tool without approval, with its arguments in place', () => {
     expect(toolsOf().listBooks).toEqual({
       kind: 'http',
       description: 'Lists books.',
@@ -62,7 +62,7 @@ describe('an operation', () => {
     });
   });
 
-  test('that writes asks, once; its body is its arguments, without what only the server says', () => {
+  test('that writes requires approval and runs once; its arguments omit read-only properties', () => {
     const { addBook } = toolsOf();
     expect(addBook).toMatchObject({
       effect: 'once',
@@ -79,7 +79,7 @@ describe('an operation', () => {
     expect(toolsOf({ approval: false }).addBook).not.toHaveProperty('requires_approval');
   });
 
-  test('tells arguments of one name apart by where they go', () => {
+  test('distinguishes arguments of one name by their location', () => {
     const { replaceBook } = toolsOf();
     expect(replaceBook).toMatchObject({ effect: 'idempotent', requires_approval: true });
     expect(
@@ -91,7 +91,7 @@ describe('an operation', () => {
     });
   });
 
-  test('is called by its operationId, else by method and path, and may want no key', () => {
+  test('is named by its operationId, else by method and path, and may need no key', () => {
     const { books_get, delete_books_book_id } = Object.fromEntries(
       Object.entries(toolsOf()).map(([name, tool]) => [name.replaceAll('-', '_'), tool]),
     );
@@ -102,7 +102,7 @@ describe('an operation', () => {
     });
   });
 
-  test('may be sent a form, a key in a header of its own, and what refers to itself', () => {
+  test('supports a form, a key in its own header, and recursive schemas', () => {
     const { search, plant } = toolsOf();
     expect(search?.configuration).toMatchObject({
       content_type: 'application/x-www-form-urlencoded',
@@ -120,7 +120,7 @@ describe('an operation', () => {
 });
 
 describe('an import', () => {
-  test('names what has no counterpart, with its place', () => {
+  test('reports what has no counterpart, with its line', () => {
     const { notes, document, secrets } = imported();
     expect(notes.map(({ line, message }) => `${line} ${message}`)).toEqual([
       expect.stringMatching(/^\d+ OPTIONS \/books\/\{book-id\} is left out/),
@@ -139,7 +139,7 @@ describe('an import', () => {
     ]);
   });
 
-  test('takes what it is told to: names, a prefix, a server, secrets', () => {
+  test('applies its options: names, a prefix, a server, secrets', () => {
     const { document, secrets } = imported({
       only: ['list*', 'addBook'],
       prefix: 'lib_',
@@ -165,7 +165,7 @@ describe('an import', () => {
     );
   });
 
-  test('is applied whole, and is exported and applied to the same', async () => {
+  test('can be applied in full, and its export applies without changes', async () => {
     const tenant = await apply(imported());
     const exported = await tenant.export('city-library');
     const again = await tenant.apply(exported as object);
@@ -191,7 +191,7 @@ describe('an import', () => {
       library.replace('$ref: "#/components/schemas/Author"', '$ref: "#/components/schemas/Autor"'),
       /#\/components\/schemas\/Autor does not exist/,
     ],
-  ])('of %j is refused, telling where', (text, words) => {
+  ])('of %j is rejected with its place', (text, words) => {
     let told: unknown;
     try {
       imported({}, text);
@@ -201,7 +201,7 @@ describe('an import', () => {
     expect(told).toMatchObject({ code: 'HWINV', message: expect.stringMatching(words) });
   });
 
-  test('follows no reference out of the file, and ends for those that go round', () => {
+  test('follows no reference out of the file, and terminates on cycles', () => {
     const text = JSON.stringify({
       openapi: '3.1.0',
       servers: [{ url: 'https://x.example' }],
@@ -253,7 +253,7 @@ describe('a hostile description', () => {
     '',
     '/../../admin',
     '/a/{p}/../b',
-  ])('leads to no other host and no other place by the path %j', (path) => {
+  ])('reaches no other host or place by the path %j', (path) => {
     const p = { name: 'p', in: 'path', schema: {} };
     const text = described({ [path]: get('a', p), '/fine': get('fine') });
     const { document, notes } = imported({}, text);
@@ -263,7 +263,7 @@ describe('a hostile description', () => {
     ]);
   });
 
-  test.each(['#/%', '#/%zz/a'])('refers by %j to nothing, which is told', (ref) => {
+  test.each(['#/%', '#/%zz/a'])('with the dangling reference %j is reported', (ref) => {
     const text = described({
       '/a': get('a', { $ref: ref }),
       '/b': get('b', query('x', { $ref: ref })),
@@ -276,7 +276,7 @@ describe('a hostile description', () => {
     ]);
   });
 
-  test('refers to files and servers in schemas, which is told once and followed nowhere', () => {
+  test('with references to files and servers in schemas is reported once, and none is followed', () => {
     const ref = { $ref: 'file:///etc/passwd' };
     const text = described({ '/a': get('a', query('x', ref), query('y', ref)) });
     const { document, notes } = imported({}, text);
@@ -289,7 +289,7 @@ describe('a hostile description', () => {
     ]);
   });
 
-  test('has schemas that double at each reference, which no tool has', () => {
+  test('with schemas that double at each reference yields no tool for them', () => {
     const bomb = Object.fromEntries(
       Array.from({ length: 40 }, (_, at) => [
         `n${at}`,
@@ -304,7 +304,7 @@ describe('a hostile description', () => {
     expect(notes[0]?.message).toContain('GET /a is left out: its parameters are recursive');
   });
 
-  test('smuggles no header', () => {
+  test('cannot inject a header', () => {
     const header = (name: string, required: boolean) => ({
       name,
       in: 'header',
@@ -338,7 +338,7 @@ describe('a hostile description', () => {
     ]);
   });
 
-  test('tells a model nothing that a reader does not see', () => {
+  test('passes a model no text that a reader does not see', () => {
     const hidden = 'Gives the weather.\u200b\u{e0041}\u{e0042}\u202e\u001b[8m';
     const text = described({
       '/a': {
@@ -373,7 +373,7 @@ describe('a hostile description', () => {
       `a: &a [x,x,x,x,x]\n${[...'bcdefg'].map((one, at) => `${one}: &${one} [${Array(9).fill(`*${'abcdef'[at]}`)}]`).join('\n')}`,
     ],
     ['an alias refers to a value that contains it', 'openapi: 3.1.0\npaths: &p {/a: {x: *p}}'],
-  ])('is refused in one line: %s', (message, text) => {
+  ])('is rejected in one line: %s', (message, text) => {
     expect(() => imported({}, text)).toThrow(
       expect.objectContaining({
         code: 'HWINV',
@@ -382,7 +382,7 @@ describe('a hostile description', () => {
     );
   });
 
-  test('without an operation is no system of nothing', () => {
+  test('without a usable operation is rejected', () => {
     expect(() => imported({}, described({ '/a': { trace: {} } }))).toThrow(
       /no operation can be used as a tool\n.*TRACE \/a is left out/,
     );
@@ -398,7 +398,7 @@ if (!isThere)
   );
 
 describe.skipIf(!isThere)("OpenAI's own description", () => {
-  test('becomes tools that can be applied', async () => {
+  test('is imported as tools that can be applied', async () => {
     const openai = importOpenApi('openai_subset.json', readFileSync(OPENAI, 'utf8'), {
       name: 'openai',
     });

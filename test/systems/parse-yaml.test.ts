@@ -6,7 +6,7 @@ import { threadReader } from '../../src/systems/file-reader.ts';
 import { readFile } from '../../src/systems/read-file.ts';
 import { parseYaml } from '../../src/systems/yaml/parse-yaml.ts';
 
-test('what has too many tokens or aliases, or is nested too deep, is refused before it is parsed', () => {
+test('a file with too many tokens, aliases or levels is rejected before parsing', () => {
   const bounds = { bytes: 1024 * 1024, tokens: 1_000, isJson: false };
   const messageOf = (text: string) => parseYaml(text, bounds).faults.map(({ message }) => message);
   expect(messageOf('- a\n'.repeat(1_000))).toEqual([
@@ -24,7 +24,7 @@ test('what has too many tokens or aliases, or is nested too deep, is refused bef
   ).toEqual([]);
 });
 
-test('all there is of a file is plain data, which can be sent to a thread and back', () => {
+test('a parsed file is plain data that can be sent to a thread and back', () => {
   const bounds = { bytes: 1_000, tokens: 1_000, isJson: false };
   const parsed = parseYaml('a: [1, {b: two}]\n"c/d": {e: }\n', bounds);
   expect(structuredClone(parsed)).toEqual(parsed);
@@ -40,7 +40,7 @@ test('all there is of a file is plain data, which can be sent to a thread and ba
   ]);
 });
 
-test('a place is that of the nearest there is', () => {
+test('locate() returns the position of the nearest existing node', () => {
   const { locate } = readFile('a:\n  - b: 1\n    c: [x, y]\n');
   const at = (pointer: string, key?: boolean) => Object.values(locate(pointer, key));
   expect(at('/a/0/c/1')).toEqual([3, 12]);
@@ -54,7 +54,7 @@ test.each([
   ['a: 1\nb: 2\na: 3', 'x.yaml:1:1', 3],
   ['{a: 1,\n "a": 2}', 'x.yaml:1:2', 2],
   ['1: x\n"1": y', 'x.yaml:1:1', 2],
-])('a key that stands twice is told with both places: %j', (text, first, line) => {
+])('a duplicate key is reported with both positions: %j', (text, first, line) => {
   const [fault, ...more] = readFile(text, { name: 'x.yaml' }).faults;
   expect(fault).toMatchObject({
     line,
@@ -63,7 +63,7 @@ test.each([
   expect(more).toEqual([]);
 });
 
-test('functions of a text are found in one pass', async () => {
+test('the functions in a text are found in one pass', async () => {
   const text = (count: number) =>
     Array.from(
       { length: count },
@@ -81,7 +81,7 @@ test('functions of a text are found in one pass', async () => {
   expect(wrong.faults[1]).toMatchObject({ line: 1, column: 10 });
 });
 
-test('many small files of one request are read in a thread, too', async () => {
+test('many small files of one request are read in a thread as well', async () => {
   const threads = new ThreadPool({ size: 1 });
   const run = vi.spyOn(threads, 'run');
   const reader = threadReader('a tenant', { threads });

@@ -381,7 +381,7 @@ const system = fc
       ),
   );
 
-test('what is exported applies to the same digest, here and in an empty tenant, and is the same bytes again', async () => {
+test('an export applies to the same digest, also in an empty tenant, and re-exports the same bytes', async () => {
   await fc.assert(
     fc.asyncProperty(system, async (document) => {
       const [here, there] = [await newTenant(database.pool), await newTenant(database.pool)];
@@ -398,7 +398,7 @@ test('what is exported applies to the same digest, here and in an empty tenant, 
   );
 });
 
-test('any content is the same after it was written and read', () => {
+test('any content is unchanged after it is written and read', () => {
   fc.assert(
     fc.property(system, (document) => {
       const read = readFile(writeFile(document));
@@ -410,7 +410,7 @@ test('any content is the same after it was written and read', () => {
   );
 });
 
-test('a file reads like one a person would write', async () => {
+test('an exported file reads like one written by hand', async () => {
   const tenant = await newTenant(database.pool);
   await tenant.apply(HELPDESK);
   expect(writeFile((await tenant.export('shop-helpdesk')) as JsonObject)).toBe(`version: v1
@@ -450,7 +450,7 @@ orchestrator: desk
 `);
 });
 
-test('what was made by hand is exported too, every column of it', async () => {
+test('parts created by hand are exported too, with every column', async () => {
   const tenant = await newTenant(database.pool);
   await tenant.all(
     `insert into howdah.models (name, provider, model) values ('mine', 'openai', 'x')`,
@@ -473,7 +473,7 @@ test('what was made by hand is exported too, every column of it', async () => {
   expect((await tenant.apply(writeFile(document as JsonObject))).digest).toBe(plan.digest);
 });
 
-describe('what was deleted', () => {
+describe('deleted parts', () => {
   const TEAM = {
     version: 'v1',
     name: 'team',
@@ -494,7 +494,7 @@ describe('what was deleted', () => {
     orchestrator: 'bo',
   };
 
-  test('is left out of an export, and told of with its place; the rest applies, here and elsewhere', async () => {
+  test('are left out of an export and reported with their place; the rest applies, here and elsewhere', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(TEAM);
     // as it was possible once: delete_agent and delete_workflow refuse it of members
@@ -545,8 +545,8 @@ describe('what was deleted', () => {
   });
 });
 
-describe('what no system owns', () => {
-  test('is exported without what every tenant has to begin with, until somebody edits that', async () => {
+describe('parts that no system owns', () => {
+  test('are exported without the initial agents and workflows, until someone edits those', async () => {
     const tenant = await newTenant(database.pool);
     const heading = { version: 'v1', name: expect.any(String) };
     expect(await tenant.export(null)).toEqual(heading);

@@ -9,7 +9,7 @@ import { HELPDESK } from './support.ts';
 const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const published = JSON.parse(text('src/systems/agent-system.v1.json'));
 
-test('the published schema is the one that files are checked by', () => {
+test('the published schema is the one that files are validated with', () => {
   expect(published).toEqual(systemFileSchema());
 });
 
@@ -21,7 +21,7 @@ test.each([
   ['another version', HELPDESK.replace('v1', 'v2'), false],
   ['a type there is not', HELPDESK.replace('chain', 'chian'), false],
   ['a limit of nothing', HELPDESK.replace('max_steps: 12', 'max_steps: 0'), false],
-])('an editor says of %s what an apply does', (_what, file, isRight) => {
+])('the published schema agrees with apply on %s', (_what, file, isRight) => {
   const { document } = readFile(file);
   const validate = new Ajv2020({ strict: false }).compile(published);
   expect([validate(document), shapeFaults(document).length === 0]).toEqual([isRight, isRight]);

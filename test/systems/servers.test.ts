@@ -56,7 +56,7 @@ const byAdmin = (doors: Doors, text: string, options?: ApplyOptions): Promise<Pl
   );
 
 describe('MCP servers of a file', () => {
-  test('are made with their agents, belong to the system and are exported', async () => {
+  test('are created with their agents, belong to the system and are exported', async () => {
     const tenant = await newTenant(database.pool);
     const dry = await tenant.apply(shop(), { dryRun: true });
     expect(changes(dry)).toEqual([
@@ -83,7 +83,7 @@ describe('MCP servers of a file', () => {
     expect(changes(await tenant.apply(shop(), { prune: true }))).toEqual([]);
   });
 
-  test('change where they are described otherwise, and only then are asked anew what they offer', async () => {
+  test('are updated from the file, and discovered again only when their connection changes', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(shop());
     const asked = await jobs(tenant);
@@ -99,7 +99,7 @@ describe('MCP servers of a file', () => {
     expect(await tenant.export('shop')).toEqual(moved);
   });
 
-  test('are given to an agent, all of them or some, and taken from it', async () => {
+  test('are assigned to an agent, all or some, and removed from it', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(shop());
     for (const servers of [
@@ -115,7 +115,7 @@ describe('MCP servers of a file', () => {
     expect(await given(tenant)).toEqual([]);
   });
 
-  test('of presets are the commands everybody knows', async () => {
+  test('from presets become the well-known commands', async () => {
     const tenant = await newTenant(database.pool);
     const text = `version: v1
 name: presets
@@ -144,7 +144,7 @@ mcp_servers: { docs: { type: filesystem, args: [/srv/docs, /srv/more] }, web: { 
     expect(changes(await tenant.apply(exported))).toEqual([]);
   });
 
-  test('are refused to a system that does not own them, and free to be used by it', async () => {
+  test('are rejected for a system that does not own them, which may still use them', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply({ ...shop({ agents: {} }), name: 'base' });
     const desk = shop({ mcp_servers: {} });
@@ -157,7 +157,7 @@ mcp_servers: { docs: { type: filesystem, args: [/srv/docs, /srv/more] }, web: { 
     ]);
   });
 
-  test('are deleted by a prune, or let go of while somebody has them', async () => {
+  test('are deleted by a prune, or released while another agent uses them', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(shop());
     await tenant.all(
@@ -180,7 +180,7 @@ mcp_servers: { docs: { type: filesystem, args: [/srv/docs, /srv/more] }, web: { 
     });
   });
 
-  test('what they offer is no part of the file', async () => {
+  test('are exported without the tools they offer', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(shop());
     await tenant.all(
@@ -211,7 +211,7 @@ mcp_servers: { docs: { type: filesystem, args: [/srv/docs, /srv/more] }, web: { 
 });
 
 describe('faults of MCP servers', () => {
-  test('stand at their places, all at once', async () => {
+  test('are reported at their places, all at once', async () => {
     const tenant = await newTenant(database.pool);
     const key = 'sk-proj-abcdefgh12345678';
     const { lines } = await faultsOf(
@@ -247,7 +247,7 @@ agents:
     ]);
   });
 
-  test('a model that answers for a server is one that is there, and that answers', async () => {
+  test('a sampling model must exist and be able to answer', async () => {
     const tenant = await newTenant(database.pool);
     const file = (models: string, sampling: string) => `version: v1
 name: shop
@@ -280,7 +280,7 @@ mcp_servers:
     expect(await jobs(tenant)).toBe(before + 2);
   });
 
-  test("a command is the owner's to write, and an admin's to keep", async () => {
+  test("an admin may keep an owner's command, but not write one", async () => {
     const tenant = await newTenant(database.pool);
     const text = `version: v1
 name: shop
@@ -319,7 +319,7 @@ mcp_servers:
     ]);
   });
 
-  test('a secret that is there may be named', async () => {
+  test('an existing secret may be named', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.all(
       `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, 'search', '')`,

@@ -40,7 +40,7 @@ const owner = ({ one, tenant }: Doors, table: 'prompts' | 'skills', name: string
   );
 
 describe('prompts and skills of a file', () => {
-  test('are made with their agents, belong to the system and are exported', async () => {
+  test('are created with their agents, belong to the system and are exported', async () => {
     const tenant = await newTenant(database.pool);
     expect(changes(await tenant.apply(shop()))).toEqual([
       'create system shop',
@@ -55,7 +55,7 @@ describe('prompts and skills of a file', () => {
     expect(changes(await tenant.apply(shop(), { prune: true }))).toEqual([]);
   });
 
-  test('make one version each, and one of their agent, however much of them changes', async () => {
+  test('create one version each, and one of their agent, however much of them changes', async () => {
     const tenant = await newTenant(database.pool);
     const versions = () =>
       tenant.one(
@@ -79,7 +79,7 @@ describe('prompts and skills of a file', () => {
     expect(await versions()).toEqual({ prompts: 2, skills: 3, agents: 2 });
   });
 
-  test('may change together with the values agents have for them', async () => {
+  test('may change together with the values that agents set for them', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(shop());
     const renamed = { template: '{{style}}', variables: { style: { type: 'integer' } } };
@@ -96,7 +96,7 @@ describe('prompts and skills of a file', () => {
     expect(await tenant.export('shop')).toEqual(shop());
   });
 
-  test('that no longer fit an agent beside the file are refused, and nothing is written', async () => {
+  test('that no longer fit an agent outside the file are rejected, and nothing is written', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(shop());
     await tenant.all(
@@ -113,7 +113,7 @@ describe('prompts and skills of a file', () => {
     expect(await tenant.export('shop')).toEqual(shop());
   });
 
-  test('are given back by an agent that no longer says so', async () => {
+  test('are removed from an agent that no longer names them', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(shop());
     const bare = shop({ agents: { desk: { mission: 'Answer.' } } });
@@ -121,7 +121,7 @@ describe('prompts and skills of a file', () => {
     expect(await tenant.export('shop')).toEqual(bare);
   });
 
-  test('go by names that are there already', async () => {
+  test('that exist in another system may be named, but not redefined', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply({ ...shop(), name: 'base', agents: {} });
     const plan = await tenant.apply({ version: 'v1', name: 'shop', agents: { desk } });
@@ -136,7 +136,7 @@ describe('prompts and skills of a file', () => {
     ]);
   });
 
-  test('are deleted softly by a prune, or let go while somebody has them', async () => {
+  test('are soft-deleted by a prune, or released while another agent uses them', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(shop());
     await tenant.all(
@@ -160,7 +160,7 @@ describe('prompts and skills of a file', () => {
   });
 });
 
-describe('what is resolved', () => {
+describe('a resolved prompt', () => {
   const resolved = async (tenant: Doors) =>
     tenant.one(
       `select s.resolved #> '{agents,desk}' as desk, v.definition
@@ -185,7 +185,7 @@ describe('what is resolved', () => {
         engine_configuration: { function: 'answer' },
       },
     ],
-  ])('is what the runtime tells an agent: %s', async (_what, agent) => {
+  ])('equals what the runtime sends an agent: %s', async (_what, agent) => {
     const tenant = await newTenant(database.pool);
     const dormant = { ...parcels, is_active: false };
     await tenant.apply(shop({ skills: { parcels, refunds, dormant }, agents: { desk: agent } }));
@@ -193,7 +193,7 @@ describe('what is resolved', () => {
     expect(one.final_system_prompt).toBe(told(definition as never));
   });
 
-  test('leaves a place where a run has to bring a value', async () => {
+  test('contains a placeholder where a run has to supply a value', async () => {
     const tenant = await newTenant(database.pool);
     const plan = await tenant.apply(shop());
     const { desk: one } = await resolved(tenant);
@@ -210,7 +210,7 @@ describe('what is resolved', () => {
   });
 });
 
-test('who changes an agent and who edits its prompt do not wait for each other in a circle', async () => {
+test('an apply and a manual edit of an agent and its prompt do not deadlock', async () => {
   const tenant = await newTenant(database.pool);
   await tenant.apply(shop({ agents: { desk: { mission: 'Answer.' } } }));
   const { applied } = await tenant.inside(async (hand) => {

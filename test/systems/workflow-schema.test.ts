@@ -23,7 +23,7 @@ function rules(schema: unknown): unknown {
 }
 
 test.each(Object.entries(workflowConfigurations))(
-  'files know of %s what the database does',
+  'the file schema of %s has the same rules as the database',
   async (type, shape) => {
     const text = 'select howdah.workflow_schema($1) as schema';
     const { schema } = await one(database.pool, text, [type]);

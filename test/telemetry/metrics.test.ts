@@ -68,7 +68,7 @@ const read = async (headers: Record<string, string> = {}, url = `${api.url}/metr
   };
 };
 
-test('what runs did is counted: steps, ends, retries, tokens, and cost at the price of the model', async () => {
+test('run metrics count steps, ends, retries, tokens, and cost at the price of the model', async () => {
   const agent = await makeAgent(database.pool, {
     models: [
       {
@@ -159,7 +159,7 @@ test('tokens of an answer while the prices are read get their price with the nex
   expect(reads).toEqual([['first'], ['second']]);
 });
 
-test('what the process uses is there: pools, runs held, lag of the event loop, requests by door', async () => {
+test('process metrics include pools, held runs, event loop lag, and requests by endpoint', async () => {
   await fetch(`${api.url}/healthz`);
   await fetch(`${api.url}/a-strangers-word`);
   const { text } = await read();
@@ -187,7 +187,7 @@ test('what the process uses is there: pools, runs held, lag of the event loop, r
   expect(text).not.toContain('a-strangers-word');
 });
 
-test('names end as Prometheus asks: counters in _total, nothing else; each has a help', async () => {
+test('names follow Prometheus: only counters end in _total, and each has a help text', async () => {
   const text = await metrics.text();
   const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({
     name,
@@ -201,7 +201,7 @@ test('names end as Prometheus asks: counters in _total, nothing else; each has a
   }
 });
 
-test('what the database says is there, and no word of any tenant', async () => {
+test('database metrics are present, without any word of a tenant', async () => {
   await database.pool.query(
     `insert into howdah.executions (agent_id, input, run_at)
      select howdah.agent('development'), 'words of a tenant', now() + interval '1 day' from generate_series(1, 3)`,
@@ -224,7 +224,7 @@ test('what the database says is there, and no word of any tenant', async () => {
   );
 });
 
-test('who asks often asks the database once', async () => {
+test('frequent scrapes query the database once', async () => {
   let asked = 0;
   const counted = createMetrics({
     prices: async () => new Map(),
@@ -239,7 +239,7 @@ test('who asks often asks the database once', async () => {
   expect(asked).toBe(1);
 });
 
-test('without the database the figures of the process are there, and none of the database', async () => {
+test('without the database, process metrics are present and database metrics are absent', async () => {
   const alone = createMetrics({
     prices: () => Promise.reject(new Error('away')),
     figures: () => Promise.reject(new Error('away')),
@@ -251,7 +251,7 @@ test('without the database the figures of the process are there, and none of the
   expect(series(text, 'howdah_runs_held')).toEqual({ '': 0 });
 });
 
-test('a token opens them where one is set, and no login of a tenant does', async () => {
+test('the endpoint accepts a configured token, and no login of a tenant', async () => {
   const own = { host: '127.0.0.1', port: 0, auth: 'required', metrics, readiness } as const;
   const closed = await startMetricsServer({ ...own, metricsToken: TOKEN });
   const { url } = closed;
@@ -269,14 +269,14 @@ test('a token opens them where one is set, and no login of a tenant does', async
   await required.close();
 });
 
-test('they are read, and from this machine', async () => {
+test('the endpoint rejects POST and foreign origins', async () => {
   const posted = await fetch(`${api.url}/metrics`, { method: 'POST' });
   expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   const foreign = await read({ origin: 'https://evil.example' });
   expect(foreign.status).toBe(403);
 });
 
-test('a process without an API serves them on a port of its own', async () => {
+test('a process without an API serves metrics on its own port', async () => {
   const server = await startMetricsServer({
     ...{ host: '127.0.0.1', port: 0, auth: 'none', metricsToken: undefined, metrics, readiness },
   });
@@ -292,7 +292,7 @@ test('a process without an API serves them on a port of its own', async () => {
   });
 });
 
-test('every metric stands in the documentation, and none that is not there', async () => {
+test('every metric is documented, and every documented metric exists', async () => {
   const all = createMetrics({
     prices: async () => new Map(),
     figures: async () => [],

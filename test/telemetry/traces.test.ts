@@ -103,7 +103,7 @@ const nameOf = async (id: string) => {
   return rows[0].name as string;
 };
 
-test('a run on two workers is one trace: its requests, its tools, the run below it, in their order', async () => {
+test('a run on two workers is one trace with its requests, tools and child run, in order', async () => {
   const child = await makeAgent(database.pool, {
     models: [{ provider: 'openai', base_url: models.url }],
   });
@@ -206,7 +206,7 @@ test('a run on two workers is one trace: its requests, its tools, the run below 
   );
 });
 
-test('a run that nobody traced before has a trace with its own id', async () => {
+test('a run without a trace context has a trace with its own id', async () => {
   const { tracing, stop } = await startTraced();
   const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
   const { id } = await runToEnd(database.pool, agent, 'hello');
@@ -221,7 +221,7 @@ test('a run that nobody traced before has a trace with its own id', async () => 
   await stop();
 });
 
-test('failed attempts are spans with their error, and so is a run that failed', async () => {
+test('failed attempts are spans with their error, and so is a failed run', async () => {
   const { tracing, stop } = await startTraced();
   const agent = await makeAgent(database.pool, {
     script: [{ error: { code: 'overloaded' }, times: 1 }, { error: { code: 'invalid_request' } }],
@@ -237,7 +237,7 @@ test('failed attempts are spans with their error, and so is a run that failed', 
   await stop();
 });
 
-test('a run that was cancelled while nobody held it has its span, told once', async () => {
+test('a run cancelled while no worker held it has its span, exported once', async () => {
   const id = await database.pool
     .query(
       `insert into howdah.executions (agent_id, input, run_at) values (howdah.agent('development'), 'later', now() + interval '1 day') returning id`,
@@ -275,7 +275,7 @@ test('a run that was cancelled while nobody held it has its span, told once', as
   ]);
 });
 
-test('texts go along only where the environment says so', async () => {
+test('texts are exported only if the environment enables it', async () => {
   const { tracing, stop } = await startTraced({
     OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true',
   });
@@ -315,7 +315,7 @@ test('texts go along only where the environment says so', async () => {
   await stop();
 });
 
-test('where callers may name no trace, a run has its own, with a link to theirs', async () => {
+test('where callers may not set the trace, a run has its own, linked to theirs', async () => {
   const { tracing, stop } = await startTraced({ HOWDAH_TRACEPARENT: 'link' });
   const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
   const { rows } = await database.pool.query(
@@ -342,7 +342,7 @@ test('where callers may name no trace, a run has its own, with a link to theirs'
   await stop();
 });
 
-test('who is not sampled is not traced', async () => {
+test('a run whose caller is not sampled is not traced', async () => {
   const { tracing, stop } = await startTraced();
   const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
   const given = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
@@ -367,7 +367,7 @@ test('who is not sampled is not traced', async () => {
   await stop();
 });
 
-test('spans are sent again when the receiver asks for it, and dropped with a word when it does not take them', async () => {
+test('spans are sent again when the receiver requests it, and dropped with a warning when rejected', async () => {
   const span = {
     ...{ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), parentId: undefined },
     ...{ name: 'x', kind: 'internal' as const, from: 1, to: 2, attributes: {} },
@@ -409,7 +409,7 @@ test.each([
   expect(parseTraceparent(text)?.isSampled).toBe(isSampled);
 });
 
-test('a share of traces is the same share for every worker', () => {
+test('a sampling ratio selects the same traces on every worker', () => {
   const ids = Array.from(
     { length: 2_000 },
     (_, index) =>
@@ -425,7 +425,7 @@ test('a share of traces is the same share for every worker', () => {
   expect(kept(0.5)).toEqual(expect.arrayContaining(some));
 });
 
-test('the environment says where traces go, in OpenTelemetry’s words', () => {
+test('the standard OpenTelemetry variables configure where traces go', () => {
   const read = (env: Record<string, string>) => readConfig(env).tracing;
   expect(read({})).toBeUndefined();
   expect(read({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' })).toMatchObject({
@@ -465,7 +465,7 @@ test.each([
   [` 00-${'a'.repeat(32)}-${'b'.repeat(16)}-00 `, '00'],
   [`cc-${'a'.repeat(32)}-${'b'.repeat(16)}-ff`, '01'],
   [`01-${'a'.repeat(32)}-${'b'.repeat(16)}-00-${'x'.repeat(100_000)}`, '00'],
-])('of the header traceparent a run keeps its four parts', (traceparent, flags) => {
+])('a run stores the four parts of the traceparent header', (traceparent, flags) => {
   expect(withTraceparent({ a: 1 }, { traceparent })).toEqual({
     ...{ a: 1, traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-${flags}` },
   });
@@ -473,7 +473,7 @@ test.each([
 });
 
 test.each([undefined, '', 'a'.repeat(100_000), `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`])(
-  'what is no traceparent is passed over',
+  'an invalid traceparent is ignored',
   (traceparent) => {
     expect(withTraceparent(null, traceparent === undefined ? {} : { traceparent })).toEqual({});
   },

@@ -3,7 +3,7 @@ import { ConnectionLanes } from '../../src/tools/mcp/connection-lanes.ts';
 
 const forever = new AbortController().signal;
 
-test('each connection that becomes free wakes another call, also at the same moment', async () => {
+test('each freed connection wakes another call, even when several are freed at once', async () => {
   const lanes = new ConnectionLanes();
   const taken = await Promise.all(
     Array.from({ length: 8 }, (_, run) => lanes.take('server', `run ${run}`, forever)),

@@ -29,7 +29,7 @@ describe('a redirect', () => {
       else response.writeHead(302, { location: `/${left - 1}` }).end();
     });
 
-  test('is followed three times, not more', async () => {
+  test('is followed up to three times', async () => {
     const server = await countdown();
     const egress = createEgress({ allowPrivate: [server.host] });
     const ask = (path: string) => egress.send({ url: server.url + path, signal: signal() });
@@ -49,7 +49,7 @@ describe('a redirect', () => {
     ]);
   });
 
-  test('is handed back when asked so, and when it leads nowhere', async () => {
+  test('is returned on request, and when it has no location', async () => {
     const server = await startServer(({ path }, response) => {
       response.writeHead(302, path === '/to' ? { location: '/there' } : {}).end();
     });
@@ -74,7 +74,7 @@ describe('a redirect', () => {
     ['file:///etc/passwd', 'only https and http'],
     ['data:text/plain,hello', 'only https and http'],
     ['http://[nonsense/', 'no URL'],
-  ])('to %s is refused', async (location, reason) => {
+  ])('to %s is rejected', async (location, reason) => {
     const server = await startServer((_request, response) => {
       response.writeHead(302, { location }).end();
     });
@@ -88,7 +88,7 @@ describe('a redirect', () => {
     expect(dial.calls.map(({ host }) => host)).toEqual(['start.example']);
   });
 
-  test('from https to http is refused', async () => {
+  test('from https to http is rejected', async () => {
     const certificate = selfSigned('start.example');
     const server = await startServer((_request, response) => {
       response.writeHead(307, { location: 'http://start.example/' }).end();
@@ -101,7 +101,7 @@ describe('a redirect', () => {
     expect(dial.calls).toHaveLength(1);
   });
 
-  test('off the list of the caller is refused', async () => {
+  test('to a host off the allow list of the caller is rejected', async () => {
     const server = await startServer((_request, response) => {
       response.writeHead(302, { location: 'http://other.example/' }).end();
     });
@@ -114,7 +114,7 @@ describe('a redirect', () => {
     expect(dial.calls).toHaveLength(1);
   });
 
-  test('to another origin takes no header along that was meant for the first', async () => {
+  test('to another origin carries no headers meant for the first', async () => {
     const server = await startServer(({ path }, response) => {
       if (path === '/end') response.end();
       else {
@@ -163,7 +163,7 @@ describe('a redirect', () => {
     [302, 'PUT', 'PUT'],
     [307, 'POST', 'POST'],
     [308, 'DELETE', 'DELETE'],
-  ])('%i of %s goes on as %s', async (status, method, then) => {
+  ])('%i of %s continues as %s', async (status, method, then) => {
     const server = await startServer(({ path }, response) => {
       response.writeHead(path === '/' ? status : 200, { location: '/end' }).end();
     });
@@ -224,7 +224,7 @@ describe('a body', () => {
     await closed;
   });
 
-  test('of the very limit is read, and the limit can be another', async () => {
+  test('of exactly the limit is read, and the limit can be changed', async () => {
     const server = await startServer((_request, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('x'.repeat(1_000)));
     });
@@ -239,7 +239,7 @@ describe('a body', () => {
     ['GET', 204, ''],
     ['GET', 304, ''],
     ['GET', 200, ''],
-  ])('that is not there needs no decompression (%s, %i)', async (method, status, body) => {
+  ])('that is absent needs no decompression (%s, %i)', async (method, status, body) => {
     const server = await startServer((_request, response) => {
       response.writeHead(status, { 'content-encoding': 'gzip' }).end();
     });
@@ -249,7 +249,7 @@ describe('a body', () => {
     ).toMatchObject({ status, body });
   });
 
-  test('compressed otherwise than asked is a bad answer', async () => {
+  test('with an unrequested compression is a bad answer', async () => {
     const server = await startServer((_request, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip, gzip' }).end(gzipSync(gzipSync('x')));
     });
@@ -261,8 +261,8 @@ describe('a body', () => {
   });
 });
 
-describe('time', () => {
-  test('to connect is limited: a resolver or a peer that says nothing', async () => {
+describe('time limits', () => {
+  test('apply to connecting: a resolver or a peer that does not respond', async () => {
     const mute = net.createServer((socket) => void socket.on('error', () => {}));
     const port = await listening(mute);
     onTestFinished(() => void mute.close());
@@ -279,7 +279,7 @@ describe('time', () => {
     }
   });
 
-  test('to connect is over once connected: the answer may take longer', async () => {
+  test('for connecting end once connected: the answer may take longer', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
     const server = await startServer((_request, response) => {
@@ -292,7 +292,7 @@ describe('time', () => {
 
   const timedOut = () => new DOMException('too long', 'TimeoutError');
 
-  test('of the whole is the signal, before the answer', async () => {
+  test('of the whole request follow the signal, before the answer', async () => {
     const clock = new AbortController();
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     const server = await startServer((_request, response) => {
@@ -305,7 +305,7 @@ describe('time', () => {
     await closed;
   });
 
-  test('of the whole is the signal, within the body', async () => {
+  test('of the whole request follow the signal, within the body', async () => {
     const clock = new AbortController();
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     const server = await startServer((_request, response) => {
@@ -320,7 +320,7 @@ describe('time', () => {
     await closed;
   });
 
-  test('is over when the caller says so, and the socket is closed', async () => {
+  test('a call that the caller aborts ends and closes the socket', async () => {
     const caller = new AbortController();
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     const server = await startServer((_request, response) => {
@@ -349,7 +349,7 @@ describe('a peer', () => {
   const ask = (host: string) =>
     createEgress({ allowPrivate: [host] }).send({ url: `http://${host}/`, signal: signal() });
 
-  test('that is not there is unreachable', async () => {
+  test('that refuses connections is unreachable', async () => {
     const server = net.createServer();
     const port = await listening(server);
     await once(server.close(), 'close');
@@ -384,12 +384,12 @@ describe('a peer', () => {
         void socket.end(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(100_000)}\r\n\r\n`),
       'bad_answer',
     ],
-  ])('that %s is an outcome', async (_, answer, code) => {
+  ])('that %s causes a retryable error', async (_, answer, code) => {
     expect(errorOf(await ask(await peer(answer)))).toMatchObject({ code, retryable: true });
   });
 });
 
-test('a request that cannot be sent is refused, not thrown', async () => {
+test('a request that cannot be sent returns an error instead of throwing', async () => {
   const egress = createEgress({ allowPrivate: ['127.0.0.1'] });
   const outcome = await egress.send({ url: 'http://127.0.0.1/', method: 'A B', signal: signal() });
   expect(errorOf(outcome)).toMatchObject({ code: 'invalid_request', retryable: false });

@@ -46,7 +46,7 @@ function answerOf(outcome: Outcome<EgressAnswer<Buffer>>) {
 const NOT_PUBLIC =
   'url: its host is not a public address, so it may not be reached; an operator can add host:port to HOWDAH_EGRESS_ALLOW';
 
-describe('a literal address that is not public is refused, in any spelling, with the same words', () => {
+describe('a literal non-public address is rejected in any spelling, with the same message', () => {
   test.each([
     'http://169.254.169.254/latest/meta-data/',
     'http://[::ffff:169.254.169.254]/',
@@ -127,7 +127,7 @@ describe('an address', () => {
     (address) => expect(isPublicAddress(address)).toBe(false),
   );
 
-  test('of this machine is not public, whatever it looks like', () => {
+  test('of this machine is not public, in any notation', () => {
     expect(isPublicAddress('::ffff:8.8.8.8', ['8.8.8.8'])).toBe(false);
     expect(isPublicAddress('2606:4700:0::1111', ['2606:4700::1111'])).toBe(false);
     expect(isPublicAddress('8.8.4.4', ['8.8.8.8'])).toBe(true);
@@ -136,14 +136,14 @@ describe('an address', () => {
   });
 });
 
-describe('a name', () => {
+describe('a host name', () => {
   test.each([
     ['that stands for loopback', 'http://127.0.0.1.nip.io/', ['127.0.0.1']],
     ['with one private address among public ones', 'http://mixed.example/', [PUBLIC, '10.0.0.7']],
     ['with a private IPv6 address', 'http://mixed.example/', [PUBLIC, 'fd00::7']],
     ['with NAT64 of a private one', 'http://mixed.example/', ['64:ff9b::a00:7']],
     ['with a zone', 'http://mixed.example/', ['fe80::1%lo']],
-  ])('%s is refused', async (_, url, addresses) => {
+  ])('%s is rejected', async (_, url, addresses) => {
     const { hostname } = new URL(url);
     const { dial, egress } = guard(await hello(), { resolve: names({ [hostname]: addresses }) });
     const error = errorOf(await egress.send({ url, signal: signal() }));
@@ -163,7 +163,7 @@ describe('a name', () => {
     'http://router.home.arpa/',
     'http://db/',
     'http://./',
-  ])('%s is refused without asking the resolver', async (url) => {
+  ])('%s is rejected without a DNS lookup', async (url) => {
     const resolve = names({});
     const { dial, egress } = guard(await hello(), { resolve });
     const { code, message } = errorOf(await egress.send({ url, signal: signal() }));
@@ -171,7 +171,7 @@ describe('a name', () => {
     expect([resolve.asked, dial.calls]).toEqual([[], []]);
   });
 
-  test('is looked up once, and the connection goes to what was checked', async () => {
+  test('is resolved once, and the connection goes to the checked address', async () => {
     const answers = [[PUBLIC, '2606:4700::1111'], ['127.0.0.1']];
     const resolve = async () =>
       (answers.shift() ?? []).map((address) => ({
@@ -188,7 +188,7 @@ describe('a name', () => {
     expect(errorOf(await egress.send({ url, signal: signal() })).message).toBe(NOT_PUBLIC);
   });
 
-  test('nobody knows is unreachable, and worth another attempt', async () => {
+  test('that does not resolve is unreachable and retryable', async () => {
     const { egress } = guard(await hello(), { resolve: names({ 'empty.example': [] }) });
     for (const host of ['missing.example', 'empty.example']) {
       const error = errorOf(await egress.send({ url: `https://${host}/`, signal: signal() }));
@@ -212,7 +212,7 @@ describe('a URL', () => {
     ['', 'not a complete URL'],
     ['http://evil@127.0.0.1/', 'user name'],
     ['https://:s3cret@example.com/', 'user name'],
-  ])('%s is refused', async (url, reason) => {
+  ])('%s is rejected', async (url, reason) => {
     const { dial, egress } = guard(await hello(), { resolve: names({ 'example.com': [PUBLIC] }) });
     const error = errorOf(await egress.send({ url, signal: signal() }));
     expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
@@ -222,8 +222,8 @@ describe('a URL', () => {
   });
 });
 
-describe('what an operator opened', () => {
-  test('is reached by address in any spelling, and by name; another port is not', async () => {
+describe('a private host that an operator opened', () => {
+  test('is reachable by address in any spelling, and by name, but not on another port', async () => {
     const server = await hello();
     const { port } = server;
     const allowPrivate = [`127.0.0.1:${port}`, `db.internal:${port}`];
@@ -239,7 +239,7 @@ describe('what an operator opened', () => {
     }
   });
 
-  test('without a port is open on all', async () => {
+  test('without a port is reachable on all ports', async () => {
     const server = await hello();
     const egress = createEgress({ allowPrivate: ['127.0.0.1'] });
     expect(answerOf(await egress.send({ url: server.url, signal: signal() })).status).toBe(200);
@@ -258,10 +258,10 @@ describe('what an operator opened', () => {
     'a:b',
     '*',
     '[x]',
-  ])('%j is no host and port', (text) => expect(parseHostPattern(text)).toBeNull());
+  ])('%j is not a host and port', (text) => expect(parseHostPattern(text)).toBeNull());
 });
 
-test('the list of a caller narrows, and opens nothing', async () => {
+test('the allow list of a caller narrows access and opens nothing', async () => {
   const { dial, egress } = guard(await hello(), {
     resolve: names({ 'a.example.com': [PUBLIC], 'example.com': [PUBLIC] }),
   });
@@ -280,7 +280,7 @@ test('the list of a caller narrows, and opens nothing', async () => {
 describe('TLS', () => {
   const certificate = selfSigned('api.example.com');
 
-  test('asks the certificate for the name of the URL, not for the address', async () => {
+  test('checks the certificate against the name of the URL, not the address', async () => {
     const server = await startServer((_request, response) => response.end('safe'), certificate);
     const dial = dialTo(() => server.port, certificate.cert);
     const resolve = names({ 'api.example.com': [PUBLIC], 'other.example.com': [PUBLIC] });
@@ -298,7 +298,7 @@ describe('TLS', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('a certificate nobody vouches for is not accepted', async () => {
+  test('rejects an untrusted certificate', async () => {
     const server = await startServer((_request, response) => response.end(), certificate);
     const egress = createEgress({ allowPrivate: [server.host] });
     const error = errorOf(await egress.send({ url: server.url, signal: signal() }));
@@ -314,7 +314,7 @@ if (!hasVectors)
   console.log('collected SSRF URLs: skipped, HOWDAH_TEST_ASSETS has no hostile-ssrf');
 
 test.skipIf(!hasVectors)(
-  'of the collected SSRF URLs only public hosts are connected to',
+  'only public hosts of the collected SSRF URLs are connected to',
   async () => {
     const resolve = names({
       '169.254.169.254.nip.io': ['169.254.169.254'],

@@ -46,7 +46,7 @@ async function extract({ said, trust = 'external', configuration = {}, schema }:
 const of = (properties: JsonObject) => ({ type: 'object', properties });
 const toldBy = (outcome: ToolOutcome) => (outcome.ok ? outcome.value : outcome.error);
 
-test('typed values come back as they are, and texts as references', async () => {
+test('typed values are returned directly, and texts as references', async () => {
   const schema = of({
     kind: { enum: ['bill', 'letter'] },
     total: { type: 'number', minimum: 0 },
@@ -97,7 +97,7 @@ test('typed values come back as they are, and texts as references', async () => 
   expect(JSON.stringify([readings[0]?.input, readings[0]?.messages[0]])).not.toContain('mallory');
 });
 
-describe('a model that obeys the document', () => {
+describe('a model that obeys instructions in the document', () => {
   test.each<[string, JsonObject, Json]>([
     ['a word that is not listed', { enum: ['yes', 'no'] }, EVIL],
     ['a text for a number', { type: 'number' }, EVIL],
@@ -122,7 +122,7 @@ describe('a model that obeys the document', () => {
     ],
     ['a list in a list', { type: 'array', items: { type: 'number' } }, [[EVIL]]],
     ['another object', of({ a: { type: 'boolean' } }), [EVIL]],
-  ])('gets nothing through by %s', async (_, inner, said) => {
+  ])('passes no text through by %s', async (_, inner, said) => {
     const { outcome, kept } = await extract({ said: { x: said }, schema: of({ x: inner }) });
     expect(outcome.ok).toBe(true);
     const told = JSON.stringify(toldBy(outcome));
@@ -136,12 +136,12 @@ describe('a model that obeys the document', () => {
     ['JSON and more', `{"x": true} ${EVIL}`],
     ['a text alone', JSON.stringify(EVIL)],
     ['nothing', ''],
-  ])('gets nothing through by %s', async (_, said) => {
+  ])('passes no text through by %s', async (_, said) => {
     const { outcome } = await extract({ said, schema: of({ x: { type: 'boolean' } }) });
     expect(JSON.stringify(outcome)).not.toContain('mallory');
   });
 
-  test('gets nothing through by an error', async () => {
+  test('passes no text through by an error', async () => {
     const context = {
       files: {
         find: async () => ({
@@ -168,7 +168,7 @@ describe('a model that obeys the document', () => {
   });
 });
 
-describe('how far its result is trusted', () => {
+describe('trust of the result', () => {
   const words = of({ x: { enum: ['yes'] } });
   const texts = of({ x: { type: 'string' }, y: of({ z: { type: 'string' } }) });
   test.each<[string, Json, Trust, JsonObject, Trust]>([
@@ -214,7 +214,7 @@ test.each<[string, Json]>([
   ['enum has to list', of({ x: { enum: [EVIL.repeat(5)] } })],
   ['is ours', of({ $text: { type: 'integer' } })],
   ['it is no object', null],
-])('a schema is refused before anything is read: %s', async (fault, schema) => {
+])('a schema is rejected before anything is read: %s', async (fault, schema) => {
   const { outcome, readings } = await extract({ said: {}, schema });
   expect(outcome).toMatchObject({
     ok: false,

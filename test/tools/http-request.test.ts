@@ -57,7 +57,7 @@ const answering = (status: number, headers: http.OutgoingHttpHeaders, body: stri
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-test('a GET gives status, some headers and the body', async () => {
+test('a GET returns the status, some headers and the body', async () => {
   const server = await answering(
     200,
     { ...JSON_TYPE, etag: '"1"', 'set-cookie': 's=1', 'x-powered-by': 'y', date: 'now' },
@@ -80,7 +80,7 @@ test('a GET gives status, some headers and the body', async () => {
   });
 });
 
-test('an answer after a redirect says where it came from', async () => {
+test('an answer after a redirect contains its final URL', async () => {
   const server = await startServer(({ path }, response) => {
     response.writeHead(path === '/' ? 302 : 200, { location: '/new' }).end();
   });
@@ -103,14 +103,14 @@ describe('a body', () => {
     });
   });
 
-  test('keeps the type the caller names', async () => {
+  test('has the content type that the caller names', async () => {
     const server = await answering(200, {});
     const headers = { 'Content-Type': 'application/vnd.api+json' };
     await call(server, { method: 'POST', headers, body: { a: 1 } });
     expect(server.seen[0]?.headers['content-type']).toBe('application/vnd.api+json');
   });
 
-  test('with GET or HEAD is refused, an empty one is none', async () => {
+  test('with GET or HEAD is rejected, and an empty one counts as absent', async () => {
     const server = await answering(200, {});
     for (const method of ['GET', 'HEAD']) {
       const error = errorOf(await call(server, { method, body: 'x' }));
@@ -131,19 +131,19 @@ describe('Idempotency-Key', () => {
     ['PUT', 'e:3:call_1'],
     ['PATCH', 'e:3:call_1'],
     ['DELETE', 'e:3:call_1'],
-  ])('of %s is %s', async (method, key) => {
+  ])('for %s is %s', async (method, key) => {
     const server = await answering(200, {});
     resultOf(await call(server, { method }));
     expect(server.seen[0]?.headers['idempotency-key']).toBe(key);
   });
 
-  test('is the caller’s when it sets one', async () => {
+  test('is the value set by the caller, if any', async () => {
     const server = await answering(200, {});
     await call(server, { method: 'POST', headers: { 'IDEMPOTENCY-KEY': 'mine' } });
     expect(server.seen[0]?.headers['idempotency-key']).toBe('mine');
   });
 
-  test('can be sent whatever a model named its call', async () => {
+  test('is percent-encoded, whatever the call id of the model', async () => {
     const server = await answering(200, {});
     resultOf(await call(server, { method: 'POST' }, { idempotency_key: 'e:3:a b\r\nx: ü\ud800' }));
     expect(server.seen[0]?.headers['idempotency-key']).toBe('e:3:a%20b%0D%0Ax:%20%C3%BC%EF%BF%BD');
@@ -165,7 +165,7 @@ describe('a header', () => {
     'Cookie',
     'proxy-authorization',
     'Proxy-Connection',
-  ])('%s may not be set, by the model or the row', async (name) => {
+  ])('%s cannot be set, by the model or the row', async (name) => {
     const server = await answering(200, {});
     const own = errorOf(await call(server, { headers: { [name]: 'x' } }));
     expect(own).toMatchObject({ code: 'invalid_arguments', retryable: false });
@@ -184,7 +184,7 @@ describe('a header', () => {
     ['x', 'a\u0000'],
     ['x', '€'],
     ['x', 1],
-  ])('%j: %j cannot be sent', async (name, value) => {
+  ])('%j: %j is rejected', async (name, value) => {
     const server = await answering(200, {});
     const error = errorOf(await call(server, { headers: { [name]: value } }));
     expect(error).toMatchObject({ code: 'invalid_arguments', retryable: false });
@@ -192,7 +192,7 @@ describe('a header', () => {
     expect(server.seen).toEqual([]);
   });
 
-  test('of the row wins over the model’s', async () => {
+  test('of the row overrides the one of the model', async () => {
     const server = await answering(200, {});
     const configuration = { headers: { Accept: 'application/json', 'X-Team': 'blue' } };
     const headers = { 'x-team': 'red', 'X-Own': 'yes', ['__proto__']: 'x' };
@@ -206,7 +206,7 @@ describe('a header', () => {
 });
 
 describe('configuration.allow', () => {
-  test('narrows', async () => {
+  test('narrows the reachable hosts', async () => {
     const server = await answering(200, {});
     const ask = (allow: JsonObject['x']) =>
       call(server, {}, { configuration: { allow } as JsonObject });
@@ -220,7 +220,7 @@ describe('configuration.allow', () => {
     expect(server.seen).toHaveLength(2);
   });
 
-  test('opens nothing', async () => {
+  test('opens no private host', async () => {
     const server = await answering(200, {});
     const tool = httpRequestTool({ allowPrivate: [] });
     const configuration = { allow: [server.host] };
@@ -251,7 +251,7 @@ describe('a status', () => {
     [503, 'overloaded'],
     [504, 'timeout'],
     [599, 'overloaded'],
-  ])('%i is the error %s, worth another attempt', async (status, code) => {
+  ])('%i is the retryable error %s', async (status, code) => {
     const server = await answering(status, JSON_TYPE, '{"why":"busy"}');
     expect(errorOf(await call(server, {}))).toEqual({
       code,
@@ -262,7 +262,7 @@ describe('a status', () => {
   });
 
   test.each([201, 204, 304, 400, 401, 403, 404, 409, 410, 422])(
-    '%i is a result, which the model can read',
+    '%i is a result that the model can read',
     async (status) => {
       expect(resultOf(await call(await answering(status, {}), {}))).toMatchObject({ status });
     },
@@ -271,14 +271,14 @@ describe('a status', () => {
   test.each([
     ['7', 7_000, 7_000],
     [new Date(Date.now() + 3_600_000).toUTCString(), 3_500_000, 3_600_000],
-  ])('with Retry-After: %s says how long to wait', async (value, least, most) => {
+  ])('with Retry-After: %s sets the delay of a retry', async (value, least, most) => {
     const server = await answering(503, { 'retry-after': value });
     const { retry_after_ms } = errorOf(await call(server, {}));
     expect(retry_after_ms).toBeGreaterThanOrEqual(least);
     expect(retry_after_ms).toBeLessThanOrEqual(most);
   });
 
-  test('of an error is told although its body is endless, broken or no text', async () => {
+  test('of an error is reported even if its body is endless, broken or not text', async () => {
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     const endless = await startServer((_request, response) => {
       response.on('close', resolve).writeHead(500, { 'content-type': 'text/plain' });
@@ -329,7 +329,7 @@ describe('an answer', () => {
       '[not text: of unknown type, 1 bytes]',
     ],
     ['nothing', 'application/json', '', ''],
-  ])('of %s', async (_, type, body, expected) => {
+  ])('of %s is returned', async (_, type, body, expected) => {
     const server = await answering(200, type === undefined ? {} : { 'content-type': type }, body);
     expect(resultOf(await call(server, {}))).toMatchObject({ body: expected, truncated: false });
   });
@@ -339,7 +339,7 @@ describe('an answer', () => {
     ['text/plain', '"\\\u0001'.repeat(40_000)],
     ['text/plain', '😀'.repeat(30_000)],
     ['application/json', JSON.stringify(Array.from({ length: 20_000 }, (_, i) => `ü${i}`))],
-  ])('longer than a result may be is cut, and still JSON: %s %#', async (type, body) => {
+  ])('longer than the result limit is truncated to valid JSON: %s %#', async (type, body) => {
     const server = await answering(200, { 'content-type': type }, body);
     const result = resultOf(await call(server, {}));
     expect(result.truncated).toBe(true);
@@ -350,7 +350,7 @@ describe('an answer', () => {
     expect(Buffer.byteLength(text)).toBeGreaterThan(RESULT_LIMIT_BYTES * 0.9);
   });
 
-  test('of more than a mebibyte is an error that names the limit', async () => {
+  test('larger than a mebibyte is an error that names the limit', async () => {
     const server = await answering(200, { 'content-type': 'text/plain' }, 'x'.repeat(1_048_577));
     const error = errorOf(await call(server, {}));
     expect(error).toMatchObject({ code: 'tool_failed', retryable: false });
@@ -358,7 +358,7 @@ describe('an answer', () => {
   });
 });
 
-test('a private target is refused, by argument and by redirect', async () => {
+test('a private target is rejected, by argument and by redirect', async () => {
   const server = await answering(302, { location: 'http://169.254.169.254/latest/meta-data/' });
   for (const args of [{}, { url: 'http://169.254.169.254/latest/meta-data/' }]) {
     expect(errorOf(await call(server, args))).toMatchObject({
@@ -387,7 +387,7 @@ describe('a web page', () => {
     <img src="x.png" alt="A parcel"><template>no</template></body></html>`;
   const html = { 'content-type': 'text/html; charset=utf-8' };
 
-  test('is told as it reads, with links seen from where it came from', async () => {
+  test('is rendered as text, with links resolved against its URL', async () => {
     const server = await answering(200, html, PAGE);
     const { body } = resultOf(await call(server, { url: `${server.url}/help/returns` }));
     expect(body).toBe(
@@ -406,7 +406,7 @@ describe('a web page', () => {
     );
   });
 
-  test('is told as it is when its source is asked for', async () => {
+  test('is returned unchanged when its source is requested', async () => {
     const server = await answering(200, html, PAGE);
     expect(resultOf(await call(server, { html: 'source' })).body).toBe(PAGE);
   });
@@ -428,7 +428,7 @@ describe('a web page', () => {
   });
 });
 
-describe('of its configuration', () => {
+describe('configuration', () => {
   const echo = () =>
     startServer((request, response) =>
       response.writeHead(200, JSON_TYPE).end(
@@ -442,7 +442,7 @@ describe('of its configuration', () => {
     secrets: { authorization: { secret_name: 'shop', hosts, prefix: 'Bearer ' } },
   });
 
-  test('methods narrow how it may ask', async () => {
+  test('methods limit the HTTP methods of a request', async () => {
     const server = await answering(200, {}, 'ok');
     const configuration = { methods: ['GET'] };
     expect(errorOf(await call(server, { method: 'POST' }, { configuration }))).toMatchObject({
@@ -453,7 +453,7 @@ describe('of its configuration', () => {
     expect(resultOf(await call(server, {}, { configuration })).body).toBe('ok');
   });
 
-  test('a secret is sent to the hosts it is for, over what the model says, and never told', async () => {
+  test('a secret is sent to its hosts only, overrides the model, and is never returned', async () => {
     const server = await echo();
     const args = { headers: { Authorization: 'mine' } };
     const configuration = secretFor(server.host);
@@ -473,7 +473,7 @@ describe('of its configuration', () => {
     expect(resultOf(await call(server, {}, { configuration })).body).toMatchObject({ said: null });
   });
 
-  test('a secret is not carried along by a redirect to elsewhere', async () => {
+  test('a secret is not forwarded by a redirect to another host', async () => {
     const there = await echo();
     const here = await answering(302, { location: there.url });
     const tool = httpRequestTool({ allowPrivate: [here.host, there.host] });
@@ -488,7 +488,7 @@ describe('of its configuration', () => {
     ['a sign', { secret_name: 'shop', prefix: '☃ ' }, 'authorization'],
     ['a name', { secret_name: 'shop' }, 'bad name'],
     ['a header of ours', { secret_name: 'shop' }, 'host'],
-  ])('%s that no header has is told without the secret', async (_, entry, header) => {
+  ])('%s that is invalid in a header is reported without the secret', async (_, entry, header) => {
     const server = await echo();
     const configuration = { secrets: { [header]: { ...entry, hosts: [server.host] } } };
     const error = errorOf(await call(server, {}, { configuration }));
@@ -506,7 +506,7 @@ describe('of its configuration', () => {
     [503, 3_990],
     [503, 0],
   ])(
-    'a secret that is cut off is not told in part: status %i, after %i characters',
+    'a truncated secret is not returned in part: status %i, after %i characters',
     async (status, pad) => {
       const server = await startServer((request, response) => {
         const said = `${request.headers.authorization} `;
@@ -520,7 +520,7 @@ describe('of its configuration', () => {
     },
   );
 
-  test('a secret of digits is not told as a number either', async () => {
+  test('a secret of digits is redacted as a number as well', async () => {
     const server = await startServer((_request, response) =>
       response.writeHead(200, JSON_TYPE).end('{"k": 123456789012345}'),
     );
@@ -530,7 +530,7 @@ describe('of its configuration', () => {
     expect(resultOf(await call(server, {}, { configuration })).body).toBe('{"k": ***}');
   });
 
-  test('a secret that is gone is the fault of the tool, and nothing is sent', async () => {
+  test('a missing secret is an error of the tool, and nothing is sent', async () => {
     const server = await echo();
     const configuration = {
       secrets: { authorization: { secret_name: 'gone', hosts: [server.host] } },

@@ -12,7 +12,7 @@ function request(args: JsonObject, configuration: JsonObject): JsonObject {
 }
 
 describe('a request', () => {
-  test('has its arguments where the tool says they go', () => {
+  test('has its arguments where the tool configures them', () => {
     expect(
       request(
         {
@@ -50,7 +50,7 @@ describe('a request', () => {
     [{ id: { a: 1, b: 2 } }, { explode: false }, '?id=a%2C1%2Cb%2C2'],
     [{ id: null }, {}, ''],
     [{ id: false }, { name: 'filter[is]' }, '?filter%5Bis%5D=false'],
-  ])('writes %j in the query by %j', (args, place, query) => {
+  ])('has %j in the query with %j', (args, place, query) => {
     const settings = { url: 'https://x.org/l', arguments: { id: { in: 'query', ...place } } };
     expect(request(args, settings)).toMatchObject({ url: `https://x.org/l${query}` });
   });
@@ -68,7 +68,7 @@ describe('a request', () => {
     ],
     [{ body: 'b' }, '"x y"', 'application/json'],
     [{ body: 'b', content_type: 'text/plain' }, 'x y', 'text/plain'],
-  ])('has a body as %j says', (settings, body, type) => {
+  ])('has a body as configured by %j', (settings, body, type) => {
     const args: JsonObject = 'body' in settings ? { b: 'x y' } : { a: 1, b: 'x y' };
     expect(request(args, { url: 'https://x.org/', method: 'PATCH', ...settings })).toMatchObject({
       body,
@@ -76,7 +76,7 @@ describe('a request', () => {
     });
   });
 
-  test('is for the host of the tool alone', () => {
+  test('is limited to the host and method of the tool', () => {
     const outcome = httpRequestOf(
       { owner: 'a', path: 'b' },
       { url: URL_OF, method: 'PUT', secrets: {} },
@@ -98,14 +98,14 @@ describe('a request', () => {
     { path: 'x' },
     { owner: null, path: 'x' },
     { owner: '\ud800', path: 'x' },
-  ])('is not made of %j', (args) => {
+  ])('is rejected for %j', (args) => {
     expect(httpRequestOf(args, { url: URL_OF })).toMatchObject({
       ok: false,
       error: { code: 'invalid_arguments', retryable: false },
     });
   });
 
-  test('never leaves the place its URL names, whatever the argument', () => {
+  test('stays within the path of its URL, whatever the argument', () => {
     const settings = { url: 'https://api.example.org/a/{one}/z' };
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (one) => {

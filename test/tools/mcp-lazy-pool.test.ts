@@ -30,7 +30,7 @@ function poolAfter(failures: number) {
 
 const message = 'the MCP client for shop could not be loaded: EMFILE: too many open files';
 
-test('a call for which the client does not load fails as data; the next call loads it', async () => {
+test('a call fails as data if the client does not load; the next call loads it', async () => {
   const { pool } = poolAfter(1);
   expect(await pool.call(tool, {}, context)).toEqual({
     ok: false,
@@ -42,14 +42,14 @@ test('a call for which the client does not load fails as data; the next call loa
   expect(await pool.call(tool, {}, context)).toEqual({ ok: true, value: 'answer' });
 });
 
-test('the failed discovery of a server is kept with it', async () => {
+test('a failed discovery is recorded for its server, and the next one succeeds', async () => {
   const { pool, events } = poolAfter(1);
   await pool.discover(server);
   await pool.discover(server);
   expect(events).toEqual([message, 'discovered']);
 });
 
-test('a pool closes, whether its client was loaded or not', async () => {
+test('a pool closes whether or not its client was loaded', async () => {
   const unused = poolAfter(0);
   await unused.pool.close();
   expect(unused.events).toEqual([]);

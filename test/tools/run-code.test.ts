@@ -127,14 +127,14 @@ describe('JavaScript', () => {
       [[[1, '2']], [3], null],
     ],
     ['a text of any characters', '"\u{1f600}\\u0000é"', '\u{1f600}\u0000é'],
-  ])('gives %s', async (_, code, result) => {
+  ])('returns %s', async (_, code, result) => {
     expect(await javascript(code, { data: { n: 7 } })).toEqual({
       ok: true,
       value: { result, stdout: '' },
     });
   });
 
-  test('gives what was printed, in the order it was', async () => {
+  test('returns printed output in order', async () => {
     expect(
       await javascript('console.log("a", 1, { b: [2] });\nconsole.error(undefined);\n3'),
     ).toEqual({
@@ -154,7 +154,7 @@ describe('JavaScript', () => {
       22,
     ],
     ['beside a return at the top', 'return foo', /^ReferenceError: /, 1, 8],
-  ])('says what is wrong and where: %s', async (_, code, message, line, column) => {
+  ])('reports what is wrong and where: %s', async (_, code, message, line, column) => {
     const outcome = await javascript(code);
     expect(outcome).toMatchObject({
       ok: false,
@@ -173,13 +173,13 @@ describe('JavaScript', () => {
       'await new Promise(() => {})',
       /awaits something that never comes/,
     ],
-  ])('says so of %s', async (_, code, message) => {
+  ])('reports %s', async (_, code, message) => {
     expect(await javascript(code)).toMatchObject({
       error: { code: 'tool_failed', message: expect.stringMatching(message) },
     });
   });
 
-  test('keeps the beginning of what was printed, whatever came of the code', async () => {
+  test('returns the beginning of long output, whatever the result of the code', async () => {
     const outcome = await javascript('console.log("début".repeat(10000)); throw new Error("no")');
     const { stdout } = (outcome.ok ? {} : outcome.error.cause) as { stdout: string };
     expect(stdout).toMatch(/^débutdé/);
@@ -187,7 +187,7 @@ describe('JavaScript', () => {
     expect(Buffer.byteLength(stdout)).toBeLessThan(17_000);
   });
 
-  test('what has replaced all that is built in can break itself only', async () => {
+  test('code that replaces all built-ins can only break itself', async () => {
     const code = `JSON.stringify = () => 'no'; JSON.parse = null; Array.prototype.map = () => [];
       String.prototype.slice = () => 'x'.repeat(1e5); Object.prototype.fault = 'lost'; globalThis.console = 1;
       Promise.prototype.then = null; 5`;
@@ -198,7 +198,7 @@ describe('JavaScript', () => {
     });
   });
 
-  test('nothing of a job is there for the next one in its thread', async () => {
+  test('a job leaves nothing behind for the next one in its thread', async () => {
     const { run, idle } = javascriptThreads(1);
     const job = escapeJob({ code: 'globalThis.left = 1; Array.prototype.left = 1', expected: '1' });
     await run(job, never);
@@ -211,7 +211,7 @@ describe('JavaScript', () => {
 });
 
 describe('limits', () => {
-  test('of time hold, and leave the thread what it was', async () => {
+  test('of time apply, and leave the thread intact', async () => {
     await javascript('1');
     const { value, ms } = await timed(() =>
       javascript('console.log("begun"); for (;;) {}', { configuration: { timeout_ms: 200 } }),
@@ -228,7 +228,7 @@ describe('limits', () => {
     expect(await javascript('1')).toMatchObject({ ok: true });
   });
 
-  test('of time end the thread of what the interpreter does not interrupt', async () => {
+  test('of time end a thread whose code the interpreter does not interrupt', async () => {
     const { run, idle } = javascriptThreads(1);
     const job = escapeJob({ code: '1', expected: '1' });
     await run(job, never);
@@ -241,7 +241,7 @@ describe('limits', () => {
     await Promise.all([...idle].map((worker) => worker.terminate()));
   });
 
-  test('of memory are those of the configuration', async () => {
+  test('of memory are set by the configuration', async () => {
     const code =
       'const a = []; for (let i = 0; i < 60; i += 1) a.push(new Uint8Array(1e6)); a.length';
     expect(await javascript(code, { configuration: { memory_mb: 32 } })).toMatchObject({
@@ -269,14 +269,14 @@ describe('limits', () => {
       'is awaited beside others',
       'const f = () => Promise.resolve().then(() => { for (;;) kept.push([1]); }); await Promise.all([f(), f()])',
     ],
-  ])('of memory hold in a promise that %s', async (_, code) => {
+  ])('of memory apply in a promise that %s', async (_, code) => {
     const program = `globalThis.kept = [];\n${code}`;
     expect(await javascript(program, { configuration: { memory_mb: 32 } })).toMatchObject({
       error: { message: 'the code was stopped: it needed more than 32 MB of memory' },
     });
   });
 
-  test('of memory are not blamed for what the code throws, or awaits, itself', async () => {
+  test('of memory are not blamed for what the code itself throws or awaits', async () => {
     expect(await javascript('throw null')).toMatchObject({
       error: { message: expect.stringContaining('thrown: null') },
     });
@@ -294,13 +294,13 @@ describe('limits', () => {
     ['memory_mb', 31],
     ['memory_mb', 513],
     ['memory_mb', 64.5],
-  ])('%s of %j is refused', async (name, value) => {
+  ])('%s of %j is rejected', async (name, value) => {
     expect(await javascript('1', { configuration: { [name]: value } })).toMatchObject({
       error: { code: 'tool_failed', message: expect.stringContaining(`configuration.${name}`) },
     });
   });
 
-  test('a language there is not is refused with those there are', async () => {
+  test('an unknown language is rejected with a list of those available', async () => {
     for (const language of ['ruby', 'constructor', '']) {
       expect(await runCode(language, '1')).toMatchObject({
         error: {
@@ -326,7 +326,7 @@ describe.each(LANGUAGES)('files of %s', (language, run, isSkipped) => {
       : `files.write(${JSON.stringify(name)}, ${content}); null`;
   const it = test.skipIf(isSkipped);
 
-  it('come back, typed by their names, and only what was made', async () => {
+  it('are returned with types by their names, and only new ones', async () => {
     const files = new TestFiles({ name: 'in.csv', content: 'a,b\n1,2\n' });
     const code =
       language === 'Python'
@@ -360,7 +360,7 @@ text.length`;
     expect(files.texts['out.md']).toBe('# a,b\n1,2\n');
   });
 
-  it('hold any text and any bytes', async () => {
+  it('contain any text and any bytes', async () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
     const files = new TestFiles({ name: 'all', content: bytes });
     const code =
@@ -373,13 +373,13 @@ open("text", "w").write("\\0é\\U0001f600")`
     expect(files.texts.text).toBe('\0é\u{1f600}');
   });
 
-  it('that were given and changed come back as they are now', async () => {
+  it('that were inputs and changed are returned with their new content', async () => {
     const files = new TestFiles({ name: 'a.txt', content: 'one' }, { name: 'b.txt', content: 'b' });
     await run(write('a.txt', '"two"'), { files, resources: ['a.txt', 'b.txt'] });
     expect(files.texts).toEqual({ 'a.txt': 'two' });
   });
 
-  it('of a program that fails do not come back', async () => {
+  it('of a program that fails are not returned', async () => {
     const files = new TestFiles();
     expect(await run(`${write('a.txt', '"one"')}\nnope`, { files })).toMatchObject({ ok: false });
     expect(files.kept).toEqual([]);
@@ -389,7 +389,7 @@ open("text", "w").write("\\0é\\U0001f600")`
     ['one too many', 20, 1],
     ['too large together', 2, 5 * MB],
     ['too large alone', 0, 8 * MB + 1],
-  ])('%s are refused, and none is kept', async (_, last, bytes) => {
+  ])('%s are rejected, and none is stored', async (_, last, bytes) => {
     const files = new TestFiles();
     const [text, loop] =
       language === 'Python'
@@ -412,7 +412,7 @@ open("text", "w").write("\\0é\\U0001f600")`
     expect(files.kept).toEqual([]);
   });
 
-  it('of exactly the limit come back', async () => {
+  it('of exactly the limit are returned', async () => {
     const files = new TestFiles();
     const half = language === 'Python' ? `"x" * ${4 * MB}` : `"x".repeat(${4 * MB})`;
     const code = `${write('a', half)}\n${write('b', half)}`;
@@ -421,7 +421,7 @@ open("text", "w").write("\\0é\\U0001f600")`
   });
 
   it.each(['../x', '/x', 'a/b', '..', 'a\\b', 'a\u0007', ' ', 'é'.repeat(101)])(
-    'cannot be called %j',
+    'cannot be named %j',
     async (name) => {
       const files = new TestFiles();
       expect(await run(write(name, '"x"'), { files })).toMatchObject({ ok: false });
@@ -429,7 +429,7 @@ open("text", "w").write("\\0é\\U0001f600")`
     },
   );
 
-  it('given to the program make its result as little trusted as they are', async () => {
+  it('passed to the program lower the trust of its result to their own', async () => {
     const files = new TestFiles({ name: 'a', content: 'x', trust: 'external' });
     expect(await run('1', { files, resources: ['a'] })).toMatchObject({ trust: 'external' });
     expect(await run('nope', { files, resources: ['a'] })).toMatchObject({
@@ -438,7 +438,7 @@ open("text", "w").write("\\0é\\U0001f600")`
     });
   });
 
-  it('cannot be given when they do not fit, or have no name a program could use', async () => {
+  it('cannot be inputs when too large, or without a usable file name', async () => {
     for (const [name, size, message] of [
       ['large', 8 * MB + 1, /8388609 bytes together/],
       ['a/b', 1, /no name of a file/],
@@ -453,7 +453,7 @@ open("text", "w").write("\\0é\\U0001f600")`
 });
 
 describe('files of JavaScript', () => {
-  test('are made as the documentation shows it', async () => {
+  test('are created as the documentation shows', async () => {
     const page = readFileSync(new URL('../../docs/code.md', import.meta.url), 'utf8');
     const code = /```js\n(.*?)```/s.exec(page)?.[1] ?? '';
     const content = 'order,status\nA-1,late\nA-2,sent\nA-3,late\n';
@@ -464,7 +464,7 @@ describe('files of JavaScript', () => {
     expect(files.texts).toEqual({ 'late.csv': 'A-1,late\nA-3,late' });
   });
 
-  test('are read, listed and written over in the program', async () => {
+  test('can be read, listed and overwritten by the program', async () => {
     const files = new TestFiles({ name: 'a', content: 'one' });
     const code = `const before = files.list(); files.write("a", "three"); files.write("b", new ArrayBuffer(2), "x/y");
       [before, files.list(), files.read("a"), files.bytes("b").length]`;
@@ -489,20 +489,20 @@ describe('files of JavaScript', () => {
     ['bytes read as text', 'files.read("a")', /"a" is no text in UTF-8: read it by files.bytes/],
     ['a type that is none', 'files.write("b", "", "csv")', /"csv" is no MIME type/],
     ['what is neither text nor bytes', 'files.write("b", [1])', /is no text and no Uint8Array/],
-  ])('say what is wrong, and where: %s', async (_, code, message) => {
+  ])('report what is wrong, and where: %s', async (_, code, message) => {
     const files = new TestFiles({ name: 'a', content: Buffer.from([0xff]) });
     const outcome = await javascript(`let n = 1;\n${code}`, { files, resources: ['a'] });
     expect(outcome).toMatchObject({ ok: false, error: { cause: { line: expect.any(Number) } } });
     expect(outcome.ok ? '' : outcome.error.message).toMatch(message);
   });
 
-  test('the code may have a variable called files', async () => {
+  test('the code may declare a variable named files', async () => {
     expect(await javascript('const files = [1]; files.length')).toMatchObject({
       value: { result: 1 },
     });
   });
 
-  test('count in the memory of the sandbox', async () => {
+  test('count toward the memory limit of the sandbox', async () => {
     const content = Buffer.alloc(8 * MB, 'x');
     const code = 'const all = []; for (;;) all.push(files.bytes("a"))';
     const files = () => new TestFiles({ name: 'a', content });
@@ -520,7 +520,7 @@ describe.skipIf(noPython !== undefined)('files of Python', () => {
     ['a folder', 'os.mkdir("a")', /only plain files come back.*'a' is none/],
     ['a name that is no text', 'open(b"\\xff", "w")', /cannot be printed/],
     ['a million files', 'for n in range(1000): open(str(n), "w")', /at most 20 files/],
-  ])('are plain: %s is refused', async (_, code, message) => {
+  ])('must be regular files: %s is rejected', async (_, code, message) => {
     const files = new TestFiles();
     const outcome = await python(`import os\n${code}`, { files });
     expect(outcome).toMatchObject({ ok: false, error: { code: 'tool_failed' } });
@@ -528,13 +528,13 @@ describe.skipIf(noPython !== undefined)('files of Python', () => {
     expect(files.kept).toEqual([]);
   });
 
-  test('nothing is left for the next program', async () => {
+  test('leave nothing behind for the next program', async () => {
     const files = new TestFiles();
     await python('open("a", "w").write("x")', { files });
     expect(await python('import os\nos.listdir(".")')).toMatchObject({ value: { result: [] } });
   });
 
-  test('a report it forged itself keeps to the limits, or is none', async () => {
+  test('a report forged by the program stays within the limits or is discarded', async () => {
     for (const [files, content] of [
       ['[{"name": "a", "bytes": 5}]', 'x'],
       ['[{"name": "a", "bytes": 1}]', 'xy'],
@@ -553,8 +553,8 @@ describe.skipIf(noPython !== undefined)('files of Python', () => {
   });
 });
 
-describe('many at once', () => {
-  test('fifty calls have each their own answer', async () => {
+describe('concurrent calls', () => {
+  test('each return their own answer, fifty at once', async () => {
     const calls = Array.from({ length: 50 }, (_, n) =>
       javascript(`let s = 0; for (let i = 0; i <= data.n; i += 1) s += i; s`, { data: { n } }),
     );
@@ -564,7 +564,7 @@ describe('many at once', () => {
     expect(results).toEqual(Array.from({ length: 50 }, (_, n) => (n * (n + 1)) / 2));
   });
 
-  test('no more threads than there is room for, and those that are idle stay', async () => {
+  test('use no more threads than allowed, and leave idle ones open', async () => {
     const { run, idle } = javascriptThreads(2);
     const job = escapeJob({ code: '1', expected: '1' });
     await Promise.all(Array.from({ length: 9 }, () => run(job, never)));
@@ -573,7 +573,7 @@ describe('many at once', () => {
     expect(idle.size).toBe(0);
   });
 
-  test('a call that is cancelled ends its thread, and one that waits leaves the line', async () => {
+  test('a cancelled call ends its thread, and a waiting one leaves the queue', async () => {
     const { run, idle } = javascriptThreads(1);
     const endless = { ...escapeJob({ code: 'for (;;) {}', expected: 'time' }), timeout_ms: 60_000 };
     const [running, waiting] = [new AbortController(), new AbortController()];
@@ -588,7 +588,7 @@ describe('many at once', () => {
     await Promise.all([...idle].map((worker) => worker.terminate()));
   });
 
-  test('a thread that dies under its job is told of, and is replaced', async () => {
+  test('a thread that dies during its job is reported and replaced', async () => {
     const { run, idle } = javascriptThreads(1);
     const job = { ...escapeJob({ code: '1', expected: '1' }), timeout_ms: 60_000 };
     await run(job, never);
@@ -600,7 +600,7 @@ describe('many at once', () => {
     await Promise.all([...idle].map((one) => one.terminate()));
   });
 
-  test('the end of the run and of its time are told apart', async () => {
+  test('a cancelled run and a timeout have different errors', async () => {
     const cancelled = AbortSignal.abort(new Error('cancelled'));
     expect(await javascript('1', { signal: cancelled })).toMatchObject({
       error: { code: 'cancelled', retryable: false },
@@ -626,7 +626,7 @@ describe('escapes', () => {
 });
 
 describe('Python', () => {
-  test('says in one sentence that a host has it not', async () => {
+  test('reports in one sentence that the host does not have it', async () => {
     const bare = runCodeTool({ bwrap: '/nowhere/bwrap' });
     expect(await bare.run({ language: 'python', code: '1' }, context(), {})).toEqual({
       ok: false,
@@ -640,7 +640,7 @@ describe('Python', () => {
     });
   });
 
-  test('finds bubblewrap in the folders of PATH, the first one first, and in none that is relative', async () => {
+  test('finds bubblewrap in the first folder of PATH that has it, ignoring relative ones', async () => {
     const [first, second] = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'howdah-bwrap-')));
     for (const [folder, status] of [
       [first, 7],
@@ -662,14 +662,14 @@ describe('Python', () => {
     for (const folder of [first, second]) rmSync(folder as string, { recursive: true });
   });
 
-  test('says in one sentence that bubblewrap does not work', async () => {
+  test('reports in one sentence that bubblewrap does not work', async () => {
     const broken = runCodeTool({ bwrap: '/bin/false' });
     expect(await broken.run({ language: 'python', code: '1' }, context(), {})).toMatchObject({
       error: { message: expect.stringMatching(/could not make its sandbox \(status 1\)/) },
     });
   });
 
-  test('the filter of system calls refuses by EPERM at its end, wherever it is asked', () => {
+  test('the system call filter rejects with EPERM at its end, from every check', () => {
     for (const processor of ['x64', 'arm64']) {
       const filter = seccompFilter(processor) as Buffer;
       const last = filter.byteLength / 8 - 1;
@@ -681,7 +681,7 @@ describe('Python', () => {
     expect(seccompFilter('ppc64')).toBeUndefined();
   });
 
-  describe.skipIf(noPython !== undefined)('where the host has it', () => {
+  describe.skipIf(noPython !== undefined)('on a host that has it', () => {
     test.each([
       ['the last expression', 'import math\nmath.sqrt(data["n"] + 2)', 3],
       ['nothing', 'x = 1', null],
@@ -702,7 +702,7 @@ describe('Python', () => {
         expect.arrayContaining(['bin', 'lib']),
       ],
       ['of no user of ours', 'import os\nos.getuid() > 0 and os.getpid() < 10', true],
-    ])('gives the result: %s', async (_, code, result) => {
+    ])('returns the result: %s', async (_, code, result) => {
       expect(await python(code, { data: { n: 7 } })).toEqual({
         ok: true,
         value: { result, stdout: '' },
@@ -712,7 +712,7 @@ describe('Python', () => {
     test.each([
       ['an unknown name', 'print("x")\ny = foo', "NameError: name 'foo' is not defined", 2, 5],
       ['a fault of grammar', 'x = 1\ndef f(:\n', 'SyntaxError: invalid syntax', 2, 7],
-    ])('says what is wrong and where: %s', async (_, code, message, line, column) => {
+    ])('reports what is wrong and where: %s', async (_, code, message, line, column) => {
       expect(await python(code)).toMatchObject({
         error: {
           code: 'tool_failed',
@@ -722,13 +722,13 @@ describe('Python', () => {
       });
     });
 
-    test('is stopped at its time, and keeps what was printed', async () => {
+    test('is stopped at its time limit, and returns what was printed', async () => {
       expect(
         await python('print("begun")\nwhile True: pass', { configuration: { timeout_ms: 1_000 } }),
       ).toMatchObject({ error: { code: 'timeout', cause: { stdout: 'begun\n' } } });
     });
 
-    test('ends with a run that is cancelled, and leaves no process', async () => {
+    test('ends when its run is cancelled, and leaves no process', async () => {
       const isOver = new AbortController();
       const call = python('while True: pass', { signal: isOver.signal });
       const inside = await vi.waitFor(
@@ -744,7 +744,7 @@ describe('Python', () => {
       await expect.poll(() => inside.filter(({ pid }) => isThere(pid))).toEqual([]);
     });
 
-    test('no more at once than there are processors, and each has its own answer', async () => {
+    test('calls beyond the number of processors each return their own answer', async () => {
       const count = 3 * availableParallelism();
       const calls = Array.from({ length: count }, (_, n) => python(`${n} * 2`));
       const results = (await Promise.all(calls)).map(
@@ -753,7 +753,7 @@ describe('Python', () => {
       expect(results).toEqual(Array.from({ length: count }, (_, n) => n * 2));
     });
 
-    test('a report it forged itself is only a wrong report', async () => {
+    test('a report forged by the program is only a wrong report', async () => {
       for (const report of [
         'x',
         '{}',

@@ -63,7 +63,7 @@ async function open(taken: string[] = [], accept = async (_tools: readonly Custo
   return { opened, said, results };
 }
 
-test('a file that could not be loaded is tried again when it is saved as it is', async () => {
+test('a file that failed to load is retried when it is saved unchanged', async () => {
   write('late.js', `export { late } from './_late.mjs';`);
   const { opened, said, results } = await open();
   expect(said[0]).toMatch(/^late\.js: Cannot find module /);
@@ -77,7 +77,7 @@ test('a file that could not be loaded is tried again when it is saved as it is',
   expect(await results()).toEqual(['late: here']);
 });
 
-test('a package that is not there is said with where to put it', async () => {
+test('a missing package is reported with where to install it', async () => {
   write('lost.ts', `import 'no-such-package-anywhere';`);
   const { said } = await open();
   expect(said[0]).toMatch(
@@ -85,7 +85,7 @@ test('a package that is not there is said with where to put it', async () => {
   );
 });
 
-test('a fault that a tool leaves behind ends no worker, and any other does', async () => {
+test('an error that a tool leaves behind ends no worker, and any other does', async () => {
   const program = `
     const { outliveTools } = await import('${ROOT}src/tools/custom/uncaught-tool-errors.ts');
     const { runCustomTool } = await import('${ROOT}src/tools/custom/custom-tools.ts');
@@ -114,7 +114,7 @@ test('a fault that a tool leaves behind ends no worker, and any other does', asy
   expect(ended.stderr).toContain('not a tool');
 });
 
-test('the example of docs/tools.md: zod checks, fills in what is left out, and is told as JSON Schema', async () => {
+test('the example of docs/tools.md: zod validates, fills in defaults, and is exposed as JSON Schema', async () => {
   write('parcels.ts', EXAMPLE);
   const { opened, said } = await open();
   expect(said).toEqual(['parcels.ts: parcel_label']);
@@ -145,7 +145,7 @@ test('the example of docs/tools.md: zod checks, fills in what is left out, and i
   });
 });
 
-test('defineTool gives run the type zod says, and refuses what only zod can check', async () => {
+test('defineTool types the arguments of run by zod, and rejects what only zod can check', async () => {
   const even = defineTool({
     name: 'half',
     description: 'Halves an even number.',
@@ -162,7 +162,7 @@ test('defineTool gives run the type zod says, and refuses what only zod can chec
 });
 
 describe('a folder', () => {
-  test('is loaded anew where it changed; a faulty file keeps what it had, said once', async () => {
+  test('is reloaded where it changed; a faulty file keeps its last tools, reported once', async () => {
     write('a.ts', tool('one', 'first'));
     write('b.js', tool('two', 'second'));
     const { opened, said, results } = await open();
@@ -221,7 +221,7 @@ describe('a folder', () => {
       `import { z } from 'zod'; export const a = { description: 'd', parameters: z.object({ a: z.date() }), run: () => 1 };`,
       'Date',
     ],
-  ])('%s with %s says what is wrong: %s', async (name, text, message) => {
+  ])('%s with %s reports what is wrong: %s', async (name, text, message) => {
     write(name, text);
     const { opened, said } = await open(['taken']);
     expect(said).toEqual([expect.stringContaining(message)]);
@@ -229,7 +229,7 @@ describe('a folder', () => {
     expect(opened.tools).toEqual([]);
   });
 
-  test('passes over what is no tool file, and keeps what was there when its tools are not accepted', async () => {
+  test('ignores files that are not tools, and keeps the old tools when new ones are rejected', async () => {
     for (const name of ['_part.ts', 'a.test.ts', 'a.d.ts', 'notes.md']) write(name, 'nonsense (');
     write('a.ts', tool('one', 'first'));
     let isRefused = false;
@@ -243,7 +243,7 @@ describe('a folder', () => {
     expect(await results()).toEqual(['one: first']);
   });
 
-  test('that is not there is refused', async () => {
+  test('that does not exist is rejected', async () => {
     await expect(
       openToolFolder({
         path: join(folder, 'nowhere'),
@@ -268,7 +268,7 @@ describe('howdah worker --tools FOLDER --watch', () => {
     await expect.poll(() => cli?.stderr(), { timeout: 60_000 }).toContain(line);
   };
 
-  test('calls what the files say now, and refuses the name of a built-in tool', {
+  test('calls the current version of the files, and rejects the name of a built-in tool', {
     timeout: 300_000,
   }, async () => {
     const { pool, url } = database;
@@ -299,7 +299,7 @@ describe('howdah worker --tools FOLDER --watch', () => {
     expect(await told()).toEqual(['good day']);
   });
 
-  test('--watch without a folder is refused', async () => {
+  test('--watch without a folder is rejected', async () => {
     const refused = startCli(database.url, 'worker', '--watch');
     expect(await refused.end()).toMatchObject({
       status: 2,

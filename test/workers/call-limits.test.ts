@@ -71,7 +71,7 @@ const limitTool = (metric: string, value: number) =>
 const statusesOf = async (ids: string[]) =>
   new Set((await Promise.all(ids.map((id) => ended(database.pool, id)))).map((run) => run.status));
 
-describe('a limit of calls', () => {
+describe('a call limit', () => {
   test('of a tool is never exceeded by two workers, and all runs end', async () => {
     await Promise.all([startHere(), startHere()]);
     const script = [calling({ name: 'slow' }), { content: 'ok' }];
@@ -89,7 +89,7 @@ describe('a limit of calls', () => {
     expect((await database.pool.query(parked)).rowCount).toBe(0);
   });
 
-  test('lets the calls of one answer be made one after the other, each once', async () => {
+  test('makes the calls of one answer run one after the other, each once', async () => {
     await startHere();
     gate.open();
     const slow = { name: 'slow' };
@@ -102,7 +102,7 @@ describe('a limit of calls', () => {
     expect(await kindsOf(database.pool, id as string)).toBe('model tool tool tool model output');
   });
 
-  test('of a model in a minute makes runs wait, and a change of it lets them go on', async () => {
+  test('of a model per minute makes runs wait, and a change of it resumes them', async () => {
     await startHere();
     const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
     await database.pool.query(
@@ -121,7 +121,7 @@ describe('a limit of calls', () => {
     expect((await ended(database.pool, third)).status).toBe('completed');
   });
 
-  test('gives back what a worker used that is killed', async () => {
+  test('releases what a killed worker used', async () => {
     const { pool } = database;
     const server = await startOpenAiServer(({ index }) =>
       index < 1 ? { stall: 'before_headers' } : { content: 'ok' },

@@ -45,7 +45,7 @@ async function startHere(openai: string): Promise<Worker> {
   return worker;
 }
 
-test('a dead worker that cannot be removed is reported, until it is removed', async () => {
+test('a dead worker that cannot be removed is reported until it is removed', async () => {
   const { pool } = database;
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
@@ -73,7 +73,7 @@ test('a dead worker that cannot be removed is reported, until it is removed', as
 });
 
 describe('a worker that is killed', () => {
-  test('is replaced: its runs go on elsewhere, and no step is doubled', async () => {
+  test('is replaced: its runs continue elsewhere, and no step is duplicated', async () => {
     const { pool } = database;
     const RUNS = 20;
     const server = await hangingAtFirst(RUNS);
@@ -109,7 +109,7 @@ describe('a worker that is killed', () => {
 });
 
 describe('a run that kills its workers', () => {
-  test('ends as poison after three, the queue behind it moves, and who stood beside it is innocent', async () => {
+  test('ends as poison after three deaths; the queue continues and a bystander run is not blamed', async () => {
     const { pool } = database;
     const server = await startOpenAiServer(() => ({ stall: 'before_headers' }));
     servers.push(server);
@@ -160,8 +160,8 @@ describe('a run that kills its workers', () => {
   });
 });
 
-describe('a worker that is told to stop', () => {
-  test('lets what is in the air commit, hands over the rest, and exits 0 long before its grace is over', async () => {
+describe('a worker that receives SIGTERM', () => {
+  test('commits work in flight, releases the rest, and exits 0 well within its grace period', async () => {
     const { pool } = database;
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
     const server = await startOpenAiServer(async () => {
@@ -192,7 +192,7 @@ describe('a worker that is told to stop', () => {
     expect((await ended(pool, late)).output).toBe('in time');
   });
 
-  test('hands over at the end of its grace what does not end', async () => {
+  test('releases unfinished runs at the end of its grace period', async () => {
     const { pool } = database;
     const child = await startWorkerProcess(database.url, { graceMs: 100 });
     const script = [calling({ name: 'wait_for_ever' }), { content: 'never' }];
@@ -211,7 +211,7 @@ describe('a worker that is told to stop', () => {
     await pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
-  test('gives its run to the worker beside it as it goes: nobody has to find that it is gone', async () => {
+  test('hands its run to another worker on exit, without waiting for a reaper', async () => {
     const { pool } = database;
     const server = await hangingAtFirst(1);
     const leaving = await startWorkerProcess(database.url, { openai: server.url, graceMs: 100 });

@@ -53,7 +53,7 @@ async function answer(id: string): Promise<void> {
   await new Promise(setImmediate); // its place is free once it has ended
 }
 
-test('a tenant whose receivers do not answer has eight places, and others go on', async () => {
+test('a tenant with unresponsive receivers has eight slots, and other tenants continue', async () => {
   const first: string[] = [];
   for (let n = 0; n < 8; n += 1) first.push(await deliver(tenant(1)));
   expect([...held.keys()]).toEqual(first);
@@ -72,7 +72,7 @@ test('a tenant whose receivers do not answer has eight places, and others go on'
   expect(held.has(await deliver(tenant(1)))).toBe(true);
 });
 
-test('there are thirty-two places in all', async () => {
+test('there are thirty-two slots in total', async () => {
   for (let n = 0; n < 32; n += 1) await deliver(tenant(n % 4));
   expect(held.size).toBe(32);
   const fifth = await deliver(tenant(5));
@@ -83,7 +83,7 @@ test('there are thirty-two places in all', async () => {
   expect(held.has(await deliver(tenant(5)))).toBe(true);
 });
 
-test('what could not begin leaves its place', async () => {
+test('a delivery that could not start releases its slot', async () => {
   for (let n = 0; n < 20; n += 1) {
     refuseNext = true;
     await expect(deliver(tenant(1))).rejects.toThrow('the database is gone');

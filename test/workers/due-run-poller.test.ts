@@ -33,7 +33,7 @@ function controlledLooks() {
   return { looks, look, expectLooks };
 }
 
-test('a look without room is made up for when there is room, and not before', async () => {
+test('a poll without room is repeated once there is room, and not before', async () => {
   const { looks, look, expectLooks } = controlledLooks();
   poller = startPoller(look);
   await expectLooks(1);
@@ -50,7 +50,7 @@ test('a look without room is made up for when there is room, and not before', as
   looks[2]?.('nothing');
 });
 
-test('room that a run leaves during a look is not missed', async () => {
+test('room that a run frees during a poll is not missed', async () => {
   const { looks, look, expectLooks } = controlledLooks();
   poller = startPoller(look);
   await expectLooks(1);
@@ -60,7 +60,7 @@ test('room that a run leaves during a look is not missed', async () => {
   looks[1]?.('nothing');
 });
 
-test('room that a run leaves during a look that finds nothing causes no other look', async () => {
+test('room that a run frees during a poll that finds nothing causes no other poll', async () => {
   const { looks, look, expectLooks } = controlledLooks();
   poller = startPoller(look);
   await expectLooks(1);
@@ -79,7 +79,7 @@ test('room that a run leaves during a look that finds nothing causes no other lo
   await expectLooks(3);
 });
 
-test('after a look that found runs another one follows, until there are none', async () => {
+test('a poll that found runs is followed by another, until none are left', async () => {
   const { looks, look, expectLooks } = controlledLooks();
   poller = startPoller(look);
   await expectLooks(1);

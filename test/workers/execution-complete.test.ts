@@ -8,7 +8,7 @@ const [BLUE, ACME] = [
   '00000000-0000-4000-8000-00000000000a',
 ];
 
-test('jobs whose tenant has its part return to the queue, and others find a slot', async () => {
+test('jobs of a tenant at its share return to the queue, and others find a slot', async () => {
   let connections = 0;
   const pool = {
     connect: () => {

@@ -28,7 +28,7 @@ function makeLine(room: { atOnce: number; ofOneTenant: number }) {
   return { come, end, going: () => [...going.keys()], failed, unbegun };
 }
 
-test('who finds no room is begun as soon as there is some, in the order they came', async () => {
+test('tasks without room start as soon as there is some, in order of arrival', async () => {
   const { come, end, going } = makeLine({ atOnce: 3, ofOneTenant: 1 });
   for (const [tenant, id] of ['aslow', 'aone', 'atwo', 'bother'].map((word) => [
     word.charAt(0),
@@ -46,7 +46,7 @@ test('who finds no room is begun as soon as there is some, in the order they cam
   expect(going()).toEqual(['other', 'slow']);
 });
 
-test('those of many tenants take turns, and a tenant has no more than its part', async () => {
+test('waiting tasks of many tenants take turns, within the share of each tenant', async () => {
   const { come, end, going } = makeLine({ atOnce: 2, ofOneTenant: 2 });
   for (const id of ['a1', 'a2', 'a3', 'a4', 'b1', 'c1']) await come(id.charAt(0), id);
   await end('a1');
@@ -59,7 +59,7 @@ test('those of many tenants take turns, and a tenant has no more than its part',
   expect(going()).toEqual(['c1', 'a4']);
 });
 
-test('a thousand that wait do not come again all at once, and none is begun twice', async () => {
+test('a thousand waiting tasks do not retry all at once, and none starts twice', async () => {
   const { come, end, going } = makeLine({ atOnce: 1, ofOneTenant: 1 });
   await come('a', 'slow');
   const again: (Date | undefined)[] = [];
@@ -73,7 +73,7 @@ test('a thousand that wait do not come again all at once, and none is begun twic
   expect(going()).toEqual(['n1']);
 });
 
-test('what is over leaves its place, and what cannot be begun ends nothing else', async () => {
+test('a finished task releases its slot, and one that cannot start ends no other', async () => {
   const { come, end, going, failed, unbegun } = makeLine({ atOnce: 1, ofOneTenant: 1 });
   await come('a', 'over');
   unbegun.add('lost');

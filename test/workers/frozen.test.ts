@@ -32,7 +32,7 @@ afterAll(async () => {
   await server.close();
 });
 
-test('a worker whose heartbeat is late reaps others, and not itself', async () => {
+test('a worker with a late heartbeat reaps others, but not itself', async () => {
   const { pool } = database;
   // the next heartbeat waits for a lock that the test holds, so a reaper comes before it
   const { definition } = await one(
@@ -78,7 +78,7 @@ test('a worker whose heartbeat is late reaps others, and not itself', async () =
   await pool.query(definition);
 });
 
-test('a frozen worker is reaped; thawed it writes nothing, and comes back as another', async () => {
+test('a frozen worker is reaped; after thawing it writes nothing and returns as another worker', async () => {
   const { pool } = database;
   const frozen = await startWorkerProcess(database.url, { openai: server.url });
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });

@@ -51,7 +51,7 @@ async function finishes(worker: WorkerProcess): Promise<void> {
   await worker.ended;
 }
 
-test('a queue that shuts itself down while its LISTEN is unanswered does not take the process with it', async () => {
+test('a queue that shuts down while its LISTEN is unanswered does not crash the process', async () => {
   const listening: Passage[] = [];
   const replaced = Promise.withResolvers<void>();
   let isCut = false;
@@ -70,7 +70,7 @@ test('a queue that shuts itself down while its LISTEN is unanswered does not tak
   await finishes(worker);
 });
 
-test('a queue whose first search for a job fails is replaced by one that finds some', async () => {
+test('a queue whose first search for a job fails is replaced by a working one', async () => {
   const worker = await startWorkerProcess(proxy.url);
   const fatal = [COMPLETION, TASKS]; // the queue shuts itself down, and the next one cannot begin
   const isOver = Promise.withResolvers<void>();
@@ -85,7 +85,7 @@ test('a queue whose first search for a job fails is replaced by one that finds s
   await finishes(worker);
 });
 
-test('connections for the queue are refused without a code, and released once', async () => {
+test('refused queue connections carry no error code, and a connection is released only once', async () => {
   const pool = adaptPoolForGraphile(
     createPool({ url: database.url, applicationName: 'test', max: 1, role: 'howdah_worker' }),
   );
@@ -123,7 +123,7 @@ async function withTenantLogin(work: (client: pg.Client) => Promise<void>): Prom
 const WORKER = 'select w.id, w.pool_id from howdah_private.workers as w where w.id = $1';
 const MIGRATE = `{"migrationNumber": 999, "breaking": true}`;
 
-test('a forged notice of a migration stops no queue and lets go of no run', async () => {
+test('a forged migration notification stops no queue and releases no run', async () => {
   const { pool } = database;
   const gate = createGate();
   const server = await startOpenAiServer(async ({ index, left }) => {
@@ -167,7 +167,7 @@ test('a forged notice of a migration stops no queue and lets go of no run', asyn
   }
 });
 
-test('a breaking migration that stands in its table stops the queue', async () => {
+test('a breaking migration in its table stops the queue', async () => {
   const { pool } = database;
   const isStopping = Promise.withResolvers<void>();
   const worker = await startTestWorker(database.url, {
@@ -192,7 +192,7 @@ test('a breaking migration that stands in its table stops the queue', async () =
   }
 });
 
-test('a flood of forged notices of jobs makes a bounded number of searches', async () => {
+test('a flood of forged job notifications causes a bounded number of searches', async () => {
   const client = new EventEmitter();
   let reads = 0;
   const detach = filterClient(client as pg.PoolClient, async () => {
@@ -225,7 +225,7 @@ test('a flood of forged notices of jobs makes a bounded number of searches', asy
   expect(heard).toEqual(['some_channel']);
 });
 
-test('a tenant learns no name of a channel that workers listen to', async () => {
+test('a tenant cannot see the name of a channel that workers listen to', async () => {
   const worker = await startTestWorker(database.url);
   try {
     const { rows } = await database.pool.query(

@@ -52,7 +52,7 @@ const insert = (agent: string, count: number, input?: string) =>
   Promise.all(Array.from({ length: count }, () => insertRun(database.pool, agent, input)));
 
 describe('two workers on one database', () => {
-  test('share load: what one has no room for the other takes, though its wake-up came here', async () => {
+  test('share load: one takes the runs the other has no room for, despite its wake-ups', async () => {
     const { pool } = database;
     answerTo = () => ({ stall: 'before_headers' });
     await startHere(2, 8);
@@ -80,7 +80,7 @@ describe('two workers on one database', () => {
     );
   });
 
-  test('a worker that gets room begins runs whose wake-ups a full one holds, and may hold on', async () => {
+  test('a worker with free slots starts runs whose wake-ups a full worker still holds', async () => {
     const { pool } = database;
     answerTo = ({ body }) =>
       JSON.stringify(body.messages).includes('long') ? { stall: 'before_headers' } : done;
@@ -128,7 +128,7 @@ describe('two workers on one database', () => {
     );
   });
 
-  test('one that drains or starts is invisible: every run ends once, none counts a crash', async () => {
+  test('a draining or starting worker is invisible: every run ends once, none counts a crash', async () => {
     const { pool } = database;
     const isHandedOver = Promise.withResolvers<void>();
     answerTo = async ({ body, left, index }) => {
@@ -157,7 +157,7 @@ describe('two workers on one database', () => {
 });
 
 describe('a debounced run', () => {
-  test('is begun by one of two workers while inserts go on, and the last input is never lost', async () => {
+  test('is started by one of two workers during inserts, and the last input is never lost', async () => {
     const { pool } = database;
     await Promise.all([startHere(), startHere()]);
     const agent = await asking();
@@ -269,7 +269,7 @@ describe('a limit', () => {
     expect((await pool.query('select from howdah_private.parked_runs')).rowCount).toBe(0);
   });
 
-  test('gives its room back when the worker that used it is killed', async () => {
+  test('frees its slots when the worker that used them is killed', async () => {
     const { pool } = database;
     answerTo = ({ index }) => (index < 2 ? { stall: 'before_headers' } : done);
     const victim = await startWorkerProcess(database.url, { openai: server.url });
@@ -291,7 +291,7 @@ describe('a limit', () => {
     }
   });
 
-  test('that is raised, and then deleted, lets those go on that wait', async () => {
+  test('that is raised, and then deleted, resumes waiting runs', async () => {
     const { pool } = database;
     answerTo = () => ({ stall: 'before_headers' });
     await startHere();
@@ -338,7 +338,7 @@ describe('a limit', () => {
   });
 });
 
-test('a frozen worker whose run was taken over stops its work by itself when it thaws', async () => {
+test('a frozen worker whose run was taken over stops its work on its own when it thaws', async () => {
   const { pool } = database;
   let isLeft = false;
   answerTo = async ({ index, left }) => {

@@ -25,7 +25,7 @@ async function insertRuns(count: number): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-test('a worker claims what it is offered, although another worker has taken the wake-up', async () => {
+test('a worker claims an offered run, although another worker has taken the wake-up', async () => {
   const client = await database.pool.connect();
   await client.query('begin');
   const id = await insertRun(client as never, agent);
@@ -40,7 +40,7 @@ test('a worker claims what it is offered, although another worker has taken the 
   await database.pool.query(`delete from graphile_worker._private_jobs where key = $1`, [id]);
 });
 
-test('each of many small inserts is done once', async () => {
+test('each run of many small inserts is executed once', async () => {
   const ids = (
     await Promise.all(Array.from({ length: 12 }, (_, index) => insertRuns((index % 4) + 1)))
   ).flat();
@@ -50,7 +50,7 @@ test('each of many small inserts is done once', async () => {
   }
 });
 
-test('forged offers claim nothing that is not due, and break nothing', async () => {
+test('forged offers claim no run that is not due, and break nothing', async () => {
   const { pool } = database;
   const [done = ''] = await insertRuns(1);
   const before = await ended(pool, done);

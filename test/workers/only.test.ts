@@ -74,7 +74,7 @@ async function asking(other: string): Promise<string> {
 }
 
 describe('howdah worker --only', () => {
-  test('agent=NAME: does the runs of that agent and leaves the others queued, each with its wake-up', async () => {
+  test('agent=NAME: executes runs of that agent and leaves others queued, each with its wake-up', async () => {
     const [mine, others] = [await answering('mine'), await answering('others')];
     const left = await Promise.all(Array.from({ length: 10 }, () => insertRun(db.pool, others)));
     const done = await Promise.all(Array.from({ length: 10 }, () => insertRun(db.pool, mine)));
@@ -94,7 +94,7 @@ describe('howdah worker --only', () => {
     expect((await executionOf(db.pool, left[0] as string)).status).toBe('completed');
   });
 
-  test('tenant=SLUG, of several, and an agent of one of them by its name', async () => {
+  test('tenant=SLUG: one or several, and an agent of one of them by its name', async () => {
     for (const name of ['blue', 'red', 'green']) tenants.push(await makeTenant(db, name));
     const ids: string[] = [];
     for (const tenant of tenants) {
@@ -113,7 +113,7 @@ describe('howdah worker --only', () => {
     expect(await statuses()).toEqual(['completed', 'completed', 'completed']);
   });
 
-  test('what its runs spawn comes to its end, whoever it belongs to', async () => {
+  test('the child runs of selected runs complete, whichever agent they belong to', async () => {
     const child = await answering('looked it up');
     const parent = await asking(child);
     const id = await insertRun(db.pool, parent);
@@ -139,7 +139,7 @@ describe('howdah worker --only', () => {
     expect((await executionOf(db.pool, other)).status).toBe('queued');
   });
 
-  test('a child of its own goes on here when the worker of the parent is gone, the parent does not', async () => {
+  test('its own child continues when the worker of the parent is gone, the parent does not', async () => {
     const server = await startOpenAiServer(({ index }) =>
       index === 0 ? { stall: 'before_headers' } : { content: 'looked it up' },
     );
@@ -158,7 +158,7 @@ describe('howdah worker --only', () => {
     expect(await executionOf(db.pool, parent)).toMatchObject({ output: 'helped' });
   });
 
-  test('a worker that is killed is replaced by another one for the same', async () => {
+  test('a killed worker is replaced by another one with the same scope', async () => {
     const server = await startOpenAiServer(({ index }) =>
       index < 5 ? { stall: 'before_headers' } : { content: 'answered' },
     );
@@ -178,7 +178,7 @@ describe('howdah worker --only', () => {
     expect((await executionOf(db.pool, other)).status).toBe('queued');
   });
 
-  test('answers of people, retries and times come through without any other worker', async () => {
+  test('answers of people, retries and timers work without any other worker', async () => {
     const server = await startOpenAiServer(({ index }) =>
       index === 0 ? { status: 503 } : { content: 'at the second try' },
     );
@@ -210,7 +210,7 @@ describe('howdah worker --only', () => {
     expect((await ended(db.pool, rows[0].id)).status).toBe('completed');
   });
 
-  test('room that a run leaves is used at once', async () => {
+  test('room that a run frees is used at once', async () => {
     const server = await startOpenAiServer(() => ({ content: 'done' }));
     servers.push(server);
     const agent = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
@@ -229,8 +229,8 @@ describe('howdah worker --only', () => {
   });
 });
 
-describe('what it is told', () => {
-  test('a name that is not there is refused with those there are, before anything starts', async () => {
+describe('values of --only', () => {
+  test('an unknown name is rejected with the existing ones, before anything starts', async () => {
     for (const [term, said] of [
       ['tenant=nobody', `there is no tenant named 'nobody'`],
       ['agent=nobody', `there is no agent named 'nobody'`],
@@ -251,7 +251,7 @@ describe('what it is told', () => {
   });
 
   test.each(['nothing', 'tenant', 'tenant=', '=acme', 'user=ann', ''])(
-    '%j is no scope',
+    '%j is not a scope',
     async (term) => {
       const { status, stderr } = await runCli(db.url, 'worker', '--only', term);
       expect(status).toBe(2);

@@ -58,7 +58,7 @@ const countOf = async (name: string): Promise<number> => {
   return rows[0].runs;
 };
 
-test('a schedule that is due makes one run, and the worker completes it', async () => {
+test('a due schedule creates one run, and the worker completes it', async () => {
   await schedule('report');
   await due('report');
   expect(await ended('report')).toMatchObject({ status: 'completed', output: 'report is done' });
@@ -70,7 +70,7 @@ test('a schedule that is due makes one run, and the worker completes it', async 
   expect(rows).toEqual([{ is_later: true, last_error: null }]);
 });
 
-test('two workers make one run as well', async () => {
+test('two workers also create only one run', async () => {
   workers.push(await startTestWorker(database.url));
   const names = Array.from({ length: 10 }, (_, index) => `digest ${index}`);
   for (const name of names) {
@@ -86,7 +86,7 @@ test('two workers make one run as well', async () => {
   expect(await Promise.all(names.map(countOf))).toEqual(names.map(() => 1));
 });
 
-test('a schedule that cannot run keeps neither the others nor the worker from working', async () => {
+test('a schedule that cannot run blocks neither other schedules nor the worker', async () => {
   await schedule('doomed');
   await database.pool.query(
     `select howdah.delete_agent(agent_id) from howdah.schedules where name = 'doomed'`,
@@ -108,7 +108,7 @@ async function without(name: string): Promise<() => Promise<unknown>> {
   return () => rename(`${name}_away`, name);
 }
 
-test('schedules that fail keep neither questions nor alerts, nor questions alerts', async () => {
+test('failing schedules block neither questions nor alerts, and failing questions no alerts', async () => {
   await Promise.all(workers.splice(1).map((worker) => worker.stop(1_000))); // one log
   const { pool } = database;
   const withSchedules = await without('fire_schedules');

@@ -50,7 +50,7 @@ function silenceAt(request: RegExp): { isSilent: Promise<void>; rule: Rule } {
   return { isSilent: promise, rule };
 }
 
-test('a worker frozen in the transaction of a SQL tool keeps nobody from going on', async () => {
+test('a worker frozen in the transaction of a SQL tool does not block others', async () => {
   const { pool } = database;
   const frozen = await startWorkerProcess(proxy.url);
   const agent = await makeAgent(pool, { script, tools: ['bump'] });
@@ -82,7 +82,7 @@ test.each([
   ['the commit of a SQL tool', /^Q.{4}commit\0/s],
   ['a claim', /claim_executions/],
   ['a wake-up', /get_job|_private_jobs/],
-])('a connection that falls silent at %s is given up', async (_what, request) => {
+])('a connection that stops responding at %s is abandoned', async (_what, request) => {
   const { pool } = database;
   const before = await counted();
   const agent = await makeAgent(pool, { script, tools: ['bump'] });
@@ -94,7 +94,7 @@ test.each([
   expect(await counted()).toBe(before + 1);
 });
 
-test('when all of them fall silent at once the worker comes back on new ones', async () => {
+test('the worker reconnects when all connections stop responding at once', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { script, tools: ['bump'] });
   for (const passage of proxy.passages) {

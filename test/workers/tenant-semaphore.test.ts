@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { TenantSemaphore } from '../../workers/tenant-semaphore.ts';
 
-test('a tenant whose work does not end has its part, and others go on', () => {
+test('a tenant whose work does not end is limited to its share, and others continue', () => {
   const slots = new TenantSemaphore(3, 1);
   const [a, a2, b, a3, c, d] = ['a', 'a', 'b', 'a', 'c', 'd'].map((tenant) =>
     slots.tryAcquire(tenant),
@@ -16,7 +16,7 @@ test('a tenant whose work does not end has its part, and others go on', () => {
   expect(slots.tryAcquire('a')).toBeDefined();
 });
 
-test('a tenant that is refused for lack of slots keeps its part', () => {
+test('a tenant that is refused for lack of slots keeps its share', () => {
   const slots = new TenantSemaphore(1, 1);
   const release = slots.tryAcquire('a');
   expect(slots.tryAcquire('b')).toBeUndefined();

@@ -37,8 +37,8 @@ async function streamed(
   return { chunks, text };
 }
 
-describe('an answer', () => {
-  test('is the output of a run, with its tokens', async () => {
+describe('a chat completion', () => {
+  test('returns the output of a run with its token counts', async () => {
     const model = await stage.agent(() => ({ content: 'It left on Monday.' }));
     const completion = await stage.client.chat.completions.create({
       model,
@@ -67,7 +67,7 @@ describe('an answer', () => {
     });
   });
 
-  test('streams word by word, from the first step on, and says what was used when asked', async () => {
+  test('streams token by token from the first step on, with usage on request', async () => {
     const gate = createGate();
     const model = await stage.agent(async ({ left }) => {
       await gate.pass(left);
@@ -84,7 +84,7 @@ describe('an answer', () => {
     expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
   });
 
-  test('is given after tools of the agent, which the client does not see', async () => {
+  test('comes after calls of agent tools, which are hidden from the client', async () => {
     const model = await stage.agent(
       (_request, told) =>
         told.at(-1)?.role === 'tool'
@@ -105,7 +105,7 @@ describe('an answer', () => {
     expect((await streamed(model, say('?'))).text).toBe('I count.\n\nIt is 42.');
   });
 
-  test('of a workflow is its output, whole', async () => {
+  test('of a workflow is its whole output', async () => {
     const first = await stage.agent(() => ({ content: 'Rough.' }));
     const second = await stage.agent(() => ({ content: 'Polished.' }));
     const { id } = await one(
@@ -128,7 +128,7 @@ describe('an answer', () => {
 });
 
 describe('the conversation', () => {
-  test('is told as the client keeps it, and only the last message is the input', async () => {
+  test('comes from the client messages, and only the last one is the input', async () => {
     const model = await stage.agent(() => ({ content: 'Blue.' }));
     const completion = await stage.client.chat.completions.create({
       model,
@@ -167,7 +167,7 @@ describe('the conversation', () => {
     expect(count).toBe(2); // the input and the answer: nobody else's words stand in the log
   });
 
-  test('carries images', async () => {
+  test('includes images', async () => {
     const model = await stage.agent(() => ({ content: 'A cat.' }));
     const url = 'data:image/png;base64,iVBORw0KGgo=';
     await stage.client.chat.completions.create({
@@ -188,7 +188,7 @@ describe('the conversation', () => {
     ]);
   });
 
-  test('goes on from a question to a person as from any other answer', async () => {
+  test('continues after a question to a person as after any other answer', async () => {
     const model = await stage.agent(
       (_request, told) =>
         told.some(({ content }) => content === 'Red.')
@@ -209,7 +209,7 @@ describe('the conversation', () => {
   });
 });
 
-describe('tools of the client', () => {
+describe('client tools', () => {
   const forecaster = () =>
     stage.agent((_request, told) => {
       const results = told.filter(({ role }) => role === 'tool').map(({ content }) => content);
@@ -224,7 +224,7 @@ describe('tools of the client', () => {
           };
     });
 
-  test('are called by the client, and the same run goes on with what they gave, after a restart too', async () => {
+  test('are called by the client, and the run continues with the results, even after a restart', async () => {
     const model = await forecaster();
     const messages: OpenAI.ChatCompletionMessageParam[] = [...say('How is the weather?')];
     const asked = await stage.client.chat.completions.create({ model, messages, tools });
@@ -257,7 +257,7 @@ describe('tools of the client', () => {
     await expectEqual(stage.db.pool, run.id); // and it replays
   });
 
-  test('stream', async () => {
+  test('are streamed', async () => {
     const model = await forecaster();
     const { chunks } = await streamed(model, say('Weather?'), { tools });
     const calls = chunks.flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? []);
@@ -275,7 +275,7 @@ describe('tools of the client', () => {
     expect((await streamed(model, messages)).text).toBe('It is dry and dry.');
   });
 
-  test('are refused where the agent has one of the name, where a result is missing, and where nobody waits, in words of the request', async () => {
+  test('are rejected if a name collides, a result is missing or no run waits', async () => {
     const model = await forecaster();
     const calculator = [{ type: 'function' as const, function: { name: 'calculator' } }];
     const counting = await stage.agent(() => ({ content: '' }), {}, ['calculator']);
@@ -314,8 +314,8 @@ describe('tools of the client', () => {
   });
 });
 
-describe('a run that gives no answer', () => {
-  test('is an error that clients do not repeat', async () => {
+describe('a run without an answer', () => {
+  test('is an error that clients do not retry', async () => {
     const model = await stage.agent(() => ({ status: 400, error: { message: 'no such thing' } }));
     const completion = stage.client.chat.completions.create(
       { model, messages: say('?') },
@@ -334,7 +334,7 @@ describe('a run that gives no answer', () => {
   });
 });
 
-describe('who leaves', () => {
+describe('a client that disconnects', () => {
   const slow = async (headers: Record<string, string>) => {
     const gate = createGate();
     const model = await stage.agent(async ({ left }) => {
@@ -359,13 +359,13 @@ describe('who leaves', () => {
     return { gate, status };
   };
 
-  test('leaves the run to go on', async () => {
+  test('lets the run continue', async () => {
     const { gate, status } = await slow({});
     gate.allow(1);
     await until(async () => (await status()) === 'completed');
   });
 
-  test('cancels it when the request says so', async () => {
+  test('cancels the run when the request demands it', async () => {
     const { gate, status } = await slow({ 'X-Howdah-On-Disconnect': 'cancel' });
     await until(async () => (await status()) === 'cancelled');
     gate.allow(1);

@@ -64,7 +64,7 @@ const answering = () =>
   );
 const failing = () => stage.agent(() => ({ status: 400, error: { message: 'no' } }));
 
-test('completions are as they are described, whole and streamed', async () => {
+test('completions match the OpenAPI description, whole and streamed', async () => {
   const path = '/v1/chat/completions';
   const tools = [{ type: 'function', function: WEATHER }];
   const model = await answering();
@@ -81,7 +81,7 @@ test('completions are as they are described, whole and streamed', async () => {
   for (const line of lines) expectAnswer(path, JSON.parse(line), EVENTS);
 });
 
-test('responses and their events are, too', async () => {
+test('responses and their events match the description', async () => {
   const path = '/v1/responses';
   const tools = [{ type: 'function', strict: true, ...WEATHER }];
   const [good, bad] = [await answering(), await failing()];
@@ -105,7 +105,7 @@ test('responses and their events are, too', async () => {
   }
 });
 
-test('models and errors of this door are', async () => {
+test('models and errors match the description', async () => {
   expectAnswer('/v1/models', (await call(stage.api, 'GET', '/v1/models')).body);
   const one = '/v1/models/{model}';
   expectAnswer(one, (await call(stage.api, 'GET', '/v1/models/development')).body);
@@ -119,7 +119,7 @@ test('models and errors of this door are', async () => {
   }
 });
 
-test('what tells of the server is, and asks for no login of a tenant', async () => {
+test('server endpoints match the description and require no tenant login', async () => {
   expectAnswer('/healthz', (await call(stage.api, 'GET', '/healthz')).body);
   expectAnswer('/readyz', (await call(stage.api, 'GET', '/readyz')).body);
   const metrics = createMetrics(figuresOn(stage.db.pool));
@@ -143,7 +143,7 @@ test('what tells of the server is, and asks for no login of a tenant', async () 
   expect(Object.keys(components.securitySchemes)).toEqual(['bearer', 'metrics']);
 });
 
-test('a value that is none would be told of', () => {
+test('an invalid value fails the check', () => {
   const none = { object: 'list', data: [], more: true };
   expect(() => expectAnswer('/v1/models', none)).toThrow();
   expect(() => expectAnswer('/v1/models', { object: 'list' })).toThrow();

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.close());
 
-test('the example of docs/openai.md prints what the agent says', async () => {
+test('the example of docs/openai.md prints the answer of the agent', async () => {
   const helper = await stage.agent((_request, told) => ({
     content: told.length > 2 ? 'Your name is Ada.' : 'I can count.',
   }));

@@ -36,7 +36,7 @@ async function post(path: string, body: string, headers: Record<string, string> 
 }
 
 describe('models', () => {
-  test('are the agents and workflows that one may run', async () => {
+  test('are the agents and workflows that the caller may run', async () => {
     const model = await stage.agent(() => ({ content: 'Hi.' }));
     await makeAgent(stage.db.pool, { name: 'not-for-members', is_restricted: true });
     await makeAgent(stage.db.pool, { name: 'asleep', is_active: false });
@@ -66,7 +66,7 @@ describe('models', () => {
     });
   });
 
-  test('that are not there, or another tenant has, are not found, whoever asks', async () => {
+  test('of another tenant or missing are not found by any endpoint', async () => {
     const foreign = await makeAgent(stage.db.pool, { name: 'theirs', tenant_id: other });
     expect(foreign).toBeTruthy();
     const client = await keyed();
@@ -95,8 +95,8 @@ describe('models', () => {
   });
 });
 
-describe('who asks', () => {
-  test('says it with a token or a key; without one, or with a bad one, it is 401', async () => {
+describe('authentication', () => {
+  test('accepts a token or a key, and returns 401 without one or with an invalid one', async () => {
     const model = await stage.agent(() => ({ content: 'Hi.' }));
     const person = await makePerson(stage.db.pool, 'ada');
     const client = stage.clientOf(await tokenFor(person), api);
@@ -116,7 +116,7 @@ describe('who asks', () => {
     expect(nobody.headers.get('www-authenticate')).toBe('Bearer');
   });
 
-  test('without a login any key does, but not one of ours that is bad', async () => {
+  test('accepts any key where no login is required, except an invalid Howdah key or token', async () => {
     const model = await stage.agent(() => ({ content: 'Hi.' }));
     expect((await complete(stage.clientOf('sk-any'), model)).object).toBe('chat.completion');
     for (const bad of ['hwd_abc', 'a.b.c']) {
@@ -124,7 +124,7 @@ describe('who asks', () => {
     }
   });
 
-  test('may not run as a viewer, nor what he was not granted', async () => {
+  test('a viewer cannot run, and a restricted agent needs a grant', async () => {
     const model = await stage.agent(() => ({ content: 'Hi.' }));
     const secret = await stage.agent(() => ({ content: 'Hi.' }), { is_restricted: true });
     const viewer = await keyed({ role: 'viewer' });
@@ -137,7 +137,7 @@ describe('who asks', () => {
     expect(stage.told(model)).toEqual([]);
   });
 
-  test("goes on from nobody else's response, and answers nobody else's calls", async () => {
+  test("another caller's responses cannot be continued, nor their calls answered", async () => {
     const calling = await stage.agent(() => ({
       tool_calls: [{ name: 'get_weather', arguments: {} }],
     }));
@@ -182,7 +182,7 @@ describe('who asks', () => {
     expect(await told(result(callId))).toMatchObject({ status: 404 });
   });
 
-  test('is told when to come back, beyond a quota', async () => {
+  test('a request beyond a quota gets a retry time', async () => {
     const poor = await makeTenant(stage.db.pool);
     await stage.db.pool.query(
       `insert into howdah.limits (tenant_id, scope, metric, period, max_value)
@@ -201,7 +201,7 @@ describe('who asks', () => {
   });
 });
 
-describe('a request that is none', () => {
+describe('requests', () => {
   const error = (param: string | null, message: RegExp | string) => ({
     type: 'invalid_request_error',
     param,
@@ -283,12 +283,12 @@ describe('a request that is none', () => {
       'previous_response_id',
       /no response/,
     ],
-  ])('%s %s is refused by its field', async (path, body, param, message) => {
+  ])('%s %s is rejected with the field', async (path, body, param, message) => {
     const refused = await post(path, body);
     expect(refused).toEqual({ status: 400, body: { error: error(param, message) } });
   });
 
-  test('is one that is too large, of another type, or with a header that says nothing', async () => {
+  test('too large, of another type, or with an invalid header are rejected', async () => {
     const large = JSON.stringify({ ...hello, user: 'x'.repeat(5_000_000) });
     expect(await post('chat/completions', large)).toMatchObject({ status: 413 });
     const form = { 'content-type': 'text/plain' };
@@ -304,7 +304,7 @@ describe('a request that is none', () => {
     expect(count).toBe(0);
   });
 
-  test('with a known Idempotency-Key is answered from the first run', async () => {
+  test('with a known Idempotency-Key return the answer of the first run', async () => {
     const model = await stage.agent(() => ({ content: 'Once.' }));
     const send = () =>
       post('chat/completions', JSON.stringify({ model, messages }), { 'idempotency-key': 'k-1' });
@@ -314,7 +314,7 @@ describe('a request that is none', () => {
     expect(stage.told(model)).toHaveLength(1);
   });
 
-  test('with the Idempotency-Key of another one is refused, as everywhere', async () => {
+  test('with the Idempotency-Key of a different request are rejected', async () => {
     const model = await stage.agent(() => ({ content: 'Once.' }));
     const key = { 'idempotency-key': 'k-2' };
     const send = (path: string, body: object) =>
@@ -328,7 +328,7 @@ describe('a request that is none', () => {
   });
 });
 
-describe('what there is not', () => {
+describe('unknown endpoints', () => {
   test.each([
     ['GET', '/v1', 404, 'unknown_url'],
     ['POST', '/v1/embeddings', 404, 'unknown_url'],
@@ -336,7 +336,7 @@ describe('what there is not', () => {
     ['GET', '/v1/chat/completions', 405, 'method_not_supported'],
     ['DELETE', '/v1/models/development', 405, 'method_not_supported'],
     ['PUT', '/v1/responses', 405, 'method_not_supported'],
-  ])('%s %s is an error of OpenAI', async (method, path, status, code) => {
+  ])('%s %s is an OpenAI error', async (method, path, status, code) => {
     const response = await fetch(`${stage.api.url}${path}`, { method });
     expect(await response.json()).toEqual({
       error: {
@@ -350,13 +350,13 @@ describe('what there is not', () => {
     expect(response.headers.has('allow')).toBe(status === 405);
   });
 
-  test('is thrown by the official client as what it is', async () => {
+  test('make the official client throw the matching error', async () => {
     const asked = stage.client.embeddings.create({ model: 'x', input: 'y' });
     await expect(asked).rejects.toMatchObject({ status: 404, code: 'unknown_url' });
   });
 });
 
-test('a page of a listed origin may send what the official client sends, and read the answer', async () => {
+test('a page of an allowed origin may use the official client and read the answer', async () => {
   const origin = 'https://app.example';
   const open = await startTestApi(stage.db.url, { ...locked, corsOrigins: [origin] });
   const sent: Request[] = [];

@@ -32,7 +32,7 @@ const counting = () => stage.agent((_request, told) => ({ content: `I know ${tol
 const tools = [{ type: 'function' as const, strict: false, ...WEATHER }];
 
 describe('a response', () => {
-  test('is the answer of a run, with its tokens', async () => {
+  test('is the answer of a run with its token counts', async () => {
     const model = await counting();
     const response = await ask({ model, input: 'Hello.', metadata: { a: 'b' } });
     expect(response).toMatchObject({
@@ -48,7 +48,7 @@ describe('a response', () => {
     expect(await runOf(response.id)).toMatchObject({ status: 'completed', metadata: { a: 'b' } });
   });
 
-  test('streams: each item from its beginning to its end, numbered', async () => {
+  test('streams numbered events for each item from start to end', async () => {
     const model = await stage.agent(
       (_request, told) =>
         told.at(-1)?.role === 'tool'
@@ -90,7 +90,7 @@ describe('a response', () => {
     expect(said(whole)).toEqual(said(response as OpenAI.Responses.Response));
   });
 
-  test('says that its run failed, and was cut short by its budget of tokens', async () => {
+  test('reports that its run failed or exhausted its token budget', async () => {
     const broken = await stage.agent(() => ({ status: 400, error: { message: 'no such thing' } }));
     expect(await ask({ model: broken, input: '?' })).toMatchObject({
       status: 'failed',
@@ -112,7 +112,7 @@ describe('a response', () => {
 });
 
 describe('the conversation', () => {
-  test('goes on from the previous response in one session; instructions hold for one turn', async () => {
+  test('continues from the previous response in one session; instructions apply to one turn', async () => {
     const model = await counting();
     const first = await ask({ model, instructions: 'Be brief.', input: 'One.' });
     const second = await ask({ model, input: 'Two.', previous_response_id: first.id });
@@ -135,7 +135,7 @@ describe('the conversation', () => {
     expect(runs.map(({ turn }) => turn)).toEqual([1, 2, 3]);
   });
 
-  test('branches where it goes on from an earlier response, and from one that was not kept', async () => {
+  test('branches from an earlier response, and from one that was not stored', async () => {
     const model = await counting();
     const first = await ask({ model, input: 'One.' });
     await ask({ model, input: 'Two.', previous_response_id: first.id });
@@ -161,7 +161,7 @@ describe('the conversation', () => {
     expect(after.output_text).toBe('I know 3.');
   });
 
-  test('is told as the items say it', async () => {
+  test('is taken from the input items', async () => {
     const model = await counting();
     await ask({
       model,
@@ -185,7 +185,7 @@ describe('the conversation', () => {
     ]);
   });
 
-  test('answers what a person is asked with the next message', async () => {
+  test('answers a question to a person with the next message', async () => {
     const model = await stage.agent(
       (_request, told) =>
         told.at(-1)?.role === 'tool'
@@ -205,7 +205,7 @@ describe('the conversation', () => {
   });
 });
 
-describe('tools of the client', () => {
+describe('client tools', () => {
   const forecaster = () =>
     stage.agent((_request, told) => {
       const last = told.at(-1);
@@ -223,7 +223,7 @@ describe('tools of the client', () => {
         : [],
     );
 
-  test('are called by the client, and the same run goes on with what they gave', async () => {
+  test('are called by the client, and the same run continues with the results', async () => {
     const model = await forecaster();
     const asked = await ask({ model, input: 'Weather?', tools });
     expect(asked).toMatchObject({
@@ -250,7 +250,7 @@ describe('tools of the client', () => {
     expect(next.output_text).toContain('there is no tool named get_weather'); // it was for that turn
   });
 
-  test('stream', async () => {
+  test('are streamed', async () => {
     const model = await forecaster();
     const { events, response } = await streamed({ model, input: 'Weather?', tools });
     expect(events.flatMap((event) => ('arguments' in event ? [event.arguments] : []))).toEqual([
@@ -263,7 +263,7 @@ describe('tools of the client', () => {
     expect(done?.output).toMatchObject([{ content: [{ text: 'It is wet.' }] }]);
   });
 
-  test('that nobody calls end their run after a day', async () => {
+  test('expire after a day without a result and end their run', async () => {
     const model = await forecaster();
     const asked = await ask({ model, input: 'Weather?', tools });
     const [question] = await all(

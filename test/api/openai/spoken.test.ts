@@ -27,8 +27,8 @@ function read(acts: Act[], since = 0): string[] {
   });
 }
 
-describe('what is told of an answer', () => {
-  test('are its pieces, and then only what they lacked', () => {
+describe('the streamed text of an answer', () => {
+  test('consists of its pieces, then only of the missing rest', () => {
     expect(
       read([
         { piece: 'It ', seq: 1 },
@@ -39,7 +39,7 @@ describe('what is told of an answer', () => {
     ).toEqual(['1:It ', '1:left', '1:.']);
   });
 
-  test('is told to its end before the next one begins', () => {
+  test('is completed before the next answer begins', () => {
     expect(
       read([
         { piece: 'I ', seq: 1 },
@@ -56,7 +56,7 @@ describe('what is told of an answer', () => {
     ).toEqual(['1:I ', '1:count.', '3:It is 42', '3:.']);
   });
 
-  test('is told before the next one begins, also when none of its pieces came', () => {
+  test('precedes the next answer, even when none of its pieces arrived', () => {
     const first: [number, string] = [1, 'I count.'];
     expect(
       read([
@@ -68,7 +68,7 @@ describe('what is told of an answer', () => {
     ).toEqual(['1:I count.', '3:It is 42', '3:.']);
   });
 
-  test('is told as it comes where the steps before it were told another time', () => {
+  test('is sent on arrival when earlier steps were already sent', () => {
     const acts: Act[] = [
       { piece: 'It is', seq: 5 },
       { answers: [[5, 'It is 42.']], step_count: 5 },
@@ -76,7 +76,7 @@ describe('what is told of an answer', () => {
     expect(read(acts, 4)).toEqual(['5:It is', '5: 42.']);
   });
 
-  test('that broke off is told anew, in the same step and in the next', () => {
+  test('restarts after an interruption, in the same step and in the next', () => {
     expect(
       read([
         { piece: 'It l', seq: 1 },
@@ -88,7 +88,7 @@ describe('what is told of an answer', () => {
     ).toEqual(['1:It l', '1:\n\nIt stayed', '2:It went', '2:.']);
   });
 
-  test('is sent whole and once, when more of it is early than is held back', () => {
+  test('is sent whole and once when its early pieces exceed the buffer', () => {
     const words = Array.from({ length: 600 }, (_, place) => `${place} `);
     const early: Act[] = words.map((piece) => ({ piece, seq: 2 }));
     const content = [...words, 'late ', 'end'].join('');
@@ -104,7 +104,7 @@ describe('what is told of an answer', () => {
     expect(texts.slice(500)).toEqual([`2:${words.slice(500).join('')}late end`, '3:next']);
   });
 
-  test('of which a piece in the middle was lost is told whole', () => {
+  test('is repeated whole when a piece in the middle was lost', () => {
     expect(
       read([
         { piece: 'It ', seq: 1 },

@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 describe('an agent', () => {
-  test('is made with what it is given by name, and is found where Location says', async () => {
+  test('is created with models and tools by name, and is found at its Location', async () => {
     const made = await ask('POST', '/api/agents', {
       name: 'desk',
       instruction: 'Answer.',
@@ -57,7 +57,7 @@ describe('an agent', () => {
     expect(version).toBe('fast');
   });
 
-  test('changes by PATCH, is replaced by PUT, and goes by DELETE', async () => {
+  test('is changed by PATCH, replaced by PUT and deleted by DELETE', async () => {
     const { id } = await make({
       name: 'clerk',
       description: 'Files.',
@@ -92,7 +92,7 @@ describe('an agent', () => {
     });
   });
 
-  test('takes the words of neighbouring systems', async () => {
+  test('accepts the field names of similar systems', async () => {
     const models = ['slow', { model: 'fast', is_default: true, request_params: { top_p: 1 } }];
     expect(await make({ name: 'sleeper', active: false, models })).toMatchObject({
       is_active: false,
@@ -101,7 +101,7 @@ describe('an agent', () => {
     });
   });
 
-  test('is the default when told so, and the current one', async () => {
+  test('becomes the default by set-default, and then the current one', async () => {
     const { id } = await make({ name: 'front' });
     expect((await ask('POST', `/api/agents/${id}/set-default`)).body).toMatchObject({
       is_default: true,
@@ -109,7 +109,7 @@ describe('an agent', () => {
     expect((await ask('GET', '/api/agents/current')).body).toMatchObject({ id, name: 'front' });
   });
 
-  test('tells its versions, page by page, and how its runs went', async () => {
+  test('lists its versions page by page, and its performance', async () => {
     const { id } = await make({ name: 'much edited' });
     for (const instruction of ['a', 'b', 'c'])
       await ask('PATCH', `/api/agents/${id}`, { instruction });
@@ -126,7 +126,7 @@ describe('an agent', () => {
   });
 });
 
-describe('what is wrong is a problem that names the field', () => {
+describe('an invalid request is a problem that names the field', () => {
   test.each([
     [{ nam: 'x' }, 'name', 'name is missing'],
     [{ name: 'x', instrucion: '' }, 'instrucion', 'there is no field instrucion'],
@@ -147,7 +147,7 @@ describe('what is wrong is a problem that names the field', () => {
     expect(problem.hint).toBeTruthy();
   });
 
-  test('also in words of the database: the same code as on every door', async () => {
+  test('a violated constraint has the same code as in every API', async () => {
     const made = await ask('POST', '/api/agents', { name: 'x', max_steps: 0 });
     expect(made).toMatchObject({
       status: 400,
@@ -156,7 +156,7 @@ describe('what is wrong is a problem that names the field', () => {
     expect((await ask('GET', '/api/agents?name=x')).body.data).toEqual([]);
   });
 
-  test('a name that is taken is 409', async () => {
+  test('a name in use is 409', async () => {
     await make({ name: 'twice' });
     expect(await ask('POST', '/api/agents', { name: 'twice' })).toMatchObject({
       status: 409,
@@ -164,7 +164,7 @@ describe('what is wrong is a problem that names the field', () => {
     });
   });
 
-  test('paths, parameters and bodies that are none', async () => {
+  test('invalid paths, parameters and bodies', async () => {
     expect((await ask('GET', '/api/agents/7')).body).toMatchObject({ status: 400, field: 'id' });
     expect((await ask('GET', '/api/agents?limt=3')).body).toMatchObject({
       detail: 'there is no parameter limt',
@@ -191,7 +191,7 @@ describe('what is wrong is a problem that names the field', () => {
 });
 
 describe('an ETag', () => {
-  test('is compared in the statement that changes: of two writers the second is told 412', async () => {
+  test('is compared in the updating statement: the second of two writers gets 412', async () => {
     const { id } = await make({ name: 'tagged' });
     const { headers } = await ask('GET', `/api/agents/${id}`);
     const etag = headers.get('etag') ?? '';
@@ -206,7 +206,7 @@ describe('an ETag', () => {
     expect((await ask('GET', `/api/agents/${id}`)).status).toBe(200);
   });
 
-  test('changes with what the agent is given, and answers 304 while it does not', async () => {
+  test('changes with the tools of the agent, and returns 304 while it matches', async () => {
     const { id } = await make({ name: 'given' });
     const before = await ask('GET', `/api/agents/${id}`);
     const etag = before.headers.get('etag') ?? '';
@@ -229,10 +229,10 @@ describe('an ETag', () => {
   });
 });
 
-describe('what an agent is given and no version has', () => {
+describe('agent fields outside the version', () => {
   const speech = (model: string) => ({ tts_provider_config: { provider: 'openai', model } });
 
-  test('has a tag too, which a reader is not told to keep when it has changed', async () => {
+  test('change the ETag, so a reader does not get 304', async () => {
     const { id } = await make({ name: 'spoken', ...speech('a') });
     const before = await ask('GET', `/api/agents/${id}`);
     const etag = before.headers.get('etag') ?? '';
@@ -245,7 +245,7 @@ describe('what an agent is given and no version has', () => {
     });
   });
 
-  test('is written by the first of two who have the same tag', async () => {
+  test('are written by the first of two writers with the same ETag', async () => {
     const { id } = await make({ name: 'contested', ...speech('a') });
     const { headers } = await ask('GET', `/api/agents/${id}`);
     const options = { headers: { 'if-match': headers.get('etag') ?? '' } };
@@ -255,7 +255,7 @@ describe('what an agent is given and no version has', () => {
     expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412]);
   });
 
-  test('shows what is changed elsewhere', async () => {
+  test('show changes made elsewhere', async () => {
     await ask('POST', '/api/models', { name: 'before', provider: 'scripted', model: 'm' });
     const { id } = await make({ name: 'follower', model: 'before' });
     const { headers } = await ask('GET', `/api/agents/${id}`);
@@ -268,7 +268,7 @@ describe('what an agent is given and no version has', () => {
   });
 });
 
-test('lists go on behind a row: what is made meanwhile shifts no page', async () => {
+test('lists continue after a row: new rows shift no page', async () => {
   for (const number of [1, 2, 3, 4, 5]) await make({ name: `listed ${number}`, domain: 'lists' });
   const names = ({ body }: { body: { data: { name: string }[] } }) =>
     body.data.map(({ name }) => name);
@@ -300,7 +300,7 @@ describe('a provider configuration', () => {
   });
   afterAll(() => sealed?.close());
 
-  test('is a model row of the agent, its key a secret that is shown masked', async () => {
+  test('is a model row of the agent, and its key is a secret shown masked', async () => {
     const made = await call(sealed, 'POST', '/api/agents', {
       name: 'voiced',
       llm_provider_config: {
@@ -368,7 +368,7 @@ describe('a provider configuration', () => {
     expect(gone.body).toMatchObject({ llm_provider_config: null, models: [] });
   });
 
-  test('is shown in the words it was written in, and changed in either', async () => {
+  test('is shown with the field names of its input and accepts either names', async () => {
     const spoken = { model: 'm', url: 'https://tts.example.com', path: '/say', voice_id: 'v' };
     const { body } = await call(sealed, 'POST', '/api/agents', {
       name: 'worded',
@@ -429,7 +429,7 @@ describe('a provider configuration', () => {
     expect(same.body.llm_provider_config).toEqual(elsewhere);
   });
 
-  test('stands or goes by PUT as what is left out does, and never takes a named model with it', async () => {
+  test('is kept or removed by PUT like an omitted field, and a named model stays', async () => {
     const { body } = await call(sealed, 'POST', '/api/agents', {
       name: 'put',
       llm_provider_config: { model: 'm', api_key: key },
@@ -447,7 +447,7 @@ describe('a provider configuration', () => {
     });
   });
 
-  test('loses its key when that is null, and keeps it when nothing is said of it', async () => {
+  test('loses its key when that is null, and retains it when omitted', async () => {
     const { body } = await call(sealed, 'POST', '/api/agents', {
       name: 'keyed',
       llm_provider_config: { model: 'm', api_key: key },
@@ -471,7 +471,7 @@ describe('a provider configuration', () => {
     ['llm', { voice_id: 'alloy' }, 'voice_id'],
     ['stt', { sample_rate: 0 }, 'sample_rate'],
     ['stt', { model: null }, 'model'],
-  ])('of %s with %j is refused by its field', async (purpose, config, member) => {
+  ])('of %s with %j is rejected by field', async (purpose, config, member) => {
     const name = `${purpose}_provider_config`;
     const refused = await call(sealed, 'POST', '/api/agents', {
       name: 'wrong',
@@ -487,7 +487,7 @@ describe('a provider configuration', () => {
     });
   });
 
-  test('of a private address, or with a key nobody knows, is refused and leaves no agent', async () => {
+  test('with a private address or an unknown masked key is rejected without creating an agent', async () => {
     const refused = await call(sealed, 'POST', '/api/agents', {
       name: 'inward',
       llm_provider_config: { model: 'm', api_url: 'http://10.0.0.1/v1' },
@@ -505,7 +505,7 @@ describe('a provider configuration', () => {
   });
 });
 
-test('the description is of the same schemas, and the page needs no script', async () => {
+test('OpenAPI is generated from the same schemas, and the docs page needs no script', async () => {
   const { body } = await ask('GET', '/openapi.json');
   expect(body.openapi).toBe('3.1.0');
   expect(

@@ -28,7 +28,7 @@ afterAll(async () => {
 const QUERY = 'query ($a: UUID!, $b: UUID!) { compared: compareExecutions(a: $a, b: $b) }';
 const pathOf = (a: string, b: string) => `/api/executions/${a}/compare/${b}`;
 
-test('REST, GraphQL and the client give what SQL gives, of runs as workers write them', async () => {
+test('REST, GraphQL and the client return the same as SQL for real runs', async () => {
   const call_of = (expression: string) => ({ name: 'calculator', arguments: { expression } });
   const counting = (expression: string, content: string) =>
     makeAgent(db.pool, {
@@ -75,7 +75,7 @@ test('REST, GraphQL and the client give what SQL gives, of runs as workers write
   expect(twice.body).toMatchObject({ is_same: true, steps: { parts_at: null, changes: [] } });
 });
 
-test("what is nowhere and what is another tenant's is not found alike, in either place", async () => {
+test("another tenant's rows and missing rows cause the same not-found error in REST and GraphQL", async () => {
   const mine = await makeTenant(db.pool, 'mine');
   const run = async (tenant_id: string) =>
     makeRun(db.pool, { tenant_id, agent_id: await makeIdleAgent(db.pool, { tenant_id }) });

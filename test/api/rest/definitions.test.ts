@@ -64,7 +64,7 @@ describe.each(Object.entries(KINDS))('/api/%s', (path, { made, patch, faulty }) 
       Object.entries(body).filter(([name]) => !['content', 'members'].includes(name)),
     );
 
-  test('are made, read, listed, changed, replaced and deleted', async () => {
+  test('rows are created, read, listed, changed, replaced and deleted', async () => {
     const first = await ask('POST', url, made);
     expect(first).toMatchObject({ status: 201, body: visible(made) });
     const place = first.headers.get('location') ?? '';
@@ -90,7 +90,7 @@ describe.each(Object.entries(KINDS))('/api/%s', (path, { made, patch, faulty }) 
     expect(await ask('DELETE', place)).toMatchObject({ status: 404 });
   });
 
-  test('what is wrong is told, and nothing is written', async () => {
+  test('invalid rows are rejected, and nothing is written', async () => {
     const [body, member] = faulty;
     const refused = await ask('POST', url, body);
     expect([400, 404]).toContain(refused.status);
@@ -102,7 +102,7 @@ describe.each(Object.entries(KINDS))('/api/%s', (path, { made, patch, faulty }) 
   });
 });
 
-test('a row is not put in the place of another, nor a member that is two', async () => {
+test('PUT rejects the id of another row, and a workflow rejects an ambiguous member', async () => {
   const model = { name: 'placed', provider: 'openai', model: 'gpt' };
   const { body } = await ask('POST', '/api/models', model);
   const { body: other } = await ask('POST', '/api/models', { ...model, name: 'placed too' });
@@ -123,7 +123,7 @@ test('a row is not put in the place of another, nor a member that is two', async
   }
 });
 
-test('an MCP server is the same for If-Match when only what was found there is another', async () => {
+test('newly discovered data of an MCP server does not change its ETag', async () => {
   const configuration = { url: 'https://mcp.example.com/' };
   const made = await ask('POST', '/api/mcp-servers', {
     name: 'found',
@@ -140,7 +140,7 @@ test('an MCP server is the same for If-Match when only what was found there is a
   expect(await ask('PATCH', place, { description: 'Mine.' }, match)).toMatchObject({ status: 412 });
 });
 
-test('prices come per thousand tokens too, and workflows in other words', async () => {
+test('prices per thousand tokens and alternative names in workflows are accepted', async () => {
   const priced = await ask('POST', '/api/models', {
     name: 'priced',
     provider: 'openai',
@@ -163,7 +163,7 @@ test('prices come per thousand tokens too, and workflows in other words', async 
   expect(versions.body.data).toMatchObject([{ version: 1 }]);
 });
 
-test('presets of MCP servers are commands, which only an owner of the database may write', async () => {
+test('MCP server presets are commands and need an owner of the database', async () => {
   const body = { name: 'files', type: 'filesystem', configuration: { args: ['/tmp'] } };
   expect(await ask('POST', '/api/mcp-servers', body)).toMatchObject({
     status: 403,
@@ -171,7 +171,7 @@ test('presets of MCP servers are commands, which only an owner of the database m
   });
 });
 
-test('what is written once is not written again', async () => {
+test('write-once fields cannot be changed', async () => {
   const { body } = await ask('POST', '/api/resources', {
     name: 'x',
     type: 'text/plain',
@@ -190,7 +190,7 @@ test('what is written once is not written again', async () => {
   expect(bytes.body.size).toBe(3);
 });
 
-test('of two fields that say the same neither is passed over in silence', async () => {
+test('two fields with the same meaning are rejected together', async () => {
   const both = { name: 'twice.txt', type: 'text/plain', content: 'a', base64: 'YQ==' };
   expect(await ask('POST', '/api/resources', both)).toMatchObject({
     status: 400,
@@ -209,7 +209,7 @@ test('of two fields that say the same neither is passed over in silence', async 
   });
 });
 
-test('a number that a column cannot hold is told by its field', async () => {
+test('a number out of range is rejected by field', async () => {
   const model = { name: 'wide', provider: 'scripted', model: 'm', context_tokens: 99_999_999_999 };
   expect(await ask('POST', '/api/models', model)).toMatchObject({
     status: 400,
@@ -219,7 +219,7 @@ test('a number that a column cannot hold is told by its field', async () => {
   expect(most).toMatchObject({ status: 201, body: { max_tokens: 99_999_999_999 } });
 });
 
-test('a tag is of all that is shown', async () => {
+test('the ETag covers everything that is shown', async () => {
   const file = { name: 'tagged.txt', type: 'text/plain', content: 'a' };
   const made = await ask('POST', '/api/resources', file);
   const place = `/api/resources/${made.body.id}`;
@@ -232,7 +232,7 @@ test('a tag is of all that is shown', async () => {
   });
 });
 
-test('an alert rule is read with its state of now, and its tag is of what people write', async () => {
+test('an alert rule is read with its current state, and its ETag covers only user fields', async () => {
   const made = await ask('POST', '/api/alert-rules', {
     name: 'read',
     query: 'select 1 where false',
@@ -250,7 +250,7 @@ test('an alert rule is read with its state of now, and its tag is of what people
   expect((await ask('PATCH', place, { is_active: false }, changed)).status).toBe(200);
 });
 
-test('/tools are those of the tenant, or of an agent', async () => {
+test('/tools lists the tools of the tenant or of an agent', async () => {
   await ask('POST', '/api/agents', { name: 'armed', tools: ['todo'] });
   const all = await ask('GET', '/tools');
   expect(all.body.data.map(({ name }: { name: string }) => name)).toContain('calculator');
@@ -268,7 +268,7 @@ test('/tools are those of the tenant, or of an agent', async () => {
   });
 });
 
-test('a member may edit agents and no models: the role decides in the database', async () => {
+test('a member may edit agents but not models, by role in the database', async () => {
   const shut = await startTestApi(db.url, locked);
   const person = await makePerson(db.pool, 'ada');
   await db.pool.query(`update howdah.users set role = 'member' where id = $1`, [person.sub]);
@@ -287,7 +287,7 @@ test('a member may edit agents and no models: the role decides in the database',
   await shut.close();
 });
 
-test('how a workflow does is told by version, with the runs below', async () => {
+test('workflow performance is reported by version and includes child runs', async () => {
   const body = { name: 'measured', type: 'chain', members: ['development'] };
   const { id } = (await ask('POST', '/api/workflows', body)).body;
   const path = `/api/workflows/${id}/performance`;

@@ -59,14 +59,14 @@ test.each(lines)('%s', async (line) => {
   if (schema) expect((schema as z.ZodType).safeParse(answer.body).error).toBeUndefined();
 });
 
-test('the program over a WebSocket runs', async () => {
+test('the WebSocket program of the page runs', async () => {
   const program = programs.find((text) => text.includes('new WebSocket')) ?? '';
   const body = stripTypeScriptTypes(program.replace('ws://127.0.0.1:8000', api.url));
   const told = await new Promise((resolve) => new Function('console', body)({ log: resolve }));
   expect(told).toEqual(expect.any(String));
 });
 
-test('the program runs', async () => {
+test('the client program of the page runs', async () => {
   const program = programs.find((text) => text.includes('connect(')) ?? '';
   const body = program.replace(/^import .*$/m, '').replace('http://127.0.0.1:8000', api.url);
   expect(body).toContain(api.url);
@@ -79,7 +79,7 @@ test('the program runs', async () => {
   expect(lines.at(-1)?.[0]).toBe('complete');
 });
 
-test('the table of events names every kind of step', () => {
+test('the event table names every kind of step', () => {
   const table = page.slice(page.indexOf('| kind of step'), page.indexOf('After the last step'));
   const named = [...table.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`(\w+)`/g)].map(([, kind]) => kind),

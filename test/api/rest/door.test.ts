@@ -17,7 +17,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-describe('the description', () => {
+describe('the OpenAPI description', () => {
   let description: Answer;
   beforeAll(async () => {
     description = (await call(api, 'GET', '/openapi.json')).body;
@@ -25,7 +25,7 @@ describe('the description', () => {
   const operations = (): Answer[] =>
     Object.values(description.paths).flatMap((methods) => Object.values(methods as object));
 
-  test('has names that are there once, and every parameter of a path', () => {
+  test('has unique operation ids and every path parameter', () => {
     const names = operations().map(({ operationId }) => operationId);
     expect(new Set(names).size).toBe(names.length);
     expect(names.length).toBeGreaterThan(70);
@@ -41,7 +41,7 @@ describe('the description', () => {
     }
   });
 
-  test('names no schema that is not there, and each is one', () => {
+  test('references only existing schemas, all of them valid', () => {
     const text = JSON.stringify(description);
     const refs = new Set(
       [...text.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, one]) => one),
@@ -58,7 +58,7 @@ describe('the description', () => {
     }
   });
 
-  test('is for everybody, also where a login is asked for', async () => {
+  test('is public, even where a login is required', async () => {
     const shut = await startTestApi(db.url, locked);
     expect((await call(shut, 'GET', '/openapi.json')).status).toBe(200);
     expect((await call(shut, 'GET', '/docs')).status).toBe(200);
@@ -67,7 +67,7 @@ describe('the description', () => {
   });
 });
 
-test('without a login a foreign Host or Origin is refused', async () => {
+test('without a login, a foreign Host or Origin is rejected', async () => {
   const { port } = api;
   const status = (headers: Record<string, string>) =>
     new Promise((resolve) => {
@@ -82,7 +82,7 @@ test('without a login a foreign Host or Origin is refused', async () => {
   expect(await status({})).toBe(200);
 });
 
-test('requests count: beyond a quota the answer is 429 with Retry-After', async () => {
+test('a request beyond a quota gets 429 with Retry-After', async () => {
   const shut = await startTestApi(db.url, locked);
   const person = await makePerson(db.pool, 'ada');
   const token = await tokenFor(person);
@@ -100,7 +100,7 @@ test('requests count: beyond a quota the answer is 429 with Retry-After', async 
   await shut.close();
 });
 
-test('a run beyond a quota is refused with the same code', async () => {
+test('a run beyond a quota is rejected with the same code', async () => {
   await db.pool.query(
     `insert into howdah.limits (scope, metric, period, max_value) values ('tenant', 'runs', 'month', 1)`,
   );

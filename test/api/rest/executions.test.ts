@@ -52,7 +52,7 @@ const run = async (agent_id: string, more: object = {}) =>
 const statusOf = async (id: string) => (await ask('GET', `/api/executions/${id}`)).body.status;
 
 describe('execute', () => {
-  test('begins a run: 202 with its id, and where it is', async () => {
+  test('starts a run: 202 with its id and Location', async () => {
     const agent = await counting();
     const begun = await ask('POST', '/api/execute', { agent: await nameOf(agent), message: 'Go.' });
     expect(begun.status).toBe(202);
@@ -76,7 +76,7 @@ describe('execute', () => {
     expect(body.metrics).toBeTypeOf('object');
   });
 
-  test('waits: 200 with the output when it comes in time, else 202', async () => {
+  test('waits: 200 with the output if it is ready in time, otherwise 202', async () => {
     expect(await run(await counting())).toMatchObject({ status: 'completed', output: 'It is 42.' });
     const inQuery = { agent_id: await counting(), message: 'Go.' };
     expect(await ask('POST', '/api/execute?wait=20', inQuery)).toMatchObject({
@@ -101,7 +101,7 @@ describe('execute', () => {
     expect(parked).toMatchObject({ status: 202, body: { execution_id: expect.any(String) } });
   });
 
-  test('takes workflows, by name and by id', async () => {
+  test('accepts workflows by name and by id', async () => {
     const member = await counting();
     const { id } = await one(
       db.pool,
@@ -121,7 +121,7 @@ describe('execute', () => {
     ]);
   });
 
-  test('tells a callback_url, whoever runs', async () => {
+  test('accepts a callback_url for agents and workflows', async () => {
     const agent_id = await counting();
     const callback_url = 'https://erp.example.com/done';
     for (const who of [
@@ -140,7 +140,7 @@ describe('execute', () => {
     }
   });
 
-  test('gives the first run to a known key, by name and by id', async () => {
+  test('returns the first run for a known key, by name and by id', async () => {
     const agent_id = await counting();
     const options = { headers: { 'idempotency-key': 'ticket 17' } };
     const all = await Promise.all(
@@ -157,7 +157,7 @@ describe('execute', () => {
     expect(byName.body.execution_id).toBe(all[0]?.body.execution_id);
   });
 
-  test('a key that came with another request is refused, however the answer is waited for', async () => {
+  test('rejects a key of a different request, with and without wait', async () => {
     const options = { headers: { 'idempotency-key': 'ticket 18' } };
     const execute = (body: object) =>
       ask('POST', '/api/execute', { agent: 'development', ...body }, options);
@@ -176,7 +176,7 @@ describe('execute', () => {
     expect(query).toMatchObject({ status: 409, body: { code: 'HWCNF' } });
   });
 
-  test('an empty key is none, on any way in', async () => {
+  test('rejects an empty key wherever it is sent', async () => {
     const body = { agent: 'development', message: 'Go.' };
     const refused = { status: 400, body: { code: 'HWINV' } };
     const headers = { 'idempotency-key': '' };
@@ -212,7 +212,7 @@ describe('execute', () => {
     [{ agent_id: '0199aaaa-0000-7000-8000-000000000000', message: 'x' }, 404, 'HWNTF', 'agent'],
     [{ agent: 'development', message: 'x', priority: 99999 }, 400, 'HWINV', 'priority'],
     [{ agent: 'development', message: 'x', wait: '5' }, 400, 'HWINV', 'boolean or number'],
-  ])('refuses %j', async (body, status, code, detail) => {
+  ])('rejects %j', async (body, status, code, detail) => {
     const refused = await ask('POST', '/api/execute', body);
     expect(refused).toMatchObject({
       status,
@@ -222,7 +222,7 @@ describe('execute', () => {
 });
 
 describe('runs', () => {
-  test('show what is said and run below them until that has 1 MB, and have pages of the rest', async () => {
+  test('include messages and children up to 1 MB, and page through the rest', async () => {
     const agent_id = await counting();
     const later = { agent_id, message: 'x', run_at: '2100-01-01T00:00:00Z' };
     const id = (await ask('POST', '/api/execute', later)).body.execution_id;
@@ -247,7 +247,7 @@ describe('runs', () => {
     expect((await ask('GET', `${path.replace(id, agent_id)}`)).status).toBe(404);
   });
 
-  test('are listed by what they are, statuses in any words', async () => {
+  test('are filtered by field, with statuses in any spelling', async () => {
     const agent_id = await counting();
     const { execution_id } = await run(agent_id, { metadata: { order: 4711 } });
     const later = await ask('POST', '/api/execute', {
@@ -275,7 +275,7 @@ describe('runs', () => {
   test.each([
     ...['limit=%zz', 'limit=', 'limit=0x10', 'limit=1e2', 'limit=2.5', 'limit=0', 'limit=1001'],
     ...['limit=5&limit=6', 'after=', 'after=-1', 'after=x', 'after=99999999999'],
-  ])('have no page of %s', async (query) => {
+  ])('reject the page parameters %s', async (query) => {
     const place = '/api/executions/0199aaaa-0000-7000-8000-000000000000/steps';
     expect(await ask('GET', `${place}?${query}`)).toMatchObject({
       status: 400,
@@ -283,7 +283,7 @@ describe('runs', () => {
     });
   });
 
-  test('end a page after a megabyte, whatever its limit, and lose no run', async () => {
+  test('end a page at 1 MB whatever its limit, without losing a run', async () => {
     const agent_id = await counting();
     const input_data = { text: 'x'.repeat(400_000) };
     const started = [];
@@ -302,7 +302,7 @@ describe('runs', () => {
     expect(pages.flat().every((row) => row.input_data.text.length === 400_000)).toBe(true);
   });
 
-  test('tell their steps and messages page by page', async () => {
+  test('list their steps and messages page by page', async () => {
     const { execution_id: id } = await run(await counting());
     const first = await ask('GET', `/api/executions/${id}/steps?limit=2`);
     expect(first.body.data.map(({ seq }: { seq: number }) => seq)).toEqual([1, 2]);
@@ -338,7 +338,7 @@ describe('runs', () => {
     expect((await ask('POST', `/api/executions/${id}/fork`)).status).toBe(201);
   });
 
-  test('are forked with other data, or with other values at some of their places', async () => {
+  test('are forked with new input data, or with single values replaced', async () => {
     const { execution_id: id } = await run(await asking(), {
       ...{ wait: false, input_data: { order: { number: 1001 }, note: 'a' } },
     });
@@ -362,7 +362,7 @@ describe('runs', () => {
   });
 });
 
-test('questions are listed and answered; the first answer counts', async () => {
+test('questions are listed and answered; a second answer is rejected', async () => {
   const { execution_id } = await run(await asking(), { wait: false });
   await until(async () => (await statusOf(execution_id)) === 'waiting');
   const { body } = await ask('GET', `/api/questions?status=OPEN&execution_id=${execution_id}`);
@@ -380,8 +380,8 @@ test('questions are listed and answered; the first answer counts', async () => {
   expect((await ask('GET', path)).body.answer).toBe('blue');
 });
 
-describe('a stream', () => {
-  test('tells a run from the beginning and closes when it has ended', async () => {
+describe('an event stream', () => {
+  test('delivers a run from its start and closes at its end', async () => {
     const agent_id = await counting();
     const stream = await listen(api, '/api/execute', {
       method: 'POST',
@@ -406,7 +406,7 @@ describe('a stream', () => {
     ]);
   });
 
-  test('goes on behind any event: each cut gives the rest, with the same ids and data', async () => {
+  test('resumes after any event: each cut yields the rest with equal ids and data', async () => {
     const { execution_id } = await run(await counting());
     const path = `/api/executions/${execution_id}/stream`;
     const whole = await listen(api, path);
@@ -423,7 +423,7 @@ describe('a stream', () => {
     expect(byQuery.told()).toEqual(whole.told().slice(2));
   });
 
-  test('tells what is asked, also by a run below, and goes on when it is answered', async () => {
+  test('delivers questions, also of a child run, and continues after the answer', async () => {
     const child = await asking();
     const { id: tool } = await one(
       db.pool,
@@ -464,7 +464,7 @@ describe('a stream', () => {
     expect(replay.events).toEqual(withId);
   });
 
-  test('tells a failure as error, and then that it is complete', async () => {
+  test('delivers a failure as error, then complete', async () => {
     const agent = await makeAgent(db.pool, { script: [{ error: { status: 400, message: 'no' } }] });
     const { execution_id, status } = await run(agent);
     expect(status).toBe('failed');
@@ -476,7 +476,7 @@ describe('a stream', () => {
     ]);
   });
 
-  test('goes on behind the end when the run does: a retry repeats no id', async () => {
+  test('continues after the end when the run does: a retry repeats no id', async () => {
     const { execution_id } = await run(await asking(), { wait: false });
     await until(async () => (await statusOf(execution_id)) === 'waiting');
     await ask('POST', `/api/executions/${execution_id}/cancel`);
@@ -497,7 +497,7 @@ describe('a stream', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test('of a run that was cancelled before it began is complete at once', async () => {
+  test('of a run cancelled before its start completes at once', async () => {
     const { body } = await ask('POST', '/api/execute', {
       agent: 'development',
       message: 'x',
@@ -509,7 +509,7 @@ describe('a stream', () => {
     expect(stream.events).toMatchObject([{ event: 'complete', data: { status: 'cancelled' } }]);
   });
 
-  test('of no run, or behind no event, is a problem and no stream', async () => {
+  test('of an unknown run or after an invalid event id is a problem', async () => {
     const nowhere = '/api/executions/0199aaaa-0000-7000-8000-000000000000/stream';
     expect((await ask('GET', nowhere)).body).toMatchObject({ status: 404, code: 'HWNTF' });
     const { execution_id } = await run(await counting());

@@ -18,7 +18,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-test('a refusal tells a client of REST what it can ask REST for', async () => {
+test('hints in REST errors name REST requests', async () => {
   const started = await call(api, 'POST', '/api/execute', { agent_id: NOBODY, message: 'x' });
   expect(started.body.hint).toContain('/api/agents');
   expect(started.body.hint).not.toContain('howdah.');
@@ -26,7 +26,7 @@ test('a refusal tells a client of REST what it can ask REST for', async () => {
   expect(said.body.hint).toBe('See /api/executions for the runs that exist.');
 });
 
-test('functions are requests, and what REST has nothing for keeps its name', () => {
+test('SQL functions become requests, and names without a REST equivalent stay', () => {
   expect(restHint(`Answer it by howdah.answer_question('1 (2)', TEXT).`)).toBe(
     'Answer it by POST /api/questions/ID/answer.',
   );
@@ -35,7 +35,7 @@ test('functions are requests, and what REST has nothing for keeps its name', () 
   );
 });
 
-test('every path that a hint may name is one of REST', async () => {
+test('every path in a hint exists in REST', async () => {
   const source = await readFile('src/api/errors/rest-hints.ts', 'utf8');
   const named = [...source.matchAll(/(\/(?:api\/|sessions|agent-systems)[\w/-]*)/g)].map(
     ([, path = '']) => path.replaceAll('/ID', '/{}'),
@@ -45,7 +45,7 @@ test('every path that a hint may name is one of REST', async () => {
   expect(named.length).toBeGreaterThan(15);
 });
 
-test('no hint of ours is left with a name of the database', async () => {
+test('no SQL hint reaches REST with a database name', async () => {
   const files = (await readdir('sql', { recursive: true })).filter((one) => one.endsWith('.sql'));
   const texts = await Promise.all(files.map((file) => readFile(`sql/${file}`, 'utf8')));
   const hints = texts.flatMap((text) => [...text.matchAll(/hint = '((?:[^']|'')+)'/g)]);

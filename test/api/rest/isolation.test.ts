@@ -127,7 +127,7 @@ function alike({ status, body }: Called, id: string): string {
     .replaceAll(/log entry \w+|"id":"[0-9a-f]{12}"/g, 'LOGGED');
 }
 
-describe('a row of another tenant is one that does not exist', () => {
+describe('a row of another tenant looks like a missing row', () => {
   test.each(routes.filter(isOne).map((route) => [label(route), route] as const))(
     '%s',
     async (_label, route) => {
@@ -144,7 +144,7 @@ describe('a row of another tenant is one that does not exist', () => {
   );
 });
 
-test('bodies that name a row of another tenant are answered as if it were not there', async () => {
+test('a body that names a foreign row gets the same answer as for a missing row', async () => {
   const takers = routes.filter(
     (route) => !isOne(route) && route.body && !route.bodyTypes && route.method === 'POST',
   );
@@ -169,7 +169,7 @@ test('bodies that name a row of another tenant are answered as if it were not th
   }
 });
 
-test('lists show one tenant, whatever they are asked for', async () => {
+test('lists return rows of one tenant only, whatever their filters', async () => {
   const lists = routes.filter(isList);
   expect(lists.length).toBeGreaterThan(10);
   for (const route of lists) {
@@ -185,7 +185,7 @@ test('lists show one tenant, whatever they are asked for', async () => {
   }
 });
 
-test('and nothing of the other tenant has changed', async () => {
+test('the requests above changed no row of the other tenant', async () => {
   const [{ tenant_id }] = (await all(db.pool, 'select tenant_id from howdah.agents where id = $1', [
     theirs.agents,
   ])) as [{ tenant_id: string }];
@@ -218,27 +218,30 @@ const BODIES: Record<string, object> = {
   '/sessions': {},
 };
 
-test.each(Object.entries(EXPECTED))('a %s may make what its role may', async (role, allowed) => {
-  const [{ tenant_id }] = (await all(
-    db.pool,
-    `select id as tenant_id from howdah.tenants where slug = 'default'`,
-  )) as [{ tenant_id: string }];
-  const own = await tokenFor({ sub: 'r', tenant_id, user_id: '' }, { user_id: undefined, role });
-  const may: string[] = [];
-  for (const [path, body] of Object.entries(BODIES)) {
-    const named = 'name' in body ? { ...body, name: `walked_${role}` } : body;
-    const made = await call(api, 'POST', path, named, { token: own });
-    if (made.status < 300) may.push(path);
-    else expect(made, path).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
-  }
-  expect(may).toEqual(allowed);
-  for (const route of routes.filter(isList)) {
-    const read = await call(api, 'GET', route.path, undefined, { token: own });
-    expect(read.status, label(route)).toBe(200);
-  }
-});
+test.each(Object.entries(EXPECTED))(
+  'a %s may create what its role allows',
+  async (role, allowed) => {
+    const [{ tenant_id }] = (await all(
+      db.pool,
+      `select id as tenant_id from howdah.tenants where slug = 'default'`,
+    )) as [{ tenant_id: string }];
+    const own = await tokenFor({ sub: 'r', tenant_id, user_id: '' }, { user_id: undefined, role });
+    const may: string[] = [];
+    for (const [path, body] of Object.entries(BODIES)) {
+      const named = 'name' in body ? { ...body, name: `walked_${role}` } : body;
+      const made = await call(api, 'POST', path, named, { token: own });
+      if (made.status < 300) may.push(path);
+      else expect(made, path).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
+    }
+    expect(may).toEqual(allowed);
+    for (const route of routes.filter(isList)) {
+      const read = await call(api, 'GET', route.path, undefined, { token: own });
+      expect(read.status, label(route)).toBe(200);
+    }
+  },
+);
 
-test('without a login every route is shut', async () => {
+test('every route requires a login', async () => {
   for (const route of routes) {
     const path = route.path.replaceAll(/\{\w+\}/g, nowhere());
     const { status, body } = await call(api, route.method, path);

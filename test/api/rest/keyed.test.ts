@@ -24,7 +24,7 @@ afterAll(async () => {
 const rows = async (table: string) =>
   (await one(db.pool, `select count(*)::int as rows from howdah.${table}`)).rows;
 
-test('what is sent many times at once is made once, and all are told of the same row', async () => {
+test('concurrent requests with one key create one row and return it to all', async () => {
   const before = await rows('sessions');
   const all = await Promise.all(
     Array.from({ length: 8 }, () => ask('POST', '/sessions', { title: 'Once' }, 'a')),
@@ -37,7 +37,7 @@ test('what is sent many times at once is made once, and all are told of the same
   }
 });
 
-test('a message that is sent again is said once', async () => {
+test('a repeated message is added once', async () => {
   const { body: session } = await ask('POST', '/sessions', {});
   const path = `/sessions/${session.id}/messages`;
   const first = await ask('POST', path, { content: 'Hello.' }, 'b');
@@ -47,7 +47,7 @@ test('a message that is sent again is said once', async () => {
   expect(next.body.turn).toBe(2);
 });
 
-test('a key belongs to one request: with another it is refused', async () => {
+test('a key belongs to one request and is rejected with another', async () => {
   await ask('POST', '/api/agents', { name: 'keyed' }, 'd');
   const other = await ask('POST', '/api/agents', { name: 'other' }, 'd');
   expect(other).toMatchObject({ status: 409, body: { code: 'HWCNF', field: 'Idempotency-Key' } });
@@ -55,7 +55,7 @@ test('a key belongs to one request: with another it is refused', async () => {
   expect(long).toMatchObject({ status: 400, body: { code: 'HWINV', field: 'Idempotency-Key' } });
 });
 
-test('a request that was refused may be sent again with its key', async () => {
+test('a rejected request may be sent again with its key', async () => {
   const refused = await ask('POST', '/api/agents', { name: 'late', model: 'later' }, 'e');
   expect(refused.status).toBe(404);
   await ask('POST', '/api/models', { name: 'later', provider: 'scripted', model: 'm' });
@@ -64,7 +64,7 @@ test('a request that was refused may be sent again with its key', async () => {
   );
 });
 
-test('of feedback no word is kept for its key: sent again it is shown as it is by then', async () => {
+test('feedback is not stored with its key: a repetition returns the current feedback', async () => {
   const agent = await makeAgent(db.pool, { name: 'praised' });
   const run = await makeRun(db.pool, { agent_id: agent });
   const path = `/api/executions/${run}/feedback`;
@@ -75,7 +75,7 @@ test('of feedback no word is kept for its key: sent again it is shown as it is b
   expect(kept.answer).toEqual({ status: 201, body: { id: first.body.id } });
 });
 
-test('keys of one person say nothing to another', async () => {
+test('the keys of one user are unknown to another', async () => {
   const [ada, bob] = await Promise.all(
     ['ada', 'bob'].map(async (name) => tokenFor(await makePerson(db.pool, name))),
   );
@@ -85,7 +85,7 @@ test('keys of one person say nothing to another', async () => {
   expect(await made(ada)).not.toBe(await made(bob));
 });
 
-test('a key of one person’s run gives nobody else its output', async () => {
+test('a key of one user does not reveal the output of its run to another', async () => {
   const [ada, bob] = await Promise.all(
     ['ada.runs', 'bob.runs'].map(async (name) => tokenFor(await makePerson(db.pool, name))),
   );
@@ -115,7 +115,7 @@ test('a key of one person’s run gives nobody else its output', async () => {
   });
 });
 
-test('a key is forgotten after a day', async () => {
+test('a key expires after a day', async () => {
   const first = await ask('POST', '/sessions', { title: 'Daily' }, 'g');
   await db.pool.query(
     `update howdah_private.request_keys set created_at = now() - interval '25 hours' where key = 'g'`,

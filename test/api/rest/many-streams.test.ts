@@ -37,7 +37,7 @@ async function followInPieces(path: string, pieces: readonly number[]): Promise<
   return ids;
 }
 
-test('whoever is cut, and wherever: all get every event of the run once, in order', async () => {
+test('every stream, cut anywhere, gets each event of the run once, in order', async () => {
   const id = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
   const run = await driveRun(db.pool, id);
   const path = `/api/executions/${id}/stream`;

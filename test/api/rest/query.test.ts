@@ -57,7 +57,7 @@ afterAll(async () => {
   await server?.close();
 });
 
-test('"Umsatz Q1" is answered with SQL and its rows, and the decision is a row', async () => {
+test('"Umsatz Q1" is answered with SQL and its rows, and the decision is recorded', async () => {
   const { status, body } = await call(api, 'POST', '/query', { question: 'Umsatz Q1' });
   expect({ status, body }).toMatchObject({
     status: 200,
@@ -80,13 +80,13 @@ test('"Umsatz Q1" is answered with SQL and its rows, and the decision is a row',
   expect(decisions).toEqual([body.decision]);
 });
 
-test('what takes no query is answered without one', async () => {
+test('a question without need for a query is answered without SQL', async () => {
   member = 'development';
   const { body } = await call(api, 'POST', '/query', { question: 'Guten Morgen' });
   expect(body).toMatchObject({ answer: 'Good day.', sql: null, rows: null, row_count: null });
 });
 
-test('one that is not waited for is 202, and with the same key the same run', async () => {
+test('a question without wait gets 202, and the same key returns the same run', async () => {
   const ask = () =>
     call(
       api,
@@ -101,12 +101,12 @@ test('one that is not waited for is 202, and with the same key the same run', as
   expect((await ask()).body.execution_id).toBe(first.body.execution_id);
 });
 
-test('a question without a word is none', async () => {
+test('a blank question is rejected', async () => {
   const empty = await call(api, 'POST', '/query', { question: ' ' });
   expect(empty).toMatchObject({ status: 400, body: { code: 'HWINV', field: 'question' } });
 });
 
-test('a tenant without a manager is told so', async () => {
+test('a tenant without a manager workflow gets an error', async () => {
   const tenant_id = await makeTenant(db.pool);
   await db.pool.query(
     `update howdah.workflows set deleted_at = now() where name = 'manager' and tenant_id = $1`,

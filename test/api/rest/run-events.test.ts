@@ -31,7 +31,7 @@ function staged(run: Partial<Execution>) {
   return { live, piece, row, steps };
 }
 
-test('pieces of an answer wait for the steps before it, and are told then', async () => {
+test('pieces of an answer are held back until earlier steps arrive', async () => {
   const { live, piece, row } = staged({ id: ID, step_count: 0, completed_at: null });
   const leaving = new AbortController();
   const told = runEvents(live, ID, { seq: 0, n: 0 }, leaving.signal);
@@ -66,7 +66,7 @@ test('behind a cursor that never existed, a run without steps still has its last
   expect(events).toEqual(['complete 0.1']);
 });
 
-test('the end of a run below is told by the call it was for: its step names no tool', () => {
+test('the end of a child run names the call that started it', () => {
   const step = { seq: 3, kind: 'child', name: null, call_id: 'a', output: { status: 'completed' } };
   const row = { execution_id: ID, seq: 3, step } as unknown as FeedRow;
   const told = eventsOf(row, { agent: 'clerk', messages: [], question: null });

@@ -55,7 +55,7 @@ agents:
 orchestrator: desk
 `;
 
-test('from a file to an answer: system, session, message, stream, question of a sub-agent, todo list', async () => {
+test('system, session, message, stream, question of a sub-agent and todo list, from file to answer', async () => {
   const system = await ask('POST', '/agent-systems', SYSTEM, yaml);
   expect(system.body).toMatchObject({ name: 'helpdesk', version: 1 });
   expect(system.status).toBe(201);
@@ -102,7 +102,7 @@ test('from a file to an answer: system, session, message, stream, question of a 
   expect(todos.body).toContain('Ask about the colour');
 });
 
-test('a session is forked behind a turn, over REST and in GraphQL', async () => {
+test('a session is forked after a turn, over REST and GraphQL', async () => {
   const { id, agent_id } = (await ask('POST', '/sessions', {})).body;
   const later = { run_at: '2099-01-01' }; // nobody ends it meanwhile
   const run = await makeRun(db.pool, { agent_id, session_id: id, input: 'One.', ...later });
@@ -125,7 +125,7 @@ test('a session is forked behind a turn, over REST and in GraphQL', async () => 
 });
 
 describe('agent systems', () => {
-  test('faults are told with file, line and column, and nothing is written', async () => {
+  test('faults are reported with file, line and column, and nothing is written', async () => {
     const faulty = 'version: v1\nname: faulty\nagents:\n  lone: { tools: { allow: [tood] } }\n';
     const refused = await ask('POST', '/agent-systems?file=lone.yaml', faulty, yaml);
     expect(refused).toMatchObject({ status: 400, body: { code: 'HWINV' } });
@@ -136,7 +136,7 @@ describe('agent systems', () => {
     expect((await ask('GET', '/agent-systems?name=faulty')).body.data).toEqual([]);
   });
 
-  test('are read resolved and exported, and the export changes nothing', async () => {
+  test('are read resolved and exported, and applying the export changes nothing', async () => {
     const document = { version: 'v1', name: 'small', agents: { small: { mission: 'Answer.' } } };
     const tried = await ask('POST', '/agent-systems?dry_run=true', document);
     expect(tried).toMatchObject({ status: 200, body: { dry_run: true } });
@@ -151,7 +151,7 @@ describe('agent systems', () => {
     expect(json.body).toEqual(document);
   });
 
-  test('what is no file of them is refused', async () => {
+  test('an invalid system file is rejected', async () => {
     expect((await ask('POST', '/agent-systems', '- a', yaml)).body.code).toBe('HWINV');
     const text = { headers: { 'content-type': 'text/plain' } };
     expect((await ask('POST', '/agent-systems', SYSTEM, text)).status).toBe(415);
@@ -166,7 +166,7 @@ describe('agent systems', () => {
 describe('sessions', () => {
   const session = async (body: object = {}) => (await ask('POST', '/sessions', body)).body;
 
-  test('are with the current agent unless somebody is named, and are turned to another', async () => {
+  test('use the current agent by default, and can switch to another', async () => {
     const first = await makeAgent(db.pool, { script: [{ content: 'One.' }] });
     const other = await makeAgent(db.pool, { script: [{ content: 'Two.' }, { content: 'Two.' }] });
     expect(await session()).toMatchObject({ agent: 'development', policy: 'queue' });
@@ -198,7 +198,7 @@ describe('sessions', () => {
     expect((await ask('GET', `/sessions?agent_id=${other}`)).body.data).toMatchObject([{ id }]);
   });
 
-  test('who asks nothing is answered nothing, and no question of another session', async () => {
+  test('an answer without an open question, or to a question of another session, is rejected', async () => {
     const { id } = await session();
     expect(await ask('POST', `/sessions/${id}/answers`, { answer: 'x' })).toMatchObject({
       status: 409,
@@ -213,7 +213,7 @@ describe('sessions', () => {
     });
   });
 
-  test('a message that steers names the run it reaches, also while others wait for their turn', async () => {
+  test('a steering message names the run it reaches, even while other messages wait', async () => {
     const agent_id = await makeAgent(db.pool, {
       tools: ['ask_user'],
       script: [
@@ -235,7 +235,7 @@ describe('sessions', () => {
     expect(steered).toMatchObject({ status: 202, body: first.body });
   });
 
-  test('a stream of a session waits for its first message, and ends with the server alone', async () => {
+  test('a session stream waits for the first message, and ends only with the server', async () => {
     const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
     const { id } = await session({ agent_id });
     const other = await startTestApi(db.url);
@@ -247,7 +247,7 @@ describe('sessions', () => {
     expect(stream.events.at(-1)?.event).toBe('complete');
   });
 
-  test('a turn that is retried goes on in the stream', async () => {
+  test('a retried turn continues in the stream', async () => {
     const agent_id = await makeAgent(db.pool, {
       tools: ['ask_user'],
       script: [
@@ -272,7 +272,7 @@ describe('sessions', () => {
     stream.close();
   });
 
-  test('a message is answered by the events of its run where it asks for them, once for each key', async () => {
+  test('a message returns the events of its run on request, once for each key', async () => {
     const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
     const { id } = await session({ agent_id });
     const said = await listen(api, `/sessions/${id}/messages`, {
@@ -308,7 +308,7 @@ describe('sessions', () => {
     expect(ids[0]?.[0]).toMatch(/^\/sessions\//);
   });
 
-  test('what was said in one has pages from the end on, which end after 1 MB', async () => {
+  test('list their messages in pages from the end, at most 1 MB each', async () => {
     const script = Array(5).fill({ content: 'Hello.' });
     const agent_id = await makeAgent(db.pool, { script });
     const { id, agent } = await session({ agent_id });
@@ -336,7 +336,7 @@ describe('sessions', () => {
     });
   });
 
-  test('what was said and used in one is told, and its steps from a place on', async () => {
+  test('report their messages and usage, and their steps from a position on', async () => {
     const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
     const { id, agent } = await session({ agent_id });
     const none = { runs: 0, tokens_in: 0, tokens_out: 0, cost: 0 };

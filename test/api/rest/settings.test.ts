@@ -18,7 +18,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-test('are listed, set and taken back by their keys', async () => {
+test('settings are listed, set and reset by key', async () => {
   const listed = await ask('GET', '/api/settings');
   expect(listed.status).toBe(200);
   expect(listed.body.data.map(({ key }: { key: string }) => key)).toContain('tool_result_bytes');
@@ -38,7 +38,7 @@ test('are listed, set and taken back by their keys', async () => {
   });
 });
 
-test('what is wrong is told', async () => {
+test('unknown keys and invalid values are rejected', async () => {
   for (const method of ['GET', 'PUT', 'DELETE']) {
     const body = method === 'PUT' ? { value: 1 } : undefined;
     expect(await ask(method, '/api/settings/max_dept', body)).toMatchObject({
@@ -59,7 +59,7 @@ test('what is wrong is told', async () => {
   }
 });
 
-test('over GraphQL they are rows, and what holds is a list', async () => {
+test('settings are rows in GraphQL, and effective values are a list', async () => {
   const made = await query(
     api,
     `mutation { createSetting(input: {setting: {key: "model_attempts", value: 2}}) { setting { id key value scope } } }`,
@@ -81,7 +81,7 @@ test('over GraphQL they are rows, and what holds is a list', async () => {
   expect(system).toMatchObject({ errors: [{ extensions: { code: 'HWDEN' } }] });
 });
 
-test('members read them, and admins write them', async () => {
+test('members read settings, and admins write them', async () => {
   const shut = await startTestApi(db.url, locked);
   try {
     const [ada, grace] = [await makePerson(db.pool, 'ada'), await makePerson(db.pool, 'grace')];

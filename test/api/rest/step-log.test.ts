@@ -50,7 +50,7 @@ async function ranOf(): Promise<string> {
   return id;
 }
 
-test('pages have each line once, the newest first', async () => {
+test('pages contain each line once, newest first', async () => {
   const told: { execution_id: string; seq: number; finished_at: string }[] = [];
   let path: string | undefined = '/api/steps?since=2000-01-01T00:00:00Z&limit=700';
   while (path !== undefined) {
@@ -66,7 +66,7 @@ test('pages have each line once, the newest first', async () => {
   expect(times).toEqual(times.toSorted((a, b) => b - a));
 });
 
-test('a stream has each line once, the oldest first, then what is new; behind an id it goes on', async () => {
+test('a stream sends each line once, oldest first, then new ones; it resumes after an id', async () => {
   const stream = await listen(api, '/api/steps/stream?since=2000-01-01T00:00:00Z');
   try {
     const id = await ranOf();
@@ -91,7 +91,7 @@ test('a stream has each line once, the oldest first, then what is new; behind an
   }
 });
 
-test('many streams of a log cost no more transactions than one', async () => {
+test('many streams of a log need no more transactions than one', async () => {
   const STREAMS = 40;
   const path = `/api/steps/stream?agent_id=${agent}&since=1s`;
   const streams = await Promise.all(Array.from({ length: STREAMS }, () => listen(api, path)));
@@ -117,7 +117,7 @@ test('many streams of a log cost no more transactions than one', async () => {
   }
 });
 
-test('a stream that falls behind the shared reader reads on by itself, and lacks nothing', async () => {
+test('a stream that falls behind the shared reader reads on its own without gaps', async () => {
   const batch = (seqs: number[]) => ({
     now: new Date(),
     hasEnded: false,
@@ -153,7 +153,7 @@ test('a stream that falls behind the shared reader reads on by itself, and lacks
   expect(seqs).toEqual([1, 2, 3, 4, 5]);
 });
 
-test('the stream of one run ends with it', async () => {
+test('the stream of one run ends with the run', async () => {
   const id = await ranOf();
   const later = await makeRun(db.pool, { run_at: '2100-01-01' });
   const stream = await listen(api, `/api/steps/stream?execution_id=${id}&since=1d`);
@@ -167,7 +167,7 @@ test('the stream of one run ends with it', async () => {
   expect(none.body).toMatchObject({ data: [], next: null });
 });
 
-test('the client follows what is new, and leaves', async () => {
+test('the client follows new lines until it is aborted', async () => {
   const leaving = new AbortController();
   const howdah = connect(api.url, { signal: leaving.signal });
   const seen: string[] = [];
@@ -183,7 +183,7 @@ test('the client follows what is new, and leaves', async () => {
   expect(new Set(seen).size).toBe(seen.length);
 });
 
-test('what is said in steps is there for who asks for it', async () => {
+test('steps include their text on request', async () => {
   const id = await ranOf();
   const { body } = await call(api, 'GET', `/api/executions/${id}/steps?said=true`);
   const [row] = await all(
@@ -216,7 +216,7 @@ test.each([
   }
 });
 
-test('who sees an agent no longer sees no lines of its runs, and a stream of one of them ends', async () => {
+test('a caller who loses access to an agent sees no lines, and its stream ends', async () => {
   const guarded = await startTestApi(db.url, locked);
   try {
     const made = await runCli(db.url, 'key', 'create', unique('desk'), '--role', 'member');
@@ -259,7 +259,7 @@ test('who sees an agent no longer sees no lines of its runs, and a stream of one
   }
 });
 
-test('cursors and ids of events that are none are refused', async () => {
+test('invalid cursors and event ids are rejected', async () => {
   const page = await call(api, 'GET', '/api/steps?cursor=abc');
   expect(page).toMatchObject({ status: 400, body: { field: 'cursor' } });
   for (const id of ['1.2', 'soon']) {

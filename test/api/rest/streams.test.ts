@@ -19,7 +19,7 @@ import { locked } from '../tokens.ts';
 import { call } from './call.ts';
 import { listen } from './events.ts';
 
-describe('the writer', () => {
+describe('the event stream writer', () => {
   const identity = {
     tenantId: 't',
     userId: undefined,
@@ -56,7 +56,7 @@ describe('the writer', () => {
   };
   const event = (content: string): StreamEvent => ({ event: 'token', data: { content } });
 
-  test('says something now and then while nothing happens, and ends when it is told to', async () => {
+  test('sends heartbeats while idle, and ends when closed', async () => {
     source = async function* (signal) {
       yield event('first');
       await once(signal, 'abort');
@@ -77,7 +77,7 @@ describe('the writer', () => {
     await stop();
   });
 
-  test('takes no more from the source than is read, and cuts off who never reads', async () => {
+  test('applies back-pressure to the source, and disconnects a client that never reads', async () => {
     let taken = 0;
     let isLeft = false;
     source = async function* (signal) {
@@ -99,7 +99,7 @@ describe('the writer', () => {
     await stop();
   });
 
-  test('leaves the source when nobody listens any more', async () => {
+  test('closes the source when the client disconnects', async () => {
     let isLeft = false;
     source = async function* (signal) {
       yield event('x');
@@ -114,7 +114,7 @@ describe('the writer', () => {
     await stop();
   });
 
-  test('tells what the source throws', async () => {
+  test('sends an error thrown by the source as an event', async () => {
     source = async function* () {
       yield event('x');
       throw new Error('gone');
@@ -161,7 +161,7 @@ describe('over the API', () => {
     return { agent_id, id, path: `/api/executions/${id}/stream` };
   };
 
-  test('tokens come before the thought they become, without an id', async () => {
+  test('tokens precede the thought they form, without an id', async () => {
     const { key } = await keyFor();
     const { id, path } = await begin(key, { run_at: '2100-01-01T00:00:00Z' });
     const stream = await listen(api, path, { token: key });
@@ -178,7 +178,7 @@ describe('over the API', () => {
   });
 
   test.each(['1000.1', '3.1', '2.99'])(
-    'behind %s, which never was, it closes when the run is over',
+    'a stream after the nonexistent event %s closes when the run is over',
     async (after) => {
       const { key } = await keyFor();
       const { path } = await begin(key);
@@ -192,7 +192,7 @@ describe('over the API', () => {
     },
   );
 
-  test('a cursor that is none is named as it was sent', async () => {
+  test('an invalid cursor is reported under the name it was sent by', async () => {
     const { key: token } = await keyFor();
     const body = { agent: 'development', message: 'Go.' };
     const made = await call(api, 'POST', '/api/execute', body, { token });
@@ -204,14 +204,14 @@ describe('over the API', () => {
     expect(byHeader).toMatchObject({ status: 400, body: { field: 'Last-Event-ID' } });
   });
 
-  test('stream and wait together are refused', async () => {
+  test('stream and wait together are rejected', async () => {
     const { key } = await keyFor();
     const body = { agent: 'development', message: 'Go.', stream: true, wait: 5 };
     const refused = await call(api, 'POST', '/api/execute', body, { token: key });
     expect(refused).toMatchObject({ status: 400, body: { code: 'HWINV', field: 'wait' } });
   });
 
-  test('a key that is revoked is out, also of a stream that is open', async () => {
+  test('a revoked key loses access, including an open stream', async () => {
     const { id, key } = await keyFor();
     const { path } = await begin(key);
     const stream = await listen(api, path, { token: key });
@@ -224,7 +224,7 @@ describe('over the API', () => {
     answers.resolve();
   });
 
-  test('and of an answer that waits for its run', async () => {
+  test('a revoked key ends an answer that waits for its run', async () => {
     const { id, key } = await keyFor();
     const agent_id = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
     const body = { agent_id, message: 'Go.', wait: true };
@@ -246,7 +246,7 @@ describe('over the API', () => {
     answers.resolve();
   });
 
-  test('a stream counts while its beginning is read, and leaves without an error of ours', async () => {
+  test('an opening stream counts against the limit, and leaving it logs no error', async () => {
     const { key: token } = await keyFor();
     const { id } = await begin(token);
     const lines: string[] = [];
@@ -295,7 +295,7 @@ describe('over the API', () => {
     answers.resolve();
   });
 
-  test('an agent that is hidden from somebody ends his streams of its runs', async () => {
+  test('hiding an agent from a user ends the user’s streams of its runs', async () => {
     const { key } = await keyFor('member');
     const owner = await keyFor();
     const { agent_id, path } = await begin(owner.key);

@@ -28,7 +28,7 @@ async function ended(webhook?: string): Promise<string> {
   return rows[0].id;
 }
 
-test('webhooks are made, changed, replaced and deleted as all rows are', async () => {
+test('webhooks are created, changed, replaced and deleted like other rows', async () => {
   const made = await ask('POST', '/api/webhooks', { url: 'https://erp.example.com/howdah' });
   expect(made).toMatchObject({
     status: 201,
@@ -50,13 +50,13 @@ test.each([
   [{ url: 'https://erp.example.com', secret_name: 'nowhere' }, { code: 'HWNTF' }],
   [{ url: 'https://erp.example.com', secret: 'whsec_x' }, { field: 'secret' }],
   [{}, { field: 'url' }],
-])('a webhook %j is refused', async (body, problem) => {
+])('a webhook %j is rejected', async (body, problem) => {
   const { status, body: told } = await ask('POST', '/api/webhooks', body);
   expect(told).toMatchObject(problem);
   expect([400, 404]).toContain(status);
 });
 
-test('what was told is listed, shown and told once more', async () => {
+test('deliveries are listed, shown and sent again', async () => {
   const { body: hook } = await ask('POST', '/api/webhooks', { url: 'https://erp.example.com/a' });
   const [of, other] = [await ended(hook.id), await ended()];
   const ids = async (path: string) =>
@@ -77,7 +77,7 @@ test('what was told is listed, shown and told once more', async () => {
   expect(next.body.data[0].id).not.toBe(page.body.data[0].id);
 });
 
-test('members neither see nor write them', async () => {
+test('members can neither see nor write webhooks', async () => {
   const shut = await startTestApi(db.url, locked);
   try {
     const token = await tokenFor(await makePerson(db.pool, 'mia'));
@@ -95,7 +95,7 @@ test('members neither see nor write them', async () => {
   }
 });
 
-test('what is not there is not found', async () => {
+test('missing deliveries are 404', async () => {
   const id = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
   for (const [method, path] of [
     ['GET', `/api/webhooks/${id}/deliveries`],

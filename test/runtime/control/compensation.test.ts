@@ -91,8 +91,8 @@ async function statesOf(id: string): Promise<Json[]> {
   return rows.map(({ state }) => state);
 }
 
-describe('what a run did is taken back, the newest first', () => {
-  test('when it failed', async () => {
+describe('compensation undoes effects, newest first', () => {
+  test('when a run failed', async () => {
     const server = await booking();
     const { id, status } = await failing(server, ['a', 'b', 'c']);
     expect(status).toBe('failed');
@@ -116,7 +116,7 @@ describe('what a run did is taken back, the newest first', () => {
     expect(rows).toEqual([{ id: undoing.id }]);
   });
 
-  test('when it hit a limit', async () => {
+  test('when a run hit a limit', async () => {
     const server = await booking();
     const agent = await booker(server, ['a', 'b'], { content: 'never' });
     await database.pool.query('update howdah.agents set max_steps = 1 where id = $1', [agent]);
@@ -126,7 +126,7 @@ describe('what a run did is taken back, the newest first', () => {
     expect(pathsOf(server)).toEqual(['/book/a', '/unbook/B-a']);
   });
 
-  test.each(['cancelled', 'poison', 'expired'])('when it ended as %s', async (reason) => {
+  test.each(['cancelled', 'poison', 'expired'])('when a run ended as %s', async (reason) => {
     const server = await startServer(({ path }, response) => {
       if (path !== '/book/b') response.end();
     });
@@ -143,7 +143,7 @@ describe('what a run did is taken back, the newest first', () => {
     expect(await statesOf(id)).toEqual(['compensated', 'unknown']);
   });
 
-  test('and what its children did that had completed', async () => {
+  test('including those of completed children', async () => {
     const server = await booking();
     const { pool } = database;
     const child = await booker(server, ['a'], { content: 'booked' });
@@ -169,7 +169,7 @@ describe('what a run did is taken back, the newest first', () => {
     expect(await statesOf(rows[0].id)).toEqual(['compensated']);
   });
 
-  test('but nothing of a run that completed, and nothing that failed', async () => {
+  test('but not those of a completed run, nor failed calls', async () => {
     const server = await startServer(({ path }, response) =>
       response.writeHead(path === '/book/b' ? 500 : 200).end(),
     );
@@ -182,7 +182,7 @@ describe('what a run did is taken back, the newest first', () => {
     expect(await undoings(failed.id)).toBe(0);
   });
 
-  test('also when agent and tools are gone meanwhile', async () => {
+  test('even when agent and tools were deleted meanwhile', async () => {
     const server = await startServer(({ path }, response) => {
       if (path !== '/book/b') response.end();
     });
@@ -198,7 +198,7 @@ describe('what a run did is taken back, the newest first', () => {
     await pool.query(`update howdah.tools set is_active = true where name in ('book', 'unbook')`);
   });
 
-  test('also what a child of an agent did that its user may no longer see', async () => {
+  test('including those of a child agent that its user may no longer see', async () => {
     const server = await booking();
     const { pool } = database;
     const child = await booker(server, ['a'], { content: 'booked' });
@@ -250,7 +250,7 @@ describe('what a run did is taken back, the newest first', () => {
     expect(pathsOf(server)).toEqual(['/book/a', '/unbook/B-a']);
   });
 
-  test('also by a worker that takes over from one that was killed', async () => {
+  test('by a worker that takes over from a killed one', async () => {
     let silent = true;
     const server = await startServer(({ path }, response) => {
       if (!silent || path !== '/unbook/B-b') response.end();
@@ -277,7 +277,7 @@ describe('what a run did is taken back, the newest first', () => {
   });
 });
 
-test('a call that can be taken back and may be repeated is repeated after a kill, and asks nobody', async () => {
+test('a compensatable, repeatable call is repeated after a kill without a question', async () => {
   let silent = true;
   const server = await startServer((_request, response) => {
     if (!silent) response.end();
@@ -296,7 +296,7 @@ test('a call that can be taken back and may be repeated is repeated after a kill
   expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
 });
 
-test('what cannot be taken back fails the run that tries, after it has tried the others', async () => {
+test('an effect that cannot be undone fails the compensation run after it tried the others', async () => {
   const server = await startServer(({ path }, response) =>
     response.writeHead(path === '/unbook/B-b' ? 500 : 200).end(),
   );
@@ -309,7 +309,7 @@ test('what cannot be taken back fails the run that tries, after it has tried the
   expect(await undoings(undoing.id)).toBe(0);
 });
 
-test('a run whose effects were taken back is not retried', async () => {
+test('a run whose effects were undone is not retried', async () => {
   const { id } = await failing(await booking(), ['a']);
   await undoingOf(id);
   await expect(
@@ -317,7 +317,7 @@ test('a run whose effects were taken back is not retried', async () => {
   ).rejects.toMatchObject({ code: 'HWCNF' });
 });
 
-test('what a person saw done after the end of its run is taken back too, once', async () => {
+test('an effect that a person reports as done after the run ended is undone once', async () => {
   const { pool } = database;
   const server = await startServer(({ path }, response) => {
     if (path !== '/book/b') response.end();
@@ -337,7 +337,7 @@ test('what a person saw done after the end of its run is taken back too, once', 
   expect(pathsOf(server)).toHaveLength(4);
 });
 
-test('the run that takes back counts in no figure of the agent', async () => {
+test('the compensation run does not count in the agent’s statistics', async () => {
   const { pool } = database;
   const agent = await booker(await booking(), ['a'], refused);
   const { id } = await ended(pool, await insertRun(pool, agent));
@@ -348,7 +348,7 @@ test('the run that takes back counts in no figure of the agent', async () => {
   }
 });
 
-test('a result that only looks like an error is none', async () => {
+test('a result that only looks like an error is not an error', async () => {
   const { pool } = database;
   await pool.query(`
     create schema if not exists hotel;

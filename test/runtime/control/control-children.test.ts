@@ -69,7 +69,7 @@ async function hanging() {
   return { agent: await makeAgent(database.pool, { models }), server, gate };
 }
 
-test('fifty trees on two workers: usage adds up three levels deep, and nobody is in anybody’s way', async () => {
+test('fifty trees on two workers: usage adds up over three levels without interference', async () => {
   const { pool } = database;
   const leaf = await makeAgentTool(pool, await asker(['note', 'note']));
   const middle = await makeAgentTool(pool, await asker([leaf, 'note', leaf]));
@@ -106,7 +106,7 @@ test('fifty trees on two workers: usage adds up three levels deep, and nobody is
 test.each([
   ['max_tokens', { max_tokens: 40 }],
   ['max_cost', { max_cost: 0.00004 }],
-])('the parent’s %s stops the child, and then the parent', async (stop_reason, limits) => {
+])('the parent’s %s stops the child, then the parent', async (stop_reason, limits) => {
   const { pool } = database;
   const script = Array.from({ length: 9 }, (_, n) => ({
     ...calling({ name: 'note', arguments: { n } }),
@@ -120,7 +120,7 @@ test.each([
   expect(child).toMatchObject({ status: 'failed', stop_reason, model_count: 2 });
 });
 
-test('an agent that calls itself is told where it ends', async () => {
+test('an agent that calls itself gets an error at the depth limit', async () => {
   const { pool } = database;
   const self = await asker([]);
   const name = await makeAgentTool(pool, self);
@@ -141,7 +141,7 @@ test('an agent that calls itself is told where it ends', async () => {
   );
 });
 
-test('a child that fails, or whose agent is gone, is an error the model is told', async () => {
+test('a child that fails, or whose agent is deleted, is an error that the model sees', async () => {
   const { pool } = database;
   const failing = await makeAgent(pool, {
     script: [{ error: { status: 400, message: 'no way' } }],
@@ -159,7 +159,7 @@ test('a child that fails, or whose agent is gone, is an error the model is told'
   expect(told).toContain('is deleted');
 });
 
-test('cancelling the root in the middle of a child’s model call ends all', async () => {
+test('cancelling the root during a child’s model call ends all runs', async () => {
   const { pool } = database;
   const { agent, server, gate } = await hanging();
   const middle = await makeAgentTool(pool, await asker([await makeAgentTool(pool, agent)]));
@@ -180,7 +180,7 @@ test('cancelling the root in the middle of a child’s model call ends all', asy
   await expect.poll(() => workers.reduce((sum, { inFlight }) => sum + inFlight, 0)).toBe(0);
 });
 
-test('a parent that fails takes its live children with it', async () => {
+test('a failing parent cancels its live children', async () => {
   const { pool } = database;
   const { agent, server, gate } = await hanging();
   const slow = await makeAgentTool(pool, agent);
@@ -200,7 +200,7 @@ test('a parent that fails takes its live children with it', async () => {
   expect(await childrenOf(pool, id)).toMatchObject([{ status: 'cancelled' }]);
 });
 
-test('a child is its agent as it was when the root began, however late it begins', async () => {
+test('a child uses its agent as of the root’s start, however late the child begins', async () => {
   const { pool } = database;
   const { agent: slow, gate } = await hanging();
   const helper = await makeAgent(pool, { script: [{ content: 'as it was', usage }] });
@@ -221,7 +221,7 @@ test('a child is its agent as it was when the root began, however late it begins
   expect((await runToEnd(pool, helper)).output).toBe('as it is now');
 });
 
-test('a fork behind the end of a child does not begin it again', async () => {
+test('a fork after the end of a child does not start the child again', async () => {
   const { pool } = database;
   const leaf = await makeAgentTool(
     pool,

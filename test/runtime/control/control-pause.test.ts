@@ -66,7 +66,7 @@ const calls = (...names: string[]) => ({
   tool_calls: names.map((name) => ({ name, arguments: {} })),
 });
 
-test('in the middle of a model call: the answer commits, its calls are made after the resume', async () => {
+test('a pause during a model call: the answer commits, and its calls run after the resume', async () => {
   const { pool } = database;
   const made: string[] = [];
   await start([tool('note', () => made.push('note'))]);
@@ -85,7 +85,7 @@ test('in the middle of a model call: the answer commits, its calls are made afte
   expect([server.requests.length, made.length]).toEqual([2, 1]);
 });
 
-test('in the middle of several tools: what is in the air commits, and none is called twice', async () => {
+test('a pause during several tool calls: calls in progress commit, and none runs twice', async () => {
   const { pool } = database;
   const made: string[] = [];
   const doors = { one: door(), two: door() };
@@ -113,7 +113,7 @@ test('in the middle of several tools: what is in the air commits, and none is ca
   expect(made).toHaveLength(2);
 });
 
-test('the final answer that was in the air ends the run', async () => {
+test('a pause during the final answer: the run ends', async () => {
   const { pool } = database;
   await start();
   const { gate, models } = await gated(() => ({ content: 'done' }));
@@ -124,7 +124,7 @@ test('the final answer that was in the air ends the run', async () => {
   expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
 });
 
-test('resumed before it could park: the run goes on as if nothing had been', async () => {
+test('a pause resumed before the run could park: the run continues', async () => {
   const { pool } = database;
   await start([tool('note', () => null)]);
   const { gate, models } = await gated((n) => (n === 0 ? calls('note') : { content: 'x' }));
@@ -136,7 +136,7 @@ test('resumed before it could park: the run goes on as if nothing had been', asy
   expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
 });
 
-test('a wait before another attempt pauses, and the attempt is made after the resume', async () => {
+test('a pause during a wait for a retry: the retry happens after the resume', async () => {
   const { pool } = database;
   await start();
   const { gate, models } = await gated(() => ({ status: 503, headers: { 'retry-after': '600' } }));
@@ -150,7 +150,7 @@ test('a wait before another attempt pauses, and the attempt is made after the re
   await cancel(id);
 });
 
-test('a run that waits for a person: an answer during the pause is heard after it', async () => {
+test('a pause while a run waits for a person: the answer is processed after the resume', async () => {
   const { pool } = database;
   await start();
   const script = [
@@ -169,7 +169,7 @@ test('a run that waits for a person: an answer during the pause is heard after i
   expect((await ended(pool, id)).output).toBe('thanks');
 });
 
-test('of a tree: the child in the air commits and parks, both go on when resumed', async () => {
+test('a pause of a tree: the child’s current step commits, and both continue when resumed', async () => {
   const { pool } = database;
   await start();
   const { gate, models } = await gated((n) => (n < 2 ? calls('todo') : { content: 'found' }));
@@ -191,7 +191,7 @@ test('of a tree: the child in the air commits and parks, both go on when resumed
   expect(await kindsOf(pool, id)).toBe('model child_started child tool model output');
 });
 
-test('then cancelled: the run ends, and what is in the air is hung up on', async () => {
+test('a cancel after a pause: the run ends, and calls in progress are aborted', async () => {
   const { pool } = database;
   const worker = await start();
   const { gate, server, models } = await gated(() => ({ content: 'never' }));
@@ -204,7 +204,7 @@ test('then cancelled: the run ends, and what is in the air is hung up on', async
   expect(await executionOf(pool, id)).toMatchObject({ status: 'cancelled', step_count: 0 });
 });
 
-test('a worker that is killed between the request and the park leaves the run paused', async () => {
+test('a worker killed between the request and the park leaves the run paused', async () => {
   const { pool } = database;
   const { gate, server, models } = await gated(() => ({ content: 'done' }));
   const script = fileURLToPath(new URL('../../support/worker-process.ts', import.meta.url));

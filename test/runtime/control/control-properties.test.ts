@@ -150,7 +150,7 @@ test(`${SEQUENCES} random sequences of controls against two workers end well`, a
   expect(rows.map(({ status }) => status)).toEqual(['cancelled', 'completed', 'failed']);
 });
 
-test('and nobody waited for somebody who waited for them', async () => {
+test('no deadlocks occurred', async () => {
   await Promise.all(workers.map((worker) => worker.stop(0)));
   await eventually(
     database.pool,

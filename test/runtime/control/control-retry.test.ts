@@ -66,7 +66,7 @@ async function flaky(answers: Parameters<typeof startOpenAiServer>[0]) {
 }
 
 describe('retry_execution', () => {
-  test('of a run the model refused asks it again, and keeps what was done', async () => {
+  test('of a run that the model rejected calls the model again and keeps completed work', async () => {
     const { pool } = database;
     const { server, models } = await flaky([
       { tool_calls: [{ name: 'note', arguments: {} }] },
@@ -88,7 +88,7 @@ describe('retry_execution', () => {
     ['max_steps', { max_steps: 1 }],
     ['max_tokens', { max_tokens: 1 }],
     ['max_cost', { max_cost: 0.000001 }],
-  ])('of a run that used up %s grants it once more, and again', async (stop_reason, limits) => {
+  ])('of a run that used up %s grants the limit again, repeatedly', async (stop_reason, limits) => {
     const { pool } = database;
     const call = { ...calling({ name: 'note' }), usage: { tokens_in: 10, tokens_out: 10 } };
     const script = [call, call, { content: 'done' }];
@@ -101,7 +101,7 @@ describe('retry_execution', () => {
     expect(keys).toHaveLength(2);
   });
 
-  test('of a run that used up max_time gives it as much again', async () => {
+  test('of a run that used up max_time grants the same time again', async () => {
     const { pool } = database;
     const { models } = await flaky(({ index }) =>
       index === 0 ? { stall: 'before_headers' } : { content: 'done' },
@@ -114,7 +114,7 @@ describe('retry_execution', () => {
     expect(await retry(id)).toMatchObject({ status: 'completed', output: 'done' });
   });
 
-  test('of a run cancelled in the middle of its calls makes only those that have no result', async () => {
+  test('of a run cancelled during its calls makes only those without a result', async () => {
     const { pool } = database;
     const script = [calling({ name: 'note' }, { name: 'hang' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['note', 'hang'] }));
@@ -129,7 +129,7 @@ describe('retry_execution', () => {
     expect([hung.length, new Set(hung).size]).toEqual([2, 1]); // the same key both times
   });
 
-  test('of an answer that did not satisfy the schema lets the model mend it once more', async () => {
+  test('of an answer that violated the schema lets the model correct it once more', async () => {
     const { pool } = database;
     const output_schema = {
       type: 'object',
@@ -142,7 +142,7 @@ describe('retry_execution', () => {
     expect(await retry(first.id)).toMatchObject({ status: 'completed', output_data: { n: 7 } });
   });
 
-  test('of a run the loop guard stopped counts anew', async () => {
+  test('of a run that the loop guard stopped restarts the count', async () => {
     const { pool } = database;
     const again = calling({ name: 'todo', arguments: { action: 'list' } });
     const script = [...Array.from({ length: 7 }, () => again), { content: 'done' }];
@@ -152,7 +152,7 @@ describe('retry_execution', () => {
     expect(await retry(first.id)).toMatchObject({ status: 'completed' });
   });
 
-  test('of a parent begins a child that was cancelled with it anew', async () => {
+  test('of a parent restarts a child that was cancelled with it', async () => {
     const { pool } = database;
     const helper = await makeAgent(pool, {
       script: [calling({ name: 'hang' }), { content: 'found' }],
@@ -173,7 +173,7 @@ describe('retry_execution', () => {
     expect(new Set(keys).size).toBe(2); // another child, another key
   });
 
-  test('of a parent keeps the answer of a child that had ended', async () => {
+  test('of a parent keeps the answer of a finished child', async () => {
     const { pool } = database;
     const helper = await makeAgent(pool, { script: [{ content: 'found' }] });
     const ask = await makeAgentTool(pool, helper);
@@ -204,7 +204,7 @@ describe('fork_execution', () => {
     { content: 'more', usage: { tokens_in: 1, tokens_out: 1 } },
   ];
 
-  test('after all calls asks the model alone, and counts only that', async () => {
+  test('after all calls calls only the model, and counts only that usage', async () => {
     const { pool } = database;
     const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: ['note'] }));
     expect(await fork(id, 3)).toMatchObject({
@@ -216,7 +216,7 @@ describe('fork_execution', () => {
     expect(keys).toHaveLength(2);
   });
 
-  test('in the middle of calls makes those that have no result there, and no other', async () => {
+  test('during calls makes those without a result there, and no others', async () => {
     const { pool } = database;
     const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: ['note'] }));
     const copy = await fork(id, 2);
@@ -224,7 +224,7 @@ describe('fork_execution', () => {
     expect([keys.length, new Set(keys).size]).toEqual([3, 3]); // a run of its own, keys of its own
   });
 
-  test('in the middle of calls with an input says it after their results', async () => {
+  test('during calls with an input adds the input after their results', async () => {
     const { pool } = database;
     const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: ['note'] }));
     const copy = await fork(id, 2, 'Hurry.');
@@ -233,7 +233,7 @@ describe('fork_execution', () => {
     expect(said).toEqual(['user', 'assistant', 'tool', 'user', 'tool', 'assistant']);
   });
 
-  test('of a completed run with an input goes on talking; without one it ends as it did', async () => {
+  test('of a completed run with an input continues it; without one it ends the same way', async () => {
     const { pool } = database;
     const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: ['note'] }));
     expect(await fork(id, undefined, 'And?')).toMatchObject({ output: 'more', tokens_in: '1' });
@@ -241,7 +241,7 @@ describe('fork_execution', () => {
     expect(keys).toHaveLength(2);
   });
 
-  test('asks again what was answered, where the answer had not become a result', async () => {
+  test('repeats a question whose answer had not become a result', async () => {
     const { pool } = database;
     const ask = calling({ name: 'ask_user', arguments: { question: 'Which?' } });
     const asking = await makeAgent(pool, { script: [ask, { content: 'ok' }], tools: ['ask_user'] });
@@ -267,7 +267,7 @@ describe('fork_execution', () => {
     expect(told?.content).toContain('blue');
   });
 
-  test('of a failed run goes on where it stopped, as a run of its own', async () => {
+  test('of a failed run continues from its last step, as a separate run', async () => {
     const { pool } = database;
     const { models } = await flaky(({ index }) =>
       index === 0 ? { status: 400 } : { content: 'done' },

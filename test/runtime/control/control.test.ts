@@ -47,7 +47,7 @@ function tool(name: string, run: CustomTool['run']): CustomTool {
 }
 
 describe('cancel', () => {
-  test('in the middle of a model call hangs up on the model', async () => {
+  test('during a model call aborts the request', async () => {
     const { pool } = database;
     const server = await hangingServer();
     const worker = await start();
@@ -67,7 +67,7 @@ describe('cancel', () => {
     });
   });
 
-  test('in the middle of a tool tells the tool, and commits nothing of it', async () => {
+  test('during a tool call signals the tool and commits none of its result', async () => {
     const { pool } = database;
     const begun = door();
     const heard = door<unknown>();
@@ -87,7 +87,7 @@ describe('cancel', () => {
     expect(await kindsOf(pool, id)).toBe('model');
   });
 
-  test('in the middle of a SQL tool does not wait for it, and commits nothing of it', async () => {
+  test('during a SQL tool does not wait for it and commits none of its result', async () => {
     const { pool } = database;
     await pool.query(`
       create schema shop;
@@ -120,7 +120,7 @@ describe('cancel', () => {
     expect((await pool.query('select from shop.orders')).rowCount).toBe(0);
   });
 
-  test('of a run that has not begun, or is parked, leaves nothing to do', async () => {
+  test('of a queued or parked run leaves nothing to do', async () => {
     const { pool } = database;
     const limited = await startOpenAiServer(() => ({
       status: 429,
@@ -152,7 +152,7 @@ describe('cancel', () => {
     expect(rows).toEqual([]);
   });
 
-  test('while the last step is being committed: one of the two wins, never both', async () => {
+  test('during the commit of the last step: exactly one of the two wins', async () => {
     const { pool } = database;
     await start();
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
@@ -174,8 +174,8 @@ describe('cancel', () => {
   });
 });
 
-describe('a worker that stops', () => {
-  test('hands its runs over, and what is committed is not done again', async () => {
+describe('a stopping worker', () => {
+  test('hands over its runs, and committed steps are not repeated', async () => {
     const { pool } = database;
     const done: string[] = [];
     const hangs = door();
@@ -209,7 +209,7 @@ describe('a worker that stops', () => {
     expect([done.length, new Set(done).size]).toEqual([3, 2]);
   });
 
-  test('lets a model call in the air commit within its grace, and no further step begin', async () => {
+  test('lets a model call in progress commit within the grace period and starts no further step', async () => {
     const { pool } = database;
     const gate = door();
     const asked = door();
@@ -240,7 +240,7 @@ describe('a worker that stops', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test('takes no more; what is inserted then waits for another worker', async () => {
+  test('claims nothing more; runs inserted later wait for another worker', async () => {
     const { pool } = database;
     const first = await startTestWorker(database.url, {});
     await first.stop(0);
@@ -252,7 +252,7 @@ describe('a worker that stops', () => {
     expect((await pool.query('select from howdah_private.workers')).rowCount).toBe(1);
   });
 
-  test('leaves no connection behind', async () => {
+  test('leaves no connection open', async () => {
     const { pool } = database;
     const worker = await startTestWorker(database.url, {});
     await runToEnd(pool, await makeAgent(pool, { script: [{ content: 'done' }] }));

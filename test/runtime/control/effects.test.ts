@@ -126,8 +126,8 @@ async function effectOf(id: string) {
 const keysOf = (server: TestServer) => server.seen.map(({ headers }) => headers['idempotency-key']);
 const hang = (): void => {};
 
-describe('a worker killed in the middle of a call', () => {
-  test('an idempotent call is made again under the same key', async () => {
+describe('a worker killed during a call', () => {
+  test('repeats an idempotent call under the same key', async () => {
     await declare('idempotent');
     const { server, ids } = await killedWhileCalling(1);
     const id = ids[0] as string;
@@ -138,7 +138,7 @@ describe('a worker killed in the middle of a call', () => {
     expect(await effectOf(id)).toMatchObject({ state: 'done', idempotency_key: keysOf(server)[0] });
   });
 
-  test('of a call that must happen once a person is asked, and decides', async () => {
+  test('asks a person to decide about a once-only call', async () => {
     await declare('once');
     const { server, ids } = await killedWhileCalling(3);
     const [done, again, gaveUp] = ids as [string, string, string];
@@ -181,13 +181,13 @@ async function callOf(id: string): Promise<string | null | undefined> {
   return (await stepsOf(database.pool, id)).find(({ call_id }) => call_id)?.call_id;
 }
 
-describe('a call that must happen once and gives no answer', () => {
+describe('a once-only call without an answer', () => {
   test.each<[string, (response: ServerResponse) => void]>([
     ['a time-out', hang],
     ['a broken connection', (response) => response.socket?.destroy()],
     ['a 502', (response) => response.writeHead(502).end()],
     ['broken HTTP', (response) => response.socket?.end('nonsense\r\n\r\n')],
-  ])('%s is a question, and the call is not repeated', async (_what, behave) => {
+  ])('%s raises a question, and the call is not repeated', async (_what, behave) => {
     await declare('once', 500);
     const server = await startServer((_request, response) => behave(response));
     await startHere();
@@ -203,7 +203,7 @@ describe('a call that must happen once and gives no answer', () => {
     );
   });
 
-  test('what a custom tool throws of a broken connection is one as well', async () => {
+  test('a broken connection thrown by a custom tool raises a question too', async () => {
     await startHere();
     const script = [calling({ name: breaking.name }), { content: 'done' }];
     const agent = await makeAgent(database.pool, { script, tools: [breaking.name] });
@@ -213,7 +213,7 @@ describe('a call that must happen once and gives no answer', () => {
     expect(await resultsOf(database.pool, id)).toEqual(['sent']);
   });
 
-  test('what was refused before anything was done is just tried again', async () => {
+  test('a call rejected before it had any effect is simply retried', async () => {
     await declare('once');
     const server = await startServer((_request, response) => {
       response.writeHead(server.seen.length === 1 ? 429 : 200).end();
@@ -227,7 +227,7 @@ describe('a call that must happen once and gives no answer', () => {
     expect(new Set(keysOf(server)).size).toBe(1);
   });
 
-  test('one never sent, since nobody listens there, is tried again and asks nobody', async () => {
+  test('a call never sent, as the connection was refused, is retried without a question', async () => {
     await declare('once');
     const server = await startServer(hang);
     await startHere();
@@ -243,7 +243,7 @@ describe('a call that must happen once and gives no answer', () => {
   });
 });
 
-describe('a call that must happen once and was answered', () => {
+describe('a once-only call with an answer', () => {
   test.each([
     [
       'by more than can be taken',
@@ -253,7 +253,7 @@ describe('a call that must happen once and was answered', () => {
       'by a way to where it may not go',
       (response: ServerResponse) => response.writeHead(302, { location: 'http://10.0.0.1/' }).end(),
     ],
-  ])('%s asks a person', async (_, respond) => {
+  ])('%s raises a question', async (_, respond) => {
     await declare('once');
     const server = await startServer((_request, response) => void respond(response));
     await startHere();
@@ -265,7 +265,7 @@ describe('a call that must happen once and was answered', () => {
 });
 
 describe('an approved call', () => {
-  test('with edited arguments is made, asked about and repeated with these', async () => {
+  test('with edited arguments uses them for the call, the question and the repetition', async () => {
     await declare('once', 500);
     const server = await startServer((_request, response) => {
       if (server.seen.length > 1) response.end('charged');
@@ -298,7 +298,7 @@ describe('an approved call', () => {
     );
   });
 
-  test('is not made with arguments that do not fit: whoever edits them is told', async () => {
+  test('is not made with invalid edited arguments: the editor gets an error', async () => {
     await declare('idempotent');
     const server = await startServer((_request, response) => response.end());
     await startHere();
@@ -322,7 +322,7 @@ describe('an approved call', () => {
   });
 });
 
-describe('a run cancelled in the middle of a call that must happen once', () => {
+describe('a run cancelled during a once-only call', () => {
   async function cancelledWhileCalling(): Promise<{ id: string; server: TestServer }> {
     await declare('once');
     const server = await startServer((_request, response) => {
@@ -335,7 +335,7 @@ describe('a run cancelled in the middle of a call that must happen once', () => 
     return { id, server };
   }
 
-  test('answered `again` and cancelled before it was made again: nobody knows, so it is asked again', async () => {
+  test('answered `again` but cancelled before the repetition asks again, as the outcome is unknown', async () => {
     const { pool } = database;
     const { id } = await cancelledWhileCalling();
     await pool.query('select howdah.retry_execution($1)', [id]);
@@ -348,7 +348,7 @@ describe('a run cancelled in the middle of a call that must happen once', () => 
     expect((await questionOf(id, 'effect')).options).toEqual(['done', 'give_up']);
   });
 
-  test('a fork from there asks as well, and does not make the call by itself', async () => {
+  test('asks again in a fork, which does not repeat the call by itself', async () => {
     const { pool } = database;
     const { id, server } = await cancelledWhileCalling();
     const { rows } = await pool.query('select (howdah.fork_execution($1, 2)).id', [id]);
@@ -359,7 +359,7 @@ describe('a run cancelled in the middle of a call that must happen once', () => 
     expect(server.seen).toHaveLength(1);
   });
 
-  test('leaves the question open, which can be answered: done or given up, but not made again', async () => {
+  test('leaves the question open: it accepts done or give up, but not again', async () => {
     const { id } = await cancelledWhileCalling();
     const question = await questionOf(id, 'effect');
     expect(question.options).toEqual(['done', 'give_up']);
@@ -371,7 +371,7 @@ describe('a run cancelled in the middle of a call that must happen once', () => 
     expect((await executionOf(database.pool, id)).status).toBe('cancelled');
   });
 
-  test('retried without an answer asks anew, and goes on by the answer', async () => {
+  test('retried without an answer asks again and continues by the answer', async () => {
     const { id, server } = await cancelledWhileCalling();
     const first = await questionOf(id, 'effect');
     await database.pool.query('select howdah.retry_execution($1)', [id]);
@@ -385,7 +385,7 @@ describe('a run cancelled in the middle of a call that must happen once', () => 
     expect(new Set(keysOf(server)).size).toBe(1);
   });
 
-  test('retried after an answer goes on by that, and asks nothing', async () => {
+  test('retried after an answer follows it and asks nothing', async () => {
     const { id, server } = await cancelledWhileCalling();
     await answer(await questionOf(id, 'effect'), 'done', 'it went through');
     await database.pool.query('select howdah.retry_execution($1)', [id]);
@@ -399,7 +399,7 @@ describe('a run cancelled in the middle of a call that must happen once', () => 
     expect(rows).toHaveLength(1);
   });
 
-  test('what a person has answered is not asked again by another cancel', async () => {
+  test('does not repeat an answered question after another cancel', async () => {
     const { id } = await cancelledWhileCalling();
     await worker?.stop(0);
     worker = undefined;
@@ -416,7 +416,7 @@ describe('a run cancelled in the middle of a call that must happen once', () => 
 });
 
 describe('http_request', () => {
-  test('reaches what its configuration allows, and nothing else', async () => {
+  test('reaches only what its configuration allows', async () => {
     await declare('idempotent');
     const server = await startServer((_request, response) => response.end('hello'));
     await startHere();
@@ -429,7 +429,7 @@ describe('http_request', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('stays as strict as its owner made it, when the built-in tools are seeded again', async () => {
+  test('keeps its owner’s restrictions when the built-in tools are seeded again', async () => {
     await declare('once');
     await database.pool.query(
       `update howdah.tools set description = 'of before' where name = 'http_request'`,
@@ -444,8 +444,8 @@ describe('http_request', () => {
   });
 });
 
-describe('the ledger', () => {
-  test('has no row for a pure call, and none in a fork for what its original did', async () => {
+describe('the effects ledger', () => {
+  test('has no row for a pure call, and none in a fork for calls of the original', async () => {
     await declare('idempotent');
     const gate = door();
     const server = await startServer(

@@ -52,7 +52,7 @@ const look = { ...calling({ name: 'look' }), usage: { tokens_in: 80, tokens_out:
 const forEver = Array.from({ length: 20 }, () => look);
 
 describe('a limit ends the run as failed with its reason and a guard step', () => {
-  test('max_steps: so many model answers, no more', async () => {
+  test('max_steps: limits the number of model answers', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: forEver, tools: ['look'], max_steps: 3 });
     const run = await runToEnd(pool, agent);
@@ -66,12 +66,12 @@ describe('a limit ends the run as failed with its reason and a guard step', () =
     expect((await stepsOf(pool, run.id)).at(-1)).toMatchObject({ name: 'max_steps' });
   });
 
-  test('max_steps does not spoil the answer that uses it up', async () => {
+  test('max_steps: accepts a final answer that reaches the limit', async () => {
     const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }], max_steps: 1 });
     expect((await runToEnd(database.pool, agent)).status).toBe('completed');
   });
 
-  test('max_tokens: passed by no more than the call in the air', async () => {
+  test('max_tokens: exceeded by at most the call in progress', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: forEver, tools: ['look'], max_tokens: 250 });
     const run = await runToEnd(pool, agent);
@@ -83,7 +83,7 @@ describe('a limit ends the run as failed with its reason and a guard step', () =
     });
   });
 
-  test('max_cost: counted with the prices of the model', async () => {
+  test('max_cost: counted by the prices of the model', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       models: [{ script: forEver, input_price: 1000, output_price: 1000 }],
@@ -96,7 +96,7 @@ describe('a limit ends the run as failed with its reason and a guard step', () =
     expect((await stepsOf(pool, run.id)).at(-1)).toMatchObject({ kind: 'guard', name: 'max_cost' });
   });
 
-  test('max_seconds: also while a model server hangs, and the call is given up', async () => {
+  test('max_seconds: applies while a model server hangs, and aborts the call', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       models: [{ provider: 'openai', base_url: silent.url }],
@@ -109,7 +109,7 @@ describe('a limit ends the run as failed with its reason and a guard step', () =
     await expect.poll(() => worker.inFlight).toBe(0); // it lets go once it has heard of the commit
   });
 
-  test('max_seconds: also while a tool hangs', async () => {
+  test('max_seconds: applies while a tool hangs', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [calling({ name: 'block' }), { content: 'never' }],
@@ -135,7 +135,7 @@ describe('the queue', () => {
     expect((await ended(pool, id)).status).toBe('completed');
   });
 
-  test('with one slot the smaller priority goes first', async () => {
+  test('a smaller priority number runs first with one slot', async () => {
     const { pool } = database;
     const gateway = await makeAgent(pool, {
       script: [calling({ name: 'block' }), { content: 'ok' }],

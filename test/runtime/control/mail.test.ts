@@ -100,7 +100,7 @@ async function ring(id: string) {
 }
 
 describe('receive', () => {
-  test('parks the run until a message comes, and gives it with who wrote it', async () => {
+  test('parks the run until a message arrives, and returns it with its sender', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [receive(600), { content: 'read' }],
@@ -130,7 +130,7 @@ describe('receive', () => {
     await expectEqual(pool, id);
   });
 
-  test('hears of what came with other changes of one transaction, once that has committed', async () => {
+  test('receives a message sent with other changes in one transaction once that has committed', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [receive(600), { content: 'read' }],
@@ -150,7 +150,7 @@ describe('receive', () => {
     await pool.query('select howdah.cancel_execution($1)', [paused]);
   });
 
-  test('gives nothing when the time is over, and says until when it waited', async () => {
+  test('returns nothing after the timeout, and reports until when it waited', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [receive(600), { content: 'nobody' }],
@@ -169,7 +169,7 @@ describe('receive', () => {
     await expectEqual(pool, id);
   });
 
-  test('without wait_seconds looks and goes on; each message is received once, by the next run', async () => {
+  test('returns at once without wait_seconds; each message is received once, by the next run', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [receive(), receive(), { content: 'x' }],
@@ -185,7 +185,7 @@ describe('receive', () => {
     expect(await received(second.id)).toEqual([{ mail: [] }, { mail: [] }]);
   });
 
-  test('of a run that is named is for that run alone', async () => {
+  test('delivers a message addressed to a run to that run only', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [receive(600), { content: 'x' }],
@@ -203,7 +203,7 @@ describe('receive', () => {
     expect(await received(one)).toMatchObject([{ mail: [] }]);
   });
 
-  test('gives as many messages as fit into a result, the others by the next call', async () => {
+  test('returns as many messages as fit into a result, and the rest in the next call', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [receive(), receive(), receive(), { content: 'x' }],
@@ -216,7 +216,7 @@ describe('receive', () => {
     expect((await received(id)).map(({ mail }) => mail.length)).toEqual([2, 1, 0]);
   });
 
-  test('while a person is asked as well hears of both', async () => {
+  test('beside a question to a person receives both message and answer', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [
@@ -248,7 +248,7 @@ describe('receive', () => {
 });
 
 describe('a tree', () => {
-  test('writes within itself: the parent waits, its sub-agent sends', async () => {
+  test('sends within itself: the parent waits, its sub-agent sends', async () => {
     const { pool } = database;
     const boss = unique('boss');
     const helper = await named(unique('helper'), {
@@ -281,7 +281,7 @@ describe('a tree', () => {
     await expectEqual(pool, id);
   });
 
-  test('keeps what is for its own run of an agent from other runs of that agent', async () => {
+  test('keeps messages for its own run of an agent from other runs of that agent', async () => {
     const { pool } = database;
     const reader = unique('reader');
     const agent = await named(reader, { script: [receive(600), { content: 'x' }], tools: MAIL });
@@ -317,7 +317,7 @@ describe('a tree', () => {
   });
 });
 
-test('members of a tree that all write to one another at once all hear of it', async () => {
+test('delivers every message when all members send to each other at once', async () => {
   const { pool } = database;
   const names = Array.from({ length: 6 }, () => unique('member'));
   const asks: string[] = [];
@@ -362,13 +362,13 @@ test('members of a tree that all write to one another at once all hear of it', a
   );
 });
 
-describe('a refusal tells the model what to do', () => {
+describe('a rejection tells the model what to do', () => {
   const refusals = async (id: string) =>
     (await stepsOf(database.pool, id)).flatMap(({ kind, error }) =>
       kind === 'tool' && error ? [error] : [],
     );
 
-  test('an unknown agent, itself, a run that is over, a person, a thread that is none', async () => {
+  test('for an unknown agent, itself, a finished run, a person and an unknown thread', async () => {
     const { pool } = database;
     const [me, desk] = [unique('me'), unique('front_desk')];
     const over = await runToEnd(pool, await named(desk, { script: [{ content: 'x' }] }));
@@ -402,7 +402,7 @@ describe('a refusal tells the model what to do', () => {
     expect(await mailOf(agent)).toEqual([]);
   });
 
-  test('a reply to a person, who has no mailbox', async () => {
+  test('for a reply to a person, who has no mailbox', async () => {
     const { pool } = database;
     const server = await startOpenAiServer(({ body }) => {
       const messages = body.messages as { role: string; content: string }[];
@@ -427,7 +427,7 @@ describe('a refusal tells the model what to do', () => {
     ]);
   });
 
-  test('agents that only answer one another: the guard speaks, and both come to an end', async () => {
+  test('the guard ends two agents that only answer each other', async () => {
     const { pool } = database;
     const [ping, pong] = [unique('ping'), unique('pong')];
     const play: FakeHandler = ({ body }) => {
@@ -481,7 +481,7 @@ describe('a refusal tells the model what to do', () => {
     await server.close();
   });
 
-  test('one that writes without end into new threads is stopped as well', async () => {
+  test('the guard also stops an agent that keeps starting new threads', async () => {
     const { pool } = database;
     const desk = unique('desk');
     await named(desk, {});
@@ -499,7 +499,7 @@ describe('a refusal tells the model what to do', () => {
     expect(await kindsOf(pool, id)).toBe('model tool model tool model tool guard model output');
   });
 
-  test('polling without waiting is a loop like any other', async () => {
+  test('polling without waiting counts as a loop', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: Array(12).fill(receive()), tools: MAIL });
     expect(await runToEnd(pool, agent)).toMatchObject({
@@ -509,7 +509,7 @@ describe('a refusal tells the model what to do', () => {
   });
 });
 
-describe('a run that waits for mail', () => {
+describe('a run that waits for messages', () => {
   const waiting = async () => {
     const agent = await makeAgent(database.pool, {
       script: [receive(600), { content: 'read' }],
@@ -522,7 +522,7 @@ describe('a run that waits for mail', () => {
   const control = (verb: string, id: string) =>
     database.pool.query(`select howdah.${verb}_execution($1)`, [id]);
 
-  test('paused keeps what comes until it is resumed', async () => {
+  test('keeps messages while paused, until it is resumed', async () => {
     const { agent, id } = await waiting();
     await control('pause', id);
     await write(agent, 'meanwhile');
@@ -533,7 +533,7 @@ describe('a run that waits for mail', () => {
     expect(await received(id)).toMatchObject([{ mail: [{ content: 'meanwhile' }] }]);
   });
 
-  test('resumed without mail waits again', async () => {
+  test('waits again when resumed without a message', async () => {
     const { agent, id } = await waiting();
     await control('pause', id);
     await control('resume', id);
@@ -542,7 +542,7 @@ describe('a run that waits for mail', () => {
     expect((await ended(database.pool, id)).output).toBe('read');
   });
 
-  test('cancelled receives nothing, and the message waits for the next run', async () => {
+  test('receives nothing when cancelled, and the message waits for the next run', async () => {
     const { agent, id } = await waiting();
     await control('cancel', id);
     await write(agent, 'too late');
@@ -553,7 +553,7 @@ describe('a run that waits for mail', () => {
     expect(await received(id)).toMatchObject([{ mail: [{ content: 'too late' }] }]);
   });
 
-  test('retried waits its whole time again', async () => {
+  test('waits the full time again when retried', async () => {
     const { agent, id } = await waiting();
     await control('cancel', id);
     await database.pool.query(
@@ -566,7 +566,7 @@ describe('a run that waits for mail', () => {
     expect((await ended(database.pool, id)).output).toBe('read');
   });
 
-  test('forked waits for itself; what the original received is in the copied log', async () => {
+  test('waits separately when forked; messages that the original received are in the copied log', async () => {
     const { pool } = database;
     const { agent, id } = await waiting();
     await write(agent, 'once');
@@ -579,7 +579,7 @@ describe('a run that waits for mail', () => {
     await control('cancel', early.rows[0].id);
   });
 
-  test('told something by a person looks, and waits on', async () => {
+  test('checks its messages after input from a person and continues to wait', async () => {
     const { agent, id } = await waiting();
     await database.pool.query(`select howdah.add_input($1, 'Hurry.')`, [id]);
     await eventually(
@@ -594,7 +594,7 @@ describe('a run that waits for mail', () => {
   });
 });
 
-test('many who write to many who wait: no message is lost, none is received twice', async () => {
+test('many senders to many waiting runs: no message is lost or received twice', async () => {
   const { pool } = database;
   const reader = unique('reader');
   const agent = await named(reader, {
@@ -631,7 +631,7 @@ test('many who write to many who wait: no message is lost, none is received twic
   );
 });
 
-test('hooks are asked about each look of a call that waits, and hear of its end once', async () => {
+test('hooks run before each check of a waiting call and once after its end', async () => {
   const { pool } = database;
   await openHookedShop(pool);
   const agent = await makeAgent(pool, { script: [receive(600), { content: 'x' }], tools: MAIL });
@@ -644,7 +644,7 @@ test('hooks are asked about each look of a call that waits, and hear of its end 
   expect(await kindsOf(pool, id)).toBe('model tool model output');
 });
 
-test('agents are found by what they are good at', async () => {
+test('agents are found by their capabilities', async () => {
   const { pool } = database;
   const [plumber, painter] = [unique('plumber'), unique('painter')];
   for (const [name, capability] of [
@@ -672,7 +672,7 @@ test('agents are found by what they are good at', async () => {
 });
 
 describe('the board of a tree', () => {
-  test('is shared by parent and sub-agent, by nobody else; a stale version is told what stands there', async () => {
+  test('is shared by parent and sub-agent only; a write with a stale version returns the current value', async () => {
     const { pool } = database;
     const board = (args: JsonObject) => calling({ name: 'board_write', arguments: args });
     const tools = ['board_read', 'board_write'];
@@ -729,7 +729,7 @@ describe('the board of a tree', () => {
   });
 });
 
-describe('a worker that is killed', () => {
+describe('a killed worker', () => {
   test.each(['tool.before:1', 'tool.before:2', 'tool.after:1', 'tool.after:2', 'wait.entered:1'])(
     'at %s: the message is sent once and received once',
     { timeout: 60_000 },

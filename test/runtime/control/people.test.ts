@@ -156,7 +156,7 @@ const payment = (cents = 7) => calling({ name: 'pay', arguments: { cents } });
 const end = { content: 'ok' };
 
 describe('ask_user', () => {
-  test('parks the run, which no worker holds; the answer is the result of the call', async () => {
+  test('parks the run without a worker; the answer is the result of the call', async () => {
     const { pool } = database;
     const id = await insertRun(
       pool,
@@ -172,7 +172,7 @@ describe('ask_user', () => {
     expect(await kindsOf(pool, id)).toBe('model question answer tool model output');
   });
 
-  test('is there for agents with human input, and offers options', async () => {
+  test('is available to agents with human input and offers options', async () => {
     const { pool } = database;
     const options = ['red', 'blue'];
     const asking = calling({ name: 'ask_user', arguments: { question: 'Which?', options } });
@@ -187,7 +187,7 @@ describe('ask_user', () => {
     expect(await resultsOf(pool, id)).toEqual(['blue']);
   });
 
-  test('takes text for what its schema wants', async () => {
+  test('parses a text answer to the type that its schema requires', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [ask, end], tools: ['ask_user'] });
     const schema = {
@@ -205,7 +205,7 @@ describe('ask_user', () => {
     expect(JSON.parse((await resultsOf(pool, id))[0] ?? '')).toEqual({ floor: 2 });
   });
 
-  test('of a sub-agent is listed at the root; the answer goes to the child, and its end to the parent', async () => {
+  test('of a sub-agent is listed at the root; the child gets the answer, the parent its result', async () => {
     const { pool } = database;
     const child = await makeAgent(pool, {
       script: [ask, { content: 'it is red' }],
@@ -233,7 +233,7 @@ describe('an approval', () => {
   const start = async (script = [payment(), end], names = ['pay']) =>
     insertRun(database.pool, await makeAgent(database.pool, { script, tools: names }));
 
-  test('lets the call be made; nothing was done before', async () => {
+  test('lets the call run, and nothing runs before', async () => {
     const { pool } = database;
     const id = await start();
     const question = await waiting(id);
@@ -249,7 +249,7 @@ describe('an approval', () => {
     expect([paid, await resultsOf(pool, id)]).toEqual([[{ cents: 7 }], ['paid 7']]);
   });
 
-  test('that is rejected tells the model why, and the run goes on', async () => {
+  test('when rejected tells the model the reason, and the run continues', async () => {
     const { pool } = database;
     const id = await start();
     await pool.query(`select howdah.reject($1, 'too dear')`, [(await waiting(id)).id]);
@@ -258,7 +258,7 @@ describe('an approval', () => {
     expect((await resultsOf(pool, id))[0]).toMatch(/ did not allow this call: too dear/);
   });
 
-  test('with edited arguments makes the call with those, and the log says so', async () => {
+  test('with edited arguments makes the call with them and logs the edit', async () => {
     const { pool } = database;
     const id = await start();
     const { id: question } = await waiting(id);
@@ -270,7 +270,7 @@ describe('an approval', () => {
     expect(step).toMatchObject({ input: { cents: 3 }, output: 'paid 3' });
   });
 
-  test('is checked by the worker where SQL cannot judge the parameters', async () => {
+  test('is validated by the worker where SQL cannot judge the parameters', async () => {
     const { pool } = database;
     const id = await start([calling({ name: 'odd', arguments: { cents: 1 } }), end], ['odd']);
     await answer((await waiting(id)).id, 'approve', { cents: 'many' });
@@ -279,7 +279,7 @@ describe('an approval', () => {
     expect((await resultsOf(pool, id))[0]).toMatch(/cents must be integer/);
   });
 
-  test('of edited arguments is what a question about the effect shows', async () => {
+  test('with edited arguments shows them in a later question about the effect', async () => {
     const { pool } = database;
     await pool.query(`update howdah.tools set timeout_ms = 100 where name = 'transfer'`);
     const id = await start(
@@ -296,7 +296,7 @@ describe('an approval', () => {
     expect(step).toMatchObject({ input: { cents: 4 }, output: { receipt: 1 } });
   });
 
-  test('is asked for, or not, as the agent has the tool', async () => {
+  test('is required or not, as configured for the agent’s tool', async () => {
     const { pool } = database;
     const free = await makeAgent(pool, { script: [payment(), end], tools: ['pay'] });
     await configure(free, 'pay', { approval: false });
@@ -312,7 +312,7 @@ describe('an approval', () => {
     await pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
-  test('of one of several calls holds up no other', async () => {
+  test('of one of several calls does not delay the others', async () => {
     const { pool } = database;
     const calls = [
       { name: 'pay', arguments: { cents: 1 } },
@@ -339,7 +339,7 @@ describe('an approval', () => {
     expect(await resultsOf(pool, id)).toHaveLength(3);
   });
 
-  test('that comes while the run is still at work is not lost', async () => {
+  test('is not lost when it arrives while the run is still active', async () => {
     const { pool } = database;
     const id = await start(
       [calling({ name: 'pay', arguments: { cents: 5 } }, { name: 'slow' }), end],
@@ -353,7 +353,7 @@ describe('an approval', () => {
     expect(paid).toEqual([{ cents: 5 }]);
   });
 
-  test('given to a paused run counts when it is resumed', async () => {
+  test('of a paused run takes effect when it is resumed', async () => {
     const { pool } = database;
     const id = await start();
     const question = await waiting(id);
@@ -367,7 +367,7 @@ describe('an approval', () => {
   });
 });
 
-describe('what is decided while a run is at work holds for its next call', () => {
+describe('changes during a run apply to its next call', () => {
   /** A run of three rounds of calls that waits in the middle; gives it once the first one is done. */
   async function begun(
     columns: { user?: string; tools?: string[] } = {},
@@ -399,7 +399,7 @@ describe('what is decided while a run is at work holds for its next call', () =>
       `update howdah.agent_tools as g set requires_approval = true from howdah.tools as t
        where t.id = g.tool_id and t.name = 'free'`,
     ],
-  ])('an approval that %s wants since, in a fork as well', async (_whose, edit) => {
+  ])('an approval that %s now requires, in a fork as well', async (_whose, edit) => {
     const { pool } = database;
     const { id } = await begun();
     await pool.query(edit);
@@ -421,7 +421,7 @@ describe('what is decided while a run is at work holds for its next call', () =>
     expect((await resultsOf(pool, fork.rows[0].id))[0]).toContain('did not allow');
   });
 
-  test('one that it wants no more is still asked for: the version says so', async () => {
+  test('an approval that is no longer required is still requested, as the version says', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [calling({ name: 'slow' }), payment(), end],
@@ -446,21 +446,24 @@ describe('what is decided while a run is at work holds for its next call', () =>
       'was removed from the agent',
       `delete from howdah.agent_tools as g using howdah.tools as t where t.id = g.tool_id and t.name = 'free'`,
     ],
-  ])('a tool that was %s is not called, and the model is told', async (_how, reason, edit) => {
-    const { pool } = database;
-    const { id } = await begun();
-    await pool.query(edit);
-    slow.open();
-    await ended(pool, id);
-    expect(await told(id)).toMatchObject({
-      error: { code: 'rejected', message: `free may not be called any more: it ${reason}` },
-    });
-    expect(paid).toEqual([{ cents: 1 }]);
-    await pool.query(`update howdah.tools set is_active = true where name = 'free'`);
-    expect(await replayed(id)).toMatchObject({ equal: true });
-  });
+  ])(
+    'a tool that was %s is not called, and the model gets an error',
+    async (_how, reason, edit) => {
+      const { pool } = database;
+      const { id } = await begun();
+      await pool.query(edit);
+      slow.open();
+      await ended(pool, id);
+      expect(await told(id)).toMatchObject({
+        error: { code: 'rejected', message: `free may not be called any more: it ${reason}` },
+      });
+      expect(paid).toEqual([{ cents: 1 }]);
+      await pool.query(`update howdah.tools set is_active = true where name = 'free'`);
+      expect(await replayed(id)).toMatchObject({ equal: true });
+    },
+  );
 
-  test('a grant or a role that its user has no more', async () => {
+  test('a revoked grant or role of its user', async () => {
     const { pool } = database;
     for (const edit of [
       'delete from howdah.grants where user_id = $1',
@@ -496,11 +499,11 @@ describe('what is decided while a run is at work holds for its next call', () =>
   });
 });
 
-describe('an approval that sticks', () => {
+describe('a remembered approval', () => {
   const remember = (id: string | undefined, scope: string) =>
     database.pool.query('select howdah.approve($1, $2)', [id, scope]);
 
-  test('for the run is not asked for again in it, and asked for in the next', async () => {
+  test('for the run is not requested again in it, but in the next run', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [payment(1), payment(2), end], tools: ['pay'] });
     const id = await insertRun(pool, agent);
@@ -512,7 +515,7 @@ describe('an approval that sticks', () => {
     await ended(pool, next);
   });
 
-  test('counts at once for a run that is at work', async () => {
+  test('applies at once to an active run', async () => {
     const { pool } = database;
     const both = calling({ name: 'pay', arguments: { cents: 1 } }, { name: 'slow' });
     const agent = await makeAgent(pool, {
@@ -527,7 +530,7 @@ describe('an approval that sticks', () => {
     expect(paid).toEqual([{ cents: 1 }, { cents: 2 }, { cents: 3 }]);
   });
 
-  test('for the agent is taken back by deleting its row, also from a run that is at work', async () => {
+  test('for the agent is revoked by deleting its row, also for an active run', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [payment(1), calling({ name: 'slow' }), payment(2), end],
@@ -545,7 +548,7 @@ describe('an approval that sticks', () => {
     await ended(pool, first);
   });
 
-  test('for the session counts in its next turns alone', async () => {
+  test('for the session applies to its next turns only', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [payment(), end],
@@ -578,14 +581,14 @@ describe('a deadline', () => {
     return id;
   };
 
-  test('with a default tells the model that', async () => {
+  test('with a default returns the default to the model', async () => {
     const id = await start({ ...soon, default_answer: 'blue' });
     await pass(id);
     expect(await ended(database.pool, id)).toMatchObject({ status: 'completed' });
     expect(await resultsOf(database.pool, id)).toEqual(['blue']);
   });
 
-  test('of an approval rejects or approves as its default says', async () => {
+  test('of an approval rejects or approves according to its default', async () => {
     const rejected = await start({ ...soon, default_answer: 'reject' }, 'pay', [payment(), end]);
     await pass(rejected);
     await ended(database.pool, rejected);
@@ -599,7 +602,7 @@ describe('a deadline', () => {
     expect(paid).toEqual([{ cents: 7 }]);
   });
 
-  test('without a default fails the run, which asks anew when it is tried again', async () => {
+  test('without a default fails the run, which asks again when retried', async () => {
     const id = await start(soon);
     await pass(id);
     expect(await ended(database.pool, id)).toMatchObject({
@@ -617,7 +620,7 @@ describe('a deadline', () => {
     expect(await resultsOf(database.pool, id)).toEqual(['red']);
   });
 
-  test('of a sub-agent fails that one alone: its parent is told, and goes on', async () => {
+  test('of a sub-agent fails only the sub-agent: its parent gets an error and continues', async () => {
     const { pool } = database;
     const child = await makeAgent(pool, { script: [ask, end], tools: ['ask_user'] });
     await configure(child, 'ask_user', { question: soon });
@@ -635,7 +638,7 @@ describe('a deadline', () => {
     });
   });
 
-  test('that passes while the run is at work ends it there', async () => {
+  test('that passes while the run is active ends it there', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [

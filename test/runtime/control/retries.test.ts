@@ -84,8 +84,8 @@ function parked(id: string): Promise<Execution> {
   );
 }
 
-describe('a tool that says it is worth another attempt', () => {
-  test('is called again under the same key; every attempt is in the log with its delay', async () => {
+describe('a tool with a retryable error', () => {
+  test('is called again under the same key; the log has every attempt with its delay', async () => {
     const id = await callFlaky('two', 2, { retryable: true, code: 'overloaded' });
     expect((await ended(database.pool, id)).output).toBe('done');
     expect(await kindsOf(database.pool, id)).toBe('model retry retry tool model output');
@@ -112,16 +112,19 @@ describe('a tool that says it is worth another attempt', () => {
     ['overloaded', 4],
     ['nonsense', 4],
     ['timeout', 2],
-  ])('after its last attempt the model is told: %s, %i attempts', async (code, attempts) => {
-    const id = await callFlaky(code, 9, { retryable: true, code });
-    expect((await ended(database.pool, id)).status).toBe('completed');
-    expect(calls.get(code)).toHaveLength(attempts);
-    expect(await retriesOf(id)).toHaveLength(attempts - 1);
-    const [result] = await resultsOf(database.pool, id);
-    expect(JSON.parse(result ?? '')).toMatchObject({
-      error: { code: code === 'nonsense' ? 'tool_failed' : code, message: `failure ${attempts}` },
-    });
-  });
+  ])(
+    'returns an error to the model after its last attempt: %s, %i attempts',
+    async (code, attempts) => {
+      const id = await callFlaky(code, 9, { retryable: true, code });
+      expect((await ended(database.pool, id)).status).toBe('completed');
+      expect(calls.get(code)).toHaveLength(attempts);
+      expect(await retriesOf(id)).toHaveLength(attempts - 1);
+      const [result] = await resultsOf(database.pool, id);
+      expect(JSON.parse(result ?? '')).toMatchObject({
+        error: { code: code === 'nonsense' ? 'tool_failed' : code, message: `failure ${attempts}` },
+      });
+    },
+  );
 
   test.each<[string, Json]>([
     ['says nothing of it', {}],
@@ -135,7 +138,7 @@ describe('a tool that says it is worth another attempt', () => {
     expect(await kindsOf(database.pool, id)).toBe('model tool model output');
   });
 
-  test('is not called before the time it gave', async () => {
+  test('is not called before its requested delay', async () => {
     const error = { retryable: true, code: 'rate_limited', retry_after_ms: 1200 };
     const id = await callFlaky('later', 1, error);
     expect((await ended(database.pool, id)).status).toBe('completed');
@@ -144,7 +147,7 @@ describe('a tool that says it is worth another attempt', () => {
     expect((await retriesOf(id))[0]?.error?.retry_after_ms).toBe(1200);
   });
 
-  test('parks its run for a long time; no worker is held, and nobody who wakes it is earlier', async () => {
+  test('parks its run for a long delay; no worker holds it, and no wake-up comes earlier', async () => {
     const error = { retryable: true, code: 'rate_limited', retry_after_ms: 3_600_000 };
     const id = await callFlaky('long', 1, error);
     const { wake_at, owner_worker } = await parked(id);
@@ -167,7 +170,7 @@ describe('a tool that says it is worth another attempt', () => {
     expect((await ended(database.pool, id)).output).toBe('done'); // a person decides otherwise
   });
 
-  test('beside another that waits less: each keeps its own time', async () => {
+  test('beside another with a shorter delay: each keeps its own delay', async () => {
     const { pool } = database;
     const limited = (id: string, retry_after_ms: number) => ({
       name: 'flaky',
@@ -187,7 +190,7 @@ describe('http_request', () => {
   test.each<[string, () => string, number]>([
     ['seconds', () => '1', 999],
     ['a date', () => new Date(Date.now() + 2_000).toUTCString(), 900],
-  ])('waits as Retry-After says in %s', async (_what, after, atLeast) => {
+  ])('waits for Retry-After in %s', async (_what, after, atLeast) => {
     const times: number[] = [];
     const server = await startServer((_request, response) => {
       times.push(Date.now());
@@ -208,7 +211,7 @@ describe('http_request', () => {
 
 describe('a tool written in SQL', () => {
   test.each(['40001', '40P01'])(
-    'that loses a race (%s) is undone and called again',
+    'that fails with a conflict (%s) is rolled back and called again',
     async (state) => {
       const { pool } = database;
       const name = `race_${state.toLowerCase()}`;
@@ -236,7 +239,7 @@ describe('a tool written in SQL', () => {
     },
   );
 
-  test('while the database has no room for it waits ten seconds, as a row, and is called again', async () => {
+  test('parks for ten seconds while the disk of the database is full, and is called again', async () => {
     const { pool } = database;
     await pool.query(`
       create schema if not exists shop;
@@ -273,7 +276,7 @@ describe('a model', () => {
   }
   const ok: FakeAnswer = { content: 'Here it is.' };
 
-  test('that filters hands over to the next at once, whether it refuses or stops', async () => {
+  test('falls back to the next at once on a content filter, whether it rejects or stops', async () => {
     const refusing = {
       status: 400,
       error: { message: 'filtered', code: 'content_filter' },
@@ -289,7 +292,7 @@ describe('a model', () => {
     }
   });
 
-  test('whose key is refused hands over at once, and the log says why', async () => {
+  test('falls back at once when its key is rejected, and the log shows the reason', async () => {
     const [first, second] = [await serving([{ status: 401 }]), await serving([ok])];
     const agent = await makeAgent(database.pool, { models: [first, second] });
     const run = await runToEnd(database.pool, agent);
@@ -299,7 +302,7 @@ describe('a model', () => {
     ]);
   });
 
-  test('that breaks off again and again is asked again, and nothing is counted twice', async () => {
+  test('that breaks off repeatedly is called again, and nothing is counted twice', async () => {
     const half = { content: 'Half of it', cut: { after: 200, how: 'reset' as const } };
     const model = await serving([half, half, ok]);
     const run = await runToEnd(
@@ -317,7 +320,7 @@ describe('a model', () => {
   });
 
   test.each(['trim', 'none'] as const)(
-    'for which the context is too long, policy %s',
+    'recovers from a context that is too long, policy %s',
     async (context_policy) => {
       const tooLong = { status: 400, error: { message: 'maximum context length is 10 tokens' } };
       const call = { tool_calls: [{ name: 'verbose', arguments: {} }] };
@@ -341,7 +344,7 @@ describe('a model', () => {
   );
 });
 
-test('a retry is due by the clock of the database, whatever the clock of the worker that failed says', async () => {
+test('a retry is due by the database clock, whatever the clock of the failed worker', async () => {
   const { pool } = database;
   const clock = vi.spyOn(Date, 'now').mockImplementation(() => performanceNow() + 3_600_000);
   const id = await callFlaky('skewed', 1, { retryable: true, retry_after_ms: 2_500 });

@@ -20,7 +20,7 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-test('a run that reaches a limit of tokens while its tool works calls no model any more, waits, and goes on when it is raised', async () => {
+test('a run that reaches a token limit during a tool call waits until the limit is raised', async () => {
   const { pool } = database;
   const usage = { tokens_in: 80, tokens_out: 20 };
   const slow = await makeAgent(pool, {
@@ -59,7 +59,7 @@ test('a run that reaches a limit of tokens while its tool works calls no model a
   expect(usages.rows).toEqual([{ used: '400' }]);
 });
 
-test('who follows a run that a limit holds is told once, and then its end', async () => {
+test('a follower of a run blocked by a limit gets one event for it, and then its end', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
   const limit = `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'tokens', 0)`;

@@ -61,7 +61,7 @@ const askingAgent = async () => {
 };
 
 describe('add_input', () => {
-  test('while the model is answering: the answer is kept, and the model hears of it and answers again', async () => {
+  test('during a model call: the answer is stored, and the model gets the input and answers again', async () => {
     const id = await insertRun(database.pool, await slowAgent(), 'slowly');
     await expect.poll(() => gate.waiting).toBe(1);
     await addInput(id, 'in German');
@@ -83,7 +83,7 @@ describe('add_input', () => {
     ]);
   });
 
-  test('at the moment of the final commit is answered or refused, never swallowed', async () => {
+  test('during the final commit is answered or rejected, never lost', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const ids = await Promise.all(Array.from({ length: 40 }, () => insertRun(pool, agent, 'hi')));
@@ -112,7 +112,7 @@ describe('add_input', () => {
     }
   });
 
-  test('before the run has begun stands behind its input', async () => {
+  test('before the run has begun follows the run’s input', async () => {
     const { pool } = database;
     const later = new Date(Date.now() + 3_600_000);
     const id = await insertRun(pool, await slowAgent(), 'one', { run_at: later });
@@ -124,7 +124,7 @@ describe('add_input', () => {
     expect(await kindsOf(pool, id)).toBe('input model output');
   });
 
-  test('to a run that waits for its turn is there when the turn comes', async () => {
+  test('to a queued run is there when its turn comes', async () => {
     const { pool } = database;
     const agent = await slowAgent();
     const { rows } = await pool.query('insert into howdah.sessions default values returning id');
@@ -141,7 +141,7 @@ describe('add_input', () => {
     expect((await ended(pool, second)).output).toBe('slowly / slowly / two / three');
   });
 
-  test('to a run that waits for a person is logged at once, and the run waits on', async () => {
+  test('to a run that waits for a person is logged at once, and the run continues to wait', async () => {
     const { pool } = database;
     const id = await insertRun(pool, await askingAgent());
     await reaches(id, `waiting_for = 'question'`);
@@ -156,7 +156,7 @@ describe('add_input', () => {
     expect(await kindsOf(pool, id)).toBe('model question input answer tool model output');
   });
 
-  test('to a run that waits for a child is logged at once, and the run waits on', async () => {
+  test('to a run that waits for a child is logged at once, and the run continues to wait', async () => {
     const { pool } = database;
     const child = await slowAgent();
     const script = [
@@ -183,7 +183,7 @@ describe('add_input', () => {
     expect(await kindsOf(pool, id)).toBe('model child_started input child tool model output');
   });
 
-  test('to a paused run is there when it is resumed', async () => {
+  test('to a paused run is there when it resumes', async () => {
     const { pool } = database;
     const later = new Date(Date.now() + 3_600_000);
     const id = await insertRun(pool, await slowAgent(), 'one', { run_at: later });
@@ -195,7 +195,7 @@ describe('add_input', () => {
     expect((await ended(pool, id)).output).toBe('one / two');
   });
 
-  test('refuses a run that has ended, what says nothing, and a run that is not there', async () => {
+  test('rejects an ended run, an empty input and an unknown run', async () => {
     const { pool } = database;
     const id = await insertRun(pool, await makeAgent(pool, { script: [{ content: 'ok' }] }));
     await ended(pool, id);

@@ -115,7 +115,7 @@ const delivered = (id: string) =>
 
 const LOW = 'select sku, pieces from shop.stock where pieces < 3';
 
-test('a webhook is told when something is found, once; and when it is gone, once', async () => {
+test('a webhook is called once when an alert fires and once when it clears', async () => {
   const webhook_id = await makeHook('stock');
   const id = await makeRule({
     name: 'low_stock',
@@ -144,7 +144,7 @@ test('a webhook is told when something is found, once; and when it is gone, once
   });
 });
 
-test('without a webhook of its own, those that want alerts are told', async () => {
+test('a rule without a webhook of its own calls the webhooks that subscribe to alerts', async () => {
   await makeHook('alerts', ['alert.firing']);
   await makeHook('runs');
   await database.pool.query(`insert into shop.stock values ('A-1', 0)`);
@@ -154,7 +154,7 @@ test('without a webhook of its own, those that want alerts are told', async () =
   expect(received.map(({ path }) => path)).toEqual(['/alerts']);
 });
 
-test('a rule that cannot be asked says so, once, and why; and goes on', async () => {
+test('a rule that fails reports the error once, and continues to be evaluated', async () => {
   const webhook_id = await makeHook('broken');
   const id = await makeRule({ query: 'select * from shop.gone', webhook_id });
   const failed = await asked(id);
@@ -172,7 +172,7 @@ test('a rule that cannot be asked says so, once, and why; and goes on', async ()
   expect(received.map(({ body }) => body.type)).toEqual(['alert.failed']);
 });
 
-test('a rule that may not read says what would let it; a view is asked by its name', async () => {
+test('a permission error names the missing grant; a view may be queried by its name', async () => {
   await database.pool.query('create table if not exists public.secluded (a int)');
   const closed = await asked(await makeRule({ query: 'table public.secluded' }));
   expect(closed).toMatchObject({ state: 'failed' });
@@ -192,7 +192,7 @@ test('a rule that may not read says what would let it; a view is asked by its na
   });
 });
 
-test('a tenant has two hundred rules and no more, also when two are written at once', async () => {
+test('a tenant has at most two hundred rules, also with two concurrent inserts', async () => {
   const some = `insert into howdah.alert_rules (name, query, is_active)
     select 'one of many ' || n, 'select 1 where false', false from generate_series($1::int, $2::int) as n`;
   const refused = {
@@ -233,7 +233,7 @@ test.each([
   ['waits', 'select pg_sleep(3600)'],
   ['holds a lock', 'select pg_advisory_lock(1)'],
   ['names another tenant', `select set_config('howdah.tenant_id', howdah.uuid_v7()::text, false)`],
-])('a query that %s is not asked', async (_, query) => {
+])('a query that %s is not executed', async (_, query) => {
   await database.pool.query(`insert into shop.stock values ('A-1', 0)`);
   const id = await makeRule({ query });
   expect(await asked(id)).toMatchObject({ state: 'failed', sample: null });
@@ -245,7 +245,7 @@ test.each([
   `insert into shop.stock values ('x', 1) returning sku`,
   `/* looks */ -- harmless\n delete from shop.stock`,
   'call howdah.ask(null, null)',
-])('what is no query is refused when it is written: %s', async (query) => {
+])('an invalid query is rejected when it is written: %s', async (query) => {
   expect(await refusal(makeRule({ query }))).toMatchObject({ code: 'HWINV' });
   const id = await makeRule({ query: '-- none\n (select 1 where false)' });
   const change = database.pool.query('update howdah.alert_rules set query = $2 where id = $1', [
@@ -255,7 +255,7 @@ test.each([
   expect(await refusal(change)).toMatchObject({ code: 'HWINV' });
 });
 
-test('a rule reads what its tenant may, and no row of another', async () => {
+test('a rule reads what its tenant may read, and no row of another tenant', async () => {
   const tenant_id = await makeTenant(database.pool);
   await database.pool.query(
     `insert into howdah.executions (agent_id, input, run_at) values (howdah.agent('development'), 'mine', now() + interval '1 day')`,
@@ -269,7 +269,7 @@ test('a rule reads what its tenant may, and no row of another', async () => {
   );
 });
 
-test('a rule reads no watched table, and no table that is open to the application alone', async () => {
+test('a rule reads no watched table, and no table open to the application only', async () => {
   const tenant_id = await makeTenant(database.pool);
   await database.pool.query(
     `create table shop.tickets (id int primary key, body text, reply text);
@@ -288,7 +288,7 @@ test('a rule reads no watched table, and no table that is open to the applicatio
   }
 });
 
-test('the engine’s own promises are a rule of the owner’s alone', async () => {
+test('only an owner may create the rule for engine violations', async () => {
   const id = await makeRule({ name: 'violations', engine_check: 'violations' });
   expect(await asked(id)).toMatchObject({ state: 'clear', found_rows: 0 });
   const client = await database.pool.connect();
@@ -303,7 +303,7 @@ test('the engine’s own promises are a rule of the owner’s alone', async () =
   expect(refused).toMatchObject({ code: 'HWDEN', detail: '{"field": "engine_check"}' });
 });
 
-test('the usual rules are made once, are asked, and find nothing where all is well', async () => {
+test('the default rules are created once, are evaluated and find nothing in a healthy system', async () => {
   const webhook_id = await makeHook('all');
   const use = () =>
     database.pool.query<Rule>('select * from howdah.use_alert_rules($1)', [webhook_id]);
@@ -323,7 +323,7 @@ test('the usual rules are made once, are asked, and find nothing where all is we
   expect(await askAgain(failed.rows[0].id)).toMatchObject({ state: 'firing', found_rows: 1 });
 });
 
-test('the alerts of the installation are a rule of owners, and of no tenant', async () => {
+test('only an owner may create the rule for alerts of the installation, no tenant may', async () => {
   const limit = (threshold: number, name = 'connections_near_max') =>
     database.pool.query(
       'update howdah_private.alert_limits set threshold = $1, is_active = (name = $2)',
@@ -355,7 +355,7 @@ test('the alerts of the installation are a rule of owners, and of no tenant', as
   }
 });
 
-test('one that is switched off is not asked, and what is asked is not in the audit log', async () => {
+test('a disabled rule is not evaluated, and evaluations are not in the audit log', async () => {
   const off = await makeRule({ query: LOW, is_active: false });
   const on = await makeRule({ query: LOW });
   await asked(on);

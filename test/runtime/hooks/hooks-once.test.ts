@@ -60,7 +60,7 @@ async function hookedAgent(name: string, args: { name?: string }): Promise<strin
 }
 
 // The first test, while no other worker is there to take the run.
-test('what hooks write is there once when a worker dies while one runs', async () => {
+test('writes of hooks exist once when a worker dies while one runs', async () => {
   const { pool } = database;
   const agent = await hookedAgent('count_up', { name: 'killed' });
   await pool.query(
@@ -83,7 +83,7 @@ test('what hooks write is there once when a worker dies while one runs', async (
   expect(await counter(pool, 'killed')).toBe(1);
 });
 
-test('a call that may be repeated is asked about once, and no person is, when its worker dies', async () => {
+test('a hook of a repeatable call is recorded once, and no person is asked, when its worker dies', async () => {
   const { pool } = database;
   await worker?.stop(1_000);
   const dying = await startProcess();
@@ -107,7 +107,7 @@ test.each([
   ['of the steps', /commit_steps/, 1],
   ['of several commits', /^Q.{4}commit\0/s, 3],
   ['of the begin', /begin_hooks/, 2],
-])('and once when an answer %s is lost', async (_what, request, times) => {
+])('writes of hooks exist once when an answer %s is lost', async (_what, request, times) => {
   const { pool } = database;
   const agent = await hookedAgent('note', {});
   const answers = loseAnswers(proxy, request, times);
@@ -118,7 +118,7 @@ test.each([
   expect(await heardOf(pool, id)).toBe(ONCE);
 });
 
-test('and once when an earlier commit is still under way', async () => {
+test('writes of hooks exist once when an earlier commit is still in progress', async () => {
   const { pool } = database;
   const agent = await hookedAgent('note', {});
   const holder = await pool.connect();
@@ -153,7 +153,7 @@ test('and once when an earlier commit is still under way', async () => {
   expect(await heardOf(pool, id)).toBe(ONCE);
 });
 
-test('a run taken over while a hook runs leaves nothing of it', async () => {
+test('a run taken over while a hook runs keeps none of its writes', async () => {
   const { pool } = database;
   const agent = await hookedAgent('note', {});
   await pool.query(

@@ -96,7 +96,7 @@ describe('events', () => {
   test.each([
     ['a tool of the worker', refund7, 'guard model tool_started tool model output'],
     ['a tool in SQL', count('heard'), 'guard model tool model output'],
-  ])('come in order, once per step, in its transaction: %s', async (_what, call, kinds) => {
+  ])('arrive in order, once per step, in its transaction: %s', async (_what, call, kinds) => {
     const { pool } = database;
     const agent = await agentCalling(call);
     await addHooks(pool, agent, 'shop.second', ['tool_after'], { position: 2 });
@@ -141,7 +141,7 @@ describe('events', () => {
     expect(events[7]).toMatchObject({ status: 'completed', output: 'done', error: null });
   });
 
-  test('a todo list is a tool as every other', async () => {
+  test('a todo list is an ordinary tool', async () => {
     const { pool } = database;
     const agent = await agentCalling({
       name: 'todo',
@@ -153,7 +153,7 @@ describe('events', () => {
     expect(await heardOf(pool, run.id)).toBe('tool_before tool_after');
   });
 
-  test('of other agents, of other tenants and inactive ones are not called; those for all are', async () => {
+  test('call hooks of the agent and for all, not those of other agents, other tenants or inactive ones', async () => {
     const { pool } = database;
     const [mine, other] = [await agentCalling(), await agentCalling()];
     await addHooks(pool, mine, 'shop.heard', ['message_sent']);
@@ -183,7 +183,7 @@ describe('events', () => {
     expect(await heardOf(pool, d.id, 'second')).toBe('');
   });
 
-  test('leave runs without hooks in their group', async () => {
+  test('leave runs without hooks in their commit group', async () => {
     const { pool } = database;
     const gated = { name: 'gated', arguments: {} };
     const [hooked, plain] = [await agentCalling(gated), await agentCalling(gated)];
@@ -213,12 +213,12 @@ describe('events', () => {
   });
 });
 
-describe('a refusal', () => {
+describe('a rejection by a hook', () => {
   test.each([
     ['refund', refund7],
     ['pay_once', { ...refund7, name: 'pay_once' }],
     ['count_up', count('refused')],
-  ])('of a call: it is not made, and the model is told: %s', async (name, call) => {
+  ])('of a call: it is not made, and the model gets an error: %s', async (name, call) => {
     const { pool } = database;
     const before = refunds.length;
     const run = await runWith('tool_before', 'refuse', null, call);
@@ -245,7 +245,7 @@ describe('a refusal', () => {
     ['refund', refund7, { refunded: 7 }],
     ['count_up', count('kept'), 1],
   ])(
-    'of a result: the log keeps it, the model is told the error: %s',
+    'of a result: the log stores it, and the model gets an error: %s',
     async (_name, call, output) => {
       const { pool } = database;
       const run = await runWith('tool_after', 'refuse', null, call);
@@ -261,7 +261,7 @@ describe('a refusal', () => {
     },
   );
 
-  test.each(['before_run', 'after_setup'])('of the run: no model is asked: %s', async (event) => {
+  test.each(['before_run', 'after_setup'])('of the run: no model is called: %s', async (event) => {
     const { pool } = database;
     const run = await runWith(event, 'refuse', null);
     expect(run).toMatchObject({
@@ -291,7 +291,7 @@ describe('a refusal', () => {
     expect(await kindsOf(pool, run.id)).toBe('error retry error retry guard model output');
   });
 
-  test('of an answer: it is not told, and the run fails', async () => {
+  test('of an answer: it is not sent, and the run fails', async () => {
     const { pool } = database;
     const run = await runWith('message_sent', 'refuse', null);
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'error', output: null });
@@ -303,7 +303,7 @@ describe('a refusal', () => {
     expect(await heardOf(pool, run.id)).toBe('before_run after_setup execution_complete');
   });
 
-  test('of a result as a message: the call has an answer and is never made again', async () => {
+  test('of a result message: the call has a result and is never repeated', async () => {
     const { pool } = database;
     const agent = await agentCalling(refund7);
     await pool.query(
@@ -321,7 +321,7 @@ describe('a refusal', () => {
     expect(refunds.length - before).toBe(1);
   });
 
-  test('of the end: a success becomes a failure, and all hooks are told that one', async () => {
+  test('of the end: success becomes failure, and all hooks receive the failure', async () => {
     const { pool } = database;
     const agent = await agentCalling();
     await addHooks(pool, agent, 'shop.heard', ['execution_complete']);
@@ -342,7 +342,7 @@ describe('a refusal', () => {
   });
 });
 
-test('a call whose result was refused is taken back as every other', async () => {
+test('a call whose result was rejected is compensated like any other', async () => {
   const { pool } = database;
   await pool.query(
     `insert into howdah.tools (name, kind, effect) values ('take_back', 'custom', 'idempotent')
@@ -367,7 +367,7 @@ test('a call whose result was refused is taken back as every other', async () =>
   await pool.query(`update howdah.tools set compensation_tool_id = null where name = 'pay_once'`);
 });
 
-test('hooks and calls in SQL of one answer that want the same row wait for each other', async () => {
+test('hooks and SQL calls of one answer that need the same row wait for each other', async () => {
   const { pool } = database;
   const agent = await agentCalling(count('shared'), refund7, count('shared'));
   await pool.query(
@@ -380,8 +380,8 @@ test('hooks and calls in SQL of one answer that want the same row wait for each 
   expect(await counter(pool, 'shared')).toBe(8);
 });
 
-describe('an answer', () => {
-  test('annotates the step, and of the end the metrics', async () => {
+describe('the answer of a hook', () => {
+  test('annotates the step, or the metrics at the end', async () => {
     const { pool } = database;
     const agent = await agentCalling(refund7);
     await pool.query(
@@ -440,7 +440,7 @@ describe('an answer', () => {
     ],
     [[1], /it must return nothing or an object, not \[1\]/],
     ['no', /it must return nothing or an object, not "no"/],
-  ])('that makes no sense is a failure: %j', async (answer, message) => {
+  ])('is a failure when it is invalid: %j', async (answer, message) => {
     const before = refunds.length;
     const run = await runWith('tool_before', 'answer', answer, refund7);
     expect(run).toMatchObject({ status: 'failed', error: { code: 'internal' } });
@@ -449,32 +449,29 @@ describe('an answer', () => {
   });
 });
 
-describe('a failure', () => {
+describe('a failure of a hook', () => {
   test.each([
     ['refund', refund7, { refunded: 7 }, 'guard model tool_started tool error'],
     ['count_up', count('done'), 1, 'guard model tool error'],
-  ])(
-    'fails the run, and the finished call is in the log: %s',
-    async (_name, call, output, kinds) => {
-      const { pool } = database;
-      const run = await runWith('tool_after', 'fail', null, call);
-      expect(run).toMatchObject({
-        status: 'failed',
-        stop_reason: 'error',
-        error: {
-          code: 'internal',
-          message: 'the hook shop.check (tool_after) failed: out of paper',
-          cause: { hook: 'shop.check', event: 'tool_after', sqlstate: 'P0001', hint: 'Buy some.' },
-        },
-      });
-      expect(await kindsOf(pool, run.id)).toBe(kinds);
-      const step = (await stepsOf(pool, run.id)).find(({ kind }) => kind === 'tool');
-      expect(step).toMatchObject({ output, error: null });
-      expect(await counter(pool, 'done')).toBe(call.name === 'count_up' ? 1 : 0);
-      const last = (await auditOf(pool, run.id)).at(-1);
-      expect(last?.event).toMatchObject({ event: 'execution_complete', status: 'failed' });
-    },
-  );
+  ])('fails the run, and the log has the finished call: %s', async (_name, call, output, kinds) => {
+    const { pool } = database;
+    const run = await runWith('tool_after', 'fail', null, call);
+    expect(run).toMatchObject({
+      status: 'failed',
+      stop_reason: 'error',
+      error: {
+        code: 'internal',
+        message: 'the hook shop.check (tool_after) failed: out of paper',
+        cause: { hook: 'shop.check', event: 'tool_after', sqlstate: 'P0001', hint: 'Buy some.' },
+      },
+    });
+    expect(await kindsOf(pool, run.id)).toBe(kinds);
+    const step = (await stepsOf(pool, run.id)).find(({ kind }) => kind === 'tool');
+    expect(step).toMatchObject({ output, error: null });
+    expect(await counter(pool, 'done')).toBe(call.name === 'count_up' ? 1 : 0);
+    const last = (await auditOf(pool, run.id)).at(-1);
+    expect(last?.event).toMatchObject({ event: 'execution_complete', status: 'failed' });
+  });
 
   test.each([
     ['refund', refund7],
@@ -497,14 +494,14 @@ describe('a failure', () => {
     ['message_sent', 'guard model error', 2],
     ['before_run', 'error', 1],
     ['execution_complete', 'guard model error', 2],
-  ])('at %s: what happened is in the log', async (event, kinds, messages) => {
+  ])('at %s: the log has what happened', async (event, kinds, messages) => {
     const run = await runWith(event, 'fail', null);
     expect(run).toMatchObject({ status: 'failed', message_count: messages });
     expect(run.error?.message).toBe(`the hook shop.check (${event}) failed: out of paper`);
     expect(await kindsOf(database.pool, run.id)).toBe(kinds);
   });
 
-  test('that takes too long is one', async () => {
+  test('is raised by a timeout', async () => {
     const release = await holdLock(database.pool, 71);
     const run = await runWith('tool_after', 'hang', { lock: 71 }, refund7);
     await release();
@@ -515,7 +512,7 @@ describe('a failure', () => {
     expect(await kindsOf(database.pool, run.id)).toBe('guard model tool_started tool error');
   });
 
-  test('a function that is gone says so, one without rights too', async () => {
+  test('a missing function and missing rights are reported', async () => {
     const { pool } = database;
     const agent = await agentCalling();
     await pool.query(
@@ -539,7 +536,7 @@ describe('a failure', () => {
     );
   });
 
-  test('a run that fails anyway keeps its own error; what the hook said is in the metrics', async () => {
+  test('a run that fails anyway keeps its own error; the error of the hook is in the metrics', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [{ error: { code: 'unauthorized' } }] });
     await order(pool, agent, 'execution_complete', 'fail');
@@ -557,7 +554,7 @@ describe('a failure', () => {
     ['tool_before', count('cancelled'), 'guard model error'],
     ['execution_complete', refund7, 'guard model tool_started tool model error'],
   ])(
-    'a hook that cancels its own run is told from somebody else who does: %s %j',
+    'a hook that cancels its own run is distinguished from an external cancel: %s %j',
     async (event, call, kinds) => {
       const { pool } = database;
       const run = await runWith(event, 'cancel', null, call);
@@ -569,42 +566,47 @@ describe('a failure', () => {
   );
 });
 
-describe('an end from outside', () => {
+describe('an external end', () => {
   test.each([
     ['answer', { annotate: { seen: true } }, { annotations: { seen: true } }],
     ['fail', null, { hook_errors: [{ message: expect.stringMatching(/out of paper/) }] }],
     ['refuse', null, { hook_errors: [{ code: 'rejected' }] }],
-  ] as const)('is told once, and cannot be prevented: %s', async (deed, answer, metrics) => {
-    const { pool } = database;
-    const agent = await agentCalling();
-    await order(pool, agent, 'execution_complete', deed, answer as JsonObject);
-    await addHooks(pool, agent, 'shop.heard', ['execution_complete'], { position: 2 });
-    const id = await insertRun(pool, agent, 'later', { run_at: new Date(Date.now() + 3_600_000) });
-    await pool.query('select howdah.cancel_execution($1)', [id]);
-    await eventually(
-      pool,
-      'it is told',
-      'select from shop.audit where execution_id = $1 and hook = $2',
-      [id, 'heard'],
-    );
-    await eventually(
-      pool,
-      'nothing is left',
-      'select having not exists (select from howdah_private.ended_runs)',
-    );
-    expect(await executionOf(pool, id)).toMatchObject({ status: 'cancelled', metrics });
-    const told = (await auditOf(pool, id)).filter(({ hook }) => hook === 'heard');
-    expect(told.map(({ event }) => [event.event, event.status])).toEqual([
-      ['execution_complete', 'cancelled'],
-    ]);
-  });
+  ] as const)(
+    'calls the hooks once, and cannot be prevented: %s',
+    async (deed, answer, metrics) => {
+      const { pool } = database;
+      const agent = await agentCalling();
+      await order(pool, agent, 'execution_complete', deed, answer as JsonObject);
+      await addHooks(pool, agent, 'shop.heard', ['execution_complete'], { position: 2 });
+      const id = await insertRun(pool, agent, 'later', {
+        run_at: new Date(Date.now() + 3_600_000),
+      });
+      await pool.query('select howdah.cancel_execution($1)', [id]);
+      await eventually(
+        pool,
+        'it is told',
+        'select from shop.audit where execution_id = $1 and hook = $2',
+        [id, 'heard'],
+      );
+      await eventually(
+        pool,
+        'nothing is left',
+        'select having not exists (select from howdah_private.ended_runs)',
+      );
+      expect(await executionOf(pool, id)).toMatchObject({ status: 'cancelled', metrics });
+      const told = (await auditOf(pool, id)).filter(({ hook }) => hook === 'heard');
+      expect(told.map(({ event }) => [event.event, event.status])).toEqual([
+        ['execution_complete', 'cancelled'],
+      ]);
+    },
+  );
 });
 
-describe('a call as a run below', () => {
+describe('a call of a child run', () => {
   test.each([
     ['answer', { arguments: { message: 'Be kind.' } }, 'completed'],
     ['refuse', null, 'none'],
-  ] as const)('is asked about as every other: %s', async (deed, answer, child) => {
+  ] as const)('calls hooks like any other: %s', async (deed, answer, child) => {
     const { pool } = database;
     const below = await agentCalling();
     const name = `ask_below_${deed}`;

@@ -72,29 +72,32 @@ const fail = () => {
   throw new Error('out of paper');
 };
 
-test.each([refund7, count7])('hear of the same events in the same order: %j', async (call) => {
-  const run = await runWith({}, call);
-  expect(run).toMatchObject({ status: 'completed', output: 'done' });
-  await expect.poll(() => heard.at(-1)?.event).toBe('execution_complete');
-  expect(heard.map(({ event }) => event).filter((event) => event !== 'tool_after')).toEqual([
-    'before_run',
-    'after_setup',
-    'message_sent',
-    'tool_before',
-    'message_sent',
-    'message_sent',
-    'execution_complete',
-  ]);
-  expect(heard.find(({ event }) => event === 'tool_after')).toMatchObject({
-    tool: call.name,
-    arguments: call.arguments,
-    execution_id: run.id,
-    result: 1,
-    error: null,
-  });
-});
+test.each([refund7, count7])(
+  'in-process hooks receive the same events in the same order: %j',
+  async (call) => {
+    const run = await runWith({}, call);
+    expect(run).toMatchObject({ status: 'completed', output: 'done' });
+    await expect.poll(() => heard.at(-1)?.event).toBe('execution_complete');
+    expect(heard.map(({ event }) => event).filter((event) => event !== 'tool_after')).toEqual([
+      'before_run',
+      'after_setup',
+      'message_sent',
+      'tool_before',
+      'message_sent',
+      'message_sent',
+      'execution_complete',
+    ]);
+    expect(heard.find(({ event }) => event === 'tool_after')).toMatchObject({
+      tool: call.name,
+      arguments: call.arguments,
+      execution_id: run.id,
+      result: 1,
+      error: null,
+    });
+  },
+);
 
-describe('refuse', () => {
+describe('reject', () => {
   test.each([refund7, count7])('a call: %j', async (call) => {
     const run = await runWith({ tool_before: deny }, call);
     expect(run.status).toBe('completed');
@@ -132,7 +135,7 @@ describe('change', () => {
     });
   });
 
-  test('nothing by writing into the event they are given', async () => {
+  test('nothing by writing to their event object', async () => {
     const run = await runWith(
       {
         tool_before: (event) => {
@@ -158,13 +161,13 @@ describe('fail', () => {
     expect(await kindsOf(database.pool, run.id)).toBe(kinds);
   });
 
-  test('after a call in SQL as well', async () => {
+  test('also after a call in SQL', async () => {
     const run = await runWith({ tool_after: deny }, count7);
     expect(run.error?.message).toBe('not on a Sunday');
     expect(await kindsOf(database.pool, run.id)).toBe('guard model tool error');
   });
 
-  test('not a run that has ended: its metrics say so', async () => {
+  test('not a run that has ended, but are recorded in its metrics', async () => {
     const { id, status } = await runWith({ execution_complete: fail }, refund7);
     expect(status).toBe('completed');
     await eventually(
@@ -177,7 +180,7 @@ describe('fail', () => {
   });
 });
 
-test('are called before those of the database, which see what they changed', async () => {
+test('in-process hooks run before database hooks, which see their changes', async () => {
   deeds = { tool_before: () => ({ arguments: { amount: 2 } }) };
   const script = [calling(refund7), { content: 'done' }];
   const agent = await makeAgent(database.pool, { script, tools: ['refund'] });
@@ -188,7 +191,7 @@ test('are called before those of the database, which see what they changed', asy
   ]);
 });
 
-test('that give no answer in time fail', async () => {
+test('in-process hooks fail on a timeout', async () => {
   const [hook] = inProcessHooks({ message_sent: () => new Promise(() => {}) }, 1);
   expect(await hook?.call({} as HookEvent)).toEqual({
     did: 'fail',
@@ -196,7 +199,7 @@ test('that give no answer in time fail', async () => {
   });
 });
 
-test('of an unknown name are refused when the worker starts', () => {
+test('in-process hooks of an unknown name are rejected when the worker starts', () => {
   expect(() => inProcessHooks({ tool_during: () => {} } as Hooks)).toThrow(
     expect.objectContaining({ code: 'HWINV', hint: expect.stringContaining('tool_before') }),
   );

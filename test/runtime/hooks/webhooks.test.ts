@@ -95,7 +95,7 @@ const makeDue = (id: string) =>
 const verify = (secret: string, { body, headers }: Received) =>
   new Webhook(secret).verify(body, headers as Record<string, string>) as JsonObject;
 
-test('what is received is signed as Standard Webhooks says', async () => {
+test('a delivery is signed as specified by Standard Webhooks', async () => {
   const { id } = await runToEnd(database.pool, await webhook('/a', { secret_name: 'signing' }));
   const delivery = await deliveryOf(id, HAS_BEEN);
   const [one, ...others] = received;
@@ -120,7 +120,7 @@ test('what is received is signed as Standard Webhooks says', async () => {
   expect(() => verify(before, one)).toThrow(WebhookVerificationError);
 });
 
-test('while a key changes, either one verifies it', async () => {
+test('either key verifies a delivery while a key is rotated', async () => {
   const agent = await webhook('/b', { secret_name: 'signing', previous_secret_name: 'before' });
   const { id } = await runToEnd(database.pool, agent);
   await deliveryOf(id, HAS_BEEN);
@@ -128,7 +128,7 @@ test('while a key changes, either one verifies it', async () => {
   expect(verify(signing, one)).toEqual(verify(before, one));
 });
 
-test('a receiver that fails for a while loses nothing, and knows what it has had', async () => {
+test('a receiver that fails temporarily loses no delivery and can detect duplicates', async () => {
   const agent = await webhook('/c', { secret_name: 'signing' });
   const statuses = [500, 302, 429, 204];
   answers.set('/c', () => {
@@ -148,7 +148,7 @@ test('a receiver that fails for a while loses nothing, and knows what it has had
   expect(new Set(received.map(({ body }) => body)).size).toBe(1);
 });
 
-test('a private address is not reached, a key that is none signs nothing', async () => {
+test('a private address is not contacted, and an invalid key signs nothing', async () => {
   const inside = await runToEnd(database.pool, await webhook('http://127.0.0.1:1/in'));
   expect((await deliveryOf(inside.id, COULD_NOT)).last_error).toMatch(
     /its host is not a public address/,
@@ -160,7 +160,7 @@ test('a private address is not reached, a key that is none signs nothing', async
   expect(received).toEqual([]);
 });
 
-test('a run tells its callback_url', async () => {
+test('a run calls its callback_url', async () => {
   const agent = await makeAgent(database.pool, { script: [{ content: 'done' }] });
   const { id } = (
     await database.pool.query(
@@ -173,7 +173,7 @@ test('a run tells its callback_url', async () => {
   expect(received[0]?.headers).not.toHaveProperty('webhook-signature');
 });
 
-test('a worker that ends with an attempt in the air leaves it to the next one', async () => {
+test('a worker that stops during an attempt leaves it to the next worker', async () => {
   const agent = await webhook('/e');
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
   const silent = createServer(() => reach()).listen(0, '127.0.0.1');

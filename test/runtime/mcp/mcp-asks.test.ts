@@ -122,9 +122,9 @@ const stepsNamed = async (run: string, kind: string) =>
   (await stepsOf(db.pool, run)).filter((step) => step.kind === kind && step.call_id !== null);
 const isOff = /not allowed/;
 
-describe('what a server asks back', () => {
+describe('requests of an MCP server', () => {
   test.each(['stdio', 'http'])(
-    'every tool that server-everything has for a client that answers, over %s',
+    'calls every tool that server-everything offers to an answering client, over %s',
     async (type) => {
       const name = `all_${type}`;
       const roots = [{ uri: 'file:///srv/docs', name: 'docs' }];
@@ -176,7 +176,7 @@ describe('what a server asks back', () => {
 describe('sampling', () => {
   beforeAll(() => makeServer('sampler', { elicitation: false }));
 
-  test('an answer is a step of the log, and counts in the budget of the run', async () => {
+  test('an answer is a step of the log and counts towards the budget of the run', async () => {
     const { run, said } = await results('sampler', {
       name: 'sampler__sample',
       arguments: { text: 'one' },
@@ -205,7 +205,7 @@ describe('sampling', () => {
     await expectEqual(db.pool, run.id);
   });
 
-  test('a flood is answered ten times, one after the other, and then refused', async () => {
+  test('ten requests are answered one after the other, and further ones are rejected', async () => {
     const { run, said } = await results('sampler', { name: 'sampler__sample_flood' });
     const given = JSON.parse(said[0] ?? '') as { content?: Json; error?: { message: string } }[];
     expect(given.filter(({ content }) => content)).toHaveLength(10);
@@ -217,14 +217,14 @@ describe('sampling', () => {
     expect(run.status).toBe('completed');
   });
 
-  test('what is left of the run is all a server gets', async () => {
+  test('a server gets at most the remaining budget of the run', async () => {
     const agent = await agentWith('sampler', [{ name: 'sampler__sample_flood' }], { max_steps: 4 });
     const run = await ended(db.pool, await insertRun(db.pool, agent));
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'max_steps', model_count: 4 });
     expect(models.requests).toHaveLength(3);
   });
 
-  test('an answer is never longer than is allowed, and the conversation never goes along', async () => {
+  test('an answer is capped at 4096 tokens and excludes the conversation', async () => {
     await results('sampler', { name: 'sampler__sample_greedy' });
     expect(models.requests[0]?.body).toMatchObject({
       model: 'tiny',
@@ -233,7 +233,7 @@ describe('sampling', () => {
     });
   });
 
-  test('what no model is asked with is refused, and an image goes along', async () => {
+  test('rejects requests without usable content, and forwards images', async () => {
     const { said } = await results(
       'sampler',
       { name: 'sampler__sample_vast' },
@@ -248,7 +248,7 @@ describe('sampling', () => {
     });
   });
 
-  test('a process serves one run: what is asked behind a call is never asked of another run', async () => {
+  test('a process serves one run: a request after a call never reaches another run', async () => {
     const agent = await agentWith('sampler', [
       { name: 'sampler__later' },
       { name: 'sampler__pid' },
@@ -265,7 +265,7 @@ describe('sampling', () => {
     expect(pids.size).toBe(2);
   });
 
-  test('a model that fails is an error to the server, and the run goes on', async () => {
+  test('a failing model is an error for the server, and the run continues', async () => {
     answer = () => {
       throw new Error('broken');
     };
@@ -281,7 +281,7 @@ describe('sampling', () => {
     expect(await stepsNamed(run.id, 'guard')).toMatchObject([{ name: 'sampling_refused' }]);
   });
 
-  test('without a model it is refused in words', async () => {
+  test('is rejected with a message when no model is set', async () => {
     await makeServer('plain', { sampling: false, elicitation: false });
     const { run, said } = await results(
       'plain',
@@ -296,7 +296,7 @@ describe('sampling', () => {
     expect(run.status).toBe('completed');
   });
 
-  test('a model that is taken away takes the right to ask along', async () => {
+  test('removing the model removes the permission', async () => {
     await db.pool.query(
       `insert into howdah.models (name, provider, model) values ('gone', 'openai', 'gone')`,
     );
@@ -311,7 +311,7 @@ describe('sampling', () => {
     expect(after.said[0]).toMatch(isOff);
   });
 
-  test('a model that makes no answers is none for it', async () => {
+  test('rejects a model that does not generate answers', async () => {
     await db.pool.query(
       `insert into howdah.models (name, provider, model, purpose) values ('vectors', 'openai', 'e', 'embedding')`,
     );
@@ -357,7 +357,7 @@ describe('elicitation', () => {
     await expectEqual(db.pool, run);
   });
 
-  test('people read what filters let out of it, and what they block nobody is asked', async () => {
+  test('people see the filtered text, and a blocked question is not asked', async () => {
     const filter = (action: string) =>
       db.pool.query(
         `insert into howdah.output_filters (name, pattern, action, places) values ('key', 'canary-[a-z0-9]{8,}', $1, '{question}')
@@ -390,14 +390,14 @@ describe('elicitation', () => {
     }
   });
 
-  test('it may be declined', async () => {
+  test('may be declined', async () => {
     const run = await begin('asker', [{ name: 'asker__ask', arguments: { text: 'Which?' } }]);
     await reply(run, 'decline');
     await ended(db.pool, run);
     expect(await resultsOf(db.pool, run)).toEqual(['{"action":"decline"}']);
   });
 
-  test('the same question asked twice in a call is asked twice, each with its answer', async () => {
+  test('the same question asked twice in a call gets two answers', async () => {
     const run = await begin('asker', [{ name: 'asker__ask_twice' }]);
     await reply(run, null, { n: 1 });
     await reply(run, null, { n: 2 });
@@ -407,7 +407,7 @@ describe('elicitation', () => {
     await expectEqual(db.pool, run);
   });
 
-  test('a call that must not be made twice waits, too, and keeps its key', async () => {
+  test('a once-only call waits too, and keeps its key', async () => {
     const run = await begin('asker', [{ name: 'asker__change' }]);
     await reply(run, 'accept');
     await ended(db.pool, run);
@@ -424,7 +424,7 @@ describe('elicitation', () => {
     expect(rows).toEqual([{ kind: 'question' }]); // nobody is asked what became of it
   });
 
-  test('a server that asks for ever is not let', async () => {
+  test('a server that asks endlessly reaches a limit', async () => {
     const run = await begin('asker', [{ name: 'asker__ask_always' }]);
     for (let n = 0; n < 10; n += 1) await reply(run, 'accept');
     await ended(db.pool, run);
@@ -432,7 +432,7 @@ describe('elicitation', () => {
     expect(JSON.parse(said ?? '')).toMatchObject({ error: { code: 'limit_reached' } });
   });
 
-  test('nobody is asked for a secret', async () => {
+  test('a request for a secret is rejected', async () => {
     const { run, said } = await results(
       'asker',
       { name: 'asker__ask_secret' },
@@ -450,7 +450,7 @@ describe('elicitation', () => {
     await expectEqual(db.pool, run.id);
   });
 
-  test('of its form nothing is taken that would run here, or is not seen', async () => {
+  test('the form contains no pattern to execute and no invisible text', async () => {
     const run = await begin('asker', [{ name: 'asker__ask_pattern' }]);
     const { schema } = await rowOf('questions', await question(db.pool, run));
     expect(schema.properties).toEqual({ a: { type: 'string', description: 'bc' } });
@@ -458,7 +458,7 @@ describe('elicitation', () => {
     expect(await ended(db.pool, run)).toMatchObject({ status: 'completed' });
   });
 
-  test('a page to open is named, and nothing but a page', async () => {
+  test('a page to open is shown, and only if it is a web page', async () => {
     const run = await begin('asker', [
       { name: 'asker__ask_page', arguments: { text: 'https://example.com/login?x=1' } },
       { name: 'asker__ask_page', arguments: { text: 'javascript:alert(1)' } },
@@ -473,7 +473,7 @@ describe('elicitation', () => {
     expect(said[1]).toContain('by http or https');
   });
 
-  test('calls at the same time have a process each, and each its own answer', async () => {
+  test('concurrent calls have a process and an answer each', async () => {
     const agent = await agentWith('asker', [], {
       script: [
         calling(
@@ -504,7 +504,7 @@ describe('elicitation', () => {
     expect(said.sort()).toEqual(['a', 'b']);
   });
 
-  test('past a deadline with a default the server is told that nobody answers', async () => {
+  test('after a deadline with a default the server learns that nobody answers', async () => {
     const agent = await agentWith('asker', [{ name: 'asker__ask', arguments: { text: 'Soon?' } }]);
     await db.pool.query(
       `insert into howdah.agent_tools (agent_id, tool_id, configuration) select $1, id, $2 from howdah.tools where name = 'asker__ask'`,
@@ -519,7 +519,7 @@ describe('elicitation', () => {
     expect(await resultsOf(db.pool, run)).toEqual(['{"action":"cancel"}']);
   });
 
-  test('a run that is cancelled takes its question along', async () => {
+  test('cancelling a run cancels its question', async () => {
     const run = await begin('asker', [{ name: 'asker__ask', arguments: { text: 'Still?' } }]);
     const id = await question(db.pool, run);
     await db.pool.query('select howdah.cancel_execution($1)', [run]);
@@ -538,7 +538,7 @@ describe('resources, prompts and files', () => {
       )
     ).rows;
 
-  test('are tools an agent can call, and what they give is data of somebody else', async () => {
+  test('are tools an agent can call, and return untrusted data', async () => {
     const { run, said } = await results(
       'shelf',
       { name: 'shelf__list_resources' },
@@ -565,7 +565,7 @@ describe('resources, prompts and files', () => {
     expect(effects).toContainEqual({ name: 'shelf__ask', effect: 'once' }); // whatever it says of itself
   });
 
-  test('what is long or no text is a file, and the model is told of it', async () => {
+  test('a long or binary resource becomes a file, which the model is shown', async () => {
     const { run, said } = await results(
       'shelf',
       { name: 'shelf__read_resource', arguments: { uri: 'note://long' } },
@@ -590,7 +590,7 @@ describe('resources, prompts and files', () => {
     expect(rows[0].most).toBeLessThan(5_000);
   });
 
-  test('a resource without end is not read, and the run lives', async () => {
+  test('an endless resource is not read, and the run completes', async () => {
     const { run, said } = await results('shelf', {
       name: 'shelf__read_resource',
       arguments: { uri: 'note://huge' },
@@ -599,7 +599,7 @@ describe('resources, prompts and files', () => {
     expect(run.status).toBe('completed');
   });
 
-  test('what is not what it is called is not called so', async () => {
+  test('a wrong media type becomes application/octet-stream, and invalid Base64 is an error', async () => {
     const { run, said } = await results(
       'shelf',
       { name: 'shelf__wrong_type' },
@@ -617,7 +617,7 @@ describe('resources, prompts and files', () => {
     for (const { name } of await files(run.id)) expect(name).not.toMatch(/\p{Cc}/u);
   });
 
-  test('the same file is kept once, and of many as many as are looked at', async () => {
+  test('the same file is stored once, and of many files the first 20', async () => {
     const once = await results('shelf', { name: 'shelf__same_twice' });
     expect(await files(once.run.id)).toHaveLength(1);
     const many = await results('shelf', { name: 'shelf__many' });
@@ -627,7 +627,7 @@ describe('resources, prompts and files', () => {
 });
 
 describe('a worker that dies', () => {
-  test('in the middle of a call that asked somebody leaves the question, or asks it again', async () => {
+  test('during a call with a question keeps the question or asks it again', async () => {
     await makeServer('mortal', { sampling: true });
     const victim = loadWorkerProcess(db.url, { openai: models.url });
     await worker?.stop(1_000);

@@ -127,7 +127,7 @@ describe('MCP servers over HTTP', () => {
     return (await resultsOf(db.pool, id))[0] ?? '';
   };
 
-  test('secrets are sent as headers, and what the server says of them is not kept', async () => {
+  test('secrets are sent as headers, and echoes of the server are redacted', async () => {
     onCall = ({ id }, response) => reply(response, id, said(`you sent ${KEY}`));
     expect(await result('own__read')).toBe('you sent ***');
     expect(requests.at(-1)?.headers).toMatchObject({
@@ -137,7 +137,7 @@ describe('MCP servers over HTTP', () => {
     expect(requests.every(({ headers }) => headers.authorization === `Bearer ${KEY}`)).toBe(true);
   });
 
-  test('secrets are handed to a command as variables, and stand in no log', async () => {
+  test('secrets are passed to a command as variables and do not appear in logs', async () => {
     const fixture = fileURLToPath(new URL('../../fixtures/mcp/poisoned.mjs', import.meta.url));
     const configuration = {
       command: process.execPath,
@@ -155,7 +155,7 @@ describe('MCP servers over HTTP', () => {
     expect(log.join()).not.toContain(KEY);
   });
 
-  test('a session the server has forgotten is begun again, and the call made then', async () => {
+  test('a session that the server has lost is restarted, and the call is made then', async () => {
     expect(await result('own__write')).toBe('hello');
     session = 'two';
     const id = await begin('own__write');
@@ -167,7 +167,7 @@ describe('MCP servers over HTTP', () => {
   });
 
   test.each(['before its headers', 'within its body'])(
-    'an answer that breaks off %s: what must not be made twice is asked about',
+    'an answer that breaks off %s: a once-only call raises a question',
     async (when) => {
       onCall = (_, response) => {
         if (when === 'within its body') {
@@ -203,7 +203,7 @@ describe('MCP servers over HTTP', () => {
     expect(made).toHaveLength(retries);
   });
 
-  test('an answer that is too large is not read to its end', async () => {
+  test('stops reading an answer that is too large', async () => {
     onCall = (_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end('x'.repeat(6 * 1024 * 1024));
@@ -213,7 +213,7 @@ describe('MCP servers over HTTP', () => {
     });
   });
 
-  test('a redirect to a private address is not followed', async () => {
+  test('does not follow a redirect to a private address', async () => {
     onCall = (_, response) =>
       response.writeHead(307, { location: 'http://169.254.169.254/latest' }).end();
     expect(JSON.parse(await result('own__read'))).toMatchObject({ error: {} });

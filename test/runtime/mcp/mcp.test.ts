@@ -88,7 +88,7 @@ describe('tools of MCP servers', () => {
     return rows;
   };
 
-  describe('of a server that nobody has asked yet', () => {
+  describe('of a server that has not been queried yet', () => {
     const late = (gate: string) => ({
       command: node,
       args: [path('test/fixtures/mcp/late.mjs'), gate],
@@ -114,7 +114,7 @@ describe('tools of MCP servers', () => {
     const replayed = async (run: string) =>
       replayRun((await db.pool.query('select howdah.export_run($1) as run', [run])).rows[0].run);
 
-    test('a run waits, and has its tools', async () => {
+    test('a run waits and gets its tools', async () => {
       const gate = join(folder, 'early');
       const run = await beginWith('early', late(gate));
       await waits(run);
@@ -125,7 +125,7 @@ describe('tools of MCP servers', () => {
       expect(await replayed(run)).toMatchObject({ equal: true });
     });
 
-    test('a run waits no longer than a minute, and its log names the server', async () => {
+    test('a run waits at most a minute, and its log names the server', async () => {
       const run = await beginWith('never', late(join(folder, 'never')));
       await waits(run);
       await db.pool.query(
@@ -148,7 +148,7 @@ describe('tools of MCP servers', () => {
       writeFileSync(join(folder, 'never'), '');
     });
 
-    test('a run goes on at once without one that cannot be started, and its log says why', async () => {
+    test('a run continues at once without a server that cannot start, and its log shows why', async () => {
       const run = await beginWith('broken', { command: node, args: ['-e', 'process.exit(3)'] });
       expect(await ended(db.pool, run)).toMatchObject({ status: 'completed', output: 'done' });
       expect(await guardsOf(run)).toMatchObject([
@@ -157,7 +157,7 @@ describe('tools of MCP servers', () => {
       expect(await replayed(run)).toMatchObject({ equal: true });
     });
 
-    test('a version that was chosen for a run stays', async () => {
+    test('a version pinned for a run stays', async () => {
       const gate = join(folder, 'chosen');
       const run = await beginWith('chosen', late(gate));
       await waits(run);
@@ -222,7 +222,7 @@ describe('tools of MCP servers', () => {
     ['trigger-long-running-operation', { duration: 0.2, steps: 2 }, /completed/],
   ];
 
-  test.each(['stdio', 'http'])('every tool of server-everything over %s', async (type) => {
+  test.each(['stdio', 'http'])('calls every tool of server-everything over %s', async (type) => {
     const name = `all_${type}`;
     const configuration =
       type === 'http' ? { url: http.url } : { command: node, args: [program('everything')] };
@@ -238,7 +238,7 @@ describe('tools of MCP servers', () => {
     }
   });
 
-  test('arguments are checked before anything is called', async () => {
+  test('arguments are validated before any call', async () => {
     const { results: said } = await results('all_stdio', {
       name: 'all_stdio__get-sum',
       arguments: { a: 'two' },
@@ -246,7 +246,7 @@ describe('tools of MCP servers', () => {
     expect(JSON.parse(said[0] ?? '')).toMatchObject({ error: { code: 'invalid_arguments' } });
   });
 
-  test('server-filesystem reads a file, and what it refuses is an error to the model', async () => {
+  test('server-filesystem reads a file, and its rejections are errors for the model', async () => {
     await makeServer('files', 'stdio', { command: node, args: [program('filesystem'), folder] });
     const { results: said } = await results(
       'files',
@@ -259,7 +259,7 @@ describe('tools of MCP servers', () => {
     });
   });
 
-  test('server-memory remembers from one run to the next', async () => {
+  test('server-memory keeps data from one run to the next', async () => {
     await makeServer('memory', 'stdio', {
       command: node,
       args: [program('memory')],
@@ -278,7 +278,7 @@ describe('tools of MCP servers', () => {
     expect(said[0]).toContain('Tara');
   });
 
-  test('a result is data of somebody else, and large ones are cut', async () => {
+  test('a result is untrusted data, and a large result is truncated', async () => {
     await makeServer('bad', 'stdio', poisoned());
     const { run, results: said } = await results(
       'bad',
@@ -294,7 +294,7 @@ describe('tools of MCP servers', () => {
     expect(rows).toEqual([{ trust: 'external' }]);
   });
 
-  test('what cannot be offered or hides something is not', async () => {
+  test('invalid tools are refused, and tools with hidden text await acceptance', async () => {
     const waiting = (await toolsOf('bad')).filter(({ status }) => status !== 'accepted');
     expect(waiting).toEqual([
       { name: 'bomb', status: 'refused', fault: expect.stringContaining('too large') },
@@ -304,7 +304,7 @@ describe('tools of MCP servers', () => {
     ]);
   });
 
-  test('a pattern of a foreign schema is not run here', async () => {
+  test('a pattern of a foreign schema is not executed', async () => {
     const { run } = await results('bad', {
       name: 'bad__slow_pattern',
       arguments: { text: `${'a'.repeat(40)}!` },
@@ -312,7 +312,7 @@ describe('tools of MCP servers', () => {
     expect(run.status).toBe('completed');
   });
 
-  test('a tool that changes after it was accepted is blocked, in runs under way and later', async () => {
+  test('a tool that changes after acceptance is blocked, in current and later runs', async () => {
     await makeServer('rug', 'stdio', poisoned());
     const { run, results: said } = await results(
       'rug',
@@ -337,7 +337,7 @@ describe('tools of MCP servers', () => {
     expect(accepted.results).toEqual(['you said x']);
   });
 
-  test('a server that says again and again that its tools changed is asked once', async () => {
+  test('a server that repeatedly announces changed tools is queried once', async () => {
     await makeServer('eager', 'stdio', poisoned());
     await db.pool.query(`update howdah.tools set timeout_ms = 700 where name = 'eager__hang'`);
     const { results: said } = await results(
@@ -350,7 +350,7 @@ describe('tools of MCP servers', () => {
     expect(Number(said[2])).toBe(2);
   });
 
-  test('what is printed beside messages is passed over', async () => {
+  test('output that is not a message is ignored', async () => {
     const { results: said } = await results('bad', {
       name: 'bad__noise',
       arguments: { text: 'y' },
@@ -358,13 +358,13 @@ describe('tools of MCP servers', () => {
     expect(said).toEqual(['y']);
   });
 
-  test('an answer that is none is an error, and a call that only reads is made again', async () => {
+  test('an invalid answer is an error, and a read-only call is retried', async () => {
     const { run, results: said } = await results('bad', { name: 'bad__nonsense' });
     expect(JSON.parse(said[0] ?? '')).toMatchObject({ error: { code: 'bad_answer' } });
     expect(await kindsOf(db.pool, run.id)).toMatch(/^model (retry )+tool model output$/);
   });
 
-  test('a message without end is not collected: the server is ended, and begun again', async () => {
+  test('an endless message is not buffered: the server is ended and restarted', async () => {
     await makeServer('loud', 'stdio', poisoned());
     await db.pool.query(`update howdah.tools set timeout_ms = 20000 where name = 'loud__shout'`);
     const { run } = await results('loud', { name: 'loud__shout' });
@@ -374,7 +374,7 @@ describe('tools of MCP servers', () => {
     expect(after.run.status).toBe('completed');
   });
 
-  test('a call that hangs ends with its time-out, and the server is told', async () => {
+  test('a call that hangs times out, and the server is notified', async () => {
     await db.pool.query(`update howdah.tools set timeout_ms = 300 where name = 'bad__hang'`);
     const { results: said } = await results(
       'bad',
@@ -385,7 +385,7 @@ describe('tools of MCP servers', () => {
     expect(Number(said[1])).toBeGreaterThan(0);
   });
 
-  test('a server that ends in a call: what must not be made twice is asked about', async () => {
+  test('a server that ends during a call: a once-only call raises a question', async () => {
     const id = await insertRun(db.pool, await agentWith('bad', { name: 'bad__crash' }));
     await reaches(db.pool, id, 'waiting');
     const { rows } = await db.pool.query(
@@ -397,14 +397,14 @@ describe('tools of MCP servers', () => {
     expect(await ended(db.pool, id)).toMatchObject({ status: 'completed' });
   });
 
-  test('what only reads is called again, on a new process each time', async () => {
+  test('a read-only call is retried, on a new process each time', async () => {
     const { run, results: said } = await results('bad', { name: 'bad__crash_reading' });
     expect(JSON.parse(said[0] ?? '')).toMatchObject({ error: { code: 'unreachable' } });
     const retries = (await stepsOf(db.pool, run.id)).filter(({ kind }) => kind === 'retry');
     expect(retries.length).toBe(3);
   });
 
-  test('a tool asks for leave where its row says so', async () => {
+  test('a tool requires approval where its row says so', async () => {
     await makeServer('leave', 'stdio', poisoned());
     await db.pool.query(
       `update howdah.tools set requires_approval = true where name = 'leave__echo'`,
@@ -420,7 +420,7 @@ describe('tools of MCP servers', () => {
     expect(await resultsOf(db.pool, id)).toEqual(['you said x']);
   });
 
-  test('a server that is switched off is not called any more, and a new configuration begins it anew', async () => {
+  test('a disabled server is no longer called, and a new configuration restarts it', async () => {
     await makeServer('switched', 'stdio', poisoned({ env: { MARK: 'one' } }));
     const agent = await agentWith('switched', { name: 'switched__environment' });
     const first = await insertRun(db.pool, agent);
@@ -443,17 +443,17 @@ describe('tools of MCP servers', () => {
     });
   });
 
-  test('a command that is not there is told of in its row', async () => {
+  test('a missing command is reported in its row', async () => {
     const { error } = await makeServer('nowhere', 'stdio', { command: '/nowhere/at/all' });
     expect(error).toContain('ENOENT');
   });
 
-  test('a private address that is not opened is refused', async () => {
+  test('a private address that is not allowed is rejected', async () => {
     const { error } = await makeServer('inside', 'http', { url: 'http://127.0.0.1:1/mcp' });
     expect(error).toContain('not a public address');
   });
 
-  test('prompts of a server are templates that somebody accepts, and stay what was accepted', async () => {
+  test('prompts of a server are templates that need acceptance and stay as accepted', async () => {
     const command = { command: node, args: [path('test/fixtures/mcp/prompts.mjs')] };
     expect((await makeServer('scribe', 'stdio', command)).error).toBeNull();
     const rows = async () =>
@@ -544,7 +544,7 @@ describe('tools of MCP servers', () => {
     expect(versions.map(({ version }) => version)).toEqual([1, 2]);
   });
 
-  test('prompts of the public server are templates, and an agent is told one', async () => {
+  test('prompts of the public server are templates, and an agent receives one', async () => {
     await makeServer('public', 'http', { url: http.url });
     for (const name of ['args-prompt', 'simple-prompt']) {
       await eventually(
@@ -573,14 +573,14 @@ describe('tools of MCP servers', () => {
   });
 });
 
-describe('a worker with its own rules', () => {
+describe('a worker with its own allowlist', () => {
   let db: TestDatabase;
   beforeAll(async () => {
     db = await createTestDatabase();
   });
   afterAll(() => db?.drop());
 
-  test('starts only listed commands, and ends with all that its servers began', async () => {
+  test('starts only listed commands, and ends all processes that its servers started', async () => {
     const worker = await startTestWorker(db.url, { mcpCommands: [node] });
     const fixture = path('test/fixtures/mcp/poisoned.mjs');
     const insert = `insert into howdah.mcp_servers (name, type, configuration) values ($1, 'stdio', $2)`;

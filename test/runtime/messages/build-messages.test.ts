@@ -68,21 +68,21 @@ describe('order', () => {
     expect(told).toEqual([system, ...history, user('And now?')]);
   });
 
-  test('no system message when there is nothing to say in it', () => {
+  test('no system message when it would be empty', () => {
     expect(sent([user('Hello.')])).toEqual([user('Hello.')]);
   });
 
-  test('results stand in the order of the calls, not of their arrival', () => {
+  test('results are in the order of the calls, not of their arrival', () => {
     const run = [user('q'), asking('a', 'b', 'c'), result('c'), result('a'), result('b')];
     expect(sent(run)).toEqual([...run.slice(0, 2), result('a'), result('b'), result('c')]);
   });
 
-  test('what a person says between a call and its result follows the results', () => {
+  test('user input between a call and its result follows the results', () => {
     const run = [user('q'), asking('a', 'b'), user('hurry'), result('b'), user('!'), result('a')];
     expect(contents(sent(run))).toEqual(['q', 'a,b', 'result of a', 'result of b', 'hurry', '!']);
   });
 
-  test('an id used again in a later turn belongs to the later answer', () => {
+  test('an id reused in a later turn belongs to the later answer', () => {
     const first = [user('q'), asking('a'), result('a', 'old'), answer('x')];
     const later = [user('p'), asking('a'), result('a', 'new')];
     expect(sent(later, first)).toEqual([...first, ...later]);
@@ -90,8 +90,8 @@ describe('order', () => {
   });
 });
 
-describe('what is missing', () => {
-  test('a call without a result is told so, in its place', () => {
+describe('missing parts', () => {
+  test('a call without a result gets a placeholder result in its place', () => {
     const run = [user('q'), asking('a', 'b'), result('b'), user('go on')];
     expect(sent(run)).toEqual([
       user('q'),
@@ -102,19 +102,19 @@ describe('what is missing', () => {
     ]);
   });
 
-  test('also in the history', () => {
+  test('a call in the history without a result gets one too', () => {
     const cut = [user('q'), asking('a')];
     expect(sent([user('again')], cut)).toEqual([...cut, result('a', NO_RESULT), user('again')]);
   });
 
-  test('a result without a call, or a second one, is not sent', () => {
+  test('a result without a call, or a second result, is not sent', () => {
     const run = [user('q'), asking('a'), result('a'), result('a', 'twice'), result('z')];
     expect(sent(run)).toEqual(run.slice(0, 3));
   });
 });
 
 describe('summaries', () => {
-  test('stand in the place of the first message they cover, and carry their range', () => {
+  test('replace the first message they cover, and carry their range', () => {
     const run = numbered(user('1'), answer('2'), user('3'), answer('4'), user('5'));
     expect(sent([...run, summary(6, 2, 3, 'S')])).toEqual([
       run[0],
@@ -124,7 +124,7 @@ describe('summaries', () => {
     ]);
   });
 
-  test('may cover the input; from 0 they cover the history too', () => {
+  test('may cover the input; from 0 they also cover the history', () => {
     const run = [...numbered(user('1'), answer('2'), user('3')), summary(4, 0, 2, 'S')];
     const history = [user('before'), answer('earlier')];
     expect(contents(sent(run, history))).toEqual([summed('S'), '3']);
@@ -133,7 +133,7 @@ describe('summaries', () => {
     expect(contents(sent(own, history))).toEqual(['before', 'earlier', summed('S'), '3']);
   });
 
-  test('the last of several wins where they overlap, and an earlier one keeps the rest', () => {
+  test('the last of several overlapping summaries wins, and an earlier one keeps the rest', () => {
     const run = numbered(user('1'), answer('2'), user('3'), answer('4'), user('5'));
     const both = [...run, summary(6, 1, 3, 'S'), summary(7, 3, 4, 'T')];
     expect(contents(sent(both))).toEqual([summed('S'), summed('T'), '5']);
@@ -154,23 +154,23 @@ describe('summaries', () => {
     }
   });
 
-  test('do not stand for a result that came after them', () => {
+  test('do not replace a result that arrived after them', () => {
     const [first, second, third, fourth] = numbered(user('1'), asking('a'), user('3'), result('a'));
     const late = { ...(fourth as Message), seq: 5 };
     const told = sent([first, second, third, summary(4, 1, 3, 'S'), late] as Message[]);
     expect(contents(told)).toEqual([summed('S'), 'a', 'result of a']);
   });
 
-  test('that begin as they are told are not told twice that they are summaries', () => {
+  test('that already have the opening of a summary do not get it twice', () => {
     const run = [...numbered(user('1'), user('2')), summary(3, 1, 1, summed('S'))];
     expect(contents(sent(run))).toEqual([summed('S'), '2']);
   });
 
-  test('of messages that are not there are not told', () => {
+  test('of messages that do not exist are not sent', () => {
     expect(contents(sent([...numbered(user('1')), summary(2, 0, 0)]))).toEqual(['1']);
   });
 
-  test('of an earlier turn count where the history is numbered', () => {
+  test('of an earlier turn apply where the history is numbered', () => {
     const first = [...numbered(user('1a'), answer('2a'), user('3a')), summary(4, 1, 2, 'A')];
     const second = [...numbered(user('1b'), answer('2b')), summary(3, 0, 1, 'B')];
     expect(contents(sent([user('now')], first))).toEqual([summed('A'), '3a', 'now']);
@@ -179,21 +179,21 @@ describe('summaries', () => {
     expect(told.map(({ seq, covers_to_seq }) => covers_to_seq ?? seq)).toEqual([0, undefined, 1]);
   });
 
-  test('of the turns before the first one that is read stand in their place', () => {
+  test('of turns before the first loaded one replace those turns', () => {
     const first = [...numbered(user('1a')), summary(2, 0, 0, 'A'), { ...answer('3a'), seq: 3 }];
     expect(contents(sent([user('now')], first))).toEqual([summed('A'), '1a', '3a', 'now']);
     const again = [...first, summary(4, 0, 1, 'B'), { ...answer('5a'), seq: 5 }];
     expect(contents(sent([user('now')], again))).toEqual([summed('B'), '3a', '5a', 'now']);
   });
 
-  test('messages that the log has not numbered yet count on', () => {
+  test('messages without a number in the log yet continue the numbering', () => {
     const run = [...numbered(user('1')), answer('2'), user('3'), summary(4, 1, 2, 'S'), user('5')];
     expect(sent(run).map(({ seq }) => seq)).toEqual([undefined, 3, 5]);
     expect(contents(sent(run))).toEqual([summed('S'), '3', '5']);
   });
 });
 
-test('any log gives a conversation a provider accepts, always the same', () => {
+test('any log yields a conversation that a provider accepts, always the same', () => {
   for (let seed = 0; seed < 300; seed += 1) {
     const random = seeded(seed);
     const history = random(2) === 0 ? [] : someRun(random, random(6));
@@ -206,7 +206,7 @@ test('any log gives a conversation a provider accepts, always the same', () => {
   }
 });
 
-test('a conversation that grows is the same as one that is told at once', () => {
+test('a conversation built step by step equals one built at once', () => {
   const agent = definition({ instruction: 'Help.' });
   for (let seed = 0; seed < 200; seed += 1) {
     const random = seeded(seed);
@@ -223,7 +223,7 @@ test('a conversation that grows is the same as one that is told at once', () => 
   }
 });
 
-test('a changed definition changes what is told of the same messages', () => {
+test('a changed definition changes the messages of the same state', () => {
   const state = stateOf(numbered(user('1'), answer('2')), []);
   const prompts = ['Help.', 'Stop.'].map(
     (instruction) => buildMessages(definition({ instruction }), state)[0]?.content,
@@ -231,7 +231,7 @@ test('a changed definition changes what is told of the same messages', () => {
   expect(prompts).toEqual(['Help.', 'Stop.']);
 });
 
-test("nobody's words are lost: they are told, or a summary made later covers them", () => {
+test("a user's message is never lost: it is sent, or a later summary covers it", () => {
   for (let seed = 0; seed < 300; seed += 1) {
     const run = someRun(seeded(seed), 10);
     const told = sent(run);

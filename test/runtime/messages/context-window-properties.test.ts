@@ -4,7 +4,7 @@ import { estimateRequestTokens, fitWindow } from '../../../src/runtime/messages/
 import { openEnds, seeded, someRun, summary } from './conversations.ts';
 import { retold, sentOf, trimTo } from './windows.ts';
 
-describe('whatever the conversation and the window', () => {
+describe('for any conversation and window', () => {
   const cases = Array.from({ length: 400 }, (_, seed) => {
     const random = seeded(seed);
     const history = random(2) === 0 ? [] : someRun(random, random(5), 2_000);
@@ -21,7 +21,7 @@ describe('whatever the conversation and the window', () => {
     return { seed, run, told, options };
   });
 
-  test('what is sent fits, unless the least that can be sent does not', () => {
+  test('the request fits unless even the minimal request does not', () => {
     for (const { seed, told, options } of cases) {
       const { messages } = sentOf(told.before, options);
       const { contextTokens, reserve, toolTokens, tooLongAt = Number.POSITIVE_INFINITY } = options;
@@ -38,7 +38,7 @@ describe('whatever the conversation and the window', () => {
     }
   });
 
-  test('calls and results stay together, the prompt and the newest group stay, in the same order', () => {
+  test('calls and results stay together, prompt and newest group stay, and the order is kept', () => {
     for (const { seed, told, options } of cases) {
       const { messages, left_out } = sentOf(told.before, options);
       expect(openEnds(messages), `seed ${seed}`).toEqual([]);
@@ -55,7 +55,7 @@ describe('whatever the conversation and the window', () => {
     }
   });
 
-  test('the same gives the same, and nothing given is changed', () => {
+  test('the same input gives the same output and is not modified', () => {
     for (const { seed, told, options } of cases) {
       for (const policy of ['trim', 'summarize', 'none'] as const) {
         const given = JSON.stringify(told.before);
@@ -66,7 +66,7 @@ describe('whatever the conversation and the window', () => {
     }
   });
 
-  test('summaries come to an end, and stand for just what they were made of', () => {
+  test('summarizing terminates, and a summary covers exactly its source', () => {
     let made = 0;
     for (const { seed, run, told, options } of cases) {
       let log = run;

@@ -10,8 +10,8 @@ import { truncateMiddle } from '../../../src/text/truncate-middle.ts';
 import { answer, asking, call, numbered, result, user } from './conversations.ts';
 import { long, names, retold, sentOf, system, trimTo, worked } from './windows.ts';
 
-describe('an estimate', () => {
-  test('is bytes / 4 and a little for every message', () => {
+describe('the estimate', () => {
+  test('is bytes / 4 plus a small overhead per message', () => {
     const empty = estimateRequestTokens([user('')]);
     expect(empty).toBeGreaterThan(0);
     expect(empty).toBeLessThan(10);
@@ -21,7 +21,7 @@ describe('an estimate', () => {
     expect(estimateRequestTokens([asking(call('a', 'look', args))])).toBeGreaterThan(1_000);
   });
 
-  test('takes an image for a fixed number, whatever its bytes', () => {
+  test('counts a fixed number for an image, whatever its bytes', () => {
     const image = (data: string) => ({ type: 'image_url', image_url: { url: data } });
     const text = { type: 'text', text: 'See:' };
     const seen = (url: string) =>
@@ -43,7 +43,7 @@ describe('an estimate', () => {
   });
 });
 
-test('the answer is left what the parameters say, else a quarter; never more than half', () => {
+test('reserves the answer length of the parameters, else a quarter; never more than half', () => {
   expect(answerReserve({ max_tokens: 500 }, 8_000)).toBe(500);
   expect(answerReserve({ max_completion_tokens: 700, max_tokens: 500 }, 8_000)).toBe(700);
   expect(answerReserve({}, 8_000)).toBe(2_000);
@@ -53,7 +53,7 @@ test('the answer is left what the parameters say, else a quarter; never more tha
 });
 
 describe('trim', () => {
-  test('changes nothing while it fits, or while nobody knows the window', () => {
+  test('changes nothing while the request fits or the window is unknown', () => {
     const messages = [system, ...worked(5)];
     const exact = estimateRequestTokens(messages);
     for (const window of [null, exact]) {
@@ -64,13 +64,13 @@ describe('trim', () => {
     expect(sentOf(messages, trimTo(exact, { toolTokens: 1 })).left_out).toBeGreaterThan(0);
   });
 
-  test('none sends everything, whatever is known', () => {
+  test('policy none sends everything', () => {
     const messages = [system, ...worked(5)];
     const options = trimTo(10, { policy: 'none', tooLongAt: 10 });
     expect(fitWindow(messages, options)).toEqual({ kind: 'send', messages, left_out: 0 });
   });
 
-  test('drops whole groups from the oldest on, and says so in their place', () => {
+  test('drops whole groups, oldest first, and leaves a note in their place', () => {
     const messages = [system, ...worked(5)];
     const { messages: kept, left_out } = sentOf(messages, trimTo(400));
     expect(names(kept)).toEqual([
@@ -87,7 +87,7 @@ describe('trim', () => {
     expect(left_out).toBe(4);
   });
 
-  test('keeps the task of the run, not that of an earlier turn', () => {
+  test('keeps the task of the run, not of an earlier turn', () => {
     const history = [user(long('old task')), answer(long('old answer'))];
     const { messages } = sentOf([system, ...history, ...worked(2)], trimTo(300));
     expect(names(messages)).toEqual([
@@ -101,7 +101,7 @@ describe('trim', () => {
     ]);
   });
 
-  test('keeps the task also when it is new and more was said since', () => {
+  test('keeps the task also when it is new and further input followed', () => {
     const said = numbered(user('task'), user(long('one')), user('two'));
     const { messages } = sentOf([system, user('old'), answer(long('a')), ...said], trimTo(60));
     expect(names(messages).filter((name) => !name.startsWith('['))).toEqual([
@@ -111,7 +111,7 @@ describe('trim', () => {
     ]);
   });
 
-  test('drops a summary last, and never the one that stands for the task', () => {
+  test('drops a summary last, and never the one that replaces the task', () => {
     const run = worked(6);
     const { covered } = retold(run, [user(long('before'))]);
     const kept = (messages: LoggedMessage[], window: number) =>
@@ -123,7 +123,7 @@ describe('trim', () => {
     expect(kept(covered(0, 5), 30)).toContain(`${SUMMARY_OPENING}short`);
   });
 
-  test('a newest answer that is too large alone loses the middle of its longest results', () => {
+  test('shortens the longest results in the middle when the newest answer alone is too large', () => {
     const newest = [asking('a', 'b'), result('a', 'short'), result('b', long('b', 5_000))];
     const messages = [system, ...numbered(user('task'), answer('old'), ...newest)];
     const { messages: kept, left_out } = sentOf(messages, trimTo(1_000));
@@ -137,7 +137,7 @@ describe('trim', () => {
     expect(estimateRequestTokens(kept)).toBeGreaterThan(950);
   });
 
-  test('a cut splits no character', () => {
+  test('truncation splits no character', () => {
     for (const text of ['🐘'.repeat(500), `é${'🐘'.repeat(500)}`, `${'🐘'.repeat(500)}é`]) {
       for (let limit = 100; limit < 108; limit += 1) {
         const cut = truncateMiddle(text, limit);
@@ -149,7 +149,7 @@ describe('trim', () => {
     }
   });
 
-  test('says that something is left out while there is room to say it', () => {
+  test('adds a note about omissions while there is room for it', () => {
     const messages = [system, ...worked(5)];
     for (let window = 200; window < estimateRequestTokens(messages); window += 1) {
       const { messages: kept, left_out } = sentOf(messages, trimTo(window));
@@ -158,7 +158,7 @@ describe('trim', () => {
     }
   });
 
-  test('what a person said after the newest answer is kept, the answer before anything older', () => {
+  test('keeps input after the newest answer, and the answer before anything older', () => {
     const messages = [system, ...numbered(...worked(5), user(long('hurry')))];
     const { messages: kept } = sentOf(messages, trimTo(300));
     expect(names(kept).slice(-3)).toEqual(['c4', 'r4', 'hurry']);
@@ -170,7 +170,7 @@ describe('trim', () => {
     ]);
   });
 
-  test('after a refusal it aims at 70 % of what was refused, tools included', () => {
+  test('after a rejection it aims at 70 % of the rejected size, including tools', () => {
     const messages = [system, ...worked(10)];
     const tooLongAt = estimateRequestTokens(messages) + 50;
     for (const window of [null, 1_000_000]) {

@@ -49,7 +49,7 @@ function errorOf(outcome: unknown): string {
 }
 
 describe('parts', () => {
-  test('of resources get the form that models know, by their type', async () => {
+  test('that are resources get the form that models accept, by media type', async () => {
     const files = {
       image: file('image/png', 'png'),
       text: file('text/csv; charset=utf-8', 'a,ü', 'figures.csv'),
@@ -62,7 +62,7 @@ describe('parts', () => {
     ]);
   });
 
-  test('that are no resources, and messages without any, stay as they are', async () => {
+  test('that are not resources, and messages without parts, are unchanged', async () => {
     const { load, asked } = library({});
     const messages = [
       { role: 'system', content: 's' } as const,
@@ -73,14 +73,14 @@ describe('parts', () => {
     expect(asked).toEqual([]);
   });
 
-  test('that cannot be had are the error of the request', async () => {
+  test('that cannot be loaded fail the request', async () => {
     expect(await partsOf({}, resource('gone'))).toMatchObject({
       ok: false,
       error: { code: 'invalid_request', message: 'there is no resource gone', retryable: false },
     });
   });
 
-  test('that cannot be had in an earlier turn become a remark', async () => {
+  test('that cannot be loaded in an earlier turn become a remark', async () => {
     const [past, now] = [said(resource('gone')), said({ type: 'text', text: 'x' })];
     const outcome = await resolveParts([past, now], library({}).load, (one) => one === past);
     expect(outcome).toMatchObject({
@@ -99,7 +99,7 @@ describe('parts', () => {
     });
   });
 
-  test('that may be had later are asked for again, in an earlier turn as well', async () => {
+  test('that fail temporarily are requested again, in an earlier turn as well', async () => {
     const past = said(resource('a'));
     const error = { code: 'invalid_request', message: 'busy', retryable: true } as const;
     expect(
@@ -114,7 +114,7 @@ describe('parts', () => {
     });
   });
 
-  test('of text that is no UTF-8 or too large are refused by name', async () => {
+  test('of text that is not UTF-8 or too large are rejected by name', async () => {
     const latin = file('text/plain', Buffer.from([0xfc]), 'latin.txt');
     expect(errorOf(await partsOf({ latin }, resource('latin')))).toBe(
       'the file latin.txt has a text type, but its bytes are not UTF-8',
@@ -125,7 +125,7 @@ describe('parts', () => {
     );
   });
 
-  test('are bounded together, and what is beyond is not even read', async () => {
+  test('share a size limit, and parts beyond it are not even read', async () => {
     const half = file('image/png', Buffer.alloc(MAX_REQUEST_BYTES / 2), 'half');
     const { load, asked } = library({ half, more: file('image/png', 'x', 'more') });
     const parts = ['half', 'half', 'more', 'never'].map(resource);
@@ -135,8 +135,8 @@ describe('parts', () => {
   });
 });
 
-describe('what a run has loaded', () => {
-  test('is not loaded again for it, but for another one', async () => {
+describe('a loaded attachment', () => {
+  test('is not loaded again for the same run, but for another one', async () => {
     const { load, asked } = library({ a: file('text/plain', 'a') });
     const [one, other] = [{}, {}];
     for (const owner of [one, one, other]) {
@@ -145,7 +145,7 @@ describe('what a run has loaded', () => {
     expect(asked).toEqual(['a', 'a']);
   });
 
-  test('is asked for again when it failed', async () => {
+  test('is requested again after a failure', async () => {
     const files: Record<string, Resource> = {};
     const { load } = library(files);
     const owner = {};

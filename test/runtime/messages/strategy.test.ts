@@ -74,7 +74,7 @@ function failures(name: string, count: number, retryable = true, code: ErrorCode
   }));
 }
 
-test('the calls of a state are planned once for a definition, and anew for another', () => {
+test('the calls of a state are planned once per definition', () => {
   const one = definition();
   const asked = state([question, asking('call_1')]);
   const planned = planCalls(one, asked);
@@ -98,18 +98,18 @@ test('the calls of a state are planned once for a definition, and anew for anoth
   expect(planCalls(one, asked)).toEqual(planned);
 });
 
-describe('what comes next', () => {
-  test('a question goes to the first model', () => {
+describe('the next action', () => {
+  test('a user message is sent to the first model', () => {
     const action = nextAgentAction(definition(), state([question]));
     expect(action).toMatchObject({ type: 'call_model', model: { name: 'first' }, attempt: 1 });
   });
 
-  test('the calls of an answer are made, all of them, in their order', () => {
+  test('all calls of an answer are made, in their order', () => {
     const action = nextAgentAction(definition(), state([question, asking('a', 'b', 'c')]));
     expect(action).toEqual({ type: 'call_tools', calls: calls('a', 'b', 'c') });
   });
 
-  test('calls that have a result are not made again', () => {
+  test('calls that have a result are not repeated', () => {
     const action = nextAgentAction(
       definition(),
       state([question, asking('a', 'b', 'c'), result('b')]),
@@ -117,7 +117,7 @@ describe('what comes next', () => {
     expect(action).toEqual({ type: 'call_tools', calls: calls('a', 'c') });
   });
 
-  test('when all calls have a result the model is asked again', () => {
+  test('the model is called again when all calls have a result', () => {
     const told = [question, asking('a', 'b'), result('b'), result('a')];
     expect(nextAgentAction(definition(), state(told))).toMatchObject({
       type: 'call_model',
@@ -133,17 +133,17 @@ describe('what comes next', () => {
     expect(action).toEqual({ type: 'finish', output: 'Here.', output_data: null });
   });
 
-  test('an answer without any text ends it with the empty text', () => {
+  test('an answer without any text ends the run with the empty text', () => {
     const empty: Message = { role: 'assistant', content: null };
     expect(nextAgentAction(definition(), state([question, empty]))).toMatchObject({ output: '' });
   });
 
-  test('a user message after the answer asks the model again', () => {
+  test('a user message after the answer calls the model again', () => {
     const action = nextAgentAction(definition(), state([question, answer('Here.'), question]));
     expect(action.type).toBe('call_model');
   });
 
-  test('the same state gives the same action, and is not changed', () => {
+  test('the same state gives the same action and is not modified', () => {
     const frozen = state(Object.freeze([question, asking('a')]) as Message[]);
     expect(nextAgentAction(definition(), frozen)).toEqual(nextAgentAction(definition(), frozen));
   });
@@ -158,7 +158,7 @@ describe('structured output', () => {
   const strict = definition({ output_schema });
   const bad = answer('{"colour": "blue"}');
 
-  test('an answer that satisfies the schema gives text and data', () => {
+  test('an answer that satisfies the schema yields text and data', () => {
     expect(nextAgentAction(strict, state([question, answer('{"colour": "red"}')]))).toEqual({
       type: 'finish',
       output: '{"colour": "red"}',
@@ -166,7 +166,7 @@ describe('structured output', () => {
     });
   });
 
-  test('a code fence around the JSON does not matter', () => {
+  test('a code fence around the JSON is ignored', () => {
     const action = nextAgentAction(
       strict,
       state([question, answer('```json\n{"colour": "red"}\n```')]),
@@ -174,13 +174,13 @@ describe('structured output', () => {
     expect(action).toMatchObject({ type: 'finish', output_data: { colour: 'red' } });
   });
 
-  test('an answer that does not is told what is wrong, once', () => {
+  test('an invalid answer is returned to the model with the errors, once', () => {
     const action = nextAgentAction(strict, state([question, bad]));
     expect(action).toMatchObject({ type: 'guard' });
     expect(action).toHaveProperty('message', expect.stringMatching(/colour.*red, green/));
   });
 
-  test('text that is no JSON is told so', () => {
+  test('text that is not JSON is returned to the model with the error', () => {
     const action = nextAgentAction(strict, state([question, answer('red, I think')]));
     expect(action).toHaveProperty('message', expect.stringMatching(/not JSON/));
   });
@@ -202,7 +202,7 @@ describe('structured output', () => {
 });
 
 describe('attempts and fallbacks', () => {
-  test('a retryable failure is tried again with the same model', () => {
+  test('a retryable failure is retried with the same model', () => {
     const action = nextAgentAction(
       definition(),
       state([question], { attempts: failures('first', 1) }),
@@ -210,13 +210,13 @@ describe('attempts and fallbacks', () => {
     expect(action).toMatchObject({ model: { name: 'first' }, attempt: 2 });
   });
 
-  test('after its attempts the next model is asked, with a count of its own', () => {
+  test('after its last attempt the next model is called, with its own count', () => {
     const attempts = failures('first', ATTEMPTS);
     const action = nextAgentAction(definition(), state([question], { attempts }));
     expect(action).toMatchObject({ model: { name: 'second' }, attempt: 1 });
   });
 
-  test('a failure not worth another attempt goes to the next model at once', () => {
+  test('a failure that is not retryable falls back to the next model at once', () => {
     const attempts = failures('first', 1, false, 'unauthorized');
     expect(nextAgentAction(definition(), state([question], { attempts }))).toMatchObject({
       model: { name: 'second' },
@@ -224,7 +224,7 @@ describe('attempts and fallbacks', () => {
     });
   });
 
-  test('when all models are spent the last error ends the run', () => {
+  test('the last error ends the run when all models have failed', () => {
     const attempts = [...failures('first', 1, false), ...failures('second', ATTEMPTS)];
     expect(nextAgentAction(definition(), state([question], { attempts }))).toEqual({
       type: 'fail',
@@ -233,7 +233,7 @@ describe('attempts and fallbacks', () => {
     });
   });
 
-  test('an agent without models fails and says what to do', () => {
+  test('an agent without models fails with an error that says what to do', () => {
     expect(nextAgentAction(definition({}, []), state([question]))).toMatchObject({
       type: 'fail',
       stop_reason: 'error',
@@ -244,7 +244,7 @@ describe('attempts and fallbacks', () => {
 
 describe('limits', () => {
   test.each(['max_steps', 'max_tokens', 'max_cost', 'max_time'] as const)(
-    '%s used up forbids another model call',
+    'an exhausted %s forbids another model call',
     (exhausted) => {
       const action = nextAgentAction(definition(), state([question], { exhausted }));
       expect(action).toMatchObject({
@@ -255,7 +255,7 @@ describe('limits', () => {
     },
   );
 
-  test('a limit used up neither stops calls already asked for nor the last answer', () => {
+  test('an exhausted limit stops neither requested calls nor the last answer', () => {
     const exhausted = 'max_steps';
     expect(nextAgentAction(definition(), state([question, asking('a')], { exhausted })).type).toBe(
       'call_tools',
@@ -266,7 +266,7 @@ describe('limits', () => {
   });
 });
 
-describe('what the model is sent', () => {
+describe('the messages for the model', () => {
   test('system prompt and instruction, then the history, then the conversation', () => {
     const history = [question, answer('Shipped.')];
     const sent = buildMessages(
@@ -277,7 +277,7 @@ describe('what the model is sent', () => {
     expect(sent).toEqual([system, ...history, { ...question, seq: 1 }]);
   });
 
-  test('no system message when there is nothing to say in it', () => {
+  test('no system message when it would be empty', () => {
     expect(buildMessages(definition({ instruction: '' }), state([question]))).toEqual([
       { ...question, seq: 1 },
     ]);

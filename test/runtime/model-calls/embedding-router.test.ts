@@ -104,8 +104,8 @@ const decisionsOf = async (id: string) =>
     ])
   ).rows;
 
-describe('a router by embeddings', () => {
-  test('gives the task to whom it is nearest to, and keeps scores, tokens and cost', async () => {
+describe('an embedding router', () => {
+  test('routes the task to the nearest member and records scores, tokens and cost', async () => {
     await begin();
     const { pool } = database;
     const vectors = { Where: [1, 0.2], orders: [1, 0], weather: [0, 1] };
@@ -144,7 +144,7 @@ describe('a router by embeddings', () => {
     ]);
   });
 
-  test('takes as many as it is told to, of those that are near enough, else the fallback', async () => {
+  test('selects up to the configured number of near members, else the fallback', async () => {
     await begin();
     const vectors = { Where: [1, 1], orders: [1, 0], weather: [-1, 0.5] };
     const only = async (settings: JsonObject) => {
@@ -159,7 +159,7 @@ describe('a router by embeddings', () => {
     expect(await only({ min_confidence: 0.9 })).toMatch(/configuration\.fallback is not set/);
   });
 
-  test('finds its members when it runs', async () => {
+  test('looks up its members at run time', async () => {
     await begin();
     const { model } = await makeModel({ provider: 'local' });
     await database.pool.query(
@@ -175,7 +175,7 @@ describe('a router by embeddings', () => {
     expect(await decisionsOf(id)).toMatchObject([{ chosen: [{ member: 'meteorologist' }] }]);
   });
 
-  test('goes by letters where its model is the local one', async () => {
+  test('compares letters when its model is the local one', async () => {
     await begin();
     const { model } = await makeModel({ provider: 'local' });
     const team = await router({ model, min_confidence: 0.1 });
@@ -186,7 +186,7 @@ describe('a router by embeddings', () => {
     expect(await run(team, 'Sing!')).toMatchObject({ error: { code: 'no_route' } });
   });
 
-  test('asks a server, and again when that fails or gives what cannot be compared', async () => {
+  test('calls a server, and retries when it fails or returns incomparable vectors', async () => {
     await begin();
     server = await startOpenAiServer(
       [
@@ -225,7 +225,7 @@ describe('a router by embeddings', () => {
     });
   });
 
-  test('sends no more of a long task than models read', async () => {
+  test('truncates a long task to the input limit of models', async () => {
     await begin();
     const { requests, url } = await serving(() => ({ vectors: [[1], [1], [0.5]] }));
     const { model, id } = await makeModel({ provider: 'openai', base_url: url });
@@ -239,7 +239,7 @@ describe('a router by embeddings', () => {
   });
 });
 
-describe('what is in the log is not asked again', () => {
+describe('logged embeddings are not requested again', () => {
   test.each(['step.commit.after:1:kill', 'child.inserted:1:kill'])(
     'when the worker dies at %s',
     async (failpoint) => {
@@ -264,7 +264,7 @@ describe('what is in the log is not asked again', () => {
     },
   );
 
-  test('when a failed run is retried by hand', async () => {
+  test('when a failed run is retried manually', async () => {
     await begin();
     const vectors = { Where: [1, 0], orders: [0, 1], weather: [0, 1] };
     const { id } = await run(await scripted(vectors));
@@ -280,17 +280,17 @@ describe('what is in the log is not asked again', () => {
   });
 });
 
-describe('what it uses is counted', () => {
+describe('usage of embeddings counts', () => {
   const vectors = { Where: [1, 0], orders: [1, 0], weather: [0, 1] };
 
-  test('against the budget of the run', async () => {
+  test('towards the budget of the run', async () => {
     await begin();
     const done = await run(await scripted(vectors, { max_tokens: 50 }));
     expect(done).toMatchObject({ status: 'failed', stop_reason: 'max_tokens', tokens_in: '100' });
     expect(await kindsOf(database.pool, done.id)).toBe('model guard');
   });
 
-  test('against a quota: beyond it nothing is asked', async () => {
+  test('towards a quota: nothing is requested beyond it', async () => {
     await begin();
     const { pool } = database;
     const team = await scripted(vectors);
@@ -310,15 +310,15 @@ describe('what it uses is counted', () => {
   });
 });
 
-describe('a model that makes no embeddings', () => {
-  test('fails the run with what its server says', async () => {
+describe('a model without embeddings', () => {
+  test('fails the run with the error of its server', async () => {
     await begin();
     const done = await run(await scripted({ e: [1] }, {}, [{ error: { status: 404 } }]));
     expect(done).toMatchObject({ status: 'failed', error: { code: 'not_found' } });
     expect(await kindsOf(database.pool, done.id)).toBe('retry error');
   });
 
-  test('fails it with a word on what to do, where its provider has none', async () => {
+  test('fails the run with a hint when its provider has none', async () => {
     const { generate } = scriptedProvider();
     worker = await startWorker({
       url: database.url,

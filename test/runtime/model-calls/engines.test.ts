@@ -127,7 +127,7 @@ const jsonServer = (
 const jsonOf = (seen: Seen | undefined) => JSON.parse(seen?.body ?? 'null');
 
 describe('an agent behind a URL', () => {
-  test('is sent the run and its conversation, and its answer is the run’s', async () => {
+  test('receives the run and its conversation, and its answer becomes the run’s', async () => {
     const { pool } = database;
     const server = await jsonServer(() => ({
       body: { output: `Your key was ${KEY}.`, usage: { tokens_in: 11, tokens_out: 7 } },
@@ -189,7 +189,7 @@ describe('an agent behind a URL', () => {
     await expectEqual(pool, run.id);
   });
 
-  test('is asked again when that may help, as late as it wants, under the same key', async () => {
+  test('is retried when that may help, with its requested delay, under the same key', async () => {
     const { pool } = database;
     let count = 0;
     const server = await jsonServer(() => {
@@ -216,7 +216,7 @@ describe('an agent behind a URL', () => {
     [400, 'invalid_request'],
     [401, 'unauthorized'],
     [302, 'invalid_request'],
-  ])('that refuses with %i fails the run at once', async (status, code) => {
+  ])('that rejects with %i fails the run at once', async (status, code) => {
     const { pool } = database;
     const server = await jsonServer(() => ({
       status,
@@ -230,7 +230,7 @@ describe('an agent behind a URL', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('is left alone at once when the run is cancelled, or its time is over', async () => {
+  test('is aborted at once when the run is cancelled or its time is over', async () => {
     const { pool } = database;
     const left: Promise<unknown>[] = [];
     const server = await jsonServer((_seen, response) => {
@@ -247,7 +247,7 @@ describe('an agent behind a URL', () => {
     await left[1];
   });
 
-  test('is not reached on a private address, nor is one it redirects to', async () => {
+  test('is not contacted on a private address, directly or by redirect', async () => {
     const { pool } = database;
     const agent = await external('http', { url: 'http://10.0.0.1/run' });
     expect(await runToEnd(pool, agent)).toMatchObject({
@@ -278,7 +278,7 @@ describe('an agent behind a URL', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('is asked again under the same key when the worker that asked was killed', async () => {
+  test('is called again under the same key after its worker was killed', async () => {
     const { pool, url } = database;
     const server = await jsonServer(() => ({ body: { output: 'done' } }));
     const agent = await external('http', { url: server.url });
@@ -294,7 +294,7 @@ describe('an agent behind a URL', () => {
     expect(keys).toEqual([`${id}:2`, `${id}:2`]);
   });
 
-  test('is the one of the version the run began with', async () => {
+  test('is the one of the version with which the run began', async () => {
     const { pool } = database;
     let count = 0;
     const old = await jsonServer(() => {
@@ -318,8 +318,8 @@ describe('an agent behind a URL', () => {
   });
 });
 
-describe('an agent that speaks OpenAI’s format', () => {
-  test('is sent the whole conversation, with its own key alone, and is priced by the agent’s model', async () => {
+describe('an agent that speaks the OpenAI format', () => {
+  test('receives the whole conversation, with only its own key, and is priced by the agent’s model', async () => {
     const { pool } = database;
     const server = await startOpenAiServer(() => ({
       content: 'Hello from afar.',
@@ -366,7 +366,7 @@ describe('an agent that speaks OpenAI’s format', () => {
 });
 
 describe('a function registered in code', () => {
-  test('answers with what it is told, and its usage counts', async () => {
+  test('answers with the text it receives, and its usage counts', async () => {
     const { pool } = database;
     const agent = await external('custom', { function: 'echo', request_params: { tone: 'dry' } });
     const run = await runToEnd(pool, agent, 'hi');
@@ -380,7 +380,7 @@ describe('a function registered in code', () => {
     });
   });
 
-  test('may give JSON, be tried again, fail, be cancelled, and be missing', async () => {
+  test('may return JSON, be retried, fail, be cancelled and be missing', async () => {
     const { pool } = database;
     const structured = await external(
       'custom',
@@ -405,7 +405,7 @@ describe('a function registered in code', () => {
     });
   });
 
-  test('may be handed a run, and be a sub-agent', async () => {
+  test('may be a handoff target and a sub-agent', async () => {
     const { pool } = database;
     const target = await external('custom', { function: 'echo' });
     const given = async (configuration: JsonObject) => {
@@ -428,7 +428,7 @@ describe('a function registered in code', () => {
   });
 });
 
-describe('an engine is refused', () => {
+describe('rejects an engine', () => {
   test.each<[string, JsonObject, string]>([
     ['a2a', {}, 'not available yet'],
     ['http', {}, 'url'],
@@ -446,7 +446,7 @@ describe('an engine is refused', () => {
     });
   });
 
-  test('with a secret that is not there, and a secret it names is not removed', async () => {
+  test('with an unknown secret, and keeps a secret that an engine names', async () => {
     await expect(external('http', { url: 'https://x', secret_name: 'none' })).rejects.toMatchObject(
       { code: 'HWNTF' },
     );
@@ -456,7 +456,7 @@ describe('an engine is refused', () => {
     ).rejects.toMatchObject({ code: 'HWCNF' });
   });
 
-  test('from a member, who may edit agents but not say where conversations go', async () => {
+  test('from a member, who may edit agents but not choose where conversations are sent', async () => {
     const { pool } = database;
     const client = await pool.connect();
     try {

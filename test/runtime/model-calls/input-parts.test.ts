@@ -78,7 +78,7 @@ function sentWith(input: string): Json {
 }
 
 describe('a run with parts', () => {
-  test('shows its images and files to the model, beside the text', async () => {
+  test('sends its images and files to the model, beside the text', async () => {
     const [image, text] = [
       await resource({ bytes: PIXEL }),
       await resource({ name: 'notes.md', type: 'text/markdown', bytes: Buffer.from('# Müsli') }),
@@ -110,7 +110,7 @@ describe('a run with parts', () => {
     });
   });
 
-  test('is started by run(), too', async () => {
+  test('can be started by run()', async () => {
     const name = (await one(database.pool, 'select name from howdah.agents where id = $1', [agent]))
       .name;
     const image = await resource({ bytes: PIXEL });
@@ -136,7 +136,7 @@ describe('a run with parts', () => {
     );
   });
 
-  test('fails with a sentence that names the file when it cannot be read', async () => {
+  test('fails with a message that names an unreadable file', async () => {
     const columns = { name: 'lost.pdf', type: 'application/pdf', storage_path: 'lost.pdf' };
     const lost = await resource({ ...columns, sha256: '0'.repeat(64), size: 3 });
     const id = await insert([part(lost)]);
@@ -175,7 +175,7 @@ describe('an insert', () => {
     [{ type: 'image_url', image_url: { url: 'data:image/png;base64,cG5n', detail: 'low' } }],
     [{ type: 'file', file: { filename: 'a.pdf', file_data: data_url } }],
     [{ type: 'input_audio', input_audio: { data: 'cG5n', format: 'wav' } }],
-  ])('takes the part %j as it is', async (given) => {
+  ])('accepts the part %j unchanged', async (given) => {
     const id = await insert([given]);
     expect((await ended(database.pool, id)).status).toBe('completed');
     expect((await messagesOf(database.pool, id))[0]?.parts).toEqual([given]);
@@ -227,14 +227,14 @@ describe('an insert', () => {
       'must be the id of a resource',
     ],
   ];
-  test.each(wrong)('refuses %j', async (parts, field, message) => {
+  test.each(wrong)('rejects %j', async (parts, field, message) => {
     const refused = await refusal(insert(parts));
     expect(refused).toMatchObject({ code: 'HWINV', message: expect.stringContaining(message) });
     expect(refused.message).toContain(field);
     expect(refused.fields).toEqual({ field });
   });
 
-  test('refuses resources that are not there, or of another tenant', async () => {
+  test('rejects resources that do not exist or belong to another tenant', async () => {
     const tenant_id = await makeTenant(database.pool);
     for (const id of [tenant_id, await resource({ bytes: PIXEL, tenant_id })]) {
       expect(await refusal(insert([ok, part(id)]))).toMatchObject({
@@ -244,7 +244,7 @@ describe('an insert', () => {
     }
   });
 
-  test('is what the run keeps: its parts never change once it has ended', async () => {
+  test('fixes the parts of the run, which never change once it has ended', async () => {
     const id = await insert([ok]);
     await ended(database.pool, id);
     expect(
@@ -255,7 +255,7 @@ describe('an insert', () => {
   });
 });
 
-describe('an image that a tool of an MCP server brings', () => {
+describe('an image from an MCP tool', () => {
   const sees: Record<string, string> = {};
   beforeAll(async () => {
     await database.pool.query(
@@ -297,7 +297,7 @@ describe('an image that a tool of an MCP server brings', () => {
     return { id, logged, shown: rows[0], sent: sentWith(input) as JsonObject[] };
   };
 
-  test('is shown to a model with eyes, behind the results, and kept once', async () => {
+  test('is sent to a model with vision, after the results, and stored once', async () => {
     const { id, logged, shown, sent } = await look('with eyes', 'Look with eyes.');
     expect(shown).toMatchObject({ type: 'image/png' });
     expect(logged.map(({ parts }) => parts)).toEqual([[part(shown.id)], [part(shown.id)]]);
@@ -321,14 +321,14 @@ describe('an image that a tool of an MCP server brings', () => {
     expect(JSON.stringify(logged)).not.toContain('base64');
   });
 
-  test('is a line of text to a model without', async () => {
+  test('is a line of text for a model without vision', async () => {
     const { sent } = await look('without', 'Look without.');
     expect(sent.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'tool']);
     expect(JSON.stringify(sent)).not.toContain('image_url');
     expect(sent[2]?.content).toMatch(/\[image image\/png, \d+ bytes: kept as file/);
   });
 
-  test('that is there no more is a remark, and no error', async () => {
+  test('is a remark, not an error, once it has been deleted', async () => {
     const messages: Message[] = Array.from({ length: 7 }, (_, n) => ({
       role: 'tool',
       content: `result ${n}`,
@@ -354,7 +354,7 @@ describe('an image that a tool of an MCP server brings', () => {
     expect(JSON.stringify(outcome)).toContain('[a file of this message is left out: it is gone]');
   });
 
-  test('and what is heard is shown to models that hear, what is seen to those that see', () => {
+  test('is sent to models with vision, and audio to models with hearing', () => {
     const sound = { ...part('sound'), media: 'audio' };
     const messages: Message[] = [
       { role: 'tool', content: 'both', tool_call_id: '1', parts: [part('image'), sound] },

@@ -21,17 +21,17 @@ test.each([
   ['  ```\n[1]\n```  \n', [1]],
   ['```json "```" ```', '```'],
   ['```json\n7', 7],
-])('JSON is taken out of its block: %j', (text, value) => {
+])('JSON is extracted from its code block: %j', (text, value) => {
   expect(JSON.parse(stripCodeFence(text))).toEqual(value);
 });
 
-test('an answer of blanks takes no longer than its length', async () => {
+test('a blank answer is processed in linear time', async () => {
   for (const text of [`a${' '.repeat(LONG)}b`, ' ```'.repeat(LONG / 4), '`'.repeat(LONG)]) {
     expect(await ms(() => stripCodeFence(text))).toBeLessThan(1_000);
   }
 });
 
-test('neither does a number of zeros, which keeps all its digits', async () => {
+test('a number of zeros is processed in linear time and keeps all digits', async () => {
   const number = `1${'0'.repeat(LONG)}1`;
   expect(
     await ms(() => expect(parseLosslessJson(`{"n":${number}}`)).toEqual({ n: number })),
@@ -41,7 +41,7 @@ test('neither does a number of zeros, which keeps all its digits', async () => {
   ]);
 });
 
-test('neither does a query that begins as a description', async () => {
+test('a query that begins like a description is processed in linear time', async () => {
   const asked: string[] = [];
   const here = {
     rows: async ({ query }: { query: string }) => {

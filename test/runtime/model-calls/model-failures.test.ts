@@ -58,8 +58,8 @@ const at = (server: Pick<FakeServer, 'url'>): ModelSpec => ({
 const busy: FakeAnswer = { status: 500, error: { message: 'busy' } };
 const ok: FakeAnswer = { content: 'Here.' };
 
-describe('a failure worth another attempt', () => {
-  test('429 with Retry-After: the next attempt is not earlier than told', async () => {
+describe('a retryable failure', () => {
+  test('429 with Retry-After: the next attempt is not earlier than that', async () => {
     const limited = {
       status: 429,
       headers: { 'retry-after': '1' },
@@ -97,7 +97,7 @@ describe('a failure worth another attempt', () => {
     ['half a stream', { content: 'Half of it', cut: { after: 150, how: 'end' } }, 'bad_answer'],
     ['a torn stream', { content: 'Half of it', cut: { after: 150, how: 'reset' } }, 'bad_answer'],
   ])(
-    '%s, then an answer: one retry step, and nothing of the failure is kept',
+    '%s, then an answer: one retry step, and the failed output is discarded',
     async (_what, failure, code) => {
       const { run: ended, server } = await run(failure, ok);
       expect(ended).toMatchObject({ status: 'completed', output: 'Here.', model_count: 1 });
@@ -109,7 +109,7 @@ describe('a failure worth another attempt', () => {
     },
   );
 
-  test('half a tool call is never run', async () => {
+  test('an incomplete tool call is never executed', async () => {
     const call = {
       tool_calls: [{ name: 'drop_everything', arguments: { really: 'yes, all of it' } }],
     };
@@ -122,7 +122,7 @@ describe('a failure worth another attempt', () => {
 });
 
 describe('a model that keeps failing', () => {
-  test('is asked four times, each in the log, then the next model answers', async () => {
+  test('is called four times, each in the log, then the next model answers', async () => {
     const [first, second] = [await serving([busy, busy, busy, busy]), await serving([ok])];
     const agent = await makeAgent(database.pool, { models: [at(first), at(second)] });
     const { id, status } = await runToEnd(database.pool, agent);
@@ -136,7 +136,7 @@ describe('a model that keeps failing', () => {
     expect([first.requests.length, second.requests.length]).toEqual([4, 1]);
   });
 
-  test('without another one fails the run with its last error', async () => {
+  test('without a fallback fails the run with its last error', async () => {
     const server = await serving([busy, busy, busy, { status: 429 }]);
     const agent = await makeAgent(database.pool, { models: [at(server)] });
     const run = await runToEnd(database.pool, agent);
@@ -150,7 +150,7 @@ describe('a model that keeps failing', () => {
     expect(server.requests).toHaveLength(4);
   });
 
-  test('nobody listens there: said so', async () => {
+  test('reports a refused connection', async () => {
     // a port nobody is given by chance: one that was closed may be the next test's
     const agent = await makeAgent(database.pool, {
       models: [at({ url: 'http://127.0.0.1:2/v1' })],
@@ -159,7 +159,7 @@ describe('a model that keeps failing', () => {
   });
 });
 
-describe('a failure not worth another attempt', () => {
+describe('a failure that is not retryable', () => {
   test.each([
     [400, 'invalid_request'],
     [401, 'unauthorized'],
@@ -171,13 +171,13 @@ describe('a failure not worth another attempt', () => {
     expect(await kindsOf(database.pool, ended.id)).toBe('retry error');
   });
 
-  test('goes to the next model at once when there is one', async () => {
+  test('falls back to the next model at once', async () => {
     const [first, second] = [await serving([{ status: 401 }]), await serving([ok])];
     const agent = await makeAgent(database.pool, { models: [at(first), at(second)] });
     expect((await runToEnd(database.pool, agent)).output).toBe('Here.');
   });
 
-  test('a provider nobody knows is named', async () => {
+  test('an unknown provider is named', async () => {
     const agent = await makeAgent(database.pool, { models: [{ provider: 'opnai' }] });
     const { error, stop_reason } = await runToEnd(database.pool, agent);
     expect(stop_reason).toBe('error');
@@ -186,7 +186,7 @@ describe('a failure not worth another attempt', () => {
 });
 
 describe('a long Retry-After', () => {
-  test('parks the run as a row; no worker is held; it goes on in its time', async () => {
+  test('parks the run as a row without a worker, and the run resumes on time', async () => {
     const { pool } = database;
     const limited = { status: 429, headers: { 'retry-after': '3600' } };
     const server = await serving([limited, ok]);

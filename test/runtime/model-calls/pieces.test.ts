@@ -9,14 +9,14 @@ import { loggedResult, RESULT_LIMIT_BYTES, resultText } from '../../../src/tools
 const failure: RunError = { code: 'overloaded', message: 'busy', retryable: true };
 
 describe('back-off', () => {
-  test('is anything from nothing to a bound that doubles up to 30 s', () => {
+  test('is a random time below a bound that doubles up to 30 s', () => {
     const bounds = [1, 2, 3, 4, 5, 6, 7, 8].map((attempt) => backOff(failure, attempt, () => 1));
     expect(bounds).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
     expect(backOff(failure, 5, () => 0)).toBe(0);
     expect(backOff(failure, 3, () => 0.5)).toBe(1000);
   });
 
-  test('is never shorter than the other side asked for', () => {
+  test('is never shorter than the delay requested by the server', () => {
     expect(backOff({ ...failure, retry_after_ms: 7000 }, 1, () => 1)).toBe(7000);
     expect(backOff({ ...failure, retry_after_ms: 10 }, 1, () => 1)).toBe(500);
   });
@@ -25,24 +25,24 @@ describe('back-off', () => {
 describe('the text of a result', () => {
   const told = (value: string): string => resultText({ ok: true, value });
 
-  test('is a string as it is, and everything else as JSON', () => {
+  test('is a string unchanged, and everything else as JSON', () => {
     expect(told('plain')).toBe('plain');
     expect(resultText({ ok: true, value: { a: [1, null] } })).toBe('{"a":[1,null]}');
   });
 
-  test('up to the limit it is whole', () => {
+  test('is complete up to the limit', () => {
     const whole = 'x'.repeat(RESULT_LIMIT_BYTES);
     expect(told(whole)).toBe(whole);
     expect(loggedResult(whole)).toBe(whole);
   });
 
-  test('beyond it is cut off, within the limit, and says so', () => {
+  test('is truncated within the limit, with a note', () => {
     const text = told('x'.repeat(RESULT_LIMIT_BYTES + 1));
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(RESULT_LIMIT_BYTES);
     expect(text).toMatch(/x\n\[cut off: this result has 65537 bytes, /);
   });
 
-  test.each(['ä', '€', '🐘'])('is never cut inside a character: %s', (character) => {
+  test.each(['ä', '€', '🐘'])('is never truncated inside a character: %s', (character) => {
     for (const shift of ['', 'a', 'aa', 'aaa']) {
       const text = told(shift + character.repeat(RESULT_LIMIT_BYTES / 2));
       expect(text).not.toContain('\ufffd');
@@ -51,25 +51,25 @@ describe('the text of a result', () => {
     }
   });
 
-  test('an error always has one form', () => {
+  test('has one form for every error', () => {
     const text = resultText({ ok: false, error: { ...failure, cause: { sqlstate: '23505' } } });
     expect(JSON.parse(text)).toEqual({ error: { ...failure, details: { sqlstate: '23505' } } });
   });
 
-  test('what is logged of a result too large is what the model was told', () => {
+  test('is logged for a large result as the model received it', () => {
     const value = { rows: 'y'.repeat(RESULT_LIMIT_BYTES) };
     expect(loggedResult(value)).toBe(resultText({ ok: true, value }));
   });
 });
 
 describe('arguments', () => {
-  test('are the object the model wrote; nothing means none', () => {
+  test('are the object that the model wrote; an empty text means no arguments', () => {
     expect(parseArguments('{"a": 1}')).toEqual({ ok: true, value: { a: 1 } });
     expect(parseArguments('')).toEqual({ ok: true, value: {} });
     expect(parseArguments(' \n')).toEqual({ ok: true, value: {} });
   });
 
-  test('are read exactly, or refused', () => {
+  test('are parsed exactly or rejected', () => {
     const value = { a: -999_999_999_999_999, b: [9_007_199_254_740_992], c: '90071992547409931' };
     expect(parseArguments(JSON.stringify(value))).toEqual({ ok: true, value });
     for (const text of ['{"a": 9007199254740993}', '{"a": [{"b": -9007199254740993}]}']) {
@@ -80,7 +80,7 @@ describe('arguments', () => {
     }
   });
 
-  test.each(['{"a": 1', 'null', '[1]', '"a"', '7', '{a: 1}', '{} {}'])('%s is refused', (text) => {
+  test.each(['{"a": 1', 'null', '[1]', '"a"', '7', '{a: 1}', '{} {}'])('rejects %s', (text) => {
     expect(parseArguments(text)).toMatchObject({
       ok: false,
       error: { code: 'invalid_arguments', retryable: false },
@@ -89,7 +89,7 @@ describe('arguments', () => {
 });
 
 describe('a JSON Schema', () => {
-  test('names each field that is wrong', () => {
+  test('names each invalid field', () => {
     const schema = {
       type: 'object',
       properties: { a: { type: 'integer' }, b: { enum: ['x', 'y'] } },
@@ -100,7 +100,7 @@ describe('a JSON Schema', () => {
     ]);
   });
 
-  test('may have an $id that another one has as well', () => {
+  test('may share an $id with another schema', () => {
     const again = () => ({ $id: 'https://example.com/order', type: 'object' });
     expect(schemaErrors(again(), {})).toEqual([]);
     expect(schemaErrors(again(), 7)).toHaveLength(1);
@@ -113,12 +113,12 @@ describe('a JSON Schema', () => {
     expect(schemaErrors(pair, ['a', 'b'])).toEqual(['1 must be number']);
   });
 
-  test('that is none throws', () => {
+  test('throws when it is invalid', () => {
     expect(() => schemaErrors({ type: 'nonsense' }, {})).toThrow(/type/);
   });
 });
 
-test('a template is filled in by one pass, however many spaces it has', () => {
+test('a template is rendered in one pass, however many spaces it has', () => {
   const open = `{{${' '.repeat(50_000)}`; // a backtracking pattern would take hours
   expect(fillTemplate(open, {})).toBe(open);
   expect(fillTemplate('{{ a }} {{a.b}} {{ }}', { a: { b: 1 } })).toBe('{"b":1} 1 {{ }}');

@@ -69,7 +69,7 @@ const say = (customer: string, tone = 'kindly') =>
   `You are a clerk.\n\nServe ${customer}, ${tone}.\n\nBe short.`;
 
 describe('a prompt', () => {
-  test('is filled in with what the run brings, else what the agent has, else defaults', async () => {
+  test('is rendered with values of the run, else of the agent, else defaults', async () => {
     const { pool } = database;
     const { agent } = await greeter({ customer: 'Ada', tone: 'strictly' });
     const run = async (input_data: object) =>
@@ -86,7 +86,7 @@ describe('a prompt', () => {
     expect((await ended(pool, id)).output).toBe(say('Eve'));
   });
 
-  test('has its values in the system prompt alone: what else the run brings is told with the input', async () => {
+  test('has its values in the system prompt only; other data of the run follows the input', async () => {
     const { pool } = database;
     const { agent } = await greeter({ tone: 'kindly' });
     const first = async (input: string, input_data: object) => {
@@ -101,7 +101,7 @@ describe('a prompt', () => {
     expect(await first('', { customer: 'Ada' })).toBe('{\n    "customer": "Ada"\n}');
   });
 
-  test('stays what it was for a run in flight while it is edited, and in its replay', async () => {
+  test('is unchanged for an active run while it is edited, and in its replay', async () => {
     const { pool } = database;
     const { agent, prompt } = await greeter({ customer: 'Ada' });
     const before = await insertRun(pool, agent, 'wait');
@@ -127,7 +127,7 @@ describe('a prompt', () => {
     expect((await ended(pool, fork.rows[0].id)).output).toBe(say('Ada'));
   });
 
-  test('that lacks a value below another run fails that run with its name', async () => {
+  test('that lacks a value in a child run fails that child with the name', async () => {
     const { pool } = database;
     const { agent } = await greeter();
     const tool = await makeAgentTool(pool, agent);
@@ -171,7 +171,7 @@ describe('a skill', () => {
   }
   const load = (name: string) => calling({ name: 'load_skill', arguments: { name } });
 
-  test('is listed for the agent that has it, and read when it asks', async () => {
+  test('is listed for its agent, and loaded when the agent requests it', async () => {
     const { pool } = database;
     count += 1;
     const agent = await makeAgent(pool, {
@@ -192,7 +192,7 @@ describe('a skill', () => {
     await pool.query(`update howdah.tools set is_active = true where name = 'load_skill'`);
   });
 
-  test('is read as it was when the run began, is no stranger’s word, and is replayed', async () => {
+  test('is loaded as of the run’s start, is trusted, and is replayed', async () => {
     const { pool } = database;
     const { agent, skill, name } = await learner([]);
     const names = [name, 'refund', name];

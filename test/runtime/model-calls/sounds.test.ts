@@ -62,7 +62,7 @@ async function listening(capabilities: JsonObject) {
   return { run, messages };
 }
 
-test('a model that hears is played the sound, behind the result', async () => {
+test('a model with hearing receives the audio after the result', async () => {
   const { run, messages } = await listening({ audio: true });
   expect(messages.at(-1)).toEqual({
     role: 'user',
@@ -79,7 +79,7 @@ test('a model that hears is played the sound, behind the result', async () => {
 });
 
 test.each([[{ images: true }], [{}]])(
-  'a model with %o is told where it is',
+  'a model with %o receives the location of the audio',
   async (capabilities) => {
     const { messages } = await listening(capabilities as JsonObject);
     expect(messages.at(-1)).toMatchObject({ role: 'tool' });
@@ -88,7 +88,7 @@ test.each([[{ images: true }], [{}]])(
   },
 );
 
-test('a text in base64 is told as text', async () => {
+test('a text in Base64 is sent as text', async () => {
   const { run } = await listening({});
   expect((await resultsOf(database.pool, run.id))[0]).toContain('[file:///said.txt]\nGood day. ü');
 });

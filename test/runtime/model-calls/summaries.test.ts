@@ -26,7 +26,7 @@ import {
 describe('summarize', () => {
   const policy = 'summarize';
 
-  test('is asked for above 80 % of the window, not below', () => {
+  test('runs above 80 % of the window, not below', () => {
     const messages = [system, ...worked(8)];
     const tokens = estimateRequestTokens(messages);
     expect(fitWindow(messages, trimTo(Math.ceil(tokens / 0.79), { policy })).kind).toBe('send');
@@ -49,7 +49,7 @@ describe('summarize', () => {
     expect(openEnds(rest)).toEqual([]);
   });
 
-  test('covers the whole history with the run, or the history alone', () => {
+  test('covers the whole history together with the run, or the history alone', () => {
     const history = Array.from({ length: 10 }, (_, at) => user(long(`h${at}`)));
     const run = numbered(user('task'));
     const { before, covered } = retold(run, history);
@@ -63,7 +63,7 @@ describe('summarize', () => {
     expect(both.messages.slice(0, 3)).toEqual([...history.slice(0, 2), worked(1)[0]]);
   });
 
-  test('takes an earlier summary into the next', () => {
+  test('includes an earlier summary in the next one', () => {
     const run = worked(16);
     const { covered } = retold(run, []);
     const { from_seq, to_seq, messages } = summarizedOf(covered(1, 9), trimTo(1_000, { policy }));
@@ -72,14 +72,14 @@ describe('summarize', () => {
     expect(messages[0]?.content).toBe(`${SUMMARY_OPENING}short`);
   });
 
-  test('never summarizes a summary alone: the next group goes with it', () => {
+  test('never summarizes a summary alone: the next group is included', () => {
     const { covered } = retold(worked(5, 10), [], long('S', 600));
     const decision = summarizedOf(covered(1, 5), trimTo(800, { policy }));
     expect(decision).toMatchObject({ from_seq: 1, to_seq: 7 });
     expect(names(decision.messages).slice(1)).toEqual(['c2', 'r2']);
   });
 
-  test('never covers the newest two groups, nor a summary alone: what is too long then is trimmed', () => {
+  test('never covers the newest two groups nor a summary alone, which are trimmed when too long', () => {
     const two = numbered(user(long('task', 10)), asking('a'), result('a', long('r', 1_000)));
     const { messages } = sentOf([system, ...two], trimTo(500, { policy }));
     expect(estimateRequestTokens(messages)).toBeLessThanOrEqual(500);
@@ -90,7 +90,7 @@ describe('summarize', () => {
     expect(sentOf(covered(1, 5), trimTo(500, { policy })).left_out).toBeGreaterThan(0);
   });
 
-  test('covers nothing that it was not given, when a person spoke between call and result', () => {
+  test('covers only its source messages when input arrived between call and result', () => {
     const spoken = [asking('a'), user('hurry'), result('a', long('r'))];
     for (let window = 200; window < 900; window += 10) {
       const run = numbered(user('task'), ...spoken, ...worked(6).slice(1));
@@ -104,14 +104,14 @@ describe('summarize', () => {
     }
   });
 
-  test('a conversation without numbers is trimmed', () => {
+  test('trims a conversation without numbers', () => {
     const messages = [system, user('q'), ...Array.from({ length: 9 }, () => answer(long('a')))];
     expect(sentOf(messages, trimTo(500, { policy })).left_out).toBeGreaterThan(0);
   });
 });
 
 describe('the prompt for a summary', () => {
-  test('tells the conversation as text, with no call to answer', () => {
+  test('contains the conversation as text, with no call to answer', () => {
     const run = [
       user('Find order 4711.'),
       asking(call('a', 'look', '{"id":4711}')),
@@ -135,7 +135,7 @@ describe('the prompt for a summary', () => {
     );
   });
 
-  test('stays within the tokens it is given', () => {
+  test('stays within its token limit', () => {
     const run = Array.from({ length: 100 }, (_, at) => user(long(`m${at}`)));
     for (const most of [1_000, 2_000, 5_000]) {
       const prompt = summaryPrompt(run, null, most);

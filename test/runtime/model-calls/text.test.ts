@@ -70,11 +70,11 @@ async function run(question: string, answer: FakeAnswer, names: string[] = []) {
   return run;
 }
 
-test('what a model says survives, with U+FFFD in its place', async () => {
+test('invalid characters in an answer become U+FFFD', async () => {
   expect((await run('text', { content: bad })).output).toBe(heard);
 });
 
-test('so do arguments, and the tool gets them as the model meant them', async () => {
+test('invalid characters in arguments become U+FFFD, and the tool receives the original', async () => {
   const call = { name: 'note', arguments: JSON.stringify({ [bad]: bad }) };
   const { id } = await run('arguments', { tool_calls: [call] }, ['note']);
   expect(seen.at(-1)).toEqual({ [bad]: bad });
@@ -82,20 +82,23 @@ test('so do arguments, and the tool gets them as the model meant them', async ()
   expect(Object.values(steps[1]?.input ?? {})).toEqual([good]);
 });
 
-test('so does the raw text of arguments that are no JSON', async () => {
+test('invalid characters in arguments that are not JSON become U+FFFD', async () => {
   const call = { name: 'note', arguments: `{"${bad}` };
   const { id } = await run('raw', { tool_calls: [call] }, ['note']);
   const [step] = (await stepsOf(database.pool, id)).filter(({ kind }) => kind === 'tool');
   expect(step).toMatchObject({ input: `{"${heard}`, error: { code: 'invalid_arguments' } });
 });
 
-test.each(['bad_text', 'bad_key', 'bad_error'])('so does what a tool gives: %s', async (name) => {
-  const { id } = await run(name, { tool_calls: [{ name, arguments: {} }] }, [name]);
-  const [told] = await resultsOf(database.pool, id);
-  expect(told).toContain(', whole 🐘');
-});
+test.each(['bad_text', 'bad_key', 'bad_error'])(
+  'invalid characters in a tool result become U+FFFD: %s',
+  async (name) => {
+    const { id } = await run(name, { tool_calls: [{ name, arguments: {} }] }, [name]);
+    const [told] = await resultsOf(database.pool, id);
+    expect(told).toContain(', whole 🐘');
+  },
+);
 
-test('so do the name and the id of a call', async () => {
+test('invalid characters in the name and id of a call become U+FFFD', async () => {
   const { id } = await run('name', { tool_calls: [{ id: bad, name: bad, arguments: {} }] }, [
     'note',
   ]);
@@ -104,14 +107,14 @@ test('so do the name and the id of a call', async () => {
   expect(messages[2]?.tool_call_id).toBe(heard);
 });
 
-test('two ids that look alike once they are stored stay two calls', async () => {
+test('two ids that are equal once stored remain two calls', async () => {
   const calls = ['x\u0000', 'x\ud800'].map((id) => ({ id, name: 'note', arguments: {} }));
   const { id } = await run('ids', { tool_calls: calls }, ['note']);
   const ids = (await messagesOf(database.pool, id))[1]?.tool_calls?.map((call) => call.id);
   expect(new Set(ids).size).toBe(2);
 });
 
-test('an input with parts goes to the model as the parts say', async () => {
+test('an input with parts is sent to the model in that form', async () => {
   // Nothing writes parts today; those of an input row written by hand must reach the model untouched.
   const { pool } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
@@ -133,7 +136,7 @@ test('an input with parts goes to the model as the parts say', async () => {
   );
 });
 
-test('input_data is told to the model as JSON below the input', async () => {
+test('input_data is sent to the model as JSON below the input', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
   const id = await insertRun(pool, agent, 'data', { input_data: { secret_number: 4711 } });

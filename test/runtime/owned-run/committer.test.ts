@@ -62,7 +62,7 @@ const turns = async () => {
 };
 const errorOf = (code: string) => Object.assign(new Error(code), { code });
 
-test('large commits are sent alone, one of a tenant at a time, and hold no connection of the others', async () => {
+test('large commits are sent alone, one per tenant, without blocking connections of others', async () => {
   const { commit, open, answering, callOf } = arrange();
   const large = ['blue1', 'blue2', 'blue3', 'blue4', 'blue5'].map((id) => commit('blue', id, 100));
   void commit('corp', 'corp1', 100);
@@ -79,7 +79,7 @@ test('large commits are sent alone, one of a tenant at a time, and hold no conne
   await answering(Promise.all(large), () => true);
 });
 
-test('two batches are in flight at once, and the second takes half of what waits', async () => {
+test('two batches are in flight at once, and the second takes half of the waiting commits', async () => {
   const { commit, calls, open, answering } = arrange();
   const batch = (name: string, runs: number) =>
     Array.from({ length: runs }, (_, index) => commit('blue', `${name}${index}`));
@@ -93,7 +93,7 @@ test('two batches are in flight at once, and the second takes half of what waits
   expect(calls.map(({ ids }) => ids.length).reduce((sum, ids) => sum + ids)).toBe(80);
 });
 
-test('a batch that waited too long for a lock is sent again one by one, never twice at a time', async () => {
+test('a batch that waits too long for a lock is resent one by one, never concurrently', async () => {
   const { commit, calls, open, answering, callOf } = arrange();
   const blue = commit('blue', 'blue1');
   const acme = commit('acme', 'acme1');
@@ -110,7 +110,7 @@ test('a batch that waited too long for a lock is sent again one by one, never tw
   expect(await blue).toMatchObject({ outcome: 'committed' });
 });
 
-test('a batch takes the commits that wait one of each tenant in turn', async () => {
+test('a batch takes waiting commits from each tenant in turn', async () => {
   const { commit, calls, answering } = arrange();
   const first = commit('blue', 'first');
   const all = [first];
@@ -122,7 +122,7 @@ test('a batch takes the commits that wait one of each tenant in turn', async () 
   await answering(Promise.all(all), () => true);
 });
 
-test('what can never be committed is given up, alone and with its reason; what may pass is reported', async () => {
+test('a permanent failure is given up alone with its reason; a transient failure is reported', async () => {
   const { commit, callOf, retries, answering } = arrange();
   const broken = commit('blue', 'blue1');
   const other = commit('blue', 'blue2');
@@ -151,7 +151,7 @@ test('what can never be committed is given up, alone and with its reason; what m
   expect(tries).toBe(1 + 3); // the fourth attempt is the last
 });
 
-test('what fails for long shows, until it succeeds', () => {
+test('a lasting failure is listed until it succeeds', () => {
   let now = 0;
   const retries = new StatementRetries(undefined, () => now);
   const pauses = [1, 2, 3, 9].map((attempt) =>
@@ -165,7 +165,7 @@ test('what fails for long shows, until it succeeds', () => {
   expect(retries.failing).toEqual([]);
 });
 
-test('a waiting commit of an older claim is stale when a newer claim of the run commits', async () => {
+test('a waiting commit of an older claim becomes stale when a newer claim of the run commits', async () => {
   const { calls, commit, commitOfClaim, answering } = arrange();
   const first = Array.from({ length: 40 }, (_, n) => commit('acme', `busy${n}`)); // both lanes
   await turns();

@@ -47,7 +47,7 @@ async function guardsOf(id: string) {
   return steps.filter(({ kind }) => kind === 'guard').map(({ name, output }) => ({ name, output }));
 }
 
-describe('a task of a plan', () => {
+describe('the task of a plan step', () => {
   async function planned(task: string, ...after: JsonObject[]) {
     const member = await makeAgent(database.pool, { script: [done] });
     const name = unique('member');
@@ -66,7 +66,7 @@ describe('a task of a plan', () => {
   const told = async (id: string) =>
     (await childrenOf(database.pool, id)).map(({ input }) => input).sort();
 
-  test('is cleaned', async () => {
+  test('is redacted', async () => {
     await filter('redact');
     const run = await planned(`Use ${CANARY}.`, { answer: 'ready' });
     expect(run).toMatchObject({ status: 'completed', output: 'ready' });
@@ -76,7 +76,7 @@ describe('a task of a plan', () => {
     ]);
   });
 
-  test('that is blocked has failed, which the plan hears of', async () => {
+  test('has failed when it is blocked, and the plan receives the error', async () => {
     await filter('block');
     const run = await planned(
       `Use ${CANARY}.`,
@@ -88,7 +88,7 @@ describe('a task of a plan', () => {
     expect((await guardsOf(run.id))[0]).toMatchObject({ name: 'output_blocked' });
   });
 
-  test('alone, that is blocked, leaves nobody to wait for', async () => {
+  test('leaves no member to wait for when the only task is blocked', async () => {
     await filter('block');
     const member = await makeAgent(database.pool, { script: [done] });
     const { rows } = await database.pool.query('select name from howdah.agents where id = $1', [
@@ -106,7 +106,7 @@ describe('a task of a plan', () => {
     expect(await kindsOf(database.pool, run.id)).toBe('model tool guard model output');
   });
 
-  test('and the answer to all is an answer as any other', async () => {
+  test('does not exempt the final answer of the plan from filters', async () => {
     await filter('redact', ['output']);
     const cleaned = await planned('Go.', { answer: `It is ${CANARY}.` });
     expect(cleaned).toMatchObject({ status: 'completed', output: 'It is [key withheld].' });
@@ -123,7 +123,7 @@ describe('a task of a plan', () => {
   });
 });
 
-describe('a conversation that is handed over', () => {
+describe('a conversation handed to another agent', () => {
   async function handed(script: JsonObject[], input: string, reason = 'It is about money.') {
     const target = await makeAgent(database.pool, { script });
     const name = unique('handoff_to');
@@ -140,7 +140,7 @@ describe('a conversation that is handed over', () => {
   }
   const summaries = async (id: string) => (await messagesOf(database.pool, id)).filter(isSummary);
 
-  test('stands there as filters leave it, and the other agent goes on with that', async () => {
+  test('is filtered, and the other agent continues with the filtered text', async () => {
     await filter('redact');
     // answers are counted by those that are read: of the first agent's none is
     const { run } = await handed([{ content: 'billed' }], `I am ${CANARY}.`, `He is ${CANARY}.`);
@@ -155,7 +155,7 @@ describe('a conversation that is handed over', () => {
     await expectEqual(database.pool, run.id);
   });
 
-  test('in which nothing is found goes over as it is', async () => {
+  test('is handed over unchanged when no filter matches', async () => {
     await filter('redact');
     const { run } = await handed([{ content: '' }, { content: 'billed' }], 'I want my money.');
     expect(run).toMatchObject({ status: 'completed', output: 'billed' });
@@ -164,7 +164,7 @@ describe('a conversation that is handed over', () => {
     await expectEqual(database.pool, run.id);
   });
 
-  test('in which something is flagged goes over as it is, and the log says so', async () => {
+  test('is handed over unchanged when a filter flags it, and the log records it', async () => {
     await filter('flag');
     const { run } = await handed([{ content: '' }, { content: 'billed' }], `I am ${CANARY}.`);
     expect(run).toMatchObject({ status: 'completed', output: 'billed' });
@@ -175,7 +175,7 @@ describe('a conversation that is handed over', () => {
     await expectEqual(database.pool, run.id);
   });
 
-  test('in which something is blocked stays with the agent that has it', async () => {
+  test('stays with the current agent when a filter blocks it', async () => {
     await filter('block');
     const { run, first } = await handed([{ content: 'billed' }], `I am ${CANARY}.`);
     expect(run).toMatchObject({ status: 'completed', output: 'I keep it.', agent_id: first });
@@ -185,7 +185,7 @@ describe('a conversation that is handed over', () => {
     await expectEqual(database.pool, run.id);
   });
 
-  test('is earlier turns as well', async () => {
+  test('includes earlier turns', async () => {
     await filter('redact');
     const target = await makeAgent(database.pool, { script: [{ content: 'billed' }] });
     const name = unique('handoff_to');

@@ -20,7 +20,7 @@ beforeAll(async () => {
 const worker = randomUUID();
 
 test.each([1, 2, 3, 4])(
-  'what a worker folds ahead is what a claim reads back (seed %i)',
+  'the state a worker folds ahead equals the state a claim reads back (seed %i)',
   async (seed) => {
     const { pool } = database;
     const random = mulberry32(seed);

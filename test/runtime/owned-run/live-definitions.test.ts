@@ -56,7 +56,7 @@ const outputs = async (ids: string[]): Promise<string[]> => {
   return rows.map((row) => row.output);
 };
 
-test(`an edit is live for the next insert at once, and disturbs none of ${RUNS} runs in flight on two workers`, async () => {
+test(`an edit applies to the next insert and to none of ${RUNS} active runs on two workers`, async () => {
   const { pool } = database;
   const before = await insert(RUNS);
   await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(RUNS);
@@ -74,7 +74,7 @@ test(`an edit is live for the next insert at once, and disturbs none of ${RUNS} 
   expect(await outputs([after])).toEqual(['told: second']);
 });
 
-test('disabled and deleted agents refuse the next insert, and what is in flight goes on', async () => {
+test('disabled and deleted agents reject the next insert, and active runs continue', async () => {
   const { pool } = database;
   const running = await insert(3);
   await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(3);

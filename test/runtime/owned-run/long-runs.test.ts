@@ -118,7 +118,7 @@ const isValid = (messages: Wire[]) =>
   );
 
 describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () => {
-  test('trim: every request fits, none splits a call from its result, and the log keeps everything', async () => {
+  test('trim: every request fits, none separates a call from its result, and the log keeps everything', async () => {
     const server = await serving(reader(TURNS));
     const agent = await agentOn(server, { context_policy: 'trim', instruction: 'Read.' });
     const run = await runToEnd(database.pool, agent, 'Read all the pages.');
@@ -134,7 +134,7 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
     expect(run.message_count).toBe(2 + 2 * TURNS);
   });
 
-  test('summarize: summaries say what they cover, are the runtime’s own words, and the originals stay', async () => {
+  test('summarize: summaries state their range, are trusted, and the originals stay', async () => {
     let made = 0;
     const server = await serving(
       reader(TURNS, () => ({ content: `Summary ${++made}: pages were read.` })),
@@ -163,7 +163,7 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
     expect(run.model_count).toBe(server.requests.length);
   });
 
-  test('summarize, but no summary can be had: a guard says so, and the oldest is left out', async () => {
+  test('summarize without an available summary: a guard records it, and the oldest messages are dropped', async () => {
     const server = await serving(
       reader(20, () => ({ status: 500, error: { message: 'no summary today' } })),
     );
@@ -178,7 +178,7 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
     }
   });
 
-  test('none: a conversation that is too long goes to the next model, and without one the run fails', async () => {
+  test('none: a conversation that is too long falls back to the next model, or the run fails', async () => {
     const tooLong = { status: 400, error: { message: 'maximum context length is 4000 tokens' } };
     const limited = (pages: number): FakeHandler => {
       const read = reader(pages);
@@ -202,10 +202,10 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
   });
 });
 
-describe('a model whose window nobody has named', () => {
+describe('a model with an unknown window', () => {
   const tooLong = { status: 400, error: { code: 'context_length_exceeded', message: 'too long' } };
 
-  test('trim: what it refused once is not sent again, so that a long run goes on', async () => {
+  test('trim: a rejected size is not sent again, so that a long run continues', async () => {
     const read = reader(TURNS);
     const server = await serving((request) =>
       sizeOf(request.body) > CONTEXT_TOKENS ? tooLong : read(request),
@@ -218,7 +218,7 @@ describe('a model whose window nobody has named', () => {
     expect(refused.length).toBeLessThanOrEqual(2);
   });
 
-  test('a request that cannot be made shorter is not sent twice: the next model is asked, or the run fails', async () => {
+  test('an irreducible request is not sent twice: the next model is called, or the run fails', async () => {
     const small = await serving(() => tooLong);
     const large = await serving(() => ({ content: 'fits' }));
     const models = [small, large].map(({ url }) => ({ provider: 'openai', base_url: url }));
@@ -235,7 +235,7 @@ describe('a model whose window nobody has named', () => {
   });
 });
 
-test('a model that wants to be left alone for long lets the next one answer', async () => {
+test('a model with a long Retry-After falls back to the next one', async () => {
   const busy = await serving(() => ({
     status: 429,
     headers: { 'retry-after': '60' },
@@ -248,7 +248,7 @@ test('a model that wants to be left alone for long lets the next one answer', as
   expect(busy.requests).toHaveLength(1);
 });
 
-test('a session of many turns is summed up, and later turns know the summary and not what it covers', async () => {
+test('a session of many turns is summarized, and later turns see the summary, not the originals', async () => {
   const { pool } = database;
   let made = 0;
   const server = await serving(({ body }) =>
@@ -277,7 +277,7 @@ test('a session of many turns is summed up, and later turns know the summary and
 });
 
 describe('the loop guard', () => {
-  test('tells once, and stops the run at the sixth time', async () => {
+  test('warns once, and stops the run at the sixth repetition', async () => {
     const server = await serving(() => ({ tool_calls: [{ name: 'look', arguments: {} }] }));
     const agent = await agentOn(server, { tools: ['look'] });
     const run = await runToEnd(database.pool, agent);
@@ -296,7 +296,7 @@ describe('the loop guard', () => {
     expect(JSON.stringify(server.requests.at(-1)?.body)).toContain('You are repeating yourself');
   });
 
-  test('makes no more than five of the same calls in one answer', async () => {
+  test('makes at most five equal calls of one answer', async () => {
     const page = { name: 'read_page', arguments: { page: 1 } };
     const script = [calling(...Array.from({ length: 8 }, () => page)), { content: 'enough' }];
     const run = await runToEnd(
@@ -311,7 +311,7 @@ describe('the loop guard', () => {
     ]);
   });
 
-  test('lets polling go on while what it sees changes', async () => {
+  test('lets polling continue while its results change', async () => {
     const server = await serving(({ index }) =>
       index < 12 ? { tool_calls: [{ name: 'poll', arguments: {} }] } : { content: 'all done' },
     );

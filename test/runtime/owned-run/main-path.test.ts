@@ -68,7 +68,7 @@ afterAll(async () => {
 });
 
 describe('an insert', () => {
-  test('is answered, and the whole way stands in the log', async () => {
+  test('is answered, and every step is in the log', async () => {
     const agent = await makeAgent(database.pool, {
       instruction: 'Help.',
       models: [
@@ -112,7 +112,7 @@ describe('an insert', () => {
     expect(new Set(steps.map((step) => step.worker)).size).toBe(1);
   });
 
-  test('leaves a conversation that any chat model understands', async () => {
+  test('leaves a conversation that any chat model accepts', async () => {
     const agent = await makeAgent(database.pool, {
       script: [calling({ name: 'echo', arguments: { text: 'x' }, id: 'c1' }), { content: 'Done.' }],
       tools: ['echo'],
@@ -138,7 +138,7 @@ describe('an insert', () => {
     expect([run.tokens_in, run.tokens_out]).toEqual(['11', '7']);
   });
 
-  test('a call by an alias finds its tool', async () => {
+  test('a call by an alias resolves to its tool', async () => {
     await database.pool.query(`update howdah.tools set aliases = '{repeat}' where name = 'echo'`);
     const agent = await makeAgent(database.pool, {
       script: [calling({ name: 'repeat', arguments: { text: 'hi' } }), { content: 'ok' }],
@@ -151,7 +151,7 @@ describe('an insert', () => {
 });
 
 describe('several calls in one answer', () => {
-  test('run at the same time', async () => {
+  test('run concurrently', async () => {
     const agent = await makeAgent(database.pool, {
       script: [calling({ name: 'meet' }, { name: 'meet' }), { content: 'both met' }],
       tools: ['meet'],
@@ -161,7 +161,7 @@ describe('several calls in one answer', () => {
     expect(await kindsOf(database.pool, run.id)).toBe('model tool tool model output');
   });
 
-  test('are committed each when its result arrives', async () => {
+  test('are each committed when their result arrives', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [calling({ name: 'slow' }, { name: 'echo' }), { content: 'ok' }],
@@ -180,7 +180,7 @@ describe('several calls in one answer', () => {
     expect((await stepsOf(pool, id)).map(({ name }) => name)).toContain('slow');
   });
 
-  test('may carry an id the run has used before', async () => {
+  test('may reuse an id of the run', async () => {
     const agent = await makeAgent(database.pool, {
       script: [
         calling({ name: 'echo', id: 'same' }, { name: 'echo', id: 'same' }),
@@ -195,7 +195,7 @@ describe('several calls in one answer', () => {
 });
 
 describe('a definition', () => {
-  test('edited during a run does not disturb it; the next run has the edit', async () => {
+  test('edited during a run does not affect it; the next run uses the edit', async () => {
     const { pool } = database;
     const gate = door();
     const asked = door();
@@ -218,7 +218,7 @@ describe('a definition', () => {
   });
 });
 
-test('300 runs at a concurrency of 20 all complete, and every promise holds', async () => {
+test('300 runs at a concurrency of 20 all complete, and every invariant holds', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, {
     script: [calling({ name: 'echo' }, { name: 'echo' }), { content: 'done' }],

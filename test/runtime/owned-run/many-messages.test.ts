@@ -43,7 +43,7 @@ async function sessionWith(agent: string, policy = 'queue'): Promise<string> {
   return rows[0].id;
 }
 
-test('100 messages from 10 connections take turns 1 to 100, one at a time, and all are answered', {
+test('100 messages from 10 connections get turns 1 to 100, one at a time, and all are answered', {
   timeout: 300_000,
 }, async () => {
   const { pool, url } = database;
@@ -79,7 +79,7 @@ test('100 messages from 10 connections take turns 1 to 100, one at a time, and a
   expect(most).toBe(1);
 });
 
-test('an agent that is switched to in the middle of a run hears all of it, and the run is undisturbed', async () => {
+test('an agent switched to during a run receives all of it, and the run is not affected', async () => {
   const { pool } = database;
   const first = await makeAgent(pool, { models: [{ provider: 'openai' }], instruction: 'first' });
   const second = await makeAgent(pool, { models: [{ provider: 'openai' }], instruction: 'second' });
@@ -102,7 +102,7 @@ test('an agent that is switched to in the middle of a run hears all of it, and t
   expect(two?.output).toBe('4: second … and you?');
 });
 
-test('messages by the policy steer, from 10 connections, are each heard once, whatever they met', async () => {
+test('messages with the policy steer from 10 connections are each delivered once, in any state', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }], use_history: false });
   const session = await sessionWith(agent, 'steer');
@@ -135,7 +135,7 @@ test('messages by the policy steer, from 10 connections, are each heard once, wh
   );
 });
 
-test('messages, plain inserts, cancels and switches at once leave a session in order', async () => {
+test('concurrent messages, plain inserts, cancels and switches leave a session in order', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
   const session = await sessionWith(agent);
@@ -178,7 +178,7 @@ test('messages, plain inserts, cancels and switches at once leave a session in o
   expect(rows[0].taken).toEqual(Array.from({ length: rows[0].turns }, (_, n) => n + 1));
 });
 
-test('messages by the policy interrupt, all at once, end all runs but one', async () => {
+test('concurrent messages with the policy interrupt end all runs but one', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
   const session = await sessionWith(agent, 'interrupt');

@@ -45,7 +45,7 @@ async function newSession(): Promise<string> {
 }
 
 describe('a session', () => {
-  test('is told to an agent that uses history, turn by turn', async () => {
+  test('is sent to an agent that uses history, turn by turn', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const session_id = await newSession();
@@ -56,7 +56,7 @@ describe('a session', () => {
     expect([one.turn, two.turn]).toEqual([1, 2]);
   });
 
-  test('is not told to an agent that does not', async () => {
+  test('is not sent to an agent that does not use history', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }], use_history: false });
     const session_id = await newSession();
@@ -64,7 +64,7 @@ describe('a session', () => {
     expect((await runToEnd(pool, agent, 'two', { session_id })).output).toBe('user: two');
   });
 
-  test('has one live run: the others wait and take their turns in order', async () => {
+  test('has one live run: the others wait and run in order', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }], use_history: false });
     const session_id = await newSession();
@@ -86,7 +86,7 @@ describe('a session', () => {
     }
   });
 
-  test('a turn that failed is left out of what the next is told', async () => {
+  test('leaves a failed turn out of the next one’s history', async () => {
     const { pool } = database;
     const broken = await makeAgent(pool, { script: [] });
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
@@ -104,7 +104,7 @@ describe('structured output', () => {
     properties: { colour: { enum: ['red', 'green'] } },
   };
 
-  test('goes into output_data', async () => {
+  test('is stored in output_data', async () => {
     const agent = await makeAgent(database.pool, {
       script: [{ content: '{"colour": "red"}' }],
       output_schema,
@@ -113,7 +113,7 @@ describe('structured output', () => {
     expect(run).toMatchObject({ output: '{"colour": "red"}', output_data: { colour: 'red' } });
   });
 
-  test('is repaired once, told by a user message that stands in the log', async () => {
+  test('is repaired once, through a user message in the log', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [
@@ -129,7 +129,7 @@ describe('structured output', () => {
     expect(roles).toEqual(['user', 'assistant', 'user', 'assistant']);
   });
 
-  test('that is wrong twice fails the run', async () => {
+  test('that is invalid twice fails the run', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [{ content: 'blue' }, { content: '{"colour": "blue"}' }],
@@ -145,7 +145,7 @@ describe('structured output', () => {
     expect(await kindsOf(pool, run.id)).toBe('model guard model error');
   });
 
-  test('a schema that is none is refused when it is written', async () => {
+  test('rejects an invalid schema when it is written', async () => {
     const made = makeAgent(database.pool, { output_schema: { type: 'nonsense' } });
     await expect(made).rejects.toMatchObject({
       code: 'HWINV',

@@ -60,7 +60,7 @@ const ok: FakeAnswer = { content: 'Here it is.' };
 const retriesOf = async (id: string) =>
   (await stepsOf(database.pool, id)).filter(({ kind }) => kind === 'retry');
 
-test('tool_result_bytes: a result has as many, where its tool says nothing', async () => {
+test('tool_result_bytes: limits a result when its tool sets no limit', async () => {
   const { pool } = database;
   const names = ['long', 'short_long'];
   const script = [calling(...names.map((name) => ({ name }))), { content: 'done' }];
@@ -81,7 +81,7 @@ test('tool_result_bytes: a result has as many, where its tool says nothing', asy
   expect(await lengths()).toEqual([own, 100_000]);
 });
 
-test('tool_result_bytes: so has what a sub-agent answers', async () => {
+test('tool_result_bytes: limits the answer of a sub-agent too', async () => {
   const { pool } = database;
   const child = await makeAgent(pool, { script: [{ content: 'y'.repeat(5_000) }] });
   const name = await makeAgentTool(pool, child);
@@ -94,7 +94,7 @@ test('tool_result_bytes: so has what a sub-agent answers', async () => {
   await expectEqual(pool, id);
 });
 
-test('a change counts for the next call of a run that is at work', async () => {
+test('a change applies to the next call of an active run', async () => {
   const { pool } = database;
   const script = [calling({ name: 'lower' }), calling({ name: 'long' }), { content: 'done' }];
   const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: ['lower', 'long'] }));
@@ -105,7 +105,7 @@ test('a change counts for the next call of a run that is at work', async () => {
 });
 
 test.each([1, 2, 6])(
-  'model_attempts: %i of one model, then the next is asked',
+  'model_attempts: %i attempts with one model, then the next is called',
   async (attempts) => {
     await set('backoff_max_seconds', 0.1);
     await set('model_attempts', attempts);
@@ -122,7 +122,7 @@ test.each([1, 2, 6])(
   },
 );
 
-test('model_attempts: without one there are four, and the log is as it was', async () => {
+test('model_attempts: the default is four, with an unchanged log', async () => {
   await set('backoff_max_seconds', 0.1);
   const model = await serving([busy, busy, busy, busy, ok]);
   const run = await runToEnd(database.pool, await makeAgent(database.pool, { models: [model] }));
@@ -132,7 +132,7 @@ test('model_attempts: without one there are four, and the log is as it was', asy
   );
 });
 
-test('back-off: of models and tools it is no longer than set', async () => {
+test('back-off: never exceeds the setting for models and tools', async () => {
   await set('backoff_initial_seconds', 60);
   await set('backoff_max_seconds', 0.1);
   const models = [await serving([busy, busy, busy, ok])];
@@ -148,7 +148,7 @@ test('back-off: of models and tools it is no longer than set', async () => {
   }
 });
 
-test('max_depth: an agent is told that whom it asks may ask nobody', async () => {
+test('max_depth: the last sub-agent allowed cannot call another one', async () => {
   const { pool } = database;
   await set('max_depth', 1);
   const last = await makeAgentTool(pool, await makeAgent(pool, { script: [{ content: 'deep' }] }));

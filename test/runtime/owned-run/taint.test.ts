@@ -147,7 +147,7 @@ async function sessionOf(agent: string): Promise<string> {
   return rows[0].id;
 }
 
-describe('what carries the attack', () => {
+describe('untrusted sources', () => {
   const carriers: [name: string, call: () => JsonObject, tool: string][] = [
     ['a web page', () => read('http_request', { url }), 'http_request'],
     [
@@ -157,7 +157,7 @@ describe('what carries the attack', () => {
     ],
     ['a tool of ours', () => read('read_feed'), 'read_feed'],
   ];
-  test.each(carriers)('%s: what may not be done twice is asked about', async (_, call, name) => {
+  test.each(carriers)('%s: a once-only call requires approval', async (_, call, name) => {
     await strict();
     const run = await obeying({ script: [call(), pay, done], tools: [name, 'send_money'] });
     await expectAsked(run, { tool: name, message_seq: 3 });
@@ -190,7 +190,7 @@ describe('what carries the attack', () => {
     expect(rows).toEqual([{ tool: 'notes__echo', server: 'notes', trust: 'external' }]);
   });
 
-  test('a file that somebody put in', async () => {
+  test('a stored file', async () => {
     await strict();
     const agent = await make({
       script: [read('read_resource', { name: 'letter.txt' }), pay, done],
@@ -218,7 +218,7 @@ describe('what carries the attack', () => {
     await expectAsked(await settled(rows[0].id), { message_seq: 1 });
   });
 
-  test("somebody else's words as the input", async () => {
+  test("another person's text as the input", async () => {
     await strict();
     const agent = await make({ script: [pay, done], tools: ['send_money'] });
     const { rows } = await database.pool.query(
@@ -228,7 +228,7 @@ describe('what carries the attack', () => {
     await expectAsked(await settled(rows[0].id), { message_seq: 1 });
   });
 
-  test("a sub-agent's answer, and what a sub-agent is told", async () => {
+  test("a sub-agent's answer, and the message to a sub-agent", async () => {
     await strict();
     const reader = await makeAgentTool(
       database.pool,
@@ -273,7 +273,7 @@ describe('what carries the attack', () => {
     await expectAsked(await settled(turns[0].id), { message_seq: null });
   });
 
-  test('a member of a workflow before it, and rows a workflow is over', async () => {
+  test('an earlier member of a workflow, and rows that a workflow processes', async () => {
     await strict();
     const reader = await make({
       script: [read('read_feed'), { content: EVIL }],
@@ -299,7 +299,7 @@ describe('what carries the attack', () => {
     });
   });
 
-  test('what one answer asks for is judged by what was read before it', async () => {
+  test('the calls of one answer are judged by what was read before it', async () => {
     await strict();
     const both = calling({ name: 'read_feed' }, { name: 'send_money', arguments: { to: 'bo' } });
     const run = await obeying({ script: [both, pay, done], tools: ['read_feed', 'send_money'] });
@@ -326,7 +326,7 @@ describe('what carries the attack', () => {
     await expectAsked(run);
   });
 
-  test('a message of another agent, and what it wrote on the board', async () => {
+  test('a message of another agent, and its entries on the board', async () => {
     await strict();
     const name = `payer_${randomBytes(4).toString('hex')}`;
     const payer = await make({
@@ -342,8 +342,8 @@ describe('what carries the attack', () => {
   });
 });
 
-describe('what an attack wants', () => {
-  test('to send data out by a GET: asked about, and nobody was visited', async () => {
+describe('the goal of an attack', () => {
+  test('to send data out by a GET: requires approval, and no request is made', async () => {
     await strict();
     visited.length = 0;
     const run = await obeying({
@@ -354,7 +354,7 @@ describe('what an attack wants', () => {
     await expectAsked(run, { tool: 'read_feed' });
   });
 
-  test('to speak to an MCP server', async () => {
+  test('to call an MCP server', async () => {
     await strict();
     const agent = await make({
       script: [read('read_feed'), read('notes__echo', { text: 'the secrets' }), done],
@@ -367,7 +367,7 @@ describe('what an attack wants', () => {
     await expectAsked(await settled(await insertRun(database.pool, agent)));
   });
 
-  test('to show a link with data in it: a filter withholds it', async () => {
+  test('to show a link with data in it: a filter redacts it', async () => {
     await database.pool.query(
       `insert into howdah.output_filters (name, pattern) values ('foreign_images', '!\\[[^]]*\\]\\(https?://[^)]*\\)')`,
     );
@@ -417,7 +417,7 @@ describe('a file that another model reads', () => {
     return settled(await insertRun(database.pool, agent, 'Read.', { session_id }));
   }
 
-  test('says nothing but values of the schema, and they lower the trust all the same', async () => {
+  test('returns only values of the schema, which lower the trust all the same', async () => {
     await strict();
     const run = await reading([extract, pay, done]);
     await expectAsked(run, { tool: 'extract' });
@@ -440,7 +440,7 @@ describe('a file that another model reads', () => {
     await expectEqual(database.pool, run.id);
   });
 
-  test('lowers no trust where an admin says so of values, until its text is read', async () => {
+  test('lowers no trust where an admin trusts its values, until its text is read', async () => {
     await strict();
     const free = await reading([extract, pay, done], 'internal');
     expect(free).toMatchObject({ status: 'completed' });
@@ -457,7 +457,7 @@ describe('a file that another model reads', () => {
     });
   });
 
-  test('is read by a model that is there', async () => {
+  test('is read by an existing model', async () => {
     const run = await reading([extract, done]);
     expect(run).toMatchObject({ status: 'completed' });
     const agent = await make({
@@ -475,7 +475,7 @@ describe('a file that another model reads', () => {
 });
 
 describe('policies', () => {
-  test('without any nothing is asked about', async () => {
+  test('none configured: nothing requires approval', async () => {
     const run = await obeying({
       script: [read('read_feed'), pay, done],
       tools: ['read_feed', 'send_money'],
@@ -484,7 +484,7 @@ describe('policies', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('strict does not stand in the way of a run that has read nothing from outside', async () => {
+  test('strict does not affect a run that has read nothing from outside', async () => {
     await strict();
     const script = [
       read('rates'),
@@ -535,7 +535,7 @@ describe('policies', () => {
     ]);
   });
 
-  test('deny tells the model why, and the log that a guard has spoken', async () => {
+  test('deny returns the reason to the model and records a guard in the log', async () => {
     await database.pool.query(
       `insert into howdah.tool_policies (tool_id, decision) select id, 'deny' from howdah.tools where name = 'send_money'`,
     );
@@ -563,7 +563,7 @@ describe('policies', () => {
     ).toContainEqual(['guard', 'tool_policy']);
   });
 
-  test('hold for runs at work, from their next call', async () => {
+  test('apply to active runs, from their next call', async () => {
     const agent = await make({
       script: [
         read('read_feed'),
@@ -592,7 +592,7 @@ describe('policies', () => {
     expect(rows).toEqual([{ trust: 'user' }]);
   });
 
-  test('an approval that was remembered for a run that could be trusted does not count for one that cannot', async () => {
+  test('a remembered approval of a trusted run does not count for an untrusted run', async () => {
     await database.pool.query(
       `update howdah.tools set requires_approval = true where name = 'send_money'`,
     );
@@ -628,7 +628,7 @@ describe('policies', () => {
     }
   });
 
-  test('what names more of a call decides', async () => {
+  test('the more specific policy decides', async () => {
     await strict();
     await database.pool.query(
       `insert into howdah.tool_policies (tool_id, min_trust, decision) select id, 'system', 'allow' from howdah.tools where name = 'send_money'`,
@@ -641,7 +641,7 @@ describe('policies', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('a fork has read what its log says, and no more', async () => {
+  test('a fork has the trust of its own log only', async () => {
     const run = await obeying({
       script: [read('rates'), read('read_feed'), done],
       tools: ['rates', 'read_feed'],
@@ -685,7 +685,7 @@ describe('filters', () => {
       [JSON.stringify({ name: 'key', pattern: 'canary-[a-z0-9]{8,}', ...columns })],
     );
 
-  test('a blocked answer is asked for once more', async () => {
+  test('a blocked answer is requested once more', async () => {
     await filter({ action: 'block' });
     const run = await obeying({
       script: [{ content: 'It is canary-abcdefgh1' }, { content: 'I may not say.' }],
@@ -699,7 +699,7 @@ describe('filters', () => {
     ]);
   });
 
-  test('blocked twice the run fails, and nothing of it was written', async () => {
+  test('an answer blocked twice fails the run, and none of it is written', async () => {
     await filter({ action: 'block' });
     const run = await obeying({
       script: [{ content: 'canary-abcdefgh1' }, { content: 'canary-abcdefgh2' }],
@@ -717,7 +717,7 @@ describe('filters', () => {
     await expectEqual(database.pool, run.id);
   });
 
-  test('arguments that leave are cleaned or refused, whatever their shape', async () => {
+  test('outgoing arguments are redacted or rejected, whatever their shape', async () => {
     await filter({ action: 'redact' });
     visited.length = 0;
     const run = await obeying({
@@ -773,7 +773,7 @@ describe('filters', () => {
       'select content from howdah.mail',
     ],
   ];
-  test.each(outlets)('%s is looked through (%s)', async (_, place, name, args, left) => {
+  test.each(outlets)('%s is filtered (%s)', async (_, place, name, args, left) => {
     await database.pool.query(
       `insert into howdah.agents (name) values ('postbox') on conflict do nothing`,
     );
@@ -799,7 +799,7 @@ describe('filters', () => {
     await expectEqual(database.pool, cleaned.id);
   });
 
-  test('a filter that names places looks nowhere else', async () => {
+  test('a filter with named places applies only there', async () => {
     await filter({ action: 'block', places: '{output}' });
     const args = { key: 'elsewhere', value: CANARY };
     const run = await obeying({
@@ -809,7 +809,7 @@ describe('filters', () => {
     expect(await guardsOf(run.id)).toEqual([]);
   });
 
-  test('what a sub-agent is told', async () => {
+  test('the message to a sub-agent is filtered', async () => {
     await filter({ action: 'redact' });
     const ask = await makeAgentTool(database.pool, await make({ script: [done] }));
     const run = await obeying({ script: [read(ask, { message: CANARY }), done], tools: [ask] });
@@ -819,7 +819,7 @@ describe('filters', () => {
     await expectEqual(database.pool, run.id);
   });
 
-  test('files of programs, but no more than their text', async () => {
+  test('text files written by programs are filtered, binary files are not', async () => {
     await filter({ action: 'redact' });
     const code = `files.write('a.txt', '${CANARY}'); files.write('b.bin', new Uint8Array([255, 0])); 1`;
     const run = await obeying({
@@ -850,7 +850,7 @@ describe('filters', () => {
     ).toMatchObject({ rowCount: 0 });
   });
 
-  test('people are asked about what will be called, and what may not leave they are not asked about', async () => {
+  test('an approval shows the redacted call, and a blocked call raises no question', async () => {
     await database.pool.query(
       `update howdah.tools set requires_approval = true where name = 'note_down'`,
     );
@@ -893,7 +893,7 @@ describe('filters', () => {
     ['several at once', 'сa\u200bnаry-ａbсdеfgh1', '[key withheld]'],
     ['nothing, in any script', 'Привет, κόσμε, ｗｏｒｌｄ 𝗮', 'Привет, κόσμε, ｗｏｒｌｄ 𝗮'],
     ['the remark itself', '[key withheld] и', '[key withheld] и'],
-  ])('%s do not hide it', async (_, said, told) => {
+  ])('%s do not hide a match', async (_, said, told) => {
     await filter({ action: 'redact', pattern: '(?:canary-[a-z0-9]{8,}|key)' });
     const { rows } = await database.pool.query(
       'select howdah.preview_output_filters($1) as found',
@@ -902,13 +902,13 @@ describe('filters', () => {
     expect(rows[0].found.value).toBe(told);
   });
 
-  test('an answer that hides it is cleaned', async () => {
+  test('an answer with a hidden match is redacted', async () => {
     await filter({ action: 'redact' });
     const run = await obeying({ script: [{ content: 'It is сan\u200bary-ａbcdefgh1.' }] });
     expect(run).toMatchObject({ status: 'completed', output: 'It is [key withheld].' });
   });
 
-  test('a question to people is cleaned', async () => {
+  test('a question to people is redacted', async () => {
     await filter({ action: 'redact' });
     const ask = calling({
       name: 'ask_user',
@@ -921,7 +921,7 @@ describe('filters', () => {
     await expectEqual(database.pool, run.id);
   });
 
-  test('flag changes nothing and notes it', async () => {
+  test('flag changes nothing and records the match', async () => {
     await filter({ action: 'flag' });
     const run = await obeying({ script: [{ content: 'canary-abcdefgh1' }] });
     expect(run).toMatchObject({ status: 'completed', output: 'canary-abcdefgh1' });
@@ -931,11 +931,11 @@ describe('filters', () => {
     });
   });
 
-  test.each(['(a)\\1', '(', 'x*'])('the pattern %s is refused', async (pattern) => {
+  test.each(['(a)\\1', '(', 'x*'])('rejects the pattern %s', async (pattern) => {
     await expect(filter({ action: 'flag', pattern })).rejects.toMatchObject({ code: 'HWINV' });
   });
 
-  test('an expression that would search for ever elsewhere ends', async () => {
+  test('a pattern with catastrophic backtracking terminates', async () => {
     await filter({ action: 'block', pattern: '^(a+)+$' });
     const run = await obeying({ script: [{ content: `${'a'.repeat(50_000)}b` }] });
     expect(run).toMatchObject({ status: 'completed' });

@@ -77,8 +77,8 @@ const NOTHING: Record<string, Json> = {
 const definition = (kind: string, name: string, configuration: JsonObject = {}) =>
   ({ kind, name, configuration }) as unknown as ToolDefinition;
 
-describe('every tool says how far its results are trusted', () => {
-  test('all built-in tools stand here', async () => {
+describe('trust of tool results', () => {
+  test('covers all built-in tools', async () => {
     const { rows } = await database.pool.query(
       'select name from howdah_private.builtin_tools() order by name',
     );
@@ -113,7 +113,7 @@ describe('every tool says how far its results are trusted', () => {
     expect(await trustOf(tainted, value(tainted))).toBe(of);
   });
 
-  test('one that nobody has thought of is external', async () => {
+  test('an unknown tool is external', async () => {
     const id = await external();
     expect(
       await one(`select howdah_private.builtin_trust($1, 'new_tool', '1') as trust`, [id]),
@@ -134,13 +134,13 @@ describe('every tool says how far its results are trusted', () => {
     },
   );
 
-  test('a built-in tool is not believed more for its configuration', () => {
+  test('the configuration of a built-in tool cannot raise its trust', () => {
     const tool = definition('builtin', 'http_request', { result_trust: 'user' });
     expect(trustOfResult(tool, { ok: true, value: 1 })).toBe('external');
   });
 
   test.each([{ result_trust: 'system' }, { result_trust: 1 }])(
-    '%j is refused',
+    'rejects %j',
     async (configuration) => {
       await expect(
         database.pool.query(`update howdah.tools set configuration = $1 where name = 'read_feed'`, [
@@ -151,7 +151,7 @@ describe('every tool says how far its results are trusted', () => {
   );
 });
 
-test('a run that a tool in SQL begins is trusted as the run whose tool it is', async () => {
+test('a run started by a SQL tool has the trust of the run that called the tool', async () => {
   const other = await makeAgent(database.pool, { script: [{ content: 'x' }] });
   const { name } = await one('select name from howdah.agents where id = $1', [other]);
   const delegate = calling({ name: 'delegate', arguments: { agent: name } });
@@ -173,7 +173,7 @@ test('a run that a tool in SQL begins is trusted as the run whose tool it is', a
   }
 });
 
-test('a model is sent what others wrote between marks, and what is trusted without', async () => {
+test('a model gets untrusted text between marks, and trusted text without', async () => {
   const server = await startOpenAiServer([
     { tool_calls: [{ id: 'c1', name: 'read_feed', arguments: {} }] },
     { tool_calls: [{ id: 'c2', name: 'now', arguments: {} }] },
@@ -209,7 +209,7 @@ test('a model is sent what others wrote between marks, and what is trusted witho
   }
 });
 
-test('the local model reads through the marks, and never says them', async () => {
+test('the local model reads through the marks and never repeats them', async () => {
   const agent = await makeAgent(database.pool, {
     models: [{ provider: 'local' }],
     tools: ['read_feed'],

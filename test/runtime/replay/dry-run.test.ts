@@ -179,8 +179,8 @@ async function allowed(run: string): Promise<Preview> {
   return preview as Preview;
 }
 
-describe('a call that wants leave is tried, undone and shown', () => {
-  test('with the rows before and after; leave makes it happen once', async () => {
+describe('a call that requires approval is tried, rolled back and shown', () => {
+  test('with the rows before and after; the approval makes it happen once', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 3 });
     const { id, preview, prompt } = await waiting(run);
     expect(await pieces()).toBe(10);
@@ -203,7 +203,7 @@ describe('a call that wants leave is tried, undone and shown', () => {
     expect(await resultsOf(database.pool, run)).toEqual(['7']);
   });
 
-  test('rejected, it leaves nothing', async () => {
+  test('leaves nothing when rejected', async () => {
     const run = await begin('order_item', { item: 'bolt', pieces: 3 });
     const { id } = await waiting(run);
     await database.pool.query('select howdah.reject($1)', [id]);
@@ -212,7 +212,7 @@ describe('a call that wants leave is tried, undone and shown', () => {
     expect(await one('select count(*)::int as n from store.orders')).toEqual({ n: 0 });
   });
 
-  test('keys, times and chance are new each time and no difference', async () => {
+  test('excludes generated keys, times and random values from the comparison', async () => {
     const preview = await allowed(await begin('order_item', { item: 'nut', pieces: 2 }));
     expect([...preview.new_each_time].sort()).toEqual([
       'result.at',
@@ -234,7 +234,7 @@ describe('a call that wants leave is tried, undone and shown', () => {
     expect(await one('select item, pieces from store.orders')).toEqual({ item: 'nut', pieces: 2 });
   });
 
-  test('what is deleted is shown, by a cascade too, and what was only locked is not', async () => {
+  test('shows deleted rows, cascades included, but not rows that were only locked', async () => {
     await database.pool.query(`insert into store.orders (item, pieces) values ('bolt', 1), ('nut', 2);
       insert into store.lines select id, 'of ' || item from store.orders`);
     const preview = await allowed(await begin('clear', { item: 'bolt' }));
@@ -246,21 +246,21 @@ describe('a call that wants leave is tried, undone and shown', () => {
     expect(await one('select count(*)::int as n from store.orders')).toEqual({ n: 1 });
   });
 
-  test('a write in a block that failed is none', async () => {
+  test('ignores a write in a block that failed', async () => {
     const { tables } = await allowed(await begin('order_item', { item: 'nut', pieces: 6 }));
     const rows = tables.filter((table) => table.rows.length > 0).map(({ table }) => table);
     expect(rows).toEqual(['store.lines', 'store.log', 'store.orders']);
     expect(await pieces('nut')).toBe(5);
   });
 
-  test('a partitioned table is shown as one', async () => {
+  test('shows a partitioned table as one', async () => {
     const { tables } = await allowed(await begin('plan', { month: 9 }));
     expect(tables).toMatchObject([
       { table: 'store.months', inserted: 1, rows: [{ after: { month: 9, item: 'bolt' } }] },
     ]);
   });
 
-  test('what is deferred to the commit is done, and refuses the call before anybody is asked', async () => {
+  test('runs deferred constraints, which reject the call before a person is asked', async () => {
     const { tables } = await allowed(await begin('insert_late', { id: 1, stock: 'bolt' }));
     expect(tables.map(({ table }) => table)).toEqual(['store.late', 'store.log']);
     const run = await begin('insert_late', { id: 2, stock: 'nothing' });
@@ -270,7 +270,7 @@ describe('a call that wants leave is tried, undone and shown', () => {
     expect(await kindsOf(database.pool, run)).toBe('model tool model output');
   });
 
-  test('a call that fails is an error for the model, and nobody is asked', async () => {
+  test('a call that fails is an error for the model, and no person is asked', async () => {
     const run = await begin('fail');
     await ended(database.pool, run);
     const [told] = await resultsOf(database.pool, run);
@@ -285,7 +285,7 @@ describe('a call that wants leave is tried, undone and shown', () => {
     ).toBe(0);
   });
 
-  test('of many rows the first are shown, and the number of the others', async () => {
+  test('shows the first of many rows, and the number of the others', async () => {
     const preview = await allowed(await begin('fill', { pieces: 1 }));
     const [table] = preview.tables;
     expect(table).toMatchObject({ inserted: 2000, left_out: 'rows' });
@@ -294,8 +294,8 @@ describe('a call that wants leave is tried, undone and shown', () => {
   });
 });
 
-describe('what may not be read is not shown', () => {
-  test('rows of another tenant stay out, whatever the call does', async () => {
+describe('rows without read permission are not shown', () => {
+  test('rows of another tenant are left out, whatever the call does', async () => {
     await database.pool.query(
       `insert into howdah.tenants (slug, name) values ('other', 'Other');
        insert into store.own select id, 'theirs', 1 from howdah.tenants where slug = 'other'`,
@@ -307,7 +307,7 @@ describe('what may not be read is not shown', () => {
     expect(JSON.stringify(tables)).not.toContain('theirs');
   });
 
-  test('a table without a right to it: people are told that it is not compared', async () => {
+  test('for a table without read permission people are informed that it is not compared', async () => {
     const { id, prompt } = await waiting(await begin('write_hidden'));
     expect(prompt).toMatch(
       /What it changes in store\.hidden is counted, but neither shown whole nor compared/,
@@ -318,7 +318,7 @@ describe('what may not be read is not shown', () => {
     await approve(asked.id);
   });
 
-  test('a table without a right to it is a number', async () => {
+  test('a table without read permission is shown as a count', async () => {
     const { tables } = await allowed(await begin('write_hidden'));
     expect(tables).toEqual([
       {
@@ -329,8 +329,8 @@ describe('what may not be read is not shown', () => {
   });
 });
 
-describe('what turns out to be something else is not done', () => {
-  test('of two calls over the same row the second is asked about again', async () => {
+describe('a call that differs from its trial is not committed', () => {
+  test('the second of two calls on the same row is asked about again', async () => {
     const runs = [
       await begin('take', { item: 'bolt', pieces: 4 }),
       await begin('take', { item: 'bolt', pieces: 4 }),
@@ -359,7 +359,7 @@ describe('what turns out to be something else is not done', () => {
     );
   });
 
-  test('also when only the row before is another one', async () => {
+  test('a call is asked about again when only the row before has changed', async () => {
     const run = await begin('set_pieces', { item: 'bolt', pieces: 1 });
     const { id } = await waiting(run);
     await database.pool.query(`update store.stock set pieces = 99 where item = 'bolt'`);
@@ -378,7 +378,7 @@ describe('what turns out to be something else is not done', () => {
     expect(await pieces()).toBe(1);
   });
 
-  test('arguments that the approval gives are tried, and not asked about again', async () => {
+  test('edited arguments are tried, and not asked about again', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 3 });
     await approve((await waiting(run)).id, { item: 'bolt', pieces: 5 });
     await ended(database.pool, run);
@@ -389,7 +389,7 @@ describe('what turns out to be something else is not done', () => {
     expect(await replayed(run)).toMatchObject({ equal: true });
   });
 
-  test('what the approval gives and is what was shown is compared with that', async () => {
+  test('edited arguments equal to those shown are compared with the preview', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 3 });
     const { id } = await waiting(run);
     await database.pool.query(`update store.stock set pieces = 99 where item = 'bolt'`);
@@ -401,7 +401,7 @@ describe('what turns out to be something else is not done', () => {
     expect(await pieces()).toBe(96);
   });
 
-  test('arguments that the approval gives are asked about where the call does something else than its trial', async () => {
+  test('edited arguments are asked about when the call differs from its trial', async () => {
     await database.pool.query('alter sequence store.turns restart');
     const run = await begin('wear_out', { note: 'first' }); // tried in turns 1 and 2
     await approve((await waiting(run)).id, { note: 'second' }); // tried in 3 and 4, called in 5
@@ -420,7 +420,7 @@ describe('what turns out to be something else is not done', () => {
     expect(await replayed(run)).toMatchObject({ equal: true });
   });
 
-  test('arguments that the approval gives and that fail are an error for the model', async () => {
+  test('edited arguments that fail are an error for the model', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 3 });
     await approve((await waiting(run)).id, { item: 'bolt', pieces: 11 });
     await ended(database.pool, run);
@@ -429,7 +429,7 @@ describe('what turns out to be something else is not done', () => {
     expect(JSON.parse(result as string).error).toMatchObject({ code: 'tool_failed' });
   });
 
-  test('three times at most', async () => {
+  test('asks at most three times', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 1 });
     for (let round = 1; round <= 3; round += 1) {
       const { id } = await waiting(run);
@@ -452,7 +452,7 @@ describe('what turns out to be something else is not done', () => {
     expect(await pieces()).toBe(40);
   });
 
-  test('leave for one is none for the next, after a retry by hand', async () => {
+  test('approval of one call does not apply to the next, after a manual retry', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 2 });
     const { id: first } = await waiting(run);
     await database.pool.query(`update store.stock set pieces = 12 where item = 'bolt'`);
@@ -484,7 +484,7 @@ async function beside(statement: string, work: () => Promise<void>): Promise<voi
   }
 }
 
-test('the rows another transaction is at work on are not taken for its own', async () => {
+test('rows locked by another transaction are not attributed to the call', async () => {
   await beside(`update store.stock set pieces = 1 where item = 'nut'`, async () => {
     const run = await begin('take', { item: 'bolt', pieces: 1 });
     const { id, preview } = await waiting(run);
@@ -495,7 +495,7 @@ test('the rows another transaction is at work on are not taken for its own', asy
   expect(await pieces()).toBe(9);
 });
 
-test('a row that somebody else holds a key of is found all the same', async () => {
+test('a row whose key another session locks is still detected', async () => {
   await beside(`select from store.stock where item = 'bolt' for key share`, async () => {
     const run = await begin('take', { item: 'bolt', pieces: 1 });
     const { preview, id } = await waiting(run);
@@ -507,7 +507,7 @@ test('a row that somebody else holds a key of is found all the same', async () =
   });
 });
 
-test('also when others come to hold rows together between the call and the look for it', async () => {
+test('a row that several sessions lock between the call and the check is still detected', async () => {
   const HOLD = `select from store.stock where item = $1 for key share`;
   await beside(`select from store.stock for key share`, async () => {
     const us = await database.pool.connect();
@@ -533,7 +533,7 @@ test('also when others come to hold rows together between the call and the look 
   });
 });
 
-test('a change that comes while the allowed call is at work is seen', async () => {
+test('a change made while the approved call is running is detected', async () => {
   const run = await begin('take_behind_a_lock', { item: 'bolt', pieces: 1, lock: 77 });
   const { id } = await waiting(run);
   const release = await holdLock(database.pool, 77);
@@ -566,7 +566,7 @@ test('a change that comes while the allowed call is at work is seen', async () =
   await ended(database.pool, run);
 });
 
-test('a tool may be asked about without being tried', async () => {
+test('a tool may require approval without a trial', async () => {
   await database.pool.query(
     `update howdah.tools set configuration = configuration || '{"dry_run": false}' where name = 'never_the_same'`,
   );
@@ -582,7 +582,7 @@ test('a tool may be asked about without being tried', async () => {
   ).rejects.toMatchObject({ code: 'HWINV', hint: '{"dry_run": false}' });
 });
 
-test('what no transaction may undo is not tried: a function in a language that is not trusted', async () => {
+test('a function in an untrusted language is not tried, as it cannot be rolled back', async () => {
   const { pool } = database;
   await pool.query(
     `create function store.plus(a int, b int) returns int language internal strict as 'int4pl';
@@ -597,7 +597,7 @@ test('what no transaction may undo is not tried: a function in a language that i
   expect(await resultsOf(pool, run)).toEqual(['3']);
 });
 
-test('a run that was asked twice is played again as it was', async () => {
+test('a run that asked twice is replayed identically', async () => {
   const run = await begin('take', { item: 'bolt', pieces: 3 });
   const { id } = await waiting(run);
   await database.pool.query(`update store.stock set pieces = 20 where item = 'bolt'`);
@@ -609,7 +609,7 @@ test('a run that was asked twice is played again as it was', async () => {
   expect(questions).toHaveLength(2);
 });
 
-test('the commands show it', async () => {
+test('the commands show the preview', async () => {
   const { pool } = database;
   const script = [
     calling({ name: 'take', arguments: { item: 'bolt', pieces: 3 } }),
@@ -627,7 +627,7 @@ test('the commands show it', async () => {
   expect(stdout).toContain('→ 1 updated in store.stock');
 });
 
-test('what is shown is erased with the contents of the run', async () => {
+test('the preview is erased with the contents of the run', async () => {
   const word = `canary ${randomBytes(4).toString('hex')}`;
   const run = await begin('own_word', { word });
   await allowed(run);

@@ -43,14 +43,14 @@ function stepAt(changed: ExportedRun, seq: number) {
 }
 
 describe('a divergence', () => {
-  test('is not there without a change', async () => {
+  test('is absent without a change', async () => {
     expect(original.steps.map(({ kind }) => kind).join(' ')).toBe(
       'model tool tool model tool model output',
     );
     expect(await replayRun(run())).toEqual({ equal: true, steps: 7, divergences: [] });
   });
 
-  test('is a result of a tool that the model was told otherwise', async () => {
+  test('is a tool result that differs from the message to the model', async () => {
     const changed = run();
     stepAt(changed, 5).output = { id: 3, stock: 4 };
     expect(await onlyDivergence(changed)).toMatchObject({
@@ -72,7 +72,7 @@ describe('a divergence', () => {
     });
   });
 
-  test('is a call the record has no step of', async () => {
+  test('is a call without a step in the record', async () => {
     const changed = run();
     changed.steps = changed.steps.filter(({ seq }) => seq !== 5);
     expect(await onlyDivergence(changed)).toMatchObject({
@@ -83,7 +83,7 @@ describe('a divergence', () => {
     });
   });
 
-  test('is whatever step is missing, and whatever message', async () => {
+  test('is any missing step and any missing message', async () => {
     expect(original.steps.length).toBeGreaterThan(2);
     expect(original.messages.length).toBeGreaterThan(2);
     for (const { seq } of original.steps) {
@@ -100,7 +100,7 @@ describe('a divergence', () => {
     }
   });
 
-  test('is one of parallel calls that is missing', async () => {
+  test('is one missing call of parallel calls', async () => {
     const changed = run();
     const missing = stepAt(changed, 2);
     changed.steps = changed.steps.filter((step) => step !== missing);
@@ -111,7 +111,7 @@ describe('a divergence', () => {
     });
   });
 
-  test('is a model that is asked where the record has something else', async () => {
+  test('is a model call where the record has something else', async () => {
     const changed = run();
     changed.steps = changed.steps.filter(({ seq }) => seq !== 4);
     const [divergence] = (await replayRun(changed)).divergences;
@@ -141,7 +141,7 @@ describe('a divergence', () => {
     });
   });
 
-  test('is a prompt that has changed, at each time the model is asked', async () => {
+  test('is a changed prompt, at each model call', async () => {
     const { definition } = run();
     definition.agent.instruction = 'Add what is in stock.\nBe polite.\nSay only the number.';
     const { divergences } = await replayRun(run(), { definition });
@@ -160,7 +160,7 @@ describe('a divergence', () => {
     ]);
   });
 
-  test('is a tool list that has changed: told to the model, and missed by a call', async () => {
+  test('is a changed tool list: in the model request, and in a call of a missing tool', async () => {
     const { definition } = run();
     definition.tools = [];
     const { divergences } = await replayRun(run(), { definition });
@@ -169,7 +169,7 @@ describe('a divergence', () => {
     expect(divergences[1]?.now).toContain('its ');
   });
 
-  test('is an approval that a tool now wants', async () => {
+  test('is an approval that a tool now requires', async () => {
     const { definition } = run();
     definition.tools = definition.tools.map((one) => ({ ...one, requires_approval: true }));
     const { divergences } = await replayRun(run(), { definition });
@@ -180,7 +180,7 @@ describe('a divergence', () => {
     ]);
   });
 
-  test('is found in a child, and says whose', async () => {
+  test('is found in a child, and names the child', async () => {
     const parent = run();
     const child = run();
     child.execution.id = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
@@ -198,7 +198,7 @@ describe('a divergence', () => {
   });
 });
 
-test('what is no exported run is refused, and told why', async () => {
+test('rejects a file that is not an exported run, with the reason', async () => {
   await expect(replayRun({ id: 1 })).rejects.toMatchObject({ code: 'HWINV' });
   const { messages: _, ...others } = run();
   await expect(replayRun(others)).rejects.toThrow(
@@ -212,9 +212,9 @@ test('what is no exported run is refused, and told why', async () => {
 });
 
 describe('a unified diff', () => {
-  test('of the same text is empty', () => expect(unifiedDiff('a\nb', 'a\nb')).toBe(''));
+  test('of equal texts is empty', () => expect(unifiedDiff('a\nb', 'a\nb')).toBe(''));
 
-  test('shows lines that came, went and stayed in between, each place under its own head', () => {
+  test('shows added, removed and unchanged lines, each hunk under its own header', () => {
     const before = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
     const after = ['a', 'B', 'c', 'd', 'e', 'f', 'g', 'i', 'j'];
     expect(unifiedDiff(before.join('\n'), after.join('\n')).split('\n')).toEqual([

@@ -99,7 +99,7 @@ async function runOf(spec: AgentSpec, input?: string): Promise<string> {
   return (await runToEnd(database.pool, await makeAgent(database.pool, spec), input)).id;
 }
 
-describe('a replay is equal to its run', () => {
+describe('a replay equals its run', () => {
   test('with tools of every kind, one after the other', async () => {
     const script = [
       calling({ name: 'lookup', arguments: { id: 1 } }),
@@ -117,7 +117,7 @@ describe('a replay is equal to its run', () => {
     expect(run.steps.filter(({ error }) => error)).toHaveLength(4);
   });
 
-  test('with text that the database cannot keep, and results too long to be told', async () => {
+  test('with text that the database cannot store, and results that are truncated', async () => {
     const { pool } = database;
     const server = await startOpenAiServer(({ index }) => {
       const name = index === 3 ? ODD : 'odd';
@@ -133,7 +133,7 @@ describe('a replay is equal to its run', () => {
     expect(run.steps.map(({ kind }) => kind).filter((kind) => kind === 'tool')).toHaveLength(5);
   });
 
-  test('with parallel calls whose results came in another order', async () => {
+  test('with parallel calls whose results arrived in another order', async () => {
     const script = [
       calling(
         { name: 'first' },
@@ -152,7 +152,7 @@ describe('a replay is equal to its run', () => {
     expect(names.indexOf('second')).toBeLessThan(names.indexOf('first'));
   });
 
-  test('with failed attempts of models and tools, waits left out', async () => {
+  test('with failed attempts of models and tools, skipping the delays', async () => {
     const script = [
       { error: { status: 503 }, times: 1 },
       calling({ name: 'flaky' }, { name: 'lookup' }),
@@ -167,13 +167,13 @@ describe('a replay is equal to its run', () => {
     );
   });
 
-  test('with a model that gave up and its fallback', async () => {
+  test('with a failed model and its fallback', async () => {
     const bad = { error: { status: 401, message: 'no' } };
     const models = [{ script: [bad] }, { script: [{ content: 'me then' }] }];
     await expectEqual(database.pool, await runOf({ models }));
   });
 
-  test('with a question to a person, an approval with other arguments, and one that sticks', async () => {
+  test('with a question to a person, an approval with edited arguments, and a remembered approval', async () => {
     const { pool } = database;
     const script = [
       calling({ name: 'ask_user', arguments: { question: 'How much?' } }),
@@ -194,7 +194,7 @@ describe('a replay is equal to its run', () => {
     expect(run.messages.map(({ content }) => content)).toContain('refunded 4');
   });
 
-  test('with an approval that was refused', async () => {
+  test('with a rejected approval', async () => {
     const { pool } = database;
     const script = [calling({ name: 'refund', arguments: { amount: 5 } }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['refund'] }));
@@ -202,7 +202,7 @@ describe('a replay is equal to its run', () => {
     await expectEqual(pool, id);
   });
 
-  test('with children, and theirs', async () => {
+  test('with children and grandchildren', async () => {
     const { pool } = database;
     const helper = await makeAgent(pool, {
       script: [calling({ name: 'lookup', arguments: { id: 2 } }), { content: 'two' }],
@@ -229,7 +229,7 @@ describe('a replay is equal to its run', () => {
     ]);
   });
 
-  test('with guards: a loop, an answer repaired, a limit, and a limit granted again', async () => {
+  test('with guards: a loop, a repaired answer, a limit, and a renewed limit', async () => {
     const { pool } = database;
     const again = calling({ name: 'lookup', arguments: { id: 1 } });
     const loop = { script: Array.from({ length: 8 }, () => again), tools: ['lookup'] };
@@ -256,7 +256,7 @@ describe('a replay is equal to its run', () => {
     expect((await expectEqual(pool, id)).steps.map(({ kind }) => kind)).toContain('retry');
   });
 
-  test('with a conversation summed up', async () => {
+  test('with a summarized conversation', async () => {
     const { pool } = database;
     const server = await startOpenAiServer(({ index, body }) => {
       const said = body.messages as { role: string; content: string }[];
@@ -281,7 +281,7 @@ describe('a replay is equal to its run', () => {
     expect(run.messages.some(({ covers_to_seq }) => covers_to_seq)).toBe(true);
   });
 
-  test('of a session, with what it had said before', async () => {
+  test('of a session, with its history', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [{ content: 'one' }, { content: 'two' }] });
     const { rows } = await pool.query('insert into howdah.sessions default values returning id');
@@ -294,7 +294,7 @@ describe('a replay is equal to its run', () => {
     expect(run.history.map(({ content }) => content)).toEqual(['first', 'one']);
   });
 
-  test('that a person spoke to just when it was about to end', async () => {
+  test('that received input just before its end', async () => {
     const { pool } = database;
     const server = await startOpenAiServer(async ({ index }) => {
       if (index === 0) await gate.opened;
@@ -312,7 +312,7 @@ describe('a replay is equal to its run', () => {
     expect(run.steps.map(({ kind }) => kind)).toEqual(['model', 'input', 'model', 'output']);
   });
 
-  test('that a person spoke to while it called tools', async () => {
+  test('that received input during its tool calls', async () => {
     const { pool } = database;
     const script = [calling({ name: 'first' }, { name: 'lookup' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['first', 'lookup'] }));
@@ -331,7 +331,7 @@ describe('a replay is equal to its run', () => {
     ]);
   });
 
-  test('that failed, and one that was taken back', async () => {
+  test('that failed, and one that was compensated', async () => {
     const { pool } = database;
     const script = [calling({ name: 'book' }), { error: { status: 400 } }];
     const id = await runOf({ script, tools: ['book'] });
@@ -347,7 +347,7 @@ describe('a replay is equal to its run', () => {
     );
   });
 
-  test('cancelled in the middle of a call, and retried', async () => {
+  test('cancelled during a call, and retried', async () => {
     const { pool } = database;
     const begun = door();
     await restart([...tools, hanging('hang', begun)]);
@@ -361,7 +361,7 @@ describe('a replay is equal to its run', () => {
     expect((await expectEqual(pool, id)).steps.map(({ kind }) => kind)).toContain('answer');
   });
 
-  test('resumed by another worker after the first was lost in a call, and made again', async () => {
+  test('resumed by another worker that repeated a call after the first worker was lost', async () => {
     const { pool } = database;
     const begun = door();
     await restart([...tools, hanging('send', begun)]);
@@ -381,7 +381,7 @@ describe('a replay is equal to its run', () => {
     expect(new Set(run.steps.map((step) => step.worker)).size).toBe(3);
   });
 
-  test('forked in the middle, from the beginning, and paused and resumed on the way', async () => {
+  test('forked in the middle and from the beginning, and paused and resumed on the way', async () => {
     const { pool } = database;
     const script = [calling({ name: 'first' }), calling({ name: 'lookup' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['first', 'lookup'] }));
@@ -417,7 +417,7 @@ describe('a replay is equal to its run', () => {
     }
   });
 
-  test('whose question nobody answered in time', async () => {
+  test('whose question expired', async () => {
     const { pool } = database;
     const script = [calling({ name: 'refund', arguments: { amount: 5 } })];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['refund'] }));
@@ -428,7 +428,7 @@ describe('a replay is equal to its run', () => {
     await expectEqual(pool, id);
   });
 
-  test('of runs that have not ended: one that waits for a person, one that nobody began', async () => {
+  test('of runs that have not ended: one that waits for a person, one not yet begun', async () => {
     const { pool } = database;
     const script = [calling({ name: 'refund', arguments: { amount: 5 } }), { content: 'done' }];
     const agent = await makeAgent(pool, { script, tools: ['refund'] });

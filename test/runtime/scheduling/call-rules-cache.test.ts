@@ -25,7 +25,7 @@ function book(shared = true) {
   return { world, run };
 }
 
-test('while nothing was defined since, nobody asks again', async () => {
+test('reuses call rules while the stamp is unchanged', async () => {
   const { world, run } = book();
   const rulesOf = run('a');
   await rulesOf(1);
@@ -37,7 +37,7 @@ test('while nothing was defined since, nobody asks again', async () => {
   expect(world.asked).toEqual(['a', 'a']);
 });
 
-test('a run that was told no stamp asks', async () => {
+test('a run without a stamp queries its rules each time', async () => {
   const { world, run } = book();
   const rulesOf = run('a');
   await rulesOf(1);
@@ -45,7 +45,7 @@ test('a run that was told no stamp asks', async () => {
   expect(world.asked).toEqual(['a', 'a']);
 });
 
-test('runs that are alike share an answer, others do not', async () => {
+test('similar runs share cached rules; other versions, users and child runs do not', async () => {
   const { world, run } = book();
   await run('first')(1);
   await run('alike')(1);
@@ -56,7 +56,7 @@ test('runs that are alike share an answer, others do not', async () => {
   expect(world.asked).toEqual(['first', 'newer', 'other user', 'child', 'its sibling']);
 });
 
-test('what is approved for one run is not taken for another', async () => {
+test('an approval for one run is not reused for another', async () => {
   const { world, run } = book(false);
   const rulesOf = run('first');
   await rulesOf(1);
@@ -65,7 +65,7 @@ test('what is approved for one run is not taken for another', async () => {
   expect(world.asked).toEqual(['first', 'alike']);
 });
 
-test('whatever the rules are made of is audited, so that the stamp changes with it', async () => {
+test('every table that call rules depend on is audited, so changes raise the stamp', async () => {
   const { rows } = await database.pool.query(`
     with recursive called (oid) as (
       select 'howdah_private.call_rules_of(uuid[])'::regprocedure::oid

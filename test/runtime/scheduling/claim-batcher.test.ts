@@ -11,7 +11,7 @@ const batch = (ids: string[], kept = 0): ClaimedBatch => ({
 });
 const nobody = ({ runs }: ClaimedBatch): void => expect(runs).toEqual([]);
 
-test('claims of one turn are one call, and a run asked for twice is given once', async () => {
+test('batches claims of one turn into one call and returns each run once', async () => {
   const calls: string[][] = [];
   const claim = createClaimBatcher(async ({ ids }) => {
     calls.push(ids);
@@ -23,7 +23,7 @@ test('claims of one turn are one call, and a run asked for twice is given once',
   expect((await claim('a'))?.execution_id).toBe('a'); // a turn later it is asked for anew
 });
 
-test('a run nobody asked for goes to one who gets none; nobody loses what he asked for', async () => {
+test('an unrequested run goes to a caller without one; callers keep the runs they requested', async () => {
   const claim = createClaimBatcher(async () => batch(['other', 'c', 'a', 'another']), nobody);
   const runs = await Promise.all(['a', 'b', 'b', 'c', 'd', 'e'].map((id) => claim(id)));
   expect(runs.map((run) => run?.execution_id)).toEqual([
@@ -36,7 +36,7 @@ test('a run nobody asked for goes to one who gets none; nobody loses what he ask
   ]);
 });
 
-test('what is left when everybody who asked has a run comes for the room that was kept', async () => {
+test('surplus runs are passed on with the number of reserved slots', async () => {
   const left: string[][] = [];
   const claim = createClaimBatcher(
     async () => batch(['a', 'b', 'c', 'd'], 3),
@@ -48,7 +48,7 @@ test('what is left when everybody who asked has a run comes for the room that wa
   expect(left).toEqual([['of 3', 'c', 'd']]);
 });
 
-test('what is asked for while a call is under way is asked for together when it is over', async () => {
+test('batches claims made while a call is in flight into the next call', async () => {
   const calls: string[][] = [];
   const first = Promise.withResolvers<void>();
   const claim = createClaimBatcher(
@@ -67,7 +67,7 @@ test('what is asked for while a call is under way is asked for together when it 
   expect(calls).toEqual([['a', 'b', 'c']]);
 });
 
-test('an offered run whose wake-up comes before the call is claimed as by that wake-up', async () => {
+test('claims an offered run by its wake-up when that arrives before the call', async () => {
   const calls: string[][] = [];
   const claim = createClaimBatcher(async ({ ids, offered }) => {
     calls.push(ids, offered);
@@ -85,7 +85,7 @@ test('an offered run whose wake-up comes before the call is claimed as by that w
   expect(calls).toEqual([['offered', 'both', 'woken'], ['offered']]);
 });
 
-test('a second request for a run is over when the claim is, and fails with it', async () => {
+test('a duplicate claim of a run settles, and fails, with the first claim', async () => {
   const { promise, reject } = Promise.withResolvers<ClaimedBatch>();
   const claim = createClaimBatcher(() => promise, nobody);
   let isOver = false;

@@ -20,7 +20,7 @@ function startClaimer(pool: Pool, claims: Pool, held: Claim[]): Claimer {
   return claimer;
 }
 
-test('a claim whose answer is lost is released, though an old claim of the run is still held', async () => {
+test('releases a claim whose answer is lost, even while an older claim is held', async () => {
   const old = { execution_id: '01890000-0000-7000-8000-000000000001', fence: 3 };
   const said: unknown[][] = [];
   let isLost = false;
@@ -42,7 +42,7 @@ test('a claim whose answer is lost is released, though an old claim of the run i
   expect(said).toEqual([['release_unknown', [old.execution_id], [old.fence]]]);
 });
 
-test('claims, searches and what follows a lost answer never run side by side', async () => {
+test('claims, searches and recovery from lost answers never run concurrently', async () => {
   const said: string[] = [];
   let underWay = 0;
   let most = 0;

@@ -17,7 +17,7 @@ import { database, proxiedWorker, proxy, worker } from '../proxied-worker.ts';
 proxiedWorker();
 
 describe('a worker that loses all its connections', () => {
-  test('comes back by itself and finishes what it had', async () => {
+  test('reconnects and finishes its runs', async () => {
     const { pool } = database;
     const script = [
       ...Array.from({ length: 5 }, () => calling({ name: 'note' })),
@@ -40,7 +40,7 @@ describe('a worker that loses all its connections', () => {
     await expect.poll(() => worker.inFlight).toBe(0);
   });
 
-  test('claims nothing while it is not known as alive', async () => {
+  test('claims nothing while it is considered dead', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
     proxy.isDown = true; // connections that are there go on, none can be made
@@ -63,8 +63,8 @@ describe('a worker that loses all its connections', () => {
   });
 });
 
-describe('presence', () => {
-  test('lost in the middle of a run: dropped, and taken up again once under a new fence', async () => {
+describe('lost presence', () => {
+  test('in the middle of a run: the run is dropped and resumed once under a new fence', async () => {
     const { pool } = database;
     const gate = door();
     const slow = await startOpenAiServer(async ({ index }) => {
@@ -86,7 +86,7 @@ describe('presence', () => {
     await slow.close();
   });
 
-  test('of every connection, killed again and again, loses nothing', async () => {
+  test('on every connection, repeatedly: no run is lost', async () => {
     const { pool } = database;
     const script = [
       calling({ name: 'note' }),

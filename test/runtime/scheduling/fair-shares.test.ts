@@ -66,7 +66,7 @@ const goOn = async (left: Promise<unknown>): Promise<FakeAnswer> => {
 };
 const done: FakeAnswer = { content: 'done' };
 
-test('10,000 queued runs, all slots taken by long ones: the run of another tenant waits for a few steps', async () => {
+test('with 10,000 queued runs and every slot taken by long runs, another tenant waits a few steps', async () => {
   const [many, single] = [await tenant('many'), await tenant('single')];
   answerTo = async (name, { left }) => (name === many.name ? goOn(left) : done);
   await many.insert(10_000);
@@ -94,7 +94,7 @@ test('10,000 queued runs, all slots taken by long ones: the run of another tenan
   );
 });
 
-test('thousands of short runs: the run of another tenant is among the next', async () => {
+test('a run of another tenant starts soon among thousands of short runs', async () => {
   const [many, single] = [await tenant('many'), await tenant('single')];
   answerTo = async () => done;
   await many.insert(3_000);
@@ -109,7 +109,7 @@ test('thousands of short runs: the run of another tenant is among the next', asy
   expect((await ended(database.pool, id as string)).status).toBe('completed');
 });
 
-test('many tenants are served in turn, in whatever order they came', async () => {
+test('tenants are served round-robin whatever the order of their inserts', async () => {
   const all: Tenant[] = [];
   for (let n = 0; n < 5; n += 1) all.push(await tenant(`t${n}`));
   answerTo = async () => done;
@@ -121,7 +121,7 @@ test('many tenants are served in turn, in whatever order they came', async () =>
   }
 });
 
-test('one slot and two tenants with long runs: both go on, in turns', async () => {
+test('two tenants with long runs alternate on one slot', async () => {
   const [first, second] = [await tenant('first'), await tenant('second')];
   answerTo = (_, { left }) => goOn(left);
   const [mine] = await first.insert(1);
@@ -136,7 +136,7 @@ test('one slot and two tenants with long runs: both go on, in turns', async () =
   });
 });
 
-test('equal shares never give way', async () => {
+test('tenants with equal shares never preempt each other', async () => {
   const [first, second] = [await tenant('first'), await tenant('second')];
   answerTo = (_, { left }) => goOn(left);
   const ids = [...(await first.insert(8)), ...(await second.insert(8))];

@@ -26,7 +26,7 @@ afterAll(async () => {
   await database.pool.query(`drop owned by ${login}; drop role ${login}`);
 });
 
-test('a login that locks every table it can holds runs up, and nothing is lost or done twice', async () => {
+test('a login that locks every table delays runs; no step is lost or doubled', async () => {
   const { pool, url } = database;
   const script = [
     calling({ name: 'count_up', arguments: { name: 'locked' } }),

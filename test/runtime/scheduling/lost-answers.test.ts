@@ -25,7 +25,7 @@ import {
 proxiedWorker();
 
 describe('a commit whose answer is lost', () => {
-  test('is found to be there: the step stands once and nothing is asked again', async () => {
+  test('is found in the log: one step, no second model request', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const asked = server.requests.length;
@@ -39,7 +39,7 @@ describe('a commit whose answer is lost', () => {
     expect(server.requests.length - asked).toBe(1);
   });
 
-  test('in the middle of a run: it goes on in the same hands', async () => {
+  test('in the middle of a run: the same worker continues under the same fence', async () => {
     const { pool } = database;
     const script = [calling({ name: 'note' }), calling({ name: 'note' }), { content: 'done' }];
     const agent = await makeAgent(pool, { script, tools: ['note'] });
@@ -53,7 +53,7 @@ describe('a commit whose answer is lost', () => {
     expect(noted.length - before).toBe(2);
   });
 
-  test('of a SQL tool: effect and step are there once', async () => {
+  test('by a SQL tool: effect and step are stored once', async () => {
     const { pool } = database;
     const script = [
       calling({ name: 'count_up', arguments: { name: 'unknown' } }),
@@ -69,7 +69,7 @@ describe('a commit whose answer is lost', () => {
     expect(rows).toEqual([{ value: 1 }]);
   });
 
-  test('of a SQL tool beside another one of the same answer: effects and steps are there once', async () => {
+  test('by one of several parallel SQL tools: effects and steps are stored once', async () => {
     const { pool } = database;
     const names = ['first', 'second', 'third'];
     const script = [
@@ -88,7 +88,7 @@ describe('a commit whose answer is lost', () => {
     expect(rows).toEqual([{ value: 1 }, { value: 1 }, { value: 1 }]);
   });
 
-  test('while the first one is still under way: the second waits for it and agrees', async () => {
+  test('and is still in flight: the retry waits for it and agrees', async () => {
     const { pool } = database;
     const script = [calling({ name: 'gated' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['gated'] }));
@@ -118,7 +118,7 @@ describe('a commit whose answer is lost', () => {
 });
 
 describe('a claim whose answer is lost', () => {
-  test('does not leave the run claimed by nobody', async () => {
+  test('does not leave the run claimed without an owner', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
     const answers = loseAnswers(proxy, /claim_executions/);
@@ -130,7 +130,7 @@ describe('a claim whose answer is lost', () => {
 });
 
 describe('a wake-up whose answer is lost', () => {
-  test('is not locked for hours by a queue that never heard of it', async () => {
+  test('does not leave its job locked for hours', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
     const isJob = /"id" : "/; // the payload of a wake-up, on its way to the queue
@@ -144,7 +144,7 @@ describe('a wake-up whose answer is lost', () => {
     expect([run.status, cuts]).toEqual(['completed', 1]);
   });
 
-  test('also when it says that one is done: the queue shuts itself down, and is started again', async () => {
+  test('on completion of a job: the queue shuts down and is restarted', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
     const { rows: before } = await pool.query('select pool_id from howdah_private.workers');

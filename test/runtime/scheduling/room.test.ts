@@ -55,7 +55,7 @@ async function whileClaimsWait<T>(claim: () => T, during: () => void): Promise<T
   }
 }
 
-test('a look that has reserved all room does not make the worker full', async () => {
+test('a search that has reserved all slots does not make the worker full', async () => {
   startRuntime(2);
   const wakes: Promise<boolean>[] = [];
   const [look] = await whileClaimsWait(
@@ -72,7 +72,7 @@ test('a look that has reserved all room does not make the worker full', async ()
   expect(runtime.isIdle).toBe(true);
 });
 
-test('a look that comes during a claim finds the room that the claim gives back', async () => {
+test('a search during a claim can use the slots that the claim returns', async () => {
   startRuntime(4);
   let second: ReturnType<Runtime['look']> | undefined;
   const [first] = await whileClaimsWait(
@@ -86,7 +86,7 @@ test('a look that comes during a claim finds the room that the claim gives back'
   expect(runtime.isIdle).toBe(true);
 });
 
-test('an offer is not taken without room, and its late wake-up does not wait for some', async () => {
+test('rejects an offer without free slots, and its late wake-up does not wait', async () => {
   startRuntime(1);
   const id = randomUUID();
   let late: Promise<boolean> | undefined;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RunSlots } from '../../../src/runtime/scheduling/run-slots.ts';
 
-test('are not short while those who wait may get the reserved ones', async () => {
+test('slots are not short while waiters may get reserved ones', async () => {
   const slots = new RunSlots(2);
   const reserved = slots.reserve(256);
   const entered = [slots.acquire(0), slots.acquire(0)];
@@ -16,7 +16,7 @@ test('are not short while those who wait may get the reserved ones', async () =>
   expect(slots.areShort).toBe(false);
 });
 
-test('are short when all reserved ones are used and somebody waits', async () => {
+test('slots are short when every reserved one is used and a caller waits', async () => {
   const slots = new RunSlots(1);
   const reserved = slots.reserve(256);
   const waiting = slots.acquire(0);
@@ -29,7 +29,7 @@ test('are short when all reserved ones are used and somebody waits', async () =>
   expect(slots.areFree).toBe(true);
 });
 
-test('slots let in by priority, and who is turned away holds none', async () => {
+test('grants slots by priority, and a rejected waiter holds none', async () => {
   const slots = new RunSlots(1);
   expect(await slots.acquire(0)).toBe(true);
   const entered: number[] = [];
@@ -60,7 +60,7 @@ test('a slot granted at the moment of a rejection stays with its caller', async 
   expect(slots.areFree).toBe(true);
 });
 
-test('a reservation takes what is free, up to its limit', async () => {
+test('a reservation takes free slots, up to its limit', async () => {
   const slots = new RunSlots(3);
   await slots.acquire(0);
   expect(slots.reserve(1)).toBe(1);

@@ -30,7 +30,7 @@ afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.stop(1_000)));
 });
 
-test('two workers never double a step, however often a run is woken', async () => {
+test('two workers never duplicate a step, however often a run is woken', async () => {
   const { pool } = database;
   const script = [calling({ name: 'note' }, { name: 'note' }), { content: 'done' }];
   const agent = await makeAgent(pool, { script, tools: ['note'] });
@@ -50,7 +50,7 @@ test('two workers never double a step, however often a run is woken', async () =
   expect(rows).toEqual([{ workers: 2, steps: 500 }]);
 });
 
-test('a run whose row somebody holds while it is woken is taken up when they let go', async () => {
+test('a run whose row is locked when it is woken resumes once the lock is released', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
   const id = await insertRun(pool, agent, 'later', { run_at: new Date(Date.now() + 3_600_000) });

@@ -27,7 +27,7 @@ function heap(): number {
   return process.memoryUsage().heapUsed / 2 ** 20;
 }
 
-test('runs that wait for people hold nothing of a worker, and one statement answers them all', async () => {
+test('runs that wait for people hold no resources of a worker; one statement answers all', async () => {
   const { pool } = database;
   const ask = calling({ name: 'ask_user', arguments: { question: 'Shall we?' } });
   const agent = await makeAgent(pool, { script: [ask, { content: 'done' }], tools: ['ask_user'] });

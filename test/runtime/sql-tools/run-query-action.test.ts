@@ -45,19 +45,19 @@ async function read(query: string, failures: number) {
   return { step: committed[0], waits };
 }
 
-test('is asked again until the database is there', async () => {
+test('retries until the database is available', async () => {
   const { step, waits } = await read('select 1 as n', 4);
   expect(step).toMatchObject({ output: [{ n: 1 }] });
   expect(waits).toEqual([1000, 2000, 4000, 8000]);
 });
 
-test('fails when it is not for long', async () => {
+test('fails when the database stays unavailable', async () => {
   const { step, waits } = await read('select 1 as n', 100);
   expect(step).toMatchObject({ error: { code: 'overloaded' } });
   expect(waits).toHaveLength(5);
 });
 
-test('is not asked again when it was refused', async () => {
+test('does not retry a rejected query', async () => {
   const { step, waits } = await read('select nothing', 0);
   expect(step).toMatchObject({ error: { cause: { sqlstate: '42703' } } });
   expect(waits).toEqual([]);

@@ -79,7 +79,7 @@ async function state(): Promise<unknown> {
   return { ...rows[0], ...sessions.rows[0], notices: [...notices] };
 }
 
-describe('a query is not run', () => {
+describe('rejected queries', () => {
   test.each(REFUSED)('%s', async (query, reason) => {
     const before = await state();
     const outcome = await reading.ask(query);
@@ -123,7 +123,7 @@ const HELD: readonly (readonly [query: string, sqlstate: string])[] = [
   ['select pg_sleep(60)', '57014'],
 ];
 
-test('what is nested too deeply hurts nobody', async () => {
+test('deeply nested queries do no harm', async () => {
   for (const query of [
     `select ${'not '.repeat(4_900)}true`,
     `select ${'('.repeat(9_900)}1${')'.repeat(9_900)}`,
@@ -144,7 +144,7 @@ const nested = (levels: number) =>
   list(levels, (at) => `select 1 from agents as a${at} where exists (`, '') +
   `select 1${')'.repeat(levels)}`;
 
-describe('a query with too much in it is refused before the server has seen it', () => {
+describe('size limits of a query, checked before the server sees it', () => {
   test.each([
     [nested(160), 'it has 160 tables, at most 30 are allowed'],
     [nested(8), 'it has 9 levels of sub-selects, at most 8 are allowed'],
@@ -188,12 +188,12 @@ describe('a query with too much in it is refused before the server has seen it',
     `select 1 from ${list(30, (at) => `orders as o${at}`, ', ')} limit 0`,
     list(30, () => 'select 1', ' union all '),
     `select sum(1) filter (where id in (${list(1_000, String, ', ')})) over () from orders`,
-  ])('and one within the bounds is not: %.40s…', async (query) => {
+  ])('accepts a query within the bounds: %.40s…', async (query) => {
     expect(await parseQuery(query, ['shop', 'howdah'])).toMatchObject({ ok: true });
   });
 });
 
-test('views and partitions count with what is behind them', async () => {
+test('counts the tables behind views and partitions', async () => {
   const { rows } = await database.pool.query(
     `select count(*)::int as months from pg_inherits where inhparent = 'howdah.executions'::regclass`,
   );
@@ -226,7 +226,7 @@ test('views and partitions count with what is behind them', async () => {
   });
 });
 
-describe('past the parser, too, the database refuses', () => {
+describe('the database rejects queries that bypass the parser', () => {
   test.each(HELD)('%s', async (query, sqlstate) => {
     const before = await state();
     const outcome = await reading.slip(query, { timeoutMs: 1_000 });
@@ -239,15 +239,15 @@ describe('past the parser, too, the database refuses', () => {
     "select pg_notify('loot', 'x')",
     "select set_config('search_path', 'hr', false), set_config('statement_timeout', '1', false)",
     "select set_config('howdah.tenant_id', 'x', false)",
-  ])('and nothing is left by %s', async (query) => {
+  ])('leaves no effect of %s', async (query) => {
     const before = await state();
     expect(await reading.slip(query)).toMatchObject({ ok: true });
     expect(await state()).toEqual(before);
   });
 });
 
-describe('a query reads the rows of its tenant alone', () => {
-  test('in tables of Howdah and of others', async () => {
+describe('a query reads only rows of its tenant', () => {
+  test('in tables of Howdah and in other tables', async () => {
     expect(await reading.ask('select note from notes')).toMatchObject({
       value: { rows: [{ note: 'of default' }] },
     });
@@ -260,7 +260,7 @@ describe('a query reads the rows of its tenant alone', () => {
   });
 
   test.each(['howdah.tenant_id', 'howdah.pinned_tenant', 'howdah.bound'])(
-    'also past the parser, when it sets %s in the same statement',
+    'when it bypasses the parser and sets %s in the same statement',
     async (name) => {
       for (const value of [theirs, `${theirs} - 00`, '']) {
         const { ok, ...rest } = await reading.slip(
@@ -275,7 +275,7 @@ describe('a query reads the rows of its tenant alone', () => {
     },
   );
 
-  test('and an immutable function of the schema may help', async () => {
+  test('and may call an immutable function of the schema', async () => {
     expect(await reading.ask('select price(2), shop.price(4) as b')).toMatchObject({
       value: { rows: [{ price: 4, b: 8 }] },
     });

@@ -163,8 +163,8 @@ async function converse(queries: string[], configuration: JsonObject) {
   };
 }
 
-describe('sql_query with a database', () => {
-  test('answers from there, describes it, and says how to mend a query', async () => {
+describe('sql_query with an external database', () => {
+  test('queries it, describes its tables and returns hints to repair a query', async () => {
     const { told, steps } = await converse(
       [
         'select count(*) as n, max(customer) as customer from orders',
@@ -185,7 +185,7 @@ describe('sql_query with a database', () => {
     expect(steps.find(({ kind }) => kind === 'tool')?.output).toMatchObject({ row_count: 1 });
   });
 
-  test('a wrong password is said without it', async () => {
+  test('reports a wrong password without showing it', async () => {
     const { told } = await converse(['select 1'], { database: 'wrong' });
     expect(JSON.parse(told[0] as string).error).toMatchObject({
       code: 'tool_failed',
@@ -193,7 +193,7 @@ describe('sql_query with a database', () => {
     });
   });
 
-  test('its URL and password are in no log and no row', async () => {
+  test('URL and password appear in no log and no row', async () => {
     const { told } = await converse(['select text from kept', 'select text::int from kept'], {
       database: 'warehouse',
       schemas: ['shop'],
@@ -210,7 +210,7 @@ describe('sql_query with a database', () => {
     }
   });
 
-  test('names a secret there is, which is not removed while it is named', async () => {
+  test('must name an existing secret, which then cannot be removed', async () => {
     const set = (configuration: JsonObject) =>
       database.pool.query(`update howdah.tools set configuration = $1 where name = 'sql_query'`, [
         JSON.stringify(configuration),
@@ -227,7 +227,7 @@ describe('sql_query with a database', () => {
   });
 });
 
-test('a file can name the database, and is refused where there is no such secret', async () => {
+test('a system file can name the database; an unknown secret is rejected', async () => {
   const apply = (secret: string) => {
     const configuration = { sql_query: { database: secret, schemas: ['shop'] } };
     const keeper = { mission: 'Count.', tools: { allow: ['sql_query'], configuration } };
@@ -244,7 +244,7 @@ test('a file can name the database, and is refused where there is no such secret
   expect(rows).toEqual([{ configuration: { database: 'warehouse', schemas: ['shop'] } }]);
 });
 
-describe('a query is not run elsewhere', () => {
+describe('rejected queries against an external database', () => {
   test.each(REFUSED)('%s', async (query, reason) => {
     const before = await state();
     const outcome = await ask(query);
@@ -270,7 +270,7 @@ describe('a query is not run elsewhere', () => {
     ['select max(salary) from hr.salaries', 'HWDEN'],
     ['select max(rolname) from pg_roles', 'HWDEN'],
     ['select pg_sleep(60)', '57014'],
-  ])('past the parser, too: %s', async (query, sqlstate) => {
+  ])('the database rejects a query that bypasses the parser: %s', async (query, sqlstate) => {
     const before = await state();
     expect(await slip(query)).toMatchObject({ ok: false, error: { cause: { sqlstate } } });
     expect(await state()).toEqual(before);
@@ -281,14 +281,14 @@ describe('a query is not run elsewhere', () => {
     'select * from hearsay',
     'select rumour()',
     'select count(*) from shop.orders where customer in (select rumour())',
-  ])('no refusal names what it may not see: %s', async (query) => {
+  ])('an error names no object that the login may not see: %s', async (query) => {
     for (const outcome of [await ask(query), await slip(query)]) {
       expect(outcome).toMatchObject({ ok: false });
       expect(JSON.stringify(outcome)).not.toMatch(/closed|papers|wages/);
     }
   });
 
-  test('a table that was not named in it is not named in the refusal', async () => {
+  test('an error does not name a table that the query did not name', async () => {
     const outcome = await slip('select max(salary) from hr.salaries');
     expect(outcome).toMatchObject({
       error: {
@@ -297,13 +297,13 @@ describe('a query is not run elsewhere', () => {
     });
   });
 
-  test('what reads another schema by a view of its own is let through', async () => {
+  test('accepts a query that reads another schema through a view', async () => {
     expect(await ask('select * from papers')).toMatchObject({ value: { rows: [] } });
   });
 });
 
-describe('its limits', () => {
-  test('of rows, bytes, cost and time hold', async () => {
+describe('limits', () => {
+  test('apply to rows, bytes, cost and time', async () => {
     expect(await ask('select * from orders')).toMatchObject({ value: { cut_by: 'rows' } });
     expect(await ask('select * from orders', { rows: 200 })).toMatchObject({
       value: { cut_by: null },
@@ -321,7 +321,7 @@ describe('its limits', () => {
     ).toMatchObject({ error: { code: 'timeout', message: 'the query took longer than 200 ms' } });
   });
 
-  test('columns of one name stay apart, and numbers are exact', async () => {
+  test('columns of the same name stay distinct, and numbers are exact', async () => {
     expect(
       await ask('select 1 as a, 2 as a, 12345678901234567890::numeric as n, null as b'),
     ).toMatchObject({
@@ -329,13 +329,13 @@ describe('its limits', () => {
     });
   });
 
-  test('many queries at once have their turns', async () => {
+  test('concurrent queries take turns', async () => {
     const all = await Promise.all(Array.from({ length: 8 }, (_, i) => ask(`select ${i} as i`)));
     expect(all.map((one) => one.ok && one.value.rows[0]?.i)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 });
 
-describe('a login that may more than read is refused', () => {
+describe('rejects a login that may do more than read', () => {
   test.each([
     ['a superuser', 'superuser', '', /is a superuser/],
     ['who makes roles', 'createrole', '', /may make roles/],
@@ -370,7 +370,7 @@ describe('a login that may more than read is refused', () => {
     await other.pool.query(`drop role ${name}`);
   });
 
-  test('and so is a server that is too old to be looked at', () => {
+  test('rejects a server that is too old to be checked', () => {
     expect(faultOfServer(110_022, null)).toBe(
       'its server is PostgreSQL 11; version 12 or newer is required',
     );
@@ -389,7 +389,7 @@ describe('a connection', () => {
     return outcome.ok ? '' : outcome.error.message;
   };
 
-  test('goes to no private address that nobody opened', async () => {
+  test('does not go to a private address that is not allowed', async () => {
     expect(await message(url, [])).toContain('at no public address');
     for (const place of ['localhost', '169.254.169.254', '0x7f.1', '[::1]', '2130706433']) {
       const at = `postgresql://u:password@${place}:5432/db?sslmode=disable`;
@@ -397,7 +397,7 @@ describe('a connection', () => {
     }
   });
 
-  test('that nobody takes is said to', async () => {
+  test('reports a refused connection', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as { port: number };
@@ -408,7 +408,7 @@ describe('a connection', () => {
     );
   });
 
-  test('is secured unless its URL says otherwise', async () => {
+  test('requires TLS unless its URL disables it', async () => {
     for (const sslmode of ['require', 'verify-ca', 'verify-full']) {
       expect(await message(urlAs(reader, PASSWORD, sslmode))).toContain(
         'cannot be reached with the sslmode',
@@ -419,7 +419,7 @@ describe('a connection', () => {
     );
   });
 
-  test('is encrypted where the server can, and its certificate is looked at where the URL wants it', async () => {
+  test('uses TLS where the server supports it, and verifies the certificate if the URL requires it', async () => {
     const certificate = selfSigned('localhost');
     const { hostname, port } = new URL(url);
     const server = createServer((socket) => {
@@ -441,7 +441,7 @@ describe('a connection', () => {
     server.close();
   });
 
-  test('to a database that is not there is refused', async () => {
+  test('to a database that does not exist is rejected', async () => {
     expect(await message(url.replace(/\/[^/]*\?/, '/nothing?'))).toContain('does not exist');
   });
 });
@@ -456,11 +456,11 @@ test.each([
   ['postgresql://u:p@h/db?sslmode=prefer', 'sslmode must be one of'],
   ['postgresql://u:p@h/db?sslrootcert=/etc/passwd', 'sslmode is the only allowed parameter'],
   ['postgresql://u:p@h/db?options=-c%20x', 'sslmode is the only allowed parameter'],
-])('the URL %s is none that is opened', (text, reason) => {
+])('rejects the URL %s', (text, reason) => {
   expect(parseDatabaseUrl(text)).toMatch(new RegExp(reason));
 });
 
-test('a URL is read with all its parts', () => {
+test('parses all parts of a URL', () => {
   expect(parseDatabaseUrl('postgres://me:a%40b@Db.Example.com/sales?sslmode=require\n')).toEqual({
     ...{ host: 'db.example.com', port: 5432, user: 'me', password: 'a@b', database: 'sales' },
     tls: 'require',

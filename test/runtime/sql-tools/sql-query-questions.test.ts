@@ -12,7 +12,7 @@ const hasAssets = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(ASS
 
 type Question = { id: string; db: string; gold_sql_exec: string[]; gold_runs: boolean };
 
-describe.skipIf(!hasAssets)('queries that answer questions (HOWDAH_TEST_ASSETS)', () => {
+describe.skipIf(!hasAssets)('benchmark queries (HOWDAH_TEST_ASSETS)', () => {
   const database = testDatabase();
   let reading: Reading;
 
@@ -35,7 +35,7 @@ describe.skipIf(!hasAssets)('queries that answer questions (HOWDAH_TEST_ASSETS)'
     await reading?.pool.end();
   });
 
-  test('are let through, all of them, and give the rows they give their owner', async () => {
+  test('are all accepted and return the same rows as for the owner', async () => {
     const questions: Question[] = readFileSync(join(ASSETS, 'questions.jsonl'), 'utf8')
       .trim()
       .split('\n')

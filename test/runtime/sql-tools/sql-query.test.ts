@@ -79,7 +79,7 @@ async function told(query: string, configuration?: JsonObject): Promise<string> 
 }
 
 describe('sql_query', () => {
-  test('tells the model a table, and the log keeps the rows', async () => {
+  test('returns a table to the model and stores the rows in the log', async () => {
     const { told, steps } = await converse([
       `select name, count(*) as n, sum(total) as "of", null as nothing from orders as o
        join customers as c on c.id = o.customer_id group by name order by name;`,
@@ -94,7 +94,7 @@ describe('sql_query', () => {
     });
   });
 
-  test('keeps a cell on its line, and columns of one name apart', async () => {
+  test('keeps a cell on one line, and columns of the same name distinct', async () => {
     const text = await told(
       `select o.id, c.id, o.note, E'a\\nb' as lines, repeat('x', 400) as long from orders o join customers c on c.id = customer_id where o.id = 7`,
     );
@@ -104,12 +104,12 @@ describe('sql_query', () => {
     expect(await told('select 1 where false')).toBe('(no rows)');
   });
 
-  test('reads a view over a schema that is closed', async () => {
+  test('reads a view over a schema that is not accessible', async () => {
     const text = await told('select text from papers', { schemas: ['window_of_it'] });
     expect(text).toContain('| for all |');
   });
 
-  test('is mended by the model: an error says what, where and what else', async () => {
+  test('errors state the cause, the position and alternatives, so that the model repairs its query', async () => {
     const { told } = await converse([
       'select nam from customers',
       '/* 🦀 */ select name from custmers; -- misspelt',
@@ -150,7 +150,7 @@ describe('sql_query', () => {
     expect(told[5]).toContain('| 2 |');
   });
 
-  test('reads public alone unless it is told otherwise, and finds names in the order of its schemas', async () => {
+  test('reads only public by default, and resolves names in the order of its schemas', async () => {
     expect(await told('select count(*) as n from visits', {})).toContain('| 0 |');
     expect(await told('select * from shop.customers', {})).toContain('none of the schemas');
     expect(await told('select min(id) as n from orders', { schemas: ['old', 'shop'] })).toContain(
@@ -161,7 +161,7 @@ describe('sql_query', () => {
     );
   });
 
-  test('has limits of rows, bytes, cost and time, each of which says so', async () => {
+  test('limits rows, bytes, cost and time, and reports each limit', async () => {
     const rows = await told('select id from orders order by id', {
       schemas: ['shop'],
       max_rows: 3,
@@ -190,7 +190,7 @@ describe('sql_query', () => {
     });
   });
 
-  test('waits for no lock for long', async () => {
+  test('does not wait long for a lock', async () => {
     const client = await database.pool.connect();
     await client.query('begin; lock table shop.customers in access exclusive mode');
     const outcome = await reading.ask('select * from customers');
@@ -199,12 +199,12 @@ describe('sql_query', () => {
     expect(outcome).toMatchObject({ ok: false, error: { cause: { sqlstate: '55P03' } } });
   });
 
-  test('sees the rows of its tenant, where a policy says so', async () => {
+  test('applies row security: only rows of its tenant are visible', async () => {
     expect(await told('select word from shared')).toContain('| default |\n(1 row)');
   });
 });
 
-test('a query in a block of Markdown is the query in it', async () => {
+test('extracts a query from a Markdown code block', async () => {
   for (const text of [
     '```sql\nselect 1 as one;\n```',
     '```\nselect 1 as one\n```',
@@ -215,7 +215,7 @@ test('a query in a block of Markdown is the query in it', async () => {
 });
 
 describe('describe', () => {
-  test('lists the tables and columns that may be read', async () => {
+  test('lists the readable tables and columns', async () => {
     expect(await told('describe')).toBe(
       [
         'shop.big_orders (view): id integer, total numeric(10,2)',
@@ -229,7 +229,7 @@ describe('describe', () => {
     );
   });
 
-  test('shows what was asked for in detail, with values from rows that may be read', async () => {
+  test('shows requested tables in detail, with sample values from readable rows', async () => {
     const text = await told('Describe Customers, shop.shared');
     expect(text).toContain(
       'shop.customers (about 2 rows) — Who buys.\n  id integer, key, such as "1", "2"\n  name text, never null, such as "Ada", "Bo"\n  country text, such as "DE", "SE" — ISO code',
@@ -239,7 +239,7 @@ describe('describe', () => {
     expect(await told('describe orders')).not.toContain('hidden');
   });
 
-  test('knows no table that may not be read', async () => {
+  test('rejects tables that may not be read', async () => {
     for (const name of ['hidden', 'old.orders', 'howdah_private.workers', 'pg_class', 'nope']) {
       expect(JSON.parse(await told(`describe ${name}`))).toMatchObject({
         error: { code: 'not_found', message: expect.stringContaining(name) },
@@ -248,7 +248,7 @@ describe('describe', () => {
   });
 });
 
-describe('its configuration', () => {
+describe('configuration', () => {
   test.each<[object, string]>([
     [{ schemas: 'shop' }, 'schemas'],
     [{ schemas: [] }, 'schemas'],
@@ -259,7 +259,7 @@ describe('its configuration', () => {
     [{ max_rows: 1001 }, 'max_rows'],
     [{ max_cost: 'much' }, 'max_cost'],
     [{ timeout_ms: 60_001 }, 'timeout_ms'],
-  ])('%j is refused where it is written', async (configuration, field) => {
+  ])('rejects %j when it is written', async (configuration, field) => {
     const refusal = {
       code: 'HWINV',
       message: expect.stringContaining(field),
@@ -285,7 +285,7 @@ const CHINOOK = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'db-chinook/chinook_p
 const hasChinook = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(CHINOOK);
 
 describe.skipIf(!hasChinook)('an analyst over Chinook (HOWDAH_TEST_ASSETS)', () => {
-  test('looks, asks, mends its query and answers', async () => {
+  test('inspects tables, queries, repairs its query and answers', async () => {
     const { pool } = database;
     const text = readFileSync(CHINOOK, 'utf8').replace(
       /^(DROP DATABASE|CREATE DATABASE|\\c ).*$/gm,

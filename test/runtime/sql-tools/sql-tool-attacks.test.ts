@@ -101,7 +101,7 @@ const THIEF = (name: string, returns: string) => `create function ${name} return
     return ${returns === 'trigger' ? 'new' : returns === 'boolean' ? 'true' : 'null'};
   end $f$`;
 
-describe('SQL that a model wrote, inside a tool,', () => {
+describe('SQL from a model inside a tool', () => {
   test.each([
     ['set role', `set role howdah_owner`],
     ['set local role', `set local role howdah_worker`],
@@ -109,11 +109,11 @@ describe('SQL that a model wrote, inside a tool,', () => {
     ['the function set_config', `select set_config('role', 'none', true)`],
     ['a session authorization', `set session authorization default`],
     ['a block', `do $$ begin set local role howdah_worker; end $$`],
-  ])('does not leave its role by %s', async (_what, text) => {
+  ])('cannot leave its role by %s', async (_what, text) => {
     expect((await attack([text])).error).toMatchObject({ details: { sqlstate: '42501' } });
   });
 
-  test('does not leave it by a function that has a setting', async () => {
+  test('cannot leave its role by a function with a SET clause', async () => {
     const { error } = await attack([
       `create function pg_temp.f() returns text language sql set role = 'howdah_worker' as 'select current_user::text'`,
       'select pg_temp.f()',
@@ -130,7 +130,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
       `set_config('howdah.bound', '% - ' || split_part(current_setting('howdah.bound'), ' ', 3), true)`,
     ],
     ['no binding', `set_config('howdah.bound', '', true)`],
-  ])('does not leave its tenant by %s, not even within one statement', async (_what, text) => {
+  ])('cannot leave its tenant by %s, not even within one statement', async (_what, text) => {
     const asThem = text.replace('%', theirs);
     const seen = `select string_agg(slug, ',') from howdah.tenants`;
     for (const texts of [
@@ -141,7 +141,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     }
   });
 
-  test('begins runs with the limits of their agents, whatever it sets within the insert', async () => {
+  test('starts runs with the limits of their agents, despite settings changed within the insert', async () => {
     expect(
       await attack([
         `insert into howdah.executions (agent_id, input, metadata)
@@ -153,7 +153,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     ).toEqual({ result: '50' });
   });
 
-  test('finds agents by their own names, whatever it sets', async () => {
+  test('finds agents by their own names, despite changed settings', async () => {
     expect(
       await attack([
         `select set_config('howdah.pinned_agent_name', 'nobody', true),
@@ -163,7 +163,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     ).toMatchObject({ error: { details: { sqlstate: 'HWNTF' } } });
   });
 
-  test('acts as a member at most, whatever it sets', async () => {
+  test('acts as a member at most, despite changed settings', async () => {
     const settings = [
       `select set_config('howdah.role', 'owner', true), set_config('howdah.user_id', '', true)`,
       `select set_config('howdah.scopes', '', true)`,
@@ -186,7 +186,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     }
   });
 
-  test('can use its binding in no other transaction', async () => {
+  test('cannot reuse its binding in another transaction', async () => {
     const { result } = await attack([`select current_setting('howdah.bound')`]);
     expect(result).toContain(mine);
     const replayed = await attack([
@@ -196,7 +196,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     expect(replayed.result).toBe('null');
   });
 
-  test('leaves nothing that acts when the worker commits: a cursor', async () => {
+  test('leaves nothing behind that acts at commit: a cursor', async () => {
     await attack([
       THIEF('pg_temp.thief()', 'text'),
       'declare c cursor with hold for select pg_temp.thief()',
@@ -204,7 +204,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     expect(await loot()).toEqual([]);
   });
 
-  test('… a deferred trigger of its own table', async () => {
+  test('leaves nothing behind: a deferred trigger of its own table', async () => {
     await attack([
       'create table pg_temp.t (x int)',
       `create function pg_temp.again() returns trigger language plpgsql as $f$ begin
@@ -225,7 +225,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     expect(await loot()).toEqual([]);
   });
 
-  test('… a deferred trigger of a table that is there', async () => {
+  test('leaves nothing behind: a deferred trigger of an existing table', async () => {
     const { pool } = database;
     await pool.query(
       'grant create on schema lab to howdah_app; grant howdah_owner to current_user',
@@ -252,7 +252,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     );
   });
 
-  describe('… a deferred trigger of a table of a tenant,', () => {
+  describe('and a deferred trigger on a table of a tenant', () => {
     const acme = `acme_${process.pid}`;
     /** Defers itself again in the sandbox; `TAKE` is what it does at COMMIT. */
     const LATE = (name: string, rights: string) => `create function acme.${name}() returns trigger
@@ -294,20 +294,20 @@ describe('SQL that a model wrote, inside a tool,', () => {
         drop owned by ${acme} cascade; drop role ${acme}`);
     });
 
-    test.each(['invoker', 'definer'])('with the rights of its %s', async (rights) => {
+    test.each(['invoker', 'definer'])('does not run with the rights of its %s', async (rights) => {
       await makeTable(`late_${rights}`, rights);
       expect(await pendingOf(`late_${rights}`)).toMatchObject(COMMITTED);
       expect(await loot()).toEqual([]);
     });
 
-    test("whose function alone is the tenant's", async () => {
+    test("does not run if only its function is the tenant's", async () => {
       await makeTable('given', 'invoker');
       await database.pool.query('alter table acme.given owner to current_user');
       expect(await pendingOf('given')).toMatchObject(COMMITTED);
       expect(await loot()).toEqual([]);
     });
 
-    test('of a partition, or of the whole', async () => {
+    test('does not run for a partition or for its parent', async () => {
       await makeTable(
         'whole',
         'invoker',
@@ -317,7 +317,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
       expect(await pendingOf('part').then(() => loot())).toEqual([]);
     });
 
-    test('behind an expression of a deferrable constraint', async () => {
+    test('does not run behind an expression of a deferrable constraint', async () => {
       await asAcme(`
         create table acme.excluded (id int, body text);
         insert into acme.excluded values (1, 'x');
@@ -339,7 +339,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
       expect(await loot()).toEqual([]);
     });
 
-    test('also where the table is emptied, or its trigger disabled, meanwhile', async () => {
+    test('does not run when the table is truncated or the trigger disabled meanwhile', async () => {
       await makeTable('emptied', 'invoker');
       for (const text of [
         'truncate acme.emptied',
@@ -353,7 +353,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
       expect(await loot()).toEqual([]);
     });
 
-    test('and refuses nothing to who does not write that table', async () => {
+    test('does not block a call that does not write that table', async () => {
       await makeTable('unwritten', 'invoker');
       await database.pool.query(
         `create table lab.plain (what text); grant insert on lab.plain to howdah_app`,
@@ -363,7 +363,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     });
   });
 
-  test('… a statement under the name of one of ours', async () => {
+  test('leaves nothing behind: a prepared statement with the name of an internal one', async () => {
     const columns = 'execution_id, outcome, status, step_count, exhausted, active_ms_left, watched';
     for (let time = 0; time < 3; time += 1) {
       await attack([
@@ -376,7 +376,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     expect(await loot()).toEqual([]);
   });
 
-  test('… a type, a table or an operator that stands before those of the system', async () => {
+  test('leaves nothing behind: a type, table or operator that shadows one of the system', async () => {
     await attack([
       THIEF('pg_temp.is_fine(text)', 'boolean'),
       'create domain pg_temp.jsonb as pg_catalog.jsonb check (pg_temp.is_fine(value::text))',
@@ -387,7 +387,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     expect(await loot()).toEqual([]);
   });
 
-  test('… a change of the function it runs in', async () => {
+  test('leaves nothing behind: a change of the function it runs in', async () => {
     for (const text of [
       'drop owned by howdah_tool',
       'alter function howdah_private.run_as_tool_role(text, jsonb, text) security invoker',
@@ -399,12 +399,12 @@ describe('SQL that a model wrote, inside a tool,', () => {
     expect(await attack(['select current_user'])).toEqual({ result: 'howdah_tool' });
   });
 
-  test('… a transaction in which nothing can be written', async () => {
+  test('cannot make the transaction read-only', async () => {
     const { error } = await attack([`select set_config('transaction_read_only', 'on', true)`]);
     expect(error).toMatchObject({ details: { sqlstate: 'HWDEN' } });
   });
 
-  test('… settings of the session', async () => {
+  test('leaves nothing behind: settings of the session', async () => {
     await attack([
       `select set_config('search_path', 'nowhere', false), set_config('statement_timeout', '1', false),
          set_config('howdah.tenant_id', '${theirs}', false)`,
@@ -417,7 +417,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
     }
   });
 
-  test('ends no other session', async () => {
+  test('cannot terminate another session', async () => {
     const { error } = await attack([
       `select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename is not null`,
     ]);
@@ -425,7 +425,7 @@ describe('SQL that a model wrote, inside a tool,', () => {
   });
 });
 
-describe('a tool has the rights of who began the run', () => {
+describe('a tool has the rights of the user who started the run', () => {
   const makeUserNamed = async (username: string, role: string) =>
     (await makeUser(database.pool, { username, role })).id;
 
@@ -434,13 +434,13 @@ describe('a tool has the rights of who began the run', () => {
     ['member', 'member'],
     ['admin', 'member'],
     ['owner', 'member'],
-  ])('but no more than a member: %s', async (role, acts) => {
+  ])('up to those of a member: %s', async (role, acts) => {
     const user = await makeUserNamed(`is_${role}`, role);
     const texts = [`select howdah.current_user_role() || ' ' || howdah.current_user_id()`];
     expect(await attack(texts, { user })).toEqual({ result: `${acts} ${user}` });
   });
 
-  test('whatever it sets', async () => {
+  test('despite changed settings', async () => {
     const user = await makeUserNamed('sly', 'viewer');
     for (const name of ['howdah.user_id', 'howdah.role']) {
       const texts = [
@@ -453,7 +453,7 @@ describe('a tool has the rights of who began the run', () => {
     }
   });
 
-  test('and none any more when that person is out', async () => {
+  test('and none once that user is inactive', async () => {
     const { pool } = database;
     const user = await makeUserNamed('gone', 'member');
     await pool.query('update howdah.users set is_active = false where id = $1', [user]);
@@ -461,7 +461,7 @@ describe('a tool has the rights of who began the run', () => {
     expect((await attack(texts, { user })).error).toMatchObject({ code: 'rejected' });
   });
 
-  test('sees the agents that person may see', async () => {
+  test('and sees the agents that the user may see', async () => {
     const { pool } = database;
     const [user, other] = [
       await makeUserNamed('ann', 'member'),
@@ -480,7 +480,7 @@ describe('a tool has the rights of who began the run', () => {
     await pool.query('delete from howdah.grants');
   });
 
-  test("and what it begins is that person's", async () => {
+  test("and starts runs in that user's name", async () => {
     const user = await makeUserNamed('eve', 'member');
     const texts = [
       `select set_config('howdah.user_id', '', true)`,
@@ -490,7 +490,7 @@ describe('a tool has the rights of who began the run', () => {
   });
 });
 
-test('a tool answers no question, whoever its run is for: people do', async () => {
+test('a tool cannot answer questions for the user of its run', async () => {
   const { pool } = database;
   const { rows } = await pool.query(
     `insert into howdah.users (username, role) values ('zoe', 'member') returning id`,
@@ -527,8 +527,8 @@ test('a tool answers no question, whoever its run is for: people do', async () =
   await pool.query('select howdah.cancel_execution($1)', [asking.rows[0].id]);
 });
 
-describe('a hook of the database', () => {
-  test('is bound as a tool is', async () => {
+describe('a hook in the database', () => {
+  test('is bound to the tenant as a tool is', async () => {
     const { pool } = database;
     const said = async (text: string) => {
       const script = [calling({ name: 'say', arguments: { text } }), { content: 'ok' }];

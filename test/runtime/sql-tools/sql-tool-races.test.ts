@@ -55,7 +55,7 @@ test.each([
   ['count_up_behind_a_lock', 1],
   ['count_up_then_lock', 2],
 ])(
-  'a run taken over during a call rolls its effect back, and the new owner does it once: %s',
+  'a takeover during a call rolls its effect back; the new owner makes the call once: %s',
   async (name, lock) => {
     const { pool } = database;
     const release = await holdLock(pool, lock);
@@ -70,7 +70,7 @@ test.each([
   },
 );
 
-test('two calls of a run taken over while they commit are both undone, and the worker lets go', async () => {
+test('a takeover while two calls commit undoes both, and the old worker lets the run go', async () => {
   const { pool } = database;
   const name = 'count_up_behind_a_lock';
   const release = await holdLock(pool, 3);
@@ -97,7 +97,7 @@ test('two calls of a run taken over while they commit are both undone, and the w
   await expect.poll(() => worker.inFlight).toBe(0);
 });
 
-test('a deadlock with somebody else undoes the call, and it is made again', async () => {
+test('a deadlock undoes the call, which is then retried', async () => {
   const { pool } = database;
   await pool.query(`insert into shop.counters values ('dead', 0)`);
   const release = await holdLock(pool, 4);

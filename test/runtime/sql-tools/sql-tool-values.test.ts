@@ -93,7 +93,7 @@ const KINDS = {
 };
 
 describe('arguments', () => {
-  test('of a type that is none reach no statement, whoever wrote the definition', async () => {
+  test('with an invalid type reach no statement, whoever wrote the definition', async () => {
     const type = `text) cross join lateral (select pg_catalog.set_config('shop.broken', 'yes', false)) as r --`;
     const configuration = { schema: 'odd "shop', function: 'same', returns_set: false };
     await database.pool.query(
@@ -105,7 +105,7 @@ describe('arguments', () => {
     expect(text).not.toContain('yes');
   });
 
-  test('of every kind arrive as themselves', async () => {
+  test('of every type arrive unchanged', async () => {
     expect(await result('all_kinds', KINDS)).toEqual({
       n: 2,
       big: 4_294_967_296,
@@ -137,12 +137,12 @@ describe('arguments', () => {
     ['e', 3, 'tool_failed'],
     ['n', 4_294_967_296, 'tool_failed'],
     ['p', { x: 'east' }, 'tool_failed'],
-  ])('that do not fit are told to the model: %s = %j', async (name, value, code) => {
+  ])('that do not fit are reported to the model: %s = %j', async (name, value, code) => {
     const { error } = JSON.parse(await told('all_kinds', { ...KINDS, [name]: value } as Json));
     expect(error.code).toBe(code);
   });
 
-  test('that are optional may be left out', async () => {
+  test('may be left out when optional', async () => {
     expect(await told('optional', { a: 'A' })).toBe('AB7');
     expect(await told('optional', { a: 'A', c: 8 })).toBe('AB8');
     expect(await told('optional', { a: 'A', b: 'x' })).toBe('Ax7');
@@ -152,20 +152,20 @@ describe('arguments', () => {
     `'; drop table howdah.steps; --`,
     `$1 $$ \\' E'\\x' %s {} :name ?`,
     '"quoted" \n \t \u0001 🐘 \u202e',
-  ])('are never SQL: %j', async (text) => {
+  ])('are never executed as SQL: %j', async (text) => {
     expect(await told('same', { text })).toBe(text);
   });
 
-  test('may have names that would be SQL', async () => {
+  test('may have names that look like SQL', async () => {
     const args = { 'a); drop table howdah.steps; --': '1', 'b"c': '2', 'Ü 🐘': '3', select: '4' };
     expect(await result('drop_nothing', args)).toEqual(['1', '2', '3', '4']);
   });
 
-  test('named like what every JavaScript object has are only given when they are', async () => {
+  test('named like built-in object properties are passed only when present', async () => {
     expect(await told('inherited', { a: 'a' })).toBe('aunsetunset');
   });
 
-  test('named like what the statement uses do not stand for the result', async () => {
+  test('named like an identifier of the statement do not replace the result', async () => {
     expect(await told('r', { r: 'x' })).toBe('result of x');
     expect(await result('record', { r: 'x' })).toEqual([
       { r: 'first', a: 1, value: 'v' },
@@ -173,7 +173,7 @@ describe('arguments', () => {
     ]);
   });
 
-  test('too large for a number of JavaScript are refused, never rounded', async () => {
+  test('too large for a JavaScript number are rejected, never rounded', async () => {
     const text = await told('takes_large', '{"n": 9007199254740993}');
     expect(text).not.toBe('9007199254740992');
     expect(JSON.parse(text).error.code).toBe('invalid_arguments');
@@ -191,12 +191,12 @@ describe('results', () => {
     ['one_out', { a: 1 }, 2],
     ['table_of_one', {}, [7]],
     ['not_a_number', {}, 'NaN'],
-  ])('of %s', async (name, args, value) => {
+  ])('%s is converted to JSON', async (name, args, value) => {
     const text = await told(name, args);
     expect(text).toBe(typeof value === 'string' ? value : JSON.stringify(value));
   });
 
-  test('too exact for a number of JavaScript are given as text, never rounded', async () => {
+  test('too exact for a JavaScript number are returned as text, never rounded', async () => {
     expect(await told('large')).toBe('9007199254740993');
     expect(await told('exact')).toBe('0.10000000000000000001');
   });

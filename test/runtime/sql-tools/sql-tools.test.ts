@@ -34,19 +34,19 @@ async function call(name: string, args: object = {}): Promise<{ id: string; told
 }
 
 describe('a function of the database', () => {
-  test('runs with the rights of the application, for the tenant of the run, under its time-out', async () => {
+  test('runs with the rights of the application, for the tenant of the run, with its timeout', async () => {
     const { rows } = await database.pool.query(
       `select id from howdah.tenants where slug = 'default'`,
     );
     expect((await call('who')).told).toBe(`howdah_tool for ${rows[0].id} in 1min`);
   });
 
-  test('may not do what the application may not', async () => {
+  test('may not do more than the application', async () => {
     const { error } = JSON.parse((await call('read_secret')).told);
     expect(error).toMatchObject({ code: 'tool_failed', details: { sqlstate: '42501' } });
   });
 
-  test('that takes too long is ended, and the model is told', async () => {
+  test('that takes too long is cancelled, and the model is informed', async () => {
     const { pool } = database;
     await pool.query(`update howdah.tools set timeout_ms = 100 where name = 'wait_for'`);
     const release = await holdLock(pool, 4);
@@ -56,7 +56,7 @@ describe('a function of the database', () => {
     await pool.query(`update howdah.tools set timeout_ms = 60000 where name = 'wait_for'`);
   });
 
-  test('runs at the same time as the other calls of its answer', async () => {
+  test('runs concurrently with the other calls of its answer', async () => {
     const { pool } = database;
     const calls = [5, 6].map((lock) => ({ name: 'wait_for', arguments: { lock } }));
     const script = [calling(...calls), { content: 'ok' }];
@@ -69,14 +69,14 @@ describe('a function of the database', () => {
   });
 });
 
-describe('effect and step are one', () => {
-  test('what a call did is there exactly once, as its step is', async () => {
+describe('atomicity of effect and step', () => {
+  test('stores effect and step of a call exactly once', async () => {
     const { id } = await call('count_up', { name: 'once' });
     expect(await counter(database.pool, 'once')).toBe(1);
     expect((await stepsOf(database.pool, id))[1]).toMatchObject({ kind: 'tool', output: 1 });
   });
 
-  test('a call that fails leaves nothing but its error', async () => {
+  test('a failed call leaves only its error', async () => {
     const { id, told } = await call('count_up_and_fail', { name: 'failed' });
     expect(await counter(database.pool, 'failed')).toBe(0);
     expect(JSON.parse(told).error).toEqual({
@@ -88,7 +88,7 @@ describe('effect and step are one', () => {
     expect(await kindsOf(database.pool, id)).toBe('model tool model output');
   });
 
-  test('what would fail only at commit fails the call and not the run', async () => {
+  test('a violation at commit fails the call, not the run', async () => {
     const { told } = await call('add_orphan');
     expect(JSON.parse(told).error).toMatchObject({
       code: 'tool_failed',

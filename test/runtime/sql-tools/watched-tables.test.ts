@@ -39,7 +39,7 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-test('a row that arrives is answered in its own column', async () => {
+test('writes the answer for an inserted row into its answer column', async () => {
   const desk = await makeAgent(database.pool, { script: [{ content: 'On its way.' }] });
   await database.pool.query(
     `select howdah.watch_table('shop.tickets', a.name, input => 'body', into_column => 'reply')
@@ -87,7 +87,7 @@ test.each([
   ['split', 'shop.parts'],
   ['split_unnoticed', 'shop.pieces'],
 ])(
-  'an agent whose tool %s fills the table it watches is stopped at the ninth',
+  'stops an agent at the ninth run when its tool %s fills the table it watches',
   async (tool, table) => {
     const splitter = await makeAgent(database.pool, {
       script: [calling({ name: tool, arguments: { word: 'smaller' } }), { content: 'split' }],
@@ -102,7 +102,7 @@ test.each([
   },
 );
 
-test('a tool that clears its binding fills no watched table', async () => {
+test('a tool that clears its binding cannot fill a watched table', async () => {
   const splitter = await makeAgent(database.pool, {
     script: [
       calling({ name: 'split_unbound', arguments: { word: 'smaller' } }),
@@ -117,7 +117,7 @@ test('a tool that clears its binding fills no watched table', async () => {
   });
 });
 
-test('an agent whose hook fills the table it watches is stopped at the ninth', async () => {
+test('stops an agent at the ninth run when its hook fills the table it watches', async () => {
   const buyer = await makeAgent(database.pool, { script: [{ content: 'bought' }] });
   await database.pool.query(
     `insert into howdah.hooks (event, function, agent_id) values ('before_run', 'shop.order_more', $1)`,

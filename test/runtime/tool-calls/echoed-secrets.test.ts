@@ -289,7 +289,7 @@ async function agentWith(secret_name: string): Promise<string> {
   return agent;
 }
 
-test('every server is sent its secrets and repeats them', async () => {
+test('every server receives its secrets and echoes them', async () => {
   const longest = await agentWith('longest');
   const stream = await listen(api, '/api/execute', {
     method: 'POST',
@@ -356,7 +356,7 @@ test('every server is sent its secrets and repeats them', async () => {
   }
 });
 
-test('nothing of a secret stands in a table, a log, a trace, a metric or an answer', async () => {
+test('no part of a secret appears in a table, log, trace, metric or answer', async () => {
   const { rows: tables } = await database.pool.query(
     `select format('%I.%I', n.nspname, c.relname) as name from pg_class as c
      join pg_namespace as n on n.oid = c.relnamespace
@@ -375,7 +375,7 @@ test('nothing of a secret stands in a table, a log, a trace, a metric or an answ
   expect(foundIn(all)).toEqual([]);
 });
 
-test('nor in a line of the log that says all of them', () => {
+test('no secret appears in a log line that contains all of them', () => {
   const own: string[] = [];
   const redaction = createLogRedaction([]);
   Object.values(SECRETS).forEach(redaction.learn);

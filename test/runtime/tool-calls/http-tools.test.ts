@@ -83,7 +83,7 @@ async function call(name: string, args: JsonObject) {
 }
 
 describe('a tool of kind http', () => {
-  test('asks its API with the secret of its host, and tells what it said', async () => {
+  test('sends the secret of its host and returns the answer to the model', async () => {
     answer.body = { state: 'packed', echo: `Bearer ${TOKEN}` };
     const { run, steps } = await call('get_order', { id: 'A/1' });
     expect(run).toMatchObject({ status: 'completed', output: 'done' });
@@ -99,7 +99,7 @@ describe('a tool of kind http', () => {
     expect(logged.filter(({ t }) => t.includes(TOKEN))).toEqual([]);
   });
 
-  test('tells a refusal of the API as a result, and a wrong argument as an error, sending nothing', async () => {
+  test('returns an API error as a result, and reports a wrong argument without sending a request', async () => {
     answer = { status: 404, body: { error: 'no such order' } };
     const missing = await call('get_order', { id: 'B' });
     expect(missing.steps.find(({ kind }) => kind === 'tool')).toMatchObject({
@@ -113,7 +113,7 @@ describe('a tool of kind http', () => {
     expect(seen).toEqual([]);
   });
 
-  test('follows no redirect to another host, and its secret does not go there', async () => {
+  test('follows no redirect to another host and sends its secret nowhere else', async () => {
     answer = { status: 302, headers: { location: 'http://127.0.0.2:9/x' }, body: {} };
     const { steps } = await call('get_order', { id: 'C' });
     expect(steps.find(({ kind }) => kind === 'tool')).toMatchObject({
@@ -121,7 +121,7 @@ describe('a tool of kind http', () => {
     });
   });
 
-  test('posts once, and a 5xx asks a person what became of it', async () => {
+  test('posts once, and asks a person about the effect of a 5xx', async () => {
     const done = await call('place_order', { item: 'pump' });
     expect(done.run).toMatchObject({ status: 'completed' });
     expect(seen).toMatchObject([
@@ -156,7 +156,7 @@ describe('a tool of kind http', () => {
   });
 });
 
-describe('its configuration', () => {
+describe('configuration', () => {
   const write = (configuration: unknown, parameters: unknown = {}) =>
     database.pool.query(
       `insert into howdah.tools (name, kind, parameters, configuration) values ('written', 'http', $1, $2)`,
@@ -185,13 +185,13 @@ describe('its configuration', () => {
     [{ url: 'https://x.org/', method: 'POST', body: 'x' }, id, /no property "x"/],
     [{ url: 'https://x.org/', content_type: 'image/png' }, {}, /content_type/],
     [{ url: 'https://x.org/', headers: { authorization: 'Bearer abcdef0123456789' } }, {}, /key/],
-  ])('%j is refused', async (configuration, parameters, words) => {
+  ])('rejects %j', async (configuration, parameters, words) => {
     const refusal = await write(configuration, parameters).catch((error) => error);
     expect(refusal).toMatchObject({ code: 'HWINV', hint: expect.any(String) });
     expect(refusal.message).toMatch(words);
   });
 
-  test('names no secret that is not there, and keeps those that are', async () => {
+  test('must name an existing secret, which then cannot be removed', async () => {
     const secrets = { authorization: { secret_name: 'nowhere', hosts: ['x.org'] } };
     await expect(write({ url: 'https://x.org/', secrets })).rejects.toMatchObject({
       code: 'HWNTF',
@@ -205,7 +205,7 @@ describe('its configuration', () => {
     });
   });
 
-  test('says nothing of where the request goes for one agent alone', async () => {
+  test('cannot change the request target for a single agent', async () => {
     const agent = await makeAgent(database.pool, { script: [], tools: ['get_order'] });
     const configure = (configuration: unknown) =>
       database.pool.query('update howdah.agent_tools set configuration = $2 where agent_id = $1', [

@@ -6,7 +6,7 @@ import type { RuntimeDependencies } from '../../../src/runtime/environment/world
 import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
 import { runInteractiveTool } from '../../../src/runtime/tool-invocation/interactive-tool.ts';
 
-test('a tool that asks what nobody has answered is stopped by its signal', async () => {
+test('a tool that asks an unanswered question is aborted by its signal', async () => {
   const time = deadline(new AbortController().signal, 60_000);
   const context = { execution_id: 'e', tenant_id: 't', signal: time.signal } as ToolContext;
   const tool = { name: 'book', configuration: {} } as ToolDefinition;

@@ -30,23 +30,23 @@ const cycle = (names: string) => (round: number) => ({
   name: names[(round - 1) % names.length] as string,
 });
 
-describe('the same again', () => {
-  test('is told at the fifth time, once, and stopped at the sixth', () => {
+describe('repeated calls', () => {
+  test('cause one warning at the fifth call and a stop at the sixth', () => {
     expect(play(20, () => ({}))).toMatchObject({ warned: [5], stopped: 6 });
   });
 
-  test('is the same whatever the order of keys and the white space', () => {
+  test('are equal whatever the order of keys and the whitespace', () => {
     const ways = ['{"a":1,"b":{"c":[1,2],"d":null}}', '{ "b": {"d":null, "c":[1, 2]},\n"a": 1.0 }'];
     expect(play(20, (round) => ({ args: ways[round % 2] as string })).stopped).toBe(6);
     const nothing = ['', ' ', '{}'];
     expect(play(20, (round) => ({ args: nothing[round % 3] as string })).stopped).toBe(6);
   });
 
-  test('is the same also when the arguments are no JSON', () => {
+  test('are also detected when the arguments are not JSON', () => {
     expect(play(20, () => ({ args: '{"a": ' })).stopped).toBe(6);
   });
 
-  test('with other arguments, in another order of a list, or with another name it is not', () => {
+  test('are not detected with other arguments, another list order or another tool name', () => {
     expect(play(50, (round) => ({ args: `{"page":${round}}` }))).toMatchObject({
       warned: [],
       stopped: null,
@@ -57,7 +57,7 @@ describe('the same again', () => {
     expect(play(50, (round) => ({ name: `tool_${round}` })).stopped).toBeNull();
   });
 
-  test('polling that sees something change is never stopped', () => {
+  test('polling with changing results is never stopped', () => {
     expect(play(50, (round) => ({ result: `${round} %` }))).toMatchObject({
       warned: [],
       stopped: null,
@@ -70,14 +70,14 @@ describe('the same again', () => {
     ['ABC', 13, 16],
     ['ABCD', 17, 21],
   ])(
-    'the cycle %s is told in its fifth round and stopped in its sixth',
+    'the cycle %s causes a warning in its fifth round and a stop in its sixth',
     (names, warned, stopped) => {
       expect(play(40, cycle(names))).toMatchObject({ warned: [warned], stopped });
       expect(Math.ceil(stopped / names.length)).toBe(6);
     },
   );
 
-  test('calls made at once count each, whichever result comes first', () => {
+  test('parallel calls count individually, in whatever order their results arrive', () => {
     const ids = ['a', 'b', 'c', 'd', 'e'];
     const three = [user('q'), asking(...ids), ...ids.toReversed().map((id) => result(id, 'same'))];
     expect(loopVerdict(three.slice(0, 6), 0).kind).toBe('ok');
@@ -88,21 +88,21 @@ describe('the same again', () => {
   });
 });
 
-describe('something new', () => {
+describe('resetting the counts', () => {
   const fourTimes = ['a', 'b', 'b2', 'b3'].flatMap((id) => called(id, {}));
 
-  test('a result not seen before sets every count back, and the model may be told again', () => {
+  test('a new result resets all counts, and the model may be warned again', () => {
     const run = play(40, (round) => ({ args: round === 6 ? '{"new":1}' : '{}' }));
     expect(run).toMatchObject({ warned: [5, 10], stopped: 11 });
   });
 
-  test('what a person says sets them back', () => {
+  test('a message of a person resets the counts', () => {
     const run = [user('q'), ...fourTimes, user('Look again.'), ...called('c', {})];
     expect(loopVerdict(run, 0).kind).toBe('ok');
     expect(loopVerdict([user('q'), ...fourTimes, ...called('c', {})], 0).kind).toBe('warn');
   });
 
-  test('what a guard says, and a summary, do not', () => {
+  test('guard messages and summaries do not reset the counts', () => {
     const summarized = [user('q'), ...fourTimes, summary(6, 1, 3), ...called('c', {})];
     expect(loopVerdict(summarized, 0).kind).toBe('warn');
     const repair = nextAgentAction(
@@ -133,7 +133,7 @@ describe('something new', () => {
     expect(loopVerdict([user('q'), ...fourTimes, told, ...called('c', {})], 0).kind).toBe('warn');
   });
 
-  test('only what stands from the given message on counts', () => {
+  test('only messages after the given one count', () => {
     const run = [...play(6, () => ({})).messages];
     expect(loopVerdict(run, 0).kind).toBe('stop');
     expect(loopVerdict(run, run.length).kind).toBe('ok');
@@ -154,7 +154,7 @@ describe('something new', () => {
     expect(loopVerdict(fiveTimes, 3).kind).toBe('ok');
   });
 
-  test('results without a call or a second time, and calls without a result, are nothing', () => {
+  test('orphaned or duplicate results, and calls without a result, do not count', () => {
     const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
     expect(loopVerdict([user('q'), asking('a'), ...ids.map(() => result('a'))], 0).kind).toBe('ok');
     expect(loopVerdict([user('q'), ...ids.map((id) => result(id, 'same'))], 0).kind).toBe('ok');
@@ -162,7 +162,7 @@ describe('something new', () => {
   });
 });
 
-test('what is said names the tools, how often, and what to do instead', () => {
+test('warning and error name the tools, the number of calls and alternatives', () => {
   const { messages, verdict } = play(40, cycle('AB'));
   const warning = messages.find(({ content }) => content?.startsWith(LOOP_WARNING));
   expect(warning?.content).toMatch(/A was called 5 times.*other arguments or another tool/);
@@ -172,7 +172,7 @@ test('what is said names the tools, how often, and what to do instead', () => {
   });
 });
 
-test('no run of known calls alone goes on for ever, and no run that learns is stopped', () => {
+test('every run that only repeats calls stops; a run with new results never does', () => {
   for (let seed = 0; seed < 100; seed += 1) {
     const random = seeded(seed);
     const kinds = 1 + random(4);
@@ -186,7 +186,7 @@ test('no run of known calls alone goes on for ever, and no run that learns is st
   }
 });
 
-test('says the same of a log it has walked before and of one it has never seen', () => {
+test('returns the same verdict for a log seen before and for a new copy', () => {
   for (let seed = 0; seed < 50; seed += 1) {
     const random = seeded(seed);
     const messages: Message[] = [user('Do it.')];

@@ -49,7 +49,7 @@ const configure = (agent: string, configuration: JsonObject) =>
     JSON.stringify(configuration),
   ]);
 
-test('the model is told the result and what was printed', async () => {
+test('the model receives the result and the printed output', async () => {
   const run = await runToEnd(database.pool, await running('console.log("sum"); 19 + 23'));
   expect(await resultsOf(database.pool, run.id)).toEqual(['{"result":42,"stdout":"sum"}']);
   expect(await stepsOf(database.pool, run.id)).toMatchObject([
@@ -60,7 +60,7 @@ test('the model is told the result and what was printed', async () => {
   ]);
 });
 
-test('the model is told what is wrong, in the form of every error, and is asked again at once', async () => {
+test('the model receives an error in the standard form and is called again at once', async () => {
   const run = await runToEnd(database.pool, await running('let n = 1;\nnope(n)'));
   expect(run).toMatchObject({ status: 'completed', output: 'done' });
   expect((await resultsOf(database.pool, run.id)).map((text) => JSON.parse(text))).toEqual([
@@ -76,7 +76,7 @@ test('the model is told what is wrong, in the form of every error, and is asked 
   expect(await kindsOf(database.pool, run.id)).toBe('model tool model output');
 });
 
-test('an agent that was not given it cannot call it', async () => {
+test('an agent without the tool cannot call it', async () => {
   const call = { name: 'run_code', arguments: { language: 'javascript', code: '1' } };
   const agent = await makeAgent(database.pool, {
     script: [calling(call), { content: 'done' }],
@@ -88,14 +88,14 @@ test('an agent that was not given it cannot call it', async () => {
   ]);
 });
 
-test("the limits of an agent's configuration hold, over those of the tool", async () => {
+test("limits in an agent's configuration override those of the tool", async () => {
   const run = await runToEnd(database.pool, await running('for (;;) {}', { timeout_ms: 150 }));
   expect(await resultsOf(database.pool, run.id)).toEqual([
     expect.stringContaining('it took more than 150 ms'),
   ]);
 });
 
-test('runs that are cancelled make room for others', async () => {
+test('cancelled runs free their capacity for others', async () => {
   const { pool } = database;
   const agent = await running('for (;;) {}', { timeout_ms: 60_000 });
   const ids = await Promise.all(
@@ -119,7 +119,7 @@ test('runs that are cancelled make room for others', async () => {
 });
 
 test.each(['tool.before:1', 'tool.after:1'])(
-  'a worker killed at %s takes nothing with it',
+  'a worker killed at %s loses nothing',
   async (failpoint) => {
     const { pool } = database;
     await worker.stop(0);
@@ -144,7 +144,7 @@ const filesOf = async (id: string) =>
   ).rows;
 
 describe('files', () => {
-  test('of a program are files of its run, and the model is told which', async () => {
+  test('of a program become files of its run, and the model receives their list', async () => {
     const { pool } = database;
     const code = `files.write('a.csv', 'n\\n1\\n'); files.write('b.txt', 'b'); 1`;
     const run = await runToEnd(pool, await running(code));
@@ -172,7 +172,7 @@ describe('files', () => {
     expect(rows).toEqual([{ trust: 'internal' }]);
   });
 
-  test('of the conversation are read by name and id, and lower the trust of the run to theirs', async () => {
+  test('of the conversation are readable by name and id, and lower the trust of the run', async () => {
     const { pool } = database;
     const agent = await running(
       `files.write('sum.txt', String(files.read('orders.csv').length + files.read('more.csv').length)); 0`,
@@ -202,7 +202,7 @@ describe('files', () => {
     ]);
   });
 
-  test('that are not of the conversation are not there, with those that are', async () => {
+  test('outside the conversation are not found; the hint lists the available ones', async () => {
     const { pool } = database;
     const other = await runToEnd(pool, await running(`files.write('secret.txt', 'x'); 1`));
     const [foreign] = await filesOf(other.id);
@@ -220,7 +220,7 @@ describe('files', () => {
     }
   });
 
-  test('beyond a quota are refused, all of them, and the model hears it', async () => {
+  test('beyond a quota are all rejected, and the model is informed', async () => {
     const { pool } = database;
     const agent = await running(`files.write('a', 'x'); files.write('b', 'y'.repeat(100)); 1`);
     const { rows } = await pool.query(
@@ -234,7 +234,7 @@ describe('files', () => {
     await pool.query('delete from howdah.limits where id = $1', [rows[0].id]);
   });
 
-  test('of a worker killed before it told of them are kept once', async () => {
+  test('are stored once when a worker is killed before it reports them', async () => {
     const { pool } = database;
     await worker.stop(0);
     const loaded = await loadWorkerProcess(database.url);

@@ -73,7 +73,7 @@ const keyed = (secret_name: string, base_url?: string) =>
 const lastKey = () => server.requests.at(-1)?.headers.authorization;
 
 describe('howdah secret', () => {
-  test('stores what comes from stdin and shows four characters of it', async () => {
+  test('stores a value from stdin and shows its last four characters', async () => {
     const stored = await secret(['set', 'shown'], 'sk-0123456789-shown-last');
     expect(stored).toMatchObject({ status: 0, stdout: '' });
     expect(stored.stderr).toBe('Secret shown (…last) is stored, version 1.\n');
@@ -84,7 +84,7 @@ describe('howdah secret', () => {
     expect(items).toMatchObject({ items: [{ name: 'shown', last_four: 'last', version: 1 }] });
   });
 
-  test('gives a secret that is there a new value, and only then', async () => {
+  test('rotate replaces the value of an existing secret only', async () => {
     expect(await secret(['rotate', 'shown'], 'sk-0123456789-shown-next')).toMatchObject({
       status: 0,
       stderr: 'Secret shown (…next) is stored, version 2.\n',
@@ -95,7 +95,7 @@ describe('howdah secret', () => {
     });
   });
 
-  test('removes what no model uses', async () => {
+  test('remove requires --force for a secret that is in use', async () => {
     const refused = await secret(['remove', 'shown']);
     expect(refused).toMatchObject({
       status: 1,
@@ -105,7 +105,7 @@ describe('howdah secret', () => {
     expect(await secret(['remove', 'shown'])).toMatchObject({ status: 3 });
   });
 
-  test('knows tenants apart', async () => {
+  test('keeps the secrets of tenants separate', async () => {
     await database.pool.query(`insert into howdah.tenants (slug, name) values ('acme', 'Acme')`);
     expect(await secret(['set', 'theirs', '--tenant', 'acme'], 'x')).toMatchObject({ status: 0 });
     expect((await secret(['list'])).stdout).not.toContain('theirs');
@@ -119,7 +119,7 @@ describe('howdah secret', () => {
     [['set', 'long'], 'x'.repeat(70_000), /more than 65536 bytes/],
     [['set', 'named', 'canary-in-argv'], undefined, /the command has too many arguments/],
     [['set'], undefined, /missing required argument/],
-  ])('%j is a matter of usage', async (argv, line, words) => {
+  ])('%j is a usage error', async (argv, line, words) => {
     const { status, stdout, stderr } = await secret(argv, line);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(words);
@@ -127,8 +127,8 @@ describe('howdah secret', () => {
   });
 });
 
-describe('a model with a secret_name', () => {
-  test('is sent that key, to its own base_url and to the URL of the environment', async () => {
+describe('the API key of a model', () => {
+  test('is the secret of secret_name, for its base_url and the URL of the environment', async () => {
     await secret(['set', 'mine'], 'sk-mine-1');
     for (const base_url of [server.url, undefined]) {
       const agent = await keyed('mine', base_url);
@@ -137,7 +137,7 @@ describe('a model with a secret_name', () => {
     }
   });
 
-  test('and without one: the key of the environment there, and none to a base_url', async () => {
+  test('without a secret_name is the key of the environment, and none for a base_url', async () => {
     for (const [base_url, key] of [
       [undefined, 'Bearer test'],
       [server.url, undefined],
@@ -148,7 +148,7 @@ describe('a model with a secret_name', () => {
     }
   });
 
-  test('is sent a new value within a second, by runs whose version is older', async () => {
+  test('changes within a second, also for runs of an older version', async () => {
     const agent = await keyed('mine');
     await runToEnd(database.pool, agent);
     await secret(['set', 'mine'], 'sk-mine-2');
@@ -162,7 +162,7 @@ describe('a model with a secret_name', () => {
     expect(CACHE_MS).toBeLessThan(1_000);
   });
 
-  test('whose secret has gone fails and is sent nothing: no other key takes its place', async () => {
+  test('is not replaced by another: without its secret the run fails and sends nothing', async () => {
     await secret(['set', 'gone'], 'sk-gone');
     const agent = await keyed('gone');
     await secret(['remove', 'gone', '--force']);
@@ -186,7 +186,7 @@ describe('the master key is not switched', () => {
       ])
     ).rows[0]?.master_keys;
 
-  test('while a live worker has the old one alone', async () => {
+  test('while a live worker has only the old one', async () => {
     await secret(['set', 'switched'], 'sk-switched');
     const late = await startTestWorker(database.url, { masterKeys: masters(first) });
     try {
@@ -211,8 +211,8 @@ describe('the master key is not switched', () => {
   });
 });
 
-describe('keys are rotated while everything goes on', () => {
-  test('both of them: no call fails, and the old master key opens nothing any more', async () => {
+describe('rotation of keys under load', () => {
+  test('rotates both keys: no call fails, and the old master key opens nothing', async () => {
     accepted = 'sk-rotated';
     await secret(['set', 'rotated'], 'sk-rotated');
     const agent = await keyed('rotated');
@@ -256,19 +256,19 @@ describe('keys are rotated while everything goes on', () => {
     });
   });
 
-  test('rotating what is rotated changes nothing', async () => {
+  test('a second rotation changes nothing', async () => {
     vi.stubEnv('HOWDAH_SECRET_KEY', `${asText(second)},${asText(first)}`);
     expect((await secret(['rotate'])).stderr).toMatch(/^0 data keys/);
   });
 });
 
-describe('a process that starts', () => {
+describe('a process at startup', () => {
   const start = (env: Record<string, string>) => {
     for (const [name, value] of Object.entries({ PORT: '0', ...env })) vi.stubEnv(name, value);
     return startCli(database.url, 'api').end();
   };
 
-  test('with another key is refused in one sentence, without the key', async () => {
+  test('with another key is rejected in one sentence without the key', async () => {
     const { status, stderr } = await start({ HOWDAH_SECRET_KEY: asText(first) });
     expect(status).toBe(2);
     expect(stderr).toContain(
@@ -277,21 +277,21 @@ describe('a process that starts', () => {
     expect(stderr).not.toContain(asText(first));
   });
 
-  test('with a key of the wrong form is told which variable', async () => {
+  test('with a malformed key is rejected with the name of the variable', async () => {
     const { status, stderr } = await start({ HOWDAH_SECRET_KEY: 'correct horse' });
     expect(status).toBe(2);
     expect(stderr).toMatch(/^error: HOWDAH_SECRET_KEY: its value is not valid/);
     expect(stderr).not.toContain('correct horse');
   });
 
-  test('beyond loopback and without a key is told to set one', async () => {
+  test('beyond loopback without a key is rejected with instructions to set one', async () => {
     const env = { HOST: '0.0.0.0', HOWDAH_JWT_SECRET: 'x'.repeat(32), HOWDAH_SECRET_KEY: '' };
     const { status, stderr } = await start(env);
     expect(status).toBe(2);
     expect(stderr).toMatch(/HOWDAH_SECRET_KEY is not set.*openssl rand -base64 32/s);
   });
 
-  test('on loopback makes a key with the first secret, and not before', async () => {
+  test('on loopback generates a key with the first secret, not before', async () => {
     const home = mkdtempSync(join(tmpdir(), 'howdah-home-'));
     const own = await createTestDatabase();
     vi.stubEnv('HOWDAH_SECRET_KEY', '');
@@ -314,12 +314,12 @@ describe('a process that starts', () => {
   });
 });
 
-describe('the value is nowhere', () => {
+describe('a secret value is not exposed', () => {
   const canary = `canary-"${randomBytes(12).toString('hex')}"/+%`;
   const SET = `mutation ($input: SetSecretInput!) { setSecret(input: $input) { secret { name lastFour version } } }`;
   const seen: string[] = [];
 
-  test('setSecret stores it, and tells nobody', async () => {
+  test('by setSecret, which stores it', async () => {
     vi.stubEnv('HOWDAH_SECRET_KEY', asText(second));
     const reply = await ask(api, SET, { input: { name: 'canary', value: canary } });
     expect(reply).toMatchObject({
@@ -345,7 +345,7 @@ describe('the value is nowhere', () => {
     seen.push(JSON.stringify(reply.data).replaceAll(canary.slice(-4), ''), JSON.stringify(again));
   });
 
-  test('a run whose server repeats it, and every way to look at that', async () => {
+  test('by a run whose server echoes it in an error, however the run is inspected', async () => {
     accepted = 'another';
     const agent = await keyed('canary', server.url);
     const run = await ended(database.pool, await insertRun(database.pool, agent));
@@ -367,7 +367,7 @@ describe('the value is nowhere', () => {
     );
   });
 
-  test('a run whose server repeats it in a good answer', async () => {
+  test('by a run whose server echoes it in a successful answer', async () => {
     isTalkative = true;
     const agent = await keyed('canary', server.url);
     const run = await ended(database.pool, await insertRun(database.pool, agent));
@@ -375,7 +375,7 @@ describe('the value is nowhere', () => {
     expect(run).toMatchObject({ status: 'completed', output: 'You sent ***, did you not?' });
   });
 
-  test('introspection, and every row and column GraphQL gives', async () => {
+  test('by introspection or by any row and column of GraphQL', async () => {
     const { data } = await ask(api, getIntrospectionQuery());
     const types: Answer[] = data.__schema.types;
     const fieldsOf = (name: string): Answer[] =>
@@ -404,7 +404,7 @@ describe('the value is nowhere', () => {
     seen.push(JSON.stringify(data));
   });
 
-  test('canary: 0 times in answers, logs, statements and every column of every table', async () => {
+  test('in answers, logs, statements or any column of any table', async () => {
     const { rows: tables } = await database.pool.query(
       `select format('%I.%I', n.nspname, c.relname) as name from pg_class as c
        join pg_namespace as n on n.oid = c.relnamespace

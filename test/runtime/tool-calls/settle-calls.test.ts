@@ -32,7 +32,7 @@ function runWith(count: number) {
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-test('filters look at several children at the same time; steps keep the order of calls', async () => {
+test('filters check several children concurrently; steps keep the order of the calls', async () => {
   const { run, calls, looks, commits } = runWith(40);
   const settled = settleCalls(calls, run);
   await nextTurn();
@@ -46,7 +46,7 @@ test('filters look at several children at the same time; steps keep the order of
   expect(commits[0]?.map(({ call_id }) => call_id)).toEqual(calls.map(({ id }) => id));
 });
 
-test('a run that is cancelled begins no further child', async () => {
+test('a cancelled run filters no further child and commits nothing', async () => {
   const { run, calls, looks, commits } = runWith(40);
   const settled = settleCalls(calls, run);
   await nextTurn();

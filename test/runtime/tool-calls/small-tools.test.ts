@@ -64,7 +64,7 @@ const refused = (message: string, details?: object) => ({
   },
 });
 
-test('now says the time in a zone, and which zones were meant', async () => {
+test('now returns the time in a zone, and suggests a zone for an unknown name', async () => {
   const [utc, india, wrong, empty] = await told(
     ['now', {}],
     ['now', { timezone: 'Asia/Kolkata' }],
@@ -87,14 +87,14 @@ test('now says the time in a zone, and which zones were meant', async () => {
   expect(empty).toEqual(refused('timezone must be string'));
 });
 
-test('calculator gives decimals, and what is wrong with an expression', async () => {
+test('calculator returns decimals and reports errors of an expression', async () => {
   expect(
     await told(['calculator', { expression: '0.1+0.2' }], ['calculator', { expression: '1/0' }]),
   ).toEqual(['0.3', refused('divided by zero')]);
 });
 
 describe('files', () => {
-  test('are written and read by their names, in the whole conversation and by sub-agents, by nobody else', async () => {
+  test('are written and read by name in the conversation and its sub-agents only', async () => {
     const { pool } = database;
     const write = (name: string, content: string): Call => [
       'write_resource',
@@ -185,7 +185,7 @@ describe('files', () => {
     [{ name: 'a', content: 'x'.repeat(262_145) }, 'at most 262144 are allowed'],
     [{ name: 'a' }, "must have required property 'content'"],
     [{ content: 'x' }, "must have required property 'name'"],
-  ])('%j is not written', async (args, message) => {
+  ])('write_resource rejects %j', async (args, message) => {
     expect(await told(['write_resource', args])).toMatchObject([refused(message)]);
   });
 
@@ -194,7 +194,7 @@ describe('files', () => {
     [{ name: 'a', id: 'b' }, 'give either the name or the id'],
     [{ id: 'b' }, 'this conversation has no file'],
     [{ name: 'a', offset: -1 }, 'offset must be >= 0'],
-  ])('%j is not read', async (args, message) => {
+  ])('read_resource rejects %j', async (args, message) => {
     expect(await told(['read_resource', args])).toMatchObject([refused(message)]);
   });
 
@@ -204,7 +204,7 @@ describe('files', () => {
     { id: '01890000-0000-7000-8000-000000000000' },
     { name: '' },
     { name: 'nothing.md' },
-  ])('%j is none of those there are, which are named', async (args) => {
+  ])('read_resource finds no file for %j and lists the existing ones', async (args) => {
     const [, second] = await told(
       ['write_resource', { name: 'report.md', content: 'x' }],
       ['read_resource', args],
@@ -232,7 +232,7 @@ describe('files', () => {
     ['now', { timezone: null }],
     ['now', { timezone: '+25:99' }],
     ['now', { timezone: 'x'.repeat(1000) }],
-  ])('%s with %j is answered, whatever it is worth', async (name, args) => {
+  ])('%s with %j returns a result or an error', async (name, args) => {
     const answers = await told(
       ['write_resource', { name: 'report.md', content: 'x' }],
       [name, args],
@@ -240,7 +240,7 @@ describe('files', () => {
     expect(answers).toHaveLength(2);
   });
 
-  test('that are no text, or too many, are refused', async () => {
+  test('that are not text, or exceed the maximum number, are rejected', async () => {
     const { pool } = database;
     const id = await insertRun(pool, await agentOf([]), 'x', { run_at: new Date('2100-01-01') });
     await pool.query(
@@ -286,7 +286,7 @@ describe('files', () => {
   );
 });
 
-test('search_messages finds what was said before, and says so when there is no word', async () => {
+test('search_messages finds earlier messages, and rejects a query without a word', async () => {
   const { pool } = database;
   const talker = await makeAgent(pool, {
     script: [{ content: 'Order A-1001 was shipped on Monday.' }],
@@ -327,7 +327,7 @@ test('search_messages finds what was said before, and says so when there is no w
 });
 
 describe('search_messages', () => {
-  test("finds the user's other conversations, and neither those of others nor of agents he may not run", async () => {
+  test("finds the user's other conversations, but none of other users or of restricted agents", async () => {
     const { pool } = database;
     const { rows: users } = await pool.query(
       `insert into howdah.users (username, role) values ('mara', 'member'), ('otto', 'member') returning id`,
@@ -361,7 +361,7 @@ describe('search_messages', () => {
     expect(await found(null)).toEqual([]);
   });
 
-  test('reads a bounded number of pages, however much there is', async () => {
+  test('reads a bounded number of pages, however much data exists', async () => {
     const { pool } = database;
     const { rows: users } = await pool.query(
       `insert into howdah.users (username, role) values ('talkative', 'member') returning id`,

@@ -90,8 +90,8 @@ async function errorOf(name: string, args?: Json, given?: string): Promise<JsonO
   return error;
 }
 
-describe('the model is told, in one form, and the run goes on', () => {
-  test('that there is no such tool, and which there are', async () => {
+describe('tool errors, returned to the model in one form while the run continues', () => {
+  test('reports an unknown tool and lists the existing ones', async () => {
     expect(await errorOf('fnid', {}, 'find')).toEqual({
       code: 'unknown_tool',
       message: 'there is no tool named fnid: did you mean find? the tools are: find',
@@ -99,22 +99,22 @@ describe('the model is told, in one form, and the run goes on', () => {
     });
   });
 
-  test.each(['{"id": "A-1"', 'A-1', '[]', '"A-1"'])('that %s are no arguments', async (args) => {
+  test.each(['{"id": "A-1"', 'A-1', '[]', '"A-1"'])('rejects %s as arguments', async (args) => {
     expect(await errorOf('find', args)).toMatchObject({ code: 'invalid_arguments' });
   });
 
-  test('which arguments are wrong, each by name', async () => {
+  test('reports each wrong argument by name', async () => {
     const { code, message } = await errorOf('find', { id: 'B-1', amount: 'two', x: 1 });
     expect(code).toBe('invalid_arguments');
     expect(message).toMatch(/id must match pattern.*amount must be integer/);
     expect(message).toContain('(x)');
   });
 
-  test('that an argument is missing', async () => {
+  test('reports a missing argument', async () => {
     expect((await errorOf('find', {})).message).toMatch(/must have required property 'id'/);
   });
 
-  test('what a tool threw', async () => {
+  test('reports the exception of a tool', async () => {
     expect(await errorOf('throws')).toMatchObject({
       code: 'tool_failed',
       message: 'the shelf is empty',
@@ -122,27 +122,27 @@ describe('the model is told, in one form, and the run goes on', () => {
     expect((await errorOf('throws_text')).message).toBe('just a string');
   });
 
-  test('what a tool threw also when that looks like our own time-out', async () => {
+  test('reports an exception of a tool that resembles a timeout', async () => {
     expect(await errorOf('throws_later')).toMatchObject({
       code: 'tool_failed',
       message: 'fetch gave up by itself',
     });
   });
 
-  test('that a tool took too long; the tool hears of it', async () => {
+  test('reports a timeout of a tool, whose signal is aborted', async () => {
     expect(await errorOf('hangs')).toMatchObject({ code: 'timeout', retryable: true });
     expect(thrown).toHaveLength(2); // once more after a time-out, and no further
   });
 
-  test('that a custom tool is not registered in this worker', async () => {
+  test('reports a custom tool that is not registered in this worker', async () => {
     expect((await errorOf('elsewhere', {})).message).toMatch(/not registered in this worker/);
   });
 
-  test.each(['bigint', 'circular'])('that a result is no JSON: %s', async (name) => {
+  test.each(['bigint', 'circular'])('reports a result that is not JSON: %s', async (name) => {
     expect(await errorOf(name)).toMatchObject({ code: 'tool_failed' });
   });
 
-  test("that the tool's own parameters are no JSON Schema", async () => {
+  test("reports that the tool's parameters are not a JSON Schema", async () => {
     const { code, message } = await errorOf('bad_schema', { a: 1 });
     expect(code).toBe('tool_failed');
     expect(message).toMatch(/parameters/);
@@ -150,7 +150,7 @@ describe('the model is told, in one form, and the run goes on', () => {
 });
 
 describe('a result', () => {
-  test('too large is cut off and says so; the log holds no more', async () => {
+  test('that is too large is truncated with a notice, also in the log', async () => {
     const text = await told('huge');
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(RESULT_LIMIT_BYTES);
     expect(text).toMatch(/\[cut off: this result has 262144 bytes/);
@@ -161,7 +161,7 @@ describe('a result', () => {
     expect(await told(name)).toBe('null');
   });
 
-  test('is what JSON makes of it', async () => {
+  test('is the JSON form of the value', async () => {
     expect(await told('date')).toBe('1970-01-01T00:00:00.000Z'); // text, as a string is told
   });
 });

@@ -29,7 +29,7 @@ afterAll(async () => {
   await server.close();
 });
 
-test('the list of an agent is what its models are sent, sub-agents too, by SQL and on the command line', async () => {
+test('the CLI and SQL list the tools sent to the models of an agent, sub-agents included', async () => {
   const { pool, url } = database;
   const helper = await makeAgentTool(pool, await makeAgent(pool, {}));
   const agent = await makeAgent(pool, {
@@ -59,7 +59,7 @@ test('the list of an agent is what its models are sent, sub-agents too, by SQL a
   expect((await runCli(url, 'tools', name)).stdout).toMatch(/^calculator +Evaluates/m);
 });
 
-test('without an agent all tools are listed; an agent that is not there is said so', async () => {
+test('lists all tools without an agent, and reports an unknown agent', async () => {
   const all = JSON.parse((await runCli(database.url, 'tools', '--json')).stdout);
   expect(all.items).toContainEqual(
     expect.objectContaining({
@@ -76,7 +76,7 @@ test('without an agent all tools are listed; an agent that is not there is said 
   });
 });
 
-test('a result has as many bytes as the tool or the agent allows', async () => {
+test('limits the bytes of a result as configured for the tool or the agent', async () => {
   const { pool } = database;
   const script = [calling({ name: 'long' }), { content: 'done' }];
   const agent = await makeAgent(pool, { script, tools: ['long'] });
@@ -117,7 +117,7 @@ test.each([
   ['x', []],
   ['giraffe', []],
   ['', []],
-])('%s may have been meant as %j', (word, meant) => {
+])('the closest names to %s are %j', (word, meant) => {
   expect(closestNames(word, ['todo', 'search_orders', 'kb__search', 'http_request'])).toEqual(
     meant,
   );

@@ -7,7 +7,7 @@ const a = (times: number) => 'a'.repeat(times);
 const nested = (depth: number): { x?: object } => (depth === 0 ? {} : { x: nested(depth - 1) });
 const SLOW = [expect.stringContaining('takes too long to check')];
 
-describe('a check that would not end is ended', () => {
+describe('a validation that does not terminate is aborted', () => {
   test.each<[string, JsonSchema, unknown]>([
     ['a pattern', { type: 'string', pattern: '^(a+)+$' }, `${a(40)}!`],
     [
@@ -41,7 +41,7 @@ describe('a check that would not end is ended', () => {
     expect(schemaErrors(schema, 'b')).toEqual(schemaErrors({ ...schema }, 'b')); // and the next one is checked
   });
 
-  test('and what takes too long to make ready is no schema, told at once the next time', () => {
+  test('a schema that takes too long to compile is rejected, at once the next time', () => {
     const properties = Object.fromEntries(
       Array.from({ length: 60_000 }, (_, i) => [`p${i}`, { type: 'string', maxLength: i }]),
     );
@@ -51,7 +51,7 @@ describe('a check that would not end is ended', () => {
   });
 });
 
-test('faults name the field, with patterns and references too', () => {
+test('errors name the field, also with patterns and references', () => {
   const schema = {
     type: 'object',
     required: ['mail'],
@@ -66,7 +66,7 @@ test('faults name the field, with patterns and references too', () => {
   expect(() => schemaErrors({ type: 'nothing' }, 1)).toThrow();
 });
 
-describe('within a run, no schema holds up the event loop', () => {
+describe('validation within a run does not block the event loop', () => {
   /** Counts the turns of the event loop while work is under way. */
   async function turnsDuring(work: Promise<unknown>): Promise<number> {
     let turns = 0;
@@ -102,7 +102,7 @@ describe('within a run, no schema holds up the event loop', () => {
     expect(await all).toEqual(Array(4).fill(expected));
   });
 
-  test('and what is known by now is not computed again', async () => {
+  test('and reuses a known result', async () => {
     const schema = { pattern: '^(b+)+$', title: 'once' };
     const value = `${'b'.repeat(40)}!`;
     expect(await tenant('first', schema, value)).toEqual(SLOW);
@@ -112,7 +112,7 @@ describe('within a run, no schema holds up the event loop', () => {
   });
 });
 
-test('only the first faults are told', () => {
+test('reports only the first 20 errors', () => {
   const schema = { type: 'array', items: { type: 'string' } };
   expect(schemaErrors(schema, Array(1_000).fill(1))).toHaveLength(20);
 });

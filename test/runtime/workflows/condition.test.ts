@@ -25,7 +25,7 @@ describe('a condition', () => {
       'data.all(a, data.all(b, data.all(c, data.all(d, data.all(e, a > 0)))))',
       '',
     ],
-  ])('is given up: %s', (_what, condition, output) => {
+  ])('is aborted when it takes too long: %s', (_what, condition, output) => {
     const data = Array.from({ length: 300 }, () => 1);
     expect(isConditionTrue(condition, answered(output, data), 'painter')).toEqual({
       ok: false,

@@ -75,7 +75,7 @@ const approve = (id: string) =>
   ]);
 
 describe('a run that is handed over', () => {
-  test('goes on with the other agent: its instruction, model and tools, the same log and budget', async () => {
+  test('continues with the instruction, model and tools of the new agent; log and budget stay', async () => {
     const { pool } = database;
     const target = await billing({
       instruction: 'You bill.',
@@ -120,7 +120,7 @@ describe('a run that is handed over', () => {
     expect(exported.handoffs).toMatchObject([{ seq: 2, definition: { agent: { max_steps: 2 } } }]);
   });
 
-  test('has no tools of the agent before any more', async () => {
+  test('loses the tools of the previous agent', async () => {
     const { pool } = database;
     const target = await billing({
       script: [
@@ -140,7 +140,7 @@ describe('a run that is handed over', () => {
     expect(noted).not.toContain('not mine');
   });
 
-  test('is handed over last: other calls of the same answer are made before, another handoff is not', async () => {
+  test('makes the other calls of the answer first, and rejects a second handoff', async () => {
     const { pool } = database;
     const [target, other] = [await billing(), await billing()];
     const [one, two] = [await handingTo(target), await handingTo(other)];
@@ -162,7 +162,7 @@ describe('a run that is handed over', () => {
     await expectEqual(pool, run.id);
   });
 
-  test('works with the version the other agent had when the run began', async () => {
+  test('uses the version that the other agent had when the run started', async () => {
     const { pool } = database;
     const target = await billing({ instruction: 'first' });
     const name = await handingTo(target);
@@ -180,7 +180,7 @@ describe('a run that is handed over', () => {
     expect(step?.output).toMatchObject({ to: { version: 1 } });
   });
 
-  test('is handed back and forth no more than six times', async () => {
+  test('is handed over at most six times', async () => {
     const { pool } = database;
     const name = await handingTo(await billing());
     const first = await makeAgent(pool, { script: [], tools: [name] });
@@ -210,7 +210,7 @@ describe('a run that is handed over', () => {
     expect((await resultsOf(pool, run.id))[6]).toContain('handoffs of a run (6) reached');
   });
 
-  test('is not handed to an agent that its user may not run, nor to one that is not active', async () => {
+  test('cannot be handed to an inactive agent or to one that its user may not run', async () => {
     const { pool } = database;
     const { rows } = await pool.query(
       `insert into howdah.users (username, role) values ('hanna', 'member') returning id`,
@@ -235,7 +235,7 @@ describe('a run that is handed over', () => {
     expect((await resultsOf(pool, run.id))[0]).toContain('is not active');
   });
 
-  test('ends with a limit of the new agent, and can be retried', async () => {
+  test('ends at a limit of the new agent and can be retried', async () => {
     const { pool } = database;
     const target = await billing({
       script: [
@@ -252,7 +252,7 @@ describe('a run that is handed over', () => {
     expect(await ended(pool, run.id)).toMatchObject({ status: 'completed', output: 'billed' });
   });
 
-  test('is forked with whoever had it there', async () => {
+  test('is forked with the agent that owned it at that step', async () => {
     const { pool } = database;
     const target = await billing();
     const first = await triage(target);
@@ -273,7 +273,7 @@ describe('a run that is handed over', () => {
 });
 
 describe('a session', () => {
-  test('goes on with the agent its run was handed to', async () => {
+  test('continues with the agent its run was handed to', async () => {
     const { pool } = database;
     const target = await billing({
       script: [{ content: '' }, { content: 'billed' }, { content: 'still here' }],
@@ -305,7 +305,7 @@ describe('a session', () => {
       .toEqual({ agent_id: target, output: 'still here' });
   });
 
-  test('keeps the agent somebody has given it meanwhile', async () => {
+  test('keeps an agent that was assigned in the meantime', async () => {
     const { pool } = database;
     const [target, chosen] = [await billing(), await billing()];
     const name = await handingTo(target);
@@ -334,7 +334,7 @@ describe('a session', () => {
   });
 });
 
-test('a sub-agent may hand its run over: whoever has it then answers for it', async () => {
+test('a sub-agent may hand over its run; the new agent answers for it', async () => {
   const { pool } = database;
   const child = await triage(await billing());
   const name = `ask_${randomBytes(6).toString('hex')}`;
@@ -351,9 +351,9 @@ test('a sub-agent may hand its run over: whoever has it then answers for it', as
   await expectEqual(pool, run.id);
 });
 
-describe('a worker that is killed', () => {
+describe('a killed worker', () => {
   test.each(['step.commit.before:2:kill', 'step.commit.after:2:kill', 'wait.entered:1:kill'])(
-    'at %s changes nothing',
+    'at %s does not change the handoff',
     async (failpoint) => {
       const { pool, url } = database;
       const target = await billing();
@@ -372,7 +372,7 @@ describe('a worker that is killed', () => {
   );
 });
 
-test('a fork from before a handoff takes leave to run the agent of then', async () => {
+test('a fork from before a handoff requires access to the earlier agent', async () => {
   const { pool } = database;
   const target = await billing();
   const first = await triage(target);

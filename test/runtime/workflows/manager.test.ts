@@ -66,7 +66,7 @@ const chosenFor = async (task: string) => (await decision((await run(task)).id))
 
 type Items = { properties: { member: { enum: string[] } } };
 
-test('every tenant has a manager, which stays as its tenant wants it', async () => {
+test('every tenant has a manager; a deleted manager is not created again', async () => {
   const { pool } = database;
   await pool.query(`insert into howdah.tenants (slug, name) values ('other', 'Other')`);
   const managers = () =>
@@ -89,7 +89,7 @@ test('every tenant has a manager, which stays as its tenant wants it', async () 
   ]);
 });
 
-test('the model decides among all active agents; its decision stands apart from what came of it', async () => {
+test('the model chooses among all active agents; the decision is stored apart from its outcome', async () => {
   const { pool } = database;
   choice = { member: 'analyst', confidence: 0.9, reason: 'it is about revenue' };
   const managed = await run('Umsatz Q1');
@@ -112,7 +112,7 @@ test('the model decides among all active agents; its decision stands apart from 
   expect(child).toMatchObject({ input: 'Umsatz Q1', status: 'completed' });
 });
 
-describe('without a key', () => {
+describe('without an API key', () => {
   beforeEach(() => useModel('local'));
 
   test.each([
@@ -121,11 +121,11 @@ describe('without a key', () => {
     ['Was steht im Handbuch über Urlaub?', 'librarian'],
     ['Schreib ein Programm, das sortiert', 'coder'],
     ['Guten Morgen', 'development'],
-  ])('%s goes to %s', async (task, member) => {
+  ])('routes %s to %s', async (task, member) => {
     expect(await chosenFor(task)).toBe(member);
   });
 
-  test('the scores of all are kept', async () => {
+  test('stores the scores of all members', async () => {
     const { method, candidates, chosen, reason } = await decision((await run('Umsatz Q1')).id);
     expect({ method, reason }).toEqual({
       method: 'lexical',
@@ -136,7 +136,7 @@ describe('without a key', () => {
   });
 });
 
-test('an agent with grants is given to nobody: others read whom the manager found', async () => {
+test('never chooses an agent with grants, because others can read the decision', async () => {
   const { pool } = database;
   await useModel('local');
   const { rows } = await pool.query(
@@ -164,7 +164,7 @@ test('an agent with grants is given to nobody: others read whom the manager foun
   expect(await chosenBy(rows[0].id)).toBe('payroll');
 });
 
-test('an agent that took the name is meant by it', async () => {
+test('an agent with the name of a workflow takes precedence', async () => {
   const { pool } = database;
   const { rows } = await pool.query(
     `insert into howdah.workflows (name, type, configuration) values ('desk', 'router', '{"members": "capable"}') returning id`,

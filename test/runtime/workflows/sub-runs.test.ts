@@ -69,7 +69,7 @@ async function asker(tool: string, configuration: JsonObject): Promise<string> {
   return agent;
 }
 
-test('a sub-agent does what it is told to, with the tools it is left, within its budget', async () => {
+test('a sub-agent uses its mission override, allowed tools and budget', async () => {
   const { pool } = database;
   const tool = await makeAgentTool(pool, await specialist());
   const plain = await runToEnd(pool, await asker(tool, {}));
@@ -90,7 +90,7 @@ test('a sub-agent does what it is told to, with the tools it is left, within its
   expect(child).toMatchObject({ max_steps: 3, max_tokens: '1000' });
 });
 
-test('a member of a workflow is told in the same way', async () => {
+test('a workflow member uses its mission override and allowed tools', async () => {
   const { pool } = database;
   const agent = await specialist();
   const team = await makeTeam(pool, {
@@ -100,7 +100,7 @@ test('a member of a workflow is told in the same way', async () => {
   expect(await ended(pool, await startTeam(pool, team))).toMatchObject({ output: 'Sing. []' });
 });
 
-test('a member uses its tools for the user who began the workflow', async () => {
+test('a member uses its tools on behalf of the user who started the workflow', async () => {
   const { pool } = database;
   const { rows } = await pool.query(
     `insert into howdah.users (username, role) values ('maria', 'member') returning id`,
@@ -129,7 +129,7 @@ test('a member uses its tools for the user who began the workflow', async () => 
   });
 });
 
-test('a workflow is a tool', async () => {
+test('a workflow can be called as a tool', async () => {
   const { pool } = database;
   const agent = await specialist();
   const team = await makeTeam(pool, { type: 'chain', members: [{ agent }] });
@@ -148,7 +148,7 @@ test.each([
   [{ budget: { max_step: 1 } }, 'max_step'],
   [{ allowed_tools: 'todo' }, 'allowed_tools'],
   [{ mission_override: '' }, 'mission_override'],
-])('a configuration with %j is refused', async (configuration, said) => {
+])('rejects a configuration with %j', async (configuration, said) => {
   const tool = await makeAgentTool(database.pool, await specialist());
   await expect(asker(tool, configuration)).rejects.toMatchObject({
     code: 'HWINV',
@@ -184,7 +184,7 @@ async function askedTwice(configuration: JsonObject, agent?: string): Promise<st
   return parent;
 }
 
-test('a sub-agent keeps no state between two calls, unless it is said to', async () => {
+test('a sub-agent keeps no state between calls unless ephemeral is false', async () => {
   const { pool } = database;
   const plain = await runToEnd(pool, await askedTwice({}));
   expect(await resultsOf(pool, plain.id)).toEqual(['one', 'two']);
@@ -200,7 +200,7 @@ test('a sub-agent keeps no state between two calls, unless it is said to', async
   expect(await resultsOf(pool, forgetful.id)).toEqual(['one', 'two']);
 });
 
-test('a sub-agent that keeps its conversation keeps it over the turns of a session, and no further', async () => {
+test('a sub-agent that is not ephemeral keeps its conversation within a session only', async () => {
   const { pool } = database;
   const parent = await askedTwice({ ephemeral: false });
   const { rows } = await pool.query(
@@ -215,7 +215,7 @@ test('a sub-agent that keeps its conversation keeps it over the turns of a sessi
   expect(await resultsOf(pool, other.id)).toEqual(['one', 'one two']);
 });
 
-test('a member that keeps its conversation knows what it did in an earlier round', async () => {
+test('a member that is not ephemeral remembers its earlier round', async () => {
   const { pool } = database;
   const agent = await rememberer();
   const team = (ephemeral: boolean) =>
@@ -234,7 +234,7 @@ test('a member that keeps its conversation knows what it did in an earlier round
   });
 });
 
-test('the children of one answer begin with one commit, and each result is told once', async () => {
+test('children of one answer start in one commit, and each result is reported once', async () => {
   const { pool } = database;
   const tool = await makeAgentTool(pool, await makeAgent(pool, { script: [{ content: 'found' }] }));
   const calls = Array.from({ length: 40 }, (_, n) => ({

@@ -59,7 +59,7 @@ async function say(session: string, content: string): Promise<string> {
   return row.id;
 }
 
-test('a session with a workflow runs it, and an agent that takes over hears what both said, and no decisions', async () => {
+test('a session runs its workflow; an agent that takes over sees messages but no decisions', async () => {
   const { pool } = database;
   const session = await sessionWith(await team());
   const first = await ended(pool, await say(session, 'one'));
@@ -92,7 +92,7 @@ test('a session with a workflow runs it, and an agent that takes over hears what
   ]);
 });
 
-test('what a session is with is one thing, and one that is there and takes runs', async () => {
+test('a session has one agent or workflow, which exists and accepts runs', async () => {
   const workflow = await team();
   const name = await nameOf('workflows', workflow);
   const start = (how: string, values: unknown[] = [name]) =>
@@ -113,7 +113,7 @@ test('what a session is with is one thing, and one that is there and takes runs'
   expect(agent).toBe('development');
 });
 
-test('what is said to a workflow the agents hear that are at work in it', async () => {
+test('a message to a workflow reaches the agents that are running in it', async () => {
   const { pool } = database;
   const inner = await team();
   const outer = await team({
@@ -136,7 +136,7 @@ test('what is said to a workflow the agents hear that are at work in it', async 
   expect(turns).toEqual([{ turns: 1 }]);
 });
 
-test('while none is at work an input is refused, and a message answers the open question', async () => {
+test('without a running agent, rejects an input; a message answers the open question', async () => {
   const { pool } = database;
   const asked = await team({ members: [{ question: { prompt: 'Well?' }, role: 'person' }] });
   const run = await startTeam(pool, asked, 'go');

@@ -115,7 +115,7 @@ describe('a router by embeddings', () => {
   const byScores = (configuration: JsonObject = {}) =>
     playing('router', ['a', 'b', 'c'], { method: 'embedding', ...configuration });
 
-  test('has the task compared with what is said of each member, once', () => {
+  test('compares the task with each member description once', () => {
     const team = byScores();
     expect(team.next()).toMatchObject({
       type: 'embed',
@@ -174,7 +174,7 @@ describe('a router by embeddings', () => {
     if (chosen !== 'fail') expect(named(team.begins())).toEqual(chosen);
   });
 
-  test('asks nothing when a limit is used up, and again for what was erased', () => {
+  test('fails when a limit is exhausted, and embeds again after erasure', () => {
     const spent = byScores();
     spent.isExhausted();
     expect(spent.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
@@ -187,23 +187,23 @@ describe('a router by embeddings', () => {
   });
 });
 
-test('the same log gives the same action', () => {
+test('the same log yields the same action', () => {
   const team = playing('parallel', ['a', 'b']);
   expect(team.next()).toEqual(team.next());
 });
 
-test('a limit that is used up lets nobody begin', () => {
+test('starts no member when a limit is exhausted', () => {
   const team = playing('chain', ['a']);
   team.isExhausted();
   expect(team.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
 });
 
-test('a chain whose condition is none says so', () => {
+test('a chain reports an invalid condition', () => {
   const team = playing('chain', ['a'], { stop_when: 'output ==' });
   expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
 });
 
-test('a chain waits, goes on, and tries again by hand what failed', () => {
+test('a chain waits, continues, and retries a failed member on request', () => {
   const team = playing('chain', ['a', 'b']);
   expect(team.begins()).toMatchObject([{ id: '1', member: 'a', input: 'go' }]);
   expect(team.next()).toEqual({ type: 'wait', for: 'child' });
@@ -221,7 +221,7 @@ test('a chain waits, goes on, and tries again by hand what failed', () => {
 });
 
 describe('parallel members', () => {
-  test('under a quorum are waited for as long as it can be met', () => {
+  test('under a quorum are waited for while the quorum can be met', () => {
     const team = playing('parallel', ['a', 'b', 'c'], { on_failure: 'quorum', quorum: 2 });
     expect(team.next()).toMatchObject({ wakes_on: 'last' });
     team.begins();
@@ -237,13 +237,13 @@ describe('a deciding model', () => {
     members: [{ member, confidence, reason: '' }],
   });
 
-  test('is offered the names of the members, and nothing else', () => {
+  test('can choose only among the names of the members', () => {
     const action = playing('router', ['a', 'b']).next();
     expect(action).toMatchObject({ type: 'call_model', decision: { name: 'route' } });
     expect(JSON.stringify(action)).toContain('"enum":["a","b"]');
   });
 
-  test('is told what does not fit, and given up after three answers', () => {
+  test('receives validation errors, and fails the run after three invalid answers', () => {
     const team = playing('router', ['a', 'b']);
     team.decides('I would take a.');
     expect(team.next()).toMatchObject({ type: 'guard', name: 'decision' });
@@ -261,7 +261,7 @@ describe('a deciding model', () => {
     expect(team.next()).toMatchObject({ type: 'call_model', decision: { name: 'route' } });
   });
 
-  test('hears of an orchestrator’s results, also when it has to answer at last', () => {
+  test('receives the results of an orchestrator, also for its final answer', () => {
     const team = playing('orchestrator', ['a', 'b'], { max_plans: 1 });
     team.decides({
       steps: [
@@ -281,7 +281,7 @@ describe('a deciding model', () => {
     expect(team.next()).toMatchObject({ type: 'finish', output: 'done' });
   });
 
-  test('that plans too much is stopped', () => {
+  test('that plans too many tasks is stopped', () => {
     const team = playing('orchestrator', ['a'], { max_tasks: 1 });
     team.decides({
       steps: [
@@ -297,7 +297,7 @@ describe('a deciding model', () => {
     });
   });
 
-  test('that chooses nobody with enough confidence has no route', () => {
+  test('without enough confidence in any member yields no route', () => {
     const team = playing('router', ['a', 'b'], { min_confidence: 0.9 });
     team.decides(pick('a', 0.2));
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'no_route' } });
@@ -319,7 +319,7 @@ describe('a vote', () => {
     ).toMatchObject({ output: 'b' });
   });
 
-  test('takes what nobody voted for from nobody', () => {
+  test('fails when all voters fail', () => {
     const team = playing('voting', ['a', 'b']);
     team.begins();
     team.fails('a', 'no');
@@ -327,7 +327,7 @@ describe('a vote', () => {
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'member_failed' } });
   });
 
-  test('that elects nobody says whether it was a tie, or nobody voted', () => {
+  test('without a winner reports whether votes tied or were missing', () => {
     expect(elected({ ties: 'fail' }, 'a', 'b')).toMatchObject({ error: { code: 'tied_vote' } });
     expect(elected({ method: 'ranked' }, '[]', '[]')).toMatchObject({
       error: { code: 'no_votes' },
@@ -342,7 +342,7 @@ describe('a graph', () => {
     ...(when ? { when } : {}),
   });
 
-  test('begins where nobody leads to, and joins what can still come', () => {
+  test('starts at nodes without incoming edges, and joins the branches that can still arrive', () => {
     const team = playing('graph', ['a', 'b', 'c'], { edges: [edge('a', 'c'), edge('b', 'c')] });
     expect(named(team.begins())).toEqual(['a#1', 'b#1']);
     team.answers('a#1', 'one');
@@ -353,7 +353,7 @@ describe('a graph', () => {
     expect(team.next()).toMatchObject({ type: 'finish', output: 'three' });
   });
 
-  test('goes on with what has come when nothing else can', () => {
+  test('continues with the results so far when no others can arrive', () => {
     const edges = [edge('a', 'c'), edge('b', 'c', 'output == "yes"')];
     const team = playing('graph', ['a', 'b', 'c'], { edges });
     team.begins();
@@ -362,7 +362,7 @@ describe('a graph', () => {
     expect(team.begins()).toMatchObject([{ id: 'c#1', input: 'one' }]);
   });
 
-  test('with a join of any runs for each', () => {
+  test('runs a node with an any join once for each result', () => {
     const team = playing('graph', ['a', 'b', 'c'], {
       edges: [edge('a', 'c'), edge('b', 'c')],
       joins: { c: 'any' },
@@ -377,7 +377,7 @@ describe('a graph', () => {
     expect(team.next()).toMatchObject({ type: 'finish', output: 'c:\nx\n\nc:\ny' });
   });
 
-  test.each(['output ==', 'output + "x"'])('whose condition is %j says so', (when) => {
+  test.each(['output ==', 'output + "x"'])('reports the invalid condition %j', (when) => {
     const team = playing('graph', ['a', 'b'], { edges: [edge('a', 'b', when)] });
     if (when.endsWith('"')) {
       team.begins();
@@ -386,7 +386,7 @@ describe('a graph', () => {
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
   });
 
-  test('does the same however many ends are read at once', () => {
+  test('takes the same steps however many results are read at once', () => {
     const edges = [edge('a', 'b', 'output != "stop"'), edge('b', 'a')];
     const slowly = playing('graph', ['a', 'b'], { start: 'a', edges });
     const words = ['one', 'two', 'three', 'stop'];
@@ -417,7 +417,7 @@ describe('many members', () => {
   ];
 
   test.each(['parallel', 'voting', 'map', 'graph'] as const)(
-    'of a %s begin a hundred at a time, in order',
+    'of a %s start a hundred at a time, in order',
     (type) => {
       const team = playing(type, type === 'map' ? ['worker'] : names, { start: names });
       team.withData(names);
@@ -428,7 +428,7 @@ describe('many members', () => {
     },
   );
 
-  test('of a step of a plan begin a hundred at a time, unless one of them has failed', () => {
+  test('of a plan step start a hundred at a time, unless one has failed', () => {
     const plan = () => {
       const team = playing('orchestrator', ['a'], { max_tasks: 1_000 });
       team.decides({ steps: [names.map((task) => ({ member: 'a', task }))] });
@@ -442,7 +442,7 @@ describe('many members', () => {
     expect(failing.next()).toEqual({ type: 'wait', for: 'child' });
   });
 
-  test('keep the rules of their workflow in each part; under `fail` the first failure ends it', () => {
+  test('keep the workflow rules in each batch; under `fail` the first failure ends the run', () => {
     const team = playing('map', ['worker'], { max_concurrency: 7 });
     team.withData(names);
     expect(team.next()).toMatchObject({ at_once: 7, wakes_on: 'failure', goes_on: true });
@@ -456,7 +456,7 @@ describe('many members', () => {
     });
   });
 
-  test('under other policies all begin, whoever has failed', () => {
+  test('all start under other policies, whichever of them fail', () => {
     const team = playing('map', ['worker'], { on_failure: 'ignore' });
     team.withData(names);
     for (const { id } of team.begins()) team.fails(id, 'no');
@@ -465,7 +465,7 @@ describe('many members', () => {
 });
 
 describe('a map', () => {
-  test('tells each item, and says which one failed', () => {
+  test('passes each item to the worker, and reports which one failed', () => {
     const team = playing('map', ['worker'], { max_concurrency: 2 });
     team.withData(['x', { n: 1 }]);
     expect(team.next()).toMatchObject({ at_once: 2, wakes_on: 'failure' });
@@ -477,14 +477,14 @@ describe('a map', () => {
     });
   });
 
-  test('of no list, or of too long a one, says so', () => {
+  test('rejects an input that is not a list or is too long', () => {
     const team = playing('map', ['worker']);
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_request' } });
     team.withData(new Array(10_001).fill('x'));
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'limit_reached' } });
   });
 
-  test('of nothing is done at once', () => {
+  test('of an empty list finishes at once', () => {
     const team = playing('map', ['worker']);
     team.withData([]);
     expect(team.next()).toEqual({ type: 'finish', output: '[]', output_data: [] });

@@ -5,7 +5,7 @@ import {
   similarity,
 } from '../../../src/runtime/model-calls/text-similarity.ts';
 
-describe('the cosine of two vectors', () => {
+describe('cosine similarity', () => {
   test.each([
     [[1, 0], [1, 0], 1],
     [[1, 0], [5, 0], 1],
@@ -22,8 +22,8 @@ describe('the cosine of two vectors', () => {
   });
 });
 
-describe('nearness', () => {
-  test('is of each member to the task, in their order', () => {
+describe('similarity', () => {
+  test('is computed between each member and the task, in order of the members', () => {
     const vectors = [
       [1, 0],
       [0, 1],
@@ -44,12 +44,12 @@ describe('nearness', () => {
     ['too many', [[1], [1], [1]]],
     ['empty', [[], []]],
     ['none', []],
-  ])('is not told of vectors that are %s', (_what, vectors) => {
+  ])('is undefined for vectors that are %s', (_what, vectors) => {
     expect(similarity(['a'], vectors)).toBeUndefined();
   });
 });
 
-test('what is said of a member is all that others choose it by', () => {
+test('a member is described by its name, description, capabilities and domain', () => {
   const member = { name: 'analyst', agent_id: 'a', configuration: {} };
   expect(memberDescriptions(member)).toBe('analyst');
   const more = { description: 'Knows figures.', capabilities: ['sql', 'csv'], domain: 'finance' };

@@ -56,8 +56,8 @@ const begin = async () => {
 };
 const chain = (members: TeamSpec['members']) => makeTeam(database.pool, { type: 'chain', members });
 
-describe('three levels', () => {
-  test('with one member that fails where it may', async () => {
+describe('three levels of workflows', () => {
+  test('complete when a member fails where failures are ignored', async () => {
     await begin();
     const { pool } = database;
     const deepest = await makeTeam(pool, {
@@ -80,7 +80,7 @@ describe('three levels', () => {
     expect(rows[0]).toEqual({ runs: 6, depth: 3, failed: 1 });
   });
 
-  test('with a person at the bottom, who is asked at the top', async () => {
+  test('ask the question of the innermost workflow at the root', async () => {
     await begin();
     const { pool } = database;
     const deepest = await chain([
@@ -100,7 +100,7 @@ describe('three levels', () => {
     expect(await ended(pool, root)).toMatchObject({ status: 'completed', output: 'yes' });
   });
 
-  test('are cancelled from the top', async () => {
+  test('are cancelled from the root', async () => {
     await begin();
     const { pool } = database;
     const deepest = await makeTeam(pool, {
@@ -130,7 +130,7 @@ describe('a map of slow items, three at a time', () => {
   };
   const letters = 'abcdefghij'.split('');
 
-  test('has never more at work, also after it was paused and resumed', async () => {
+  test('never runs more of them, also after a pause and resume', async () => {
     await begin();
     const { pool } = database;
     const map = await slowMap(letters);
@@ -151,7 +151,7 @@ describe('a map of slow items, three at a time', () => {
     expect(most).toBe(3);
   });
 
-  test('ends as it would have, though its worker is killed in the middle, twice', async () => {
+  test('completes unchanged though its worker is killed twice', async () => {
     const { pool } = database;
     const first = await startWorkerProcess(database.url);
     const map = await slowMap(letters);
@@ -176,7 +176,7 @@ describe('a map of slow items, three at a time', () => {
   });
 });
 
-test('a workflow that failed is retried where it failed: what was answered is not asked again', async () => {
+test('a failed workflow is retried from the failed member; earlier answers are reused', async () => {
   await begin();
   const { pool } = database;
   const team = await chain([{ agent: await agent('shout') }, { agent: await agent('sometimes') }]);

@@ -64,7 +64,7 @@ async function runTeam(spec: TeamSpec, input = 'go', data: unknown = null) {
 }
 
 describe('a chain', () => {
-  test('tells each member what the one before answered', async () => {
+  test('passes each answer to the next member', async () => {
     const run = await runTeam({ type: 'chain', members: await members('shout', 'twice') });
     expect(run).toMatchObject({ status: 'completed', output: 'GO! GO!' });
     expect(run.children.map(({ input }) => input)).toEqual(['go', 'GO!']);
@@ -73,7 +73,7 @@ describe('a chain', () => {
     );
   });
 
-  test('that is cumulative tells the task and all answers before', async () => {
+  test('passes the task and all earlier answers when it is cumulative', async () => {
     const run = await runTeam({
       type: 'chain',
       members: await members('red', 'blue', 'shout'),
@@ -92,7 +92,7 @@ describe('a chain', () => {
     expect(run.children).toHaveLength(2);
   });
 
-  test('fails with the member that failed, and says why', async () => {
+  test('fails when a member fails, and reports the cause', async () => {
     const run = await runTeam({ type: 'chain', members: await members('broken', 'shout') });
     expect(run).toMatchObject({
       status: 'failed',
@@ -102,7 +102,7 @@ describe('a chain', () => {
 });
 
 describe('parallel members', () => {
-  test('are all given the task, and their answers are joined', async () => {
+  test('all receive the task, and their answers are joined', async () => {
     const run = await runTeam({
       type: 'parallel',
       members: await members('red', 'blue', 'shout'),
@@ -115,7 +115,7 @@ describe('parallel members', () => {
     });
   });
 
-  test('have an aggregator, told by a template', async () => {
+  test('pass their answers to an aggregator through a template', async () => {
     const run = await runTeam({
       type: 'parallel',
       members: await members('red', 'blue', 'shout'),
@@ -124,7 +124,7 @@ describe('parallel members', () => {
     expect(run.output).toBe('RED OR BLUE FOR GO!');
   });
 
-  test('fail together, are ignored when they fail, or have to be so many', async () => {
+  test('fail together, ignore a failure or require a quorum, as configured', async () => {
     const all = await members('red', 'broken', 'blue');
     const failing = await runTeam({ type: 'parallel', members: all });
     const ignoring = await runTeam({
@@ -142,7 +142,7 @@ describe('parallel members', () => {
 });
 
 describe('a router', () => {
-  test('lets a model choose among the members by name', async () => {
+  test('lets a model choose a member by name', async () => {
     const run = await runTeam({
       type: 'router',
       members: await members('red', 'shout'),
@@ -154,7 +154,7 @@ describe('a router', () => {
     expect(await kindsOf(database.pool, run.id)).toBe('model tool child_started child output');
   });
 
-  test('asks again for what is no member, and takes the fallback when nobody is sure', async () => {
+  test('rejects an unknown member, and uses the fallback at low confidence', async () => {
     const run = await runTeam({
       type: 'router',
       members: await members('red', 'shout'),
@@ -180,7 +180,7 @@ describe('a router', () => {
     ]);
   });
 
-  test('goes by words alone where it is told to', async () => {
+  test('uses lexical similarity alone when configured', async () => {
     const { pool } = database;
     const [orders, weather] = await members('red', 'blue');
     await pool.query(
@@ -214,7 +214,7 @@ describe('a router', () => {
 });
 
 describe('an orchestrator', () => {
-  test('plans steps, hears what came of them, and answers', async () => {
+  test('plans steps, receives their results and answers', async () => {
     const run = await runTeam({
       type: 'orchestrator',
       members: await members('red', 'shout', 'twice'),
@@ -250,7 +250,7 @@ describe('an orchestrator', () => {
     ]);
   });
 
-  test('plans anew when a task fails, and only so often', async () => {
+  test('plans again when a task fails, up to a maximum', async () => {
     const plan = {
       steps: [[{ member: 'broken', task: 'try' }], [{ member: 'red', task: 'never' }]],
     };
@@ -288,7 +288,7 @@ describe('an orchestrator', () => {
 });
 
 describe('an evaluator and a generator', () => {
-  test('go round until the answer is good enough', async () => {
+  test('repeat until the answer is good enough', async () => {
     const run = await runTeam({
       type: 'evaluator_optimizer',
       members: await members('drafter', 'critic'),
@@ -297,7 +297,7 @@ describe('an evaluator and a generator', () => {
     expect(run.children[2]?.input).toContain('make it the second one');
   });
 
-  test('keep the best answer when the rounds are used up', async () => {
+  test('return the best answer when the rounds are used up', async () => {
     const run = await runTeam({
       type: 'evaluator_optimizer',
       members: await members('drafter', 'harsh'),
@@ -307,7 +307,7 @@ describe('an evaluator and a generator', () => {
     expect(run.children).toHaveLength(6);
   });
 
-  test('whose evaluator talks have its words judged by the deciding model', async () => {
+  test('use the deciding model when the evaluator answers in prose', async () => {
     const run = await runTeam({
       type: 'evaluator_optimizer',
       members: await members('drafter', 'talker'),
@@ -323,7 +323,7 @@ describe('an evaluator and a generator', () => {
 });
 
 describe('a vote', () => {
-  test('goes to what most say, however they write it', async () => {
+  test('elects the answer of the majority, however it is written', async () => {
     const run = await runTeam({
       type: 'voting',
       members: await members('blue', 'red', 'also red'),
@@ -331,7 +331,7 @@ describe('a vote', () => {
     expect(run).toMatchObject({ status: 'completed', output: 'red' });
   });
 
-  test('weighs voters, and may fail on a tie', async () => {
+  test('weighs voters, and can fail on a tie', async () => {
     const [blue, red] = await members('blue', 'red');
     const weighted = await runTeam({
       type: 'voting',
@@ -349,7 +349,7 @@ describe('a vote', () => {
 });
 
 describe('a map', () => {
-  test('gives each item to its worker and keeps their order', async () => {
+  test('passes each item to the worker and keeps the order', async () => {
     const run = await runTeam(
       { type: 'map', members: await members('shout'), configuration: { max_concurrency: 2 } },
       '',
@@ -361,7 +361,7 @@ describe('a map', () => {
     });
   });
 
-  test('of objects tells what its template says', async () => {
+  test('renders its template for each object', async () => {
     const run = await runTeam(
       {
         type: 'map',
@@ -377,7 +377,7 @@ describe('a map', () => {
     expect(run.output_data).toEqual(['GREET: ANN OF BONN!', 'GREET: BOB OF KÖLN!']);
   });
 
-  test('leaves null where a worker failed, or fails with it', async () => {
+  test('returns null for a failed worker, or fails, as configured', async () => {
     const map = { type: 'map', members: await members('picky') };
     const ignoring = { ...map, configuration: { on_failure: 'ignore' } };
     expect((await runTeam(ignoring, '', ['good', 'bad', 'good'])).output_data).toEqual([
@@ -394,7 +394,7 @@ describe('a map', () => {
 });
 
 describe('a map over a query', () => {
-  test('gives each row to its worker, read once and with the rights of the run', async () => {
+  test('passes each row to the worker; the query runs once, with the rights of the run', async () => {
     const { pool } = database;
     const map = (query: string, configuration: object = {}) => ({
       type: 'map',
@@ -465,7 +465,7 @@ describe('a map over a query', () => {
     ['howdah_analyst', 'completed'],
     ['howdah_app', 'failed'],
     [null, 'failed'],
-  ])('of tables that are open to %s: %s', async (role, status) => {
+  ])('with tables readable by %s: %s', async (role, status) => {
     const { pool } = database;
     const schema = `of_${role}`;
     await pool.query(
@@ -486,7 +486,7 @@ describe('a map over a query', () => {
     expect((await pool.query(`select from ${schema}.items`)).rowCount).toBe(1);
   });
 
-  test('reads no watched table, whoever watches it', async () => {
+  test('cannot read a watched table, whoever watches it', async () => {
     const { pool } = database;
     await pool.query(
       `create schema help; grant usage on schema help to howdah_analyst;
@@ -499,7 +499,7 @@ describe('a map over a query', () => {
     expect(run.children).toEqual([]);
   });
 
-  test('reads the schemas an admin gave sql_query, and is not too expensive', async () => {
+  test('reads schemas that an admin configured for sql_query, and rejects an expensive query', async () => {
     const { pool } = database;
     await pool.query(
       `create schema cellar; create table cellar.wines as select 'red' as name;
@@ -519,7 +519,7 @@ describe('a map over a query', () => {
 });
 
 describe('a graph', () => {
-  test('follows the edges whose conditions hold, and joins', async () => {
+  test('follows edges whose conditions hold, and joins branches', async () => {
     const run = await runTeam({
       type: 'graph',
       members: await members('red', 'blue', 'shout', 'twice'),
@@ -538,7 +538,7 @@ describe('a graph', () => {
     expect(run.children[2]?.input).toMatch(/blue:\nblue/);
   });
 
-  test('goes in circles, but not for ever', async () => {
+  test('may loop, up to a maximum number of visits', async () => {
     const loop = async (configuration: TeamSpec['configuration']) =>
       runTeam({
         type: 'graph',
@@ -560,7 +560,7 @@ describe('a graph', () => {
     });
   });
 
-  test('says what is wrong with a condition', async () => {
+  test('reports an invalid condition', async () => {
     const run = await runTeam({
       type: 'graph',
       members: await members('red', 'blue'),

@@ -27,7 +27,7 @@ import {
 
 // Work that runs later under a user's name does what that user wrote, or runs under the name of the
 // user who changed it.
-describe('acting as another', () => {
+describe('acting as another user', () => {
   let db: TestDatabase;
   let tenant: string;
   let agent: string;
@@ -132,7 +132,7 @@ describe('acting as another', () => {
       ['priority', '5'],
       ['overlap_policy', `'cancel'`],
       ['catchup_policy', `'all'`],
-    ])('whose %s another member changes is his from then on', async (column, value) => {
+    ])('passes to another member who changes its %s', async (column, value) => {
       await tried(async (client) => {
         const id = await scheduleOf(client, bea);
         expect(await ownerOf(client, id)).toBe(bea);
@@ -142,7 +142,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('becomes an admin’s who changes it, and nobody’s by a key of the tenant', async () => {
+    test('passes to an admin who changes it, and to no user when changed with a tenant key', async () => {
       await tried(async (client) => {
         for (const [user, role] of byAdmins()) {
           const id = await scheduleOf(client, bea);
@@ -153,7 +153,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('stays its user’s when it is paused, resumed, renamed, or written as it was', async () => {
+    test('keeps its user when paused, resumed, renamed or rewritten unchanged', async () => {
       await tried(async (client) => {
         const id = await scheduleOf(client, bea);
         await act(client, ada);
@@ -173,7 +173,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('runs as who wrote what it says', async () => {
+    test('runs as the user who changed its content', async () => {
       await tried(async (client) => {
         const id = await scheduleOf(client, bea);
         await act(client, mallory);
@@ -185,7 +185,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('that speaks in a session is changed by whom the session is, and run by him out of turn', async () => {
+    test('in a session cannot be changed or run out of turn by another member', async () => {
       await tried(async (client) => {
         await act(client, bea);
         const session_id = await makeSession(client, { agent_id: agent, user_id: bea });
@@ -205,7 +205,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('runs out of turn as who asks for it', async () => {
+    test('runs out of turn as the user who requests it', async () => {
       await tried(async (client) => {
         const id = await scheduleOf(client, bea);
         for (const user of [mallory, null]) {
@@ -217,8 +217,8 @@ describe('acting as another', () => {
     });
   });
 
-  describe('a schedule that another user writes', () => {
-    test('cancels no run of the user before, and cancels its own', async () => {
+  describe('a schedule changed by another user', () => {
+    test('cancels no run of the previous user, but cancels its own', async () => {
       await tried(async (client) => {
         const statusOf = async (run: string) =>
           (await one(client, 'select status from howdah.executions where id = $1', [run])).status;
@@ -264,7 +264,7 @@ describe('acting as another', () => {
       ['a text after its steps', `2, 'other'`],
       ['data', `input_data => '{"a": 1}'`],
       ['nothing new', '1'],
-    ])('forked with %s runs as who forks it', async (_, what) => {
+    ])('forked with %s runs as the user who forks it', async (_, what) => {
       const { ended } = await runs();
       await tried(async (client) => {
         await actAsEach(client, [bySelf(), ...byAdmins()], async (user) => {
@@ -277,7 +277,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('is told something by its user alone, but controlled by admins too', async () => {
+    test('accepts input from its user only, but is also controlled by admins', async () => {
       const { live } = await runs();
       await tried(async (client) => {
         const input = `select howdah.add_input($1, 'Look into the vault.')`;
@@ -296,7 +296,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('that is nobody’s is told by who may run its agent', async () => {
+    test('without a user accepts input from anyone who may run its agent', async () => {
       const live = await makeRun(db.pool, { agent_id: agent });
       await tried(async (client) => {
         await act(client, mallory);
@@ -309,7 +309,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('trusts a mail of another person less than its user’s', async () => {
+    test('trusts mail of another person less than mail of its user', async () => {
       const { live } = await runs();
       await tried(async (client) => {
         await client.query('update howdah.executions set created_at = now() where id = $1', [live]);
@@ -334,7 +334,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('gives nobody the run that a key of another caller began', async () => {
+    test('is not returned for an idempotency key of another caller', async () => {
       await tried(async (client) => {
         await makeAgent(client, { name: 'cook' });
         const run = (name: string) =>
@@ -366,7 +366,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('of a workflow answers to its key for that workflow alone', async () => {
+    test('of a workflow is returned for its idempotency key with that workflow only', async () => {
       await tried(async (client) => {
         for (const name of ['first', 'second']) {
           const { id } = await one(
@@ -387,7 +387,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('of a key without a user is not given to another key', async () => {
+    test('of an API key without a user is not returned to another API key', async () => {
       await tried(async (client) => {
         const keys = await Promise.all(
           ['member', 'member'].map((role) => makeApiKey(db.pool, tenant, { role })),
@@ -406,7 +406,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('has no key that a schedule gives its runs', async () => {
+    test('cannot use an idempotency key reserved for schedules', async () => {
       await tried(async (client) => {
         for (const user of [mallory, ada]) {
           await act(client, user);
@@ -425,7 +425,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('does not answer to the key of another run', async () => {
+    test('is not returned for a key that another user reserved for it', async () => {
       const { ended } = await runs();
       await tried(async (client) => {
         await act(client, mallory);
@@ -446,7 +446,7 @@ describe('acting as another', () => {
 
   describe('a session', () => {
     test.each(['queue', 'interrupt', 'steer'])(
-      'with the policy %s takes a message as its writer’s',
+      'with the policy %s runs a message as its writer',
       async (policy) => {
         await tried(async (client) => {
           await act(client, bea);
@@ -479,7 +479,7 @@ describe('acting as another', () => {
         [id],
       );
 
-    test('of nobody with the policy interrupt ends a run of its sender or for admins alone', async () => {
+    test('without a user, with policy interrupt, ends runs only of the sender, or all for admins', async () => {
       await tried(async (client) => {
         await act(client, null);
         const id = await makeSession(client, { agent_id: agent });
@@ -512,7 +512,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('with the policy interrupt waits with a scheduled run for that of another user', async () => {
+    test('with the policy interrupt makes a scheduled run wait for a run of another user', async () => {
       await tried(async (client) => {
         await act(client, null);
         const id = await makeSession(client, { agent_id: agent, policy: 'interrupt' });
@@ -533,7 +533,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('is forked as who forks it', async () => {
+    test('is forked as the user who forks it', async () => {
       const id = await makeSession(db.pool, { agent_id: agent, user_id: bea });
       await db.pool.query(`select howdah.send_message($1, 'mine')`, [id]);
       await finish(db.pool, worker, await liveRunOf(db.pool, id));
@@ -546,7 +546,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('has todos and files, and a run has files, that its user, admins and owners write', async () => {
+    test('and its runs have todos and files that only its user, admins and owners write', async () => {
       await tried(async (client) => {
         await act(client, bea);
         const id = await makeSession(client, { agent_id: agent, user_id: bea });
@@ -599,7 +599,7 @@ describe('acting as another', () => {
     });
   });
 
-  test('a user’s default agent is his to choose', async () => {
+  test('another member cannot choose the default agent of a user', async () => {
     await tried(async (client) => {
       await act(client, mallory);
       const insert = `insert into howdah.agents (name, user_id, is_default) values ('trap', $1, true) returning id`;
@@ -621,11 +621,11 @@ describe('acting as another', () => {
     });
   });
 
-  describe('the key of a request', () => {
+  describe('the idempotency key of a request', () => {
     const take = `select howdah_private.take_request_key('deploy-4', 'digest') as answer`;
     const leave = `select howdah_private.store_request_answer('deploy-4', '{"status": 201}')`;
 
-    test('is taken by the API alone: a login of a tenant leaves no answer for anybody', async () => {
+    test('is taken by the API only: a tenant login cannot leave an answer for others', async () => {
       const login = `howdah_test_${randomBytes(6).toString('hex')}`;
       logins.push(login);
       await db.pool.query(`create role ${login} login password 'secret'`);
@@ -664,7 +664,7 @@ describe('acting as another', () => {
     });
   });
 
-  describe('a function with more rights than its caller', () => {
+  describe('functions with more rights than their caller', () => {
     /** Lets only admins read an agent. */
     const hide = (client: Db, id: string) =>
       client.query(
@@ -672,7 +672,7 @@ describe('acting as another', () => {
         [id],
       );
 
-    test('gives no callback_url, which may hold a key', async () => {
+    test('do not return callback_url, which may contain a key', async () => {
       const callback_url = 'https://hooks.example.com/?token=4711';
       const id = await makeRun(db.pool, { agent_id: agent, user_id: bea, callback_url });
       await tried(async (client) => {
@@ -689,7 +689,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('exports nothing that a hidden agent said below a run of the user', async () => {
+    test('do not export the output of a hidden agent below a run of the user', async () => {
       await tried(async (client) => {
         const hidden = await makeAgent(client);
         await hide(client, hidden);
@@ -709,7 +709,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('lets a user named as a role answer nothing that escalated to the role', async () => {
+    test('do not let a user named like a role answer what escalated to that role', async () => {
       await tried(async (client) => {
         const { id: named } = await one(
           client,
@@ -737,7 +737,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('exports no answer to a hidden agent to who has the name of who gave it', async () => {
+    test('do not export answers to a hidden agent to a user with the name of the answerer', async () => {
       await tried(async (client) => {
         const hidden = await makeAgent(client);
         const asked = await Promise.all(
@@ -761,7 +761,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('tells no fault of a workflow that is hidden, nor whose system a part is', async () => {
+    test('do not reveal faults of a hidden workflow or the system of a part', async () => {
       await tried(async (client) => {
         await client.query(`insert into howdah.workflows (name, type) values ('secret', 'chain')`);
         const { id } = await one(
@@ -788,7 +788,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('looks for a model of the caller’s tenant alone, whatever row he makes up', async () => {
+    test('find only models of the caller’s tenant, whatever row is passed', async () => {
       await tried(async (client) => {
         const tenant_id = await makeTenant(client);
         const model = await makeModel(client, { tenant_id, purpose: 'embedding' });
@@ -803,7 +803,7 @@ describe('acting as another', () => {
       });
     });
 
-    test('is the role of another in no way but these', async () => {
+    test('role memberships are exactly the expected ones', async () => {
       const members = await all(
         db.pool,
         `select m.rolname || ' in ' || r.rolname as name, x.admin_option as admin

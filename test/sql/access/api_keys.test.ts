@@ -62,7 +62,7 @@ describe('API keys', () => {
       return work(client);
     });
 
-  test('are an id that finds them, 32 random bytes and a checksum, of which a hash is kept', async () => {
+  test('consist of an id, 32 random bytes and a checksum; only a hash is stored', async () => {
     const { id, key, prefix } = await makeApiKey(db.pool, a);
     expect(key).toMatch(/^hwd_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}$/);
     const [, found, secret, sum] = key.split('_') as [string, string, string, string];
@@ -77,7 +77,7 @@ describe('API keys', () => {
     expect(other.key.split('_')[2]).not.toBe(secret);
   });
 
-  test('stand as themselves where they act for nobody', async () => {
+  test('without a user act under their own name', async () => {
     const { id } = await makeApiKey(db.pool, a);
     const { name } = await one(db.pool, 'select name from howdah.api_keys where id = $1', [id]);
     const settings = { 'howdah.user_id': '', 'howdah.api_key_id': id, 'howdah.role': 'member' };
@@ -97,7 +97,7 @@ describe('API keys', () => {
     expect(made).toEqual([`API key ${name}`, `API key ${name}`]);
   });
 
-  test('are written to the base 62, and summed up as zip files are', async () => {
+  test('are encoded in base 62 with a CRC-32 checksum', async () => {
     const texts = ['', '123456789', 'hwd_ü', 'x'.repeat(300)];
     const bytes = [...texts.map((text) => Buffer.from(text)), Buffer.alloc(32, 0xff)];
     for (const one_ of bytes) {
@@ -175,12 +175,12 @@ describe('API keys', () => {
     );
   });
 
-  test.each([[null], [' '], ['x'.repeat(101)]])('have a name: not %j', async (name) => {
+  test.each([[null], [' '], ['x'.repeat(101)]])('reject the name %j', async (name) => {
     const text = 'select howdah.create_api_key($1)';
     expect((await refusal(db.pool.query(text, [name]))).code).toBe('HWINV');
   });
 
-  test('have a hash that nobody reads', async () => {
+  test('have a hash that no role can read', async () => {
     const { id } = await makeApiKey(db.pool, a);
     for (const role of ['howdah_app', 'howdah_analyst', 'howdah_worker', 'howdah_authenticator']) {
       await rolledBack(db.pool, async (client) => {
@@ -207,7 +207,7 @@ describe('API keys', () => {
     expect(fields).not.toContain('hash');
   });
 
-  test('are listed for admins, and renamed by them; nothing else of them is written', async () => {
+  test('are listed and renamed by admins; no other column can be written', async () => {
     await makeApiKey(db.pool, b);
     for (const [name, isSeen] of [
       ['admin', true],
@@ -228,7 +228,7 @@ describe('API keys', () => {
     });
   });
 
-  test('are revoked once and for good, within the tenant', async () => {
+  test('are revoked permanently, within the tenant only', async () => {
     const [mine, theirs] = [await makeApiKey(db.pool, a), await makeApiKey(db.pool, b)];
     await db.pool.query(
       `update howdah.api_keys set revoked_at = now() - interval '1 day' where id = $1`,
@@ -246,7 +246,7 @@ describe('API keys', () => {
     });
   });
 
-  test('go with their user', async () => {
+  test('are deleted with their user', async () => {
     const { id: user_id } = await one(
       db.pool,
       `insert into howdah.users (username, tenant_id) values ('short', $1) returning id`,

@@ -171,57 +171,60 @@ const logOf = (tenant: string, after = 0) =>
   );
 const endOf = async (tenant: string): Promise<number> => (await logOf(tenant)).length;
 
-describe('a change of a definition', () => {
-  test.each(DEFINITIONS)('in $table is one row', async ({ table, key = ['id'], row, change }) => {
-    let tenant = await makeTenant(db.pool);
-    const values: Record<string, unknown> = await row(db.pool, tenant);
-    if (table !== 'howdah.tenants') values.tenant_id = tenant;
-    const from = table === 'howdah.tenants' ? 0 : await endOf(tenant);
-    const names = Object.keys(values);
-    const columns = Object.keys(change).sort();
-    const made = await committed(db.pool, async (client) => {
-      const places = names.map((_, i) => `$${i + 1}`);
-      const inserted = await one(
-        client,
-        `insert into ${table} (${names}) values (${places}) returning *`,
-        Object.values(values),
-      );
-      const here = key.map((name) => `${name} = '${inserted[name]}'`).join(' and ');
-      await client.query(
-        `update ${table} set ${columns.map((name, i) => `${name} = $${i + 1}`)} where ${here}`,
-        columns.map((name) => change[name]),
-      );
-      await client.query(`delete from ${table} where ${here}`); // before it has a version, which would keep it
-      return inserted;
-    });
-    if (table === 'howdah.tenants') tenant = made.id;
+describe('audit of definition changes', () => {
+  test.each(DEFINITIONS)(
+    'stores one row for a change in $table',
+    async ({ table, key = ['id'], row, change }) => {
+      let tenant = await makeTenant(db.pool);
+      const values: Record<string, unknown> = await row(db.pool, tenant);
+      if (table !== 'howdah.tenants') values.tenant_id = tenant;
+      const from = table === 'howdah.tenants' ? 0 : await endOf(tenant);
+      const names = Object.keys(values);
+      const columns = Object.keys(change).sort();
+      const made = await committed(db.pool, async (client) => {
+        const places = names.map((_, i) => `$${i + 1}`);
+        const inserted = await one(
+          client,
+          `insert into ${table} (${names}) values (${places}) returning *`,
+          Object.values(values),
+        );
+        const here = key.map((name) => `${name} = '${inserted[name]}'`).join(' and ');
+        await client.query(
+          `update ${table} set ${columns.map((name, i) => `${name} = $${i + 1}`)} where ${here}`,
+          columns.map((name) => change[name]),
+        );
+        await client.query(`delete from ${table} where ${here}`); // before it has a version, which would keep it
+        return inserted;
+      });
+      if (table === 'howdah.tenants') tenant = made.id;
 
-    const object = table.split('.')[1];
-    const object_id = key.map((name) => made[name]).join('/');
-    const rows = (await logOf(tenant, from)).filter((entry) => entry.object_id === object_id);
-    const login = rows[0]?.login;
-    const said = { object, object_id, login, actor: login, user_id: null, detail: null };
-    const digest = expect.any(Buffer);
-    expect(rows).toEqual([
-      expect.objectContaining({
-        ...{ ...said, action: 'insert', changed: null },
-        ...{ before_digest: null, after_digest: digest },
-      }),
-      expect.objectContaining({
-        ...{ ...said, action: 'update', changed: columns },
-        ...{ before_digest: rows[0]?.after_digest, after_digest: digest },
-      }),
-      expect.objectContaining({
-        ...{ ...said, action: 'delete', changed: null },
-        ...{ before_digest: rows.at(-2)?.after_digest, after_digest: null },
-      }),
-    ]);
-    expect(new Set(rows.flatMap((entry) => entry.after_digest?.toString('hex') ?? [])).size).toBe(
-      rows.length - 1,
-    );
-  });
+      const object = table.split('.')[1];
+      const object_id = key.map((name) => made[name]).join('/');
+      const rows = (await logOf(tenant, from)).filter((entry) => entry.object_id === object_id);
+      const login = rows[0]?.login;
+      const said = { object, object_id, login, actor: login, user_id: null, detail: null };
+      const digest = expect.any(Buffer);
+      expect(rows).toEqual([
+        expect.objectContaining({
+          ...{ ...said, action: 'insert', changed: null },
+          ...{ before_digest: null, after_digest: digest },
+        }),
+        expect.objectContaining({
+          ...{ ...said, action: 'update', changed: columns },
+          ...{ before_digest: rows[0]?.after_digest, after_digest: digest },
+        }),
+        expect.objectContaining({
+          ...{ ...said, action: 'delete', changed: null },
+          ...{ before_digest: rows.at(-2)?.after_digest, after_digest: null },
+        }),
+      ]);
+      expect(new Set(rows.flatMap((entry) => entry.after_digest?.toString('hex') ?? [])).size).toBe(
+        rows.length - 1,
+      );
+    },
+  );
 
-  test('of what stands beside runs is noted where people make it, not where runs do', async () => {
+  test('records changes beside runs when people make them, not when runs do', async () => {
     const tenant_id = await makeTenant(db.pool);
     const { id: bea } = await makeUser(db.pool, { tenant_id, username: 'bea' });
     const { id: ada } = await makeUser(db.pool, { tenant_id, username: 'ada', role: 'admin' });
@@ -282,7 +285,7 @@ describe('a change of a definition', () => {
     ]);
   });
 
-  test('keeps no content, and a digest that can be made again from the row', async () => {
+  test('stores no content, but a digest that can be recomputed from the row', async () => {
     const tenant_id = await makeTenant(db.pool);
     const id = await makeAgent(db.pool, { tenant_id, instruction: 'canary-4711' });
     const rows = await all(
@@ -305,7 +308,7 @@ describe('a change of a definition', () => {
     expect(rows[0]?.after_digest).toEqual(createHash('sha256').update(text).digest());
   });
 
-  test('of what belongs to no tenant is for operators alone', async () => {
+  test('shows changes of objects without a tenant to operators only', async () => {
     const nobody = '00000000-0000-0000-0000-000000000000';
     await db.pool.query(
       `insert into howdah_private.master_keys (fingerprint, retired_at) values ('f', now())`,
@@ -319,7 +322,7 @@ describe('a change of a definition', () => {
     });
   });
 
-  test('of what the alerts look for is noted too: who silences one is known', async () => {
+  test('records who silences an alert', async () => {
     const silence = 'update howdah_private.alert_limits set is_active = $1 where name = $2';
     await db.pool.query(silence, [false, 'audit_checkpoint_stale']);
     await db.pool.query(silence, [true, 'audit_checkpoint_stale']);
@@ -329,7 +332,7 @@ describe('a change of a definition', () => {
     expect(noted[0]?.before_digest).toEqual(noted[1]?.after_digest);
   });
 
-  test('has the same digests in every time zone', async () => {
+  test('computes the same digests in every time zone', async () => {
     const tenant_id = await makeTenant(db.pool);
     const id = await makeModel(db.pool, { tenant_id });
     for (const [zone, price] of [
@@ -349,7 +352,7 @@ describe('a change of a definition', () => {
     ]);
   });
 
-  test('of many rows by one statement is a row each; what stays the same is none', async () => {
+  test('stores one row for each changed row of a statement, none for unchanged rows', async () => {
     const tenant_id = await makeTenant(db.pool);
     const from = await endOf(tenant_id);
     await db.pool.query(
@@ -370,7 +373,7 @@ describe('a change of a definition', () => {
     );
   });
 
-  test('that is rolled back leaves nothing, a savepoint neither', async () => {
+  test('stores nothing for a transaction or savepoint that is rolled back', async () => {
     const tenant_id = await makeTenant(db.pool);
     const from = await endOf(tenant_id);
     const client = await testClient(db.pool);
@@ -390,8 +393,8 @@ describe('a change of a definition', () => {
   });
 });
 
-describe('who and from where', () => {
-  test('come from the settings of the API, and from no other session', async () => {
+describe('actor and client of an audit row', () => {
+  test('come from the settings of the API, but not of any other session', async () => {
     const tenant_id = await makeTenant(db.pool);
     const { id } = await one(
       db.pool,
@@ -443,7 +446,7 @@ describe('who and from where', () => {
   });
 });
 
-describe('the control of a run', () => {
+describe('audit of run controls', () => {
   let tenant: string;
   let agent_id: string;
   let worker: string;
@@ -484,7 +487,7 @@ describe('the control of a run', () => {
     return logOf(tenant, from);
   };
 
-  test('is one row with where the run stood', async () => {
+  test('stores one row with the previous status of the run', async () => {
     const id = await makeRun(db.pool, { agent_id });
     for (const [name, status] of [
       ['pause', 'queued'],
@@ -515,7 +518,7 @@ describe('the control of a run', () => {
     ['approval', `select howdah.answer_question($1, 'reject')`, 'reject'],
     ['question', `select howdah.answer_question($1, 'Yes.')`, 'answer'],
     ['effect', `select howdah.answer_question($1, 'give_up')`, 'answer'],
-  ])('an answer to a question of kind %s too: %s', async (kind, text, action) => {
+  ])('stores an answer to a question of kind %s: %s', async (kind, text, action) => {
     const { execution_id, question_id } = await asked(kind);
     expect(await logged(text, [question_id])).toMatchObject([
       {
@@ -530,7 +533,7 @@ describe('the control of a run', () => {
     ]);
   });
 
-  test('that is refused leaves nothing, and one that does nothing neither', async () => {
+  test('stores nothing for a control that is rejected or has no effect', async () => {
     const id = await makeRun(db.pool, { agent_id });
     await finish(db.pool, worker, id);
     const from = await endOf(tenant);
@@ -539,7 +542,7 @@ describe('the control of a run', () => {
     expect(await logOf(tenant, from)).toEqual([]);
   });
 
-  test('of many runs by one statement is a row each', async () => {
+  test('stores one row for each run of a statement', async () => {
     await db.pool.query(
       `insert into howdah.executions (agent_id, input, metadata) select $1, 'x', '{"many": 1}' from generate_series(1, 50)`,
       [agent_id],
@@ -552,7 +555,7 @@ describe('the control of a run', () => {
     expect(new Set(rows.map(({ object_id }) => object_id)).size).toBe(50);
   });
 
-  test('by the engine is none: claims, commits, ends, schedules, deadlines', async () => {
+  test('stores nothing for the engine: claims, commits, ends, schedules, deadlines', async () => {
     const schedule = await one(
       db.pool,
       `insert into howdah.schedules (name, cron, agent_id, input, overlap_policy)
@@ -586,7 +589,7 @@ describe('the control of a run', () => {
   });
 });
 
-describe('the chain', () => {
+describe('the audit chain', () => {
   test('has no fork and no gap with 50 writers', async () => {
     const tenants = [await makeTenant(db.pool), await makeTenant(db.pool)];
     const from = await Promise.all(tenants.map(endOf));
@@ -614,7 +617,7 @@ describe('the chain', () => {
     );
   });
 
-  test('is locked by the commit alone, also after constraints were settled before', async () => {
+  test('is locked at commit only, even after constraints were checked earlier', async () => {
     const tenant_id = await makeTenant(db.pool);
     const client = await testClient(db.pool);
     await client.query('begin');
@@ -639,7 +642,7 @@ describe('the chain', () => {
     await client.query(`set local role howdah_owner; ${file?.text}; reset role`);
   };
 
-  test('keeps what a migration changes before the triggers are made anew', async () => {
+  test('includes changes that a migration makes before the triggers are recreated', async () => {
     const tenant_id = await makeTenant(db.pool);
     const from = await endOf(tenant_id);
     await committed(db.pool, async (client) => {
@@ -653,7 +656,7 @@ describe('the chain', () => {
     ]);
   });
 
-  test('begins for a tenant that was there before it', async () => {
+  test('starts for a tenant that is older than the log', async () => {
     const tenant_id = await makeTenant(db.pool);
     const begun = await rolledBack(db.pool, async (client) => {
       await client.query('set local session_replication_role = replica');
@@ -668,7 +671,7 @@ describe('the chain', () => {
     expect(begun).toEqual([{ tenant_id, action: 'begin', object: 'audit_log' }]);
   });
 
-  test('is read by admins and owners of its tenant alone, and written by nobody', async () => {
+  test('is readable by admins and owners of its tenant only, and writable by no role', async () => {
     const [mine, other] = [await makeTenant(db.pool), await makeTenant(db.pool)];
     for (const [role, seen] of [
       ['owner', [{ tenant_id: mine }]],

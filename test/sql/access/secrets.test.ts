@@ -50,7 +50,7 @@ const value = async (tenant: string, name: string) => {
   return outcome.ok ? outcome.value : outcome.error.message;
 };
 
-describe('who reads what', () => {
+describe('access to secrets', () => {
   const PRIVATE = ['sealed_secrets', 'data_keys', 'master_keys'];
 
   test.each([
@@ -59,7 +59,7 @@ describe('who reads what', () => {
     'howdah_worker',
     'howdah_authenticator',
     'howdah_eraser',
-  ])('no ciphertext: %s', async (role) => {
+  ])('no access to ciphertext: %s', async (role) => {
     await asRole(db.pool, role, { 'howdah.tenant_id': acme }, async (client) => {
       for (const table of PRIVATE) {
         await client.query('savepoint attempt');
@@ -70,7 +70,7 @@ describe('who reads what', () => {
     });
   });
 
-  test('everybody of a tenant sees that its secrets are there, and none of another', async () => {
+  test('roles of a tenant see which of its secrets exist, and none of other tenants', async () => {
     for (const role of ['howdah_app', 'howdah_analyst']) {
       await asRole(db.pool, role, { 'howdah.tenant_id': acme }, async (client) => {
         const rows = await all(client, 'select * from howdah.secrets order by name');
@@ -83,7 +83,7 @@ describe('who reads what', () => {
     }
   });
 
-  test('the sealed value is for workers: no other role may call for it', async () => {
+  test('only workers may read sealed values', async () => {
     const callers = await all(
       db.pool,
       `select p.proname || ' ' || a.grantee::regrole as name
@@ -102,7 +102,7 @@ describe('who reads what', () => {
     ]);
   });
 
-  test('a worker reads with its own rights', async () => {
+  test('a worker reads a secret with its own rights', async () => {
     const pool = new pg.Pool({
       connectionString: db.url,
       options: '-c role=howdah_worker',
@@ -115,7 +115,7 @@ describe('who reads what', () => {
     }
   });
 
-  test('the application writes none of it by hand', async () => {
+  test('the application cannot write secrets directly', async () => {
     const settings = { 'howdah.tenant_id': acme };
     for (const text of [
       `insert into howdah.secrets (name, fingerprint) values ('x', '')`,
@@ -128,7 +128,7 @@ describe('who reads what', () => {
     }
   });
 
-  test('a viewer neither stores nor removes one', async () => {
+  test('a viewer can neither store nor remove a secret', async () => {
     const settings = { 'howdah.tenant_id': acme, 'howdah.role': 'viewer' };
     const viewer = await one(
       db.pool,
@@ -151,7 +151,7 @@ describe('who reads what', () => {
   });
 });
 
-describe('does not open', () => {
+describe('a sealed secret does not open', () => {
   const SEALED = 'howdah_private.sealed_secrets';
   const OF = (tenant: '$1' | '$2', name: string) =>
     `(select id from howdah.secrets where tenant_id = ${tenant} and name = '${name}')`;
@@ -215,7 +215,7 @@ describe('does not open', () => {
     expect(await value(acme, 'openai')).toBe('the key of acme');
   });
 
-  test('as what it was before', async () => {
+  test('after an earlier value is put back', async () => {
     await store(acme, 'rolled', 'first value');
     const columns = `from ${SEALED} where secret_id = ${OF('$1', 'rolled')}`;
     const old = await one(db.pool, `select nonce, ciphertext ${columns}`, [acme]);
@@ -230,7 +230,7 @@ describe('does not open', () => {
 });
 
 describe('a model', () => {
-  test('names a secret of its tenant, and no other', async () => {
+  test('can name only a secret of its tenant', async () => {
     await makeModel(db.pool, { tenant_id: acme, secret_name: 'openai', name: 'fast' });
     for (const columns of [
       { tenant_id: acme, secret_name: 'nobody' },
@@ -255,7 +255,7 @@ describe('a model', () => {
     ).toMatchObject({ code: 'HWNTF', detail: '{"secret": "nobody"}' });
   });
 
-  test('has the name, and no value, in the versions of its agents', async () => {
+  test('appears in agent versions with the name of its secret, without the value', async () => {
     const agent = await one(
       db.pool,
       `with agent as (
@@ -292,7 +292,7 @@ describe('remove_secret', () => {
   const asAcme = <T>(work: (client: pg.PoolClient) => Promise<T>) =>
     asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': acme }, work);
 
-  test('leaves what a model names, unless it is forced', async () => {
+  test('keeps a secret that a model names, unless forced', async () => {
     await asAcme(async (client) => {
       await client.query('savepoint attempt');
       expect(await refusal(remove(client, 'openai'))).toMatchObject({
@@ -311,7 +311,7 @@ describe('remove_secret', () => {
     });
   });
 
-  test('is no stricter than a delete by hand, and http_request counts', async () => {
+  test('is no stricter than a direct delete, and counts use by http_request', async () => {
     const tool = await one(
       db.pool,
       `select id from howdah.tools where tenant_id = $1 and name = 'http_request'`,
@@ -358,7 +358,7 @@ describe('remove_secret', () => {
     await db.pool.query(`delete from howdah.secrets where name = 'by_hand'`);
   });
 
-  test('goes with its tenant, whatever names it', async () => {
+  test('deleting a tenant removes its secrets, whatever names them', async () => {
     await rolledBack(db.pool, async (client) => {
       const tenant_id = await makeTenant(client);
       await client.query(
@@ -375,7 +375,7 @@ describe('remove_secret', () => {
     });
   });
 
-  test("does not find another tenant's, and takes the value with it", async () => {
+  test("does not find another tenant's secret, and deletes the sealed value too", async () => {
     await asAcme(async (client) => {
       expect(await refusal(remove(client, 'nobody'))).toMatchObject({ code: 'HWNTF' });
     });
@@ -387,7 +387,7 @@ describe('remove_secret', () => {
     });
   });
 
-  test('waits for a model that comes to name it, and then leaves it', async () => {
+  test('waits for a concurrent model that names the secret, and then keeps it', async () => {
     const [model, removal] = [await db.pool.connect(), await db.pool.connect()];
     try {
       await model.query('begin');
@@ -404,8 +404,8 @@ describe('remove_secret', () => {
   });
 });
 
-describe('at the same time', () => {
-  test('many values of one name: each is a version, the last one stays, and it opens', async () => {
+describe('concurrent writes', () => {
+  test('of many values of one name make one version each; the last one stays and opens', async () => {
     const values = Array.from({ length: 8 }, (_, index) => `value number ${index}`);
     await Promise.all(values.map((one) => store(beta, 'busy', one)));
     const text = `select version, rotated_at from howdah.secrets where tenant_id = $1 and name = 'busy'`;
@@ -416,7 +416,7 @@ describe('at the same time', () => {
     expect(values).toContain(await value(beta, 'busy'));
   });
 
-  test('a first secret of a tenant, by many: one data key', async () => {
+  test('of the first secrets of a tenant share one data key', async () => {
     const tenant = await makeTenant(db.pool);
     const names = Array.from({ length: 6 }, (_, index) => `name${index}`);
     await Promise.all(names.map((name) => store(tenant, name, `value of ${name}`)));
@@ -425,7 +425,7 @@ describe('at the same time', () => {
     expect(await all(db.pool, dataKeys, [tenant])).toHaveLength(1);
   });
 
-  test('new values while the data key is replaced: none is lost, and the old keys go', async () => {
+  test('of new values during a rotation of the data key lose none; old keys go', async () => {
     const tenant = await makeTenant(db.pool);
     for (let index = 0; index < 120; index++) await store(tenant, `n${index}`, `old ${index}`);
     const rows = secretRowsOn(db.pool);
@@ -478,21 +478,21 @@ describe('the master key is switched', () => {
       return state.current;
     });
 
-  test('while all live workers have the new one, or have none', async () => {
+  test('when all live workers hold the new key or no key', async () => {
     expect(await switchBeside({ keys: ['new', 'old'] }, false)).toBe('new');
     expect(await switchBeside({ keys: [] }, false)).toBe('new');
   });
 
-  test('while only a dead worker lacks it', async () => {
+  test('when only a dead worker lacks the new key', async () => {
     expect(await switchBeside({ keys: ['old'], heartbeat: '2020-01-01' }, false)).toBe('new');
   });
 
-  test('while a live worker lacks it: only by force', async () => {
+  test('by force only, when a live worker lacks the new key', async () => {
     expect(await switchBeside({ keys: ['old'] }, false)).toBe('HWCNF');
     expect(await switchBeside({ keys: ['old'] }, true)).toBe('new');
   });
 
-  test('and a worker that finds a key later reports it', async () => {
+  test('but not after a worker reports that it holds only the old key', async () => {
     await rolledBack(db.pool, async (client) => {
       const worker = randomUUID();
       await client.query(

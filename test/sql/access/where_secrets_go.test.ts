@@ -149,7 +149,7 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
     ['the secret was taken away', 'secret_name = null'],
     ['another secret was named', `secret_name = 'other'`],
     ['the URL speaks another protocol', `provider = 'anthropic'`],
-  ])('is begun by admins alone once of its model %s', async (_what, set) => {
+  ])('needs an admin to start it after a change of its model: %s', async (_what, set) => {
     const old = await made(what, THERE);
     const before = await versionOf(old);
     await expectBeginsBy(member, old);
@@ -169,14 +169,14 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
     }
   });
 
-  test('is begun by anybody again once the model is what it was', async () => {
+  test('can be started by anyone once its model is restored', async () => {
     const old = await made(what, THERE);
     await change(old.model_id, `secret_name = 'other'`);
     await change(old.model_id, `secret_name = 'gh'`);
     await expectBeginsBy(member, old);
   });
 
-  test('is begun by admins alone once its model is gone', async () => {
+  test('needs an admin to start it after its model is deleted', async () => {
     const old = await made(what, THERE);
     await db.pool.query(
       what === 'agent'
@@ -196,20 +196,20 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
   test.each([
     ['sends what stands in no row', { provider: 'openai' }, `secret_name = 'gh'`],
     ['asks another model of the same server', THERE, `model = 'larger'`],
-  ])('is begun by members still when it %s', async (_what, columns, set) => {
+  ])('can still be started by members when it %s', async (_what, columns, set) => {
     const old = await made(what, columns);
     await change(old.model_id, set);
     await expectBeginsBy(member, old);
   });
 });
 
-test('a model that has another name now is the same model', async () => {
+test('a renamed model is the same model', async () => {
   const old = await made('agent', THERE);
   await change(old.model_id, `name = name || ' renamed'`);
   await expectBeginsBy(member, old);
 });
 
-test('a run in flight goes on as it began, and the next one is of the agent as it is now', async () => {
+test('a run in flight continues unchanged; the next run uses the current agent', async () => {
   const { id, model_id } = await made('agent', THERE);
   const run = await makeRun(db.pool, { tenant_id, agent_id: id, user_id: member });
   await change(model_id, 'secret_name = null');
@@ -236,7 +236,7 @@ test('a run in flight goes on as it began, and the next one is of the agent as i
   });
 });
 
-test('a schedule begins what there is at its time', async () => {
+test('a schedule starts the version that is current at its time', async () => {
   const { id, model_id } = await made('agent', THERE);
   const { schedule } = await one(
     db.pool,
@@ -260,7 +260,7 @@ test('a schedule begins what there is at its time', async () => {
   });
 });
 
-test('a restored agent asks its models where their rows say', async () => {
+test('a restored agent uses the current URLs and secrets of its models', async () => {
   const { id, model_id } = await made('agent', THERE);
   await change(model_id, `base_url = 'https://here.example.com/v1', secret_name = null`);
   await as(member, async (client) => {
@@ -282,7 +282,7 @@ test('a restored agent asks its models where their rows say', async () => {
   });
 });
 
-describe('what a run begins below itself', () => {
+describe('child runs', () => {
   const rootRun = async () => {
     const agent_id = await makeAgent(db.pool, { tenant_id });
     return makeRun(db.pool, { tenant_id, agent_id, user_id: member });
@@ -296,7 +296,7 @@ describe('what a run begins below itself', () => {
       )
     ).secret;
 
-  test('is as it was when the root began, but asks no model where admins have it asked no more', async () => {
+  test('use versions from the start of the root, unless admins changed their models since', async () => {
     const kept = await made('agent', THERE);
     const moved = await made('agent', THERE);
     const root = await rootRun();
@@ -324,7 +324,7 @@ describe('what a run begins below itself', () => {
     ]);
   });
 
-  test('holds for members of workflows that are workflows', async () => {
+  test('do not use a removed secret in nested workflows', async () => {
     const inner = await made('workflow', THERE);
     const root = await rootRun();
     await change(inner.model_id, 'secret_name = null');
@@ -337,7 +337,7 @@ describe('what a run begins below itself', () => {
     expect(await secretOf('workflow', workflow_version_id)).toBeNull();
   });
 
-  test('holds for whom a run is handed to', async () => {
+  test('do not use a removed secret after a handoff', async () => {
     const moved = await made('agent', THERE);
     const root = await rootRun();
     const to = async () =>
@@ -351,7 +351,7 @@ describe('what a run begins below itself', () => {
   });
 });
 
-test('a version names its MCP servers, and where they are stands in their rows alone', async () => {
+test('a version names its MCP servers; URL and secret stay in their rows', async () => {
   const id = await makeAgent(db.pool, { tenant_id });
   await db.pool.query(
     `with server as (

@@ -27,7 +27,7 @@ beforeAll(async () => {
   await makeAgent(database.pool, { tenant_id, name: 'anns own', user_id: ann });
 });
 
-test('the agent that is meant is the session’s, the user’s, the tenant’s, or development', async () => {
+test('the default agent is that of the session, user or tenant, or development', async () => {
   await rolledBack(database.pool, async (client) => {
     const session = await makeSession(client, {
       tenant_id,

@@ -66,13 +66,13 @@ describe('a patch', () => {
     ['parts that changed places', { a: [part('x'), part('y')] }, { a: [part('y'), part('x')] }, 1],
     ['the first part', { a: [] }, { a: [part('x')] }, 1],
     ['parts of one name', { a: [part('x'), part('x')] }, { a: [part('x')] }, 1],
-  ])('says %s', async (_, before, after, count) => {
+  ])('describes %s', async (_, before, after, count) => {
     const operations = await changes(before, after);
     expect(patched(before, operations)).toEqual(after);
     expect(operations).toHaveLength(count);
   });
 
-  test('gives the other document, whatever they are', async () => {
+  test('transforms one document into the other for random documents', async () => {
     const documents: JsonObject[] = [];
     let seed = 7;
     const random = (below: number): number => {

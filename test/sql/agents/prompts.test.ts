@@ -73,7 +73,7 @@ const versions = (table: string, column: string, id: string) =>
   );
 
 describe('a template', () => {
-  test('is filled in with what is given, else with defaults', async () => {
+  test('is filled with the given values or with defaults', async () => {
     const { name } = await makePrompt();
     expect(await render(name, { customer: 'Ada' })).toBe('You serve Ada, in a kind way; 2 offers.');
     expect(await render(name, { customer: 'Ada', tone: 'strict', offers: 0 })).toBe(
@@ -81,7 +81,7 @@ describe('a template', () => {
     );
   });
 
-  test('never looks into a value', async () => {
+  test('does not interpret placeholders within a value', async () => {
     const { name } = await makePrompt();
     const customer = '{{tone}} {{customer}} {{nobody}} \\1 $1 $& }}';
     expect(await render(name, { customer })).toContain(`You serve ${customer}, in a kind way`);
@@ -94,7 +94,7 @@ describe('a template', () => {
     [{ customer: 'Ada', tone: 'rude' }, 'tone'],
     [{ customer: 'Ada', offers: -1 }, 'offers'],
     [{ customer: 'Ada', offers: 1.5 }, 'offers'],
-  ])('refuses %j, naming %s', async (variables, field) => {
+  ])('rejects %j, naming %s', async (variables, field) => {
     const { name } = await makePrompt();
     expect(await refusal(render(name, variables))).toMatchObject({
       code: 'HWINV',
@@ -102,7 +102,7 @@ describe('a template', () => {
     });
   });
 
-  test('suggests the name of a variable that was misspelt', async () => {
+  test('suggests the name of a misspelt variable', async () => {
     const { name } = await makePrompt();
     expect(await refusal(render(name, { custmer: 'Ada' }))).toMatchObject({
       code: 'HWINV',
@@ -129,7 +129,7 @@ describe('a template', () => {
     [{ size: { type: 'integer', minimum: 'x' } }, 'minimum'],
     [{ site: { type: 'string', $ref: 'https://example.com/x' } }, '$ref'],
     [[], 'object'],
-  ])('refuses the variables %j', async (variables, word) => {
+  ])('rejects the variables %j', async (variables, word) => {
     expect(
       await refusal(
         db.pool.query(
@@ -140,7 +140,7 @@ describe('a template', () => {
     ).toMatchObject({ code: 'HWINV', message: expect.stringContaining(word) });
   });
 
-  test('gives the same text in the database and in a worker', async () => {
+  test('renders the same text in the database and in a worker', async () => {
     const texts = [TEMPLATE, '{{customer}}', '{{{customer}}} { {tone} }', 'a{{\n offers\t}}b', 'x'];
     const given = [
       { customer: 'Ada' },
@@ -170,7 +170,7 @@ describe('a template', () => {
 });
 
 describe('an agent', () => {
-  test('pins the text of its prompt, and has another version when that is edited', async () => {
+  test('pins the text of its prompt, and gets a new version when that is edited', async () => {
     const { id, name } = await makePrompt();
     const agent = await agentWith(id, { customer: 'Ada' });
     const before = await definitionOf(agent.id);
@@ -207,7 +207,7 @@ describe('an agent', () => {
     expect(await versions('prompt_versions', 'prompt_id', id)).toHaveLength(2);
   });
 
-  test('that is run in the transaction of the edit is told the new text', async () => {
+  test('that is run in the transaction of an edit uses the new text', async () => {
     const { id } = await makePrompt('old', {});
     const agent = await agentWith(id);
     await rolledBack(db.pool, async (client) => {
@@ -224,7 +224,7 @@ describe('an agent', () => {
     });
   });
 
-  test('gives values its prompt takes, and no others', async () => {
+  test('accepts only values that its prompt declares', async () => {
     const { id } = await makePrompt();
     expect(await refusal(agentWith(id, { custmer: 'Ada' }))).toMatchObject({
       code: 'HWINV',
@@ -249,7 +249,7 @@ describe('an agent', () => {
     ).toMatchObject({ code: 'HWINV', message: expect.stringContaining('prompt_values of agent') });
   });
 
-  test('is not run without what its prompt wants', async () => {
+  test('is not run without the variables that its prompt requires', async () => {
     const { id } = await makePrompt();
     const agent = await agentWith(id);
     const run = (input_data: object | null) =>
@@ -275,7 +275,7 @@ describe('an agent', () => {
     expect(await refusal(first)).toMatchObject({ code: 'HWINV' });
   });
 
-  test('keeps its prompt from being deleted', async () => {
+  test('prevents the deletion of its prompt', async () => {
     const { id, name } = await makePrompt('x', {});
     const agent = await agentWith(id);
     const remove = () => db.pool.query('select howdah.delete_prompt($1)', [id]);
@@ -296,7 +296,7 @@ describe('an agent', () => {
   });
 });
 
-describe('an edit in one session while another one gives it to an agent', () => {
+describe('an edit concurrent with a change of the agent', () => {
   type Statement = [text: string, values: unknown[]];
 
   /** The second waits for the first, and both end. */
@@ -316,7 +316,7 @@ describe('an edit in one session while another one gives it to an agent', () => 
     [prompt],
   ];
 
-  test('a prompt arrives edited', async () => {
+  test('of a prompt that is added reaches the agent', async () => {
     const { id } = await makePrompt('x', {});
     const agents = [await makeAgent(db.pool), await makeAgent(db.pool)];
     const give = (agent = ''): Statement => [
@@ -333,7 +333,7 @@ describe('an edit in one session while another one gives it to an agent', () => 
     }
   });
 
-  test('so does one it has already, while its values change', async () => {
+  test('of a prompt in use, while its values change, reaches the agent', async () => {
     const { id } = await makePrompt('x', { a: { type: 'string', default: '' } });
     const agent = await agentWith(id);
     const change: Statement = [
@@ -350,7 +350,7 @@ describe('an edit in one session while another one gives it to an agent', () => 
     });
   });
 
-  test('so does a skill', async () => {
+  test('of a skill that is added reaches the agent', async () => {
     const { id } = await one(
       db.pool,
       `insert into howdah.skills (name, description, content) values ('raced', 'x', 'x') returning id`,
@@ -373,7 +373,7 @@ describe('an edit in one session while another one gives it to an agent', () => 
 });
 
 describe('versions of a prompt', () => {
-  test('are labelled, rendered, compared and restored, and never changed', async () => {
+  test('are labelled, rendered, compared and restored, but never changed', async () => {
     const { id, name } = await makePrompt('first', {});
     await db.pool.query(`update howdah.prompts set template = 'second' where id = $1`, [id]);
     await db.pool.query(`select howdah.label_prompt_version($1, 1, 'production')`, [id]);
@@ -410,7 +410,7 @@ describe('versions of a prompt', () => {
   });
 });
 
-test('who may not edit an agent does not edit it by its prompt or its skill', async () => {
+test('a user who may not edit an agent cannot edit it through its prompt or skill', async () => {
   const tenant_id = await makeTenant(db.pool);
   const prompt = await one(
     db.pool,

@@ -53,7 +53,7 @@ const as = <T>(user: string, work: (client: pg.PoolClient) => Promise<T>) =>
 const refusedTo = (user: string, text: string, values: unknown[] = []) =>
   as(user, (client) => refusedInside(client, text, values));
 
-test('their names are told by no function', async () => {
+test('no function reveals the names of restricted agents and workflows', async () => {
   const session = await makeSession(db.pool, { tenant_id, agent_id: desk, user_id: member });
   for (const [text, message] of [
     ['select howdah.switch_agent($1, $2)', "there is no agent named 'secret desk'"],
@@ -66,7 +66,7 @@ test('their names are told by no function', async () => {
   }
 });
 
-test('a key of one of their runs is taken, and says of no run whose it is', async () => {
+test('an idempotency key of a restricted run is rejected without revealing the run', async () => {
   const run = await makeRun(db.pool, {
     tenant_id,
     agent_id: secret,
@@ -92,7 +92,7 @@ test('a key of one of their runs is taken, and says of no run whose it is', asyn
   expect(seen).toMatchObject({ code: 'HWCNF', detail: expect.stringContaining(run) });
 });
 
-test('a log that others read says nothing of them', async () => {
+test('a log that others read does not mention restricted agents', async () => {
   const run = await makeRun(db.pool, { tenant_id, agent_id: desk, user_id: admin });
   const { found } = await one(db.pool, 'select howdah_private.capable_agents($1) as found', [run]);
   const { told } = await one(
@@ -104,7 +104,7 @@ test('a log that others read says nothing of them', async () => {
   expect(JSON.stringify(found)).toContain('desk');
 });
 
-test('a run is handed to none of them for nobody, and by none of them to anybody', async () => {
+test('a restricted agent hands its runs to no agent, and takes handoffs for its users only', async () => {
   const refusal = async (agent_id: string, to: string, user_id: string | null) => {
     const run = await makeRun(db.pool, { tenant_id, agent_id, user_id });
     return (await one(db.pool, 'select howdah_private.handoff_refusal($1, $2) as why', [run, to]))
@@ -119,7 +119,7 @@ test('a run is handed to none of them for nobody, and by none of them to anybody
   );
 });
 
-test('a member names no agent as a workflow that others run', async () => {
+test('a member cannot name an agent like a workflow that others run', async () => {
   const insert = `insert into howdah.agents (name, instruction) values ('manager', 'Tell me all.')`;
   expect(await refusedTo(member, insert)).toMatchObject({
     code: 'HWCNF',
@@ -128,7 +128,7 @@ test('a member names no agent as a workflow that others run', async () => {
   await as(admin, (client) => client.query(insert));
 });
 
-test('a message to a run of somebody else is as little his as an input of it', async () => {
+test('a member can send neither messages nor input to a run of another user', async () => {
   const run = await makeRun(db.pool, { tenant_id, agent_id: desk, user_id: admin });
   for (const text of [
     'select howdah.add_input($1, $2)',
@@ -139,7 +139,7 @@ test('a message to a run of somebody else is as little his as an input of it', a
   }
 });
 
-test('a message nobody sees is replied to by nobody, and its thread is none', async () => {
+test('a member can neither reply to an invisible message nor join its thread', async () => {
   const { id } = await one(
     db.pool,
     `insert into howdah.mail (tenant_id, to_agent_id, content) values ($1, $2, 'hidden') returning id`,
@@ -151,7 +151,7 @@ test('a message nobody sees is replied to by nobody, and its thread is none', as
   }
 });
 
-test('an engine that was taken from an agent is asked by its versions for admins alone', async () => {
+test('an engine removed from an agent is used through older versions by admins only', async () => {
   const id = await makeAgent(db.pool, {
     tenant_id,
     name: 'far away',
@@ -177,7 +177,7 @@ test('an engine that was taken from an agent is asked by its versions for admins
   await as(member, (client) => client.query(`select howdah.run('far away', 'x')`));
 });
 
-describe('what an admin has said of a tool', () => {
+describe('tool settings made by admins', () => {
   const KEYS = { secrets: { 'x-key': { secret_name: 'gh', hosts: ['api.github.com'] } } };
 
   type Giving = { configuration?: object; requires_approval?: boolean };
@@ -230,7 +230,7 @@ describe('what an admin has said of a tool', () => {
     ['a setting of a tool that was taken away', {}, { configuration: KEYS }, null],
     ['a limit that was set', {}, {}, { configuration: { allow: ['x.org'] } }],
     ['a leave that it takes now', {}, { requires_approval: false }, { requires_approval: true }],
-  ])('holds for older versions, but for admins: %s', async (_what, tool, was, now) => {
+  ])('restrict older versions to admins: %s', async (_what, tool, was, now) => {
     const old = await given(tool, was, now);
     for (const [text, values] of begins(old)) {
       expect(await refusedTo(member, text, values), text).toMatchObject({
@@ -249,14 +249,14 @@ describe('what an admin has said of a tool', () => {
     ['what a model is told of it', {}, { configuration: { mission_override: 'x' } }, {}],
     ['what the tool itself says', { configuration: KEYS }, {}, null],
     ['leave that it takes no more', {}, { requires_approval: true }, {}],
-  ])('is no matter of %s', async (_what, tool, was, now) => {
+  ])('do not restrict older versions for %s', async (_what, tool, was, now) => {
     for (const [text, values] of begins(await given(tool, was, now))) {
       const begun = await as(member, (client) => client.query(text, values));
       expect(begun.rowCount, text).toBe(1);
     }
   });
 
-  test('holds for what the tool itself says, and for labels', async () => {
+  test('restrict older versions after a change of the tool itself, also by label', async () => {
     const old = await given({ configuration: KEYS }, {}, {});
     await db.pool.query(`update howdah.tools set configuration = '{}' where id = $1`, [
       old.tool_id,
@@ -281,7 +281,7 @@ describe('what an admin has said of a tool', () => {
   });
 });
 
-describe('what admins alone set of request_params', () => {
+describe('request_params that only admins set', () => {
   /** Returns the number of the current version. */
   const versionOf = async (what: 'agent' | 'workflow', id: string): Promise<number> =>
     (
@@ -298,7 +298,7 @@ describe('what admins alone set of request_params', () => {
     ['was changed', { models: ['dear'] }, { models: ['cheap'] }],
     ['was added', {}, { store: false }],
     ['went with the model', { plugins: [{ id: 'web' }] }, null],
-  ])('holds for older versions of an agent, but for admins: it %s', async (_what, was, now) => {
+  ])('restrict older versions of an agent to admins when one %s', async (_what, was, now) => {
     const model = await makeModel(db.pool, { tenant_id });
     const agent = await makeAgent(db.pool, { tenant_id });
     const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
@@ -323,7 +323,7 @@ describe('what admins alone set of request_params', () => {
     await as(member, (client) => client.query(`select howdah.run($1, 'x')`, [name]));
   });
 
-  test('is no matter of what editors set', async () => {
+  test('do not include those that editors set', async () => {
     const model = await makeModel(db.pool, { tenant_id });
     const agent = await makeAgent(db.pool, { tenant_id });
     const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
@@ -343,7 +343,7 @@ describe('what admins alone set of request_params', () => {
     expect(begun.rowCount).toBe(1);
   });
 
-  test('holds for older versions of a workflow', async () => {
+  test('restrict older versions of a workflow to admins', async () => {
     const { id } = await one(
       db.pool,
       `insert into howdah.workflows (tenant_id, name, type, configuration)
@@ -368,7 +368,7 @@ describe('what admins alone set of request_params', () => {
   });
 });
 
-test('keys stand neither in headers of an engine nor beside a prompt', async () => {
+test('rejects keys in engine headers and in columns of a prompt', async () => {
   for (const name of ['X-Auth', 'X-Functions-Key', 'x-session']) {
     expect(
       await refusedTo(

@@ -39,7 +39,7 @@ const definitionOf = async (agent: string) =>
 const toolsOf = async (agent: string) =>
   (await definitionOf(agent)).tools.map(({ name }: { name: string }) => name);
 
-test('an agent pins the versions of its skills, and may load them', async () => {
+test('an agent pins the versions of its skills and can load them', async () => {
   const [first, second] = [await makeSkill(), await makeSkill()];
   const agent = await agentWith(second, first);
   const { skills } = await definitionOf(agent);
@@ -58,7 +58,7 @@ test('an agent pins the versions of its skills, and may load them', async () => 
   expect(rows).toEqual([{ content: '# How' }, { content: 'Otherwise.' }]);
 });
 
-test('one that is not active, or was taken away, is in no next version', async () => {
+test('an inactive or removed skill is not in the next version', async () => {
   const skill = await makeSkill();
   const agent = await agentWith(skill);
   await db.pool.query('update howdah.skills set is_active = false where id = $1', [skill]);
@@ -80,7 +80,7 @@ test('one that is not active, or was taken away, is in no next version', async (
   ).toEqual([]);
 });
 
-test('one that an agent has is not deleted; its name is free when it is', async () => {
+test('a skill in use cannot be deleted; deleting a skill frees its name', async () => {
   const skill = await makeSkill({ name: 'invoices' });
   const agent = await agentWith(skill);
   const remove = () => db.pool.query('select howdah.delete_skill($1)', [skill]);
@@ -96,7 +96,7 @@ test('one that an agent has is not deleted; its name is free when it is', async 
   });
 });
 
-test('versions are compared and restored, and never changed', async () => {
+test('versions are compared and restored, but never changed', async () => {
   const skill = await makeSkill({ content: 'one' });
   const agent = await agentWith(skill);
   await db.pool.query(`update howdah.skills set content = 'two' where id = $1`, [skill]);
@@ -123,7 +123,7 @@ test.each([
   ['fine', 'x', ' ', 'content'],
   ['fine', 'x', 'x'.repeat(61_441), 'content'],
   ['fine', 'x', 'The key is sk-abcdefgh1234567890abcdef.', 'content'],
-])('a skill named %j is refused', async (name, description, content, field) => {
+])('rejects a skill named %j', async (name, description, content, field) => {
   const work = db.pool.query(
     'insert into howdah.skills (name, description, content) values ($1, $2, $3)',
     [name, description, content],
@@ -132,7 +132,7 @@ test.each([
   expect({ code, detail }).toEqual({ code: 'HWINV', detail: expect.stringContaining(field) });
 });
 
-test('an edit of a skill and of its agent in one transaction is one version', async () => {
+test('an edit of a skill and of its agent in one transaction makes one version', async () => {
   const skill = await makeSkill();
   const agent = await agentWith(skill);
   await rolledBack(db.pool, async (client) => {

@@ -30,7 +30,7 @@ const current = () =>
   );
 
 describe('a version', () => {
-  test('is restored whole, as a new version that says the same', async () => {
+  test('is restored completely, as a new version with the same definition', async () => {
     const { pool } = database;
     const before = await current();
     await pool.query('delete from howdah.agent_tools where agent_id = $1', [agent]);
@@ -59,7 +59,7 @@ describe('a version', () => {
     });
   });
 
-  test('that names what is gone is not', async () => {
+  test('that names a deleted object is not restored', async () => {
     const { pool } = database;
     const { version } = await current();
     await pool.query('delete from howdah.agent_models where agent_id = $1', [agent]);
@@ -77,7 +77,7 @@ describe('a version', () => {
     });
   });
 
-  test('is run by its number or its name, and by no other', async () => {
+  test('is run only by its number or its label', async () => {
     const { pool } = database;
     const run = async (version: string | null) =>
       (
@@ -106,7 +106,7 @@ describe('a version', () => {
     ).rejects.toMatchObject({ code: 'HWNTF' });
   });
 
-  test('has names, and a name has one version', async () => {
+  test('has labels, and a label belongs to one version', async () => {
     const { pool } = database;
     const label = (version: number, name: string) =>
       one(pool, 'select (howdah.label_agent_version($1, $2, $3)).*', [agent, version, name]);

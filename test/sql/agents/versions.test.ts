@@ -80,7 +80,7 @@ describe('versions of agents', () => {
     });
   });
 
-  test('an edit that changes nothing makes none', async () => {
+  test('an edit that changes nothing makes no version', async () => {
     const agent = await makeAgent(db.pool, { instruction: 'same' });
     const touched = await agentsTouchedBy(async (client) => {
       await client.query('update howdah.agents set instruction = instruction where id = $1', [
@@ -96,7 +96,7 @@ describe('versions of agents', () => {
     ).toEqual({ version_is_stale: false });
   });
 
-  test('an edit that is rolled back makes none', async () => {
+  test('an edit that is rolled back makes no version', async () => {
     const agent = await makeAgent(db.pool);
     const client = await testClient(db.pool);
     await client.query('begin');
@@ -124,7 +124,7 @@ describe('versions of agents', () => {
     expect(await countOf(agent)).toBe(2);
   });
 
-  test('an agent, its model, its tool and its first run may come in one transaction', async () => {
+  test('an agent, its model, its tool and its first run can be inserted in one transaction', async () => {
     const [agent, run] = await committed(db.pool, async (client) => {
       const made = await makeAgent(client);
       const model = await makeModel(client);
@@ -150,7 +150,7 @@ describe('versions of agents', () => {
     expect(await one(db.pool, pinned, [run])).toEqual(before);
   });
 
-  test('an edit of a model concerns the agents that use it, and no others', async () => {
+  test('an edit of a model affects the agents that use it, and no others', async () => {
     const model = await makeModel(db.pool);
     const user = await makeAgent(db.pool);
     await makeAgent(db.pool);
@@ -169,7 +169,7 @@ describe('versions of agents', () => {
     });
   });
 
-  test('an edit of the default model concerns the agents without a model, and no others', async () => {
+  test('an edit of the default model affects the agents without a model, and no others', async () => {
     const tenant = await makeTenant(db.pool);
     const { id: development } = await one(
       db.pool,
@@ -192,7 +192,7 @@ describe('versions of agents', () => {
     expect(touched.sort()).toEqual([development, plain].sort());
   });
 
-  test('deleting the default model concerns the agents that used it', async () => {
+  test('deleting the default model affects the agents that used it', async () => {
     const tenant = await makeTenant(db.pool);
     const { id: agent } = await one(db.pool, 'select id from howdah.agents where tenant_id = $1', [
       tenant,
@@ -204,7 +204,7 @@ describe('versions of agents', () => {
     expect(await definitionOf(agent)).toMatchObject({ models: [] });
   });
 
-  test('prices and words for people make no version', async () => {
+  test('prices and descriptive columns of a model make no version', async () => {
     const model = await makeModel(db.pool);
     const agent = await makeAgent(db.pool);
     await db.pool.query('insert into howdah.agent_models (agent_id, model_id) values ($1, $2)', [
@@ -220,7 +220,7 @@ describe('versions of agents', () => {
     expect(touched).toEqual([]);
   });
 
-  test('an edit of a tool concerns the agents that have it, and no others', async () => {
+  test('an edit of a tool affects the agents that have it, and no others', async () => {
     const tool = await makeTool(db.pool);
     const user = await makeAgent(db.pool);
     await makeAgent(db.pool);
@@ -239,7 +239,7 @@ describe('versions of agents', () => {
     expect(await definitionOf(user)).toMatchObject({ tools: [] });
   });
 
-  test('which function a SQL tool calls is the tool’s to say, whatever an agent is given it with', async () => {
+  test('configuration for an agent cannot change the function that a SQL tool calls', async () => {
     const own = { schema: 'shop', function: 'order_status', arguments: [], returns_set: false };
     const tool = await makeTool(db.pool, { kind: 'sql', configuration: JSON.stringify(own) });
     const agent = await makeAgent(db.pool);
@@ -256,7 +256,7 @@ describe('versions of agents', () => {
     });
   });
 
-  test('giving, configuring and taking a tool or a model makes a version each', async () => {
+  test('adding, configuring and removing a tool or a model makes a version each', async () => {
     const [tool, model, second] = [
       await makeTool(db.pool, { configuration: { a: 1, b: 1 } }),
       await makeModel(db.pool),
@@ -293,7 +293,7 @@ describe('versions of agents', () => {
     expect(definitions[7].models).toMatchObject([{ id: second }]);
   });
 
-  test('moving a tool from one agent to another concerns both', async () => {
+  test('moving a tool from one agent to another affects both', async () => {
     const tool = await makeTool(db.pool);
     const [from, to] = [await makeAgent(db.pool), await makeAgent(db.pool)];
     await db.pool.query('insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)', [
@@ -317,7 +317,7 @@ describe('versions of agents', () => {
     }
   });
 
-  test('says which user made it', async () => {
+  test('a version records the user who made it', async () => {
     const { id: user, tenant_id } = await one(
       db.pool,
       `insert into howdah.users (username) values ('ada') returning id, tenant_id`,
@@ -351,7 +351,7 @@ describe('versions of agents', () => {
     );
   });
 
-  test('a tool given to an agent while another session edits the tool arrives edited', async () => {
+  test('a tool added to an agent during a concurrent edit of the tool is pinned as edited', async () => {
     for (const editorIsFirst of [true, false]) {
       const agent = await makeAgent(db.pool);
       const tool = await makeTool(db.pool);
@@ -377,7 +377,7 @@ describe('versions of agents', () => {
     }
   });
 
-  test('a model given to an agent while another session edits the model arrives edited', async () => {
+  test('a model added to an agent during a concurrent edit of the model is pinned as edited', async () => {
     const agent = await makeAgent(db.pool);
     const model = await makeModel(db.pool);
     const [editor, giver] = [await testClient(db.pool), await testClient(db.pool)];
@@ -395,7 +395,7 @@ describe('versions of agents', () => {
     expect(await definitionOf(agent)).toMatchObject({ models: [{ model: 'edited' }] });
   });
 
-  test('an agent made while another session edits the default model arrives with the edit', async () => {
+  test('an agent created during a concurrent edit of the default model pins the edited model', async () => {
     const tenant = await makeTenant(db.pool);
     const [editor, maker] = [await testClient(db.pool), await testClient(db.pool)];
     await editor.query('begin');

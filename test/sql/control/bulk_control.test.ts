@@ -5,7 +5,7 @@ import { answer, claim, commit, makeAgent, makeWorker, one, rolledBack } from '.
 const RUNS = 60;
 const OTHERS = 2_000;
 
-describe('controls of many runs in one statement', () => {
+describe('controlling many runs in one statement', () => {
   const db = testDatabase();
   let agent: string;
 
@@ -38,7 +38,7 @@ describe('controls of many runs in one statement', () => {
      ) as t`;
 
   test.each([['pause'], ['pause', 'resume'], ['cancel'], ['cancel', 'retry']])(
-    '%s %s looks at those runs and at no others',
+    '%s %s reads those runs and no others',
     async (...names) => {
       await rolledBack(db.pool, async (client) => {
         for (const name of names) {
@@ -53,7 +53,7 @@ describe('controls of many runs in one statement', () => {
     },
   );
 
-  test('a statement may name a run and its children, in any order, also in a block that catches errors', async () => {
+  test('one statement may control a run and its children, in any order, also within an exception block', async () => {
     for (const order of ['depth', 'depth desc']) {
       const { rows } = await db.pool.query(
         `with root as (

@@ -37,7 +37,7 @@ describe('cancel_execution', () => {
   const cancel = (id: string, client: { query: typeof db.pool.query } = db.pool) =>
     client.query('select * from howdah.cancel_execution($1)', [id]);
 
-  test('ends a queued run at once and gives its row', async () => {
+  test('ends a queued run at once and returns its row', async () => {
     const id = await make();
     const { rows } = await cancel(id);
     expect(rows).toMatchObject([
@@ -54,7 +54,7 @@ describe('cancel_execution', () => {
     expect(await claim(db.pool, worker, [id])).toEqual([]);
   });
 
-  test('ends a running run; its worker can commit nothing more', async () => {
+  test('ends a running run, whose worker can commit nothing more', async () => {
     const id = await make();
     await claim(db.pool, worker, [id]);
     await cancel(id);
@@ -69,7 +69,7 @@ describe('cancel_execution', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ step_count: 0 });
   });
 
-  test('ends a run that waits for a timer, and its wake-up', async () => {
+  test('ends a run that waits for a timer, and removes its wake-up', async () => {
     const id = await make();
     await claim(db.pool, worker, [id]);
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
@@ -101,7 +101,7 @@ describe('cancel_execution', () => {
     expect((await runRow(db.pool, sibling)).status).toBe('cancelled');
   });
 
-  test('tells the owners of what was running, and nobody about the rest', async () => {
+  test('notifies the owners of running runs, and nobody about other runs', async () => {
     const root = await make();
     const child = await make({ parent_execution_id: root });
     await claim(db.pool, worker, [child]);
@@ -120,7 +120,7 @@ describe('cancel_execution', () => {
     await listener.end();
   });
 
-  test('tells those who watch', async () => {
+  test('notifies subscribers of a watched run', async () => {
     const [watched, alone] = [await make(), await make()];
     await db.pool.query('select howdah_private.watch(gen_random_uuid(), array[$1::uuid])', [
       watched,
@@ -136,7 +136,7 @@ describe('cancel_execution', () => {
     await listener.end();
   });
 
-  test('reads no more for each child when there are more of them', async () => {
+  test('reads no more rows per child when there are more children', async () => {
     /**
      * Counts the rows of runs that are read while a parent ends half of its children; the others
      * have ended.
@@ -175,7 +175,7 @@ describe('cancel_execution', () => {
     expect(await readFor(80)).toBeLessThan(few * 6); // 4 times the children; 16 times the rows if each child read all
   });
 
-  test('refuses a run that has ended, saying how', async () => {
+  test('rejects a run that has ended, with its status', async () => {
     const id = await make();
     await finish(db.pool, worker, id);
     const refused = await refusal(cancel(id));
@@ -190,7 +190,7 @@ describe('cancel_execution', () => {
     expect(await refusal(cancel(twice))).toMatchObject({ code: 'HWTRM' });
   });
 
-  test('does not find a run that is not there or belongs to another tenant', async () => {
+  test('does not find a run that does not exist or belongs to another tenant', async () => {
     const other = await makeTenant(db.pool);
     const foreign = await make({
       tenant_id: other,
@@ -248,7 +248,7 @@ describe('cancel_execution', () => {
     await holder.query('rollback');
   });
 
-  test('a commit that came first counts, and the cancel ends what is left', async () => {
+  test('keeps a commit that came first, and ends the rest of the run', async () => {
     const id = await make();
     await claim(db.pool, worker, [id]);
     const committer = await testClient(db.pool);
@@ -261,7 +261,7 @@ describe('cancel_execution', () => {
     expect((await cancelled).rows).toMatchObject([{ status: 'cancelled', step_count: 1 }]);
   });
 
-  test('an end that came first stands, and the cancel is refused', async () => {
+  test('is rejected when the run ended first', async () => {
     const id = await make();
     await claim(db.pool, worker, [id]);
     const committer = await testClient(db.pool);
@@ -276,7 +276,7 @@ describe('cancel_execution', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ status: 'completed' });
   });
 
-  test('a commit that came second is stale, and only its row', async () => {
+  test('makes a later commit stale for its run only', async () => {
     const [id, other] = [await make(), await make()];
     await claim(db.pool, worker, [id, other]);
     const canceller = await testClient(db.pool);
@@ -297,7 +297,7 @@ describe('cancel_execution', () => {
     );
   });
 
-  test('a child that is being inserted is cancelled with its parent', async () => {
+  test('cancels a child that is being inserted', async () => {
     const root = await make();
     const inserter = await testClient(db.pool);
     await inserter.query('begin');
@@ -310,7 +310,7 @@ describe('cancel_execution', () => {
     expect((await runRow(db.pool, child)).status).toBe('cancelled');
   });
 
-  test('a grandchild that is being inserted is cancelled too', async () => {
+  test('cancels a grandchild that is being inserted', async () => {
     const root = await make();
     const child = await make({ parent_execution_id: root });
     const inserter = await testClient(db.pool);

@@ -50,7 +50,7 @@ const taken = async (columns: Record<string, unknown> = {}) => {
 };
 const steps = [{ kind: 'model', name: 'fast', tokens_in: 1, tokens_out: 1 }];
 
-test('of a run that is to begin later says when', async () => {
+test('explains a scheduled run with its start time', async () => {
   const id = await makeRun(db.pool, { agent_id: agent, run_at: '2100-01-01 12:00:00+00' });
   expect(await explain(id)).toMatchObject({
     execution_id: id,
@@ -62,7 +62,7 @@ test('of a run that is to begin later says when', async () => {
   });
 });
 
-test('of a debounced run names its key, and when its input was replaced', async () => {
+test('explains a debounced run with its key and the time its input was replaced', async () => {
   const keys = { debounce_key: "Anna's order", debounce_ms: 3_600_000 };
   const id = await makeRun(db.pool, { agent_id: agent, ...keys });
   const blocker = { kind: 'debounce_key', id: null, name: "Anna's order" };
@@ -75,7 +75,7 @@ test('of a debounced run names its key, and when its input was replaced', async 
   expect((await explain(id)).blocked_by[0].detail).toContain('last replaced at 20');
 });
 
-test('of a due run says how many are before it, and that nobody does the work', async () => {
+test('explains a due run with its queue position, or reports that no worker is running', async () => {
   const first = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-01' });
   const second = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-02' });
   const urgent = await makeRun(db.pool, { agent_id: agent, run_at: '2020-01-03', priority: -1 });
@@ -91,7 +91,7 @@ test('of a due run says how many are before it, and that nobody does the work', 
   });
 });
 
-test('of a run at work names its last step, and a worker that is not heard of', async () => {
+test('explains a running run with its last step, and reports a lost worker', async () => {
   const run = await taken();
   expect(await explain(run.id)).toMatchObject({
     reason: 'at_work',
@@ -112,7 +112,7 @@ test('of a run at work names its last step, and a worker that is not heard of', 
   await db.pool.query('select howdah.resume_execution($1)', [run.id]);
 });
 
-test('of a run that waits for another names the one at the bottom that holds it up', async () => {
+test('explains a run waiting for a child with the deepest run that blocks it', async () => {
   const root = await taken();
   const middle = await spawn(db.pool, worker, root, agent);
   const waits = { status: 'waiting', waiting_for: 'child' };
@@ -130,7 +130,7 @@ test('of a run that waits for another names the one at the bottom that holds it 
   });
 });
 
-test('of a run that asks says what, and how to answer', async () => {
+test('explains a run waiting for a person with the question and how to answer', async () => {
   const question = await ask(db.pool, {
     columns: { required_role: 'admin', expires_in_ms: 3_600_000 },
   });
@@ -155,7 +155,7 @@ test('of a run that asks says what, and how to answer', async () => {
   ]);
 });
 
-test('of a run that tries again says when, and what went wrong', async () => {
+test('explains a retrying run with the time of the next attempt and the error', async () => {
   const run = await taken();
   const error = { code: 'overloaded', message: 'come back later', retryable: true };
   await commit(db.pool, worker, [
@@ -173,7 +173,7 @@ test('of a run that tries again says when, and what went wrong', async () => {
   });
 });
 
-test('of a later turn names the one before it', async () => {
+test('explains a queued turn with the turn before it', async () => {
   const session = await makeSession(db.pool);
   const first = await makeRun(db.pool, { agent_id: agent, session_id: session });
   const second = await makeRun(db.pool, { agent_id: agent, session_id: session });
@@ -184,7 +184,7 @@ test('of a later turn names the one before it', async () => {
   });
 });
 
-test('of a parked run names the limit, with its figures', async () => {
+test('explains a parked run with the limit and its figures', async () => {
   const limit = await one(
     db.pool,
     `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 1) returning id`,
@@ -211,7 +211,7 @@ test('of a parked run names the limit, with its figures', async () => {
   });
 });
 
-test('of a run that may not make its call names the limit, of the installation without figures', async () => {
+test('explains a run parked by a call limit, without figures for installation limits', async () => {
   const tool = await makeTool(db.pool, { name: 'stamp', kind: 'custom' });
   const told = async (column: string, values: unknown[], explained: typeof explain) => {
     const limit = await one(
@@ -254,7 +254,7 @@ test('of a run that may not make its call names the limit, of the installation w
   });
 });
 
-test('of a paused run says how to let it go on', async () => {
+test('explains a paused run with how to resume it', async () => {
   const id = await makeRun(db.pool, { agent_id: agent, run_at: '2100-01-01' });
   await db.pool.query('select howdah.pause_execution($1)', [id]);
   expect(await explain(id)).toMatchObject({
@@ -263,7 +263,7 @@ test('of a paused run says how to let it go on', async () => {
   });
 });
 
-test('of a run that has ended says how, and whether there is another try', async () => {
+test('explains an ended run with its outcome and whether a retry is possible', async () => {
   const id = await makeRun(db.pool, { agent_id: agent });
   await finish(db.pool, worker, id);
   const { completed_at } = await one(
@@ -294,7 +294,7 @@ test('of a run that has ended says how, and whether there is another try', async
   );
 });
 
-test('tells nothing of a run of another tenant', async () => {
+test('reveals nothing about a run of another tenant', async () => {
   const tenant_id = await makeTenant(db.pool);
   const theirs = await makeRun(db.pool, {
     tenant_id,

@@ -46,7 +46,7 @@ describe('pause_execution and resume_execution', () => {
     return id;
   };
 
-  test('a queued run pauses at once, nobody can claim it, and it goes on when resumed', async () => {
+  test('a queued run pauses at once, cannot be claimed, and continues when resumed', async () => {
     const id = await make();
     expect(await pause(id)).toMatchObject({ id, status: 'paused', is_pause_requested: false });
     expect(await claim(db.pool, worker, [id])).toEqual([]);
@@ -56,7 +56,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await claim(db.pool, worker, [id])).toHaveLength(1);
   });
 
-  test('a run that is not due yet keeps its time', async () => {
+  test('a scheduled run keeps its start time', async () => {
     const run_at = new Date(Date.now() + 3_600_000);
     const id = await make({ run_at });
     await pause(id);
@@ -64,7 +64,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await jobsOf(db.pool, id)).toMatchObject([{ run_at }]);
   });
 
-  test('twice is once, and what is not paused is resumed in peace', async () => {
+  test('repeated calls change nothing, and resuming a run that is not paused succeeds', async () => {
     const id = await make();
     await resume(id);
     await pause(id);
@@ -76,7 +76,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await resume(busy)).toMatchObject({ status: 'running', is_pause_requested: false });
   });
 
-  test('a timer that has not rung is waited for again, and one that has is not', async () => {
+  test('a pending timer is waited for again after resume; an elapsed one is not', async () => {
     const id = await running();
     await step(id, { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 });
     const { wake_at } = await runRow(db.pool, id);
@@ -95,7 +95,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await resume(id)).toMatchObject({ status: 'queued', waiting_for: null, wake_at: null });
   });
 
-  test('a question that is still open is waited for again; one answered meanwhile is heard', async () => {
+  test('an open question is waited for again after resume; one answered meanwhile is delivered', async () => {
     const id = await running();
     const question = { id: (await one(db.pool, 'select howdah.uuid_v7() as id')).id };
     await step(id, { status: 'waiting', waiting_for: 'question' }, [
@@ -118,7 +118,7 @@ describe('pause_execution and resume_execution', () => {
     ).toEqual({ kind: 'answer' });
   });
 
-  test('a turn that has not come is waited for again; one that came meanwhile is taken', async () => {
+  test('a queued turn waits again after resume; one that came up meanwhile starts', async () => {
     const session_id = await makeSession(db.pool);
     const [live, next, last] = [
       await make({ session_id }),
@@ -142,7 +142,7 @@ describe('pause_execution and resume_execution', () => {
     await finish(db.pool, worker, next);
   });
 
-  test('a paused run keeps its session for itself', async () => {
+  test('a paused run keeps its turn of the session', async () => {
     const session_id = await makeSession(db.pool);
     const [live, next] = [await make({ session_id }), await make({ session_id })];
     await pause(live);
@@ -151,7 +151,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await runRow(db.pool, next)).toMatchObject({ status: 'queued' });
   });
 
-  test('a running run is asked: what is in the air commits, then it parks', async () => {
+  test('a running run commits its step in flight, then pauses', async () => {
     const id = await running();
     expect(await pause(id)).toMatchObject({ status: 'running', is_pause_requested: true });
     expect(await pause(id)).toMatchObject({ status: 'running', is_pause_requested: true });
@@ -170,7 +170,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await resume(id)).toMatchObject({ status: 'queued' });
   });
 
-  test('where it would have waited it pauses, and waits after it is resumed', async () => {
+  test('a run asked to pause pauses instead of waiting, and waits after resume', async () => {
     const id = await running();
     await pause(id);
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
@@ -182,7 +182,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await resume(id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
   });
 
-  test('an answer that ends the run while a pause is asked for ends it', async () => {
+  test('a run that completes while a pause is requested ends', async () => {
     const id = await running();
     await pause(id);
     const steps = [answer, { kind: 'output', output: 'x' } as never];
@@ -195,7 +195,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await refusal(resume(id))).toMatchObject({ code: 'HWTRM' });
   });
 
-  test('resumed before its worker parked it, the run just goes on', async () => {
+  test('a run resumed before its worker paused it continues running', async () => {
     const id = await running();
     await pause(id);
     await step(id);
@@ -206,7 +206,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ status: 'running', owner_worker: worker });
   });
 
-  test('of a run whose worker dies before it could park: it is paused, not queued', async () => {
+  test('a run whose worker dies before pausing it becomes paused, not queued', async () => {
     const doomed = await makeWorker(db.pool);
     const id = await make();
     await claim(db.pool, doomed, [id]);
@@ -220,7 +220,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await resume(id)).toMatchObject({ status: 'queued' });
   });
 
-  test('waits for a commit under way, and the next commit hears of it', async () => {
+  test('waits for a commit in progress, and the next commit returns the pause request', async () => {
     const id = await running();
     const pauser = await testClient(db.pool);
     let paused: Promise<unknown> = Promise.resolve();
@@ -233,7 +233,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await step(id, undefined, [answer], 1)).toMatchObject([{ is_pause_requested: true }]);
   });
 
-  test('reaches the whole subtree, nothing above it, and resume undoes it', async () => {
+  test('pauses the whole subtree and no ancestor, and resume undoes it', async () => {
     const root = await make();
     const child = await make({ parent_execution_id: root });
     const sibling = await make({ parent_execution_id: root });
@@ -262,7 +262,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await jobsOf(db.pool, child)).toEqual([]);
   });
 
-  test('a child that a paused parent had in the air begins paused', async () => {
+  test('a child spawned by a pausing parent starts paused', async () => {
     const root = await running();
     await pause(root);
     const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, agent);
@@ -277,7 +277,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await runRow(db.pool, root)).toMatchObject({ status: 'queued', has_inbox: true });
   });
 
-  test('a child that ends while its parent is paused is heard after the resume', async () => {
+  test('a child that ends while its parent is paused is delivered after resume', async () => {
     const root = await running();
     const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, agent);
     await claim(db.pool, worker, [child]);
@@ -288,7 +288,7 @@ describe('pause_execution and resume_execution', () => {
     expect(await resume(root)).toMatchObject({ status: 'queued' });
   });
 
-  test('names what is not there, and is not shown what is another tenant’s', async () => {
+  test('reports an unknown run as not found, like a run of another tenant', async () => {
     const nowhere = '019a0000-0000-7000-8000-000000000001';
     expect(await refusal(pause(nowhere))).toMatchObject({ code: 'HWNTF' });
     expect(await refusal(resume(nowhere))).toMatchObject({ code: 'HWNTF' });

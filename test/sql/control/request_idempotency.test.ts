@@ -14,7 +14,7 @@ const insertExpired = (key: string) =>
     [key],
   );
 
-test('requests with keys do not wait for one another to delete expired keys', async () => {
+test('requests with keys do not block one another while deleting expired keys', async () => {
   await insertExpired('expired');
   const [first, second] = [await openSession(db.url), await openSession(db.url)];
   try {
@@ -32,7 +32,7 @@ test('requests with keys do not wait for one another to delete expired keys', as
   ]);
 });
 
-test('an expired key is a new key', async () => {
+test('an expired key can be used again', async () => {
   await insertExpired('again');
   expect(await one(db.pool, TAKE, ['again', 'another request'])).toEqual({ answer: null });
 });

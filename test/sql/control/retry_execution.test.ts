@@ -51,7 +51,7 @@ describe('retry_execution', () => {
     return id;
   };
 
-  test('a failed run goes on under its id, with a step that says what had been', async () => {
+  test('a failed run continues under its id, with a step that records the earlier failure', async () => {
     const id = await stopped('error');
     expect(await retry(id)).toMatchObject({
       id,
@@ -77,7 +77,7 @@ describe('retry_execution', () => {
     expect(await kinds(id)).toEqual(['model', 'error', 'retry', 'model', 'output']);
   });
 
-  test('a run cancelled before it began, begins', async () => {
+  test('starts a run that was cancelled before it began', async () => {
     const id = await make();
     await cancel(id);
     expect(await retry(id)).toMatchObject({ status: 'queued', step_count: 1, message_count: 0 });
@@ -91,7 +91,7 @@ describe('retry_execution', () => {
     ['max_cost', { max_cost: '0.5' }, { max_cost: '0.5' }, { max_cost: '0.5' }],
     ['max_time', { max_seconds: 7 }, { max_seconds: 8 }, { max_seconds: 8 }],
   ] as const)(
-    'grants %s once more, each time by what it was at first',
+    'raises an exhausted %s by its original amount at each retry',
     async (reason, first, second, third) => {
       const limits = await makeAgent(db.pool, { ...first });
       const id = await stopped(reason, { agent_id: limits });
@@ -102,14 +102,14 @@ describe('retry_execution', () => {
     },
   );
 
-  test('grants nothing that was not used up', async () => {
+  test('does not raise limits that were not exhausted', async () => {
     const limits = await makeAgent(db.pool, { max_steps: 1, max_tokens: 10 });
     const id = await stopped('error', { agent_id: limits });
     expect(await retry(id)).toMatchObject({ max_steps: 1, max_tokens: '10', max_seconds: 600 });
     await cancel(id);
   });
 
-  test('refuses what has an answer, saying what to do instead', async () => {
+  test('rejects a completed run, with a hint to fork it', async () => {
     const id = await make();
     await finish(db.pool, worker, id);
     const refused = await refusal(retry(id));
@@ -120,7 +120,7 @@ describe('retry_execution', () => {
     });
   });
 
-  test('refuses what is live', async () => {
+  test('rejects a live run', async () => {
     const id = await make();
     expect(await refusal(retry(id))).toMatchObject({ code: 'HWCNF' });
     await db.pool.query('select howdah.pause_execution($1)', [id]);
@@ -129,7 +129,7 @@ describe('retry_execution', () => {
     expect(refused.hint).toContain('howdah.resume_execution');
   });
 
-  test('refuses a child, naming its root', async () => {
+  test('rejects a child and names its root', async () => {
     const root = await make();
     const child = await make({ parent_execution_id: await make({ parent_execution_id: root }) });
     await cancel(child);
@@ -139,7 +139,7 @@ describe('retry_execution', () => {
     expect(refused.fields).toMatchObject({ root_execution_id: root });
   });
 
-  test('two at once: one goes through, the other finds it live', async () => {
+  test('two concurrent retries: one succeeds, the other finds the run live', async () => {
     const id = await stopped('error');
     const other = await testClient(db.pool);
     let second: ReturnType<typeof refusal> | undefined;
@@ -160,7 +160,7 @@ describe('retry_execution', () => {
         ])
       ).id;
 
-    test('takes the turn when nobody has it', async () => {
+    test('takes the turn when no run has it', async () => {
       const session_id = await makeSession(db.pool);
       const id = await stopped('error', { session_id });
       expect(await liveOf(session_id)).toBeNull();
@@ -172,7 +172,7 @@ describe('retry_execution', () => {
       expect(await runRow(db.pool, next)).toMatchObject({ status: 'queued' });
     });
 
-    test('waits for it when somebody has, and comes before later turns', async () => {
+    test('waits for the turn when another run has it, ahead of later turns', async () => {
       const session_id = await makeSession(db.pool);
       const id = await stopped('error', { session_id });
       const [live, later] = [await make({ session_id }), await make({ session_id })];
@@ -185,7 +185,7 @@ describe('retry_execution', () => {
       await finish(db.pool, worker, later);
     });
 
-    test('does not wait for the session of another tenant', async () => {
+    test('does not wait for a session lock of another tenant', async () => {
       const tenant_id = await makeTenant(db.pool);
       const agent_id = await makeAgent(db.pool, { tenant_id });
       const session_id = await makeSession(db.pool, { tenant_id });
@@ -207,7 +207,7 @@ describe('retry_execution', () => {
       await holder.query('rollback');
     });
 
-    test('while the live run is just ending: it gets the turn', async () => {
+    test('gets the turn while the live run is ending', async () => {
       const session_id = await makeSession(db.pool);
       const id = await stopped('error', { session_id });
       const live = await make({ session_id });
@@ -226,8 +226,8 @@ describe('retry_execution', () => {
     });
   });
 
-  describe('of a run that had children and effects', () => {
-    test('begins a child that was withdrawn anew', async () => {
+  describe('of a run with children and effects', () => {
+    test('starts a withdrawn child again', async () => {
       const root = await make();
       await claim(db.pool, worker, [root]);
       const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, agent);
@@ -242,7 +242,7 @@ describe('retry_execution', () => {
       await cancel(root);
     });
 
-    test('hears what came for it before it ended', async () => {
+    test('receives results that arrived before the run ended', async () => {
       const root = await make();
       await claim(db.pool, worker, [root]);
       const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, agent);
@@ -266,7 +266,7 @@ describe('retry_execution', () => {
       return { agent_id, step: { kind: 'tool', name, call_id: 'b', input: {}, output: {} } };
     };
 
-    test('is refused when what it did was taken back', async () => {
+    test('is rejected when the effects of the run were undone', async () => {
       const { agent_id, step } = await undoable();
       const id = await make({ agent_id });
       await claim(db.pool, worker, [id]);
@@ -283,7 +283,7 @@ describe('retry_execution', () => {
       expect(refused.fields).toMatchObject({ compensation_id: undoing.id });
     });
 
-    test('is refused when what a child of it did was taken back', async () => {
+    test('is rejected when the effects of a child were undone', async () => {
       const { agent_id, step } = await undoable();
       const id = await make();
       await claim(db.pool, worker, [id]);
@@ -300,7 +300,7 @@ describe('retry_execution', () => {
       expect(await refusal(retry(id))).toMatchObject({ code: 'HWCNF' });
     });
 
-    test('an effect nobody answered for is withdrawn to be asked anew, an answered one is heard', async () => {
+    test('an unanswered effect question is withdrawn and asked again; an answered one is delivered', async () => {
       const begun = { kind: 'tool_started', name: 'book', call_id: 'b', effect: 'once', input: {} };
       const questions = (id: string) =>
         all(db.pool, 'select * from howdah.questions where execution_id = $1 order by id', [id]);

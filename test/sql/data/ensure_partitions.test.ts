@@ -39,7 +39,7 @@ describe('ensure_partitions', () => {
       [`howdah.${table}`],
     );
 
-  test('finds nothing to do where all is there, however often it is called', async () => {
+  test('creates nothing where all partitions exist, however often it is called', async () => {
     for (let n = 0; n < 2; n++) {
       expect(await one(db.pool, 'select howdah_private.ensure_partitions() as made')).toEqual({
         made: 0,
@@ -48,7 +48,7 @@ describe('ensure_partitions', () => {
   });
 
   test.each(['executions', 'steps', 'messages'])(
-    'covers last month to three months ahead of %s without a gap',
+    'covers last month to three months after %s without a gap',
     async (table) => {
       const partitions = await partitionsOf(table);
       const bounds = partitions.map(({ bounds }) => /FROM \('(.+)'\) TO \('(.+)'\)/.exec(bounds));
@@ -64,7 +64,7 @@ describe('ensure_partitions', () => {
     },
   );
 
-  test('there is no default partition', async () => {
+  test('creates no default partition', async () => {
     expect(
       await all(
         db.pool,
@@ -74,7 +74,7 @@ describe('ensure_partitions', () => {
     ).toEqual([]);
   });
 
-  test('makes the same months whatever the time zone of the session', async () => {
+  test('creates the same months in any session time zone', async () => {
     for (const zone of ['Pacific/Kiritimati', 'Pacific/Pago_Pago']) {
       await rolledBack(db.pool, async (client) => {
         await client.query(`select set_config('timezone', $1, true)`, [zone]);
@@ -84,7 +84,7 @@ describe('ensure_partitions', () => {
     }
   });
 
-  test('makes what is missing, once, when many call it at the same time', async () => {
+  test('creates missing partitions once under concurrent calls', async () => {
     const { made } = await one(
       db.pool,
       `select sum(made)::int as made from (select howdah_private.ensure_partitions(4) as made) as m`,
@@ -98,7 +98,7 @@ describe('ensure_partitions', () => {
     expect(results.reduce((sum, row) => sum + row.made, 0)).toBe(6);
   });
 
-  test('works for a worker, and what it makes can be written by runs of that month', async () => {
+  test('works for a worker, and runs of a new month can write to its partitions', async () => {
     await committed(db.pool, async (client) => {
       await takeRole(client, 'howdah_worker');
       expect(await one(client, 'select howdah_private.ensure_partitions(7) as made')).toEqual({
@@ -112,7 +112,7 @@ describe('ensure_partitions', () => {
     expect(await makeRun(db.pool, { id })).toBe(id);
   });
 
-  test('lets others go on beside a long reader, and those who begin runs meanwhile', async () => {
+  test('does not block reads and inserts, and runs beside a long reader', async () => {
     const reader = await db.pool.connect();
     const maker = await db.pool.connect();
     try {
@@ -136,7 +136,7 @@ describe('ensure_partitions', () => {
     }
   });
 
-  test('makes them as those are that are there: columns, indexes, constraints and triggers', async () => {
+  test('creates partitions with the same columns, indexes, constraints and triggers as existing ones', async () => {
     const shapes = await all(
       db.pool,
       `select p.relname as parent, count(distinct (
@@ -159,7 +159,7 @@ describe('ensure_partitions', () => {
     ]);
   });
 
-  test('gives up soon where somebody holds a table, and holds up nobody behind it', async () => {
+  test('times out quickly when a table is locked, and blocks no other session', async () => {
     await rolledBack(db.pool, async (holder) => {
       await holder.query('lock table howdah.executions in share update exclusive mode');
       await expect(
@@ -174,7 +174,7 @@ describe('ensure_partitions', () => {
     });
   });
 
-  test('attaches a partition again that somebody has detached, with its rows', async () => {
+  test('attaches a detached partition again, with its rows', async () => {
     const { month } = await one(
       db.pool,
       `select to_char(date_trunc('month', now() at time zone 'utc') + interval '2 months',
@@ -203,7 +203,7 @@ describe('ensure_partitions', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
-  test('finishes a detachment that was interrupted, and attaches the partition again', async () => {
+  test('finishes an interrupted detach, then attaches the partition again', async () => {
     await db.pool.query('select howdah_private.ensure_partitions(4)');
     const [name] = (await partitionsOf('messages')).slice(-1).map((p) => p.name);
     await rolledBack(db.pool, async (reader) => {
@@ -243,7 +243,7 @@ describe('ensure_partitions', () => {
     });
   });
 
-  test('of single months gives up soon, and is tried again', async () => {
+  test('creating a single month times out quickly under a lock, and is retried', async () => {
     const month = new Date(Date.UTC(2020, 0, 15));
     const holder = await openSession(db.url);
     await holder.query('begin; lock table howdah.executions in share update exclusive mode');
@@ -257,7 +257,7 @@ describe('ensure_partitions', () => {
       await db.pool.query(`drop table howdah_private.${table}_2020_01`);
   });
 
-  test('a month can be detached and dropped, since nothing points at it', async () => {
+  test('a month can be detached and dropped, because nothing references it', async () => {
     await rolledBack(db.pool, async (client) => {
       for (const table of ['steps', 'messages', 'executions']) {
         const [oldest] = await partitionsOf(table);

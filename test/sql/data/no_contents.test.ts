@@ -116,7 +116,7 @@ async function sing(columns: Record<string, unknown> = {}) {
   return { id, child, end };
 }
 
-test('a run is there for half a minute after its end, then its whole tree is without contents', async () => {
+test('keeps contents for 30 seconds after a run ends, then erases the whole tree', async () => {
   const { id, child, end } = await sing({ idempotency_key: 'order 4711' });
   await erase();
   expect(await inputOf(child)).toBe('Find out.'); // the tree has not ended
@@ -151,7 +151,7 @@ test('a run is there for half a minute after its end, then its whole tree is wit
   expect(again.id).toBe(id);
 });
 
-test('what was erased is neither retried nor forked; what was retried in time keeps its contents', async () => {
+test('an erased run cannot be retried or forked; one retried in time keeps its contents', async () => {
   const [gone, kept] = [await makeRun(db.pool), await makeRun(db.pool)];
   for (const id of [gone, kept]) await finish(db.pool, worker, id, failed);
   const retrying = await openSession(db.url);
@@ -174,8 +174,8 @@ test('what was erased is neither retried nor forked; what was retried in time ke
   expect(await inputOf(kept)).toBe('[erased]');
 });
 
-describe('a session', () => {
-  test('keeps what was said in it until it has been silent for long enough', async () => {
+describe('session contents', () => {
+  test('are stored until the session has been silent for the configured time', async () => {
     const session = await makeSession(db.pool, { title: SAID, state: { said: SAID } });
     const columns = { agent_id: agent, session_id: session, input: SAID };
     await finish(db.pool, worker, await makeRun(db.pool, columns));
@@ -217,7 +217,7 @@ describe('a session', () => {
     expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
   });
 
-  test('is checked once for each run that is due', async () => {
+  test('are checked once for each due run', async () => {
     const session_id = await makeSession(db.pool);
     const { end } = await sing({ session_id });
     await end();
@@ -239,7 +239,7 @@ describe('a session', () => {
     await erase();
   });
 
-  test('that somebody is just writing to is left alone', async () => {
+  test('are not erased while a run is being inserted', async () => {
     const session = await makeSession(db.pool);
     const columns = { agent_id: agent, session_id: session, input: 'before' };
     const first = await makeRun(db.pool, columns);
@@ -257,7 +257,7 @@ describe('a session', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [second]);
   });
 
-  test('that is just being erased is waited for, and begun anew', async () => {
+  test('a run inserted during the erasure waits, then starts without the old history', async () => {
     const session = await makeSession(db.pool);
     const columns = { agent_id: agent, session_id: session, input: 'before' };
     await finish(db.pool, worker, await makeRun(db.pool, columns));
@@ -278,7 +278,7 @@ describe('a session', () => {
   });
 });
 
-test('what a person has still to say of an effect keeps its run', async () => {
+test('a run with an open effect question keeps its contents', async () => {
   const charge = await makeTool(db.pool, { name: 'charge', effect: 'once' });
   const agent_id = await makeAgent(db.pool);
   await db.pool.query('insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)', [
@@ -303,7 +303,7 @@ test('what a person has still to say of an effect keeps its run', async () => {
   expect(await inputOf(id)).toBe('[erased]');
 });
 
-test('a hook that is still to be told of the end is told', async () => {
+test('a pending completion hook still receives the original contents', async () => {
   await db.pool.query(
     `create schema shop;
      create table shop.ended (id text, said text);
@@ -329,7 +329,7 @@ test('a hook that is still to be told of the end is told', async () => {
   expect(await all(db.pool, 'select * from shop.ended')).toEqual([{ id, said: SAID }]);
 });
 
-test('one worker at a time does it, the others come back at once', async () => {
+test('one worker at a time erases; concurrent calls return at once', async () => {
   const id = await makeRun(db.pool, { agent_id: agent });
   await finish(db.pool, worker, id);
   const other = await openSession(db.url);
@@ -343,7 +343,7 @@ test('one worker at a time does it, the others come back at once', async () => {
   expect(await inputOf(id)).toBe('[erased]');
 });
 
-test('a worker does it by itself, and the end of its run is there for whoever waits', async () => {
+test('a worker erases by itself, after waiting clients can read the output', async () => {
   const id = await makeRun(db.pool, { agent_id: agent });
   const running = await startTestWorker(db.url);
   await eventually(
@@ -370,7 +370,7 @@ test('a worker does it by itself, and the end of its run is there for whoever wa
   await running.stop(0);
 });
 
-test('the night finds what was there before the policy, and what ended unseen', async () => {
+test('the nightly job finds runs that ended before the policy or were missed', async () => {
   const tenant_id = await makeTenant(db.pool);
   const agent_id = await makeAgent(db.pool, { tenant_id });
   const ids: string[] = [];
@@ -410,7 +410,7 @@ test('the night finds what was there before the policy, and what ended unseen', 
   expect(await retainBatch(db.pool, 2)).toBe(0);
 });
 
-test('an error with one run erases the others, and that run is tried again later', async () => {
+test('an error in one run does not block the others, and its erasure is retried', async () => {
   const [broken, whole] = [await sing(), await sing()];
   await broken.end();
   await whole.end();
@@ -436,7 +436,7 @@ test('an error with one run erases the others, and that run is tried again later
   expect(await inputOf(broken.id)).toBe('[erased]');
 });
 
-test('a full disk while runs are erased one by one postpones none of them', async () => {
+test('a full disk during one-by-one erasure postpones no run', async () => {
   const run = await sing();
   await run.end();
   await db.pool.query(
@@ -460,7 +460,7 @@ test('a full disk while runs are erased one by one postpones none of them', asyn
   expect(await inputOf(run.id)).toBe('[erased]');
 });
 
-test('a tenant that keeps contents keeps them, and one that begins to keep them, too', async () => {
+test('tenants that keep contents, or begin to keep them, are not erased', async () => {
   const others = await makeTenant(db.pool);
   const agent_id = await makeAgent(db.pool, { tenant_id: others });
   const theirs = await makeRun(db.pool, { tenant_id: others, agent_id });

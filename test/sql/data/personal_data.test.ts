@@ -184,8 +184,8 @@ const erase = (db: Db, id: string, mode = 'anonymise', cancel = false) =>
 const whole = (db: Db, user: string) =>
   all(db, 'select howdah.export_user_data($1)::text as line', [user]);
 
-describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
-  test('nothing is left of what was said, sums and promises hold, and others keep theirs', async () => {
+describe.each(['anonymise', 'delete'])('erasing a user (%s)', (mode) => {
+  test('removes all their content, keeps totals and constraints, and leaves other users alone', async () => {
     const [ada, bob] = [await makePerson(), await makePerson()];
     const [hers, his] = [`canary-of-${ada.username}`, `canary-of-${bob.username}`];
     const talks = { ada: await talk(ada, hers), bob: await talk(bob, his) };
@@ -280,7 +280,7 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
     }
   });
 
-  test('what he answered where others were asked goes too, in the log as well', async () => {
+  test('removes their answers to questions in runs of others, including in the log', async () => {
     const [ada, bob] = [await makePerson(), await makePerson()];
     const { run } = await talk(bob, `words of ${bob.username}`);
     await ask(ada, run, `answer of ${ada.username}`);
@@ -301,7 +301,7 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
     expect(await brokenRules(db.pool)).toEqual([]);
   });
 
-  test('not under a live run, unless it is cancelled', async () => {
+  test('is rejected while a run is live, unless it is cancelled', async () => {
     const ada = await makePerson();
     const session = await makeSession(db.pool, { user_id: ada.id });
     const columns = { agent_id: agent, user_id: ada.id, session_id: session };
@@ -333,7 +333,7 @@ describe.each(['anonymise', 'delete'])('erased (%s)', (mode) => {
   });
 });
 
-test('a run that is just being inserted is waited for, and then it is live', async () => {
+test('an erasure waits for a run that is being inserted, then finds it live', async () => {
   const ada = await makePerson();
   const inserting = await openSession(db.url);
   const erasing = await openSession(db.url);
@@ -347,7 +347,7 @@ test('a run that is just being inserted is waited for, and then it is live', asy
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
-test('a retry that has the session of a run is waited for without the run', async () => {
+test('an erasure waits for a retry that has the session lock, without locking its run', async () => {
   const ada = await makePerson();
   const session_id = await makeSession(db.pool, { user_id: ada.id });
   const run = await makeRun(db.pool, { agent_id: agent, session_id, user_id: ada.id });
@@ -367,7 +367,7 @@ test('a retry that has the session of a run is waited for without the run', asyn
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
-test('a run that is inserted before the locks is locked as well, so that nobody retries it', async () => {
+test('a run inserted before the locks is locked too, so it cannot be retried', async () => {
   const ada = await makePerson();
   const [holding, inserting, erasing, retrying] = [
     await openSession(db.url),
@@ -447,7 +447,7 @@ const answerAs = (user: { id: string }, answers: [id: string, text: string, data
     }
   });
 
-test('answers that wait in the inbox of another run are erased', async () => {
+test('answers waiting in the inbox of another run are erased', async () => {
   const ada = await makePerson({ role: 'admin' });
   const { run, questions } = await makePausedRun();
   const canary = `reply of ${ada.username}`;
@@ -477,7 +477,7 @@ test('answers that wait in the inbox of another run are erased', async () => {
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
-test('a question without a tool call has none after its erasure', async () => {
+test('an erasure adds no tool call to a question without one', async () => {
   const { bob, run } = await makePausedRun();
   await erase(db.pool, bob.id, 'anonymise', true);
   const calls = await all(
@@ -493,7 +493,7 @@ test('a question without a tool call has none after its erasure', async () => {
   ]);
 });
 
-test('answers that just go from an inbox to the log are erased there', async () => {
+test('answers being moved from an inbox to the log are erased there', async () => {
   const ada = await makePerson({ role: 'admin' });
   const { run, questions } = await makePausedRun();
   const canary = `reply of ${ada.username}`;
@@ -512,7 +512,7 @@ test('answers that just go from an inbox to the log are erased there', async () 
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
-describe('what a user writes in a transaction that is still open', () => {
+describe('a write of the user in an open transaction', () => {
   /** Each writes a text of the user into the data of another user. */
   const writes: [string, (client: Db, asked: Asked, text: string) => Promise<unknown>][] = [
     [
@@ -615,7 +615,7 @@ describe('what a user writes in a transaction that is still open', () => {
   });
 });
 
-test('an answer that waits for an erasure is refused', async () => {
+test('an answer that waits for an erasure is rejected', async () => {
   const ada = await makePerson({ role: 'admin' });
   const { run, questions } = await makePausedRun();
   const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
@@ -637,7 +637,7 @@ test('an answer that waits for an erasure is refused', async () => {
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
-test('the name of a user goes from logs of others, and from their forks', async () => {
+test('the name of a user is removed from logs of others and their forks', async () => {
   const ada = await makePerson({ role: 'admin' });
   const { bob, run, questions } = await makePausedRun();
   const reply = `reply of ${ada.username}`;
@@ -674,7 +674,7 @@ test('the name of a user goes from logs of others, and from their forks', async 
   expect(await brokenRules(db.pool)).toEqual([]);
 });
 
-describe('a fork of a run of another', () => {
+describe('a fork of a run of another user', () => {
   /** Each leaves a text of the user in the log of a run of another user. */
   const readers: [string, (ada: User, text: string) => Promise<string>][] = [
     [
@@ -714,7 +714,7 @@ describe('a fork of a run of another', () => {
     ],
   ];
 
-  test.each(readers)('loses what the user wrote: %s', async (_, read) => {
+  test.each(readers)('loses the text of the erased user: %s', async (_, read) => {
     const ada = await makePerson({ role: 'admin' });
     const text = `words of ${ada.username}`;
     const run = await read(ada, text);
@@ -730,7 +730,7 @@ describe('a fork of a run of another', () => {
     ]);
   });
 
-  test.each(readers)('is waited for in its transaction: %s', async (_, read) => {
+  test.each(readers)('delays the erasure until its transaction ends: %s', async (_, read) => {
     const ada = await makePerson({ role: 'admin' });
     const text = `words of ${ada.username}`;
     const run = await read(ada, text);
@@ -752,7 +752,7 @@ describe('a fork of a run of another', () => {
   });
 });
 
-test('a run that its user inserts during the erasure waits for it, and is refused', async () => {
+test('a run that its user inserts during the erasure waits, then is rejected', async () => {
   const ada = await makePerson({ role: 'admin' });
   const [inserting, erasing] = [await openSession(db.url), await openSession(db.url)];
   await inserting.query('begin');
@@ -774,7 +774,7 @@ test('a run that its user inserts during the erasure waits for it, and is refuse
 });
 
 test.each(['retried', 'forked'])(
-  'a fork of a run that the user only %s is waited for in its transaction',
+  'an erasure waits for an open fork of a run that the user only %s',
   async (what) => {
     const [ada, bob] = [await makePerson({ role: 'admin' }), await makePerson()];
     const run = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
@@ -807,7 +807,7 @@ test.each(['retried', 'forked'])(
   },
 );
 
-test('an erasure has no lock while it waits for a run of another that the user inserted', async () => {
+test('an erasure takes no locks while waiting for a run the user inserted for another', async () => {
   const [ada, bob] = [await makePerson({ role: 'admin' }), await makePerson()];
   const session = await makeSession(db.pool, { agent_id: agent, user_id: ada.id });
   const run = await actAs(ada, (client) => makeRun(client, { agent_id: agent }));
@@ -828,7 +828,7 @@ test('an erasure has no lock while it waits for a run of another that the user i
   await db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
-test('an erasure has no lock while it waits for a fork of a session of the user', async () => {
+test('an erasure takes no locks while waiting for a fork of a user session', async () => {
   const [ada, bob] = [await makePerson(), await makePerson()];
   const said = `words of ${ada.username}`;
   const session = await makeSession(db.pool, { agent_id: agent, user_id: ada.id });
@@ -857,7 +857,7 @@ test('an erasure has no lock while it waits for a fork of a session of the user'
   await Promise.all([holding.end(), erasing.end()]);
 });
 
-test('a run in the session of another goes, and the version of that session grows all the same', async () => {
+test('deleting a run in the session of another user increments the version of that session', async () => {
   const [ada, bob] = [await makePerson(), await makePerson()];
   const session = await makeSession(db.pool, { user_id: bob.id, title: 'of bob' });
   const mine = await makeRun(db.pool, { agent_id: agent, session_id: session, user_id: bob.id });
@@ -880,7 +880,7 @@ test('a run in the session of another goes, and the version of that session grow
   });
 });
 
-test('what a session does while one of its runs is deleted stays in its version', async () => {
+test('session changes during the deletion of one of its runs count in its version', async () => {
   const session_id = await makeSession(db.pool);
   const run = await makeRun(db.pool, { agent_id: agent, session_id });
   await finish(db.pool, worker, run);
@@ -910,7 +910,7 @@ test('what a session does while one of its runs is deleted stays in its version'
 });
 
 test.each(['anonymise', 'delete'])(
-  'a fork of his run goes with it, whoever forked: %s',
+  'a fork of a run of the user is erased with it, whoever forked: %s',
   async (mode) => {
     const [ada, bob] = [await makePerson(), await makePerson({ role: 'admin' })];
     const input = `words of ${ada.username}`;
@@ -938,7 +938,7 @@ test.each(['anonymise', 'delete'])(
   },
 );
 
-test('a run below the run of another loses its contents and stays, so that the tree is whole', async () => {
+test('a child of a run of another user loses its contents but stays', async () => {
   const [ada, bob] = [await makePerson(), await makePerson()];
   const parent = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
   await claim(db.pool, worker, [parent]);
@@ -956,7 +956,7 @@ test('a run below the run of another loses its contents and stays, so that the t
   await db.pool.query('select howdah.cancel_execution($1)', [parent]);
 });
 
-test('an export has everything in it, one JSON document a line', async () => {
+test('an export contains everything, one JSON document per line', async () => {
   const ada = await makePerson();
   const canary = `song of ${ada.username}`;
   const { run, lost } = await talk(ada, canary);
@@ -985,7 +985,7 @@ test('an export has everything in it, one JSON document a line', async () => {
   expect(JSON.stringify(lines[3].messages)).toContain(canary);
 });
 
-test('a redacted export has the same structure, and nothing that was said', async () => {
+test('a redacted export has the same structure without contents', async () => {
   const [ada, bob] = [await makePerson(), await makePerson()];
   const canary = `redacted song of ${ada.username}`;
   const { run, child } = await talk(ada, canary);
@@ -1047,7 +1047,7 @@ test('a redacted export has the same structure, and nothing that was said', asyn
   }
 });
 
-test('every column that names a person is one that erasure knows', async () => {
+test('erasure handles every column that names a user', async () => {
   const columns = await all(
     db.pool,
     `select c.relname || '.' || a.attname as name, exists (
@@ -1085,7 +1085,7 @@ test('every column that names a person is one that erasure knows', async () => {
   expect(columns.filter((one) => one.goes_with_him).length).toBeGreaterThan(3);
 });
 
-describe('who may', () => {
+describe('permissions to export and erase', () => {
   const as = (role: string, tenant: string, user: string, text: string, values: unknown[]) =>
     asRole(
       db.pool,
@@ -1096,7 +1096,7 @@ describe('who may', () => {
   const ERASE = 'select howdah.erase_user($1)';
   const EXPORT = 'select howdah.export_user_data($1)';
 
-  test('a person his own export, an admin everybody’s but an owner’s end, another tenant nothing', async () => {
+  test('users export themselves, admins export and erase all but owners, other tenants nothing', async () => {
     const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
     const [ada, bob] = [await makePerson(), await makePerson()];
     const [admin, owner] = [
@@ -1126,7 +1126,7 @@ describe('who may', () => {
     }
   });
 
-  test('nobody changes the log besides, the engine and the owner neither', async () => {
+  test('no role can change the log otherwise, not even the engine or owner', async () => {
     const { run } = await talk(await makePerson(), 'a song of nobody');
     for (const role of ['howdah_engine', 'howdah_owner', 'howdah_app']) {
       const refused = await refusal(
@@ -1183,7 +1183,7 @@ describe('retention', () => {
       )
     ).map(({ input }) => input);
 
-  test('erases contents and deletes runs when their days are over, in parts', async () => {
+  test('erases contents and deletes runs in batches when they expire', async () => {
     const tenant = await makeTenant(db.pool);
     await makeHistory(tenant, [1, 9, 11, 12, 13, 99, 101, 200]);
     await keep(tenant, 10, 100);
@@ -1194,7 +1194,7 @@ describe('retention', () => {
   test.each([
     ['erases', 10, null, ['[erased]', '[erased]', '[erased]']],
     ['deletes', null, 10, []],
-  ] as const)('%s later what somebody else has locked', async (_, contents, runs, left) => {
+  ] as const)('%s locked runs later', async (_, contents, runs, left) => {
     const tenant = await makeTenant(db.pool);
     await makeHistory(tenant, [20, 30, 40]);
     await keep(tenant, contents, runs);
@@ -1210,7 +1210,7 @@ describe('retention', () => {
     expect(await inputsOf(tenant)).toEqual(left);
   });
 
-  test('finds history that is written with older times later on', async () => {
+  test('finds older history that is inserted later', async () => {
     const tenant = await makeTenant(db.pool);
     await makeHistory(tenant, [11]);
     await keep(tenant, 10, 100);
@@ -1220,7 +1220,7 @@ describe('retention', () => {
     expect(await inputsOf(tenant)).toEqual(['[erased]', '[erased]']);
   });
 
-  test('finds what an earlier policy left', async () => {
+  test('finds runs that an earlier policy left', async () => {
     const tenant = await makeTenant(db.pool);
     await makeHistory(tenant, [5, 20]);
     await keep(tenant, 0);
@@ -1242,7 +1242,7 @@ describe('retention', () => {
     expect(await inputsOf(tenant)).toEqual(Array(3).fill('[erased]'));
   });
 
-  test('leaves a session alone while one of its runs is live', async () => {
+  test('skips a session while one of its runs is live', async () => {
     const tenant_id = await makeTenant(db.pool);
     const agent_id = await makeAgent(db.pool, { tenant_id });
     const session = await makeSession(db.pool, { tenant_id });
@@ -1329,7 +1329,7 @@ describe('retention', () => {
     [10, null, ERASED],
     [0, null, ERASED],
     [null, 10, undefined],
-  ])('ends a session that never had a run (%s, %s)', async (contents, runs, left) => {
+  ])('removes an expired session without runs (%s, %s)', async (contents, runs, left) => {
     const tenant = await makeTenant(db.pool);
     const [old, recent] = [await makeSilentSession(tenant, 11), await makeSilentSession(tenant, 0)];
     await keep(tenant, contents, runs);
@@ -1338,7 +1338,7 @@ describe('retention', () => {
     expect(await contentsOf(recent)).toMatchObject({ title: 'song', files: 1 });
   });
 
-  test('deletes a session that never had a run when months are dropped', async () => {
+  test('deletes an expired session without runs when months are dropped', async () => {
     const tenant = await makeTenant(db.pool);
     const [old, recent] = [await makeSilentSession(tenant, 11), await makeSilentSession(tenant, 0)];
     await db.pool.query(
@@ -1351,7 +1351,7 @@ describe('retention', () => {
     expect(await contentsOf(recent)).toMatchObject({ title: 'song', files: 1 });
   });
 
-  test('ends a session that was active after its runs', async () => {
+  test('removes a session that was active after its runs', async () => {
     const tenant_id = await makeTenant(db.pool);
     const session = await makeSilentSession(tenant_id, 5);
     await makeHistory(tenant_id, [11]);
@@ -1383,7 +1383,7 @@ describe('retention', () => {
     ['file', undefined],
     ['state', `update howdah.sessions set state = '{"cart": 2}' where id = $1`],
     ['title', `update howdah.sessions set title = 'song' where id = $1`],
-  ])('erases once more what came into an erased session: a %s', async (_, text) => {
+  ])('erases content added to an erased session: a %s', async (_, text) => {
     const { tenant_id } = await one(db.pool, 'select howdah.current_tenant() as tenant_id');
     const session = await makeSilentSession(tenant_id, 11);
     await keep(tenant_id, 10);
@@ -1402,7 +1402,7 @@ describe('retention', () => {
     await db.pool.query('delete from howdah.retention_policies where tenant_id = $1', [tenant_id]);
   });
 
-  test('is a chore of workers, and looks at no other tenant', async () => {
+  test('runs as a background task of workers, and affects no other tenant', async () => {
     const [mine, others] = [await makeTenant(db.pool), await makeTenant(db.pool)];
     for (const tenant_id of [mine, others]) await makeHistory(tenant_id, [50]);
     await keep(mine, null, 7);
@@ -1419,7 +1419,7 @@ describe('retention', () => {
     expect(await all(db.pool, left, [[mine, others]])).toEqual([{ tenant_id: others }]);
   });
 
-  test('is the owner’s to set', async () => {
+  test('can be configured only by the owner', async () => {
     const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
     const set = (role: string) =>
       rolledBack(db.pool, async (client) => {

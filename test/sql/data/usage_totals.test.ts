@@ -111,8 +111,8 @@ const treeOf = async (id: string): Promise<string[]> =>
     (row) => row.id,
   );
 
-describe('sums stay when runs are deleted', () => {
-  test('by retention, in parts, with forks, children, failures and sessions', async () => {
+describe('totals survive the deletion of runs', () => {
+  test('by retention, in batches, with forks, children, failures and sessions', async () => {
     const place = await makePlace();
     const { tenant_id } = place;
     const session = await makeSession(db.pool, { tenant_id });
@@ -146,7 +146,7 @@ describe('sums stay when runs are deleted', () => {
     expect(await brokenRules(db.pool)).toEqual([]);
   });
 
-  test.each(['anonymise', 'delete'])('by erasing a person (%s)', async (mode) => {
+  test.each(['anonymise', 'delete'])('by erasing a user (%s)', async (mode) => {
     const place = await makePlace();
     for (let n = 0; n < 2; n++) await work(place);
     const before = await sums();
@@ -160,7 +160,7 @@ describe('sums stay when runs are deleted', () => {
     expect(await sums()).toEqual(before);
   });
 
-  test('when the transaction that deletes is undone', async () => {
+  test('in a transaction that rolls back', async () => {
     const place = await makePlace();
     const ids = await treeOf(await work(place));
     const before = await sums();
@@ -176,7 +176,7 @@ describe('sums stay when runs are deleted', () => {
     expect(await sums()).toEqual(before);
   });
 
-  test('when two delete the same runs at once: the later one finds nothing to count', async () => {
+  test('in two concurrent deletions: the later one finds nothing to count', async () => {
     const place = await makePlace();
     const ids = await treeOf(await work(place));
     const before = await sums();
@@ -226,7 +226,7 @@ describe('sums stay when runs are deleted', () => {
   });
 });
 
-describe('a quota made after runs were deleted counts them', () => {
+describe('a limit created after the deletion of runs counts them', () => {
   /** What each subject used of a quota that is made now, counted at its making and again by its job. */
   async function usedOf(tenant_id: string, columns: Record<string, unknown>): Promise<unknown[]> {
     const { scope = 'tenant', metric, period = null, subject_id = null } = columns;
@@ -250,7 +250,7 @@ describe('a quota made after runs were deleted counts them', () => {
     ]),
   );
 
-  test('of a tenant and of each agent, in this month and ever', async () => {
+  test('per tenant and per agent, for the current month and without a period', async () => {
     const place = await makePlace();
     const { tenant_id } = place;
     const ids = [await work(place), await work(place), await work(place)];
@@ -276,7 +276,7 @@ describe('a quota made after runs were deleted counts them', () => {
     expect(await usedOf(tenant_id, { metric: 'runs' })).toEqual(before[0]);
   });
 
-  test('of each user and session too, which take it along when they go', async () => {
+  test('per user and session too, until the user or session is deleted', async () => {
     const place = await makePlace();
     const { tenant_id, user_id } = place;
     const session = await makeSession(db.pool, { tenant_id });
@@ -317,7 +317,7 @@ describe('a quota made after runs were deleted counts them', () => {
     expect(await all(db.pool, kept, [tenant_id])).toEqual([]);
   });
 
-  test('that is made while they are being deleted waits for that, or counts them where they are', async () => {
+  test('once each, when it is created during the deletion', async () => {
     const place = await makePlace();
     const { tenant_id, user_id } = place;
     const ids = await treeOf(await work(place));
@@ -337,7 +337,7 @@ describe('a quota made after runs were deleted counts them', () => {
   });
 });
 
-test('kept figures are their tenant’s alone, and written by nobody', async () => {
+test('stored totals are visible only to their tenant, and no role can write them', async () => {
   const [mine, others] = [await makePlace(), await makePlace()];
   for (const place of [mine, others]) {
     await db.pool.query('select howdah_private.delete_runs($1)', [await treeOf(await work(place))]);

@@ -53,14 +53,14 @@ describe('pattern', () => {
   );
 
   test.each(['(', '[z-a]', '\\p{Script=Greek}', '[]', 'a{1,300}', '\\ud83d', '***:a', '(?i)a'])(
-    '%s, which Postgres has no words for, checks nothing',
+    '%s, which Postgres does not support, accepts any value',
     (pattern) => expectVerdicts([{ pattern }, ['', 'x', 'a'], []]),
   );
 
-  test('that takes more memory than Postgres gives is no error', () =>
+  test('a pattern that exceeds the memory limit of Postgres is not an error', () =>
     expectVerdicts([{ pattern: '(a{1,200}){1,200}' }, ['a'.repeat(500)], []]));
 
-  test('of patternProperties that Postgres has no words for makes no property additional', () =>
+  test('an unsupported patternProperties pattern makes no property additional', () =>
     expectVerdicts([
       { patternProperties: { '(': false }, properties: { a: true }, additionalProperties: false },
       [{ a: 1 }, { b: 1 }],
@@ -79,14 +79,14 @@ describe('numbers', () => {
     ['{"multipleOf":0.01}', ['19.99', '0.07', '4.35'], ['0.075']],
     ['{"multipleOf":1e-8}', ['12391239123'], []],
     ['{"multipleOf":0.123456789}', ['0'], ['1e308']],
-  ])('%s is exact', async (schema, fitting, faulty) => {
+  ])('%s is compared exactly', async (schema, fitting, faulty) => {
     const values = [...fitting, ...faulty];
     const said = await faultsIn(values.map((value) => ({ schema, value })));
     expect(values.filter((_, index) => said[index]?.length === 0)).toEqual(fitting);
   });
 });
 
-describe('sentences', () => {
+describe('messages', () => {
   const person = {
     type: 'object',
     required: ['name', 'address'],
@@ -161,18 +161,18 @@ describe('sentences', () => {
     ],
     [{ format: 'email' }, 'x', ['the value must be an e-mail address']],
     [{ minimum: 1, allOf: [{ minimum: 1 }] }, 0, ['the value must be at least 1']],
-  ])('%j says of %j: %j', async (schema, value, sentences) => {
+  ])('%j reports for %j: %j', async (schema, value, sentences) => {
     expect(await faults(schema, value)).toEqual(sentences);
   });
 
-  test('are twenty at most', async () => {
+  test('are limited to 20', async () => {
     expect(await faults({ items: false }, Array(100).fill(1))).toHaveLength(20);
     expect(await faults({ required: Array.from({ length: 50 }, (_, n) => `f${n}`) }, {})).toEqual(
       Array.from({ length: 20 }, (_, n) => `f${n} is missing`),
     );
   });
 
-  test('say that there is no value; without a schema everything fits', async () => {
+  test('report a missing value; without a schema any value is valid', async () => {
     expect(
       await one(
         db.pool,
@@ -182,7 +182,7 @@ describe('sentences', () => {
   });
 });
 
-describe('a schema without end', () => {
+describe('a schema with endless recursion', () => {
   const unchecked = [expect.stringContaining('cannot be checked')];
   test.each([
     { $ref: '#' },
@@ -191,11 +191,11 @@ describe('a schema without end', () => {
     { allOf: [{ $ref: '#' }, { $ref: '#' }] },
     { anyOf: [true, { not: { oneOf: [{ $ref: '#' }, { $ref: '#' }] } }], allOf: [{ $ref: '#' }] },
     { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } },
-  ])('%j lets nothing pass', async (schema) => {
+  ])('%j rejects every value', async (schema) => {
     expect(await faults(schema, 1)).toEqual(unchecked);
   });
 
-  test('and one that doubles at each of many levels end soon, and let nothing pass', async () => {
+  test('exponential expansion ends soon and rejects every value', async () => {
     const $defs = Object.fromEntries(
       Array.from({ length: 60 }, (_, n) => [
         `d${n}`,
@@ -206,7 +206,7 @@ describe('a schema without end', () => {
     expect(await faults(schema, 1)).toEqual(unchecked);
   });
 
-  test('in words is none in deed where each turn goes deeper into the value', async () => {
+  test('is accepted if each level descends into the value', async () => {
     const tree = { additionalProperties: false, properties: { left: { $ref: '#' } } };
     const nest = (depth: number, leaf: Json): Json =>
       depth === 0 ? leaf : { left: nest(depth - 1, leaf) };
@@ -238,7 +238,7 @@ describe('unsupported_schema_keyword', () => {
     [{ $ref: '#/enum', enum: [1] }, '$ref'],
     [{ $ref: '#/%ff' }, '$ref'],
     [{ $defs: { a: { $id: 'b' } } }, '$defs.a.$id'],
-  ])('of %j is %s', async (schema, path) => {
+  ])('for %j returns %s', async (schema, path) => {
     expect(
       await one(db.pool, 'select howdah_private.unsupported_schema_keyword($1) as path', [
         JSON.stringify(schema),
@@ -247,7 +247,7 @@ describe('unsupported_schema_keyword', () => {
   });
 });
 
-test('ajv, which checks what agents say, comes to the same verdicts', async () => {
+test('ajv, which validates agent output, agrees on every value', async () => {
   const drawn = pairs(150, 6);
   const said = await faultsIn(
     drawn.map(({ schema, value }) => ({
@@ -267,7 +267,7 @@ test('ajv, which checks what agents say, comes to the same verdicts', async () =
   expect(fitting).toBeLessThan((verdicts.length * 4) / 5);
 });
 
-test('a form of ten fields takes less than 5 ms', async () => {
+test('a form with ten fields takes less than 5 ms', async () => {
   const text = { type: 'string', minLength: 1, maxLength: 80 };
   const schema = {
     type: 'object',
@@ -327,7 +327,7 @@ describe.skipIf(!hasSuite)('the JSON Schema test suite (HOWDAH_TEST_ASSETS)', ()
   /** Formats we assert, which the standard leaves to us; of the rest of the suite nothing is left out. */
   const asserted = /^invalid (email|ipv6|date-time|uri) string is only an annotation/;
 
-  test.each(['draft2020-12', 'draft7'])('%s is judged right', async (draft) => {
+  test.each(['draft2020-12', 'draft7'])('%s tests pass', async (draft) => {
     const folder = join(SUITE, draft);
     const groups = readdirSync(folder).flatMap((file) =>
       (JSON.parse(readFileSync(join(folder, file), 'utf8')) as Group[]).map((group) => ({

@@ -26,7 +26,7 @@ import {
   unique,
 } from '../support.ts';
 
-describe('limits of calls', () => {
+describe('call limits', () => {
   const db = testDatabase();
   let worker: string;
   let agent: string;
@@ -104,8 +104,8 @@ describe('limits of calls', () => {
        where t.identifier = 'admit' and j.run_at > clock_timestamp() order by 1`,
     );
 
-  describe('at once', () => {
-    test('no more calls begin than may be in the air; the next goes on when one ends', async () => {
+  describe('concurrent calls', () => {
+    test('never exceed the limit; the next call starts when one ends', async () => {
       await ofTool('running_calls', 2);
       const [a, b, c] = await held(3);
       const first = await begin(a);
@@ -119,13 +119,13 @@ describe('limits of calls', () => {
       expect((await begin(again)).outcome).toBe('begun');
     });
 
-    test('calls of one run count as those of many do', async () => {
+    test('count the same from one run as from many', async () => {
       await ofTool('running_calls', 2);
       const [run] = await held(1);
       expect(await outcomes([run, run, run])).toEqual(['begun', 'begun', 'full']);
     });
 
-    test('two workers that ask at once never go above it', async () => {
+    test('two workers that begin calls concurrently never exceed the limit', async () => {
       await ofTool('running_calls', 3);
       for (let round = 0; round < 5; round += 1) {
         const all = await held(9);
@@ -135,7 +135,7 @@ describe('limits of calls', () => {
       }
     });
 
-    test('who asks waits for who has asked and not yet committed', async () => {
+    test('a request waits for an uncommitted request of another worker', async () => {
       await ofTool('running_calls', 1);
       const [a, b] = await held(2);
       const [session, asker] = [await openSession(db.url), await openSession(db.url)];
@@ -192,7 +192,7 @@ describe('limits of calls', () => {
       expect((await states([b]))[0]).toBe('queued');
     });
 
-    test('a run that is no longer the worker’s makes no call', async () => {
+    test('a run that the worker no longer owns cannot begin a call', async () => {
       await ofTool('running_calls', 1);
       const [a] = await held(1);
       await db.pool.query('select howdah.cancel_execution($1)', [a?.id]);
@@ -200,7 +200,7 @@ describe('limits of calls', () => {
       expect(await all(db.pool, 'select from howdah_private.limited_calls')).toEqual([]);
     });
 
-    test('an end that comes while a run is about to park is not lost', async () => {
+    test('a call that ends while a run is being parked still admits it', async () => {
       await ofTool('running_calls', 1);
       const [a, b] = await held(2);
       const first = await begin(a);
@@ -212,8 +212,8 @@ describe('limits of calls', () => {
     });
   });
 
-  describe('in a minute', () => {
-    test('no more calls begin within any 60 seconds, and runs go on when time lets them', async () => {
+  describe('calls per minute', () => {
+    test('never exceed the limit in any 60 seconds, and parked runs continue afterwards', async () => {
       await ofTool('calls', 2);
       const [a, b, c] = await held(3);
       const first = await begin(a);
@@ -236,7 +236,7 @@ describe('limits of calls', () => {
       expect(await states([c])).toEqual(['queued']);
     });
 
-    test('for those that are left it is looked again in a second', async () => {
+    test('runs that remain parked are checked again in a second', async () => {
       await ofTool('calls', 1);
       const [a, b, c] = await held(3);
       await outcomes([a, b, c]);
@@ -248,7 +248,7 @@ describe('limits of calls', () => {
       expect((await laterJobs()).map(({ seconds }) => Math.ceil(seconds))).toEqual([1]);
     });
 
-    test('tokens count when their call has ended: while there were fewer another one begins', async () => {
+    test('tokens count when their call ends: until then another call may begin', async () => {
       const model = await makeModel(db.pool);
       await limit({ scope: 'model', subject_id: model, metric: 'tokens', max_value: 100 });
       const called = { model: { id: model, model: 'm' } };
@@ -269,7 +269,7 @@ describe('limits of calls', () => {
     });
   });
 
-  test('of several limits all have to let a call begin', async () => {
+  test('every applicable limit must allow a call', async () => {
     const model = await makeModel(db.pool);
     const name = unique('vendor');
     const ofModel = { scope: 'model', subject_id: model };
@@ -286,7 +286,7 @@ describe('limits of calls', () => {
     expect((await begin(a, { model: { id: model, model: 'other' } })).outcome).toBe('full');
   });
 
-  test('one of the whole installation counts calls of all tenants together', async () => {
+  test('a limit of the installation counts calls of all tenants together', async () => {
     const other = await makeTenant(db.pool);
     const stranger = await makeAgent(db.pool, { tenant_id: other });
     await limit({ scope: 'tool', key: tool.name, metric: 'running_calls', max_value: 1 });
@@ -297,8 +297,8 @@ describe('limits of calls', () => {
     expect((await begin(theirs, namesake)).outcome).toBe('full');
   });
 
-  describe('changed', () => {
-    test('it holds at once: raised, those that wait go on; lowered, no call is stopped', async () => {
+  describe('a changed limit', () => {
+    test('applies at once: raising it continues parked runs, lowering it stops no call', async () => {
       const id = await ofTool('running_calls', 1);
       const [a, b, c] = await held(3);
       await outcomes([a, b, c]);
@@ -312,7 +312,7 @@ describe('limits of calls', () => {
       expect((await begin(a)).outcome).toBe('full');
     });
 
-    test('it is gone: all go on, some hundred at a time', async () => {
+    test('releases all parked runs when deleted, a few hundred at a time', async () => {
       const id = await ofTool('calls', 1);
       const { rows } = await db.pool.query(
         `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 250) returning id`,
@@ -334,7 +334,7 @@ describe('limits of calls', () => {
       expect([await admitParked(db.pool), await admitParked(db.pool)]).toEqual([200, 49]);
     });
 
-    test('who edits one and takes long holds up nobody', async () => {
+    test('does not block calls while its update is uncommitted', async () => {
       const id = await ofTool('running_calls', 1);
       const [a] = await held(1);
       const session = await openSession(db.url);
@@ -348,7 +348,7 @@ describe('limits of calls', () => {
     });
   });
 
-  describe('where there is none', () => {
+  describe('without a limit', () => {
     const limited = async (of: string) =>
       (
         await one(
@@ -358,7 +358,7 @@ describe('limits of calls', () => {
         )
       ).is;
 
-    test('for a tenant, its workers are told that they need not ask, by each claim and commit', async () => {
+    test('each claim and commit reports to the workers of the tenant that calls are unlimited', async () => {
       const other = await makeTenant(db.pool);
       const stranger = await makeAgent(db.pool, { tenant_id: other });
       await ofTool('running_calls', 1);
@@ -377,7 +377,7 @@ describe('limits of calls', () => {
       expect(found.map((row) => row.are_calls_limited).toSorted()).toEqual([false, true]);
     });
 
-    test('a call that no limit is about leaves no trace', async () => {
+    test('a call without an applicable limit stores nothing', async () => {
       await ofTool('running_calls', 1);
       const [a] = await held(1);
       expect(await begin(a, { tool: { id: agent, name: 'other' } })).toEqual({
@@ -388,7 +388,7 @@ describe('limits of calls', () => {
     });
   });
 
-  test('a run that waits is cancelled, paused and resumed like any other', async () => {
+  test('a parked run is cancelled, paused and resumed like any other', async () => {
     await ofTool('running_calls', 1);
     const [a, b, c, d] = await held(4);
     const first = await begin(a);
@@ -405,7 +405,7 @@ describe('limits of calls', () => {
     expect(await states([c])).toEqual(['queued']);
   });
 
-  test('what nobody would wake is a broken promise, and is healed; calls of before are forgotten', async () => {
+  test('a parked run without a wake-up is a violation and repaired; old calls are deleted', async () => {
     await ofTool('running_calls', 1);
     const [a, b] = await held(2);
     const first = await begin(a);
@@ -424,7 +424,7 @@ describe('limits of calls', () => {
     expect(await all(db.pool, 'select from howdah_private.limited_calls')).toEqual([]);
   });
 
-  test('its use and who waits for it are seen by its tenant alone', async () => {
+  test('usage and waiting runs are visible only to their tenant', async () => {
     const ids = [
       await ofTool('running_calls', 1),
       await ofTool('calls', 10),
@@ -461,12 +461,12 @@ describe('limits of calls', () => {
     ).toEqual([]);
   });
 
-  describe('a row is refused', () => {
+  describe('a limit is rejected', () => {
     const refused = (columns: Record<string, unknown>) => refusal(limit(columns));
 
     const calls = { metric: 'running_calls', max_value: 1 };
 
-    test('that is about nothing or about two, lets nothing through, or counts tokens of a tool', async () => {
+    test('with no subject or two, a maximum of zero, or tokens of a tool', async () => {
       const model = await makeModel(db.pool);
       expect(await refused(calls)).toMatchObject({
         code: 'HWINV',
@@ -495,7 +495,7 @@ describe('limits of calls', () => {
       });
     });
 
-    test('for a tool that begins a run or asks a person', async () => {
+    test('for a tool that starts a run or asks a person', async () => {
       const member = await makeAgent(db.pool);
       const id = await makeTool(db.pool, { name: unique('t'), kind: 'agent', agent_id: member });
       expect(await refused({ scope: 'tool', subject_id: id, ...calls })).toMatchObject({
@@ -512,7 +512,7 @@ describe('limits of calls', () => {
       });
     });
 
-    test('from a tenant, when it is about all of them', async () => {
+    test('from a tenant, when it applies to all tenants', async () => {
       const asApp = (text: string, values: unknown[] = []) =>
         refusal(
           asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, (client) =>

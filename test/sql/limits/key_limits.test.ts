@@ -24,7 +24,7 @@ import {
   unique,
 } from '../support.ts';
 
-describe('limits of concurrency keys', () => {
+describe('limits on concurrency keys', () => {
   const db = testDatabase();
   let worker: string;
   let agent: string;
@@ -60,7 +60,7 @@ describe('limits of concurrency keys', () => {
       'select key, max_value, used, remaining, waiting from howdah.limit_usage order by key nulls first, max_value',
     );
 
-  test('a limit of one key holds for its runs alone, whatever their agents', async () => {
+  test('a limit of one key counts only its runs, across agents', async () => {
     await limit('customer-42', 1);
     const other = await makeAgent(db.pool);
     const mine = [
@@ -77,7 +77,7 @@ describe('limits of concurrency keys', () => {
     expect(await claim(mine)).toEqual([mine[1]]);
   });
 
-  test('a limit for each key counts every key for itself, and no run without a key', async () => {
+  test('a limit for each key counts keys separately, and ignores runs without a key', async () => {
     await limit(null, 1);
     const [a, b, none] = [await runs('a', 3), await runs('b', 2), await runs(null, 2)];
     expect(await claim([...a, ...b, ...none])).toHaveLength(4);
@@ -94,7 +94,7 @@ describe('limits of concurrency keys', () => {
     expect(await states(b)).toEqual(['completed', 'queued']);
   });
 
-  test('a key with a limit of its own is exempt from the limit for each', async () => {
+  test('a key with its own limit is exempt from the limit for each key', async () => {
     await limit(null, 1);
     const [big, small] = [await runs('big', 4), await runs('small', 2)];
     expect(await claim([...big, ...small])).toHaveLength(2);
@@ -118,7 +118,7 @@ describe('limits of concurrency keys', () => {
     expect(await claim(big)).toEqual([big[3]]);
   });
 
-  test('an update of the limit, of its maximum or its key, holds at once', async () => {
+  test('an updated maximum or key applies at once', async () => {
     const id = await limit('a', 1);
     const [a, b] = [await runs('a', 3), await runs('b', 2)];
     await claim([...a, ...b]);
@@ -135,7 +135,7 @@ describe('limits of concurrency keys', () => {
     expect(await admitParked(db.pool)).toBe(1);
   });
 
-  test('workers that claim at once never go above it', async () => {
+  test('workers that claim concurrently never exceed the limit', async () => {
     await limit(null, 2);
     for (let round = 0; round < 5; round += 1) {
       const ids = [...(await runs('a', 8)), ...(await runs('b', 8))];
@@ -197,7 +197,7 @@ describe('limits of concurrency keys', () => {
     await Promise.all([gate, first, second].map((client) => client.end()));
   });
 
-  test('a run that a claim parks while its key gets a limit of its own goes on', async () => {
+  test('a run parked while its key gets its own limit continues', async () => {
     await limit(null, 1);
     const [first, second] = await runs('a', 2);
     await claim([first as string]);
@@ -219,7 +219,7 @@ describe('limits of concurrency keys', () => {
     }
   });
 
-  test('by priority and age within a key, past runs that wait no more', async () => {
+  test('admits by priority and age within a key, and skips runs that no longer wait', async () => {
     await limit(null, 1);
     const [first] = await runs('a', 1);
     const late = await makeRun(db.pool, { agent_id: agent, concurrency_key: 'a', priority: 3 });
@@ -232,7 +232,7 @@ describe('limits of concurrency keys', () => {
     expect(await states([late, soon])).toEqual(['quota', 'queued']);
   });
 
-  test('a crash, a pause and a wait give the room back; resume and retry need it again', async () => {
+  test('a crash, a pause and a wait free the slot; resume and retry need one', async () => {
     await limit('a', 1);
     const ids = await runs('a', 4);
     const next = async () => {
@@ -264,7 +264,7 @@ describe('limits of concurrency keys', () => {
     expect(await next()).toHaveLength(1);
   });
 
-  test('a child has no key; a fork has that of the original', async () => {
+  test('a child has no key; a fork has the key of the original', async () => {
     await limit('a', 1);
     const [id] = await runs('a', 1);
     await claim([id as string]);
@@ -293,7 +293,7 @@ describe('limits of concurrency keys', () => {
     });
   });
 
-  test('where there is no such limit nobody looks for room', async () => {
+  test('without a limit no admit job is queued', async () => {
     const [id] = await runs('a', 1);
     await claim([id as string]);
     await end(id as string);
@@ -306,7 +306,7 @@ describe('limits of concurrency keys', () => {
     ).toEqual([]);
   });
 
-  test('a run that nobody would wake is a broken promise, and is healed', async () => {
+  test('a parked run without a wake-up is a violation and is repaired', async () => {
     await limit(null, 1);
     const ids = await runs('a', 2);
     await claim(ids);
@@ -326,29 +326,32 @@ describe('limits of concurrency keys', () => {
   test.each([
     ['a key', `scope = 'key', subject_id = null`, `scope = 'agent', subject_id = $2`],
     ['an agent', `scope = 'agent', subject_id = $2`, `scope = 'key', subject_id = null`],
-  ])('a limit that is no longer of %s lets its runs go on', async (_, before, after) => {
-    const id = await limit('other', 1);
-    const change = (columns: string) =>
-      db.pool.query(
-        `update howdah.limits set key = null, ${columns} where id = $1 and $2::uuid is not null`,
-        [id, agent],
-      );
-    await change(before);
-    const ids = await runs('a', 3);
-    await claim(ids);
-    expect(await states(ids)).toEqual(['running', 'quota', 'quota']);
-    await change(after);
-    await end(ids[0] as string);
-    while ((await admitParked(db.pool)) > 0) {
+  ])(
+    'a limit changed from %s to another scope releases its parked runs',
+    async (_, before, after) => {
+      const id = await limit('other', 1);
+      const change = (columns: string) =>
+        db.pool.query(
+          `update howdah.limits set key = null, ${columns} where id = $1 and $2::uuid is not null`,
+          [id, agent],
+        );
+      await change(before);
+      const ids = await runs('a', 3);
       await claim(ids);
-    }
-    expect(await states(ids)).toEqual(['completed', 'running', 'quota']);
-    await end(ids[1] as string);
-    await admitParked(db.pool);
-    expect(await claim(ids)).toEqual([ids[2]]);
-  });
+      expect(await states(ids)).toEqual(['running', 'quota', 'quota']);
+      await change(after);
+      await end(ids[0] as string);
+      while ((await admitParked(db.pool)) > 0) {
+        await claim(ids);
+      }
+      expect(await states(ids)).toEqual(['completed', 'running', 'quota']);
+      await end(ids[1] as string);
+      await admitParked(db.pool);
+      expect(await claim(ids)).toEqual([ids[2]]);
+    },
+  );
 
-  test('keys of runs that a member may not see are not shown to him', async () => {
+  test('a member does not see keys of runs hidden from the member', async () => {
     const { id: user } = await one(
       db.pool,
       `insert into howdah.users (username, role) values ($1, 'member') returning id`,
@@ -370,7 +373,7 @@ describe('limits of concurrency keys', () => {
     expect(await seen({ 'howdah.user_id': user })).toEqual([]);
   });
 
-  describe('a row', () => {
+  describe('a limit row', () => {
     const insertLimit = (columns: string, values: string) =>
       refusal(db.pool.query(`insert into howdah.limits (${columns}) values (${values})`));
 
@@ -386,7 +389,7 @@ describe('limits of concurrency keys', () => {
       ['key, metric, max_value', `'a', 'running_runs', 5`, 'a_key_is_of_a_model_a_tool_or_runs'],
       ['scope, metric, max_value', `'key', 'running_runs', 0`, 'at_least_one_run_or_call'],
       ['scope, metric, period, max_value', `'key', 'running_runs', 'day', 1`, 'have_no_period'],
-    ])('(%s) (%s) is refused', async (columns, values, constraint) => {
+    ])('(%s) (%s) is rejected', async (columns, values, constraint) => {
       expect(await insertLimit(columns, values)).toMatchObject({
         code: 'HWINV',
         constraint: expect.stringContaining(constraint),
@@ -394,13 +397,13 @@ describe('limits of concurrency keys', () => {
       });
     });
 
-    test('of a key that no run can have is refused', async () => {
+    test('with a key that no run can have is rejected', async () => {
       expect(
         await insertLimit('scope, key, metric, max_value', `'key', e'a\\nb', 'running_runs', 1`),
       ).toMatchObject({ code: 'HWINV', fields: { field: 'key' } });
     });
 
-    test('is written, changed and seen by the tenant whose runs it limits', async () => {
+    test('is written, changed and read by the tenant whose runs it limits', async () => {
       const theirs = await makeTenant(db.pool);
       const asApp = <T>(id: string, work: (client: import('pg').PoolClient) => Promise<T>) =>
         asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': id }, work);
@@ -443,7 +446,7 @@ describe('limits of concurrency keys', () => {
     ['  ', 'is empty'],
     ['a\nb', 'contains a line break or another control character'],
     ['x'.repeat(501), 'has 501 characters, at most 500 are allowed'],
-  ])('the key %j of a run is refused', async (key, fault) => {
+  ])('the key %j of a run is rejected', async (key, fault) => {
     expect(
       await refusal(makeRun(db.pool, { agent_id: agent, concurrency_key: key })),
     ).toMatchObject({ code: 'HWINV', message: `concurrency_key ${fault}` });

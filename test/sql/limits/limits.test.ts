@@ -45,7 +45,7 @@ type Limit = {
   is_per_tenant?: boolean;
 };
 
-describe('limits of usage', () => {
+describe('usage limits', () => {
   const db = testDatabase();
   let worker: string;
   let tenant: string;
@@ -123,8 +123,8 @@ describe('limits of usage', () => {
   const park = (id: string) => spend(id, [], { status: 'waiting', waiting_for: 'quota' });
   const admit = () => admitParked(db.pool);
 
-  describe('of runs', () => {
-    test('refuse the one beyond, and say which limit, how much of it, and when it is free again', async () => {
+  describe('on runs', () => {
+    test('reject a run beyond the limit, with the limit, the usage and the retry time', async () => {
       const id = await limit({ metric: 'runs', max_value: 2 });
       await runs(2);
       const refused = await refusal(run());
@@ -154,7 +154,7 @@ describe('limits of usage', () => {
       expect([await used(id), await count()]).toEqual([2, 2]);
     });
 
-    test('hold among 64 sessions at once that insert one by one and in bulk', async () => {
+    test('hold under 64 concurrent sessions with single and bulk inserts', async () => {
       const id = await limit({ metric: 'runs', max_value: 100 });
       const clients = await Promise.all(Array.from({ length: 64 }, () => openSession(db.url)));
       try {
@@ -177,7 +177,7 @@ describe('limits of usage', () => {
       expect([await count(), await used(id)]).toEqual([100, 100]);
     });
 
-    test('refuse a bulk insert that goes beyond as a whole', async () => {
+    test('reject a whole bulk insert that exceeds the limit', async () => {
       const id = await limit({ metric: 'runs', max_value: 10 });
       await bulk(8);
       expect(await refusal(bulk(3))).toMatchObject({
@@ -191,7 +191,7 @@ describe('limits of usage', () => {
       expect([await count(), await used(id)]).toEqual([10, 10]);
     });
 
-    test('count what ran already in the period, and nothing before it', async () => {
+    test('count earlier runs of the period, and none before it', async () => {
       await runs(3);
       const yesterday = new Date(Date.now() - 40 * 86_400_000);
       await db.pool.query(
@@ -204,7 +204,7 @@ describe('limits of usage', () => {
       expect(await refusal(run())).toMatchObject({ code: 'HWQTA' });
     });
 
-    test('made while others insert miss none of their runs', async () => {
+    test('count all runs inserted concurrently with their creation', async () => {
       const client = await openSession(db.url);
       const maker = await openSession(db.url);
       try {
@@ -225,7 +225,7 @@ describe('limits of usage', () => {
       }
     });
 
-    test('that cannot be made beside a long transaction are refused, and hold nobody up for longer', async () => {
+    test('are rejected if a long transaction blocks their creation, and block nobody afterwards', async () => {
       const client = await openSession(db.url);
       try {
         await client.query('begin');
@@ -239,7 +239,7 @@ describe('limits of usage', () => {
       }
     });
 
-    test('are free at once for who began before the turn of a period and is refused after it', async () => {
+    test('report a retry time already reached for a run created in the previous period', async () => {
       await limit({ metric: 'runs', period: 'month', max_value: 1 });
       const insert = `insert into howdah.executions (tenant_id, agent_id, input, created_at)
         values ($1, $2, 'x', date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' - interval '1 second')`;
@@ -251,7 +251,7 @@ describe('limits of usage', () => {
       await run();
     });
 
-    test('of none are told to have it raised, since no turn helps', async () => {
+    test('of zero return a hint to raise the limit, because waiting does not help', async () => {
       await limit({ metric: 'runs', period: 'day', max_value: 0 });
       expect(await refusal(run())).toMatchObject({
         code: 'HWQTA',
@@ -259,7 +259,7 @@ describe('limits of usage', () => {
       });
     });
 
-    test('begin anew when the period turns', async () => {
+    test('reset when the period ends', async () => {
       const id = await limit({ metric: 'runs', period: 'minute', max_value: 1 });
       await db.pool.query(
         `update howdah_private.limit_counters set started_at = howdah_private.period_begins('minute', now() + interval '1 minute') where limit_id = $1`,
@@ -278,7 +278,7 @@ describe('limits of usage', () => {
       await run();
     });
 
-    test('count by user, agent and session, and each is held', async () => {
+    test('are enforced per user, agent and session', async () => {
       const { id: user } = await one(
         db.pool,
         'insert into howdah.users (tenant_id, username) values ($1, $2) returning id',
@@ -307,7 +307,7 @@ describe('limits of usage', () => {
       }
     });
 
-    test('count neither children nor what takes back, nor what is written as history', async () => {
+    test('ignore children, compensating runs and imported history', async () => {
       const id = await limit({ metric: 'runs', max_value: 1 });
       const parent = await run();
       const [claimed] = await claim([parent]);
@@ -327,7 +327,7 @@ describe('limits of usage', () => {
       expect(await used(id)).toBe(1);
     });
 
-    test('refuse a schedule its run, which says so and goes on with its next time', async () => {
+    test('reject a scheduled run; the schedule records it and continues with its next time', async () => {
       await limit({ metric: 'runs', max_value: 0 });
       const { id } = await one(
         db.pool,
@@ -347,7 +347,7 @@ describe('limits of usage', () => {
       expect(schedule).toMatchObject({ goes_on: true, last_error: { code: 'HWQTA' } });
     });
 
-    test('refuse a message, which takes no turn of its session', async () => {
+    test('reject a message, which then uses no turn of its session', async () => {
       const session = await makeSession(db.pool, { tenant_id: tenant, agent_id: agent });
       await limit({ metric: 'runs', max_value: 1 });
       const send = () => db.pool.query(`select howdah.send_message($1, 'hello')`, [session]);
@@ -358,7 +358,7 @@ describe('limits of usage', () => {
       ).toEqual({ turns: 1 });
     });
 
-    test('leave other tenants alone, but those of the system', async () => {
+    test('do not affect other tenants, except limits of the system', async () => {
       const other = await makeTenant(db.pool, `limit-${randomUUID()}`);
       const theirs = await makeAgent(db.pool, { tenant_id: other });
       await limit({ metric: 'runs', max_value: 0 });
@@ -383,7 +383,7 @@ describe('limits of usage', () => {
       });
     });
 
-    test('changed by an update hold at once', async () => {
+    test('apply at once when updated', async () => {
       const id = await limit({ metric: 'runs', max_value: 0 });
       await db.pool.query('update howdah.limits set max_value = 1 where id = $1', [id]);
       await run();
@@ -393,7 +393,7 @@ describe('limits of usage', () => {
     });
   });
 
-  describe('of tokens and cost', () => {
+  describe('on tokens and cost', () => {
     const step = { ...answer };
     beforeAll(async () => {
       // 10 tokens in, 5 out
@@ -402,7 +402,7 @@ describe('limits of usage', () => {
     });
     const answers = (id: string) => spend(id, [step]);
 
-    test('are said again when the answer to the commit that reached them was lost', async () => {
+    test('are reported again when the response of a commit was lost', async () => {
       await limit({ metric: 'tokens', max_value: 15 });
       const [id] = (await runs(1)) as [string];
       await claim([id]);
@@ -418,7 +418,7 @@ describe('limits of usage', () => {
       ['tokens', 15],
       ['cost', 0.15],
     ])(
-      'of %s: they stop a run before its next model call, and let it go on when the period turns',
+      'on %s: stop a run before its next model call until the next period',
       async (metric, each) => {
         const id = await limit({ metric, max_value: 2 * each });
         const [mine, theirs] = await runs(2);
@@ -459,7 +459,7 @@ describe('limits of usage', () => {
       },
     );
 
-    test('park a run when it is claimed, and wake it when it is raised or deleted', async () => {
+    test('park a run when it is claimed, and wake it when raised or deleted', async () => {
       const id = await limit({ metric: 'tokens', max_value: 0 });
       const [waits] = await runs(1);
       expect(await claim([waits as string])).toEqual([]);
@@ -477,7 +477,7 @@ describe('limits of usage', () => {
       ['tokens', 15],
       ['cost', 0.15],
     ])(
-      'of %s: they count exactly when many commit at once, together and alone',
+      'on %s: count exactly under concurrent commits, in one batch and separately',
       async (metric, each) => {
         const id = await limit({ metric, max_value: 1_000_000 });
         const ids = await runs(32);
@@ -538,7 +538,7 @@ describe('limits of usage', () => {
       }
     });
 
-    test('of another metric from now on count anew beside a commit that counts the old one', async () => {
+    test('with a changed metric recount beside a commit that counts the old metric', async () => {
       const [id] = await runs(1);
       await finish(db.pool, worker, id as string); // spends tokens, of a model without prices
       const ours = await limit({ metric: 'cost', max_value: 5 });
@@ -560,7 +560,7 @@ describe('limits of usage', () => {
       }
     });
 
-    test('count what was spent in the period before there was one', async () => {
+    test('count usage earlier in the period than their creation', async () => {
       const [mine] = await runs(1);
       await claim([mine as string]);
       await answers(mine as string);
@@ -570,7 +570,7 @@ describe('limits of usage', () => {
     test.each([
       ['tokens', 15],
       ['cost', 0.15],
-    ])('of %s: they count what was committed while they were made', async (metric, each) => {
+    ])('on %s: count usage committed during their creation', async (metric, each) => {
       const [mine] = await runs(1);
       await claim([mine as string]);
       const { fence } = await one(db.pool, 'select fence from howdah.executions where id = $1', [
@@ -595,7 +595,7 @@ describe('limits of usage', () => {
       }, 240_000); // a walk through all functions beside it takes that long
     });
 
-    test('count again in spite of later transactions, of which there is always one', async () => {
+    test('finish a recount while later transactions are open', async () => {
       const earlier = await openSession(db.url);
       await earlier.query('begin; select pg_current_xact_id()');
       await limit({ metric: 'tokens', max_value: 100 });
@@ -612,7 +612,7 @@ describe('limits of usage', () => {
       await later.end();
     });
 
-    test('count again in a restored database, where transactions have smaller numbers', async () => {
+    test('recount in a restored database, where transaction ids are lower', async () => {
       const earlier = await openSession(db.url);
       await earlier.query('begin; select pg_current_xact_id()');
       const id = await limit({ metric: 'tokens', max_value: 100 });
@@ -629,7 +629,7 @@ describe('limits of usage', () => {
       await earlier.end();
     });
 
-    test('count a commit that is sent twice once, and one that is refused not at all', async () => {
+    test('count a repeated commit once, and a rejected commit not at all', async () => {
       const id = await limit({ metric: 'tokens', max_value: 100 });
       const [mine] = await runs(1);
       await claim([mine as string]);
@@ -676,7 +676,7 @@ describe('limits of usage', () => {
     });
   });
 
-  test('a run parked at a limit that has room by then goes on at once', async () => {
+  test('a run parked after its limit has room again is queued at once', async () => {
     const id = await limit({ metric: 'tokens', max_value: 15 });
     const [mine] = await runs(1);
     await claim([mine as string]);
@@ -686,7 +686,7 @@ describe('limits of usage', () => {
     expect(await states([mine as string])).toEqual(['queued']);
   });
 
-  test('a run that is parked while nobody sees yet that its limit was raised is not forgotten', async () => {
+  test('a run parked beside an uncommitted claim and a raised limit is still woken', async () => {
     const id = await limit({ metric: 'tokens', max_value: 0 });
     const [mine] = await runs(1);
     const client = await openSession(db.url);
@@ -716,7 +716,7 @@ describe('limits of usage', () => {
     expect(await states(ids)).toEqual(['cancelled', 'queued', 'queued']);
   });
 
-  test('a deleted limit lets all go on, however many, some hundred at a time', async () => {
+  test('a deleted limit releases all parked runs, 200 at a time', async () => {
     const id = await limit({ metric: 'tokens', max_value: 0 });
     await bulk(230);
     const waiting = await all(db.pool, 'select id from howdah.executions where tenant_id = $1', [
@@ -729,7 +729,7 @@ describe('limits of usage', () => {
     expect([await some(), await some()]).toEqual([{ admitted: 200 }, { admitted: 30 }]);
   });
 
-  test('a run that nobody would wake is a broken promise, and is healed', async () => {
+  test('a parked run without a wake-up is a violation and is repaired', async () => {
     const id = await limit({ metric: 'tokens', max_value: 0 });
     const [mine] = await runs(1);
     await claim([mine as string]);
@@ -746,14 +746,14 @@ describe('limits of usage', () => {
     expect(await states([mine as string])).toEqual(['queued']);
   });
 
-  describe('of storage', () => {
+  describe('on storage', () => {
     const store = (size: number, columns: Record<string, unknown> = {}) =>
       db.pool.query(
         `insert into howdah.resources (tenant_id, session_id, name, type, bytes) values ($1, $2, 'f', 'text/plain', $3) returning id`,
         [tenant, columns.session_id, Buffer.alloc(size, 'x')],
       );
 
-    test('count what is there, refuse what goes beyond, and are freed when it is deleted', async () => {
+    test('count stored files, reject files beyond the limit, and drop when files are deleted', async () => {
       const session = await makeSession(db.pool, { tenant_id: tenant });
       const { rows } = await store(400, { session_id: session });
       const id = await limit({ metric: 'storage', period: null, max_value: 1000 });
@@ -781,7 +781,7 @@ describe('limits of usage', () => {
       expect(await refusal(store(501, { session_id: session }))).toMatchObject({ code: 'HWQTA' });
     });
 
-    test('hold among many at once', async () => {
+    test('hold under concurrent inserts', async () => {
       const id = await limit({ metric: 'storage', period: null, max_value: 1000 });
       const outcomes = await Promise.allSettled(Array.from({ length: 16 }, () => store(90)));
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(11);
@@ -789,7 +789,7 @@ describe('limits of usage', () => {
     });
   });
 
-  describe('of requests', () => {
+  describe('on requests', () => {
     const ask = async (
       client: Pick<pg.Pool, 'query'>,
       times: number,
@@ -804,7 +804,7 @@ describe('limits of usage', () => {
         )
       ).map(({ refused }) => refused);
 
-    test('hold among many processes at once, in whatever batches they come', async () => {
+    test('hold across many processes, whatever the batch sizes', async () => {
       const id = await limit({ metric: 'requests', period: 'hour', max_value: 50 });
       const answers = await Promise.all(Array.from({ length: 16 }, (_, n) => ask(db.pool, 1 + n)));
       expect(answers.flat().filter((refused) => refused === null)).toHaveLength(50);
@@ -816,7 +816,7 @@ describe('limits of usage', () => {
       });
     });
 
-    test('count by tenant, user and API key, and nothing of what one of them refuses', async () => {
+    test('count per tenant, user and API key, and ignore requests that one limit rejects', async () => {
       const { id: user } = await one(
         db.pool,
         'insert into howdah.users (tenant_id, username) values ($1, $2) returning id',
@@ -849,7 +849,7 @@ describe('limits of usage', () => {
     });
   });
 
-  describe('for each', () => {
+  describe('for each subject', () => {
     const makeUserOfTenant = async () => (await makeUser(db.pool, { tenant_id: tenant })).id;
     const usages = async (id: string) =>
       Object.fromEntries(
@@ -894,7 +894,7 @@ describe('limits of usage', () => {
       await Promise.all([gate, first, second].map((client) => client.end()));
     });
 
-    test('user, agent and session refuse the one that is beyond, and nobody else', async () => {
+    test('user, agent and session: reject only the subject beyond the limit', async () => {
       const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       const other = await makeAgent(db.pool, { tenant_id: tenant });
       const [here, there] = [
@@ -928,7 +928,7 @@ describe('limits of usage', () => {
       }
     });
 
-    test('hold among 64 sessions at once, for each of its users alone', async () => {
+    test('hold under 64 concurrent sessions, for each user separately', async () => {
       const users = await Promise.all(Array.from({ length: 4 }, makeUserOfTenant));
       const id = await limit({ scope: 'user', metric: 'runs', max_value: 20 });
       const clients = await Promise.all(Array.from({ length: 64 }, () => openSession(db.url)));
@@ -963,7 +963,7 @@ describe('limits of usage', () => {
       expect(await usages(id)).toEqual(Object.fromEntries(users.map((user) => [user, [20, 0]])));
     });
 
-    test('give way to a limit of the subject’s own, higher or lower, and hold again when that goes', async () => {
+    test('yield to a limit on one subject, higher or lower, until that is deleted', async () => {
       const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       await run({ user_id: ada });
       const id = await limit({ scope: 'user', metric: 'runs', max_value: 2 });
@@ -980,7 +980,7 @@ describe('limits of usage', () => {
       await runs(2, { user_id: bob });
     });
 
-    test('that an owner imposed give way to nothing that the tenant writes', async () => {
+    test('imposed by an owner do not yield to limits that the tenant writes', async () => {
       const ada = await makeUserOfTenant();
       await limit({ scope: 'user', metric: 'runs', max_value: 1 });
       const own = await limit({ scope: 'user', subject_id: ada, metric: 'runs', max_value: 9 });
@@ -989,7 +989,7 @@ describe('limits of usage', () => {
       expect(await refusal(run({ user_id: ada }))).toMatchObject({ code: 'HWQTA' });
     });
 
-    test('that the tenant writes hold beside what an owner imposes on a subject', async () => {
+    test('written by the tenant apply beside limits an owner imposes on a subject', async () => {
       const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       const each = await limit({ scope: 'user', metric: 'runs', max_value: 1 });
       await db.pool.query('update howdah.limits set is_imposed = false where id = $1', [each]);
@@ -1006,7 +1006,7 @@ describe('limits of usage', () => {
       });
     });
 
-    test('of tokens park the runs of one user, and let his alone go on when he gets more', async () => {
+    test('on tokens park the runs of one user, and raising the limit continues only those', async () => {
       const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       const id = await limit({ scope: 'user', metric: 'tokens', max_value: 15 });
       const [first, second] = await runs(2, { user_id: ada });
@@ -1036,7 +1036,7 @@ describe('limits of usage', () => {
       expect(await admit()).toBe(1);
     });
 
-    test('show whose runs wait, also where nothing is used', async () => {
+    test('report waiting runs by subject, even without usage', async () => {
       const ada = await makeUserOfTenant();
       const id = await limit({ scope: 'user', metric: 'tokens', max_value: 0 });
       const waits = await run({ user_id: ada });
@@ -1045,7 +1045,7 @@ describe('limits of usage', () => {
       expect(await all(db.pool, usage, [id])).toEqual([{ subject_id: ada, used: '0', waiting: 1 }]);
     });
 
-    test('let nobody wait for the runs of another one, however many those are', async () => {
+    test('do not delay a run behind parked runs of another user, however many', async () => {
       const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       const id = await limit({ scope: 'user', metric: 'tokens', max_value: 0 });
       await db.pool.query(
@@ -1066,7 +1066,7 @@ describe('limits of usage', () => {
       expect([await some(), await some()]).toEqual([{ admitted: 200 }, { admitted: 30 }]);
     });
 
-    test('of cost: they count what was spent before and while they were made, for each', async () => {
+    test('on cost: count usage before and during their creation, per subject', async () => {
       const [ada, bob, eve] = [
         await makeUserOfTenant(),
         await makeUserOfTenant(),
@@ -1103,7 +1103,7 @@ describe('limits of usage', () => {
       }, 240_000); // a walk through all functions beside it takes that long
     });
 
-    test('count a child for the session and the user of its root', async () => {
+    test('count a child for the session and user of its root', async () => {
       const ada = await makeUserOfTenant();
       const session = await makeSession(db.pool, { tenant_id: tenant });
       const [root] = await runs(1, { session_id: session, user_id: ada });
@@ -1122,7 +1122,7 @@ describe('limits of usage', () => {
       ]);
     });
 
-    test('tenant hold for each of the installation, unless an owner wrote one for it', async () => {
+    test('tenant: apply to each tenant of the installation, unless an owner sets its own limit', async () => {
       const other = await makeTenant(db.pool, `limit-${randomUUID()}`);
       const theirs = { tenant_id: other, agent_id: await makeAgent(db.pool, { tenant_id: other }) };
       await run(theirs);
@@ -1149,7 +1149,7 @@ describe('limits of usage', () => {
       expect(Object.keys(await usages(id))).toContain(tenant);
     });
 
-    test('of requests and of storage hold for each', async () => {
+    test('on requests and storage apply per subject', async () => {
       const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       await limit({ scope: 'user', metric: 'requests', period: 'hour', max_value: 1 });
       const asked = await all(
@@ -1187,7 +1187,7 @@ describe('limits of usage', () => {
     });
   });
 
-  test('counters of periods that are over, and of limits that are gone, are removed', async () => {
+  test('deletes counters of past periods and deleted limits', async () => {
     const kept = await limit({ metric: 'runs', max_value: 9 });
     const gone = await limit({ metric: 'runs', period: null, max_value: 9 });
     await run();
@@ -1210,7 +1210,7 @@ describe('limits of usage', () => {
   test.each([
     ['none', 0],
     ['limits of other metrics alone', 300],
-  ])('where there are %s nobody reads a row or writes anything of them', async (_, others) => {
+  ])('where there are %s, a run reads and writes no limit rows', async (_, others) => {
     await db.pool.query(
       `with people as (
          insert into howdah.users (tenant_id, username) select $1, 'reader ' || n from generate_series(1, $2::int) as n
@@ -1241,7 +1241,7 @@ describe('limits of usage', () => {
     }
   });
 
-  describe('a row', () => {
+  describe('a limit row', () => {
     const insert = (columns: Limit) => refusal(limit(columns));
     const asTenant = (text: string, values: unknown[] = []) =>
       asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, (client) =>
@@ -1262,13 +1262,13 @@ describe('limits of usage', () => {
         'storage_and_running_limits_have_no_period',
       ],
       ['of requests for ever', { metric: 'requests', period: null }, 'requests_have_a_period'],
-    ])('%s is refused', async (_, columns, constraint) => {
+    ])('%s is rejected', async (_, columns, constraint) => {
       expect(await insert({ metric: 'runs', max_value: 1, ...columns })).toMatchObject({
         constraint,
       });
     });
 
-    test('about somebody of another tenant is refused, and a second one for the same', async () => {
+    test('for a subject of another tenant is rejected, like a duplicate', async () => {
       const subject_id = await makeAgent(db.pool, {
         tenant_id: await makeTenant(db.pool, unique('q')),
       });
@@ -1278,7 +1278,7 @@ describe('limits of usage', () => {
       expect(await insert({ ...row, subject_id: tenant })).toMatchObject({ code: '23505' });
     });
 
-    test('may be tightened by the tenant where an owner imposed it, and the smaller counts', async () => {
+    test('imposed by an owner can be tightened by the tenant, and the smaller value applies', async () => {
       const imposed = await limit({ metric: 'runs', max_value: 2 });
       const own = (max_value: number) =>
         committed(db.pool, async (client) => {
@@ -1301,7 +1301,7 @@ describe('limits of usage', () => {
       ).toMatchObject({ code: '23505' });
     });
 
-    test('goes with what it is about', async () => {
+    test('is deleted with its subject', async () => {
       const session = await makeSession(db.pool, { tenant_id: tenant });
       await limit({ scope: 'session', subject_id: session, metric: 'runs', max_value: 1 });
       await db.pool.query('delete from howdah.sessions where id = $1', [session]);
@@ -1310,7 +1310,7 @@ describe('limits of usage', () => {
       ).toEqual([]);
     });
 
-    test('is the tenant’s to write and to see, but what an owner imposed', async () => {
+    test('is writable and readable by the tenant, except one that an owner imposed', async () => {
       const imposed = await limit({ metric: 'runs', max_value: 1 });
       const insertOne = `insert into howdah.limits (scope, metric, period, max_value) values ($1, 'runs', 'hour', 5)`;
       await asTenant(insertOne, ['tenant']);

@@ -22,7 +22,7 @@ import {
   testClient,
 } from '../support.ts';
 
-describe('limits of running runs', () => {
+describe('limits on running runs', () => {
   const db = testDatabase();
   let worker: string;
   let agent: string;
@@ -57,7 +57,7 @@ describe('limits of running runs', () => {
     (await all(db.pool, 'select from graphile_worker._private_jobs where key like $1', [`${id}%`]))
       .length;
 
-  test('runs above it wait for room, and the next goes on when one ends', async () => {
+  test('runs beyond the limit wait for a slot, and the next continues when one ends', async () => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 2 });
     const ids = await runs(4);
     expect(await claim(ids)).toEqual(ids.slice(0, 2));
@@ -70,7 +70,7 @@ describe('limits of running runs', () => {
     expect(await claim([ids[2] as string])).toEqual([ids[2]]);
   });
 
-  test('a run that a claim parks while the limit is deleted goes on at once', async () => {
+  test('a run that a claim parks while the limit is deleted continues at once', async () => {
     const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const [first, second] = await runs(2);
     await claim([first as string]);
@@ -95,7 +95,7 @@ describe('limits of running runs', () => {
     }
   });
 
-  test('by priority, then by age', async () => {
+  test('waiting runs are admitted by priority, then by age', async () => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const [first] = await runs(1);
     const [old] = await runs(1, { priority: 3 });
@@ -106,7 +106,7 @@ describe('limits of running runs', () => {
     expect(await states([old, urgent] as string[])).toEqual(['quota', 'queued']);
   });
 
-  test('two workers that claim at once never go above it', async () => {
+  test('two workers that claim concurrently never exceed the limit', async () => {
     await limit({ max_value: 3 });
     for (let round = 0; round < 5; round += 1) {
       const ids = await runs(16);
@@ -119,7 +119,7 @@ describe('limits of running runs', () => {
     }
   });
 
-  test('each kind counts what it is about: agent, first model of the pinned version, tenant', async () => {
+  test('each scope counts its subject: agent, first model of the pinned version, tenant', async () => {
     const model = await makeModel(db.pool);
     const spare = await makeModel(db.pool);
     const other = await makeAgent(db.pool);
@@ -156,7 +156,7 @@ describe('limits of running runs', () => {
         await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
       },
     ],
-  ])('a run that is %s gives its room back', async (_, stop) => {
+  ])('a run that is %s frees its slot', async (_, stop) => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim(ids);
@@ -165,7 +165,7 @@ describe('limits of running runs', () => {
     expect((await states(ids))[1]).toBe('queued');
   });
 
-  test('an end that nobody saw yet while a run was parked is not lost', async () => {
+  test('an uncommitted end of a run still admits a run parked meanwhile', async () => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim([ids[0] as string]);
@@ -178,7 +178,7 @@ describe('limits of running runs', () => {
     expect(await states(ids)).toEqual(['cancelled', 'queued']);
   });
 
-  test('raised or deleted, those that wait go on; lowered, nobody is stopped', async () => {
+  test('raising or deleting a limit continues waiting runs; lowering it stops none', async () => {
     const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(6);
     await claim(ids);
@@ -193,7 +193,7 @@ describe('limits of running runs', () => {
     expect(await claim(ids)).toHaveLength(3);
   });
 
-  test('a deleted limit lets all go on, however many, some hundred at a time', async () => {
+  test('a deleted limit releases all waiting runs, a few hundred at a time', async () => {
     const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const { rows } = await db.pool.query(
       `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 450) returning id`,
@@ -204,7 +204,7 @@ describe('limits of running runs', () => {
     expect([await admit(), await admit(), await admit()]).toEqual([200, 200, 49]);
   });
 
-  test('a run that waits for room is cancelled, paused and resumed like any other', async () => {
+  test('a run waiting for a slot is cancelled, paused and resumed like any other', async () => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(4);
     await claim(ids);
@@ -222,7 +222,7 @@ describe('limits of running runs', () => {
     expect(await states(ids)).toEqual(['completed', 'quota', 'quota', 'running']);
   });
 
-  test('a run that somebody holds is passed over and looked at again', async () => {
+  test('a locked run is skipped and checked again', async () => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim(ids);
@@ -235,7 +235,7 @@ describe('limits of running runs', () => {
     expect(await admit()).toBe(1);
   });
 
-  test('a run above it that somebody held at the first look is not claimed at the second', async () => {
+  test('a run beyond the limit, locked at the first check, is not claimed later', async () => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(3);
     const [holder, parker, claimer] = await Promise.all([
@@ -289,7 +289,7 @@ describe('limits of running runs', () => {
     }
   });
 
-  test('who edits a limit and takes long holds up nobody', async () => {
+  test('an uncommitted update of a limit does not block claims', async () => {
     const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const client = await testClient(db.pool);
     await client.query('begin');
@@ -300,7 +300,7 @@ describe('limits of running runs', () => {
     expect(await admit()).toBe(1);
   });
 
-  test('where there is none nobody looks for room', async () => {
+  test('without a limit no admit job is queued', async () => {
     const [id] = await runs(1);
     await claim([id as string]);
     await end(id as string);
@@ -313,7 +313,7 @@ describe('limits of running runs', () => {
     ).toEqual([]);
   });
 
-  test('a run nobody would wake is a broken promise, and is healed', async () => {
+  test('a waiting run without a wake-up is a violation and is repaired', async () => {
     await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(2);
     await claim(ids);
@@ -328,10 +328,10 @@ describe('limits of running runs', () => {
     expect(await wakeUps(ids[1] as string)).toBe(1);
   });
 
-  describe('a row is refused', () => {
+  describe('a limit is rejected', () => {
     const refused = (columns: Parameters<typeof limit>[0]) => refusal(limit(columns));
 
-    test('that lets nobody work, or half a run', async () => {
+    test('with a maximum of 0 or 1.5 runs', async () => {
       for (const max_value of [0, 1.5]) {
         expect(await refused({ max_value })).toMatchObject({
           code: 'HWINV',
@@ -340,7 +340,7 @@ describe('limits of running runs', () => {
       }
     });
 
-    test('for a user, for each agent, for an agent that is not there, within a day, and a second one for the same', async () => {
+    test('for a user, each agent, an unknown agent, a period, or a duplicate', async () => {
       const model = await makeModel(db.pool);
       expect(await refused({ scope: 'user', subject_id: agent, max_value: 1 })).toMatchObject({
         constraint: 'running_runs_are_of_an_agent_a_model_a_key_or_a_tenant',
@@ -362,7 +362,7 @@ describe('limits of running runs', () => {
       expect(await refused({ max_value: 2 })).toMatchObject({ code: '23505' });
     });
 
-    test('from a tenant that limits itself as a whole, or lifts that limit', async () => {
+    test('from a tenant that limits itself as a whole, or changes or deletes that limit', async () => {
       const settings = { 'howdah.tenant_id': tenant };
       const asApp = (text: string) =>
         refusal(asRole(db.pool, 'howdah_app', settings, (client) => client.query(text)));
@@ -383,7 +383,7 @@ describe('limits of running runs', () => {
     });
   });
 
-  test('its use and who waits for it are seen by its tenant alone', async () => {
+  test('usage and waiting runs are visible only to their tenant', async () => {
     const id = await limit({ scope: 'agent', subject_id: agent, max_value: 2 });
     await claim(await runs(3));
     const seenBy = (tenant_id: string) =>

@@ -56,7 +56,7 @@ const inForce = async (key: string, client: Db = db.pool) =>
   one(client, 'select value, source from howdah.setting_values where key = $1', [key]);
 
 describe('a setting', () => {
-  test('has its default until a row says otherwise, and again when that is gone', async () => {
+  test('has its default until a row overrides it, and again after the row is deleted', async () => {
     expect(await inForce('max_depth')).toEqual({ value: 8, source: 'default' });
     expect(await inForce('max_cost')).toEqual({ value: null, source: 'default' });
     await set('max_depth', 3, 'system');
@@ -67,7 +67,7 @@ describe('a setting', () => {
     expect(await inForce('max_depth')).toEqual({ value: 3, source: 'system' });
   });
 
-  test('may be the least and the most of its range, and nothing beyond', async () => {
+  test('accepts the minimum and maximum of its range, and nothing beyond', async () => {
     const kinds = await all(db.pool, 'select * from howdah.setting_values order by key');
     expect(kinds).toHaveLength(10);
     for (const { key, minimum, maximum, default_value } of kinds) {
@@ -100,7 +100,7 @@ describe('a setting', () => {
     });
   });
 
-  test('is kept as a plain number', async () => {
+  test('is stored as a plain number', async () => {
     await db.pool.query(`insert into howdah.settings (key, value) values ('max_depth', '8.0')`);
     expect(await one(db.pool, 'select value::text from howdah.settings')).toEqual({ value: '8' });
   });
@@ -109,7 +109,7 @@ describe('a setting', () => {
     ['max_dept', 'Did you mean max_depth? The settings: backoff_initial_seconds, '],
     ['MAX_DEPTH', 'Did you mean max_depth? '],
     ['giraffe', 'The settings: backoff_initial_seconds, '],
-  ])('that there is none of is refused: %s', async (key, hint) => {
+  ])('with an unknown name is rejected: %s', async (key, hint) => {
     const refused = await refusal(set(key, 5));
     expect(refused).toMatchObject({
       code: 'HWINV',
@@ -119,7 +119,7 @@ describe('a setting', () => {
     expect(refused.fields).toEqual({ field: 'key' });
   });
 
-  test('stands there once', async () => {
+  test('has at most one row per scope', async () => {
     const insert = `insert into howdah.settings (scope, key, value) values ($1, 'max_depth', '5')`;
     const other = await makeTenant(db.pool);
     const foreign = `insert into howdah.settings (tenant_id, scope, key, value) values ($1, $2, 'max_depth', '5')`;
@@ -134,8 +134,8 @@ describe('a setting', () => {
   });
 });
 
-describe('who writes settings', () => {
-  test('a tenant writes its own and reads what the system says, not what other tenants do', async () => {
+describe('permissions to write settings', () => {
+  test('a tenant writes its own settings and reads system settings, not those of other tenants', async () => {
     const other = await makeTenant(db.pool);
     await db.pool.query(
       `insert into howdah.settings (tenant_id, key, value) values ($1, 'max_depth', '2')`,
@@ -159,7 +159,7 @@ describe('who writes settings', () => {
     });
   });
 
-  test('those of the system an owner of the database writes alone', async () => {
+  test('only an owner of the database writes system settings', async () => {
     await set('max_depth', 3, 'system');
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
       for (const text of [
@@ -188,7 +188,7 @@ describe('max_depth', () => {
     return parent;
   };
 
-  test('children are as deep as it says, from the next one on', async () => {
+  test('limits the depth of children, starting with the next one', async () => {
     const agent = await makeAgent(db.pool);
     const below = (parent: string) =>
       refusal(makeRun(db.pool, { agent_id: agent, parent_execution_id: parent }));
@@ -206,7 +206,7 @@ describe('max_depth', () => {
     await makeRun(db.pool, { agent_id: agent, parent_execution_id: eighth });
   });
 
-  test('of one tenant says nothing to others', async () => {
+  test('of one tenant does not affect others', async () => {
     await set('max_depth', 1);
     const other = await makeTenant(db.pool);
     const agent = await makeAgent(db.pool, { tenant_id: other });
@@ -215,7 +215,7 @@ describe('max_depth', () => {
     expect(await one(db.pool, depth, [third])).toEqual({ depth: 3 });
   });
 
-  test('a run is exported with all levels below it', async () => {
+  test('an export of a run contains all levels below it', async () => {
     await set('max_depth', 12);
     const agent = await makeAgent(db.pool);
     const last = await chain(agent, 12);
@@ -236,7 +236,7 @@ describe('input_bytes', () => {
   const large = 'x'.repeat(2_001);
   const insert = (columns: Record<string, unknown>) => refusal(makeRun(db.pool, columns));
 
-  test('a run is begun with that many bytes at most, of text and of data', async () => {
+  test('limits the text and data of a new run', async () => {
     const agent_id = await makeAgent(db.pool);
     await set('input_bytes', 2_000);
     await makeRun(db.pool, { agent_id, input: 'x'.repeat(2_000) });
@@ -259,7 +259,7 @@ describe('input_bytes', () => {
     await makeRun(db.pool, { agent_id, input: large });
   });
 
-  test('so is a message to a session or a run, a fork and a schedule', async () => {
+  test('limits messages to a session or a run, forks and schedules', async () => {
     const agent_id = await makeAgent(db.pool);
     const worker = await makeWorker(db.pool);
     const session_id = await makeSession(db.pool, { agent_id });
@@ -305,7 +305,7 @@ describe('input_bytes', () => {
     await finish(db.pool, worker, run);
   });
 
-  test('what a run gives to a member is not what somebody sent', async () => {
+  test('does not limit the input that a run passes to a member', async () => {
     const agent_id = await makeAgent(db.pool);
     const parent_execution_id = await makeRun(db.pool, { agent_id });
     await set('input_bytes', 2_000);
@@ -314,7 +314,7 @@ describe('input_bytes', () => {
     expect(await one(db.pool, input, [member])).toEqual({ input: large });
   });
 
-  test('it never allows more than 1 MB', async () => {
+  test('never allows more than 1 MB', async () => {
     const agent_id = await makeAgent(db.pool);
     await set('input_bytes', 1_048_576);
     expect(await insert({ agent_id, input: 'x'.repeat(1_048_577) })).toMatchObject({
@@ -324,7 +324,7 @@ describe('input_bytes', () => {
   });
 });
 
-describe('the limits of runs', () => {
+describe('run limits', () => {
   const limitsOf = (id: string) =>
     one(
       db.pool,
@@ -333,7 +333,7 @@ describe('the limits of runs', () => {
     );
   const NONE = { max_steps: 50, max_seconds: 600, max_tokens: null, max_cost: null };
 
-  test('are those of the run, else of its agent or workflow, else as set', async () => {
+  test('come from the run, then its agent or workflow, then the settings', async () => {
     const plain = await makeAgent(db.pool);
     const own = await makeAgent(db.pool, { max_steps: 9, max_cost: 2 });
     const workflow_id = await makeWorkflow(plain, 6);
@@ -360,7 +360,7 @@ describe('the limits of runs', () => {
     expect(await limitsOf(await makeRun(db.pool, { agent_id: plain }))).toEqual(NONE);
   });
 
-  test('hold for each row of a statement, and for runs whose limit they are', async () => {
+  test('apply to each row of a statement, and are enforced for those runs', async () => {
     const agent_id = await makeAgent(db.pool);
     const worker = await makeWorker(db.pool);
     await set('max_steps', 1);
@@ -380,7 +380,7 @@ describe('the limits of runs', () => {
 });
 
 describe('a worker', () => {
-  test('is told what concerns it of the tenant of a run', async () => {
+  test('receives the settings of the tenant of a run that concern it', async () => {
     const told = async (run: string) =>
       (await one(db.pool, 'select howdah_private.run_settings($1) as settings', [run])).settings;
     const run = await makeRun(db.pool);

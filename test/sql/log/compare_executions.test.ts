@@ -132,8 +132,8 @@ const retry = (): Step => {
 
 const seqs = ({ steps }: Compared) => steps.changes.map(({ what, a, b }) => [what, a, b]);
 
-describe('the same run twice', () => {
-  test('is the same, whatever ids, times and chance there were', async () => {
+describe('the same run executed twice', () => {
+  test('compares as the same, whatever the ids, times and random values', async () => {
     const agent_id = await makeAgent(db.pool);
     const steps = () => [retry(), ...looksUp('A-1', 'sent'), says('It was sent.'), OUTPUT];
     const first = await ran({ agent_id }, steps());
@@ -165,7 +165,7 @@ describe('the same run twice', () => {
     expect(await compare(first, first)).toMatchObject({ is_same: true, steps: { same: 5 } });
   });
 
-  test('whatever else an error says beside its code and its sentence', async () => {
+  test('ignores error fields other than code and message', async () => {
     const agent_id = await makeAgent(db.pool);
     const log = (more: object): Step[] => [
       { ...retry(), error: { code: 'timeout', message: 'too late', ...more } },
@@ -181,7 +181,7 @@ describe('the same run twice', () => {
     ]);
   });
 
-  test('before either has begun', async () => {
+  test('compares as the same before either has started', async () => {
     const agent_id = await makeAgent(db.pool);
     const ids = [await makeRun(db.pool, { agent_id }), await makeRun(db.pool, { agent_id })];
     const compared = await compare(ids[0] ?? '', ids[1] ?? '');
@@ -190,8 +190,8 @@ describe('the same run twice', () => {
   });
 });
 
-describe('how they began', () => {
-  test('says agent, version, models, input, data, overrides and limits', async () => {
+describe('start differences', () => {
+  test('include agent, version, models, input, data, overrides and limits', async () => {
     const one = await makeAgent(db.pool, { name: 'one', max_steps: 5 });
     const other = await makeAgent(db.pool, { name: 'other', max_cost: 0.5 });
     const a = await makeRun(db.pool, { agent_id: one, input: 'Hi', input_data: '{"x": 1}' });
@@ -212,7 +212,7 @@ describe('how they began', () => {
     ]);
   });
 
-  test('says which version of one agent', async () => {
+  test('name the two versions of one agent', async () => {
     const agent_id = await makeAgent(db.pool);
     const a = await makeRun(db.pool, { agent_id });
     await db.pool.query(`update howdah.agents set instruction = 'Otherwise.' where id = $1`, [
@@ -222,7 +222,7 @@ describe('how they began', () => {
     expect((await compare(a, b)).began).toEqual([{ field: 'version', a: '1', b: '2' }]);
   });
 
-  test('says what was said before in their sessions', async () => {
+  test('include earlier turns of their sessions', async () => {
     const agent_id = await makeAgent(db.pool);
     const { id: session_id } = await one(
       db.pool,
@@ -243,8 +243,8 @@ describe('how they began', () => {
   });
 });
 
-describe('their logs', () => {
-  test('part where a fork with another input goes its own way', async () => {
+describe('differences of logs', () => {
+  test('start where a fork with another input diverges', async () => {
     const agent_id = await makeAgent(db.pool);
     const a = await ran({ agent_id }, [...looksUp('A-1', 'sent'), says('It was sent.'), OUTPUT]);
     const b = (await one(db.pool, `select (howdah.fork_execution($1, 2, 'In German.')).id`, [a]))
@@ -288,7 +288,7 @@ describe('their logs', () => {
     expect((await compare(b, a)).steps).toMatchObject({ only_a: 1, only_b: 0, parts_at: 3 });
   });
 
-  test('share what two forks of one run have both copied, also when that was erased since', async () => {
+  test('count steps that two forks of one run both copied as shared, even when erased', async () => {
     const agent_id = await makeAgent(db.pool);
     const steps = [...looksUp('A-1', 'sent'), says('It was sent.'), OUTPUT];
     const original = await ran({ agent_id }, steps);
@@ -308,7 +308,7 @@ describe('their logs', () => {
     expect(erased).toMatchObject({ shared_steps: 2, steps: { parts_at: 3 } });
   });
 
-  test('are lined up by what was done: one attempt more changes nothing behind it', async () => {
+  test('are aligned by content: one extra attempt changes nothing after it', async () => {
     const agent_id = await makeAgent(db.pool);
     const a = await ran({ agent_id }, [
       ...looksUp('A-1', 'sent'),
@@ -336,7 +336,7 @@ describe('their logs', () => {
     expect(compared.b).toMatchObject({ retries: 1 });
   });
 
-  test('have the same call beside one another, whichever came before', async () => {
+  test('pair identical calls, whatever their order', async () => {
     const agent_id = await makeAgent(db.pool);
     const a = await ran({ agent_id }, [...looksUp('A-1', 'x'), ...looksUp('A-2', 'y'), OUTPUT]);
     const b = await ran({ agent_id }, [...looksUp('A-2', 'z'), OUTPUT]);
@@ -348,7 +348,7 @@ describe('their logs', () => {
     ]);
   });
 
-  test('name the model, the arguments and the error that were others', async () => {
+  test('name a different model, arguments or error', async () => {
     const agent_id = await makeAgent(db.pool);
     const broken = { ...looksUp('A-2', '')[1], output: undefined };
     const a = await ran({ agent_id }, [looksUp('A-1', 'x')[0] as Step, broken], {
@@ -375,7 +375,7 @@ describe('their logs', () => {
     });
   });
 
-  test('of a thousand steps each are compared at once, whether alike or not', async () => {
+  test('of a thousand steps each are found quickly, whether alike or not', async () => {
     const agent_id = await makeAgent(db.pool, { max_steps: 5_000 });
     const log = (of: (i: number) => string) =>
       Array.from({ length: 500 }, (_, i) => looksUp(`A-${i}`, of(i))).flat();
@@ -389,7 +389,7 @@ describe('their logs', () => {
     expect(JSON.stringify(other).length).toBeLessThan(1_000_000);
   });
 
-  test('with more differences than are told say how many are left off', async () => {
+  test('beyond the maximum are counted as left off', async () => {
     const agent_id = await makeAgent(db.pool);
     const a = await ran({ agent_id }, [OUTPUT]);
     const b = await ran({ agent_id }, [...Array.from({ length: 1_003 }, retry), OUTPUT]);
@@ -400,8 +400,8 @@ describe('their logs', () => {
   });
 });
 
-describe('how they ended', () => {
-  test('says that one failed, why, and what each has below it', async () => {
+describe('end differences', () => {
+  test('include the failure, its reason and the children of each run', async () => {
     const agent_id = await makeAgent(db.pool);
     const helper = await makeAgent(db.pool, { name: 'helper' });
     const a = await makeRun(db.pool, { agent_id });
@@ -437,7 +437,7 @@ describe('how they ended', () => {
     expect(compared.b).toMatchObject({ children: [], status: 'failed' });
   });
 
-  test('shows long texts from shortly before they part', async () => {
+  test('show long texts from shortly before they diverge', async () => {
     const agent_id = await makeAgent(db.pool);
     const long = 'ä'.repeat(50_000);
     const ending = async (end: string) =>
@@ -455,7 +455,7 @@ describe('how they ended', () => {
   });
 });
 
-describe('steps that are lined up', () => {
+describe('aligned steps', () => {
   const linedUp = async (a: number[], b: number[], known: (number | null)[]) =>
     (
       await one(
@@ -483,7 +483,7 @@ describe('steps that are lined up', () => {
       (x, y) => ((x * 7919 + salt * 104_729) % 211) - ((y * 7919 + salt * 104_729) % 211),
     );
 
-  test.each([1, 2, 3, 4, 5])('are as many as can be without crossing, order %i', async (salt) => {
+  test.each([1, 2, 3, 4, 5])('form the longest match without crossings, order %i', async (salt) => {
     const [a, b] = [shuffled(60, salt), shuffled(70, salt * 13).filter((one) => one % 9 > 0)];
     const lined = await linedUp(a, b, unknown(a));
     const found = lined.filter((place) => place !== null);
@@ -492,7 +492,7 @@ describe('steps that are lined up', () => {
     for (const [i, place] of lined.entries()) if (place) expect(b[place - 1]).toBe(a[i]);
   });
 
-  test('stay where they are known, and others come between those', async () => {
+  test('respect given matches, and align the others between them', async () => {
     expect(await linedUp([1, 1, 9, 1, 2], [1, 8, 1, 2, 2], [null, null, 2, null, null])).toEqual([
       1,
       null,
@@ -505,7 +505,7 @@ describe('steps that are lined up', () => {
   });
 });
 
-describe('the place where texts part', () => {
+describe('the position where texts diverge', () => {
   const x = (count: number) => 'x'.repeat(count);
   test.each([
     ['nothing and much', '', x(700)],
@@ -517,7 +517,7 @@ describe('the place where texts part', () => {
     ['a sign of four bytes', `${x(700)}😀`, `${x(700)}😁${x(900)}`],
     ['the middle', `${x(9_000)}a${x(800)}`, `${x(9_000)}b`],
     ['the beginning', `a${x(9_000)}`, `b${x(9_000)}`],
-  ])('is in what is shown: %s', async (_, a, b) => {
+  ])('is within the excerpt: %s', async (_, a, b) => {
     const { told } = await one(
       db.pool,
       'select howdah_private.distinguish_steps($1, $2, true) as told',
@@ -534,8 +534,8 @@ describe('the place where texts part', () => {
   });
 });
 
-describe('who may compare', () => {
-  test('the tenant does, as application and as analyst, with all that an owner gets', async () => {
+describe('permissions to compare', () => {
+  test('application and analyst of the tenant get the same result as an owner', async () => {
     const tenant_id = await makeTenant(db.pool);
     const agent_id = await makeAgent(db.pool, { tenant_id });
     const columns = { tenant_id, agent_id };
@@ -551,7 +551,7 @@ describe('who may compare', () => {
     }
   });
 
-  test("another tenant's run is not found, like one that there is not, in either place", async () => {
+  test('a run of another tenant on either side is not found, like an unknown one', async () => {
     const tenant_id = await makeTenant(db.pool);
     const other = await makeTenant(db.pool);
     const theirs = await makeRun(db.pool, {

@@ -44,7 +44,7 @@ const textOf = async (client: Db, id: string): Promise<string> =>
   (await one(client, 'select howdah.export_run($1)::text as run', [id])).run;
 
 describe('the document of a run', () => {
-  test('has its row, its version, its log and its conversation', async () => {
+  test('contains its row, version, log and conversation', async () => {
     const agent = await makeAgent(db.pool, { name: 'exporter', instruction: 'As it was.' });
     const id = await makeRun(db.pool, { agent_id: agent, metadata: { order: 1 } });
     await finish(db.pool, worker, id);
@@ -84,7 +84,7 @@ describe('the document of a run', () => {
     });
   });
 
-  test('holds every column of a run that everybody may read, but the tenant and what changes with time', async () => {
+  test('contains every readable column of a run, except the tenant and changing values', async () => {
     const id = await makeRun(db.pool);
     const { names } = await one(
       db.pool,
@@ -112,7 +112,7 @@ describe('the document of a run', () => {
     );
   });
 
-  test('is the same bytes in every session, and the second time', async () => {
+  test('is byte-identical in every session and on repetition', async () => {
     const id = await makeRun(db.pool);
     await finish(db.pool, worker, id);
     const first = await textOf(db.pool, id);
@@ -124,7 +124,7 @@ describe('the document of a run', () => {
     expect(first).toContain('+00:00');
   });
 
-  test('tells what the session had said before, and nothing of later turns', async () => {
+  test('contains earlier turns of the session, and no later ones', async () => {
     const session_id = await makeSession(db.pool);
     const agent_id = await makeAgent(db.pool);
     const turns: string[] = [];
@@ -137,7 +137,7 @@ describe('the document of a run', () => {
     expect(history.map(({ content }) => content)).toEqual(['one', 'It is on its way.']);
   });
 
-  test('has its questions', async () => {
+  test('contains its questions', async () => {
     const id = await makeRun(db.pool);
     const [claimed] = await claim(db.pool, worker, [id]);
     const question = { id: UNKNOWN, kind: 'question', call_id: 'c', prompt: 'Which one?' };
@@ -156,12 +156,12 @@ describe('the document of a run', () => {
   });
 });
 
-describe('redacted', () => {
+describe('a redacted document', () => {
   const redacted = async (id: string) =>
     (await one(db.pool, 'select howdah.export_run($1, redact => true) as run', [id])).run;
   const SAID = 'a canary sings';
 
-  test('has neither what was said, before and in it, nor what the agent is told, and all else', async () => {
+  test('omits history, conversation and instructions, and keeps everything else', async () => {
     const agent_id = await makeAgent(db.pool, {
       name: 'redacted',
       instruction: SAID,
@@ -213,7 +213,7 @@ describe('redacted', () => {
     expect(Object.keys(run.steps[0])).toEqual(Object.keys(plain.steps[0] ?? {}));
   });
 
-  test('keeps no text but names and ids, whichever columns there are', async () => {
+  test('contains no text except names and ids, in any column', async () => {
     const columns = await all(
       db.pool,
       `select c.relname || '.' || a.attname as name
@@ -248,7 +248,7 @@ describe('redacted', () => {
     ]);
   });
 
-  test('is for those who may read the run, with the rights they have', async () => {
+  test('is available with the rights of anyone who may read the run', async () => {
     const tenant_id = await makeTenant(db.pool);
     const agent_id = await makeAgent(db.pool, { tenant_id });
     const id = await makeRun(db.pool, { tenant_id, agent_id });
@@ -262,7 +262,7 @@ describe('redacted', () => {
 });
 
 describe('children', () => {
-  test('are in the document of their parent, each as a document, as deep as they go', async () => {
+  test('are nested in the document of their parent, at every depth', async () => {
     const agent_id = await makeAgent(db.pool);
     const ids: string[] = [await makeRun(db.pool, { agent_id })];
     for (let depth = 1; depth <= 8; depth += 1) {
@@ -280,8 +280,8 @@ describe('children', () => {
   });
 });
 
-describe('who may have it', () => {
-  test('the tenant does, as application and as analyst, with all that an owner gets', async () => {
+describe('permissions to export', () => {
+  test('application and analyst of the tenant get the same document as an owner', async () => {
     const tenant_id = await makeTenant(db.pool);
     const agent_id = await makeAgent(db.pool, { tenant_id });
     const session_id = await makeSession(db.pool, { tenant_id });
@@ -297,7 +297,7 @@ describe('who may have it', () => {
     }
   });
 
-  test("another tenant's run is not found, like one that there is not", async () => {
+  test('a run of another tenant is not found, like an unknown one', async () => {
     const tenant_id = await makeTenant(db.pool);
     const other = await makeTenant(db.pool);
     const agent_id = await makeAgent(db.pool, { tenant_id });

@@ -77,7 +77,7 @@ describe('fork_execution', () => {
       )
     ).map(({ role, content }) => `${role}: ${content}`);
 
-  test('at 0 begins anew, with the input, data and parts of the original', async () => {
+  test('at seq 0 starts again with the input, data and parts of the original', async () => {
     const id = await done({
       input: 'Read it.',
       input_data: '{"order": 1}',
@@ -101,13 +101,13 @@ describe('fork_execution', () => {
     expect((await one(db.pool, first, [copy.id])).parts).toEqual(PARTS);
   });
 
-  test('at 0 with another input says that instead', async () => {
+  test('at seq 0 with another input replaces the input', async () => {
     const copy = await fork(await done(), { seq: 0, input: 'Where is A-1002?' });
     await finish(db.pool, worker, copy.id);
     expect((await said(copy.id))[0]).toBe('user: Where is A-1002?');
   });
 
-  test('later has the same steps and messages, and none of the usage', async () => {
+  test('at a later seq copies steps and messages, but no usage', async () => {
     const session_id = await makeSession(db.pool);
     const id = await done({ session_id, priority: 3 });
     const before = await sumOf(id);
@@ -149,7 +149,7 @@ describe('fork_execution', () => {
     expect(talk.messages).toBe(0);
   });
 
-  test('later with an input adds it as what the user says next', async () => {
+  test('at a later seq with an input adds it as the next user message', async () => {
     const copy = await fork(await done(), { input: 'And A-1002?' });
     await finish(db.pool, worker, copy.id);
     expect(await said(copy.id)).toEqual([
@@ -160,7 +160,7 @@ describe('fork_execution', () => {
     ]);
   });
 
-  test('of a run that never began keeps its input as the first message', async () => {
+  test('of a run that never started uses its input as the first message', async () => {
     const id = await make({ input: 'First.' });
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
     await db.pool.query('select howdah.retry_execution($1)', [id]);
@@ -172,7 +172,7 @@ describe('fork_execution', () => {
     expect((await said(same.id))[0]).toBe('user: First.');
   });
 
-  test('of a fork counts from the fork', async () => {
+  test('of a fork counts seq from the fork', async () => {
     const first = await fork(await done(), { seq: 1 });
     await finish(db.pool, worker, first.id);
     const second = await fork(first.id);
@@ -181,7 +181,7 @@ describe('fork_execution', () => {
     await finish(db.pool, worker, second.id);
   });
 
-  test('of a live run copies what is committed, and the run goes on', async () => {
+  test('of a live run copies committed steps, and the run continues', async () => {
     const id = await make();
     await claim(db.pool, worker, [id]);
     await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
@@ -190,7 +190,7 @@ describe('fork_execution', () => {
     expect(result).toMatchObject({ outcome: 'committed' });
   });
 
-  test('of a child is a root of its own', async () => {
+  test('of a child creates a new root', async () => {
     const child = await make({ parent_execution_id: await make() });
     const copy = await fork(child);
     expect(copy).toMatchObject({
@@ -201,7 +201,7 @@ describe('fork_execution', () => {
     });
   });
 
-  test('runs on the version of the original, or on the one that is named', async () => {
+  test('uses the version of the original, or the requested version', async () => {
     const edited = await makeAgent(db.pool, { instruction: 'One.' });
     const id = await done({ agent_id: edited });
     await db.pool.query(`update howdah.agents set instruction = 'Two.' where id = $1`, [edited]);
@@ -219,7 +219,7 @@ describe('fork_execution', () => {
     expect(refused).toMatchObject({ code: 'HWNTF', fields: { field: 'version' } });
   });
 
-  test('has the limits the original began with, not those a retry granted', async () => {
+  test('restores the initial limits of the original, without those a retry granted', async () => {
     const id = await make({ agent_id: await makeAgent(db.pool, { max_steps: 2, max_tokens: 15 }) });
     await finish(db.pool, worker, id, { ...failed, stop_reason: 'max_tokens' });
     await db.pool.query('select howdah.retry_execution($1)', [id]);
@@ -227,7 +227,7 @@ describe('fork_execution', () => {
     await finish(db.pool, worker, id);
   });
 
-  test('refuses a seq that is none of its steps', async () => {
+  test('rejects a seq that is not one of its steps', async () => {
     const id = await done();
     for (const seq of [-1, 3]) {
       const refused = await refusal(fork(id, { seq }));
@@ -236,14 +236,14 @@ describe('fork_execution', () => {
     }
   });
 
-  test('refuses an input that is too long, as an insert does', async () => {
+  test('rejects an input that is too long, as an insert does', async () => {
     const id = await done();
     const input = 'x'.repeat(1_048_577);
     expect(await refusal(fork(id, { seq: 0, input }))).toMatchObject({ code: 'HWINV' });
     expect(await refusal(fork(id, { seq: 1, input }))).toMatchObject({ code: 'HWINV' });
   });
 
-  test('refuses an agent that was deleted, and a run of another tenant', async () => {
+  test('rejects a deleted agent, and a run of another tenant', async () => {
     const gone = await makeAgent(db.pool);
     const id = await done({ agent_id: gone });
     await db.pool.query('select howdah.delete_agent($1)', [gone]);
@@ -256,7 +256,7 @@ describe('fork_execution', () => {
     });
   });
 
-  test('refuses what only takes back what another run did', async () => {
+  test('rejects a compensating run', async () => {
     const { rows } = await db.pool.query(
       `insert into howdah.executions (agent_id, agent_version_id, compensates_execution_id, input)
        select e.agent_id, e.agent_version_id, e.id, 'Take it back.'
@@ -268,7 +268,7 @@ describe('fork_execution', () => {
     expect(refused.hint).toContain('Fork execution ');
   });
 
-  test('works for the application, whose rows it then is', async () => {
+  test('works for the application, which can read the fork', async () => {
     const id = await done();
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       const { rows } = await client.query('select * from howdah.fork_execution($1, 0)', [id]);

@@ -13,7 +13,7 @@ type Fork = {
   changes?: unknown;
 };
 
-describe('a fork that begins with other data', () => {
+describe('a fork with changed input data', () => {
   const db = testDatabase();
   let agent: string;
   let worker: string;
@@ -51,7 +51,7 @@ describe('a fork that begins with other data', () => {
     ).content;
   };
 
-  test('is told them below its input, and the original keeps its own', async () => {
+  test('shows the new data below its input, and the original keeps its own', async () => {
     const id = await make({ city: 'Bonn' });
     await finish(db.pool, worker, id);
     const copy = await fork(id, { seq: 0, input_data: { city: 'Kiel' } });
@@ -72,7 +72,7 @@ describe('a fork that begins with other data', () => {
     expect(input_data).toEqual({ city: 'Bonn' });
   });
 
-  test('begins anew without a seq, and says in its log only what was given', async () => {
+  test('starts again without a seq, and logs only the given data', async () => {
     const id = await make({ city: 'Bonn' });
     await finish(db.pool, worker, id);
     expect(await fork(id, { input_data: [1] })).toMatchObject({
@@ -88,7 +88,7 @@ describe('a fork that begins with other data', () => {
     expect(Object.keys(step?.input)).not.toContain('input_data');
   });
 
-  test('changes places, in objects and lists, and leaves the rest', async () => {
+  test('changes paths in objects and lists, and leaves the rest', async () => {
     const id = await make(ORDER);
     const changes = { 'order.items.0.count': 2, 'order.number': 1002, note: 'soon' };
     expect((await fork(id, { changes, input: 'Again.' })).input_data).toEqual({
@@ -104,7 +104,7 @@ describe('a fork that begins with other data', () => {
     expect(listed.input_data).toEqual(['a', 'c']);
   });
 
-  test('changes places of what is given in the place of the data', async () => {
+  test('applies changes to new data when both are given', async () => {
     const given = { input_data: { a: 1, b: 1 }, changes: { b: 2 } };
     expect((await fork(await make(ORDER), given)).input_data).toEqual({ a: 1, b: 2 });
   });
@@ -128,14 +128,14 @@ describe('a fork that begins with other data', () => {
       'There are: order.items, order.number.',
     ],
     ['', 'input_data has no path ""', 'There are: note, order.'],
-  ])('refuses the place %j, and says what there is', async (path, message, hint) => {
+  ])('rejects the path %j, with a hint about valid paths', async (path, message, hint) => {
     const told = await refused(await make(ORDER), { changes: { [path]: 1 } });
     expect(told).toMatchObject({ code: 'HWINV', field: 'changes', path });
     expect(told.message).toContain(message);
     expect(told.hint).toContain(hint);
   });
 
-  test('refuses a change where there are no data, or the data are no place to have one', async () => {
+  test('rejects a change if there is no data, or the data has no such path', async () => {
     expect(await refused(await make(undefined), { changes: { a: 1 } })).toMatchObject({
       ...{ code: 'HWINV', field: 'changes', hint: 'A complete input_data can be given instead.' },
       message: 'the run has no input_data to change',
@@ -151,14 +151,14 @@ describe('a fork that begins with other data', () => {
     ['a'],
     [null],
     [Object.fromEntries(Array.from({ length: 101 }, (_, i) => [i, i]))],
-  ])('refuses changes that are no object of places: %j', async (changes) => {
+  ])('rejects changes that are not an object of paths: %j', async (changes) => {
     expect(await refused(await make(ORDER), { changes })).toMatchObject({
       ...{ code: 'HWINV', field: 'changes' },
       message: 'changes must be a JSON object with 1 to 100 paths of input_data',
     });
   });
 
-  test('refuses other data behind the beginning', async () => {
+  test('rejects new data at a seq after 0', async () => {
     const id = await make(ORDER);
     await finish(db.pool, worker, id);
     for (const [field, given] of [
@@ -172,7 +172,7 @@ describe('a fork that begins with other data', () => {
     }
   });
 
-  test('refuses what is too large, as an insert does', async () => {
+  test('rejects data that is too large, as an insert does', async () => {
     const id = await make({ a: '' });
     const large = 'x'.repeat(1_048_576);
     for (const [field, given] of [
@@ -186,7 +186,7 @@ describe('a fork that begins with other data', () => {
     expect(await refused(id, both)).toMatchObject({ code: 'HWINV', field: 'input_data' });
   });
 
-  test('of an agent with a prompt has its variables, which may be new', async () => {
+  test('accepts the variables of the prompt of an agent, including new ones', async () => {
     const { id: prompt } = await one(
       db.pool,
       `insert into howdah.prompts (name, template, variables) values ('greeting', 'Be {{tone}} to {{who}}.',
@@ -215,7 +215,7 @@ describe('a fork that begins with other data', () => {
     });
   });
 
-  test('of a workflow begins with them too; a map with a list', async () => {
+  test('works for workflows too; a map requires a list', async () => {
     const map = await makeTeam(db.pool, { type: 'map', members: [{ agent }] });
     const { id } = await one(
       db.pool,

@@ -18,7 +18,7 @@ import {
 } from '../support.ts';
 
 // Whose words a fork holds, who may read them, and what takes them away again.
-describe('what is forked', () => {
+describe('rights on forks', () => {
   const db = testDatabase();
   let tenant: string;
   let agent: string;
@@ -52,7 +52,7 @@ describe('what is forked', () => {
     one(client, `select * from howdah.fork_session($1, 'And now?', $2)`, [id, turn]);
 
   describe('fork_session', () => {
-    test('tells nobody what an agent that is hidden from him said', async () => {
+    test('shows the user no messages of an agent hidden from that user', async () => {
       const { id: user } = await makeUser(db.pool);
       const id = await talked({ user_id: user }, 'One.');
       const hidden = await makeAgent(db.pool);
@@ -79,7 +79,7 @@ describe('what is forked', () => {
       });
     });
 
-    test('tells nobody what a hidden agent began a fork with, also where its turn failed', async () => {
+    test('shows the user no messages of a hidden agent, even after a failed turn', async () => {
       const { id: user } = await makeUser(db.pool);
       const hidden = await makeAgent(db.pool);
       const id = await talked({ agent_id: hidden, user_id: user }, 'One.');
@@ -107,7 +107,7 @@ describe('what is forked', () => {
       ['of his own', true],
       ["of somebody else's", false],
     ])(
-      'waits for an erasure that is under way, in a session %s, and has nothing of his then',
+      'waits for a running erasure, in a session %s, and copies no erased data',
       async (_, isHis) => {
         const { id: user } = await makeUser(db.pool);
         const id = await makeSession(db.pool, { agent_id: agent, ...(isHis && { user_id: user }) });
@@ -149,7 +149,7 @@ describe('what is forked', () => {
       return session_id;
     };
 
-    test.each([0, 1])('does not rise when the fork is forked after step %i', async (seq) => {
+    test.each([0, 1])('does not rise in a fork of the fork after step %i', async (seq) => {
       const branch = await fork(db.pool, await tainted());
       await finish(db.pool, worker, branch.live_execution_id);
       expect(await trustOf(branch.live_execution_id)).toBe('external');
@@ -162,7 +162,7 @@ describe('what is forked', () => {
       await finish(db.pool, worker, id);
     });
 
-    test('does not rise behind a first run that failed, nor in turns that did not read it', async () => {
+    test('does not rise after a failed first run, nor after turns without history', async () => {
       const branch = await fork(db.pool, await tainted());
       await finish(db.pool, worker, branch.live_execution_id, failed);
       const forgetful = await makeAgent(db.pool, { use_history: false });
@@ -185,29 +185,32 @@ describe('what is forked', () => {
     });
   });
 
-  test.each(['anonymise', 'delete'])('goes with the person who said it: %s', async (mode) => {
-    const { id: user } = await makeUser(db.pool);
-    const { id: admin } = await makeUser(db.pool, { role: 'admin' });
-    const id = await talked({ user_id: user, title: 'About Grace' }, 'I am Grace.');
-    await rolledBack(db.pool, async (client) => {
-      await takeRole(client, 'howdah_app', as(admin, 'admin'));
-      const first = await fork(client, id);
-      await client.query('reset role');
-      await finish(client, worker, first.live_execution_id);
-      await takeRole(client, 'howdah_app', as(admin, 'admin'));
-      const second = await fork(client, first.id);
-      await client.query('reset role');
-      await client.query('select howdah.erase_user($1, $2::howdah.erasure_mode)', [user, mode]);
-      const { rows } = await client.query(
-        `select to_jsonb(s)::text || (select jsonb_agg(to_jsonb(e))::text from howdah.executions as e where e.session_id = s.id) as text
+  test.each(['anonymise', 'delete'])(
+    'a fork loses the history of an erased user: %s',
+    async (mode) => {
+      const { id: user } = await makeUser(db.pool);
+      const { id: admin } = await makeUser(db.pool, { role: 'admin' });
+      const id = await talked({ user_id: user, title: 'About Grace' }, 'I am Grace.');
+      await rolledBack(db.pool, async (client) => {
+        await takeRole(client, 'howdah_app', as(admin, 'admin'));
+        const first = await fork(client, id);
+        await client.query('reset role');
+        await finish(client, worker, first.live_execution_id);
+        await takeRole(client, 'howdah_app', as(admin, 'admin'));
+        const second = await fork(client, first.id);
+        await client.query('reset role');
+        await client.query('select howdah.erase_user($1, $2::howdah.erasure_mode)', [user, mode]);
+        const { rows } = await client.query(
+          `select to_jsonb(s)::text || (select jsonb_agg(to_jsonb(e))::text from howdah.executions as e where e.session_id = s.id) as text
          from howdah.sessions as s where s.id = any ($1) order by s.id`,
-        [[first.id, second.id]],
-      );
-      expect(rows).toHaveLength(2);
-      for (const { text } of rows) {
-        expect(text).toContain('And now?'); // which the admin said
-        expect(text).not.toContain('Grace');
-      }
-    });
-  });
+          [[first.id, second.id]],
+        );
+        expect(rows).toHaveLength(2);
+        for (const { text } of rows) {
+          expect(text).toContain('And now?'); // which the admin said
+          expect(text).not.toContain('Grace');
+        }
+      });
+    },
+  );
 });

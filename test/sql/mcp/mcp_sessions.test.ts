@@ -44,20 +44,25 @@ async function inTransactions<T>(
 test.each([
   ['say how grave a message has to be', SET],
   ['subscribe', SUBSCRIBE],
-])('sessions that ended and come back at once do not wait for one another: %s', async (_, text) => {
-  await make(['a', 'b', 'c'], -1);
-  await inTransactions(async (one, other, third) => {
-    // somebody has a row, so that a sweep that waited would hold what it has swept by then
-    await third.query(`select from howdah_private.mcp_sessions where session = 'c' for key share`);
-    const first = one.query(text, ['a']).then(() => one.query('commit'));
-    const second = other.query(text, ['b']).then(() => other.query('commit'));
-    await Promise.all([first, second]);
-    await third.query('commit');
-  });
-  expect(await sessions()).toEqual(['a', 'b', 'c']);
-});
+])(
+  'concurrent calls that revive expired sessions do not wait for one another: %s',
+  async (_, text) => {
+    await make(['a', 'b', 'c'], -1);
+    await inTransactions(async (one, other, third) => {
+      // somebody has a row, so that a sweep that waited would hold what it has swept by then
+      await third.query(
+        `select from howdah_private.mcp_sessions where session = 'c' for key share`,
+      );
+      const first = one.query(text, ['a']).then(() => one.query('commit'));
+      const second = other.query(text, ['b']).then(() => other.query('commit'));
+      await Promise.all([first, second]);
+      await third.query('commit');
+    });
+    expect(await sessions()).toEqual(['a', 'b', 'c']);
+  },
+);
 
-test('streams of several processes keep the same sessions, in whatever order they name them', async () => {
+test('streams of several processes renew the same sessions in any order', async () => {
   await make(['a', 'b', 'c'], 1);
   await inTransactions(async (one, other) => {
     await one.query(`select from howdah_private.mcp_sessions where session = 'b' for update`);
@@ -74,14 +79,14 @@ test('streams of several processes keep the same sessions, in whatever order the
   expect(kept).toEqual([{ session: 'a' }, { session: 'c' }]);
 });
 
-test('a request sweeps a hundred of what has ended, the oldest first', async () => {
+test('a request deletes 100 expired sessions, the oldest first', async () => {
   const names = Array.from({ length: 150 }, (_, at) => `s${String(at).padStart(3, '0')}`);
   await make(names, -1);
   await db.pool.query(SET, ['mine']);
   expect(await sessions()).toEqual(['mine', ...names.slice(100)]);
 });
 
-test('a tenant has so many sessions and no more; its own go on, others begin theirs', async () => {
+test('a tenant has a maximum of sessions; existing ones and other tenants are unaffected', async () => {
   const { most } = await one(db.pool, 'select howdah_private.max_mcp_sessions() as most');
   await db.pool.query(
     `insert into howdah_private.mcp_sessions (tenant_id, session, expires_at)
@@ -112,7 +117,7 @@ test('a tenant has so many sessions and no more; its own go on, others begin the
   });
 });
 
-test('a caller has a tenth of them, so that no one alone takes them from the others', async () => {
+test('a caller gets a tenth of the sessions, so others can still connect', async () => {
   const { share } = await one(
     db.pool,
     'select howdah_private.max_mcp_sessions_of_caller() as share',
@@ -165,7 +170,7 @@ test.each([
   ['uri', `select howdah_private.subscribe_mcp_to('s', $1, 'new')`, 'x'.repeat(2001)],
   ['said', `select howdah_private.subscribe_mcp_to('s', 'docs://handbook', $1)`, 'x'.repeat(201)],
   ['said', `select howdah_private.set_mcp_log_level('s', $1)`, 'x'.repeat(201)],
-])('a %s that is no digest, address or word is refused: %s', async (field, text, value) => {
+])('a %s longer than allowed is rejected: %s', async (field, text, value) => {
   const refused = await refusal(db.pool.query(text, [value]));
   expect(refused).toMatchObject({ code: 'HWINV' });
   expect(refused.fields).toMatchObject({ field });

@@ -14,7 +14,7 @@ describe('the default model', () => {
       [tenant],
     );
 
-  test('is made with every tenant, beside an agent that uses it', async () => {
+  test('is created with every tenant, along with an agent that uses it', async () => {
     const tenant = await makeTenant(db.pool);
     expect(await modelOf(tenant)).toEqual({
       provider: 'local',
@@ -32,7 +32,7 @@ describe('the default model', () => {
     ).toEqual({ name: 'development', provider: 'local' });
   });
 
-  test('follows the environment in every tenant, and its agents with it', async () => {
+  test('follows the environment in every tenant, as do its agents', async () => {
     const tenant = await makeTenant(db.pool);
     await sync('openai', 'gpt-5-mini');
     expect(await modelOf(tenant)).toEqual({
@@ -51,7 +51,7 @@ describe('the default model', () => {
     ).toEqual({ version: 2, model: 'gpt-5-mini' });
   });
 
-  test('is left alone when the environment has not changed', async () => {
+  test('is unchanged when the environment has not changed', async () => {
     const tenant = await makeTenant(db.pool);
     await sync('openai', 'same');
     const at = `select updated_at from howdah.models where name = 'default' and tenant_id = $1`;
@@ -63,7 +63,7 @@ describe('the default model', () => {
   test.each([
     ['the owner', 'howdah_owner'],
     ['the application', 'howdah_app'],
-  ])('belongs to a person once %s has edited it', async (_who, role) => {
+  ])('stops following the environment once %s has edited it', async (_who, role) => {
     const tenant = await makeTenant(db.pool);
     await committed(db.pool, async (client) => {
       await takeRole(client, role, { 'howdah.tenant_id': tenant });
@@ -76,7 +76,7 @@ describe('the default model', () => {
     expect(await modelOf(tenant)).toMatchObject({ model: 'mine', from_environment: false });
   });
 
-  test('still follows the environment when only its prices were entered', async () => {
+  test('still follows the environment after only its prices were changed', async () => {
     const tenant = await makeTenant(db.pool);
     await db.pool.query(
       `update howdah.models set input_price = 1, output_price = 2 where name = 'default' and tenant_id = $1`,
@@ -86,7 +86,7 @@ describe('the default model', () => {
     expect(await modelOf(tenant)).toMatchObject({ model: 'priced', from_environment: true });
   });
 
-  test('a row of another name never follows', async () => {
+  test('a model with another name never follows', async () => {
     await db.pool.query(
       `insert into howdah.models (name, provider, model) values ('other', 'openai', 'x')`,
     );
@@ -96,7 +96,7 @@ describe('the default model', () => {
     });
   });
 
-  test('the application cannot make a row follow the environment', async () => {
+  test('the application cannot mark a model as following the environment', async () => {
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       await expect(
         client.query(`update howdah.models set from_environment = true`),

@@ -43,12 +43,12 @@ const pinned = async (db: Db, id: string) => {
   return models.map(({ name }: { name: string }) => name);
 };
 
-describe('a router by embeddings is not written', () => {
+describe('a router with method embedding is rejected', () => {
   test.each([
     [{}, /method embedding needs a model with purpose embedding, but there is none/],
     [{ model: 'nobody' }, /there is no model 'nobody' with purpose embedding/],
     [{ model: 'default' }, /there is no model 'default' with purpose/],
-  ])('with %j where no model makes them', async (configuration, message) => {
+  ])('with %j without a matching embedding model', async (configuration, message) => {
     await inside(async (db) => {
       const value = { method: 'embedding', ...configuration };
       expect(await refusedInside(db, INSERT, [value])).toMatchObject({
@@ -60,7 +60,7 @@ describe('a router by embeddings is not written', () => {
     });
   });
 
-  test('by a model of another tenant', async () => {
+  test('with a model of another tenant', async () => {
     await model(database.pool, 'foreign');
     await inside(async (db) => {
       const value = { method: 'embedding', model: 'foreign' };
@@ -72,7 +72,7 @@ describe('a router by embeddings is not written', () => {
     await database.pool.query(`delete from howdah.models where name = 'foreign'`);
   });
 
-  test('by an edit either', async () => {
+  test('on update as well', async () => {
     await inside(async (db) => {
       const { id } = await one(db, INSERT, [{ method: 'lexical' }]);
       const text = `update howdah.workflows set configuration = '{"method": "embedding"}' where id = $1`;
@@ -80,7 +80,7 @@ describe('a router by embeddings is not written', () => {
     });
   });
 
-  test('by a file, which says where', async () => {
+  test('in a file, with its line and column', async () => {
     const doors = await newTenant(database.pool);
     const file = (models: string) =>
       `version: v1\nname: shop\n${models}workflows:\n  desk: { type: router, members: [development], method: embedding, model: embedder }\n`;
@@ -99,8 +99,8 @@ describe('a router by embeddings is not written', () => {
   });
 });
 
-describe('its model', () => {
-  test('is the one it names, else one of those that make embeddings', async () => {
+describe('the embedding model of a router', () => {
+  test('is the named model, else a model with purpose embedding', async () => {
     await inside(async (db) => {
       await model(db, 'zebra');
       await model(db, 'ant');
@@ -111,7 +111,7 @@ describe('its model', () => {
     });
   });
 
-  test('stays when its system no longer has it and a router goes by it without a name', async () => {
+  test('remains when its system drops it and an unnamed router needs it', async () => {
     const doors = await newTenant(database.pool);
     const embedder = { provider: 'local', model: 'letters', purpose: 'embedding' };
     await doors.apply({ version: 'v1', name: 'base', models: { embedder } });
@@ -124,7 +124,7 @@ describe('its model', () => {
     ]);
   });
 
-  test('that is pinned changes with the models of the tenant, not with others', async () => {
+  test('changes with the models of its own tenant, not of others', async () => {
     const { pool } = database;
     const setting = `select set_config('howdah.tenant_id', $1, false)`;
     const client = await pool.connect();

@@ -67,11 +67,11 @@ const late = async (client: pg.PoolClient, ago: string) => {
   return id;
 };
 
-test('there are none where all is well', async () => {
+test('a healthy database raises no alerts', async () => {
   expect(await alerts(db.pool)).toEqual([]);
 });
 
-test('each says how bad it is, and where its runbook stands', async () => {
+test('each alert has a severity and a link to its runbook', async () => {
   await meddling(async (client) => {
     await late(client, '1 hour');
     const found = await alerts(client);
@@ -83,8 +83,8 @@ test('each says how bad it is, and where its runbook stands', async () => {
   });
 });
 
-describe('of the queue', () => {
-  test('queue_stuck: the oldest due run waits for too long', async () => {
+describe('queue alerts', () => {
+  test('queue_stuck: the oldest due run has waited too long', async () => {
     await meddling(async (client) => {
       const id = await late(client, '4 minutes');
       await makeWorker(client);
@@ -103,7 +103,7 @@ describe('of the queue', () => {
     });
   });
 
-  test('no_worker: runs are due and nobody is there', async () => {
+  test('no_worker: runs are due and no worker is running', async () => {
     await meddling(async (client) => {
       await late(client, '1 minute');
       expect(await alerts(client, 'no_worker')).toMatchObject([{ subject: 'workers' }]);
@@ -112,7 +112,7 @@ describe('of the queue', () => {
     });
   });
 
-  test('leases_expired: a worker holds runs and is silent, or is not there any more', async () => {
+  test('leases_expired: a worker with runs is silent or gone', async () => {
     await meddling(async (client) => {
       const worker = await makeWorker(client);
       const id = await begun(client);
@@ -140,7 +140,7 @@ describe('of the queue', () => {
     });
   });
 
-  test('jobs_given_up: a job has no attempt left', async () => {
+  test('jobs_given_up: a job has no attempts left', async () => {
     await meddling(async (client) => {
       await client.query(`select graphile_worker.add_job('deliver', '{}', max_attempts => 3)`);
       expect(await alerts(client, 'jobs_given_up')).toEqual([]);
@@ -164,7 +164,7 @@ describe('of the queue', () => {
   });
 });
 
-describe('of what tenants have connected', () => {
+describe('integration alerts', () => {
   test('deliveries_failed: webhooks were given up within a day', async () => {
     await meddling(async (client) => {
       const fail = (ago: string) =>
@@ -182,7 +182,7 @@ describe('of what tenants have connected', () => {
     });
   });
 
-  test('write_backs_failing: answers did not come into their rows', async () => {
+  test('write_backs_failing: answers were not written to their rows', async () => {
     await meddling(async (client) => {
       await client.query(
         `insert into howdah.table_triggers (table_name, agent_id, input, into_column, key_columns)
@@ -204,7 +204,7 @@ describe('of what tenants have connected', () => {
     });
   });
 
-  test('mcp_server_down: an active server is not reached for a while', async () => {
+  test('mcp_server_down: an active server has been unreachable for a while', async () => {
     await meddling(async (client) => {
       await client.query(
         `insert into howdah.mcp_servers (name, type, configuration, error, failed_at)
@@ -218,7 +218,7 @@ describe('of what tenants have connected', () => {
     });
   });
 
-  test('schedules_late: a schedule is due and begins nothing', async () => {
+  test('schedules_late: a schedule is due and starts no run', async () => {
     await meddling(async (client) => {
       await client.query(
         `insert into howdah.schedules (name, cron, agent_id, input, next_at) values ('nightly', '0 3 * * *', $1, 'x', now() + interval '1 hour')`,
@@ -230,7 +230,7 @@ describe('of what tenants have connected', () => {
     });
   });
 
-  test('quota_nearly_used: nine tenths are used', async () => {
+  test('quota_nearly_used: 90 % of a limit is used', async () => {
     await rolledBack(db.pool, async (client) => {
       await client.query(
         `insert into howdah.limits (metric, period, max_value) values ('runs', 'day', 10)`,
@@ -247,8 +247,8 @@ describe('of what tenants have connected', () => {
   });
 });
 
-describe('of upkeep', () => {
-  test('partitions_missing: a month that begins soon has none', async () => {
+describe('maintenance alerts', () => {
+  test('partitions_missing: a month that starts soon has no partition', async () => {
     await rolledBack(db.pool, async (client) => {
       const { name } = await one(
         client,
@@ -263,7 +263,7 @@ describe('of upkeep', () => {
     });
   });
 
-  test('files_not_deleted: a file of an erased row is still there after a day', async () => {
+  test('files_not_deleted: a file of an erased row still exists after a day', async () => {
     await rolledBack(db.pool, async (client) => {
       await client.query(
         `insert into howdah_private.file_deletions (storage_path, created_at, attempts, last_error)
@@ -280,7 +280,7 @@ describe('of upkeep', () => {
     });
   });
 
-  test('audit_checkpoint_stale: the log goes on and nobody says how far it is', async () => {
+  test('audit_checkpoint_stale: the log grows without a new checkpoint', async () => {
     const client = await db.pool.connect();
     try {
       const own = await makeTenant(client); // its first rows are chained at commit
@@ -314,7 +314,7 @@ describe('of upkeep', () => {
   });
 });
 
-describe('of the server', () => {
+describe('server alerts', () => {
   const limit = (client: pg.PoolClient, name: string, threshold: number) =>
     client.query('update howdah_private.alert_limits set threshold = $2 where name = $1', [
       name,
@@ -324,7 +324,7 @@ describe('of the server', () => {
   test.each([
     ['connections_near_max', /^\d+ of \d+ connections are in use$/],
     ['transaction_ids_old', /^the oldest row is \d+ transactions old$/],
-  ])('%s: at its threshold and beyond', async (name, detail) => {
+  ])('%s: at and above its threshold', async (name, detail) => {
     await rolledBack(db.pool, async (client) => {
       await limit(client, name, 1_000_000_000_000);
       expect(await alerts(client, name)).toEqual([]);
@@ -335,7 +335,7 @@ describe('of the server', () => {
     });
   });
 
-  test('vacuum_behind: more dead rows than live ones allow, until vacuum', async () => {
+  test('vacuum_behind: too many dead rows per live row, until vacuum', async () => {
     await db.pool.query(
       'alter table howdah_private.login_tenants set (autovacuum_enabled = false)',
     );
@@ -360,7 +360,7 @@ describe('of the server', () => {
     }
   });
 
-  test('transaction_long: one that is open and holds back vacuum, until it ends', async () => {
+  test('transaction_long: an open transaction holds back vacuum, until it ends', async () => {
     const [holder, client] = [await db.pool.connect(), await db.pool.connect()];
     try {
       await client.query('begin');
@@ -386,7 +386,7 @@ describe('of the server', () => {
   });
 });
 
-test('an owner switches one off by a row', async () => {
+test('an owner disables an alert with a row', async () => {
   await meddling(async (client) => {
     await late(client, '1 minute');
     expect(await alerts(client, 'no_worker')).toHaveLength(1);
@@ -397,7 +397,7 @@ test('an owner switches one off by a row', async () => {
   });
 });
 
-test('they are for owners of the database alone', async () => {
+test('only owners of the database can read alerts', async () => {
   for (const role of ['howdah_app', 'howdah_analyst', 'howdah_worker']) {
     await asRole(db.pool, role, {}, async (client) => {
       for (const object of ['howdah.alerts', 'howdah_private.alert_limits']) {
@@ -409,7 +409,7 @@ test('they are for owners of the database alone', async () => {
   }
 });
 
-test('metrics have each of them, at 0 where there is none', async () => {
+test('metrics contain every alert, with 0 for inactive ones', async () => {
   await meddling(async (client) => {
     await late(client, '1 minute');
     const rows = await all(

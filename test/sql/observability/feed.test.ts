@@ -36,7 +36,7 @@ describe('the live feed', () => {
       )
     ).map((row) => row.execution_id);
 
-  test('listeners register, renew and leave, one run or all', async () => {
+  test('listeners subscribe, renew and unsubscribe, from one run or all', async () => {
     const listener = randomUUID();
     const ids = [await makeRun(db.pool), await makeRun(db.pool), await makeRun(db.pool)];
     await watch(listener, ids);
@@ -48,7 +48,7 @@ describe('the live feed', () => {
     expect(await watched(listener)).toEqual([]);
   });
 
-  test('a listener that never came back is forgotten by the next one that leaves', async () => {
+  test('an expired listener is deleted when the next one unsubscribes', async () => {
     const [gone, other] = [randomUUID(), randomUUID()];
     const id = await makeRun(db.pool);
     await watch(gone, [id]);
@@ -60,7 +60,7 @@ describe('the live feed', () => {
     expect(await watched(gone)).toEqual([]);
   });
 
-  test('an announcement carries ids and nothing else', async () => {
+  test('a notification contains only ids', async () => {
     const listener = await openSession(db.url);
     const heard: string[] = [];
     listener.on('notification', (message) => heard.push(message.payload ?? ''));
@@ -72,7 +72,7 @@ describe('the live feed', () => {
     expect(heard.sort()).toEqual([...ids].sort());
   });
 
-  test('steps come after each cursor, in order, at most so many of each run', async () => {
+  test('returns steps after each cursor, in order, up to a maximum per run', async () => {
     const [first, second] = [await makeRun(db.pool), await makeRun(db.pool)];
     await claim(db.pool, worker, [first, second]);
     const steps = [answer, answer, answer];
@@ -101,7 +101,7 @@ describe('the live feed', () => {
     });
   });
 
-  test('the state of a run changes with every commit and every end', async () => {
+  test('the state of a run changes with every commit and end', async () => {
     const id = await makeRun(db.pool);
     const state = () => one(db.pool, 'select * from howdah_private.execution_states($1)', [[id]]);
     const before = await state();
@@ -112,7 +112,7 @@ describe('the live feed', () => {
     expect(after.updated_at).not.toBe(before.updated_at);
   });
 
-  test('the definition of a version can be read by a worker', async () => {
+  test('a worker can read the definition of a version', async () => {
     const id = await makeRun(db.pool);
     const { agent_version_id } = await one(
       db.pool,
@@ -129,7 +129,7 @@ describe('the live feed', () => {
     });
   });
 
-  test('the API reads the feed of any run, the application of none', async () => {
+  test('the API can read the feed of any run, the application of none', async () => {
     const id = await makeRun(db.pool);
     const calls = [
       `select howdah_private.watch('${randomUUID()}', array['${id}'::uuid])`,

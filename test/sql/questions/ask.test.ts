@@ -62,19 +62,19 @@ describe('howdah.ask', () => {
     return id;
   };
 
-  test('starts a run, waits for its end and answers', async () => {
+  test('starts a run, waits for its end and returns the answer', async () => {
     const asked = one(db.pool, `call howdah.ask('support', 'Where is A-1001?')`);
     await serve('Where is A-1001?', completed);
     expect(await asked).toEqual({ answer: 'It is on its way.' });
   });
 
-  test('takes null for the answer, as psql users write it', async () => {
+  test('accepts null for the answer, as psql users write it', async () => {
     const asked = one(db.pool, `call howdah.ask('support', 'null?', null)`);
     await serve('null?', completed);
     expect(await asked).toEqual({ answer: 'It is on its way.' });
   });
 
-  test('says why a run failed', async () => {
+  test('reports why a run failed', async () => {
     const refused = refusal(db.pool.query(`call howdah.ask('support', 'will fail')`));
     const id = await serve('will fail', failed);
     expect(await refused).toMatchObject({
@@ -84,7 +84,7 @@ describe('howdah.ask', () => {
     });
   });
 
-  test('says that a run was cancelled', async () => {
+  test('reports that a run was cancelled', async () => {
     const refused = refusal(db.pool.query(`call howdah.ask('support', 'never mind')`));
     const { id } = await eventually<{ id: string }>(
       db.pool,
@@ -98,13 +98,13 @@ describe('howdah.ask', () => {
     });
   });
 
-  test('refuses an unknown agent before it waits', async () => {
+  test('rejects an unknown agent without waiting', async () => {
     expect(await refusal(db.pool.query(`call howdah.ask('nobody', 'hi')`))).toMatchObject({
       code: 'HWNTF',
     });
   });
 
-  test('is refused inside a transaction block, where nobody could see the run', async () => {
+  test('is rejected inside a transaction block, where the run would be invisible', async () => {
     const client = await openSession(db.url);
     try {
       await client.query('begin');
@@ -120,7 +120,7 @@ describe('howdah.ask', () => {
     ).toEqual([]);
   });
 
-  test('says what the run asks people meanwhile, once', async () => {
+  test('reports each question of the run once', async () => {
     const { client, notices } = await listen(db.url);
     const asked = one(client, `call howdah.ask('support', 'paint it')`);
     const { id } = await eventually<{ id: string }>(
@@ -164,7 +164,7 @@ describe('howdah.tail', () => {
   afterAll(() => db?.drop());
 
   test.each(['howdah_app', 'howdah_analyst'])(
-    'tells %s each step when it is there, then the answer',
+    'shows %s each step as it is committed, then the answer',
     async (role) => {
       const { client, notices } = await listen(db.url);
       const id = await makeRun(db.pool);
@@ -193,7 +193,7 @@ describe('howdah.tail', () => {
     },
   );
 
-  test('of a run that failed says why, and answers nothing', async () => {
+  test('reports why a failed run failed, and returns no answer', async () => {
     const { client, notices } = await listen(db.url);
     const id = await makeRun(db.pool);
     await finish(db.pool, worker, id, failed);
@@ -202,7 +202,7 @@ describe('howdah.tail', () => {
     await client.end();
   });
 
-  test('of a live run is refused inside a transaction block, where no new step would be seen', async () => {
+  test('rejects a live run inside a transaction block, where new steps would be invisible', async () => {
     const client = await openSession(db.url);
     const id = await makeRun(db.pool);
     try {
@@ -216,7 +216,7 @@ describe('howdah.tail', () => {
     }
   });
 
-  test("refuses another tenant's run like one that is not there", async () => {
+  test('rejects a run of another tenant as not found, like an unknown one', async () => {
     const tenant_id = await makeTenant(db.pool);
     const foreign = await makeRun(db.pool, {
       tenant_id,

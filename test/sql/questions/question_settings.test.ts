@@ -44,7 +44,7 @@ describe('settings of a question', () => {
     [{ expires_in_seconds: 0.5, schema: { type: 'integer' }, default_answer: '3' }],
     [{ ...deadline, schema: { enum: ['yes', 'no'] }, default_answer: 'no' }],
     [{ schema: null, expires_in_seconds: null, default_answer: null, escalate_to: null }],
-  ])('%j are taken for ask_user', async (question) => {
+  ])('%j are accepted for ask_user', async (question) => {
     expect((await give(question)).rows).toEqual([{ configuration: { question } }]);
   });
 
@@ -145,7 +145,7 @@ describe('settings of a question', () => {
       'cannot be checked',
       '#/$defs/name',
     ],
-  ])('%s is refused in %j', async (path, question, message, hint) => {
+  ])('%s is rejected in %j', async (path, question, message, hint) => {
     const refused = await refusal(give(question));
     expect(refused).toMatchObject({
       code: 'HWINV',
@@ -161,28 +161,31 @@ describe('settings of a question', () => {
     ['reject', undefined],
     ['yes', 'is neither approve nor reject'],
     ['', 'is neither approve nor reject'],
-  ])('of approvals have a default of a word they know: %j', async (default_answer, fault) => {
-    const tool = await makeTool(db.pool);
-    for (const work of [
-      () => write({ ...deadline, default_answer }),
-      () => give({ ...deadline, default_answer }, tool),
-    ]) {
-      const refused = work().then(
-        () => null,
-        (error: Error) => error.message,
-      );
-      expect(await refused).toEqual(fault ? expect.stringContaining(fault) : null);
-    }
-  });
+  ])(
+    'accept only a valid approval answer as default for approvals: %j',
+    async (default_answer, fault) => {
+      const tool = await makeTool(db.pool);
+      for (const work of [
+        () => write({ ...deadline, default_answer }),
+        () => give({ ...deadline, default_answer }, tool),
+      ]) {
+        const refused = work().then(
+          () => null,
+          (error: Error) => error.message,
+        );
+        expect(await refused).toEqual(fault ? expect.stringContaining(fault) : null);
+      }
+    },
+  );
 
-  test('of approvals have no schema', async () => {
+  test('reject a schema for approvals', async () => {
     expect(await refusal(write({ schema: { type: 'object' } }))).toMatchObject({
       code: 'HWINV',
       fields: { path: 'configuration.question.schema', field: 'configuration' },
     });
   });
 
-  test('are refused in an update as well, and to the application too', async () => {
+  test('are validated on update as well, and for the application too', async () => {
     const admin = await makeUser(db.pool, { role: 'admin' });
     const tool = await makeTool(db.pool);
     await rolledBack(db.pool, async (client) => {

@@ -35,7 +35,7 @@ const statusOf = async (id: string) =>
   (await one(db.pool, 'select status from howdah.executions where id = $1', [id])).status;
 
 describe('an answer', () => {
-  test('closes the question, says who gave it, and wakes the run', async () => {
+  test('closes the question, records the user, and wakes the run', async () => {
     const { id, execution } = await ask(db.pool);
     expect(await answer(db.pool, id, 'the red one')).toMatchObject({
       status: 'answered',
@@ -50,7 +50,7 @@ describe('an answer', () => {
     ]);
   });
 
-  test('is refused when there is none, or nothing in it', async () => {
+  test('is rejected when missing or empty', async () => {
     const { id } = await ask(db.pool);
     for (const empty of [null, '', '  \n']) {
       expect(await refusal(answer(db.pool, id, empty))).toMatchObject({
@@ -61,7 +61,7 @@ describe('an answer', () => {
     }
   });
 
-  test('is at most 1 MB', async () => {
+  test('has a maximum of 1 MB', async () => {
     const { id } = await ask(db.pool);
     const large = 'x'.repeat(1_048_577);
     for (const refused of [answer(db.pool, id, large), answer(db.pool, id, 'x', large)]) {
@@ -72,7 +72,7 @@ describe('an answer', () => {
     }
   });
 
-  test('is one of the options, when there are some', async () => {
+  test('must be one of the options, if there are any', async () => {
     const { id } = await ask(db.pool, { columns: { options: ['red', 'blue'] } });
     expect(await refusal(answer(db.pool, id, 'green'))).toMatchObject({
       code: 'HWINV',
@@ -82,13 +82,13 @@ describe('an answer', () => {
     expect(await answer(db.pool, id, null, 'blue')).toMatchObject({ answer: 'blue' });
   });
 
-  test('to a question nobody knows is not found', async () => {
+  test('to an unknown question is not found', async () => {
     const unknown = '01980000-0000-7000-8000-000000000000';
     expect(await refusal(answer(db.pool, unknown, 'x'))).toMatchObject({ code: 'HWNTF' });
   });
 });
 
-describe('a schema', () => {
+describe('the schema of an answer', () => {
   const address = {
     type: 'object',
     required: ['street'],
@@ -102,7 +102,7 @@ describe('a schema', () => {
     ['text that is no JSON', 'Main street', undefined, /object/],
     ['JSON that the database cannot keep', '{"street": "\\u0000"}', undefined, /object/],
     ['JSON beyond all depth', '['.repeat(60_000), undefined, /object/],
-  ])('names the place of what is wrong in %s', async (_what, text, data, message) => {
+  ])('reports the invalid path in %s', async (_what, text, data, message) => {
     const { id } = await ask(db.pool, { columns: { schema: address } });
     const refused = await refusal(answer(db.pool, id, text, data));
     expect(refused).toMatchObject({
@@ -121,12 +121,12 @@ describe('a schema', () => {
     ['a number or a string', { type: ['number', 'string'] }, '42', 42],
     ['a string or nothing', { type: ['string', 'null'] }, '42', null],
     ['a choice', { enum: ['yes', 'no'] }, 'yes', null],
-  ])('of %s takes text for what is meant', async (_what, schema, text, data) => {
+  ])('for %s converts text to data', async (_what, schema, text, data) => {
     const { id } = await ask(db.pool, { columns: { schema } });
     expect(await answer(db.pool, id, text)).toMatchObject({ answer: text, answer_data: data });
   });
 
-  test('is what data without text has to satisfy', async () => {
+  test('applies to data without text', async () => {
     const { id } = await ask(db.pool, { columns: { schema: address } });
     const data = { street: 'Main', floor: 2 };
     const { answer: text, answer_data } = await answer(db.pool, id, null, data);
@@ -145,7 +145,7 @@ describe('approve and reject', () => {
     columns: { schema, options: ['approve', 'reject'] },
   } as const;
 
-  test('answer by word, and know no other', async () => {
+  test('accept only the approval words as answers', async () => {
     const { id } = await ask(db.pool, approval);
     for (const word of ['yes', '', null]) {
       expect(await refusal(answer(db.pool, id, word))).toMatchObject({
@@ -156,7 +156,7 @@ describe('approve and reject', () => {
     expect(await answer(db.pool, id, ' Approve ')).toMatchObject({ answer: 'approve' });
   });
 
-  test('carry the reason and the edited arguments', async () => {
+  test('store the reason and the edited arguments', async () => {
     const rejected = await ask(db.pool, approval);
     const row = await one(db.pool, `select * from howdah.reject($1, 'too dear')`, [rejected.id]);
     expect(row).toMatchObject({ answer: 'reject', answer_data: 'too dear' });
@@ -175,7 +175,7 @@ describe('approve and reject', () => {
     [{ cents: 1 }, /order/],
     [['A-1'], /the edited arguments are not a JSON object/],
     ['A-1', /the edited arguments are not a JSON object/],
-  ])('refuse the arguments %j', async (edited, message) => {
+  ])('reject the arguments %j', async (edited, message) => {
     const { id } = await ask(db.pool, approval);
     expect(await refusal(answer(db.pool, id, 'approve', edited))).toMatchObject({
       code: 'HWINV',
@@ -183,7 +183,7 @@ describe('approve and reject', () => {
     });
   });
 
-  test('are for approvals only', async () => {
+  test('work only on approvals', async () => {
     const { id } = await ask(db.pool);
     for (const name of ['approve', 'reject']) {
       expect(await refusal(db.pool.query(`select howdah.${name}($1)`, [id]))).toMatchObject({
@@ -193,7 +193,7 @@ describe('approve and reject', () => {
     }
   });
 
-  test('stick as far as they are told to', async () => {
+  test('apply to the requested scope', async () => {
     const session = await one(
       db.pool,
       `insert into howdah.sessions (title) values ('s') returning id`,
@@ -223,7 +223,7 @@ describe('approve and reject', () => {
     await db.pool.query(`select howdah.cancel_execution($1)`, [inSession.execution]);
   });
 
-  test('stick in the runs below too: for the run above them, and for the session of the root', async () => {
+  test('apply to child runs too, from a parent run and the session of the root', async () => {
     const session_id = await makeSession(db.pool);
     const { execution } = await ask(db.pool, { run: { session_id } });
     const child = await one(
@@ -257,7 +257,7 @@ describe('approve and reject', () => {
   });
 });
 
-describe('who may answer', () => {
+describe('permission to answer', () => {
   /** Tries inside a transaction that is rolled back, so that the question stays open. */
   const tryAs = (who: string, id: string, text: string) =>
     rolledBack(db.pool, async (client) => {
@@ -321,7 +321,7 @@ describe('who may answer', () => {
     ['a role', 'member', 'owner admin own member'],
     ['a name', () => users.member?.username, 'owner admin member'],
     ['viewers, who never may', 'viewer', 'owner admin'],
-  ])('once it has escalated to %s', async (_what, heir, expected) => {
+  ])('after escalation to %s', async (_what, heir, expected) => {
     const escalate_to = typeof heir === 'string' ? heir : heir();
     const { id } = await ask(db.pool, { kind: 'approval', columns: { escalate_to } });
     expect(await allowed(id, 'approve')).toBe('owner admin');
@@ -329,7 +329,7 @@ describe('who may answer', () => {
     expect(await allowed(id, 'approve')).toBe(expected);
   });
 
-  test('the refusal names the user, the role and who may', async () => {
+  test('the refusal names the user, its role and the required role', async () => {
     const { id } = await ask(db.pool, { kind: 'approval', columns: { required_role: 'admin' } });
     await rolledBack(db.pool, async (client) => {
       await actAs(client, users.member as never);
@@ -342,7 +342,7 @@ describe('who may answer', () => {
     });
   });
 
-  test('a user who is gone may not, and a login without a user speaks for its tenant', async () => {
+  test('an unknown user is rejected, and a login without a user answers for its tenant', async () => {
     const { id } = await ask(db.pool);
     const tenant_id = users.own?.tenant_id as string;
     await rolledBack(db.pool, async (client) => {
@@ -354,7 +354,7 @@ describe('who may answer', () => {
     });
   });
 
-  test('another tenant does not find it', async () => {
+  test('another tenant gets not found', async () => {
     const { id } = await ask(db.pool, { kind: 'approval' });
     const tenant_id = await makeTenant(db.pool);
     await rolledBack(db.pool, async (client) => {
@@ -394,8 +394,8 @@ async function race<T>(
   }
 }
 
-describe('the first answer wins', () => {
-  test('of two sessions at once; the second is told who and what', async () => {
+describe('concurrent answers', () => {
+  test('the first answer wins; the second is rejected with the first user and answer', async () => {
     const { id, execution } = await ask(db.pool);
     const refused = await race(
       (client) => answer(client, id, 'one'),
@@ -412,7 +412,7 @@ describe('the first answer wins', () => {
     expect(await inboxOf(db.pool, execution)).toHaveLength(1);
   });
 
-  test('and an answer that is rolled back was none', async () => {
+  test('an answer that is rolled back does not count', async () => {
     const { id } = await ask(db.pool);
     const row = await race(
       (client) => answer(client, id, 'one'),
@@ -422,7 +422,7 @@ describe('the first answer wins', () => {
     expect(row).toMatchObject({ answer: 'two' });
   });
 
-  test('a cancel before it leaves nothing to answer; one after it changes nothing of it', async () => {
+  test('an answer after a cancel is rejected; a cancel after an answer leaves it unchanged', async () => {
     const before = await ask(db.pool);
     const cancel = 'select howdah.cancel_execution($1)';
     const refused = await race(
@@ -439,7 +439,7 @@ describe('the first answer wins', () => {
     expect(await statusOf(after.execution)).toBe('cancelled');
   });
 
-  test('a paused run keeps it, and goes on with it when it is resumed', async () => {
+  test('a paused run stores the answer, and continues with it when resumed', async () => {
     const { id, execution } = await ask(db.pool);
     await db.pool.query('select howdah.pause_execution($1)', [execution]);
     await answer(db.pool, id, 'x');
@@ -448,7 +448,7 @@ describe('the first answer wins', () => {
     expect(await statusOf(execution)).toBe('queued');
   });
 
-  test('a run resumed without it waits again', async () => {
+  test('a run resumed without an answer waits again', async () => {
     const { execution } = await ask(db.pool);
     await db.pool.query('select howdah.pause_execution($1)', [execution]);
     await db.pool.query('select howdah.resume_execution($1)', [execution]);
@@ -473,13 +473,13 @@ describe('a deadline', () => {
   };
   const soon = { expires_in_ms: 3_600_000 };
 
-  test('that has not passed changes nothing', async () => {
+  test('does nothing before it passes', async () => {
     const { id } = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
     await db.pool.query('select howdah_private.run_timers()');
     expect(await questionRow(db.pool, id)).toMatchObject({ status: 'open', answer: null });
   });
 
-  test('with a default answers by it', async () => {
+  test('answers with the default', async () => {
     const schema = { type: 'object' };
     const { id, execution } = await ask(db.pool, {
       columns: { ...soon, schema, default_answer: '{"red": true}' },
@@ -495,7 +495,7 @@ describe('a deadline', () => {
     expect(await refusal(answer(db.pool, id, '{}'))).toMatchObject({ code: 'HWCNF' });
   });
 
-  test('without a default ends the run', async () => {
+  test('ends a run without a default answer', async () => {
     const { id, execution } = await ask(db.pool, { columns: soon });
     expect(await pass(id)).toMatchObject({ status: 'expired', answer: null, answered_by: null });
     expect(
@@ -509,7 +509,7 @@ describe('a deadline', () => {
     });
   });
 
-  test('escalates first, and gives as long again', async () => {
+  test('escalates first, and extends the deadline by the same time', async () => {
     const { id, execution } = await ask(db.pool, { columns: { ...soon, escalate_to: 'member' } });
     const escalated = await pass(id);
     expect(escalated).toMatchObject({ status: 'open', escalated_at: expect.any(Date) });
@@ -519,7 +519,7 @@ describe('a deadline', () => {
     expect(await statusOf(execution)).toBe('failed');
   });
 
-  test('passes for paused runs too: with a default they go on when resumed, else they fail', async () => {
+  test('applies to paused runs: with a default they continue on resume, without one they fail', async () => {
     const kept = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
     const lost = await ask(db.pool, { columns: soon });
     for (const { id, execution } of [kept, lost]) {
@@ -532,7 +532,7 @@ describe('a deadline', () => {
     expect(await statusOf(kept.execution)).toBe('queued');
   });
 
-  test('of a run that is asked two things withdraws the other question', async () => {
+  test('cancels the other open question of the run when it passes', async () => {
     const { id, execution } = await ask(db.pool, { columns: soon });
     const other = await one(
       db.pool,
@@ -544,7 +544,7 @@ describe('a deadline', () => {
     expect(await questionRow(db.pool, other.id)).toMatchObject({ status: 'cancelled' });
   });
 
-  test('waits for whoever answers at that moment, and holds nobody up meanwhile', async () => {
+  test('waits for a concurrent answer, without delaying other questions', async () => {
     const busy = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
     const due = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
     const client = await db.pool.connect();
@@ -561,7 +561,7 @@ describe('a deadline', () => {
     expect(await pass(busy.id)).toMatchObject({ status: 'answered', answer: 'blue' });
   });
 
-  test('does not wait for the lock of a run', async () => {
+  test('does not wait for a lock on the run', async () => {
     const { id, execution } = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
     await rolledBack(db.pool, async (client) => {
       await client.query('select from howdah.executions where id = $1 for no key update', [
@@ -572,7 +572,7 @@ describe('a deadline', () => {
     expect(await pass(id)).toMatchObject({ status: 'expired' });
   });
 
-  test('does not wait for a commit of a run that has asked and goes on', async () => {
+  test('does not wait for a commit of a run that continues after asking', async () => {
     const worker = await makeWorker(db.pool);
     const execution = await makeRun(db.pool);
     await claim(db.pool, worker, [execution]);

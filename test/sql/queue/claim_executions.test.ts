@@ -27,7 +27,7 @@ describe('claim_executions', () => {
     worker = await makeWorker(db.pool);
   });
 
-  test('wake-ups that found no room are returned for runs that are still due, once', async () => {
+  test('returns wake-ups that found no free slot, once, for runs that are still due', async () => {
     const ids = await Promise.all([1, 2].map(() => makeRun(db.pool, { agent_id: agent })));
     const [due, claimed] = ids as [string, string];
     const wakeUps = (id: string) =>
@@ -50,7 +50,7 @@ describe('claim_executions', () => {
     await db.pool.query('select howdah.cancel_execution(i) from unnest($1::uuid[]) as i', [ids]);
   });
 
-  test('gives a run to the worker under a new fence, with all it needs to go on', async () => {
+  test('claims a run under a new fence, with everything needed to continue it', async () => {
     const id = await makeRun(db.pool, { agent_id: agent, metadata: { order: 1 } });
     const run = await runRow(db.pool, id);
     const claims = await claim(db.pool, worker, [id]);
@@ -100,7 +100,7 @@ describe('claim_executions', () => {
     });
   });
 
-  test('gives a run to one worker only', async () => {
+  test('claims a run for one worker only', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     const other = await makeWorker(db.pool);
     const claims = await Promise.all([claim(db.pool, worker, [id]), claim(db.pool, other, [id])]);
@@ -109,7 +109,7 @@ describe('claim_executions', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ fence: 1 });
   });
 
-  test('many workers that want the same runs share them without waiting', async () => {
+  test('many workers that claim the same runs share them without waiting', async () => {
     const ids: string[] = [];
     for (let n = 0; n < 40; n++) {
       ids.push(await makeRun(db.pool, { agent_id: agent }));
@@ -120,7 +120,7 @@ describe('claim_executions', () => {
     expect(new Set(got)).toEqual(new Set(ids));
   });
 
-  test('passes over a run that somebody is changing, and takes the others', async () => {
+  test('skips a locked run, and claims the others', async () => {
     const [busy, free] = [
       await makeRun(db.pool, { agent_id: agent }),
       await makeRun(db.pool, { agent_id: agent }),
@@ -134,7 +134,7 @@ describe('claim_executions', () => {
     expect(await claim(db.pool, worker, [busy])).toHaveLength(1);
   });
 
-  test('leaves what is not due, has ended, or is not there', async () => {
+  test('ignores runs that are not due, ended or unknown', async () => {
     const later = await makeRun(db.pool, { agent_id: agent, run_at: '2099-01-01' });
     const ended = await makeRun(db.pool, { agent_id: agent });
     await db.pool.query('select howdah.cancel_execution($1)', [ended]);
@@ -143,7 +143,7 @@ describe('claim_executions', () => {
     expect(await claim(db.pool, worker, [])).toEqual([]);
   });
 
-  test('takes a run whose timer has rung and not before', async () => {
+  test('claims a run once its timer has elapsed, and not before', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     const [run] = await claim(db.pool, worker, [id]);
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
@@ -162,7 +162,7 @@ describe('claim_executions', () => {
   const crash = (id: string) =>
     db.pool.query('select howdah_private.release_executions($1, $2, true)', [worker, [id]]);
 
-  test('calls a run suspect after two deaths without a commit, and not before', async () => {
+  test('marks a run as suspect after two crashes without a commit, and not before', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     for (const is_suspect of [false, false, true, true]) {
       expect(await claim(db.pool, worker, [id])).toMatchObject([{ is_suspect }]);
@@ -174,7 +174,7 @@ describe('claim_executions', () => {
     });
   });
 
-  test('a run whose worker dies a third time while it is at risk ends as poison', async () => {
+  test('a run at risk whose worker crashes a third time ends as poison', async () => {
     const session = await makeSession(db.pool);
     const id = await makeRun(db.pool, { agent_id: agent, session_id: session });
     const next = await makeRun(db.pool, { agent_id: agent, session_id: session });
@@ -201,7 +201,7 @@ describe('claim_executions', () => {
     expect(await runRow(db.pool, next)).toMatchObject({ status: 'queued' });
   });
 
-  test('twenty deaths end a run in any case', async () => {
+  test('20 crashes end a run in any case', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     for (let n = 1; n <= 20; n++) {
       await claim(db.pool, worker, [id]);
@@ -210,7 +210,7 @@ describe('claim_executions', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ status: 'failed', stop_reason: 'poison' });
   });
 
-  test('a commit clears a run of all suspicion', async () => {
+  test('a commit resets the suspicion and crash count of a run', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     for (let n = 0; n < 5; n++) {
       const [run] = await claim(db.pool, worker, [id]);
@@ -234,7 +234,7 @@ describe('claim_executions', () => {
     });
   });
 
-  test('writes message 1 once, however often the run is claimed', async () => {
+  test('inserts message 1 once, however often the run is claimed', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await claim(db.pool, worker, [id]);
     await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
@@ -250,7 +250,7 @@ describe('claim_executions', () => {
     ).toEqual({ n: 1, trust: 'user', tenant: run?.tenant_id });
   });
 
-  test('gives the log back: messages in order, and the attempts since the last answer', async () => {
+  test('returns the log: messages in order, and attempts since the last answer', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     const [run] = await claim(db.pool, worker, [id]);
     const calls = [{ id: 'c1', name: 'order_status', arguments: { id: 'A-1001' } }];
@@ -291,7 +291,7 @@ describe('claim_executions', () => {
     ]);
   });
 
-  test('tells the history of the session: completed turns only, in their order', async () => {
+  test('returns the session history: completed turns only, in order', async () => {
     const session = await makeSession(db.pool);
     const say = (input: string) =>
       makeRun(db.pool, { agent_id: agent, session_id: session, input });
@@ -311,7 +311,7 @@ describe('claim_executions', () => {
     expect(run?.messages).toEqual([{ seq: 1, role: 'user', content: 'five' }]);
   });
 
-  test('says which limit is exhausted already', async () => {
+  test('returns the limit that is already exhausted', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     const [run] = await claim(db.pool, worker, [id]);
     const steps = [answer, answer];
@@ -320,7 +320,7 @@ describe('claim_executions', () => {
     expect(await claim(db.pool, worker, [id])).toMatchObject([{ exhausted: 'max_steps' }]);
   });
 
-  test('says whether somebody watches', async () => {
+  test('reports whether a run has subscribers', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await db.pool.query('select howdah_private.watch(gen_random_uuid(), array[$1::uuid])', [id]);
     expect(await claim(db.pool, worker, [id])).toMatchObject([{ watched: true }]);

@@ -52,7 +52,7 @@ describe('fair shares', () => {
       [id],
     );
 
-  test('the room of a wake-up goes to the tenant that has fewer runs at work', async () => {
+  test('a wake-up claims a run of the tenant with fewer running runs', async () => {
     const [first, second, third] = await many(0, 3);
     expect(await claim([first as string])).toEqual([first]);
     const [other] = await many(1, 1);
@@ -60,7 +60,7 @@ describe('fair shares', () => {
     expect(await claim([third as string])).toEqual([third]);
   });
 
-  test('whoever gave its room away has its place in the queue again', async () => {
+  test('a run that gave way to another tenant gets a new wake-up', async () => {
     const [first, second] = await many(0, 2);
     await claim([first as string]);
     await db.pool.query(
@@ -76,7 +76,7 @@ describe('fair shares', () => {
     expect(await claim([second as string, other as string])).toEqual([second]);
   });
 
-  test('among equals the turn is with the next one after whoever was served last', async () => {
+  test('among equal tenants, the tenant after the last one served is next', async () => {
     const named = await many(0, 3);
     const [second, third] = [await many(1, 2), await many(2, 2)];
     const served: (string | undefined)[] = [];
@@ -93,7 +93,7 @@ describe('fair shares', () => {
     expect(served).toEqual([named[0], second[0], third[0]]);
   });
 
-  test('several wake-ups of one call are shared out evenly', async () => {
+  test('claims for several wake-ups in one call are split evenly between tenants', async () => {
     const named = await many(0, 6);
     await many(1, 6);
     const got = await claim(named);
@@ -107,7 +107,7 @@ describe('fair shares', () => {
     ]);
   });
 
-  test('within a tenant priority counts, then age; what is due later hides nothing', async () => {
+  test('runs of one tenant are ordered by priority, then age; later runs hide nothing', async () => {
     const named = await many(0, 3);
     await claim([named[0] as string]);
     await insert(1, { priority: -5, run_at: '2099-01-01' });
@@ -118,7 +118,7 @@ describe('fair shares', () => {
     expect(await claim([named[1] as string])).toEqual([old]);
   });
 
-  test('a claim succeeds while many later runs hide every tenant that has due ones', async () => {
+  test('a claim succeeds while many later runs precede every due run', async () => {
     for (const tenant of [0, 1]) {
       for (let priority = 0; priority < 20; priority += 1) {
         await insert(tenant, { priority, run_at: '2999-01-01' });
@@ -128,7 +128,7 @@ describe('fair shares', () => {
     expect(await claim([due])).toEqual([due]);
   });
 
-  test('runs that are due later, of any number of priorities, hide no other tenant', async () => {
+  test('runs due later, of any number of priorities, do not hide another tenant', async () => {
     const [named, second] = await many(0, 2);
     await claim([named as string]);
     for (const tenant of [0, 1]) {
@@ -150,7 +150,7 @@ describe('fair shares', () => {
     expect(ofOther.toSorted()).toEqual([urgent, first, second].toSorted());
   });
 
-  test('a run whose timer rang counts as due, one whose timer did not ring does not', async () => {
+  test('a run with an expired timer counts as due, one with a pending timer does not', async () => {
     const named = await many(0, 3);
     await claim([named[0] as string]);
     const timed = await insert(1);
@@ -171,7 +171,7 @@ describe('fair shares', () => {
     expect(await claim([named[2] as string])).toEqual([timed]);
   });
 
-  test('a run that somebody holds leaves the room to whom it was taken from', async () => {
+  test('the run of the wake-up is claimed when the preferred run of another tenant is locked', async () => {
     const named = await many(0, 2);
     await claim([named[0] as string]);
     const [other] = await many(1, 1);
@@ -182,7 +182,7 @@ describe('fair shares', () => {
     await client.query('rollback');
   });
 
-  test('a tenant of weight 3 has three runs at work for each one of a tenant of weight 1, from the next claim on', async () => {
+  test('weight 3 entitles a tenant to three times as many runs as weight 1, from the next claim', async () => {
     const named = await many(0, 12);
     await many(1, 12);
     const running = async () =>
@@ -215,7 +215,7 @@ describe('fair shares', () => {
     }
   });
 
-  test('only an owner of the database weighs tenants, from 1 to 1000', async () => {
+  test('only an owner of the database sets tenant weights, from 1 to 1000', async () => {
     for (const weight of [0, -1, 1001]) {
       await expect(
         db.pool.query('update howdah.tenants set weight = $2 where id = $1', [
@@ -238,7 +238,7 @@ describe('fair shares', () => {
     expect(await claim(['019a0000-0000-7000-8000-000000000001'])).toEqual([]);
   });
 
-  test('shares tell who has how many at work and who could use more', async () => {
+  test('shares() returns running runs per tenant and whether more are due', async () => {
     const held = await many(0, 3);
     await claim(held);
     await many(1, 1);
@@ -251,7 +251,7 @@ describe('fair shares', () => {
     ]);
   });
 
-  describe('a worker with room', () => {
+  describe('a worker with free slots', () => {
     const claimWithRoom = async (ids: string[], room: number) =>
       (
         await all(
@@ -261,14 +261,14 @@ describe('fair shares', () => {
         )
       ).map((row) => row.execution_id as string);
 
-    test('is given runs whose wake-ups have not come yet, which spends these', async () => {
+    test('claims runs before their wake-ups fire and removes those wake-ups', async () => {
       const ids = await many(0, 5);
       expect(await claimWithRoom([ids[0] as string], 3)).toEqual(ids.slice(0, 4));
       const left = await Promise.all(ids.map(async (id) => (await wakeUps(id)).length));
       expect(left).toEqual([1, 0, 0, 0, 1]); // the first is being worked on by whoever claimed
     });
 
-    test('is given none before its time, and by priority', async () => {
+    test('claims only due runs, by priority', async () => {
       const [named] = await many(0, 1);
       const [late] = [await insert(0, { run_at: '2999-01-01' })];
       const slow = await insert(0, { priority: 5 });
@@ -278,7 +278,7 @@ describe('fair shares', () => {
       expect(await wakeUps(late as string)).toHaveLength(1);
     });
 
-    test('has it shared out to the tenants with the fewest at work', async () => {
+    test('fills its slots from the tenants with the fewest running runs', async () => {
       await claim(await many(0, 2));
       const [waiting, others, third] = [await many(0, 4), await many(1, 4), await many(2, 1)];
       const given = await claimWithRoom([], 6);
@@ -286,7 +286,7 @@ describe('fair shares', () => {
       expect([of(waiting), of(others), of(third)]).toEqual([1, 3, 1]); // one place is for a third run nobody has
     });
 
-    test('is given the runs of a tenant by priority, then by due time, whether queued or timed', async () => {
+    test('claims runs of a tenant by priority, then by due time, whether queued or timed', async () => {
       const timed = await insert(0);
       await claim([timed]);
       await db.pool.query(
@@ -301,14 +301,14 @@ describe('fair shares', () => {
       expect(await claimWithRoom([], 5)).toEqual([ids[0]]);
     });
 
-    test('is given no more than its part when there are others', async () => {
+    test('claims no more than its part when there are other workers', async () => {
       const second = await makeWorker(db.pool);
       const ids = await many(0, 6);
       expect(await claimWithRoom([], 6)).toEqual(ids.slice(0, 3));
       await db.pool.query('delete from howdah_private.workers where id = $1', [second]);
     });
 
-    test('finds a limit like everybody', async () => {
+    test('respects limits when it claims more runs', async () => {
       const agent = tenants[0]?.agent;
       await db.pool.query(
         `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) values ($1, 'agent', $2, 'running_runs', 2)`,
@@ -320,7 +320,7 @@ describe('fair shares', () => {
     });
   });
 
-  test('free slots are shared out like one slot after the other', async () => {
+  test('free slots are distributed as if assigned one at a time', async () => {
     const random = randomOf('free slots');
     const upTo = (most: number) => random.int(0, most);
     const oneByOne = ({ atWork, weights, slots }: Shares) => {
@@ -353,7 +353,7 @@ describe('fair shares', () => {
     expect(rows.map(({ given }) => given)).toEqual(cases.map(oneByOne));
   });
 
-  test('nobody gives way to a tenant that has reached a limit of its own', async () => {
+  test('no tenant yields slots to a tenant that has reached its own limit', async () => {
     await db.pool.query(
       `insert into howdah.limits (tenant_id, metric, max_value) values ($1, 'running_runs', 1)`,
       [tenants[1]?.id],
@@ -370,7 +370,7 @@ describe('fair shares', () => {
   });
 
   test.each(['due_tenants', 'other_tenants_queued', 'runs_at_work', 'due_runs'])(
-    '%s reads the index of live runs in its order and few partitions, below row-level security too',
+    '%s reads the index of live runs in order and few partitions, also under row-level security',
     async (name) => {
       const { prosrc, proconfig } = await one(
         db.pool,

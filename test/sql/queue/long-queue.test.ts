@@ -8,7 +8,7 @@ const SHORT = 400;
 const LONG = 16_000;
 
 /** What the queue of one tenant costs whoever claims: the same, however long it is. */
-describe('claiming beside a queue', () => {
+describe('claiming with a long queue', () => {
   const db = testDatabase();
   let session: pg.Client;
   let busy: { id: string; agent: string };
@@ -41,7 +41,7 @@ describe('claiming beside a queue', () => {
     );
   const costs = async (client: pg.Client) => costsOf(client, await claimingCalls(client, busy.id));
 
-  test('looks at as many pages with a long one as with a short one, whenever it was planned', async () => {
+  test('reads no more pages than with a short queue, whenever the query was planned', async () => {
     await queue(SHORT);
     const short = new Map((await costs(session)).map(({ call, pages }) => [call, pages]));
     await queue(LONG - SHORT);

@@ -61,7 +61,7 @@ describe('offer_runs', () => {
     expect(offer?.split(' ').slice(1).sort()).toEqual(ids.sort());
   });
 
-  test('offers no backlog, and no run that is due later', async () => {
+  test('offers neither runs of a backlog nor runs that are due later', async () => {
     await insertRuns(5);
     await insertRuns(1, `, now() + interval '1 hour'`);
     expect(await offers()).toEqual([]);
@@ -76,7 +76,7 @@ describe('offer_runs', () => {
     expect(await offers()).toEqual([]);
   });
 
-  test('offers to each of several workers', async () => {
+  test('distributes offers among several workers', async () => {
     const other = await makeWorker(db.pool);
     const served = new Set<string | undefined>();
     await expect
@@ -88,7 +88,7 @@ describe('offer_runs', () => {
       .toEqual([worker, other].sort());
   });
 
-  test('offers a run that is woken', async () => {
+  test('offers a resumed run', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await db.pool.query('select howdah.pause_execution($1)', [id]);
     heard.length = 0;
@@ -104,7 +104,7 @@ describe('offer_runs', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ owner_worker: worker, fence: 1 });
   });
 
-  test('a skipped run gets a new wake-up if its own has come, and keeps the one it has', async () => {
+  test('a skipped run gets a new wake-up unless its own is still pending', async () => {
     const [offered, woken] = (await insertRuns(2)) as [string, string];
     await db.pool.query(
       `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'us' where key = $1`,

@@ -3,10 +3,10 @@ import { replaceableFiles } from '../../../src/db/schema/replaceable-files.ts';
 import { testDatabase } from '../../support/database.ts';
 import { all, makeAgent, makeRun, one, rolledBack } from '../support.ts';
 
-describe('the view of the queue', () => {
+describe('queue view', () => {
   const db = testDatabase();
 
-  test('is the only file that names private tables of Graphile Worker', () => {
+  test('only its file names private tables of Graphile Worker', () => {
     const naming = replaceableFiles().filter(({ text }) => /graphile_worker\._private/.test(text));
     expect(naming.map(({ path }) => path)).toEqual(['sql/10_private/queue/queue_view.sql']);
   });
@@ -33,7 +33,7 @@ describe('the view of the queue', () => {
     ]);
   });
 
-  test('shows a job with its task, and locks it and no task', async () => {
+  test('shows a job with its task; for update locks the job and not the task', async () => {
     const run = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
     await rolledBack(db.pool, async (client) => {
       const job = `select key, task, payload, attempts, max_attempts, locked_at, locked_by
@@ -48,7 +48,7 @@ describe('the view of the queue', () => {
     });
   });
 
-  test('has the name of its table for the statistics of Postgres', async () => {
+  test('queue_table() returns the name of the underlying table for Postgres statistics', async () => {
     expect(await one(db.pool, 'select howdah_private.queue_table()::text as name')).toEqual({
       name: 'graphile_worker._private_jobs',
     });

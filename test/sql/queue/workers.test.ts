@@ -47,7 +47,7 @@ describe('presence of workers', () => {
       [id, poolId],
     );
 
-  test('releasing hands runs on: queued, woken, under a new fence, without a bad name', async () => {
+  test('a released run is queued with a wake-up and a new fence, without counting a crash', async () => {
     const worker = await makeWorker(db.pool);
     const [mine, kept] = [await started(worker), await started(worker)];
     const { released } = await one(
@@ -70,7 +70,7 @@ describe('presence of workers', () => {
     ).toMatchObject([{ outcome: 'stale' }]);
   });
 
-  test('releasing takes nothing from another worker', async () => {
+  test('a worker cannot release a run of another worker', async () => {
     const [worker, other] = [await makeWorker(db.pool), await makeWorker(db.pool)];
     const id = await started(other);
     const { released } = await one(
@@ -82,7 +82,7 @@ describe('presence of workers', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ owner_worker: other, fence: 1 });
   });
 
-  test('releasing an old claim leaves the next claim of the same worker alone', async () => {
+  test('releasing with an old fence leaves a newer claim of the same worker alone', async () => {
     const worker = await makeWorker(db.pool);
     const id = await started(worker);
     await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
@@ -101,7 +101,7 @@ describe('presence of workers', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ status: 'queued', fence: 4 });
   });
 
-  test('a claim that the worker does not know of is released, though it remembers an older one', async () => {
+  test('a claim unknown to its worker is released, even if the worker remembers an older one', async () => {
     const worker = await makeWorker(db.pool);
     const [known, again] = [await started(worker), await started(worker)];
     await db.pool.query('select howdah_private.release_executions($1, $2, false)', [
@@ -119,7 +119,7 @@ describe('presence of workers', () => {
     expect(await runRow(db.pool, again)).toMatchObject({ status: 'queued', fence: 4 });
   });
 
-  test('a claim is lost when the same worker has claimed the run again', async () => {
+  test('lost_runs reports a claim when the same worker has claimed the run again', async () => {
     const worker = await makeWorker(db.pool);
     const id = await started(worker);
     await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
@@ -130,7 +130,7 @@ describe('presence of workers', () => {
     expect(await lost(3)).toEqual([]);
   });
 
-  test('a worker that says goodbye hands over all it holds and unlocks its jobs', async () => {
+  test('a worker that shuts down releases all its runs and unlocks its jobs', async () => {
     const { id: worker, poolId, client } = await startWorkerSession(db.url);
     const run = await started(worker);
     const waiting = await makeRun(db.pool, { agent_id: agent });
@@ -147,7 +147,7 @@ describe('presence of workers', () => {
     ).toEqual([]);
   });
 
-  test('a worker whose session has ended is reaped, one whose session lives is not', async () => {
+  test('a worker whose session has ended is reaped, one with a live session is not', async () => {
     const dead = await startWorkerSession(db.url);
     const alive = await startWorkerSession(db.url);
     const [lost, kept] = [await started(dead.id), await started(alive.id)];
@@ -169,7 +169,7 @@ describe('presence of workers', () => {
     await alive.client.end();
   });
 
-  test('a dead worker that cannot be removed does not keep the others from being removed', async () => {
+  test('a dead worker that cannot be removed does not block the removal of others', async () => {
     const stuck = await makeWorker(db.pool);
     const dead = [await makeWorker(db.pool), await makeWorker(db.pool), await makeWorker(db.pool)];
     const id = await started(dead[0] as string);
@@ -196,7 +196,7 @@ describe('presence of workers', () => {
     ['registered', "interval '23 hours'", 3_600_000],
     ['forgotten', null, 7_200_000],
   ])(
-    'what passes after the last sign of a dead worker that is %s is no active time',
+    'time after the last sign of a dead worker that is %s is not active time',
     async (_, ago, expected) => {
       const worker = await makeWorker(db.pool);
       const id = await started(worker);
@@ -217,7 +217,7 @@ describe('presence of workers', () => {
     },
   );
 
-  test('a frozen worker is reaped by its heartbeat, and can commit nothing afterwards', async () => {
+  test('a frozen worker is reaped by its heartbeat age and cannot commit afterwards', async () => {
     const { id: worker, client } = await startWorkerSession(db.url);
     const id = await started(worker);
     await db.pool.query(
@@ -248,7 +248,7 @@ describe('presence of workers', () => {
     await client.end();
   });
 
-  test('a lock of another database proves nobody alive here', async () => {
+  test('a lock in another database does not keep a worker alive in this one', async () => {
     const worker = await makeWorker(db.pool);
     const server = new URL(db.url);
     server.pathname = '/postgres';
@@ -265,7 +265,7 @@ describe('presence of workers', () => {
     await elsewhere.end();
   });
 
-  test('advisory locks that somebody else holds keep no worker out, and no dead one in', async () => {
+  test('foreign advisory locks neither block registration nor keep a dead worker alive', async () => {
     const { last } = await one(
       db.pool,
       `select last_value::int as last from howdah_private.workers_lock_key_seq`,
@@ -283,7 +283,7 @@ describe('presence of workers', () => {
     });
   });
 
-  test('… and no chore waits for them', async () => {
+  test('background tasks do not wait for foreign advisory locks', async () => {
     await rolledBack(db.pool, async (holder) => {
       await holder.query(
         `select pg_advisory_xact_lock(1214871364, -1), pg_advisory_xact_lock(1214871364, -2),
@@ -318,7 +318,7 @@ describe('presence of workers', () => {
     expect(await reap()).toEqual([]);
   });
 
-  test('one reaper works at a time, the others do nothing', async () => {
+  test('one reaper works at a time; others do nothing', async () => {
     const worker = await makeWorker(db.pool);
     const client = await testClient(db.pool);
     await client.query('begin');
@@ -328,7 +328,7 @@ describe('presence of workers', () => {
     expect(await reap()).toEqual([worker]);
   });
 
-  test('a reaper and a commit in flight: whoever comes first decides', async () => {
+  test('of a reaper and a commit in flight, the first one wins', async () => {
     const worker = await makeWorker(db.pool);
     const id = await started(worker);
     const committer = await testClient(db.pool);
@@ -360,7 +360,7 @@ describe('presence of workers', () => {
     });
   });
 
-  test('a due run without a wake-up is healed, and nothing else', async () => {
+  test('repair adds a wake-up to a due run without one, and changes no other run', async () => {
     const [lost, fine, later] = [
       await makeRun(db.pool, { agent_id: agent }),
       await makeRun(db.pool, { agent_id: agent }),
@@ -378,7 +378,7 @@ describe('presence of workers', () => {
     expect(await heal('0 seconds')).toBe(0);
   });
 
-  test('a long queue is looked at a part at a time, and nothing in it is forgotten', async () => {
+  test('a long queue is repaired in batches that together cover all of it', async () => {
     await heal('0 seconds'); // what other tests left
     const ids = [];
     for (let n = 0; n < 7; n += 1) {
@@ -403,7 +403,7 @@ describe('presence of workers', () => {
     await heal('0 seconds'); // ends the round
   });
 
-  test('a job locked by nobody alive is unlocked, one of a living worker is not', async () => {
+  test('a job locked by a dead worker is unlocked, one of a live worker is not', async () => {
     const { poolId, client } = await startWorkerSession(db.url);
     const [lost, held] = [
       await makeRun(db.pool, { agent_id: agent }),
@@ -422,7 +422,7 @@ describe('presence of workers', () => {
     await client.end();
   });
 
-  test('a job that was replaced while it was worked on does not outlive its worker', async () => {
+  test('a job that was replaced while it was worked on is deleted after its worker dies', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await lockJob(id, `pool-${randomUUID()}`);
     // What Graphile Worker makes of the old job then: it has no key, and is not tried again.
@@ -448,7 +448,7 @@ describe('presence of workers', () => {
     expect(await jobs()).toMatchObject([{ key: id }]);
   });
 
-  test('a worker that speaks another protocol is refused', async () => {
+  test('a worker with another protocol version is rejected', async () => {
     for (const protocol of [0, 2]) {
       await expect(
         db.pool.query(`select howdah_private.register_worker($1, 'pool', 'host', 1, 'test', $2)`, [
@@ -463,7 +463,7 @@ describe('presence of workers', () => {
     }
   });
 
-  test('a worker calls all of this with its own role and reads no table', async () => {
+  test('the worker role can call all these functions and reads no table', async () => {
     await asRole(db.pool, 'howdah_worker', {}, async (client) => {
       const worker = randomUUID();
       await client.query('select howdah_private.register_worker($1, $2, $3, 1, $4, 1)', [
@@ -493,7 +493,7 @@ describe('presence of workers', () => {
     });
   });
 
-  test('a living worker does not keep others from making partitions', async () => {
+  test('a live worker does not block the creation of partitions', async () => {
     const { client } = await startWorkerSession(db.url);
     const newest = `select max(inhrelid::regclass::text) as month from pg_inherits
       where inhparent = 'howdah.steps'::regclass`;

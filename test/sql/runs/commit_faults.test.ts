@@ -59,7 +59,7 @@ const THREE_HOURS = 10_800_000;
 /** A commit, ready to be sent, and how another worker comes to have the run afterwards. */
 type Prepared = { row: CommitRow; wake?: () => Promise<unknown> };
 
-describe('commit_steps that fails half-way', () => {
+describe('commit_steps that fails midway', () => {
   const db = testDatabase();
   let agent: string;
   let worker: string;
@@ -275,7 +275,7 @@ describe('commit_steps that fails half-way', () => {
     'wake_up',
   ];
   test.each(faults.filter(([, place]) => SLOW.includes(place)))(
-    '%s: an error before %s leaves nothing',
+    '%s: an error before %s leaves nothing behind',
     async (what, place) => {
       const { row, since } = await prepared(what);
       const before = await contents(since);
@@ -288,34 +288,40 @@ describe('commit_steps that fails half-way', () => {
     },
   );
 
-  test.each(faults)('%s: a backend that dies before %s leaves nothing', async (what, place) => {
-    const { row, since } = await prepared(what);
-    const before = await contents(since);
-    const commit = await stopped(row, place);
-    await commit.kill();
-    expect(await contents(since)).toEqual(before);
-    expect(await outcome(send(row))).toBe('committed');
-    await isThereOnce({ row, since });
-  });
-
-  test.each(faults)('%s: sent again while the first call is before %s', async (what, place) => {
-    for (const fate of ['goOn', 'kill'] as const) {
+  test.each(faults)(
+    '%s: a backend that dies before %s leaves nothing behind',
+    async (what, place) => {
       const { row, since } = await prepared(what);
-      const first = await stopped(row, place);
-      const retry = await openSession(db.url);
-      const again = outcome(send(row, retry));
-      await isBlocked(db.pool, retry);
-      await first[fate]();
-      expect(await again).toBe('committed');
-      await retry.end();
+      const before = await contents(since);
+      const commit = await stopped(row, place);
+      await commit.kill();
+      expect(await contents(since)).toEqual(before);
+      expect(await outcome(send(row))).toBe('committed');
       await isThereOnce({ row, since });
-    }
-  });
+    },
+  );
+
+  test.each(faults)(
+    '%s: a retry while the first call is stopped before %s commits once',
+    async (what, place) => {
+      for (const fate of ['goOn', 'kill'] as const) {
+        const { row, since } = await prepared(what);
+        const first = await stopped(row, place);
+        const retry = await openSession(db.url);
+        const again = outcome(send(row, retry));
+        await isBlocked(db.pool, retry);
+        await first[fate]();
+        expect(await again).toBe('committed');
+        await retry.end();
+        await isThereOnce({ row, since });
+      }
+    },
+  );
 
   const claimable = Object.keys(prepare).filter(
     (what) => !['an end', 'the end of a child', 'a handoff'].includes(what),
   );
-  test.each(claimable)('%s is stale once another worker has the run', async (what) => {
+  test.each(claimable)('%s is stale once another worker has claimed the run', async (what) => {
     const { row, since, wake } = await prepared(what);
     expect(await outcome(send(row))).toBe('committed');
     await wake?.();
@@ -326,7 +332,7 @@ describe('commit_steps that fails half-way', () => {
     expect(await contents(since)).toEqual(there);
   });
 
-  test('every place lies on the way of some commit', () => {
+  test('every stop point is reached by some commit', () => {
     const passed = new Set(faults.map(([, place]) => place));
     expect(Object.keys(PLACES).filter((place) => !passed.has(place as Place))).toEqual([]);
   });

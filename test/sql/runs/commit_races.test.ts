@@ -138,7 +138,7 @@ const CONTROLS: Record<string, Control> = {
   },
 };
 
-describe('a control and a commit of the same run', () => {
+describe('a control and a concurrent commit of the same run', () => {
   const db = testDatabase();
   let agent: string;
   let worker: string;
@@ -220,7 +220,7 @@ describe('a control and a commit of the same run', () => {
   const isExact = async (): Promise<void> => expect(await brokenRules(db.pool)).toEqual([]);
 
   describe.each(Object.entries(CONTROLS))('%s', (_, control) => {
-    test('first: the commit waits, and hears of it', async () => {
+    test('before a commit: the commit waits and reports the control', async () => {
       const run = await runFor(control);
       let result: pg.QueryResultRow | undefined;
       await inTurn(
@@ -234,7 +234,7 @@ describe('a control and a commit of the same run', () => {
       await isExact();
     });
 
-    test('second: it waits for the commit, and the next one hears of it', async () => {
+    test('after a commit: it waits for the commit, and the next commit reports it', async () => {
       const run = await runFor(control);
       let first: pg.QueryResultRow | undefined;
       let said: Said | undefined;
@@ -254,7 +254,7 @@ describe('a control and a commit of the same run', () => {
       await isExact();
     });
 
-    test('first: an end waits for it', async () => {
+    test('before a commit that ends the run: the commit waits for the control', async () => {
       const run = await runFor(control);
       let result: pg.QueryResultRow | undefined;
       const steps = [answer, { kind: 'output', output: completed.output }];
@@ -270,7 +270,7 @@ describe('a control and a commit of the same run', () => {
     });
   });
 
-  test.each(['pause', 'cancel', 'message'])('%s of a run that ends meanwhile', async (name) => {
+  test.each(['pause', 'cancel', 'message'])('%s of a run that ends concurrently', async (name) => {
     const control = CONTROLS[name] as Control;
     const run = await runFor(control);
     const steps = [{ kind: 'error', error: failed.error }];
@@ -287,7 +287,7 @@ describe('a control and a commit of the same run', () => {
     await isExact();
   });
 
-  test('a retry waits for the failure, and the run goes on from all of its log', async () => {
+  test('a retry waits for the failure, and the run continues from its whole log', async () => {
     const run = await started();
     const steps = [{ kind: 'error', error: failed.error }];
     await inTurn(
@@ -299,7 +299,7 @@ describe('a control and a commit of the same run', () => {
     await isExact();
   });
 
-  test('another worker claims only what a release left, after the commit', async () => {
+  test('another worker claims a released run only after the pending commit', async () => {
     const run = await started();
     const other = await makeWorker(db.pool);
     await inTurn(

@@ -135,7 +135,7 @@ describe('commit_steps', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ step_count: 5, message_count: 6 });
   });
 
-  test('keeps a json null of a step as no value, also one that only JSON makes null', async () => {
+  test('stores JSON null in a step as SQL null, also for values that serialize to null', async () => {
     const id = await started();
     const error = { toJSON: () => null };
     const step = { kind: 'tool', name: 'x', input: null, output: Number.NaN, error };
@@ -163,7 +163,7 @@ describe('commit_steps', () => {
     expect(new Set(results.map((row) => row.step_count))).toEqual(new Set([2]));
   });
 
-  test('leaves out only the rows whose fence, owner or place is wrong', async () => {
+  test('skips only the rows whose fence, owner or position is wrong', async () => {
     const ids = await Promise.all(Array.from({ length: 5 }, () => started()));
     const [good, oldFence, moved, taken, gone] = ids as [string, string, string, string, string];
     await db.pool.query('select howdah_private.release_executions($1, $2, false)', [
@@ -203,7 +203,7 @@ describe('commit_steps', () => {
     expect(await stepsOf(good)).toHaveLength(1);
   });
 
-  test('says committed again when the answer was lost, and writes nothing', async () => {
+  test('returns committed again for a repeated commit and writes nothing', async () => {
     const id = await started();
     const row = { id, fence: 1, after: 0, steps: [answer, answer] };
     const first = await commit(db.pool, worker, [row]);
@@ -217,7 +217,7 @@ describe('commit_steps', () => {
     });
   });
 
-  test('says stale when a run without a head is to move without a step', async () => {
+  test('returns stale for a status change without a step when the run has no head', async () => {
     const id = await started();
     await db.pool.query('delete from howdah_private.run_heads where execution_id = $1', [id]);
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 1000 };
@@ -227,7 +227,7 @@ describe('commit_steps', () => {
     await db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]);
   });
 
-  test('says committed again when the lost answer was the last one', async () => {
+  test('returns committed again for a repeated commit that ended the run', async () => {
     const id = await started();
     const steps = [answer, { kind: 'output', output: completed.output }];
     const row = { id, fence: 1, after: 0, steps, to: completed };
@@ -238,7 +238,7 @@ describe('commit_steps', () => {
     expect(await stepsOf(id)).toHaveLength(2);
   });
 
-  test('says committed when the lost call was still on its way', async () => {
+  test('returns committed for a repeat while the first call is still in flight', async () => {
     const id = await started();
     const row = { id, fence: 1, after: 0, steps: [answer, answer] };
     const [lost, retry] = [await testClient(db.pool), await testClient(db.pool)];
@@ -252,7 +252,7 @@ describe('commit_steps', () => {
     expect(await runRow(db.pool, id)).toMatchObject({ step_count: 2, tokens_in: '20' });
   });
 
-  test('keeps every character of texts and documents, in arrays of both', async () => {
+  test('preserves every character of texts and documents, in arrays of both', async () => {
     const texts = [
       'NULL',
       '',
@@ -292,7 +292,7 @@ describe('commit_steps', () => {
     }
   });
 
-  test('advances the head of a plain run alone, and the row when the run changes its status', async () => {
+  test('updates only the head of a plain run, and the row when the status changes', async () => {
     const [stays, ends] = [await started(), await started()];
     const steps = [{ kind: 'guard', name: 'bench' }];
     const rows = () =>
@@ -370,7 +370,7 @@ describe('commit_steps', () => {
     ['max_steps', { max_steps: 1 }],
     ['max_tokens', { max_tokens: 15 }],
     ['max_cost', { max_cost: 0.00001 }],
-  ])('says that %s is exhausted', async (reason, limits) => {
+  ])('reports that %s is exhausted', async (reason, limits) => {
     const model = await makeModel(db.pool, { input_price: 1, output_price: 1 });
     const id = await started(limits);
     const tool = { kind: 'tool', name: 'x' };
@@ -384,7 +384,7 @@ describe('commit_steps', () => {
     ).toMatchObject([{ outcome: 'committed', exhausted: reason }]);
   });
 
-  test('says that the time is up, counting active time only', async () => {
+  test('reports max_time as exhausted, counting active time only', async () => {
     const id = await started({ max_seconds: 60 });
     await db.pool.query(
       `update howdah.executions set active_since = active_since - interval '61 seconds' where id = $1`,
@@ -395,7 +395,7 @@ describe('commit_steps', () => {
     expect(Number(result?.active_ms_left)).toBeLessThan(0);
   });
 
-  test('does not count the time a run waits', async () => {
+  test('does not count the time a run waits as active', async () => {
     const id = await started({ max_seconds: 60 });
     await db.pool.query(
       `update howdah.executions set active_since = active_since - interval '20 seconds' where id = $1`,
@@ -444,7 +444,7 @@ describe('commit_steps', () => {
     });
   });
 
-  test('parks a run until a time and wakes it then', async () => {
+  test('parks a run until a time and schedules its wake-up', async () => {
     const id = await started();
     await db.pool.query('select graphile_worker.remove_job($1)', [id]);
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
@@ -459,14 +459,14 @@ describe('commit_steps', () => {
     expect(Math.abs(ms - 3_600_000)).toBeLessThan(5_000);
   });
 
-  test('wakes nobody else: a commit without a timer touches no job', async () => {
+  test('a commit without a timer changes no job', async () => {
     const id = await started();
     await db.pool.query('select graphile_worker.remove_job($1)', [id]);
     await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [answer] }]);
     expect(await jobsOf(db.pool, id)).toEqual([]);
   });
 
-  test('refuses a whole call in which one row cannot be stored', async () => {
+  test('rejects the whole call when one row cannot be stored', async () => {
     const [good, bad] = [await started(), await started()];
     const rows = (step: Record<string, unknown>) => [
       { id: good, fence: 1, after: 0, steps: [answer] },
@@ -489,14 +489,14 @@ describe('commit_steps', () => {
     ['ended_runs_say_why', { status: 'completed', output: 'x' }],
     ['waiting_runs_say_for_what', { status: 'waiting' }],
     ['timers_have_a_time', { status: 'waiting', waiting_for: 'timer' }],
-  ])('refuses an end that breaks %s', async (constraint, to) => {
+  ])('rejects a status change that violates %s', async (constraint, to) => {
     const id = await started();
     expect(
       await refusal(commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }])),
     ).toMatchObject({ code: '23514', constraint });
   });
 
-  test('refuses a move that is not allowed', async () => {
+  test('rejects a status transition that is not allowed', async () => {
     const id = await started();
     const to = { status: 'cancelled', stop_reason: 'cancelled' };
     expect(
@@ -520,29 +520,26 @@ describe('commit_steps', () => {
       `update howdah.executions set has_inbox = true where id = $1`, // as wake_runs does with a running one
       'queued',
     ],
-  ])(
-    'a run that is %s while its commit waits for the lock hears of it',
-    async (_, text, status) => {
-      const id = await started();
-      const other = await openSession(db.url);
-      const committer = await openSession(db.url);
-      await other.query('begin');
-      await other.query(text, [id]);
-      const to = { status: 'waiting', waiting_for: 'question' };
-      const parking = commit(committer, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
-      await isBlocked(db.pool, committer);
-      await other.query('commit');
-      expect(await parking).toMatchObject([{ outcome: 'committed', status }]);
-      await other.end();
-      await committer.end();
-      await db.pool.query('select howdah.cancel_execution($1)', [id]);
-    },
-  );
+  ])('a commit that waited for the lock sees that its run was %s', async (_, text, status) => {
+    const id = await started();
+    const other = await openSession(db.url);
+    const committer = await openSession(db.url);
+    await other.query('begin');
+    await other.query(text, [id]);
+    const to = { status: 'waiting', waiting_for: 'question' };
+    const parking = commit(committer, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
+    await isBlocked(db.pool, committer);
+    await other.query('commit');
+    expect(await parking).toMatchObject([{ outcome: 'committed', status }]);
+    await other.end();
+    await committer.end();
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
 
   test.each([
     ['with steps', [answer, { kind: 'output' }]],
     ['without steps', []],
-  ])('a run is not completed %s while the sender of something holds its lock', async (_, steps) => {
+  ])('a run is not completed %s while a sender to its inbox holds its lock', async (_, steps) => {
     const id = await started();
     const other = await openSession(db.url);
     const committer = await openSession(db.url);
@@ -557,7 +554,7 @@ describe('commit_steps', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
-  test('a run pauses only when it was asked to, and goes on else', async () => {
+  test('a run pauses only after a pause request, and otherwise continues', async () => {
     const id = await started();
     const to = { status: 'paused' };
     expect(

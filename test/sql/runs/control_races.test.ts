@@ -47,7 +47,7 @@ type World = {
   unexpected: string[];
 };
 
-describe('controls of runs whose workers commit', () => {
+describe('controls of runs with concurrent commits', () => {
   const db = testDatabase();
   let agent: string;
   let model: string;
@@ -291,7 +291,7 @@ describe('controls of runs whose workers commit', () => {
     }
   };
 
-  test.each(SEEDS)('end with the counters of what was committed, seed %i', async (seed) => {
+  test.each(SEEDS)('end with counters that match the committed steps, seed %i', async (seed) => {
     const session = await makeSession(db.pool, { agent_id: agent });
     const world: World = {
       ...{ workers: [await makeWorker(db.pool), await makeWorker(db.pool)], session },
@@ -336,7 +336,7 @@ describe('controls of runs whose workers commit', () => {
     );
   });
 
-  test('and nobody waited for somebody who waited for them', async () => {
+  test('cause no deadlock', async () => {
     await Promise.all(lanes.splice(0).map((lane) => lane.end()));
     await db.pool.query('select pg_stat_force_next_flush()');
     const { deadlocks } = await one(

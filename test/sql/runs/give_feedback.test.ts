@@ -41,7 +41,7 @@ const said = (id: string) =>
     [id],
   );
 
-test('everybody says it once of a run, and once of each message; said again it replaces what he said', async () => {
+test('a user has one entry per run and per message; a new entry replaces the old', async () => {
   const [ada, bob] = [await makeUserNamed('ada'), await makeUserNamed('bob')];
   const [first] = await as(ada, GIVE, [run, 1, ' Just right. ', null]);
   expect(first).toMatchObject({ score: 1, comment: 'Just right.', created_by: 'ada' });
@@ -68,7 +68,7 @@ test('everybody says it once of a run, and once of each message; said again it r
   ]);
 });
 
-describe('refused is', () => {
+describe('rejected feedback', () => {
   test.each([
     ['neither a score nor a comment', [null, ' ', null], 'HWINV', 'score'],
     ['a score above 1', [1.01, null, null], 'HWINV', undefined],
@@ -84,7 +84,7 @@ describe('refused is', () => {
     expect(await said(id)).toEqual([]);
   });
 
-  test('a viewer, and a key that may only read', async () => {
+  test('from a viewer, or with a read-only API key', async () => {
     const eve = await makeUserNamed('eve', 'viewer');
     expect(await refusal(as(eve, GIVE, [run, 1, null, null]))).toMatchObject({ code: 'HWDEN' });
     const settings = {
@@ -98,7 +98,7 @@ describe('refused is', () => {
     expect(await refusal(reading)).toMatchObject({ code: 'HWDEN' });
   });
 
-  test('a run of another tenant, and of an agent that is hidden, as one that is nowhere', async () => {
+  test('on a run of another tenant or of a hidden agent, as not found', async () => {
     const eve = await makeUserNamed('mallory');
     const other = await makeTenant(db.pool);
     const theirs = await makeRun(db.pool, {
@@ -125,14 +125,14 @@ describe('refused is', () => {
     ).toEqual([]);
   });
 
-  test('a row that is written past the function', async () => {
+  test('inserted directly, without the function', async () => {
     const ada = await makeUserNamed('grace');
     const write = `insert into howdah.feedback_entries (execution_id, score, created_by) values ($1, 1, 'bob')`;
     expect(await refusal(as(ada, write, [run]))).toMatchObject({ code: '42501' });
   });
 });
 
-test('it goes with its run, and its words with the contents', async () => {
+test('feedback is deleted with its run, and its comment is erased with the contents', async () => {
   const [kept, gone] = [await makeRun(db.pool), await makeRun(db.pool)];
   const worker = await makeWorker(db.pool);
   for (const id of [kept, gone]) {

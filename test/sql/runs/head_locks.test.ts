@@ -53,13 +53,13 @@ describe('a batch of commits locks heads in the order of ids', () => {
     return (await results).map(({ outcome }) => outcome);
   };
 
-  test('of plain runs, whatever their order on the disk', async () => {
+  test('for plain runs, whatever their order on disk', async () => {
     const ids = await makeRuns(db.pool, 40, { agent_id: agent });
     for (const id of ids.toReversed()) await claim(db.pool, worker, [id]);
     expect(new Set(await commitBehind(ids, ids.map(plain)))).toEqual(new Set(['committed']));
   });
 
-  test('of plain runs, and of children whose parents another worker has', async () => {
+  test('for plain runs and for children whose parents another worker owns', async () => {
     const other = await makeWorker(db.pool);
     const ids = await makeRuns(db.pool, 40, { agent_id: agent });
     const isParent = (_: string, index: number) => index % 2 === 0;

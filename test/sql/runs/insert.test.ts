@@ -28,7 +28,7 @@ describe('inserting executions', () => {
   const insert = (columns: string, values: string, parameters: unknown[] = []) =>
     db.pool.query(`insert into howdah.executions (${columns}) values (${values})`, parameters);
 
-  test('needs only agent and input', async () => {
+  test('needs only an agent and an input', async () => {
     const run = await one(
       db.pool,
       `insert into howdah.executions (agent_id, input)
@@ -53,7 +53,7 @@ describe('inserting executions', () => {
     expect(await jobsOf(db.pool, run.id)).toHaveLength(1);
   });
 
-  test('wakes ten thousand runs by one statement and one notification', async () => {
+  test('wakes ten thousand runs with one statement and one notification', async () => {
     const listener = await openSession(db.url);
     const heard: string[] = [];
     listener.on('notification', (message) => heard.push(message.payload ?? ''));
@@ -77,7 +77,7 @@ describe('inserting executions', () => {
     expect(JSON.parse(heard[0] ?? '')).toMatchObject({ count: 10_000 });
   });
 
-  test('wakes more than ten thousand runs in parts, and each of them once', async () => {
+  test('wakes more than ten thousand runs in batches, and each of them once', async () => {
     const listener = await openSession(db.url);
     const counts: number[] = [];
     listener.on('notification', ({ payload }) => counts.push(JSON.parse(payload ?? '').count));
@@ -101,7 +101,7 @@ describe('inserting executions', () => {
     ).toEqual({ runs: 20_001, jobs: 20_001 });
   });
 
-  test('waits for no other insert, also before the first worker has come', async () => {
+  test('does not wait for other inserts, even before the first worker has started', async () => {
     const fresh = await createTestDatabase();
     const [first, second] = [await openSession(fresh.url), await openSession(fresh.url)];
     const run = `insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'x')`;
@@ -117,7 +117,7 @@ describe('inserting executions', () => {
     }
   });
 
-  test('keeps what it looked up for its own statement only', async () => {
+  test('caches lookups for its own statement only', async () => {
     const tenant = await makeTenant(db.pool);
     const client = await openSession(db.url);
     await client.query('begin');
@@ -153,7 +153,7 @@ describe('inserting executions', () => {
     await client.end();
   });
 
-  test('gives each of its rows what its own agent says', async () => {
+  test('uses the settings of its own agent for each row', async () => {
     await makeAgent(db.pool, { name: 'thrifty', max_steps: 3, max_tokens: 100, max_cost: '0.5' });
     const rows = await all(
       db.pool,
@@ -173,7 +173,7 @@ describe('inserting executions', () => {
     ]);
   });
 
-  test('sees from the next row on what its own functions change of an agent', async () => {
+  test('applies changes that its own functions make to an agent from the next row on', async () => {
     const client = await openSession(db.url);
     const changing = (edit: string) =>
       client.query(`
@@ -207,7 +207,7 @@ describe('inserting executions', () => {
     await client.end();
   });
 
-  test('refuses a version of another agent, also afterwards', async () => {
+  test('rejects a version of another agent, on insert and on update', async () => {
     const other = await makeAgent(db.pool);
     const { current_version_id: theirs } = await one(
       db.pool,
@@ -235,7 +235,7 @@ describe('inserting executions', () => {
     ).toMatchObject({ code: '23503', message: named });
   });
 
-  test('of no rows wakes nobody', async () => {
+  test('wakes no run when it inserts no rows', async () => {
     const before = await one(db.pool, 'select count(*) from graphile_worker._private_jobs');
     await db.pool.query(
       `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 0)`,
@@ -246,7 +246,7 @@ describe('inserting executions', () => {
     );
   });
 
-  test('on conflict do nothing wakes only what was new', async () => {
+  test('on conflict do nothing wakes only new runs', async () => {
     const first = await makeRun(db.pool, { agent_id: agent });
     const { rows } = await db.pool.query(
       `insert into howdah.executions (id, agent_id, input)
@@ -263,7 +263,7 @@ describe('inserting executions', () => {
     expect(await jobsOf(db.pool, first)).toHaveLength(1);
   });
 
-  test('on conflict do nothing takes no turn of the session', async () => {
+  test('on conflict do nothing uses no turn of the session', async () => {
     const session = await makeSession(db.pool);
     const id = await makeRun(db.pool, { agent_id: agent, session_id: session });
     await finish(db.pool, await makeWorker(db.pool), id);
@@ -276,7 +276,7 @@ describe('inserting executions', () => {
     expect(await one(db.pool, row, [session])).toEqual({ turns: 1, live_execution_id: null });
   });
 
-  test('copies from a file in one go', async () => {
+  test('works with copy from a file', async () => {
     const client = await openSession(db.url);
     await copyIn(
       client,
@@ -296,7 +296,7 @@ describe('inserting executions', () => {
     ]);
   });
 
-  test('cannot be copied by a role under row-level security, which Postgres says plainly', async () => {
+  test('copy by a role under row-level security fails with the message of Postgres', async () => {
     const client = await openSession(db.url);
     await client.query('set role howdah_owner');
     const copy = copyIn(client, 'copy howdah.executions (agent_id, input) from stdin', '');
@@ -307,7 +307,7 @@ describe('inserting executions', () => {
     await client.end();
   });
 
-  test('is undone as a whole with the transaction around it', async () => {
+  test('rolls back as a whole with its transaction', async () => {
     const { id } = await one(db.pool, 'select howdah.uuid_v7() as id');
     const client = await testClient(db.pool);
     await client.query('begin');
@@ -322,7 +322,7 @@ describe('inserting executions', () => {
     ).toEqual([]);
   });
 
-  test('refuses an agent that is not there, missing, or of another tenant', async () => {
+  test('rejects an agent that is missing, unknown or of another tenant', async () => {
     const other = await makeTenant(db.pool);
     const foreign = await makeAgent(db.pool, { tenant_id: other });
     const nowhere = '019a0000-0000-7000-8000-000000000001';
@@ -347,7 +347,7 @@ describe('inserting executions', () => {
     ).toEqual({ tenant_id: other });
   });
 
-  test('refuses agents that are not active or deleted', async () => {
+  test('rejects agents that are inactive or deleted', async () => {
     const inactive = await makeAgent(db.pool, { name: 'asleep', is_active: false });
     expect(await refusal(makeRun(db.pool, { agent_id: inactive }))).toMatchObject({
       code: 'HWCNF',
@@ -361,7 +361,7 @@ describe('inserting executions', () => {
     });
   });
 
-  test('refuses an id that is not a UUIDv7, by name', async () => {
+  test('rejects an id that is not a UUIDv7, naming the constraint', async () => {
     for (const id of [
       '00000000-0000-0000-0000-000000000000',
       '3b241101-e2bb-4255-8caf-4136c566a962',
@@ -375,7 +375,7 @@ describe('inserting executions', () => {
     }
   });
 
-  test('refuses input that is missing or too large, naming the field', async () => {
+  test('rejects input that is missing or too large, naming the field', async () => {
     const missing = await refusal(insert('agent_id', '$1', [agent]));
     expect(missing).toMatchObject({ code: 'HWINV', message: 'input is missing' });
     expect(missing.fields).toEqual({ field: 'input' });
@@ -388,13 +388,13 @@ describe('inserting executions', () => {
     await insert('agent_id, input', '$1, $2', [agent, 'x'.repeat(1_048_576)]);
   });
 
-  test('refuses metadata that is no object', async () => {
+  test('rejects metadata that is not an object', async () => {
     expect(
       await refusal(insert('agent_id, input, metadata', `$1, 'x', '[1]'`, [agent])),
     ).toMatchObject({ code: 'HWINV', constraint: 'metadata_is_an_object' });
   });
 
-  test('refuses a known idempotency key and gives the first id', async () => {
+  test('rejects a known idempotency key and returns the id of the first run', async () => {
     const first = await makeRun(db.pool, { agent_id: agent, idempotency_key: 'twice' });
     const refused = await refusal(makeRun(db.pool, { agent_id: agent, idempotency_key: 'twice' }));
     expect(refused).toMatchObject({
@@ -405,7 +405,7 @@ describe('inserting executions', () => {
     expect(refused.hint).toContain('howdah.run(');
   });
 
-  test('cannot forge a status', async () => {
+  test('cannot set a status', async () => {
     for (const status of ['running', 'completed', 'failed', 'cancelled', 'waiting', 'paused']) {
       const id = await makeRun(db.pool, { agent_id: agent, status });
       expect(
@@ -426,14 +426,14 @@ describe('inserting executions', () => {
     }
   });
 
-  test('refuses a root that is not its own root', async () => {
+  test('rejects a root run whose root_execution_id is another run', async () => {
     const root = await makeRun(db.pool, { agent_id: agent });
     expect(
       await refusal(makeRun(db.pool, { agent_id: agent, root_execution_id: root })),
     ).toMatchObject({ code: '23514', constraint: 'a_root_is_its_own_root' });
   });
 
-  test('pins the limits given with the row before those of the agent', async () => {
+  test('prefers limits of the row to those of the agent', async () => {
     const id = await makeRun(db.pool, { agent_id: agent, max_steps: 3, max_cost: 0.5 });
     expect(
       await one(
@@ -444,8 +444,8 @@ describe('inserting executions', () => {
     ).toEqual({ max_steps: 3, max_cost: '0.5', max_seconds: 30 });
   });
 
-  describe('below a parent', () => {
-    test('takes root and depth from it', async () => {
+  describe('with a parent', () => {
+    test('takes root and depth from the parent', async () => {
       const root = await makeRun(db.pool, { agent_id: agent });
       const child = await makeRun(db.pool, { agent_id: agent, parent_execution_id: root });
       const grandchild = await makeRun(db.pool, { agent_id: agent, parent_execution_id: child });
@@ -454,7 +454,7 @@ describe('inserting executions', () => {
       expect(await one(db.pool, row, [grandchild])).toEqual({ root_execution_id: root, depth: 2 });
     });
 
-    test('goes eight deep and not deeper', async () => {
+    test('allows a depth of eight and rejects deeper runs', async () => {
       let parent = await makeRun(db.pool, { agent_id: agent });
       for (let depth = 1; depth <= 8; depth++) {
         parent = await makeRun(db.pool, { agent_id: agent, parent_execution_id: parent });
@@ -464,7 +464,7 @@ describe('inserting executions', () => {
       ).toMatchObject({ code: 'HWCNF', message: 'maximum depth of child runs (8) reached' });
     });
 
-    test('refuses a parent that is not there, of another tenant, or has ended', async () => {
+    test('rejects a parent that is missing, of another tenant, or has ended', async () => {
       const nowhere = '019a0000-0000-7000-8000-000000000001';
       expect(
         await refusal(makeRun(db.pool, { agent_id: agent, parent_execution_id: nowhere })),
@@ -484,7 +484,7 @@ describe('inserting executions', () => {
       ).toMatchObject({ code: 'HWCNF', message: `parent execution ${ended} has already ended` });
     });
 
-    test('takes no turn of a session', async () => {
+    test('uses no turn of a session', async () => {
       const session = await makeSession(db.pool);
       const root = await makeRun(db.pool, { agent_id: agent, session_id: session });
       const child = await makeRun(db.pool, {

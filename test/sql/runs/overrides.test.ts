@@ -118,7 +118,7 @@ describe.each(ways)('%s', (_, way) => {
     expect(await begun(member, 'vault', { max_cost: 50 })).toMatchObject({ max_cost: '50' });
   });
 
-  test('raises it for nobody of the tenant', async () => {
+  test('rejects a budget above that of the agent for every role of the tenant', async () => {
     for (const user of [runner, member, admin]) {
       expect(await refused(user, 'desk', { max_cost: 2.5 })).toMatchObject({
         code: 'HWDEN',
@@ -129,14 +129,14 @@ describe.each(ways)('%s', (_, way) => {
     }
   });
 
-  test.each([0, -1, 'NaN', 'Infinity'])('knows no budget of %s', async (max_cost) => {
+  test.each([0, -1, 'NaN', 'Infinity'])('rejects a budget of %s', async (max_cost) => {
     expect(await refused(member, 'desk', { max_cost })).toMatchObject({
       code: 'HWINV',
       detail: { field: 'max_cost' },
     });
   });
 
-  test('keeps the model by value, with the parameters it has for the agent', async () => {
+  test('stores the model by value, with its parameters for the agent', async () => {
     const given = { model: 'own', request_params: { temperature: 0 } };
     const { overrides } = await begun(runner, 'desk', { overrides: given });
     expect(overrides).toMatchObject({
@@ -149,7 +149,7 @@ describe.each(ways)('%s', (_, way) => {
     });
   });
 
-  test('leaves other models and parameters to who may edit the agent', async () => {
+  test('allows other models and parameters only to users who may edit the agent', async () => {
     const narrow = { model: 'spare', request_params: { temperature: 0, stop: ['.'] } };
     for (const user of [runner, member]) {
       await begun(user, 'vault', { overrides: narrow });
@@ -201,7 +201,7 @@ describe.each(ways)('%s', (_, way) => {
       'request_params.api_key holds a key',
     ],
     [{ request_params: { a: 'x'.repeat(65_536) } }, 'HWINV', 'overrides', 'at most 65536'],
-  ])('refuses overrides %o', async (overrides, code, field, message) => {
+  ])('rejects overrides %o', async (overrides, code, field, message) => {
     const error = await refused(admin, 'desk', { overrides });
     expect(error).toMatchObject({ code, message: expect.stringContaining(message) });
     expect(error.detail).toMatchObject({ field });
@@ -209,7 +209,7 @@ describe.each(ways)('%s', (_, way) => {
   });
 });
 
-describe('a run with a model of its own', () => {
+describe('a run with its own model', () => {
   const MODEL = { model: 'careful' };
 
   /** Begun by the member and ended. */
@@ -230,7 +230,7 @@ describe('a run with a model of its own', () => {
       [tenant_id, base_url],
     );
 
-  test('is forked with it, as the model is by then', async () => {
+  test('is forked with that model in its current state', async () => {
     const id = await cancelled({ ...MODEL, request_params: { top_p: 0.5 } });
     await movedTo('https://new.example.com/v1');
     try {
@@ -246,7 +246,7 @@ describe('a run with a model of its own', () => {
     }
   });
 
-  test('is tried again by admins alone once the model is asked elsewhere', async () => {
+  test('can be retried only by admins once the URL of the model has changed', async () => {
     await movedTo('https://old.example.com/v1');
     try {
       const id = await cancelled(MODEL);
@@ -264,7 +264,7 @@ describe('a run with a model of its own', () => {
     }
   });
 
-  test('is asked as the other agent is asked once it is handed over', async () => {
+  test('uses the model of the other agent after a handoff', async () => {
     const id = await cancelled({ ...MODEL, request_params: { top_p: 0.5 }, allowed_tools: [] });
     const text = `select howdah_private.agent_overrides(jsonb_populate_record(e, $2)) as told,
         howdah_private.model_chosen(e.overrides, $3) as counted
@@ -281,7 +281,7 @@ describe('a run with a model of its own', () => {
     });
   });
 
-  test('counts within the limit of that model, and of no other', async () => {
+  test('counts against the limit of that model only', async () => {
     const agent_id = await makeAgent(db.pool);
     const own = await makeModel(db.pool);
     const other = await makeModel(db.pool, { name: 'other' });
@@ -314,7 +314,7 @@ describe('a run with a model of its own', () => {
   });
 });
 
-test('a workflow has a budget, and no overrides', async () => {
+test('a workflow accepts a budget and rejects overrides', async () => {
   await committed(db.pool, async (client) => {
     await takeRole(client, 'howdah_app', {
       'howdah.tenant_id': tenant_id,
@@ -344,7 +344,7 @@ test('a workflow has a budget, and no overrides', async () => {
   });
 });
 
-test('an agent whose answers an engine makes is asked as its engine says', async () => {
+test('an agent with an external engine rejects overrides', async () => {
   await committed(db.pool, async (client) => {
     await takeRole(client, 'howdah_app', {
       'howdah.tenant_id': tenant_id,
@@ -403,31 +403,37 @@ describe('request_params', () => {
       return { ...error, detail: JSON.parse(String(detail)) };
     });
 
-  test.each(places)('of %s: sampling is for editors, all else for admins', async (field, of) => {
-    await write(member, of({ temperature: 0.5, logit_bias: { 1: 2 }, dimensions: 2 }));
-    for (const [name, value] of Object.entries(ADMINS)) {
-      expect(await refused(member, of({ temperature: 0, [name]: value }))).toMatchObject({
-        code: 'HWDEN',
-        message: expect.stringContaining(`${field}.${name} may be set by an admin or owner`),
-        detail: { field: `${field}.${name}`, required_role: 'admin' },
-        hint: expect.stringContaining('temperature'),
-      });
-    }
-    await write(admin, of(ADMINS));
-  });
-
-  test.each(places)('of %s: what Howdah sets itself is for nobody', async (field, of) => {
-    for (const name of RESERVED_PARAMS) {
-      for (const user of [member, admin]) {
-        expect(await refused(user, of({ [name]: 1 }))).toMatchObject({
-          code: 'HWINV',
-          message: `${field}.${name} is set by Howdah itself`,
+  test.each(places)(
+    'in %s: editors set sampling parameters, only admins set others',
+    async (field, of) => {
+      await write(member, of({ temperature: 0.5, logit_bias: { 1: 2 }, dimensions: 2 }));
+      for (const [name, value] of Object.entries(ADMINS)) {
+        expect(await refused(member, of({ temperature: 0, [name]: value }))).toMatchObject({
+          code: 'HWDEN',
+          message: expect.stringContaining(`${field}.${name} may be set by an admin or owner`),
+          detail: { field: `${field}.${name}`, required_role: 'admin' },
+          hint: expect.stringContaining('temperature'),
         });
       }
-    }
-  });
+      await write(admin, of(ADMINS));
+    },
+  );
 
-  test('an editor changes others beside what an admin has set, and does not take it elsewhere', async () => {
+  test.each(places)(
+    'in %s: parameters that Howdah sets itself are rejected for every role',
+    async (field, of) => {
+      for (const name of RESERVED_PARAMS) {
+        for (const user of [member, admin]) {
+          expect(await refused(user, of({ [name]: 1 }))).toMatchObject({
+            code: 'HWINV',
+            message: `${field}.${name} is set by Howdah itself`,
+          });
+        }
+      }
+    },
+  );
+
+  test('an editor can change other parameters but cannot move those of an admin to another model', async () => {
     await as(admin, async (client) => {
       await client.query(...ofModels({ service_tier: 'flex', temperature: 1 }));
       await takeRole(client, 'howdah_app', {
@@ -449,7 +455,7 @@ describe('request_params', () => {
     });
   });
 
-  test('SQL and the provider refuse the same names', async () => {
+  test('SQL and the provider reject the same names', async () => {
     const { rows } = await db.pool.query(
       'select * from howdah_private.reserved_params() as name order by 1',
     );

@@ -21,7 +21,7 @@ describe('howdah.run', () => {
     await makeAgent(db.pool, { name: 'support' });
   });
 
-  test('gives the row of a queued run with its defaults', async () => {
+  test('returns the row of a queued run with its defaults', async () => {
     const run = await one(db.pool, `select * from howdah.run('support', 'Where is A-1001?')`);
     expect(run).toMatchObject({
       status: 'queued',
@@ -38,7 +38,7 @@ describe('howdah.run', () => {
     expect(run.root_execution_id).toBe(run.id);
   });
 
-  test('takes every argument over into the row', async () => {
+  test('stores every argument in the row', async () => {
     const session = await makeSession(db.pool);
     const run = await one(
       db.pool,
@@ -60,14 +60,14 @@ describe('howdah.run', () => {
   test.each([
     `howdah.run('support', 'hi', null, null, null, null, null, null)`,
     `howdah.run_workflow('manager', 'hi', null, null, null, null, null, null)`,
-  ])('takes null for what is left out: %s', async (call) => {
+  ])('treats null arguments as omitted: %s', async (call) => {
     expect(
       await one(db.pool, `select priority, metadata, run_at <= now() as due from ${call}`),
     ).toEqual({ priority: 0, metadata: {}, due: true });
   });
 
   test.each(['run', 'run_workflow'])(
-    '%s refuses a priority its column cannot hold',
+    '%s rejects a priority its column cannot hold',
     async (name) => {
       const called = name === 'run' ? 'support' : 'manager';
       const text = `select howdah.${name}('${called}', 'hi', priority => 40000)`;
@@ -79,7 +79,7 @@ describe('howdah.run', () => {
     },
   );
 
-  test('gives priority and run_at to the wake-up, under the key of the run', async () => {
+  test('sets priority and run_at of the wake-up, under the key of the run', async () => {
     const { id } = await one(
       db.pool,
       `select id from howdah.run('support', 'later', run_at => '2099-05-01', priority => 7)`,
@@ -94,7 +94,7 @@ describe('howdah.run', () => {
     ]);
   });
 
-  test('gives fifty callers with one key one run', async () => {
+  test('returns one run to fifty callers with one key', async () => {
     const runs = await Promise.all(
       Array.from({ length: 50 }, () =>
         one(db.pool, `select id from howdah.run('support', 'once', idempotency_key => 'fifty')`),
@@ -109,7 +109,7 @@ describe('howdah.run', () => {
     expect(await jobsOf(db.pool, runs[0]?.id)).toHaveLength(1);
   });
 
-  test('reserves a key whose row is deleted while it looks for the run', async () => {
+  test('reserves a key whose row is deleted during the lookup of its run', async () => {
     await db.pool.query(
       `insert into howdah_private.idempotency_keys (tenant_id, key, execution_id)
        select id, 'orphan', howdah.uuid_v7() from howdah.tenants where slug = 'default'`,
@@ -136,7 +136,7 @@ describe('howdah.run', () => {
     }
   });
 
-  test('gives fifty callers with one key and one session one run and one turn', async () => {
+  test('returns one run with one turn to fifty callers with one key and one session', async () => {
     const session = await makeSession(db.pool);
     const runs = await Promise.all(
       Array.from({ length: 50 }, () =>
@@ -153,7 +153,7 @@ describe('howdah.run', () => {
     ).toEqual({ turns: 1 });
   });
 
-  test('refuses a key that is too long before anything is looked up by it', async () => {
+  test('rejects a key that is too long before any lookup', async () => {
     // letters without a pattern, which an index could not hold
     const key = Array.from({ length: 400 }, () => randomUUID()).join('');
     for (const call of [
@@ -171,7 +171,7 @@ describe('howdah.run', () => {
     ]);
   });
 
-  test('refuses an unknown agent and names the ones there are', async () => {
+  test('rejects an unknown agent and lists the existing ones', async () => {
     const refused = await refusal(db.pool.query(`select howdah.run('suport', 'hi')`));
     expect(refused).toMatchObject({ code: 'HWNTF', fields: { agent: 'suport' } });
     expect(refused.hint).toBe(
@@ -179,7 +179,7 @@ describe('howdah.run', () => {
     );
   });
 
-  test('names the agent or workflow that was meant, whichever was asked for', async () => {
+  test('suggests the agent or workflow with the closest name, whichever was requested', async () => {
     const hints = await Promise.all(
       [
         `howdah.run('manger', 'hi')`,
@@ -196,7 +196,7 @@ describe('howdah.run', () => {
     expect(far.hint).toBe('The agents of this tenant: development, support.');
   });
 
-  test('says of a workflow that is looked for as an agent how it is run', async () => {
+  test('explains how to run a workflow when its name is looked up as an agent', async () => {
     const refused = await refusal(db.pool.query(`select howdah.agent('manager')`));
     expect(refused).toMatchObject({ code: 'HWNTF', fields: { agent: 'manager' } });
     expect(refused.hint).toBe(
@@ -204,7 +204,7 @@ describe('howdah.run', () => {
     );
   });
 
-  test('tells apart names that only look like patterns', async () => {
+  test('treats names that look like patterns literally', async () => {
     for (const name of ['%', '_upport', "x' or true --", '']) {
       expect(await refusal(db.pool.query('select howdah.run($1, $2)', [name, 'hi']))).toMatchObject(
         {
@@ -214,7 +214,7 @@ describe('howdah.run', () => {
     }
   });
 
-  test('refuses an unknown session', async () => {
+  test('rejects an unknown session', async () => {
     const id = '019a0000-0000-7000-8000-000000000001';
     const refused = await refusal(
       db.pool.query(`select howdah.run('support', 'hi', session_id => $1)`, [id]),
@@ -224,7 +224,7 @@ describe('howdah.run', () => {
     expect(refused.hint).toContain('howdah.sessions');
   });
 
-  test('takes null for metadata and run_at as left out', async () => {
+  test('treats null for metadata and run_at as omitted', async () => {
     const run = await one(
       db.pool,
       `select metadata, run_at <= now() as is_due
@@ -249,7 +249,7 @@ describe('howdah.run', () => {
     });
   });
 
-  test('keeps the keys of tenants apart', async () => {
+  test('keeps idempotency keys of tenants separate', async () => {
     const other = await one(
       db.pool,
       `insert into howdah.tenants (slug, name) values ('other', 'Other') returning id`,
@@ -270,7 +270,7 @@ describe('howdah.run', () => {
     ).toEqual([]);
   });
 
-  test('an unknown name is compared with those there are once, however many', async () => {
+  test('an unknown name is compared with the existing names once, however many there are', async () => {
     await rolledBack(db.pool, async (client) => {
       await client.query(`set local track_functions = 'all'`);
       await client.query(

@@ -23,7 +23,7 @@ const AHEAD = {
   trust: 'external',
 };
 
-describe('readers of a run at work', () => {
+describe('readers of a running run', () => {
   const db = testDatabase();
   let agent: string;
   let worker: string;
@@ -48,14 +48,14 @@ describe('readers of a run at work', () => {
 
   const values = `step_count, message_count, model_count, tokens_in, tokens_out, cost, trust`;
 
-  test('with_head gives the row with the values of the head', async () => {
+  test('with_head returns the row with the values of the head', async () => {
     const id = await ahead();
     const text = `select h.* from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
       where e.id = $1`;
     expect(await one(db.pool, text, [id])).toMatchObject({ ...AHEAD, id, status: 'running' });
   });
 
-  test('of execution_counters see the head, those of another tenant nothing', async () => {
+  test('of execution_counters see the head, and nothing of another tenant', async () => {
     const id = await ahead();
     expect(
       await one(
@@ -158,7 +158,7 @@ describe('readers of a run at work', () => {
     expect(fork).toMatchObject({ forked_from_seq: 1, step_count: 2 });
   });
 
-  test('of what is left for children see the usage of a parent at work', async () => {
+  test('of the budget left for children see the usage of a running parent', async () => {
     const id = await started({ max_cost: 0.4 });
     const reached = () =>
       one(db.pool, 'select howdah_private.ancestor_limit_reached(array[$1::uuid]) as v', [id]);

@@ -32,7 +32,7 @@ const AHEAD = {
   trust: 'external',
 };
 
-describe('heads of runs at work', () => {
+describe('heads of running runs', () => {
   const db = testDatabase();
   let agent: string;
   let worker: string;
@@ -68,7 +68,7 @@ describe('heads of runs at work', () => {
     });
 
   describe('a claim', () => {
-    test('inserts the head with what the row says', async () => {
+    test('inserts the head with the values of the row', async () => {
       const session = await makeSession(db.pool, { agent_id: agent });
       const id = await started({ session_id: session, max_cost: 3, priority: 4 });
       const row = await rowOf(id);
@@ -103,7 +103,7 @@ describe('heads of runs at work', () => {
       ]);
     });
 
-    test('replaces a head that belongs to nobody', async () => {
+    test('replaces an orphaned head', async () => {
       const id = await makeRun(db.pool, { agent_id: agent });
       const other = await ahead();
       await db.pool.query(
@@ -116,7 +116,7 @@ describe('heads of runs at work', () => {
       expect(await headOf(id)).toMatchObject({ step_count: 0, cost: '0', trust: 'user', fence: 1 });
     });
 
-    test('of a run that was released goes on from the head', async () => {
+    test('of a released run continues from the head', async () => {
       const id = await ahead();
       await db.pool.query('select howdah_private.release_executions($1, array[$2::uuid], false)', [
         worker,
@@ -165,14 +165,14 @@ describe('heads of runs at work', () => {
       expect(await one(db.pool, text, [await ahead()])).toEqual({ trust: 'external' });
     });
 
-    test('on other columns leaves both as they are', async () => {
+    test('on other columns changes neither the head nor the counters of the row', async () => {
       const id = await ahead();
       await db.pool.query(`update howdah.executions set metadata = '{"a": 1}' where id = $1`, [id]);
       expect(await rowOf(id)).toMatchObject({ step_count: 0, cost: '0', trust: 'user' });
       expect(await headOf(id)).toMatchObject(AHEAD);
     });
 
-    test('reads the head that a commit wrote while it waited', async () => {
+    test('reads the head that a commit wrote during its wait', async () => {
       const id = await ahead();
       const commits = await testClient(db.pool);
       await commits.query('begin');
@@ -208,18 +208,21 @@ describe('heads of runs at work', () => {
       },
     };
 
-    test.each(Object.entries(ends))('%s takes the head over and deletes it', async (name, end) => {
-      const id = await ahead();
-      await end(id);
-      expect(await headsOf(id)).toEqual([]);
-      expect(await rowOf(id)).toMatchObject({
-        ...AHEAD,
-        step_count: name === 'end' ? 2 : 1,
-        owner_worker: null,
-      });
-    });
+    test.each(Object.entries(ends))(
+      '%s copies the head into the row and deletes it',
+      async (name, end) => {
+        const id = await ahead();
+        await end(id);
+        expect(await headsOf(id)).toEqual([]);
+        expect(await rowOf(id)).toMatchObject({
+          ...AHEAD,
+          step_count: name === 'end' ? 2 : 1,
+          owner_worker: null,
+        });
+      },
+    );
 
-    test('reap takes the heads of a dead worker over', async () => {
+    test('reap copies the heads of a dead worker into the rows', async () => {
       const dying = await makeWorker(db.pool);
       const ids = await Promise.all([1, 2, 3].map(() => makeRun(db.pool, { agent_id: agent })));
       await claim(db.pool, dying, ids);
@@ -235,7 +238,7 @@ describe('heads of runs at work', () => {
       }
     });
 
-    test('a death after a commit is the first one again', async () => {
+    test('a crash after a commit counts as the first one again', async () => {
       const dying = await makeWorker(db.pool);
       const id = await makeRun(db.pool, { agent_id: agent });
       for (const crashes of [1, 2]) {
@@ -262,7 +265,7 @@ describe('heads of runs at work', () => {
       expect(await rowOf(id)).toMatchObject({ status: 'queued', crashes_without_progress: 1 });
     });
 
-    test('the third death under a mark ends the run, unless a commit came between', async () => {
+    test('the third crash under a mark fails the run, unless a commit came between', async () => {
       const dying = await makeWorker(db.pool);
       const id = await makeRun(db.pool, { agent_id: agent });
       let steps = 0;
@@ -293,7 +296,7 @@ describe('heads of runs at work', () => {
       expect(await headsOf(id)).toEqual([]);
     });
 
-    test('an owner that is unknown has worked until the last step', async () => {
+    test('active time of a run with an unknown owner ends at its last step', async () => {
       const lost = await makeWorker(db.pool);
       const id = await makeRun(db.pool, { agent_id: agent });
       await claim(db.pool, lost, [id]);
@@ -318,7 +321,7 @@ describe('heads of runs at work', () => {
       await release(db.pool, lost, false);
     });
 
-    test('pause and resume reach the head', async () => {
+    test('pause and resume update the head', async () => {
       const id = await ahead();
       await db.pool.query('select howdah.pause_execution($1)', [id]);
       expect(await headOf(id)).toMatchObject({ ...AHEAD, is_pause_requested: true });
@@ -326,7 +329,7 @@ describe('heads of runs at work', () => {
       expect(await headOf(id)).toMatchObject({ ...AHEAD, is_pause_requested: false });
     });
 
-    test('an inbox reaches the head, and goes into the log behind it', async () => {
+    test('an inbox entry sets the flag of the head and enters the log after its steps', async () => {
       const session = await makeSession(db.pool, { agent_id: agent });
       const id = await ahead({ session_id: session });
       await db.pool.query(
@@ -344,7 +347,7 @@ describe('heads of runs at work', () => {
       expect(await headOf(id)).toMatchObject({ step_count: 2, message_count: 3, has_inbox: false });
     });
 
-    test('ends many runs with heads in the order of ids', async () => {
+    test('cancelling a tree deletes all its heads', async () => {
       const parent = await started();
       const child = await spawn(db.pool, worker, { id: parent, fence: 1, after: 0 }, agent);
       await claim(db.pool, worker, [child]);
@@ -396,7 +399,7 @@ describe('heads of runs at work', () => {
       },
     );
 
-    test('a handoff leaves the new agent its limits beyond what the run has used', async () => {
+    test('a handoff adds the limits of the new agent to the usage of the run', async () => {
       const id = await started({ max_steps: 40, max_tokens: 9000, max_cost: 9 });
       for (let answers = 0; answers < 3; answers += 1) await advanceHead(db.pool, id);
       const limits = { max_steps: 2, max_tokens: 50, max_cost: 0.25 };
@@ -411,7 +414,7 @@ describe('heads of runs at work', () => {
       expect(await headOf(id)).toMatchObject({ ...expected, step_count: 4, model_count: 3 });
     });
 
-    test('a session that a run gets while it works reaches the head', async () => {
+    test('a session assigned to a running run is written to the head', async () => {
       const id = await ahead();
       await db.pool.query('select howdah_private.session_of_root($1)', [id]);
       const { session_id } = await rowOf(id);
@@ -479,12 +482,12 @@ describe('heads of runs at work', () => {
   });
 
   describe('violations', () => {
-    test('are none while heads are ahead', async () => {
+    test('are empty while heads are ahead', async () => {
       await ahead();
       expect(await brokenRules(db.pool)).toEqual([]);
     });
 
-    test('name a missing head and a head of a run that is not running', async () => {
+    test('report a missing head and a head of a run that is not running', async () => {
       const id = await ahead();
       const gone = 'delete from howdah_private.run_heads where execution_id = $1';
       expect(await violated(gone, [id])).toContain('run_head');
@@ -534,7 +537,7 @@ describe('heads of runs at work', () => {
       ['session_id = execution_id', OTHER],
       ['agent_id = execution_id', OTHER],
       ['workflow_id = execution_id', OTHER],
-    ])('name a head with %s', async (change, detail) => {
+    ])('report a head with %s', async (change, detail) => {
       const id = await ahead();
       await fold(id);
       const found = await rolledBack(db.pool, async (client) => {
@@ -554,7 +557,7 @@ describe('heads of runs at work', () => {
       ]);
     });
 
-    test('name a head that is ahead of its log', async () => {
+    test('report a head that is ahead of its log', async () => {
       const id = await ahead();
       expect(
         await violated(
@@ -571,7 +574,7 @@ describe('heads of runs at work', () => {
     });
   });
 
-  test('a commit to a run whose row was brought up to its head succeeds', async () => {
+  test('a commit to a run whose row was synchronized with its head succeeds', async () => {
     const id = await ahead();
     await fold(id);
     expect(

@@ -59,8 +59,8 @@ const toldTo = async (id: string) => {
   );
 };
 
-describe('a history', () => {
-  test('is told before the input, and stands in no log', async () => {
+describe('client-supplied history', () => {
+  test('precedes the input in the conversation and is not in the log', async () => {
     const id = await begin({ history: SAID });
     expect(await toldTo(id)).toEqual([
       'system: Be brief.',
@@ -78,7 +78,7 @@ describe('a history', () => {
     expect({ count, trust }).toEqual({ count: 1, trust: 'external' });
   });
 
-  test('lowers trust no more than its words do', async () => {
+  test('lowers trust no further than its messages require', async () => {
     const trustOf = async (history: object[]) => {
       const id = await begin({ history });
       await claim(db.pool, worker, [id]);
@@ -90,7 +90,7 @@ describe('a history', () => {
     expect(await trustOf([{ role: 'user', content: 'a', parts: [image] }])).toBe('external');
   });
 
-  test('of an earlier run is trusted no more than that run is, whoever said it', async () => {
+  test('from an earlier run is trusted no more than that run, whatever its roles', async () => {
     const branch = async (previous: string) => {
       const { id } = await one(
         db.pool,
@@ -117,7 +117,7 @@ describe('a history', () => {
     expect(await branch(alone)).toEqual({ trust: 'external', turn: 1 });
   });
 
-  test('goes along with later turns of its session, but for what the system says', async () => {
+  test('is carried into later turns of its session, except for system messages', async () => {
     const session_id = await makeSession(db.pool);
     await finish(db.pool, worker, await begin({ session_id, history: SAID, input: 'And?' }));
     const [first, ...rest] = await toldTo(await begin({ session_id }));
@@ -130,7 +130,7 @@ describe('a history', () => {
     ]);
   });
 
-  test('goes along with a fork, and is erased with its run', async () => {
+  test('is copied to a fork and erased with its run', async () => {
     const id = await begin({ history: SAID, client_tools: [{ name: 'weather' }] });
     const fork = await one(db.pool, 'select * from howdah.fork_execution($1, 0)', [id]);
     expect(fork).toMatchObject({ history: SAID, client_tools: [{ name: 'weather' }] });
@@ -156,14 +156,14 @@ describe('a history', () => {
     [[{ role: 'user', parts: [{ type: 'text' }] }], 'history[0].parts[0].text'],
     [[{ role: 'user', parts: [{ type: 'resource', resource_id: 'a' }] }], 'history[0].parts[0]'],
     [[{ role: 'user', content: 'x'.repeat(8_400_000) }], 'history must be a list of at most'],
-  ])('%j is refused: %s', async (history, message) => {
+  ])('%j is rejected: %s', async (history, message) => {
     expect(await refusal(begin({ history }))).toMatchObject({
       code: 'HWINV',
       message: expect.stringContaining(message),
     });
   });
 
-  test('stays as it was when the run has ended', async () => {
+  test('cannot change after the run has ended', async () => {
     const id = await begin({ history: SAID });
     await finish(db.pool, worker, id);
     const change = db.pool.query(`update howdah.executions set history = '[]' where id = $1`, [id]);
@@ -171,7 +171,7 @@ describe('a history', () => {
   });
 });
 
-describe("a client's tools", () => {
+describe('client tools', () => {
   test.each([
     [{}, 'client_tools must be a list'],
     [['a'], 'client_tools[0] must be an object'],
@@ -180,14 +180,14 @@ describe("a client's tools", () => {
     [[{ name: 'a', parameters: [] }], 'client_tools[0].parameters'],
     [[{ name: 'a' }, { name: 'a' }], 'client_tools[1].name: two tools have this name'],
     [[{ name: 'calculator' }], 'client_tools[0].name: the agent already has a tool'],
-  ])('%j are refused: %s', async (client_tools, message) => {
+  ])('%j are rejected: %s', async (client_tools, message) => {
     expect(await refusal(begin({ client_tools }))).toMatchObject({
       code: 'HWINV',
       message: expect.stringContaining(message),
     });
   });
 
-  test('are not for workflows', async () => {
+  test('are rejected for workflows', async () => {
     const inserted = db.pool.query(
       `with w as (insert into howdah.workflows (name, type) values ('team', 'chain') returning id),
        m as (insert into howdah.workflow_agents (workflow_id, agent_id) select w.id, $1 from w)
@@ -205,7 +205,7 @@ describe("a client's tools", () => {
     });
   });
 
-  test('are followed, and told of, within their tenant alone', async () => {
+  test('are visible to followers of their own tenant only', async () => {
     const id = await begin({ client_tools: [{ name: 'weather' }] });
     const other = await makeTenant(db.pool);
     const settings = { 'howdah.tenant_id': other, 'howdah.role': 'owner' };
@@ -228,11 +228,11 @@ describe("a client's tools", () => {
   });
 });
 
-describe('the results of client calls', () => {
+describe('results of client calls', () => {
   const results = (id: string, output: string) => JSON.stringify([{ question_id: id, output }]);
   const store = 'select * from howdah_private.answer_client_calls($1)';
 
-  test('sent again while the first ones are stored, count once and give the same run', async () => {
+  test('sent again during their first write count once and return the same run', async () => {
     const run = { agent_id: agent, client_tools: JSON.stringify([{ name: 'refund' }]) };
     const { id, execution } = await ask(db.pool, { run });
     const [first, second] = await Promise.all([openSession(db.url), openSession(db.url)]);
@@ -250,7 +250,7 @@ describe('the results of client calls', () => {
     }
   });
 
-  test('of a call that nobody can answer any more are refused', async () => {
+  test('of a call that can no longer be answered are rejected', async () => {
     const run = { agent_id: agent, client_tools: JSON.stringify([{ name: 'refund' }]) };
     const { id, execution } = await ask(db.pool, { run });
     await db.pool.query('select howdah.cancel_execution($1)', [execution]);
@@ -259,7 +259,7 @@ describe('the results of client calls', () => {
     });
   });
 
-  test('that are none are refused', async () => {
+  test('are rejected when empty', async () => {
     expect(await refusal(one(db.pool, store, ['[]']))).toMatchObject({
       code: 'HWINV',
       message: 'no tool result was sent',
@@ -267,7 +267,7 @@ describe('the results of client calls', () => {
   });
 });
 
-test('of two that go on from one run at once, the second one branches', async () => {
+test('of two conversations that continue one run at once, the second one branches', async () => {
   const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
   const settings = { 'howdah.role': 'owner' };
   const earlier = await committed(db.pool, async (client) => {

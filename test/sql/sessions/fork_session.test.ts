@@ -56,7 +56,7 @@ describe('fork_session', () => {
   const end = (run: string) => db.pool.query('select howdah.cancel_execution($1)', [run]);
   const ANSWER = 'assistant: It is on its way.';
 
-  test('begins with what was said until the end of the turn, and with the message', async () => {
+  test('starts with the conversation up to the end of the turn and the new message', async () => {
     const id = await talked('One.', 'Two.', 'Three.');
     const before = await one(
       db.pool,
@@ -84,7 +84,7 @@ describe('fork_session', () => {
     expect(after).toEqual(before);
   });
 
-  test('goes on from the last turn when none is named, and turns of the fork know all of it', async () => {
+  test('continues from the last turn by default, and later turns see the whole history', async () => {
     const id = await talked('One.', 'Two.');
     const branch = await fork(id, 'Three.');
     expect(branch.forked_from_turn).toBe(2);
@@ -95,7 +95,7 @@ describe('fork_session', () => {
     await end(next);
   });
 
-  test('of a fork goes on from all that it began with', async () => {
+  test('of a fork continues from all of its inherited history', async () => {
     const first = await fork(await talked('One.', 'Two.'), 'Three.', 1);
     await finish(db.pool, worker, first.live_execution_id);
     const second = await fork(first.id, 'Four.');
@@ -105,7 +105,7 @@ describe('fork_session', () => {
     await end(second.live_execution_id);
   });
 
-  test('still knows what it began with when its first run fails or is cancelled', async () => {
+  test('keeps its inherited history when its first run fails or is cancelled', async () => {
     const id = await talked('One.');
     const branch = await fork(id, 'Two.');
     await finish(db.pool, worker, branch.live_execution_id, failed);
@@ -117,7 +117,7 @@ describe('fork_session', () => {
     await end(again.live_execution_id);
   });
 
-  test('leaves out turns that did not complete, as the session does', async () => {
+  test('skips turns that did not complete, as the session does', async () => {
     const id = await talked('One.');
     await finish(db.pool, worker, await send(id, 'Two.'), failed);
     const branch = await fork(id, 'Three.');
@@ -125,7 +125,7 @@ describe('fork_session', () => {
     await end(branch.live_execution_id);
   });
 
-  test('tells summaries in the places of what they cover', async () => {
+  test('puts summaries in place of the turns they cover', async () => {
     const id = await talked('One.', 'Two.');
     const { id: last } = await one(
       db.pool,
@@ -155,7 +155,7 @@ describe('fork_session', () => {
     });
   });
 
-  test('tells files by their names, and is trusted as far as what it was told', async () => {
+  test('includes files by name, and is trusted no more than its history', async () => {
     const id = await talked('One.');
     const { id: file } = await one(
       db.pool,
@@ -176,14 +176,14 @@ describe('fork_session', () => {
     await end(branch.live_execution_id);
   });
 
-  test.each([[0], [3], [-1]])('refuses turn %i of two', async (turn) => {
+  test.each([[0], [3], [-1]])('rejects turn %i of two', async (turn) => {
     const id = await talked('One.', 'Two.');
     const refused = await refusal(fork(id, 'x', turn));
     expect(refused).toMatchObject({ code: 'HWINV', hint: 'Use a turn from 1 to 2.' });
     expect(refused.fields).toEqual({ field: 'turn', turns: 2 });
   });
 
-  test('refuses turn 2 of one', async () => {
+  test('rejects turn 2 of one', async () => {
     const id = await talked('One.');
     expect(await refusal(fork(id, 'x', 2))).toMatchObject({
       message: `session ${id} has one turn and cannot be forked after turn 2`,
@@ -191,7 +191,7 @@ describe('fork_session', () => {
     });
   });
 
-  test('refuses a session in which nothing was said, or whose turn is at work, and an empty message', async () => {
+  test('rejects a session without messages, a live turn and an empty message', async () => {
     expect(await refusal(fork(await talked(), 'x'))).toMatchObject({
       ...{ code: 'HWINV', hint: 'Send a message to the session first.' },
     });
@@ -209,7 +209,7 @@ describe('fork_session', () => {
     });
   });
 
-  test('refuses what is too long for a history', async () => {
+  test('rejects a history that is too long', async () => {
     const id = await makeSession(db.pool, { agent_id: agent });
     const run = await makeRun(db.pool, { agent_id: agent, session_id: id });
     await finish(db.pool, worker, run);
@@ -225,7 +225,7 @@ describe('fork_session', () => {
     });
   });
 
-  test('refuses a session of another tenant, and an agent that takes no runs', async () => {
+  test('rejects a session of another tenant and an inactive agent', async () => {
     const tenant_id = await makeTenant(db.pool);
     const foreign = await makeSession(db.pool, {
       ...{ tenant_id, agent_id: await makeAgent(db.pool, { tenant_id }) },
@@ -240,7 +240,7 @@ describe('fork_session', () => {
     expect(await refusal(fork(id, 'x'))).toMatchObject({ code: 'HWCNF' });
   });
 
-  test('works for the application, whose session it then is', async () => {
+  test('works for the application, which then owns the new session', async () => {
     const id = await talked('One.');
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       await client.query(`select howdah.fork_session($1, 'Two.')`, [id]);

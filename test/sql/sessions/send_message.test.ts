@@ -100,7 +100,7 @@ async function askIn(
 }
 
 describe('start_session', () => {
-  test('gives a session of that agent, and takes title, policy and state', async () => {
+  test('returns a session of the agent and stores title, policy and state', async () => {
     const plain = await one(db.pool, 'select * from howdah.start_session($1)', [agentName]);
     expect(plain).toMatchObject({
       agent_id: agent,
@@ -117,7 +117,7 @@ describe('start_session', () => {
     expect(given).toMatchObject({ title: 'Order 17', policy: 'steer', state: { order: 17 } });
   });
 
-  test('refuses an unknown agent and one that is not active', async () => {
+  test('rejects an unknown agent and an inactive one', async () => {
     expect(await refusal(startSession('queue', 'nobody'))).toMatchObject({ code: 'HWNTF' });
     const name = unique('agent');
     await makeAgent(db.pool, { name, is_active: false });
@@ -129,7 +129,7 @@ describe('start_session', () => {
 });
 
 describe('send_message', () => {
-  test('begins a run of the agent and gives the session as it is then', async () => {
+  test('starts a run of the agent and returns the updated session', async () => {
     const session = await startSession();
     const after = await send(session, 'Hello');
     const [run] = await runsOf(session);
@@ -137,7 +137,7 @@ describe('send_message', () => {
     expect(after).toMatchObject({ id: session, turns: 1, live_execution_id: run?.id });
   });
 
-  test('refuses what says nothing, what is too long, and sessions that are not there', async () => {
+  test('rejects empty content, content that is too long, and unknown sessions', async () => {
     const session = await startSession();
     for (const content of ['', ' \n', null]) {
       expect(await refusal(send(session, content as string))).toMatchObject({
@@ -153,7 +153,7 @@ describe('send_message', () => {
     });
   });
 
-  test('takes parts, also without a text, and refuses those no model could be sent', async () => {
+  test('accepts parts, also without text, and rejects parts no model accepts', async () => {
     const session = await startSession();
     const parts = [{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }];
     const say = (value: unknown) =>
@@ -171,7 +171,7 @@ describe('send_message', () => {
     });
   });
 
-  test('names switch_agent when the session has no agent', async () => {
+  test('suggests switch_agent when the session has no agent', async () => {
     const { id } = await one(db.pool, 'insert into howdah.sessions default values returning id');
     expect(await refusal(send(id, 'Hello'))).toMatchObject({
       code: 'HWINV',
@@ -179,7 +179,7 @@ describe('send_message', () => {
     });
   });
 
-  test('is for those of the tenant only, and done in their name', async () => {
+  test('works only within its tenant, and the run belongs to that tenant', async () => {
     const tenant = await makeTenant(db.pool);
     const session = await startSession();
     const settings = { 'howdah.tenant_id': tenant };
@@ -215,7 +215,7 @@ describe('send_message', () => {
   });
 });
 
-describe('a message while a run is live', () => {
+describe('a message during a live run', () => {
   test('queue: waits for its turn', async () => {
     const session = await startSession('queue');
     await send(session, 'one');
@@ -226,7 +226,7 @@ describe('a message while a run is live', () => {
     ]);
   });
 
-  test('reject: is refused', async () => {
+  test('reject: is rejected', async () => {
     const session = await startSession('reject');
     await send(session, 'one');
     expect(await refusal(send(session, 'two'))).toMatchObject({ code: 'HWCNF' });
@@ -246,7 +246,7 @@ describe('a message while a run is live', () => {
     ]);
   });
 
-  test('steer: joins, and needs no agent', async () => {
+  test('steer: joins the live run and needs no agent', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
     const live = await liveOf(session);
@@ -256,7 +256,7 @@ describe('a message while a run is live', () => {
     expect(await inboxOf(live)).toEqual([{ kind: 'input', content: 'two' }]);
   });
 
-  test('steer: answers the oldest open question, then joins', async () => {
+  test('steer: answers the oldest open question; the next message joins the run', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
     const question = await askIn(session);
@@ -272,7 +272,7 @@ describe('a message while a run is live', () => {
     ]);
   });
 
-  test('steer: answers a question where input_parts is the null of JSON', async () => {
+  test('steer: answers a question when input_parts is JSON null', async () => {
     const session = await startSession('steer');
     await send(session, 'first');
     const question = await askIn(session);
@@ -282,7 +282,7 @@ describe('a message while a run is live', () => {
     ).toMatchObject({ status: 'answered' });
   });
 
-  test('steer: answers what a run below the live one asks', async () => {
+  test('steer: answers a question of a run below the live one', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
     const root = await liveOf(session);
@@ -294,7 +294,7 @@ describe('a message while a run is live', () => {
     expect(await inboxOf(root)).toEqual([]);
   });
 
-  test('steer: an answer the question does not take is refused, and nothing joins', async () => {
+  test('steer: an answer the question does not accept is rejected, and nothing joins', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
     await askIn(session, { options: ['red', 'blue'] });
@@ -311,7 +311,7 @@ describe('a message while a run is live', () => {
     expect(await inboxOf(await liveOf(session))).toEqual([]);
   });
 
-  test('steer: an approval is no question, so the message joins', async () => {
+  test('steer: an approval is not answered, so the message joins the run', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
     const question = await askIn(session, { kind: 'approval', tool_call: { name: 'pay' } });
@@ -323,7 +323,7 @@ describe('a message while a run is live', () => {
   });
 });
 
-describe('a plain insert while a run is live', () => {
+describe('a plain insert during a live run', () => {
   const insert = (session: string) => makeRun(db.pool, { agent_id: agent, session_id: session });
 
   test.each([
@@ -338,14 +338,14 @@ describe('a plain insert while a run is live', () => {
     expect((await runsOf(session)).map(({ status }) => status)).toEqual(expected);
   });
 
-  test('reject: refused', async () => {
+  test('reject: is rejected', async () => {
     const session = await startSession('reject');
     await insert(session);
     expect(await refusal(insert(session))).toMatchObject({ code: 'HWCNF' });
   });
 });
 
-describe('at the same time', () => {
+describe('concurrent calls', () => {
   test('two first messages get two turns, and one of them is live', async () => {
     const session = await startSession('queue');
     await twoConnections(async (first, second) => {
@@ -361,7 +361,7 @@ describe('at the same time', () => {
     ]);
   });
 
-  test('of two who interrupt the second one wins, and nothing else is live', async () => {
+  test('of two messages that interrupt, the second wins, and no other run is live', async () => {
     const session = await startSession('interrupt');
     await send(session, 'zero');
     await twoConnections(async (first, second) => {
@@ -378,7 +378,7 @@ describe('at the same time', () => {
     ]);
   });
 
-  test('of two who steer a session at rest the second joins the run of the first', async () => {
+  test('of two messages that steer an idle session, the second joins the run of the first', async () => {
     const session = await startSession('steer');
     await twoConnections(async (first, second) => {
       await send(session, 'one', first);
@@ -391,7 +391,7 @@ describe('at the same time', () => {
     expect(await inboxOf(await liveOf(session))).toEqual([{ kind: 'input', content: 'two' }]);
   });
 
-  test('who steers while the run is ending begins a new one', async () => {
+  test('a message that steers a run as it ends starts a new run', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
     const live = await liveOf(session);
@@ -409,7 +409,7 @@ describe('at the same time', () => {
     expect(await inboxOf(live)).toEqual([]);
   });
 
-  test('who steers while the run is ending joins the one whose turn it is then', async () => {
+  test('a message that steers a run as it ends joins the next run in turn', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
     const next = await makeRun(db.pool, { agent_id: agent, session_id: session });
@@ -424,7 +424,7 @@ describe('at the same time', () => {
     expect(await inboxOf(next)).toEqual([{ kind: 'input', content: 'two' }]);
   });
 
-  test('a run that is ending while it is steered does not end', async () => {
+  test('a run steered while it ends does not end', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
     const live = await liveOf(session);
@@ -447,7 +447,7 @@ describe('at the same time', () => {
     expect(await runsOf(session)).toMatchObject([{ status: 'running' }]);
   });
 
-  test('a cancel and a message: the run ends, and the message has its turn', async () => {
+  test('a cancel before a message: the run ends, and the message gets its turn', async () => {
     for (const policy of ['queue', 'interrupt', 'steer']) {
       const session = await startSession(policy);
       await send(session, 'one');
@@ -466,7 +466,7 @@ describe('at the same time', () => {
     }
   });
 
-  test('a message and a cancel: the message is not lost', async () => {
+  test('a message before a cancel: the message is not lost', async () => {
     for (const policy of ['queue', 'interrupt']) {
       const session = await startSession(policy);
       await send(session, 'one');
@@ -487,7 +487,7 @@ describe('at the same time', () => {
     }
   });
 
-  test('an answer and a message: the second finds the question closed, and joins', async () => {
+  test('an answer before a message: the message finds the question closed and joins the run', async () => {
     const session = await startSession('steer');
     await send(session, 'one');
     const question = await askIn(session);
@@ -506,7 +506,7 @@ describe('at the same time', () => {
 });
 
 describe('switch_agent', () => {
-  test('moves the next message to another agent, and nothing that is in flight', async () => {
+  test('sends the next message to another agent and leaves runs in flight unchanged', async () => {
     const name = unique('agent');
     const other = await makeAgent(db.pool, { name });
     const session = await startSession('queue');
@@ -520,7 +520,7 @@ describe('switch_agent', () => {
     expect((await runsOf(session)).map(({ agent_id }) => agent_id)).toEqual([agent, agent, other]);
   });
 
-  test('refuses an unknown agent, one that is not active, and an unknown session', async () => {
+  test('rejects an unknown agent, an inactive one, and an unknown session', async () => {
     const session = await startSession();
     const switchTo = (id: string, name: string) =>
       refusal(db.pool.query('select howdah.switch_agent($1, $2)', [id, name]));
@@ -531,7 +531,7 @@ describe('switch_agent', () => {
     expect(await switchTo(session, name)).toMatchObject({ code: 'HWCNF' });
   });
 
-  test('while a message is on its way: it keeps the agent it was sent to, the next has the new one', async () => {
+  test('during a send: that message keeps its agent, the next one goes to the new agent', async () => {
     const name = unique('agent');
     const other = await makeAgent(db.pool, { name });
     const session = await startSession('queue');
@@ -546,7 +546,7 @@ describe('switch_agent', () => {
     expect((await runsOf(session)).map(({ agent_id }) => agent_id)).toEqual([agent, other]);
   });
 
-  test('a message holds nothing of the session while another sender is before it, whatever the policy becomes', async () => {
+  test('a message waiting for another sender does not lock its session, even if the policy changes', async () => {
     const session = await startSession('queue');
     const third = await db.pool.connect();
     await twoConnections(async (first, second) => {
@@ -564,7 +564,7 @@ describe('switch_agent', () => {
   });
 
   test.each(['queue', 'interrupt', 'steer'])(
-    'a message that waits for the switch is for the new agent (%s)',
+    'a message that waits for the switch goes to the new agent (%s)',
     async (policy) => {
       const name = unique('agent');
       const other = await makeAgent(db.pool, { name });

@@ -54,7 +54,7 @@ async function ask(id: string, columns: Record<string, unknown>): Promise<string
 }
 
 describe('session_state', () => {
-  test('of a session at rest says that nothing is asked and nothing stands in the way', async () => {
+  test('of an idle session has no open question and no blocker', async () => {
     expect(await stateOf(await makeSession(db.pool))).toEqual({
       version: 0,
       tasks: [],
@@ -63,7 +63,7 @@ describe('session_state', () => {
     });
   });
 
-  test('lists the todos in their order', async () => {
+  test('lists todos in order', async () => {
     const session = await makeSession(db.pool);
     await db.pool.query(
       `insert into howdah.todos (session_id, title, status, note) values ($1, 'a', 'done', 'quickly'), ($1, 'b', 'open', null)`,
@@ -75,7 +75,7 @@ describe('session_state', () => {
     ]);
   });
 
-  test('names the open question, of a run below the live one too', async () => {
+  test('returns the open question, also of a run below the live one', async () => {
     const session = await makeSession(db.pool);
     const root = await say(session);
     await claim(db.pool, worker, [root]);
@@ -96,7 +96,7 @@ describe('session_state', () => {
     await control('cancel', root);
   });
 
-  test('says what stands in the way', async () => {
+  test('returns the blocker', async () => {
     const session = await makeSession(db.pool);
     const first = await say(session);
     const question_id = await ask(first, {
@@ -144,7 +144,7 @@ describe('session_state', () => {
     });
   });
 
-  test('is not found for another tenant', async () => {
+  test('of another tenant is not found', async () => {
     const session = await makeSession(db.pool);
     const settings = { 'howdah.tenant_id': await makeTenant(db.pool) };
     await asRole(db.pool, 'howdah_app', settings, async (client) => {
@@ -155,8 +155,8 @@ describe('session_state', () => {
   });
 });
 
-describe('the version', () => {
-  test('grows with every change of runs, questions and todos', async () => {
+describe('session_state version', () => {
+  test('increases with every change of runs, questions and todos', async () => {
     const session = await makeSession(db.pool);
     let version = 0;
     const grows = async (what: string, change: () => Promise<unknown>) => {
@@ -211,7 +211,7 @@ describe('the version', () => {
     await grows('a todo gone', todo('delete from howdah.todos where session_id = $1'));
   });
 
-  test('grows also when who began first commits last', async () => {
+  test('also increases when the transaction that began first commits last', async () => {
     const session = await makeSession(db.pool);
     await db.pool.query(`insert into howdah.todos (session_id, title) values ($1, 'a')`, [session]);
     const [early, late] = [await testClient(db.pool), await testClient(db.pool)];
@@ -231,7 +231,7 @@ describe('the version', () => {
     expect([between > before, after > between]).toEqual([true, true]);
   });
 
-  test('a session that is deleted takes its todos along', async () => {
+  test('deleting a session deletes its todo changes', async () => {
     const session = await makeSession(db.pool);
     await db.pool.query(`insert into howdah.todos (session_id, title) values ($1, 'a')`, [session]);
     await db.pool.query('delete from howdah.sessions where id = $1', [session]);

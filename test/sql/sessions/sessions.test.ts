@@ -51,7 +51,7 @@ describe('turns of a session', () => {
     ]);
   };
 
-  test('the first run is live, the next ones wait in order and have no wake-up', async () => {
+  test('the first run is live; the next ones wait in order without a wake-up', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
     expect(await statusOf(first)).toEqual({ status: 'queued', waiting_for: null, turn: 1 });
@@ -62,7 +62,7 @@ describe('turns of a session', () => {
     expect(await claim(db.pool, worker, [second, third])).toEqual([]);
   });
 
-  test('many runs of one statement get a turn each', async () => {
+  test('runs inserted by one statement get a turn each', async () => {
     const session = await makeSession(db.pool);
     await db.pool.query(
       `insert into howdah.executions (agent_id, session_id, input)
@@ -79,7 +79,7 @@ describe('turns of a session', () => {
     expect(queued).toBe(1);
   });
 
-  test('many callers at once get a turn each', async () => {
+  test('concurrent callers get a turn each', async () => {
     const session = await makeSession(db.pool);
     await Promise.all(Array.from({ length: 20 }, () => say(session)));
     const { turns, queued } = await one(
@@ -111,7 +111,7 @@ describe('turns of a session', () => {
       },
     ],
   ];
-  test.each(ends)('the next run goes on when the live one has %s', async (_how, end) => {
+  test.each(ends)('the next run is queued when the live one has %s', async (_how, end) => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
     await end(first);
@@ -122,14 +122,14 @@ describe('turns of a session', () => {
     expect(await claim(db.pool, worker, [second])).toHaveLength(1);
   });
 
-  test('when the last one is over the session is free', async () => {
+  test('a session is idle after its last run ends', async () => {
     const session = await makeSession(db.pool);
     await finish(db.pool, worker, await say(session));
     expect(await liveOf(session)).toBeNull();
     expect(await statusOf(await say(session))).toMatchObject({ status: 'queued', turn: 2 });
   });
 
-  test('a run cancelled while it waits loses its turn and nobody else does', async () => {
+  test('a run cancelled while it waits loses its turn, and other runs keep theirs', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
     await db.pool.query('select howdah.cancel_execution($1)', [second]);
@@ -140,7 +140,7 @@ describe('turns of a session', () => {
     expect(await statusOf(third)).toMatchObject({ status: 'queued' });
   });
 
-  test('a parked run keeps the turn', async () => {
+  test('a parked run keeps its turn', async () => {
     const session = await makeSession(db.pool);
     const [first, second] = [await say(session), await say(session)];
     const [run] = await claim(db.pool, worker, [first]);
@@ -150,7 +150,7 @@ describe('turns of a session', () => {
     expect(await statusOf(second)).toMatchObject({ status: 'waiting' });
   });
 
-  test('ending the live run while the next one is cancelled passes the turn to the third', async () => {
+  test('a live run that ends while the next one is cancelled passes its turn to the third', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
     const canceller = await testClient(db.pool);
@@ -167,7 +167,7 @@ describe('turns of a session', () => {
     expect(await liveOf(session)).toBe(third);
   });
 
-  test('a cancel that holds the next run when the live one ends does not deadlock with it', async () => {
+  test('a cancel that holds the next run does not deadlock with the live run ending', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
     const canceller = await testClient(db.pool);
@@ -276,50 +276,56 @@ describe('turns of a session', () => {
   test.each([
     ['paused', 'resumed', 'pause_execution', 'resume_execution'],
     ['cancelled', 'retried', 'cancel_execution', 'retry_execution'],
-  ])('a run that was %s is %s while the live run ends', async (_was, _is, stop, goOn) => {
-    const session = await makeSession(db.pool);
-    const [first, second, third] = [await say(session), await say(session), await say(session)];
-    const canceller = await testClient(db.pool);
-    await canceller.query('begin');
-    await canceller.query('select howdah.cancel_execution($1)', [second]);
-    const finisher = await testClient(db.pool);
-    const finished = finish(finisher, worker, first);
-    await isBlocked(db.pool, finisher);
-    await db.pool.query(`select howdah.${stop}($1)`, [third]);
-    const controller = await testClient(db.pool);
-    const controlled = controller.query(`select howdah.${goOn}($1)`, [third]);
-    await isBlocked(db.pool, controller);
-    await canceller.query('commit');
-    await Promise.all([finished, controlled]);
-    expect(await statusOf(first)).toMatchObject({ status: 'completed' });
-    expect(await statusOf(third)).toMatchObject({ status: 'queued' });
-    expect(await liveOf(session)).toBe(third);
-  });
+  ])(
+    'a waiting run that was %s and is %s while the live run ends becomes live',
+    async (_was, _is, stop, goOn) => {
+      const session = await makeSession(db.pool);
+      const [first, second, third] = [await say(session), await say(session), await say(session)];
+      const canceller = await testClient(db.pool);
+      await canceller.query('begin');
+      await canceller.query('select howdah.cancel_execution($1)', [second]);
+      const finisher = await testClient(db.pool);
+      const finished = finish(finisher, worker, first);
+      await isBlocked(db.pool, finisher);
+      await db.pool.query(`select howdah.${stop}($1)`, [third]);
+      const controller = await testClient(db.pool);
+      const controlled = controller.query(`select howdah.${goOn}($1)`, [third]);
+      await isBlocked(db.pool, controller);
+      await canceller.query('commit');
+      await Promise.all([finished, controlled]);
+      expect(await statusOf(first)).toMatchObject({ status: 'completed' });
+      expect(await statusOf(third)).toMatchObject({ status: 'queued' });
+      expect(await liveOf(session)).toBe(third);
+    },
+  );
 
   // whoever goes on waits for the run before it holds no turn, the end of the live run before it passes one
   test.each([
     ['paused', 'resumed', 'pause_execution', 'resume_execution'],
     ['cancelled', 'retried', 'cancel_execution', 'retry_execution'],
-  ])('a run that is just being %s is %s while the live run ends', async (_was, _is, stop, goOn) => {
-    const session = await makeSession(db.pool);
-    const [first, second] = [await say(session), await say(session)];
-    const stopper = await testClient(db.pool);
-    await stopper.query('begin');
-    await stopper.query(`select howdah.${stop}($1)`, [second]);
-    const controller = await testClient(db.pool);
-    const controlled = controller.query(`select howdah.${goOn}($1)`, [second]);
-    await isBlocked(db.pool, controller);
-    const finisher = await testClient(db.pool);
-    const finished = finish(finisher, worker, first);
-    await isBlocked(db.pool, finisher);
-    await stopper.query('commit');
-    await Promise.all([finished, controlled]);
-    expect(await statusOf(first)).toMatchObject({ status: 'completed' });
-    expect(await statusOf(second)).toMatchObject({ status: 'queued' });
-    expect(await liveOf(session)).toBe(second);
-  });
+  ])(
+    'a run that is being %s and then %s while the live run ends becomes live',
+    async (_was, _is, stop, goOn) => {
+      const session = await makeSession(db.pool);
+      const [first, second] = [await say(session), await say(session)];
+      const stopper = await testClient(db.pool);
+      await stopper.query('begin');
+      await stopper.query(`select howdah.${stop}($1)`, [second]);
+      const controller = await testClient(db.pool);
+      const controlled = controller.query(`select howdah.${goOn}($1)`, [second]);
+      await isBlocked(db.pool, controller);
+      const finisher = await testClient(db.pool);
+      const finished = finish(finisher, worker, first);
+      await isBlocked(db.pool, finisher);
+      await stopper.query('commit');
+      await Promise.all([finished, controlled]);
+      expect(await statusOf(first)).toMatchObject({ status: 'completed' });
+      expect(await statusOf(second)).toMatchObject({ status: 'queued' });
+      expect(await liveOf(session)).toBe(second);
+    },
+  );
 
-  test('cancelling the next one while the live run ends ends both', async () => {
+  test('cancelling the next run while the live one ends ends both', async () => {
     const session = await makeSession(db.pool);
     const [first, second, third] = [await say(session), await say(session), await say(session)];
     const finisher = await testClient(db.pool);
@@ -335,7 +341,7 @@ describe('turns of a session', () => {
     expect(await liveOf(session)).toBe(third);
   });
 
-  test('a message that comes while the live run ends is not forgotten', async () => {
+  test('a message inserted while the live run ends gets its turn', async () => {
     const session = await makeSession(db.pool);
     const first = await say(session);
     const finisher = await testClient(db.pool);
@@ -350,7 +356,7 @@ describe('turns of a session', () => {
     expect(await liveOf(session)).toBe(second);
   });
 
-  test('the live run ends while a message comes, and the message gets its turn', async () => {
+  test('a live run that ends while a message is inserted passes the turn to it', async () => {
     const session = await makeSession(db.pool);
     const first = await say(session);
     const sender = await testClient(db.pool);
@@ -365,7 +371,7 @@ describe('turns of a session', () => {
     expect(await liveOf(session)).toBe(second);
   });
 
-  test('a plain insert and run() with one key and one session do not block each other for ever', async () => {
+  test('a plain insert and run() with one key and one session do not deadlock', async () => {
     const session = await makeSession(db.pool);
     const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
     const holder = await testClient(db.pool);
@@ -388,7 +394,7 @@ describe('turns of a session', () => {
     expect(row).toEqual({ id });
   });
 
-  test('two inserts that name two sessions in opposite order do not deadlock', async () => {
+  test('two inserts into two sessions in opposite order do not deadlock', async () => {
     const [low, high] = [await makeSession(db.pool), await makeSession(db.pool)].toSorted();
     const [gate, first, second] = await Promise.all([1, 2, 3].map(() => db.pool.connect()));
     if (!gate || !first || !second) throw new Error('no connections');
@@ -497,7 +503,7 @@ describe('turns of a session', () => {
     expect([await liveOf(first), await liveOf(second)]).toEqual(ids);
   });
 
-  test('runs that wait in interrupted sessions are locked in the order of ids', async () => {
+  test('waiting runs of interrupted sessions are locked in the order of ids', async () => {
     const [a, b] = [await makeSession(db.pool), await makeSession(db.pool)].toSorted() as [
       string,
       string,
@@ -526,7 +532,7 @@ describe('turns of a session', () => {
     for (const id of [low, high]) expect(await statusOf(id)).toMatchObject({ status: 'cancelled' });
   });
 
-  test('a run that proposed to wait before its session came to interrupt does not end itself', async () => {
+  test('a run inserted before its session switches to interrupt does not cancel itself', async () => {
     const session = await makeSession(db.pool);
     const live = await say(session);
     const statement = `insert into howdah.executions (agent_id, session_id, input)
@@ -547,7 +553,7 @@ describe('turns of a session', () => {
     expect(await jobsOf(db.pool, rows[0].id)).toHaveLength(1);
   });
 
-  test('of many runs that one statement gives to a session to interrupt, the last one is live', async () => {
+  test('the last of several runs inserted into a session with interrupt by one statement is live', async () => {
     const session = await makeSession(db.pool, { policy: 'interrupt' });
     const live = await say(session);
     const ids = (
@@ -602,7 +608,7 @@ describe('turns of a session', () => {
       expect(await jobsOf(db.pool, late)).toEqual([]);
     });
 
-    test('is refused where the policy is to reject', async () => {
+    test('is rejected under the policy reject', async () => {
       const { session, live, late } = await beside('reject');
       expect(late).toMatchObject({ code: 'HWCNF' });
       expect(JSON.parse(late.detail)).toEqual({ session_id: session, execution_id: live });

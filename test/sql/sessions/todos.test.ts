@@ -47,8 +47,8 @@ const titlesOf = async (client: Db, session: string) =>
     )
   ).map(({ title }) => title);
 
-describe('a list', () => {
-  test('grows at its end, also by many rows at once, in their order', async () => {
+describe('a todo list', () => {
+  test('appends rows at its end, in order also for many rows at once', async () => {
     const session = await makeSession(db.pool);
     expect((await add(db.pool, session, 'first')).position).toBe(1);
     const rows = await all(
@@ -61,7 +61,7 @@ describe('a list', () => {
     expect(await titlesOf(db.pool, session)).toEqual(['first', 'n2', 'n3', 'n4', 'n5']);
   });
 
-  test('gives two sessions that add at once a position each', async () => {
+  test('assigns different positions to concurrent inserts of two sessions', async () => {
     const session = await makeSession(db.pool);
     const [left, right] = await Promise.all([openSession(db.url), openSession(db.url)]);
     try {
@@ -79,7 +79,7 @@ describe('a list', () => {
     expect(await titlesOf(db.pool, session)).toEqual(['left', 'right']);
   });
 
-  test('may be put into another order in one statement, and never has a position twice', async () => {
+  test('can be reordered in one statement and never has a position twice', async () => {
     const session = await makeSession(db.pool);
     for (const title of ['a', 'b', 'c']) {
       await add(db.pool, session, title);
@@ -98,14 +98,14 @@ describe('a list', () => {
     ).toMatchObject({ code: '23505' });
   });
 
-  test('goes with its session', async () => {
+  test('is deleted with its session', async () => {
     const session = await makeSession(db.pool);
     const { id } = await add(db.pool, session, 'a');
     await db.pool.query('delete from howdah.sessions where id = $1', [session]);
     expect(await all(db.pool, 'select 1 from howdah.todos where id = $1', [id])).toEqual([]);
   });
 
-  test('belongs to a session that is there', async () => {
+  test('needs an existing session', async () => {
     expect(
       await refusal(
         db.pool.query(
@@ -122,7 +122,7 @@ describe('a list', () => {
     ["''", 'title_has_1_to_500_characters'],
     ["'  '", 'title_has_1_to_500_characters'],
     ["repeat('x', 501)", 'title_has_1_to_500_characters'],
-  ])('refuses the title %s', async (title, constraint) => {
+  ])('rejects the title %s', async (title, constraint) => {
     const session = await makeSession(db.pool);
     expect(
       await refusal(
@@ -133,7 +133,7 @@ describe('a list', () => {
     ).toMatchObject({ code: 'HWINV', constraint });
   });
 
-  test('is kept by the people of its tenant, and by nobody else', async () => {
+  test('can be read and written by its own tenant only', async () => {
     const [mine, other] = [await makeTenant(db.pool), await makeTenant(db.pool)];
     const session = await makeSession(db.pool, { tenant_id: mine });
     await db.pool.query(
@@ -168,7 +168,7 @@ describe('todolist_markdown', () => {
   const markdown = async (client: Db, session: string) =>
     (await one(client, 'select howdah.todolist_markdown($1) as text', [session])).text;
 
-  test('has a line for each todo, by its status, with the notes', async () => {
+  test('renders a line for each todo with its status and notes', async () => {
     const session = await makeSession(db.pool, { title: 'Order A-1001' });
     await db.pool.query(
       `insert into howdah.todos (session_id, title, status, note)
@@ -195,14 +195,14 @@ describe('todolist_markdown', () => {
   });
 
   test.each([[null], ['  ']])(
-    'of an empty list says so, under a title of its own: %j',
+    'renders an empty list under a default title for title %j',
     async (title) => {
       const session = await makeSession(db.pool, { title });
       expect(await markdown(db.pool, session)).toBe('# Todo list\n\n_Nothing to do._\n');
     },
   );
 
-  test('lets no text break out of its line', async () => {
+  test('escapes text so that it stays on its line', async () => {
     const session = await makeSession(db.pool, { title: 'a\n# b' });
     await db.pool.query(
       'insert into howdah.todos (session_id, title, status, note) values ($1, $2, $3, $4)',
@@ -218,14 +218,14 @@ describe('todolist_markdown', () => {
     );
   });
 
-  test('of an unknown session is not found', async () => {
+  test('rejects an unknown session', async () => {
     expect(
       await refusal(db.pool.query('select howdah.todolist_markdown(howdah.uuid_v7())')),
     ).toMatchObject({ code: 'HWNTF', message: expect.stringContaining('there is no session') });
   });
 });
 
-describe('the tool', () => {
+describe('the todo tool', () => {
   let agent: string;
   beforeAll(async () => {
     agent = await makeAgent(db.pool);
@@ -248,7 +248,7 @@ describe('the tool', () => {
   };
   const shown = (todos: Todo[]) => todos.map(({ position, title }) => `${position} ${title}`);
 
-  test('adds one with a note, many, and at a position; each call gives the whole list', async () => {
+  test('adds one todo with a note, several, or at a position, and returns the whole list', async () => {
     const run = await runOf();
     expect(await call(db.pool, run, { action: 'list' })).toEqual([]);
     expect(await call(db.pool, run, { action: 'add', title: 'a', note: 'soon' })).toEqual([
@@ -263,7 +263,7 @@ describe('the tool', () => {
     ).toBe('6 z');
   });
 
-  test('updates and completes by position or id', async () => {
+  test('updates and completes todos by position or id', async () => {
     const run = await runOf('a', 'b');
     const [first] = await call(db.pool, run, {
       action: 'update',
@@ -279,7 +279,7 @@ describe('the tool', () => {
     expect(done.map(({ status }) => status)).toEqual(['done', 'open']);
   });
 
-  test('reorders by positions and ids; what is not named follows as it stood', async () => {
+  test('reorders by positions and ids; todos not listed follow in their old order', async () => {
     const run = await runOf('a', 'b', 'c', 'd');
     const todos = await call(db.pool, run, { action: 'list' });
     expect(
@@ -317,7 +317,7 @@ describe('the tool', () => {
     [{ action: 'reorder', order: [1, 1] }, 'order', 'order names the todo 1 twice'],
     [{ action: 'reorder', order: [3] }, 'position', 'there is no todo at position 3'],
   ];
-  test('tells a model what is wrong and which positions there are', async () => {
+  test('reports to the model what is wrong and which positions exist', async () => {
     const run = await runOf('a', 'b');
     for (const [args, field, message] of wrong) {
       const refused = await refusal(call(db.pool, run, args));
@@ -335,7 +335,7 @@ describe('the tool', () => {
     ).toBe('there is no todo at position 1; the list is empty');
   });
 
-  test('keeps the list of the run at the top', async () => {
+  test('uses the list of the root run', async () => {
     const root = await runOf('a');
     const child = await makeRun(db.pool, { agent_id: agent, parent_execution_id: root });
     expect(shown(await call(db.pool, child, { action: 'add', title: 'b' }))).toEqual([
@@ -345,7 +345,7 @@ describe('the tool', () => {
     expect(shown(await call(db.pool, root, { action: 'list' }))).toEqual(['1 a', '2 b']);
   });
 
-  test('never touches the list of another session', async () => {
+  test('never changes the list of another session', async () => {
     const [mine, other] = [await runOf('a'), await runOf('b')];
     const [theirs] = await call(db.pool, other, { action: 'list' });
     expect(
@@ -353,7 +353,7 @@ describe('the tool', () => {
     ).toMatchObject({ code: 'HWINV' });
   });
 
-  test('makes a session for a run that has none: its first turn, which ends with the run', async () => {
+  test('creates a session for a run without one, as its first turn, which ends with the run', async () => {
     const worker = await makeWorker(db.pool);
     const tenant_id = await makeTenant(db.pool);
     const { id: agent_id } = await one(
@@ -393,7 +393,7 @@ describe('the tool', () => {
     expect((await session()).live_execution_id).toBe(next);
   });
 
-  test('of a run that has ended makes a session in which nobody is live', async () => {
+  test('creates a session without a live run for a run that has ended', async () => {
     const worker = await makeWorker(db.pool);
     const root = await makeRun(db.pool, { agent_id: agent });
     await finish(db.pool, worker, root);
@@ -408,7 +408,7 @@ describe('the tool', () => {
     ).toEqual({ live_execution_id: null });
   });
 
-  test('called twice at once makes one session, and gives positions that differ', async () => {
+  test('called twice at once creates one session and assigns different positions', async () => {
     const run = await makeRun(db.pool, { agent_id: agent });
     const [left, right] = await Promise.all([openSession(db.url), openSession(db.url)]);
     try {
@@ -425,7 +425,7 @@ describe('the tool', () => {
     }
   });
 
-  test('is the worker’s alone', async () => {
+  test('can be called by the worker only', async () => {
     const run = await runOf('a');
     const list = `select howdah_private.call_todo($1, '{"action": "list"}')`;
     const client = (await db.pool.connect()) as pg.PoolClient;
@@ -446,7 +446,7 @@ describe('the tool', () => {
     }
   });
 
-  test('is among the built-in ones, with parameters that a tool may have', async () => {
+  test('is a built-in tool with valid parameters', async () => {
     const tools = await all(
       db.pool,
       `select b.name, b.effect, howdah_private.check_schema('parameters', b.parameters)::text as refused,

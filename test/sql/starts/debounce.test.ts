@@ -76,7 +76,7 @@ describe('a debounced run', () => {
   const due = async (id: string) =>
     db.pool.query(`update howdah.executions set run_at = now() where id = $1`, [id]);
 
-  test('is one run with the newest input, whose window begins anew with each insert', async () => {
+  test('is one run with the newest input, and each insert restarts its window', async () => {
     const id = await insert('one', { metadata: { n: 1 }, input_data: '[1]', priority: 4 });
     const { created_at } = await one(
       db.pool,
@@ -106,14 +106,14 @@ describe('a debounced run', () => {
     expect(await jobsOf(db.pool, id)).toHaveLength(1);
   });
 
-  test('starts when its window ends, or at a later run_at that the insert gives', async () => {
+  test('starts when its window ends, or at a later run_at of the insert', async () => {
     await insert('soon', { run_at: new Date(Date.now() + 60_000) });
     expect((await runs())[0]?.starts_in).toBe(3600);
     await insert('later', { run_at: new Date(Date.now() + 3 * HOUR) });
     expect((await runs())[0]?.starts_in).toBe(10_800);
   });
 
-  test('of several rows of one statement is the last of each key', async () => {
+  test('takes the last row of each key from one statement', async () => {
     const { rows } = await db.pool.query(
       `insert into howdah.executions (agent_id, input, debounce_key, debounce_ms)
        select $1, x, left(x, 1), $2 from unnest('{a1,b1,a2,b2,a3}'::text[]) as x returning id, input`,
@@ -125,7 +125,7 @@ describe('a debounced run', () => {
   });
 
   // each version of a row makes the next look-up of that row slower
-  test('of many rows of one statement writes the row of its key once', async () => {
+  test('writes the row of its key once for many rows of one statement', async () => {
     await rolledBack(db.pool, async (client) => {
       const writes = () =>
         one(
@@ -143,7 +143,7 @@ describe('a debounced run', () => {
     });
   });
 
-  test('is given back by run() and run_workflow(), which take its key', async () => {
+  test('is returned by run() and run_workflow() for its key', async () => {
     const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
     const call = async (input: string) =>
       one(
@@ -174,7 +174,7 @@ describe('a debounced run', () => {
     expect(await begin('two')).toEqual({ id: begun.id, input: 'two' });
   });
 
-  test('is one for each agent, tenant and caller', async () => {
+  test('is separate for each agent, tenant and caller', async () => {
     const other = await makeAgent(db.pool);
     const ids = [await insert('mine'), await insert('other agent', { agent_id: other })];
     const { id: user_id } = await one(
@@ -224,7 +224,7 @@ describe('a debounced run', () => {
     });
   });
 
-  test('of one API key is never changed by another of the same name', async () => {
+  test('of one API key is never changed by another key of the same name', async () => {
     await db.pool.query(
       `select howdah.create_api_key('ci', r.role) from unnest('{member,admin}'::howdah.user_role[]) as r (role)`,
     );
@@ -240,7 +240,7 @@ describe('a debounced run', () => {
     });
   });
 
-  test('is never one that another insert only named', async () => {
+  test('is never a run for which an insert was skipped on conflict', async () => {
     const plain = await makeRun(db.pool, { agent_id: agent, input: 'plain' });
     await db.pool.query(
       `insert into howdah.executions (id, agent_id, input, debounce_key, debounce_ms)
@@ -251,7 +251,7 @@ describe('a debounced run', () => {
     expect(await inputs()).toEqual(['plain', 'one']);
   });
 
-  test('that is cancelled and retried breaks no promise', async () => {
+  test('that is cancelled and retried violates no rule', async () => {
     const id = await insert('one');
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
     await db.pool.query('select howdah_private.delete_old_debounces()');
@@ -260,7 +260,7 @@ describe('a debounced run', () => {
     expect(await brokenRules(db.pool)).toEqual([]);
   });
 
-  test('that has begun is not touched: the next insert makes another', async () => {
+  test('that has started is not changed: the next insert creates another', async () => {
     const first = await insert('one');
     await due(first);
     expect(await claim(db.pool, worker, [first])).toHaveLength(1);
@@ -277,14 +277,14 @@ describe('a debounced run', () => {
     expect(await inputs()).toEqual(['one', 'three', 'five']);
   });
 
-  test('whose window is over but which no worker has claimed takes the newest input, too', async () => {
+  test('takes the newest input after its window until a worker claims it', async () => {
     const id = await insert('one');
     await due(id);
     expect(await insert('two')).toBe(id);
     expect(await runs()).toEqual([{ id, input: 'two', status: 'queued', starts_in: 3600 }]);
   });
 
-  test('that waits at a limit takes the newest input; one that is paused stays paused', async () => {
+  test('that waits at a limit takes the newest input; a paused one stays paused', async () => {
     await db.pool.query(
       `insert into howdah.limits (scope, key, metric, max_value) values ('key', 'c', 'running_runs', 1)`,
     );
@@ -305,7 +305,7 @@ describe('a debounced run', () => {
     expect(await jobsOf(db.pool, id)).toHaveLength(1);
   });
 
-  test('loses input that was added before it was replaced', async () => {
+  test('loses input that was added before its replacement', async () => {
     const id = await insert('one');
     await db.pool.query(`select howdah.add_input($1, 'and more')`, [id]);
     await insert('two');
@@ -316,7 +316,7 @@ describe('a debounced run', () => {
     ).toEqual([{ content: 'two' }]);
   });
 
-  test('counts once for a limit of runs', async () => {
+  test('counts once against a limit of runs', async () => {
     await db.pool.query(
       `insert into howdah.limits (scope, subject_id, metric, period, max_value) values ('agent', $1, 'runs', 'day', 2)`,
       [agent],
@@ -334,7 +334,7 @@ describe('a debounced run', () => {
     });
   });
 
-  test('of an insert that rolls back leaves the run before it as it was', async () => {
+  test('is unchanged after an insert that rolls back', async () => {
     const id = await insert('one');
     const client = await session();
     await client.query('begin');
@@ -349,7 +349,7 @@ describe('a debounced run', () => {
   });
 
   describe('under concurrency', () => {
-    test('fifty inserts at once are one run, with the input of the last to commit', async () => {
+    test('fifty concurrent inserts are one run, with the input of the last to commit', async () => {
       const clients = await Promise.all(Array.from({ length: 10 }, session));
       const order: string[] = []; // who has the key keeps it until he commits
       const ids = await Promise.all(
@@ -369,7 +369,7 @@ describe('a debounced run', () => {
       expect(await inputs()).toEqual([order.at(-1)]);
     });
 
-    test('the second insert waits for the first, and takes over the run it commits', async () => {
+    test('the second insert waits for the first and replaces the input of its run', async () => {
       const [first, second] = [await session(), await session()];
       await first.query('begin');
       const id = await insert('one', {}, first);
@@ -381,7 +381,7 @@ describe('a debounced run', () => {
       expect(await inputs()).toEqual(['two', 'other']);
     });
 
-    test('the second insert begins its own run when the first rolls back', async () => {
+    test('the second insert creates its own run when the first rolls back', async () => {
       const [first, second] = [await session(), await session()];
       await first.query('begin');
       const id = await insert('one', {}, first);
@@ -392,7 +392,7 @@ describe('a debounced run', () => {
       expect(await inputs()).toEqual(['two']);
     });
 
-    test('a worker that claims first keeps the run; an insert that comes first takes it from him', async () => {
+    test('a claim before an insert keeps the run; an insert before a claim replaces its input', async () => {
       const id = await insert('one');
       await due(id);
       const [claimer, inserter] = [await session(), await session()];
@@ -417,7 +417,7 @@ describe('a debounced run', () => {
       expect(await claim(db.pool, worker, [next])).toHaveLength(1);
     });
 
-    test('a cancel that waits for an insert ends the run that the insert made', async () => {
+    test('a cancel that waits for an insert cancels the run with the new input', async () => {
       const id = await insert('one');
       const [inserter, canceller] = [await session(), await session()];
       await inserter.query('begin');
@@ -429,7 +429,7 @@ describe('a debounced run', () => {
       expect(await runs()).toMatchObject([{ id, input: 'two', status: 'cancelled' }]);
     });
 
-    test('an insert in a transaction with an older snapshot is refused, and never makes a second run', async () => {
+    test('an insert with an older snapshot is rejected and creates no second run', async () => {
       const client = await session();
       await client.query('begin isolation level repeatable read');
       await client.query('select from howdah.executions limit 1');
@@ -454,7 +454,7 @@ describe('a debounced run', () => {
     });
   });
 
-  test('of an earlier month is cancelled, and a new one takes its place', async () => {
+  test('of an earlier month is cancelled and replaced by a new one', async () => {
     await db.pool.query(`select howdah_private.ensure_month(now() - interval '40 days')`);
     const { id } = await one(
       db.pool,
@@ -470,7 +470,7 @@ describe('a debounced run', () => {
     ]);
   });
 
-  test('that stands twice is a broken promise', async () => {
+  test('that exists twice is reported as a violation', async () => {
     await insert('one');
     await db.pool.query('alter table howdah.executions disable trigger user');
     try {
@@ -491,7 +491,7 @@ describe('a debounced run', () => {
     );
   });
 
-  test('leaves no row of its key behind once it has begun', async () => {
+  test('leaves no row of its key behind once it has started', async () => {
     const id = await insert('one', { debounce_key: unique('key') });
     const keys = () =>
       all(db.pool, 'select from howdah_private.debounced_runs where execution_id = $1', [id]);
@@ -527,7 +527,7 @@ describe('a debounced run', () => {
     ).toEqual({ concurrency_key: null, debounce_key: null, is_kept: false });
   });
 
-  test('is replaced while its user is erased, and nobody waits for each other', async () => {
+  test('can be replaced while its user is erased, without a deadlock', async () => {
     const { id: user_id } = await one(
       db.pool,
       `insert into howdah.users (username, role) values ($1, 'member') returning id`,
@@ -550,7 +550,7 @@ describe('a debounced run', () => {
     expect(await runs()).toMatchObject([{ id, input: '[erased]', status: 'cancelled' }]);
   });
 
-  describe('is refused', () => {
+  describe('is rejected', () => {
     test.each([
       [{ debounce_ms: null }, 'debounce_ms', 'debounce_key needs debounce_ms'],
       [{ debounce_key: null }, 'debounce_key', 'debounce_ms needs a debounce_key'],
@@ -570,7 +570,7 @@ describe('a debounced run', () => {
       expect(await runs()).toEqual([]);
     });
 
-    test('in a session and below a parent', async () => {
+    test('in a session or below a parent', async () => {
       const session_id = await makeSession(db.pool, { agent_id: agent });
       expect(await refusal(insert('one', { session_id }))).toMatchObject({
         code: 'HWINV',

@@ -192,15 +192,18 @@ describe('schedule_times', () => {
   };
 
   test.each(FIELDS)('reads %s (%s, after %s)', gives);
-  test.each(DAYS)('joins the days of %s (%s, after %s)', gives);
+  test.each(DAYS)('combines the days of %s (%s, after %s)', gives);
   test.each(ZONES)('reads %s in %s, after %s', gives);
-  test.each(SPRING)('runs %s of %s once after the gap, intervals in rhythm (after %s)', gives);
+  test.each(SPRING)(
+    'runs %s of %s once after the gap, intervals continue in rhythm (after %s)',
+    gives,
+  );
   test.each(AUTUMN)(
-    'runs %s of %s once in the doubled hour, intervals in rhythm (after %s)',
+    'runs %s of %s once in the repeated hour, intervals continue in rhythm (after %s)',
     gives,
   );
 
-  test.each(REFUSED)('refuses %s', async (cron, message, part) => {
+  test.each(REFUSED)('rejects %s', async (cron, message, part) => {
     const refused = await refusal(db.pool.query('select howdah.schedule_times($1)', [cron]));
     expect(refused).toMatchObject({
       code: 'HWINV',
@@ -210,7 +213,7 @@ describe('schedule_times', () => {
     expect(refused.fields).toMatchObject({ field: 'cron', part });
   });
 
-  test('refuses what is far too long', async () => {
+  test('rejects an expression of over 1000 characters', async () => {
     expect(
       await refusal(db.pool.query('select howdah.schedule_times($1)', ['1,'.repeat(600)])),
     ).toMatchObject({
@@ -230,7 +233,7 @@ describe('schedule_times', () => {
     ['+02', 'Use a name of pg_timezone_names'],
     ['', 'Use a name of pg_timezone_names'],
     [null, 'Use a name of pg_timezone_names'],
-  ])('refuses the time zone %s', async (timezone, hint) => {
+  ])('rejects the time zone %s', async (timezone, hint) => {
     const refused = await refusal(
       db.pool.query(`select howdah.schedule_times('@daily', $1)`, [timezone]),
     );
@@ -245,11 +248,11 @@ describe('schedule_times', () => {
     'Etc/GMT-14',
     'EST5EDT',
     'America/Port-au-Prince',
-  ])('knows the time zone %s', async (timezone) => {
+  ])('accepts the time zone %s', async (timezone) => {
     expect(await timesOf('@daily', timezone, THURSDAY, 1)).toHaveLength(1);
   });
 
-  test('gives five from now on unless told, at most a thousand', async () => {
+  test('returns five times from now by default, and at most a thousand', async () => {
     const times = await all(
       db.pool,
       `select t, t > now() as is_next from howdah.schedule_times('@daily') as t`,
@@ -268,7 +271,7 @@ describe('schedule_times', () => {
     ).toMatchObject({ code: 'HWINV', fields: { field: 'after', value: 'infinity' } });
   });
 
-  test('gives the same whatever the time zone and the date style of the session', async () => {
+  test('is independent of the time zone and date style of the session', async () => {
     const client = await testClient(db.pool);
     await client.query(`set timezone = 'America/New_York'; set datestyle = 'German'`);
     const { same } = await one(
@@ -279,7 +282,7 @@ describe('schedule_times', () => {
     expect(same).toBe(true);
   });
 
-  test('backwards gives what forwards gives, in reverse', async () => {
+  test('returns the same times backwards, in reverse', async () => {
     for (const [cron, timezone] of [...SPRING, ...AUTUMN, ...FIELDS]) {
       const { same, many } = await one(
         db.pool,
@@ -301,7 +304,7 @@ describe('schedule_times', () => {
     }
   });
 
-  test('is asked for often, so it is quick', async () => {
+  test('is fast enough for frequent calls', async () => {
     const { ms } = await one(
       db.pool,
       `with started as materialized (select clock_timestamp() as at),

@@ -64,7 +64,7 @@ describe('schedules', () => {
     );
     return id;
   };
-  test('hands its concurrency key to the runs of its times and out of turn', async () => {
+  test('pass their concurrency key to scheduled runs and manual runs', async () => {
     const id = await make({ concurrency_key: 'customer-42', next_at: new Date() });
     await fireAll(db.pool);
     await db.pool.query('select howdah.run_schedule($1)', [id]);
@@ -79,7 +79,7 @@ describe('schedules', () => {
   });
 
   test.each(['', ' ', 'a\nb', 'x'.repeat(501)])(
-    'refuses the concurrency key %j, which no run may have',
+    'reject the concurrency key %j, which no run may have',
     async (concurrency_key) => {
       expect(await refusal(make({ concurrency_key }))).toMatchObject({
         code: 'HWINV',
@@ -111,8 +111,8 @@ describe('schedules', () => {
   const due = (id: string) =>
     db.pool.query('update howdah.schedules set next_at = clock_timestamp() where id = $1', [id]);
 
-  describe('are checked when they are written', () => {
-    test('a row needs a name, a cron, an agent and an input, and has its next time', async () => {
+  describe('validation on write', () => {
+    test('a row needs name, cron, agent and input, and gets its next time', async () => {
       const id = await make({ cron: '0 9 * * *', timezone: 'Europe/Berlin' });
       const { next_at, ...rest } = await row(id);
       const { t } = await one(
@@ -142,21 +142,24 @@ describe('schedules', () => {
       [{ input: 'x'.repeat(1_048_577) }, 'HWINV', 'input'],
       [{ agent_id: null }, 'HWINV', 'agent_id'],
       [{ agent_id: '019a0000-0000-7000-8000-000000000001' }, 'HWNTF', 'agent_id'],
-    ])('case %#: by insert and by update, naming the field', async (columns, code, field) => {
-      const inserted = await refusal(make(columns));
-      const id = await make();
-      const [name, value] = Object.entries(columns)[0] as [string, unknown];
-      const updated = await refusal(
-        db.pool.query(`update howdah.schedules set ${name} = $2 where id = $1`, [id, value]),
-      );
-      for (const refused of [inserted, updated]) {
-        expect(refused).toMatchObject({ code, hint: expect.any(String) });
-        expect(refused.fields).toMatchObject({ field });
-        expect(refused.message).toContain(field === 'agent_id' ? 'agent' : field);
-      }
-    });
+    ])(
+      'case %#: is rejected on insert and on update, naming the field',
+      async (columns, code, field) => {
+        const inserted = await refusal(make(columns));
+        const id = await make();
+        const [name, value] = Object.entries(columns)[0] as [string, unknown];
+        const updated = await refusal(
+          db.pool.query(`update howdah.schedules set ${name} = $2 where id = $1`, [id, value]),
+        );
+        for (const refused of [inserted, updated]) {
+          expect(refused).toMatchObject({ code, hint: expect.any(String) });
+          expect(refused.fields).toMatchObject({ field });
+          expect(refused.message).toContain(field === 'agent_id' ? 'agent' : field);
+        }
+      },
+    );
 
-    test('a name twice, and policies nobody knows', async () => {
+    test('a duplicate name and invalid values are rejected', async () => {
       const name = unique('schedule');
       await make({ name });
       expect(await refusal(make({ name }))).toMatchObject({ code: '23505' });
@@ -176,8 +179,8 @@ describe('schedules', () => {
     });
   });
 
-  describe('know their next time', () => {
-    test('a new cron or time zone makes a new one, anything else leaves it', async () => {
+  describe('next time', () => {
+    test('changes with a new cron or time zone only', async () => {
       const id = await make({ cron: '0 9 1 1 *' });
       const { next_at: first } = await row(id);
       await db.pool.query(
@@ -194,7 +197,7 @@ describe('schedules', () => {
       expect((await row(id)).next_at - second).toBe(3_600_000);
     });
 
-    test('a paused one has none, and goes on from now: what passed is not caught up', async () => {
+    test('is null while paused; after resuming, missed times are not caught up', async () => {
       const id = await make({ catchup_policy: 'all' });
       await missed(id, 5);
       await db.pool.query('update howdah.schedules set is_active = false where id = $1', [id]);
@@ -217,8 +220,8 @@ describe('schedules', () => {
     });
   });
 
-  describe('make a run at their time', () => {
-    test('with everything the row says', async () => {
+  describe('runs at scheduled times', () => {
+    test('have all values of the row', async () => {
       const session = await makeSession(db.pool);
       const { id: user } = await one(
         db.pool,
@@ -263,7 +266,7 @@ describe('schedules', () => {
       await finish(db.pool, worker, run?.id);
     });
 
-    test('once: a time that has its run makes no second one, wherever next_at is put', async () => {
+    test('are created once per time, wherever next_at is set', async () => {
       const id = await make();
       await missed(id, 1);
       const { next_at } = await row(id);
@@ -275,7 +278,7 @@ describe('schedules', () => {
       expect(await row(id)).toMatchObject({ last_at: next_at, last_error: null });
     });
 
-    test('once, with eight sessions firing at the same moment', async () => {
+    test('are created once when eight sessions fire at the same moment', async () => {
       const ids = [];
       for (let n = 0; n < 20; n += 1) {
         ids.push(await make({ catchup_policy: 'all', cron: '@daily' }));
@@ -300,7 +303,7 @@ describe('schedules', () => {
       }
     });
 
-    test('at most 20 in one transaction', async () => {
+    test('are created for at most 20 schedules in one transaction', async () => {
       const ids: string[] = [];
       for (let n = 0; n < 25; n += 1) ids.push(await make({ cron: SELDOM }));
       await Promise.all(ids.map(due));
@@ -312,7 +315,7 @@ describe('schedules', () => {
       );
     });
 
-    test('nobody waits for who is firing', async () => {
+    test('a session does not wait for another one that fires', async () => {
       const id = await make();
       await due(id);
       const [first, second] = [await openSession(db.url), await openSession(db.url)];
@@ -326,7 +329,7 @@ describe('schedules', () => {
       await second.end();
     });
 
-    test('run_timers() is for one worker at a time', async () => {
+    test('run_timers() runs in one worker at a time', async () => {
       const id = await make();
       await due(id);
       const holder = await openSession(db.url);
@@ -341,7 +344,7 @@ describe('schedules', () => {
       await holder.end();
     });
 
-    test('as the worker, for every tenant, and the session acts for whom it did before', async () => {
+    test('fire as the worker for every tenant and restore the tenant of the session', async () => {
       const tenants = [await makeTenant(db.pool), await makeTenant(db.pool)];
       const ids = [];
       for (const tenant_id of tenants) {
@@ -360,8 +363,8 @@ describe('schedules', () => {
     });
   });
 
-  describe('catch up what was missed', () => {
-    test('skip: nothing, and what is less than a minute late is on time', async () => {
+  describe('catch-up of missed times', () => {
+    test('skip: starts no run; less than a minute late is on time', async () => {
       const id = await make({ catchup_policy: 'skip', cron: SELDOM });
       await db.pool.query(
         `update howdah.schedules set next_at = now() - interval '61 seconds' where id = $1`,
@@ -381,7 +384,7 @@ describe('schedules', () => {
       expect(await fire()).toBe(1);
     });
 
-    test('one: the newest', async () => {
+    test('one: runs the newest time', async () => {
       const id = await make({ cron: '@daily' });
       await missed(id, 400);
       const { newest } = await one(
@@ -394,7 +397,7 @@ describe('schedules', () => {
       expect(await row(id)).toMatchObject({ last_at: newest, last_error: null });
     });
 
-    test('all: every one, oldest first', async () => {
+    test('all: runs every time, oldest first', async () => {
       const id = await make({
         catchup_policy: 'all',
         cron: '0 0 * * *',
@@ -408,7 +411,7 @@ describe('schedules', () => {
       expect((await row(id)).last_error).toBeNull();
     });
 
-    test('all: at most the 100 newest, and it says so until the next time', async () => {
+    test('all: runs at most the 100 newest and reports it until the next time', async () => {
       const id = await make({ catchup_policy: 'all', cron: '* * * * *' });
       await missed(id, 3000);
       expect((await one(db.pool, FIRE)).n).toBe(100);
@@ -424,7 +427,7 @@ describe('schedules', () => {
     });
   });
 
-  describe('while the last run is live', () => {
+  describe('overlap with a live run', () => {
     const fireTwice = async (overlap_policy: string) => {
       const id = await make({ overlap_policy, cron: SELDOM });
       await due(id);
@@ -434,11 +437,11 @@ describe('schedules', () => {
       return { id, statuses: (await runsOf(id)).map((run) => run.status) };
     };
 
-    test('allow: run beside it', async () => {
+    test('allow: starts another run beside it', async () => {
       expect((await fireTwice('allow')).statuses).toEqual(['queued', 'queued']);
     });
 
-    test('skip: let the time pass, until it has ended', async () => {
+    test('skip: skips times until it has ended', async () => {
       const { id, statuses } = await fireTwice('skip');
       expect(statuses).toEqual(['queued']);
       const { last_execution_id, last_error, last_at } = await row(id);
@@ -450,7 +453,7 @@ describe('schedules', () => {
       expect((await runsOf(id)).map((run) => run.status)).toEqual(['completed', 'queued']);
     });
 
-    test('cancel: cancel it first', async () => {
+    test('cancel: cancels it before the next run', async () => {
       const { id, statuses } = await fireTwice('cancel');
       expect(statuses).toEqual(['cancelled', 'queued']);
       const [, second] = await runsOf(id);
@@ -465,7 +468,7 @@ describe('schedules', () => {
       ]);
     });
 
-    test('cancel, as the worker, a run that ends at the same moment: it stays as it ended', async () => {
+    test('cancel, as the worker: a run that ends at the same moment keeps its status', async () => {
       const id = await make({ overlap_policy: 'cancel', cron: SELDOM });
       await due(id);
       await fire();
@@ -485,7 +488,7 @@ describe('schedules', () => {
       await firer.end();
     });
 
-    test('cancel, in a session that is interrupted: wait for the sender before the run', async () => {
+    test('cancel, in a session with interrupt: waits for the sender before it locks the run', async () => {
       const session_id = await makeSession(db.pool, { agent_id: agent, policy: 'interrupt' });
       const id = await make({ overlap_policy: 'cancel', cron: SELDOM, session_id });
       await due(id);
@@ -504,7 +507,7 @@ describe('schedules', () => {
       await firer.end();
     });
 
-    test('in a session they take turns', async () => {
+    test('in a session, runs take turns', async () => {
       const id = await make({ session_id: await makeSession(db.pool), cron: SELDOM });
       await due(id);
       await fire();
@@ -517,8 +520,8 @@ describe('schedules', () => {
     });
   });
 
-  describe('that cannot run', () => {
-    test('say why, go on with their next time, and hold up nobody', async () => {
+  describe('schedules that cannot run', () => {
+    test('report the error, move to their next time, and do not block others', async () => {
       const [gone, idle] = [await makeAgent(db.pool), await makeAgent(db.pool)];
       const deleted = await make({ agent_id: gone, cron: SELDOM, catchup_policy: 'all' });
       const inactive = await make({ agent_id: idle, cron: SELDOM });
@@ -552,7 +555,7 @@ describe('schedules', () => {
       expect((await row(inactive)).last_error).toBeNull();
     });
 
-    test('record each refused time of the catch-up, and run the others', async () => {
+    test('record each rejected time of the catch-up and run the others', async () => {
       const id = await make({ catchup_policy: 'all', cron: '@daily' });
       await missed(id, 5);
       const { days } = await one(
@@ -588,7 +591,7 @@ describe('schedules', () => {
       expect((await row(id)).last_error).toBeNull();
     });
 
-    test('for somebody holds a lock are tried again, and the others run meanwhile', async () => {
+    test('because of a lock are retried, and others run meanwhile', async () => {
       const blocked = await make({ overlap_policy: 'cancel', cron: SELDOM });
       await due(blocked);
       await fire();
@@ -613,7 +616,7 @@ describe('schedules', () => {
       expect((await runsOf(blocked)).map((run) => run.status)).toEqual(['cancelled', 'queued']);
     });
 
-    test('wait for a lock without holding what others have fired', async () => {
+    test('wait for a lock without holding locks of schedules already fired', async () => {
       const healthy = await make({ cron: SELDOM });
       const blocked = await make({ overlap_policy: 'cancel', cron: SELDOM });
       await due(blocked);
@@ -656,7 +659,7 @@ describe('schedules', () => {
       await firer.end();
     });
 
-    test('keep a time that they skip when late, while they try it again', async () => {
+    test('keep a time during retries even when they skip late times', async () => {
       const id = await make({ overlap_policy: 'cancel', catchup_policy: 'skip', cron: SELDOM });
       await due(id);
       await fire();
@@ -682,7 +685,7 @@ describe('schedules', () => {
       expect(await fire()).toBe(0);
     });
 
-    test('since the server no longer knows their time zone lose their next time and say why', async () => {
+    test('because the server lacks their time zone lose their next time and report the error', async () => {
       const [lost, healthy] = [await make(), await make()];
       const client = await openSession(db.url);
       await client.query(`set session_replication_role = replica`);
@@ -702,7 +705,7 @@ describe('schedules', () => {
   });
 
   describe('run_schedule', () => {
-    test('runs now, paused or not, beside its times', async () => {
+    test('starts a run now, paused or not, without changing scheduled times', async () => {
       const id = await make({
         metadata: { team: 'north' },
         is_active: false,
@@ -727,7 +730,7 @@ describe('schedules', () => {
       await db.pool.query('select howdah.cancel_execution($1)', [run.id]);
     });
 
-    test('says that there is none', async () => {
+    test('rejects an unknown schedule', async () => {
       const id = '019a0000-0000-7000-8000-000000000001';
       expect(await refusal(db.pool.query('select howdah.run_schedule($1)', [id]))).toMatchObject({
         code: 'HWNTF',
@@ -736,7 +739,7 @@ describe('schedules', () => {
     });
   });
 
-  test('the application writes the columns that are its own, and runs them', async () => {
+  test('the application writes its own columns of schedules and can run them', async () => {
     const tenant_id = await makeTenant(db.pool);
     const mine = await makeAgent(db.pool, { tenant_id });
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant_id }, async (client) => {

@@ -105,7 +105,7 @@ describe('watch_table', () => {
     return { table, agent, id: run?.id as string };
   }
 
-  test('rows that fit begin runs of the agent, with the words the expression makes of them', async () => {
+  test('matching rows start runs of the agent with the text of the expression as input', async () => {
     const { table, agent } = await makeTable();
     const made = await watch(table, {
       agent,
@@ -138,7 +138,7 @@ describe('watch_table', () => {
     expect(await jobsOf(db.pool, run?.id)).toHaveLength(1);
   });
 
-  describe('with keys', () => {
+  describe('watches with keys', () => {
     const COLUMNS = 'customer text, reply text';
     const keysOf = (table: string) =>
       all(
@@ -150,7 +150,7 @@ describe('watch_table', () => {
         [table],
       );
 
-    test('a run has the concurrency key that the expression makes of its row', async () => {
+    test('a run has the concurrency key that the expression computes from its row', async () => {
       const { table, agent } = await makeTable(COLUMNS);
       await watch(table, {
         agent,
@@ -170,7 +170,7 @@ describe('watch_table', () => {
       expect((await keysOf(table))[3]).toMatchObject({ input: 'd', concurrency_key: null });
     });
 
-    test('rows of one debounce key make one run, for the newest of them', async () => {
+    test('rows of one debounce key start one run, for the newest of them', async () => {
       const { table, agent } = await makeTable(COLUMNS);
       await watch(table, {
         agent,
@@ -214,7 +214,7 @@ describe('watch_table', () => {
       expect(answered).toEqual([{ id: 8 }]);
     });
 
-    test('a noisy row makes one run, however often and by whom it is updated', async () => {
+    test('a frequently updated row starts one run, whichever users update it', async () => {
       const { table, agent } = await makeTable(COLUMNS);
       await db.pool.query(`insert into ${table} (body) values ('0')`);
       await watch(table, {
@@ -234,7 +234,7 @@ describe('watch_table', () => {
       expect(await inputsOf(table)).toEqual(['last']);
     });
 
-    test('two statements that write rows of many keys in another order do not deadlock', async () => {
+    test('two statements that write rows of many keys in different order do not deadlock', async () => {
       const { table, agent } = await makeTable(COLUMNS);
       await watch(table, { agent, input: 'body', debounce_key: 'customer', debounce_ms: 60_000 });
       const write = (order: string) =>
@@ -249,7 +249,7 @@ describe('watch_table', () => {
       [{ debounce_key: 'customer' }, 'a_debounce_key_has_a_window'],
       [{ debounce_ms: 5 }, 'a_debounce_key_has_a_window'],
       [{ debounce_key: 'customer', debounce_ms: 0 }, 'a_debounce_key_has_a_window'],
-    ])('%j is refused', async (options, constraint) => {
+    ])('%j is rejected', async (options, constraint) => {
       const { table, agent } = await makeTable(COLUMNS);
       expect(await refusal(watch(table, { agent, ...options }))).toMatchObject({
         code: 'HWINV',
@@ -259,7 +259,7 @@ describe('watch_table', () => {
     });
 
     test.each(['concurrency_key', 'debounce_key'])(
-      'a %s that is no expression is refused',
+      'a %s that is not an expression is rejected',
       async (field) => {
         const { table, agent } = await makeTable(COLUMNS);
         expect(
@@ -282,14 +282,14 @@ describe('watch_table', () => {
     );
   });
 
-  test('nobody knows who wrote a row: its run is trusted as what comes from outside', async () => {
+  test('a run started by a row has external trust', async () => {
     const { id } = await answered();
     expect(
       await one(db.pool, 'select input_trust, trust from howdah.executions where id = $1', [id]),
     ).toEqual({ input_trust: 'external', trust: 'external' });
   });
 
-  test('without an expression the agent is told the row', async () => {
+  test('without an expression the input is the row as JSON', async () => {
     const { table, agent } = await makeTable();
     await watch(table, { agent });
     await db.pool.query(`insert into ${table} (body) values ('one')`);
@@ -304,7 +304,7 @@ describe('watch_table', () => {
     ]);
   });
 
-  test('a run is there when its row is, and not when the row was rolled back', async () => {
+  test('a run exists when its row commits, and not when the row rolls back', async () => {
     const { table, agent } = await makeTable();
     await watch(table, { agent, input: 'body' });
     await rolledBack(db.pool, (client) =>
@@ -313,7 +313,7 @@ describe('watch_table', () => {
     expect(await runsOf(table)).toEqual([]);
   });
 
-  test('whoever writes the table needs no right of ours, and a restricted agent is run for him', async () => {
+  test('writers of the table need no rights on Howdah, and a restricted agent is still run', async () => {
     const { table, agent } = await makeTable();
     await db.pool.query(
       `insert into howdah.grants (agent_id, role, permission) values (howdah.agent($1), 'owner', 'run')`,
@@ -327,7 +327,7 @@ describe('watch_table', () => {
     expect(await inputsOf(table)).toEqual(['from the shop']);
   });
 
-  test('the watch belongs to the tenant it was made for', async () => {
+  test('a watch belongs to the tenant that created it', async () => {
     const { table } = await makeTable();
     const tenant_id = await makeTenant(db.pool);
     const agent_id = await makeAgent(db.pool, { tenant_id, name: 'theirs' });
@@ -345,7 +345,7 @@ describe('watch_table', () => {
     ).toEqual([{ tenant_id, agent_id, row_tenant: tenant_id }]);
   });
 
-  test('many rows at once are one statement of runs', async () => {
+  test('many rows of one statement start their runs by one statement', async () => {
     const { table, agent } = await makeTable();
     await watch(table, { agent, input: 'body', into_column: 'reply' });
     await db.pool.query(
@@ -363,7 +363,7 @@ describe('watch_table', () => {
     ).toEqual({ runs: 2500, inputs: 2500, right_rows: true });
   });
 
-  test('an update counts when it changes what the agent is told, or fulfils the condition', async () => {
+  test('an update counts when it changes the input or newly meets the condition', async () => {
     const { table, agent } = await makeTable('reply text, note text');
     await watch(table, { agent, input: 'body', on_event: 'update', condition: `status = 'open'` });
     await db.pool.query(`insert into ${table} (body) values ('a'), ('b')`);
@@ -384,7 +384,7 @@ describe('watch_table', () => {
     ).toHaveLength(1);
   });
 
-  test('columns may have any name', async () => {
+  test('columns can have any name', async () => {
     const { table, agent } = await makeTable('n int default 1, o int, r int, i int');
     await watch(table, { agent, input: 'n::text', on_event: 'insert or update' });
     await db.pool.query(`insert into ${table} (body) values ('a')`);
@@ -444,7 +444,7 @@ describe('watch_table', () => {
     ['a column that is not there', 'bodi', 'input'],
     ['a text for a condition', 'body', 'condition'],
     ['two conditions', 'true), (true', 'condition'],
-  ])('an expression that is %s is refused', async (_, text, field) => {
+  ])('an expression that is %s is rejected', async (_, text, field) => {
     const { table, agent } = await makeTable();
     const refused = await refusal(watch(table, { agent, [field]: text }));
     expect(refused).toMatchObject({
@@ -460,7 +460,7 @@ describe('watch_table', () => {
     ).toEqual([]);
   });
 
-  test('an expression has the rights of howdah_app and no more', async () => {
+  test('an expression has the rights of howdah_app only', async () => {
     const { table, agent } = await makeTable();
     expect(
       await refusal(
@@ -488,14 +488,14 @@ describe('watch_table', () => {
     [{ agent: 'development', into_column: 'answer' }, 'HWNTF', 'has no column answer'],
     [{ agent: 'development', into_column: 'id' }, 'HWINV', 'it is part of the primary key'],
     [{ agent: 'development', into_column: 'loud' }, 'HWINV', 'it is generated'],
-  ])('%j is refused', async (options, code, message) => {
+  ])('%j is rejected', async (options, code, message) => {
     const { table } = await makeTable('loud text generated always as (upper(body)) stored');
     const refused = await refusal(watch(table, options));
     expect(refused).toMatchObject({ code, message: expect.stringContaining(message) });
     expect(refused.hint).toBeTruthy();
   });
 
-  test('what is no table of a user is refused, and so is who is no owner', async () => {
+  test('targets other than user tables, and callers who do not own the table, are rejected', async () => {
     await db.pool.query(`create view shop.a_view as select 1 as id`);
     for (const [name, code] of [
       ['shop.nowhere', 'HWNTF'],
@@ -527,7 +527,7 @@ describe('watch_table', () => {
     }
   });
 
-  test('a row the expression does not fit is refused with its statement, and says how to go on', async () => {
+  test('a row on which the expression fails is rejected with its statement and a hint', async () => {
     const { table, agent } = await makeTable();
     await watch(table, { agent, input: '(1 / length(body))::text' });
     expect(await refusal(db.pool.query(`insert into ${table} (body) values ('')`))).toMatchObject({
@@ -546,7 +546,7 @@ describe('watch_table', () => {
     });
   });
 
-  test('types and casts of the owner of a table are never used with rights of ours', async () => {
+  test('types and casts of a table owner are never used with the rights of Howdah', async () => {
     const { agent } = await makeTable();
     await db.pool.query(`
       create type shop.mood as enum ('good');
@@ -566,7 +566,7 @@ describe('watch_table', () => {
     expect(await inputsOf('shop.moods')).toContain('x');
   });
 
-  describe('what a watch grants', () => {
+  describe('privileges granted by a watch', () => {
     /** Returns the privileges of our roles on a table: `howdah_app select id`. */
     const rightsTo = async (table: string): Promise<string[]> => {
       const rows = await all<{ is: string }>(
@@ -591,7 +591,7 @@ describe('watch_table', () => {
       'howdah_writer update reply',
     ];
 
-    test('is for the writer alone: no role that text runs as may read or write the table', async () => {
+    test('are for the writer only: no role that runs text can read or write the table', async () => {
       const { table, agent } = await makeTable();
       await watch(table, { agent, input: 'body', into_column: 'reply' });
       expect(await rightsTo(table)).toEqual(OF_WRITER);
@@ -606,7 +606,7 @@ describe('watch_table', () => {
       expect(ofText).toEqual([]);
     });
 
-    test('is taken back when nothing needs it any more, and not before', async () => {
+    test('are revoked when no watch needs them any more, and not before', async () => {
       const { table, agent } = await makeTable('reply text, note text');
       const tenant_id = await makeTenant(db.pool);
       await watch(table, { agent, input: 'body', into_column: 'note' });
@@ -625,7 +625,7 @@ describe('watch_table', () => {
       expect(await rightsTo(table)).toEqual([]);
     });
 
-    test('is granted again where it was lost, by the next migration', async () => {
+    test('are granted again by the next migration when lost', async () => {
       const { table, agent } = await makeTable();
       await watch(table, { agent, input: 'body', into_column: 'reply' });
       await db.pool.query(`revoke all (id, reply) on ${table} from howdah_writer`);
@@ -636,7 +636,7 @@ describe('watch_table', () => {
       );
     });
 
-    test('is all that is revoked: what an operator granted himself stays', async () => {
+    test('are all that is revoked: grants of an operator stay', async () => {
       const { table, agent } = await makeTable('reply text, note text');
       const { table: history } = await makeTable();
       const own = `
@@ -659,7 +659,7 @@ describe('watch_table', () => {
       expect([await rightsTo(table), await rightsTo(history)]).toEqual(granted);
     });
 
-    test('cannot be reached from a role that text runs as', async () => {
+    test('cannot be reached from a role that runs text', async () => {
       const memberships = await all<{ is: string }>(
         db.pool,
         `select t.role || ' in ' || r.rolname as is from unnest($1::text[]) as t (role)
@@ -690,8 +690,8 @@ describe('watch_table', () => {
     });
   });
 
-  describe('what comes back', () => {
-    test('the answer is written into the row, once', async () => {
+  describe('write-back', () => {
+    test('the answer is written into the row once', async () => {
       const { table, id } = await answered();
       expect(await jobsOf(db.pool, `write_back ${id}`)).toHaveLength(1);
       expect(await replyIn(table)).toEqual([null]);
@@ -703,14 +703,14 @@ describe('watch_table', () => {
       expect(await runsOf(table)).toMatchObject([{ write_back: 'written', error: null }]);
     });
 
-    test('a later edit of the column by somebody else is kept', async () => {
+    test('a later edit of the column by another user is preserved', async () => {
       const { table, id } = await answered();
       await db.pool.query(`update ${table} set reply = 'I answered myself.'`);
       expect(await writeBack(id)).toEqual({ done: 'superseded' });
       expect(await replyIn(table)).toEqual(['I answered myself.']);
     });
 
-    test('what stood in the column before is replaced, and other columns may have changed', async () => {
+    test('the previous value of the column is replaced, even if other columns have changed', async () => {
       const { table, agent } = await makeTable();
       await watch(table, { agent, input: 'body', into_column: 'reply' });
       await db.pool.query(`insert into ${table} (body, reply) values ('x', 'in work')`);
@@ -721,13 +721,13 @@ describe('watch_table', () => {
       expect(await replyIn(table)).toEqual(['It is on its way.']);
     });
 
-    test('a row that is gone is noted', async () => {
+    test('a deleted row is recorded', async () => {
       const { table, id } = await answered();
       await db.pool.query(`delete from ${table}`);
       expect(await writeBack(id)).toEqual({ done: 'gone' });
     });
 
-    test('an answer the column cannot hold is noted, and nothing else is lost', async () => {
+    test('an answer the column cannot store is recorded, and nothing else is lost', async () => {
       const { table, id } = await answered({}, 'reply int');
       expect(await writeBack(id)).toEqual({ done: 'failed' });
       expect(await runsOf(table)).toMatchObject([
@@ -740,7 +740,7 @@ describe('watch_table', () => {
       expect(await writeBack(id)).toEqual({ done: 'written' });
     });
 
-    test('an answer that is too long for its column is not cut off', async () => {
+    test('an answer that is too long for its column is not truncated', async () => {
       const { table, id } = await answered({}, 'reply varchar(6)');
       expect(await writeBack(id)).toEqual({ done: 'failed' });
       expect(await runsOf(table)).toMatchObject([
@@ -766,7 +766,7 @@ describe('watch_table', () => {
       ['jsonb', `'{"a": [1, "x"]}'`],
       ['char(5)', `'ab'`],
     ])(
-      'a row is found by a key of type %s, however its writer has values shown',
+      'a row is found by a key of type %s, whatever output settings its writer uses',
       async (type, value) => {
         const { table, agent } = await makeTable();
         await db.pool.query(
@@ -788,7 +788,7 @@ describe('watch_table', () => {
       },
     );
 
-    test('a domain over JSON is JSON', async () => {
+    test('a domain over JSON is treated as JSON', async () => {
       const domain = `shop.${unique('json').replace('-', '_')}`;
       await db.pool.query(`create domain ${domain} as jsonb check (value is not null)`);
       const { table, id } = await answered({}, `reply ${domain} default '1'`);
@@ -796,7 +796,7 @@ describe('watch_table', () => {
       expect(await replyIn(table)).toEqual(['It is on its way.']);
     });
 
-    test('a column that was renamed meanwhile is named, and no other row is written for a key that changed', async () => {
+    test('a renamed column is reported, and a changed key does not write to another row', async () => {
       const { table, id } = await answered();
       await db.pool.query(`alter table ${table} rename reply to answer`);
       expect(await writeBack(id)).toEqual({ done: 'failed' });
@@ -823,7 +823,7 @@ describe('watch_table', () => {
       expect(await replyIn(pairs)).toEqual([null, null, null]);
     });
 
-    test('a column of JSON holds the answer as JSON, or what was answered by a schema', async () => {
+    test('a JSON column stores the answer as JSON, or the structured output of a schema', async () => {
       const { table, id } = await answered({}, 'reply jsonb');
       expect(await writeBack(id)).toEqual({ done: 'written' });
       expect(await replyIn(table)).toEqual(['It is on its way.']);
@@ -839,7 +839,7 @@ describe('watch_table', () => {
       expect(await replyIn(table)).toEqual(['It is on its way.', { ok: true }]);
     });
 
-    test('a failed run writes nothing; tried again, it does', async () => {
+    test('a failed run writes nothing; its retry writes the answer', async () => {
       const { table, agent } = await makeTable();
       await watch(table, { agent, input: 'body', into_column: 'reply' });
       await db.pool.query(`insert into ${table} (body) values ('x')`);
@@ -855,7 +855,7 @@ describe('watch_table', () => {
       expect(await runsOf(table)).toMatchObject([{ write_back: 'written', error: null }]);
     });
 
-    test('a locked row is waited for and then left for later', async () => {
+    test('a locked row is waited for briefly and then retried later', async () => {
       const { table, id } = await answered();
       const holder = await testClient(db.pool);
       const writers = new pg.Pool({ connectionString: db.url, max: 1 });
@@ -871,7 +871,7 @@ describe('watch_table', () => {
       expect(await writeBack(id)).toEqual({ done: 'written' });
     });
 
-    test('a table that takes too long is left for later, too', async () => {
+    test('a write that takes too long is also retried later', async () => {
       const { table, id } = await answered();
       await db.pool.query(`
         create function shop.dawdle() returns trigger language plpgsql as
@@ -884,7 +884,7 @@ describe('watch_table', () => {
       expect(await writeBack(id)).toEqual({ done: 'written' });
     });
 
-    test('it is written beside the queue, which does not wait for a locked row, two of a tenant at once', async () => {
+    test('write-back jobs do not wait for locked rows; two writes per tenant run at once', async () => {
       const holder = await testClient(db.pool);
       await holder.query('begin');
       const ids: string[] = [];
@@ -924,7 +924,7 @@ describe('watch_table', () => {
       for (const id of ids.slice(0, 2)) expect(await writeBack(id)).toEqual({ done: 'written' });
     });
 
-    test('each attempt leaves the next one in the queue, later each time, and none at the end', async () => {
+    test('each attempt schedules the next one with a growing delay, and the last schedules none', async () => {
       const noteOf = `select write_back::text as done, error ->> 'message' as message
         from howdah.watched_rows where execution_id = $1`;
       const { id } = await answered();
@@ -945,7 +945,7 @@ describe('watch_table', () => {
       expect(await jobsOf(db.pool, `write_back ${id}`)).toEqual([]);
     });
 
-    test('an answer to what the row said before is not written over one to what it says now', async () => {
+    test('an answer to old contents of the row does not overwrite one to its new contents', async () => {
       const { table, agent } = await makeTable();
       await watch(table, {
         agent,
@@ -962,7 +962,7 @@ describe('watch_table', () => {
       expect(await writeBack(now?.id)).toEqual({ done: 'written' });
     });
 
-    test('an answer is not written over an edit that commits during the write', async () => {
+    test('an answer does not overwrite an edit that commits during the write', async () => {
       const { table, id } = await answered({ on_event: 'insert or update' });
       const editor = await testClient(db.pool);
       const writers = new pg.Pool({ connectionString: db.url, max: 1 });
@@ -981,7 +981,7 @@ describe('watch_table', () => {
       expect(await writeBack(edited?.id)).toEqual({ done: 'written' });
     });
 
-    test('a debounced run that got a newer input is later than a run with a higher id', async () => {
+    test('a debounced run with newer input counts as later than a run with a higher id', async () => {
       const { table, agent } = await makeTable('reply text, customer text');
       await watch(table, {
         ...{ agent, input: 'body', into_column: 'reply', on_event: 'insert or update' },
@@ -1003,7 +1003,7 @@ describe('watch_table', () => {
       expect(await writeBack(newest)).toEqual({ done: 'written' });
     });
 
-    test('whatever a session sets, a row has one key', async () => {
+    test('a row has one key whatever the session settings', async () => {
       const agent = unique('desk');
       await makeAgent(db.pool, { name: agent });
       const table = `shop.${unique('timed').replace('-', '_')}`;
@@ -1036,7 +1036,7 @@ describe('watch_table', () => {
       ).toEqual({ reply: 'It is on its way.' });
     });
 
-    test('what stands there is known again whatever a session sets', async () => {
+    test('the previous value is recognized whatever the session settings', async () => {
       const { table, agent } = await makeTable('reply bytea');
       await watch(table, { agent, input: 'body', into_column: 'reply' });
       const client = await db.pool.connect();
@@ -1052,13 +1052,13 @@ describe('watch_table', () => {
       expect(await writeBack(run?.id)).toEqual({ done: 'written' });
     });
 
-    test('an edit that says the null of JSON is one', async () => {
+    test('an edit to JSON null counts as an edit', async () => {
       const { table, id } = await answered({}, 'reply jsonb');
       await db.pool.query(`update ${table} set reply = 'null'`);
       expect(await writeBack(id)).toEqual({ done: 'superseded' });
     });
 
-    test('a table that was dropped, or stands in for it, is not written', async () => {
+    test('a table that was dropped or replaced is not written', async () => {
       const { table, id } = await answered();
       const { id: made } = await one(
         db.pool,
@@ -1078,7 +1078,7 @@ describe('watch_table', () => {
       await db.pool.query(`drop table ${table}; drop function shop.nothing()`);
     });
 
-    test('what the table does then has no rights but those to the columns, and reaches no tenant', async () => {
+    test('triggers of the table run with column rights only and without access to tenants', async () => {
       const { table, agent } = await makeTable('reply text, seen text');
       await db.pool.query(`
         create function shop.look() returns trigger language plpgsql as $$
@@ -1098,7 +1098,7 @@ describe('watch_table', () => {
       expect(await replyIn(table, 'seen')).toEqual(['howdah_writer ----']);
     });
 
-    test('a table that has another owner since is written with no more rights than before, and with none he took away', async () => {
+    test('a new table owner adds no rights to the write, and revoked rights stay revoked', async () => {
       const heir = `heir_${process.pid}`;
       const { table, agent } = await makeTable('reply text, seen text');
       await watch(table, { agent, input: 'body', into_column: 'reply' });
@@ -1127,7 +1127,7 @@ describe('watch_table', () => {
       await db.pool.query(`drop owned by ${heir} cascade; drop role ${heir}`);
     });
 
-    describe('runs no code of a tenant', () => {
+    describe('code of a tenant is rejected', () => {
       const acme = `acme_${process.pid}`;
       const STEAL = (name: string) => `
         create function acme.${name}() returns trigger language plpgsql as $$
@@ -1224,7 +1224,7 @@ describe('watch_table', () => {
         await cleanUp(table);
       });
 
-      test('nor what came while the answer was being written', async () => {
+      test('a trigger created during the write', async () => {
         const { table, id } = await answered();
         await db.pool.query(`${STEAL('early')};
           alter function acme.early() owner to ${acme}`);
@@ -1243,7 +1243,7 @@ describe('watch_table', () => {
         await db.pool.query(`drop table ${table} cascade`);
       });
 
-      test('and the code of others runs: of owners, and of the role of the application', async () => {
+      test('code of owners and of the application role still runs', async () => {
         const { table, id } = await answered();
         await db.pool.query(`
           create function acme.theirs() returns trigger language plpgsql as 'begin return new; end';
@@ -1257,7 +1257,7 @@ describe('watch_table', () => {
       });
     });
 
-    test('what is deferred by the table is done before the transaction is ours again', async () => {
+    test('deferred triggers of the table run before the transaction returns to Howdah’s role', async () => {
       const { table, agent } = await makeTable('reply text');
       await db.pool.query(`
         create table shop.deferred (who text); grant insert on shop.deferred to public;
@@ -1275,7 +1275,7 @@ describe('watch_table', () => {
       ]);
     });
 
-    test('a watch does not hear of its own answers, another one does, and the circle ends', async () => {
+    test('a watch ignores its own answers, another watch reacts to them, and the cycle ends', async () => {
       const { table, agent } = await makeTable('reply text, english text');
       await watch(table, {
         agent,
@@ -1309,7 +1309,7 @@ describe('watch_table', () => {
     });
   });
 
-  test('a login cannot claim that it writes an answer', async () => {
+  test('a login cannot pretend to write an answer', async () => {
     const { table, agent } = await makeTable();
     const { id } = await watch(table, { agent, input: 'body' });
     await committed(db.pool, async (client) => {
@@ -1320,7 +1320,7 @@ describe('watch_table', () => {
     expect(await inputsOf(table)).toEqual(['x']);
   });
 
-  test('a table may be renamed: the watch goes with it', async () => {
+  test('a watch follows a renamed table', async () => {
     const { table, id } = await answered();
     await db.pool.query(`alter table ${table} rename to "Odd {{table}} %s name"`);
     const renamed = 'shop."Odd {{table}} %s name"';
@@ -1344,7 +1344,7 @@ describe('watch_table', () => {
     expect(await writeBack(id)).toEqual({ done: 'written' });
   });
 
-  test('who is refused a row for what refuses the run learns of the watch', async () => {
+  test('an insert that fails because its run is rejected reports the watch in the hint', async () => {
     const { table, agent } = await makeTable();
     await watch(table, { agent, input: 'body' });
     await db.pool.query('select howdah.delete_agent(howdah.agent($1))', [agent]);
@@ -1357,7 +1357,7 @@ describe('watch_table', () => {
     });
   });
 
-  test('a name without its schema is told where such tables are', async () => {
+  test('a name without its schema is rejected with a hint that adds the schema', async () => {
     const { table, agent } = await makeTable();
     const name = table.replace('shop.', '');
     expect(await refusal(watch(name, { agent }))).toMatchObject({
@@ -1370,7 +1370,7 @@ describe('watch_table', () => {
     });
   });
 
-  test('a virtual column is worked out for whom it is read', async () => {
+  test('a virtual column is computed for the expressions of a watch', async () => {
     const { rows } = await db.pool.query(
       `select current_setting('server_version_num')::int >= 180000 as is_able`,
     );
@@ -1387,7 +1387,7 @@ describe('watch_table', () => {
     expect(JSON.parse((await inputsOf(table))[1] ?? '')).toMatchObject({ loud: 'AGAIN' });
   });
 
-  test('paused, nothing is begun; unwatched, nothing is left on the table', async () => {
+  test('a paused watch starts no runs; an unwatched table has no triggers left', async () => {
     const { table, id } = await answered();
     await db.pool.query(
       'update howdah.table_triggers set is_active = false where table_name = $1',
@@ -1407,7 +1407,7 @@ describe('watch_table', () => {
     });
   });
 
-  test('a row of table_triggers that is changed by hand changes the watch', async () => {
+  test('a manual change to a row of table_triggers changes the watch', async () => {
     const { table, agent } = await makeTable('reply text, other text');
     await watch(table, { agent, input: 'body', into_column: 'reply' });
     const set = (what: string) =>
@@ -1453,20 +1453,23 @@ describe('watch_table', () => {
     [`on_event = 'delete'`, { code: 'HWINV' }],
     [`table_name = 'shop.nowhere'`, { code: 'HWNTF', message: /^there is no table/ }],
     [`table_name = 'howdah.agents'`, { code: 'HWINV', message: /cannot be watched/ }],
-  ])('changed by hand to %s it is refused, and goes on as it was', async (what, refused) => {
-    const { table, agent } = await makeTable();
-    await watch(table, { agent, input: 'body', into_column: 'reply' });
-    const update = `update howdah.table_triggers set ${what} where table_name = $1`;
-    const { message = /./, code } = refused as { code: string; message?: RegExp };
-    expect(await refusal(db.pool.query(update, [table]))).toMatchObject({
-      code,
-      message: expect.stringMatching(message),
-    });
-    await db.pool.query(`insert into ${table} (body) values ('x')`);
-    expect(await inputsOf(table)).toEqual(['x']);
-  });
+  ])(
+    'a manual change to %s is rejected, and the watch continues unchanged',
+    async (what, refused) => {
+      const { table, agent } = await makeTable();
+      await watch(table, { agent, input: 'body', into_column: 'reply' });
+      const update = `update howdah.table_triggers set ${what} where table_name = $1`;
+      const { message = /./, code } = refused as { code: string; message?: RegExp };
+      expect(await refusal(db.pool.query(update, [table]))).toMatchObject({
+        code,
+        message: expect.stringMatching(message),
+      });
+      await db.pool.query(`insert into ${table} (body) values ('x')`);
+      expect(await inputsOf(table)).toEqual(['x']);
+    },
+  );
 
-  test('a watch moves with its name to another table', async () => {
+  test('a watch moves to another table when its table_name changes', async () => {
     const { table, agent } = await makeTable();
     const { table: next } = await makeTable();
     await watch(table, { agent, input: 'body', into_column: 'reply' });
@@ -1482,7 +1485,7 @@ describe('watch_table', () => {
     expect(await writeBack(run?.id)).toEqual({ done: 'written' });
   });
 
-  test('a renamed table can be watched anew though another watch of it fits no more', async () => {
+  test('a renamed table can be watched again though another of its watches has become invalid', async () => {
     const { table, agent } = await makeTable();
     const { agent: other } = await makeTable();
     await watch(table, { agent, input: 'body' });
@@ -1497,7 +1500,7 @@ describe('watch_table', () => {
     });
   });
 
-  test('a table that changes its types after it was watched says which watch is in the way', async () => {
+  test('an insert that fails after a type change reports the failing watch', async () => {
     const { table, agent } = await makeTable('urgent boolean');
     await watch(table, { agent, input: 'body', condition: 'urgent' });
     await db.pool.query(`alter table ${table} alter urgent type text`);
@@ -1514,13 +1517,13 @@ describe('watch_table', () => {
     ['INSERT', 'insert'],
     [' Update ', 'update'],
     ['UPDATE OR INSERT', 'insert or update'],
-  ])('events may be written as in create trigger: %s', async (written, on_event) => {
+  ])('on_event accepts the spelling of create trigger: %s', async (written, on_event) => {
     const { table, agent } = await makeTable();
     expect(await watch(table, { agent, on_event: written })).toMatchObject({ on_event });
   });
 
   test.each(['a.b.c.d', 'elsewhere.shop.tickets', 'shop."open', '', 'shop.', 'a b'])(
-    'what names no table is refused as one that is not there: %s',
+    'an invalid table name is reported as not found: %s',
     async (target) => {
       const agent = unique('desk');
       await makeAgent(db.pool, { name: agent });
@@ -1534,7 +1537,7 @@ describe('watch_table', () => {
     },
   );
 
-  test('a name that wants quotes is told with them', async () => {
+  test('a name that needs quotes is suggested with quotes', async () => {
     const agent = unique('desk');
     await makeAgent(db.pool, { name: agent });
     const name = unique('Cases').replace('-', '_');
@@ -1544,7 +1547,7 @@ describe('watch_table', () => {
     });
   });
 
-  test('a partitioned table is watched as a whole', async () => {
+  test('a partitioned table can be watched only as a whole', async () => {
     const agent = unique('desk');
     await makeAgent(db.pool, { name: agent });
     await db.pool.query(`

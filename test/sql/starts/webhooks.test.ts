@@ -79,7 +79,7 @@ describe('webhooks', () => {
     return { id: told?.id as string, webhook, run, agent_id };
   }
 
-  test('the end of a run is told to whoever wants to hear of it, in the same commit', async () => {
+  test('the end of a run is queued for subscribed webhooks in the same commit', async () => {
     const agent_id = await makeAgent(db.pool, { tenant_id });
     const both = await makeWebhook({ agent_id });
     const bad = await makeWebhook({ agent_id, events: ['execution.failed'] });
@@ -119,7 +119,7 @@ describe('webhooks', () => {
     );
   });
 
-  test('who ended outside is told of, who is somebody’s child is not', async () => {
+  test('webhooks report a run that is cancelled from outside, and no child run', async () => {
     const agent_id = await makeAgent(db.pool, { tenant_id });
     await makeWebhook({ agent_id, events: ['execution.cancelled', 'execution.completed'] });
     const id = await makeRun(db.pool, { tenant_id, agent_id });
@@ -131,7 +131,7 @@ describe('webhooks', () => {
     expect((await toldOf(id)).map(({ event }) => event)).toEqual(['execution.cancelled']);
   });
 
-  test('a question is told with the run at the root', async () => {
+  test('a question of a child is reported with its root run', async () => {
     const agent_id = await makeAgent(db.pool, { tenant_id });
     await makeWebhook({ agent_id, events: ['question.opened'] });
     const id = await makeRun(db.pool, { tenant_id, agent_id });
@@ -175,7 +175,7 @@ describe('webhooks', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
-  test('a question is told of a run that waits, though its worker says so only in the next commit', async () => {
+  test('a question reports its run as waiting before the worker commits that status', async () => {
     const agent_id = await makeAgent(db.pool, { tenant_id });
     await makeWebhook({ agent_id, events: ['question.opened'] });
     const id = await makeRun(db.pool, { tenant_id, agent_id });
@@ -201,7 +201,7 @@ describe('webhooks', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
-  test('a run has a callback of its own', async () => {
+  test('a run has its own callback URL', async () => {
     const id = await ended({ callback_url: 'https://erp.example.com/done' });
     expect(await toldOf(id)).toMatchObject([
       { webhook_id: null, event: 'execution.completed', url: 'https://erp.example.com/done' },
@@ -227,7 +227,7 @@ describe('webhooks', () => {
     }
   });
 
-  test('a long answer is left out, and said to be', async () => {
+  test('a long output is left out and marked as such', async () => {
     const id = await ended(
       { callback_url: 'https://erp.example.com/' },
       {
@@ -240,7 +240,7 @@ describe('webhooks', () => {
     expect(told?.payload.data).toMatchObject({ output: null, is_output_left_out: true });
   });
 
-  test('an attempt begins once, and the next one stands in the queue before it does', async () => {
+  test('an attempt starts once, and the next one is queued before it starts', async () => {
     const { id } = await due();
     const attempt = await begin(id);
     expect(attempt).toMatchObject({
@@ -269,7 +269,7 @@ describe('webhooks', () => {
     expect(await begin(id)).toBeNull();
   });
 
-  test('it is tried ten times over three days and then given up', async () => {
+  test('a delivery is tried ten times over three days and then fails', async () => {
     const { id } = await due();
     const waits: number[] = [];
     for (let attempt = 1; attempt <= 10; attempt += 1) {
@@ -322,7 +322,7 @@ describe('webhooks', () => {
     }
   }
 
-  test('a receiver may ask for more time, and for no more messages', async () => {
+  test('a receiver can request more time, or no more messages', async () => {
     const { id } = await due();
     await begin(id);
     await end(id, 1, 429, 3_600_000);
@@ -350,7 +350,7 @@ describe('webhooks', () => {
     ).toBeNull();
   });
 
-  test('what a webhook was to be told is not sent when it was switched off meanwhile', async () => {
+  test('a delivery of a disabled webhook is not sent', async () => {
     const { id, webhook } = await due();
     await db.pool.query('update howdah.webhooks set is_active = false where id = $1', [webhook]);
     expect(await begin(id)).toBeNull();
@@ -360,7 +360,7 @@ describe('webhooks', () => {
     });
   });
 
-  test('an address that was put right is where the next attempt goes', async () => {
+  test('the next attempt goes to the corrected address', async () => {
     const { id, webhook } = await due();
     const url = 'https://erp.example.com/right';
     await db.pool.query('update howdah.webhooks set url = $2 where id = $1', [webhook, url]);
@@ -373,14 +373,14 @@ describe('webhooks', () => {
     [{ url: 'https://user:word@example.com/' }, 'url_is_http', 'url'],
     [{ url: 'https://x/', events: '{execution.done}' }, 'events_are_known', 'events'],
     [{ url: 'https://x/', events: '{}' }, 'events_are_known', 'events'],
-  ])('%j is refused by %s', async (columns, check, field) => {
+  ])('%j is rejected by %s', async (columns, check, field) => {
     const refused = await refusal(makeWebhook(columns));
     expect(refused.code).toBe('HWINV');
     expect(refused.fields).toMatchObject({ constraint: check });
     expect(refused.hint).toContain(field === 'url' ? 'Write url' : 'execution.completed');
   });
 
-  test('it names a secret that is there, which then is not removed', async () => {
+  test('a webhook names an existing secret, which then cannot be removed', async () => {
     expect(await refusal(makeWebhook({ secret_name: 'nowhere' }))).toMatchObject({
       code: 'HWNTF',
       fields: { secret: 'nowhere' },
@@ -400,7 +400,7 @@ describe('webhooks', () => {
     });
   });
 
-  test('admins write and read them, members do not', async () => {
+  test('admins read and write webhooks, members do not', async () => {
     const write = (role: string) =>
       asTenant(
         (client) =>

@@ -56,7 +56,7 @@ describe('children', () => {
     return { root, child };
   };
 
-  test('their end is told to the parent, which goes on', async () => {
+  test('report their end to the parent, which continues', async () => {
     const { root, child } = await pair();
     expect(await runRow(db.pool, root)).toMatchObject({ status: 'waiting', live_children: 1 });
     expect(await runRow(db.pool, child)).toMatchObject({
@@ -74,7 +74,7 @@ describe('children', () => {
     ]);
   });
 
-  test('that fail or are cancelled alone are told of too', async () => {
+  test('are also reported when they fail or are cancelled alone', async () => {
     const first = await pair();
     const error = { kind: 'error', error: failed.error };
     const fail = { id: first.child, fence: 1, after: 0, steps: [error], to: failed };
@@ -88,7 +88,7 @@ describe('children', () => {
     expect(await runRow(db.pool, second.root)).toMatchObject({ status: 'queued' });
   });
 
-  test('are cancelled when their parent fails, with all below them', async () => {
+  test('are cancelled with all their descendants when their parent fails', async () => {
     const { root, child } = await pair();
     const grandchild = await spawn(db.pool, worker, { id: child, fence: 1, after: 0 }, agent);
     await commit(db.pool, worker, [
@@ -104,7 +104,7 @@ describe('children', () => {
     expect(await runRow(db.pool, root)).toMatchObject({ status: 'queued' });
   });
 
-  test('count what they use upwards, exactly once, also when a commit is sent again', async () => {
+  test('add their usage to all ancestors exactly once, also when a commit is repeated', async () => {
     const { root, child } = await pair();
     const grandchild = await spawn(db.pool, worker, { id: child, fence: 1, after: 0 }, agent);
     await claim(db.pool, worker, [grandchild]);
@@ -134,7 +134,7 @@ describe('children', () => {
     expect(result).toMatchObject({ exhausted: 'max_tokens' });
   });
 
-  test('deeper than eight are refused, which the parent is told', async () => {
+  test('deeper than eight are rejected and reported to the parent', async () => {
     let id = await make();
     for (let depth = 1; depth <= 8; depth += 1) {
       id = await make({ parent_execution_id: id });
@@ -155,7 +155,7 @@ describe('children', () => {
   test.each([
     ['not active', (id: string) => `update howdah.agents set is_active = false where id = '${id}'`],
     ['deleted', (id: string) => `select howdah.delete_agent('${id}')`],
-  ])('of an agent that is %s are refused, which the parent is told', async (word, change) => {
+  ])('of an agent that is %s are rejected and reported to the parent', async (word, change) => {
     const gone = await makeAgent(db.pool);
     await db.pool.query(change(gone));
     const root = await make();
@@ -165,7 +165,7 @@ describe('children', () => {
     expect(told?.output.error.message).toContain(word);
   });
 
-  test('of the calls of an agent begin by one statement', async () => {
+  test('of the calls of an agent start by one statement', async () => {
     await rolledBack(db.pool, async (client) => {
       await client.query(`set local track_functions = 'all'`);
       const root = await makeRun(client, { agent_id: agent });
@@ -192,7 +192,7 @@ describe('children', () => {
     });
   });
 
-  test('that are refused are reported once, also when the commit is sent again', async () => {
+  test('that are rejected are reported once, also when the commit is repeated', async () => {
     const gone = await makeAgent(db.pool, { is_active: false });
     const root = await make();
     await claim(db.pool, worker, [root]);
@@ -207,7 +207,7 @@ describe('children', () => {
     expect(await all(db.pool, 'select from howdah.executions where id = $1', [id])).toEqual([]);
   });
 
-  test('that are refused leave the others to few statements, and are reported alone', async () => {
+  test('with some rejected, still start by few statements, and only those are reported', async () => {
     await rolledBack(db.pool, async (client) => {
       await client.query(`set local track_functions = 'all'`);
       const gone = await makeAgent(client, { is_active: false });
@@ -240,7 +240,7 @@ describe('children', () => {
     });
   });
 
-  test('know their agent as it was when the root began', async () => {
+  test('use the version of their agent from the start of the root run', async () => {
     const edited = await makeAgent(db.pool, { instruction: 'One.' });
     const root = await make();
     await claim(db.pool, worker, [root]);
@@ -256,7 +256,7 @@ describe('children', () => {
     expect(await version(await make({ agent_id: edited }))).toEqual({ version: 2 });
   });
 
-  test('a child that ends while its parent commits: both go through, and the parent hears it', async () => {
+  test('a child that ends during a commit of its parent: both commit, and its result arrives', async () => {
     const root = await make();
     await claim(db.pool, worker, [root]);
     const child = await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, agent);
@@ -278,7 +278,7 @@ describe('children', () => {
     expect(await commit(db.pool, worker, [wait])).toMatchObject([{ status: 'queued' }]);
   });
 
-  test('a worker that dies while its runs’ children commit elsewhere: nobody waits for ever', async () => {
+  test('a worker that dies while children of its runs commit elsewhere causes no deadlock', async () => {
     const doomed = await makeWorker(db.pool);
     const [first, second] = [await make(), await make()];
     await claim(db.pool, doomed, [first, second]);
@@ -308,7 +308,7 @@ describe('children', () => {
     });
   });
 
-  describe('seen as a tree', () => {
+  describe('execution_tree', () => {
     const treeOf = (root: string) =>
       all(
         db.pool,
@@ -316,7 +316,7 @@ describe('children', () => {
         [root],
       );
 
-    test('has a row for each, parents before their children, with what they used together', async () => {
+    test('has a row for each run, parents before children, with their total usage', async () => {
       const { root, child } = await pair();
       const grandchild = await spawn(db.pool, worker, { id: child, fence: 1, after: 0 }, agent);
       const late = await make({ parent_execution_id: root });
@@ -337,7 +337,7 @@ describe('children', () => {
       expect(await treeOf(child)).toEqual([]);
     });
 
-    test('is found by indexes', async () => {
+    test('is read through indexes', async () => {
       await db.pool.query(
         `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 2000)`,
         [agent],
@@ -354,7 +354,7 @@ describe('children', () => {
       });
     });
 
-    test('is not there for another tenant', async () => {
+    test('is not visible to another tenant', async () => {
       const root = await make();
       const other = await makeTenant(db.pool);
       await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': other }, async (client) => {
@@ -370,7 +370,7 @@ describe('children', () => {
     });
   });
 
-  describe('a thousand of one parent', () => {
+  describe('a thousand children of one parent', () => {
     /** Makes a working run of a workflow, and ids for its members. */
     const teamOf = async (client: Db, many: number) => {
       const { id } = await one(
@@ -420,7 +420,7 @@ describe('children', () => {
         ).n,
       );
 
-    test('are counted at it once when they begin, and once when they end', async () => {
+    test('are counted at the parent once when they start and once when they end', async () => {
       await rolledBack(db.pool, async (client) => {
         const many = 200;
         const team = await teamOf(client, many);
@@ -450,7 +450,7 @@ describe('children', () => {
       });
     });
 
-    test('that end while others live wake it by the rule of its workflow', async () => {
+    test('wake the parent by the rule of its workflow when they end before others', async () => {
       await rolledBack(db.pool, async (client) => {
         const team = await teamOf(client, 6);
         await commit(client, worker, [beginning(team)]);
@@ -482,7 +482,7 @@ describe('children', () => {
       });
     });
 
-    test('begin in a time that grows with their number, and not with its square', async () => {
+    test('start in time linear in their number', async () => {
       const timeIn = async (client: Db) => {
         const { ms } = await one(
           client,

@@ -71,8 +71,8 @@ const put = async (client: Db, run: string, args: object) =>
 const nameOf = async (agent: string): Promise<string> =>
   (await one(db.pool, 'select name from howdah.agents where id = $1', [agent])).name;
 
-describe('a person writes', () => {
-  test('by a plain insert: to an agent, to a run, as a reply', async () => {
+describe('a user', () => {
+  test('sends mail by a plain insert: to an agent, to a run, as a reply', async () => {
     const agent = await makeAgent(db.pool);
     const run = await makeRun(db.pool, { agent_id: agent });
     const user = await makeUser(db.pool, { role: 'member' });
@@ -102,7 +102,7 @@ describe('a person writes', () => {
     });
   });
 
-  test('and cannot say that somebody else did, nor change or take back what was said', async () => {
+  test('cannot set another sender, nor change or delete sent mail', async () => {
     const agent = await makeAgent(db.pool);
     const run = await makeRun(db.pool, { agent_id: agent });
     const user = await makeUser(db.pool, { role: 'owner' });
@@ -133,7 +133,7 @@ describe('a person writes', () => {
     });
   });
 
-  test('is told what is wrong', async () => {
+  test('gets an error with a hint for each invalid message', async () => {
     const [agent, other] = [await makeAgent(db.pool), await makeAgent(db.pool)];
     const idle = await makeAgent(db.pool, { is_active: false });
     const over = await makeRun(db.pool, { agent_id: agent });
@@ -176,7 +176,7 @@ describe('a person writes', () => {
     }
   });
 
-  test('as roles and grants allow; a tool in SQL may not', async () => {
+  test('sends mail as roles and grants allow; a SQL tool cannot', async () => {
     const agent = await makeAgent(db.pool);
     const viewer = await makeUser(db.pool, { role: 'viewer' });
     const member = await makeUser(db.pool, { role: 'member' });
@@ -217,8 +217,8 @@ describe('a person writes', () => {
   });
 });
 
-describe('an agent writes', () => {
-  test('only to agents the user of its run may run, and finds no others', async () => {
+describe('an agent', () => {
+  test('sends mail only to agents the user of its run may run, and finds no others', async () => {
     const [open, closed] = [
       await makeAgent(db.pool, { capabilities: ['needlework'] }),
       await makeAgent(db.pool, { capabilities: ['needlework'] }),
@@ -262,7 +262,7 @@ describe('an agent writes', () => {
     });
   });
 
-  test('to nobody of another tenant', async () => {
+  test('cannot send mail to another tenant', async () => {
     const theirs = await makeTenant(db.pool);
     const stranger = await makeAgent(db.pool, { tenant_id: theirs });
     const away = await makeRun(db.pool, { tenant_id: theirs, agent_id: stranger });
@@ -274,7 +274,7 @@ describe('an agent writes', () => {
     }
   });
 
-  test('a reply goes to the run that wrote while it lives, then to its agent', async () => {
+  test('a reply goes to the run that wrote while it is live, then to its agent', async () => {
     const [one, two] = [await makeAgent(db.pool), await makeAgent(db.pool)];
     const first = await makeRun(db.pool, { agent_id: one });
     const second = await makeRun(db.pool, { agent_id: two });
@@ -296,7 +296,7 @@ describe('an agent writes', () => {
     ]);
   });
 
-  test('a run that was handed over goes on with its conversations', async () => {
+  test('a run that was handed over continues its conversations', async () => {
     const [one_, two, three] = [
       await makeAgent(db.pool),
       await makeAgent(db.pool),
@@ -322,7 +322,7 @@ describe('an agent writes', () => {
     });
   });
 
-  test('limits that are no numbers are refused where they are written', async () => {
+  test('limits that are not valid numbers are rejected on write', async () => {
     for (const max of [0, -1, 1.5, '"9"', 1e9]) {
       expect(
         await refusal(
@@ -336,7 +336,7 @@ describe('an agent writes', () => {
   });
 });
 
-describe('a message that comes between the look and the wait', () => {
+describe('a message that arrives between an empty receive and the park', () => {
   /** A claimed run whose call of receive found nothing, not committed yet. */
   const looking = async () => {
     const agent = await makeAgent(db.pool);
@@ -364,7 +364,7 @@ describe('a message that comes between the look and the wait', () => {
       [id],
     );
 
-  test('waits for the look, and then wakes the run, which does not wait at all', async () => {
+  test('waits for the commit of the receive and then wakes the run, which does not park', async () => {
     const { agent, id, client } = await looking();
     const writer = await openSession(db.url);
     const written = writer.query(
@@ -386,7 +386,7 @@ describe('a message that comes between the look and the wait', () => {
     expect((await receive(db.pool, id, { wait_seconds: 600 })).value.mail).toHaveLength(1);
   });
 
-  test('and one that comes after the wait wakes it too', async () => {
+  test('wakes the run also when it arrives after the park', async () => {
     const { agent, id, client } = await looking();
     await client.query('commit');
     await park(id);
@@ -399,7 +399,7 @@ describe('a message that comes between the look and the wait', () => {
     });
   });
 
-  test('a transaction that controls a run and then writes to its agent does not wait for who delivers to that run', async () => {
+  test('a control of a run and mail to its agent do not wait for a delivery to it', async () => {
     const waiting = async (agent: string) => {
       const id = await makeRun(db.pool, { agent_id: agent });
       await claim(db.pool, worker, [id]);
@@ -441,7 +441,7 @@ describe('a message that comes between the look and the wait', () => {
     ]);
   });
 
-  test('a run that waits between two attempts is left waiting', async () => {
+  test('a run that waits between two attempts stays waiting', async () => {
     const agent = await makeAgent(db.pool);
     const id = await makeRun(db.pool, { agent_id: agent });
     await claim(db.pool, worker, [id]);
@@ -455,7 +455,7 @@ describe('a message that comes between the look and the wait', () => {
 });
 
 describe('the board', () => {
-  test('of two who write at once the second waits, and is told what the first wrote', async () => {
+  test('makes the second of two concurrent writers wait and returns the first value to it', async () => {
     const run = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
     for (const [expected_version, value] of [[0, 'a'] as const, [1, 'b'] as const]) {
       const first = await testClient(db.pool);
@@ -474,7 +474,7 @@ describe('the board', () => {
     }
   });
 
-  test('no write of many at once is lost', async () => {
+  test('loses none of many concurrent writes', async () => {
     const run = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
     await put(db.pool, run, { key: 'n', value: 0 });
     const addOne = async () => {
@@ -498,7 +498,7 @@ describe('the board', () => {
     ).toEqual({ value: 20, version: 21 });
   });
 
-  test('is bounded', async () => {
+  test('has limits', async () => {
     const run = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
     for (const [args, message] of [
       [{ key: ' ', value: 1 }, /key must be/],
@@ -525,7 +525,7 @@ describe('the board', () => {
     });
   });
 
-  test('of a tree whose agent is hidden is hidden', async () => {
+  test('of a tree with a hidden agent is hidden', async () => {
     const agent = await makeAgent(db.pool);
     const run = await makeRun(db.pool, { agent_id: agent });
     await put(db.pool, run, { key: 'k', value: 1 });
@@ -547,7 +547,7 @@ describe('the board', () => {
   });
 });
 
-describe('what was said goes', () => {
+describe('mail and board contents are erased', () => {
   const said = async () => {
     const [one, two] = [await makeAgent(db.pool), await makeAgent(db.pool)];
     const user = await makeUser(db.pool, { role: 'member' });
@@ -596,7 +596,7 @@ describe('what was said goes', () => {
     ).map(({ place }) => place);
 
   test.each(['anonymise', 'delete'])(
-    'with a person who is erased (%s), also where others received it',
+    'with an erased user (%s), also where others received them',
     async (mode) => {
       const { user, other, canary } = await said();
       expect(await traces(canary)).toEqual(['board', 'mail', 'mail', 'mail', 'messages', 'steps']);
@@ -620,7 +620,7 @@ describe('what was said goes', () => {
     },
   );
 
-  test('with a person who is erased while somebody else receives it', async () => {
+  test('with a user who is erased during a receive by another run', async () => {
     const agent = await makeAgent(db.pool);
     const run = await makeRun(db.pool, { agent_id: agent });
     const user = await makeUser(db.pool, { role: 'member' });
@@ -649,7 +649,7 @@ describe('what was said goes', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [run]);
   });
 
-  test('with the run that sent it, but for what waits in a mailbox', async () => {
+  test('with the run that sent them, except for unread mail', async () => {
     const { mine, other, canary } = await said();
     await db.pool.query('select howdah.cancel_execution($1)', [mine]);
     await db.pool.query('select howdah_private.delete_runs(array[$1::uuid])', [mine]);
@@ -665,7 +665,7 @@ describe('what was said goes', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [other]);
   });
 
-  test('when it is as old as the policy says: read as contents, unread as runs', async () => {
+  test('by retention policy: read mail as contents, unread mail as runs', async () => {
     const tenant_id = await makeTenant(db.pool);
     const agent = await makeAgent(db.pool, { tenant_id });
     const run = await makeRun(db.pool, { tenant_id, agent_id: agent });
@@ -691,7 +691,7 @@ describe('what was said goes', () => {
   });
 });
 
-test('what a sub-run writes is of its tree, and its siblings receive it', async () => {
+test('mail of a sub-run belongs to its tree, and its siblings receive it', async () => {
   const [boss, one_, two] = [
     await makeAgent(db.pool),
     await makeAgent(db.pool),

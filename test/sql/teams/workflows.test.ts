@@ -15,7 +15,7 @@ beforeAll(async () => {
 const workflow = (type: string, configuration: object) =>
   makeTeam(database.pool, { type, configuration: configuration as never, members: [{ agent }] });
 
-describe('a configuration', () => {
+describe('workflow configuration', () => {
   test.each([
     ['chain', { cumulativ: true }, /cumulativ/],
     ['parallel', { max_concurrency: 0 }, /max_concurrency/],
@@ -26,21 +26,24 @@ describe('a configuration', () => {
     ['map', { on_failure: 'cry' }, /on_failure/],
     ['graph', {}, /edges/],
     ['graph', { edges: [{ from: 'a' }] }, /edges.*0.*to/],
-  ])('of a %s with %j is refused by the path of its fault', async (type, configuration, said) => {
-    await expect(workflow(type, configuration)).rejects.toMatchObject({
-      code: 'HWINV',
-      message: expect.stringMatching(said),
-      hint: expect.stringContaining('howdah.workflow_schema'),
-    });
-  });
+  ])(
+    'of a %s with %j is rejected with the path of the error',
+    async (type, configuration, said) => {
+      await expect(workflow(type, configuration)).rejects.toMatchObject({
+        code: 'HWINV',
+        message: expect.stringMatching(said),
+        hint: expect.stringContaining('howdah.workflow_schema'),
+      });
+    },
+  );
 
-  test('may hold no plain key', async () => {
+  test('rejects a plaintext key', async () => {
     const request_params = { api_key: 'sk-0123456789abcdefghijklmnopqrstuv' };
     await expect(workflow('router', { request_params })).rejects.toMatchObject({ code: 'HWINV' });
   });
 });
 
-describe('a workflow is not run', () => {
+describe('a workflow does not start', () => {
   const refused = (id: string, message: RegExp, code = 'HWCNF') =>
     expect(startTeam(database.pool, id)).rejects.toMatchObject({
       code,
@@ -58,12 +61,12 @@ describe('a workflow is not run', () => {
     await refused(await makeTeam(pool, { type: 'map', members: two }), /one member, the worker/);
   });
 
-  test('when two members have one name', async () => {
+  test('when two members have the same name', async () => {
     const twice = { type: 'chain', members: [{ agent }, { agent }] };
     await refused(await makeTeam(database.pool, twice), /give each of them a role/);
   });
 
-  test('when its configuration names nobody there is, and says who was meant', async () => {
+  test('when its configuration names an unknown member, with a suggestion', async () => {
     const members = [
       { agent, role: 'writer' },
       { agent, role: 'editor' },
@@ -75,7 +78,7 @@ describe('a workflow is not run', () => {
     );
   });
 
-  test('when somebody in it is deleted or cannot run either', async () => {
+  test('when a member is deleted or cannot run itself', async () => {
     const { pool } = database;
     const gone = await makeAgent(pool, { script: [{ content: 'done' }] });
     const inner = await makeTeam(pool, { type: 'voting', members: [{ agent }] });
@@ -86,12 +89,12 @@ describe('a workflow is not run', () => {
     await refused(team, /its member .* is deleted/);
   });
 
-  test('when more have to answer than there are', async () => {
+  test('when its quorum exceeds its number of members', async () => {
     const configuration = { on_failure: 'quorum', quorum: 9 };
     await refused(await workflow('parallel', configuration), /quorum \(9\) is larger/);
   });
 
-  test('when it is not active, deleted or not there', async () => {
+  test('when it is inactive, deleted or unknown', async () => {
     const { pool } = database;
     const id = await workflow('chain', {});
     await pool.query('update howdah.workflows set is_active = false where id = $1', [id]);
@@ -106,7 +109,7 @@ describe('a workflow is not run', () => {
   });
 });
 
-test('a workflow is no member of itself, over however many others', async () => {
+test('a workflow cannot contain itself, directly or through others', async () => {
   const { pool } = database;
   const inner = await workflow('chain', {});
   const outer = await makeTeam(pool, { type: 'chain', members: [{ workflow: inner }] });
@@ -118,7 +121,7 @@ test('a workflow is no member of itself, over however many others', async () => 
   ).rejects.toMatchObject({ code: 'HWINV', message: expect.stringContaining('itself') });
 });
 
-test('who is a member of a living workflow is not deleted, and the refusal says of which', async () => {
+test('a member of an existing workflow cannot be deleted, and the error names the workflow', async () => {
   const { pool } = database;
   const member = await makeAgent(pool, { script: [{ content: 'done' }] });
   const inner = await makeTeam(pool, { type: 'chain', members: [{ agent: member }] });
@@ -141,7 +144,7 @@ test('who is a member of a living workflow is not deleted, and the refusal says 
   await pool.query('select howdah.delete_agent($1)', [member]);
 });
 
-test('a member without a place comes last, also when two are given one at once', async () => {
+test('a member without a position is placed last, also when two are added at once', async () => {
   const { pool } = database;
   const id = await workflow('chain', {});
   const add = `insert into howdah.workflow_agents (workflow_id, agent_id, role) values ($1, $2, $3)`;
@@ -177,7 +180,7 @@ test('a member without a place comes last, also when two are given one at once',
   expect(rows.map(({ role, place }) => `${place}${role}`).join(' ')).toBe('1a 2b 3c 4d 5e');
 });
 
-test('an edit makes a version, and so does another name of a member; a run keeps its own', async () => {
+test('an edit or a renamed member creates a version; a run keeps its own version', async () => {
   const { pool } = database;
   const id = await workflow('chain', {});
   const versions = async () => {
@@ -206,7 +209,7 @@ test('an edit makes a version, and so does another name of a member; a run keeps
   });
 });
 
-test('run_workflow starts by name, and a known key gives the first run', async () => {
+test('run_workflow starts a workflow by name, and a known key returns the first run', async () => {
   const { pool } = database;
   const id = await workflow('chain', {});
   const { rows: names } = await pool.query('select name from howdah.workflows where id = $1', [id]);
@@ -222,7 +225,7 @@ test('run_workflow starts by name, and a known key gives the first run', async (
   expect(await start()).toMatchObject({ id: first.id });
 });
 
-test('a person is asked with settings every question has', async () => {
+test('a question member requires the settings of every question', async () => {
   const ask = (question: object) =>
     makeTeam(database.pool, { type: 'chain', members: [{ question: question as never }] });
   await expect(ask({ options: ['yes'] })).rejects.toMatchObject({
@@ -299,7 +302,7 @@ describe('a workflow with grants', () => {
   const edit = (client: pg.PoolClient) =>
     client.query(`update howdah.workflows set description = 'x' where id = $1`, [workflow_id]);
 
-  test('is run by whom they let run it, and edited by whom they let edit it', async () => {
+  test('can be run and edited only by roles with that grant', async () => {
     await as('viewer', async (client) => {
       expect((await run(client)).rowCount).toBe(1);
       await expect(edit(client)).rejects.toMatchObject({ code: 'HWDEN' });
@@ -312,7 +315,7 @@ describe('a workflow with grants', () => {
     });
   });
 
-  test('is made, filled and found by the application as by an owner', async () => {
+  test('is created, filled and looked up by the application as by an owner', async () => {
     await as('admin', async (client) => {
       const made = await one(
         client,
@@ -344,7 +347,7 @@ describe('a workflow with grants', () => {
     );
   });
 
-  test('is not there for anybody else, nor are its runs', async () => {
+  test('is not visible to other users, nor are its runs', async () => {
     const { pool } = database;
     await pool.query(`delete from howdah.grants where tenant_id = $1 and role = 'viewer'`, [
       tenant_id,
@@ -371,7 +374,7 @@ describe('a workflow with grants', () => {
     });
   });
 
-  test('is everybody’s again when the last grant is gone', async () => {
+  test('is visible to all users again after its last grant is deleted', async () => {
     await database.pool.query('delete from howdah.grants where tenant_id = $1', [tenant_id]);
     await as('viewer', async (client) => {
       expect((await client.query('select from howdah.workflows')).rowCount).toBe(2); // and the manager

@@ -5,7 +5,7 @@ import { all, makeTenant, one, refusal } from '../support.ts';
 
 const db = testDatabase();
 
-test('every tenant has them, and their parameters are JSON Schemas', async () => {
+test('every tenant has the built-in tools, and their parameters are JSON Schemas', async () => {
   const tenant = await makeTenant(db.pool);
   const rows = await all(
     db.pool,
@@ -21,7 +21,7 @@ test('every tenant has them, and their parameters are JSON Schemas', async () =>
   }
 });
 
-test('their definitions pass the checks of parameters, which an insert leaves out', async () => {
+test('definitions of built-in tools pass the parameter checks, which an insert skips', async () => {
   const tenant = await makeTenant(db.pool);
   const { rowCount } = await db.pool.query(
     `update howdah.tools set parameters = parameters where tenant_id = $1 and kind = 'builtin'`,
@@ -32,7 +32,7 @@ test('their definitions pass the checks of parameters, which an insert leaves ou
   expect(await refusal(db.pool.query(other, [tenant]))).toMatchObject({ code: 'HWINV' });
 });
 
-test('one that was deleted and is inserted by hand says what it does as before', async () => {
+test('a built-in tool that was deleted and inserted by hand gets its original definition', async () => {
   const tenant = await makeTenant(db.pool);
   const own = `from howdah.tools where tenant_id = $1 and name = 'now'`;
   const before = await one(db.pool, `select description, parameters ${own}`, [tenant]);
@@ -46,7 +46,7 @@ test('one that was deleted and is inserted by hand says what it does as before',
   expect(before.description).not.toBe('');
 });
 
-test('the parameters of http_request are a schema that asks for a URL', async () => {
+test('the parameters of http_request are a schema that requires a URL', async () => {
   const { parameters } = await one(
     db.pool,
     `select parameters from howdah_private.builtin_tools() where name = 'http_request'`,
@@ -63,13 +63,13 @@ test('the parameters of http_request are a schema that asks for a URL', async ()
   }
 });
 
-test('a name that is none is refused with those there are', async () => {
+test('an unknown name is rejected with a list of built-in tools', async () => {
   await expect(
     db.pool.query(`insert into howdah.tools (name, kind) values ('http', 'builtin')`),
   ).rejects.toMatchObject({ code: 'HWINV', hint: expect.stringContaining('http_request') });
 });
 
-test('limits of run_code out of range are refused where they are written', async () => {
+test('limits of run_code out of range are rejected on write', async () => {
   const tool = `update howdah.tools set configuration = $1 where name = 'run_code' and kind = 'builtin'`;
   const given = `with a as (insert into howdah.agents (name) values ('coding_' || gen_random_uuid()) returning id)
     insert into howdah.agent_tools (agent_id, tool_id, configuration)
@@ -101,7 +101,7 @@ test.each([
   ['http_request', 'alow', 'Did you mean allow?'],
   ['calculator', 'precision', 'The settings: question, max_result_bytes'],
   ['todo', 'max_results_bytes', 'Did you mean max_result_bytes?'],
-])('%s knows no setting %s', async (name, setting, hint) => {
+])('%s rejects the unknown setting %s', async (name, setting, hint) => {
   const tool = 'update howdah.tools set configuration = $2 where name = $1';
   const given = `with a as (insert into howdah.agents (name) values ('set_' || gen_random_uuid()) returning id)
     insert into howdah.agent_tools (agent_id, tool_id, configuration)
@@ -117,7 +117,7 @@ test.each([
   }
 });
 
-test('the parameters of run_code ask for a language and its text', async () => {
+test('the parameters of run_code require a language and code', async () => {
   const { parameters, effect } = await one(
     db.pool,
     `select parameters, effect from howdah_private.builtin_tools() where name = 'run_code'`,

@@ -35,7 +35,7 @@ describe('sync_custom_tools', () => {
     });
   });
 
-  test('takes over what changed and keeps what people set', async () => {
+  test('updates changed definitions and preserves settings of users', async () => {
     await sync(tool());
     await db.pool.query(
       `update howdah.tools set timeout_ms = 7, requires_approval = true where name = 'weather'`,
@@ -49,14 +49,14 @@ describe('sync_custom_tools', () => {
     });
   });
 
-  test('does not touch a row that says the same', async () => {
+  test('does not update an unchanged row', async () => {
     await sync(tool({ name: 'calm' }));
     const before = await rowOf('calm');
     await sync(tool({ name: 'calm' }));
     expect(await rowOf('calm')).toEqual(before);
   });
 
-  test('gives agents that have the tool a new version', async () => {
+  test('creates a new version of agents that have a changed tool', async () => {
     await sync(tool({ name: 'given' }));
     const agent = await makeAgent(db.pool);
     const { id } = await rowOf('given');
@@ -74,7 +74,7 @@ describe('sync_custom_tools', () => {
     expect(definition.tools).toMatchObject([{ name: 'given', description: 'Said anew.' }]);
   });
 
-  test('keeps a tool of another kind that has the name', async () => {
+  test('keeps a tool of another kind with the same name', async () => {
     await makeTool(db.pool, {
       name: 'a_function',
       kind: 'sql',
@@ -85,7 +85,7 @@ describe('sync_custom_tools', () => {
     expect(await rowOf('a_function')).toMatchObject({ kind: 'sql', description: 'mine' });
   });
 
-  test('nothing registered is nothing to do', async () => {
+  test('does nothing when no tools are registered', async () => {
     await sync(tool());
     const rows = () => all(db.pool, 'select * from howdah.tools order by id');
     const before = await rows();

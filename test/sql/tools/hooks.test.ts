@@ -53,7 +53,7 @@ describe('hooks', () => {
     ['shop.check', 'shop.check'],
     ['SHOP.Note (event jsonb)', 'shop.note'],
     ['"Odd shop"."Check it"(jsonb)', '"Odd shop"."Check it"'],
-  ])('name their function with its schema: %s', async (name, stored) => {
+  ])('store their function name with its schema: %s', async (name, stored) => {
     expect(await add(name)).toMatchObject({
       function: stored,
       position: 1,
@@ -85,7 +85,7 @@ describe('hooks', () => {
     ['howdah_private.note', 'there is no such function', /./],
     ["shop.check'); drop schema shop; --", 'there is no such function', /./],
     ['', 'there is no such function', /./],
-  ])('refuse what cannot be called: %s', async (name, message, hint) => {
+  ])('reject a function that cannot be called: %s', async (name, message, hint) => {
     const refused = await refusal(add(name));
     expect(refused).toMatchObject({ code: 'HWINV' });
     expect(refused.message).toMatch(new RegExp(message));
@@ -93,7 +93,7 @@ describe('hooks', () => {
     expect(refused.fields).toEqual({ field: 'function', function: name });
   });
 
-  test('refuse a missing function, an unknown event and a time-out that is none', async () => {
+  test('reject a missing function, an unknown event and an invalid timeout', async () => {
     expect(await refusal(add(null))).toMatchObject({ code: 'HWINV' });
     expect(await refusal(add('shop.check', { event: 'tool_during' }))).toMatchObject({
       code: '22P02',
@@ -101,7 +101,7 @@ describe('hooks', () => {
     expect(await refusal(add('shop.check', { timeout_ms: 0 }))).toMatchObject({ code: 'HWINV' });
   });
 
-  test('are written by owners only, and read by the application', async () => {
+  test('are written by owners only and readable by the application', async () => {
     const { id } = await add('shop.check');
     const { tenant_id } = await one(db.pool, 'select tenant_id from howdah.hooks');
     const settings = { 'howdah.tenant_id': tenant_id };
@@ -128,7 +128,7 @@ describe('hooks', () => {
     await db.pool.query('delete from howdah.hooks');
   });
 
-  test('are those of the tenant and the agent, active, in order', async () => {
+  test('are returned for their tenant and agent, active ones only, in order', async () => {
     const [a, b] = [await makeTenant(db.pool), await makeTenant(db.pool)];
     const [mine, other] = [
       await makeAgent(db.pool, { tenant_id: a }),
@@ -173,7 +173,7 @@ describe('hooks', () => {
     ]);
   });
 
-  test('a fork is a new run, a run that only heard something as well', async () => {
+  test('a fork is claimed as a new run, with its copied steps', async () => {
     const run = await makeRun(db.pool);
     await finish(db.pool, worker, run);
     const { id } = await one(db.pool, 'select id from howdah.fork_execution($1, 1)', [run]);
@@ -181,7 +181,7 @@ describe('hooks', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
-  test('of the end are called later when a run is ended from outside, once per end', async () => {
+  test('execution_complete hooks are queued once when a run is ended from outside', async () => {
     const agent = await makeAgent(db.pool);
     await add('shop.note', { event: 'execution_complete', agent_id: agent });
     const [run, other] = [await makeRun(db.pool, { agent_id: agent }), await makeRun(db.pool)];

@@ -28,8 +28,8 @@ const workflow = (name: string) =>
 const offered = (args = '') =>
   all(client, `select tool, kind, name from howdah_private.offered_tools(${args})`);
 
-describe('names of tools', () => {
-  test('are those of agents, as the wire takes them, in their order', () =>
+describe('names of offered tools', () => {
+  test('are agent names converted to the wire format, in order', () =>
     within('member', [agent('b'), agent('a b/c'), agent('Ä'), agent('x'.repeat(80))], async () => {
       const rows = (await offered()).filter(
         ({ name }) => !['development', 'manager'].includes(name),
@@ -37,7 +37,7 @@ describe('names of tools', () => {
       expect(rows.map(({ tool }) => tool)).toEqual(['_', 'a_b_c', 'b', 'x'.repeat(64)]);
     }));
 
-  test('are given to the one that has it to the letter, then to an agent, then to the older', () =>
+  test('go to an exact match, then to an agent, then to the older entry', () =>
     within(
       'member',
       [
@@ -64,7 +64,7 @@ describe('names of tools', () => {
       },
     ));
 
-  test('leave answer_question to itself', () =>
+  test('never replace answer_question', () =>
     within('member', [agent('answer_question')], async () => {
       const rows = await offered();
       expect(rows.find(({ name }) => name === 'answer_question')?.tool).toMatch(
@@ -74,8 +74,8 @@ describe('names of tools', () => {
     }));
 });
 
-describe('who is offered what', () => {
-  test('what is inactive, deleted or may not be run is not there', () =>
+describe('offered tools', () => {
+  test('exclude inactive and deleted entries and those the user may not run', () =>
     within(
       'viewer',
       [
@@ -92,7 +92,7 @@ describe('who is offered what', () => {
       },
     ));
 
-  test('pages go on behind the last name', () =>
+  test('continue after the last name of a page', () =>
     within('member', [agent('B'), agent('a'), agent('C')], async () => {
       const names = (await offered()).map(({ tool }) => tool);
       const paged: string[] = [];
@@ -107,7 +107,7 @@ describe('who is offered what', () => {
       expect(names).toEqual(expect.arrayContaining(['B', 'C', 'a']));
     }));
 
-  test('variables of a prompt that nothing else fills in have to be given', () =>
+  test('require prompt variables that have no default and no agent value', () =>
     within(
       'member',
       [

@@ -43,7 +43,7 @@ describe('register_sql_tool', () => {
     one(db.pool, 'select * from howdah.register_sql_tool($1)', [signature]);
   const refused = (signature: string) => refusal(register(signature));
 
-  test('describes a function by the catalogue', async () => {
+  test('describes a function from the catalog', async () => {
     expect(await register('shop.order_status(text)')).toMatchObject({
       name: 'order_status',
       kind: 'sql',
@@ -65,7 +65,7 @@ describe('register_sql_tool', () => {
     });
   });
 
-  test('knows the JSON Schema of every usual type', async () => {
+  test('maps every common type to JSON Schema', async () => {
     const types = `int, bigint, smallint, numeric, double precision, boolean, text, varchar, uuid, date,
       timestamptz, jsonb, text[], shop.size, shop.order_id, shop.sizes, shop.point, int[]`;
     const tool = await register(`shop.every_type(${types})`);
@@ -112,7 +112,7 @@ describe('register_sql_tool', () => {
     ]);
   });
 
-  test('arguments with a default may be left out, and a volatile function runs once', async () => {
+  test('treats arguments with defaults as optional and a volatile function as effect once', async () => {
     expect(await register('shop.defaults(text, int, text)')).toMatchObject({
       effect: 'once',
       parameters: { required: ['a'] },
@@ -126,14 +126,14 @@ describe('register_sql_tool', () => {
     });
   });
 
-  test('takes functions without arguments', async () => {
+  test('accepts functions without arguments', async () => {
     expect(await register('shop.no_arguments()')).toMatchObject({
       parameters: { type: 'object', properties: {}, required: [] },
       configuration: { arguments: [] },
     });
   });
 
-  test('takes functions that give many rows', async () => {
+  test('accepts functions that return many rows', async () => {
     expect(await register('shop.list(text)')).toMatchObject({
       configuration: { returns_set: true },
     });
@@ -146,7 +146,7 @@ describe('register_sql_tool', () => {
     });
   });
 
-  test('asks for the input arguments only', async () => {
+  test('includes only input arguments in the parameters', async () => {
     expect(await register('shop.with_out(text, int)')).toMatchObject({
       parameters: {
         properties: { a: { type: 'string' }, c: { type: 'integer' } },
@@ -155,7 +155,7 @@ describe('register_sql_tool', () => {
     });
   });
 
-  test('gives the application the right to call it, and to nothing else', async () => {
+  test('grants the application the right to call the function, and nothing else', async () => {
     await register('shop.order_status(text)');
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       expect(await one(client, `select shop.order_status('A-1') as status`)).toEqual({
@@ -172,7 +172,7 @@ describe('register_sql_tool', () => {
     ).toEqual({ f: true, u: true, c: false });
   });
 
-  test('called again takes over what changed, and keeps the tool', async () => {
+  test('updates what changed and keeps the tool on a second call', async () => {
     await rolledBack(db.pool, async (client) => {
       const call = `select * from howdah.register_sql_tool('shop.order_status(text)')`;
       const before = await one(client, call);
@@ -202,14 +202,14 @@ describe('register_sql_tool', () => {
     ['shop.hidden_unnamed(text)', 'an argument has no name'],
     ['shop.open_end(text[])', 'it is variadic'],
     ['shop."has space"(text)', 'its name does not match'],
-  ])('refuses %s: %s', async (signature, reason) => {
+  ])('rejects %s: %s', async (signature, reason) => {
     const refusal = await refused(signature);
     expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(reason) });
     expect(refusal.fields).toHaveProperty('function');
     expect(refusal.hint).toBeTruthy();
   });
 
-  test('does not find a misspelt signature, and names what was perhaps meant', async () => {
+  test('rejects a misspelt signature and suggests the likely one', async () => {
     const wrong = await refused('shop.order_status(int)');
     expect(wrong).toMatchObject({
       code: 'HWNTF',
@@ -234,14 +234,14 @@ describe('register_sql_tool', () => {
     'a.b.c.d(text)',
     'shop."open(text)',
     'shop.order_status(nosuch.type)',
-  ])('does not find %j, and runs nothing of it', async (signature) => {
+  ])('reports %j as not found and executes no part of it', async (signature) => {
     expect(await refused(signature)).toMatchObject({
       code: 'HWNTF',
       fields: { signature },
     });
   });
 
-  test('keeps a tool of another kind that has the name', async () => {
+  test('does not replace a tool of another kind with the same name', async () => {
     await rolledBack(db.pool, async (client) => {
       await client.query(`insert into howdah.tools (name, kind) values ('every_kind', 'custom')`);
       await client.query(
@@ -286,7 +286,7 @@ describe('register_sql_tool', () => {
     ['{"schema": "shop", "function": "order_status"}', 'arguments is missing'],
     ['{"schema": "shop", "function": 7, "arguments": []}', 'function'],
     ['{"schema": "shop", "function": "f", "arguments": [{"name": "id"}]}', 'arguments[0]'],
-  ])('a row written by hand has to say its function: not %s', async (configuration, fault) => {
+  ])('rejects a hand-written row with the configuration %s', async (configuration, fault) => {
     const { id } = await register('shop.order_status(text)');
     const refused = {
       code: 'HWINV',
@@ -302,7 +302,7 @@ describe('register_sql_tool', () => {
     }
   });
 
-  test('a refused function leaves no grant behind', async () => {
+  test('leaves no grant behind for a rejected function', async () => {
     await refused('shop.unnamed(text)');
     expect(
       await all(

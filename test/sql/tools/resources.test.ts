@@ -38,7 +38,7 @@ const insert = (columns: Record<string, unknown>) => {
 const bytes = Buffer.from([0, 1, 254, 255]);
 
 describe('a resource', () => {
-  test('knows the size and the hash of its bytes, and who wrote it', async () => {
+  test('stores the size and hash of its bytes and its author', async () => {
     expect(await insert({ type: 'Image/PNG', bytes })).toMatchObject({
       type: 'image/png',
       size: '4',
@@ -48,7 +48,7 @@ describe('a resource', () => {
     });
   });
 
-  test('which run wrote it, and how far it is trusted, nobody says but the engine', async () => {
+  test('accepts the writing run and the trust level from the engine only', async () => {
     const claim = {
       written_by_execution_id: '0190f0a2-0000-7000-8000-000000000000',
       trust: 'user',
@@ -75,7 +75,7 @@ describe('a resource', () => {
     expect(metadata).toEqual([{ order: 2 }, { ...claim, order: 3 }]);
   });
 
-  test('takes a hash that matches, in any case, and refuses another one', async () => {
+  test('accepts a matching hash in any case and rejects any other', async () => {
     expect(await insert({ bytes, sha256: hashOf(bytes).toUpperCase() })).toMatchObject({
       sha256: hashOf(bytes),
     });
@@ -90,7 +90,7 @@ describe('a resource', () => {
     });
   });
 
-  test('that is a path says its hash and size', async () => {
+  test('with a storage path requires a hash and a size', async () => {
     const row = { storage_path: 'a/b.pdf', sha256: hashOf('x'), size: 1 };
     expect(await insert(row)).toMatchObject({ bytes: null, size: '1', sha256: hashOf('x') });
     expect(await refusal(insert({ ...row, sha256: null }))).toMatchObject({
@@ -122,17 +122,17 @@ describe('a resource', () => {
       ],
     ),
   ];
-  test.each(broken)('refuses %s', async (_what, columns, constraint) => {
+  test.each(broken)('rejects %s', async (_what, columns, constraint) => {
     expect(await refusal(insert(columns))).toMatchObject({ code: 'HWINV', constraint });
   });
 
-  test('takes 8 MB', async () => {
+  test('accepts 8 MB', async () => {
     expect(await insert({ bytes: Buffer.alloc(8 * 1024 * 1024) })).toMatchObject({
       size: String(8 * 1024 * 1024),
     });
   });
 
-  test('belongs to a run and a session of its tenant', async () => {
+  test('must belong to a run and a session of its own tenant', async () => {
     const [execution_id, session_id] = [await makeRun(db.pool), await makeSession(db.pool)];
     expect(await insert({ bytes, execution_id, session_id })).toMatchObject({
       execution_id,
@@ -168,7 +168,7 @@ describe('a resource', () => {
     `storage_path = 'b', bytes = null`,
     'execution_id = howdah.uuid_v7()',
     `created_by = 'mara'`,
-  ])('never changes its content, for the owner neither: %s', async (change) => {
+  ])('cannot change its content, even by its owner: %s', async (change) => {
     const { id } = await insert({ bytes: Buffer.from('a') });
     expect(
       await refusal(db.pool.query(`update howdah.resources set ${change} where id = $1`, [id])),
@@ -179,7 +179,7 @@ describe('a resource', () => {
     });
   });
 
-  test('is written, renamed and deleted by the application, but a path is not its to write', async () => {
+  test('can be written, renamed and deleted by the application, which may not set a path', async () => {
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
       const { id } = await one(
         client,
@@ -205,7 +205,7 @@ describe('a resource', () => {
     });
   });
 
-  test('whose bytes do not match its hash is a broken promise', async () => {
+  test('whose bytes do not match its hash is reported by check_all()', async () => {
     const { id } = await insert({ bytes, name: 'rotten' });
     await rolledBack(db.pool, async (client) => {
       await client.query('set local session_replication_role = replica');
@@ -228,7 +228,7 @@ describe('resource_text', () => {
     (await one(db.pool, 'select howdah.resource_text($1) as text', [id])).text;
 
   test.each(['text/plain', 'text/csv; charset=utf-8', 'application/json', 'image/svg+xml'])(
-    'gives the text of %s',
+    'returns the text of %s',
     async (type) => {
       const { id } = await insert({ type, bytes: Buffer.from('Grüße, 🐘') });
       expect(await textOf(id)).toBe('Grüße, 🐘');
@@ -245,7 +245,7 @@ describe('resource_text', () => {
       'its content is stored in a file of the workers, not in the database',
     ],
   ];
-  test.each(unreadable)('refuses %s', async (_what, columns, reason) => {
+  test.each(unreadable)('rejects %s', async (_what, columns, reason) => {
     const { id } = await insert(columns);
     expect(await refusal(textOf(id))).toMatchObject({
       code: 'HWINV',
@@ -253,7 +253,7 @@ describe('resource_text', () => {
     });
   });
 
-  test('of an unknown resource, or of another tenant, is not found', async () => {
+  test('reports an unknown resource, or one of another tenant, as not found', async () => {
     const { id } = await insert({ bytes, tenant_id: await makeTenant(db.pool) });
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
       for (const one of [id, tenant]) {
@@ -291,7 +291,7 @@ describe('loadResource', () => {
     return outcome.error.message;
   };
 
-  test('gives the bytes of the row', async () => {
+  test('returns the bytes of the row', async () => {
     const { id } = await insert({ bytes, type: 'image/png' });
     expect(await load(id)).toEqual({
       ok: true,
@@ -300,32 +300,35 @@ describe('loadResource', () => {
   });
 
   test.each(['deep/a.bin', 'inside'])(
-    'gives the bytes of a file below the folder: %s',
+    'returns the bytes of a file below the folder: %s',
     async (path) => {
       expect(await load((await file(path)).id)).toMatchObject({ ok: true, value: { bytes } });
     },
   );
 
-  test.each(['link', 'up/secret'])('follows no link out of the folder: %s', async (path) => {
-    expect(await failure((await file(path)).id)).toBe(
-      'the path of the file f is outside the folder for files',
-    );
-  });
+  test.each(['link', 'up/secret'])(
+    'rejects a link that leads out of the folder: %s',
+    async (path) => {
+      expect(await failure((await file(path)).id)).toBe(
+        'the path of the file f is outside the folder for files',
+      );
+    },
+  );
 
-  test.each(['gone', 'deep', 'deep/a.bin/b'])('says that a file is missing: %s', async (path) => {
+  test.each(['gone', 'deep', 'deep/a.bin/b'])('reports a missing file: %s', async (path) => {
     expect(await failure((await file(path)).id)).toMatch(
       /^the file f (is missing|has been altered)/,
     );
   });
 
-  test('says that a file has been altered, and not what it holds now', async () => {
+  test('reports an altered file without its current content', async () => {
     const shorter = await failure((await file('deep/a.bin', Buffer.from('abc'))).id);
     expect(shorter).toBe('the file f has been altered: it has 4 bytes, not 3');
     const other = await failure((await file('deep/a.bin', Buffer.from('abcd'))).id);
     expect(other).toBe('the file f has been altered: its content does not match its sha256');
   });
 
-  test('reads nothing that is too large, and no file without a folder', async () => {
+  test('rejects a file that is too large, and any file without a folder', async () => {
     expect(await failure((await file('deep/a.bin')).id, { maxBytes: 3 })).toBe(
       'the file f has 4 bytes, at most 3 can be read here',
     );
@@ -334,7 +337,7 @@ describe('loadResource', () => {
     );
   });
 
-  test('finds nothing of another tenant, and nothing that is deleted', async () => {
+  test('does not find deleted resources or resources of another tenant', async () => {
     const { id } = await insert({ bytes });
     const foreign = await loadResource(db.pool, await makeTenant(db.pool), id);
     expect(foreign).toMatchObject({ ok: false, error: { message: expect.stringContaining(id) } });
@@ -342,7 +345,7 @@ describe('loadResource', () => {
     expect(await failure(id)).toBe(`there is no resource ${id}: it may have been deleted`);
   });
 
-  test('is the worker’s alone', async () => {
+  test('may be called by workers only', async () => {
     const { id } = await insert({ bytes });
     const text = 'select name from howdah_private.load_resource($1, $2)';
     await asRole(db.pool, 'howdah_worker', {}, async (client) => {
@@ -354,7 +357,7 @@ describe('loadResource', () => {
   });
 });
 
-describe('files that tools keep', () => {
+describe('files stored by tools', () => {
   const tree = () => makeRun(db.pool);
   const keep = async (run: string, call: string, files: Record<string, string>, more = {}) =>
     (
@@ -368,7 +371,7 @@ describe('files that tools keep', () => {
     ).kept as { id: string; name: string; bytes: number }[];
   const idsOf = (kept: { id: string }[]) => kept.map(({ id }) => id);
 
-  test('a call that is made again finds what it left, also where others wrote since', async () => {
+  test('are found again by a repeated call, even after other writes', async () => {
     const run = await tree();
     const first = await keep(run, 'a', { x: '1', y: '2' });
     expect(first).toMatchObject([
@@ -381,7 +384,7 @@ describe('files that tools keep', () => {
     expect(idsOf(await keep(run, 'c', { y: '2' }))).toEqual([first[1]?.id]);
   });
 
-  test('what a name had before is written anew: the newest is read by it', async () => {
+  test('are written again when a name returns to earlier content, which is then read', async () => {
     const run = await tree();
     await keep(run, 'a', { x: '1' });
     await keep(run, 'b', { x: '2' });
@@ -395,7 +398,7 @@ describe('files that tools keep', () => {
     ).toEqual({ text: '1' });
   });
 
-  test('all of a call or none of them', async () => {
+  test('are stored all together or not at all for one call', async () => {
     const run = await tree();
     const count = () =>
       one(db.pool, 'select count(*)::int as n from howdah.resources where execution_id = $1', [
@@ -412,7 +415,7 @@ describe('files that tools keep', () => {
     expect(await count()).toEqual({ n: 0 });
   });
 
-  test('calls of one tree that keep the same at once leave one file', async () => {
+  test('are stored once when concurrent calls of one tree store the same content', async () => {
     const run = await tree();
     const kept = await Promise.all(
       Array.from({ length: 4 }, (_, n) => keep(run, `call ${n}`, { x: 'same' })),
@@ -420,7 +423,7 @@ describe('files that tools keep', () => {
     expect(new Set(kept.flatMap(idsOf)).size).toBe(1);
   });
 
-  test('are given by name and id, of their own conversation alone, as they are trusted', async () => {
+  test('are found by name and id within their own conversation, with their trust level', async () => {
     const [run, other] = [await tree(), await tree()];
     const [mine] = await keep(run, 'a', { mine: '12' });
     await keep(run, 'a', { read: '12' }, { trust: 'external' });

@@ -24,7 +24,7 @@ async function makeTool(columns: {
   return rows[0].name;
 }
 
-describe('parameters are checked when they are written', () => {
+describe('validation of tool parameters on write', () => {
   test.each([
     [{ properties: { x: { type: 'strin' } } }, 'parameters.properties.x.type', 'JSON type'],
     [{ properties: { x: { minLength: -1 } } }, 'parameters.properties.x.minLength', 'whole number'],
@@ -39,7 +39,7 @@ describe('parameters are checked when they are written', () => {
       'x',
     ],
     [{ $defs: { a: { not: 'b' } } }, 'parameters.$defs.a.not', '"b"'],
-  ])('%j is refused, naming the path', async (schema, path, words) => {
+  ])('rejects %j and names the path', async (schema, path, words) => {
     const refused = await makeTool({ parameters: { type: 'object', ...schema } }).catch(
       (error) => error,
     );
@@ -62,7 +62,7 @@ describe('parameters are checked when they are written', () => {
     ],
     [{ $defs: { a: { not: { $ref: '#/$defs/b' } } } }, '$defs.a.not', 'does not exist'],
     [{ anyOf: [{}, { $ref: '#/%FF' }] }, 'anyOf[1]', 'does not exist'],
-  ])('%j, which no value could be checked against, is refused', async (schema, path, words) => {
+  ])('rejects %j, against which no value could be checked', async (schema, path, words) => {
     const refused = await makeTool({ parameters: { type: 'object', ...schema } }).catch(
       (error) => error,
     );
@@ -77,7 +77,7 @@ describe('parameters are checked when they are written', () => {
     });
   });
 
-  test('it is refused to the application in the same words', async () => {
+  test('returns the same error to the application', async () => {
     const { id } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`);
     const refused = await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': id }, (client) =>
       client
@@ -100,17 +100,17 @@ describe('parameters are checked when they are written', () => {
     },
     { properties: { a: { $ref: '#/definitions/x~1y%20z' } }, definitions: { 'x/y z': true } },
     { properties: { a: { $ref: '#x' } }, $defs: { a: { $anchor: 'x' } } },
-  ])('%j refers to what is there', async (schema) => {
+  ])('accepts %j, whose references resolve', async (schema) => {
     await expect(makeTool({ parameters: { type: 'object', ...schema } })).resolves.toBeTruthy();
   });
 
-  test('what is no schema of an object is refused by a constraint that says so', async () => {
+  test('rejects a schema that is not of an object, by a named constraint', async () => {
     await expect(makeTool({ parameters: { type: 'string' } })).rejects.toMatchObject({
       constraint: 'parameters_are_a_schema_of_an_object',
     });
   });
 
-  test('an update is checked as an insert is, and leaves nothing half written', async () => {
+  test('checks an update like an insert, and changes nothing on error', async () => {
     const name = await makeTool({});
     await expect(
       db.pool.query(
@@ -120,7 +120,7 @@ describe('parameters are checked when they are written', () => {
     ).rejects.toMatchObject({ code: 'HWINV' });
   });
 
-  test("an agent's output_schema is checked too, also for the application", async () => {
+  test("checks an agent's output_schema too, also for the application", async () => {
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       const refused = await refusal(
         client.query(
@@ -136,7 +136,7 @@ describe('parameters are checked when they are written', () => {
 });
 
 describe('names and aliases', () => {
-  test('of a tenant are unique together, whichever was first', async () => {
+  test('are unique together within a tenant, in either order', async () => {
     await makeTool({ name: 'search', aliases: ['find', 'look_up'] });
     for (const taken of [
       { name: 'find' },
@@ -154,7 +154,7 @@ describe('names and aliases', () => {
     });
   });
 
-  test('become free with an update or a delete', async () => {
+  test('become free on update or delete', async () => {
     await makeTool({ name: 'old', aliases: ['older'] });
     await db.pool.query(
       `update howdah.tools set name = 'new', aliases = '{old}' where name = 'old'`,
@@ -169,7 +169,7 @@ describe('names and aliases', () => {
     ]);
   });
 
-  test('of two sessions at once are one of the two', async () => {
+  test('that two sessions insert at once are accepted for only one', async () => {
     const results = await Promise.allSettled([
       makeTool({ name: 'left', aliases: ['same'] }),
       makeTool({ name: 'right', aliases: ['same'] }),
@@ -177,7 +177,7 @@ describe('names and aliases', () => {
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 
-  test('of two tenants may be the same', async () => {
+  test('may be the same in two tenants', async () => {
     await db.pool.query(`insert into howdah.tenants (slug, name) values ('other', 'Other')`);
     await makeTool({ name: 'shared' });
     await db.pool.query(
@@ -189,7 +189,7 @@ describe('names and aliases', () => {
   });
 
   test.each(['with space', 'ümlaut', '', 'a,b', 'a\nb', 'x'.repeat(65)])(
-    '%j does not fit the wire',
+    'reject %j, which does not fit the wire format',
     async (name) => {
       await expect(makeTool({ name })).rejects.toMatchObject({ constraint: 'name_fits_the_wire' });
       await expect(makeTool({ aliases: [name] })).rejects.toMatchObject({
@@ -203,7 +203,7 @@ const SUITE = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'json-schema-suite');
 const hasSuite = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(SUITE);
 
 describe.skipIf(!hasSuite)('the JSON Schema test suite (HOWDAH_TEST_ASSETS)', () => {
-  test('none of its schemas is refused', async () => {
+  test('contains no schema that is rejected', async () => {
     const schemas = ['draft2020-12', 'draft7'].flatMap((draft) =>
       readdirSync(join(SUITE, draft)).flatMap((file) =>
         (JSON.parse(readFileSync(join(SUITE, draft, file), 'utf8')) as { schema: unknown }[]).map(
@@ -222,7 +222,7 @@ describe.skipIf(!hasSuite)('the JSON Schema test suite (HOWDAH_TEST_ASSETS)', ()
   });
 });
 
-describe('a JSON Schema is refused by its size before it is walked', () => {
+describe('a JSON Schema that is too large is rejected before traversal', () => {
   const wide = { allOf: Array(5_000).fill({ minProperties: 0 }) };
   const deep = Array.from({ length: 101 }).reduce<object>((not) => ({ not }), {});
   const long = { description: 'x'.repeat(131_072) };
@@ -234,7 +234,7 @@ describe('a JSON Schema is refused by its size before it is walked', () => {
     ['output_schema', `insert into howdah.agents (name, output_schema) values ('sized', $1)`],
   ];
 
-  test.each(writes)('%s', async (field, statement) => {
+  test.each(writes)('in %s', async (field, statement) => {
     const refused = (schema: object) =>
       expect(db.pool.query(statement, [JSON.stringify({ type: 'object', ...schema })])).rejects;
     await refused(wide).toMatchObject({
@@ -251,7 +251,7 @@ describe('a JSON Schema is refused by its size before it is walked', () => {
     });
   });
 
-  test('a schema of many references is not judged in SQL', async () => {
+  test('a schema with more than 20 references is reported as unsupported in SQL', async () => {
     const path = async (count: number) => {
       const schema = JSON.stringify({
         allOf: Array(count).fill({ $ref: '#/$defs/a' }),
@@ -263,7 +263,7 @@ describe('a JSON Schema is refused by its size before it is walked', () => {
     expect([await path(20), await path(21)]).toEqual([null, '$ref']);
   });
 
-  test('tools of clients and of MCP servers', async () => {
+  test('in tools of clients and of MCP servers', async () => {
     const tool = JSON.stringify({ name: 'sized', parameters: wide });
     const { rows } = await db.pool.query('select howdah_private.client_tool_fault($1) as fault', [
       tool,
@@ -274,7 +274,7 @@ describe('a JSON Schema is refused by its size before it is walked', () => {
     expect(schemaFault({ allOf: Array(4_999).fill({}) })).toBeNull();
   });
 
-  test('a schema at the bound passes', async () => {
+  test('a schema at the size limit is accepted', async () => {
     const schema = { type: 'object', allOf: Array(4_999).fill({ minProperties: 0 }) };
     const { rows } = await db.pool.query('select howdah_private.schema_size_fault($1) as fault', [
       JSON.stringify(schema),
@@ -284,7 +284,7 @@ describe('a JSON Schema is refused by its size before it is walked', () => {
   });
 });
 
-describe('keys never stand in a row', () => {
+describe('API keys in rows', () => {
   test.each([
     [
       'parameters',
@@ -343,14 +343,14 @@ describe('keys never stand in a row', () => {
       'description',
       `insert into howdah.tools (name, kind, description) values ('keyed', 'custom', 'Send Bearer A1b2C3d4E5f6G7h8I9j0 along')`,
     ],
-  ])('in %s', async (field, statement) => {
+  ])('are rejected in %s', async (field, statement) => {
     const refusal = await db.pool.query(statement).catch((error) => error);
     expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(field) });
   });
 
   test.each([
     ...'agents workflows workflow_agents tools models prompts skills schedules webhooks'.split(' '),
-  ])('in any text of %s', async (table) => {
+  ])('are rejected in any text column of %s', async (table) => {
     const rows = await all(
       db.pool,
       `select a.attname as column, exists (
@@ -381,22 +381,25 @@ describe('keys never stand in a row', () => {
     expect(unchecked.filter((column) => !others.includes(column))).toEqual([]);
   });
 
-  test.each(['name', 'domain', 'capabilities'])('such as the %s of an agent', async (column) => {
-    const key = `sk-proj-${'A1b2C3d4E5f6G7h8'}`;
-    const refusal = await db.pool
-      .query(
-        `insert into howdah.agents (name, ${column === 'name' ? 'instruction' : column}) values ($1, $2)`,
-        [
-          column === 'name' ? key : 'keyed',
-          column === 'capabilities' ? [key] : column === 'domain' ? key : 'x',
-        ],
-      )
-      .catch((error) => error);
-    expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(column) });
-    expect(JSON.stringify(refusal)).not.toContain(key);
-  });
+  test.each(['name', 'domain', 'capabilities'])(
+    'are rejected in the %s of an agent',
+    async (column) => {
+      const key = `sk-proj-${'A1b2C3d4E5f6G7h8'}`;
+      const refusal = await db.pool
+        .query(
+          `insert into howdah.agents (name, ${column === 'name' ? 'instruction' : column}) values ($1, $2)`,
+          [
+            column === 'name' ? key : 'keyed',
+            column === 'capabilities' ? [key] : column === 'domain' ? key : 'x',
+          ],
+        )
+        .catch((error) => error);
+      expect(refusal).toMatchObject({ code: 'HWINV', message: expect.stringContaining(column) });
+      expect(JSON.stringify(refusal)).not.toContain(key);
+    },
+  );
 
-  test('in the source of a system, whichever function is given it', async () => {
+  test('are rejected in the source of a system, whichever function receives it', async () => {
     const { id } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`);
     const settle = (source: string, description = '') =>
       asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': id }, (client) =>
@@ -485,7 +488,7 @@ describe('keys never stand in a row', () => {
     { text: 'xoxb-123456789012-abcdef' },
     { text: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLXNpZw' },
     { text: '-----BEGIN RSA PRIVATE KEY-----\nMIIE' },
-  ])('refused with the fix and without the value: %j', async (document) => {
+  ])('are rejected with a hint and without their value: %j', async (document) => {
     const { code, message, hint, detail } = await faultOf(document);
     expect({ code, hint }).toMatchObject({
       code: 'HWINV',
@@ -496,7 +499,7 @@ describe('keys never stand in a row', () => {
     expect(message + hint + detail).not.toContain(LONG.slice(0, 8));
   });
 
-  test('what only sounds like one is welcome', async () => {
+  test('text that only resembles a key is accepted', async () => {
     expect(
       await faultOf({
         max_tokens: 100,
@@ -521,14 +524,14 @@ describe('keys never stand in a row', () => {
   test.each([
     ['base_url', { base_url: `https://example.com/v1?key=AIza${LONG}` }],
     ['capabilities', { capabilities: { headers: { 'x-api-key': 'abc' } } }],
-  ])('of a model: %s', async (field, columns) => {
+  ])('are rejected in a model: %s', async (field, columns) => {
     const refused = makeModel(db.pool, columns);
     await expect(refused).rejects.toMatchObject({ code: 'HWINV' });
     await expect(refused).rejects.toThrow(field);
   });
 
   test.each(['', 'Use it: ', 'word\n'])(
-    'of prose by their shapes alone, after %j',
+    'are recognized in prose by shape alone, after %j',
     async (before) => {
       const keys = [
         ...[
@@ -565,7 +568,7 @@ describe('keys never stand in a row', () => {
     },
   );
 
-  test('prose may speak of keys', async () => {
+  test('prose may mention keys', async () => {
     const words = [
       'sk-learn is a library; keys of OpenAI begin with sk- or sk-proj-.',
       'sk-learn-pipelines-with-20-steps, npm-check-updates-v16 and hf-transformers-4-bit-models',
@@ -590,7 +593,7 @@ describe('keys never stand in a row', () => {
     );
   });
 
-  test('what people say is theirs to say, and a fork repeats what was let in', async () => {
+  test('user input may contain a key, and a fork repeats accepted input', async () => {
     const said = `my key is sk-proj-${LONG}`;
     const id = await makeRun(db.pool, { input: said, input_data: JSON.stringify({ token: said }) });
     await db.pool.query(`update howdah.executions set metadata = '{"token": "x"}' where id = $1`, [
@@ -609,7 +612,7 @@ describe('keys never stand in a row', () => {
   test.each([
     ['https://user:pw@example.com/v1', 'https://example.com/v1'],
     ['HTTPS://sk-abcdef@example.com:8443/v1?key=abcdefgh', 'HTTPS://example.com:8443/v1'],
-  ])('before the host of a base_url: %s', async (base_url, without) => {
+  ])('are rejected before the host of a base_url: %s', async (base_url, without) => {
     const refused = await makeModel(db.pool, { base_url }).catch((error) => error);
     expect(refused).toMatchObject({
       code: 'HWINV',
@@ -620,7 +623,7 @@ describe('keys never stand in a row', () => {
     expect(refused.hint).not.toMatch(/pw|sk-|abcdefgh/);
   });
 
-  test('a socket is an address of what hears and speaks, and of nothing else', async () => {
+  test('a WebSocket base_url is accepted for speech models only', async () => {
     const make = (purpose: string, url: string) =>
       db.pool.query(
         `insert into howdah.models (name, provider, model, purpose, base_url)
@@ -648,7 +651,7 @@ describe('keys never stand in a row', () => {
   });
 
   test.each(['http://example.com/v1 x', 'ftp://example.com'])(
-    'a base_url is no place for nonsense: %s',
+    'an invalid base_url is rejected: %s',
     async (url) => {
       const made = db.pool.query(
         `insert into howdah.models (name, provider, model, base_url) values ('x', 'openai', 'x', $1)`,
@@ -679,7 +682,7 @@ describe('keys never stand in a row', () => {
     });
   });
 
-  test('a tenant may name a public one, and an owner any', async () => {
+  test('a tenant may name a public server, and an owner any server', async () => {
     const insert = `insert into howdah.models (name, provider, model, base_url)
       values ($1, 'openai', 'x', $2) returning base_url`;
     const publicUrl = 'https://api.groq.com/openai/v1';
@@ -692,7 +695,7 @@ describe('keys never stand in a row', () => {
 });
 
 describe('a SQL tool of another function with the same name', () => {
-  test('is refused, and the first one keeps its agents', async () => {
+  test('is rejected, and the first function keeps its agents', async () => {
     await db.pool.query(`create schema one; create schema two;
       create function one.twin(a text) returns text language sql as 'select a';
       create function two.twin(a text) returns text language sql as 'select a'`);
@@ -725,8 +728,8 @@ describe('a SQL tool of another function with the same name', () => {
   });
 });
 
-describe('what happened stays', () => {
-  test('executions are neither deleted, truncated nor rewritten by their owner', async () => {
+describe('recorded executions', () => {
+  test('cannot be deleted, truncated or rewritten by their owner', async () => {
     const { rows } = await db.pool.query(
       `insert into howdah.executions (agent_id, input) values (howdah.agent('development'), 'x') returning id`,
     );
@@ -742,7 +745,7 @@ describe('what happened stays', () => {
   });
 });
 
-describe('the configuration of http_request is checked where it is written', () => {
+describe('validation of the http_request configuration on write', () => {
   const write = (configuration: unknown) =>
     db.pool
       .query(
@@ -765,14 +768,14 @@ describe('the configuration of http_request is checked where it is written', () 
     [{ secrets: { 'bad name': { secret_name: 'shop', hosts: ['x.org'] } } }, /secrets/],
     [{ secrets: { a: { secret_name: 'shop', hosts: ['x.org'], prefix: 'a\nb' } } }, /prefix/],
     [{ secrets: { authorization: 'Bearer abcdef1234567890' } }, /holds a key/],
-  ])('%j is refused', async (configuration, said) => {
+  ])('rejects %j', async (configuration, said) => {
     expect(await write(configuration)).toMatchObject({
       code: 'HWINV',
       message: expect.stringMatching(said),
     });
   });
 
-  test('a secret has to be there', async () => {
+  test('requires that a named secret exists', async () => {
     const configuration = { secrets: { 'x-key': { secret_name: 'nowhere', hosts: ['x.org'] } } };
     expect(await write(configuration)).toMatchObject({
       code: 'HWNTF',
@@ -780,7 +783,7 @@ describe('the configuration of http_request is checked where it is written', () 
     });
   });
 
-  test('what narrows it is taken', async () => {
+  test('accepts settings that narrow access', async () => {
     expect(await write({ allow: ['x.org', '*.y.org:8443'], methods: ['GET'] })).toBeGreaterThan(0);
     await write({});
   });
