@@ -109,7 +109,7 @@ export const COVERED: readonly (readonly [number, string, string])[] = [
   ],
   [22, 'one key from fifty callers', 'test/sql/runs/run.test.ts'],
   [23, 'a run that kills its workers', 'test/workers/death.test.ts'],
-  [24, 'slow subscribers', 'test/api/feed-hub.test.ts, npm run bench -- subscribers'],
+  [24, 'slow subscribers', 'test/api/subscriptions/feed-hub.test.ts, npm run bench -- subscribers'],
   [25, 'huge payloads', 'test/sql/runs/insert.test.ts, test/runtime/model-calls/text.test.ts'],
   [27, 'migrations beside a worker', 'test/db/migrate-beside.test.ts'],
   [28, 'races of controls', 'test/runtime/control/control-properties.test.ts'],

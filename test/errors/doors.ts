@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { ask } from '../api/harness.ts';
-import { connect } from '../api/mcp-client.ts';
-import { openWs } from '../api/ws-client.ts';
+import { connect } from '../api/mcp/mcp-client.ts';
+import { openWs } from '../api/ws/ws-client.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
 

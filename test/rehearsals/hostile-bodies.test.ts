@@ -6,7 +6,7 @@ import { createFixtures } from '../../deploy/rehearsals/support/hostile/fixtures
 import { hostileYaml } from '../../deploy/rehearsals/support/hostile/yaml-bodies.ts';
 import type { Api } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
-import { locked, makePerson, tokenFor } from '../api/tokens.ts';
+import { locked, makePerson, tokenFor } from '../api/subscriptions/tokens.ts';
 import { testDatabase } from '../support/database.ts';
 
 /** Part of the rehearsal `hostile-bodies`: each endpoint gets some bodies, no answer is a 500. */

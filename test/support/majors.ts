@@ -19,7 +19,7 @@ const TESTS = [
   'test/db/migrate.test.ts',
   'test/sql',
   'test/runtime/owned-run/main-path.test.ts',
-  'test/cli/demo.test.ts',
+  'test/cli/commands/demo.test.ts',
 ];
 /**
  * The tests that depend most on the major, in a few minutes: the schema up and down, conventions,

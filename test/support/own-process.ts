@@ -3,8 +3,8 @@
  * module which other files may have loaded. Each of these files gets a new process.
  */
 export const OWN_PROCESS = [
-  'test/api/hostile-bodies.test.ts',
-  'test/cli/worker-memory.test.ts',
+  'test/api/every-endpoint/hostile-bodies.test.ts',
+  'test/cli/process/worker-memory.test.ts',
   'test/providers/openai-load.test.ts',
   'test/providers/sentence.test.ts',
   'test/runtime/model-calls/long-answers.test.ts',

@@ -1,7 +1,7 @@
 -- Deletion of files. The bytes of a small file are in its row, and go with it. A large file is in a
 -- folder of the workers. A trigger of resources adds its path to file_deletions when the row is
 -- deleted, whoever deletes it. Workers delete the file after the commit
--- (src/db/worker/stored-files.ts), and try again until it is deleted.
+-- (src/db/files/delete-stored-files.ts), and try again until it is deleted.
 
 -- Deletes resources. Returns their number and the paths of their files outside of the database.
 create or replace function howdah_private.delete_files(ids uuid[]) returns jsonb

@@ -1,7 +1,7 @@
 /**
  * The example lines of each command. Help shows them first. A verb shows the lines that start with
- * it, and a noun shows the lines of all its verbs. test/cli/examples.test.ts parses every line as
- * the command would.
+ * it, and a noun shows the lines of all its verbs. test/cli/help/examples.test.ts parses every line
+ * as the command would.
  */
 export const examples: Readonly<Record<string, readonly string[]>> = {
   '': [

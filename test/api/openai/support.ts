@@ -12,7 +12,7 @@ import {
 } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
-import { locked, tokenFor } from '../tokens.ts';
+import { locked, tokenFor } from '../subscriptions/tokens.ts';
 
 /** A message as the model server is sent it. */
 export type Sent = { role: string; content: unknown; tool_calls?: unknown; tool_call_id?: string };

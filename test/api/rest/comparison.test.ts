@@ -7,7 +7,7 @@ import { makeAgent as makeIdleAgent, makeRun, makeTenant, one } from '../../sql/
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { ask, startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../tokens.ts';
+import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 import { call } from './call.ts';
 
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';

@@ -3,7 +3,7 @@ import type { Api } from '../../../src/api/server.ts';
 import { one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../tokens.ts';
+import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 import { type CallOptions, call } from './call.ts';
 
 const db = testDatabase({ violates: true }); // writes runs and steps by hand

@@ -8,11 +8,11 @@ import { all } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
-import { locked, tokenFor } from '../tokens.ts';
+import { locked, tokenFor } from '../subscriptions/tokens.ts';
 import { type Called, call } from './call.ts';
 
 /**
- * The walk of test/api/isolation.test.ts through REST: every route of the table as it is, asked by one tenant for the rows
+ * The walk of test/api/every-endpoint/isolation.test.ts through REST: every route of the table as it is, asked by one tenant for the rows
  * of another. A route that is added later is walked too.
  */
 

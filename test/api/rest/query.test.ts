@@ -6,7 +6,7 @@ import { testDatabase } from '../../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../tokens.ts';
+import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 import { call } from './call.ts';
 
 const SQL = 'select quarter, total from shop.revenue order by quarter';

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask as query, startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../tokens.ts';
+import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 import { type CallOptions, call } from './call.ts';
 
 const db = testDatabase();

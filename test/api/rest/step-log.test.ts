@@ -11,7 +11,7 @@ import { all, makeRun, one, unique } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
-import { locked } from '../tokens.ts';
+import { locked } from '../subscriptions/tokens.ts';
 import { call } from './call.ts';
 import { listen } from './events.ts';
 

@@ -15,7 +15,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
-import { locked } from '../tokens.ts';
+import { locked } from '../subscriptions/tokens.ts';
 import { call } from './call.ts';
 import { listen } from './events.ts';
 

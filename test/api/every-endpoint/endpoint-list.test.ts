@@ -1,0 +1,193 @@
+import { channel } from 'node:diagnostics_channel';
+import type { FastifyInstance } from 'fastify';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { routes } from '../../../src/api/rest/rest-routes.ts';
+import type { Api } from '../../../src/api/server.ts';
+import { figuresOn } from '../../../src/db/operations/metric-queries.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { all } from '../../sql/support.ts';
+import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestApi } from '../harness.ts';
+import { call } from '../rest/call.ts';
+import { locked, tokenFor } from '../subscriptions/tokens.ts';
+
+/**
+ * Every route the server has, asked of the server: the walk of test/api/rest/isolation.test.ts knows those of the table, and
+ * these are the others. A door that is added and named nowhere fails here; one that is for somebody is walked.
+ */
+
+/** For everybody: they say nothing of anybody. */
+const OPEN = [
+  'GET /',
+  'GET /docs',
+  'GET /healthz',
+  'GET /openapi.json',
+  'GET /readyz',
+  'GET /schemas/agent-system.v1.json',
+];
+
+type Named = { name: string; id: string };
+/** By the name of an agent in the path, unless it says another. */
+type Request = { body?: object; agent?: string };
+const user = (content: string) => ({ id: '1', role: 'user', content });
+const message = {
+  role: 'user',
+  kind: 'message',
+  messageId: 'm',
+  parts: [{ kind: 'text', text: 'x' }],
+};
+const configuration = { blocking: false };
+const rpc = (method: string, params: object) => ({ jsonrpc: '2.0', id: 1, method, params });
+
+/** What a stranger may ask of each door that is for somebody, by the name of an agent and by any id. */
+const ASKED: Record<string, (named: Named) => Request[]> = {
+  'GET /.well-known/agent-card.json': () => [{}],
+  'GET /a2a/:agent/.well-known/agent-card.json': () => [{}],
+  'POST /a2a/:agent': ({ id }) => [
+    { body: rpc('message/send', { message }) },
+    { body: rpc('message/stream', { message }) },
+    ...[
+      rpc('message/send', { message: { ...message, taskId: id } }),
+      rpc('message/send', { message: { ...message, contextId: id }, configuration }),
+      rpc('tasks/get', { id }),
+      rpc('tasks/cancel', { id }),
+      rpc('tasks/resubscribe', { id }),
+    ].map((body) => ({ body, agent: 'development' })),
+  ],
+  'POST /ag-ui/agents/:agent': ({ id }) => [
+    { body: { threadId: id, runId: id, messages: [user('x')], tools: [], context: [] } },
+  ],
+  'POST /v1/chat/completions': ({ name }) => [{ body: { model: name, messages: [user('x')] } }],
+  'POST /v1/responses': ({ name, id }) => [
+    { body: { model: name, input: 'x' } },
+    ...[`resp_${id.replaceAll('-', '')}`, id].map((previous_response_id) => ({
+      body: { model: 'development', input: 'x', previous_response_id },
+    })),
+  ],
+  'GET /v1/models': () => [{}],
+  'GET /v1/models/*': () => [{}],
+};
+
+const db = testDatabase();
+let api: Api;
+let token: string;
+let theirs: string[];
+const found = new Set<string>();
+
+const note = (published: unknown) => {
+  const { fastify } = published as { fastify: FastifyInstance };
+  fastify.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) if (one !== 'HEAD') found.add(`${one} ${url}`);
+  });
+};
+
+beforeAll(async () => {
+  const { a, b } = await makeTwoTenants(db.pool);
+  const made = channel('fastify.initialization');
+  made.subscribe(note);
+  try {
+    const metrics = createMetrics(figuresOn(db.pool));
+    api = await startTestApi(db.url, { ...locked, metrics });
+  } finally {
+    made.unsubscribe(note);
+  }
+  token = await tokenFor(
+    { sub: 'a', tenant_id: a, user_id: '' },
+    { user_id: undefined, role: 'owner' },
+  );
+  const ids = await all(
+    db.pool,
+    `(select id::uuid::text as id from howdah.executions where tenant_id = $1 limit 3)
+     union all (select id::text from howdah.sessions where tenant_id = $1 limit 2)
+     union all (select id::text from howdah.agents where tenant_id = $1 limit 2)`,
+    [b],
+  );
+  theirs = ids.map(({ id }) => id);
+});
+afterAll(async () => {
+  await api?.close();
+});
+
+const ofTable = () =>
+  routes.map(({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`);
+
+test('every route is listed in this test', () => {
+  expect([...found].sort()).toEqual([...OPEN, ...ofTable(), ...Object.keys(ASKED)].sort());
+});
+
+/** What `/openapi.json` leaves out: pages, schemas, itself, and doors whose protocols describe themselves (`/graphql` and `/mcp`, too, which are no routes). */
+const UNDESCRIBED = [
+  'GET /',
+  'GET /.well-known/agent-card.json',
+  'GET /a2a/:agent/.well-known/agent-card.json',
+  'GET /docs',
+  'GET /openapi.json',
+  'GET /schemas/agent-system.v1.json',
+  'POST /a2a/:agent',
+  'POST /ag-ui/agents/:agent',
+];
+/** Described, and served by no route: before them, each by a door of its own. */
+const UNROUTED = ['GET /metrics', 'GET /ws'];
+
+test('every route is described in OpenAPI, and every described route is served', async () => {
+  const { body } = await call(api, 'GET', '/openapi.json');
+  const described = Object.entries<object>(body.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const served = [...found].filter((one) => !UNDESCRIBED.includes(one));
+  const asRouted = (one: string) =>
+    one.replace('/v1/models/{model}', '/v1/models/*').replaceAll(/\{(\w+)\}/g, ':$1');
+  expect(described.map(asRouted).sort()).toEqual([...served, ...UNROUTED].sort());
+  expect(UNDESCRIBED.filter((one) => !found.has(one))).toEqual([]);
+  for (const one of UNROUTED) {
+    const [method = '', path = ''] = one.split(' ');
+    expect((await call(api, method, path)).status, one).not.toBe(404);
+  }
+});
+
+async function said(door: string, asked: Request, { name, id }: Named) {
+  const [method = '', url = ''] = door.split(' ');
+  const path = url.replace(/:agent|\*/, asked.agent ?? name);
+  const { status, body } = await call(api, method, path, asked.body, { token });
+  const text = JSON.stringify(body)
+    .replaceAll(name, 'NAME')
+    .replaceAll(id, 'ID')
+    .replaceAll(id.replaceAll('-', ''), 'ID');
+  return { status, text };
+}
+
+test.each(Object.keys(ASKED))('%s reveals nothing about another tenant', async (door) => {
+  const missing = { name: MARK.replace(/b$/, 'c'), id: 'aaaaaaaa-aaaa-7aaa-8aaa-aaaaaaaaaaaa' };
+  const asked = ASKED[door]?.(missing) ?? [];
+  expect(asked).not.toEqual([]);
+  expect(theirs.length).toBeGreaterThan(3);
+  for (const [place, request] of asked.entries()) {
+    const nowhere = await said(door, request, missing);
+    expect(nowhere.status, `${door} ${place}`).toBeLessThan(500);
+    for (const id of theirs) {
+      const named = { name: MARK, id };
+      const there = await said(door, ASKED[door]?.(named)[place] ?? {}, named);
+      expect({ place, ...there }).toEqual({ place, ...nowhere });
+    }
+  }
+});
+
+test.each(Object.keys(ASKED))('%s requires a login', async (door) => {
+  const [method = '', url = ''] = door.split(' ');
+  const [{ body } = {}] = ASKED[door]?.({ name: 'development', id: theirs[0] ?? '' }) ?? [];
+  const path = url.replace(/:agent|\*/, 'development');
+  expect((await call(api, method, path, body)).status).toBe(401);
+});
+
+test.each([
+  ['POST', '/graphql', 401],
+  ['POST', '/mcp', 401],
+  ['GET', '/ws', 426], // asks who is there when it is opened: ws.test.ts
+])(
+  '%s %s rejects a request without a login, although no route serves it',
+  async (method, path, status) => {
+    const body = method === 'POST' ? { query: '{ __typename }' } : undefined;
+    expect((await call(api, method, path, body)).status).toBe(status);
+  },
+);

@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import type { Json } from '../../../src/json/json.ts';
+import { displayable, displayableDetail, displayableJson } from '../../../src/text/displayable.ts';
+import { runCli } from '../../cli/run-cli.ts';
+import { HOSTILE_STRINGS, UNSTORABLE_STRINGS } from '../../fixtures/hostile-strings.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestApi } from '../harness.ts';
+
+// A refusal quotes what it refuses: whatever that is, it can be read, and is not long.
+
+const HIDDEN = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
+/** Colours of a terminal, marks of direction, a line of HTTP, a bell. */
+const HOSTILE = 'evil\u001b[31m\u009b31m\u202egpj.exe\u2066\rX-Injected: 1\u0007\u2028';
+const LONG = `${HOSTILE}${'x'.repeat(200_000)} ${'y '.repeat(50_000)}`;
+
+const db = testDatabase();
+let api: Api;
+
+beforeAll(async () => {
+  api = await startTestApi(db.url);
+});
+afterAll(async () => {
+  await api?.close();
+});
+
+const post = (path: string, body: object, headers: Record<string, string> = {}) =>
+  fetch(`${api.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+const graphql = (query: string, variables: object, more = {}) =>
+  post('/graphql', { query, variables, ...more });
+const mutation = (call: string) => (name: string) =>
+  graphql(`mutation ($name: String!) { ${call} { clientMutationId } }`, { name });
+const mcp = (method: string, params: (name: string) => object) => (name: string) =>
+  post(
+    '/mcp',
+    { jsonrpc: '2.0', id: 1, method, params: params(name) },
+    { accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2025-06-18' },
+  );
+const messages = [{ role: 'user', content: 'x' }];
+
+const doors: [string, (name: string) => Promise<Response>][] = [
+  ['REST, an agent', (agent) => post('/api/execute', { agent, message: 'x' })],
+  ['REST, a workflow', (workflow) => post('/api/execute', { workflow, message: 'x' })],
+  ['REST, a field', (name) => post('/api/execute', { agent: 'nobody', message: 'x', [name]: 1 })],
+  ['REST, a session', (agent) => post('/sessions', { agent })],
+  [
+    'REST, a secret',
+    (secret_name) =>
+      post('/api/models', { name: 'a', provider: 'openai', model: 'a', secret_name }),
+  ],
+  ['REST, a path', (name) => fetch(`${api.url}/api/agents/${part(name)}`)],
+  ['REST, nowhere', (name) => fetch(`${api.url}/nowhere/${part(name)}`)],
+  ['REST, a parameter', (name) => fetch(`${api.url}/api/executions?${part(name)}=1`)],
+  [
+    'REST, a system',
+    (name) =>
+      post('/agent-systems', {
+        ...{ version: 'v1', name: 'x', orchestrator: name },
+        agents: { a: { mission: 'x', model: name, tools: { allow: [name] }, agents: [name] } },
+      }),
+  ],
+  ['GraphQL, an agent', mutation('run(input: { agent: $name, input: "x" })')],
+  ['GraphQL, a workflow', mutation('runWorkflow(input: { workflow: $name, input: "x" })')],
+  ['GraphQL, a default', mutation('setDefaultAgent(input: { agent: $name })')],
+  ['GraphQL, a secret', mutation('removeSecret(input: { name: $name })')],
+  [
+    'GraphQL, an operation',
+    (operationName) => graphql('{ agents { totalCount } }', {}, { operationName }),
+  ],
+  [
+    'GraphQL, a value in the text',
+    (name) =>
+      graphql(
+        `{ executions(filter: { status: { equalTo: ${JSON.stringify(name.slice(0, 40_000))} } }) { totalCount } }`,
+        {},
+      ),
+  ],
+  ['OpenAI, a model', (model) => post('/v1/chat/completions', { model, messages })],
+  ['OpenAI, a field', (name) => post('/v1/responses', { model: 'nobody', input: 'x', [name]: 1 })],
+  [
+    'OpenAI, a response',
+    (name) => post('/v1/responses', { model: 'nobody', input: 'x', previous_response_id: name }),
+  ],
+  ['A2A, a method', (method) => post('/a2a', { jsonrpc: '2.0', id: 1, method, params: {} })],
+  ['MCP, a tool', mcp('tools/call', (name) => ({ name, arguments: { message: 'x' } }))],
+  ['MCP, a resource', mcp('resources/read', (uri) => ({ uri }))],
+  ['MCP, a prompt', mcp('prompts/get', (name) => ({ name }))],
+];
+
+const part = (name: string) => encodeURIComponent(name.slice(0, 2_000));
+
+describe.each([
+  ['hidden', HOSTILE],
+  ['long', LONG],
+])('a %s name', (_, name) => {
+  test.each(doors)('%s', async (_door, ask) => {
+    const response = await ask(name);
+    const text = await response.text();
+    expect(text.length).toBeLessThan(20_000);
+    const [, event] = /^data: ([^\n]*)$/m.exec(text) ?? [];
+    const sentences = sentencesIn(JSON.parse(event ?? text));
+    expect(sentences).not.toEqual([]);
+    for (const sentence of sentences) {
+      expect(sentence.replaceAll('\n', ' ')).not.toMatch(HIDDEN);
+      expect(sentence.length).toBeLessThan(3_000);
+    }
+    for (const [, value] of response.headers) expect(value).not.toMatch(HIDDEN);
+  });
+
+  test.each([
+    ['run', name, 'x'],
+    ['show', name],
+    ['agents', 'show', name],
+    ['agents', `--${name}`],
+    ['executions', '--status', name],
+    ['apply', part(name).slice(0, 200) + HOSTILE],
+    ['secret', 'remove', name],
+    ['settings', 'show', name],
+  ])('howdah %s', async (...words) => {
+    const [plain, json] = [
+      await runCli(db.url, ...words),
+      await runCli(db.url, '--json', ...words),
+    ];
+    for (const { stderr } of [plain, json]) {
+      expect(stderr.length).toBeLessThan(10_000);
+      expect(stderr.replaceAll('\n', ' ')).not.toMatch(/(?!\t)[\p{Cc}\u2028-\u202e\u2066-\u2069]/u);
+    }
+    expect(plain.status).toBe(json.status);
+    expect(plain.status).not.toBe(0);
+  });
+});
+
+/** What of an answer is for people. */
+function sentencesIn(answer: Json, name = ''): string[] {
+  if (typeof answer === 'string') {
+    return ['message', 'hint', 'title'].includes(name) ||
+      (name === 'detail' && answer.includes(' '))
+      ? [answer]
+      : [];
+  }
+  if (typeof answer !== 'object' || answer === null) return [];
+  return Object.entries(answer).flatMap(([key, value]) => sentencesIn(value as Json, key));
+}
+
+test.each(Object.entries({ ...HOSTILE_STRINGS, ...UNSTORABLE_STRINGS }))(
+  '%s is shown without what hides in it',
+  (_name, text) => {
+    const hidden = /(?![\t\n\u200c-\u200f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+    const shown = displayable(text);
+    expect(shown).not.toMatch(hidden);
+    expect(displayable(shown)).toBe(shown);
+    const json = displayableJson({ [text]: text });
+    expect(json).not.toMatch(hidden);
+    expect(JSON.parse(json)).toEqual({ [text]: text });
+  },
+);
+
+test('characters needed by scripts and emoji stay unchanged', () => {
+  for (const text of ['می‌خواهم', '👩‍👩‍👧', 'שלום\u200f!', 'two\nlines\tand a tab']) {
+    expect(displayable(text)).toBe(text);
+  }
+  expect(displayable('a\u{e0041}\ud800')).toBe('a\\u{e0041}\ufffd');
+  expect(displayable('😀'.repeat(500)).isWellFormed()).toBe(true);
+  expect(displayableDetail({ id: 'x', faults: [{ path: 'y'.repeat(5_000) }], n: 1 })).toEqual({
+    ...{ id: 'x', n: 1 },
+    faults: [{ path: expect.stringMatching(/^y+…y+$/) }],
+  });
+});

@@ -1,0 +1,101 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import type { Api } from '../../../src/api/server.ts';
+
+/** Revisions of the protocol: those that shake hands first, and the one whose requests stand alone. */
+export const REVISIONS = ['2025-11-25', '2026-07-28'] as const;
+export type Revision = (typeof REVISIONS)[number];
+
+export type ClientOptions = {
+  revision?: Revision;
+  token?: string | undefined;
+  /** Behind `/mcp`, such as `?on_disconnect=cancel`. */
+  query?: string;
+  /** Called when the stream is open by which the server says what nobody asked for. */
+  onStream?: () => void;
+  /** What a person answers who is asked; without it the client cannot ask. */
+  elicit?: (params: { message: string; requestedSchema: Form }) => Answered | Promise<Answered>;
+  /** What its model answers; without it the client has none. */
+  sample?: (params: Sampled) => string;
+};
+export type Form = { properties: Record<string, object>; required?: string[] };
+export type Answered = {
+  action: 'accept' | 'decline' | 'cancel';
+  content?: Record<string, string | number | boolean>;
+};
+export type Sampled = { messages: { content: { text: string } }[]; maxTokens: number };
+
+/** A client as programs of people are, with the official SDK. */
+export async function connect(api: Api, options: ClientOptions = {}): Promise<Client> {
+  const { revision = '2025-11-25', token, query = '', elicit, sample, onStream } = options;
+  const client = new Client(
+    { name: 'test', version: '1' },
+    {
+      capabilities: {
+        ...(elicit && { elicitation: {} }),
+        ...(sample && { sampling: {} }),
+      },
+      versionNegotiation: { mode: revision === '2026-07-28' ? { pin: revision } : 'legacy' },
+    },
+  );
+  if (elicit) {
+    client.setRequestHandler('elicitation/create', async ({ params }) => {
+      const answered = await elicit(params as never);
+      return { ...answered };
+    });
+  }
+  if (sample) {
+    client.setRequestHandler('sampling/createMessage', async ({ params }) => ({
+      role: 'assistant' as const,
+      content: { type: 'text' as const, text: sample(params as never) },
+      model: 'of-the-client',
+    }));
+  }
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  const transport = new StreamableHTTPClientTransport(new URL(`${api.url}/mcp${query}`), {
+    requestInit: { headers },
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      if (init?.method === 'GET' && response.ok) onStream?.();
+      return response;
+    },
+  });
+  await client.connect(transport);
+  return client;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: results are looked into by tests, field by field
+export type Result = any;
+
+/** The text of a tool's result. */
+export function textOf(result: Result): string {
+  return result.content.map(({ text }: { text: string }) => text).join('\n');
+}
+
+/** One message as it is on the wire, and what was answered. */
+export async function post(
+  api: Api,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Headers; text: string }> {
+  const response = await fetch(`${api.url}/mcp`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...headers,
+    },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+export const INITIALIZE = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'test', version: '1' },
+  },
+};

@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import WebSocket, { WebSocketServer } from 'ws';
+import { checkMessages } from '../../../src/api/graphql/limits/message-checks.ts';
+import { MAX_READER_BYTES } from '../../../src/api/login/rights.ts';
+
+let server: WebSocketServer;
+let client: WebSocket;
+let socket: WebSocket;
+beforeAll(async () => {
+  server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  const connected = once(server, 'connection');
+  client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  [[socket]] = await Promise.all([connected, once(client, 'open')]);
+});
+afterAll(async () => {
+  client?.terminate();
+  server?.close();
+  if (server) await once(server, 'close');
+});
+
+test('a small message passes at once, or after the large message before it', async () => {
+  const passed: string[] = [];
+  const lengths: number[] = [];
+  const right = Promise.withResolvers<number>();
+  socket.on('message', (data: Buffer) => passed.push(JSON.parse(String(data)).type));
+  checkMessages(socket, (length) => {
+    lengths.push(length);
+    return right.promise;
+  });
+  const receive = (type: string, text = '') =>
+    socket.emit('message', Buffer.from(JSON.stringify({ type, text })), false);
+  receive('first');
+  expect(passed).toEqual(['first']); // before anything is awaited
+  receive('large', 'x'.repeat(MAX_READER_BYTES));
+  receive('behind');
+  await new Promise(setImmediate);
+  expect(passed).toEqual(['first']);
+  expect(lengths).toEqual([expect.any(Number)]); // of the large message alone
+  right.resolve(2 * MAX_READER_BYTES);
+  await expect.poll(() => passed).toEqual(['first', 'large', 'behind']);
+  receive('last');
+  expect(passed.at(-1)).toBe('last');
+});

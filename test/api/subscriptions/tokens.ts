@@ -1,0 +1,49 @@
+import { type CryptoKey, type JWTPayload, type KeyObject, SignJWT } from 'jose';
+import type { ApiOptions } from '../../../src/api/server.ts';
+import { type Db, one } from '../../sql/support.ts';
+
+export const SECRET = 'a secret of at least thirty-two bytes';
+
+/** A server that wants a token. */
+export const locked = {
+  auth: 'required',
+  jwtSecret: SECRET,
+} as const satisfies Partial<ApiOptions>;
+
+/** Now, as tokens have it. */
+export const now = () => Math.floor(Date.now() / 1000);
+
+/** A tenant with one user, as claims name them. */
+export type Person = { sub: string; tenant_id: string; user_id: string };
+
+export async function makePerson(db: Db, username: string, tenant_id?: string): Promise<Person> {
+  const { id, tenant } = await one(
+    db,
+    `insert into howdah.users (username, tenant_id)
+     values ($1, coalesce($2::uuid, howdah.current_tenant())) returning id, tenant_id as tenant`,
+    [username, tenant_id ?? null],
+  );
+  return { sub: id, tenant_id: tenant, user_id: id };
+}
+
+/** Claims that differ; undefined takes one away. */
+type Changes = Readonly<Record<string, unknown>>;
+
+/** The claims of the contract. */
+export function claimsOf(person: Person, changes: Changes = {}): JWTPayload {
+  const usual = { iss: 'howdah', aud: 'howdah', role: 'member', iat: now(), exp: now() + 3600 };
+  return { ...usual, ...person, ...changes };
+}
+
+export function sign(
+  claims: JWTPayload,
+  key: Uint8Array | CryptoKey | KeyObject = Buffer.from(SECRET),
+  header: { alg: string; [name: string]: unknown } = { alg: 'HS256' },
+): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader(header).sign(key);
+}
+
+/** A good token. */
+export function tokenFor(person: Person, changes: Changes = {}): Promise<string> {
+  return sign(claimsOf(person, changes));
+}

@@ -1,0 +1,51 @@
+import WebSocket from 'ws';
+import type { Api } from '../../../src/api/server.ts';
+import { type Answer, until } from '../harness.ts';
+
+/** What came over one WebSocket of /ws. */
+export type WsClient = {
+  socket: WebSocket;
+  received: Answer[];
+  /** Sends a message under a new id and gives its `result` or `error`. */
+  ask(message: object): Promise<Answer>;
+  /** Events of a subscription that are no tokens, as `event id`. */
+  told(subscription: string): string[];
+  /** Waits for what fits. */
+  when(fits: (message: Answer) => boolean): Promise<Answer>;
+  closed: Promise<number>;
+  close(): void;
+};
+
+export async function openWs(
+  api: Pick<Api, 'url'>,
+  headers: Record<string, string> = {},
+): Promise<WsClient> {
+  const socket = new WebSocket(`${api.url.replace('http', 'ws')}/ws`, { headers });
+  const received: Answer[] = [];
+  socket.on('message', (data) => received.push(JSON.parse(String(data))));
+  const closed = new Promise<number>((resolve) => socket.on('close', resolve));
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  let asked = 0;
+  const when: WsClient['when'] = async (fits) => {
+    await until(() => received.some(fits));
+    return received.find(fits);
+  };
+  return {
+    socket,
+    received,
+    closed,
+    when,
+    ask(message) {
+      asked += 1;
+      const sent = { id: `m${asked}`, ...message };
+      socket.send(JSON.stringify(sent));
+      return when(({ type, id }) => id === sent.id && (type === 'result' || type === 'error'));
+    },
+    told: (subscription) =>
+      received
+        .filter((one) => one.type === 'event' && one.subscription === subscription)
+        .filter(({ event }) => event !== 'token')
+        .map(({ event, id }) => `${event} ${id}`),
+    close: () => socket.terminate(),
+  };
+}

@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { executionRecord } from '../../../src/api/rest/runs/execution-record.ts';
+import type { Api } from '../../../src/api/server.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { startTestApi } from '../../api/harness.ts';
+import { locked, tokenFor } from '../../api/subscriptions/tokens.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { all, makeRun, makeTenant, one, unique } from '../../sql/support.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { type CliResult, runCli } from '../run-cli.ts';
+
+/** Nobody is there: what asks it fails. */
+const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const db = testDatabase();
+let api: Api;
+let worker: Worker;
+
+beforeAll(async () => {
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+});
+
+const here = (...line: string[]) => runCli(db.url, ...line);
+const there = (...line: string[]) => runCli(NOWHERE, ...line, '--api', api.url);
+
+async function ranOf(script: object[], tools: string[] = [], end = 'completed_at is not null') {
+  const agent = await makeAgent(db.pool, { script: script as [], tools });
+  const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
+  const { id } = await one(
+    db.pool,
+    `insert into howdah.executions (agent_id, input, callback_url)
+     values (howdah.agent($1), E'Hi.\\nAll of you.', 'https://example.com/secret') returning id::uuid as id`,
+    [name],
+  );
+  await eventually(
+    db.pool,
+    `the run of ${name} is there`,
+    `select from howdah.executions where id = $1 and ${end}`,
+    [id],
+  );
+  return { id: id as string, name: name as string };
+}
+
+/** A run that is not over takes longer and longer. */
+const still = (told: CliResult) => ({
+  ...told,
+  stdout: told.stdout.replaceAll(/(?<=\) {2})\d+\.\d\d s/g, '… s'),
+});
+
+const call = { name: 'calculator', id: 'c1', arguments: { expression: '6 * 7', a: 1, of: [1.5] } };
+
+test('howdah show and howdah explain print the keys of a run', async () => {
+  const agent = await makeAgent(db.pool, { script: [] });
+  const id = await makeRun(db.pool, {
+    agent_id: agent,
+    concurrency_key: 'customer-42',
+    debounce_key: 'order A-1001',
+    debounce_ms: 3_600_000,
+  });
+  const keys = 'keys      concurrency_key customer-42, debounce_key order A-1001 (3600000 ms)\n';
+  for (const cli of [here, there]) {
+    expect((await cli('show', id)).stdout).toContain(keys);
+    expect((await cli('explain', id)).stdout).toContain('by debounce_key order A-1001: waits for');
+  }
+});
+
+describe('howdah show over an API prints the same as with a database', () => {
+  const runs: Record<string, () => Promise<string>> = {
+    'of a run that answered': async () => {
+      const script = [
+        { content: 'I count.', tool_calls: [call, { ...call, id: 'c2' }] },
+        { content: 'It is 42.' },
+      ];
+      return (await ranOf(script, ['calculator'])).id;
+    },
+    'of one that failed': async () => (await ranOf([{ error: { status: 400 } }])).id,
+    'of one that asks': async () => {
+      const ask = { name: 'ask_user', id: 'q1', arguments: { question: 'Which colour?' } };
+      const script = [{ tool_calls: [ask] }, { content: 'Painted.' }];
+      return (await ranOf(script, ['ask_user'], `waiting_for = 'question'`)).id;
+    },
+    'of one that has not begun': async () => makeRun(db.pool, { run_at: '2100-01-01' }),
+  };
+  test.each(Object.entries(runs))('%s', async (_, make) => {
+    const id = await make();
+    for (const more of [[], ['--json'], ['-o', 'yaml'], ['--tree'], ['--tree', '--json']]) {
+      const told = still(await here('show', id, ...more));
+      expect(told, more.join(' ')).toMatchObject({ status: 0, stderr: '' });
+      expect(still(await there('show', id, ...more)), more.join(' ')).toEqual(told);
+      expect(told.stdout).not.toContain('example.com/secret');
+    }
+    expect(await there('runs', 'show', id)).toEqual(await here('show', id));
+  });
+
+  test('of one step', async () => {
+    const { id } = await ranOf(
+      [
+        {
+          content: 'I count.',
+          tool_calls: [{ ...call, arguments: { expression: '6 * 7' } }],
+        },
+        { content: 'It is 42.' },
+      ],
+      ['calculator'],
+    );
+    const said = {
+      1: ['step      1 model', 'calls     calculator {', 'said      I count.'],
+      2: ['step      2 tool calculator', '"expression": "6 * 7"', 'said      42'],
+      3: ['step      3 model', 'said      It is 42.'],
+    };
+    for (const [seq, texts] of Object.entries(said)) {
+      const told = await here('show', `${id}/${seq}`);
+      for (const text of [`execution ${id}\n`, 'tokens in, ', ...texts]) {
+        expect(told.stdout).toContain(text);
+      }
+      expect(await there('show', `${id}/${seq}`)).toEqual(told);
+      const json = await here('show', `${id}/${seq}`, '--json');
+      expect(JSON.parse(json.stdout)).toMatchObject({ execution_id: id, seq: Number(seq) });
+      expect(await there('show', `${id}/${seq}`, '--json')).toEqual(json);
+    }
+  });
+
+  test('of a failed step, and of a missing step', async () => {
+    const { id } = await ranOf([{ error: { status: 400 } }]);
+    const { rows } = await db.pool.query(
+      'select seq from howdah.steps where execution_id = $1 and error is not null',
+      [id],
+    );
+    const failed = await here('show', `${id}/${rows[0].seq}`);
+    expect(failed.stdout).toMatch(/^error {5}\S/m);
+    expect(await there('show', `${id}/${rows[0].seq}`)).toEqual(failed);
+    const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+    for (const [status, named, ...more] of [
+      [3, `${id}/99`],
+      [3, `${nobody}/1`],
+      [2, `${id}/0`],
+      [2, `${id}/one`],
+      [2, `${id}/1/2`],
+      [2, `${id}/1`, '--tree'],
+    ] as const) {
+      const told = await here('show', named, ...more);
+      expect(told, named).toMatchObject({ status, stdout: '' });
+      expect(await there('show', named, ...more)).toEqual(told);
+    }
+    expect((await here('show', `${id}/99`)).stderr).toContain(`execution ${id} has no step 99`);
+  });
+
+  test('of a tree with several pages', async () => {
+    const root = await makeRun(db.pool, { run_at: '2100-01-01' });
+    await db.pool.query(
+      `insert into howdah.executions (tenant_id, agent_id, agent_version_id, parent_execution_id, root_execution_id, ancestors, depth,
+         input, run_at, max_steps, max_seconds, created_by)
+       select e.tenant_id, e.agent_id, e.agent_version_id, e.id, e.id, array[e.id::uuid], 1, 'below', e.run_at, 1, 1, e.created_by
+       from howdah.executions as e, generate_series(1, 1100) where e.id = $1`,
+      [root],
+    );
+    const told = await here('show', root, '--tree', '--json');
+    expect(JSON.parse(told.stdout).items).toHaveLength(1_101);
+    expect(await there('show', root, '--tree', '--json')).toEqual(told);
+    const [below] = await all(
+      db.pool,
+      'select id from howdah.executions where parent_execution_id = $1 limit 1',
+      [root],
+    );
+    expect(await there('show', below?.id, '--tree', '--json')).toEqual(told);
+  });
+
+  test("of a missing run, or another tenant's", async () => {
+    const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+    const told = await here('show', nobody);
+    expect(told).toMatchObject({ status: 3, stdout: '' });
+    expect(await there('show', nobody)).toEqual(told);
+    expect((await there('show', nobody, '--tree')).stderr).toEqual(told.stderr);
+    const { id } = await ranOf([{ content: 'Hello.' }]);
+    const other = await makeTenant(db.pool, unique('other'));
+    const guarded = await startTestApi(db.url, locked);
+    try {
+      const token = await tokenFor(
+        { sub: 'a', tenant_id: other, user_id: '' },
+        { user_id: undefined, role: 'owner' },
+      );
+      const hidden = await runCli(NOWHERE, 'show', id, '--api', guarded.url);
+      expect(hidden).toMatchObject({ status: 4, stdout: '' });
+      vi.stubEnv('HOWDAH_API_KEY', token);
+      for (const line of [
+        ['show', id],
+        ['show', id, '--tree'],
+        ['logs', id],
+      ]) {
+        const { status, stdout, stderr } = await runCli(NOWHERE, ...line, '--api', guarded.url);
+        expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
+        expect(stderr).toContain(`there is no execution ${id}`);
+      }
+    } finally {
+      vi.unstubAllEnvs();
+      await guarded.close();
+    }
+  });
+
+  test('includes every column of a run except callback_url', async () => {
+    const columns = await all(
+      db.pool,
+      `select attname as name from pg_attribute where attrelid = 'howdah.executions'::regclass and attnum > 0 and not attisdropped
+       order by attnum`,
+    );
+    const names = columns.map(({ name }) => name).filter((name) => name !== 'callback_url');
+    const added = ['agent', 'agent_version', 'workflow', 'workflow_version'];
+    expect(Object.keys(executionRecord.shape)).toEqual([...names, ...added]);
+  });
+});

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { HELPDESK } from '../../systems/support.ts';
+import { runCli, startCli } from '../run-cli.ts';
+
+// Each test makes a server of its own.
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'howdah-validate-'));
+  await chmod(folder, 0o755); // a server in it may run as another user
+  vi.stubEnv('TMPDIR', folder);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const NOWHERE = 'postgres://me@127.0.0.1:1/x';
+const nowhere = (...argv: string[]) => runCli(NOWHERE, ...argv);
+const put = async (text: string, name = 'shop.yaml') => {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+};
+const FAULTY = 'version: v1\nname: b\nagents:\n  a: { mision: x }\n  c: { model: fats }\n';
+
+describe('howdah validate --offline', () => {
+  const leftOver = async () =>
+    (await readdir(folder)).filter((name) => name.startsWith('howdah-scratch'));
+
+  test('creates a database and removes it', async () => {
+    const [good, bad] = [await put(HELPDESK), await put(FAULTY, 'b.yaml')];
+    const argv = ['validate', good, bad, 'packs/platform', 'packs/finance', '--offline'];
+    const { status, stdout, stderr } = await nowhere(...argv);
+    expect({ status, stdout: stdout.split('\n') }).toEqual({
+      status: 1,
+      stdout: [
+        `${good}: ok (1 model, 2 agents, 1 workflow)`,
+        `${bad}: 2 faults`,
+        expect.stringMatching(/^packs\/platform\/pack.yaml: ok \(/),
+        expect.stringMatching(/^packs\/finance\/pack.yaml: ok \(/),
+        '',
+      ],
+    });
+    expect(stderr).toContain('Creating a temporary empty database for the check');
+    expect(stderr).toContain('unknown model "fats", did you mean "fast"?');
+    expect(await leftOver()).toEqual([]);
+  }, 120_000);
+
+  test('leaves nothing behind when it is interrupted', async () => {
+    const cli = startCli(NOWHERE, 'validate', await put(HELPDESK), '--offline');
+    await vi.waitFor(
+      () => expect(cli.stderr()).toContain('Creating a temporary empty database'),
+      60_000,
+    );
+    cli.interrupt();
+    expect(await cli.end()).toMatchObject({
+      ...{ status: 130, stdout: '' },
+      stderr: expect.stringContaining('interrupted; the temporary database was removed'),
+    });
+    expect(await leftOver()).toEqual([]);
+  }, 120_000);
+
+  test('leaves nothing behind when it is killed', async () => {
+    const bin = join(import.meta.dirname, '../../../bin/howdah');
+    const child = spawn(process.execPath, [bin, 'validate', await put(HELPDESK), '--offline'], {
+      ...{ env: { ...process.env, TMPDIR: folder }, stdio: 'ignore' },
+    });
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    await vi.waitFor(async () => {
+      const [home = ''] = await leftOver();
+      expect(await readdir(join(folder, home, 'postgres'))).toContain('postmaster.pid');
+    }, 60_000);
+    child.kill('SIGINT');
+    child.kill('SIGTERM');
+    await ended;
+    expect(await leftOver()).toEqual([]);
+  }, 120_000);
+});

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { errorPages } from '../../../src/cli/help/error-pages.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { runCli, startAtTerminal } from '../run-cli.ts';
+
+// Without a server: no database is there to be asked.
+const NOWHERE = 'postgres://me@127.0.0.1:1/x';
+const explain = (...argv: string[]) => runCli(NOWHERE, 'explain', ...argv);
+
+test('howdah explain CODE prints the page, in upper or lower case', async () => {
+  const page = await explain('HWNTF');
+  expect(page).toMatchObject({ status: 0, stderr: '' });
+  expect(page.stdout).toMatch(/^HWNTF: not found\n/);
+  expect(page.stdout).toMatch(/^ {2}REST +404$/m);
+  expect(page.stdout).toMatch(/^ {2}howdah +exits 3$/m);
+  expect(page.stdout).toMatch(/^Again: no/m);
+  expect(page.stdout).toContain("    select howdah.run('helpdesk', 'Where is my order?');");
+  expect(await explain('hwntf')).toEqual(page);
+});
+
+test('howdah explain CODE --json prints the page as an object', async () => {
+  const { status, stdout } = await explain('hwqta', '--json');
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    code: 'HWQTA',
+    also: [],
+    title: 'a limit is reached',
+    meaning: expect.stringMatching(/howdah\.limits.*\.$/),
+    http_status: 429,
+    exit_code: 5,
+    retry: expect.stringMatching(/^yes, after/),
+    told: expect.arrayContaining([{ where: 'REST', as: '429 with Retry-After' }]),
+    causes: expect.arrayContaining([
+      { cause: expect.stringContaining('used up'), fix: expect.stringContaining('max_value') },
+    ]),
+  });
+});
+
+test('every code has an explanation, including codes that share a page', async () => {
+  const pages = errorPages();
+  expect(pages.length).toBeGreaterThan(20);
+  for (const { code, also } of pages) {
+    for (const one of [code, ...also]) {
+      const { status, stdout } = await explain(one);
+      expect(`${one} ${status} ${stdout.split(':')[0]}`).toBe(`${one} 0 ${code}`);
+      expect(stdout, one).not.toMatch(/^(```|\||#)|\*\*|\]\(/m);
+    }
+  }
+});
+
+test.each([
+  ['HWNTX', /there is no page for the error code HWNTX/, /^ hint: Did you mean HWNTF/m],
+  ['ratelimited', /the error code ratelimited/, /^ hint: Did you mean rate_limited/m],
+  [
+    '42P01',
+    /the error code 42P01/,
+    /^ hint: For error codes of PostgreSQL, see https:\/\/www\.postgresql\.org/m,
+  ],
+  ['zzzzzzzzzzzz', /the error code zzzzzzzzzzzz/, /^ hint: Known codes: .*HWNTF/m],
+])('the unknown code %s exits 3', async (word, message, hint) => {
+  const { status, stdout, stderr } = await explain(word);
+  expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
+  expect(stderr).toMatch(message);
+  expect(stderr).toMatch(hint);
+});
+
+describe('at a terminal', () => {
+  const db = testDatabase();
+  const denied = ['sql', 'delete from howdah.steps', '--write'];
+  const error = async (url: string, ...argv: string[]) =>
+    (await startAtTerminal(url, ...argv).end()).stderr;
+
+  test('an error without a hint names its explain command', async () => {
+    expect(await error(db.url, ...denied)).toBe(
+      'error: permission denied for table steps\n hint: howdah explain 42501\n',
+    );
+    expect(await error(db.url, ...denied, '--json')).not.toContain('howdah explain');
+    expect((await runCli(db.url, ...denied)).stderr).not.toContain('howdah explain');
+  });
+
+  test('a failed run names its explain command, too', async () => {
+    const worker = await startTestWorker(db.url);
+    try {
+      const script = [{ error: { status: 401, message: 'Incorrect API key provided' } }];
+      const id = await makeAgent(db.pool, { script });
+      await db.pool.query(`update howdah.agents set name = 'broken' where id = $1`, [id]);
+      const told = await error(db.url, 'run', 'broken', 'Hi');
+      expect(told).toMatch(/Incorrect API key provided\n hint: howdah explain unauthorized\n$/);
+      expect((await runCli(db.url, 'run', 'broken', 'Hi')).stderr).not.toContain('howdah explain');
+    } finally {
+      await worker.stop(0);
+    }
+  });
+
+  test('an error with a hint shows only that hint', async () => {
+    const told = await error(NOWHERE, 'executions');
+    expect(told).toMatch(/^ hint: Check DATABASE_URL/m);
+    expect(told).not.toContain('howdah explain');
+  });
+});

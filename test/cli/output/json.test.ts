@@ -1,0 +1,247 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { commands } from '../../../src/cli/registry.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { runCli, startCli } from '../run-cli.ts';
+import { SCRIPTED_AGENTS } from '../scripted-agents.ts';
+
+// What --json prints is what scripts are written on: fields may come, none goes, none changes its type. The promise stands in
+// json-shapes.json; HOWDAH_WRITE_SHAPES=1 writes it anew, to be read before it is committed.
+
+const FILE = fileURLToPath(new URL('json-shapes.json', import.meta.url));
+
+/** Commands that stand not in the file, and why. */
+const NONE: Record<string, string> = {
+  start: 'serves until it is stopped',
+  worker: 'serves until it is stopped',
+  api: 'serves until it is stopped',
+  demo: 'is for people',
+  backup: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
+  restore: 'needs programs of PostgreSQL: backup.test.ts reads it where they are',
+  psql: 'is psql, which prints what it is told to: psql.test.ts',
+  open: 'asks no database: open.test.ts reads it',
+  login: 'asks no database: login.test.ts reads it',
+  logout: 'asks no database: login.test.ts reads it',
+  profiles: 'asks no database: login.test.ts reads it',
+  bench: 'measures for a minute: package.test.ts reads it',
+  chaos: 'breaks a server for a minute: package.test.ts reads it',
+  doctor: 'does: commands.test.ts reads it, which takes its time',
+};
+
+type Shape = string | { [key: string]: Shape } | Shape[];
+
+/** What lies deeper is a document of its own: a definition, the parameters of a tool. */
+const DEPTH = 3;
+
+/** Types in the place of values; of a list the types of all its items together. */
+function shapeOf(value: unknown, depth = 0): Shape {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return typeof value;
+  if (depth >= DEPTH) return Array.isArray(value) ? 'list' : 'object';
+  if (Array.isArray(value)) {
+    return value.length === 0 ? [] : [value.map((one) => shapeOf(one, depth + 1)).reduce(both)];
+  }
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, one]) => [key, shapeOf(one, depth + 1)]),
+  );
+}
+
+function both(one: Shape, other: Shape): Shape {
+  if (typeof one === 'string' || typeof other === 'string') {
+    if (typeof one !== typeof other) return one === 'null' ? other : one;
+    return [...new Set(`${one}|${other}`.split('|'))].toSorted().join('|');
+  }
+  if (Array.isArray(one) && Array.isArray(other)) {
+    const [a] = one;
+    const [b] = other;
+    return a && b ? [both(a, b)] : [...one, ...other];
+  }
+  if (Array.isArray(one) || Array.isArray(other)) return one;
+  const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])].toSorted();
+  return Object.fromEntries(
+    keys.map((key) => [
+      key,
+      both(one[key] ?? other[key] ?? 'null', other[key] ?? one[key] ?? 'null'),
+    ]),
+  );
+}
+
+let database: TestDatabase;
+let worker: Worker;
+const shapes: Record<string, Shape> = {};
+
+beforeAll(async () => {
+  vi.stubEnv('HOWDAH_JWT_SECRET', 'a secret of at least thirty-two bytes');
+  database = await createTestDatabase();
+  worker = await startTestWorker(database.url);
+  await database.pool.query(SCRIPTED_AGENTS);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await worker.stop(0);
+  await database.drop();
+});
+
+const cli = (...argv: string[]) => runCli(database.url, ...argv, '--json');
+
+/** Runs a command line and notes the shape of what it prints; gives the values. */
+async function note(name: string, ...argv: string[]) {
+  const { stdout, stderr } = await cli(...argv);
+  if (stdout === '') throw new Error(`howdah ${argv.join(' ')} printed nothing: ${stderr}`);
+  const values = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  if (values.length === 1) shapes[name] = shapeOf(values[0]);
+  for (const value of values.length > 1 ? values : []) {
+    const key = value.type ? `${name}: ${value.type}` : name;
+    const shape = shapeOf(value);
+    shapes[key] = shapes[key] ? both(shapes[key], shape) : shape;
+  }
+  return values;
+}
+
+test('the JSON output of each command matches the recorded file', async () => {
+  const done = (await note('run', 'run', 'greeter', 'Hi')).at(-1);
+  const [failed] = (await note('run', 'run', 'broken', 'Hi')).slice(-1);
+  const asking = (await note('run', 'run', 'asker', 'Paint it')).at(-1);
+  await note('run-agent', 'run-agent', '--agent-id', done.agent_id, '--message', 'Hi');
+  await note('run --detach', 'run', 'greeter', 'Hi', '--detach');
+  await note('executions', 'executions');
+  await note('ls', 'ls', 'runs');
+  await note('show', 'show', done.id);
+  await note('show --tree', 'show', done.id, '--tree');
+  await note('explain', 'explain', asking.execution_id);
+  await note('explain CODE', 'explain', 'HWNTF');
+  await note('watch', 'watch', done.id);
+  await note('questions', 'questions');
+  await note('answer', 'answer', asking.id, 'blue');
+  await note('retry', 'retry', failed.id);
+  await note('fork --detach', 'fork', done.id, '--seq', '0', '--detach');
+  await note('fork', 'fork', done.id, '--seq', '0');
+  const later = async () =>
+    (await note('run --detach', 'run', 'greeter', 'Hi', '--detach', '--at', '2099-01-01'))[0].id;
+  const paused = await later();
+  await database.pool.query(
+    `update howdah_private.alert_limits set threshold = 0, is_active = (name = 'connections_near_max')`,
+  );
+  await note('logs', 'logs');
+  await note('top', 'top');
+  await note('pause', 'pause', paused);
+  await note('resume', 'resume', paused);
+  await note('cancel', 'cancel', paused);
+  for (const verdict of ['approve', 'reject']) {
+    const approval = (await note('run', 'run', 'careful', 'What is 6 * 7?')).at(-1);
+    await note(verdict, verdict, approval.id);
+  }
+  await note('diff RUN RUN', 'diff', done.id, failed.id);
+  await note('export-run', 'export-run', done.id);
+  await note('replay', 'replay', done.id);
+  await note('agents', 'agents');
+  await note('tools', 'tools');
+  await note('tools AGENT', 'tools', 'asker');
+  await note('versions', 'versions', 'greeter');
+  const chat = startCli(database.url, 'chat', 'greeter', '--json');
+  chat.type('Hi');
+  for (const line of (await chat.end()).stdout.trim().split('\n')) {
+    const value = JSON.parse(line);
+    const shape = shapeOf(value);
+    const key = `chat: ${value.type}`;
+    shapes[key] = shapes[key] ? both(shapes[key], shape) : shape;
+  }
+  await note('apply', 'apply', 'examples/press.yaml');
+  await note('validate', 'validate', 'examples/press.yaml');
+  await note('diff', 'diff', 'examples/press.yaml');
+  await note('export', 'export');
+  await note('import', 'import', 'fast-agent', 'test/fixtures/fast-agent/newsroom');
+  const set = startCli(database.url, 'secret', 'set', 'github');
+  set.type('a-token-of-github');
+  await set.end();
+  await note('retention', 'retention');
+  await note('retention months', 'retention', 'months');
+  const out = await mkdtemp(join(tmpdir(), 'howdah-archive-'));
+  try {
+    const month = new Date().toISOString().slice(0, 7);
+    const [archived] = await note('retention archive', 'retention', 'archive', month, '--out', out);
+    await note('retention restore', 'retention', 'restore', archived.folder);
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+  await note('secret', 'secret', 'list');
+  await note('token', 'token', '--user', 'ada', '--create');
+  await note('export-user', 'export-user', 'ada');
+  await note('users list', 'users');
+  await note('users show', 'users', 'show', 'ada');
+  await note('erase-user', 'erase-user', 'ada', '--mode', 'delete');
+  const [key] = await note('key create', 'key', 'create', 'ci', '--role', 'member');
+  await note('key list', 'key', 'list');
+  await note('key revoke', 'key', 'revoke', key.id);
+  await note('generate', 'generate', '--executions', '20', '--append');
+  await note('migrate', 'migrate', 'status');
+  await note('db', 'db', 'url');
+  await database.pool.query(`select howdah.use_tool_policies('strict')`);
+  await note('policies', 'policies');
+  await note('alerts', 'alerts', '--use');
+  await note('filters add', 'filters', 'add', 'tax_id', '[0-9]{11}');
+  await note('filters list', 'filters', 'list');
+  await note('filters test', 'filters', 'test', '12345678901');
+  await note('filters remove', 'filters', 'remove', 'tax_id');
+  await note('settings list', 'settings', 'list');
+  await note('settings show', 'settings', 'show', 'max_depth');
+  await note('settings set', 'settings', 'set', 'max_depth', '6');
+  await note('settings remove', 'settings', 'remove', 'max_depth');
+  await note('sql', 'sql', 'select 1 as one');
+  await database.pool.query(`
+    insert into howdah.workflows (name, type) values ('visit', 'chain');
+    insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values (howdah.workflow('visit'), howdah.agent('greeter'), 1);
+    insert into howdah.prompts (name, template) values ('hello', 'Hello.');
+    insert into howdah.mcp_servers (name, type, configuration) values ('shelf', 'http', '{"url": "https://example.com/mcp"}');
+    insert into howdah.schedules (name, cron, agent_id, input) values ('morning', '0 0 29 2 *', howdah.agent('greeter'), 'Good morning');
+    insert into howdah.webhooks (url, is_active) values ('https://example.com/hook', false);
+    insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status)
+    select w.id, '${done.id}', 'execution.completed', w.url, '{}', 'failed' from howdah.webhooks as w`);
+  for (const [noun, name] of Object.entries({
+    agents: 'greeter',
+    workflows: 'visit',
+    models: 'script',
+    prompts: 'hello',
+    tools: 'calculator',
+    mcp: 'shelf',
+    schedules: 'morning',
+    webhooks: 'https://example.com/hook',
+  })) {
+    await note(`${noun} list`, noun, 'list');
+    await note(`${noun} show`, noun, 'show', name);
+  }
+  for (const [noun, more] of Object.entries({
+    models: ['made', '--provider', 'local', '--model', 'extractive'],
+    prompts: ['made', 'Hello.'],
+    schedules: ['made', '--cron', '0 0 29 2 *', '--agent', 'greeter', '--input', 'Hi', '--paused'],
+    webhooks: ['https://example.com/made'],
+  })) {
+    await note(`${noun} create`, noun, 'create', ...more);
+    await note(`${noun} delete`, noun, 'delete', more[0] ?? '');
+  }
+  await note('schedules run', 'schedules', 'run', 'morning');
+  const [told] = await note('webhooks deliveries', 'webhooks', 'deliveries');
+  await note('webhooks redeliver', 'webhooks', 'redeliver', told.items[0].id);
+  await note('completion', 'completion', 'words', 'exec');
+
+  if (process.env.HOWDAH_WRITE_SHAPES) writeFileSync(FILE, `${JSON.stringify(shapes, null, 2)}\n`);
+  expect(shapes).toMatchObject(JSON.parse(readFileSync(FILE, 'utf8')));
+});
+
+test('every command is in the recorded file, or listed with a reason', () => {
+  const promised = Object.keys(JSON.parse(readFileSync(FILE, 'utf8')));
+  const shown = new Set(promised.map((name) => name.split(/[ :]/)[0]));
+  const missing = commands.map(({ name }) => name).filter((name) => !shown.has(name));
+  expect(missing.toSorted()).toEqual([...Object.keys(NONE)].toSorted());
+});

@@ -1,0 +1,62 @@
+import { createServer } from 'node:net';
+import { afterEach, expect, test, vi } from 'vitest';
+import { testDatabase } from '../../support/database.ts';
+import { runCli, startCli } from '../run-cli.ts';
+
+const db = testDatabase();
+
+afterEach(() => vi.unstubAllEnvs());
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+test.each(['start', 'api'])('howdah %s listens on --port and --host', async (command) => {
+  vi.stubEnv('PORT', 'not a port');
+  vi.stubEnv('HOST', 'not a host');
+  const port = await freePort();
+  const cli = startCli(db.url, command, '--port', `${port}`, '--host', 'localhost');
+  await expect.poll(cli.stderr).toContain('Howdah is ready.');
+  try {
+    expect(cli.stderr()).toContain(`http://localhost:${port}/graphql`);
+    expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);
+  } finally {
+    cli.interrupt();
+  }
+  expect(await cli.returned()).toBe(0);
+});
+
+test('without options, the environment sets host and port', async () => {
+  const port = await freePort();
+  vi.stubEnv('PORT', `${port}`);
+  const cli = startCli(db.url, 'api');
+  await expect.poll(cli.stderr).toContain(`http://127.0.0.1:${port}/graphql`);
+  cli.interrupt();
+  expect(await cli.returned()).toBe(0);
+});
+
+test.each([
+  ['--port', 'http', 'from 0 to 65535'],
+  ['--port', '65536', 'from 0 to 65535'],
+  ['--port', '-1', 'from 0 to 65535'],
+  ['--port', '80.5', 'from 0 to 65535'],
+  ['--host', 'http://here', 'an address or a host name'],
+  ['--host', '', 'an address or a host name'],
+])('%s %j is rejected with the accepted values', async (option, value, hint) => {
+  const { status, stdout, stderr } = await runCli(db.url, 'start', `${option}=${value}`);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toContain(option);
+  expect(stderr).toContain(hint);
+});
+
+test('a public address is rejected when no login is required', async () => {
+  vi.stubEnv('HOWDAH_AUTH', 'none');
+  const { status, stderr } = await runCli(db.url, 'api', '--port', '0', '--host', '0.0.0.0');
+  expect(status).toBe(2);
+  expect(stderr).toContain('HOST is 0.0.0.0');
+});
