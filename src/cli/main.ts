@@ -84,7 +84,7 @@ function defineProgram(program: Command, io: CliIo, entries: readonly CommandEnt
       ),
     )
     .option('--database-url <url>', 'the database to use instead of DATABASE_URL')
-    .option('--profile <name>', 'profile of `howdah login` to use; none selects no profile')
+    .option('--profile <name>', 'profile of `howdah login` to use; "none" uses no profile')
     .option('--no-color', 'print without colours')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)

@@ -64,7 +64,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'validate',
-    summary: 'check files for apply and report all faults, without writing anything',
+    summary: 'check whether files could be applied, and report all their faults',
     args: 'FILE...',
     load: () => import('./commands/validate.ts'),
   },

@@ -25,7 +25,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(...FILE_OPTION)
     .option('--dry-run', 'show what would be done; change nothing')
-    .option('--prune', 'delete objects that the systems own and their files no longer contain')
+    .option('--prune', 'delete objects of these systems that their files no longer contain')
     .option(...YES_OPTION)
     .option('--watch', 'apply again whenever a file is saved, until Ctrl-C')
     .option(...TENANT_OPTION)

@@ -51,7 +51,7 @@ export function withOptions(command: Command): Command {
     .option('--idempotency-key <key>', 'return the existing run if the key was used before')
     .option(
       '--concurrency-key <key>',
-      'key for concurrency limits of scope key, such as customer-42',
+      'key by which concurrency limits count the run, such as customer-42',
     )
     .option(
       '--debounce-key <key>',
@@ -71,7 +71,7 @@ export function withOptions(command: Command): Command {
     .option('--session <id>', 'run as the next turn of this session')
     .option(
       '--data <json>',
-      `items of a map or variables of a prompt, as JSON; ${ARGUMENT_SOURCES}`,
+      `items of a map workflow, or variables of a prompt, as JSON; ${ARGUMENT_SOURCES}`,
     )
     .option('--metadata <json>', `your own tags, a JSON object; ${ARGUMENT_SOURCES}`)
     .option('--as-version <version>', 'version of the agent or workflow, by number or label')

@@ -11,7 +11,7 @@ export type Attachment = { name: string; type: string; bytes: Buffer };
 
 export const ATTACH_OPTION = [
   '--attach <file>',
-  'attach this file, of at most 8 MB; may be repeated',
+  'attach a file of at most 8 MB; may be repeated',
   (file: string, before: string[] = []) => [...before, file],
 ] as const;
 

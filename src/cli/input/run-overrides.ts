@@ -16,7 +16,7 @@ export type OverrideOptions = {
 /** Adds the options by which one run differs from its agent. */
 export function withOverrides(command: Command): Command {
   return command
-    .option('--budget <usd>', 'maximum cost of the run, up to the limit of its agent', amount)
+    .option('--budget <amount>', 'maximum cost of the run, up to the limit of its agent', amount)
     .option('--model <name>', 'model to use')
     .option('--temperature <number>', 'sampling temperature', number)
     .option(
