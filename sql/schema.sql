@@ -1831,12 +1831,9 @@ alter table howdah_private.limit_counters enable row level security, force row l
 
 create table howdah_private.limit_locks (
   lock_id uuid not null,
-  tenant_id uuid not null,
-  constraint limit_locks_pkey PRIMARY KEY (lock_id),
-  constraint limit_locks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+  constraint limit_locks_pkey PRIMARY KEY (lock_id)
 );
 alter table howdah_private.limit_locks enable row level security, force row level security;
-CREATE INDEX limit_locks_tenant_id_idx ON howdah_private.limit_locks USING btree (tenant_id);
 
 create table howdah_private.limited_calls (
   id bigint generated always as identity not null,
@@ -11766,8 +11763,8 @@ CREATE OR REPLACE FUNCTION howdah_private.create_limit_lock(l howdah.limits)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  insert into howdah_private.limit_locks (lock_id, tenant_id)
-  select howdah_private.limit_lock_id(l), l.tenant_id
+  insert into howdah_private.limit_locks (lock_id)
+  select howdah_private.limit_lock_id(l)
   where howdah_private.limit_lock_id(l) is not null
   on conflict do nothing;
 end $function$
@@ -42568,9 +42565,7 @@ comment on column howdah_private.installation.channel_suffix is 'End of the name
 
 comment on column howdah_private.limit_counters.subject_id is 'Whose use it is: tenant, user, agent, session or API key; the limit itself where it covers all tenants.';
 
-comment on column howdah_private.limit_locks.lock_id is 'The tenant for all its limits of running runs. Otherwise the limit, for a limit of calls. The row stays when the limit is deleted: a claim may still hold it.';
-
-comment on column howdah_private.limit_locks.tenant_id is 'Tenant of the limit.';
+comment on column howdah_private.limit_locks.lock_id is 'The tenant for all its limits of running runs. Otherwise the limit, for a limit of calls. The row stays when the limit or the tenant is deleted: a claim may still hold it.';
 
 comment on column howdah_private.limited_calls.call_id is 'The call, the same for all limits it counts for.';
 

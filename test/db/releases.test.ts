@@ -46,12 +46,26 @@ async function faultsOf({ pool }: TestDatabase): Promise<unknown[]> {
   return [...rows, ...chains.filter(({ broken }) => broken)];
 }
 
+/** Returns the limits that are counted under a lock and have none. */
+async function limitsWithoutLock({ pool }: TestDatabase): Promise<unknown[]> {
+  const { rows } = await pool.query(`
+    select l.id from howdah.limits as l
+    where howdah_private.limit_lock_id(l) is not null and not exists (
+      select from howdah_private.limit_locks as k
+      where k.lock_id = howdah_private.limit_lock_id(l))`);
+  return rows;
+}
+
 describe.each(RELEASES)('the database of %s', (last) => {
   test('upgrades to this schema, continues its runs, and downgrades', async () => {
     const db = await createEmptyDatabase();
     onTestFinished(() => db.drop());
     await loadRelease(db, last);
+    await db.pool.query(`
+      insert into howdah.limits (scope, key, metric, max_value)
+      values ('tenant', null, 'running_runs', 100), ('tool', 'search', 'running_calls', 100)`);
     await migrateUp(db.url, migrateQueue);
+    expect(await limitsWithoutLock(db)).toEqual([]);
     expect(await faultsOf(db)).toEqual([]);
     await comeToTheEnd(db);
     const { rows } = await db.pool.query(ENDINGS);
@@ -63,6 +77,7 @@ describe.each(RELEASES)('the database of %s', (last) => {
     while ((await migrationStatus(db.url)).applied.at(-1) !== last)
       await migrateDown(db.url, false);
     await migrateUp(db.url, migrateQueue);
+    expect(await limitsWithoutLock(db)).toEqual([]);
     expect((await db.pool.query(ENDINGS)).rows).toEqual(rows);
     expect(await faultsOf(db)).toEqual([]);
   });

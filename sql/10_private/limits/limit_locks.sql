@@ -19,8 +19,8 @@ create or replace function howdah_private.create_limit_lock(l howdah.limits) ret
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into howdah_private.limit_locks (lock_id, tenant_id)
-  select howdah_private.limit_lock_id(l), l.tenant_id
+  insert into howdah_private.limit_locks (lock_id)
+  select howdah_private.limit_lock_id(l)
   where howdah_private.limit_lock_id(l) is not null
   on conflict do nothing;
 end $$;
