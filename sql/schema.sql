@@ -22772,10 +22772,10 @@ begin
   end if;
   -- lock in the common order: a root locked after another run's child would be out of order
   perform howdah_private.lock_ancestors(v_held) where v_has_children;
+  -- not runs that were claimed meanwhile: they would be locked out of order
   v_held := array(
     select e.id::uuid from howdah.executions as e
-    where e.owner_worker = release_executions.worker
-      and (release_executions.ids is null or e.id = any (release_executions.ids))
+    where e.id = any (v_held) and e.owner_worker = release_executions.worker
       and (release_executions.fence is null or e.fence = release_executions.fence)
     order by e.id
     for no key update

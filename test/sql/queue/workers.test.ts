@@ -13,6 +13,7 @@ import {
   makeRun,
   makeWorker,
   one,
+  openSession,
   refusal,
   rolledBack,
   runRow,
@@ -80,6 +81,32 @@ describe('presence of workers', () => {
     );
     expect(released).toBe(0);
     expect(await runRow(db.pool, id)).toMatchObject({ owner_worker: other, fence: 1 });
+  });
+
+  test('a release leaves out runs that are claimed while it waits, to keep the order of locks', async () => {
+    const worker = await makeWorker(db.pool);
+    const parent = await started(worker);
+    const child = await makeRun(db.pool, { agent_id: agent, parent_execution_id: parent });
+    await claim(db.pool, worker, [child]);
+    const [holder, releaser] = [await openSession(db.url), await openSession(db.url)];
+    try {
+      await holder.query('begin');
+      await holder.query('select from howdah.executions where id = $1 for update', [parent]);
+      const release = releaser.query(
+        'select howdah_private.release_executions($1, null, true) as released',
+        [worker],
+      );
+      await isBlocked(db.pool, releaser);
+      const late = await started(worker);
+      await holder.query('commit');
+      expect((await release).rows).toEqual([{ released: 2 }]);
+      expect(await runRow(db.pool, late)).toMatchObject({
+        status: 'running',
+        owner_worker: worker,
+      });
+    } finally {
+      await Promise.all([holder.end(), releaser.end()]);
+    }
   });
 
   test('releasing with an old fence leaves a newer claim of the same worker alone', async () => {
