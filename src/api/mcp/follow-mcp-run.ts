@@ -39,20 +39,31 @@ export async function* followMcpRun(
   id: string,
   signal: AbortSignal,
 ): AsyncGenerator<RunEvent> {
-  const notices = subscribeToNotices(options.hub, id);
+  const announced = { notices: 0 };
+  const notices = subscribeToNotices(options.hub, id, announced);
   const watch = watchVisibleRun(options, id, notices, signal);
+  // notices are announced before the step that they belong to, and the watch may return it first
+  const heldSteps: { after: number; event: RunEvent }[] = [];
+  let delivered = 0;
   const readQuestions = createQuestionReader(id, options.transact);
   let checks = 0;
   try {
     for await (const change of watch.changes()) {
-      if (change.of === 'step') yield stepEvent(change.row);
-      else if (change.of === 'notice') yield change.event;
-      else if (change.of === 'state' && watch.isWaiting) yield* await readQuestions();
+      if (change.of === 'step') {
+        heldSteps.push({ after: announced.notices, event: stepEvent(change.row) });
+      } else if (change.of === 'notice') {
+        delivered += 1;
+        yield change.event;
+      } else if (change.of === 'state' && watch.isWaiting) yield* await readQuestions();
       else if (change.of === 'tick') {
         await options.checkAccess();
         checks += 1;
         if (watch.isWaiting && checks % CHECKS_PER_READ === 0) yield* await readQuestions();
       } else if (change.of === 'end') for (const notice of notices) notice.end();
+      for (let next = heldSteps[0]; next && next.after <= delivered; next = heldSteps[0]) {
+        heldSteps.shift();
+        yield next.event;
+      }
     }
     if (!signal.aborted) yield { type: 'end' };
   } finally {
@@ -83,12 +94,13 @@ function watchVisibleRun(
 function subscribeToNotices(
   hub: Pick<FeedHub, 'notes' | 'onUnanswered'>,
   id: string,
+  announced: { notices: number },
 ): FeedQueue<Notice>[] {
   return [
-    boundedQueue((push) =>
+    boundedQueue(announced, (push) =>
       hub.notes.follow(id, (note) => push({ of: 'notice', event: { type: 'note', note } })),
     ),
-    boundedQueue((push) =>
+    boundedQueue(announced, (push) =>
       hub.onUnanswered(({ execution_id, question_id: question, fault }) => {
         if (execution_id !== id) return;
         push({ of: 'notice', event: { type: 'unanswered', question, fault } });
@@ -98,10 +110,15 @@ function subscribeToNotices(
 }
 
 /** Creates a queue of what a subscription pushes. The end of the queue ends the subscription. */
-function boundedQueue<T>(subscribe: (push: (item: T) => void) => () => void): FeedQueue<T> {
+function boundedQueue<T>(
+  announced: { notices: number },
+  subscribe: (push: (item: T) => void) => () => void,
+): FeedQueue<T> {
   const queue = new FeedQueue<T>({ onClose: () => unsubscribe() });
   const unsubscribe = subscribe((item) => {
-    if (queue.size < MOST_NOTICES) queue.push(item);
+    if (queue.size >= MOST_NOTICES) return;
+    announced.notices += 1;
+    queue.push(item);
   });
   return queue;
 }

@@ -63,6 +63,16 @@ test('every step and every note comes before the end of the run', async () => {
   expect(events.at(-1)).toEqual({ type: 'end' });
 });
 
+test('notes that were announced before a step come before the step', async () => {
+  const events = await eventsOf({
+    notes: [note(1), note(2), note(3), note(4)],
+    async *steps() {
+      yield { execution_id: ID, seq: 1, step: { kind: 'tool', name: 'count' } };
+    },
+  });
+  expect(events.map(({ type }) => type)).toEqual(['note', 'note', 'note', 'note', 'step', 'end']);
+});
+
 test('notes that a slow client does not take are dropped beyond a bound', async () => {
   const notes = Array.from({ length: 2_000 }, (_, place) => note(place));
   const events = await eventsOf({ notes });
