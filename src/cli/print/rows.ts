@@ -27,9 +27,8 @@ export function shortenRow(row: Row, columns: readonly string[] = Object.keys(ro
 }
 
 function shortenCell(name: string, value: unknown): unknown {
-  return typeof value === 'string'
-    ? oneLine(maskUrlKeys(name, value), LONGEST_CELL)
-    : wordOf(value);
+  if (typeof value === 'string') return oneLine(maskUrlKeys(name, value), LONGEST_CELL);
+  return Array.isArray(value) ? oneLine(String(wordOf(value)), LONGEST_CELL) : wordOf(value);
 }
 
 /** Prints each field on a line of its own. Texts of several lines are printed below their name. */
