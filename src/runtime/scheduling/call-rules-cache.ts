@@ -17,8 +17,9 @@ export type ReadCallRules = (stamp: number | null) => Promise<CallRules>;
 const MOST_SHARED = 10_000;
 
 /**
- * A cache of the rules for calls. The rules are read again only when something was defined in the
- * run's tenant since.
+ * A cache of the rules for calls. The rules are read again only if a definition of the tenant has
+ * changed since (`stamp`). Runs with the same `alike` share these rules, if the rules apply to
+ * all of them (`is_shared`).
  */
 export class CallRulesCache {
   readonly #load: (id: string) => Promise<StampedRules | undefined>;

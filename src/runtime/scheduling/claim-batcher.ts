@@ -1,8 +1,8 @@
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 
 /**
- * The result of a claim. `reservedSlots` is the number of slots that were reserved for more runs
- * than were requested.
+ * The result of a claim. `reservedSlots` is the number of slots reserved for runs that were not
+ * requested.
  */
 export type ClaimedBatch = { runs: ClaimedRun[]; reservedSlots: number };
 
@@ -43,9 +43,10 @@ export function createClaimBatcher(
   return async (id, reason = 'wake_up') => {
     batch ??= begin();
     const isInBatch = batch.reasons.has(id);
-    // the wake-up of an offered run has come: it is lost if the claim does not return it
+    // a wake-up outranks an offer: the job is consumed, so nothing else would wake this run
     if (!isInBatch || reason === 'wake_up') batch.reasons.set(id, reason);
-    const runs = await batch.result; // also for the second request: it must not succeed before
+    // a second request waits too: it may not report before the first is decided
+    const runs = await batch.result;
     return isInBatch ? undefined : runs.get(id);
   };
 }

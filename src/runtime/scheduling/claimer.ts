@@ -25,7 +25,7 @@ export type ClaimerOptions = {
   /** Connections for claims alone, which do not wait for commits. */
   claims: Pool;
   sleep(ms: number): Promise<unknown>;
-  /** Returns the claims of the runs that this process remembers. */
+  /** Returns the claims of all held runs. */
   held(): Iterable<Claim>;
   /**
    * Reserves up to `most` slots for more runs, until `more` is called. Returns the number of
@@ -57,8 +57,8 @@ export type ClaimerOptions = {
 // the runs that are claimed and not held yet, so that a release does not take them.
 
 /**
- * The number of simultaneous wake-ups that is a backlog. Runs are then claimed before their
- * wake-ups have come, as long as there are any.
+ * From this many wake-ups at once, there is a backlog: claims also take due runs that nobody
+ * requested, until none is left.
  */
 const BACKLOG = 4;
 const MOST_AT_ONCE = 256;
@@ -82,7 +82,7 @@ export class Claimer {
   #present = Promise.withResolvers<void>();
   #served: string | null = null;
   #isBacklog = false;
-  /** Settles when the claims before are over, with what follows a lost answer. */
+  /** Settles when all earlier claims are over, including the release after a lost answer. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ClaimerOptions) {

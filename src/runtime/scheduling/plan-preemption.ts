@@ -12,8 +12,9 @@ type Part = { atWork: number; weight: number };
 /**
  * Plans whose runs of this process make room for tenants that cannot start one and have fewer at
  * work for their weight. Each such tenant gets room for one run at a time, from the tenant with the
- * most. A run gives way at once only if its room would not have to be given back. Otherwise, if the
- * tenant has no run at work, the tenants take turns: a run gives way after a fair time.
+ * most. A run gives way at once only if, afterwards, its tenant still has at least the load of the
+ * other. Otherwise, if the other has no run at work, the tenants take turns: a run gives way after
+ * a fair time.
  */
 export function planPreemption(
   shares: readonly TenantLoad[],

@@ -32,7 +32,7 @@ export class RunSlots {
     return this.#semaphore.waiting;
   }
 
-  /** True if more callers wait than reserved slots may come free. */
+  /** True if more callers wait than there are reserved slots that might still be freed. */
   get areShort(): boolean {
     return this.waiting > this.#reserved;
   }

@@ -30,8 +30,8 @@ export async function askUser(
 }
 
 /**
- * Applies the output filters to a question of the model, or to a call of a client tool. A question
- * about the effect of a call is our own text.
+ * Applies the output filters to a question of the model, or to a call of a client tool. Other
+ * questions are our own text and are not filtered.
  */
 async function filterQuestion(
   tool: ToolDefinition,
@@ -41,6 +41,7 @@ async function filterQuestion(
 ): Promise<FilteredQuestion> {
   if (question.kind !== 'question') return { isBlocked: false, question, guards: [] };
   const { prompt, options = null, tool_call } = question;
+  // the place where the text leaves the run; each output filter names the places that it checks
   const outlet = tool.kind === 'client' ? tool : 'question';
   const content = { prompt, options, arguments: tool_call?.arguments ?? null };
   const filtered = await run.applyOutputFilters(outlet, content, open.call.id);

@@ -12,9 +12,17 @@ import { makeCall } from './make-call.ts';
 import { requestApproval } from './request-approval.ts';
 import { resultSteps, settleCalls, startChild } from './settle-calls.ts';
 
+// How one call is made:
+//
+// callTools → advanceCall → followPlan → callWithinToolLimits → makeCall
+//   makeCall → callInDatabase → callInTransaction → callAndCommit
+//   makeCall → callOutsideTransaction → invokeTool → runTool
+
 /**
- * Continues the calls concurrently, and commits each result when it arrives. When no call is in
- * progress and some call is to be retried only later, the run is parked until then.
+ * Continues the calls of a model answer. Hands the run over if only handoffs are left. Otherwise
+ * commits known results and starts children together, then makes the other calls concurrently and
+ * commits each result when it arrives. If a call must wait, waits here for a short time, or parks
+ * the run for a longer time or for a limit.
  */
 export async function callTools(
   calls: ToolCall[],
@@ -66,8 +74,7 @@ async function waitUntil(time: number, run: HeldRun, world: RuntimeDependencies)
 }
 
 /**
- * Advances one call until nothing is left to do about it now, or until it has to wait for longer
- * than a moment.
+ * Advances one call until it has ended or must wait longer than PARK_AFTER_MS.
  */
 async function advanceCall(
   call: ToolCall,

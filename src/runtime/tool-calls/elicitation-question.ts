@@ -18,10 +18,11 @@ const MOST = 10;
 type Put = { steps: StepRecord[] } | { outcome: ToolOutcome; guards: StepRecord[] };
 
 /**
- * Returns the question for which a call was abandoned. While the question is open, the run waits as
- * a row of the database. With the answer, the call is made again. People read the question as the
- * output filters leave it. When a filter blocks the question, the guard step comes before the end
- * of the call.
+ * A server asked people a question, and its call was ended. Returns the steps that ask the
+ * question, or the failure of the call if a filter blocks the question or the server asked too
+ * often. While the question is open, the run waits as a row of the database. With the answer, the
+ * call is made again. People read the question as the output filters leave it. The guard step of a
+ * blocked question comes before the end of the call.
  */
 export async function questionForElicitation(
   { elicitation, prompt, schema, options }: PendingElicitation,
@@ -34,7 +35,7 @@ export async function questionForElicitation(
     (note) => note.call_id === open.call.id && isElicitation(note),
   ).length;
   if (before >= MOST) {
-    const message = `its server asked people more than ${MOST} times in this call, and was not let ask again`;
+    const message = `the server of this tool may ask people at most ${MOST} times in one call`;
     const error = { code: 'limit_reached', message, retryable: false } as const;
     return { outcome: { ok: false, error }, guards: [] };
   }
@@ -46,7 +47,7 @@ export async function questionForElicitation(
   const filtered = await run.applyOutputFilters('question', content, open.call.id);
   if (filtered.isBlocked) {
     const error = blockedCall(
-      'people were not asked what its server wants to know',
+      "the question of the tool's server was not shown to people",
       filtered.filter,
     );
     return { outcome: { ok: false, error }, guards: filtered.guards };

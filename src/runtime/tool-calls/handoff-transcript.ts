@@ -48,10 +48,7 @@ export function withTranscript(
   return { ...guard, trust: state.trust, messages: [message] };
 }
 
-/**
- * Returns true for a placeholder text that says that there is no result, because the result may
- * still arrive.
- */
+/** Returns true for the placeholder result of a call that has no logged result. */
 function isUnanswered(
   { role, tool_call_id }: LoggedMessage,
   logged: readonly LoggedMessage[],

@@ -76,7 +76,7 @@ function handoffStep({ open, plan }: Handoff): StepRecord {
 }
 
 function lateHandoffStep({ open, plan }: Handoff): StepRecord {
-  const message = 'the conversation was handed over to another agent in the same answer';
+  const message = 'another handoff of the same answer was carried out; only one is possible';
   const error = { code: 'rejected', message, retryable: false } as const;
   return toolResultStep(
     open,

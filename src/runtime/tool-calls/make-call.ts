@@ -54,7 +54,7 @@ export async function makeCall(
   const attempt = { tool, open, args, approval, intent, started_at, guards: [...guards] };
   return isDatabaseTool(tool)
     ? callInDatabase(attempt, run, world)
-    : callInProcess(attempt, run, world);
+    : callOutsideTransaction(attempt, run, world);
 }
 
 /**
@@ -88,8 +88,8 @@ async function callInDatabase(
   return result === 'ended' ? 'done' : { retryAt: Date.now() + result.waits_ms };
 }
 
-/** Makes a call of a tool of this process or of a server, and commits its result afterwards. */
-async function callInProcess(
+/** Makes a call in this process or on a server, and commits its result afterwards. */
+async function callOutsideTransaction(
   attempt: Attempt,
   run: HeldRun,
   world: RuntimeDependencies,

@@ -15,7 +15,8 @@ import { policyVerdict } from '../tool-plans/tool-policy.ts';
 import { rejectCall } from './reject-call.ts';
 
 /**
- * Maximum number of approval questions for a call whose effects never are those that were approved.
+ * Maximum number of approval questions about one call. It is asked about again if its effects
+ * differ from those approved.
  */
 const MOST_TIMES = 3;
 
@@ -67,13 +68,12 @@ export async function requestApproval(
 }
 
 /**
- * Adds a preview to a question. The prompt names the tables that the preview leaves out, because
- * people cannot see their changes and nobody compares these later. An approval covers whatever the
- * call does in these tables.
+ * Adds a preview to a question. The prompt names the tables of which the preview leaves out rows,
+ * because people cannot see all changes there, and later only their number is compared.
  */
 function withPreview(question: Asking['question'], preview: Preview): Asking['question'] {
   const hidden = preview.tables.filter(({ left_out }) => left_out).map(({ table }) => table);
-  const words = `What it changes in ${hidden.join(', ')} is counted, but neither shown whole nor compared when the call is made.`;
+  const words = `Not all changes in ${hidden.join(', ')} are shown, and only their number is checked again when the call is made.`;
   const prompt = hidden.length > 0 ? `${question.prompt} ${words}` : question.prompt;
   return { ...question, prompt, preview };
 }
@@ -93,7 +93,7 @@ export function requestApprovalAgain(
     const question = approvalQuestion(tool, args, open, policyVerdict(tool, run.state));
     return requestApproval({ tool, args, question }, open, run, world);
   }
-  const message = `${tool.name} was allowed ${open.approvalQuestions} times, and would have done something else than what was shown each time; it is not asked about again`;
+  const message = `${tool.name} was approved ${open.approvalQuestions} times, but each time its effects differed from those shown; people are not asked again`;
   const error: RunError = { code: 'rejected', message, retryable: false };
   return commitFailure(tool, args, error, new Date().toISOString(), open, run, world);
 }

@@ -29,7 +29,8 @@ import { callTimeout } from './invoke-tool.ts';
 // its effect and its log exist together or not at all. In this order:
 //
 // 1. If hooks of the database may lock rows, or if the tool may lock the row of the run, the call
-//    waits for the run's turn to commit. Other calls wait for this turn only when they have ended.
+//    waits, before it begins, until no other commit of the run is under way. All other calls wait
+//    for this only after the tool has run.
 // 2. The transaction begins. Hooks see the start of the call; they may change or refuse it.
 // 3. The tool runs under a savepoint. What a failing tool has done is undone; its error stays.
 // 4. The step is written, and the transaction commits.
@@ -46,7 +47,7 @@ export type PermittedCall = {
 
 /**
  * Creates the steps of the end of a call. `started` is the step of its start as hooks left it. That
- * step is in no log, because it would commit together with the end of the call.
+ * step is not logged, since it would be committed together with the end.
  */
 export type RecordOutcome = (outcome: ToolOutcome, started: StepRecord) => StepRecord[];
 

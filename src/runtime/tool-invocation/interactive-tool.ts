@@ -21,8 +21,8 @@ const NOTHING: JsonSchema = { type: 'object', properties: {}, required: [] };
 
 /**
  * Runs a tool that may report and ask questions while it works. When the tool asks a question that
- * nobody has answered yet, the call is abandoned for that question, and `abort` ends the work that
- * it started.
+ * nobody has answered yet, this attempt ends with the question, and `abort` stops its work. The
+ * call is made again after the answer.
  */
 export async function runInteractiveTool(
   tool: ToolDefinition,
@@ -93,12 +93,14 @@ function createToolIo(
       }
       const words = request.messages.map(({ role, content }) => `${role}: ${content}`).join('\n');
       const answer = await ask(words, ANSWER, { sampling: samplingOf(request) });
-      if (answer.action !== 'accept') throw new Error('no model would answer');
+      if (answer.action !== 'accept') throw new Error(NO_ANSWER);
       const { content, model: by } = answer.content;
       return { content: String(content ?? ''), model: String(by ?? 'unknown') };
     },
   };
 }
+
+const NO_ANSWER = "the client's model gave no answer: the request was declined or expired";
 
 /** Schema of the answer that people give in place of a model. */
 const ANSWER: JsonSchema = {

@@ -29,7 +29,11 @@ export function callTimeout(tool: ToolDefinition, run: HeldRun): number {
   return Math.min(tool.timeout_ms, run.timeLeft);
 }
 
-/** Runs a tool of this process. Its outcome is data; nothing is committed here. */
+/**
+ * Runs a tool outside of a transaction: in this process, over HTTP or on an MCP server. Returns the
+ * outcome, which the caller commits. While the tool runs, its guards, refusals and nested model
+ * calls are committed.
+ */
 export async function invokeTool(
   tool: ToolDefinition,
   args: JsonObject,
@@ -49,7 +53,7 @@ export async function invokeTool(
     signal: time.signal,
     ...(traceparent ? { traceparent } : {}),
   };
-  // a call that has returned is not notified of the end of its run
+  // stop listening for the end of the run once the call has returned
   return runTool(tool, args, context, call.id, run, world, time.abort).finally(time.clear);
 }
 
@@ -85,6 +89,7 @@ async function runTool(
   if (!custom) {
     return notRegistered(tool);
   }
+  // the tool may kill this process: marks the run if workers have died with it before
   await run.beginRisk();
   return runInteractiveTool(tool, context, call_id, run, world, abort, async (talking) => {
     const outcome = await runCustomTool(custom, args, talking);

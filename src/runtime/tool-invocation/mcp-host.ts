@@ -26,8 +26,8 @@ const MOST_REFUSALS = 10;
 const LOGGED_CHARACTERS = 4_000;
 
 /**
- * Creates the host that serves the requests of a tool's server to the run. Each attempt of a call
- * has its own host.
+ * Creates the object that answers what a tool or its MCP server requests of the run: model answers
+ * and questions to people. Each attempt of a call has its own host.
  */
 export function mcpHost(call_id: string, run: HeldRun, world: RuntimeDependencies): McpHost {
   let answers = 0;

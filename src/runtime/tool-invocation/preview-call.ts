@@ -17,7 +17,8 @@ export type CallPreview = { preview: Preview; dryRun: DryRun };
 /**
  * Previews the effects of a call by making the call and undoing it. Returns undefined where a
  * preview would say nothing: for tools that are no function of the database, that are configured
- * not to be tried or that cannot be undone, and where hooks may still change the call.
+ * not to be tried or that cannot be undone, and where hooks may still change the call, and in a
+ * replay.
  */
 export async function previewCall(
   tool: ToolDefinition,
