@@ -50,10 +50,10 @@ export class Runtime {
     this.#definitionOf = createDefinitionCache(options.pool);
     this.#claimer = new Claimer({
       pool: options.pool,
-      claims: options.claims,
-      held: () => [...this.#held.values()].map(({ claim }) => claim),
+      claimPool: options.claims,
+      heldClaims: () => [...this.#held.values()].map(({ claim }) => claim),
       reserve: (most) => this.#slots.reserve(most),
-      more: (left) => this.#acceptBatch(left),
+      acceptExtraRuns: (left) => this.#acceptBatch(left),
       sleep,
       isDraining,
       signal: this.#over.signal,
@@ -61,10 +61,11 @@ export class Runtime {
     });
     this.#scheduler = new FairShareScheduler({
       slots: this.#slots,
-      held: () => countEach([...this.#held.values()].map(({ run }) => run.context.tenant_id)),
-      shares: (tenants) => tenantLoad(options.pool, tenants, this.#claimer.served),
+      heldByTenant: () =>
+        countEach([...this.#held.values()].map(({ run }) => run.context.tenant_id)),
+      readLoads: (tenants) => tenantLoad(options.pool, tenants, this.#claimer.lastServedTenant),
       sleep,
-      isOver: isDraining,
+      isDraining,
     });
     const committer = new GroupCommitter({
       pool: options.pool,
@@ -86,7 +87,7 @@ export class Runtime {
 
   /** True if this process owns no run, and none is about to arrive. */
   get isIdle(): boolean {
-    return this.#slots.areFree;
+    return this.#slots.isIdle;
   }
 
   /** The kinds of statements that have failed for long. */
@@ -162,7 +163,7 @@ export class Runtime {
    * all slots for a moment, so a wake-up that comes then is likely to get one.
    */
   #callOthersIfShort(): void {
-    if (this.#slots.areShort) this.#options.onFull?.();
+    if (this.#slots.hasTooFewSlots) this.#options.onFull?.();
   }
 
   #leave(): void {
@@ -222,7 +223,7 @@ export class Runtime {
     try {
       await this.#start(claimed);
     } finally {
-      this.#claimer.arrived(claimed);
+      this.#claimer.markStarted(claimed);
     }
   }
 
@@ -231,7 +232,7 @@ export class Runtime {
     const owner = this.#claimer.worker;
     const run = await this.#createRun(claimed, owner).catch(async (error) => {
       await this.#options.world.sleep(PAUSE_MS, this.#over.signal);
-      await this.#claimer.handBack(claimed, owner, !isConnectionLoss(error));
+      await this.#claimer.release(claimed, owner, !isConnectionLoss(error));
       throw error;
     });
     if (!run) {
@@ -289,7 +290,7 @@ export class Runtime {
     run.abort.abort(RUN_OVER); // other calls may still be in flight
     if (run.isHeld) {
       run.isHeld = false;
-      await this.#claimer.handBack(claimed, owner, isFault);
+      await this.#claimer.release(claimed, owner, isFault);
     }
   }
 }

@@ -45,7 +45,7 @@ export type PendingElicitation = {
 };
 
 /** The outcome of a call, or a question that people have to answer first. */
-export type McpOutcome = ToolOutcome | { asks: PendingElicitation };
+export type CallOutcome = ToolOutcome | { asks: PendingElicitation };
 
 /** The services that a run offers to the MCP server of its call. */
 export type McpHost = {

@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { Hooks } from '../../contracts/agents/hook.ts';
-import type { McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type { CallOutcome } from '../../contracts/agents/mcp-host.ts';
 import type { ModelProvider, ModelRef } from '../../contracts/agents/model.ts';
 import type { Resource } from '../../contracts/agents/resource.ts';
 import type { BuiltinTool } from '../../contracts/agents/tool.ts';
@@ -53,7 +53,7 @@ export type RuntimeDependencies = {
 /** The calls of a recorded run. */
 export type RecordedCalls = {
   /** Returns the recorded outcome of a call. */
-  outcomeOf(tool: ToolDefinition, args: JsonObject, idempotency_key: string): Promise<McpOutcome>;
+  outcomeOf(tool: ToolDefinition, args: JsonObject, idempotency_key: string): Promise<CallOutcome>;
   /**
    * Returns whether people were asked about an approved call again, because it turned out to do
    * something else than what was shown.

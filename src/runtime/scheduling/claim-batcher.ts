@@ -15,28 +15,27 @@ export type ClaimRequest = { ids: string[]; offered: string[] };
 type Batch = { reasons: Map<string, ClaimReason>; result: Promise<Map<string, ClaimedRun>> };
 
 /**
- * Returns a function that claims a run. Calls in one turn of the event loop, or while the call
- * before is under way (`isFree`), become one call of `claim`. Resolves with undefined if the run
- * was not free.
+ * Returns a function that claims a run. Calls in one turn of the event loop, or until `untilFree`
+ * settles, become one call of `claim`. Resolves with undefined if the run was not free.
  *
  * The database may claim a run of a tenant whose turn it is in the place of a requested one. That
- * run goes to a caller who gets none; the remaining runs go to `more`. A run that is requested
- * twice, by two wake-ups or by an offer and a wake-up, is returned once.
+ * run goes to a caller who gets none; the remaining runs go to `acceptExtraRuns`. A run that is
+ * requested twice, by two wake-ups or by an offer and a wake-up, is returned once.
  */
 export function createClaimBatcher(
   claim: (request: ClaimRequest) => Promise<ClaimedBatch>,
-  more: (left: ClaimedBatch) => void,
-  isFree: () => Promise<void> = async () => {},
+  acceptExtraRuns: (left: ClaimedBatch) => void,
+  untilFree: () => Promise<void> = async () => {},
 ): (id: string, reason?: ClaimReason) => Promise<ClaimedRun | undefined> {
   let batch: Batch | undefined;
   const begin = (): Batch => {
     const reasons = new Map<string, ClaimReason>();
     const result = new Promise<void>((resolve) => setImmediate(resolve)).then(async () => {
-      await isFree();
+      await untilFree();
       batch = undefined;
       const ids = [...reasons.keys()];
       const offered = ids.filter((id) => reasons.get(id) === 'offer');
-      return shareOut(ids, await claim({ ids, offered }), more);
+      return shareOut(ids, await claim({ ids, offered }), acceptExtraRuns);
     });
     return { reasons, result };
   };
@@ -54,20 +53,20 @@ export function createClaimBatcher(
 function shareOut(
   ids: readonly string[],
   { runs, reservedSlots }: ClaimedBatch,
-  more: (left: ClaimedBatch) => void,
+  acceptExtraRuns: (left: ClaimedBatch) => void,
 ): Map<string, ClaimedRun> {
   const requestedIds = new Set(ids);
   const runById = new Map(
     runs.filter((run) => requestedIds.has(run.execution_id)).map((run) => [run.execution_id, run]),
   );
-  const empty = ids.filter((id) => !runById.has(id));
+  const withoutRun = ids.filter((id) => !runById.has(id));
   const others = runs.filter((run) => !requestedIds.has(run.execution_id));
-  for (const [index, id] of empty.entries()) {
+  for (const [index, id] of withoutRun.entries()) {
     const other = others[index];
     if (other) {
       runById.set(id, other);
     }
   }
-  more({ runs: others.slice(empty.length), reservedSlots });
+  acceptExtraRuns({ runs: others.slice(withoutRun.length), reservedSlots });
   return runById;
 }

@@ -23,17 +23,17 @@ import {
 export type ClaimerOptions = {
   pool: Pool;
   /** Connections for claims alone, which do not wait for commits. */
-  claims: Pool;
+  claimPool: Pool;
   sleep(ms: number): Promise<unknown>;
   /** Returns the claims of all held runs. */
-  held(): Iterable<Claim>;
+  heldClaims(): Iterable<Claim>;
   /**
-   * Reserves up to `most` slots for more runs, until `more` is called. Returns the number of
-   * reserved slots.
+   * Reserves up to `most` slots for more runs, until `acceptExtraRuns` is called. Returns the number
+   * of reserved slots.
    */
   reserve(most: number): number;
   /** Delivers the runs for the reserved slots, if any. */
-  more(left: ClaimedBatch): void;
+  acceptExtraRuns(left: ClaimedBatch): void;
   /** Returns true once nothing more may be claimed. */
   isDraining(): boolean;
   /** Fires when this process has nothing left to tell the database. */
@@ -47,8 +47,8 @@ export type ClaimerOptions = {
 // 2. Requests of one turn of the event loop become one claim (claim-batcher.ts). In a backlog the
 //    claim also reserves all free slots, for runs whose wake-ups have not come yet.
 // 3. Claims are sent one at a time, also with `reconcile` (`#alone`). Requests that come meanwhile
-//    wait and share the next claim (`#untilFree`).
-// 4. Requested runs go to their callers; runs for the reserved slots go to `more` (`#deliver`).
+//    wait and share the next claim (`#untilIdle`).
+// 4. Requested runs go to their callers; runs for the reserved slots go to `acceptExtraRuns` (`#deliver`).
 // 5. If those runs used all reserved slots, more runs may be due. They are searched for at once,
 //    until no run or no slot is left (`#search`).
 //
@@ -79,11 +79,11 @@ export class Claimer {
   readonly #arriving = new Set<Claim>();
   /** The id under which runs are claimed; until there is one, an id of no worker. */
   #worker: string = randomUUID();
-  #present = Promise.withResolvers<void>();
-  #served: string | null = null;
+  #workerIdReady = Promise.withResolvers<void>();
+  #lastServedTenant: string | null = null;
   #isBacklog = false;
   /** Settles when all earlier claims are over, including the release after a lost answer. */
-  #last: Promise<unknown> = Promise.resolve();
+  #queueTail: Promise<unknown> = Promise.resolve();
 
   constructor(options: ClaimerOptions) {
     this.#options = options;
@@ -93,7 +93,7 @@ export class Claimer {
     this.claim = createClaimBatcher(
       (request) => this.#claimRequested(request),
       (left) => this.#deliver(left),
-      () => this.#untilFree(),
+      () => this.#untilIdle(),
     );
   }
 
@@ -103,8 +103,8 @@ export class Claimer {
   }
 
   /** The tenant whose run was claimed last. The turn is with the tenants after it. */
-  get served(): string | null {
-    return this.#served;
+  get lastServedTenant(): string | null {
+    return this.#lastServedTenant;
   }
 
   /**
@@ -115,36 +115,36 @@ export class Claimer {
     const before = this.#worker;
     this.#worker = id ?? randomUUID();
     if (id === null) {
-      this.#present = Promise.withResolvers();
+      this.#workerIdReady = Promise.withResolvers();
       void this.#retryRelease((pool) => releaseAll(pool, before));
     } else {
-      this.#present.resolve();
+      this.#workerIdReady.resolve();
     }
   }
 
   /** Ends all waits for an id. */
   stop(): void {
-    this.#present.resolve();
+    this.#workerIdReady.resolve();
   }
 
   /** Claims due runs for this worker without their wake-ups, as many as there is room for. */
   async look(): Promise<'found' | 'nothing' | 'no_room'> {
-    await this.#untilFree();
+    await this.#untilIdle();
     const reservedSlots = this.#options.reserve(MOST_AT_ONCE);
     if (reservedSlots === 0) return 'no_room';
     const runs = await this.#search(reservedSlots);
     return runs.length > 0 ? 'found' : 'nothing';
   }
 
-  /** Marks a run as arrived: it has started, or will not start. */
-  arrived(claim: Claim): void {
+  /** Ends the arrival of a run: it has started, or will not start. */
+  markStarted(claim: Claim): void {
     this.#arriving.delete(claim);
   }
 
   /**
    * Releases a claim unless it was lost. The same worker may have claimed the run again by then.
    */
-  handBack(claimed: ClaimedRun, owner: string, isCrash = false): Promise<void> {
+  release(claimed: ClaimedRun, owner: string, isCrash = false): Promise<void> {
     return this.#retryRelease((pool) => releaseExecution(pool, owner, claimed, isCrash));
   }
 
@@ -153,10 +153,10 @@ export class Claimer {
     const isBacklog = this.#isBacklog || request.ids.length >= BACKLOG;
     const reservedSlots = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
     try {
-      const runs = await this.#alone(() => this.#claimDue(request, reservedSlots));
+      const runs = await this.#alone(() => this.#claimUntilAnswered(request, reservedSlots));
       return { runs, reservedSlots };
     } catch (error) {
-      this.#options.more({ runs: [], reservedSlots });
+      this.#options.acceptExtraRuns({ runs: [], reservedSlots });
       throw error;
     }
   }
@@ -167,7 +167,7 @@ export class Claimer {
    */
   #search(reservedSlots: number): Promise<ClaimedRun[]> {
     return this.#alone(async () => {
-      const runs = await this.#claimDue(ANY_DUE, reservedSlots).catch(() => []); // wake-ups still come
+      const runs = await this.#claimUntilAnswered(ANY_DUE, reservedSlots).catch(() => []); // wake-ups still come
       this.#deliver({ runs, reservedSlots });
       return runs;
     });
@@ -178,7 +178,7 @@ export class Claimer {
    * are searched for at once, until there are no more runs or slots.
    */
   #deliver(batch: ClaimedBatch): void {
-    this.#options.more(batch);
+    this.#options.acceptExtraRuns(batch);
     if (batch.reservedSlots === 0) return;
     this.#isBacklog = batch.runs.length === batch.reservedSlots;
     const reservedSlots = this.#isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
@@ -187,15 +187,15 @@ export class Claimer {
 
   /** Does work while no claim and no release of unknown runs is under way. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => {});
+    const result = this.#queueTail.then(work);
+    this.#queueTail = result.catch(() => {});
     return result;
   }
 
   /** Waits until no claim is under way or waiting. */
-  async #untilFree(): Promise<void> {
-    for (let last: unknown; last !== this.#last; ) {
-      last = this.#last;
+  async #untilIdle(): Promise<void> {
+    for (let last: unknown; last !== this.#queueTail; ) {
+      last = this.#queueTail;
       await last;
     }
   }
@@ -205,9 +205,9 @@ export class Claimer {
    * have committed after the first attempt to release its runs.
    */
   reconcile(): Promise<number> {
-    const { pool, held } = this.#options;
+    const { pool, heldClaims } = this.#options;
     return this.#alone(() =>
-      releaseUnknownRuns(pool, this.#worker, [...held(), ...this.#arriving]),
+      releaseUnknownRuns(pool, this.#worker, [...heldClaims(), ...this.#arriving]),
     );
   }
 
@@ -215,20 +215,20 @@ export class Claimer {
    * Repeats a claim until there is an answer. Without an answer it is unknown what was claimed, so
    * all of it is released.
    */
-  async #claimDue(request: ClaimRequest, room: number): Promise<ClaimedRun[]> {
-    const { claims, held, sleep, isDraining, retries } = this.#options;
+  async #claimUntilAnswered(request: ClaimRequest, room: number): Promise<ClaimedRun[]> {
+    const { claimPool, heldClaims, sleep, isDraining, retries } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
-      await this.#present.promise;
+      await this.#workerIdReady.promise;
       const owner = this.#worker;
       if (isDraining()) {
         return [];
       }
       try {
-        const runs = await claimExecutions(claims, owner, request, this.#served, room);
+        const runs = await claimExecutions(claimPool, owner, request, this.#lastServedTenant, room);
         retries.recordSuccess('claim');
         await (runs.length > 0 ? failpoint('claim.after') : undefined);
         if (owner === this.#worker) {
-          this.#served = runs.at(-1)?.tenant_id ?? this.#served;
+          this.#lastServedTenant = runs.at(-1)?.tenant_id ?? this.#lastServedTenant;
           runs.forEach((run) => void this.#arriving.add(run));
           return runs;
         }
@@ -239,7 +239,7 @@ export class Claimer {
         await sleep(retries.recordFailure({ what: 'claim', error, attempt }));
       }
       await this.#retryRelease((database) =>
-        releaseUnknownRuns(database, owner, [...held(), ...this.#arriving]),
+        releaseUnknownRuns(database, owner, [...heldClaims(), ...this.#arriving]),
       );
     }
   }

@@ -9,7 +9,7 @@ import { fillPromptTemplate } from '../messages/fill-prompt-template.ts';
 const MOST_VERSIONS = 2_000;
 
 /** Returns a function that loads a version and caches it. A version never changes. */
-export function createVersionCache(
+function createVersionCache(
   load: (id: string) => Promise<AgentDefinition>,
 ): (id: string) => Promise<AgentDefinition> {
   const versions = new LRUCache<string, Promise<AgentDefinition>>({ max: MOST_VERSIONS });

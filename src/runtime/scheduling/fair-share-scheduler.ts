@@ -5,19 +5,19 @@ import type { RunSlots } from './run-slots.ts';
 export type FairShareOptions = {
   slots: RunSlots;
   /** Returns the number of runs in this process, by tenant. */
-  held(): Map<string, number>;
+  heldByTenant(): Map<string, number>;
   /**
    * Reads how many runs each tenant has at work, over all workers, and which tenants have due runs.
    */
-  shares(tenants: string[]): Promise<TenantLoad[]>;
+  readLoads(tenants: string[]): Promise<TenantLoad[]>;
   sleep(ms: number): Promise<unknown>;
   /** Returns true if the process drains or is over, so that no more runs enter. */
-  isOver(): boolean;
+  isDraining(): boolean;
 };
 
-const ASK_MS = 250;
+const READ_LOADS_EVERY_MS = 250;
 /** The number of readings after which waiting wake-ups go to other workers that have room. */
-const ASKS_PER_TURN_AWAY = 4;
+const READINGS_PER_REJECTION = 4;
 /**
  * The time for which a run of a tenant that has no other continues before it takes turns with
  * tenants that have none.
@@ -67,16 +67,19 @@ export class FairShareScheduler {
   }
 
   async #watch(): Promise<void> {
-    const { slots, held, shares, sleep, isOver } = this.#options;
-    for (let asks = 1; ; asks += 1) {
-      await sleep(ASK_MS);
-      if (isOver() || slots.waiting === 0) {
+    const { slots, heldByTenant, readLoads, sleep, isDraining } = this.#options;
+    for (let readings = 1; ; readings += 1) {
+      await sleep(READ_LOADS_EVERY_MS);
+      if (isDraining() || slots.waiting === 0) {
         return;
       }
-      const mine = held();
-      const found = await shares([...mine.keys()]).catch(() => []); // no database: try again
+      const mine = heldByTenant();
+      const found = await readLoads([...mine.keys()]).catch(() => []); // no database: try again
       this.#plan = planPreemption(found, mine);
-      if (asks % ASKS_PER_TURN_AWAY === 0 && found.some(({ other_workers }) => other_workers > 0)) {
+      if (
+        readings % READINGS_PER_REJECTION === 0 &&
+        found.some(({ other_workers }) => other_workers > 0)
+      ) {
         slots.rejectWaiting();
       }
     }

@@ -19,7 +19,7 @@ export class RunSlots {
   }
 
   /** True if no slot is taken. */
-  get areFree(): boolean {
+  get isIdle(): boolean {
     return this.#semaphore.isIdle;
   }
 
@@ -33,7 +33,7 @@ export class RunSlots {
   }
 
   /** True if more callers wait than there are reserved slots that might still be freed. */
-  get areShort(): boolean {
+  get hasTooFewSlots(): boolean {
     return this.waiting > this.#reserved;
   }
 

@@ -3,7 +3,7 @@ import type { NewQuestion, StepRecord } from '../../contracts/runs/step.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { questionStep } from '../tool-plans/step-records.ts';
-import { rejectCall } from './reject-call.ts';
+import { commitBlockedCall } from './blocked-call.ts';
 
 type Question = Omit<NewQuestion, 'id'>;
 type FilteredQuestion =
@@ -24,7 +24,14 @@ export async function askUser(
   const started_at = new Date().toISOString();
   const filtered = await filterQuestion(tool, question, open, run);
   if (filtered.isBlocked) {
-    return rejectCall(tool.name, { question: '[withheld]' }, filtered, open, run, started_at);
+    return commitBlockedCall(
+      tool.name,
+      { question: '[withheld]' },
+      filtered,
+      open,
+      run,
+      started_at,
+    );
   }
   await run.commit([questionStep(filtered.question), ...filtered.guards]);
 }

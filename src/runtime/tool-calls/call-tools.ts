@@ -7,10 +7,10 @@ import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { callsKnownTool, plansOf } from '../tool-plans/plan-tool-calls.ts';
 import type { CallPlan, CallProgress } from '../tool-plans/tool-call-plan.ts';
 import { askUser } from './ask-user.ts';
+import { childStartSteps, commitWithoutCalling, resultSteps } from './commit-without-calling.ts';
 import { handOffRun, handoffsOf } from './handoff.ts';
 import { makeCall } from './make-call.ts';
 import { requestApproval } from './request-approval.ts';
-import { resultSteps, settleCalls, startChild } from './settle-calls.ts';
 
 // How one call is made:
 //
@@ -36,8 +36,8 @@ export async function callTools(
   if (handoffs.length > 0) {
     return handOffRun(handoffs, run);
   }
-  await settleCalls(calls, run);
-  const left = await callsLeft(calls, run);
+  await commitWithoutCalling(calls, run);
+  const left = await callsToAdvance(calls, run);
   const results = await Promise.all(left.map((call) => advanceCall(call, run, world)));
   if (!run.isHeld || run.isPauseRequested) {
     return;
@@ -51,9 +51,11 @@ export async function callTools(
 }
 
 /** Returns the calls for which something is to be done now. */
-async function callsLeft(calls: readonly ToolCall[], run: HeldRun): Promise<ToolCall[]> {
+async function callsToAdvance(calls: readonly ToolCall[], run: HeldRun): Promise<ToolCall[]> {
   const plans = await plansOf(run);
-  const ids = new Set(plans.flatMap(({ open, plan }) => (isLater(plan) ? [] : [open.call.id])));
+  const ids = new Set(
+    plans.flatMap(({ open, plan }) => (isNothingToDoNow(plan) ? [] : [open.call.id])),
+  );
   return calls.filter(({ id }) => ids.has(id));
 }
 
@@ -84,7 +86,7 @@ async function advanceCall(
   for (;;) {
     const plans = await plansOf(run);
     const planned = plans.find(({ open }) => open.call.id === call.id);
-    if (!planned || isLater(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
+    if (!planned || isNothingToDoNow(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
       return 'done';
     }
     const progress = await followPlan(planned.plan, planned.open, run, world);
@@ -102,7 +104,7 @@ async function advanceCall(
 type Later = Extract<CallPlan, { do: 'wait' | 'hand_over' }>;
 
 /** Returns true when there is nothing to do about this call now. */
-function isLater(plan: CallPlan): plan is Later {
+function isNothingToDoNow(plan: CallPlan): plan is Later {
   return plan.do === 'wait' || plan.do === 'hand_over';
 }
 
@@ -123,7 +125,7 @@ async function followPlan(
       await askUser(plan.tool, plan.question, open, run);
       return 'done';
     case 'spawn':
-      await run.commit(await startChild(plan, open, run));
+      await run.commit(await childStartSteps(plan, open, run));
       return 'done';
     case 'run':
       return callWithinToolLimits(plan, open, run, world);

@@ -13,9 +13,9 @@ import { questionStep } from '../tool-plans/step-records.ts';
  * Maximum number of questions in one call, because a server that asks something else each time
  * would ask forever.
  */
-const MOST = 10;
+const MOST_QUESTIONS = 10;
 
-type Put = { steps: StepRecord[] } | { outcome: ToolOutcome; guards: StepRecord[] };
+type QuestionOrFailure = { steps: StepRecord[] } | { outcome: ToolOutcome; guards: StepRecord[] };
 
 /**
  * A server asked people a question, and its call was ended. Returns the steps that ask the
@@ -30,12 +30,12 @@ export async function questionForElicitation(
   open: OpenCall,
   args: JsonObject,
   run: HeldRun,
-): Promise<Put> {
-  const before = run.state.attempts.filter(
+): Promise<QuestionOrFailure> {
+  const askedBefore = run.state.attempts.filter(
     (note) => note.call_id === open.call.id && isElicitation(note),
   ).length;
-  if (before >= MOST) {
-    const message = `the server of this tool may ask people at most ${MOST} times in one call`;
+  if (askedBefore >= MOST_QUESTIONS) {
+    const message = `the server of this tool may ask people at most ${MOST_QUESTIONS} times in one call`;
     const error = { code: 'limit_reached', message, retryable: false } as const;
     return { outcome: { ok: false, error }, guards: [] };
   }

@@ -4,8 +4,8 @@ import type { HeldRun } from '../owned-run/held-run.ts';
 import { plansOf } from '../tool-plans/plan-tool-calls.ts';
 import { toolResultStep } from '../tool-plans/step-records.ts';
 import type { CallPlan, PlannedCall } from '../tool-plans/tool-call-plan.ts';
+import { commitBlockedCall } from './blocked-call.ts';
 import { handoffTranscript, withTranscript } from './handoff-transcript.ts';
-import { rejectCall } from './reject-call.ts';
 
 type Handoff = PlannedCall & { plan: Extract<CallPlan, { do: 'hand_over' }> };
 
@@ -26,21 +26,28 @@ export async function handoffsOf(run: HeldRun): Promise<Handoff[]> {
  * the model is told so, and the run continues with its present agent.
  */
 export async function handOffRun(handoffs: readonly Handoff[], run: HeldRun): Promise<void> {
-  const [first, ...late] = handoffs;
+  const [first, ...further] = handoffs;
   if (!first) return;
   const { plan, open } = first;
   const content = { arguments: plan.args, conversation: handoffTranscript(run) };
   const filtered = await run.applyOutputFilters('message', content, open.call.id);
   if (filtered.isBlocked) {
-    return rejectCall(plan.tool.name, WITHHELD, filtered, open, run, new Date().toISOString());
+    return commitBlockedCall(
+      plan.tool.name,
+      WITHHELD,
+      filtered,
+      open,
+      run,
+      new Date().toISOString(),
+    );
   }
   const { arguments: args, conversation } = filtered.value;
-  const isAsItWas = canonicalJson(filtered.value) === canonicalJson(content);
-  const guards = isAsItWas
+  const isUnchanged = canonicalJson(filtered.value) === canonicalJson(content);
+  const guards = isUnchanged
     ? filtered.guards
     : filtered.guards.map((guard) => withTranscript(conversation, guard, run));
-  const over = handoffStep({ open, plan: { ...plan, args } });
-  await run.commit([over, ...late.map(lateHandoffStep), ...guards], {
+  const step = handoffStep({ open, plan: { ...plan, args } });
+  await run.commit([step, ...further.map(furtherHandoffStep), ...guards], {
     status: 'waiting',
     waiting_for: 'timer',
     delay_ms: 0,
@@ -75,7 +82,7 @@ function handoffStep({ open, plan }: Handoff): StepRecord {
   };
 }
 
-function lateHandoffStep({ open, plan }: Handoff): StepRecord {
+function furtherHandoffStep({ open, plan }: Handoff): StepRecord {
   const message = 'another handoff of the same answer was carried out; only one is possible';
   const error = { code: 'rejected', message, retryable: false } as const;
   return toolResultStep(

@@ -8,13 +8,13 @@ import type { HeldRun } from '../owned-run/held-run.ts';
 import { callInTransaction, isDatabaseTool } from '../tool-invocation/call-in-transaction.ts';
 import { invokeTool } from '../tool-invocation/invoke-tool.ts';
 import { previewCall } from '../tool-invocation/preview-call.ts';
-import { limitGuard, toolCallRecord } from '../tool-invocation/tool-call-record.ts';
+import { attemptOutcomeStep, limitGuard } from '../tool-invocation/tool-call-record.ts';
 import { type OpenCall, openCalls } from '../tool-plans/open-calls.ts';
 import { needsStartStep } from '../tool-plans/plan-tool-calls.ts';
 import { toolStartedStep } from '../tool-plans/step-records.ts';
 import type { Approval, CallPlan, CallProgress } from '../tool-plans/tool-call-plan.ts';
+import { commitBlockedCall } from './blocked-call.ts';
 import { questionForElicitation } from './elicitation-question.ts';
-import { rejectCall } from './reject-call.ts';
 import { requestApprovalAgain } from './request-approval.ts';
 
 /** One attempt at a call. */
@@ -25,7 +25,7 @@ type Attempt = {
   args: JsonObject;
   approval: Approval | undefined;
   /** The step of its start. */
-  intent: StepRecord;
+  startStep: StepRecord;
   started_at: string;
   /** The steps that record the hits of output filters. */
   guards: StepRecord[];
@@ -46,12 +46,12 @@ export async function makeCall(
     ? ({ isBlocked: false, value: requested, guards: [] } as const)
     : await run.applyOutputFilters(tool, requested, open.call.id);
   if (filtered.isBlocked) {
-    await rejectCall(tool.name, requested, filtered, open, run, started_at);
+    await commitBlockedCall(tool.name, requested, filtered, open, run, started_at);
     return 'done';
   }
   const { value: args, guards } = filtered;
-  const intent = toolStartedStep(tool, args, open, run.id);
-  const attempt = { tool, open, args, approval, intent, started_at, guards: [...guards] };
+  const startStep = toolStartedStep(tool, args, open, run.id);
+  const attempt = { tool, open, args, approval, startStep, started_at, guards: [...guards] };
   return isDatabaseTool(tool)
     ? callInDatabase(attempt, run, world)
     : callOutsideTransaction(attempt, run, world);
@@ -66,17 +66,17 @@ async function callInDatabase(
   run: HeldRun,
   world: RuntimeDependencies,
 ): Promise<CallProgress> {
-  const { tool, open, args, approval, intent } = attempt;
+  const { tool, open, args, approval, startStep } = attempt;
   const preview = approval === 'edited' ? await previewCall(tool, args, run, world) : undefined;
   if (run.abort.signal.aborted) {
     return 'done'; // the run is no longer held: nothing may be committed
   }
   if (preview && !preview.ok) {
-    await run.commit(outcomeSteps(attempt, preview, intent, run, world));
+    await run.commit(outcomeSteps(attempt, preview, startStep, run, world));
     return 'done';
   }
   const shown = approval === 'edited' ? preview?.value.dryRun : approval?.shown;
-  const call = { tool, intent, shown, isApproved: approval !== undefined };
+  const call = { tool, startStep, shown, isApproved: approval !== undefined };
   await failpoint('tool.before');
   const result = await callInTransaction(call, run, world, (outcome, started) =>
     outcomeSteps(attempt, outcome, started, run, world),
@@ -94,13 +94,13 @@ async function callOutsideTransaction(
   run: HeldRun,
   world: RuntimeDependencies,
 ): Promise<CallProgress> {
-  const { tool, open, intent } = attempt;
+  const { tool, open, startStep } = attempt;
   const input = await commitStart(attempt, run);
   if (!input) {
     return 'done'; // refused, or the run is no longer held
   }
   await failpoint('tool.before');
-  const outcome = await invokeTool(tool, input, intent.idempotency_key ?? '', open, run, world);
+  const outcome = await invokeTool(tool, input, startStep.idempotency_key ?? '', open, run, world);
   await failpoint('tool.after');
   if (run.abort.signal.aborted) {
     return 'done'; // the run is no longer held: nothing may be committed
@@ -109,7 +109,7 @@ async function callOutsideTransaction(
     'ok' in outcome
       ? { outcome, guards: [] }
       : await questionForElicitation(outcome.asks, tool, open, input, run);
-  const started = { ...intent, input };
+  const started = { ...startStep, input };
   await run.commit(
     'steps' in end
       ? end.steps
@@ -125,7 +125,7 @@ async function callOutsideTransaction(
  * by the hooks.
  */
 async function commitStart(
-  { tool, open, args, intent }: Attempt,
+  { tool, open, args, startStep }: Attempt,
   run: HeldRun,
 ): Promise<JsonObject | undefined> {
   if (open.isStarted) {
@@ -134,7 +134,7 @@ async function commitStart(
   if (!needsStartStep(tool) && !run.hooks?.hasHook('tool_before')) {
     return args;
   }
-  await run.commit([intent]);
+  await run.commit([startStep]);
   const started = openCalls(run.state).find(({ call }) => call.id === open.call.id);
   return run.isHeld && started?.isStarted ? (started.startArguments as JsonObject) : undefined;
 }
@@ -147,7 +147,7 @@ function outcomeSteps(
   run: HeldRun,
   { random }: RuntimeDependencies,
 ): StepRecord[] {
-  const by = { random, settings: run.limits.settings };
-  const step = toolCallRecord(tool, open, outcome, started, started_at, by);
+  const retryInputs = { random, settings: run.limits.settings };
+  const step = attemptOutcomeStep(tool, open, outcome, started, started_at, retryInputs);
   return [step, ...limitGuard(tool, step), ...guards];
 }

@@ -6,19 +6,19 @@ import { failpoint } from '../environment/failpoints.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { previewCall } from '../tool-invocation/preview-call.ts';
-import { toolCallRecord } from '../tool-invocation/tool-call-record.ts';
+import { attemptOutcomeStep } from '../tool-invocation/tool-call-record.ts';
 import { approvalQuestion } from '../tool-plans/approval-question.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { questionStep, toolStartedStep } from '../tool-plans/step-records.ts';
 import type { CallPlan, CallProgress } from '../tool-plans/tool-call-plan.ts';
 import { policyVerdict } from '../tool-plans/tool-policy.ts';
-import { rejectCall } from './reject-call.ts';
+import { commitBlockedCall } from './blocked-call.ts';
 
 /**
  * Maximum number of approval questions about one call. It is asked about again if its effects
  * differ from those approved.
  */
-const MOST_TIMES = 3;
+const MOST_APPROVAL_QUESTIONS = 3;
 
 type Asking = Pick<Extract<CallPlan, { do: 'ask' }>, 'tool' | 'args' | 'question'>;
 
@@ -39,7 +39,7 @@ export async function requestApproval(
   const started_at = new Date().toISOString();
   const filtered = await run.applyOutputFilters(tool, requested_args, open.call.id);
   if (filtered.isBlocked) {
-    await rejectCall(tool.name, requested_args, filtered, open, run, started_at);
+    await commitBlockedCall(tool.name, requested_args, filtered, open, run, started_at);
     return 'done';
   }
   const args = filtered.value;
@@ -89,7 +89,7 @@ export function requestApprovalAgain(
   run: HeldRun,
   world: RuntimeDependencies,
 ): Promise<CallProgress> {
-  if (open.approvalQuestions < MOST_TIMES) {
+  if (open.approvalQuestions < MOST_APPROVAL_QUESTIONS) {
     const question = approvalQuestion(tool, args, open, policyVerdict(tool, run.state));
     return requestApproval({ tool, args, question }, open, run, world);
   }
@@ -108,9 +108,16 @@ async function commitFailure(
   run: HeldRun,
   world: RuntimeDependencies,
 ): Promise<CallProgress> {
-  const intent = toolStartedStep(tool, args, open, run.id);
-  const by = { random: world.random, settings: run.limits.settings };
-  const step = toolCallRecord(tool, open, { ok: false, error }, intent, started_at, by);
+  const startStep = toolStartedStep(tool, args, open, run.id);
+  const retryInputs = { random: world.random, settings: run.limits.settings };
+  const step = attemptOutcomeStep(
+    tool,
+    open,
+    { ok: false, error },
+    startStep,
+    started_at,
+    retryInputs,
+  );
   await run.commit([step]);
   return 'done';
 }

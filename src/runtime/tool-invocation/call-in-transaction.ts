@@ -38,7 +38,7 @@ import { callTimeout } from './invoke-tool.ts';
 /** A call that may be made, with the step of its start. */
 export type PermittedCall = {
   tool: ToolDefinition;
-  intent: StepRecord;
+  startStep: StepRecord;
   /** True if a person has approved the call. */
   isApproved: boolean;
   /** The effects that the approver was shown. Other effects are undone. */
@@ -84,33 +84,37 @@ export async function callInTransaction(
 }
 
 async function replayCall(
-  { tool, intent, isApproved }: PermittedCall,
+  { tool, startStep, isApproved }: PermittedCall,
   run: HeldRun,
   recorded: RecordedCalls,
   record: RecordOutcome,
 ): Promise<TransactedCall> {
-  if (isApproved && recorded.isApprovalRepeated(intent.call_id ?? '')) return 'not_as_previewed';
-  const outcome = await recorded.outcomeOf(tool, argsOf(intent), intent.idempotency_key ?? '');
-  if ('ok' in outcome) await run.commit(record(outcome, intent));
+  if (isApproved && recorded.isApprovalRepeated(startStep.call_id ?? '')) return 'not_as_previewed';
+  const outcome = await recorded.outcomeOf(
+    tool,
+    argsOf(startStep),
+    startStep.idempotency_key ?? '',
+  );
+  if ('ok' in outcome) await run.commit(record(outcome, startStep));
   return 'ended';
 }
 
 async function callAndCommit(
-  { tool, intent, shown }: PermittedCall,
+  { tool, startStep, shown }: PermittedCall,
   commit: TransactionalCommit,
   run: HeldRun,
   world: RuntimeDependencies,
   record: RecordOutcome,
 ): Promise<TransactedCall> {
   const { hooks, context, abort } = run;
-  let started = intent;
+  let started = startStep;
   let result: TransactedCall = 'ended';
   const before: BeforeCall | undefined =
     hooks &&
     (async (client) => {
-      const { steps, to } = await hooks.reviseCallOn(client, intent);
-      started = steps[0] ?? intent;
-      return started.kind === intent.kind
+      const { steps, to } = await hooks.reviseCallOn(client, startStep);
+      started = steps[0] ?? startStep;
+      return started.kind === startStep.kind
         ? argsOf(started)
         : void (await commit.write(client, steps, to));
     });
@@ -125,8 +129,8 @@ async function callAndCommit(
     await commit.begin();
   }
   await (tool.kind === 'sql'
-    ? callInCommit(pool, sqlCall(tool, argsOf(intent), run, shown), end, before)
-    : callBuiltinInCommit(pool, builtinCall(tool, intent, run), commit.begin, end, before));
+    ? callInCommit(pool, sqlCall(tool, argsOf(startStep), run, shown), end, before)
+    : callBuiltinInCommit(pool, builtinCall(tool, startStep, run), commit.begin, end, before));
   return result;
 }
 
@@ -136,11 +140,11 @@ function argsOf(start: StepRecord): JsonObject {
 
 function builtinCall(
   { name, configuration }: ToolDefinition,
-  intent: StepRecord,
+  startStep: StepRecord,
   run: HeldRun,
 ): BuiltinCall {
-  const { call_id = '' } = intent;
-  return { name, execution_id: run.id, call_id, args: argsOf(intent), configuration };
+  const { call_id = '' } = startStep;
+  return { name, execution_id: run.id, call_id, args: argsOf(startStep), configuration };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
-import type { McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type { CallOutcome } from '../../contracts/agents/mcp-host.ts';
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
 import type {
   BuiltinContext,
@@ -18,8 +18,8 @@ import { callNestedModel } from '../model-calls/nested-model-call.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { filterFiles } from './filter-files.ts';
-import { runInteractiveTool } from './interactive-tool.ts';
-import { mcpHost } from './mcp-host.ts';
+import { createCallHost } from './mcp-host.ts';
+import { runWithToolIo } from './run-with-tool-io.ts';
 
 /**
  * Returns the timeout of a call in milliseconds: the timeout of its tool, but no more than the time
@@ -41,7 +41,7 @@ export async function invokeTool(
   { call }: OpenCall,
   run: HeldRun,
   world: RuntimeDependencies,
-): Promise<McpOutcome> {
+): Promise<CallOutcome> {
   if (world.recordedCalls) {
     return world.recordedCalls.outcomeOf(tool, args, idempotency_key);
   }
@@ -65,8 +65,8 @@ async function runTool(
   run: HeldRun,
   world: RuntimeDependencies,
   abort: () => void,
-): Promise<McpOutcome> {
-  const ours: BuiltinContext = {
+): Promise<CallOutcome> {
+  const builtinContext: BuiltinContext = {
     ...context,
     secondModel: (reading) => readWithModel(reading, context, call_id, run, world),
     readSecret: (name) => world.readSecret(context.tenant_id, name),
@@ -76,14 +76,14 @@ async function runTool(
     const request = httpRequestOf(args, tool.configuration);
     const sender = world.builtins.get('http_request');
     if (!request.ok || !sender) return request.ok ? notRegistered(tool) : request;
-    return sender.run(request.value.args, ours, request.value.configuration);
+    return sender.run(request.value.args, builtinContext, request.value.configuration);
   }
   const builtin = tool.kind === 'builtin' ? world.builtins.get(tool.name) : undefined;
   if (builtin) {
-    return builtin.run(args, ours, tool.configuration);
+    return builtin.run(args, builtinContext, tool.configuration);
   }
   if (tool.kind === 'mcp') {
-    return world.mcp.call(tool, args, context, mcpHost(call_id, run, world));
+    return world.mcp.call(tool, args, context, createCallHost(call_id, run, world));
   }
   const custom = tool.kind === 'custom' ? world.customTools.get(tool.name) : undefined;
   if (!custom) {
@@ -91,10 +91,10 @@ async function runTool(
   }
   // the tool may kill this process: marks the run if workers have died with it before
   await run.beginRisk();
-  return runInteractiveTool(tool, context, call_id, run, world, abort, async (talking) => {
-    const outcome = await runCustomTool(custom, args, talking);
+  return runWithToolIo(tool, context, call_id, run, world, abort, async (contextWithIo) => {
+    const outcome = await runCustomTool(custom, args, contextWithIo);
     return outcome.ok && isContent(outcome.value)
-      ? storeContent(outcome.value, tool.name, ours.files)
+      ? storeContent(outcome.value, tool.name, builtinContext.files)
       : outcome;
   });
 }

@@ -29,7 +29,7 @@ const LOGGED_CHARACTERS = 4_000;
  * Creates the object that answers what a tool or its MCP server requests of the run: model answers
  * and questions to people. Each attempt of a call has its own host.
  */
-export function mcpHost(call_id: string, run: HeldRun, world: RuntimeDependencies): McpHost {
+export function createCallHost(call_id: string, run: HeldRun, world: RuntimeDependencies): McpHost {
   let answers = 0;
   let refusals = 0;
   let turn: Promise<unknown> = Promise.resolve();

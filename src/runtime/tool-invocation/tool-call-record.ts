@@ -13,28 +13,28 @@ import { questionStep, toolResultStep } from '../tool-plans/step-records.ts';
 import { mayHaveTakenEffect } from '../tool-plans/uncertain-effect.ts';
 import { isDatabaseTool } from './call-in-transaction.ts';
 
-type Means = { random: RuntimeDependencies['random']; settings: RunSettings };
+type RetryInputs = { random: RuntimeDependencies['random']; settings: RunSettings };
 
 /** Creates the step that records an attempt, from the step of its start. */
-export function toolCallRecord(
+export function attemptOutcomeStep(
   tool: ToolDefinition,
   open: OpenCall,
   outcome: ToolOutcome,
   { input, annotations, idempotency_key }: StepRecord,
   started_at: string,
-  by: Means,
+  retryInputs: RetryInputs,
 ): StepRecord {
   const result: StepRecord = {
     ...toolResultStep(open, tool.name, input ?? null, outcome, started_at, {
       max_result_bytes: tool.configuration.max_result_bytes,
-      ...by.settings,
+      ...retryInputs.settings,
     }),
     effect: tool.effect,
     ...(idempotency_key ? { idempotency_key } : {}),
     ...(annotations ? { annotations } : {}),
     trust: trustOfResult(tool, outcome),
   };
-  return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, by);
+  return outcome.ok ? result : failedAttempt(tool, open, outcome.error, result, retryInputs);
 }
 
 /**
@@ -46,7 +46,7 @@ function failedAttempt(
   open: OpenCall,
   error: RunError,
   result: StepRecord,
-  { random, settings }: Means,
+  { random, settings }: RetryInputs,
 ): StepRecord {
   if (tool.effect === 'once' && !isDatabaseTool(tool) && mayHaveTakenEffect(tool, error)) {
     const prompt = `${tool.name} was called and gave no answer (${error.message}). Did the call take effect?`;

@@ -4,7 +4,7 @@ import {
   type RequestOptions,
   UrlElicitationRequiredError,
 } from '@modelcontextprotocol/client';
-import type { McpHost, McpOutcome, PendingElicitation } from '../../contracts/agents/mcp-host.ts';
+import type { CallOutcome, McpHost, PendingElicitation } from '../../contracts/agents/mcp-host.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
@@ -138,7 +138,7 @@ export class McpConnection {
     context: ToolContext,
     keep: KeepFile,
     host?: McpHost,
-  ): Promise<McpOutcome> {
+  ): Promise<CallOutcome> {
     const { signal } = context;
     const abandonment = new AbortController();
     const progress = lastProgress();

@@ -1,5 +1,5 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
-import type { McpHost, McpOutcome } from '../../contracts/agents/mcp-host.ts';
+import type { CallOutcome, McpHost } from '../../contracts/agents/mcp-host.ts';
 import type { ToolContext } from '../../contracts/agents/tool.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
@@ -25,7 +25,7 @@ export type McpPool = {
     args: JsonObject,
     context: ToolContext,
     host?: McpHost,
-  ): Promise<McpOutcome>;
+  ): Promise<CallOutcome>;
   /** Lists the tools and prompts of a server and stores the listing. Never throws. */
   discover(server: McpServer): Promise<void>;
   close(): Promise<void>;
@@ -60,7 +60,7 @@ class ConnectedMcpPool implements McpPool {
     args: JsonObject,
     context: ToolContext,
     host?: McpHost,
-  ): Promise<McpOutcome> {
+  ): Promise<CallOutcome> {
     const server = await this.#rows.find(context.tenant_id, tool.server_id ?? '').catch(() => null);
     if (server === null) {
       const message = `the stored data of the MCP server of ${tool.name} cannot be read now`;
@@ -87,7 +87,7 @@ class ConnectedMcpPool implements McpPool {
   }
 
   /** Calls a tool on a connection that serves no other run meanwhile. */
-  async #callOnOwnLane(server: McpServer, call: ToolCall): Promise<McpOutcome> {
+  async #callOnOwnLane(server: McpServer, call: ToolCall): Promise<CallOutcome> {
     const { execution_id, signal } = call.context;
     const taken = await this.#lanes.take(server.id, execution_id, signal);
     if (!taken) return { ok: false, error: markUnsent(server.name, errorOfAbort(signal.reason)) };
@@ -98,7 +98,7 @@ class ConnectedMcpPool implements McpPool {
   }
 
   /** Calls a tool on a connection whose description of the tool is the accepted one. */
-  async #callOn(server: McpServer, lane: number, call: ToolCall): Promise<McpOutcome> {
+  async #callOn(server: McpServer, lane: number, call: ToolCall): Promise<CallOutcome> {
     const { tool, args, context, host } = call;
     const name = String(tool.configuration.tool);
     const connection = await this.#currentConnection(server, lane, context.signal);

@@ -7,10 +7,10 @@ import { Claimer } from '../../../src/runtime/scheduling/claimer.ts';
 function startClaimer(pool: Pool, claims: Pool, held: Claim[]): Claimer {
   const claimer = new Claimer({
     pool,
-    claims,
-    held: () => held,
+    claimPool: claims,
+    heldClaims: () => held,
     reserve: (most) => most,
-    more: () => {},
+    acceptExtraRuns: () => {},
     sleep: async () => {},
     isDraining: () => false,
     signal: new AbortController().signal,

@@ -5,28 +5,28 @@ test('slots are not short while waiters may get reserved ones', async () => {
   const slots = new RunSlots(2);
   const reserved = slots.reserve(256);
   const entered = [slots.acquire(0), slots.acquire(0)];
-  expect(slots.areShort).toBe(false);
+  expect(slots.hasTooFewSlots).toBe(false);
   const third = slots.acquire(0);
-  expect(slots.areShort).toBe(true);
+  expect(slots.hasTooFewSlots).toBe(true);
   slots.settle(reserved, 0);
   expect(await Promise.all(entered)).toEqual([true, true]);
-  expect(slots.areShort).toBe(true); // the third still waits, and nothing is reserved
+  expect(slots.hasTooFewSlots).toBe(true); // the third still waits, and nothing is reserved
   slots.release();
   expect(await third).toBe(true);
-  expect(slots.areShort).toBe(false);
+  expect(slots.hasTooFewSlots).toBe(false);
 });
 
 test('slots are short when every reserved one is used and a caller waits', async () => {
   const slots = new RunSlots(1);
   const reserved = slots.reserve(256);
   const waiting = slots.acquire(0);
-  expect(slots.areShort).toBe(false);
+  expect(slots.hasTooFewSlots).toBe(false);
   slots.settle(reserved, 1);
-  expect(slots.areShort).toBe(true);
+  expect(slots.hasTooFewSlots).toBe(true);
   slots.release();
   expect(await waiting).toBe(true);
   slots.release();
-  expect(slots.areFree).toBe(true);
+  expect(slots.isIdle).toBe(true);
 });
 
 test('grants slots by priority, and a rejected waiter holds none', async () => {
@@ -57,7 +57,7 @@ test('a slot granted at the moment of a rejection stays with its caller', async 
   slots.release();
   expect(await later).toBe(true);
   slots.release();
-  expect(slots.areFree).toBe(true);
+  expect(slots.isIdle).toBe(true);
 });
 
 test('a reservation takes free slots, up to its limit', async () => {
@@ -72,5 +72,5 @@ test('a reservation takes free slots, up to its limit', async () => {
   expect(slots.hasRoom).toBe(true);
   slots.release();
   slots.release();
-  expect(slots.areFree).toBe(true);
+  expect(slots.isIdle).toBe(true);
 });

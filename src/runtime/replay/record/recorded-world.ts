@@ -1,5 +1,5 @@
 import type { ToolDefinition } from '../../../contracts/agents/definition.ts';
-import type { McpOutcome } from '../../../contracts/agents/mcp-host.ts';
+import type { CallOutcome } from '../../../contracts/agents/mcp-host.ts';
 import type { ModelProvider, ModelRequest } from '../../../contracts/agents/model.ts';
 import type { Resource } from '../../../contracts/agents/resource.ts';
 import type { RunError } from '../../../contracts/errors.ts';
@@ -118,7 +118,7 @@ async function callRecorded(
   record: RunRecording,
   judge: ReplayChecker,
   run: ReplayedRun,
-): Promise<McpOutcome> {
+): Promise<CallOutcome> {
   const callId = idempotency_key.split(':').slice(2).join(':');
   const step = await nextStepAfterOwn(callId, record, judge, run);
   const asks = step && record.elicitationIn(step);

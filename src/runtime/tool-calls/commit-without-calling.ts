@@ -8,7 +8,7 @@ import { plansOf } from '../tool-plans/plan-tool-calls.ts';
 import { toolResultStep } from '../tool-plans/step-records.ts';
 import type { CallPlan } from '../tool-plans/tool-call-plan.ts';
 import { policyGuard } from '../tool-plans/tool-policy.ts';
-import { rejectionSteps } from './reject-call.ts';
+import { blockedCallSteps } from './blocked-call.ts';
 
 type Tell = Extract<CallPlan, { do: 'tell' }>;
 type Spawn = Extract<CallPlan, { do: 'spawn' }>;
@@ -24,7 +24,10 @@ const MOST_AT_ONCE = 16;
  * of children, and the starts of children. With a commit for each call, an answer with a thousand
  * calls would plan all calls a thousand times. Stops when the run is no longer held.
  */
-export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Promise<void> {
+export async function commitWithoutCalling(
+  calls: readonly ToolCall[],
+  run: HeldRun,
+): Promise<void> {
   const ids = new Set(calls.map(({ id }) => id));
   const planned = (await plansOf(run)).filter(
     ({ open, plan }) => ids.has(open.call.id) && (plan.do === 'tell' || plan.do === 'spawn'),
@@ -32,14 +35,14 @@ export async function settleCalls(calls: readonly ToolCall[], run: HeldRun): Pro
   const isOver = () => !run.isHeld || run.abort.signal.aborted;
   const steps: StepRecord[][] = [];
   const rest = planned.entries();
-  const settleRest = async () => {
+  const addStepsOfRest = async () => {
     for (const [index, { plan, open }] of rest) {
       if (isOver()) return;
       if (plan.do === 'tell') steps[index] = resultSteps(plan, open, run);
-      if (plan.do === 'spawn') steps[index] = await startChild(plan, open, run);
+      if (plan.do === 'spawn') steps[index] = await childStartSteps(plan, open, run);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, planned.length) }, settleRest));
+  await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, planned.length) }, addStepsOfRest));
   const records = steps.flat(); // in the order of the calls
   if (records.length > 0 && !isOver()) await run.commit(records);
 }
@@ -59,7 +62,7 @@ export function resultSteps(
  * Returns the steps that start the child of a call, or the steps that report that the output
  * filters blocked it.
  */
-export async function startChild(
+export async function childStartSteps(
   { tool, message: requested }: Spawn,
   open: OpenCall,
   run: HeldRun,
@@ -67,7 +70,7 @@ export async function startChild(
   const call_id = open.call.id;
   const filtered = await run.applyOutputFilters(tool, { message: requested }, call_id);
   if (filtered.isBlocked) {
-    return rejectionSteps(tool.name, { message: '[withheld]' }, filtered, open);
+    return blockedCallSteps(tool.name, { message: '[withheld]' }, filtered, open);
   }
   const { agent_id, workflow_id, configuration } = tool;
   const { message } = filtered.value;

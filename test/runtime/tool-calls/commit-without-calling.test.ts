@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { AgentDefinition } from '../../../src/contracts/agents/definition.ts';
 import type { StepRecord } from '../../../src/contracts/runs/step.ts';
 import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
-import { settleCalls } from '../../../src/runtime/tool-calls/settle-calls.ts';
+import { commitWithoutCalling } from '../../../src/runtime/tool-calls/commit-without-calling.ts';
 
 /** A run whose filters are slow, and whose last answer calls an agent so often. */
 function runWith(count: number) {
@@ -34,7 +34,7 @@ const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 test('filters check several children concurrently; steps keep the order of the calls', async () => {
   const { run, calls, looks, commits } = runWith(40);
-  const settled = settleCalls(calls, run);
+  const settled = commitWithoutCalling(calls, run);
   await nextTurn();
   expect(looks).toHaveLength(16);
   while (looks.length > 0) {
@@ -48,7 +48,7 @@ test('filters check several children concurrently; steps keep the order of the c
 
 test('a cancelled run filters no further child and commits nothing', async () => {
   const { run, calls, looks, commits } = runWith(40);
-  const settled = settleCalls(calls, run);
+  const settled = commitWithoutCalling(calls, run);
   await nextTurn();
   run.abort.abort();
   for (const { end } of looks) end();

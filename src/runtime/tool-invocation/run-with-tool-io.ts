@@ -1,7 +1,7 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type {
+  CallOutcome,
   Elicitation,
-  McpOutcome,
   PendingElicitation,
 } from '../../contracts/agents/mcp-host.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
@@ -10,21 +10,21 @@ import type { JsonObject, JsonSchema } from '../../json/json.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import { mcpHost } from './mcp-host.ts';
+import { createCallHost } from './mcp-host.ts';
 
 /** Maximum number of notes of one call. Further notes are dropped. */
-const MOST_NOTES = 500;
+const MOST_NOTIFICATIONS = 500;
 /** Maximum length of one note, in characters, because a NOTIFY carries 8,000 bytes. */
 const NOTE_CHARACTERS = 1_000;
-const TOKENS = 1_000;
-const NOTHING: JsonSchema = { type: 'object', properties: {}, required: [] };
+const DEFAULT_MAX_TOKENS = 1_000;
+const EMPTY_FORM: JsonSchema = { type: 'object', properties: {}, required: [] };
 
 /**
  * Runs a tool that may report and ask questions while it works. When the tool asks a question that
  * nobody has answered yet, this attempt ends with the question, and `abort` stops its work. The
  * call is made again after the answer.
  */
-export async function runInteractiveTool(
+export async function runWithToolIo(
   tool: ToolDefinition,
   context: ToolContext,
   call_id: string,
@@ -32,14 +32,14 @@ export async function runInteractiveTool(
   world: RuntimeDependencies,
   abort: () => void,
   work: (context: ToolContext & ToolIo) => Promise<ToolOutcome>,
-): Promise<McpOutcome> {
+): Promise<CallOutcome> {
   const { promise: asks, resolve } = Promise.withResolvers<{ asks: PendingElicitation }>();
-  const giveUp = (question: PendingElicitation): Promise<never> => {
+  const abandonFor = (question: PendingElicitation): Promise<never> => {
     resolve({ asks: question });
     abort();
     return new Promise(() => {});
   };
-  const io = createToolIo(tool, context, call_id, run, world, giveUp);
+  const io = createToolIo(tool, context, call_id, run, world, abandonFor);
   return Promise.race([asks, work({ ...context, ...io })]);
 }
 
@@ -49,16 +49,16 @@ function createToolIo(
   call_id: string,
   run: HeldRun,
   world: RuntimeDependencies,
-  giveUp: (question: PendingElicitation) => Promise<never>,
+  abandonFor: (question: PendingElicitation) => Promise<never>,
 ): ToolIo {
-  const host = mcpHost(call_id, run, world);
+  const host = createCallHost(call_id, run, world);
   const about = { execution_id, call_id, tool: name };
   let notes = 0;
-  const maySend = () => !signal.aborted && ++notes <= MOST_NOTES;
+  const maySend = () => !signal.aborted && ++notes <= MOST_NOTIFICATIONS;
   const ask = async (message: string, schema: JsonSchema, more: Partial<Elicitation> = {}) => {
     const elicitation = { server: name, isTool: true, message, schema, ...more } as const;
     const answer = host.elicit(elicitation);
-    return 'action' in answer ? answer : giveUp(answer);
+    return 'action' in answer ? answer : abandonFor(answer);
   };
   return {
     log(level, data) {
@@ -80,7 +80,7 @@ function createToolIo(
           : { message: truncateMiddle(String(message), NOTE_CHARACTERS) }),
       });
     },
-    elicit: (message, schema = NOTHING) => ask(String(message), schema),
+    elicit: (message, schema = EMPTY_FORM) => ask(String(message), schema),
     async sample(request) {
       const { sampling_model: model } = configuration;
       if (typeof model === 'string') {
@@ -109,7 +109,12 @@ const ANSWER: JsonSchema = {
   required: ['content'],
 };
 
-function samplingFields({ messages, system, max_tokens = TOKENS, temperature }: SampleRequest) {
+function samplingFields({
+  messages,
+  system,
+  max_tokens = DEFAULT_MAX_TOKENS,
+  temperature,
+}: SampleRequest) {
   const sampledMessages = messages.map(({ role, content }) => ({ role, content: String(content) }));
   return {
     messages:
@@ -122,7 +127,12 @@ function samplingFields({ messages, system, max_tokens = TOKENS, temperature }: 
 }
 
 /** Converts a request to the form that MCP defines. */
-function samplingOf({ messages, system, max_tokens = TOKENS, temperature }: SampleRequest) {
+function samplingOf({
+  messages,
+  system,
+  max_tokens = DEFAULT_MAX_TOKENS,
+  temperature,
+}: SampleRequest) {
   return {
     messages: messages.map(({ role, content }) => ({
       role,

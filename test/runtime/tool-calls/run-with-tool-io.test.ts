@@ -4,7 +4,7 @@ import type { ToolContext } from '../../../src/contracts/agents/tool.ts';
 import { deadline } from '../../../src/runtime/environment/deadline.ts';
 import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
 import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
-import { runInteractiveTool } from '../../../src/runtime/tool-invocation/interactive-tool.ts';
+import { runWithToolIo } from '../../../src/runtime/tool-invocation/run-with-tool-io.ts';
 
 test('a tool that asks an unanswered question is aborted by its signal', async () => {
   const time = deadline(new AbortController().signal, 60_000);
@@ -12,7 +12,7 @@ test('a tool that asks an unanswered question is aborted by its signal', async (
   const tool = { name: 'book', configuration: {} } as ToolDefinition;
   const run = { state: { attempts: [] } } as unknown as HeldRun;
   const seen: unknown[] = [];
-  const outcome = await runInteractiveTool(
+  const outcome = await runWithToolIo(
     tool,
     context,
     'c1',

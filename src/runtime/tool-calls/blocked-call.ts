@@ -9,7 +9,7 @@ import { toolResultStep } from '../tool-plans/step-records.ts';
 type Blocked = { filter: string; guards: StepRecord[] };
 
 /** Commits the steps that tell the model that the output filters blocked its call. */
-export async function rejectCall(
+export async function commitBlockedCall(
   name: string,
   args: Json,
   blocked: Blocked,
@@ -17,11 +17,11 @@ export async function rejectCall(
   run: HeldRun,
   started_at: string,
 ): Promise<void> {
-  await run.commit(rejectionSteps(name, args, blocked, open, started_at));
+  await run.commit(blockedCallSteps(name, args, blocked, open, started_at));
 }
 
 /** Creates the steps that tell the model that the output filters blocked its call. */
-export function rejectionSteps(
+export function blockedCallSteps(
   name: string,
   args: Json,
   { filter, guards }: Blocked,
