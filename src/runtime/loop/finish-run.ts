@@ -17,7 +17,7 @@ export async function finishRun(action: Finish, run: HeldRun): Promise<unknown> 
   const filtered =
     isOfTool || run.definition.workflow
       ? await run.applyOutputFilters('output', action.output)
-      : { isBlocked: false as const, value: action.output, guards: [] };
+      : { isBlocked: false as const, value: action.output, guardSteps: [] };
   if (filtered.isBlocked) {
     return failOnBlockedAnswer(
       filtered,
@@ -26,7 +26,7 @@ export async function finishRun(action: Finish, run: HeldRun): Promise<unknown> 
     );
   }
   const isAsItWas = filtered.value === action.output;
-  return run.commit([...filtered.guards, outputOf(filtered.value, run, isOfTool)], {
+  return run.commit([...filtered.guardSteps, outputOf(filtered.value, run, isOfTool)], {
     status: 'completed',
     stop_reason: 'final_answer',
     output: filtered.value,
@@ -45,13 +45,13 @@ function outputOf(output: string, { definition }: HeldRun, isOfTool: boolean): S
 }
 
 function failOnBlockedAnswer(
-  { filter, guards }: Extract<FilterResult<string>, { isBlocked: true }>,
+  { filter, guardSteps }: Extract<FilterResult<string>, { isBlocked: true }>,
   what: string,
   run: HeldRun,
 ): Promise<RunCommit> {
   const message = `the output filter ${filter} withheld the ${what}`;
   const error: RunError = { code: 'content_filtered', message, retryable: false };
-  return run.commit([...guards, { kind: 'error', error }], {
+  return run.commit([...guardSteps, { kind: 'error', error }], {
     status: 'failed',
     stop_reason: 'error',
     error,

@@ -12,8 +12,8 @@ type BeginMembers = Extract<Action, { type: 'begin_members' }>;
  */
 export async function startMembers(action: BeginMembers, run: HeldRun): Promise<void> {
   const { wakes_on, at_once, goes_on } = action;
-  const { tasks, guards } = await filterTasks(action.tasks, run);
-  const records = [...decisionSteps(action), ...tasks.map(startStep), ...guards];
+  const { tasks, guardSteps } = await filterTasks(action.tasks, run);
+  const records = [...decisionSteps(action), ...tasks.map(startStep), ...guardSteps];
   if (tasks.length === 0) {
     await run.commit(records); // all were blocked, and the model that planned them receives this
     return;
@@ -42,17 +42,17 @@ export async function startMembers(action: BeginMembers, run: HeldRun): Promise<
 async function filterTasks(
   plannedTasks: readonly NewTask[],
   run: HeldRun,
-): Promise<{ tasks: NewTask[]; guards: StepRecord[] }> {
+): Promise<{ tasks: NewTask[]; guardSteps: StepRecord[] }> {
   const tasks: NewTask[] = [];
-  const guards: StepRecord[] = [];
+  const guardSteps: StepRecord[] = [];
   const isMadeUp = run.definition.workflow?.type === 'orchestrator';
   for (const task of plannedTasks) {
     const outlet = task.question ? 'question' : 'message';
     const filtered = isMadeUp ? await run.applyOutputFilters(outlet, task.input, task.id) : null;
-    guards.push(...(filtered?.guards ?? []));
+    guardSteps.push(...(filtered?.guardSteps ?? []));
     if (!filtered?.isBlocked) tasks.push({ ...task, input: filtered?.value ?? task.input });
   }
-  return { tasks, guards };
+  return { tasks, guardSteps };
 }
 
 /** Returns the decision of a workflow as a step of its log. */

@@ -138,7 +138,7 @@ async function commitAnswer(
       } as const);
   const records: StepRecord[] = [
     { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
-    ...filtered.guards,
+    ...filtered.guardSteps,
   ];
   const isOpen = !action.decision && tool_calls.length > 0; // then the run continues
   const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, SAME));
@@ -168,13 +168,13 @@ async function filterDecision(
   const { content } = decision;
   const ahead = await run.next(foldRecords(run.state, [{ ...step, messages: [decision] }], SAME));
   if (ahead.type !== 'finish') {
-    return { isBlocked: false, value: content, guards: [] };
+    return { isBlocked: false, value: content, guardSteps: [] };
   }
   const filtered = await run.applyOutputFilters('output', jsonOr(content));
   if (filtered.isBlocked) return filtered;
   const { value } = filtered;
   const cleaned = typeof value === 'string' ? value : JSON.stringify(value);
-  return { ...filtered, value: filtered.guards.length === 0 ? content : cleaned };
+  return { ...filtered, value: filtered.guardSteps.length === 0 ? content : cleaned };
 }
 
 function jsonOr(text: string | null): Json {
@@ -208,13 +208,13 @@ function stepOf(
  */
 async function commitBlocked(
   step: StepRecord,
-  { filter, guards }: FilterResult<string | null> & { isBlocked: true },
+  { filter, guardSteps }: FilterResult<string | null> & { isBlocked: true },
   run: HeldRun,
 ): Promise<void> {
   const { content, reply } = blockedAnswer(filter);
   const answerStep: StepRecord = { ...step, messages: [{ role: 'assistant', content }] };
   if (!run.state.attempts.some(({ kind, name }) => kind === 'guard' && name === BLOCKED)) {
-    const guardsWithReply = guards.map((one) => ({
+    const guardsWithReply = guardSteps.map((one) => ({
       ...one,
       messages: [{ role: 'user', content: reply }],
     }));
@@ -223,7 +223,7 @@ async function commitBlocked(
   }
   const message = `the output filter ${filter} withheld two answers of the agent`;
   const error: RunError = { code: 'content_filtered', message, retryable: false };
-  await run.commit([answerStep, ...guards, { kind: 'error', error }], {
+  await run.commit([answerStep, ...guardSteps, { kind: 'error', error }], {
     status: 'failed',
     stop_reason: 'error',
     error,

@@ -141,7 +141,7 @@ export class HeldRun {
     const { claimed, lease } = this.#options;
     return claimed.is_filtered
       ? toFilterResult(await lease.applyOutputFilters(this.id, outlet, value, call_id), call_id)
-      : { isBlocked: false, value, guards: [] };
+      : { isBlocked: false, value, guardSteps: [] };
   }
 
   /**

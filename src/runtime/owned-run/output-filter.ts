@@ -12,12 +12,12 @@ export const FILTERED = 'output_filter';
 export const BLOCKED = 'output_blocked';
 
 /**
- * A value that a run is about to say or to send, after the filters of its tenant. `guards` are the
- * steps that record the hits in the log.
+ * A value that a run is about to say or to send, after the filters of its tenant. `guardSteps` are
+ * the steps that record the hits in the log.
  */
 export type FilterResult<T extends Json> =
-  | { isBlocked: false; value: T; guards: StepRecord[] }
-  | { isBlocked: true; filter: string; guards: StepRecord[] };
+  | { isBlocked: false; value: T; guardSteps: StepRecord[] }
+  | { isBlocked: true; filter: string; guardSteps: StepRecord[] };
 
 export function toFilterResult<T extends Json>(
   { value, hits, place }: FilteredValue,
@@ -31,10 +31,10 @@ export function toFilterResult<T extends Json>(
     ...(call_id ? { call_id } : {}),
     output: { place, hits },
   };
-  const guards = last ? [guard] : [];
+  const guardSteps = last ? [guard] : [];
   return isBlocked
-    ? { isBlocked, filter: last.filter, guards }
-    : { isBlocked: false, value: value as T, guards };
+    ? { isBlocked, filter: last.filter, guardSteps }
+    : { isBlocked: false, value: value as T, guardSteps };
 }
 
 /** Returns the error that a model receives for a blocked call. */

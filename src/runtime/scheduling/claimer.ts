@@ -48,7 +48,8 @@ export type ClaimerOptions = {
 //    claim also reserves all free slots, for runs whose wake-ups have not come yet.
 // 3. Claims are sent one at a time, also with `reconcile` (`#alone`). Requests that come meanwhile
 //    wait and share the next claim (`#untilIdle`).
-// 4. Requested runs go to their callers; runs for the reserved slots go to `acceptExtraRuns` (`#deliver`).
+// 4. Requested runs go to their callers; runs for the reserved slots go to `acceptExtraRuns`
+//    (`#deliver`).
 // 5. If those runs used all reserved slots, more runs may be due. They are searched for at once,
 //    until no run or no slot is left (`#search`).
 //
@@ -167,7 +168,8 @@ export class Claimer {
    */
   #search(reservedSlots: number): Promise<ClaimedRun[]> {
     return this.#alone(async () => {
-      const runs = await this.#claimUntilAnswered(ANY_DUE, reservedSlots).catch(() => []); // wake-ups still come
+      // after a rejected claim, wake-ups still come
+      const runs = await this.#claimUntilAnswered(ANY_DUE, reservedSlots).catch(() => []);
       this.#deliver({ runs, reservedSlots });
       return runs;
     });

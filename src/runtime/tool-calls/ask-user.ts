@@ -7,8 +7,8 @@ import { commitBlockedCall } from './blocked-call.ts';
 
 type Question = Omit<NewQuestion, 'id'>;
 type FilteredQuestion =
-  | { isBlocked: false; question: Question; guards: StepRecord[] }
-  | { isBlocked: true; filter: string; guards: StepRecord[] };
+  | { isBlocked: false; question: Question; guardSteps: StepRecord[] }
+  | { isBlocked: true; filter: string; guardSteps: StepRecord[] };
 
 /**
  * Asks people a question as the output filters leave it. A call of a client tool is a question to
@@ -33,7 +33,7 @@ export async function askUser(
       started_at,
     );
   }
-  await run.commit([questionStep(filtered.question), ...filtered.guards]);
+  await run.commit([questionStep(filtered.question), ...filtered.guardSteps]);
 }
 
 /**
@@ -46,14 +46,14 @@ async function filterQuestion(
   open: OpenCall,
   run: HeldRun,
 ): Promise<FilteredQuestion> {
-  if (question.kind !== 'question') return { isBlocked: false, question, guards: [] };
+  if (question.kind !== 'question') return { isBlocked: false, question, guardSteps: [] };
   const { prompt, options = null, tool_call } = question;
   // the place where the text leaves the run; each output filter names the places that it checks
   const outlet = tool.kind === 'client' ? tool : 'question';
   const content = { prompt, options, arguments: tool_call?.arguments ?? null };
   const filtered = await run.applyOutputFilters(outlet, content, open.call.id);
   if (filtered.isBlocked) return filtered;
-  const { value, guards } = filtered;
+  const { value, guardSteps } = filtered;
   return {
     isBlocked: false,
     question: {
@@ -62,6 +62,6 @@ async function filterQuestion(
       ...(value.options ? { options: value.options } : {}),
       ...(tool_call ? { tool_call: { ...tool_call, arguments: value.arguments } } : {}),
     },
-    guards,
+    guardSteps,
   };
 }

@@ -6,7 +6,7 @@ import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { toolResultStep } from '../tool-plans/step-records.ts';
 
 /** The output filter that blocked a call, with the steps that record its hits. */
-type Blocked = { filter: string; guards: StepRecord[] };
+type Blocked = { filter: string; guardSteps: StepRecord[] };
 
 /** Commits the steps that tell the model that the output filters blocked its call. */
 export async function commitBlockedCall(
@@ -24,11 +24,11 @@ export async function commitBlockedCall(
 export function blockedCallSteps(
   name: string,
   args: Json,
-  { filter, guards }: Blocked,
+  { filter, guardSteps }: Blocked,
   open: OpenCall,
   started_at = new Date().toISOString(),
 ): StepRecord[] {
   const error = blockedCall(`${name} was not called`, filter);
   const step = toolResultStep(open, name, args, { ok: false, error }, started_at);
-  return [{ ...step, trust: 'system' }, ...guards];
+  return [{ ...step, trust: 'system' }, ...guardSteps];
 }

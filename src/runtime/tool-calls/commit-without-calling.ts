@@ -89,5 +89,5 @@ export async function childStartSteps(
     output: { execution_id: child.id },
     child,
   };
-  return [started, ...filtered.guards];
+  return [started, ...filtered.guardSteps];
 }

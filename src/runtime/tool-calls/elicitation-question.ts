@@ -15,7 +15,9 @@ import { questionStep } from '../tool-plans/step-records.ts';
  */
 const MOST_QUESTIONS = 10;
 
-type QuestionOrFailure = { steps: StepRecord[] } | { outcome: ToolOutcome; guards: StepRecord[] };
+type QuestionOrFailure =
+  | { steps: StepRecord[] }
+  | { outcome: ToolOutcome; guardSteps: StepRecord[] };
 
 /**
  * A server asked people a question, and its call was ended. Returns the steps that ask the
@@ -37,7 +39,7 @@ export async function questionForElicitation(
   if (askedBefore >= MOST_QUESTIONS) {
     const message = `the server of this tool may ask people at most ${MOST_QUESTIONS} times in one call`;
     const error = { code: 'limit_reached', message, retryable: false } as const;
-    return { outcome: { ok: false, error }, guards: [] };
+    return { outcome: { ok: false, error }, guardSteps: [] };
   }
   const content = { prompt, schema, options } as {
     prompt: string;
@@ -50,9 +52,9 @@ export async function questionForElicitation(
       "the question of the tool's server was not shown to people",
       filtered.filter,
     );
-    return { outcome: { ok: false, error }, guards: filtered.guards };
+    return { outcome: { ok: false, error }, guardSteps: filtered.guardSteps };
   }
   const question = questionForCall('question', tool, open, args, filtered.value.prompt);
   const step = questionStep({ ...question, ...filtered.value, trust: 'external' }, { elicitation });
-  return { steps: [step, ...filtered.guards] };
+  return { steps: [step, ...filtered.guardSteps] };
 }

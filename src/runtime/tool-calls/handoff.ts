@@ -43,11 +43,11 @@ export async function handOffRun(handoffs: readonly Handoff[], run: HeldRun): Pr
   }
   const { arguments: args, conversation } = filtered.value;
   const isUnchanged = canonicalJson(filtered.value) === canonicalJson(content);
-  const guards = isUnchanged
-    ? filtered.guards
-    : filtered.guards.map((guard) => withTranscript(conversation, guard, run));
+  const guardSteps = isUnchanged
+    ? filtered.guardSteps
+    : filtered.guardSteps.map((guard) => withTranscript(conversation, guard, run));
   const step = handoffStep({ open, plan: { ...plan, args } });
-  await run.commit([step, ...further.map(furtherHandoffStep), ...guards], {
+  await run.commit([step, ...further.map(furtherHandoffStep), ...guardSteps], {
     status: 'waiting',
     waiting_for: 'timer',
     delay_ms: 0,

@@ -28,7 +28,7 @@ type Attempt = {
   startStep: StepRecord;
   started_at: string;
   /** The steps that record the hits of output filters. */
-  guards: StepRecord[];
+  guardSteps: StepRecord[];
 };
 
 /**
@@ -43,15 +43,23 @@ export async function makeCall(
 ): Promise<CallProgress> {
   const started_at = new Date().toISOString();
   const filtered = open.isStarted
-    ? ({ isBlocked: false, value: requested, guards: [] } as const)
+    ? ({ isBlocked: false, value: requested, guardSteps: [] } as const)
     : await run.applyOutputFilters(tool, requested, open.call.id);
   if (filtered.isBlocked) {
     await commitBlockedCall(tool.name, requested, filtered, open, run, started_at);
     return 'done';
   }
-  const { value: args, guards } = filtered;
+  const { value: args, guardSteps } = filtered;
   const startStep = toolStartedStep(tool, args, open, run.id);
-  const attempt = { tool, open, args, approval, startStep, started_at, guards: [...guards] };
+  const attempt = {
+    tool,
+    open,
+    args,
+    approval,
+    startStep,
+    started_at,
+    guardSteps: [...guardSteps],
+  };
   return isDatabaseTool(tool)
     ? callInDatabase(attempt, run, world)
     : callOutsideTransaction(attempt, run, world);
@@ -107,13 +115,13 @@ async function callOutsideTransaction(
   }
   const end =
     'ok' in outcome
-      ? { outcome, guards: [] }
+      ? { outcome, guardSteps: [] }
       : await questionForElicitation(outcome.asks, tool, open, input, run);
   const started = { ...startStep, input };
   await run.commit(
     'steps' in end
       ? end.steps
-      : [...end.guards, ...outcomeSteps(attempt, end.outcome, started, run, world)],
+      : [...end.guardSteps, ...outcomeSteps(attempt, end.outcome, started, run, world)],
   );
   return 'done';
 }
@@ -141,7 +149,7 @@ async function commitStart(
 
 /** Creates the steps that record the outcome of an attempt. */
 function outcomeSteps(
-  { tool, open, started_at, guards }: Attempt,
+  { tool, open, started_at, guardSteps }: Attempt,
   outcome: ToolOutcome,
   started: StepRecord,
   run: HeldRun,
@@ -149,5 +157,5 @@ function outcomeSteps(
 ): StepRecord[] {
   const retryInputs = { random, settings: run.limits.settings };
   const step = attemptOutcomeStep(tool, open, outcome, started, started_at, retryInputs);
-  return [step, ...limitGuard(tool, step), ...guards];
+  return [step, ...limitGuard(tool, step), ...guardSteps];
 }

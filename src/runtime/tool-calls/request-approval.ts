@@ -44,7 +44,7 @@ export async function requestApproval(
   }
   const args = filtered.value;
   const question =
-    filtered.guards.length > 0
+    filtered.guardSteps.length > 0
       ? approvalQuestion(tool, args, open, policyVerdict(tool, run.state))
       : first;
   const outcome = await previewCall(tool, args, run, world);
@@ -62,7 +62,7 @@ export async function requestApproval(
   const dry_run = dryRun ?? (isRepeated ? { ...NO_DRY_RUN, arguments: args } : undefined);
   await run.commit([
     questionStep(preview ? withPreview(question, preview) : question, dry_run ? { dry_run } : {}),
-    ...filtered.guards,
+    ...filtered.guardSteps,
   ]);
   return 'done';
 }

@@ -18,7 +18,7 @@ export function filterFiles(files: RunFiles, call_id: string, run: HeldRun): Run
           { name: file.name, content },
           call_id,
         );
-        if (filtered.guards.length > 0) await run.commit(filtered.guards);
+        if (filtered.guardSteps.length > 0) await run.commit(filtered.guardSteps);
         if (filtered.isBlocked) {
           return { ok: false, error: blockedCall(`${file.name} was not kept`, filtered.filter) };
         }

@@ -22,7 +22,7 @@ function runWith(count: number) {
     state: { messages: [{ seq: 1, role: 'assistant', tool_calls: calls }], attempts: [], rules },
     applyOutputFilters: (_: unknown, value: unknown, call_id: string) =>
       new Promise((resolve) => {
-        const end = () => resolve({ isBlocked: false, value, guards: [] });
+        const end = () => resolve({ isBlocked: false, value, guardSteps: [] });
         looks.push({ call_id, end });
       }),
     commit: async (records: StepRecord[]) => void commits.push(records),
