@@ -28,8 +28,8 @@ export type ClaimerOptions = {
   /** Returns the claims of all held runs. */
   heldClaims(): Iterable<Claim>;
   /**
-   * Reserves up to `most` slots for more runs, until `acceptExtraRuns` is called. Returns the number
-   * of reserved slots.
+   * Reserves up to `most` slots for more runs, until `acceptExtraRuns` is called. Returns the
+   * number of reserved slots.
    */
   reserve(most: number): number;
   /** Delivers the runs for the reserved slots, if any. */

@@ -447,7 +447,7 @@ describe('a call that differs from its trial is not committed', () => {
     const [told] = await resultsOf(database.pool, run);
     expect(JSON.parse(told as string).error).toMatchObject({
       code: 'rejected',
-      message: expect.stringContaining('allowed 3 times'),
+      message: expect.stringContaining('approved 3 times'),
     });
     expect(await pieces()).toBe(40);
   });

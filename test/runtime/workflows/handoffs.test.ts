@@ -158,7 +158,9 @@ describe('a run that is handed over', () => {
     expect(run.output).toBe('billed');
     expect(await kindsOf(pool, run.id)).toBe('model tool handoff tool model output');
     expect((await runRow(database.pool, run.id)).agent_id).toBe(target);
-    expect((await resultsOf(pool, run.id))[2]).toContain('handed over to another agent');
+    expect((await resultsOf(pool, run.id))[2]).toContain(
+      'another handoff of the same answer was carried out',
+    );
     await expectEqual(pool, run.id);
   });
 
