@@ -9,7 +9,7 @@ import { AnswerAssembler, type AssembledItem } from './answer-assembler.ts';
 import type { RunStreamSources } from './run-events.ts';
 import { type RunChange, RunWatch } from './run-watch.ts';
 
-// The conversation protocols follow a run until it ends or asks its client something.
+// A2A, AG-UI and the OpenAI protocols follow a run until it ends or asks its client something.
 // `RunFollower` watches the states of the run, the pieces of its answers, its steps and a clock.
 // The protocols need different details, and each has a function here:
 //
@@ -49,8 +49,8 @@ export type RunSource = AnswerSource<ConversationState> & StepLog;
 /**
  * Follows a run after a step until it stops: sends the text of answers, then each step as it is
  * committed. Every step is sent before `stopped`. Ends without `stopped` when the signal fires or
- * the server closes. Throws when the run may no longer be seen. The text of a run whose answer
- * counts only as a whole is left to its end.
+ * the server closes. Throws when the run may no longer be seen. If the answer of a run counts
+ * only as a whole (`is_whole`), no text is sent; the caller takes the output from `stopped`.
  */
 export async function* followRun(
   source: RunSource,
@@ -114,7 +114,7 @@ const LOOK_MS = 2_000;
 class RunFollower<Run extends ObservedRun> {
   readonly #options: FollowerOptions<Run>;
   readonly #assembler: AnswerAssembler;
-  /** True if text is left to the end of the run. */
+  /** True if no text is sent: the caller takes the output from `stopped`. */
   #isSilent = true;
   /** The last message whose step was read. */
   #lastMessage: number | undefined;
@@ -144,6 +144,7 @@ class RunFollower<Run extends ObservedRun> {
         } else yield* this.#send(change);
         const stop = this.#stop;
         if (stop && (hasEnded || stop.step_count <= this.#assembler.settled)) {
+          // the run stopped, and all its steps were sent
           yield { type: 'stopped', run: stop };
           return;
         }

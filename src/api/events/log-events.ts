@@ -7,19 +7,21 @@ import { queriesWithin } from '../../db/queries/queries.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { findExecution } from './execution-rows.ts';
-import { isTemporary, type LogSubscription, MOST_PER_READ } from './log-feed.ts';
+import {
+  isTemporary,
+  type LogSubscription,
+  MOST_PER_READ,
+  POLL_MS,
+  RESTS_PER_READ,
+} from './log-feed.ts';
 import { type LogLine, linesOf } from './step-lines.ts';
-
-/** The pause after a read that was slow or found the server busy. */
-const POLL_MS = 500;
-const RESTS_PER_READ = 4;
 
 /** The filter of the lines, and the time of the first line. */
 export type LogStart = { filter: LogFilter; since: Date };
 
 /** The sources of one caller's log stream. */
 export type LogSource = {
-  /** Runs work in a transaction as the caller, once its turn has come. */
+  /** Runs work in a transaction as the caller, after waiting for admission. */
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
   /** Returns the lines that are committed from now on and that the caller may see. */
   follow(filter: LogFilter): LogSubscription;
@@ -100,8 +102,8 @@ function readWith(filter: LogFilter, span: Span): (db: Client) => Promise<LogRea
 }
 
 /**
- * Formats a line as an event. The id is the time at which the step finished. Lines that finished a
- * minute before that time have been sent.
+ * Formats a line as an event. The id is the time at which the step finished. A client that
+ * resumes at an id reads again from one minute before it, because a step may become readable late.
  */
 function eventOf(line: LogLine): StreamEvent {
   const id = finishedAt(line).toISOString();

@@ -9,12 +9,10 @@ import { noSuch } from '../errors/request-refusal.ts';
 import { FeedQueue } from '../feed/feed-queue.ts';
 import { type LogLine, linesOf } from './step-lines.ts';
 
-/**
- * The period of each reader: the log sends no notifications. A slow read makes the next pause
- * longer.
- */
-const POLL_MS = 500;
-const RESTS_PER_READ = 4;
+/** The least pause between two reads. The reader polls, because the log sends no notifications. */
+export const POLL_MS = 500;
+/** A read is followed by a pause of this many times its duration. */
+export const RESTS_PER_READ = 4;
 /** Most lines of one read. */
 export const MOST_PER_READ = 1_000;
 /** Most lines buffered for a subscriber. Further lines stay in the database. */
@@ -43,7 +41,7 @@ export type LogFeed = {
 };
 
 export type LogFeedOptions = {
-  /** Runs work in a transaction that sees the whole tenant, once its turn has come. */
+  /** Runs work in a transaction that sees the whole tenant, after waiting for admission. */
   transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
   /** Returns whether a caller sees a run. Calls are batched. */
   sees(watching: Watching): Promise<boolean>;

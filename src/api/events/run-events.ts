@@ -28,8 +28,8 @@ export type RunStreamSources = {
 };
 
 /**
- * The place of a stream: the last step, and how many of its events were sent. `all` stands for the
- * events of a step that are not counted yet.
+ * The place of a stream: the last step, and how many of its events were sent. `all` means every
+ * event of the step, when their number is not known yet.
  */
 type Position = { seq: number; sent: number | 'all' };
 
@@ -104,6 +104,7 @@ class RunEventStream {
       merged.add(mapIterator(pieces, (piece): Item => ({ of: 'tokens', piece })));
       const run = await this.#sources.find(this.#id);
       if (!run) return;
+      // one step back: some events of the cursor's step may not have been sent
       const rows = this.#sources.steps(this.#id, Math.max(0, this.#position.seq - 1));
       const steps = mapIterator(rows, (row): Item => ({ of: 'run', row }));
       merged.add(steps);
@@ -131,6 +132,7 @@ class RunEventStream {
     } else {
       yield* await this.#newEventsOf(item.row);
       yield* tokenEvents(early.take(item.row.seq), run);
+      // children of earlier steps were found by `followExisting`
       if (item.row.seq > run.step_count) await children.followStartedBy(item.row);
     }
   }
@@ -146,7 +148,10 @@ class RunEventStream {
     return events.slice(sent);
   }
 
-  /** Returns how many events of a step were sent, counting those after the last step. */
+  /**
+   * Returns how many events of a step were sent. After the last step, the number may include the
+   * last events (`MOST_AT_END`).
+   */
   #sentOf(seq: number, count: number): number {
     if (seq !== this.#position.seq) return 0;
     const { sent } = this.#position;

@@ -23,8 +23,9 @@ export type RunChange<Other extends { of: string }> =
   | Other;
 
 /**
- * Watches one run for one client: merges its states, its steps, further sources and a clock. Every
- * endpoint that follows a run for the time of one request is built on it.
+ * Watches one run for one client: merges its states, its steps, further sources and a clock.
+ * `followRun`, `followAnswer` and the MCP endpoint are built on it. REST and WebSockets use
+ * `runEvents`, which can resume from a cursor.
  *
  * - The run ends for the client with its last step; or with its last state, if no steps are read.
  * - Of each source, one item is read ahead. A client that reads slowly slows the sources, which

@@ -40,6 +40,7 @@ export async function* sessionEvents(
     }
     if (signal.aborted) return;
     const now = await live.turnFrom(id, at.turn);
+    // a later turn began, or this one went on after its stream ended
     if (now && (now.turn > at.turn || !now.has_ended || now.step_count > at.seq)) continue;
     const place = { turn: at.turn, seq: now?.message_count ?? 0 };
     const turn = await nextTurn(live, id, place, signal);

@@ -85,8 +85,8 @@ export function createStreamSources({
 }
 
 /**
- * Returns transactions for what all followers of a tenant's log share. They take turns with the
- * users of that tenant.
+ * Returns a function that reads the log of a whole tenant, once for all its followers. The reads
+ * wait for admission like the requests of that tenant.
  */
 function transactionOfTenant({
   connections,

@@ -23,7 +23,7 @@ import { ToolNotes } from './tool-note-buffer.ts';
  * be lost.
  */
 const POLL_MS = 1_000;
-/** The number of polls after which registrations are renewed; they last two minutes. */
+/** Registrations expire after two minutes; they are renewed after this many polls. */
 const POLLS_PER_REFRESH = 30;
 /** Bounds of one read: pairs of run and cursor, and steps of each. */
 const PAIRS_PER_READ = 250;
@@ -122,8 +122,8 @@ export class FeedHub {
   }
 
   /**
-   * Calls `listener` when a question of any process gets no valid answer. Returns a function that
-   * removes the listener.
+   * Calls `listener` when the person asked declines a question or answers it wrongly, in any
+   * process. Returns a function that removes the listener.
    */
   onUnanswered(listener: (unanswered: UnansweredQuestion) => void): () => void {
     this.#listeners.add(listener);
@@ -193,7 +193,7 @@ export class FeedHub {
   }
 
   async #read(): Promise<void> {
-    await undefined; // collects the wake-ups of this turn of the event loop
+    await undefined; // collects the wake-ups that come before this microtask
     while (this.#feed && this.#woken.size > 0) {
       const ids = [...this.#woken];
       this.#woken.clear();
@@ -242,6 +242,7 @@ export class FeedHub {
     while (behind.length > 0) {
       served.push(...(await this.#deliver(feed, behind.splice(0, PAIRS_PER_READ))));
     }
+    // only runs that got rows: another read now would bring the others nothing new
     return served.filter((id) => {
       const count = states.get(id)?.step_count ?? 0;
       return this.#subscribersOf(id).some((one) => (one.wantsAfter() ?? count) < count);

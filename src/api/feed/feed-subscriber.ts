@@ -77,7 +77,8 @@ export function followSteps(after: number, events: SubscriberEvents): Subscriber
       return cursor > before;
     },
     offerState(state) {
-      last = state && !hasEnded(state) ? undefined : (state?.step_count ?? 0);
+      if (!state) last = 0;
+      else last = hasEnded(state) ? state.step_count : undefined;
       endIfDone();
     },
     offerPiece: () => {},

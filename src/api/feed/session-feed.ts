@@ -103,7 +103,7 @@ export class SessionFeed {
   }
 
   async #read(): Promise<void> {
-    await undefined; // collects the wake-ups of this turn of the event loop
+    await undefined; // collects the wake-ups that come before this microtask
     for (
       let feed = this.#options.feed();
       feed && this.#woken.size > 0;
@@ -124,8 +124,9 @@ export class SessionFeed {
   }
 
   /**
-   * Registers for the sessions and their live runs. Returns the sessions with a first registration.
-   * They are read once more, because their live run was looked up before the registration.
+   * Registers for the sessions and their live runs. Returns the sessions for which an id was
+   * registered now. They are read once more, because their live run was looked up before the
+   * registration.
    */
   async #register(feed: Feed, ids: readonly string[]): Promise<string[]> {
     const live = await feed.liveRuns(ids);
@@ -134,6 +135,7 @@ export class SessionFeed {
       const followed = this.#sessions.get(id);
       const run = live.get(id);
       if (!followed) continue;
+      // undefined: the session is gone; null: no run is live
       if (run === undefined) {
         for (const subscriber of [...followed.subscribers]) subscriber.close();
         continue;
@@ -173,6 +175,7 @@ export class SessionFeed {
         MESSAGES_PER_PAIR,
       );
       for (const [place, messages] of Map.groupBy(rows, (row) => row.place)) {
+        // places count from 1
         for (const subscriber of some[place - 1]?.to ?? []) subscriber.push(messages);
         served.push(some[place - 1]?.id ?? '');
       }

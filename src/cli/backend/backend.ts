@@ -19,7 +19,8 @@ import type { Named } from './definitions.ts';
 
 /**
  * The place where a command works: a database, or a server over its REST API. All operations
- * concern the tenant of the command, which is the tenant of the key on a server.
+ * concern the tenant of the command, which is the tenant of the key on a server. A command calls
+ * `withBackend`. That resolves the server, else it opens the database.
  */
 export type Backend = {
   readonly runs: RunBackend;
@@ -137,7 +138,8 @@ export type SelectedLog = {
   read(since: Date, most: number): Promise<StepLogRow[]>;
   /**
    * Yields the result of `readShown`, then each new step as it commits, until the signal fires. Of
-   * a single run, ends when the run has ended.
+   * a single run, ends when the run has ended. `readShown` is called after the follower knows all
+   * existing steps, so no step is missed.
    */
   follow(
     readShown: () => Promise<StepLogRow[]>,

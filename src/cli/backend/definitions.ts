@@ -13,7 +13,10 @@ export type Named = Readonly<{
   empty: string;
   /** The column with the name of a row; `name` by default. */
   key?: string;
-  /** The path of the rows in REST, and the columns that a table then shows. */
+  /**
+   * The path of the rows in REST; without it the noun has no `--api` (`withApi`). `columns`: those
+   * a table shows from REST.
+   */
   path?: string;
   columns?: readonly string[];
 }>;

@@ -167,7 +167,7 @@ async function textOf(file: string): Promise<string | undefined> {
   return readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return undefined;
     throw new HowdahError('HWINV', `${file} cannot be read: ${cause.message}`, {
-      hint: 'Make it readable only for your user, or remove it.',
+      hint: 'Make it readable for your user, or remove it.',
       cause,
     });
   });

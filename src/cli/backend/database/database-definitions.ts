@@ -13,7 +13,7 @@ type Client = Pick<Pool, 'query'>;
 
 const LINE = 80;
 
-/** Creates the definitions of a tenant of a database. */
+/** Creates the `DefinitionBackend` of a database, for one tenant. */
 export function createDatabaseDefinitions(
   database: CliDatabase,
   tenant: string | undefined,

@@ -6,7 +6,7 @@ import { idOfNamed } from '../../input/run-filters.ts';
 import type { LogBackend, LogSelection } from '../backend.ts';
 import type { CliDatabase } from '../database.ts';
 
-/** Creates the log of a tenant of a database. */
+/** Creates the `LogBackend` of a database, for one tenant. */
 export function createDatabaseLog(database: CliDatabase, tenant: string | undefined): LogBackend {
   const { db, url } = database;
   return {

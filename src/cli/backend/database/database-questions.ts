@@ -12,7 +12,7 @@ import type { ListedQuestion } from '../../print/question.ts';
 import type { QuestionBackend } from '../backend.ts';
 import type { CliDatabase } from '../database.ts';
 
-/** Creates the questions of a database. */
+/** Creates the `QuestionBackend` of a database. */
 export function createDatabaseQuestions({ pool, db }: CliDatabase): QuestionBackend {
   return {
     async list(filter) {

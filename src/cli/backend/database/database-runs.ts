@@ -20,7 +20,10 @@ import type { CliDatabase } from '../database.ts';
 
 type Client = Pick<Pool, 'query'>;
 
-/** Creates the runs of a tenant of a database. An owner finds the ids of any tenant. */
+/**
+ * Creates the `RunBackend` of a database. A login that owns the database finds runs of any tenant
+ * by id, whatever `tenant` is.
+ */
 export function createDatabaseRuns(database: CliDatabase, tenant: string | undefined): RunBackend {
   const { url, pool, db } = database;
   const find = async (id: string) => {

@@ -8,7 +8,7 @@ import { forTenant } from '../../input/resolve-tenant.ts';
 import type { SettingsBackend } from '../backend.ts';
 import type { CliDatabase } from '../database.ts';
 
-/** Creates the settings of a tenant of a database, or of the system. */
+/** Creates the `SettingsBackend` of a database, for one tenant or for the system. */
 export function createDatabaseSettings(
   database: CliDatabase,
   tenant: string | undefined,

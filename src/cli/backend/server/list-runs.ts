@@ -9,8 +9,8 @@ type Run = Operations['listExecutions']['gives']['data'][number];
 const LONGEST_INPUT = 48;
 
 /**
- * Reads the newest runs in the form that `listExecutions` of the database returns. With a time
- * range, pages are read until the range ends.
+ * Reads the newest runs in the form that `listExecutions` of the database returns. With
+ * `until` or `before`, newer runs are skipped, so whole pages are read until `limit` runs fit.
  */
 export async function listRuns(api: Api, filter: ExecutionFilter) {
   const { status, agent, workflow, since, until, before, limit } = filter;

@@ -14,8 +14,8 @@ import { withDates } from './with-dates.ts';
 const BEHIND_MS = 100;
 
 /**
- * A follower of a run over several turns of questions and answers. The event stream stays open
- * between the turns.
+ * A follower of a run that may stop at several questions. The event stream stays open at each
+ * question.
  */
 export type RunFollower = {
   /** Resolves when the server sends events of the run. From then on no piece is missed. */
@@ -58,7 +58,7 @@ export function createRunFollower(
   return {
     started: async () => (hasStarted ? undefined : peek()),
     async *tell(signal) {
-      question = question && (await openQuestion(api, question.id)); // an answer may be rejected
+      question = question && (await openQuestion(api, question.id)); // ask again if the answer was not accepted
       if (question) return yield { type: 'question', id, question };
       const { promise: left, resolve: leave } = Promise.withResolvers<void>();
       signal.addEventListener('abort', () => leave(), { once: true });
@@ -113,7 +113,8 @@ export function questionOf(row: Omit<ChatQuestion, 'options'> & { options: unkno
 
 async function endedRun(api: Api, id: string): Promise<Ended> {
   const { messages: _, children: __, ...run } = await api.call('getExecution', { params: { id } });
-  return withDates(run) as unknown as Ended; // numbers, as the CLI reads them from the database
+  // REST sends numbers, and the database connection of the CLI also returns numbers
+  return withDates(run) as unknown as Ended;
 }
 
 /** Reads the steps after a step. Waits until the step `upTo` is available. */

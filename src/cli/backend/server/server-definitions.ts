@@ -10,7 +10,7 @@ import { allRows, type Page } from './pages.ts';
 /** A row as REST returns it. */
 type RestRow = Row & { id: string };
 
-/** Creates the definitions of a server. The columns of a table are chosen by their kind. */
+/** Creates the `DefinitionBackend` of a server. The kind determines the columns of a table. */
 export function createServerDefinitions(api: Api): DefinitionBackend {
   return {
     async list(named) {

@@ -9,15 +9,15 @@ import { idsOf } from './server-definitions.ts';
 import { withDates } from './with-dates.ts';
 
 /**
- * The seconds before now at which a followed log starts, because a step may be read late.
- * `followLog` of the database does the same.
+ * The seconds before now at which a followed log starts, because a step may become
+ * readable up to 30 s after it finished. `followLog` of the database does the same.
  */
 const LATE_SECONDS = 30;
 
 type Filter = Omit<Followed, 'since' | 'known'>;
 type Query = NonNullable<Operations['listSteps']['takes']['query']>;
 
-/** Creates the log of a server. New steps arrive by Server-Sent Events. */
+/** Creates the `LogBackend` of a server. New steps arrive by Server-Sent Events. */
 export function createServerLog(api: Api): LogBackend {
   return { select: async (selection) => selectedLog(api, await filterOf(api, selection)) };
 }

@@ -5,7 +5,7 @@ import type { QuestionBackend } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { withDates } from './with-dates.ts';
 
-/** Creates the questions of a server. */
+/** Creates the `QuestionBackend` of a server. */
 export function createServerQuestions(api: Api): QuestionBackend {
   const answer = async (name: string, body: { answer: unknown; data?: unknown }) =>
     api.call('answerQuestion', { params: { id: await idOf(api, name) }, body });

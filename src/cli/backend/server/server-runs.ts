@@ -13,7 +13,7 @@ import { listRuns } from './list-runs.ts';
 import { allRows } from './pages.ts';
 import { withDates } from './with-dates.ts';
 
-/** Creates the runs of a server. */
+/** Creates the `RunBackend` of a server. */
 export function createServerRuns(api: Api): RunBackend {
   return {
     list: (filter) => listRuns(api, filter),

@@ -3,7 +3,7 @@ import type { SettingScope } from '../../../db/queries/settings.ts';
 import type { SettingsBackend } from '../backend.ts';
 import type { Api } from '../connect.ts';
 
-/** Creates the settings of a tenant on a server. Throws `EUSAGE` for those of the system. */
+/** Creates the `SettingsBackend` of a server. Throws `EUSAGE` for the settings of the system. */
 export function createServerSettings(api: Api, scope: SettingScope): SettingsBackend {
   if (scope === 'system') throw systemNeedsDatabase();
   return {
