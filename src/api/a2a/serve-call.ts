@@ -1,7 +1,8 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { ProtocolRequest } from '../conversation-protocols/open-endpoint.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
-import { followRun, isOver } from '../events/follow-run.ts';
+import { followRun } from '../events/follow-run.ts';
+import { hasEnded } from '../feed/feed-subscriber.ts';
 import { cancelRun, type StartedRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { type SendParams, sendParams, taskParams } from './a2a-schema.ts';
@@ -41,7 +42,7 @@ export async function serveCall(options: CallOptions): Promise<void> {
     case 'SubscribeToTask': {
       const { id } = paramsOf(taskParams, call.params);
       const run = await transaction((db) => findTask(db, agent, id));
-      if (isOver(run.status)) throw new A2aRefusal('unsupported', `task ${id} has ended`);
+      if (hasEnded(run)) throw new A2aRefusal('unsupported', `task ${id} has ended`);
       return stream(options, { id: run.id, since: run.step_count });
     }
     case 'GetTask': {
@@ -55,7 +56,7 @@ export async function serveCall(options: CallOptions): Promise<void> {
       const { id } = paramsOf(taskParams, call.params);
       const task = await transaction(async (db) => {
         const run = await findTask(db, agent, id);
-        if (isOver(run.status)) throw new A2aRefusal('notCancelable', `task ${id} has ended`);
+        if (hasEnded(run)) throw new A2aRefusal('notCancelable', `task ${id} has ended`);
         await cancelRun(db, run.id);
         return taskOf(db, await findTask(db, agent, run.id), { base });
       });

@@ -4,6 +4,7 @@ import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import type { ConversationState } from '../conversation-protocols/run-state.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
+import { hasEnded } from '../feed/feed-subscriber.ts';
 import type { RunSnapshot, StartedRun } from '../openai/conversation-runs.ts';
 import { AnswerAssembler, type AssembledItem } from './answer-assembler.ts';
 import type { RunStreamSources } from './run-events.ts';
@@ -78,11 +79,6 @@ export async function* followAnswer(
   for await (const item of follower.follow(signal)) {
     if (item.type !== 'step') yield item;
   }
-}
-
-/** Returns whether a run of this status has ended. */
-export function isOver(status: string): boolean {
-  return status === 'completed' || status === 'failed' || status === 'cancelled';
 }
 
 /** The parts of the state of a run that say whether it has stopped, and what it answered. */
@@ -182,7 +178,7 @@ class RunFollower<Run extends ObservedRun> {
       yield* this.#say(this.#assembler.release());
     }
     const isAsking = run.status === 'waiting' && run.questions.length > 0;
-    this.#stop = isAsking || isOver(run.status) ? run : undefined;
+    this.#stop = isAsking || hasEnded(run) ? run : undefined;
   }
 
   async *#send(change: RunChange<Piece>): AsyncGenerator<FollowedItem<Run>> {

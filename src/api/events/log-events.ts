@@ -6,7 +6,6 @@ import type { Client } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { onAbort } from '../http/on-abort.ts';
-import { findExecution } from './execution-rows.ts';
 import {
   isTemporary,
   type LogSubscription,
@@ -14,7 +13,8 @@ import {
   POLL_MS,
   RESTS_PER_READ,
 } from './log-feed.ts';
-import { type LogLine, linesOf } from './step-lines.ts';
+import { type LogLine, linesOf } from './log-lines.ts';
+import { findExecution } from './run-rows.ts';
 
 /** The filter of the lines, and the time of the first line. */
 export type LogStart = { filter: LogFilter; since: Date };
@@ -24,7 +24,7 @@ export type LogSource = {
   /** Runs work in a transaction as the caller, after waiting for admission. */
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
   /** Returns the lines that are committed from now on and that the caller may see. */
-  follow(filter: LogFilter): LogSubscription;
+  followLog(filter: LogFilter): LogSubscription;
 };
 
 /**
@@ -43,7 +43,7 @@ export async function* logEvents(
   let reached = begin.getTime(); // lines finished a while before this have been sent
   let hasAll = false;
   while (!signal.aborted) {
-    const live = source.follow(filter); // before the first read, so that no line is missed
+    const live = source.followLog(filter); // before the first read, so that no line is missed
     const leave = () => void live.return?.();
     const cancel = onAbort(signal, leave);
     try {
@@ -87,13 +87,13 @@ export async function* logEvents(
   }
 }
 
-type LogRead = { now: Date; has_ended: boolean; lines: LogLine[] };
+type LogPage = { now: Date; has_ended: boolean; lines: LogLine[] };
 
 /**
  * Returns the read of lines. It reads whether the run has ended before it reads the steps, so that
  * the end is not sent too early. Throws `HWNTF` for a run that the caller no longer sees.
  */
-function readWith(filter: LogFilter, span: Span): (db: Client) => Promise<LogRead> {
+function readWith(filter: LogFilter, span: Span): (db: Client) => Promise<LogPage> {
   return async (db) => {
     if (filter.id !== undefined) await findExecution(db, filter.id);
     const end = await endOf(queriesWithin(db), filter.id);

@@ -7,7 +7,7 @@ import { queriesWithin } from '../../db/queries/queries.ts';
 import { failureOf } from '../errors/answer-error.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import { FeedQueue } from '../feed/feed-queue.ts';
-import { type LogLine, linesOf } from './step-lines.ts';
+import { type LogLine, linesOf } from './log-lines.ts';
 
 /** The least pause between two reads. The reader polls, because the log sends no notifications. */
 export const POLL_MS = 500;
@@ -79,7 +79,7 @@ type Subscriber = LogFollower & {
   lines: number;
 };
 type RunFacts = { agent_id: string | null; workflow_id: string | null; session_id: string | null };
-type LogRead = {
+type TenantLogRead = {
   now: Date;
   lines: LogLine[];
   /** The agent, workflow and session of each run that has a line here. */
@@ -141,7 +141,7 @@ class LogReader {
    * Reads whether runs have ended before it reads their steps, so that no end is reported too
    * early.
    */
-  async #readLines(db: Client): Promise<LogRead> {
+  async #readLines(db: Client): Promise<TenantLogRead> {
     const ends = await endsOf(db, this.#runsFollowed());
     const { now } = await endOf(queriesWithin(db), undefined);
     const reached = (this.#reached ?? now).getTime();
@@ -159,7 +159,7 @@ class LogReader {
     return [...new Set(ids)];
   }
 
-  async #deliver(read: LogRead): Promise<void> {
+  async #deliver(read: TenantLogRead): Promise<void> {
     const isAll = read.lines.length < MOST_PER_READ;
     const deliveries = [...this.#subscribers].map(async (subscriber) => {
       const { id } = subscriber.filter;
@@ -177,7 +177,10 @@ class LogReader {
     this.#known.note(read.lines);
   }
 
-  async #linesFor({ filter, watching }: Subscriber, { lines, runs }: LogRead): Promise<LogLine[]> {
+  async #linesFor(
+    { filter, watching }: Subscriber,
+    { lines, runs }: TenantLogRead,
+  ): Promise<LogLine[]> {
     const fitting = lines.filter((line) => matches(filter, line, runs.get(line.execution_id)));
     const ids = [...new Set(fitting.map((line) => line.execution_id))];
     const seen = await Promise.all(ids.map((id) => this.#options.sees({ ...watching, id })));

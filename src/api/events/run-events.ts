@@ -7,7 +7,7 @@ import type { Json } from '../../json/json.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { EarlyPieces } from './early-pieces.ts';
-import type { Execution } from './execution-rows.ts';
+import type { Execution } from './run-rows.ts';
 import { childOf, eventsOf, questionFields } from './step-events.ts';
 
 /** The last event that was sent: the step, and the number of the event in the step. */
@@ -86,7 +86,7 @@ class RunEventStream {
       const { seq } = this.#position;
       if (run.completed_at === null || run.step_count > seq) continue;
       if (run.step_count === seq) {
-        yield* endOf(run, this.#lastStep, this.#position);
+        yield* lastEventsOf(run, this.#lastStep, this.#position);
         return;
       }
       // The cursor is behind the last step, so it never existed. Only the last events are sent.
@@ -186,7 +186,7 @@ function readEvents(
  * Returns the last events. They continue the numbers of the events of the last step, so that they
  * have the same ids again.
  */
-function endOf(run: Execution, last: LastStep, { sent }: Position): StreamEvent[] {
+function lastEventsOf(run: Execution, last: LastStep, { sent }: Position): StreamEvent[] {
   const { id, step_count: seq, status, output, output_data, stop_reason, error } = run;
   const { tokens_in, tokens_out, cost } = run;
   const agent = run.agent ?? run.workflow;

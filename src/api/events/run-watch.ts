@@ -35,7 +35,8 @@ export type RunChange<Other extends { of: string }> =
 export class RunWatch<Other extends { of: string }> {
   readonly #merged = new MergedIterator<RunChange<Other>>();
   readonly #signal: AbortSignal;
-  readonly #lifeline: AsyncIterator<RunChange<Other>>;
+  /** The source with whose end the run ends for the client. */
+  readonly #endsWith: AsyncIterator<RunChange<Other>>;
   /** The number of open sources besides the clock. */
   #open: number;
   #isWaiting = false;
@@ -46,7 +47,7 @@ export class RunWatch<Other extends { of: string }> {
     signal.addEventListener('abort', this.close);
     const ofStates = mapIterator(states, (state) => ({ of: 'state' as const, state }));
     const ofSteps = steps && mapIterator(steps, (row) => ({ of: 'step' as const, row }));
-    this.#lifeline = ofSteps ?? ofStates;
+    this.#endsWith = ofSteps ?? ofStates;
     const sources = [ofStates, ...(ofSteps ? [ofSteps] : []), ...others];
     for (const source of sources) this.#merged.add(source);
     this.#open = sources.length;
@@ -71,7 +72,7 @@ export class RunWatch<Other extends { of: string }> {
           yield change;
         } else {
           this.#open -= 1;
-          if (next.ended === this.#lifeline) yield { of: 'end' };
+          if (next.ended === this.#endsWith) yield { of: 'end' };
         }
       }
     } finally {

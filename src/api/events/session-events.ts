@@ -8,7 +8,7 @@ import { type RunCursor, type RunStreamSources, runEvents } from './run-events.t
 export type SessionCursor = RunCursor & { turn: number };
 
 /** The sources of session streams, besides those of run streams. */
-export type SessionLive = {
+export type SessionStreamSources = {
   /** Streams the messages of a session for as long as the caller may see the session. */
   messages(id: string, after: MessageCursor): AsyncIterableIterator<SessionRow>;
   /** Reads the run of this turn, or of the first later turn that has one. */
@@ -21,29 +21,29 @@ export type SessionLive = {
  * a turn that had ended continues (a retry), its events continue too.
  */
 export async function* sessionEvents(
-  live: RunStreamSources & SessionLive,
+  sources: RunStreamSources & SessionStreamSources,
   id: string,
   after: SessionCursor,
   signal: AbortSignal,
 ): AsyncGenerator<StreamEvent, void> {
   let at = after;
   while (!signal.aborted) {
-    const run = await live.turnFrom(id, at.turn);
+    const run = await sources.turnFrom(id, at.turn);
     if (run) {
       const isSame = run.turn === at.turn;
       const cursor = isSame ? at : { seq: 0, n: 0 };
       at = { turn: run.turn, seq: cursor.seq, n: cursor.n };
-      for await (const event of runEvents(live, run.id, cursor, signal)) {
+      for await (const event of runEvents(sources, run.id, cursor, signal)) {
         yield event.id === undefined ? event : { ...event, id: `${run.turn}.${event.id}` };
         at = event.id === undefined ? at : { turn: run.turn, ...placeIn(event.id) };
       }
     }
     if (signal.aborted) return;
-    const now = await live.turnFrom(id, at.turn);
+    const now = await sources.turnFrom(id, at.turn);
     // a later turn began, or this one went on after its stream ended
     if (now && (now.turn > at.turn || !now.has_ended || now.step_count > at.seq)) continue;
     const place = { turn: at.turn, seq: now?.message_count ?? 0 };
-    const turn = await nextTurn(live, id, place, signal);
+    const turn = await nextTurn(sources, id, place, signal);
     if (turn === undefined) return;
     if (turn > at.turn) at = { turn, seq: 0, n: 0 };
   }
@@ -51,12 +51,12 @@ export async function* sessionEvents(
 
 /** Waits for the next message after a cursor and returns the turn of its run. */
 async function nextTurn(
-  live: SessionLive,
+  sources: SessionStreamSources,
   id: string,
   after: MessageCursor,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const messages = live.messages(id, after);
+  const messages = sources.messages(id, after);
   const leave = () => void messages.return?.();
   const cancel = onAbort(signal, leave);
   try {

@@ -12,11 +12,11 @@ import type { Connections } from '../limits/connections.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { createCachedLoader } from '../login/cached-loader.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
-import { type Execution, shownExecution } from './execution-rows.ts';
 import type { LogSource } from './log-events.ts';
 import { createLogFeed } from './log-feed.ts';
 import type { RunStreamSources } from './run-events.ts';
-import type { SessionLive } from './session-events.ts';
+import { type Execution, shownExecution } from './run-rows.ts';
+import type { SessionStreamSources } from './session-events.ts';
 
 /**
  * Returns the sources of streams for one caller. The caller must have been shown the run or session
@@ -24,7 +24,7 @@ import type { SessionLive } from './session-events.ts';
  */
 export type StreamSources = (
   identity: Identity,
-) => RunStreamSources & SessionLive & Pick<LogSource, 'follow'>;
+) => RunStreamSources & SessionStreamSources & Pick<LogSource, 'followLog'>;
 
 export type StreamSourcesOptions = {
   hub: FeedHub;
@@ -51,7 +51,7 @@ export function createStreamSources({
   const find = createBatchLoader((ids: string[]) =>
     executionsById<Execution>(pool, ids, shownExecution),
   );
-  const childrenOf = createBatchLoader((ids: string[]) => liveChildrenOf(pool, ids));
+  const liveChildrenById = createBatchLoader((ids: string[]) => liveChildrenOf(pool, ids));
   const turnFrom = createBatchLoader((places: { id: string; turn: number }[]) =>
     turnsFrom(pool, places),
   );
@@ -71,12 +71,12 @@ export function createStreamSources({
       steps: (id, after) => seen(hub.steps(id, after), id, 'execution'),
       messages: (id, after) => seen(hub.messages(id, after), id, 'session'),
       async liveChildren(id) {
-        const children = await childrenOf(id);
+        const children = await liveChildrenById(id);
         const shown = await Promise.all(children.map(isSeen));
         return children.filter((_child, index) => shown[index]);
       },
       turnFrom: (id, turn) => turnFrom({ id, turn }),
-      follow(filter) {
+      followLog(filter) {
         const lines = log.follow({ watching: { tenantId, userId, role }, filter });
         return filter.id === undefined ? lines : seen(lines, filter.id, 'execution');
       },

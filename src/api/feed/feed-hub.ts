@@ -16,7 +16,7 @@ import {
   type SubscriberEvents,
 } from './feed-subscriber.ts';
 import { SessionFeed } from './session-feed.ts';
-import { ToolNotes } from './tool-note-buffer.ts';
+import { ToolNotes } from './tool-notes.ts';
 
 /**
  * The interval at which every followed run is read, all runs in one call, because announcements may
@@ -24,7 +24,7 @@ import { ToolNotes } from './tool-note-buffer.ts';
  */
 const POLL_MS = 1_000;
 /** Registrations expire after two minutes; they are renewed after this many polls. */
-const POLLS_PER_REFRESH = 30;
+const POLLS_PER_RENEWAL = 30;
 /** Bounds of one read: pairs of run and cursor, and steps of each. */
 const PAIRS_PER_READ = 250;
 const STEPS_PER_PAIR = 200;
@@ -53,7 +53,7 @@ export class FeedHub {
   readonly #unregistered = new Set<string>();
   readonly #woken = new Set<string>();
   readonly #sessions: SessionFeed;
-  readonly #listeners = new Set<(unanswered: UnansweredQuestion) => void>();
+  readonly #unansweredListeners = new Set<(unanswered: UnansweredQuestion) => void>();
   readonly notes = new ToolNotes();
   #feed: Feed | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -78,14 +78,14 @@ export class FeedHub {
         }
       },
       onUnanswered: (unanswered) => {
-        for (const listener of this.#listeners) listener(unanswered);
+        for (const listener of this.#unansweredListeners) listener(unanswered);
       },
       onNote: (note) => this.notes.add(note),
       onReconnected: () => this.#wakeAll({ register: true }),
     });
     this.#poll = setInterval(() => {
       this.#polls += 1;
-      this.#wakeAll({ register: this.#polls % POLLS_PER_REFRESH === 0 });
+      this.#wakeAll({ register: this.#polls % POLLS_PER_RENEWAL === 0 });
     }, POLL_MS);
   }
 
@@ -126,8 +126,8 @@ export class FeedHub {
    * process. Returns a function that removes the listener.
    */
   onUnanswered(listener: (unanswered: UnansweredQuestion) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#unansweredListeners.add(listener);
+    return () => this.#unansweredListeners.delete(listener);
   }
 
   /**
@@ -199,7 +199,7 @@ export class FeedHub {
       this.#woken.clear();
       try {
         await this.#register(this.#feed);
-        for (const id of await this.#refresh(this.#feed, ids)) this.#woken.add(id);
+        for (const id of await this.#readRuns(this.#feed, ids)) this.#woken.add(id);
       } catch (error) {
         this.#options.onError(error); // the reconnect or the poll wakes them again
         break;
@@ -225,7 +225,7 @@ export class FeedHub {
    * Reads the states of the runs, then the steps that subscribers lack. Returns the runs of which a
    * subscriber lacks more steps.
    */
-  async #refresh(feed: Feed, ids: readonly string[]): Promise<string[]> {
+  async #readRuns(feed: Feed, ids: readonly string[]): Promise<string[]> {
     const states = new Map((await feed.states(ids)).map((state) => [state.execution_id, state]));
     const behind: [string, number][] = [];
     for (const id of ids) {
@@ -249,9 +249,9 @@ export class FeedHub {
     });
   }
 
-  /** Delivers the steps after cursors. Returns the runs of which a subscriber got rows. */
-  async #deliver(feed: Feed, cursors: readonly [string, number][]): Promise<string[]> {
-    const rows = await feed.stepsAfter(cursors, STEPS_PER_PAIR);
+  /** Delivers the steps after cursors of runs. Returns the runs of which a subscriber got rows. */
+  async #deliver(feed: Feed, pairs: readonly [string, number][]): Promise<string[]> {
+    const rows = await feed.stepsAfter(pairs, STEPS_PER_PAIR);
     const byRun = Map.groupBy(rows, (row) => row.execution_id);
     const served: string[] = [];
     for (const [id, steps] of byRun) {

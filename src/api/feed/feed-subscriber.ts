@@ -129,6 +129,7 @@ export function followTokens({ onClose }: SubscriberEvents): Subscriber<TokenPie
   };
 }
 
-function hasEnded({ status }: FeedRunState): boolean {
+/** Returns whether a run has ended. */
+export function hasEnded({ status }: { status: string }): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }

@@ -13,7 +13,7 @@ type Followed = {
   registered: Set<string>;
 };
 
-type Place = { id: string; cursor: MessageCursor; to: SessionSubscriber[] };
+type CursorGroup = { id: string; cursor: MessageCursor; to: SessionSubscriber[] };
 
 export type SessionFeedOptions = {
   /** Returns the connection of the hub, or undefined once it is closed. */
@@ -112,9 +112,9 @@ export class SessionFeed {
       const ids = [...this.#woken];
       this.#woken.clear();
       try {
-        const isNew = await this.#register(feed, ids);
+        const newlyRegistered = await this.#register(feed, ids);
         for (const id of await this.#deliver(feed, ids)) this.#woken.add(id);
-        for (const id of isNew) this.#woken.add(id);
+        for (const id of newlyRegistered) this.#woken.add(id);
       } catch (error) {
         this.#options.onError(error); // the reconnect or the poll wakes them again
         break;
@@ -187,8 +187,8 @@ export class SessionFeed {
    * Returns the cursors of the subscribers that have room. Subscribers at the same message get the
    * same rows.
    */
-  #placesIn(ids: readonly string[]): Place[] {
-    const places = new Map<string, Place>();
+  #placesIn(ids: readonly string[]): CursorGroup[] {
+    const places = new Map<string, CursorGroup>();
     for (const id of ids) {
       for (const subscriber of this.#sessions.get(id)?.subscribers ?? []) {
         if (!subscriber.hasRoom) continue;

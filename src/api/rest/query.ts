@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
 import { type Client, jsonRow } from '../../db/queries/json-rows.ts';
-import { execution, findExecution } from '../events/execution-rows.ts';
+import { executionSchema, findExecution } from '../events/run-rows.ts';
 import { id, object } from '../http/fields.ts';
 import { keyIn, takeKey } from './framework/request-keys.ts';
 import { type Route, route } from './framework/route.ts';
@@ -36,8 +36,8 @@ const queryResult = z.object({
 const answeredQuestion = queryResult.extend({
   execution_id: id,
   status: z.enum(EXECUTION_STATUSES),
-  answer: execution.shape.output,
-  error: execution.shape.error,
+  answer: executionSchema.shape.output,
+  error: executionSchema.shape.error,
 });
 
 /**

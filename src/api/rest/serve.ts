@@ -190,7 +190,7 @@ function createRouteContext(
     runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
     sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
     logEvents: (start) => (signal) =>
-      logEvents({ transaction, follow: source.follow }, start, signal),
+      logEvents({ transaction, followLog: source.followLog }, start, signal),
   };
 }
 

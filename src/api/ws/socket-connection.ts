@@ -5,7 +5,7 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import { failureOf, problemOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
-import { findExecution } from '../events/execution-rows.ts';
+import { findExecution } from '../events/run-rows.ts';
 import { parseJsonBody } from '../http/json-body.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import type { Identity } from '../login/auth-result.ts';

@@ -15,7 +15,7 @@ import type { ListedQuestion } from '../print/question.ts';
 import type { PrintedRows } from '../print/rows.ts';
 import type { PrintedRun } from '../print/run.ts';
 import type { ChatBackend, ChatOptions } from './chat-backend.ts';
-import type { Named } from './definitions.ts';
+import type { DefinitionKind } from './definition-kinds.ts';
 
 /**
  * The place where a command works: a database, or a server over its REST API. All operations
@@ -158,14 +158,18 @@ export type SettingsBackend = {
 
 /** Rows that have names: agents, workflows, tools, models and others. Throws `HWNTF`. */
 export type DefinitionBackend = {
-  list(named: Named): Promise<PrintedRows>;
+  list(named: DefinitionKind): Promise<PrintedRows>;
   /** Lists the tools of an agent as its models see them. */
   listToolsOf(agent: string): Promise<PrintedRows>;
   /** Returns the row of a name or id. */
-  find(named: Named, name: string): Promise<Row>;
-  create(named: Named, definition: NewDefinition): Promise<Row & { id: string }>;
+  find(named: DefinitionKind, name: string): Promise<Row>;
+  create(named: DefinitionKind, definition: NewDefinition): Promise<Row & { id: string }>;
   /** Deletes the row of a name or id if `isWanted` says so. Returns the deleted row. */
-  delete(named: Named, name: string, isWanted: () => Promise<boolean>): Promise<Row | undefined>;
+  delete(
+    named: DefinitionKind,
+    name: string,
+    isWanted: () => Promise<boolean>,
+  ): Promise<Row | undefined>;
 };
 
 /** The columns of a row to create. An agent and a workflow are given by their names. */

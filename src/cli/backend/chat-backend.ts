@@ -23,7 +23,7 @@ export type ChatBackend = {
    */
   open(agent: string, session?: string): Promise<string>;
   /** Returns the open question that a session was left with, and its run. */
-  left(session: string): Promise<{ run: string; question: ChatQuestion } | undefined>;
+  openQuestion(session: string): Promise<{ run: string; question: ChatQuestion } | undefined>;
   /**
    * Sends a message in a session. Returns the run that the message started, or the live run that it
    * joined.
@@ -40,8 +40,8 @@ export type ChatBackend = {
   follow(run: string, after: number, signal: AbortSignal): AsyncGenerator<TurnItem>;
   /** Cancels a run at once, if it has not ended. */
   cancel(run: string): Promise<void>;
-  turns(session: string): Promise<number>;
-  said(session: string, most: number): Promise<SessionMessage[]>;
+  turnCount(session: string): Promise<number>;
+  lastMessages(session: string, most: number): Promise<SessionMessage[]>;
   usage(session: string): Promise<SessionUsage | undefined>;
   agents(): Promise<readonly ListedAgent[]>;
   steps(run: string): Promise<Step[]>;

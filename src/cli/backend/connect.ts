@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Connection, connect } from '../../client/connect.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { CliIo } from '../output/output.ts';
-import { chosenServer, type Server } from './profiles.ts';
+import { resolveServer, type Server } from './profiles.ts';
 
 /** The `--api` option of commands that also work over REST. */
 export const API_OPTION = [
@@ -14,21 +14,21 @@ export const API_OPTION = [
 export type Api = Connection & { leave(): void };
 
 /** Returns the server that the command uses. Returns undefined if it uses the database. */
-export async function chooseServer(io: CliIo, command: Command): Promise<Server | undefined> {
+export async function serverOf(io: CliIo, command: Command): Promise<Server | undefined> {
   if (!isForServers(command)) return undefined;
-  return chosenServer(io, command.optsWithGlobals<{ api?: string }>().api);
+  return resolveServer(io, command.optsWithGlobals<{ api?: string }>().api);
 }
 
 /**
  * Connects to the server that the command uses. Returns undefined if it uses the database. Throws
  * `EUSAGE` for a tenant on a server, because the key determines the tenant.
  */
-export async function chooseApi(
+export async function connectCommand(
   io: CliIo,
   command: Command,
   tenant: string | undefined,
 ): Promise<Api | undefined> {
-  const server = await chooseServer(io, command);
+  const server = await serverOf(io, command);
   if (server === undefined) return undefined;
   if (tenant !== undefined) throw tenantOnServer();
   return connectTo(server);

@@ -39,7 +39,7 @@ export function profileName(text: string): string {
 export async function readProfiles(file: string | undefined): Promise<Profiles> {
   const text = file && (await textOf(file));
   if (!text) return { profiles: {} };
-  await refuseReadable(file);
+  await refuseIfOthersMayRead(file);
   try {
     return profiles.parse(JSON.parse(text));
   } catch {
@@ -113,7 +113,7 @@ export type Server = {
  * A stored key is sent only to the address that it was stored for. HOWDAH_API_KEY takes precedence
  * over a stored key. A command that cannot use a server reports an error (`refuseServer`).
  */
-export async function chosenServer(io: CliIo, url?: string): Promise<Server | undefined> {
+export async function resolveServer(io: CliIo, url?: string): Promise<Server | undefined> {
   const { apiUrl, apiKey, databaseUrl, profileFile, profile: ofEnvironment } = await io.config();
   const flag = io.profile();
   if (url === undefined && flag === undefined && io.isDatabaseNamed()) return undefined;
@@ -127,7 +127,7 @@ export async function chosenServer(io: CliIo, url?: string): Promise<Server | un
     return { url: serverUrl, token: apiKey, origin };
   const stored = await readProfiles(profileFile);
   if (serverUrl !== undefined) {
-    const same = Object.values(stored.profiles).find((one) => isSame(one.url, serverUrl));
+    const same = Object.values(stored.profiles).find((one) => isSameAddress(one.url, serverUrl));
     return { url: serverUrl, token: same?.key, origin };
   }
   const meant = named ?? stored.current;
@@ -159,7 +159,7 @@ export function addressOf(text: string | undefined, what = 'the argument'): stri
   return url.href.replace(/\/$/, '');
 }
 
-export function isSame(one: string, other: string): boolean {
+export function isSameAddress(one: string, other: string): boolean {
   return new URL(one).href.replace(/\/$/, '') === new URL(other).href.replace(/\/$/, '');
 }
 
@@ -177,7 +177,7 @@ async function textOf(file: string): Promise<string | undefined> {
  * Throws `HWINV` if other users may read the file. A key that others could have read is no longer
  * secret.
  */
-async function refuseReadable(file: string): Promise<void> {
+async function refuseIfOthersMayRead(file: string): Promise<void> {
   if (process.platform === 'win32' || ((await stat(file)).mode & 0o077) === 0) return;
   throw new HowdahError('HWINV', `${file} contains keys, and other users may read it`, {
     hint: `Restrict it to your user: chmod 600 ${file}`,

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { CliIo } from '../output/output.ts';
 import type { Backend } from './backend.ts';
-import { chooseApi } from './connect.ts';
+import { connectCommand } from './connect.ts';
 import { createDatabaseBackend } from './database/database-backend.ts';
-import { withDatabase } from './database.ts';
 import { createServerBackend } from './server/server-backend.ts';
+import { withDatabase } from './with-database.ts';
 
 /**
  * Runs `work` with the backend that the command uses, and closes the backend afterwards. Throws
@@ -16,7 +16,7 @@ export async function withBackend<T>(
   { tenant }: { tenant?: string | undefined },
   work: (backend: Backend) => Promise<T>,
 ): Promise<T> {
-  const api = await chooseApi(io, command, tenant);
+  const api = await connectCommand(io, command, tenant);
   if (api === undefined) {
     return withDatabase(io, (database) => work(createDatabaseBackend(io, database, tenant)));
   }

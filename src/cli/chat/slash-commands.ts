@@ -124,7 +124,7 @@ async function agents({ io, backend }: ChatContext): Promise<void> {
 }
 
 async function history({ io, backend, session }: ChatContext): Promise<void> {
-  const items = await backend.said(session, MOST_SAID);
+  const items = await backend.lastMessages(session, MOST_SAID);
   if (io.json) return printJson(io, { type: 'history', items });
   for (const { turn, who, said } of items) {
     const number = turn === 0 ? '-' : String(turn); // messages copied by a fork have no turn here
@@ -135,7 +135,7 @@ async function history({ io, backend, session }: ChatContext): Promise<void> {
 
 async function fork(room: ChatContext, argument: string): Promise<void> {
   const { io, session, backend } = room;
-  const turns = await backend.turns(session);
+  const turns = await backend.turnCount(session);
   const turn = argument === '' ? turns : Number(argument);
   if (!Number.isInteger(turn) || turn < 1 || turn > turns) {
     throw new HowdahError(

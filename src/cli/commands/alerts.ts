@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { listAlerts, useAlerts } from '../../db/operations/alerts.ts';
 import { listInstallationAlerts } from '../../db/operations/operator-queries.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 import { printRows } from '../print/rows.ts';

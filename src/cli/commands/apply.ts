@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Plan } from '../../db/access/agent-systems.ts';
-import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import { type CliDatabase, withDatabase } from '../backend/with-database.ts';
 import {
   applyFiles,
   FILE_OPTION,

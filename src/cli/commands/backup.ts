@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type BackupReport, backUp } from '../../db/backup/backup.ts';
 import { createPool } from '../../db/connection/pool.ts';
 import { refuseGuest, schemaState } from '../../db/schema/schema-state.ts';
-import { databaseToAsk, noSchema } from '../backend/database.ts';
+import { noSchema, openChosenDatabase } from '../backend/with-database.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { interruption, PG_BIN_OPTION, placesOf } from '../process/pg-programs.ts';
 
@@ -18,7 +18,7 @@ export function register(command: Command, io: CliIo): void {
     .option(...PG_BIN_OPTION)
     .action(async (file: string | undefined, { all, pgBin }: Options) => {
       const config = await io.config();
-      const { url } = await databaseToAsk(io);
+      const { url } = await openChosenDatabase(io);
       await refuseOther(url);
       const report = await backUp({
         ...{ url, file: file ?? nameFor(url), isWhole: all === true },

@@ -73,7 +73,7 @@ async function converse(
   { stop, ...start }: Pick<Talk, 'backend' | 'session' | 'agent'> & { stop: AbortController },
 ): Promise<void> {
   io.onInterrupt(() => stop.abort());
-  const left = await start.backend.left(start.session); // left with an open question
+  const left = await start.backend.openQuestion(start.session); // left with an open question
   const talk: Talk = {
     io,
     ...start,

@@ -7,8 +7,8 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { followExecutions } from '../../db/feed/follow-runs.ts';
 import { describeDefaultModel } from '../../db/queries/queries.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
-import { runInlineWorker } from '../backend/database/inline-worker.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withInlineWorker } from '../backend/database/inline-worker.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, paintResult, printTable } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
@@ -25,7 +25,7 @@ export function register(command: Command, io: CliIo): void {
       async (database) => {
         const { pool, config, url } = database;
         await setUpShop(pool);
-        await runInlineWorker(io, database, async () => {
+        await withInlineWorker(io, database, async () => {
           io.out(`Model: ${await describeDefaultModel(database.db)}`);
           const ids = await insertTickets(io, pool);
           await showAll(io, url, ids);
@@ -34,7 +34,7 @@ export function register(command: Command, io: CliIo): void {
         });
         goOn(io, config);
       },
-      { isMaker: true, isHere: true, preloadWorker: true },
+      { installsSchema: true, ignoresServers: true, preloadWorker: true },
     ),
   );
 }

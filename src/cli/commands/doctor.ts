@@ -9,7 +9,7 @@ import {
 } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
 import type { DefaultModel } from '../../settings/default-model.ts';
-import { databaseToAsk } from '../backend/database.ts';
+import { openChosenDatabase } from '../backend/with-database.ts';
 import { type AuditFinding, auditFindings } from '../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../doctor/connections.ts';
 import { operatorFindings } from '../doctor/operator.ts';
@@ -29,7 +29,7 @@ export function register(command: Command, io: CliIo): void {
   command.option('--audit', 'check that no row of the audit logs was changed or is missing');
   command.action(async (options: { audit?: boolean }) => {
     const config = await io.config();
-    const { url, isEmbedded } = await databaseToAsk(io);
+    const { url, isEmbedded } = await openChosenDatabase(io);
     const pool = createPool({ url, applicationName: 'howdah-cli', max: 2, numbers: true });
     try {
       const findings = [await server(pool, isEmbedded), await migrations(url)];

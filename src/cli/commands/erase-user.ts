@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type ErasureMode, eraseUser } from '../../db/queries/users.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { confirm, DRY_RUN_OPTION, withDryRun, YES_OPTION } from '../input/confirm-option.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { userOf } from '../input/resolve-user.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { exportRun } from '../../db/queries/queries.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { executionId, requireExecution } from '../input/resolve-id.ts';
 import type { CliIo } from '../output/output.ts';
 import { writeOutput } from '../output/write-output.ts';

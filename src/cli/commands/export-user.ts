@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { exportUserData } from '../../db/queries/users.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { userOf } from '../input/resolve-user.ts';
 import type { CliIo } from '../output/output.ts';

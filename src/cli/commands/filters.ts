@@ -11,7 +11,7 @@ import {
   removeFilter,
   tryFilters,
 } from '../../db/access/output-filters.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';
 import { forTenant, joinNames, TENANT_OPTION } from '../input/resolve-tenant.ts';

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { wholeNumber } from '../input/parse-whole-number.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 
@@ -36,7 +36,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--until <time>', 'end of the history (default: 15 minutes ago)', time)
     .option('--append', 'also write into a database that already has runs')
     .action((options: Options) =>
-      withDatabase(io, ({ url }) => generate(io, url, options), { isMaker: true }),
+      withDatabase(io, ({ url }) => generate(io, url, options), { installsSchema: true }),
     );
 }
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { JsonObject } from '../../json/json.ts';
 import { type Imported, importFastAgent } from '../../systems/fast-agent/import.ts';
 import { writeFile } from '../../systems/write-file.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { applyImported } from '../files/apply-import.ts';
 import { readFastAgentProject } from '../files/read-fast-agent.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';

@@ -8,7 +8,7 @@ import {
   revokeApiKey,
 } from '../../db/access/api-keys.ts';
 import { type UserRole, userRoles } from '../../db/access/subjects.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { parseDuration } from '../input/parse-duration.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';

@@ -4,7 +4,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { isLoopback } from '../../network/addresses.ts';
 import {
   addressOf,
-  isSame,
+  isSameAddress,
   type Profile,
   profileName,
   profilesPath,
@@ -46,7 +46,7 @@ async function login(io: CliIo, address: string | undefined, withKey: boolean): 
     profiles: { ...stored.profiles, [name]: profile },
   });
   if (io.json) return printJson(io, { profile: name, url, has_key: key !== undefined });
-  const changed = before && !isSame(before.url, url) ? ` instead of ${before.url}` : '';
+  const changed = before && !isSameAddress(before.url, url) ? ` instead of ${before.url}` : '';
   io.err(`Logged in to ${url}${changed} as profile ${name}, stored in ${file}.`);
 }
 

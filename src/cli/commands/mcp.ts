@@ -7,9 +7,9 @@ import { acceptMcpTool } from '../../db/mcp/servers.ts';
 import { listMarks } from '../../db/mcp/sessions.ts';
 import type { Json } from '../../json/json.ts';
 import type { Caller, RunEvent } from '../../mcp-server/caller.ts';
-import { runInlineWorker } from '../backend/database/inline-worker.ts';
-import { type CliDatabase, withDatabase } from '../backend/database.ts';
-import type { Named } from '../backend/definitions.ts';
+import { withInlineWorker } from '../backend/database/inline-worker.ts';
+import type { DefinitionKind } from '../backend/definition-kinds.ts';
+import { type CliDatabase, withDatabase } from '../backend/with-database.ts';
 import { forTenant, TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
@@ -19,12 +19,12 @@ import { type CliIo, printJson } from '../output/output.ts';
 type AcceptOptions = { tenant?: string; digest?: string };
 type McpOptions = { tenant?: string; onDisconnect: 'continue' | 'cancel' };
 
-const SERVERS: Named = {
+const SERVERS: DefinitionKind = {
   kind: 'mcp_servers',
-  one: 'MCP server',
+  singular: 'MCP server',
   noun: 'mcp',
-  empty: 'No MCP servers. Add a row to howdah.mcp_servers: docs/mcp.md',
-  path: '/api/mcp-servers',
+  emptyMessage: 'No MCP servers. Add a row to howdah.mcp_servers: docs/mcp.md',
+  restPath: '/api/mcp-servers',
   columns: ['id', 'name', 'type', 'is_active', 'discovered_at', 'error'],
 };
 
@@ -85,7 +85,7 @@ async function serve(io: CliIo, { tenant, onDisconnect }: McpOptions): Promise<v
     const { serveMcpStdio } = await import('../../mcp-server/transport/stdio.ts');
     const stop = new AbortController();
     io.onInterrupt(() => stop.abort());
-    await runInlineWorker(io, database, async () => {
+    await withInlineWorker(io, database, async () => {
       io.err(`Serving MCP on standard input and output, for the tenant ${slug}.`);
       await serveMcpStdio({
         caller: callerOf(database, id),

@@ -1,16 +1,16 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Named } from '../backend/definitions.ts';
+import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
 import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import type { CliIo } from '../output/output.ts';
 
-const NAMED: Named = {
+const NAMED: DefinitionKind = {
   kind: 'models',
-  one: 'model',
+  singular: 'model',
   noun: 'models',
-  empty: 'No models. Create one: howdah models create NAME --help',
-  path: '/api/models',
+  emptyMessage: 'No models. Create one: howdah models create NAME --help',
+  restPath: '/api/models',
   columns: ['id', 'name', 'provider', 'model', 'purpose', 'input_price', 'output_price'],
 };
 

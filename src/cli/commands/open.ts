@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { inBrackets } from '../../network/addresses.ts';
-import { API_OPTION, chooseServer, connectTo } from '../backend/connect.ts';
-import { chosenServer, type Server } from '../backend/profiles.ts';
+import { API_OPTION, connectTo, serverOf } from '../backend/connect.ts';
+import { resolveServer, type Server } from '../backend/profiles.ts';
 import { createServerRuns } from '../backend/server/server-runs.ts';
 import { executionId } from '../input/resolve-id.ts';
 import { type CliIo, printJson } from '../output/output.ts';
@@ -25,7 +25,7 @@ export function register(command: Command, io: CliIo): void {
     .option(...API_OPTION)
     .action(async (text: string | undefined, _options: unknown, self: Command) => {
       const named = text === undefined || text === NEWEST ? text : executionId(text);
-      const chosen = await chooseServer(io, self);
+      const chosen = await serverOf(io, self);
       const server = chosen ?? (await localServer(io));
       await refuseOthers(server, chosen === undefined);
       const run = named === undefined ? undefined : await knownRun(server, named);
@@ -47,7 +47,7 @@ async function localServer(io: CliIo): Promise<Server> {
     );
   }
   const url = localUrl(config);
-  return (await chosenServer(io, url)) ?? { url, token: undefined, origin: 'HOST and PORT' };
+  return (await resolveServer(io, url)) ?? { url, token: undefined, origin: 'HOST and PORT' };
 }
 
 /**

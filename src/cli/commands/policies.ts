@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { listPolicies, PRESETS, usePolicies } from '../../db/access/tool-policies.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 import { printRows } from '../print/rows.ts';

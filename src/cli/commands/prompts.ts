@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
-import type { Named } from '../backend/definitions.ts';
+import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { ARGUMENT_SOURCES, readArgument, readTextArgument } from '../input/input-argument.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
 import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import type { CliIo } from '../output/output.ts';
 
-const NAMED: Named = {
+const NAMED: DefinitionKind = {
   kind: 'prompts',
-  one: 'prompt',
+  singular: 'prompt',
   noun: 'prompts',
-  empty: 'No prompts. Create one: howdah prompts create NAME TEMPLATE',
-  path: '/api/prompts',
+  emptyMessage: 'No prompts. Create one: howdah prompts create NAME TEMPLATE',
+  restPath: '/api/prompts',
   columns: ['id', 'name', 'description'],
 };
 

@@ -4,7 +4,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { findPrograms, program } from '../../db/backup/find-pg-programs.ts';
 import { pathWithOurs } from '../../db/connection/search-path.ts';
 import { refuseGuest, schemaState } from '../../db/schema/schema-state.ts';
-import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import { type CliDatabase, withDatabase } from '../backend/with-database.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { type CliIo, paint } from '../output/output.ts';
 import { execInPlace } from '../process/exec.ts';

@@ -5,7 +5,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { exportRun, findDefinition } from '../../db/queries/queries.ts';
 import type { Divergence } from '../../runtime/replay/divergence.ts';
 import { type Replay, replayRun } from '../../runtime/replay/replay-run.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { requireExecution } from '../input/resolve-id.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';

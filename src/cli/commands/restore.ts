@@ -3,7 +3,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { restore } from '../../db/backup/restore.ts';
 import { createPool } from '../../db/connection/pool.ts';
 import { knownMigrations } from '../../db/schema/known-migrations.ts';
-import { databaseToAsk } from '../backend/database.ts';
+import { openChosenDatabase } from '../backend/with-database.ts';
 import { type RestoreReport, settle } from '../doctor/restored-database.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, paintResult, printJson } from '../output/output.ts';
@@ -27,7 +27,7 @@ export function register(command: Command, io: CliIo): void {
     .action(async (file: string, { into, paused, pgBin }: Options) => {
       const { migrateDatabase } = await import('../../bootstrap.ts');
       const config = await io.config();
-      const url = into === undefined ? (await databaseToAsk(io)).url : checkedUrl(into);
+      const url = into === undefined ? (await openChosenDatabase(io)).url : checkedUrl(into);
       const startedAt = performance.now();
       const brought = await restore({
         ...{ url, file, isPaused: paused === true, known: knownMigrations() },

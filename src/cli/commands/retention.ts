@@ -5,7 +5,7 @@ import { dropMonths, type MonthOutcome, oldMonths } from '../../db/retention/dro
 import { restoreArchive } from '../../db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../db/retention/write-archive.ts';
 import { type RetentionOutcome, retain } from '../../db/worker/maintenance.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { confirm, DRY_RUN_OPTION, withDryRun, YES_OPTION } from '../input/confirm-option.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, printJson } from '../output/output.ts';

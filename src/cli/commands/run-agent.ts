@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../../db/connection/pool.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { ARGUMENT_SOURCES } from '../input/input-argument.ts';
 import { forTenant } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { runSchedule, setScheduleActive } from '../../db/queries/schedules.ts';
 import { requireDefinition } from '../backend/database/database-definitions.ts';
-import { withDatabase } from '../backend/database.ts';
-import type { Named } from '../backend/definitions.ts';
+import type { DefinitionKind } from '../backend/definition-kinds.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../input/input-argument.ts';
 import { forTenant } from '../input/resolve-tenant.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
@@ -11,11 +11,11 @@ import { listVerb, showVerb, withName } from '../nouns/list-and-show.ts';
 import { type Verb, withVerbs } from '../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 
-const SCHEDULES: Named = {
+const SCHEDULES: DefinitionKind = {
   kind: 'schedules',
-  one: 'schedule',
+  singular: 'schedule',
   noun: 'schedules',
-  empty: 'No schedules. Create one: howdah schedules create NAME --help',
+  emptyMessage: 'No schedules. Create one: howdah schedules create NAME --help',
 };
 
 /**

@@ -9,7 +9,7 @@ import {
   userRoles,
 } from '../../db/access/subjects.ts';
 import type { Queries } from '../../db/queries/queries.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { parseDuration } from '../input/parse-duration.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { userOf } from '../input/resolve-user.ts';

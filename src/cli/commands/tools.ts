@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { API_OPTION } from '../backend/connect.ts';
-import type { Named } from '../backend/definitions.ts';
+import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { register as registerImport } from '../files/import-openapi.ts';
 import { showVerb } from '../nouns/list-and-show.ts';
@@ -8,12 +8,12 @@ import { withVerbs } from '../nouns/subcommands.ts';
 import type { CliIo } from '../output/output.ts';
 import { printRows } from '../print/rows.ts';
 
-const TOOLS: Named = {
+const TOOLS: DefinitionKind = {
   kind: 'tools',
-  one: 'tool',
+  singular: 'tool',
   noun: 'tools',
-  empty: 'No tools.',
-  path: '/api/tools',
+  emptyMessage: 'No tools.',
+  restPath: '/api/tools',
   columns: ['id', 'name', 'kind', 'effect', 'requires_approval', 'timeout_ms', 'is_active'],
 };
 

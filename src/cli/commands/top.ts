@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { liveRuns } from '../../db/queries/live-runs.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { type OperatorView, operatorView, showOperatorView } from '../doctor/operator.ts';
 import { wholeNumber } from '../input/parse-whole-number.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';

@@ -2,8 +2,8 @@ import { type Command, Option } from 'commander';
 import { type UserRole, userRoles } from '../../db/access/subjects.ts';
 import { makeUser, setUserActive } from '../../db/queries/users.ts';
 import { requireDefinition } from '../backend/database/database-definitions.ts';
-import { withDatabase } from '../backend/database.ts';
-import type { Named } from '../backend/definitions.ts';
+import type { DefinitionKind } from '../backend/definition-kinds.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { listVerb, showVerb, withName } from '../nouns/list-and-show.ts';
 import { type Verb, withVerbs } from '../nouns/subcommands.ts';
@@ -11,11 +11,11 @@ import { type CliIo, printJson } from '../output/output.ts';
 import { register as registerErase } from './erase-user.ts';
 import { register as registerExport } from './export-user.ts';
 
-const USERS: Named = {
+const USERS: DefinitionKind = {
   kind: 'users',
-  one: 'user',
+  singular: 'user',
   noun: 'users',
-  empty: 'No users. Create one: howdah users create NAME',
+  emptyMessage: 'No users. Create one: howdah users create NAME',
 };
 
 type Options = { tenant?: string; role?: UserRole; email?: string };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 import { type Fault, faultLine } from '../../systems/schema/fault.ts';
-import { API_OPTION, type Api, chooseApi } from '../backend/connect.ts';
+import { API_OPTION, type Api, connectCommand } from '../backend/connect.ts';
 import { FILE_OPTION, readSystemFiles } from '../files/read-systems.ts';
 import { type Check, type Checked, checkFiles } from '../files/validate.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
@@ -68,7 +68,7 @@ async function requestedApi(
       detail: { field: '--offline' },
     });
   }
-  return chooseApi(io, self, tenant);
+  return connectCommand(io, self, tenant);
 }
 
 function asJson({ checked_in, files, problem }: Check) {

@@ -11,7 +11,7 @@ import {
   type VersionedObject,
   versionedKinds,
 } from '../../db/queries/versions.ts';
-import { withDatabase } from '../backend/database.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { type CliIo, printJson, printTable } from '../output/output.ts';
 import { versionDiff } from '../print/version-diff.ts';
 

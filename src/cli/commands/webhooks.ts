@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { listDeliveries, redeliver } from '../../db/operations/deliveries.ts';
 import { requireDefinition } from '../backend/database/database-definitions.ts';
-import { withDatabase } from '../backend/database.ts';
-import type { Named } from '../backend/definitions.ts';
+import type { DefinitionKind } from '../backend/definition-kinds.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { uuidOf } from '../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
@@ -12,13 +12,13 @@ import { type CliIo, printJson } from '../output/output.ts';
 import { maskUrlKeys } from '../output/terminal-text.ts';
 import { printRows } from '../print/rows.ts';
 
-const WEBHOOKS: Named = {
+const WEBHOOKS: DefinitionKind = {
   kind: 'webhooks',
-  one: 'webhook',
+  singular: 'webhook',
   noun: 'webhooks',
-  empty: 'No webhooks. Create one: howdah webhooks create URL',
-  key: 'url',
-  path: '/api/webhooks',
+  emptyMessage: 'No webhooks. Create one: howdah webhooks create URL',
+  nameColumn: 'url',
+  restPath: '/api/webhooks',
   columns: ['id', 'url', 'events', 'is_active', 'disabled_because', 'description'],
 };
 const LIMIT = 100;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { WORKFLOWS } from '../backend/definitions.ts';
+import { WORKFLOWS } from '../backend/definition-kinds.ts';
 import { listVerb, showVerb } from '../nouns/list-and-show.ts';
 import { withVerbs } from '../nouns/subcommands.ts';
 import type { CliIo } from '../output/output.ts';

@@ -4,7 +4,7 @@ import { inTenant, systemSource } from '../../db/access/agent-systems.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import { applySystems, type SystemFile } from '../../systems/apply.ts';
 import { type Fault, fromPointer } from '../../systems/schema/fault.ts';
-import type { CliDatabase } from '../backend/database.ts';
+import type { CliDatabase } from '../backend/with-database.ts';
 import { tenantOf } from '../input/resolve-tenant.ts';
 
 type Options = ApplyOptions & {

@@ -5,7 +5,7 @@ import { type ImportedApi, importOpenApi } from '../../systems/openapi/import.ts
 import type { NeededSecret } from '../../systems/openapi/security.ts';
 import { MAX_FILE_BYTES } from '../../systems/read-file.ts';
 import { writeFile } from '../../systems/write-file.ts';
-import { type CliDatabase, withDatabase } from '../backend/database.ts';
+import { type CliDatabase, withDatabase } from '../backend/with-database.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';

@@ -6,7 +6,7 @@ import type { ApplyOptions, Plan } from '../../db/access/agent-systems.ts';
 import { inTenant } from '../../db/access/agent-systems.ts';
 import { applySystems, type SystemFile } from '../../systems/apply.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import type { CliDatabase } from '../backend/database.ts';
+import type { CliDatabase } from '../backend/with-database.ts';
 import { tenantOf } from '../input/resolve-tenant.ts';
 import { readPackFolder } from './read-pack.ts';
 

@@ -15,7 +15,7 @@ import {
   trySystems,
 } from '../../systems/apply.ts';
 import type { Api } from '../backend/connect.ts';
-import { noSchema, refuseServer } from '../backend/database.ts';
+import { noSchema, refuseServer } from '../backend/with-database.ts';
 import { tenantOf } from '../input/resolve-tenant.ts';
 import { type ErrorReport, reportOf } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';

@@ -3,7 +3,7 @@ import { inTenant } from '../../db/access/agent-systems.ts';
 import { findTenant, listTenants, ownTenant } from '../../db/access/subjects.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import type { Queries } from '../../db/queries/queries.ts';
-import type { CliDatabase } from '../backend/database.ts';
+import type { CliDatabase } from '../backend/with-database.ts';
 
 /** The maximum number of names in a hint. */
 export const MOST_NAMES = 10;

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { EXECUTION_STATUSES, type ExecutionStatus } from '../../contracts/runs/step.ts';
-import type { CliDatabase } from '../backend/database.ts';
+import type { CliDatabase } from '../backend/with-database.ts';
 import { parseTime } from './parse-time.ts';
 import { wholeNumber } from './parse-whole-number.ts';
 import { forTenant } from './resolve-tenant.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Named } from '../backend/definitions.ts';
+import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
@@ -22,10 +22,10 @@ type Columns = Readonly<Record<string, unknown>> & {
 };
 
 /** Creates the verb `create`, which adds one row. */
-export function createVerb(named: Named, { register, columns }: Creation): Verb {
+export function createVerb(named: DefinitionKind, { register, columns }: Creation): Verb {
   return {
     name: 'create',
-    summary: `create a ${named.one}`,
+    summary: `create a ${named.singular}`,
     register: (command, io) => {
       withApi(register(command).option(...TENANT_OPTION), named).action(async () => {
         const options = command.opts<Options>();
@@ -35,27 +35,27 @@ export function createVerb(named: Named, { register, columns }: Creation): Verb 
         );
         if (io.json) return printJson(io, row);
         io.out(row.id);
-        io.err(`The ${named.one} ${row[named.key ?? 'name']} was created.`);
+        io.err(`The ${named.singular} ${row[named.nameColumn ?? 'name']} was created.`);
       });
     },
   };
 }
 
 /** Creates the verb `delete NAME`, which deletes one row. */
-export function deleteVerb(named: Named): Verb {
+export function deleteVerb(named: DefinitionKind): Verb {
   return {
     name: 'delete',
-    summary: `delete a ${named.one}`,
+    summary: `delete a ${named.singular}`,
     register: (command, io) => {
       withApi(withName(command, named).option(...YES_OPTION), named).action(
         async (name: string, { tenant, yes }: Options) => {
-          const isWanted = () => confirm(io, `This deletes the ${named.one} ${name}.`, yes);
+          const isWanted = () => confirm(io, `This deletes the ${named.singular} ${name}.`, yes);
           const row = await withBackend(io, command, { tenant }, ({ definitions }) =>
             definitions.delete(named, name, isWanted),
           );
           if (row === undefined) return;
           if (io.json) printJson(io, row);
-          else io.out(`${row[named.key ?? 'name']} deleted`);
+          else io.out(`${row[named.nameColumn ?? 'name']} deleted`);
         },
       );
     },

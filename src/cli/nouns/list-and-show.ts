@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { API_OPTION } from '../backend/connect.ts';
-import type { Named } from '../backend/definitions.ts';
+import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { printRow, printRows } from '../print/rows.ts';
@@ -9,10 +9,10 @@ import type { Verb } from './subcommands.ts';
 type Options = { tenant?: string };
 
 /** Creates the verb `list`, which lists the rows of a tenant. */
-export function listVerb(named: Named): Verb {
+export function listVerb(named: DefinitionKind): Verb {
   return {
     name: 'list',
-    summary: `list the ${named.one}s`,
+    summary: `list the ${named.singular}s`,
     register: (command, io) =>
       withApi(command.option(...TENANT_OPTION), named).action(async (options: Options) => {
         const listing = await withBackend(io, command, options, ({ definitions }) =>
@@ -24,10 +24,10 @@ export function listVerb(named: Named): Verb {
 }
 
 /** Creates the verb `show NAME`, which prints one row with all its fields. */
-export function showVerb(named: Named): Verb {
+export function showVerb(named: DefinitionKind): Verb {
   return {
     name: 'show',
-    summary: `show one ${named.one}`,
+    summary: `show one ${named.singular}`,
     register: (command, io) => {
       withApi(withName(command, named), named).action(async (name: string, options: Options) => {
         const row = await withBackend(io, command, options, ({ definitions }) =>
@@ -40,11 +40,11 @@ export function showVerb(named: Named): Verb {
 }
 
 /** Adds the option for servers if REST has the rows. */
-export function withApi(command: Command, { path }: Named): Command {
-  return path === undefined ? command : command.option(...API_OPTION);
+export function withApi(command: Command, { restPath }: DefinitionKind): Command {
+  return restPath === undefined ? command : command.option(...API_OPTION);
 }
 
 /** Adds the argument and the option that select a row. */
-export function withName(command: Command, { one }: Named): Command {
-  return command.argument('<name>', `name or id of the ${one}`).option(...TENANT_OPTION);
+export function withName(command: Command, { singular }: DefinitionKind): Command {
+  return command.argument('<name>', `name or id of the ${singular}`).option(...TENANT_OPTION);
 }

@@ -1,5 +1,5 @@
 import type { Config } from '../../config.ts';
-import { chosenServer, type Server } from '../backend/profiles.ts';
+import { resolveServer, type Server } from '../backend/profiles.ts';
 import { type CliIo, paint, printJson } from '../output/output.ts';
 import { inCell, oneLine } from '../output/terminal-text.ts';
 import { type Status, unknownStatus } from './status.ts';
@@ -12,7 +12,7 @@ import { type NextCommand, suggestNextCommands } from './suggest-next.ts';
  */
 export async function printStatus(io: CliIo): Promise<boolean> {
   const config = await io.config();
-  const server = await chosenServer(io);
+  const server = await resolveServer(io);
   const status = unknownStatus();
   const leaving = new AbortController();
   const [look, ms] = server

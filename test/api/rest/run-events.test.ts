@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Execution } from '../../../src/api/events/execution-rows.ts';
 import { type RunStreamSources, runEvents } from '../../../src/api/events/run-events.ts';
+import type { Execution } from '../../../src/api/events/run-rows.ts';
 import { eventsOf } from '../../../src/api/events/step-events.ts';
 import { FeedQueue } from '../../../src/api/feed/feed-queue.ts';
 import type { TokenPiece } from '../../../src/contracts/runs/step.ts';

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type LogSource, logEvents } from '../../../src/api/events/log-events.ts';
-import type { LogLine } from '../../../src/api/events/step-lines.ts';
+import type { LogLine } from '../../../src/api/events/log-lines.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -129,7 +129,7 @@ test('a stream that falls behind the shared reader reads on its own without gaps
   let joined = 0;
   const source = {
     transaction: async () => ({ now: new Date(), has_ended: false, lines: written.splice(0) }),
-    async *follow() {
+    async *followLog() {
       joined += 1;
       if (joined === 1) {
         yield batch([1, 2]);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ToolNotes } from '../../../src/api/feed/tool-note-buffer.ts';
+import { ToolNotes } from '../../../src/api/feed/tool-notes.ts';
 import type { ToolNote } from '../../../src/contracts/agents/tool-io.ts';
 
 const said = (execution_id: string, data: number): ToolNote => ({

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { execution, findExecution } from '../../events/execution-rows.ts';
+import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { id, json, numberText, object, time } from '../../http/fields.ts';
 import { withTraceparent } from '../../http/traceparent.ts';
 import { keyIn, storeAnswer, takeKey } from '../framework/request-keys.ts';
@@ -76,10 +76,10 @@ const started = z.object({
 });
 
 const ended = started.extend({
-  output: execution.shape.output,
+  output: executionSchema.shape.output,
   output_data: json,
-  stop_reason: execution.shape.stop_reason,
-  error: execution.shape.error,
+  stop_reason: executionSchema.shape.stop_reason,
+  error: executionSchema.shape.error,
   tokens_in: z.number(),
   tokens_out: z.number(),
   cost: z.number(),

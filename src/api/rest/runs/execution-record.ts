@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { type Client, jsonRow } from '../../../db/queries/json-rows.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
-import { execution } from '../../events/execution-rows.ts';
+import { executionSchema } from '../../events/run-rows.ts';
 import { count, id, json, time } from '../../http/fields.ts';
 
-const of = execution.shape;
+const of = executionSchema.shape;
 
 /**
  * All columns of a run except its callback address, in the order of the table. The name and version

@@ -4,17 +4,17 @@ import { type Collection, type Condition, listRows } from '../../../db/queries/r
 import { runCounter } from '../../../db/queries/run-counters.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import {
-  child,
   childrenOf,
-  execution,
+  childSchema,
+  executionSchema,
   findExecution,
-  message,
+  messageSchema,
   messagesOf,
   shownExecution,
-  status,
-  step,
+  statusSchema,
+  stepSchema,
   stepsOf,
-} from '../../events/execution-rows.ts';
+} from '../../events/run-rows.ts';
 import { byId, flag, id, numberText, page, pageOf } from '../../http/fields.ts';
 import { runCursor } from '../framework/cursors.ts';
 import { idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
@@ -35,7 +35,7 @@ const runs: Collection = {
 };
 
 const filters = {
-  status: status.optional(),
+  status: statusSchema.optional(),
   agent_id: id.optional(),
   workflow_id: id.optional(),
   session_id: id.optional(),
@@ -81,7 +81,7 @@ function objectIn(text: string): string {
 }
 
 const shown: Record<number, AnswerDescription> = {
-  200: { description: 'The run', schema: execution },
+  200: { description: 'The run', schema: executionSchema },
 };
 const shared = { tag: 'executions' as const, params: byId };
 
@@ -100,7 +100,7 @@ const reading: Route[] = [
     summary: 'List runs, newest first',
     isReplicable: true,
     query: z.strictObject({ ...page, ...filters }),
-    answers: { 200: { description: 'A page of runs', schema: pageOf(execution) } },
+    answers: { 200: { description: 'A page of runs', schema: pageOf(executionSchema) } },
     async work(db, { query, url }) {
       const before = idIn(query.cursor, url);
       const rows = await listRows(db, runs, {
@@ -121,14 +121,14 @@ const reading: Route[] = [
     answers: {
       200: {
         description: 'The run',
-        schema: execution
+        schema: executionSchema
           .extend({
-            messages: z.array(message),
+            messages: z.array(messageSchema),
             messages_next: z
               .string()
               .nullable()
               .describe('The cursor of /messages for the remaining messages, or null'),
-            children: z.array(child),
+            children: z.array(childSchema),
             children_next: z
               .string()
               .nullable()
@@ -165,17 +165,23 @@ const reading: Route[] = [
     summary: 'List the child runs that a run started itself, in order',
     isReplicable: true,
     query: z.strictObject(page),
-    answers: { 200: { description: 'A page of runs', schema: pageOf(child) } },
+    answers: { 200: { description: 'A page of runs', schema: pageOf(childSchema) } },
     async work(db, { params: { id }, query: { limit, cursor }, url }) {
       await findExecution(db, id);
       const place = { after: idIn(cursor, url), limit: limit + 1 };
       return pageAnswer(await childrenOf(db, id, place), limit, url, idOf);
     },
   }),
-  logRoute('steps', 'List the steps of a run, in order; each step is one commit', step, stepsOf, {
-    said,
-  }),
-  logRoute('messages', 'List the messages of a run, in order', message, messagesOf),
+  logRoute(
+    'steps',
+    'List the steps of a run, in order; each step is one commit',
+    stepSchema,
+    stepsOf,
+    {
+      said,
+    },
+  ),
+  logRoute('messages', 'List the messages of a run, in order', messageSchema, messagesOf),
 ];
 
 function logRoute(

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
-import { findExecution } from '../../events/execution-rows.ts';
+import { findExecution } from '../../events/run-rows.ts';
 import { byId, id, page, pageOf, time } from '../../http/fields.ts';
 import { columnList } from '../framework/column-list.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { execution, findExecution } from '../../events/execution-rows.ts';
+import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { byId, json, object } from '../../http/fields.ts';
 import { route } from '../framework/route.ts';
 
@@ -32,7 +32,7 @@ export const forkRoute = route({
         'At seq 0 replaces single values of the input_data, such as {"order.number": 1001}',
       ),
   }),
-  answers: { 201: { description: 'The new run', schema: execution } },
+  answers: { 201: { description: 'The new run', schema: executionSchema } },
   async work(db, { params, body }) {
     const { seq = null, input = null, version = null } = body;
     const documents = [body.input_data, body.changes].map((one) =>

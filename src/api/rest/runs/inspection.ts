@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { jsonPage } from '../../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../../db/queries/questions.ts';
-import { execution, findExecution } from '../../events/execution-rows.ts';
+import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { byId, count, id, page, pageOf } from '../../http/fields.ts';
 import { columnList } from '../framework/column-list.ts';
 import { idsIn, pageAnswer } from '../framework/pages.ts';
@@ -12,7 +12,7 @@ import { question } from './questions.ts';
 
 const shared = { method: 'GET', tag: 'executions', params: byId } as const;
 
-const of = execution.shape;
+const of = executionSchema.shape;
 const node = z
   .object({
     execution_id: id,

@@ -3,8 +3,8 @@ import { endOf, type LogFilter, type LogPlace } from '../../../db/feed/step-log.
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../../db/queries/queries.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { findExecution, status } from '../../events/execution-rows.ts';
-import { line, pageOfLines } from '../../events/step-lines.ts';
+import { lineSchema, pageOfLines } from '../../events/log-lines.ts';
+import { findExecution, statusSchema } from '../../events/run-rows.ts';
 import { flag, id, page, pageOf, time } from '../../http/fields.ts';
 import { logCursor } from '../framework/cursors.ts';
 import { pageAnswer, placeIn } from '../framework/pages.ts';
@@ -32,7 +32,7 @@ const filters = {
   session_id: id.optional(),
   agent_id: id.optional(),
   workflow_id: id.optional(),
-  status: status.optional(),
+  status: statusSchema.optional(),
   errors: flag
     .optional()
     .describe('true returns only steps that failed, were retried, or were stopped by a guard'),
@@ -89,7 +89,7 @@ export const stepLogRoutes: Route[] = [
     answers: {
       200: {
         description: 'A page of lines',
-        schema: pageOf(line).extend({ now: time }),
+        schema: pageOf(lineSchema).extend({ now: time }),
       },
     },
     async work(db, { query, url }) {

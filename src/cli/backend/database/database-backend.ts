@@ -1,14 +1,14 @@
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
 import type { CliIo } from '../../output/output.ts';
 import type { Backend } from '../backend.ts';
-import type { CliDatabase } from '../database.ts';
+import type { CliDatabase } from '../with-database.ts';
 import { openDatabaseChat } from './database-chat.ts';
 import { createDatabaseDefinitions } from './database-definitions.ts';
 import { createDatabaseLog } from './database-log.ts';
 import { createDatabaseQuestions } from './database-questions.ts';
 import { createDatabaseRuns } from './database-runs.ts';
 import { createDatabaseSettings } from './database-settings.ts';
-import { runInlineWorker } from './inline-worker.ts';
+import { withInlineWorker } from './inline-worker.ts';
 
 /** Creates the backend for a tenant of a database, by default the tenant of the login. */
 export function createDatabaseBackend(
@@ -24,6 +24,6 @@ export function createDatabaseBackend(
     settings: (scope) => createDatabaseSettings(database, tenant, scope),
     openChat: (options) => openDatabaseChat(database, options),
     isAnyWorkerAlive: () => isAnyWorkerAlive(database.db),
-    withWorker: (work) => runInlineWorker(io, database, work),
+    withWorker: (work) => withInlineWorker(io, database, work),
   };
 }

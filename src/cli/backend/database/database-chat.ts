@@ -14,7 +14,7 @@ import {
 } from '../../../db/queries/chat-session.ts';
 import { listAgents, stepsAfter } from '../../../db/queries/queries.ts';
 import type { ChatBackend, ChatOptions } from '../chat-backend.ts';
-import type { CliDatabase } from '../database.ts';
+import type { CliDatabase } from '../with-database.ts';
 
 /** Opens the conversations of a database. A listener reports the events there. */
 export async function openDatabaseChat(
@@ -24,7 +24,7 @@ export async function openDatabaseChat(
   const listener = await openRunListener(url, [], signal, { tokens });
   return {
     open: (agent, session) => openSession(pool, agent, session),
-    async left(session) {
+    async openQuestion(session) {
       const run = await liveRun(pool, session);
       const question = run && (await openQuestion(pool, run));
       return question ? { run, question } : undefined;
@@ -34,8 +34,8 @@ export async function openDatabaseChat(
     answer: (_run, question, line) => answerChatQuestion(pool, question, line),
     follow: (run, after, stop) => followTurn(pool, listener, run, after, stop),
     cancel: (run) => cancelIfLive(pool, run),
-    turns: (session) => turnsOf(pool, session),
-    said: (session, most) => lastMessages(pool, session, most),
+    turnCount: (session) => turnsOf(pool, session),
+    lastMessages: (session, most) => lastMessages(pool, session, most),
     usage: (session) => sessionUsage(pool, session),
     agents: () => listAgents(db, undefined),
     steps: (run) => stepsAfter(db, run, 0),

@@ -6,8 +6,8 @@ import { deleteRow, insertRow } from '../../../db/queries/row-collection.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import { type PrintedRows, shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition } from '../backend.ts';
-import type { CliDatabase } from '../database.ts';
-import { AGENTS, type Named, unknownName, WORKFLOWS } from '../definitions.ts';
+import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
+import type { CliDatabase } from '../with-database.ts';
 
 type Client = Pick<Pool, 'query'>;
 
@@ -20,14 +20,14 @@ export function createDatabaseDefinitions(
 ): DefinitionBackend {
   const { db } = database;
   return {
-    async list({ kind, empty }) {
+    async list({ kind, emptyMessage }) {
       if (kind === 'agents') {
         const items = await listAgents(db, tenant && (await tenantOf(db, tenant)).id);
         return { items };
       }
       if (kind === 'tools') return toolListing(await listTools(db));
       const items = await forTenant(database, tenant, (client) => listNamed(client, kind));
-      return { items, rows: items.map((row) => shortenRow(row)), empty };
+      return { items, rows: items.map((row) => shortenRow(row)), empty: emptyMessage };
     },
     async listToolsOf(agent) {
       const items = await toolsOfAgent(db, agent);
@@ -55,7 +55,7 @@ export function createDatabaseDefinitions(
 }
 
 /** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
-export async function requireDefinition(client: Client, named: Named, name: string) {
+export async function requireDefinition(client: Client, named: DefinitionKind, name: string) {
   const found = await findNamed(client, named.kind, name);
   if (found) return found;
   throw unknownName(named, name, await namesOf(client, named.kind));
@@ -71,16 +71,16 @@ async function rowOf(client: Client, { agent, workflow, values }: NewDefinition)
   };
 }
 
-async function remove(client: Client, named: Named, id: string): Promise<void> {
+async function remove(client: Client, named: DefinitionKind, id: string): Promise<void> {
   if (named.kind === 'prompts') {
     // a prompt is kept if other rows refer to it
     await client.query('select (howdah.delete_prompt($1)).id', [id]);
   } else if (!(await deleteRow(client, collectionOf(named), id))) {
-    throw new HowdahError('HWDEN', `this login has no permission to delete ${named.one}s`);
+    throw new HowdahError('HWDEN', `this login has no permission to delete ${named.singular}s`);
   }
 }
 
-const collectionOf = ({ kind }: Named) => ({ table: kind, shown: 't.id', stamp: 't.id' });
+const collectionOf = ({ kind }: DefinitionKind) => ({ table: kind, shown: 't.id', stamp: 't.id' });
 
 function toolListing(tools: Awaited<ReturnType<typeof listTools>>): PrintedRows {
   return {

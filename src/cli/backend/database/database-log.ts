@@ -4,7 +4,7 @@ import { requireExecution, requireSession } from '../../input/resolve-id.ts';
 import { tenantOf } from '../../input/resolve-tenant.ts';
 import { idOfNamed } from '../../input/run-filters.ts';
 import type { LogBackend, LogSelection } from '../backend.ts';
-import type { CliDatabase } from '../database.ts';
+import type { CliDatabase } from '../with-database.ts';
 
 /** Creates the `LogBackend` of a database, for one tenant. */
 export function createDatabaseLog(database: CliDatabase, tenant: string | undefined): LogBackend {

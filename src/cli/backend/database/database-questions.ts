@@ -10,7 +10,7 @@ import {
 import { noQuestion, onlyOpenQuestion } from '../../input/resolve-question.ts';
 import type { ListedQuestion } from '../../print/question.ts';
 import type { QuestionBackend } from '../backend.ts';
-import type { CliDatabase } from '../database.ts';
+import type { CliDatabase } from '../with-database.ts';
 
 /** Creates the `QuestionBackend` of a database. */
 export function createDatabaseQuestions({ pool, db }: CliDatabase): QuestionBackend {

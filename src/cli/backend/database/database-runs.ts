@@ -16,7 +16,7 @@ import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import { idOfNamed } from '../../input/run-filters.ts';
 import { stepIn } from '../../print/step.ts';
 import type { NewRun, RunBackend } from '../backend.ts';
-import type { CliDatabase } from '../database.ts';
+import type { CliDatabase } from '../with-database.ts';
 
 type Client = Pick<Pool, 'query'>;
 

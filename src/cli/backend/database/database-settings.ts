@@ -6,7 +6,7 @@ import {
 } from '../../../db/queries/settings.ts';
 import { forTenant } from '../../input/resolve-tenant.ts';
 import type { SettingsBackend } from '../backend.ts';
-import type { CliDatabase } from '../database.ts';
+import type { CliDatabase } from '../with-database.ts';
 
 /** Creates the `SettingsBackend` of a database, for one tenant or for the system. */
 export function createDatabaseSettings(

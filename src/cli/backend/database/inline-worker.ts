@@ -1,13 +1,13 @@
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
 import type { CliIo } from '../../output/output.ts';
-import type { CliDatabase } from '../database.ts';
+import type { CliDatabase } from '../with-database.ts';
 
 /**
  * Runs `work` with a worker in this process if no worker is alive, so that a single command is
  * enough to get an answer. Otherwise the live workers do the runs. A guest of the database cannot
  * be a worker.
  */
-export async function runInlineWorker<T>(
+export async function withInlineWorker<T>(
   io: CliIo,
   { url, config, db, isOwner }: CliDatabase,
   work: () => Promise<T>,

@@ -17,14 +17,14 @@ const BEHIND_MS = 100;
  * A follower of a run that may stop at several questions. The event stream stays open at each
  * question.
  */
-export type RunFollower = {
+export type ServerRunFollower = {
   /** Resolves when the server sends events of the run. From then on no piece is missed. */
   started(): Promise<unknown>;
   /**
    * Yields the events after the last one that was yielded, until the run has ended or asks a
    * question. That event is the last one.
    */
-  tell(signal: AbortSignal): AsyncGenerator<TurnItem>;
+  events(signal: AbortSignal): AsyncGenerator<TurnItem>;
 };
 
 /**
@@ -36,7 +36,7 @@ export function createRunFollower(
   id: string,
   after: number,
   events: AsyncGenerator<StreamEvent, void> = api.watch(id),
-): RunFollower {
+): ServerRunFollower {
   let cursor = after;
   let hasStarted = false;
   let question: ChatQuestion | undefined;
@@ -57,7 +57,7 @@ export function createRunFollower(
   };
   return {
     started: async () => (hasStarted ? undefined : peek()),
-    async *tell(signal) {
+    async *events(signal) {
       question = question && (await openQuestion(api, question.id)); // ask again if the answer was not accepted
       if (question) return yield { type: 'question', id, question };
       const { promise: left, resolve: leave } = Promise.withResolvers<void>();
@@ -74,7 +74,7 @@ export function createRunFollower(
           if (piece.seq > cursor) yield { type: 'token', id, piece };
           continue;
         }
-        if (event === 'error' && next.value.id === undefined) throw turnedOut(data);
+        if (event === 'error' && next.value.id === undefined) throw accessLost(data);
         if (data.execution_id === id) yield* stepsUpTo(Number(data.seq), signal);
         if (event === 'complete') {
           return yield { type: 'end', id, execution: await endedRun(api, id) };
@@ -93,7 +93,7 @@ function pieceIn(data: StreamEvent['data']): TokenPiece {
 }
 
 /** Creates the error for a caller that may no longer see the run. */
-function turnedOut({ code, message }: StreamEvent['data']): HowdahError {
+function accessLost({ code, message }: StreamEvent['data']): HowdahError {
   return new HowdahError(String(code), String(message), {
     hint: 'Log in again (howdah login), or check who may see the agent.',
   });

@@ -8,67 +8,71 @@ import type {
   TurnItem,
 } from '../chat-backend.ts';
 import type { Api } from '../connect.ts';
-import { AGENTS } from '../definitions.ts';
-import { createRunFollower, questionOf, type RunFollower } from './run-follower.ts';
+import { AGENTS } from '../definition-kinds.ts';
+import { createRunFollower, questionOf, type ServerRunFollower } from './run-follower.ts';
 import { listDefinitions } from './server-definitions.ts';
 import { createServerRuns } from './server-runs.ts';
 
 type Question = Parameters<ChatBackend['answer']>[1];
 
-const SOON_MS = 3_000;
+const RETRY_MS = 3_000;
 
 /**
  * The conversations of a server, over REST and its streams. Requests that only read are retried
  * when the connection is lost.
  */
 export class ServerChat implements ChatBackend {
-  readonly #connection: Api;
-  /** The connection, with requests that are retried. */
   readonly #api: Api;
+  /** The same API, with requests that are retried. */
+  readonly #retryingApi: Api;
   readonly #options: ChatOptions;
-  readonly #followed = new Map<string, RunFollower>();
+  readonly #followed = new Map<string, ServerRunFollower>();
 
-  constructor(connection: Api, options: ChatOptions) {
-    this.#connection = connection;
+  constructor(api: Api, options: ChatOptions) {
+    this.#api = api;
     this.#options = options;
-    this.#api = { ...connection, call: retrying(connection.call, options.signal) };
+    this.#retryingApi = { ...api, call: retrying(api.call, options.signal) };
   }
 
   async open(agent: string, sid?: string): Promise<string> {
-    const { call } = this.#connection;
+    const { call } = this.#api;
     const session = sid
-      ? await soon(() => call('switchAgent', { params: { sid }, body: { agent } }))
+      ? await retryBriefly(() => call('switchAgent', { params: { sid }, body: { agent } }))
       : await call('startSession', { body: { agent } });
     return session.id;
   }
 
-  async left(sid: string): Promise<{ run: string; question: Question } | undefined> {
+  async openQuestion(sid: string): Promise<{ run: string; question: Question } | undefined> {
     const params = { sid };
-    const { live_execution_id: run } = await this.#api.call('getSession', { params });
+    const { live_execution_id: run } = await this.#retryingApi.call('getSession', { params });
     if (run === null) return undefined;
-    const { awaiting_user_input: pending } = await this.#api.call('getSessionState', { params });
+    const { awaiting_user_input: pending } = await this.#retryingApi.call('getSessionState', {
+      params,
+    });
     if (typeof pending?.question_id !== 'string') return undefined;
-    const question = await this.#api.call('getQuestion', { params: { id: pending.question_id } });
+    const question = await this.#retryingApi.call('getQuestion', {
+      params: { id: pending.question_id },
+    });
     return { run, question: questionOf(question) };
   }
 
   async say(session: string, text: string): Promise<string> {
-    const { execution_id: run, events } = await this.#api.session(session).speak(text);
+    const { execution_id: run, events } = await this.#retryingApi.session(session).speak(text);
     if (this.#followed.has(run)) await events.return();
-    else this.#followed.set(run, createRunFollower(this.#api, run, 0, events));
+    else this.#followed.set(run, createRunFollower(this.#retryingApi, run, 0, events));
     return run;
   }
 
   async fork(from: { session: string; turn: number }, text: string): Promise<StartedTurn> {
-    const started = await this.#api.session(from.session).speak(text, { fork: from.turn });
+    const started = await this.#retryingApi.session(from.session).speak(text, { fork: from.turn });
     const { session_id: session, execution_id: run, events } = started;
-    this.#followed.set(run, createRunFollower(this.#api, run, 0, events));
+    this.#followed.set(run, createRunFollower(this.#retryingApi, run, 0, events));
     return { session, run };
   }
 
   async answer(run: string, { id, kind }: Question, line: string): Promise<void> {
     await this.#follower(run, 0).started(); // else pieces sent right after the answer are lost
-    const { call } = this.#connection;
+    const { call } = this.#api;
     const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
     const isRejected = kind === 'approval' && reason;
     const body = isRejected ? { answer: 'reject', data: reason } : { answer: line };
@@ -82,33 +86,33 @@ export class ServerChat implements ChatBackend {
   }
 
   async *follow(run: string, after: number, signal: AbortSignal): AsyncGenerator<TurnItem> {
-    for await (const item of this.#follower(run, after).tell(signal)) {
+    for await (const item of this.#follower(run, after).events(signal)) {
       if (item.type === 'end') this.#followed.delete(run);
       if (this.#options.tokens || item.type !== 'token') yield item;
     }
   }
 
   async cancel(run: string): Promise<void> {
-    await soon(() => this.#connection.cancel(run)).catch((error) => {
+    await retryBriefly(() => this.#api.cancel(run)).catch((error) => {
       if (error.code !== 'HWTRM') throw error;
     });
   }
 
-  async turns(sid: string): Promise<number> {
-    return (await this.#api.call('getSession', { params: { sid } })).turns;
+  async turnCount(sid: string): Promise<number> {
+    return (await this.#retryingApi.call('getSession', { params: { sid } })).turns;
   }
 
-  async said(sid: string, limit: number) {
+  async lastMessages(sid: string, limit: number) {
     const query = { limit };
-    return (await this.#api.call('getSessionHistory', { params: { sid }, query })).data;
+    return (await this.#retryingApi.call('getSessionHistory', { params: { sid }, query })).data;
   }
 
   usage(sid: string) {
-    return this.#api.call('getSessionUsage', { params: { sid } });
+    return this.#retryingApi.call('getSessionUsage', { params: { sid } });
   }
 
   async agents(): Promise<readonly ListedAgent[]> {
-    const rows = await listDefinitions(this.#api, AGENTS);
+    const rows = await listDefinitions(this.#retryingApi, AGENTS);
     return rows.map(({ id, name, version, is_active, description, model, tools }) => {
       const count = Array.isArray(tools) ? tools.length : 0;
       return { id, name, version, is_active, description, model, tools: count };
@@ -116,18 +120,18 @@ export class ServerChat implements ChatBackend {
   }
 
   steps(run: string): Promise<Step[]> {
-    return createServerRuns(this.#api).steps(run);
+    return createServerRuns(this.#retryingApi).steps(run);
   }
 
   async close(): Promise<void> {
-    this.#connection.leave();
+    this.#api.leave();
   }
 
   /** Returns the follower of a run, which starts after a step if there is none yet. */
-  #follower(run: string, after: number): RunFollower {
+  #follower(run: string, after: number): ServerRunFollower {
     const known = this.#followed.get(run);
     if (known) return known;
-    const follower = createRunFollower(this.#api, run, after);
+    const follower = createRunFollower(this.#retryingApi, run, after);
     this.#followed.set(run, follower);
     return follower;
   }
@@ -137,8 +141,8 @@ export class ServerChat implements ChatBackend {
  * Retries a request only for a short time, because somebody waits for it and sees nothing
  * meanwhile.
  */
-function soon<T>(ask: () => Promise<T>): Promise<T> {
-  return retry(ask, AbortSignal.timeout(SOON_MS));
+function retryBriefly<T>(ask: () => Promise<T>): Promise<T> {
+  return retry(ask, AbortSignal.timeout(RETRY_MS));
 }
 
 function retrying(call: Api['call'], stop: AbortSignal): Api['call'] {

@@ -4,7 +4,7 @@ import { isUuid } from '../../input/resolve-id.ts';
 import { shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition, Row } from '../backend.ts';
 import type { Api } from '../connect.ts';
-import { AGENTS, type Named, unknownName, WORKFLOWS } from '../definitions.ts';
+import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
 import { allRows, type Page } from './pages.ts';
 
 /** A row as REST returns it. */
@@ -18,22 +18,22 @@ export function createServerDefinitions(api: Api): DefinitionBackend {
       return {
         items,
         rows: items.map((row) => shortenRow(row, named.columns)),
-        empty: named.empty,
+        empty: named.emptyMessage,
       };
     },
     async listToolsOf(agent) {
       throw toolsNeedDatabase(agent);
     },
     find: (named, name) => requireDefinition(api, named, name),
-    async create({ path = '' }, definition) {
+    async create({ restPath = '' }, definition) {
       const { values, ...names } = definition;
       const body = { ...values, ...(await idsOf(api, names)) } as Json;
-      return (await api.request('POST', path, body)) as unknown as RestRow;
+      return (await api.request('POST', restPath, body)) as unknown as RestRow;
     },
     async delete(named, name, isWanted) {
       const found = await requireDefinition(api, named, name);
       if (!(await isWanted())) return undefined;
-      await api.request('DELETE', `${named.path}/${found.id}`);
+      await api.request('DELETE', `${named.restPath}/${found.id}`);
       return found;
     },
   };
@@ -42,25 +42,25 @@ export function createServerDefinitions(api: Api): DefinitionBackend {
 /** Reads all rows, or the rows that match `query`, sorted by name. */
 export async function listDefinitions(
   api: Api,
-  { path, key = 'name' }: Named,
+  { restPath, nameColumn = 'name' }: DefinitionKind,
   query: Record<string, string> = {},
 ): Promise<RestRow[]> {
   const rows = await allRows(async ({ limit, ...page }) => {
     const search = new URLSearchParams({ ...query, limit: String(limit), ...page });
-    return (await api.request('GET', `${path}?${search}`)) as unknown as Page<RestRow>;
+    return (await api.request('GET', `${restPath}?${search}`)) as unknown as Page<RestRow>;
   });
-  return rows.toSorted((a, b) => String(a[key]).localeCompare(String(b[key])));
+  return rows.toSorted((a, b) => String(a[nameColumn]).localeCompare(String(b[nameColumn])));
 }
 
 /** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
-async function requireDefinition(api: Api, named: Named, name: string): Promise<RestRow> {
-  const { key = 'name', path } = named;
-  const [found] = await listDefinitions(api, named, { [key]: name });
+async function requireDefinition(api: Api, named: DefinitionKind, name: string): Promise<RestRow> {
+  const { nameColumn = 'name', restPath } = named;
+  const [found] = await listDefinitions(api, named, { [nameColumn]: name });
   if (found) return found;
   if (isUuid(name)) {
-    return (await api.request('GET', `${path}/${name.toLowerCase()}`)) as unknown as RestRow;
+    return (await api.request('GET', `${restPath}/${name.toLowerCase()}`)) as unknown as RestRow;
   }
-  const names = (await listDefinitions(api, named)).map((row) => String(row[key]));
+  const names = (await listDefinitions(api, named)).map((row) => String(row[nameColumn]));
   throw unknownName(named, name, names);
 }
 

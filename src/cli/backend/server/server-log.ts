@@ -28,7 +28,7 @@ function selectedLog(api: Api, filter: Filter): SelectedLog {
     async read(since, most) {
       const query = { ...queryOf(filter), since: since.toISOString() };
       const { steps } = await readSteps(api, query, most).catch((error) => {
-        throw inOwnWords(error, filter);
+        throw asCliError(error, filter);
       });
       known.push(...steps);
       return steps.toReversed().map(rowOf);
@@ -44,7 +44,7 @@ function selectedLog(api: Api, filter: Filter): SelectedLog {
         const since = new Date(Date.parse(now) - LATE_SECONDS * 1_000);
         for await (const step of api.log({ ...filter, since, known })) yield rowOf(step);
       } catch (error) {
-        if (!signal.aborted) throw inOwnWords(error, filter);
+        if (!signal.aborted) throw asCliError(error, filter);
       }
     },
   };
@@ -83,7 +83,7 @@ function rowOf(step: LoggedStep): StepLogRow {
 }
 
 /** Replaces the error for a missing run or session by the error of the command line. */
-function inOwnWords(error: unknown, { execution_id, session_id }: Filter): unknown {
+function asCliError(error: unknown, { execution_id, session_id }: Filter): unknown {
   const isMissing = (error as { code?: unknown }).code === 'HWNTF';
   if (isMissing && execution_id !== undefined) return notFound(execution_id);
   return isMissing && session_id !== undefined ? noSession(session_id) : error;

@@ -19,7 +19,7 @@ export function createServerRuns(api: Api): RunBackend {
     list: (filter) => listRuns(api, filter),
     latest: () => findLatestRun(api),
     async find(id) {
-      const row = await api.call('inspectExecution', { params: { id } }).catch(unlessMissing(id));
+      const row = await api.call('inspectExecution', { params: { id } }).catch(asCliNotFound(id));
       return withDates(row) as unknown as PrintedRun['execution'];
     },
     async steps(id) {
@@ -33,13 +33,13 @@ export function createServerRuns(api: Api): RunBackend {
       const query = { after: seq - 1, limit: 1, said: 'true' } as const;
       const { data } = await api
         .call('listExecutionSteps', { params: { id }, query })
-        .catch(unlessMissing(id));
+        .catch(asCliNotFound(id));
       return stepIn(data.map(stepOf), { id, seq });
     },
     async tree(id) {
       const nodes = await allRows((query) =>
         api.call('listExecutionTree', { params: { id }, query }),
-      ).catch(unlessMissing(id));
+      ).catch(asCliNotFound(id));
       return nodes.map(nodeOf);
     },
     async openQuestions(id) {
@@ -122,7 +122,7 @@ function isBefore({ event, data }: StreamEvent, after: number): boolean {
 }
 
 /** Returns an error handler that replaces `HWNTF` by the error of the command line. */
-function unlessMissing(id: string) {
+function asCliNotFound(id: string) {
   return (error: unknown): never => {
     throw error instanceof HowdahError && error.code === 'HWNTF' ? notFound(id) : error;
   };

@@ -6,11 +6,11 @@ import { noSuch } from '../errors/request-refusal.ts';
 import { id, json, object, time } from '../http/fields.ts';
 
 /** The names of other systems for statuses. */
-const WORDS: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };
-export const status = z
+const STATUS_ALIASES: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };
+export const statusSchema = z
   .string()
   .transform((text) => text.split(',').map((word) => word.trim().toLowerCase()))
-  .transform((words) => words.map((word) => WORDS[word] ?? word))
+  .transform((words) => words.map((word) => STATUS_ALIASES[word] ?? word))
   .pipe(z.array(z.enum(EXECUTION_STATUSES)))
   .describe(
     `One or more of ${EXECUTION_STATUSES.join(', ')}, separated by commas; case-insensitive; PENDING and STARTED are also accepted`,
@@ -20,7 +20,7 @@ const nullableText = z.string().nullable();
 const nullableId = id.nullable();
 
 /** A run in the form that the API returns. */
-export const execution = z
+export const executionSchema = z
   .object({
     id,
     status: z.enum(EXECUTION_STATUSES),
@@ -63,7 +63,7 @@ export const execution = z
   })
   .meta({ id: 'Execution' });
 
-export const message = z
+export const messageSchema = z
   .object({
     id,
     seq: z.int(),
@@ -98,7 +98,7 @@ const stepColumns = z.object({
   finished_at: time,
 });
 
-export const step = stepColumns
+export const stepSchema = stepColumns
   .extend({
     said: nullableText
       .optional()
@@ -109,7 +109,7 @@ export const step = stepColumns
   })
   .meta({ id: 'Step' });
 
-export const child = execution.pick({
+export const childSchema = executionSchema.pick({
   id: true,
   agent: true,
   workflow: true,
@@ -121,9 +121,9 @@ export const child = execution.pick({
   cost: true,
 });
 
-type Child = z.output<typeof child>;
+type Child = z.output<typeof childSchema>;
 
-const NAMES: Readonly<Record<string, string>> = {
+const NAME_COLUMNS: Readonly<Record<string, string>> = {
   agent: '(select a.name from howdah.agents as a where a.id = t.agent_id) as agent',
   workflow: '(select w.name from howdah.workflows as w where w.id = t.workflow_id) as workflow',
 };
@@ -134,14 +134,14 @@ const listOf = (schema: z.ZodObject, special: Readonly<Record<string, string>> =
   Object.keys(schema.shape)
     .map((name) => special[name] ?? `t.${name}`)
     .join(', ');
-const runListOf = (schema: z.ZodObject) => listOf(schema, { ...NAMES, ...COUNTERS });
+const runListOf = (schema: z.ZodObject) => listOf(schema, { ...NAME_COLUMNS, ...COUNTERS });
 
 /** Select lists over `t`. */
-export const shownExecution = runListOf(execution);
-const shownMessage = listOf(message);
+export const shownExecution = runListOf(executionSchema);
+const shownMessage = listOf(messageSchema);
 const shownStep = listOf(stepColumns);
 
-export type Execution = z.output<typeof execution>;
+export type Execution = z.output<typeof executionSchema>;
 
 /** Reads a run. Throws `HWNTF` if the run does not exist or belongs to another tenant. */
 export async function findExecution(db: Client, id: string): Promise<Execution> {
@@ -151,9 +151,9 @@ export async function findExecution(db: Client, id: string): Promise<Execution> 
   return found;
 }
 
-export type Place = { after: number; limit: number };
+export type SeqPage = { after: number; limit: number };
 
-export function messagesOf(db: Client, id: string, { after, limit }: Place) {
+export function messagesOf(db: Client, id: string, { after, limit }: SeqPage) {
   return jsonPage<{ seq: number }>(
     db,
     `select ${shownMessage} from howdah.messages as t
@@ -169,7 +169,7 @@ export function messagesOf(db: Client, id: string, { after, limit }: Place) {
 export function stepsOf(
   db: Client,
   id: string,
-  { after, limit, said = false }: Place & { said?: boolean },
+  { after, limit, said = false }: SeqPage & { said?: boolean },
 ) {
   const rows = `select ${shownStep} from howdah.steps as t
      where t.execution_id = $1 and t.seq > $2 order by t.seq limit $3`;
@@ -204,7 +204,7 @@ export function childrenOf(
 ) {
   return jsonPage<Child>(
     db,
-    `select ${runListOf(child)} from howdah.executions as t
+    `select ${runListOf(childSchema)} from howdah.executions as t
      where t.parent_execution_id = $1 and ($2::uuid is null or t.id > $2) order by t.id limit $3`,
     [id, after ?? null, limit],
   );

@@ -5,7 +5,7 @@ import { queriesWithin } from '../../db/queries/queries.ts';
 import { count, id, object, time } from '../http/fields.ts';
 
 /** A line of the log. */
-export const line = z
+export const lineSchema = z
   .object({
     execution_id: id,
     seq: z.int(),
@@ -22,7 +22,7 @@ export const line = z
   })
   .meta({ id: 'LoggedStep' });
 /** A line as it is read. Times are texts with microseconds. */
-export type LogLine = z.output<typeof line>;
+export type LogLine = z.output<typeof lineSchema>;
 
 /** Reads the newest lines first, unless the span says otherwise. */
 export function linesOf(db: Client, filter: LogFilter, span: Span): Promise<LogLine[]> {

@@ -4,46 +4,50 @@ import { closestNames } from '../../text/closest-names.ts';
 import { joinNames } from '../input/resolve-tenant.ts';
 
 /** A kind of rows, with its names for people and the message for no rows. */
-export type Named = Readonly<{
+export type DefinitionKind = Readonly<{
   kind: NamedKind;
   /** The singular in sentences, such as `agent`. */
-  one: string;
+  singular: string;
   /** The word that is typed after `howdah`. */
   noun: string;
-  empty: string;
+  emptyMessage: string;
   /** The column with the name of a row; `name` by default. */
-  key?: string;
+  nameColumn?: string;
   /**
    * The path of the rows in REST; without it the noun has no `--api` (`withApi`). `columns`: those
    * a table shows from REST.
    */
-  path?: string;
+  restPath?: string;
   columns?: readonly string[];
 }>;
 
 /** The noun for agents. Runs belong to agents or workflows, and other nouns refer to them. */
-export const AGENTS: Named = {
+export const AGENTS: DefinitionKind = {
   kind: 'agents',
-  one: 'agent',
+  singular: 'agent',
   noun: 'agents',
-  empty: 'No agents.',
-  path: '/api/agents',
+  emptyMessage: 'No agents.',
+  restPath: '/api/agents',
   columns: ['id', 'name', 'version', 'is_active', 'description', 'model'],
 };
-export const WORKFLOWS: Named = {
+export const WORKFLOWS: DefinitionKind = {
   kind: 'workflows',
-  one: 'workflow',
+  singular: 'workflow',
   noun: 'workflows',
-  empty: 'No workflows. Describe them in a file: howdah apply FILE',
-  path: '/api/workflows',
+  emptyMessage: 'No workflows. Describe them in a file: howdah apply FILE',
+  restPath: '/api/workflows',
   columns: ['id', 'name', 'type', 'version', 'is_active', 'description'],
 };
 
 /** Creates the error for a name that is not among `names`. */
-export function unknownName(named: Named, name: string, names: readonly string[]): HowdahError {
+export function unknownName(
+  named: DefinitionKind,
+  name: string,
+  names: readonly string[],
+): HowdahError {
   const near = closestNames(name, names);
   const meant = near.length > 0 ? `Did you mean ${joinNames(near)}? ` : '';
-  return new HowdahError('HWNTF', `there is no ${named.one} '${name}'`, {
+  return new HowdahError('HWNTF', `there is no ${named.singular} '${name}'`, {
     hint: `${meant}List them: howdah ${named.noun} list`,
     detail: { [named.kind]: name },
   });

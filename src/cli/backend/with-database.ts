@@ -5,7 +5,7 @@ import { faultOf } from '../../db/connection/sqlstate.ts';
 import { type Queries, queriesOn } from '../../db/queries/queries.ts';
 import { type SchemaState, schemaState } from '../../db/schema/schema-state.ts';
 import type { CliIo } from '../output/output.ts';
-import { chosenServer, NO_PROFILE } from './profiles.ts';
+import { NO_PROFILE, resolveServer } from './profiles.ts';
 
 export type CliDatabase = {
   url: string;
@@ -25,7 +25,7 @@ export type CliDatabase = {
  * Commands that are servers themselves (`start`, `worker`, `api`, `migrate`, `db`) never use
  * another server.
  */
-export async function databaseToAsk(io: CliIo) {
+export async function openChosenDatabase(io: CliIo) {
   await refuseServer(io);
   const { openDatabase } = await import('../../bootstrap.ts');
   return openDatabase(await io.config(), io.err);
@@ -36,27 +36,27 @@ export async function databaseToAsk(io: CliIo) {
  * database when the login is its owner. A database without our schema is treated as the wrong
  * database.
  *
- * - `isMaker`: installs the schema in a database without our schema
- * - `isHere`: the command never uses a server, so the choice of a server is not checked
+ * - `installsSchema`: installs the schema in a database without our schema
+ * - `ignoresServers`: the command never uses a server, so the choice of a server is not checked
  * - `preloadWorker`: loads the packages of a worker meanwhile, for a command that works as a worker
  */
 export async function withDatabase<T>(
   io: CliIo,
   work: (database: CliDatabase) => Promise<T>,
-  { isMaker = false, isHere = false, preloadWorker = false } = {},
+  { installsSchema = false, ignoresServers = false, preloadWorker = false } = {},
 ): Promise<T> {
   const { loadWorkerAndAwait, migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
   const config = await io.config();
-  const opening = isHere ? openDatabase(config, io.err) : databaseToAsk(io);
+  const opening = ignoresServers ? openDatabase(config, io.err) : openChosenDatabase(io);
   const { url, isEmbedded } = await (preloadWorker ? loadWorkerAndAwait(opening) : opening);
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true });
   try {
     const state = await schemaState(pool);
-    if (!state.isThere && !isEmbedded && !isMaker) throw noSchema(url);
+    if (!state.isThere && !isEmbedded && !installsSchema) throw noSchema(url);
     if (state.isOwner) await migrateDatabase(url);
     return await work({ url, config, pool, db: queriesOn(pool), isOwner: state.isOwner }).catch(
       (error) => {
-        throw state.isOwner ? error : asGuest(error, state);
+        throw state.isOwner ? error : explainForGuest(error, state);
       },
     );
   } finally {
@@ -69,7 +69,7 @@ export async function withDatabase<T>(
  * another database for it. `otherwise` names an alternative in the hint.
  */
 export async function refuseServer(io: CliIo, otherwise = ''): Promise<void> {
-  const server = await chosenServer(io);
+  const server = await resolveServer(io);
   if (server === undefined) return;
   const { origin, url, profile } = server;
   throw new HowdahError(
@@ -98,7 +98,7 @@ export function noSchema(url: string, otherwise = ''): HowdahError {
  * Translates errors of Postgres itself: missing rights of a login, and functions, tables or columns
  * that do not exist.
  */
-function asGuest(error: unknown, { login, isGuest }: SchemaState): unknown {
+function explainForGuest(error: unknown, { login, isGuest }: SchemaState): unknown {
   const { code, message } = faultOf(error);
   if (code === '42501') {
     return new HowdahError('HWDEN', `the login ${login} has no permission: ${message}`, {
