@@ -80,7 +80,8 @@ test('the client program of the page runs', async () => {
 });
 
 test('the event table names every kind of step', () => {
-  const table = page.slice(page.indexOf('| kind of step'), page.indexOf('After the last step'));
+  const start = page.indexOf('| kind of step');
+  const table = page.slice(start, page.indexOf('\n\n', start));
   const named = [...table.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`(\w+)`/g)].map(([, kind]) => kind),
   );
