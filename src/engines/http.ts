@@ -18,6 +18,7 @@ import { redactAnswer } from '../providers/openai/answer-redaction.ts';
 import { redact } from '../providers/openai/redact.ts';
 import { emitToken } from '../providers/tokens.ts';
 import { Redaction } from '../redaction/redaction.ts';
+import { firstCharacters } from '../text/truncate.ts';
 import type { Egress, EgressAnswer, EgressRequest } from '../tools/egress.ts';
 import { readHeaders } from '../tools/http-request/headers.ts';
 import { messagesFromEngine, toModelAnswer } from './answer.ts';
@@ -92,7 +93,7 @@ function read(
   return answer
     ? { ok: true, value: redactAnswer(answer, Redaction.of(key === null ? [] : [key])) }
     : createFailure('bad_answer', `The answer of ${host} is not a JSON object with an output.`, {
-        cause: { status, body: redact(text, key).slice(0, EXCERPT_CHARACTERS) },
+        cause: { status, body: firstCharacters(redact(text, key), EXCERPT_CHARACTERS) },
       });
 }
 
@@ -103,7 +104,7 @@ function refusal(
   host: string,
   key: string | null,
 ): Failed {
-  const excerpt = redact(text, key).slice(0, EXCERPT_CHARACTERS);
+  const excerpt = firstCharacters(redact(text, key), EXCERPT_CHARACTERS);
   return createFailure(codeOfStatus(status), `${host} answered with status ${status}.`, {
     retry_after_ms: retryAfterMs(headers),
     cause: { status, ...(excerpt ? { body: excerpt } : {}) },

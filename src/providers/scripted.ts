@@ -9,6 +9,7 @@ import type {
   ModelRequest,
 } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
+import { firstCharacters } from '../text/truncate.ts';
 import { codeOfStatus, createCancellation, createFailure, type Failed } from './failure.ts';
 import { parseScript, type ScriptStep, type Slot, slotAt } from './scripted/script.ts';
 import { estimateTokens, estimateUsage, streamText } from './tokens.ts';
@@ -164,7 +165,7 @@ function vectorsBy(step: ScriptStep | null, texts: string[]): Outcome<Embeddings
     const found = known.find(([key]) => text.includes(key));
     if (!found) {
       const keys = known.map(([key]) => key).join(', ') || '(none)';
-      const message = `The script has no vector for "${text.slice(0, 200)}"; its vectors: ${keys}.`;
+      const message = `The script has no vector for "${firstCharacters(text, 200)}"; its vectors: ${keys}.`;
       return createFailure('script_mismatch', message);
     }
     vectors.push(found[1]);
@@ -210,5 +211,7 @@ function mismatch(step: ScriptStep, number: number, request: ModelRequest): Fail
 
 function lastMessage(request: ModelRequest): string {
   const last = request.messages.at(-1);
-  return last === undefined ? 'none' : `${last.role}: "${(last.content ?? '').slice(0, 200)}"`;
+  return last === undefined
+    ? 'none'
+    : `${last.role}: "${firstCharacters(last.content ?? '', 200)}"`;
 }

@@ -1,3 +1,5 @@
+import { truncate } from '../../text/truncate.ts';
+
 /** Returns the path of a request URL, without its query. */
 export function pathOf(url = '/'): string {
   return url.split('?', 1)[0] ?? url;
@@ -5,6 +7,5 @@ export function pathOf(url = '/'): string {
 
 /** Returns the path for use in a sentence, truncated to 200 characters. */
 export function shownPath(url = '/'): string {
-  const path = pathOf(url);
-  return path.length > 200 ? `${path.slice(0, 200)}…` : path;
+  return truncate(pathOf(url), 200);
 }

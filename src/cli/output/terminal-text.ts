@@ -1,10 +1,11 @@
+import { truncateToFit } from '../../text/truncate.ts';
+
 /**
  * Shortens a text to one line of a terminal. Control characters of the text of a model never reach
  * the terminal.
  */
 export function oneLine(text: string, width = 100): string {
-  const flat = inCell(text).trim();
-  return flat.length > width ? `${flat.slice(0, width - 1)}…` : flat;
+  return truncateToFit(inCell(text).trim(), width);
 }
 
 /**

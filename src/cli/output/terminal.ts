@@ -1,3 +1,5 @@
+import { firstCharacters } from '../../text/truncate.ts';
+
 /** The environment variables of the process that the command line runs in. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -88,5 +90,6 @@ function narrow(rows: readonly (readonly string[])[], widths: number[], columns:
 }
 
 function cut(text: string, width: number, more: string): string {
-  return text.length > width ? `${text.slice(0, width - more.length)}${more}` : text.padEnd(width);
+  const isLong = text.length > width;
+  return (isLong ? firstCharacters(text, width - more.length) + more : text).padEnd(width);
 }

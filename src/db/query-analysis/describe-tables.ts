@@ -6,6 +6,7 @@ import type {
 } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { truncate } from '../../text/truncate.ts';
 import { quoteName, quoteText } from '../connection/pool.ts';
 import type { ReadQuery } from './parse.ts';
 
@@ -66,11 +67,7 @@ async function addSamples(
 
 function samplesOf(rows: readonly JsonObject[], { name }: ReadableColumn): string[] {
   const values = rows.map((row) => row[name]).filter((value) => typeof value === 'string');
-  return [...new Set(values)]
-    .slice(0, SAMPLES)
-    .map((value) =>
-      value.length > SAMPLE_CHARACTERS ? `${value.slice(0, SAMPLE_CHARACTERS)}…` : value,
-    );
+  return [...new Set(values)].slice(0, SAMPLES).map((value) => truncate(value, SAMPLE_CHARACTERS));
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ElicitRequestFormParams } from '@modelcontextprotocol/server';
 import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { firstCharacters, truncate } from '../../text/truncate.ts';
 
 type Form = ElicitRequestFormParams['requestedSchema'];
 /** An answer that was read from a form. */
@@ -24,7 +25,7 @@ export function formForQuestion(
   const message = [fault === null ? undefined : `${fault}.`, question.prompt, callOf(question)];
   const text = message.filter((line) => line !== undefined).join('\n\n');
   return {
-    message: text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text,
+    message: truncate(text, MOST_SHOWN),
     requestedSchema: fieldsOf(question) as Form,
   };
 }
@@ -80,7 +81,10 @@ function fieldsOf({ kind, options, schema }: Question): JsonObject {
   const plain = schema && plainField(schema);
   if (plain) return form({ answer: plain });
   if (schema) {
-    const description = `JSON that satisfies ${JSON.stringify(schema)}`.slice(0, MOST_SHOWN);
+    const description = firstCharacters(
+      `JSON that satisfies ${JSON.stringify(schema)}`,
+      MOST_SHOWN,
+    );
     return form({ answer: { type: 'string', description } });
   }
   return form({ answer: { type: 'string', ...(options?.length && { enum: options }) } });

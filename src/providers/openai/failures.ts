@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { retryAfterMs } from '../../network/retry-after.ts';
+import { firstCharacters } from '../../text/truncate.ts';
 import { codeOfStatus, createFailure, type Failed } from '../failure.ts';
 import { redact, sentence } from './redact.ts';
 
@@ -92,7 +93,7 @@ function parseReport(body: unknown, text: string, key: string | null): ErrorRepo
   const inner = isJsonObject(error.innererror) ? error.innererror : {};
   const codes = [error.code, error.type, inner.code].flatMap((code) =>
     typeof code === 'string' || typeof code === 'number'
-      ? [redact(String(code), key).slice(0, 100)]
+      ? [firstCharacters(redact(String(code), key), 100)]
       : [],
   );
   return { message: messageOf(error) ?? text, code: codes[0] ?? null, codes };

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../json/json.ts';
+import { firstCharacters } from '../../text/truncate.ts';
 import { createFailure, type Failed } from '../failure.ts';
 import { httpFailure, type Peer, reportedFailure } from './failures.ts';
 import { redact } from './redact.ts';
@@ -46,10 +47,8 @@ function reason({ cause }: { cause: JsonObject }): string {
 function causeOf(error: unknown, peer: Peer): { cause: JsonObject } {
   let seen: unknown = error;
   for (let depth = 0; seen instanceof Error && seen.cause && depth < 5; depth++) seen = seen.cause;
-  const message = redact(seen instanceof Error ? seen.message : String(seen), peer.key).slice(
-    0,
-    400,
-  );
+  const text = seen instanceof Error ? seen.message : String(seen);
+  const message = firstCharacters(redact(text, peer.key), 400);
   const code = seen instanceof Error && 'code' in seen ? seen.code : undefined;
   return { cause: { message, ...(typeof code === 'string' ? { code } : {}) } };
 }

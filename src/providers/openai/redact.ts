@@ -1,4 +1,5 @@
 import { REDACTED, Redaction, SHORTEST_ECHO } from '../../redaction/redaction.ts';
+import { truncateToFit } from '../../text/truncate.ts';
 
 const MAX_TEXT = 400;
 
@@ -30,7 +31,7 @@ export function sentence(text: string, key: string | null): string {
     .trim()
     .toWellFormed();
   if (line === '') return '';
-  const short = line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT - 1).toWellFormed()}…` : line;
+  const short = truncateToFit(line, MAX_TEXT);
   return /[.!?…]$/.test(short) ? short : `${short}.`;
 }
 

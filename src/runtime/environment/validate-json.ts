@@ -11,6 +11,7 @@ import {
 import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
 import { isOutOfTime, withinTime } from '../../concurrency/within-time.ts';
 import type { Json, JsonSchema } from '../../json/json.ts';
+import { firstCharacters } from '../../text/truncate.ts';
 
 // Callers send schemas, and so decide how long it takes to compile them (thousands of patterns) and
 // to check values (a backtracking pattern). A small schema is compiled here, once. A check whose
@@ -161,7 +162,8 @@ function checkValue(check: Compiled, value: Json): ValidationResult {
       const allowed = error.params.allowedValues
         ? `: ${error.params.allowedValues.join(', ')}`
         : '';
-      return `${where || 'the value'} ${error.message}${extra}${allowed}`.slice(0, MOST_OF_A_FAULT);
+      const fault = `${where || 'the value'} ${error.message}${extra}${allowed}`;
+      return firstCharacters(fault, MOST_OF_A_FAULT);
     }),
   };
 }

@@ -6,6 +6,7 @@ import type {
 import type { Message } from '../../contracts/runs/message.ts';
 import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
+import { truncate } from '../../text/truncate.ts';
 import { asStoredText } from './record/as-stored-json.ts';
 
 const LONGEST = 300;
@@ -13,8 +14,7 @@ const LONGEST = 300;
 /** Renders JSON or text on one line, truncated when it is long. */
 export function abbreviate(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value ?? null);
-  const line = text.replaceAll(/\s+/g, ' ');
-  return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
+  return truncate(text.replaceAll(/\s+/g, ' '), LONGEST);
 }
 
 type AnyStep = Pick<ExportedStep, 'kind'> &

@@ -4,6 +4,7 @@ import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { NewQuestion, StepRecord } from '../../contracts/runs/step.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { truncate } from '../../text/truncate.ts';
 import {
   loggedResult,
   type ResultLimits,
@@ -94,7 +95,5 @@ export function toolResultStep(
  * returned as an error.
  */
 function truncateError(error: RunError): RunError {
-  return error.message.length > ERROR_CHARACTERS
-    ? { ...error, message: `${error.message.slice(0, ERROR_CHARACTERS)}…` }
-    : error;
+  return { ...error, message: truncate(error.message, ERROR_CHARACTERS) };
 }

@@ -3,6 +3,7 @@ import type { Pool } from '../../../db/connection/pool.ts';
 import { findNamed, listNamed, namesOf } from '../../../db/queries/named-objects.ts';
 import { listAgents, listTools, toolsOfAgent } from '../../../db/queries/queries.ts';
 import { deleteRow, insertRow } from '../../../db/queries/row-collection.ts';
+import { truncateToFit } from '../../../text/truncate.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import { type PrintedRows, shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition } from '../backend.ts';
@@ -95,6 +96,5 @@ function toolListing(tools: Awaited<ReturnType<typeof listTools>>): PrintedRows 
 }
 
 function firstLine(text: string): string {
-  const line = text.replace(/\s+/g, ' ');
-  return line.length > LINE ? `${line.slice(0, LINE - 1)}…` : line;
+  return truncateToFit(text.replace(/\s+/g, ' '), LINE);
 }

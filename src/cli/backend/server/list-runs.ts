@@ -1,5 +1,6 @@
 import type { Operations } from '../../../client/operations.generated.ts';
 import type { ExecutionFilter } from '../../../db/queries/queries.ts';
+import { firstCharacters } from '../../../text/truncate.ts';
 import type { Api } from '../connect.ts';
 import { allPages } from './pages.ts';
 import { idsOf } from './server-definitions.ts';
@@ -45,6 +46,6 @@ function rowOf(run: Run) {
     tokens: tokens_in + tokens_out,
     cost,
     created_at: new Date(run.created_at),
-    input: input.replaceAll('\n', ' ').slice(0, LONGEST_INPUT),
+    input: firstCharacters(input.replaceAll('\n', ' '), LONGEST_INPUT),
   };
 }
