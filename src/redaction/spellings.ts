@@ -2,6 +2,8 @@
 // usual encoders of programs and web frameworks. An encoder that is not listed here (rot13, one
 // character per line) is not found.
 
+import { decodePercent } from '../text/decode-percent.ts';
+
 /** The shortest piece of Base64 or hex to look for. Shorter ones occur in ordinary texts. */
 const SHORTEST_PIECE = 8;
 /**
@@ -35,15 +37,9 @@ function secretParts(value: string): string[] {
   const { password = '' } = URL.parse(value) ?? {};
   const pair = /^[^\s:/]+:(\S+)$/.exec(value)?.[1] ?? '';
   const token = /^[A-Za-z][A-Za-z-]* (\S+)$/.exec(value)?.[1] ?? '';
-  return [password, decode(password), pair, token].filter(({ length }) => length >= SHORTEST_PIECE);
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return [password, decodePercent(password) ?? password, pair, token].filter(
+    ({ length }) => length >= SHORTEST_PIECE,
+  );
 }
 
 function encodings(value: string): string[] {

@@ -1,4 +1,5 @@
 import { hostOf } from '../../network/host-pattern.ts';
+import { decodePercent } from '../../text/decode-percent.ts';
 
 export type Tls = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
@@ -26,7 +27,9 @@ export function parseDatabaseUrl(text: string): DatabaseUrl | string {
     return 'it must be a URL that begins with postgresql://';
   }
   const place = URL.parse(`http://${url.host}/`);
-  const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(plain);
+  const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(
+    decodePercent,
+  );
   if (!place || !url.hostname) return 'it has no host';
   if (!user || !password) return 'it must contain a user and a password';
   if (!database) return 'it has no database';
@@ -35,12 +38,4 @@ export function parseDatabaseUrl(text: string): DatabaseUrl | string {
   if (!TLS.includes(sslmode)) return `its sslmode must be one of ${TLS.join(', ')}`;
   const port = url.port === '' ? 5432 : Number(url.port);
   return { host: hostOf(place), port, user, password, database, tls: sslmode as Tls };
-}
-
-function plain(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
-  }
 }

@@ -13,6 +13,7 @@ import {
   fileAt,
   fileMarks,
 } from '../../db/mcp/resources.ts';
+import { decodePercent } from '../../text/decode-percent.ts';
 import { displayable } from '../../text/displayable.ts';
 import type { Caller } from '../caller.ts';
 import { contentsOf } from './result-content.ts';
@@ -129,18 +130,10 @@ function wordsIn(template: string, uri: string): ReadonlyMap<string, string> | u
     const end = isLast ? rest.length - literal.length : rest.indexOf(literal, 1);
     const word = rest.slice(0, Math.max(end, 0));
     if (word === '' || /[/?#]/.test(word) || !rest.startsWith(literal, end)) return undefined;
-    words.set(name, decodeWord(word));
+    words.set(name, decodePercent(word) ?? word);
     rest = rest.slice(end + literal.length);
   }
   return rest === '' ? words : undefined;
-}
-
-function decodeWord(word: string): string {
-  try {
-    return decodeURIComponent(word);
-  } catch {
-    return word;
-  }
 }
 
 /** Replaces {{name}} in a text by the word of this name. In JSON, the word is escaped. */
