@@ -64,9 +64,6 @@ export type RunError = {
  */
 export type Outcome<T> = { ok: true; value: T } | { ok: false; error: RunError };
 
-/** The SQLSTATEs of `sql/ERRORS.md`. */
-export type HowdahCode = 'HWNTF' | 'HWSTL' | 'HWTRM' | 'HWCNF' | 'HWINV' | 'HWQTA' | 'HWDEN';
-
 /**
  * An error for a person, thrown when the caller cannot continue. `code` is a SQLSTATE of Howdah or
  * of Postgres, or a short word (`EUNREACHABLE`). `hint` names the fix.

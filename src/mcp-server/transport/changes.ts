@@ -24,7 +24,6 @@ export type WatchOptions = {
   subscriptions(): Promise<WatchedSubscriptions> | WatchedSubscriptions;
   report(change: WatchedChange): Promise<void> | void;
   signal: AbortSignal;
-  beatMs?: number;
 };
 
 /**
@@ -63,9 +62,9 @@ class ChangeWatch {
 
   /** Compares at each beat until the signal fires. */
   async run(): Promise<void> {
-    const { caller, signal, beatMs = BEAT_MS } = this.#options;
+    const { caller, signal } = this.#options;
     try {
-      for (let beat = 1; await waitFor(beatMs, signal); beat += 1) {
+      for (let beat = 1; await waitFor(BEAT_MS, signal); beat += 1) {
         await caller.checkAccess();
         if (beat % BEATS_PER_READ > 0) continue;
         const isFull = beat % BEATS_PER_COMPARISON === 0;
