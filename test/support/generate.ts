@@ -36,7 +36,7 @@ try {
   write('src/db/schema.generated.ts', kyselyTypes(url));
   write('sql/schema.sql', await dumpSchema(url));
   write('sql/messages.txt', await sqlMessages(url));
-  const { printApiSchema } = await import('../../src/api/print-schema.ts');
+  const { printApiSchema } = await import('./print-schema.ts');
   write('src/api/schema.graphql', await printApiSchema(url));
 } finally {
   await sql(server.url, `drop database if exists ${name} with (force)`);

@@ -6,7 +6,7 @@ import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
-import { parseQuery, placeOf, type ReadQuery, refused } from '../query-analysis/parse.ts';
+import { placeOf, type ReadQuery, refused } from '../query-analysis/parse.ts';
 import { answeredAfter, enterSandbox, FORGET_SESSION } from './sql-sandbox.ts';
 import { failureOf } from './sql-tool.ts';
 
@@ -38,16 +38,10 @@ const SETTINGS = [
 const READ = Symbol('read');
 
 /**
- * Reads the rows of a SELECT that a user or model wrote. The query is parsed, its functions are
- * looked up in the catalogue, and its plan is priced. Then it runs as howdah_reader, bound to a
+ * Reads the rows of a parsed SELECT, or of a query of ours. The functions of a SELECT are looked
+ * up in the catalogue, and its plan is priced. Then the query runs as howdah_reader, bound to a
  * tenant, in a read-only transaction that is rolled back.
  */
-export async function readRows(pool: Pool, request: RowsRequest): Promise<Outcome<Rows>> {
-  const parsed = await parseQuery(request.query, request.schemas);
-  return parsed.ok ? readBound(pool, request, parsed.value) : parsed;
-}
-
-/** Reads the rows of a query that is parsed already, or of a query of ours. */
 export async function readBound(
   pool: Pool,
   request: RowsRequest,

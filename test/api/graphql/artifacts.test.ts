@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { printApiSchema } from '../../../src/api/print-schema.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { makeSession, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
+import { printApiSchema } from '../../support/print-schema.ts';
 import { ask, startTestApi } from '../harness.ts';
 
 const db = testDatabase();

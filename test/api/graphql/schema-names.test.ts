@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { printApiSchema } from '../../../src/api/print-schema.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { makeAgent, makeRun, makeSession } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
+import { printApiSchema } from '../../support/print-schema.ts';
 import { ask, driveRun, startTestApi } from '../harness.ts';
 
 const db = testDatabase();

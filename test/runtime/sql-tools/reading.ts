@@ -2,7 +2,8 @@ import type pg from 'pg';
 import type { ReadLimits, Rows } from '../../../src/contracts/bounded-read.ts';
 import type { Outcome } from '../../../src/contracts/errors.ts';
 import { createPool, type Pool } from '../../../src/db/connection/pool.ts';
-import { readBound, readRows } from '../../../src/db/sql-tools/bounded-read.ts';
+import { parseQuery } from '../../../src/db/query-analysis/parse.ts';
+import { readBound } from '../../../src/db/sql-tools/bounded-read.ts';
 
 const LIMITS: ReadLimits = { rows: 100, bytes: 60_000, cost: 1e7, timeoutMs: 5_000 };
 
@@ -34,7 +35,11 @@ export async function openReading(url: string, owner: pg.Pool): Promise<Reading>
   };
   return {
     pool,
-    ask: (query, spec = {}) => readRows(pool, request(query, spec)),
+    async ask(query, spec = {}) {
+      const asked = request(query, spec);
+      const parsed = await parseQuery(query, asked.schemas);
+      return parsed.ok ? readBound(pool, asked, parsed.value) : parsed;
+    },
     slip: (query, spec = {}) =>
       readBound(pool, request(query, spec), { text: query, calls: [], tables: [] }),
   };
