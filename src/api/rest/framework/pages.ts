@@ -57,11 +57,9 @@ function readCursor<T>(
 ): T | undefined {
   if (cursor === undefined) return undefined;
   const words = Buffer.from(cursor, 'base64url').toString('latin1').split(' ');
-  const list = words.length > 1 ? words.pop() : undefined;
+  const list = words.pop();
   const value = read(words.join(' '));
-  // Cursors of the previous release name no list.
-  const isOfThisList = list === undefined || list === listAt(url);
-  if (value !== undefined && isOfThisList) return value;
+  if (value !== undefined && list === listAt(url)) return value;
   throw new RequestRefusal(400, 'the cursor does not belong to this list', {
     hint: 'Use `next` of the previous page, or leave cursor out.',
     detail: { field: 'cursor' },
