@@ -1,8 +1,5 @@
 import { z } from 'zod';
 
-/** The tenant of a job. Jobs of an earlier release have none and share one part. */
-const tenantOfJob = z.union([z.uuid(), z.literal('')]).default('');
-
 /** Payload of the job `advance`: the run to wake. */
 export const advancePayload = z.object({ id: z.uuid() });
 
@@ -37,13 +34,13 @@ export const discoverToolsPayload = z.object({
 });
 
 /** Payload of the job `execution_complete`: the row of ended_runs. */
-export const executionCompletePayload = z.object({ id: z.uuid(), tenant_id: tenantOfJob });
+export const executionCompletePayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
 /** Payload of the job `deliver`: the webhook delivery that is due. */
 export const deliverPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
 /** Payload of the job `write_back`: the run whose answer is written into a watched table. */
-export const writeBackPayload = z.object({ id: z.uuid(), tenant_id: tenantOfJob });
+export const writeBackPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
 /** Payload of the job `check_alert`: the alert rule that is due. */
 export const checkAlertPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });

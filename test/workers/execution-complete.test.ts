@@ -24,7 +24,7 @@ test('jobs of a tenant at its share return to the queue, and others find a slot'
       tenant: (payload as { tenant_id: string }).tenant_id,
     } as never);
   let ended = 0;
-  const begin = async (tenant_id: string | undefined) => {
+  const begin = async (tenant_id: string) => {
     const payload = { id: crypto.randomUUID(), tenant_id };
     void Promise.resolve(task(payload, { addJob } as unknown as JobHelpers)).then(() => {
       ended += 1;
@@ -40,6 +40,4 @@ test('jobs of a tenant at its share return to the queue, and others find a slot'
   expect(times).toEqual([...new Set(times)].sort((a, b) => a - b)); // each return has its own time
   await begin(ACME);
   expect(connections).toBe(3);
-  await begin(undefined); // a job of an earlier release
-  expect([connections, returned.at(-1)?.tenant]).toEqual([3, '']);
 });
