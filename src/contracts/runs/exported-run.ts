@@ -38,12 +38,12 @@ export type ExportedExecution = {
   output_data: Json;
   error: RunError | null;
   metadata: JsonObject;
-  /** The trust level of the input; absent in older exports. */
-  input_trust?: Trust;
-  /** The client tools of the run; absent in older exports. */
-  client_tools?: ClientTool[] | null;
-  /** The overrides of the run; absent in older exports. */
-  overrides?: Overrides | null;
+  /** The trust level of the input. */
+  input_trust: Trust;
+  /** The client tools of the run. */
+  client_tools: ClientTool[] | null;
+  /** The overrides of the run. */
+  overrides: Overrides | null;
 };
 
 /** A run as one document, exported by `howdah.export_run(id)` and read by a replay. */

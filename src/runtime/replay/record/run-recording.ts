@@ -243,8 +243,7 @@ export class RunRecording {
     const read = messages
       .filter(({ step_seq, role }) => (step_seq ?? 0) <= last && role !== 'assistant')
       .map(({ trust }) => trust);
-    const initialTrust = execution.input_trust ?? 'user';
-    return lowestTrust(initialTrust, ...read, ...past.map(trustOfChildResult));
+    return lowestTrust(execution.input_trust, ...read, ...past.map(trustOfChildResult));
   }
 
   #messagesAtRetry(position: number): number {
