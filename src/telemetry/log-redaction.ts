@@ -65,7 +65,8 @@ const PARAMETERS =
 /**
  * Shapes of keys and the text before each: the prefixes of vendors, and the places where keys are
  * written. An attacker may write log lines. Each repetition that can start anywhere is bounded, so
- * that no shape backtracks over the same text again and again.
+ * that no shape backtracks over the same text again and again. A key must be whole, because a log
+ * also contains names such as `sk-model`.
  */
 const SHAPES = [
   /(\b(?:Bearer|Basic) )[A-Za-z0-9._~+/=-]{8,}/g,

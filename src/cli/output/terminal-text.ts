@@ -22,7 +22,7 @@ export function plainText(text: string): string {
 
 /**
  * Masks a field for people. In the address of a webhook, the values of parameters and
- * random-looking parts of the path may be keys. JSON contains the full address.
+ * random-looking parts of the path may be keys of any shape. JSON contains the full address.
  */
 export function maskUrlKeys(field: string, text: string): string {
   if (field !== 'url') return text;

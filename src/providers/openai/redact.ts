@@ -5,7 +5,7 @@ const MAX_TEXT = 400;
 
 /**
  * Removes the key from a text, and anything else that looks like a key: servers quote what they
- * were sent, often shortened.
+ * were sent, often shortened. The shapes of telemetry/log-redaction.ts miss shortened keys.
  */
 export function redact(text: string, key: string | null): string {
   return errorRedaction(key)
