@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../chaos/openai-server.ts';
 import type { Message } from '../src/contracts/runs/message.ts';
 import { inTenant } from '../src/db/access/agent-systems.ts';
 import { applySystems } from '../src/systems/apply.ts';
@@ -7,7 +8,6 @@ import type { Worker } from '../workers/main.ts';
 import { calling, ended } from './runtime/arrange.ts';
 import { one } from './sql/support.ts';
 import { eventually, testDatabase } from './support/database.ts';
-import { type FakeServer, startOpenAiServer } from './support/openai-server.ts';
 import { startTestWorker } from './support/worker.ts';
 
 // What somebody does with the examples, from the first line to the answer.

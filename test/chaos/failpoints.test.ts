@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import { FAILPOINTS } from '../../src/contracts/failpoint.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
   killWorkerProcesses,

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 
 const RUNS = 200;
 const CALLS_PER_RUN = 4;

@@ -1,8 +1,8 @@
 import type pg from 'pg';
+import type { FakeAnswer, FakeHandler } from '../../chaos/openai-server.ts';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { FAILPOINTS, type Failpoint } from '../../src/contracts/failpoint.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import type { FakeAnswer, FakeHandler } from '../support/openai-server.ts';
 
 /** A kind of run: what its agent's model does, turn by turn, and which failpoints lie on its way. */
 export type Kind = {

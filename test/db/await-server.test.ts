@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FaultProxy, startFaultProxy } from '../../chaos/fault-proxy.ts';
 import { waitForServer } from '../../src/db/connection/wait-for-server.ts';
 import { startCli } from '../cli/run-cli.ts';
 import { testDatabase } from '../support/database.ts';
-import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 
 const db = testDatabase();
 let proxy: FaultProxy;

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { type FakeAnswer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { RunError } from '../../src/contracts/errors.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import {
@@ -11,7 +12,6 @@ import {
   stepsOf,
 } from '../runtime/arrange.ts';
 import { deciding, makeTeam, startTeam, type TeamSpec } from '../runtime/teams.ts';
-import { type FakeAnswer, startOpenAiServer } from '../support/openai-server.ts';
 
 /** A run that fails by each code, or a call of a tool that does: what stands in its row then. */
 export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunError | null>>> = {

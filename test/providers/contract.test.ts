@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { type FakeRequest, startOpenAiServer, streamOf } from '../../chaos/openai-server.ts';
 import type { ModelProvider, ModelRequest } from '../../src/contracts/agents/model.ts';
 import { localProvider } from '../../src/providers/local.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';
 import { scriptedProvider } from '../../src/providers/scripted.ts';
-import { type FakeRequest, startOpenAiServer, streamOf } from '../support/openai-server.ts';
 import {
   answerOf,
   errorOf,

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { type FakeHandler, type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { EmbedRequest, ModelProvider, ModelRef } from '../../src/contracts/agents/model.ts';
 import { localProvider } from '../../src/providers/local.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';
 import { createScriptedProvider, scriptedProvider } from '../../src/providers/scripted.ts';
 import { withSecret } from '../../src/providers/with-secret.ts';
 import { cosine } from '../../src/runtime/model-calls/text-similarity.ts';
-import { type FakeHandler, type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
 
 const KEY = 'sk-test-0123456789abcdef';

@@ -1,11 +1,11 @@
 import { afterAll, expect, test } from 'vitest';
-import { openaiProvider } from '../../src/providers/openai.ts';
 import {
   type FakeAnswer,
   type FakeRequest,
   type FakeServer,
   startOpenAiServer,
-} from '../support/openai-server.ts';
+} from '../../chaos/openai-server.ts';
+import { openaiProvider } from '../../src/providers/openai.ts';
 import { answerOf, modelRequest, never } from './requests.ts';
 
 /** A server that says the key it was sent in an answer that is a good one. */

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { openaiProvider } from '../../src/providers/openai.ts';
 import {
   type FakeAnswer,
   type FakeServer,
   startOpenAiServer,
   streamOf,
-} from '../support/openai-server.ts';
+} from '../../chaos/openai-server.ts';
+import { openaiProvider } from '../../src/providers/openai.ts';
 import { answerOf, errorOf, modelRequest, never, toolRound } from './requests.ts';
 
 const open: FakeServer[] = [];

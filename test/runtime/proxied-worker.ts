@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { type FaultProxy, startFaultProxy } from '../../chaos/fault-proxy.ts';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { brokenPromises, door } from './arrange.ts';
 

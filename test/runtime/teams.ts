@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { makeAgent } from './arrange.ts';
 
 /** A member: an agent's id, another workflow's, or what a person is asked. */

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import { withTraceparent } from '../../src/api/http/traceparent.ts';
 import { readConfig } from '../../src/config.ts';
 import { createPool, type Pool } from '../../src/db/connection/pool.ts';
@@ -15,7 +16,6 @@ import { Tracing } from '../../src/telemetry/traces/tracing.ts';
 import type { Worker } from '../../workers/main.ts';
 import { makeAgent, makeAgentTool, runToEnd } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startOtlpReceiver } from './otlp-receiver.ts';
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../workers/main.ts';
 import {
@@ -12,7 +13,6 @@ import {
   reaches,
 } from '../runtime/arrange.ts';
 import { testDatabase } from '../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { Worker } from '../../workers/main.ts';
 import {
   brokenPromises,
@@ -13,7 +14,6 @@ import {
 } from '../runtime/arrange.ts';
 import { makeWorker } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from './child.ts';
 

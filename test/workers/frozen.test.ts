@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { Worker } from '../../workers/main.ts';
 import {
   door,
@@ -11,7 +12,6 @@ import {
 } from '../runtime/arrange.ts';
 import { all, one, rolledBack } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 

@@ -1,4 +1,10 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  type FakeAnswer,
+  type FakeRequest,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../chaos/openai-server.ts';
 import type { Worker } from '../../workers/main.ts';
 import {
   brokenPromises,
@@ -11,12 +17,6 @@ import {
   reaches,
 } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import {
-  type FakeAnswer,
-  type FakeRequest,
-  type FakeServer,
-  startOpenAiServer,
-} from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 

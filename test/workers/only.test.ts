@@ -1,4 +1,5 @@
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { WorkerScope } from '../../src/db/worker/worker-scope.ts';
 import type { Worker } from '../../workers/main.ts';
 import { runCli } from '../cli/run-cli.ts';
@@ -18,7 +19,6 @@ import {
 import { makeTeam } from '../runtime/teams.ts';
 import { makeTenant, type Tenant } from '../runtime/tenants.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../support/openai-server.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type FaultProxy, type Rule, startFaultProxy } from '../../chaos/fault-proxy.ts';
 import type { Worker } from '../../workers/main.ts';
 import { calling, ended, executionOf, insertRun, kindsOf, makeAgent } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import { type FaultProxy, type Rule, startFaultProxy } from '../support/fault-proxy.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 

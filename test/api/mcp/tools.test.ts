@@ -1,13 +1,13 @@
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { type CustomTool, defineTool } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { kindsOf, reaches } from '../../runtime/arrange.ts';
 import { makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
 import { locked } from '../subscriptions/tokens.ts';

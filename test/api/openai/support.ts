@@ -1,15 +1,15 @@
 import OpenAI from 'openai';
-import type { Api } from '../../../src/api/server.ts';
-import type { JsonObject } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { makeAgent, unique } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
   type FakeAnswer,
   type FakeRequest,
   type FakeServer,
   startOpenAiServer,
-} from '../../support/openai-server.ts';
+} from '../../../chaos/openai-server.ts';
+import type { Api } from '../../../src/api/server.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { makeAgent, unique } from '../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { locked, tokenFor } from '../subscriptions/tokens.ts';

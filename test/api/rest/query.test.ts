@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { Api } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { all, makeTenant } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';

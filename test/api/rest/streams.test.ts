@@ -3,6 +3,7 @@ import { createServer, get, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
 import { createStreamLimits } from '../../../src/api/limits/stream-limits.ts';
 import { type EventsOf, Streams } from '../../../src/api/rest/framework/streams.ts';
@@ -12,7 +13,6 @@ import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { one, rolledBack } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
 import { locked } from '../subscriptions/tokens.ts';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startOpenAiServer } from '../../../chaos/openai-server.ts';
 import {
   type FullServer,
   fullPostgres,
@@ -23,7 +24,6 @@ import {
   reaches,
 } from '../../runtime/arrange.ts';
 import { eventually } from '../../support/database.ts';
-import { startOpenAiServer } from '../../support/openai-server.ts';
 import { dumpSchema } from '../../support/schema-dump.ts';
 import { withDatabase } from '../../support/server.ts';
 import { startTestWorker } from '../../support/worker.ts';

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { startOpenAiServer } from '../../../chaos/openai-server.ts';
 import { door, executionOf, insertRun, makeAgent } from '../../runtime/arrange.ts';
 import { testDatabase } from '../../support/database.ts';
-import { startOpenAiServer } from '../../support/openai-server.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
 const db = testDatabase();

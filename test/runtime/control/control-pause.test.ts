@@ -2,15 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { eventually, testDatabase } from '../../support/database.ts';
-import { createGate } from '../../support/gate.ts';
 import {
   type FakeAnswer,
   type FakeServer,
   startOpenAiServer,
-} from '../../support/openai-server.ts';
+} from '../../../chaos/openai-server.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   brokenPromises,

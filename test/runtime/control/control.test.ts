@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { rolledBack } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   brokenPromises,

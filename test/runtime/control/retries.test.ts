@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
-import type { Json } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { eventually, testDatabase } from '../../support/database.ts';
 import {
   type FakeAnswer,
   type FakeServer,
   startOpenAiServer,
-} from '../../support/openai-server.ts';
+} from '../../../chaos/openai-server.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
+import type { Json } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startServer } from '../../tools/servers.ts';
 import {

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../../src/json/json.ts';
-import { scriptedProvider } from '../../../src/providers/scripted.ts';
-import { startWorker, type Worker } from '../../../workers/main.ts';
-import { eventually, testDatabase } from '../../support/database.ts';
 import {
   type FakeHandler,
   type FakeServer,
   startOpenAiServer,
-} from '../../support/openai-server.ts';
+} from '../../../chaos/openai-server.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { scriptedProvider } from '../../../src/providers/scripted.ts';
+import { startWorker, type Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
 import {

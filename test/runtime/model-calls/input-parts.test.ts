@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { ModelRef } from '../../../src/contracts/agents/model.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
@@ -11,7 +12,6 @@ import { resolveParts } from '../../../src/runtime/messages/resolve-attachments.
 import type { Worker } from '../../../workers/main.ts';
 import { makeSession, makeTenant, one, refusal } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { ended, kindsOf, makeAgent, messagesOf, stepsOf } from '../arrange.ts';
 import { program } from '../mcp/mcp-servers.ts';

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Worker } from '../../../workers/main.ts';
-import { eventually, testDatabase } from '../../support/database.ts';
 import {
   type FakeAnswer,
   type FakeServer,
   startOpenAiServer,
   streamOf,
-} from '../../support/openai-server.ts';
+} from '../../../chaos/openai-server.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   type Execution,

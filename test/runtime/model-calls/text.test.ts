@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
-import type { JsonObject } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { testDatabase } from '../../support/database.ts';
 import {
   type FakeAnswer,
   type FakeServer,
   startOpenAiServer,
-} from '../../support/openai-server.ts';
+} from '../../../chaos/openai-server.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   ended,

@@ -1,4 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type FakeAnswer,
+  type FakeHandler,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../../chaos/openai-server.ts';
 import type { ToolSchema } from '../../../src/contracts/agents/model.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
@@ -6,12 +12,6 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import { estimateRequestTokens } from '../../../src/runtime/messages/context-window.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
-import {
-  type FakeAnswer,
-  type FakeHandler,
-  type FakeServer,
-  startOpenAiServer,
-} from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   type AgentSpec,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   brokenPromises,

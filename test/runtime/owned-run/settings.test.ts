@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { testDatabase } from '../../support/database.ts';
 import {
   type FakeAnswer,
   type FakeServer,
   startOpenAiServer,
-} from '../../support/openai-server.ts';
+} from '../../../chaos/openai-server.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
 import { expectEqual } from '../replay/replay-runs.ts';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { ToolDefinition } from '../../../src/contracts/agents/definition.ts';
 import { isDatabaseBuiltin } from '../../../src/db/sql-tools/builtin-call.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { trustOfResult } from '../../../src/runtime/owned-run/trust.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
-import { startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, ended, insertRun, makeAgent, runToEnd } from '../arrange.ts';
 

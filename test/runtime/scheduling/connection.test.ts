@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { startOpenAiServer } from '../../../chaos/openai-server.ts';
 import { eventually } from '../../support/database.ts';
-import { startOpenAiServer } from '../../support/openai-server.ts';
 import {
   brokenPromises,
   calling,

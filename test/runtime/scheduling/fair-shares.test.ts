@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Json } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import {
   type FakeAnswer,
   type FakeRequest,
   type FakeServer,
   startOpenAiServer,
-} from '../../support/openai-server.ts';
+} from '../../../chaos/openai-server.ts';
+import type { Json } from '../../../src/json/json.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { brokenPromises, ended, executionOf } from '../arrange.ts';
 import { makeTenant, type Tenant } from '../tenants.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { loseAnswers } from '../../../chaos/fault-proxy.ts';
 import { eventually } from '../../support/database.ts';
-import { loseAnswers } from '../../support/fault-proxy.ts';
 import { lockRun } from '../../support/run-heads.ts';
 import {
   calling,

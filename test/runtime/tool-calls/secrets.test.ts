@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { getIntrospectionQuery } from 'graphql';
 import { type Logger, pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { fingerprintOfKey } from '../../../src/secrets/envelope.ts';
@@ -15,7 +16,6 @@ import type { Worker } from '../../../workers/main.ts';
 import { type Answer, ask, startTestApi } from '../../api/harness.ts';
 import { type CliResult, startCli } from '../../cli/run-cli.ts';
 import { createTestDatabase, testDatabase } from '../../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { ended, insertRun, makeAgent, runToEnd, stepsOf } from '../arrange.ts';
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { closestNames } from '../../../src/text/closest-names.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { asRole } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { brokenPromises, childrenOf, ended, kindsOf } from '../arrange.ts';
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { refusal } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
-import { type FakeServer, startOpenAiServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { childrenOf, ended, makeAgent } from '../arrange.ts';
 import { makeTeam, startTeam, type TeamSpec } from '../teams.ts';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { FakeServer } from '../../../chaos/openai-server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
-import type { FakeServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from '../../workers/child.ts';
 import { brokenPromises, childrenOf, ended, executionOf } from '../arrange.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { FakeServer } from '../../../chaos/openai-server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
-import type { FakeServer } from '../../support/openai-server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { brokenPromises, childrenOf, ended, kindsOf } from '../arrange.ts';
 import { deciding, makeTeam, startPlayers, startTeam, type TeamSpec } from '../teams.ts';
