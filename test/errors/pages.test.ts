@@ -6,7 +6,7 @@ import { statuses } from '../../src/api/errors/answer-error.ts';
 import { errorPages } from '../../src/cli/help/error-pages.ts';
 import { byCode, exitCodeFor } from '../../src/cli/output/exit-codes.ts';
 import { ERROR_CODES } from '../../src/contracts/errors.ts';
-import { postgresWords } from '../../src/db/connection/translate-postgres-error.ts';
+import { postgresWords } from '../../src/contracts/translate-postgres-error.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { examplesOf } from './doors.ts';
 

@@ -1,8 +1,5 @@
+import { type PgError, translatePostgresError } from '../../contracts/translate-postgres-error.ts';
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
-import {
-  type PgError,
-  translatePostgresError,
-} from '../../db/connection/translate-postgres-error.ts';
 import type { Json } from '../../json/json.ts';
 import { displayable, displayableDetail } from '../../text/displayable.ts';
 import { BUSY } from '../http/admission.ts';

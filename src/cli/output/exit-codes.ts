@@ -1,8 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import {
-  type PgError,
-  translatePostgresError,
-} from '../../db/connection/translate-postgres-error.ts';
+import { type PgError, translatePostgresError } from '../../contracts/translate-postgres-error.ts';
 import type { Json } from '../../json/json.ts';
 
 /** A failure as it is reported to a person or a script. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../json/json.ts';
+import type { JsonObject } from '../json/json.ts';
 
 /** The parts of an error of node-pg that matter here. */
 export type PgError = {
