@@ -182,45 +182,49 @@ describe('the checker', () => {
   });
 
   test.each<[string, Partial<Evidence>, string[]]>([
-    ['an acknowledged run that is gone', { runs: [] }, ['lost']],
+    ['an acknowledged run that is missing', { runs: [] }, ['lost']],
     ['a run that never ends', { runs: [{ ...run, status: 'waiting' }] }, ['lost', 'stuck']],
     ['a wrong output', { runs: [{ ...run, output: 'something else' }] }, ['lost']],
     [
-      'a failure nobody caused',
+      'a failure without a cause',
       { runs: [{ ...run, status: 'failed', error_code: 'timeout' }] },
       ['lost'],
     ],
-    ['a row of a SQL tool too many', { bookings: [book.key, book.key] }, ['doubled']],
-    ['a row of a SQL tool too few', { bookings: [] }, ['lost']],
-    ['an effect that was done twice', { effects: [paid, paid] }, ['doubled']],
-    ['an effect that was never done', { effects: [] }, ['lost']],
+    ['a duplicate row of a SQL tool', { bookings: [book.key, book.key] }, ['doubled']],
+    ['a missing row of a SQL tool', { bookings: [] }, ['lost']],
+    ['an effect that happened twice', { effects: [paid, paid] }, ['doubled']],
+    ['an effect that never happened', { effects: [] }, ['lost']],
     [
-      'one call with two keys',
+      'one call with two idempotency keys',
       {
         effects: [paid, { ...paid, idempotency_key: 'a:9:c' }],
         agains: [{ execution_id: 'a', key: pay.key }],
       },
       ['doubled'],
     ],
-    ['a cancelled run that goes on', { orders: [{ ...order, cancelled: 'yes' }] }, ['lost']],
-    ['a word that was not heard', { orders: [{ ...order, steered: 'yes' }] }, ['lost']],
+    ['a cancelled run that continues', { orders: [{ ...order, cancelled: 'yes' }] }, ['lost']],
     [
-      'a word that was heard twice',
+      'a steering message that was not delivered',
+      { orders: [{ ...order, steered: 'yes' }] },
+      ['lost'],
+    ],
+    [
+      'a steering message that was delivered twice',
       {
         orders: [{ ...order, steered: 'unknown' }],
         runs: [{ ...run, heard: ['[steer:1.0]', '[steer:1.0]'] }],
       },
       ['doubled'],
     ],
-    ['a fork that is gone', { orders: [{ ...order, forked: 'yes' }] }, ['lost']],
-    ['a model asked for nothing', { requests: new Map([['1.0', 3]]) }, ['asked too often']],
+    ['a missing fork', { orders: [{ ...order, forked: 'yes' }] }, ['lost']],
+    ['a superfluous model request', { requests: new Map([['1.0', 3]]) }, ['asked too often']],
     [
-      'a step of somebody else',
+      'a step committed by a worker that lost its claim',
       { zombies: [{ execution_id: 'a', seq: 2, worker: 'w' }] },
       ['zombie'],
     ],
     [
-      'a broken promise',
+      'a violated invariant',
       { violations: [{ rule: 'step_gap', execution_id: 'a', detail: '' }] },
       ['violation'],
     ],

@@ -6,31 +6,31 @@ const db = testDatabase();
 
 test.each([
   [
-    'row-level security is off',
+    'that row-level security is off',
     'alter table howdah.agents disable row level security',
     'row-level security is off, or not forced',
   ],
   [
-    'row-level security that the owner passes',
+    'that row-level security is not forced on the owner',
     'alter table howdah_private.data_keys no force row level security',
     'row-level security is off, or not forced',
   ],
   [
-    'a policy of others',
+    'a policy that Howdah did not create',
     'create policy more on howdah.agents for select using (true)',
     'the policy more adds rows',
   ],
   [
-    'a view that reads as its owner',
+    'a view with the privileges of its owner',
     'alter view howdah.agent_performance reset (security_invoker)',
     'reads as its owner',
   ],
   [
-    'a column that SQL of tools may read by a right of its own',
+    'a column that SQL tools may read by a privilege of their own',
     'create table public.tickets (id int); grant select (id) on public.tickets to howdah_tool',
     'howdah_tool, which SQL of tools runs as, has a privilege of its own on a column',
   ],
-])('the catalogue shows %s and the statement that fixes it', async (_, harm, fault) => {
+])('the catalogue shows %s, and the statement that fixes it', async (_, harm, fault) => {
   expect(await isolationGaps(db.pool)).toEqual([]);
   await db.pool.query(harm);
   const gaps = await isolationGaps(db.pool);

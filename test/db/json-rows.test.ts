@@ -31,13 +31,8 @@ async function read(text: string): Promise<JsonPage<{ n: number }> & { reads: nu
 describe('a page ends once its rows reach a megabyte', () => {
   test.each([
     ['large rows', `repeat('x', ${PAGE_BYTES})`, 1, 10],
-    ['rows of a third', `repeat('x', ${Math.ceil(PAGE_BYTES / 3)})`, 3, 10],
-    [
-      'a large row behind small ones',
-      `repeat('x', case n when 50 then ${PAGE_BYTES} end)`,
-      50,
-      110,
-    ],
+    ['rows of a third of the limit', `repeat('x', ${Math.ceil(PAGE_BYTES / 3)})`, 3, 10],
+    ['a large row after small rows', `repeat('x', case n when 50 then ${PAGE_BYTES} end)`, 50, 110],
     [
       'a large row at the end of a fetch',
       `repeat('x', case n when 10 then ${PAGE_BYTES} end)`,
@@ -53,7 +48,7 @@ describe('a page ends once its rows reach a megabyte', () => {
 
   test.each([
     ['small rows', `'x'`],
-    ['a large row that is the last', `repeat('x', case n when 1000 then ${PAGE_BYTES} end)`],
+    ['a large row at the very end', `repeat('x', case n when 1000 then ${PAGE_BYTES} end)`],
   ])('%s: all rows fit on the page', async (_what, text) => {
     const { rows, isCut, reads } = await read(text);
     expect({ length: rows.length, isCut, reads }).toEqual({

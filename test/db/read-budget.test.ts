@@ -53,10 +53,10 @@ const rows = (count: number) =>
   `select repeat('x', 100000), pg_backend_pid() from generate_series(1, ${count})`;
 
 test.each([
-  ['rows', `select repeat('x', 100000) from generate_series(1, 100000)`],
-  ['one value', `select repeat('x', 100000000)`],
+  ['many rows', `select repeat('x', 100000) from generate_series(1, 100000)`],
+  ['a single value', `select repeat('x', 100000000)`],
 ])(
-  '%s over the budget are not read further, and the statement ends on the server',
+  '%s over the budget: reading stops, and the statement ends on the server',
   async (_what, text) => {
     const seen: PoolClient[] = [];
     const write = 'insert into public.written values (1)';

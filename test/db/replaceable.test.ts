@@ -53,11 +53,11 @@ describe('an upgrade selects from the files of sql/', () => {
   });
 
   test.each([
-    ['makes triggers', 'sql/30_triggers/todos.sql'],
-    ['is a loop over the catalogue', 'sql/90_grants.sql'],
+    ['creates triggers', 'sql/30_triggers/todos.sql'],
+    ['loops over the catalogue', 'sql/90_grants.sql'],
     ['has a function that a loop calls', 'sql/10_private/limits/size_limits.sql'],
-    ['is gone', 'sql/10_private/runs/gone.sql'],
-  ])('all loops over the catalogue when a file changes that %s', (_, path) => {
+    ['no longer exists', 'sql/10_private/runs/gone.sql'],
+  ])('all loops over the catalogue run again when the changed file %s', (_, path) => {
     const choice = chooseAfter(path);
     const changed = files.some((file) => file.path === path) ? [path] : [];
     expect(paths(choice)).toEqual([...new Set([...LOOPS, ...changed])].sort());

@@ -139,29 +139,35 @@ describe('recognizes a secret written as', () => {
   const small = (text: string) => text.replace(/%[0-9A-F]{2}/g, (one) => one.toLowerCase());
   const json = JSON.stringify(SECRET);
   test.each([
-    ['it is', SECRET],
+    ['plain text', SECRET],
     ['JSON', json],
     ['JSON in JSON', JSON.stringify(json)],
     ['JSON in JSON in JSON', JSON.stringify(JSON.stringify(json))],
-    ['JSON of PHP', json.replaceAll('/', '\\/').replace('ä', '\\u00e4')],
-    ['JSON of Python', json.replace('ä', '\\u00e4')],
-    ['JSON of Go', json.replace('&', '\\u0026').replace('<', '\\u003c').replace('>', '\\u003e')],
-    ['a part of a URL', encodeURIComponent(SECRET)],
-    ['a part of a URL in small letters', small(encodeURIComponent(SECRET))],
-    ['a part of a URL that is encoded twice', encodeURIComponent(encodeURIComponent(SECRET))],
+    ['JSON written by PHP', json.replaceAll('/', '\\/').replace('ä', '\\u00e4')],
+    ['JSON written by Python', json.replace('ä', '\\u00e4')],
+    [
+      'JSON written by Go',
+      json.replace('&', '\\u0026').replace('<', '\\u003c').replace('>', '\\u003e'),
+    ],
+    ['a URL component', encodeURIComponent(SECRET)],
+    ['a URL component in lower case', small(encodeURIComponent(SECRET))],
+    ['a URL component encoded twice', encodeURIComponent(encodeURIComponent(SECRET))],
     ['a URL', encodeURI(SECRET)],
-    ['a field of a form', new URLSearchParams({ k: SECRET }).toString()],
+    ['a form field', new URLSearchParams({ k: SECRET }).toString()],
     ['a link in JSON', JSON.stringify({ u: `x/?k=${encodeURIComponent(SECRET)}` })],
-    ['a text of HTML', entity('"', "'")],
-    ['an attribute of HTML', entity('&quot;', '&#39;')],
-    ['an attribute of Python', entity('&quot;', '&#x27;')],
-    ['an attribute of PHP', entity('&quot;', '&#039;')],
-    ['an attribute of Go', entity('&#34;', '&#39;').replaceAll('+', '&#43;')],
+    ['HTML text', entity('"', "'")],
+    ['an HTML attribute', entity('&quot;', '&#39;')],
+    ['an attribute written by Python', entity('&quot;', '&#x27;')],
+    ['an attribute written by PHP', entity('&quot;', '&#039;')],
+    ['an attribute written by Go', entity('&#34;', '&#39;').replaceAll('+', '&#43;')],
     ['Base64', Buffer.from(SECRET).toString('base64')],
-    ['Base64 of a URL', Buffer.from(SECRET).toString('base64url')],
+    ['URL-safe Base64', Buffer.from(SECRET).toString('base64url')],
     ['Basic authorization', Buffer.from(`user:${SECRET}`).toString('base64')],
-    ['Basic authorization of another', Buffer.from(`users:${SECRET}`).toString('base64')],
-    ['Base64 of what it stands in', Buffer.from(`a users: ${SECRET} b`).toString('base64')],
+    [
+      'Basic authorization with another user name',
+      Buffer.from(`users:${SECRET}`).toString('base64'),
+    ],
+    ['Base64 of the surrounding text', Buffer.from(`a users: ${SECRET} b`).toString('base64')],
     ['hex', Buffer.from(SECRET).toString('hex')],
     ['UTF-8 read as Latin-1', Buffer.from(SECRET).toString('latin1')],
   ])('%s', (_, text) => {
@@ -219,8 +225,8 @@ describe('takes time linear in the length of the text', () => {
     ...Array.from({ length: 40 }, (_, n) => `aaaaaaaa${n}`),
   ];
   test.each([
-    ['letters that secrets begin with', (size: number) => 'a'.repeat(size)],
-    ['beginnings', (size: number) => `${'a'.repeat(7)} `.repeat(size / 8)],
+    ['letters that secrets start with', (size: number) => 'a'.repeat(size)],
+    ['prefixes of secrets', (size: number) => `${'a'.repeat(7)} `.repeat(size / 8)],
     ['ordinary words', (size: number) => 'words of no meaning '.repeat(size / 20)],
   ])('%s', (_, textOf) => {
     const workOf = (size: number, pieces: number) => {

@@ -32,7 +32,7 @@ describe('a sealed value', () => {
     ['another row', { ...home, id: '2' }],
     ['another name', { ...home, name: 'groq' }],
     ['an older version', { ...home, version: 2 }],
-    ['names that only read alike', { ...home, tenant_id: 'acme,1', id: '' }],
+    ['other names that join to the same text', { ...home, tenant_id: 'acme,1', id: '' }],
   ])('does not open in the place of %s', (_, place) => {
     expect(open(key, placeOfSecret(place), seal(key, placeOfSecret(home), plain))).toBeUndefined();
   });

@@ -573,11 +573,11 @@ describe('tenants', () => {
     });
 
     test.each([
-      ['a login that is not there', null, 'there is no login'],
+      ['a login that does not exist', null, 'there is no login'],
       ['a role that cannot log in', 'nologin', 'cannot log in'],
       ['a superuser', 'superuser', 'is a superuser'],
-      ['an owner', 'in role howdah_owner', 'is a member of howdah_owner'],
-      ['a worker', 'in role howdah_worker', 'is a member of howdah_worker'],
+      ['a member of howdah_owner', 'in role howdah_owner', 'is a member of howdah_owner'],
+      ['a member of howdah_worker', 'in role howdah_worker', 'is a member of howdah_worker'],
       [
         'the login of the API',
         'in role howdah_authenticator',

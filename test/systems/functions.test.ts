@@ -159,29 +159,33 @@ describe('functions of a system', () => {
 
 describe('rejected input', () => {
   test.each<[string, (name: string) => string, RegExp]>([
-    ['no SQL', () => 'create function half(', /syntax error/],
+    ['that is not valid SQL', () => 'create function half(', /syntax error/],
     [
-      'of the rights of the owner',
+      'with security definer',
       (name) => `${half(name).definition} security definer`,
       /security definer/,
     ],
     [
-      'of another name',
+      'of a function with another name',
       (name) => half(name).definition.replace('half', 'third'),
       /does not create the function/,
     ],
     [
-      'of another schema',
+      'of a function in another schema',
       (name) => half(name).definition.replace(`${name}.`, 'public.'),
       /does not create the function/,
     ],
     [
-      'whose body names what is not there',
+      'whose body refers to an unknown object',
       (name) => half(name, 'nobody.knows(n)').definition,
       /nobody/,
     ],
-    ['of a type that is not there', (name) => half(name, 'n', 'nothing').definition, /nothing/],
-    ['that is none', () => 'create table t (id int)', /does not make|create function/],
+    ['with an unknown type', (name) => half(name, 'n', 'nothing').definition, /nothing/],
+    [
+      'that creates something else',
+      () => 'create table t (id int)',
+      /does not make|create function/,
+    ],
   ])('a definition %s', async (_, definition, words) => {
     const tenant = await newTenant(database.pool);
     const name = named();

@@ -50,7 +50,7 @@ test.each(Object.entries(hostileYaml(SIZE)))('%s: costs no more than a plain fil
 const LARGEST: Record<string, string> = {
   'a list': `version: v1\nname: x\na: [${'a,'.repeat(24_000)}]`,
   'aliases of a large anchor': `a: &a [${'x,'.repeat(16_000)}]\nb: [*a,*a,*a]`,
-  'agents that are none': `version: v1\nname: x\nagents: {${Array.from({ length: 15_000 }, (_, i) => `a${i}: 1`)}}`,
+  'agents that are not objects': `version: v1\nname: x\nagents: {${Array.from({ length: 15_000 }, (_, i) => `a${i}: 1`)}}`,
   'statements in a function': `version: v1\nname: x\nfunctions: {f: {definition: "${'select 1;'.repeat(40_000)}"}}`,
 };
 

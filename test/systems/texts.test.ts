@@ -172,12 +172,15 @@ describe('a resolved prompt', () => {
       ?.content;
 
   test.each([
-    ['all of it', { ...desk, prompt_values: { customer: 'Ada {{tone}}' } }],
-    ['a prompt alone', { prompt: 'serve', prompt_values: { customer: 'Ada' } }],
-    ['skills alone', { skills: ['parcels'] }],
-    ['skills and no tool to read them', { skills: ['dormant'], mission: 'Answer.' }],
     [
-      'another engine',
+      'with a prompt, skills and a mission',
+      { ...desk, prompt_values: { customer: 'Ada {{tone}}' } },
+    ],
+    ['with a prompt only', { prompt: 'serve', prompt_values: { customer: 'Ada' } }],
+    ['with skills only', { skills: ['parcels'] }],
+    ['with skills but no tool to read them', { skills: ['dormant'], mission: 'Answer.' }],
+    [
+      'with another engine',
       {
         ...desk,
         prompt_values: { customer: 'Ada' },

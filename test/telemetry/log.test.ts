@@ -94,17 +94,17 @@ test('a password in a URL, a key in a query and secret fields are redacted; plai
 });
 
 test.each([
-  ['a login in small letters', 'sent authorization bearer abcdefgh12345678'],
-  ['a header in a text', 'sent\nX-Api-Key: abcdefgh12345678'],
+  ['a bearer token after a lower-case header name', 'sent authorization bearer abcdefgh12345678'],
+  ['a header within a text', 'sent\nX-Api-Key: abcdefgh12345678'],
   ['another scheme in a header', 'sent Authorization: Token abcdefgh12345678'],
-  ['a cookie in a text', 'sent Cookie: a=1; session=abcdefgh12345678'],
+  ['a cookie within a text', 'sent Cookie: a=1; session=abcdefgh12345678'],
   ['a password with an at sign', 'postgres://howdah:hunter@abcdefgh12345678@db.example/howdah'],
-  ['a key as the user of a URL', 'https://abcdefgh12345678@git.example/a.git'],
-  ['a signed URL', 'https://s3.example/a?X-Amz-Signature=abcdefgh12345678'],
-  ['a secret in a query', 'https://api.example/a?x=1&client_secret=abcdefgh12345678'],
-  ['a form', 'grant_type=password; password=abcdefgh12345678'],
-  ['JSON in a text', '{"clientSecret": "abcdefgh12345678"}'],
-  ['JSON in JSON in a text', JSON.stringify('{"refresh_token":"abcdefgh12345678"}')],
+  ['a key as the user name of a URL', 'https://abcdefgh12345678@git.example/a.git'],
+  ['the signature of a signed URL', 'https://s3.example/a?X-Amz-Signature=abcdefgh12345678'],
+  ['a secret in a query string', 'https://api.example/a?x=1&client_secret=abcdefgh12345678'],
+  ['a form field', 'grant_type=password; password=abcdefgh12345678'],
+  ['JSON within a text', '{"clientSecret": "abcdefgh12345678"}'],
+  ['JSON in JSON within a text', JSON.stringify('{"refresh_token":"abcdefgh12345678"}')],
 ])('%s is redacted', (_, text) => {
   expect(logged((log) => log.error(text))).not.toContain('12345678');
   expect(logged((log) => log.error({ err: new Error(text) }, 'x'))).not.toContain('12345678');

@@ -188,9 +188,9 @@ describe('a body', () => {
   const hollow = Buffer.concat(Array.from({ length: 4_000 }, () => gzipSync('')));
 
   test.each([
-    ['of a gzip bomb', 'gzip', bomb],
-    ['of a brotli bomb', 'br', brotliCompressSync(Buffer.alloc(8 * MEBIBYTE))],
-    ['one byte too long', 'identity', Buffer.alloc(MEBIBYTE + 1)],
+    ['with a gzip bomb', 'gzip', bomb],
+    ['with a brotli bomb', 'br', brotliCompressSync(Buffer.alloc(8 * MEBIBYTE))],
+    ['that is one byte too long', 'identity', Buffer.alloc(MEBIBYTE + 1)],
   ])('%s is cut off with an error that names the limit', async (_, coding, body) => {
     const server = await startServer((_request, response) => {
       response.writeHead(200, { 'content-encoding': coding }).end(body);
@@ -206,8 +206,8 @@ describe('a body', () => {
   });
 
   test.each([
-    ['plain', {}, Buffer.alloc(65_536, 'x')],
-    ['compressed to nothing', { 'content-encoding': 'gzip' }, hollow],
+    ['uncompressed', {}, Buffer.alloc(65_536, 'x')],
+    ['compressed chunks of zero bytes', { 'content-encoding': 'gzip' }, hollow],
   ])('that never ends (%s) is cut off, and the connection closed', async (_, headers, chunk) => {
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     const server = await startServer((_request, response) => {
@@ -361,14 +361,14 @@ describe('a peer', () => {
   });
 
   test.each([
-    ['resets', (socket: net.Socket) => void socket.resetAndDestroy(), 'unreachable'],
+    ['resets the connection', (socket: net.Socket) => void socket.resetAndDestroy(), 'unreachable'],
     [
-      'breaks off',
+      'breaks off halfway',
       (socket: net.Socket) => void socket.end('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx'),
       'unreachable',
     ],
     [
-      'speaks something else',
+      'uses another protocol',
       (socket: net.Socket) => void socket.end('220 SMTP\r\n'),
       'bad_answer',
     ],

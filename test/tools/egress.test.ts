@@ -138,11 +138,11 @@ describe('an address', () => {
 
 describe('a host name', () => {
   test.each([
-    ['that stands for loopback', 'http://127.0.0.1.nip.io/', ['127.0.0.1']],
+    ['that resolves to loopback', 'http://127.0.0.1.nip.io/', ['127.0.0.1']],
     ['with one private address among public ones', 'http://mixed.example/', [PUBLIC, '10.0.0.7']],
     ['with a private IPv6 address', 'http://mixed.example/', [PUBLIC, 'fd00::7']],
-    ['with NAT64 of a private one', 'http://mixed.example/', ['64:ff9b::a00:7']],
-    ['with a zone', 'http://mixed.example/', ['fe80::1%lo']],
+    ['with a private address behind NAT64', 'http://mixed.example/', ['64:ff9b::a00:7']],
+    ['with a zone index', 'http://mixed.example/', ['fe80::1%lo']],
   ])('%s is rejected', async (_, url, addresses) => {
     const { hostname } = new URL(url);
     const { dial, egress } = guard(await hello(), { resolve: names({ [hostname]: addresses }) });

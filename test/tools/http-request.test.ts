@@ -89,11 +89,11 @@ test('an answer after a redirect contains its final URL', async () => {
 
 describe('a body', () => {
   test.each([
-    ['a text', 'hello', 'hello', 'text/plain;charset=utf-8'],
-    ['a value', { a: 'ü' }, '{"a":"ü"}', 'application/json'],
+    ['plain text', 'hello', 'hello', 'text/plain;charset=utf-8'],
+    ['an object', { a: 'ü' }, '{"a":"ü"}', 'application/json'],
     ['a list', [1, 2], '[1,2]', 'application/json'],
-    ['a text that is JSON', ' {"a": 1}', ' {"a": 1}', 'application/json'],
-    ['a text that only looks so', '{a}', '{a}', 'text/plain;charset=utf-8'],
+    ['text that is JSON', ' {"a": 1}', ' {"a": 1}', 'application/json'],
+    ['text that only resembles JSON', '{a}', '{a}', 'text/plain;charset=utf-8'],
   ])('of %s is sent with its type and length', async (_, body, sent, type) => {
     const server = await answering(200, {});
     resultOf(await call(server, { method: 'DELETE', body }));
@@ -300,35 +300,35 @@ describe('a status', () => {
 
 describe('an answer', () => {
   test.each<[string, string | undefined, string | Buffer, unknown]>([
-    ['JSON', 'application/problem+json; charset=utf-8', '{"a":1}', { a: 1 }],
-    ['JSON that is none', 'application/json', '{"a":', '{"a":'],
+    ['valid JSON', 'application/problem+json; charset=utf-8', '{"a":1}', { a: 1 }],
+    ['invalid JSON', 'application/json', '{"a":', '{"a":'],
     [
-      'JSON with an id too long for a number',
+      'JSON with a number that is too large',
       'application/json',
       '[9007199254740993]',
       '[9007199254740993]',
     ],
     ['text', 'text/markdown', '<p>ü</p>', '<p>ü</p>'],
-    ['a page', 'text/html', '<p>ü</p>', 'ü'],
+    ['an HTML page', 'text/html', '<p>ü</p>', 'ü'],
     ['text in Latin 1', 'text/plain; charset=ISO-8859-1', Buffer.from([0xfc]), 'ü'],
-    ['text in a charset nobody knows', 'text/plain; charset="x"', 'ü', 'ü'],
-    ['text with broken UTF-8', 'text/plain', Buffer.from([0x61, 0xff]), 'a\ufffd'],
+    ['text in an unknown charset', 'text/plain; charset="x"', 'ü', 'ü'],
+    ['text with invalid UTF-8', 'text/plain', Buffer.from([0x61, 0xff]), 'a\ufffd'],
     ['XML', 'application/atom+xml', '<a/>', '<a/>'],
     ['bytes', 'image/png', Buffer.alloc(10), '[not text: image/png, 10 bytes]'],
-    ['text without a type', undefined, 'hello', 'hello'],
+    ['text without a content type', undefined, 'hello', 'hello'],
     [
-      'bytes without a type',
+      'bytes without a content type',
       undefined,
       Buffer.from([0, 1]),
       '[not text: of unknown type, 2 bytes]',
     ],
     [
-      'bytes without a type or NUL',
+      'bytes without a content type or a NUL',
       undefined,
       Buffer.from([0xff]),
       '[not text: of unknown type, 1 bytes]',
     ],
-    ['nothing', 'application/json', '', ''],
+    ['zero bytes', 'application/json', '', ''],
   ])('of %s is returned', async (_, type, body, expected) => {
     const server = await answering(200, type === undefined ? {} : { 'content-type': type }, body);
     expect(resultOf(await call(server, {}))).toMatchObject({ body: expected, truncated: false });
@@ -412,15 +412,19 @@ describe('a web page', () => {
   });
 
   test.each([
-    ['that nests without end is told as it is', '<div>'.repeat(100_000), '<div>'],
-    ['whose links never end takes no longer for it', `${'<a href=/x>x</a>'.repeat(60_000)}`, 'x ('],
+    ['that is nested too deep is returned as its source', '<div>'.repeat(100_000), '<div>'],
     [
-      'of a long address is told without where its links lead',
+      'with very many links is rendered in linear time',
+      `${'<a href=/x>x</a>'.repeat(60_000)}`,
+      'x (',
+    ],
+    [
+      'with very long links is rendered without their targets',
       '<a href=x>y</a>'.repeat(60_000),
       'yyy',
     ],
-    ['that is broken off is read as far as it goes', '<h1>Half a <b>tit', '# Half a tit'],
-    ['whose elements have odd names is read', '<constructor>a</constructor><valueof>b', 'ab'],
+    ['that breaks off is rendered up to its end', '<h1>Half a <b>tit', '# Half a tit'],
+    ['with unusual element names is rendered', '<constructor>a</constructor><valueof>b', 'ab'],
   ])('%s', async (_, body, beginning) => {
     const server = await answering(200, html, body);
     const url = `${server.url}/${beginning === 'yyy' ? 'u'.repeat(12_000) : ''}`;
@@ -466,7 +470,7 @@ describe('configuration', () => {
     ['another port', (server: TestServer) => [`127.0.0.1:${server.port + 1}`]],
     ['another host', () => ['example.com', '*.example.com']],
     // in the clear only where its port is written down
-    ['http, where no port is named', () => ['127.0.0.1']],
+    ['http without an explicit port', () => ['127.0.0.1']],
   ])('a secret is not sent to %s', async (_, hosts) => {
     const server = await echo();
     const configuration = secretFor(...hosts(server));
@@ -483,12 +487,12 @@ describe('configuration', () => {
   });
 
   test.each([
-    ['a value', { secret_name: 'lines' }, 'authorization'],
-    ['what stands before it', { secret_name: 'shop', prefix: 'a\nb' }, 'authorization'],
-    ['a sign', { secret_name: 'shop', prefix: '☃ ' }, 'authorization'],
-    ['a name', { secret_name: 'shop' }, 'bad name'],
-    ['a header of ours', { secret_name: 'shop' }, 'host'],
-  ])('%s that is invalid in a header is reported without the secret', async (_, entry, header) => {
+    ['a secret with a line break', { secret_name: 'lines' }, 'authorization'],
+    ['a prefix with a line break', { secret_name: 'shop', prefix: 'a\nb' }, 'authorization'],
+    ['a prefix with a non-Latin character', { secret_name: 'shop', prefix: '☃ ' }, 'authorization'],
+    ['an invalid header name', { secret_name: 'shop' }, 'bad name'],
+    ['a reserved header name', { secret_name: 'shop' }, 'host'],
+  ])('%s is reported without the secret', async (_, entry, header) => {
     const server = await echo();
     const configuration = { secrets: { [header]: { ...entry, hosts: [server.host] } } };
     const error = errorOf(await call(server, {}, { configuration }));

@@ -116,17 +116,25 @@ async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number 
 
 describe('JavaScript', () => {
   test.each([
-    ['the last expression', 'const a = 20;\na * 2 + 2', 42],
-    ['what is returned at the top', 'if (data.n > 1) { return [data.n] }\nreturn 0', [7]],
-    ['what is awaited', 'const a = await Promise.resolve(5);\na + 1', 6],
-    ['a promise at the end', 'async function main() { return { n: data.n } }\nmain()', { n: 7 }],
-    ['nothing', 'let a = 1;', null],
+    ['the value of the last expression', 'const a = 20;\na * 2 + 2', 42],
     [
-      'what JSON has no form for',
+      'the value of a return at the top level',
+      'if (data.n > 1) { return [data.n] }\nreturn 0',
+      [7],
+    ],
+    ['an awaited value', 'const a = await Promise.resolve(5);\na + 1', 6],
+    [
+      'the value of a promise at the end',
+      'async function main() { return { n: data.n } }\nmain()',
+      { n: 7 },
+    ],
+    ['null for a program without a value', 'let a = 1;', null],
+    [
+      'values that have no JSON form',
       '[new Map([[1, 2n]]), new Set([3]), NaN]',
       [[[1, '2']], [3], null],
     ],
-    ['a text of any characters', '"\u{1f600}\\u0000é"', '\u{1f600}\u0000é'],
+    ['text with any characters', '"\u{1f600}\\u0000é"', '\u{1f600}\u0000é'],
   ])('returns %s', async (_, code, result) => {
     expect(await javascript(code, { data: { n: 7 } })).toEqual({
       ok: true,
@@ -145,15 +153,15 @@ describe('JavaScript', () => {
 
   test.each([
     ['an unknown name', 'let x = 1;\n  foo.bar', /^ReferenceError: 'foo' is not defined/, 2, 3],
-    ['a fault of grammar', 'let a = 1;\nlet x = ;', /^SyntaxError: /, 2, 9],
+    ['a syntax error', 'let a = 1;\nlet x = ;', /^SyntaxError: /, 2, 9],
     [
-      'a throw in a function',
+      'an exception in a function',
       'function f() {\n  throw new TypeError("bad")\n}\nf()',
       /^TypeError: bad/,
       2,
       22,
     ],
-    ['beside a return at the top', 'return foo', /^ReferenceError: /, 1, 8],
+    ['an unknown name after a return at the top level', 'return foo', /^ReferenceError: /, 1, 8],
   ])('reports what is wrong and where: %s', async (_, code, message, line, column) => {
     const outcome = await javascript(code);
     expect(outcome).toMatchObject({
@@ -166,10 +174,10 @@ describe('JavaScript', () => {
   });
 
   test.each([
-    ['something thrown that is no error', 'throw { a: 1 }', /^thrown: \{"a":1\}$/],
-    ['a result that is a circle', 'const a = {}; a.a = a; a', /circular/],
+    ['a thrown value that is not an error', 'throw { a: 1 }', /^thrown: \{"a":1\}$/],
+    ['a circular result', 'const a = {}; a.a = a; a', /circular/],
     [
-      'a promise that never comes',
+      'a promise that never settles',
       'await new Promise(() => {})',
       /awaits something that never comes/,
     ],
@@ -258,7 +266,7 @@ describe('limits', () => {
       'async function f() { await null; for (;;) kept.push({ n: [1] }); } await f()',
     ],
     [
-      'rejects one of many',
+      'is one of a million',
       'Promise.all(Array.from({ length: 1e6 }, (_, n) => new Promise((r) => r(Array(100).fill(n)))))',
     ],
     [
@@ -266,7 +274,7 @@ describe('limits', () => {
       'Promise.resolve(1).then(() => { for (;;) kept.push(new Uint8Array(1000)); }).then(() => 2)',
     ],
     [
-      'is awaited beside others',
+      'is awaited with others',
       'const f = () => Promise.resolve().then(() => { for (;;) kept.push([1]); }); await Promise.all([f(), f()])',
     ],
   ])('of memory apply in a promise that %s', async (_, code) => {
@@ -386,9 +394,9 @@ open("text", "w").write("\\0é\\U0001f600")`
   });
 
   it.each([
-    ['one too many', 20, 1],
-    ['too large together', 2, 5 * MB],
-    ['too large alone', 0, 8 * MB + 1],
+    ['too many files', 20, 1],
+    ['files that are too large together', 2, 5 * MB],
+    ['files that are too large on their own', 0, 8 * MB + 1],
   ])('%s are rejected, and none is stored', async (_, last, bytes) => {
     const files = new TestFiles();
     const [text, loop] =
@@ -485,10 +493,18 @@ describe('files of JavaScript', () => {
   });
 
   test.each([
-    ['a file that is not there', 'files.read("b")', /no file "b", but a: name files/],
-    ['bytes read as text', 'files.read("a")', /"a" is no text in UTF-8: read it by files.bytes/],
-    ['a type that is none', 'files.write("b", "", "csv")', /"csv" is no MIME type/],
-    ['what is neither text nor bytes', 'files.write("b", [1])', /is no text and no Uint8Array/],
+    ['an unknown file', 'files.read("b")', /no file "b", but a: name files/],
+    [
+      'binary content read as text',
+      'files.read("a")',
+      /"a" is no text in UTF-8: read it by files.bytes/,
+    ],
+    ['an invalid type', 'files.write("b", "", "csv")', /"csv" is no MIME type/],
+    [
+      'content that is neither text nor bytes',
+      'files.write("b", [1])',
+      /is no text and no Uint8Array/,
+    ],
   ])('report what is wrong, and where: %s', async (_, code, message) => {
     const files = new TestFiles({ name: 'a', content: Buffer.from([0xff]) });
     const outcome = await javascript(`let n = 1;\n${code}`, { files, resources: ['a'] });
@@ -516,11 +532,15 @@ describe('files of JavaScript', () => {
 
 describe.skipIf(noPython !== undefined)('files of Python', () => {
   test.each([
-    ['a link', 'os.symlink("/usr/bin/python3", "a")', /only plain files come back.*'a' is none/],
+    [
+      'a symbolic link',
+      'os.symlink("/usr/bin/python3", "a")',
+      /only plain files come back.*'a' is none/,
+    ],
     ['a folder', 'os.mkdir("a")', /only plain files come back.*'a' is none/],
-    ['a name that is no text', 'open(b"\\xff", "w")', /cannot be printed/],
-    ['a million files', 'for n in range(1000): open(str(n), "w")', /at most 20 files/],
-  ])('must be regular files: %s is rejected', async (_, code, message) => {
+    ['a name that is not valid text', 'open(b"\\xff", "w")', /cannot be printed/],
+    ['more than 20 files', 'for n in range(1000): open(str(n), "w")', /at most 20 files/],
+  ])('must be few and regular: rejects %s', async (_, code, message) => {
     const files = new TestFiles();
     const outcome = await python(`import os\n${code}`, { files });
     expect(outcome).toMatchObject({ ok: false, error: { code: 'tool_failed' } });
@@ -683,26 +703,26 @@ describe('Python', () => {
 
   describe.skipIf(noPython !== undefined)('on a host that has it', () => {
     test.each([
-      ['the last expression', 'import math\nmath.sqrt(data["n"] + 2)', 3],
-      ['nothing', 'x = 1', null],
-      ['after sys.exit', 'import sys\nsys.exit(1)', null],
+      ['of the last expression', 'import math\nmath.sqrt(data["n"] + 2)', 3],
+      ['null for a program without a value', 'x = 1', null],
+      ['null after sys.exit', 'import sys\nsys.exit(1)', null],
       [
-        'what JSON has no form for',
+        'for values that have no JSON form',
         'import decimal\n[{1}, decimal.Decimal("1.5"), (2,)]',
         [[1], '1.5', [2]],
       ],
       [
-        'of no variable of ours',
+        'with no environment variables of the worker',
         'import os\nsorted(os.environ)',
         ['LANG', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'PATH', 'PWD'],
       ],
       [
-        'of no folder of ours',
+        'with no folders of the worker',
         'import os\nsorted(os.listdir("/usr"))',
         expect.arrayContaining(['bin', 'lib']),
       ],
-      ['of no user of ours', 'import os\nos.getuid() > 0 and os.getpid() < 10', true],
-    ])('returns the result: %s', async (_, code, result) => {
+      ['with no user of the worker', 'import os\nos.getuid() > 0 and os.getpid() < 10', true],
+    ])('returns the result %s', async (_, code, result) => {
       expect(await python(code, { data: { n: 7 } })).toEqual({
         ok: true,
         value: { result, stdout: '' },
@@ -711,7 +731,7 @@ describe('Python', () => {
 
     test.each([
       ['an unknown name', 'print("x")\ny = foo', "NameError: name 'foo' is not defined", 2, 5],
-      ['a fault of grammar', 'x = 1\ndef f(:\n', 'SyntaxError: invalid syntax', 2, 7],
+      ['a syntax error', 'x = 1\ndef f(:\n', 'SyntaxError: invalid syntax', 2, 7],
     ])('reports what is wrong and where: %s', async (_, code, message, line, column) => {
       expect(await python(code)).toMatchObject({
         error: {

@@ -184,10 +184,10 @@ test.each([
 describe('only the first twenty faults are listed', () => {
   test.each([
     [
-      'unknown fields',
+      'for 500 unknown fields',
       Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`mesage${i}`, 1])),
     ],
-    ['wrong items', { agent: 'a', message: 'x', input_parts: Array(500).fill(1) }],
+    ['for 500 invalid items', { agent: 'a', message: 'x', input_parts: Array(500).fill(1) }],
   ])('%s', async (_what, body) => {
     const { status, body: problem } = await send('/api/execute', body, keys.member);
     expect(status).toBe(400);

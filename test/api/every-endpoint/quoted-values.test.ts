@@ -43,52 +43,58 @@ const mcp = (method: string, params: (name: string) => object) => (name: string)
 const messages = [{ role: 'user', content: 'x' }];
 
 const doors: [string, (name: string) => Promise<Response>][] = [
-  ['REST, an agent', (agent) => post('/api/execute', { agent, message: 'x' })],
-  ['REST, a workflow', (workflow) => post('/api/execute', { workflow, message: 'x' })],
-  ['REST, a field', (name) => post('/api/execute', { agent: 'nobody', message: 'x', [name]: 1 })],
-  ['REST, a session', (agent) => post('/sessions', { agent })],
+  ['in REST, as an agent', (agent) => post('/api/execute', { agent, message: 'x' })],
+  ['in REST, as a workflow', (workflow) => post('/api/execute', { workflow, message: 'x' })],
   [
-    'REST, a secret',
+    'in REST, as a field name',
+    (name) => post('/api/execute', { agent: 'nobody', message: 'x', [name]: 1 }),
+  ],
+  ['in REST, as the agent of a session', (agent) => post('/sessions', { agent })],
+  [
+    'in REST, as a secret',
     (secret_name) =>
       post('/api/models', { name: 'a', provider: 'openai', model: 'a', secret_name }),
   ],
-  ['REST, a path', (name) => fetch(`${api.url}/api/agents/${part(name)}`)],
-  ['REST, nowhere', (name) => fetch(`${api.url}/nowhere/${part(name)}`)],
-  ['REST, a parameter', (name) => fetch(`${api.url}/api/executions?${part(name)}=1`)],
+  ['in REST, in the path of an agent', (name) => fetch(`${api.url}/api/agents/${part(name)}`)],
+  ['in REST, in an unknown path', (name) => fetch(`${api.url}/nowhere/${part(name)}`)],
+  ['in REST, as a query parameter', (name) => fetch(`${api.url}/api/executions?${part(name)}=1`)],
   [
-    'REST, a system',
+    'in REST, in an agent system',
     (name) =>
       post('/agent-systems', {
         ...{ version: 'v1', name: 'x', orchestrator: name },
         agents: { a: { mission: 'x', model: name, tools: { allow: [name] }, agents: [name] } },
       }),
   ],
-  ['GraphQL, an agent', mutation('run(input: { agent: $name, input: "x" })')],
-  ['GraphQL, a workflow', mutation('runWorkflow(input: { workflow: $name, input: "x" })')],
-  ['GraphQL, a default', mutation('setDefaultAgent(input: { agent: $name })')],
-  ['GraphQL, a secret', mutation('removeSecret(input: { name: $name })')],
+  ['in GraphQL, as an agent', mutation('run(input: { agent: $name, input: "x" })')],
+  ['in GraphQL, as a workflow', mutation('runWorkflow(input: { workflow: $name, input: "x" })')],
+  ['in GraphQL, as a default agent', mutation('setDefaultAgent(input: { agent: $name })')],
+  ['in GraphQL, as a secret', mutation('removeSecret(input: { name: $name })')],
   [
-    'GraphQL, an operation',
+    'in GraphQL, as an operation name',
     (operationName) => graphql('{ agents { totalCount } }', {}, { operationName }),
   ],
   [
-    'GraphQL, a value in the text',
+    'in GraphQL, as a literal in the query',
     (name) =>
       graphql(
         `{ executions(filter: { status: { equalTo: ${JSON.stringify(name.slice(0, 40_000))} } }) { totalCount } }`,
         {},
       ),
   ],
-  ['OpenAI, a model', (model) => post('/v1/chat/completions', { model, messages })],
-  ['OpenAI, a field', (name) => post('/v1/responses', { model: 'nobody', input: 'x', [name]: 1 })],
+  ['in the OpenAI API, as a model', (model) => post('/v1/chat/completions', { model, messages })],
   [
-    'OpenAI, a response',
+    'in the OpenAI API, as a field name',
+    (name) => post('/v1/responses', { model: 'nobody', input: 'x', [name]: 1 }),
+  ],
+  [
+    'in the OpenAI API, as a previous response',
     (name) => post('/v1/responses', { model: 'nobody', input: 'x', previous_response_id: name }),
   ],
-  ['A2A, a method', (method) => post('/a2a', { jsonrpc: '2.0', id: 1, method, params: {} })],
-  ['MCP, a tool', mcp('tools/call', (name) => ({ name, arguments: { message: 'x' } }))],
-  ['MCP, a resource', mcp('resources/read', (uri) => ({ uri }))],
-  ['MCP, a prompt', mcp('prompts/get', (name) => ({ name }))],
+  ['in A2A, as a method', (method) => post('/a2a', { jsonrpc: '2.0', id: 1, method, params: {} })],
+  ['in MCP, as a tool', mcp('tools/call', (name) => ({ name, arguments: { message: 'x' } }))],
+  ['in MCP, as a resource', mcp('resources/read', (uri) => ({ uri }))],
+  ['in MCP, as a prompt', mcp('prompts/get', (name) => ({ name }))],
 ];
 
 const part = (name: string) => encodeURIComponent(name.slice(0, 2_000));

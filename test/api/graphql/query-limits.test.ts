@@ -150,9 +150,13 @@ describe('bytes read by an operation', () => {
   });
 
   test.each([
-    ['in a page', () => `executions(first: 12, ${LARGE}) { nodes { inputData } }`, ['executions']],
     [
-      'in a page inside of another row, which Postgres does not gather in one value',
+      'in one page',
+      () => `executions(first: 12, ${LARGE}) { nodes { inputData } }`,
+      ['executions'],
+    ],
+    [
+      'in a page nested in another row, which is read without aggregation',
       () => `agent(id: "${agent}") { executions(first: 12, ${LARGE}) { nodes { inputData } } }`,
       ['agent', 'executions'],
     ],
@@ -161,7 +165,7 @@ describe('bytes read by an operation', () => {
       () => many(5, (n) => `executions(first: 3, offset: ${n}, ${LARGE}) { nodes { inputData } }`),
       undefined,
     ],
-  ])('rejects an operation that reads more: %s', async (_what, fields, path) => {
+  ])('rejects an operation that reads more than 10 MB: %s', async (_what, fields, path) => {
     const { errors } = await ask(api, `{ ${fields()} }`);
     expect(errors[0]).toMatchObject(refused('bytes', 10 * MB));
     if (path) expect(errors).toMatchObject([{ path }]);
@@ -177,10 +181,10 @@ describe('bytes read by an operation', () => {
   });
 
   test.each([
-    ['under other names', () => `execution(id: "${large}") { ${many(11, () => 'inputData')} }`],
-    ['by several fields', () => many(11, () => `execution(id: "${large}") { inputData }`)],
+    ['under several aliases', () => `execution(id: "${large}") { ${many(11, () => 'inputData')} }`],
+    ['in several fields', () => many(11, () => `execution(id: "${large}") { inputData }`)],
     [
-      'in each row that leads to it',
+      'in each row of a nested page',
       () =>
         `executions(first: 11) { nodes { agent { executions(first: 1, ${LARGE}) { nodes { inputData } } } } }`,
     ],
@@ -382,9 +386,9 @@ describe('fair shares of tenants', () => {
   };
 
   test.each<[string, (signal: AbortSignal) => Promise<unknown>]>([
-    ['queries of GraphQL', () => ask(shared, SLOW, {}, acme)],
+    ['GraphQL queries', () => ask(shared, SLOW, {}, acme)],
     [
-      'one query with many fields',
+      'fields in one GraphQL query',
       () =>
         ask(
           shared,
@@ -393,7 +397,7 @@ describe('fair shares of tenants', () => {
           acme,
         ),
     ],
-    ['reads of REST', (signal) => read(acme, signal)],
+    ['REST reads', (signal) => read(acme, signal)],
   ])('a flood of %s from one tenant leaves room for another tenant', async (_what, flood) => {
     const leaving = new AbortController();
     const answered: unknown[] = [];

@@ -61,7 +61,7 @@ const openFor = async (person: Person, claims = {}) =>
 
 test.each<[string, (agent: string) => Promise<unknown>]>([
   [
-    'a grant is taken away',
+    'after a user loses a grant',
     (agent) =>
       db.pool.query('delete from howdah.grants where agent_id = $1 and user_id = $2', [
         agent,
@@ -69,7 +69,7 @@ test.each<[string, (agent: string) => Promise<unknown>]>([
       ]),
   ],
   [
-    'a role that a grant is to',
+    'after a user loses the role that has a grant',
     async (agent) => {
       await db.pool.query(
         `insert into howdah.grants (agent_id, role, permission) values ($1, 'member', 'read')`,
@@ -82,7 +82,7 @@ test.each<[string, (agent: string) => Promise<unknown>]>([
       await db.pool.query(`update howdah.users set role = 'viewer' where id = $1`, [ada.user_id]);
     },
   ],
-])('%s: subscriptions without access end, and others continue', async (_what, takeAway) => {
+])('%s, subscriptions without access end, and others continue', async (_what, takeAway) => {
   const agent = await makeAgent(db.pool);
   await grant(agent, ada.user_id);
   await grant(agent, bob.user_id);

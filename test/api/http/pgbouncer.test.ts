@@ -195,9 +195,9 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
   });
 
   test.each([
-    { way: 'refuses what a session begins with', size: 1, more: [] },
+    { way: 'rejects startup parameters', size: 1, more: [] },
     {
-      ...{ way: 'lets it pass unheard', size: 3 },
+      ...{ way: 'ignores startup parameters', size: 3 },
       more: ['ignore_startup_parameters = options,extra_float_digits'],
     },
   ])('a pooler URL in place of the server URL is rejected: it $way', async (one) => {

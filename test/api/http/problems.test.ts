@@ -64,28 +64,43 @@ test.each(['/mcp', '/api/execute', '/v1/chat/completions', '/v1/responses', '/gr
 describe('every error outside GraphQL is a problem with a code', () => {
   test.each<[number, string, string, () => Promise<string>]>([
     [404, 'HWNTF', 'an unknown path', () => ask('GET /nothing')],
-    [404, 'HWNTF', 'a slash too many', () => ask('POST /graphql/', '', GOOD)],
-    [404, 'HWNTF', 'an unknown path with a body that is none', () => ask('POST /no', '', '{')],
+    [404, 'HWNTF', 'an extra slash', () => ask('POST /graphql/', '', GOOD)],
+    [404, 'HWNTF', 'an unknown path with an invalid body', () => ask('POST /no', '', '{')],
     [404, 'HWNTF', 'a path of 20 kB', () => ask(`GET /${'a'.repeat(20_000)}`)],
     [404, 'HWNTF', 'no path', () => ask('OPTIONS *')],
-    [400, 'HWINV', 'a path that is no UTF-8', () => ask('GET /%ff')],
-    [400, 'HWINV', 'half an escape', () => ask('GET /%')],
-    [405, 'HWINV', 'another method', () => ask('POST /healthz', '', '{')],
-    [405, 'HWINV', 'a method of WebDAV', () => ask('PROPFIND /healthz')],
+    [400, 'HWINV', 'a path that is not UTF-8', () => ask('GET /%ff')],
+    [400, 'HWINV', 'an incomplete percent escape', () => ask('GET /%')],
+    [405, 'HWINV', 'an unsupported method', () => ask('POST /healthz', '', '{')],
+    [405, 'HWINV', 'a WebDAV method', () => ask('PROPFIND /healthz')],
     [405, 'HWINV', 'GraphQL by GET', () => ask('GET /graphql?query=%ff')],
-    [405, 'HWINV', 'a form to GraphiQL', () => ask('POST /graphiql', '', '{}')],
-    [404, 'HWNTF', 'a file that is not there', () => ask('GET /ruru-static/%ff')],
-    [404, 'HWNTF', 'a way out', () => ask('GET /ruru-static/..%2f..%2fpackage.json')],
-    [406, 'HWINV', 'HTML of GraphQL', () => ask('POST /graphql', 'accept: text/html\r\n', GOOD)],
-    [413, 'HWINV', '5 MB', () => ask('POST /graphql', '', `"${'x'.repeat(5_000_000)}"`)],
-    [417, 'HWINV', 'an expectation', () => ask('POST /graphql', 'expect: more\r\n', GOOD)],
-    [405, 'HWINV', 'a tunnel', () => ask('CONNECT example.com:80')],
-    [400, 'HWINV', 'no Host', () => raw('GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n')],
+    [405, 'HWINV', 'a POST to GraphiQL', () => ask('POST /graphiql', '', '{}')],
+    [404, 'HWNTF', 'a missing file', () => ask('GET /ruru-static/%ff')],
+    [404, 'HWNTF', 'a path traversal', () => ask('GET /ruru-static/..%2f..%2fpackage.json')],
+    [
+      406,
+      'HWINV',
+      'HTML requested from GraphQL',
+      () => ask('POST /graphql', 'accept: text/html\r\n', GOOD),
+    ],
+    [413, 'HWINV', 'a body of 5 MB', () => ask('POST /graphql', '', `"${'x'.repeat(5_000_000)}"`)],
+    [
+      417,
+      'HWINV',
+      'an unsupported Expect header',
+      () => ask('POST /graphql', 'expect: more\r\n', GOOD),
+    ],
+    [405, 'HWINV', 'a CONNECT tunnel', () => ask('CONNECT example.com:80')],
+    [
+      400,
+      'HWINV',
+      'a missing Host header',
+      () => raw('GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n'),
+    ],
     [400, 'HWINV', 'an unknown method', () => ask('FROBNICATE /')],
-    [404, 'HWNTF', 'a WebSocket elsewhere', () => upgrade('GET /nothing', KEY)],
+    [404, 'HWNTF', 'a WebSocket at an unknown path', () => upgrade('GET /nothing', KEY)],
     [400, 'HWINV', 'a WebSocket without a key', () => upgrade('GET /graphql')],
-    [400, 'HWINV', 'one of no version', () => upgrade('GET /graphql', KEY)],
-    [405, 'HWINV', 'one by POST', () => upgrade('POST /graphql', KEY)],
+    [400, 'HWINV', 'a WebSocket without a version', () => upgrade('GET /graphql', KEY)],
+    [405, 'HWINV', 'a WebSocket by POST', () => upgrade('POST /graphql', KEY)],
   ])('%i %s for %s', async (status, code, _what, send) => {
     const answer = await send();
     const [head = '', body = ''] = answer.split('\r\n\r\n');
@@ -133,10 +148,10 @@ test('every GraphQL error has a code and hides how its status was determined', a
 
 test.each<[number, string, (string | Buffer)[]]>([
   [1009, 'a frame of 5 MB', ['{"type":"connection_init"}', 'x'.repeat(5_000_000)]],
-  [1009, 'one before anything else', ['x'.repeat(5_000_000)]],
-  [4400, 'what is no JSON', ['{"type":"connection_init"}', 'junk']],
-  [4400, 'bytes', [Buffer.from([0, 255, 1])]],
-  [4400, 'a name that stands twice', ['{"type":"connection_init","type":"ping"}']],
+  [1009, 'a frame of 5 MB before the connection_init', ['x'.repeat(5_000_000)]],
+  [4400, 'invalid JSON', ['{"type":"connection_init"}', 'junk']],
+  [4400, 'a binary frame', [Buffer.from([0, 255, 1])]],
+  [4400, 'a duplicate name', ['{"type":"connection_init","type":"ping"}']],
   [
     4400,
     'lists nested too deep',
@@ -152,7 +167,7 @@ test.each<[number, string, (string | Buffer)[]]>([
     '20 KB before the login',
     [`{"type":"connection_init","payload":{"a":"${'x'.repeat(20_000)}"}}`],
   ],
-  [4429, 'a second beginning', ['{"type":"connection_init"}', '{"type":"connection_init"}']],
+  [4429, 'a second connection_init', ['{"type":"connection_init"}', '{"type":"connection_init"}']],
 ])('a WebSocket closes with %i for %s without printing anything', async (code, _what, frames) => {
   const socket = new WebSocket(`${api.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   const { promise, resolve } = Promise.withResolvers<number>();

@@ -151,19 +151,19 @@ describe('rejects expensive operations', () => {
   test.each([
     ['a depth of 50', nested(16)],
     ['1,000 aliases', `{ ${Array.from({ length: 1_000 }, (_, i) => `a${i}: nodeId`).join(' ')} }`],
-    ['10,000 times the same field', `{ agents { nodes { ${'id '.repeat(10_000)} } } }`],
-    ['a text of 1 MB', `{ nodeId } # ${'x'.repeat(1_000_000)}`],
+    ['the same field 10,000 times', `{ agents { nodes { ${'id '.repeat(10_000)} } } }`],
+    ['a string of 1 MB', `{ nodeId } # ${'x'.repeat(1_000_000)}`],
     ['500 directives', `{ nodeId ${'@include(if: true) '.repeat(500)} }`],
     [
-      'fragments in a circle',
+      'a cycle of fragments',
       '{ agents { nodes { ...a } } } fragment a on Agent { ...b } fragment b on Agent { ...a }',
     ],
     [
       'deep introspection',
       `{ __schema { types { ${'fields { type { '.repeat(6)} name ${'} }'.repeat(6)} } } }`,
     ],
-    ['brackets 30,000 deep', `${'{a'.repeat(30_000)}`],
-    ['lists 30,000 deep', `{ agents(first: ${'['.repeat(30_000)}`],
+    ['braces nested 30,000 deep', `${'{a'.repeat(30_000)}`],
+    ['lists nested 30,000 deep', `{ agents(first: ${'['.repeat(30_000)}`],
   ])('%s', async (_what, text) => {
     const answer = await query(text);
     expect(answer.status).toBe(400);
@@ -178,32 +178,32 @@ describe('rejects invalid bodies', () => {
 
   test.each<[number, string, string | Buffer<ArrayBuffer>, Record<string, string>]>([
     [400, 'a list of operations', `[${Array(1_000).fill(good).join(',')}]`, {}],
-    [400, 'half of it', '{"query":', {}],
-    [400, 'nothing', '', {}],
-    [400, 'a text', '"{nodeId}"', {}],
-    [400, 'no query', '{"variables":{}}', {}],
+    [400, 'truncated JSON', '{"query":', {}],
+    [400, 'an empty body', '', {}],
+    [400, 'a string', '"{nodeId}"', {}],
+    [400, 'a body without a query', '{"variables":{}}', {}],
     [400, 'a query that is a number', '{"query":1}', {}],
     [400, 'variables that are a list', '{"query":"{nodeId}","variables":[1]}', {}],
-    [400, 'a name twice', '{"query":"{nodeId}","query":"{__typename}"}', {}],
+    [400, 'a duplicate name', '{"query":"{nodeId}","query":"{__typename}"}', {}],
     [
       400,
-      'a name twice, once in escapes',
+      'a duplicate name, once escaped',
       '{"query":"{nodeId}","\\u0071uery" \n\t : "{__typename}"}',
       {},
     ],
     [
       400,
-      'a name twice further down',
+      'a duplicate name in a nested object',
       '{"query":"{nodeId}","variables":{"a":[{"\\"b\\\\":1,"\\"b\\\\":2}]}}',
       {},
     ],
     [400, 'a byte order mark', `\uFEFF${good}`, {}],
     [400, 'UTF-16', Buffer.from(`\uFEFF${good}`, 'utf16le'), {}],
-    [400, 'no UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), {}],
-    [400, 'variables 100,000 deep', deep, {}],
-    [413, '5 MB', `"${'x'.repeat(5_000_000)}"`, {}],
+    [400, 'invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), {}],
+    [400, 'variables nested 100,000 deep', deep, {}],
+    [413, 'a body of 5 MB', `"${'x'.repeat(5_000_000)}"`, {}],
     [415, 'another charset', good, { 'content-type': 'application/json; charset=utf-16' }],
-    [415, 'compressed', good, { 'content-encoding': 'gzip' }],
+    [415, 'a compressed body', good, { 'content-encoding': 'gzip' }],
     [415, 'a form', 'query={nodeId}', { 'content-type': 'application/x-www-form-urlencoded' }],
     [415, 'plain text', good, { 'content-type': 'text/plain' }],
   ])('%i for %s', async (status, _what, body, headers) => {
@@ -238,7 +238,7 @@ describe('rejects text that Postgres cannot store', () => {
 
   test.each([
     ['U+0000', 'a\u0000b'],
-    ['half a surrogate pair', 'a\ud800b'],
+    ['an unpaired surrogate', 'a\ud800b'],
   ])('%s in variables', async (_what, text) => {
     for (const a of [
       { name: 'x', instruction: text },
@@ -271,10 +271,10 @@ describe('incomplete requests', () => {
   const head = 'POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n';
 
   test.each([
-    ['a body', `${head}content-length: 1000\r\n\r\n{"query"`],
-    ['a body in pieces', `${head}transfer-encoding: chunked\r\n\r\n2\r\n{"\r\n`],
-    ['headers', head],
-    ['the first line', 'POST /gra'],
+    ['an incomplete body', `${head}content-length: 1000\r\n\r\n{"query"`],
+    ['an incomplete chunked body', `${head}transfer-encoding: chunked\r\n\r\n2\r\n{"\r\n`],
+    ['incomplete headers', head],
+    ['an incomplete request line', 'POST /gra'],
   ])('with %s time out with 408', async (_what, text) => {
     const answer = await raw(text);
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
@@ -315,7 +315,7 @@ describe('without introspection, and with a list of allowed operations', () => {
     ['its name', { documentId: 'count' }],
     ['its hash', { id: `sha256:${digest}` }],
     [
-      'its hash, as Apollo says it',
+      'its hash in the format of Apollo',
       { extensions: { persistedQuery: { version: 1, sha256Hash: digest } } },
     ],
   ])('runs a listed operation by %s', async (_what, body) => {
@@ -323,10 +323,10 @@ describe('without introspection, and with a list of allowed operations', () => {
   });
 
   test.each<[string, object]>([
-    ['another text', { query: '{ nodeId }' }],
-    ['another id', { documentId: 'other' }],
-    ['another id beside a text of the list', { documentId: 'other', query: KNOWN }],
-    ['a path', { documentId: '../count' }],
+    ['an unlisted text', { query: '{ nodeId }' }],
+    ['an unknown id', { documentId: 'other' }],
+    ['an unknown id beside a listed text', { documentId: 'other', query: KNOWN }],
+    ['a path as an id', { documentId: '../count' }],
   ])('rejects %s', async (_what, body) => {
     const { status, body: answer } = await say(body);
     expect(status).toBe(400);

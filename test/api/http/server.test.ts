@@ -106,8 +106,8 @@ describe('paths', () => {
 describe('without a login, only local hosts and origins are accepted', () => {
   test.each([
     ['Host', { host: 'evil.example' }],
-    ['Host with our port', { host: 'evil.example:8000' }],
-    ['Host that begins like ours', { host: 'localhost.evil.example' }],
+    ['Host with the server’s own port', { host: 'evil.example:8000' }],
+    ['Host that starts like the server’s own', { host: 'localhost.evil.example' }],
     ['Origin', { origin: 'https://evil.example' }],
     ['Origin of a sandboxed page', { origin: 'null' }],
   ])('a foreign %s is rejected', async (_what, headers: Record<string, string>) => {

@@ -200,12 +200,12 @@ describe('rejected keys', () => {
     ['revoked', 'select howdah.revoke_api_key($1)', 'revoked'],
     ['expired', `update howdah.api_keys set expires_at = now() where id = $1`, 'expired'],
     [
-      'of a user who is not active',
+      'owned by an inactive user',
       'update howdah.users as u set is_active = false from howdah.api_keys as k where k.id = $1 and u.id = k.user_id',
       'unknown',
     ],
     [
-      'of a tenant that is not active',
+      'owned by an inactive tenant',
       'update howdah.tenants as t set is_active = false from howdah.api_keys as k where k.id = $1 and t.id = k.tenant_id',
       'unknown',
     ],

@@ -47,16 +47,21 @@ describe('a token signed with the shared secret', () => {
   const read = createTokenReader({ jwtSecret: SECRET, jwksUrl: undefined }, trouble);
 
   test.each<[string, object, object, string]>([
-    ['is good', {}, {}, 'good'],
-    ['may be of a year', { iat: now() - 364 * 86_400 }, {}, 'good'],
-    ['not older, whatever its exp says', { iat: now() - 366 * 86_400 }, {}, 'expired'],
-    ['was not made in the future', { iat: now() + 120 }, {}, 'invalid'],
-    ['has an exp that is a number', { exp: 'never' }, {}, 'invalid'],
-    ['is a JWT', {}, { typ: 'JWT' }, 'good'],
-    ['in any case', {}, { typ: 'application/jwt' }, 'good'],
-    ['or an access token', {}, { typ: 'at+jwt' }, 'good'],
-    ['and nothing else', {}, { typ: 'logout+jwt' }, 'invalid'],
-    ['asks for nothing we do not know', {}, { crit: ['x'], x: 1 }, 'invalid'],
+    ['is accepted', {}, {}, 'good'],
+    ['is accepted almost a year after it was issued', { iat: now() - 364 * 86_400 }, {}, 'good'],
+    [
+      'is expired a year after it was issued, even if its exp is later',
+      { iat: now() - 366 * 86_400 },
+      {},
+      'expired',
+    ],
+    ['is invalid if it was issued in the future', { iat: now() + 120 }, {}, 'invalid'],
+    ['is invalid if its exp is not a number', { exp: 'never' }, {}, 'invalid'],
+    ['may have the type JWT', {}, { typ: 'JWT' }, 'good'],
+    ['may have the type application/jwt', {}, { typ: 'application/jwt' }, 'good'],
+    ['may have the type of an access token', {}, { typ: 'at+jwt' }, 'good'],
+    ['may have no other type', {}, { typ: 'logout+jwt' }, 'invalid'],
+    ['is invalid with an unknown critical header', {}, { crit: ['x'], x: 1 }, 'invalid'],
   ])('%s', async (_what, claims, header, expected) => {
     const token = await new SignJWT(claimsOf(person, { ...claims }))
       .setProtectedHeader({ alg: 'HS256', ...header })

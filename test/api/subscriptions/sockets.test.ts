@@ -61,12 +61,12 @@ describe('connection_init carries the token', () => {
   });
 
   test.each<[string, () => object | Promise<object>]>([
-    ['none', () => ({})],
-    ['one that is no text', () => ({ authorization: { token: 1 } })],
-    ['nonsense', () => ({ authorization: 'Bearer a.b.c' })],
-    ['10 kB', () => ({ authorization: `Bearer ${'x'.repeat(10_000)}` })],
+    ['missing', () => ({})],
+    ['not a string', () => ({ authorization: { token: 1 } })],
+    ['malformed', () => ({ authorization: 'Bearer a.b.c' })],
+    ['10 kB long', () => ({ authorization: `Bearer ${'x'.repeat(10_000)}` })],
     [
-      'one that expired a second ago',
+      'expired a second ago',
       async () => ({
         authorization: `Bearer ${await tokenFor(ada, { exp: now() - 1 })}`,
       }),

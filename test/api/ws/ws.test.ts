@@ -145,42 +145,50 @@ describe('one connection', () => {
 
 describe('an error is reported as a problem, and the connection stays open', () => {
   test.each<[string, object, object]>([
-    ['no type', {}, { status: 400, code: 'HWINV', field: 'type' }],
-    ['a type that there is not', { type: 'subscrbe' }, { hint: 'Did you mean subscribe?' }],
+    ['a message without a type', {}, { status: 400, code: 'HWINV', field: 'type' }],
+    ['an unknown type', { type: 'subscrbe' }, { hint: 'Did you mean subscribe?' }],
+    ['an unknown field', { type: 'cancel', execution: NOWHERE }, { status: 400, code: 'HWINV' }],
     [
-      'a field that there is not',
-      { type: 'cancel', execution: NOWHERE },
-      { status: 400, code: 'HWINV' },
-    ],
-    [
-      'an id that is none',
+      'an invalid id',
       { type: 'cancel', execution_id: 'x' },
       { status: 400, field: 'execution_id' },
     ],
-    ['nothing to follow', { type: 'subscribe' }, { status: 400, field: 'execution_id' }],
     [
-      'too much to follow',
+      'a subscription without a run or session',
+      { type: 'subscribe' },
+      { status: 400, field: 'execution_id' },
+    ],
+    [
+      'a subscription to both a run and a session',
       { type: 'subscribe', execution_id: NOWHERE, session_id: NOWHERE },
       { status: 400, field: 'session_id' },
     ],
     [
-      'a cursor of something else',
+      'a cursor that does not belong to a run',
       { type: 'subscribe', execution_id: NOWHERE, after: '1.1.1' },
       { status: 400, field: 'after' },
     ],
-    ['a run that is not there', { type: 'subscribe', execution_id: NOWHERE }, { status: 404 }],
     [
-      'a subscription that is not there',
-      { type: 'unsubscribe', subscription: 'x' },
+      'a subscription to an unknown run',
+      { type: 'subscribe', execution_id: NOWHERE },
       { status: 404 },
     ],
+    ['an unknown subscription', { type: 'unsubscribe', subscription: 'x' }, { status: 404 }],
     [
-      'a text that no row can hold',
+      'text that Postgres cannot store',
       { type: 'send_message', session_id: NOWHERE, content: 'a\0' },
       { status: 400, field: 'content' },
     ],
-    ['waiting', { type: 'execute', agent: 'development', message: 'x', wait: 1 }, { status: 400 }],
-    ['nothing to answer', { type: 'answer', answer: 'x' }, { status: 400, field: 'question_id' }],
+    [
+      'an execute message with wait',
+      { type: 'execute', agent: 'development', message: 'x', wait: 1 },
+      { status: 400 },
+    ],
+    [
+      'an answer without a question',
+      { type: 'answer', answer: 'x' },
+      { status: 400, field: 'question_id' },
+    ],
   ])('%s', async (_what, message, problem) => {
     const client = await open();
     const answer = await client.ask(message);
@@ -192,11 +200,11 @@ describe('an error is reported as a problem, and the connection stays open', () 
   });
 
   test.each<[string, string | Buffer]>([
-    ['no JSON', '{'],
-    ['a name twice', '{"type":"cancel","type":"pause"}'],
-    ['no object', '[1]'],
+    ['invalid JSON', '{'],
+    ['a duplicate name', '{"type":"cancel","type":"pause"}'],
+    ['a message that is not an object', '[1]'],
     ['a binary frame', Buffer.from('{}')],
-    ['a type that is no text', '{"type":{"toString":1}}'],
+    ['a type that is not a string', '{"type":{"toString":1}}'],
   ])('%s', async (_what, frame) => {
     const client = await open();
     client.socket.send(frame);
@@ -289,10 +297,10 @@ describe('authentication', () => {
   });
 
   test.each([
-    ['none', {}],
-    ['nonsense', { type: 'connection_init', authorization: 'Bearer a.b.c' }],
-    ['one that is no text', { type: 'connection_init', authorization: 1 }],
-    ['none beside a message that is none', { type: 'x' }],
+    ['missing', {}],
+    ['malformed', { type: 'connection_init', authorization: 'Bearer a.b.c' }],
+    ['not a string', { type: 'connection_init', authorization: 1 }],
+    ['missing, in a message of an unknown type', { type: 'x' }],
   ])('a missing or invalid token closes the connection with 4401: %s', async (_what, message) => {
     const client = await open(guarded);
     client.socket.send(

@@ -71,20 +71,20 @@ test('howdah show and howdah explain print the keys of a run', async () => {
 
 describe('howdah show over an API prints the same as with a database', () => {
   const runs: Record<string, () => Promise<string>> = {
-    'of a run that answered': async () => {
+    'for a completed run': async () => {
       const script = [
         { content: 'I count.', tool_calls: [call, { ...call, id: 'c2' }] },
         { content: 'It is 42.' },
       ];
       return (await ranOf(script, ['calculator'])).id;
     },
-    'of one that failed': async () => (await ranOf([{ error: { status: 400 } }])).id,
-    'of one that asks': async () => {
+    'for a failed run': async () => (await ranOf([{ error: { status: 400 } }])).id,
+    'for a run that waits for an answer': async () => {
       const ask = { name: 'ask_user', id: 'q1', arguments: { question: 'Which colour?' } };
       const script = [{ tool_calls: [ask] }, { content: 'Painted.' }];
       return (await ranOf(script, ['ask_user'], `waiting_for = 'question'`)).id;
     },
-    'of one that has not begun': async () => makeRun(db.pool, { run_at: '2100-01-01' }),
+    'for a run that has not started': async () => makeRun(db.pool, { run_at: '2100-01-01' }),
   };
   test.each(Object.entries(runs))('%s', async (_, make) => {
     const id = await make();

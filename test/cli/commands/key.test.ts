@@ -76,8 +76,8 @@ test('howdah key list shows existing keys without their secrets', async () => {
 
 describe('howdah key revoke', () => {
   test.each<[string, (made: { id: string; prefix: string; key: string }) => string]>([
-    ['its id', ({ id }) => id],
-    ['its prefix', ({ prefix }) => prefix],
+    ['the id of a key', ({ id }) => id],
+    ['the prefix of a key', ({ prefix }) => prefix],
     ['the whole key', (made) => made.key],
   ])('accepts %s', async (_what, named) => {
     const made = JSON.parse((await create('gone', '--json')).stdout);

@@ -224,16 +224,16 @@ describe('a checkpoint', () => {
 
   test.each([
     ['a tail deleted together with the head', SHORTEN, 'truncated', 9, 'the database'],
-    ['a log written anew from some row on', REWRITE, 'forged', 10, 'the database'],
+    ['a log rewritten from one row on', REWRITE, 'forged', 10, 'the database'],
     [
-      'the former, with the checkpoints of the database',
+      'a deleted tail and head even if the checkpoints in the database are deleted',
       `${SHORTEN}; ${FORGET}`,
       'truncated',
       9,
       'the file',
     ],
     [
-      'the latter, with the checkpoints of the database',
+      'a rewritten log even if the checkpoints in the database are deleted',
       `${REWRITE}; ${FORGET}`,
       'forged',
       10,

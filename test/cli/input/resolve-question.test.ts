@@ -31,7 +31,7 @@ const answerOf = (id: string) =>
   one(db.pool, 'select status, answer, answer_data from howdah.questions where id = $1', [id]);
 
 describe.each([
-  ['in the database', (...argv: string[]) => runCli(db.url, ...argv)],
+  ['with a database', (...argv: string[]) => runCli(db.url, ...argv)],
   ['over the API', (...argv: string[]) => runCli(NOWHERE, ...argv, '--api', api.url)],
 ])('%s', (_, howdah) => {
   const run = () => makeRun(db.pool, { run_at: '2100-01-01' });

@@ -258,17 +258,17 @@ describe('suggested next commands', () => {
 
   test.each<[string, Partial<Status>, string[]]>([
     [
-      'all is well and nothing has run',
+      'everything works and no run exists yet',
       fine,
       ['run development "Hello"', 'chat development', 'executions'],
     ],
     [
-      'no worker is there, and nothing to do',
+      'no worker is alive and no run is queued',
       { ...fine, workers: { alive: false, count: 0 } },
       ['run development "Hello"', 'chat development', 'start'],
     ],
     [
-      'runs are live',
+      'runs are active',
       { ...fine, runs: { ...runs, running: 2, agent: "Ann's desk" } },
       ['watch', `run 'Ann'\\''s desk' "Hello"`, `chat 'Ann'\\''s desk'`],
     ],
@@ -282,7 +282,7 @@ describe('suggested next commands', () => {
       ['worker', 'explain ID', 'retry ID'],
     ],
     [
-      'a call waits for leave, and other questions',
+      'a call waits for approval, beside other questions',
       { ...fine, questions: question('approval') },
       ['approve ID', 'questions', 'run development "Hello"'],
     ],
@@ -292,7 +292,7 @@ describe('suggested next commands', () => {
       ['migrate up', 'backup', 'run development "Hello"'],
     ],
     [
-      'a newer release was here',
+      'the schema is newer than this release',
       { ...fine, schema: { ...schema, newer: 1, sql: 'outdated' } },
       ['migrate status', 'run development "Hello"', 'chat development'],
     ],
@@ -302,7 +302,7 @@ describe('suggested next commands', () => {
       ['alerts --now', 'run development "Hello"', 'chat development'],
     ],
     [
-      'over an API only what works over it',
+      'only commands that work over an API are available',
       {
         ...{ server: { url: 'http://h', profile: 'p', state: 'ready' }, runs },
         questions: question('approval'),

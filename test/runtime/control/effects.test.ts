@@ -183,10 +183,10 @@ async function callOf(id: string): Promise<string | null | undefined> {
 
 describe('a once-only call without an answer', () => {
   test.each<[string, (response: ServerResponse) => void]>([
-    ['a time-out', hang],
+    ['a timeout', hang],
     ['a broken connection', (response) => response.socket?.destroy()],
     ['a 502', (response) => response.writeHead(502).end()],
-    ['broken HTTP', (response) => response.socket?.end('nonsense\r\n\r\n')],
+    ['malformed HTTP', (response) => response.socket?.end('nonsense\r\n\r\n')],
   ])('%s raises a question, and the call is not repeated', async (_what, behave) => {
     await declare('once', 500);
     const server = await startServer((_request, response) => behave(response));
@@ -246,11 +246,11 @@ describe('a once-only call without an answer', () => {
 describe('a once-only call with an answer', () => {
   test.each([
     [
-      'by more than can be taken',
+      'with an answer that exceeds the size limit',
       (response: ServerResponse) => response.end(Buffer.alloc(2_000_000)),
     ],
     [
-      'by a way to where it may not go',
+      'with a redirect to a blocked address',
       (response: ServerResponse) => response.writeHead(302, { location: 'http://10.0.0.1/' }).end(),
     ],
   ])('%s raises a question', async (_, respond) => {

@@ -393,13 +393,13 @@ describe('changes during a run apply to its next call', () => {
   };
 
   test.each([
-    ['its tool', `update howdah.tools set requires_approval = true where name = 'free'`],
+    ['the tool', `update howdah.tools set requires_approval = true where name = 'free'`],
     [
-      'its agent',
+      'the agent',
       `update howdah.agent_tools as g set requires_approval = true from howdah.tools as t
        where t.id = g.tool_id and t.name = 'free'`,
     ],
-  ])('an approval that %s now requires, in a fork as well', async (_whose, edit) => {
+  ])('a call needs the approval that %s now requires, in a fork as well', async (_whose, edit) => {
     const { pool } = database;
     const { id } = await begun();
     await pool.query(edit);
@@ -442,7 +442,7 @@ describe('changes during a run apply to its next call', () => {
       `update howdah.tools set is_active = false where name = 'free'`,
     ],
     [
-      'taken from its agent',
+      'removed from its agent',
       'was removed from the agent',
       `delete from howdah.agent_tools as g using howdah.tools as t where t.id = g.tool_id and t.name = 'free'`,
     ],

@@ -222,17 +222,20 @@ test('a tenant has at most two hundred rules, also with two concurrent inserts',
 
 test.each([
   ['writes in a CTE', `with x as (delete from shop.stock returning sku) select * from x`],
-  ['is two statements', 'select 1; select 2'],
-  ['reads what is the engine’s', 'select * from howdah_private.workers'],
+  ['contains two statements', 'select 1; select 2'],
+  ['reads private tables of Howdah', 'select * from howdah_private.workers'],
   ['reads files', `select pg_read_file('/etc/passwd')`],
-  ['becomes somebody', `select set_config('role', 'howdah_owner', false)`],
+  ['changes its role', `select set_config('role', 'howdah_owner', false)`],
   ['locks rows', 'select * from shop.stock for update'],
-  ['only looks like a query', `select 1; commit; delete from shop.stock`],
+  ['hides further statements', `select 1; commit; delete from shop.stock`],
   ['ends the transaction first', `/**/ select 1) as r; commit; delete from shop.stock; --`],
-  ['calls what writes', `select howdah.run('development', 'x')`],
-  ['waits', 'select pg_sleep(3600)'],
-  ['holds a lock', 'select pg_advisory_lock(1)'],
-  ['names another tenant', `select set_config('howdah.tenant_id', howdah.uuid_v7()::text, false)`],
+  ['calls a function that writes', `select howdah.run('development', 'x')`],
+  ['sleeps', 'select pg_sleep(3600)'],
+  ['takes an advisory lock', 'select pg_advisory_lock(1)'],
+  [
+    'switches to another tenant',
+    `select set_config('howdah.tenant_id', howdah.uuid_v7()::text, false)`,
+  ],
 ])('a query that %s is not executed', async (_, query) => {
   await database.pool.query(`insert into shop.stock values ('A-1', 0)`);
   const id = await makeRule({ query });

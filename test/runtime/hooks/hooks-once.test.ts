@@ -103,10 +103,10 @@ test('a hook of a repeatable call is recorded once, and no person is asked, when
 });
 
 test.each([
-  ['of the commit', /^Q.{4}commit\0/s, 1],
-  ['of the steps', /commit_steps/, 1],
-  ['of several commits', /^Q.{4}commit\0/s, 3],
-  ['of the begin', /begin_hooks/, 2],
+  ['to the commit', /^Q.{4}commit\0/s, 1],
+  ['to the insert of the steps', /commit_steps/, 1],
+  ['to a group commit', /^Q.{4}commit\0/s, 3],
+  ['to begin', /begin_hooks/, 2],
 ])('writes of hooks exist once when an answer %s is lost', async (_what, request, times) => {
   const { pool } = database;
   const agent = await hookedAgent('note', {});

@@ -94,8 +94,8 @@ async function runWith(
 
 describe('events', () => {
   test.each([
-    ['a tool of the worker', refund7, 'guard model tool_started tool model output'],
-    ['a tool in SQL', count('heard'), 'guard model tool model output'],
+    ['with a tool of the worker', refund7, 'guard model tool_started tool model output'],
+    ['with a SQL tool', count('heard'), 'guard model tool model output'],
   ])('arrive in order, once per step, in its transaction: %s', async (_what, call, kinds) => {
     const { pool } = database;
     const agent = await agentCalling(call);

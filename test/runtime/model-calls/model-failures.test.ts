@@ -89,13 +89,21 @@ describe('a retryable failure', () => {
   });
 
   test.each<[string, FakeAnswer, string]>([
-    ['a 429 without a time', { status: 429 }, 'rate_limited'],
+    ['a 429 without Retry-After', { status: 429 }, 'rate_limited'],
     ['a 503', { status: 503 }, 'overloaded'],
     ['a dropped connection', { reset: true }, 'unreachable'],
     ['an HTML page with 200', { raw: '<html>It works!</html>' }, 'bad_answer'],
     ['an empty answer with 200', { raw: '' }, 'bad_answer'],
-    ['half a stream', { content: 'Half of it', cut: { after: 150, how: 'end' } }, 'bad_answer'],
-    ['a torn stream', { content: 'Half of it', cut: { after: 150, how: 'reset' } }, 'bad_answer'],
+    [
+      'a stream that ends halfway',
+      { content: 'Half of it', cut: { after: 150, how: 'end' } },
+      'bad_answer',
+    ],
+    [
+      'a stream with a lost connection',
+      { content: 'Half of it', cut: { after: 150, how: 'reset' } },
+      'bad_answer',
+    ],
   ])(
     '%s, then an answer: one retry step, and the failed output is discarded',
     async (_what, failure, code) => {

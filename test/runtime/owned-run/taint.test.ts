@@ -155,7 +155,7 @@ describe('untrusted sources', () => {
       () => read('sql_query', { query: 'select body from shop.reviews' }),
       'sql_query',
     ],
-    ['a tool of ours', () => read('read_feed'), 'read_feed'],
+    ['a custom tool', () => read('read_feed'), 'read_feed'],
   ];
   test.each(carriers)('%s: a once-only call requires approval', async (_, call, name) => {
     await strict();
@@ -743,16 +743,22 @@ describe('filters', () => {
   const CANARY = 'canary-abcdefgh1';
   const outlets: [string, string, string, JsonObject, string][] = [
     [
-      'a function of the database',
+      'the argument of a SQL function',
       'sql',
       'note_down',
       { body: CANARY },
       'select body from shop.notes',
     ],
-    ['a query', 'sql', 'sql_query', { query: `select '${CANARY}' as x` }, 'select 1 where false'],
+    [
+      'the argument of a query',
+      'sql',
+      'sql_query',
+      { query: `select '${CANARY}' as x` },
+      'select 1 where false',
+    ],
     ['a todo', 'board', 'todo', { action: 'add', title: CANARY }, 'select title from howdah.todos'],
     [
-      'a board',
+      'a board entry',
       'board',
       'board_write',
       { key: 'k', value: { said: [CANARY] } },
@@ -883,14 +889,14 @@ describe('filters', () => {
 
   test.each([
     ['zero-width characters', 'can\u200bary-abc\u2060def\u00adgh1', '[key withheld]'],
-    ['tags and selectors', 'canary\u{e0041}-abcd\ufe0fefgh1', '[key withheld]'],
-    ['marks of direction', '\u202ecanary-\u2066abcdefgh1', '[key withheld]'],
-    ['full width', 'see ｃａｎａｒｙ－ａｂｃｄｅｆｇｈ１ so', 'see [key withheld] so'],
+    ['Unicode tags and variation selectors', 'canary\u{e0041}-abcd\ufe0fefgh1', '[key withheld]'],
+    ['directional marks', '\u202ecanary-\u2066abcdefgh1', '[key withheld]'],
+    ['full-width letters', 'see ｃａｎａｒｙ－ａｂｃｄｅｆｇｈ１ so', 'see [key withheld] so'],
     ['mathematical letters', '𝒄𝒂𝒏𝒂𝒓𝒚-𝗮𝗯𝗰𝗱𝗲𝗳𝗴𝗵𝟭', '[key withheld]'],
     ['Cyrillic letters', 'сanаry-аbсdеfgh1', '[key withheld]'],
     ['Greek letters and a dash', 'cαnαry\u2013abcdefgh1', '[key withheld]'],
     ['accents', 'cánàry-abcdéfgh1', '[key withheld]'],
-    ['several at once', 'сa\u200bnаry-ａbсdеfgh1', '[key withheld]'],
+    ['several disguises at once', 'сa\u200bnаry-ａbсdеfgh1', '[key withheld]'],
     ['nothing, in any script', 'Привет, κόσμε, ｗｏｒｌｄ 𝗮', 'Привет, κόσμε, ｗｏｒｌｄ 𝗮'],
     ['the remark itself', '[key withheld] и', '[key withheld] и'],
   ])('%s do not hide a match', async (_, said, told) => {

@@ -338,22 +338,27 @@ describe('limits', () => {
 describe('rejects a login that may do more than read', () => {
   test.each([
     ['a superuser', 'superuser', '', /is a superuser/],
-    ['who makes roles', 'createrole', '', /may make roles/],
-    ['who reads files', '', 'grant pg_read_server_files to $', /pg_read_server_files/],
+    ['a login that may create roles', 'createrole', '', /may make roles/],
     [
-      'who may write',
+      'a login that may read server files',
+      '',
+      'grant pg_read_server_files to $',
+      /pg_read_server_files/,
+    ],
+    [
+      'a login that may write a table',
       '',
       'grant usage on schema shop to $; grant insert on shop.wide to $',
       /may write shop\.wide/,
     ],
     [
-      'who may write a column',
+      'a login that may write a column',
       '',
       'grant usage on schema shop to $; grant update (text) on shop.wide to $',
       /may write shop\.wide/,
     ],
     [
-      'who may write elsewhere',
+      'a login that may write in another schema',
       '',
       'grant usage on schema hr to $; grant insert on hr.salaries to $',
       /may write in other schemas/,

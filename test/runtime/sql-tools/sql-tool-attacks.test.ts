@@ -107,8 +107,8 @@ describe('SQL from a model inside a tool', () => {
     ['set local role', `set local role howdah_worker`],
     ['reset role', `reset role`],
     ['the function set_config', `select set_config('role', 'none', true)`],
-    ['a session authorization', `set session authorization default`],
-    ['a block', `do $$ begin set local role howdah_worker; end $$`],
+    ['set session authorization', `set session authorization default`],
+    ['a do block', `do $$ begin set local role howdah_worker; end $$`],
   ])('cannot leave its role by %s', async (_what, text) => {
     expect((await attack([text])).error).toMatchObject({ details: { sqlstate: '42501' } });
   });
@@ -122,14 +122,14 @@ describe('SQL from a model inside a tool', () => {
   });
 
   test.each([
-    ['tenant_id', `set_config('howdah.tenant_id', '%', true)`],
-    ['pinned_tenant', `set_config('howdah.pinned_tenant', '%', true)`],
-    ['a binding of its own', `set_config('howdah.bound', '% - 00', true)`],
+    ['setting tenant_id', `set_config('howdah.tenant_id', '%', true)`],
+    ['setting pinned_tenant', `set_config('howdah.pinned_tenant', '%', true)`],
+    ['a forged binding', `set_config('howdah.bound', '% - 00', true)`],
     [
-      'half a binding',
+      'a binding with a copied signature',
       `set_config('howdah.bound', '% - ' || split_part(current_setting('howdah.bound'), ' ', 3), true)`,
     ],
-    ['no binding', `set_config('howdah.bound', '', true)`],
+    ['an empty binding', `set_config('howdah.bound', '', true)`],
   ])('cannot leave its tenant by %s, not even within one statement', async (_what, text) => {
     const asThem = text.replace('%', theirs);
     const seen = `select string_agg(slug, ',') from howdah.tenants`;

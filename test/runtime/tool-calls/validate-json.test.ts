@@ -9,15 +9,19 @@ const SLOW = [expect.stringContaining('takes too long to check')];
 
 describe('a validation that does not terminate is aborted', () => {
   test.each<[string, JsonSchema, unknown]>([
-    ['a pattern', { type: 'string', pattern: '^(a+)+$' }, `${a(40)}!`],
+    ['with a backtracking pattern', { type: 'string', pattern: '^(a+)+$' }, `${a(40)}!`],
     [
-      'a pattern among examples that is referred to',
+      'with a backtracking pattern behind a reference to an example',
       { $ref: '#/examples/0', examples: [{ pattern: '^(a+)+$' }] },
       `${a(40)}!`,
     ],
-    ['names by pattern', { patternProperties: { '^(a+)+$': {} } }, { [`${a(40)}!`]: 1 }],
     [
-      'references that double',
+      'with a backtracking pattern for property names',
+      { patternProperties: { '^(a+)+$': {} } },
+      { [`${a(40)}!`]: 1 },
+    ],
+    [
+      'with references that double at each level',
       {
         $ref: '#/$defs/a',
         $defs: {
@@ -32,7 +36,7 @@ describe('a validation that does not terminate is aborted', () => {
       nested(60),
     ],
     [
-      'items of which each is compared with each',
+      'with unique items that are compared pairwise',
       { uniqueItems: true },
       Array.from({ length: 20_000 }, (_, i) => ({ i })),
     ],
@@ -94,7 +98,7 @@ describe('validation within a run does not block the event loop', () => {
       SLOW,
     ],
     ['thousands of patterns', (nth) => patterns(`many${nth}_`, 200), {}, []],
-  ])('%s', async (name, schema, value, expected) => {
+  ])('for %s', async (name, schema, value, expected) => {
     const all = Promise.all(
       [1, 2, 3, 4].map((nth) => tenant(`${name} ${nth}`, schema(nth), value)),
     );

@@ -19,12 +19,8 @@ describe('a condition', () => {
 
   // whoever edits a workflow writes them, and what one keeps is the process of everybody
   test.each([
-    ['a pattern that searches for ever', "output.matches('^(a+)+$')", `${'a'.repeat(60)}!`],
-    [
-      'lists in lists',
-      'data.all(a, data.all(b, data.all(c, data.all(d, data.all(e, a > 0)))))',
-      '',
-    ],
+    ['a backtracking pattern', "output.matches('^(a+)+$')", `${'a'.repeat(60)}!`],
+    ['nested lists', 'data.all(a, data.all(b, data.all(c, data.all(d, data.all(e, a > 0)))))', ''],
   ])('is aborted when it takes too long: %s', (_what, condition, output) => {
     const data = Array.from({ length: 300 }, () => 1);
     expect(isConditionTrue(condition, answered(output, data), 'painter')).toEqual({

@@ -39,11 +39,11 @@ describe('similarity', () => {
   });
 
   test.each([
-    ['of another length', [[1, 0], [1]]],
+    ['of different lengths', [[1, 0], [1]]],
     ['too few', [[1, 0]]],
     ['too many', [[1], [1], [1]]],
     ['empty', [[], []]],
-    ['none', []],
+    ['missing', []],
   ])('is undefined for vectors that are %s', (_what, vectors) => {
     expect(similarity(['a'], vectors)).toBeUndefined();
   });

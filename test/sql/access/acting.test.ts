@@ -260,10 +260,10 @@ describe('acting as another user', () => {
     };
 
     test.each([
-      ['a text', `0, 'other'`],
-      ['a text after its steps', `2, 'other'`],
-      ['data', `input_data => '{"a": 1}'`],
-      ['nothing new', '1'],
+      ['another text', `0, 'other'`],
+      ['another text after its steps', `2, 'other'`],
+      ['other data', `input_data => '{"a": 1}'`],
+      ['unchanged input', '1'],
     ])('forked with %s runs as the user who forks it', async (_, what) => {
       const { ended } = await runs();
       await tried(async (client) => {

@@ -159,7 +159,7 @@ describe('a sealed secret does not open', () => {
   /** As somebody would who may write the tables and has no key: $1 is acme, $2 is beta. */
   test.each([
     [
-      'in the place of another name',
+      'a ciphertext swapped with that of another name cannot be decrypted',
       `create temp table own on commit drop as select * from ${SEALED} where tenant_id = $1;
        delete from ${SEALED} where tenant_id = $1;
        insert into ${SEALED} (secret_id, tenant_id, data_key_id, version, nonce, ciphertext)
@@ -168,20 +168,20 @@ describe('a sealed secret does not open', () => {
       /secret 'openai' cannot be decrypted/,
     ],
     [
-      'renamed',
+      'a renamed secret cannot be decrypted',
       `update howdah.secrets set name = 'old' where id = ${OF('$1', 'openai')};
        update howdah.secrets set name = 'openai' where id = ${OF('$1', 'groq')}`,
       /secret 'openai' cannot be decrypted/,
     ],
     [
-      'in another tenant',
+      'a ciphertext copied from another tenant cannot be decrypted',
       `update ${SEALED} as mine set nonce = theirs.nonce, ciphertext = theirs.ciphertext
        from ${SEALED} as theirs
        where mine.secret_id = ${OF('$1', 'openai')} and theirs.secret_id = ${OF('$2', 'openai')}`,
       /secret 'openai' cannot be decrypted/,
     ],
     [
-      'in another tenant together with its key',
+      'a ciphertext and data key copied from another tenant cannot be decrypted',
       `with keyed as (
          update howdah_private.data_keys as mine set nonce = theirs.nonce, ciphertext = theirs.ciphertext
          from howdah_private.data_keys as theirs where mine.tenant_id = $1 and theirs.tenant_id = $2
@@ -192,12 +192,12 @@ describe('a sealed secret does not open', () => {
       /data key .* cannot be decrypted/,
     ],
     [
-      'as another version',
+      'a ciphertext with another version cannot be decrypted',
       `update ${SEALED} set version = version + 1 where secret_id = ${OF('$1', 'openai')}`,
       /secret 'openai' cannot be decrypted/,
     ],
     [
-      'with one bit changed',
+      'a ciphertext with one changed bit cannot be decrypted',
       `update ${SEALED} set ciphertext = set_bit(ciphertext, 3, 1 - get_bit(ciphertext, 3))
        where secret_id = ${OF('$1', 'openai')}`,
       /secret 'openai' cannot be decrypted/,

@@ -144,11 +144,11 @@ const ELSEWHERE = 'with a URL or secret that admins have changed since';
 
 describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) => {
   test.each([
-    ['the URL was changed', `base_url = 'https://here.example.com/v1'`],
-    ['the URL was taken away', 'base_url = null'],
-    ['the secret was taken away', 'secret_name = null'],
-    ['another secret was named', `secret_name = 'other'`],
-    ['the URL speaks another protocol', `provider = 'anthropic'`],
+    ['another URL', `base_url = 'https://here.example.com/v1'`],
+    ['a removed URL', 'base_url = null'],
+    ['a removed secret', 'secret_name = null'],
+    ['another secret', `secret_name = 'other'`],
+    ['another protocol at its URL', `provider = 'anthropic'`],
   ])('needs an admin to start it after a change of its model: %s', async (_what, set) => {
     const old = await made(what, THERE);
     const before = await versionOf(old);
@@ -194,8 +194,8 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
   });
 
   test.each([
-    ['sends what stands in no row', { provider: 'openai' }, `secret_name = 'gh'`],
-    ['asks another model of the same server', THERE, `model = 'larger'`],
+    ['uses a secret that is not stored in a row', { provider: 'openai' }, `secret_name = 'gh'`],
+    ['uses another model of the same server', THERE, `model = 'larger'`],
   ])('can still be started by members when it %s', async (_what, columns, set) => {
     const old = await made(what, columns);
     await change(old.model_id, set);

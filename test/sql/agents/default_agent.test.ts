@@ -64,8 +64,8 @@ test('the default agent is that of the session, user or tenant, or development',
 });
 
 test.each([
-  ['of which one edits the default agent before', 'old'],
-  ['while there is none yet', undefined],
+  ['when the first one edits the previous default agent', 'old'],
+  ['when there is no default agent yet', undefined],
 ])('two transactions that set the default agent wait for each other, %s', async (_, before) => {
   const tenant_id = await makeTenant(database.pool);
   const make = (name: string) =>

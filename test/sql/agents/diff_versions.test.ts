@@ -43,29 +43,29 @@ const part = (name: string, text = '') => ({ name, text });
 
 describe('a patch', () => {
   test.each<[string, JsonObject, JsonObject, number]>([
-    ['nothing', { a: 1 }, { a: 1 }, 0],
-    ['a value', { a: 1, b: null }, { a: 2, b: null }, 1],
-    ['a key that came and one that went', { a: 1 }, { b: 1 }, 2],
-    ['null and nothing', { a: null }, {}, 1],
-    ['odd names', { 'a/b~c': 1, '': 2 }, { 'a/b~c': 2, '': 3 }, 2],
-    ['another kind', { a: [1] }, { a: { b: 1 } }, 1],
-    ['a plain list', { a: [1, 2] }, { a: [1, 3] }, 1],
+    ['equal documents', { a: 1 }, { a: 1 }, 0],
+    ['a changed value', { a: 1, b: null }, { a: 2, b: null }, 1],
+    ['an added and a removed key', { a: 1 }, { b: 1 }, 2],
+    ['null versus a missing key', { a: null }, {}, 1],
+    ['names that need escapes', { 'a/b~c': 1, '': 2 }, { 'a/b~c': 2, '': 3 }, 2],
+    ['a value of another type', { a: [1] }, { a: { b: 1 } }, 1],
+    ['a change in a plain list', { a: [1, 2] }, { a: [1, 3] }, 1],
     [
-      'a part that came in the middle',
+      'a part inserted in the middle',
       { a: [part('x'), part('z')] },
       { a: [part('x'), part('y'), part('z')] },
       1,
     ],
-    ['parts that went', { a: [part('x'), part('y'), part('z')] }, { a: [part('y')] }, 2],
+    ['removed parts', { a: [part('x'), part('y'), part('z')] }, { a: [part('y')] }, 2],
     [
-      'parts that went, came and changed',
+      'removed, added and changed parts',
       { a: [part('u'), part('x'), part('z')] },
       { a: [part('w'), part('x', 'new'), part('y')] },
       5,
     ],
-    ['parts that changed places', { a: [part('x'), part('y')] }, { a: [part('y'), part('x')] }, 1],
-    ['the first part', { a: [] }, { a: [part('x')] }, 1],
-    ['parts of one name', { a: [part('x'), part('x')] }, { a: [part('x')] }, 1],
+    ['parts in another order', { a: [part('x'), part('y')] }, { a: [part('y'), part('x')] }, 1],
+    ['the first part of a list', { a: [] }, { a: [part('x')] }, 1],
+    ['parts with equal names', { a: [part('x'), part('x')] }, { a: [part('x')] }, 1],
   ])('describes %s', async (_, before, after, count) => {
     const operations = await changes(before, after);
     expect(patched(before, operations)).toEqual(after);

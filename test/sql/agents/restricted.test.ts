@@ -226,10 +226,15 @@ describe('tool settings made by admins', () => {
   ];
 
   test.each<[string, object, Giving, Giving | null]>([
-    ['a setting that was taken away', {}, { configuration: KEYS }, {}],
-    ['a setting of a tool that was taken away', {}, { configuration: KEYS }, null],
-    ['a limit that was set', {}, {}, { configuration: { allow: ['x.org'] } }],
-    ['a leave that it takes now', {}, { requires_approval: false }, { requires_approval: true }],
+    ['a removed setting of the agent', {}, { configuration: KEYS }, {}],
+    ['a tool removed together with its settings', {}, { configuration: KEYS }, null],
+    ['an added limit', {}, {}, { configuration: { allow: ['x.org'] } }],
+    [
+      'an approval that is now required',
+      {},
+      { requires_approval: false },
+      { requires_approval: true },
+    ],
   ])('restrict older versions to admins: %s', async (_what, tool, was, now) => {
     const old = await given(tool, was, now);
     for (const [text, values] of begins(old)) {
@@ -246,9 +251,9 @@ describe('tool settings made by admins', () => {
   });
 
   test.each<[string, object, Giving, Giving | null]>([
-    ['what a model is told of it', {}, { configuration: { mission_override: 'x' } }, {}],
-    ['what the tool itself says', { configuration: KEYS }, {}, null],
-    ['leave that it takes no more', {}, { requires_approval: true }, {}],
+    ['a mission_override that was removed', {}, { configuration: { mission_override: 'x' } }, {}],
+    ['settings of the tool itself', { configuration: KEYS }, {}, null],
+    ['an approval that is no longer required', {}, { requires_approval: true }, {}],
   ])('do not restrict older versions for %s', async (_what, tool, was, now) => {
     for (const [text, values] of begins(await given(tool, was, now))) {
       const begun = await as(member, (client) => client.query(text, values));
@@ -294,10 +299,10 @@ describe('request_params that only admins set', () => {
     ).version;
 
   test.each([
-    ['was taken away', { service_tier: 'priority' }, {}],
+    ['was removed', { service_tier: 'priority' }, {}],
     ['was changed', { models: ['dear'] }, { models: ['cheap'] }],
     ['was added', {}, { store: false }],
-    ['went with the model', { plugins: [{ id: 'web' }] }, null],
+    ['was removed together with the model', { plugins: [{ id: 'web' }] }, null],
   ])('restrict older versions of an agent to admins when one %s', async (_what, was, now) => {
     const model = await makeModel(db.pool, { tenant_id });
     const agent = await makeAgent(db.pool, { tenant_id });

@@ -1379,7 +1379,7 @@ describe('retention', () => {
 
   test.each([
     ['todo', `insert into howdah.todos (session_id, title) values ($1, 'song')`],
-    ['todo that is edited', `update howdah.todos set title = 'song' where session_id = $1`],
+    ['todo that is edited later', `update howdah.todos set title = 'song' where session_id = $1`],
     ['file', undefined],
     ['state', `update howdah.sessions set state = '{"cart": 2}' where id = $1`],
     ['title', `update howdah.sessions set title = 'song' where id = $1`],

@@ -175,7 +175,7 @@ describe('call limits', () => {
         },
       ],
       [
-        'it ends',
+        'it completes',
         async (run: ClaimedRun) => {
           const steps = [answer, { kind: 'output', output: 'done' }];
           await commit(db.pool, worker, [{ ...run, after: 0, steps, to: completed }]);

@@ -1208,8 +1208,8 @@ describe('usage limits', () => {
   });
 
   test.each([
-    ['none', 0],
-    ['limits of other metrics alone', 300],
+    ['no limits', 0],
+    ['only limits of other metrics', 300],
   ])('where there are %s, a run reads and writes no limit rows', async (_, others) => {
     await db.pool.query(
       `with people as (
@@ -1250,18 +1250,26 @@ describe('usage limits', () => {
 
     test.each<[string, Partial<Limit>, string]>([
       [
-        'of the system about somebody',
+        'of the system with a subject',
         { scope: 'system', subject_id: randomUUID() },
         'a_tenant_a_key_and_the_system_have_no_subject',
       ],
-      ['of a tenant per tenant', { is_per_tenant: true }, 'a_limit_per_tenant_is_of_the_system'],
-      ['below zero', { max_value: -1 }, 'max_value_is_zero_or_more'],
       [
-        'of storage within a day',
+        'of a tenant with is_per_tenant',
+        { is_per_tenant: true },
+        'a_limit_per_tenant_is_of_the_system',
+      ],
+      ['with a negative value', { max_value: -1 }, 'max_value_is_zero_or_more'],
+      [
+        'for storage with a period',
         { metric: 'storage' },
         'storage_and_running_limits_have_no_period',
       ],
-      ['of requests for ever', { metric: 'requests', period: null }, 'requests_have_a_period'],
+      [
+        'for requests without a period',
+        { metric: 'requests', period: null },
+        'requests_have_a_period',
+      ],
     ])('%s is rejected', async (_, columns, constraint) => {
       expect(await insert({ metric: 'runs', max_value: 1, ...columns })).toMatchObject({
         constraint,

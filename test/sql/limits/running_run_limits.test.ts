@@ -144,7 +144,7 @@ describe('limits on running runs', () => {
 
   test.each([
     [
-      'handed back',
+      'released by its worker',
       (id: string) =>
         db.pool.query('select howdah_private.release_executions($1, $2, false)', [worker, [id]]),
     ],

@@ -508,15 +508,15 @@ describe('aligned steps', () => {
 describe('the position where texts diverge', () => {
   const x = (count: number) => 'x'.repeat(count);
   test.each([
-    ['nothing and much', '', x(700)],
-    ['no text and much', null, x(700)],
-    ['what is alike', x(700), x(700)],
-    ['the end of one', x(699), x(700)],
-    ['the last sign', `${x(700)}a`, `${x(700)}b`],
-    ['between the bytes of a sign', `${x(700)}ä`, `${x(700)}ö`],
-    ['a sign of four bytes', `${x(700)}😀`, `${x(700)}😁${x(900)}`],
-    ['the middle', `${x(9_000)}a${x(800)}`, `${x(9_000)}b`],
-    ['the beginning', `a${x(9_000)}`, `b${x(9_000)}`],
+    ['an empty and a long text', '', x(700)],
+    ['null and a long text', null, x(700)],
+    ['equal texts', x(700), x(700)],
+    ['at the end of the shorter text', x(699), x(700)],
+    ['at the last character', `${x(700)}a`, `${x(700)}b`],
+    ['between the bytes of a two-byte character', `${x(700)}ä`, `${x(700)}ö`],
+    ['within a four-byte character', `${x(700)}😀`, `${x(700)}😁${x(900)}`],
+    ['in the middle', `${x(9_000)}a${x(800)}`, `${x(9_000)}b`],
+    ['at the beginning', `a${x(9_000)}`, `b${x(9_000)}`],
   ])('is within the excerpt: %s', async (_, a, b) => {
     const { told } = await one(
       db.pool,

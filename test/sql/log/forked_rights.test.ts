@@ -104,8 +104,8 @@ describe('rights on forks', () => {
     });
 
     test.each([
-      ['of his own', true],
-      ["of somebody else's", false],
+      ['of the erased user', true],
+      ['of another user', false],
     ])(
       'waits for a running erasure, in a session %s, and copies no erased data',
       async (_, isHis) => {

@@ -42,8 +42,8 @@ async function inTransactions<T>(
 }
 
 test.each([
-  ['say how grave a message has to be', SET],
-  ['subscribe', SUBSCRIBE],
+  ['set the log level', SET],
+  ['subscribe to a resource', SUBSCRIBE],
 ])(
   'concurrent calls that revive expired sessions do not wait for one another: %s',
   async (_, text) => {

@@ -99,9 +99,9 @@ describe('the schema of an answer', () => {
     ['data', null, { street: 'Main', floor: -1 }, /floor .*0/],
     ['text', '{"street": "Main", "floor": -1}', undefined, /floor .*0/],
     ['a missing field', '{}', undefined, /street/],
-    ['text that is no JSON', 'Main street', undefined, /object/],
-    ['JSON that the database cannot keep', '{"street": "\\u0000"}', undefined, /object/],
-    ['JSON beyond all depth', '['.repeat(60_000), undefined, /object/],
+    ['text that is not JSON', 'Main street', undefined, /object/],
+    ['JSON that Postgres cannot store', '{"street": "\\u0000"}', undefined, /object/],
+    ['JSON nested too deep', '['.repeat(60_000), undefined, /object/],
   ])('reports the invalid path in %s', async (_what, text, data, message) => {
     const { id } = await ask(db.pool, { columns: { schema: address } });
     const refused = await refusal(answer(db.pool, id, text, data));
@@ -119,8 +119,8 @@ describe('the schema of an answer', () => {
     ['a number', { type: 'number' }, '42', 42],
     ['a string', { type: 'string' }, '42', null],
     ['a number or a string', { type: ['number', 'string'] }, '42', 42],
-    ['a string or nothing', { type: ['string', 'null'] }, '42', null],
-    ['a choice', { enum: ['yes', 'no'] }, 'yes', null],
+    ['a string or null', { type: ['string', 'null'] }, '42', null],
+    ['an enum', { enum: ['yes', 'no'] }, 'yes', null],
   ])('for %s converts text to data', async (_what, schema, text, data) => {
     const { id } = await ask(db.pool, { columns: { schema } });
     expect(await answer(db.pool, id, text)).toMatchObject({ answer: text, answer_data: data });
@@ -319,8 +319,8 @@ describe('permission to answer', () => {
 
   test.each([
     ['a role', 'member', 'owner admin own member'],
-    ['a name', () => users.member?.username, 'owner admin member'],
-    ['viewers, who never may', 'viewer', 'owner admin'],
+    ['a user name', () => users.member?.username, 'owner admin member'],
+    ['viewers, who are never allowed', 'viewer', 'owner admin'],
   ])('after escalation to %s', async (_what, heir, expected) => {
     const escalate_to = typeof heir === 'string' ? heir : heir();
     const { id } = await ask(db.pool, { kind: 'approval', columns: { escalate_to } });

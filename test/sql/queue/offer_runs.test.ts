@@ -69,7 +69,7 @@ describe('offer_runs', () => {
 
   test.each([
     ['has a scope', 'only_tenants = array[howdah.current_tenant()]'],
-    ['has been silent', `heartbeat_at = now() - interval '4 seconds'`],
+    ['has missed its heartbeats', `heartbeat_at = now() - interval '4 seconds'`],
   ])('offers nothing to a worker that %s', async (_, change) => {
     await db.pool.query(`update howdah_private.workers set ${change}`);
     await insertRuns(1);

@@ -516,7 +516,7 @@ describe('commit_steps', () => {
   test.each([
     ['asked to pause', 'select howdah.pause_execution($1)', 'paused'],
     [
-      'sent something',
+      'sent a message',
       `update howdah.executions set has_inbox = true where id = $1`, // as wake_runs does with a running one
       'queued',
     ],

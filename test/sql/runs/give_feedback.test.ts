@@ -73,9 +73,9 @@ describe('rejected feedback', () => {
     ['neither a score nor a comment', [null, ' ', null], 'HWINV', 'score'],
     ['a score above 1', [1.01, null, null], 'HWINV', undefined],
     ['a score below 0', [-0.1, null, null], 'HWINV', undefined],
-    ['a score that is no number', ['NaN', null, null], 'HWINV', undefined],
-    ['a comment without end', [1, 'x'.repeat(10_001), null], 'HWINV', undefined],
-    ['a message that the run has not', [1, null, 99], 'HWNTF', 'message_seq'],
+    ['a score that is not a number', ['NaN', null, null], 'HWINV', undefined],
+    ['a comment that is too long', [1, 'x'.repeat(10_001), null], 'HWINV', undefined],
+    ['a message that is not part of the run', [1, null, 99], 'HWNTF', 'message_seq'],
   ])('%s', async (_what, given, code, field) => {
     const id = await makeRun(db.pool);
     const refused = await refusal(db.pool.query(GIVE, [id, ...given]));

@@ -431,19 +431,19 @@ describe('watch_table', () => {
   });
 
   test.each([
-    ['two', `body, status`, 'input'],
-    ['two, in brackets of their own', `body), (status`, 'input'],
-    ['two, as cases', `body end, case when true then status`, 'input'],
+    ['a list of two', `body, status`, 'input'],
+    ['a list of two that closes the bracket', `body), (status`, 'input'],
+    ['a list of two that ends the case', `body end, case when true then status`, 'input'],
     ['a second statement', `body; select 1`, 'input'],
-    ['a second statement behind a bracket', `1); drop table shop.t; select (1`, 'input'],
-    ['an open remark', `body /* and`, 'input'],
-    ['an open string', `'body`, 'input'],
-    ['nothing', ' ', 'input'],
+    ['a second statement after a closed bracket', `1); drop table shop.t; select (1`, 'input'],
+    ['an unclosed comment', `body /* and`, 'input'],
+    ['an unclosed string', `'body`, 'input'],
+    ['empty', ' ', 'input'],
     ['an aggregate', 'count(*)::text', 'input'],
-    ['a set', 'unnest(array[body])', 'input'],
-    ['a column that is not there', 'bodi', 'input'],
-    ['a text for a condition', 'body', 'condition'],
-    ['two conditions', 'true), (true', 'condition'],
+    ['a set-returning function', 'unnest(array[body])', 'input'],
+    ['an unknown column', 'bodi', 'input'],
+    ['text instead of a condition', 'body', 'condition'],
+    ['a list of two conditions', 'true), (true', 'condition'],
   ])('an expression that is %s is rejected', async (_, text, field) => {
     const { table, agent } = await makeTable();
     const refused = await refusal(watch(table, { agent, [field]: text }));
@@ -1156,22 +1156,22 @@ describe('watch_table', () => {
 
       /** Code that a tenant may have on a table, and the beginning of the reason against it. */
       const CODE: [what: string, statements: (table: string) => string, reason: string][] = [
-        ['its owner', (table) => `alter table ${table} owner to ${acme}`, 'sequence '],
+        ['the owner of the table', (table) => `alter table ${table} owner to ${acme}`, 'sequence '],
         [
-          'a function of a trigger',
+          'a trigger function',
           (table) => `${STEAL('stolen')};
             alter function acme.stolen() owner to ${acme};
             create trigger steal before update on ${table} for each row execute function acme.stolen()`,
           'function acme.stolen()',
         ],
         [
-          'a role that the login can become',
+          'a role of which the login is a member',
           (table) => `create role ${acme}_group; grant ${acme}_group to ${acme};
             alter table ${table} owner to ${acme}_group`,
           'sequence ',
         ],
         [
-          'a check',
+          'a check constraint',
           (
             table,
           ) => `create function acme.is_fine(text) returns boolean language sql as 'select true';
@@ -1180,7 +1180,7 @@ describe('watch_table', () => {
           'function acme.is_fine(text)',
         ],
         [
-          'a domain of a column',
+          'the domain of a column',
           (table) => `create domain acme.word as text; alter domain acme.word owner to ${acme};
             alter table ${table} alter reply type acme.word`,
           'type acme.word',
@@ -1193,7 +1193,7 @@ describe('watch_table', () => {
           'function acme.note()',
         ],
         [
-          'a table that inherits',
+          'a child table',
           (table) =>
             `create table acme.heir () inherits (${table}); alter table acme.heir owner to ${acme}`,
           'table acme.heir',

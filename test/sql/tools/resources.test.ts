@@ -105,14 +105,14 @@ describe('a resource', () => {
 
   const broken: [string, Record<string, unknown>, string][] = [
     [
-      'neither bytes nor path',
+      'neither bytes nor a path',
       { sha256: hashOf('x'), size: 1 },
       'bytes_are_in_the_row_or_in_a_file',
     ],
-    ['both bytes and path', { bytes, storage_path: 'a' }, 'bytes_are_in_the_row_or_in_a_file'],
+    ['both bytes and a path', { bytes, storage_path: 'a' }, 'bytes_are_in_the_row_or_in_a_file'],
     ['more than 8 MB', { bytes: Buffer.alloc(8 * 1024 * 1024 + 1) }, 'bytes_are_at_most_8_mb'],
-    ['a type that is none', { bytes, type: 'png' }, 'type_is_a_mime_type'],
-    ['a name of two lines', { bytes, name: 'a\nb' }, 'name_is_one_short_line'],
+    ['an invalid type', { bytes, type: 'png' }, 'type_is_a_mime_type'],
+    ['a name with two lines', { bytes, name: 'a\nb' }, 'name_is_one_short_line'],
     ['metadata that is a list', { bytes, metadata: '[]' }, 'metadata_is_an_object'],
     ...['/etc/passwd', '../a', 'a/../../b', 'a/..', './a', 'a//b', 'a/', 'a\\b', 'a\nb', ''].map(
       (storage_path): [string, Record<string, unknown>, string] => [
@@ -237,10 +237,10 @@ describe('resource_text', () => {
 
   const unreadable: [string, Record<string, unknown>, string][] = [
     ['an image', { type: 'image/png', bytes }, 'image/png is not a text type'],
-    ['what is no UTF-8', { bytes: Buffer.from([0x66, 0xfc]) }, 'its bytes are not UTF-8'],
-    ['what holds a NUL', { bytes: Buffer.from('a\0b') }, 'its bytes are not UTF-8'],
+    ['text that is not UTF-8', { bytes: Buffer.from([0x66, 0xfc]) }, 'its bytes are not UTF-8'],
+    ['text with a NUL byte', { bytes: Buffer.from('a\0b') }, 'its bytes are not UTF-8'],
     [
-      'a path',
+      'a file stored at a path',
       { storage_path: 'a', sha256: hashOf('x'), size: 1 },
       'its content is stored in a file of the workers, not in the database',
     ],
