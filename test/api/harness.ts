@@ -23,13 +23,13 @@ const open = {
   graphqlOperations: undefined,
 } as const;
 
-/** The API as `howdah api` starts it, on a free port. */
+/** Starts the API as `howdah api` does, on a free port. */
 export function startTestApi(url: string, options: Partial<ApiOptions> = {}): Promise<Api> {
   const log = pino({ level: 'silent' });
   return startApi({ ...open, url, log, ...options });
 }
 
-/** One operation over HTTP, by the bearer of a token when there is one. */
+/** Runs one operation over HTTP, with a bearer token if there is one. */
 export async function ask(
   api: Api,
   query: string,
@@ -48,7 +48,7 @@ export async function ask(
   return { status: response.status, data, errors };
 }
 
-/** A graphql-ws client that never reconnects by itself, and the socket under it. */
+/** Opens a graphql-ws client that never reconnects automatically, and its socket. */
 export type Socket = { client: Client; socket(): WebSocket; closed: Promise<number> };
 
 export function openSocket(
@@ -81,11 +81,11 @@ export function openSocket(
   };
 }
 
-/** What a subscription gave so far, and how it ended. */
+/** Items that a subscription received so far, and how it ended. */
 export type Followed = {
   items: Answer[];
   errors: GraphqlFailure[];
-  /** `completed`, or what cut it off. */
+  /** `completed`, or the reason why it was cut off. */
   end: Promise<'completed' | 'cut'>;
   stop(): void;
 };
@@ -122,7 +122,7 @@ export const UPDATED = `subscription ($id: UUID!) {
 export const followSteps = (socket: Socket, id: string, after = 0) =>
   follow(socket, STEPS, { id, after });
 
-/** The numbers from the first to the last. */
+/** Returns the numbers from the first to the last. */
 export function count(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
@@ -136,9 +136,9 @@ export function until(condition: () => boolean | Promise<boolean>): Promise<void
   );
 }
 
-/** A run in the hands of a worker that is only a row: it commits what a test tells it to. */
+/** A run claimed by a worker that exists only as a row. The test commits its steps. */
 export type DrivenRun = {
-  /** Commits so many steps, each in a transaction of its own, and announces them as a worker does. */
+  /** Commits this many steps, each in its own transaction, and announces them as a worker does. */
   steps(count: number, options?: { silently?: boolean; batch?: number }): Promise<void>;
   /** Commits the last step and ends the run. */
   finish(): Promise<void>;

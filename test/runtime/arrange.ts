@@ -5,7 +5,7 @@ import type { Message } from '../../src/contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../src/json/json.ts';
 import { eventually } from '../support/database.ts';
 
-/** One model of an agent, in the order of use. Without a provider it is the scripted one. */
+/** One model of an agent, in the order of use. The default provider is the scripted one. */
 export type ModelSpec = {
   provider?: string;
   base_url?: string;
@@ -17,7 +17,7 @@ export type ModelSpec = {
 };
 
 export type AgentSpec = {
-  /** Short for one scripted model. */
+  /** Shorthand for one scripted model. */
   script?: JsonObject[];
   models?: ModelSpec[];
   tools?: string[];
@@ -33,8 +33,8 @@ export type AgentSpec = {
 };
 
 /**
- * Shortens the back-off between attempts of models and tools to 0.1 s at most, by the setting. For
- * tests of what is tried again, not of how long the waits are.
+ * Shortens the back-off between attempts of models and tools to at most 0.1 s, by the setting. For
+ * tests of retries, not of their delays.
  */
 export async function shortenBackOff(pool: pg.Pool): Promise<void> {
   await pool.query(
@@ -42,7 +42,7 @@ export async function shortenBackOff(pool: pg.Pool): Promise<void> {
   );
 }
 
-/** Ends the wait of a run that is parked until a time, after its worker has let go of it. */
+/** Ends the wait of a run that is parked until a time, after its worker has released it. */
 export async function wakeNow(pool: pg.Pool, id: string): Promise<void> {
   await pool.query(
     `update howdah.executions set wake_at = now() where id = $1 and status = 'waiting'`,
@@ -51,7 +51,7 @@ export async function wakeNow(pool: pg.Pool, id: string): Promise<void> {
   await pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
 }
 
-/** Makes an agent with its models and tools in one transaction; gives its id. */
+/** Creates an agent with its models and tools in one transaction, and returns its id. */
 export async function makeAgent(pool: pg.Pool, spec: AgentSpec): Promise<string> {
   const { script, models = [{ script: script ?? [] }], tools = [], ...columns } = spec;
   const name = `agent_${randomBytes(6).toString('hex')}`;
@@ -127,7 +127,7 @@ async function giveModel(
   );
 }
 
-/** Offers an agent to others as a tool; gives the tool's name. */
+/** Offers an agent to other agents as a tool, and returns the name of the tool. */
 export async function makeAgentTool(pool: pg.Pool, agent: string): Promise<string> {
   const name = `ask_${randomBytes(6).toString('hex')}`;
   await pool.query(
@@ -138,7 +138,7 @@ export async function makeAgentTool(pool: pg.Pool, agent: string): Promise<strin
   return name;
 }
 
-/** Gives an agent that stands already one more tool. */
+/** Adds a tool to an existing agent. */
 export async function giveTool(pool: pg.Pool, agent: string, tool: string): Promise<void> {
   await pool.query(
     'insert into howdah.agent_tools (agent_id, tool_id) select $1, id from howdah.tools where name = $2',
@@ -175,7 +175,7 @@ export type Execution = {
   completed_at: Date | null;
 };
 
-/** Inserts a run as a user would; gives its id. */
+/** Inserts a run as a user would, and returns its id. */
 export async function insertRun(
   pool: pg.Pool,
   agent: string,
@@ -197,7 +197,10 @@ export async function insertRun(
   return rows[0].id;
 }
 
-/** Inserts a run that no worker is offered: it waits for its wake-up to be taken from the queue. */
+/**
+ * Inserts a run that is offered to no worker. It starts when a worker takes its wake-up from the
+ * queue.
+ */
 export async function insertQueuedRun(pool: pg.Pool, agent: string): Promise<string> {
   const id = await insertRun(pool, agent, 'hello', { run_at: new Date(Date.now() + 3_600_000) });
   await pool.query(
@@ -211,13 +214,13 @@ export async function insertQueuedRun(pool: pg.Pool, agent: string): Promise<str
   return id;
 }
 
-/** The run as it is now. */
+/** Returns the current row of a run. */
 export async function executionOf(pool: pg.Pool, id: string): Promise<Execution> {
   const { rows } = await pool.query('select * from howdah.executions where id = $1', [id]);
   return rows[0];
 }
 
-/** The run once it has ended. */
+/** Returns the run once it has ended. */
 export function ended(pool: pg.Pool, id: string): Promise<Execution> {
   return eventually<Execution>(
     pool,
@@ -227,7 +230,7 @@ export function ended(pool: pg.Pool, id: string): Promise<Execution> {
   );
 }
 
-/** The run once it stands at a status. */
+/** Returns the run once it has this status. */
 export function reaches(pool: pg.Pool, id: string, status: string): Promise<Execution> {
   return eventually<Execution>(
     pool,
@@ -237,7 +240,7 @@ export function reaches(pool: pg.Pool, id: string, status: string): Promise<Exec
   );
 }
 
-/** The children of a run, the oldest first. */
+/** Returns the children of a run, the oldest first. */
 export async function childrenOf(pool: pg.Pool, id: string): Promise<Execution[]> {
   const { rows } = await pool.query(
     'select * from howdah.executions where parent_execution_id = $1 order by id',
@@ -272,7 +275,7 @@ export type Step = {
   finished_at: Date;
 };
 
-/** The log of a run in order. */
+/** Returns the log of a run in order. */
 export async function stepsOf(pool: pg.Pool, id: string): Promise<Step[]> {
   const { rows } = await pool.query(
     'select * from howdah.steps where execution_id = $1 order by seq',
@@ -281,12 +284,12 @@ export async function stepsOf(pool: pg.Pool, id: string): Promise<Step[]> {
   return rows;
 }
 
-/** The kinds of its steps in order: `model tool model output`. */
+/** Returns the kinds of its steps in order: `model tool model output`. */
 export async function kindsOf(pool: pg.Pool, id: string): Promise<string> {
   return (await stepsOf(pool, id)).map((step) => step.kind).join(' ');
 }
 
-/** Its conversation in order. */
+/** Returns its conversation in order. */
 export async function messagesOf(
   pool: pg.Pool,
   id: string,
@@ -298,23 +301,23 @@ export async function messagesOf(
   return rows;
 }
 
-/** What the model was told of the calls, by name of the tool. */
+/** Returns the results of calls that the model received, by name of the tool. */
 export async function resultsOf(pool: pg.Pool, id: string): Promise<string[]> {
   const messages = await messagesOf(pool, id);
   return messages.filter(({ role }) => role === 'tool').map(({ content }) => content ?? '');
 }
 
-/** Every broken promise there is; a test file ends by asserting that there are none. */
+/** Returns all violated invariants. A test file asserts at its end that there are none. */
 export async function brokenPromises(pool: pg.Pool): Promise<object[]> {
   return (await pool.query('select * from howdah.check_all()')).rows;
 }
 
-/** A script step that calls tools. */
+/** Builds a script step that calls tools. */
 export function calling(...calls: { name: string; arguments?: Json; id?: string }[]): JsonObject {
   return { tool_calls: calls as JsonObject[] };
 }
 
-/** A door that opens once, for tools that wait for the test. */
+/** A gate that opens once, for tools that wait for the test. */
 export function door<T = void>(): { opened: Promise<T>; open(value: T): void } {
   const { promise, resolve } = Promise.withResolvers<T>();
   return { opened: promise, open: resolve };

@@ -4,10 +4,10 @@ import { onTestFinished } from 'vitest';
 import { type Commit, commitQuery } from '../../src/db/runs/commit-query.ts';
 import { eventually } from '../support/database.ts';
 
-/** A pool or a connection: what can run one statement. */
+/** A pool or a connection, which can run one statement. */
 export type Db = Pick<pg.Pool, 'query'>;
 
-/** What a worker may ask commit_steps for, one per run. */
+/** Request of a worker to commit_steps for one run. */
 export type CommitRow = {
   id: string;
   fence: number;
@@ -22,14 +22,14 @@ export type Refusal = {
   message: string;
   hint: string | undefined;
   detail: string | undefined;
-  /** The detail, where it is JSON, as in every refusal of ours. */
+  /** Detail of the error, if it is JSON, as in every error of Howdah. */
   fields: Record<string, unknown> | undefined;
   constraint: string | undefined;
 };
 
 /**
- * Runs `work` as a role with settings, both local to a transaction that is rolled back at the end: what the
- * session pools of the API and the workers do, without leaving anything behind.
+ * Runs `work` as a role with settings, both local to a transaction that is rolled back at the end.
+ * The session pools of the API and the workers set both in the same way.
  */
 export async function asRole<T>(
   pool: pg.Pool,
@@ -43,7 +43,7 @@ export async function asRole<T>(
   });
 }
 
-/** `set local role` and settings, in the transaction the client is in. */
+/** Applies `set local role` and settings in the current transaction of the client. */
 export async function takeRole(client: Db, role: string, settings: Record<string, string> = {}) {
   for (const [name, value] of Object.entries(settings)) {
     await client.query('select set_config($1, $2, true)', [name, value]);
@@ -52,9 +52,9 @@ export async function takeRole(client: Db, role: string, settings: Record<string
 }
 
 /**
- * Connects a client for the rest of a test. When the test ends, also when it fails, the connection
- * goes back to the pool as if it were new. Inside a transaction or a statement it is closed: it
- * holds no locks then, and nobody waits for the client.
+ * Connects a client for the rest of a test. When the test ends or fails, the connection returns to
+ * the pool in its initial state. A connection inside a transaction or a statement is closed, so
+ * that it holds no locks.
  */
 export async function testClient(pool: pg.Pool): Promise<pg.PoolClient> {
   const client = await pool.connect();
@@ -106,7 +106,7 @@ export async function committed<T>(
   }
 }
 
-/** What Postgres said when it refused; fails when it did not. */
+/** Returns the error of a query; fails if the query succeeds. */
 export async function refusal(work: Promise<unknown>): Promise<Refusal> {
   try {
     await work;
@@ -115,7 +115,7 @@ export async function refusal(work: Promise<unknown>): Promise<Refusal> {
     if (typeof code !== 'string') {
       throw error;
     }
-    // our own errors have an object, those of Postgres a text
+    // errors of Howdah have an object, those of Postgres a string
     const isJson = typeof detail === 'string' && detail.startsWith('{');
     const fields = isJson ? JSON.parse(detail) : undefined;
     return { code, message, hint, detail, fields, constraint };
@@ -123,7 +123,9 @@ export async function refusal(work: Promise<unknown>): Promise<Refusal> {
   throw new Error('this was not refused');
 }
 
-/** Tries a statement in a savepoint, so that the transaction around it goes on after the refusal. */
+/**
+ * Runs a statement in a savepoint, so that the surrounding transaction continues after the error.
+ */
 export async function refusedInside(client: Db, text: string, values: unknown[] = []) {
   await client.query('savepoint attempt');
   const refused = await refusal(client.query(text, values));
@@ -131,7 +133,7 @@ export async function refusedInside(client: Db, text: string, values: unknown[] 
   return refused;
 }
 
-/** The only row of a query. */
+/** Returns the only row of a query. */
 export async function one<T extends pg.QueryResultRow = pg.QueryResultRow>(
   db: Db,
   text: string,
@@ -162,7 +164,7 @@ async function insert(db: Db, table: string, columns: Record<string, unknown>): 
   return (await insertRow(db, table, columns, 'id')).id;
 }
 
-/** Inserts a row; returns the columns that `returning` names. */
+/** Inserts a row and returns the columns that `returning` names. */
 function insertRow(
   db: Db,
   table: string,
@@ -206,7 +208,10 @@ export async function makeSession(db: Db, columns: Record<string, unknown> = {})
   return insert(db, 'sessions', { title: unique('session'), ...columns });
 }
 
-/** Makes an API key as the database's owner; `values` are further arguments of create_api_key. */
+/**
+ * Creates an API key as the owner of the database. `values` are further arguments of
+ * create_api_key.
+ */
 export function makeApiKey(
   pool: pg.Pool,
   tenant_id: string,
@@ -225,7 +230,7 @@ export function makeApiKey(
   });
 }
 
-/** Inserts a run; without an agent it gets one of its own. */
+/** Inserts a run. A run without an agent gets a new one. */
 export async function makeRun(db: Db, columns: Record<string, unknown> = {}): Promise<string> {
   const agent_id = columns.agent_id ?? (await makeAgent(db));
   return insert(db, 'executions', { input: 'Where is A-1001?', ...columns, agent_id });
@@ -241,7 +246,7 @@ export async function makeRuns(
   return ids;
 }
 
-/** A run with the counters that its head has while it is at work. */
+/** Reads a run with the counters of its head while it is active. */
 export const runRow = (db: Db, id: string) =>
   one(
     db,
@@ -250,7 +255,10 @@ export const runRow = (db: Db, id: string) =>
     [id],
   );
 
-/** Status of each run in the order of ids. A run that waits has what it waits for as its status. */
+/**
+ * Returns the status of each run in the order of ids. For a waiting run it is the reason for
+ * waiting.
+ */
 export async function statesOf(db: Db, ids: string[]): Promise<string[]> {
   const rows = await all(
     db,
@@ -261,7 +269,7 @@ export async function statesOf(db: Db, ids: string[]): Promise<string[]> {
   return rows.map(({ state }) => state);
 }
 
-/** A worker that shows itself alive by its row alone. */
+/** Inserts a worker whose heartbeat is only its row. */
 export async function makeWorker(db: Db): Promise<string> {
   const id = randomUUID();
   await db.query(
@@ -271,7 +279,7 @@ export async function makeWorker(db: Db): Promise<string> {
   return id;
 }
 
-/** A session of its own that registered as a worker: alive until it ends. */
+/** Registers a worker in its own session. The worker is alive until the session ends. */
 export async function startWorkerSession(url: string) {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => {});
@@ -287,7 +295,10 @@ export async function startWorkerSession(url: string) {
   return { id, poolId: `pool-${id}`, client };
 }
 
-/** Claims these runs. Where the turn is another tenant's, its run is claimed too, and is not among the result. */
+/**
+ * Claims these runs. If another tenant has the turn, its run is claimed too, but is not in the
+ * result.
+ */
 export async function claim(db: Db, worker: string, ids: string[]) {
   const text = 'select * from howdah_private.claim_executions($1, $2, 1, null)';
   const claimed = new Map<string, pg.QueryResultRow>();
@@ -302,7 +313,7 @@ export async function claim(db: Db, worker: string, ids: string[]) {
 
 export type ClaimedRun = { id: string; fence: number; are_calls_limited: boolean };
 
-/** Claims in one call, in which limits may park runs. Returns the claimed ones by their ids. */
+/** Claims runs in one call, in which limits may park runs. Returns the claimed runs by id. */
 export async function claimOnce(db: Db, worker: string, ids: string[]): Promise<ClaimedRun[]> {
   return all<ClaimedRun>(
     db,
@@ -312,7 +323,7 @@ export async function claimOnce(db: Db, worker: string, ids: string[]): Promise<
   );
 }
 
-/** Commits without `more`, which `commit` adds to all. */
+/** Commits without the default fields that `commit` adds. */
 export async function commitAsIs(db: Db, worker: string, commits: CommitRow[]) {
   return (await db.query(commitQuery(worker, commits as Commit[]))).rows;
 }
@@ -345,7 +356,7 @@ export const failed = {
   error: { code: 'provider', message: 'the model server said no', retryable: false },
 };
 
-/** Claims a run and ends it as its worker would. */
+/** Claims a run and completes it as its worker would. */
 export async function finish(
   db: Db,
   worker: string,
@@ -375,7 +386,7 @@ export async function complete(db: Db, worker: string, id: string): Promise<void
   await commit(db, worker, [{ id, fence, after: 0, steps, to: completed }]);
 }
 
-/** Begins a child for a call of a run as its worker would; gives the child's id. */
+/** Starts a child for a call of a run as its worker would, and returns the id of the child. */
 export async function spawn(
   db: Db,
   worker: string,
@@ -393,12 +404,12 @@ export async function spawn(
   return id;
 }
 
-/** Hands back what a worker holds, as if it had died or drained. */
+/** Releases the runs of a worker, as if it had died or drained. */
 export async function release(db: Db, worker: string, is_dead: boolean): Promise<void> {
   await db.query('select howdah_private.release_executions($1, null, $2)', [worker, is_dead]);
 }
 
-/** The wake-ups that stand for a run, the one of a running job not counted. */
+/** Returns the wake-ups of a run, except that of a running job. */
 export function jobsOf(db: Db, id: string) {
   return all(
     db,
@@ -408,7 +419,7 @@ export function jobsOf(db: Db, id: string) {
   );
 }
 
-/** True once the backend waits for a lock; asked again until it does. */
+/** Polls until the backend waits for a lock. */
 export async function isBlocked(pool: pg.Pool, client: pg.PoolClient | pg.Client): Promise<void> {
   const pid = (client as unknown as { processID: number }).processID;
   const end = Date.now() + 120_000;
@@ -424,7 +435,7 @@ export async function isBlocked(pool: pg.Pool, client: pg.PoolClient | pg.Client
   throw new Error('nobody was blocked');
 }
 
-/** A connection outside any pool, for tests that need a session. */
+/** Opens a connection outside any pool, for tests that need a session. */
 export async function openSession(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => {});
@@ -432,13 +443,13 @@ export async function openSession(url: string): Promise<pg.Client> {
   return client;
 }
 
-/** The broken promises of all runs, by rule. */
+/** Returns the violated invariants of all runs, by rule. */
 export async function brokenRules(db: Db): Promise<string[]> {
   const rows = await all(db, 'select distinct rule from howdah.check_all() order by rule');
   return rows.map((row) => row.rule);
 }
 
-/** COPY … FROM STDIN with the given rows, as `\\copy` sends them. */
+/** Runs COPY … FROM STDIN with the given rows, as `\\copy` sends them. */
 export function copyIn(client: pg.Client, text: string, rows: string): Promise<void> {
   const query = new pg.Query(text) as unknown as {
     handleCopyInResponse(connection: CopyConnection): void;
@@ -456,7 +467,9 @@ export function copyIn(client: pg.Client, text: string, rows: string): Promise<v
 
 type CopyConnection = { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void };
 
-/** Deletes the due jobs of a task and returns their payloads. The caller does what they say, as a worker would. */
+/**
+ * Deletes the due jobs of a task and returns their payloads. The caller does the work of a worker.
+ */
 async function takeJobs(db: Db, task: string): Promise<Record<string, string>[]> {
   const jobs = await all(
     db,
@@ -469,8 +482,9 @@ async function takeJobs(db: Db, task: string): Promise<Record<string, string>[]>
 }
 
 /**
- * Runs the due jobs that look for room at limits; returns how many runs went on. In statements of their own: what lets runs go on
- * may write a job of the same key again.
+ * Runs the due jobs that look for free capacity under limits, and returns how many runs continued.
+ * Each job runs in its own statement, because a released run may write a job with the same key
+ * again.
  */
 export async function admitParked(db: Db): Promise<number> {
   let admitted = 0;
@@ -481,7 +495,7 @@ export async function admitParked(db: Db): Promise<number> {
   return admitted;
 }
 
-/** Deletes all limits, and cancels the runs and deletes the jobs that earlier tests left. */
+/** Deletes all limits, cancels the runs and deletes the jobs of earlier tests. */
 export async function deleteLimits(db: Db): Promise<void> {
   await db.query('delete from howdah.limits');
   await db.query(
@@ -491,7 +505,7 @@ export async function deleteLimits(db: Db): Promise<void> {
   await db.query('delete from howdah_private.parked_runs');
 }
 
-/** Runs the due jobs that count new limits again; returns for each whether it is done. */
+/** Runs the due jobs that recount new limits, and returns for each job whether it is done. */
 export async function recountLimits(db: Db): Promise<boolean[]> {
   const done: boolean[] = [];
   for (const { id, after } of await takeJobs(db, 'recount_limit')) {
@@ -501,14 +515,17 @@ export async function recountLimits(db: Db): Promise<boolean[]> {
   return done;
 }
 
-/** Waits until a new limit is counted again, as its job does once no transaction is left that began before. */
+/**
+ * Waits until a new limit is recounted. Its job does so when no transaction from before the limit
+ * is left.
+ */
 export async function waitForRecount(pool: pg.Pool, id: string): Promise<void> {
   const { after } = await one(pool, 'select pg_current_xact_id()::text as after');
   const text = 'select where howdah_private.recount_limit($1, $2)';
   await eventually(pool, `limit ${id} is counted again`, text, [id, after], 240_000);
 }
 
-/** Sets the retention policy of a tenant, also where it has one. */
+/** Sets the retention policy of a tenant, replacing an existing one. */
 export async function setRetention(
   db: Db,
   tenant_id: string,

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../src/json/json.ts';
 
-/** As much of JSON Schema as the description of the REST door uses. */
+/** The part of JSON Schema that the description of the REST API uses. */
 type Schema = {
   $ref?: string;
   type?: string | string[];
@@ -24,7 +24,10 @@ type Operation = {
   responses: Record<string, { content?: Content }>;
 };
 
-/** The operations of an OpenAPI document as types and as a table, for src/client: it knows no server code. */
+/**
+ * Renders the operations of an OpenAPI document as types and a table, for src/client, which imports
+ * no server code.
+ */
 export function clientOperations(document: JsonObject): string {
   const { paths, components } = document as unknown as {
     paths: Record<string, Record<string, Operation>>;
@@ -57,7 +60,7 @@ export function clientOperations(document: JsonObject): string {
 
 const EVENTS = 'text/event-stream';
 
-/** Streams and sockets are followed, not called. */
+/** Excludes streams and WebSockets, which are subscribed to and not called. */
 function isForOthers(responses: Operation['responses']): boolean {
   const good = Object.entries(responses).filter(([status]) => /^2/.test(status));
   return responses['101'] !== undefined || good.every(([, { content }]) => content?.[EVENTS]);
@@ -80,7 +83,7 @@ function entryOf({ operationId, parameters = [], requestBody, responses }: Opera
   return `  ${operationId}: { takes: { ${members.join('; ')} }; gives: ${unionOf(gives)} };`;
 }
 
-/** The type of a body that is a text. */
+/** Returns the media type of a request body, unless it is only JSON. */
 function ownType({ requestBody }: Operation): string[] {
   const types = Object.keys(requestBody?.content ?? {});
   return types.includes('application/json') && types.length === 1 ? [] : types.slice(0, 1);
@@ -95,7 +98,7 @@ function fieldsOf(parameters: NonNullable<Operation['parameters']>): string {
   return `{ ${fields.join('; ')} }`;
 }
 
-/** A body that is no JSON is a text. */
+/** Treats a body that is not JSON as text. */
 function typesIn(content: Content): string[] {
   return Object.entries(content).map(([type, { schema }]) =>
     type === 'application/json' && schema ? typeOf(schema) : 'string',

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A way to a server that can be cut. */
+/** Proxy to a server whose connections can be cut. */
 export type CutProxy = {
   readonly url: string;
-  /** Connections there were so far. */
+  /** Number of connections so far. */
   readonly opened: number;
-  /** Breaks all that are open; new ones are let through. */
+  /** Cuts all open connections; new connections are accepted. */
   cut(): void;
   close(): void;
 };

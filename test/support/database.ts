@@ -12,14 +12,14 @@ export type TestDatabase = {
 };
 
 export type TestDatabaseOptions = {
-  /** Whether the tests break what `howdah.violations` asserts, on purpose. */
+  /** Whether the tests violate the invariants of `howdah.violations` on purpose. */
   violates?: boolean;
 };
 
 /**
- * Declares the database of a test file or of a `describe`: created before all of its tests, dropped
- * after them. After the tests `howdah.violations` has to be empty. Hooks that the caller registers
- * behind this call find the database, both before and after the tests.
+ * Declares the database of a test file or of a `describe`. It is created before all of its tests
+ * and dropped after them. `howdah.violations` has to be empty after the tests. Hooks that the
+ * caller registers after this call find the database, both before and after the tests.
  */
 export function testDatabase({ violates = false }: TestDatabaseOptions = {}): TestDatabase {
   let database: TestDatabase | undefined;
@@ -53,19 +53,19 @@ async function violationsOf(pool: pg.Pool): Promise<object[]> {
   return (await pool.query('select * from howdah.check_all()')).rows;
 }
 
-/** A migrated database. Its caller drops it; `testDatabase` does that by itself. */
+/** Creates a migrated database. The caller drops it; `testDatabase` does so automatically. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   return copyOf(inject('template'));
 }
 
-/** A migrated database with the partitions of all months that a migration makes. */
+/** Creates a migrated database with the partitions of all months that a migration creates. */
 export async function createDatabaseOfAllMonths(): Promise<TestDatabase> {
   const database = await createTestDatabase();
   await database.pool.query('select howdah_private.ensure_partitions()');
   return database;
 }
 
-/** An empty database, for tests of migrations themselves. */
+/** Creates an empty database, for tests of the migrations themselves. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
   return copyOf('template1');
 }
@@ -76,7 +76,8 @@ async function copyOf(template: string): Promise<TestDatabase> {
   await sql(
     server,
     `create database ${name} template ${template} strategy ${inject('copyStrategy')}`,
-    // as in the embedded database: the login may have the name of our schema, on which nothing may depend
+    // as in the embedded database: the login may have the name of our schema, and nothing may
+    // depend on it
     `alter database ${name} set search_path = public`,
   );
   const url = withDatabase(server, name);
@@ -99,7 +100,10 @@ function openTestPool(connectionString: string): pg.Pool {
   return keepConnectionsOnRejection(pool);
 }
 
-/** Waits until the query gives a row (its first), asking again and again; fails with `what` after the time. */
+/**
+ * Polls until the query returns a row, and returns the first one. Fails with `what` after the
+ * timeout.
+ */
 export async function eventually<T extends pg.QueryResultRow>(
   pool: pg.Pool,
   what: string,

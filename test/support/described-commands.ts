@@ -3,7 +3,10 @@ import { describe } from '../../src/cli/help/command-metadata.ts';
 import type { CliIo } from '../../src/cli/output/output.ts';
 import { commands } from '../../src/cli/registry.ts';
 
-/** What help and completion know of each command, read off the files in `commands/`: src/cli/help/command-metadata.generated.ts. */
+/**
+ * Renders src/cli/help/command-metadata.generated.ts: the metadata of each command for help and
+ * completion, read from the files in `commands/`.
+ */
 export async function describedCommands(): Promise<string> {
   const lines: string[] = [];
   for (const { name, summary, load } of commands) {

@@ -1,13 +1,13 @@
 export type Gate = {
-  /** Lets so many more through. */
+  /** Lets this many more callers through. */
   allow(count: number): void;
-  /** Waits to be let through; gives up when `left` resolves. */
+  /** Waits to be let through. Gives up when `left` resolves. */
   pass(left: Promise<unknown>): Promise<void>;
-  /** How many wait now. */
+  /** Number of callers that wait now. */
   readonly waiting: number;
 };
 
-/** Holds model answers back, so that a test finds runs under way and decides when they go on. */
+/** Holds model answers back, so that a test finds active runs and decides when they continue. */
 export function createGate(): Gate {
   const held: (() => void)[] = [];
   let permits = 0;

@@ -22,7 +22,7 @@ const check = process.argv.includes('--check');
 const server = await startInFolder(); // always the same major, or the files would differ
 const name = `howdah_generate_${process.pid}`;
 let stale = 0;
-// before the database is made: the second is part of it
+// before the database is created, because the second file is part of the database
 const systemSchema = systemFileSchema();
 write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
 write('sql/10_private/agent_systems/agent_system_schema.sql', systemSchemaFunction(systemSchema));
@@ -55,7 +55,7 @@ function write(path: string, text: string): void {
   }
 }
 
-/** Describes the REST routes only: OpenAI's clients describe theirs. */
+/** Describes only the REST routes. The clients of OpenAI describe their own. */
 async function describedRoutes(): Promise<JsonObject> {
   const { openApi } = await import('../../src/api/http/openapi.ts');
   const { routes } = await import('../../src/api/rest/rest-routes.ts');
@@ -90,6 +90,6 @@ function kyselyTypes(url: string): string {
   }
   const text = readFileSync(out, 'utf8');
   rmSync(folder, { recursive: true });
-  // the catalogue has the comments of columns, and so have migrations and the GraphQL schema
+  // comments of columns are in the catalogue, in migrations and in the GraphQL schema
   return text.replace(/^ {2,}\/\*\*[\s\S]*?\*\/\n/gm, '');
 }

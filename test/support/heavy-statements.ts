@@ -1,7 +1,10 @@
 import { parse } from 'libpg-query';
 import type { JsonObject } from '../../src/json/json.ts';
 
-/** Tables that grow with every run: what is done to all of their rows holds the others up for as long as it takes. */
+/**
+ * Tables that grow with every run. A statement that touches all of their rows blocks other sessions
+ * for its whole duration.
+ */
 const LARGE = new Set(
   [
     'executions',
@@ -17,8 +20,9 @@ const LARGE = new Set(
 type Node = JsonObject;
 
 /**
- * What a migration does to a large table that takes as long as the table is large, or what cannot be looked into: one sentence
- * each. All of it runs in one transaction beside workers, who wait for its locks until it commits.
+ * Returns one sentence for each statement of a migration that takes time in proportion to the size
+ * of a large table, or that cannot be analysed. A migration runs in one transaction beside workers,
+ * which wait for its locks until it commits.
  */
 export async function heavyStatements(up: string): Promise<string[]> {
   const { stmts = [] } = (await parse(up)) as unknown as { stmts?: { stmt: Node }[] };
@@ -70,7 +74,10 @@ function alteration({ subtype, def, name }: Node): string[] {
   }
 }
 
-/** A default that is a constant, now() or current_user is written once, in the catalogue. */
+/**
+ * Checks that a default is a constant, now() or current_user, which Postgres stores once in the
+ * catalogue.
+ */
 function addition({ colname, constraints = [] }: Node): string[] {
   return (constraints as Node[]).flatMap(({ Constraint }) => {
     const { contype, raw_expr } = Constraint as Node;

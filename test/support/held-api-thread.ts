@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 
-// The program of the API's thread for tests, which can block until a file exists, or end by an
-// error. The channel is open before the API reports that it is ready.
+// Program of the API thread for tests. It can block until a file exists, or fail with an error. The
+// channel is open before the API reports that it is ready.
 
 new BroadcastChannel('held-api-thread').onmessage = (event: { data?: unknown }) => {
   if (event.data === 'fault') throw new Error('a fault that nobody caught');

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, vi } from 'vitest';
 
-// Runs before each test file. Files share a process, so each leaves it as it was.
+// Runs before each test file. Files share a process, so each file restores the environment.
 const { env } = process;
 const before = { ...env };
 
-// Each file has its own folder. Databases of tests are copies of one template. In a common folder,
-// what a worker keeps there (the state of an audit log, every five minutes) would mix their tenants.
+// Each file has its own folder. Test databases are copies of one template. In a common folder, the
+// files of workers (such as audit checkpoints, every five minutes) would mix their tenants.
 const home = mkdtempSync(join(tmpdir(), 'howdah-home-'));
 env.HOWDAH_HOME = home;
 env.XDG_CONFIG_HOME = home; // profiles of the user must not apply

@@ -1,5 +1,5 @@
-// Bodies that are cheap to send and expensive to read: wide, deep, long, repeated, ambiguous, wrong
-// in a thousand places. Each has about the number of characters asked for, so that a test may
+// Bodies that are cheap to send and expensive to read: wide, deep, long, repeated, ambiguous, or
+// wrong in a thousand places. Each has about the requested number of characters, so that a test can
 // compare the cost of two sizes or two kinds.
 
 export type Bodies = Readonly<Record<string, string>>;
@@ -15,11 +15,11 @@ function fill(characters: number, part: (index: number) => string, between = '')
   return parts.join(between);
 }
 
-/** Returns a valid file of this many characters, with which the others are compared. */
+/** Returns a valid file of this many characters, to compare the others with. */
 export const plainYaml = (characters: number): string =>
   fill(characters, (index) => `k${index}: a text\n`);
 
-/** Returns YAML texts that are refused, or cost as much to read as a plain one. */
+/** Returns YAML texts that are rejected, or that cost as much to read as a plain text. */
 export function hostileYaml(characters: number): Bodies {
   const times = (part: string) => part.repeat(Math.ceil(characters / part.length));
   const half = Math.ceil(characters / 2);

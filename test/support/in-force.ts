@@ -1,4 +1,7 @@
-/** Query for the meaning of all objects in force: the same after every way of migrating. */
+/**
+ * Query for the definitions of all objects in force. The result is equal after every way of
+ * migrating.
+ */
 export const IN_FORCE = `
   select 'function' as kind, p.oid::regprocedure::text || ' ' || p.proowner::regrole as name,
     md5(pg_get_functiondef(p.oid)) as is from pg_proc as p

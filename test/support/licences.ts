@@ -7,7 +7,7 @@ export type Dependency = { name: string; version: string; licence: string };
 
 type Locked = { version: string; license?: string; dev?: boolean };
 
-/** Every package that `npm ci --omit=dev` may install, by name, as the lock file has it. */
+/** Lists every package that `npm ci --omit=dev` may install, by its name in the lock file. */
 export function productionDependencies(): Dependency[] {
   const file = fileURLToPath(new URL('../../package-lock.json', import.meta.url));
   const { packages } = JSON.parse(readFileSync(file, 'utf8')) as {
@@ -22,7 +22,7 @@ export function productionDependencies(): Dependency[] {
   return [...unique.values()].sort((a, b) => order(a.name, b.name) || order(a.version, b.version));
 }
 
-/** docs/licences.md, written by `npm run generate`. */
+/** Returns the text of docs/licences.md, which `npm run generate` writes. */
 export function licencesPage(dependencies: readonly Dependency[]): string {
   const licences = Object.groupBy(dependencies, ({ licence }) => licence);
   const groups = Object.entries(licences).sort(([a], [b]) => order(a, b));
@@ -41,7 +41,7 @@ export function licencesPage(dependencies: readonly Dependency[]): string {
   ].join('\n');
 }
 
-/** The same everywhere, whatever the language of the machine. */
+/** Compares in the same order on every machine, independent of its language. */
 function order(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }

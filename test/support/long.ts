@@ -1,6 +1,7 @@
 /**
- * What `npm test` leaves out, so that it takes minutes: tests that break machines, walk the whole catalogue as one tenant against
- * another, play at random, or take a server up and down; none is about one feature.
+ * Tests that `npm test` leaves out, so that it takes minutes: they break machines, walk the whole
+ * catalogue as one tenant against another, run random operations, or stop and start a server. No
+ * test in the list covers a single feature.
  */
 const BREAKING = [
   'test/api/every-endpoint/hostile-bodies.test.ts',
@@ -42,8 +43,8 @@ const BREAKING = [
 ];
 
 /**
- * Files that take seconds on two cores with nothing else to do, for few tests: more than 0.1 s for
- * each test. Most start processes and servers.
+ * Files that take more than 0.1 s per test on two idle cores. Most of them start processes and
+ * servers.
  */
 const SLOW = [
   'test/api/ag-ui.test.ts',
@@ -143,10 +144,13 @@ const SLOW = [
   'test/workers/schedules.test.ts',
 ];
 
-/** What `npm run test:long` runs, and `npm test` leaves out. `npm run verify` runs both. */
+/** Files that `npm run test:long` runs, and `npm test` leaves out. `npm run verify` runs both. */
 export const LONG = [...BREAKING, ...SLOW];
 
-/** Which files a run is about, by `HOWDAH_TESTS=long` and the command line: who names files means those, wherever they stand. */
+/**
+ * Selects the files of a run by `HOWDAH_TESTS=long` and the command line. Files named on the
+ * command line run wherever they are.
+ */
 export function filesOfRun(
   { HOWDAH_TESTS: kind }: NodeJS.ProcessEnv,
   argv: readonly string[],

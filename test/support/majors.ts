@@ -22,8 +22,8 @@ const TESTS = [
   'test/cli/commands/demo.test.ts',
 ];
 /**
- * The tests that depend most on the major, in a few minutes: the schema up and down, conventions,
- * security, plans, the main path.
+ * The tests that depend most on the major version, in a few minutes: migrations up and down,
+ * conventions, security, plans, and the main path.
  */
 const SHORT = [
   'test/db/migrate.test.ts',
@@ -72,7 +72,7 @@ async function passes(major: string): Promise<boolean> {
   }
 }
 
-/** The programs of a major, from npm, kept for the next time. */
+/** Installs the programs of a major version from npm, and keeps them for the next run. */
 function install(major: string): string {
   const version = VERSIONS[major];
   if (version === undefined) {

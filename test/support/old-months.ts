@@ -2,7 +2,7 @@ import { generateHistory } from '../../src/db/sample-history/generate.ts';
 import { all, makeRun, one } from '../sql/support.ts';
 import type { TestDatabase } from './database.ts';
 
-/** Two old months of runs of two tenants, one of the last days, and nobody who keeps anything for longer than 30 days. */
+/** Creates two old months of runs of two tenants, with policies that keep runs for 30 days. */
 export async function makeOldMonths({ url, pool }: TestDatabase, executions = 600): Promise<void> {
   const until = new Date(Date.UTC(new Date().getUTCFullYear(), new Date().getUTCMonth() - 3, 1));
   await generateHistory(
@@ -16,7 +16,7 @@ export async function makeOldMonths({ url, pool }: TestDatabase, executions = 60
   );
 }
 
-/** What the views say that count runs, to the last digit. */
+/** Reads the views that count runs, with all digits. */
 export async function sumsOfAll({ pool }: TestDatabase) {
   return {
     days: await all(
@@ -40,7 +40,7 @@ export async function sumsOfAll({ pool }: TestDatabase) {
   };
 }
 
-/** A run of the first agent with runs in that month, with an id of that month. */
+/** Inserts a run of the first agent with runs in that month, with an id of that month. */
 export async function runInMonth({ pool }: TestDatabase, month: string): Promise<string> {
   const { id } = await one(
     pool,

@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** What takes longest: begun last, one of them alone would be what everybody waits for. */
+/** The slowest files. If one of them started last, the whole run would wait for it. */
 const FIRST = [
   'test/chaos/failpoints.test.ts',
   'test/db/migrate.test.ts',
@@ -23,8 +23,8 @@ const FIRST = [
 ];
 
 /**
- * Also where nobody has run the tests before: then Vitest knows only how large the files are. Files
- * with a process of their own come before all others, because Vitest ends a shared process for them.
+ * Sorts files also if no earlier run has stored durations; Vitest then knows only the sizes of the
+ * files. Files with their own process run first, because Vitest ends a shared process for them.
  */
 export class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

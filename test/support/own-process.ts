@@ -1,6 +1,6 @@
 /**
- * Tests that measure the processor time or the memory of their own process, or that replace a
- * module which other files may have loaded. Each of these files gets a new process.
+ * Test files that get a new process each: they measure the CPU time or memory of their own process,
+ * or replace a module that another file may have loaded.
  */
 export const OWN_PROCESS = [
   'test/api/every-endpoint/hostile-bodies.test.ts',

@@ -6,23 +6,23 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { serverAccount } from '../../src/db/embedded/account.ts';
 
-/** Why there is no PgBouncer to try things with; undefined when there is one. */
+/** Reason why PgBouncer is not available; undefined if it is. */
 export const noPgbouncer =
   spawnSync('pgbouncer', ['--version'], { stdio: 'ignore' }).status === 0
     ? undefined
     : 'there is no pgbouncer on this machine (apt-get install pgbouncer)';
 
 export type Pgbouncer = {
-  /** The URL of the same database behind it. */
+  /** Returns the URL of the same database behind the pooler. */
   urlOf(url: string): string;
-  /** What its console says, such as of `show pools`. */
+  /** Returns the output of its console, for example of `show pools`. */
   show(what: string): Promise<Record<string, string>[]>;
   stop(): Promise<void>;
 };
 
 /**
- * A PgBouncer in transaction mode before all databases of the server at `url`, with so many connections for each of them.
- * `more` are lines of its configuration.
+ * Starts PgBouncer in transaction mode for all databases of the server at `url`, with this many
+ * connections for each database. `more` are lines of its configuration.
  */
 export async function startPgbouncer(
   url: string,
@@ -98,7 +98,7 @@ async function ended(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** A port that was free a moment ago. */
+/** Returns a port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

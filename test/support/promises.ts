@@ -1,7 +1,10 @@
 import type { Db } from '../sql/support.ts';
 import { all } from '../sql/support.ts';
 
-/** What processes of a release may rely on in its schema: what they name, and what they may do with it. */
+/**
+ * Dependencies of a release's processes on its schema: the objects that they name, and their
+ * privileges.
+ */
 export type Promises = {
   columns: Row[];
   functions: FunctionRow[];
@@ -21,10 +24,10 @@ type FunctionRow = {
 type ConstraintRow = { table: string; name: string; definition: string; columns: string[] };
 
 const OURS = `in ('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
-/** As whom workers, API, tenants and analysts ask. */
+/** Roles of workers, the API, tenants and analysts. */
 const ROLES = `unnest(array['howdah_worker', 'howdah_authenticator', 'howdah_app', 'howdah_analyst'])`;
 
-/** Reads them from the catalogue; partitions are their table. */
+/** Reads the dependencies from the catalogue. A partition counts as its table. */
 export async function promisesOf(db: Db): Promise<Promises> {
   const columns = await all<Row>(
     db,
@@ -69,7 +72,10 @@ export async function promisesOf(db: Db): Promise<Promises> {
   return { columns, functions, rights: words(rights), labels: words(labels), constraints };
 }
 
-/** What of them a newer schema does not keep, so that processes of the release would fail beside it: one sentence each. */
+/**
+ * Lists the dependencies that a newer schema breaks, one sentence each. Processes of the release
+ * would fail beside it.
+ */
 export function brokenBy(before: Promises, after: Promises): string[] {
   const has = new Set(before.columns.map(({ table }) => table));
   const types = new Map(after.columns.map(({ table, name, type }) => [`${table}.${name}`, type]));
@@ -111,7 +117,10 @@ const missing = (before: string[], after: string[]): string[] => {
   return before.filter((one) => !there.has(one));
 };
 
-/** The same arguments by name and place; more of them only with a default. */
+/**
+ * Checks that a function still accepts the old arguments by name and position. Further arguments
+ * need a default.
+ */
 function answers(old: FunctionRow, now: FunctionRow): boolean {
   return (
     now.name === old.name &&
@@ -122,7 +131,10 @@ function answers(old: FunctionRow, now: FunctionRow): boolean {
   );
 }
 
-/** One on columns that are all known; the same definition under another name is none. */
+/**
+ * Checks whether a constraint is new and has only known columns. A known definition under another
+ * name is not new.
+ */
 function isStricter(one: ConstraintRow, before: Promises, known: Map<string, unknown>): boolean {
   const isOld = before.constraints.some(
     ({ table, definition }) => table === one.table && definition === one.definition,

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noThenProperty: a keyword of JSON Schema
 import type { Json } from '../../src/json/json.ts';
 
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
+/** Returns a seeded generator of numbers from 0 up to 1 (mulberry32). */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -18,7 +18,7 @@ const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'nul
 const PATTERNS = ['^a', 'b$', '\\d', '^[a-z]*$', '^\\w+$', '^.$'];
 const REFERENCES = ['#/$defs/text', '#/$defs/count', '#/$defs/node'];
 
-/** Draws schemas, and values that have a chance to fit them. */
+/** Generates schemas, and values that may match them. */
 class Draw {
   #next: () => number;
 
@@ -56,7 +56,9 @@ class Draw {
     return this.one<() => Json>(depth > 0 ? [...leaves, ...deeper, ...deeper] : leaves)();
   }
 
-  /** One to three keywords; references only below the value, so that every walk ends. */
+  /**
+   * Picks one to three keywords. References occur only below the value, so that every walk ends.
+   */
   schema(depth: number, below = false): Json {
     const part = (): Json => this.schema(depth - 1, below);
     const inner = (): Json => this.schema(depth - 1, true);
@@ -103,7 +105,7 @@ class Draw {
   }
 }
 
-/** So many schemas with so many values each, always the same ones. */
+/** Returns this many schemas with this many values each, always the same ones. */
 export function pairs(schemas: number, values: number): { schema: Json; value: Json }[] {
   const draw = new Draw(2020_12);
   return Array.from({ length: schemas }, () => {

@@ -28,9 +28,11 @@ import {
   UNDER_WAY,
 } from './release-scenes.ts';
 
-// node test/support/record-release.ts COMMIT: keeps the database of a release in test/fixtures/releases, as its own migrations
-// made it and its own worker filled it, with runs that were under way when that worker was killed. Needs the commit in
-// this clone, and a PostgreSQL with pg_dump of a major we support: the newest in /usr/lib/postgresql, or PG_BIN.
+// node test/support/record-release.ts COMMIT: records the database of a release in
+// test/fixtures/releases. The release's own migrations create the database, and its own worker
+// fills it, with runs that were active when the worker was killed. Requires the commit in this
+// clone, and PostgreSQL with pg_dump of a supported major version: the newest one in
+// /usr/lib/postgresql, or PG_BIN.
 
 const RELEASES = join(PACKAGE_ROOT, 'test/fixtures/releases');
 const [commit] = process.argv.slice(2);
@@ -93,14 +95,18 @@ function must(program: string, args: string[], env = process.env): string {
   return stdout;
 }
 
-/** Without what psql alone understands, and with whoever loads it in the place of our login. */
+/**
+ * Removes commands that only psql understands, and replaces our login with the login that loads it.
+ */
 function forAnyServer(dump: string): string {
   return dump
     .replace(/^\\(un)?restrict .*$/gm, '')
     .replace(/\b(OWNER TO|FOR ROLE|TO|FROM|GRANTED BY) howdah\b(?!\.)/g, '$1 CURRENT_USER');
 }
 
-/** Definitions, runs that have ended, and runs of every kind that were under way when their worker was killed. */
+/**
+ * Definitions, completed runs, and active runs of every kind at the moment their worker was killed.
+ */
 async function fill(db: pg.Client, url: string): Promise<void> {
   const ask = async (text: string, values: unknown[] = []) => (await db.query(text, values)).rows;
   await ask(DEFINITIONS);
@@ -121,7 +127,7 @@ async function fill(db: pg.Client, url: string): Promise<void> {
   for (const text of FINISHED) await ask(text);
   await until(db, `count(*) filter (where status in ('completed', 'failed')) = ${FINISHED.length}`);
   for (const text of [...UNDER_WAY, TEAM_RUN]) await ask(text);
-  // the slow ones are asked their second question, and whoever waits does so
+  // until the slow runs are in their second model call, and the others wait
   await until(
     db,
     `count(*) filter (where status = 'running' and step_count = 4) = 2

@@ -1,13 +1,13 @@
-// What record-release.ts puts into the database of a release. Everything here must be understood by each release that is
-// recorded, from the oldest on. A run says by metadata.recorded which one it is.
+// Rows that record-release.ts inserts into the database of a release. Every recorded release, from
+// the oldest on, has to understand them. metadata.recorded of a run names its scene.
 
 const bump = { tool_calls: [{ name: 'bump', arguments: { by: 1 } }] };
 const done = { content: 'done' };
 
-/** Long enough to be killed meanwhile. */
+/** A delay that is long enough to kill the worker meanwhile. */
 const SLOW = { content: 'done', delay_ms: 2_000 };
 
-/** Name, script, and whether it may ask. */
+/** Name, script, and whether the run may ask a question. */
 export const AGENTS: readonly (readonly [string, object[], boolean])[] = [
   ['plain', [done, done], false],
   ['tooled', [bump, bump, done], false],
@@ -65,7 +65,7 @@ export const FINISHED: readonly string[] = ['plain', 'tooled', 'failing'].map((a
   begin(agent, `finished ${agent}`),
 );
 
-/** Left alone these come to a stop: running, or waiting for a person or a child. */
+/** Statements that start runs which stay active: they run, or wait for a person or a child. */
 export const UNDER_WAY: readonly string[] = [
   begin('asker'),
   begin('approver'),

@@ -7,14 +7,14 @@ import type { TestDatabase } from './database.ts';
 
 const FOLDER = join(PACKAGE_ROOT, 'test/fixtures/releases');
 
-/** The releases whose databases were recorded, each by its last migration, the oldest first. */
+/** Releases with a recorded database, each named by its last migration, the oldest first. */
 export const RELEASES: readonly string[] = readdirSync(FOLDER)
   .sort()
   .map((file) => file.replace('.sql.gz', ''));
 
 export const NEWEST_RELEASE = RELEASES.at(-1) ?? '';
 
-/** Puts the database of a release into an empty one. */
+/** Restores the database of a release into an empty one. */
 export async function loadRelease(db: TestDatabase, release: string): Promise<void> {
   const client = new pg.Client({ connectionString: db.url });
   await client.connect();

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-/** Locks a run at work for a transaction: its row, then its head, for which commits wait. */
+/** Locks an active run for a transaction: its row, then its head, for which commits wait. */
 export async function lockRun(client: Pick<pg.Pool, 'query'>, id: string): Promise<void> {
   for (const text of [
     'select from howdah.executions where id = $1 for update',
@@ -11,8 +11,8 @@ export async function lockRun(client: Pick<pg.Pool, 'query'>, id: string): Promi
 }
 
 /**
- * Advances the head of a run as a plain commit does: one model answer with its message, in the log
- * and in the head. The row in `howdah.executions` stays as it is.
+ * Advances the head of a run as a plain commit does: it adds one model answer with its message to
+ * the log and to the head. The row in `howdah.executions` does not change.
  */
 export async function advanceHead(
   pool: Pick<pg.Pool, 'query'>,

@@ -1,11 +1,11 @@
 // biome-ignore-all lint/suspicious/noThenProperty: a keyword of JSON Schema
-/** A schema, values that fit it, values that do not. */
+/** A schema, values that match it, and values that do not. */
 export type Verdicts = [schema: unknown, fitting: unknown[], faulty: unknown[]];
 
 const EVERYTHING = [null, true, 0, 1.5, 'x', '', [], [1], {}, { a: 1 }];
 const notText = [null, 1, {}, []];
 
-/** What draft 2020-12 says of each keyword, and older drafts of theirs. */
+/** Cases for each keyword of draft 2020-12, and for keywords of older drafts. */
 export const KEYWORDS: Record<string, Verdicts[]> = {
   'true and false': [
     [true, EVERYTHING, []],
@@ -314,7 +314,7 @@ export const FORMATS: [format: string, fitting: string[], faulty: string[]][] = 
   ['of its own', ['anything', ''], []],
 ];
 
-/** Regular expressions of JavaScript, also where those of Postgres mean something else. */
+/** Regular expressions of JavaScript, including those with another meaning in Postgres. */
 export const PATTERNS: [pattern: string, fitting: string[], faulty: string[]][] = [
   ['^a*$', ['', 'aaa'], ['b', 'ab', 'aa\n']],
   ['b', ['abc'], ['ac', '']],

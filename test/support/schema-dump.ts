@@ -1,9 +1,9 @@
 import pg from 'pg';
 
 /**
- * The schema as text, read from the catalogue: every table, type, function, view, policy, trigger and grant of
- * howdah and howdah_private, in an order that never changes. pg_dump is not part of the embedded Postgres, and its
- * output differs between its versions.
+ * Schema as text, read from the catalogue: every table, type, function, view, policy, trigger and
+ * grant of howdah and howdah_private, in a stable order. pg_dump is not part of the embedded
+ * Postgres, and its output differs between versions.
  */
 export async function dumpSchema(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
@@ -24,7 +24,10 @@ export async function dumpSchema(url: string): Promise<string> {
 }
 
 const OURS = `('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
-/** What node-pg-migrate made, and partitions, which come with the months. */
+/**
+ * Tables without that of node-pg-migrate, and without partitions, which depend on the current
+ * month.
+ */
 const TABLES = `select c.* from pg_catalog.pg_class as c
   where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition
     and c.oid <> 'howdah_private.migrations'::regclass`;

@@ -12,7 +12,9 @@ declare module 'vitest' {
   interface ProvidedContext {
     serverUrl: string;
     template: string;
-    /** How the server copies the template: whole files, or what is cheaper on a disk. */
+    /**
+     * Strategy of `create database`: copy whole files, or the strategy that is cheaper on a disk.
+     */
     copyStrategy: 'file_copy' | 'wal_log';
   }
 }
@@ -20,8 +22,9 @@ declare module 'vitest' {
 type Server = { url: string; isInMemory: boolean; stop(): Promise<void> };
 
 /**
- * One real server for the whole test run: DATABASE_URL, else a container where Docker runs, else the embedded
- * one in a folder of its own. It gets one migrated template; every test file copies it.
+ * Starts one real server for the whole test run: DATABASE_URL, else a container if Docker runs,
+ * else an embedded server in its own folder. The server gets one migrated template, which every
+ * test file copies.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await findServer();
@@ -59,7 +62,7 @@ const DROP_LATER_MONTHS = `
     end loop;
   end $do$`;
 
-/** The server tests run on. */
+/** Server of the tests. */
 export async function findServer(): Promise<Server> {
   const given = process.env.DATABASE_URL;
   if (given) {
@@ -82,7 +85,7 @@ async function startContainer(): Promise<Server> {
   return { url, isInMemory: false, stop: async () => void (await container.stop()) };
 }
 
-/** The embedded server in a folder of its own. */
+/** Starts the embedded server in its own folder. */
 export async function startInFolder(): Promise<Server> {
   const folder = folderForData();
   const home = mkdtempSync(join(folder, 'howdah-test-'));
@@ -98,13 +101,13 @@ export async function startInFolder(): Promise<Server> {
   };
 }
 
-/** Tests use a few hundred megabytes of it and a gigabyte of log. */
+/** Tests use a few hundred megabytes of data and a gigabyte of write-ahead log. */
 const ROOM = 4 * 1024 ** 3;
 const MEMORY = '/dev/shm';
 
 /**
- * In memory where there is plenty of it: every test file makes and drops a database, a thousand files that a disk is asked to
- * keep. The server is told nothing of it, so that all its settings are those it has elsewhere.
+ * Uses a folder in memory if there is enough: every test file creates and drops a database, which
+ * is a thousand files on a disk. Settings of the server stay the same as elsewhere.
  */
 function folderForData(): string {
   if (!existsSync(MEMORY) || freemem() < ROOM) {
@@ -114,7 +117,7 @@ function folderForData(): string {
   return bavail * bsize < ROOM ? tmpdir() : MEMORY;
 }
 
-/** Runs statements, one after the other, on a connection of their own. */
+/** Runs statements in sequence on a separate connection. */
 export async function sql(url: string, ...statements: string[]): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -125,7 +128,7 @@ export async function sql(url: string, ...statements: string[]): Promise<void> {
   }
 }
 
-/** The same server, another database. */
+/** Returns the URL of another database on the same server. */
 export function withDatabase(url: string, database: string): string {
   const parsed = new URL(url);
   parsed.pathname = `/${database}`;

@@ -23,12 +23,12 @@ const HEAD = [
   '-- Generated from sql/ and a freshly migrated database by `npm run generate`; never edited.',
 ];
 
-/** Files with functions that refuse. The rest holds comments, grants and rows. */
+/** Files with functions that raise errors. The other files hold comments, grants and rows. */
 const SPEAKING = /^sql.(05|10|20|30|65|66|95|96|97)_(?!.*agent_system_schema)/;
 
 type Token = { kind: 'text' | 'word' | 'sign'; value: string };
 
-/** Lists what a file says: its refusals by SQLSTATE, then its other texts in their order. */
+/** Lists the messages of a file: its errors by SQLSTATE, then its other texts in order. */
 function messagesOf(tokens: readonly Token[]): string[] {
   const refusals: string[][] = [];
   const texts: string[] = [];
@@ -107,7 +107,7 @@ function textsOf(expression: readonly Token[]): string[] {
     .map(({ value }) => oneLine(value));
 }
 
-/** Returns what reads as words to a person. SQL, JSON and patterns do not. */
+/** Returns the parts that a person reads as words. SQL, JSON and patterns do not count. */
 function sentencesOf(statement: readonly Token[]): string[] {
   return textsOf(statement).filter(
     (text) => /\p{L}\S* \S*[\p{L}%]|%\S+ \p{L}/u.test(text) && !NO_SENTENCE.test(text),
@@ -137,7 +137,7 @@ function statementsOf(tokens: readonly Token[]): Token[][] {
 const LEXEMES =
   /\s+|--[^\n]*|\/\*[\s\S]*?\*\/|\$h\$[\s\S]*?\$h\$|\$[a-z_]*\$|[Ee]?'(?:[^']|'')*'|"[^"]*"|\w+|->>|->|#>>|#>|<>|:=|\|\||::|[\s\S]/g;
 
-/** Splits SQL into tokens. A body in dollar quotes is split like the rest; `$h$ … $h$` is a text. */
+/** Splits SQL into tokens. A body in dollar quotes is split as well; `$h$ … $h$` is a string. */
 function tokensOf(source: string): Token[] {
   const tokens: Token[] = [];
   for (const [lexeme] of source.matchAll(LEXEMES)) {

@@ -16,19 +16,19 @@ import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 
 export type Standby = {
   url: string;
-  /** Takes it away, as if its machine had been switched off. */
+  /** Kills the server, as if its machine had been switched off. */
   stop(): Promise<void>;
-  /** Brings it back, at another port as it may be. */
+  /** Restarts the server, possibly at another port. */
   start(): Promise<void>;
-  /** A connection of the owner to it. */
+  /** Opens a connection of the owner to the standby. */
   ask(text: string): Promise<Record<string, unknown>[]>;
-  /** Stops it for good. */
+  /** Stops the server for good. */
   remove(): Promise<void>;
 };
 
 /**
- * A hot standby of the embedded server at `url`, by streaming: there is no pg_basebackup among its programs, so the files are
- * copied while the server says that a backup is made.
+ * Starts a hot standby of the embedded server at `url` with streaming replication. The embedded
+ * server has no pg_basebackup, so the files are copied in backup mode.
  */
 export async function startStandby(
   url: string,
@@ -85,7 +85,10 @@ export async function startStandby(
   return standby;
 }
 
-/** Its log of writes comes by streaming; locks and sockets are its own. */
+/**
+ * Excludes the write-ahead log, which is streamed, and locks and sockets, which the standby
+ * creates.
+ */
 function copyServer(from: string, to: string): void {
   cpSync(from, to, {
     recursive: true,

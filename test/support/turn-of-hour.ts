@@ -3,8 +3,9 @@ const NEAR_MS = 45_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * Waits out the end of an hour that is near, and with it that of a day and of a month (all in UTC): for tests of what is counted
- * within one, which would find it divided between two.
+ * Waits until the next hour if the current hour (in UTC) is about to end, and so for days and
+ * months. For tests of counters per hour, day or month, which must not be split between two
+ * periods.
  */
 export async function clearOfTheHour(): Promise<void> {
   const left = HOUR_MS - (Date.now() % HOUR_MS);

@@ -1,6 +1,7 @@
-// A worker in a process of its own, for tests that kill, freeze and stop it. Says `ready` on stdout; SIGTERM drains
-// it, and then nothing may keep it alive. With WAIT set it says `loaded` and begins when it reads a line, which is the
-// failpoint to arm: a process that loads while another test runs starts in no time.
+// A worker in its own process, for tests that kill, freeze and stop it. Prints `ready` on stdout.
+// SIGTERM drains the worker; afterwards nothing may keep the process alive. With WAIT set, it
+// prints `loaded` and starts when it reads a line, which names the failpoint to arm. A process that
+// loads during another test starts at once.
 
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';

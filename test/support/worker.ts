@@ -14,26 +14,29 @@ import { startWorker, type Worker } from '../../workers/main.ts';
 import type { WorkerOptions } from '../../workers/worker-options.ts';
 
 export type TestWorkerOptions = {
-  /** The URL of an OpenAI-compatible server, what OPENAI_BASE_URL would be. */
+  /** URL of an OpenAI-compatible server, as in OPENAI_BASE_URL. */
   openai?: string;
   tools?: readonly CustomTool[];
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
   concurrency?: number;
-  /** Wake-ups at once; 3. Each has a connection, whose first statements cost as much as a test. */
+  /**
+   * Number of concurrent wake-ups, 3 by default. Each has a connection, whose first statements cost
+   * as much as a test.
+   */
   wakeUpSlots?: number;
   answerWithinMs?: number;
   /** Private addresses that http_request may reach. */
   egressAllow?: string[];
-  /** Commands that may be started as MCP servers; all when absent. */
+  /** Commands that may be started as MCP servers; all commands when absent. */
   mcpCommands?: string[];
   resourceFolder?: string;
-  /** What secrets are opened with. */
+  /** Keys that open secrets. */
   masterKeys?: MasterKeys;
   log?: Logger;
 } & Pick<WorkerOptions, 'metrics' | 'observe' | 'scope'>;
 
-/** A worker in this process, as `howdah worker` starts it. */
+/** Starts a worker in this process, as `howdah worker` does. */
 export function startTestWorker(url: string, options: TestWorkerOptions = {}): Promise<Worker> {
   const providers = createProviders({ OPENAI_API_KEY: 'test', OPENAI_BASE_URL: options.openai });
   const engines = createEngines(options.engines ?? [], { allowPrivate: options.egressAllow ?? [] });
