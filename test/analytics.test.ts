@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { asRole, makeAgent, makeModel, makeTenant, one, rolledBack } from './sql/support.ts';
 import { testDatabase } from './support/database.ts';
 
-// The figures of the views and of the queries in docs/analytics.md, on runs so few that they were worked out by hand.
+// Figures of the views and of the queries in docs/analytics.md, for so few runs that they were
+// calculated by hand.
 
 type Step = [
   kind: string,
@@ -26,7 +27,7 @@ type Run = {
 /** Prices per million tokens. */
 const PRICES: Record<string, [input: number, output: number]> = { small: [2, 8], large: [10, 40] };
 
-/** Of `desk` in its first version, but for the fork of the first one. */
+/** Runs of `desk` in its first version, except the fork of the first one. */
 const FIRST: Run[] = [
   {
     agent: 'desk', // costs 0.0042
@@ -97,7 +98,7 @@ const FORK: Run = {
   ],
 };
 
-/** Of another tenant, whose agent and model have the same names; costs 0.00028. */
+/** Run of another tenant with the same names of agent and model; costs 0.00028. */
 const FOREIGN: Run = {
   agent: 'desk',
   at: '2026-03-02T12:00:00Z',
@@ -282,7 +283,7 @@ describe('docs/analytics.md', () => {
     ([, question = '', text = '']) => [question.split('?')[0] ?? '', text] as const,
   );
 
-  /** What each gives here; in the order of the page. */
+  /** Expected results of the queries, in the order of the page. */
   const ANSWERS: string[][] = [
     [
       'clerk | 1 | 1 | 1.0000 | 0.028000 | 5.0',

@@ -26,7 +26,10 @@ afterAll(async () => {
   await worker?.stop(0);
 });
 
-/** Somebody who looks at a run through one door: the steps he was told of so far, and a promise of the end. */
+/**
+ * A subscriber to a run through one interface: the steps it has received so far, and a promise of
+ * the end.
+ */
 type Watcher = { seqs(): number[]; end: Promise<unknown> };
 
 /** The steps that events tell of; a token is of none yet, and `complete` is of the run. */
@@ -159,7 +162,7 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
   expect(figures).toBe('2|2|1.0000|140|20');
 });
 
-/** What psql prints of a query; undefined where there is none. */
+/** Returns the output of psql for a query; undefined if psql is not installed. */
 function psql(text: string): string | undefined {
   const { status, stdout, stderr, error } = spawnSync(
     'psql',

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { licencesPage, productionDependencies } from './support/licences.ts';
 
-/** They ask for a notice and nothing of ours in return. Python-2.0 is argparse's, which node-pg-migrate brings. */
+/**
+ * Licences that require only a notice. Python-2.0 is that of argparse, which node-pg-migrate
+ * depends on.
+ */
 const ALLOWED = [
   '0BSD',
   'Apache-2.0',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 
-// What a start costs: which packages it loads, and that the API's thread compiles nothing twice.
+// Cost of a start: the packages it loads, and that the API thread compiles nothing twice.
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -132,7 +132,10 @@ test(`${RUNS} runs of ${STEPS_PER_RUN} steps survive ${KILLS} killed workers: no
   expect((await pool.query('select * from howdah.check_all()')).rows).toEqual([]);
 });
 
-/** Kills a worker that owns runs; gives the milliseconds until the first of them goes on elsewhere. */
+/**
+ * Kills a worker that owns runs; returns the milliseconds until the first of them continues
+ * elsewhere.
+ */
 async function killAndMeasure(): Promise<number> {
   const { pool } = database;
   const victim = await eventually<{ worker: string; pid: number }>(

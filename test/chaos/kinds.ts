@@ -4,7 +4,10 @@ import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { FAILPOINTS, type Failpoint } from '../../src/contracts/failpoint.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 
-/** A kind of run: what its agent's model does, turn by turn, and which failpoints lie on its way. */
+/**
+ * A kind of run: the behaviour of its agent's model, turn by turn, and the failpoints that it
+ * passes.
+ */
 export type Kind = {
   name: string;
   tools: string[];
@@ -139,7 +142,7 @@ export const TEAM = {
   ] as const,
 };
 
-/** The model of all of them: the instruction says which kind it plays, the answers so far which turn it is. */
+/** Model of all kinds: the instruction names the kind, the previous answers determine the turn. */
 export const playKinds: FakeHandler = ({ body }) => {
   const messages = body.messages as { role: string; content: string }[];
   const kind = KINDS.find(({ name }) => messages[0]?.content === name);
@@ -156,7 +159,7 @@ const echo = (name: string, effect: CustomTool['effect']): CustomTool => ({
   run: ({ text }) => text ?? null,
 });
 
-/** What every worker of these tests is started with. */
+/** Options of every worker in these tests. */
 export const kindTools: readonly CustomTool[] = [
   echo('echo', 'idempotent'),
   echo('pay', 'once'),

@@ -33,7 +33,7 @@ export function startCli(databaseUrl: string, ...argv: string[]): StartedCli {
   return start(databaseUrl, argv, false);
 }
 
-/** The same, where somebody sits at a terminal; `type` is what he types, keys as terminals send them. */
+/** Starts the CLI at a terminal. `type` sends input, with keys as terminals send them. */
 export function startAtTerminal(databaseUrl: string, ...argv: string[]): StartedCli {
   return start(databaseUrl, argv, true);
 }

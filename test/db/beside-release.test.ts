@@ -20,7 +20,7 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
     'no process of 0.1.0 calls it: unsubscribe_mcp_from took its place before',
 };
 
-/** Statements that may take long all the same: the migration and a sentence of the check, and the reason. */
+/** Statements that may take long: the migration and a sentence of the check, with the reason. */
 const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {};
 
 const newer = readdirSync(join(PACKAGE_ROOT, 'migrations'))
@@ -52,7 +52,7 @@ test('no newer migration locks a table for a time that grows with its size', asy
 });
 
 describe('the checks find', () => {
-  /** What changes when these statements run, in a transaction that is rolled back. */
+  /** Returns the changes of these statements, in a transaction that is rolled back. */
   async function brokenWhen(db: TestDatabase, statements: string): Promise<string[]> {
     const client = await db.pool.connect();
     try {

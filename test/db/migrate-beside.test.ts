@@ -46,7 +46,10 @@ afterAll(async () => {
   await worker.stop(0);
 });
 
-/** What a newer release brings: a column the older worker knows nothing of, and every object of sql/ again. */
+/**
+ * Changes of a newer release: a column that is unknown to the older worker, and every object of
+ * sql/ again.
+ */
 async function newerRelease(round: number): Promise<void> {
   await database.pool.query(`alter table howdah.agents add column release_${round} text`);
   await database.pool.query(`update howdah_private.applied_sql set digest = 'older'`);

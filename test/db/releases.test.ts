@@ -6,14 +6,17 @@ import { createEmptyDatabase, eventually, type TestDatabase } from '../support/d
 import { loadRelease, RELEASES } from '../support/releases.ts';
 import { startTestWorker } from '../support/worker.ts';
 
-// The way here from every release that was recorded: its database as its own worker left it when it was killed, brought up
-// to this schema, its runs brought to their end, and back again. `node test/support/record-release.ts COMMIT` makes one.
+// Upgrades from every recorded release: its database, as its worker left it when killed, is
+// migrated to this schema, its runs are completed, and the schema is migrated down again. `node
+// test/support/record-release.ts COMMIT` records one.
 
 const ENDINGS = `
   select coalesce(metadata ->> 'recorded', input) as run, status::text, coalesce(output, error ->> 'code') as said
   from howdah.executions where depth = 0 order by id`;
 
-/** What its people still have to do: answer, approve, go on, and wait until the time has come. */
+/**
+ * Does the remaining work of people: answers, approves, resumes, and waits until timers are due.
+ */
 async function comeToTheEnd({ pool, url }: TestDatabase): Promise<void> {
   await pool.query(
     `select howdah.resume_execution(id) from howdah.executions where status = 'paused'`,

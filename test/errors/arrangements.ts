@@ -74,7 +74,7 @@ export const arrangements: Readonly<Record<string, (stage: Stage) => Promise<str
   ),
 };
 
-/** As `howdah` prints what a command threw. */
+/** Formats an error as `howdah` prints it. */
 async function printed(work: () => unknown): Promise<string> {
   const report = reportOf(await faultOf(work));
   const stderr = new PassThrough({ encoding: 'utf8' });
@@ -83,14 +83,14 @@ async function printed(work: () => unknown): Promise<string> {
   return asPrinted({ stderr: String(stderr.read()), status: exitCodeFor(report.code) });
 }
 
-/** As the server answers what a request met. */
+/** Formats an error as the server answers it. */
 function answered(met: unknown): string {
   const failure = failureOf(met, () => {});
   const after = failure.status === 503 ? RETRY_AFTER : null;
   return httpAnswer(failure.status, after, JSON.parse(problemOf(failure).body));
 }
 
-/** As a program catches it. */
+/** Formats an error as a program catches it. */
 async function thrown(work: Promise<unknown>): Promise<string> {
   const { code, message, hint } = (await faultOf(() => work)) as Record<string, string>;
   return json({ code, message, hint });

@@ -5,10 +5,13 @@ import { openWs } from '../api/ws/ws-client.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
 
-/** What a page shows of one interface: what is asked there, and what is answered. */
+/** Example of a page for one interface: the request and its answer. */
 export type Example = { code: string; door: string; asked: string | null; answered: string };
 
-/** The examples of a page: under a heading for the interface, what is asked and what is answered; or that alone. */
+/**
+ * Reads the examples of a page: request and answer under a heading for the interface, or without a
+ * heading.
+ */
 export function examplesOf(code: string, text: string): Example[] {
   const [, examples = ''] = text.split(/^## Examples\n/m);
   return examples.split(/^### /m).flatMap((part) => {
@@ -71,7 +74,7 @@ const doors: Readonly<Record<string, (stage: Stage, asked: string) => Promise<st
   },
 };
 
-/** As psql shows it with \set VERBOSITY verbose, but for CONTEXT and LOCATION. */
+/** Formats an error as psql does with \set VERBOSITY verbose, without CONTEXT and LOCATION. */
 async function inPsql(url: string, statement: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

@@ -14,7 +14,7 @@ import { one } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
-/** What the examples of the pages are asked of. */
+/** Servers and databases for the examples of the pages. */
 export type Stage = {
   db: TestDatabase;
   api: Api;
@@ -124,7 +124,7 @@ const after_setup: NonNullable<Hooks['after_setup']> = ({ instruction }) => {
   if (instruction === 'unlucky') throw new Error('no price list for today');
 };
 
-/** What `howdah` printed on stderr, and its status. */
+/** Formats the stderr output of `howdah` and its exit status. */
 export function asPrinted({ status, stderr }: { status: number; stderr: string }): string {
   return `${stderr.trim()}\n[exit status ${status}]\n`;
 }

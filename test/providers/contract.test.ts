@@ -14,7 +14,10 @@ import {
   toolRound,
 } from './requests.ts';
 
-/** What the suite asks of a vendor: a request for each situation, the same expectations for all. */
+/**
+ * Requirements of the suite for a vendor: a request for each situation, with the same expectations
+ * for all vendors.
+ */
 type Subject = {
   provider: ModelProvider;
   plain: ModelRequest;

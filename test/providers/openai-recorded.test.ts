@@ -6,7 +6,10 @@ import { isJsonObject, type JsonObject } from '../../src/json/json.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';
 import { answerOf, errorOf, modelRequest, never } from './requests.ts';
 
-/** A folder with `recorded-llm-http` and `recorded-llm-streams`: real servers' answers, kept elsewhere. */
+/**
+ * Folder with `recorded-llm-http` and `recorded-llm-streams`: answers of real servers, which are
+ * stored elsewhere.
+ */
 const assets = process.env.HOWDAH_TEST_ASSETS ?? '';
 const streams = join(assets, 'recorded-llm-streams');
 const cassettes = join(assets, 'recorded-llm-http', 'cassettes.jsonl');

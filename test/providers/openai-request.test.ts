@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** What reached the server of a request. */
+/** Returns the request as it reached the server. */
 async function sent(
   request: ModelRequest,
   env: { apiKey?: string; baseUrl?: string } = { baseUrl: server.url },

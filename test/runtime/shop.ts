@@ -1,7 +1,10 @@
 import type pg from 'pg';
 import { eventually } from '../support/database.ts';
 
-/** Functions as users write them. Those that wait take an advisory lock the test holds: no test sleeps. */
+/**
+ * SQL functions as users write them. Those that wait take an advisory lock that the test holds, so
+ * no test sleeps.
+ */
 const FUNCTIONS = `
   create schema shop;
   create table shop.counters (name text primary key, value int not null);
@@ -46,7 +49,7 @@ export async function openShop(pool: pg.Pool): Promise<void> {
   );
 }
 
-/** What the counter stands at. */
+/** Returns the value of the counter. */
 export async function counter(pool: pg.Pool, name: string): Promise<number> {
   const { rows } = await pool.query('select value from shop.counters where name = $1', [name]);
   return rows[0]?.value ?? 0;

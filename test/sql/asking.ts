@@ -49,7 +49,7 @@ export const answer = (db: Db, id: string, text: string | null, data?: unknown) 
 export const questionRow = (db: Db, id: string) =>
   one(db, 'select * from howdah.questions where id = $1', [id]);
 
-/** What came for a run and is not in its log yet. */
+/** Returns the events that arrived for a run and are not in its log yet. */
 export const inboxOf = (db: Db, execution: string) =>
   all(db, 'select kind, name, call_id, output from howdah_private.inbox where execution_id = $1', [
     execution,

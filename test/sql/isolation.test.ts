@@ -160,9 +160,9 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
   const db = testDatabase();
   let a: string;
   let b: string;
-  /** Of b, by table. */
+  /** Ids of tenant b, by table. */
   let theirs: Record<string, string[]>;
-  /** How much there was of what. */
+  /** Number of checks of each kind. */
   const walked: Record<string, number> = {};
 
   beforeAll(async () => {

@@ -94,7 +94,7 @@ const ACTS: Record<string, string> = {
   answer_question: `select howdah.answer_question(id, 'yes') from howdah.questions`,
 };
 
-/** What takes an admin. */
+/** Actions that require an admin. */
 const MANAGES: Record<string, string> = {
   accept_mcp_prompt: `select howdah.accept_mcp_prompt('search', 'brief')`,
   accept_mcp_tool: `select howdah.accept_mcp_tool('search', 'find')`,
@@ -208,7 +208,7 @@ describe('permissions', () => {
     );
   });
 
-  /** As the API would act for this user; rolled back. */
+  /** Runs statements as the API does for this user, and rolls them back. */
   const as = <T>(
     person: { id: string },
     work: (client: pg.PoolClient) => Promise<T>,

@@ -116,7 +116,7 @@ describe('with several months of history', () => {
 
   describe('the hot path', () => {
     type Touched = { relation: string; seq: number; idx: number };
-    /** How often the partitions were scanned by what this transaction does, nested statements included. */
+    /** Counts the scans of partitions in this transaction, including nested statements. */
     const touchedBy = (work: (client: pg.PoolClient) => Promise<unknown>) =>
       rolledBack(db.pool, async (client) => {
         await client.query('set local enable_seqscan = off');
@@ -343,7 +343,10 @@ describe('with several months of history', () => {
     const cancel: Call = async (client) =>
       `select howdah.cancel_execution('${await makeRun(client, { agent_id: known.agent })}')`;
 
-    /** Pages that each call of a new session looks at, those of the catalogue and of what it calls included. */
+    /**
+     * Counts the pages that each call of a new session reads, including those of the catalogue and
+     * of nested calls.
+     */
     const pagesOf = async (call: Call) => {
       const client = new pg.Client({ connectionString: db.url });
       await client.connect();

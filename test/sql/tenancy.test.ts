@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { all, asRole, committed, one, openSession, refusal, refusedInside } from './support.ts';
 import { makeTwoTenants } from './two-tenants.ts';
 
-/** What the application may read; every other table or view it may not even ask. */
+/** Relations that the application may read. It may not query any other table or view. */
 const READABLE = [
   'agent_models',
   'agent_performance',
@@ -82,7 +82,7 @@ const qualified = (type: string) =>
     ? type
     : `pg_catalog.${type}`;
 
-/** What is the same for everybody. */
+/** Rows that are the same for every tenant. */
 const OF_NOBODY = ['permissions', 'status_transitions'];
 
 describe('tenants', () => {

@@ -13,7 +13,7 @@ import {
   makeWorker,
 } from './support.ts';
 
-/** What every text of the second tenant contains, so that it shows wherever it should not be. */
+/** Mark in every text of the second tenant, so that a leak shows. */
 export const MARK = 'belongs-to-b';
 
 /**
@@ -31,7 +31,9 @@ export async function makeTwoTenants(pool: pg.Pool): Promise<{ a: string; b: str
   return { a, b };
 }
 
-/** Rows that need nothing but the tenant ($1), a mark ($2) and the ids of an agent ($3) and a session ($4). */
+/**
+ * Rows that need only the tenant ($1), a mark ($2) and the ids of an agent ($3) and a session ($4).
+ */
 const ROWS = [
   `insert into howdah.users (tenant_id, username, email) values ($1, $2, $2)`,
   `insert into howdah.schedules (tenant_id, name, cron, agent_id, input) values ($1, $2, '@daily', $3, $2)`,

@@ -10,7 +10,7 @@ import { newTenant } from './support.ts';
 
 const database = testDatabase();
 
-/** What files cannot say, and why. */
+/** Columns that files cannot express, and the reason. */
 const NOT_IN_FILES: Record<string, string> = {
   'agents.deleted_at': 'who is deleted stands in no file; --prune deletes',
   'agents.user_id': 'users are no part of a system: who has it is said where it is',

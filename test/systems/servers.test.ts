@@ -43,7 +43,7 @@ const jobs = async ({ one: row, tenant }: Doors) =>
       )
     ).n,
   );
-/** As an admin of the tenant, who is not the database's owner. */
+/** Acts as an admin of the tenant who does not own the database. */
 const byAdmin = (doors: Doors, text: string, options?: ApplyOptions): Promise<Plan> =>
   asRole(
     database.pool,

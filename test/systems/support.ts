@@ -40,7 +40,7 @@ export function changes(plan: Plan): string[] {
     .map(({ action, kind, name }) => `${action} ${kind} ${name}`);
 }
 
-/** What a file was refused for, as `line:column message`. */
+/** Returns the faults of a rejected file as `line:column message`. */
 export async function faultsOf(
   work: Promise<unknown>,
 ): Promise<{ code: string; lines: string[]; faults: Fault[] }> {

@@ -7,7 +7,7 @@ import { testDatabase } from '../support/database.ts';
 const database = testDatabase();
 
 const FOR_PEOPLE = ['$schema', 'title', 'description', 'default'];
-/** What zod adds that refuses nothing JSON could hold. */
+/** Keywords that zod adds and that reject no JSON value. */
 const isIdle = (key: string, value: unknown) =>
   key === 'propertyNames' ||
   (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) ||

@@ -14,7 +14,7 @@ export type ReceivedSpan = {
   links?: { traceId: string; spanId: string }[];
   status?: { code: number; message: string };
   attributes: Record<string, unknown>;
-  /** Of the process that sent it. */
+  /** Resource of the sending process. */
   resource: Record<string, unknown>;
 };
 
@@ -41,7 +41,10 @@ const plain = (list: KeyValue[]) =>
     ]),
   );
 
-/** Receives OTLP over HTTP in JSON, on a free loopback port. The first answers may be other statuses than 200. */
+/**
+ * Receives OTLP over HTTP as JSON on a free loopback port. The first answers may have other
+ * statuses than 200.
+ */
 export async function startOtlpReceiver(statuses: number[] = []) {
   const spans: ReceivedSpan[] = [];
   const requests: { path: string; headers: NodeJS.Dict<string | string[]>; body: string }[] = [];

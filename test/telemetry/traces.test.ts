@@ -23,7 +23,7 @@ const database = testDatabase();
 let pool: Pool;
 let receiver: Awaited<ReturnType<typeof startOtlpReceiver>>;
 let models: FakeServer;
-/** What requests of tools carried as `traceparent`. */
+/** Values of `traceparent` in requests of tools. */
 const heard: (string | undefined)[] = [];
 const site = createServer((request, response) => {
   heard.push(request.headers.traceparent as string | undefined);

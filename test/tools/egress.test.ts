@@ -307,7 +307,7 @@ describe('TLS', () => {
   });
 });
 
-/** URLs other people use against guards such as this one: tricks, and a few harmless public hosts. */
+/** Attack URLs from tests of other such guards, and a few harmless public hosts. */
 const vectors = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'hostile-ssrf', 'urls.jsonl');
 const hasVectors = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(vectors);
 if (!hasVectors)

@@ -13,9 +13,9 @@ import type { CodeJob } from '../../src/tools/run-code/job.ts';
 import { seccompFilter } from '../../src/tools/run-code/python/seccomp.ts';
 import { codeLanguages, runCodeTool } from '../../src/tools/run-code.ts';
 
-// What code can do in its sandbox, what it cannot, and what stops it: research of attacks, each with what comes of it.
+// Capabilities of code in its sandbox, its limits, and known attacks with their results.
 
-/** Where bubblewrap stands that is not installed. */
+/** Path of a bubblewrap that is not in the PATH. */
 const { HOWDAH_TEST_BWRAP } = process.env;
 const options = HOWDAH_TEST_BWRAP === undefined ? {} : { bwrap: HOWDAH_TEST_BWRAP };
 
@@ -45,7 +45,7 @@ if (noPython !== undefined) console.log(`Tests of Python are skipped. ${noPython
 
 type TestFile = { name: string; content: string | Buffer; trust?: Trust };
 
-/** Files of a run that are kept here and nowhere else; those that may be given are trusted as they say. */
+/** Files of a run, in memory. Input files have the trust that they declare. */
 class TestFiles implements RunFiles {
   readonly kept: MadeFile[] = [];
   readonly #given: readonly TestFile[];
@@ -77,7 +77,7 @@ class TestFiles implements RunFiles {
     return { ok: true as const, value };
   }
 
-  /** What was kept, as text. */
+  /** Contents of the stored files, as text. */
   get texts(): Record<string, string> {
     return Object.fromEntries(this.kept.map(({ name, bytes }) => [name, bytes.toString('utf8')]));
   }
@@ -108,7 +108,7 @@ const javascript = (code: string, more?: Parameters<typeof runCode>[2]) =>
 const python = (code: string, more?: Parameters<typeof runCode>[2]) =>
   runCode('python', code, more);
 
-/** How long it took, with what it gave. */
+/** Measures the duration of `work` and returns its result. */
 async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number }> {
   const began = performance.now();
   return { value: await work(), ms: performance.now() - began };

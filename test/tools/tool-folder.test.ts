@@ -38,7 +38,7 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const written: string[] = [];
-/** As editors save: another file is put in its place. */
+/** Saves a file as editors do: by replacing it with another one. */
 function write(name: string, text: string): void {
   written.push(name);
   writeFileSync(join(folder, `.${name}`), text);

@@ -7,7 +7,7 @@ import type { WorkerScope } from '../../src/db/worker/worker-scope.ts';
 export type WorkerProcess = {
   readonly pid: number;
   signal(name: NodeJS.Signals): void;
-  /** How it ended, once it has. */
+  /** How the process ended, once it has. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   readonly isAlive: boolean;
 };
@@ -34,7 +34,9 @@ export async function startWorkerProcess(
   return handleOf(child);
 }
 
-/** A process that has loaded all it needs; it becomes a worker, with a failpoint armed, when it is told to. */
+/**
+ * A process that has loaded all modules. It becomes a worker, with a failpoint armed, on command.
+ */
 export type LoadedProcess = { start(failpoint: string): Promise<WorkerProcess> };
 
 /** Loads a worker process ahead of the test that needs it. */

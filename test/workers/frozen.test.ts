@@ -88,7 +88,8 @@ test('a frozen worker is reaped; after thawing it writes nothing and returns as 
   healthy = await startTestWorker(database.url, { openai: server.url });
 
   frozen.signal('SIGSTOP');
-  // Its presence is still there: the lock of its connection. Only the heartbeat tells; no need to wait for it.
+  // Its presence lock is still held by its connection. Only the heartbeat is missing; the test does
+  // not wait for it.
   await pool.query(
     `update howdah_private.workers set heartbeat_at = now() - interval '1 minute' where id = $1`,
     [old],
@@ -109,7 +110,7 @@ test('a frozen worker is reaped; after thawing it writes nothing and returns as 
   expect(back.id).not.toBe(old);
   expect(await kindsOf(pool, id)).toBe('model output');
   expect((await stepsOf(pool, id)).map(({ worker }) => worker)).not.toContain(old);
-  // What it took up between its thaw and the moment it knew is not lost.
+  // Jobs that it claimed between its thaw and the moment it noticed are not lost.
   for (const run of ids) {
     expect((await ended(pool, run)).status).toBe('completed');
     expect(await kindsOf(pool, run)).toBe('model output');

@@ -14,7 +14,8 @@ import { createGate } from '../support/gate.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from './child.ts';
 
-// What Graphile Worker does when connections are lost at bad moments must not end the process, nor leave it deaf.
+// Connections of Graphile Worker that break at bad moments must not end the process or stop its
+// notifications.
 
 const database = testDatabase();
 let proxy: FaultProxy;

@@ -191,7 +191,10 @@ describe('a debounced run', () => {
 });
 
 describe('a limit', () => {
-  /** How many requests of one kind are in the air, and how many were at most; none is answered before it is opened. */
+  /**
+   * Counts requests of one kind in flight, and their maximum. None is answered before the gate
+   * opens.
+   */
   const inTheAir = (opened: Promise<void>) => {
     const now = new Map<string, number>();
     const most = new Map<string, number>();

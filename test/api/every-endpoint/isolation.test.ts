@@ -34,7 +34,7 @@ let schema: GraphQLSchema;
 let token: string;
 /** One row of the other tenant for each table. */
 let theirs: { table: string; id: string }[];
-/** How much there was of what. */
+/** Number of checks of each kind. */
 const walked: Record<string, number> = {};
 
 beforeAll(async () => {
@@ -75,7 +75,10 @@ const fieldsOf = (type: GraphQLObjectType | null | undefined): Field[] =>
 const relayId = (table: string, id: string) =>
   Buffer.from(JSON.stringify([table, id])).toString('base64');
 
-/** A value of a type: the id wherever one fits, else something plain; undefined leaves an optional one out. */
+/**
+ * Returns a value of a type: the id if it fits, else a plain value; undefined omits an optional
+ * one.
+ */
 function valueFor(type: GraphQLInputType, id: string, depth = 0): unknown {
   if (!isNonNullType(type)) return isId(type) || depth < 2 ? optional(type, id, depth) : undefined;
   const inner = type.ofType;

@@ -15,7 +15,8 @@ import { ask, startTestApi, until } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { locked } from '../subscriptions/tokens.ts';
 
-// One run with another model, other parameters and a lower budget, begun through every door: the same run, the same refusals.
+// One run with another model, other parameters and a lower budget, started through every interface.
+// Runs and errors are equal.
 
 const db = testDatabase();
 let worker: Worker;
@@ -23,7 +24,7 @@ let api: Api;
 let models: FakeServer;
 let agent: string;
 let agent_id: string;
-/** Of somebody who may run agents, and not edit them. */
+/** Key of a user who may run agents but not edit them. */
 let runner: string;
 let member: string;
 let folder: string;

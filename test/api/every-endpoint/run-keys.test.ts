@@ -8,7 +8,8 @@ import { ask, startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { locked } from '../subscriptions/tokens.ts';
 
-// Runs with a concurrency key and a debounce key, begun through every door: the same run, the same refusals.
+// Runs with a concurrency key and a debounce key, started through every interface. Runs and errors
+// are equal.
 
 const db = testDatabase();
 let api: Api;

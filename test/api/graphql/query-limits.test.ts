@@ -8,7 +8,7 @@ import { testDatabase } from '../../support/database.ts';
 import { ask, driveRun, follow, openSocket, startTestApi, until } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 
-/** How long a request waits for its turn: longer than a busy machine takes to refuse five. */
+/** Time that a request waits for its turn: longer than a busy machine needs to reject five. */
 const WAIT_MS = 3_000;
 
 const db = testDatabase();

@@ -14,7 +14,7 @@ import { locked, tokenFor } from '../subscriptions/tokens.ts';
 
 if (noPgbouncer) console.info(`not tried: ${noPgbouncer}`);
 
-/** All requests of the API share one connection of the server, which a PgBouncer gives to each transaction. */
+/** All API requests share one server connection, which PgBouncer assigns to each transaction. */
 describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one connection', () => {
   const db = testDatabase();
   let pgbouncer: Pgbouncer;

@@ -19,7 +19,7 @@ afterAll(async () => {
   expect(printed).not.toHaveBeenCalled();
 });
 
-/** What a client hears until the server hangs up. */
+/** Returns all data that a client receives until the server closes the connection. */
 function raw(bytes: string | Buffer): Promise<string> {
   const socket = connect(api.port, '127.0.0.1');
   const chunks: Buffer[] = [];

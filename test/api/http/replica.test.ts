@@ -36,7 +36,7 @@ let other: Api;
 let metrics: Metrics;
 let writer: Person;
 let token: string;
-/** Of somebody else in the same tenant. */
+/** Token of another user in the same tenant. */
 let colleague: string;
 
 beforeAll(async () => {
@@ -121,7 +121,7 @@ async function listedBy(at: Api, bearer: string, position?: string | null): Prom
   return ((await response.json()) as Answer).data.map(({ name }: { name: string }) => name);
 }
 
-/** How many reads were answered by whom, and why. */
+/** Returns the number of reads by server and reason. */
 async function reads(): Promise<Record<string, number>> {
   const found = (await metrics.text()).matchAll(
     /^howdah_reads_total\{server="(\w+)",reason="(\w+)"\} (\d+)$/gm,

@@ -52,7 +52,7 @@ const post = (body: string | Buffer<ArrayBuffer>, headers: Record<string, string
 
 const query = (text: string) => post(JSON.stringify({ query: text }));
 
-/** What a client hears until the server hangs up. */
+/** Returns all data that a client receives until the server closes the connection. */
 function raw(...pieces: (string | Buffer)[]): Promise<string> {
   const socket = connect(api.port, '127.0.0.1');
   const chunks: Buffer[] = [];

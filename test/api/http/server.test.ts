@@ -225,7 +225,7 @@ test('closing notifies subscribers and leaves no connection open', async () => {
   await own.drop();
 });
 
-/** What an API has open. */
+/** Counts the open connections of an API. */
 async function connectionsOf({ pool }: Pick<TestDatabase, 'pool'>): Promise<string[]> {
   const { rows } = await pool.query(
     `select application_name from pg_stat_activity

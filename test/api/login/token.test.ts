@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { createTokenReader } from '../../../src/api/login/token.ts';
 import { claimsOf, now, SECRET, sign } from '../subscriptions/tokens.ts';
 
-// Tokens alone, without a server that reads them: test/api/login/login.test.ts goes through the door.
+// Tests of the token reader alone. test/api/login/login.test.ts sends tokens to a server.
 
 const person = { sub: 'ada', tenant_id: randomUUID(), user_id: randomUUID() };
 const trouble = vi.fn();

@@ -6,7 +6,7 @@ import { sendResponse } from '../../../src/api/mcp/send-response.ts';
 import type { Caller } from '../../../src/mcp-server/caller.ts';
 import { inMemorySubscriptions } from '../../../src/mcp-server/transport/session-subscriptions.ts';
 
-// What a client of MCP can make the server hold.
+// Limits on what an MCP client can make the server hold in memory.
 
 const STALLED_MS = 50;
 

@@ -1,7 +1,7 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import type { Api } from '../../../src/api/server.ts';
 
-/** Revisions of the protocol: those that shake hands first, and the one whose requests stand alone. */
+/** Revisions of the protocol: those with a handshake, and the one with stateless requests. */
 export const REVISIONS = ['2025-11-25', '2026-07-28'] as const;
 export type Revision = (typeof REVISIONS)[number];
 
@@ -12,9 +12,9 @@ export type ClientOptions = {
   query?: string;
   /** Called when the stream is open by which the server says what nobody asked for. */
   onStream?: () => void;
-  /** What a person answers who is asked; without it the client cannot ask. */
+  /** Answer of the person to an elicitation; without it the client does not support elicitation. */
   elicit?: (params: { message: string; requestedSchema: Form }) => Answered | Promise<Answered>;
-  /** What its model answers; without it the client has none. */
+  /** Answer of the client's model to sampling; without it the client does not support sampling. */
   sample?: (params: Sampled) => string;
 };
 export type Form = { properties: Record<string, object>; required?: string[] };

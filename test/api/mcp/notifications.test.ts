@@ -13,7 +13,7 @@ import { startTestApi, until } from '../harness.ts';
 import { locked } from '../subscriptions/tokens.ts';
 import { connect, INITIALIZE, post, REVISIONS, type Result, type Revision } from './mcp-client.ts';
 
-/** What `/mcp` tells without being asked each time: lists that change, runs that go on, log messages. */
+/** Notifications of `/mcp`: changed lists, progress of runs, log messages. */
 
 const db = testDatabase();
 let api: Api;

@@ -5,7 +5,7 @@ type Act =
   | { piece: string; seq: number; attempt?: number }
   | { answers: [seq: number, content: string][]; step_count: number };
 
-/** What a client reads, in order: `seq:text`. */
+/** Returns the pieces that a client reads, in order, as `seq:text`. */
 function read(acts: Act[], since = 0): string[] {
   const spoken = new AnswerAssembler(since);
   return acts.flatMap((act) => {

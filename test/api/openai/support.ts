@@ -30,7 +30,7 @@ export type Stage = {
     columns?: object,
     tools?: string[],
   ): Promise<string>;
-  /** What the model of an agent was sent, request by request. */
+  /** Requests that the model of an agent received. */
   told(agent: string): Sent[][];
   restartWorker(): Promise<void>;
   close(): Promise<void>;

@@ -4,7 +4,10 @@ import type { Answer } from '../harness.ts';
 export type Called = { status: number; body: Answer; headers: Headers };
 export type CallOptions = { token?: string; headers?: Record<string, string> };
 
-/** One request of the REST door; a body is sent as JSON unless it is a text of a type that the headers name. */
+/**
+ * Sends one REST request. The body is sent as JSON, unless it is a string whose type is in the
+ * headers.
+ */
 export async function call(
   api: Api,
   method: string,

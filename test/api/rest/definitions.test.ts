@@ -18,7 +18,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** What is made, what PATCH changes, and what is refused, for each kind. */
+/** Values that are created, changed by PATCH, and rejected, for each kind. */
 const KINDS: Record<string, { made: object; patch: object; faulty: [object, string] }> = {
   models: {
     made: { name: 'm1', provider: 'openai', model: 'gpt', capabilities: { tools: true } },

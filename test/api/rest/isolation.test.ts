@@ -51,7 +51,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** All that the other tenant has. */
+/** Returns all rows of the other tenant. */
 async function rowsOf(tenant: string): Promise<string> {
   const tables = ['agents', 'workflows', 'models', 'prompts', 'tools', 'mcp_servers', 'resources'];
   const texts = [];
@@ -192,7 +192,7 @@ test('the requests above changed no row of the other tenant', async () => {
   expect(await rowsOf(tenant_id)).toBe(before);
 });
 
-/** What each role may begin; what it may not is refused, by the table of docs/keys.md. */
+/** Actions that each role may start, by the table of docs/keys.md. Others are rejected. */
 const EXPECTED: Record<string, string[]> = {
   viewer: [],
   member: ['/api/agents', '/api/execute', '/api/prompts', '/api/resources', '/query', '/sessions'],

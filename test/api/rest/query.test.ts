@@ -18,7 +18,7 @@ const db = testDatabase();
 let api: Api;
 let worker: Worker;
 let server: FakeServer;
-/** Whom the manager gives the question to. */
+/** Member that the manager passes the question to. */
 let member = 'figures';
 
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import {
 } from '../../../src/api/events/follow-run.ts';
 import type { StepDetails } from '../../../src/db/feed/step-details.ts';
 
-// What is told of a run, of which pieces and rows come in whatever order they come.
+// Messages to subscribers of a run whose pieces and rows arrive in any order.
 
 const ID = '01890000-0000-7000-8000-000000000001';
 const piece = (seq: number, text: string) => ({ execution_id: ID, seq, attempt: 1, text });

@@ -2,7 +2,7 @@ import WebSocket from 'ws';
 import type { Api } from '../../../src/api/server.ts';
 import { type Answer, until } from '../harness.ts';
 
-/** What came over one WebSocket of /ws. */
+/** Messages received on one WebSocket of /ws. */
 export type WsClient = {
   socket: WebSocket;
   received: Answer[];

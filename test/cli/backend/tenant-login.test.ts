@@ -5,7 +5,10 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
-/** Logins that look after nothing: bound to the tenant acme, one as admin and one as viewer, and one that is bound to none. */
+/**
+ * Logins without maintenance rights: one bound to tenant acme as admin, one as viewer, and one that
+ * is not bound.
+ */
 const logins = { admin: '', viewer: '', nobody: '', stranger: '' };
 const db = testDatabase();
 let worker: Worker | undefined;

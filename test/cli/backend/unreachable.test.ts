@@ -74,7 +74,7 @@ const LINES: Record<string, string[]> = {
   generate: ['--executions', '1'],
   bench: ['guards'],
 };
-/** Those that make the schema, or look whether it is there. */
+/** Commands that create the schema, or check whether it exists. */
 const MAKERS = [
   'start',
   'worker',
@@ -210,7 +210,7 @@ describe('an unknown name or id exits 3 and names the command that lists them', 
   });
 });
 
-/** What runs on this machine, whatever server somebody asks. */
+/** Commands that run on this machine, independent of the server. */
 const HERE = ['start', 'worker', 'api', 'migrate', 'demo'];
 
 describe.concurrent('a named server is used, or the command reports that it needs a database', () => {

@@ -61,7 +61,7 @@ afterAll(async () => {
   poets.close();
 });
 
-/** Where no database is: what asks it fails. */
+/** URL without a database: queries fail. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 type Ways = { url(): string; more(): string[] };
 /** The same conversation is the same on the terminal. */

@@ -40,7 +40,10 @@ afterAll(async () => {
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv);
 
-/** Starts a run by the command, which lets go of it when it asks; gives the id of the question and of the run. */
+/**
+ * Starts a run by the command, which detaches when the run asks. Returns the ids of the question
+ * and of the run.
+ */
 async function asked(agent: string): Promise<{ question: string; execution: string }> {
   const { status, stdout, stderr } = await cli('run', agent, 'Hi');
   expect({ status, stdout }).toEqual({ status: 7, stdout: '' });

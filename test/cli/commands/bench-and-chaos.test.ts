@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
-// What `howdah bench` and `howdah chaos` refuse, and that they leave nothing; test/package.test.ts sees them work.
+// Errors of `howdah bench` and `howdah chaos`, which leave nothing behind. test/package.test.ts
+// runs the commands.
 
 const database = testDatabase();
 

@@ -19,7 +19,7 @@ if (pgBin === undefined) {
   console.warn('howdah psql is tried with no real psql here: none was found (HOWDAH_PG_BIN)');
 }
 
-/** In the place of psql: says what it was given; with `wait` it stays until a signal comes, else it ends with 7. */
+/** A fake psql: prints its arguments. With `wait` it runs until a signal, else it exits with 7. */
 const FAKE = `#!${process.execPath}
 const args = process.argv.slice(2);
 if (args.includes('--version')) { console.log('psql (PostgreSQL) 18.1'); process.exit(0); }
@@ -72,7 +72,7 @@ function ended(child: ChildProcess): Promise<CliResult> {
 }
 
 const psql = (...argv: string[]) => ended(started(argv));
-/** What the program in its place was given. */
+/** Returns the arguments of the fake psql. */
 async function given(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const { status, stdout, stderr } = await ended(started(['--pg-bin', folder, ...argv], env));
   expect({ status, stderr }).toEqual({ status: 7, stderr: '' });

@@ -30,7 +30,10 @@ afterAll(async () => {
   await rm(home, { recursive: true });
 });
 
-/** The log's first rows, however many a tenant is born with: a beginning of it is a log that is whole. */
+/**
+ * Keeps only the first rows of the log. A prefix of the log is an intact log, however many rows a
+ * new tenant has.
+ */
 const BEGINNING = `delete from howdah.audit_log where tenant_id = $1 and seq > 6;
   update howdah_private.audit_heads as h set seq = 6, hash = l.hash from howdah.audit_log as l
   where h.tenant_id = $1 and l.tenant_id = $1 and l.seq = 6`;
@@ -47,7 +50,7 @@ async function audited(): Promise<{ id: string; slug: string }> {
   return { id, slug };
 }
 
-/** What somebody with the rights of a superuser can do: no trigger fires. */
+/** Runs statements as a superuser can: without triggers. */
 async function tamper(tenant: string, statements: string): Promise<void> {
   await db.pool.query(
     `begin; set local session_replication_role = replica; ${statements.replaceAll('$1', `'${tenant}'`)}; commit`,
@@ -71,7 +74,9 @@ async function doctor() {
   return { status, items, of: (tenant: string) => items.find((item) => item.tenant === tenant) };
 }
 
-/** The chain from a row on, hashed anew as the owner's own function does it, and the head moved to its end. */
+/**
+ * Rehashes the chain from a row on as the owner's own function does, and moves the head to its end.
+ */
 const REBUILD = `
   do $$
   declare v_row howdah.audit_log; v_prev bytea;

@@ -4,7 +4,7 @@ import { runCli } from '../run-cli.ts';
 
 const db = testDatabase();
 
-/** What doctor says of the search path, and what `migrate up` says beside its count. */
+/** Messages of doctor about the search path, and of `migrate up` next to its count. */
 async function said() {
   const { stdout } = await runCli(db.url, 'doctor', '--json');
   const { items } = JSON.parse(stdout) as { items: { check: string; ok: boolean; fix?: string }[] };

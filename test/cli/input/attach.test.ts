@@ -30,7 +30,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** What a run was given beside its text, in its order. */
+/** Returns the parts of a run's input besides its text, in order. */
 const given = (id: string) =>
   all(
     db.pool,

@@ -16,7 +16,7 @@ beforeAll(async () => {
   );
 });
 
-/** What a person at a terminal is told who types this line. */
+/** Runs a command at a terminal, types a line, and returns the result. */
 async function typed(line: string, ...argv: string[]) {
   const cli = startAtTerminal(database.url, ...argv);
   cli.type(line);

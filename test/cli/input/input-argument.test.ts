@@ -45,7 +45,7 @@ const file = async (name: string, content: string | Uint8Array) => {
   await writeFile(path, content);
   return path;
 };
-/** What a run that was begun this way was given. */
+/** Returns the input of a run that was started this way. */
 const begun = async ({ status, stdout, stderr }: CliResult) => {
   expect([status, stderr]).toEqual([0, '']);
   return one(

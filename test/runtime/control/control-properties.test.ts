@@ -10,7 +10,7 @@ const OPERATIONS = 14;
 const AT_ONCE = 6;
 /** Runs of one session. */
 const PER_SESSION = 3;
-/** What a control may say when it comes too late or too early. */
+/** Errors of a control that comes too late or too early. */
 const REFUSALS = ['HWTRM', 'HWCNF'];
 
 const database = testDatabase();
@@ -104,7 +104,7 @@ async function sequence(seed: number, session: string): Promise<string[]> {
   return refused;
 }
 
-/** Nothing stays paused or unanswered; a run that is only waiting for people ends by itself then. */
+/** Ends all pauses and answers all questions, so that a run that waits only for people ends. */
 async function settle(): Promise<void> {
   const { pool } = database;
   await expect

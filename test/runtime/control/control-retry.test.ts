@@ -22,7 +22,7 @@ import {
 
 const database = testDatabase();
 let worker: Worker;
-/** What the tools of this file do, changed by its tests. */
+/** Behaviour of the tools in this file, set by its tests. */
 let hanging = door();
 const keys: string[] = [];
 const servers: FakeServer[] = [];

@@ -51,7 +51,7 @@ async function startHere(): Promise<void> {
   worker = await startTestWorker(database.url, { tools: [breaking], egressAllow: [LOOPBACK] });
 }
 
-/** What http_request is in this tenant from now on. */
+/** Sets the effect and the timeout of http_request in this tenant. */
 async function declare(effect: string, timeoutMs = 60_000): Promise<void> {
   await database.pool.query(
     `update howdah.tools set effect = $1::howdah.tool_effect, timeout_ms = $2 where name = 'http_request'`,
@@ -74,7 +74,7 @@ async function posting(server: TestServer, configuration?: Json): Promise<string
   return insertRun(pool, agent);
 }
 
-/** Answers nothing until the worker that asked first is dead; from then on says what it is asked to do. */
+/** Kills a worker during the calls of its runs. The server does not answer before that. */
 async function killedWhileCalling(runs: number): Promise<{ server: TestServer; ids: string[] }> {
   let silent = true;
   const server = await startServer((_request, response) => {

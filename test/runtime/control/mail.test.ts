@@ -25,7 +25,7 @@ import {
 import { addHooks, heardOf, openHookedShop } from '../hooks/hooked.ts';
 import { expectEqual } from '../replay/replay-runs.ts';
 
-// What agents say to one another, sent and received exactly as often as their logs say.
+// Mail between agents is sent and received exactly as often as their logs show.
 
 const MAIL = ['send_message', 'receive'];
 
@@ -63,7 +63,7 @@ async function write(agent: string, content: string, execution: string | null = 
   return rows[0];
 }
 
-/** What the calls of receive gave, each as it was told. */
+/** Returns the results of the receive calls, as the model got them. */
 async function received(id: string): Promise<{ mail: JsonObject[] }[]> {
   return (await resultsOf(database.pool, id))
     .filter((text) => text.startsWith('{"mail"'))

@@ -20,7 +20,7 @@ import {
 
 const database = testDatabase();
 let worker: Worker;
-/** What the tools were called with, in order. */
+/** Arguments of the tool calls, in order. */
 let paid: JsonObject[] = [];
 let slow = door();
 
@@ -88,7 +88,7 @@ type Question = {
   tool_call: object;
 };
 
-/** So many open questions of a run and those below it, once they are there, in the order they were asked. */
+/** Waits for this many open questions of a run and its descendants; returns them in order. */
 async function asked(root: string, count = 1): Promise<Question[]> {
   const { questions } = await eventually<{ questions: Question[] }>(
     database.pool,
@@ -368,7 +368,10 @@ describe('an approval', () => {
 });
 
 describe('changes during a run apply to its next call', () => {
-  /** A run of three rounds of calls that waits in the middle; gives it once the first one is done. */
+  /**
+   * Starts a run of three rounds of calls that waits in the middle; returns it after the first
+   * round.
+   */
   async function begun(
     columns: { user?: string; tools?: string[] } = {},
   ): Promise<{ agent: string; id: string }> {

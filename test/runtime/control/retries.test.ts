@@ -28,7 +28,7 @@ import {
 const database = testDatabase();
 let worker: Worker;
 const servers: FakeServer[] = [];
-/** When a tool was called, by what it was told. */
+/** Times of the calls of a tool, by its argument. */
 const calls = new Map<string, { at: number; key: string }[]>();
 
 /** Throws what it is told so many times, and then answers. */
@@ -363,7 +363,10 @@ test('a retry is due by the database clock, whatever the clock of the failed wor
 
 const performanceNow = (): number => performance.timeOrigin + performance.now();
 
-/** When the attempt failed, and when the one after it began, both by the clock of the database. */
+/**
+ * Returns the time when the attempt failed and when the next one started, by the clock of the
+ * database.
+ */
 async function retriesAndResult(id: string): Promise<[Date, Date]> {
   const steps = await stepsOf(database.pool, id);
   const at = (kind: string): Date => steps.find((step) => step.kind === kind)?.finished_at as Date;

@@ -77,7 +77,7 @@ const makeRule = async (columns: Record<string, unknown>): Promise<string> => {
   return rows[0].id;
 };
 
-/** As if its interval were over. */
+/** Makes a rule due, as if its interval were over. */
 const askAgain = async (id: string): Promise<Rule> => {
   const { rows } = await database.pool.query(
     `update howdah.alert_rules set next_at = now() where id = $1 returning coalesce(last_at, '-infinity')::text as before`,

@@ -67,7 +67,7 @@ export async function addHooks(
   );
 }
 
-/** What shop.check does when it hears of this event. */
+/** Sets the reaction of shop.check to this event. */
 export async function order(
   pool: pg.Pool,
   agent: string,
@@ -86,7 +86,7 @@ export async function order(
 
 export type Audit = { hook: string; event: JsonObject; role: string; tenant: string };
 
-/** What hooks of a run wrote, in order. */
+/** Returns the rows that hooks of a run wrote, in order. */
 export async function auditOf(pool: pg.Pool, id: string): Promise<Audit[]> {
   const { rows } = await pool.query(
     'select * from shop.audit where execution_id = $1 order by id',

@@ -22,7 +22,7 @@ import { addHooks, auditOf, openHookedShop } from './hooked.ts';
 const database = testDatabase();
 let worker: Worker;
 const heard: HookEvent[] = [];
-/** What the hooks of the worker do in this test. */
+/** Behaviour of the worker's hooks in this test. */
 let deeds: Hooks = {};
 
 const hooks = Object.fromEntries(

@@ -23,7 +23,7 @@ let worker: Worker;
 let receiver: Server;
 let base: string;
 const received: Received[] = [];
-/** What the receiver answers, by path. */
+/** Answers of the receiver, by path. */
 const answers = new Map<string, () => { status: number; headers?: Record<string, string> }>();
 
 beforeAll(async () => {
@@ -84,7 +84,7 @@ const deliveryOf = (run: string, what: string) =>
   );
 const COULD_NOT = `d.last_error is not null`;
 const HAS_BEEN = `d.status = 'delivered'`;
-/** As when its time has come. */
+/** Makes a delivery due. */
 const makeDue = (id: string) =>
   database.pool.query(
     `with due as (update howdah.webhook_deliveries set next_attempt_at = now() where id = $1 returning id)

@@ -25,7 +25,7 @@ function definition(agent: Partial<AgentDefinition['agent']> = {}): AgentDefinit
   return { agent: { ...bare, output_schema: null, ...agent }, models: [], tools: [] };
 }
 
-/** What is sent of these, without a prompt. */
+/** Returns the messages that are sent for these, without a prompt. */
 function sent(messages: readonly Message[], history: readonly Message[] = []) {
   return buildMessages(definition(), stateOf(messages, history));
 }

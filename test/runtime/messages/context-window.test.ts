@@ -28,7 +28,7 @@ describe('the estimate', () => {
       estimateRequestTokens([{ role: 'user', content: 'See:', parts: [text, image(url)] }]);
     expect(seen('data:image/png;base64,'.padEnd(1_000_000, 'A'))).toBe(seen('http://x/y.png'));
     expect(seen('')).toBe(estimateRequestTokens([user('See:')]) + 1_000);
-    // Of an assistant only text is sent.
+    // only the text of an assistant message is sent
     expect(estimateRequestTokens([{ ...answer('See:'), parts: [text, image('')] }])).toBe(
       estimateRequestTokens([answer('See:')]),
     );

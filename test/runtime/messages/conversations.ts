@@ -18,7 +18,7 @@ export const result = (id: string, content = `result of ${id}`): Message => ({
   tool_call_id: id,
 });
 
-/** As the log numbers the messages of a run. */
+/** Numbers messages as the log of a run does. */
 export function numbered(...messages: Message[]): LoggedMessage[] {
   return messages.map((message, at) => ({ ...message, seq: at + 1 }));
 }
@@ -66,7 +66,10 @@ export function someRun(random: Random, rounds: number, longest = 400): LoggedMe
   return messages.map((message, at) => ({ ...message, seq: at + 1 }));
 }
 
-/** What a provider would refuse: results that no call stands before, calls whose results do not follow at once. */
+/**
+ * Lists what a provider would reject: results without a preceding call, and calls without results
+ * right after them.
+ */
 export function openEnds(messages: readonly Message[]): string[] {
   const faults: string[] = [];
   let expected: string[] = [];

@@ -37,7 +37,7 @@ export function summarizedOf(messages: readonly LoggedMessage[], options: FitOpt
   return fitted;
 }
 
-/** What is sent once the summary asked for is in the log. */
+/** Returns the messages that are sent once the requested summary is in the log. */
 export function retold(run: readonly LoggedMessage[], history: Message[], content = 'short') {
   const definition = {
     agent: {

@@ -71,7 +71,7 @@ async function insert(parts: Json, input = 'What is this?', session: string | nu
   return id as string;
 }
 
-/** What the model was sent in the run whose input is this one. */
+/** Returns the messages that the model received in a run with this input. */
 function sentWith(input: string): Json {
   const request = server.requests.findLast(({ body }) => JSON.stringify(body).includes(input));
   return request?.body.messages ?? null;

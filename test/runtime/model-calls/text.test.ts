@@ -28,7 +28,7 @@ const heard = 'nul , half \ufffd, whole 🐘';
 const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
-/** What the fake model does on a question, by the question. */
+/** Behaviour of the fake model, by question. */
 const answers = new Map<string, FakeAnswer>();
 const seen: JsonObject[] = [];
 

@@ -50,7 +50,7 @@ async function claim(id: string): Promise<ClaimedRun> {
   return run;
 }
 
-/** As JSON that Postgres can store, without what only the log knows. */
+/** Converts to JSON that Postgres can store, without fields that exist only in the log. */
 function comparable({ messages, attempts, exhausted }: RunState): object {
   const bare = (message: Message) =>
     Object.fromEntries(

@@ -671,7 +671,7 @@ describe('filters', () => {
     ),
   );
 
-  /** What the log says that filters found. */
+  /** Returns the findings of filters in the log. */
   async function guardsOf(id: string): Promise<unknown[]> {
     const steps = await stepsOf(database.pool, id);
     return steps.filter(({ name }) => name === 'output_filter').map(({ output }) => output);

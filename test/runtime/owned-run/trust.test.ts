@@ -9,7 +9,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, ended, insertRun, makeAgent, runToEnd } from '../arrange.ts';
 
-// How far each result is trusted, whatever tool gives it, and what a run writes that others read.
+// Trust of each result, by tool, and trust of rows that a run writes and others read.
 
 const database = testDatabase();
 let worker: Worker;

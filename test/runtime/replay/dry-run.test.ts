@@ -471,7 +471,9 @@ describe('a call that differs from its trial is not committed', () => {
   });
 });
 
-/** What somebody else's transaction did is there while `work` runs, and undone however that ends. */
+/**
+ * Runs `work` while a change of another transaction is visible, and undoes the change afterwards.
+ */
 async function beside(statement: string, work: () => Promise<void>): Promise<void> {
   const other = await database.pool.connect();
   try {

@@ -28,7 +28,7 @@ beforeAll(async () => {
   await worker.stop(0);
 });
 
-/** What the only divergence says. */
+/** Returns the text of the only divergence. */
 async function onlyDivergence(changed: ExportedRun) {
   const { equal, divergences } = await replayRun(changed);
   expect(equal).toBe(false);

@@ -12,7 +12,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { brokenPromises, ended, executionOf } from '../arrange.ts';
 import { makeTenant, type Tenant } from '../tenants.ts';
 
-/** How long a model takes. */
+/** Duration of a model call. */
 const STEP_MS = 200;
 
 let database: TestDatabase;
@@ -79,7 +79,7 @@ test('with 10,000 queued runs and every slot taken by long runs, another tenant 
   console.log(`steps of the others before the first of the single run: ${steps}`);
   expect(steps).toBeLessThanOrEqual(4 * 6); // six steps of each of the four
   expect((await ended(database.pool, id as string)).status).toBe('completed');
-  // Who gave way was handed back, not crashed, and goes on.
+  // A preempted run was released, not crashed, and continues.
   const { rows } = await database.pool.query(
     `select max(crashes_without_progress) as crashes, count(*) filter (where status = 'running')::int as running
      from howdah.executions where agent_id = $1 and fence > 0`,

@@ -8,7 +8,7 @@ import { calling, ended, insertRun, makeAgent } from '../arrange.ts';
 
 const database = testDatabase();
 let workers: Worker[];
-/** What they logged. */
+/** Log lines of the workers. */
 const lines: { healed?: number }[] = [];
 const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
 /** Calls of the tool `note`, by idempotency key. */

@@ -61,7 +61,9 @@ afterAll(async () => {
   await reading.pool.end();
 });
 
-/** All that an attack may have left: rows, objects, locks of its session, its role, notices. */
+/**
+ * Reads all possible traces of an attack: rows, objects, locks of its session, its role, notices.
+ */
 async function state(): Promise<unknown> {
   const { pool } = database;
   const { rows } = await pool.query(`
@@ -89,7 +91,7 @@ describe('rejected queries', () => {
   });
 });
 
-/** What still holds when the text was not looked at, by the SQLSTATE; a time-out is 57014. */
+/** Queries that fail even if the parser is bypassed, by SQLSTATE. A timeout is 57014. */
 const HELD: readonly (readonly [query: string, sqlstate: string])[] = [
   ['select 1) as r; delete from shop.orders; --', '42601'],
   ['select 1) as r; commit; --', '42601'],

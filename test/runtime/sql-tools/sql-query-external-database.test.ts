@@ -137,7 +137,7 @@ async function slip(query: string): Promise<Outcome<Rows>> {
   );
 }
 
-/** All that an attack may have left over there. */
+/** Reads all possible traces of an attack on that server. */
 async function state(): Promise<unknown> {
   const { rows } = await other.pool.query(`
     select (select count(*) || ' ' || max(id) from shop.orders) as orders, (select last_value || ' ' || is_called from shop.numbers) as numbers,

@@ -55,7 +55,10 @@ afterAll(async () => {
   await reading.pool.end();
 });
 
-/** An agent that sends these queries one after the other; what it was told of each, and the steps of its run. */
+/**
+ * Runs an agent that sends these queries in sequence; returns the result of each query and the
+ * steps of the run.
+ */
 async function converse(queries: string[], configuration: JsonObject = { schemas: ['shop'] }) {
   const { pool } = database;
   const script = [

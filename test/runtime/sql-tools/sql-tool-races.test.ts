@@ -103,7 +103,8 @@ test('a deadlock undoes the call, which is then retried', async () => {
   const release = await holdLock(pool, 4);
   const id = await begin({ name: 'count_up_then_lock', arguments: { name: 'dead', lock: 4 } });
   await waitingFor(pool, 4);
-  // The rival holds the run's row and wants the counter; the tool holds the counter and wants the row to commit.
+  // The rival locks the run's row and wants the counter; the tool locks the counter and wants the
+  // row to commit.
   const rival = await holdRow(id);
   const blocked = rival.query(`update shop.counters set value = value + 100 where name = 'dead'`);
   await eventually(

@@ -6,7 +6,9 @@ import { asking, call, result, seeded, summary, user } from '../messages/convers
 
 type Made = { name?: string; args?: string; result?: string };
 
-/** A run whose every round makes one call; the guard looks before each answer, as it does in a run. */
+/**
+ * Plays a run that makes one call per round. The guard checks before each answer, as in a real run.
+ */
 function play(rounds: number, made: (round: number) => Made) {
   const messages: Message[] = [user('Do it.')];
   const warned: number[] = [];

@@ -29,7 +29,9 @@ let server: FakeServer;
 let worker: Worker;
 let api: Api;
 const log: string[] = [];
-/** What the server wants to be sent; anything else is refused with the words of what was sent. */
+/**
+ * Header value that the server accepts. It rejects any other with a message that quotes the value.
+ */
 let accepted: string | null;
 /** A server that says the key in a good answer. */
 let isTalkative = false;

@@ -42,7 +42,7 @@ async function agentOf(calls: Call[], tools = TOOLS): Promise<string> {
   });
 }
 
-/** What the model is told of each call, parsed where it is JSON. */
+/** Returns the results that the model received for its calls, parsed if they are JSON. */
 async function toldOf(id: string): Promise<JsonObject[]> {
   return (await resultsOf(database.pool, id)).map((text) =>
     text.startsWith('{') ? JSON.parse(text) : text,

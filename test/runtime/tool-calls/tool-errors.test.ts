@@ -63,7 +63,7 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-/** What the model is told of one call; the run must go on and answer. */
+/** Returns the result that the model received for one call. The run must continue and answer. */
 async function told(name: string, args: Json = { id: 'A-1' }, given = name): Promise<string> {
   const { pool } = database;
   const agent = await makeAgent(pool, {

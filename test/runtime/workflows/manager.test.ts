@@ -8,7 +8,7 @@ import { brokenPromises, childrenOf, ended, kindsOf } from '../arrange.ts';
 const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
-/** Whom the model chooses, and what it was offered. */
+/** Member that the model chooses, and the members that it was offered. */
 let choice = { member: 'analyst', confidence: 0.9, reason: 'it is about revenue' };
 let offered: string[] = [];
 let about = '';

@@ -50,7 +50,7 @@ describe('API keys', () => {
     }
   });
 
-  /** As the API would act for this person, by a token or key that says so; rolled back. */
+  /** Acts as the API does for a person with such a token or key, and rolls back. */
   const as = <T>(
     name: string,
     work: (client: pg.PoolClient) => Promise<T>,

@@ -480,7 +480,7 @@ describe('audit of run controls', () => {
     );
     return { execution_id: id, question_id: question.id };
   };
-  /** What one statement adds to the log. */
+  /** Returns the rows that one statement adds to the log. */
   const logged = async (text: string, values: unknown[]) => {
     const from = await endOf(tenant);
     await db.pool.query(text, values);

@@ -156,7 +156,7 @@ describe('a sealed secret does not open', () => {
   const OF = (tenant: '$1' | '$2', name: string) =>
     `(select id from howdah.secrets where tenant_id = ${tenant} and name = '${name}')`;
 
-  /** As somebody would who may write the tables and has no key: $1 is acme, $2 is beta. */
+  /** Acts as an attacker who can write the tables but has no key. $1 is acme, $2 is beta. */
   test.each([
     [
       'a ciphertext swapped with that of another name cannot be decrypted',

@@ -25,7 +25,7 @@ import {
   spawn,
 } from '../support.ts';
 
-/** A tenant with `keep_contents_days = 0`: nothing that was said outlives the end of a run for long. */
+/** A tenant with `keep_contents_days = 0`: no content outlives the end of a run for long. */
 
 const SAID = 'a canary sings';
 
@@ -77,7 +77,10 @@ async function traces(text: string): Promise<string[]> {
   return found;
 }
 
-/** A run with data, metadata, a key, a call, a child and an answered question; gives it while it is still running. */
+/**
+ * Makes a run with data, metadata, a key, a call, a child and an answered question. Returns it
+ * while it is running.
+ */
 async function sing(columns: Record<string, unknown> = {}) {
   const data = JSON.stringify({ said: SAID });
   const id = await makeRun(db.pool, {

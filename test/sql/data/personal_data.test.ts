@@ -47,7 +47,10 @@ function makePerson(columns: Record<string, unknown> = {}): Promise<User> {
   return makeUser(db.pool, { username, email: `${username}@example.com`, ...columns });
 }
 
-/** A conversation of two turns with everything a run can leave behind, each text with the canary in it. */
+/**
+ * Makes a conversation of two turns with every kind of data that a run can leave behind. Each text
+ * contains the canary.
+ */
 async function talk(user: User, canary: string): Promise<Talk> {
   const sing = { said: canary, [canary]: [canary] };
   const session = await makeSession(db.pool, { user_id: user.id, title: canary, state: sing });

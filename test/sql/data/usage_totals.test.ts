@@ -24,7 +24,8 @@ import {
   waitForRecount,
 } from '../support.ts';
 
-// What runs used stays counted when they are deleted: sums of the views before and after, to the last digit.
+// Usage stays counted when runs are deleted: the sums of the views are equal before and after, in
+// all digits.
 
 const SUMS: Record<string, string> = {
   daily_usage: `select tenant_id, day, agent_id, agent, workflow_id, runs, completed, failed, success_rate, steps, tokens_in,
@@ -63,7 +64,10 @@ async function makePlace(): Promise<Place> {
   return { tenant_id, agent_id, model_id, user_id: id };
 }
 
-/** A run that asks a model twice, fails once at it, calls a tool twice, once in vain, has a child, and ends. */
+/**
+ * Makes a run that calls a model twice with one failure, calls a tool twice with one failure, has a
+ * child, and ends.
+ */
 async function work(place: Place, end: object = completed, session_id?: string): Promise<string> {
   const { tenant_id, agent_id, user_id } = place;
   const id = await makeRun(db.pool, {

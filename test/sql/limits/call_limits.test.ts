@@ -76,7 +76,7 @@ describe('call limits', () => {
   };
   const end = (call_id: string | null, tokens = 0) =>
     db.pool.query('select howdah_private.end_call($1, $2)', [call_id, tokens]);
-  /** As a worker does whose call may not begin. */
+  /** Parks a run as a worker does whose call may not start. */
   const park = (run: ClaimedRun | undefined) =>
     commit(db.pool, worker, [
       {

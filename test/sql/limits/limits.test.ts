@@ -99,7 +99,8 @@ describe('usage limits', () => {
     ).count as number;
   /** The period of now becomes the one before. */
   const turn = async (id: string) => {
-    // what was spent beside the limit's making is counted again once nobody is left in the whole server who began before it
+    // usage concurrent with the creation of the limit is recounted once no older transaction is
+    // left on the server
     await waitForRecount(db.pool, id);
     await db.pool.query(
       `update howdah_private.limit_counters set started_at = started_at - interval '31 days' where limit_id = $1`,

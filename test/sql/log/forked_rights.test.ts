@@ -30,7 +30,7 @@ describe('rights on forks', () => {
     worker = await makeWorker(db.pool);
   });
 
-  /** What a token of this user says. */
+  /** Claims of a token of this user. */
   const as = (user: string, role = 'member') => ({
     ...{ 'howdah.tenant_id': tenant, 'howdah.user_id': user, 'howdah.role': role },
   });

@@ -12,7 +12,7 @@ import {
   refusedInside,
 } from '../support.ts';
 
-/** What a worker found, as it says it to the database. */
+/** Findings of a worker, as it reports them to the database. */
 type Found = { name: string; [column: string]: unknown };
 
 describe('MCP servers', () => {

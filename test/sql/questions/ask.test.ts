@@ -24,7 +24,7 @@ async function listen(url: string) {
   return { client, notices };
 }
 
-/** What a worker commits when a model asks a person. */
+/** Commit of a worker when a model asks a person. */
 const questionStep = (id: string) => ({
   kind: 'question',
   name: 'ask_user',

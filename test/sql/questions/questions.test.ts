@@ -461,7 +461,9 @@ describe('concurrent answers', () => {
 });
 
 describe('a deadline', () => {
-  /** Moves the deadlines of open questions of the run into the past, and lets workers' clock tick. */
+  /**
+   * Moves the deadlines of open questions of the run into the past, and runs the timers of workers.
+   */
   const pass = async (id: string) => {
     await db.pool.query(
       `update howdah.questions set created_at = created_at - interval '1 day',

@@ -41,7 +41,7 @@ describe('presence of workers', () => {
     await claim(db.pool, worker, [id]);
     return id;
   };
-  /** What Graphile Worker does when it hands a job out. */
+  /** Locks a job as Graphile Worker does. */
   const lockJob = (id: string, poolId: string) =>
     db.pool.query(
       `update graphile_worker._private_jobs set locked_at = now(), locked_by = $2, attempts = 1 where key = $1`,
@@ -452,7 +452,7 @@ describe('presence of workers', () => {
   test('a job that was replaced while it was worked on is deleted after its worker dies', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await lockJob(id, `pool-${randomUUID()}`);
-    // What Graphile Worker makes of the old job then: it has no key, and is not tried again.
+    // the old job after Graphile Worker has replaced it: it has no key and is not retried
     await db.pool.query(
       `select graphile_worker.add_job('advance', json_build_object('id', $1::text), job_key => $1)`,
       [id],

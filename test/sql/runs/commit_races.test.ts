@@ -29,7 +29,10 @@ type Control = {
   value?: keyof Run;
   /** It writes the head, so that a plain commit and the control wait for each other. */
   waits: boolean;
-  /** The answer to a plain commit that comes behind it, and to the next one where it came before. */
+  /**
+   * Results of a plain commit after the control, and of the next commit when the first one came
+   * before.
+   */
   seen: Record<string, unknown>;
   /** It locks the run, so that an end waits for it; so do all where nothing else is said. */
   locksRun?: boolean;

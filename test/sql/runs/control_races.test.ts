@@ -26,7 +26,7 @@ const SEEDS = [1, 2, 3, 4];
 const LANES = 6;
 const OPERATIONS = 100;
 const RUNS = 8;
-/** What a control may say when it comes too late or too early. */
+/** Errors of a control that comes too late or too early. */
 const REFUSALS = ['HWTRM', 'HWCNF', 'HWNTF'];
 const LAST = { kind: 'output', output: completed.output };
 
@@ -215,7 +215,7 @@ describe('controls of runs with concurrent commits', () => {
     }
   };
 
-  /** What people and other parts of the engine do to a run, by name. */
+  /** Actions of people and of other parts of the engine on a run, by name. */
   const CONTROLS: Record<string, [text: string, ...values: ((world: World) => unknown)[]]> = {
     pause: ['select howdah.pause_execution($1)'],
     resume: ['select howdah.resume_execution($1)'],

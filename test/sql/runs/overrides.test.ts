@@ -17,7 +17,7 @@ import {
   takeRole,
 } from '../support.ts';
 
-// How one run differs from its agent, and who may say so.
+// Overrides of a single run, and the permissions that they require.
 
 const db = testDatabase();
 let tenant_id: string;

@@ -12,7 +12,7 @@ import {
   one,
 } from '../support.ts';
 
-/** What one model answer of `advanceHead` adds. */
+/** Amounts that one model answer of `advanceHead` adds. */
 const AHEAD = {
   step_count: 1,
   message_count: 2,

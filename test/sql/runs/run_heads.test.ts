@@ -21,7 +21,7 @@ import {
   testClient,
 } from '../support.ts';
 
-/** What one model answer of `advanceHead` adds. */
+/** Amounts that one model answer of `advanceHead` adds. */
 const AHEAD = {
   step_count: 1,
   message_count: 2,

@@ -138,7 +138,7 @@ const AUTUMN: Case[] = [
   ['*/15 * * * *', 'Australia/Lord_Howe', '2026-04-04T14:50Z', '2026-04-04T15:00 2026-04-04T15:15'],
 ];
 
-/** What is refused, and the words that say why. */
+/** Rejected expressions, and words of the reason. */
 const REFUSED: [cron: string | null, message: string, part: string | null][] = [
   [null, 'cron: the expression is missing', null],
   ['', 'cron: the expression is missing', null],

@@ -99,7 +99,10 @@ describe('schedules', () => {
   const fire = () => fireAll(db.pool);
   const forOf = (runs: Record<string, { scheduled_for: string }>[]) =>
     runs.map((run) => run.metadata?.scheduled_for);
-  /** Moves the next time back, as if nobody had been there since: so many times of the cron were missed. */
+  /**
+   * Moves the next time back, as if no worker had been alive since then: the schedule missed this
+   * many times.
+   */
   const missed = (id: string, times: number) =>
     db.pool.query(
       `update howdah.schedules as s set next_at = (

@@ -12,7 +12,7 @@ describe('sync_custom_tools', () => {
     effect: 'pure',
     ...columns,
   });
-  /** As a worker does at its start. */
+  /** Registers tools as a worker does when it starts. */
   const sync = (...tools: Record<string, unknown>[]) =>
     committed(db.pool, async (client) => {
       await takeRole(client, 'howdah_worker');

@@ -6,7 +6,9 @@ import { all, makeTenant, one, takeRole } from '../support.ts';
 const db = testDatabase();
 let client: pg.PoolClient;
 
-/** In a tenant of its own, as its application with this role, in a transaction that is rolled back. */
+/**
+ * Acts as the application with this role in its own tenant, in a transaction that is rolled back.
+ */
 async function within(role: string, rows: string[], work: (tenant: string) => Promise<void>) {
   client = await db.pool.connect();
   try {
