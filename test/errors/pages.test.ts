@@ -33,29 +33,29 @@ const door = textOf('src/api/openai', '.ts');
 
 /** What Howdah itself raises, by the forms in which code writes it. */
 const raised = {
-  sql: all(textOf('sql', '.sql'), /'(HW[A-Z]{3})'/g),
-  'a code of ours': all(source, /'(HW[A-Z]{3})'/g),
-  'a word of ours': [
+  'raised in SQL': all(textOf('sql', '.sql'), /'(HW[A-Z]{3})'/g),
+  'HW… raised in TypeScript': all(source, /'(HW[A-Z]{3})'/g),
+  'E… raised in TypeScript': [
     ...all(source, /new HowdahError\(\s*'(E[A-Z]+)'/g),
     ...all(source, /\bcode(?: =|:) '(E[A-Z]+)'/g).filter((code) => !(code in constants.errno)),
     ...all(source, /problem\(\s*\d+, '(E[A-Z]+)'/g),
   ],
-  'an error of a run': ERROR_CODES,
-  OpenAI: [
+  'of failed runs': ERROR_CODES,
+  'of the OpenAI API': [
     ...all(door, /\b(?:openai_)?code: '([a-z_]+)'/g),
     ...all(door, /'(model_not_found)'/g),
     ...all(door, /^ {2}4\d\d: '((?!.*_error')[a-z_]+)'/gm),
   ],
-  'a status of HTTP': Object.keys(statuses),
-  'a status of howdah': Object.keys(byCode),
-  'a word for Postgres': Object.keys(postgresWords),
-  'sql/ERRORS.md': all(
+  'with an HTTP status': Object.keys(statuses),
+  'with an exit status': Object.keys(byCode),
+  'for a Postgres error': Object.keys(postgresWords),
+  'listed in sql/ERRORS.md': all(
     readFileSync(join(PACKAGE_ROOT, 'sql/ERRORS.md'), 'utf8'),
     /`(HW[A-Z]{3}|\d{2}[0-9A-Z]{3})`/g,
   ),
 };
 
-test.each(Object.entries(raised))('code %s has a page', (_of, codes) => {
+test.each(Object.entries(raised))('every code has a page: %s', (_of, codes) => {
   expect(codes.length).toBeGreaterThan(0);
   expect(sorted(codes).filter((code) => !written.includes(code))).toEqual([]);
 });

@@ -122,7 +122,7 @@ describe('tool calls', () => {
   test.each([
     ['missing', undefined],
     ['duplicate', 'same'],
-    ['known from before', 'call_1_1'],
+    ['already used', 'call_1_1'],
   ])('with ids that are %s get unique ids', async (_, id) => {
     const head = id === undefined ? {} : { id };
     const chunks = [0, 1].map((index) => call({ index, ...head, function: fn(`tool_${index}`) }));

@@ -149,7 +149,7 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
 
   test.each([
     ['a viewer', { role: 'viewer' }],
-    ['who may only read', { role: 'owner', scopes: ['read'] }],
+    ['a user whose scopes only allow reading', { role: 'owner', scopes: ['read'] }],
   ])('%s sees no tools and cannot call any', async (_who, values) => {
     const { id: tenant } = await one(
       db.pool,

@@ -29,11 +29,9 @@ let server: FakeServer;
 let worker: Worker;
 let api: Api;
 const log: string[] = [];
-/**
- * Header value that the server accepts. It rejects any other with a message that quotes the value.
- */
+/** Key that the server accepts, or null for any key. An error quotes the rejected key. */
 let accepted: string | null;
-/** A server that says the key in a good answer. */
+/** Whether the server quotes the key in a successful answer. */
 let isTalkative = false;
 
 beforeAll(async () => {
