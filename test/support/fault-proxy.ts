@@ -1,2 +1,0 @@
-// The proxy is next to the chaos programme, which is in the package and imports nothing from tests.
-export * from '../../chaos/fault-proxy.ts';
