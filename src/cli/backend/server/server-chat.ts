@@ -23,7 +23,7 @@ const RETRY_MS = 3_000;
  */
 export class ServerChat implements ChatBackend {
   readonly #api: Api;
-  /** The same API, with requests that are retried. */
+  /** Calls the same API, and retries requests that fail. */
   readonly #retryingApi: Api;
   readonly #options: ChatOptions;
   readonly #followed = new Map<string, ServerRunFollower>();
