@@ -23,6 +23,23 @@ comment on constraint prices_are_not_negative on howdah.models is
 comment on constraint prices_are_finite on howdah.models is
   'Set input_price and output_price to the price of a million tokens, a finite number, or leave '
   'them out.';
+comment on constraint request_params_are_an_object on howdah.models is
+  'Write request_params as a JSON object, such as {"temperature": 0}.';
+comment on constraint cached_input_price_is_a_price on howdah.models is
+  'Set cached_input_price to the price of a million tokens, a finite number of 0 or more, or leave '
+  'it out.';
+comment on constraint cache_write_price_is_a_price on howdah.models is
+  'Set cache_write_price to the price of a million tokens, a finite number of 0 or more, or leave '
+  'it out.';
+comment on constraint unit_price_is_a_price on howdah.models is
+  'Set unit_price to the price of one unit of price_unit, a finite number of 0 or more, or leave '
+  'it out.';
+comment on constraint price_unit_is_known on howdah.models is
+  'Set price_unit to minute, character, image or request, or leave it out.';
+comment on constraint prices_from_is_short on howdah.models is
+  'Write prices_from as at most 200 characters, or leave it out.';
+comment on constraint fallback_position_counts_from_one on howdah.models is
+  'Set fallback_position to 1 for the first fallback, and to 2, 3, … for the others.';
 
 comment on constraint engine_configuration_is_an_object on howdah.agents is
   'Write engine_configuration as a JSON object, such as {"url": "https://…"}; '

@@ -104,11 +104,13 @@ grant select on howdah.models to howdah_app, howdah_analyst;
 grant
   insert (
     name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price,
-    output_price, context_tokens
+    output_price, cached_input_price, cache_write_price, unit_price, price_unit, context_tokens,
+    request_params, fallback_position
   ),
   update (
     name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price,
-    output_price, context_tokens
+    output_price, cached_input_price, cache_write_price, unit_price, price_unit, context_tokens,
+    request_params, fallback_position
   ),
   delete
   on howdah.models to howdah_app;
@@ -229,12 +231,12 @@ grant
 grant select on howdah.tools to howdah_app, howdah_analyst;
 grant
   insert (
-    name, aliases, description, kind, agent_id, workflow_id, parameters, configuration, effect,
-    compensation_tool_id, requires_approval, timeout_ms, is_active
+    name, aliases, description, capabilities, domain, kind, agent_id, workflow_id, parameters,
+    configuration, effect, compensation_tool_id, requires_approval, timeout_ms, is_active
   ),
   update (
-    name, aliases, description, agent_id, workflow_id, parameters, configuration, effect,
-    compensation_tool_id, requires_approval, timeout_ms, is_active
+    name, aliases, description, capabilities, domain, agent_id, workflow_id, parameters,
+    configuration, effect, compensation_tool_id, requires_approval, timeout_ms, is_active
   ),
   delete
   on howdah.tools to howdah_app;

@@ -44,7 +44,7 @@ create type howdah.mcp_tool_status as enum ('accepted', 'new', 'changed', 'refus
 
 create type howdah.message_role as enum ('system', 'user', 'assistant', 'tool');
 
-create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt');
+create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier');
 
 create type howdah.overlap_policy as enum ('allow', 'skip', 'cancel');
 
@@ -882,6 +882,13 @@ create table howdah.models (
   agent_system_id uuid,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  request_params jsonb default '{}'::jsonb not null,
+  cached_input_price numeric,
+  cache_write_price numeric,
+  unit_price numeric,
+  price_unit text,
+  prices_from text,
+  fallback_position integer,
   constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint models_pkey PRIMARY KEY (id),
@@ -889,10 +896,17 @@ create table howdah.models (
   constraint models_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint a_socket_is_for_speech CHECK (((base_url !~* '^ws'::text) OR (purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose])))),
   constraint base_url_is_http CHECK ((base_url ~* '^(http|ws)s?://[^/@?#\s]+([/?#]\S*)?$'::text)),
+  constraint cache_write_price_is_a_price CHECK (((cache_write_price >= (0)::numeric) AND (cache_write_price < 'Infinity'::numeric))),
+  constraint cached_input_price_is_a_price CHECK (((cached_input_price >= (0)::numeric) AND (cached_input_price < 'Infinity'::numeric))),
   constraint capabilities_are_an_object CHECK ((jsonb_typeof(capabilities) = 'object'::text)),
   constraint context_tokens_are_positive CHECK ((context_tokens > 0)),
+  constraint fallback_position_counts_from_one CHECK ((fallback_position >= 1)),
+  constraint price_unit_is_known CHECK ((price_unit = ANY (ARRAY['minute'::text, 'character'::text, 'image'::text, 'request'::text]))),
   constraint prices_are_finite CHECK (((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric))),
-  constraint prices_are_not_negative CHECK (((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)))
+  constraint prices_are_not_negative CHECK (((input_price >= (0)::numeric) AND (output_price >= (0)::numeric))),
+  constraint prices_from_is_short CHECK ((length(prices_from) <= 200)),
+  constraint request_params_are_an_object CHECK ((jsonb_typeof(request_params) = 'object'::text)),
+  constraint unit_price_is_a_price CHECK (((unit_price >= (0)::numeric) AND (unit_price < 'Infinity'::numeric)))
 );
 alter table howdah.models enable row level security, force row level security;
 CREATE INDEX models_agent_system_id_idx ON howdah.models USING btree (tenant_id, agent_system_id);
@@ -1367,6 +1381,8 @@ create table howdah.tools (
   agent_system_id uuid,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  capabilities text[] default '{}'::text[] not null,
+  domain text,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
@@ -1899,6 +1915,16 @@ alter table howdah_private.parked_runs enable row level security, force row leve
 CREATE INDEX parked_runs_limit_id_idx ON howdah_private.parked_runs USING btree (limit_id, subject_id, priority, due_at, execution_id);
 CREATE INDEX parked_runs_tenant_id_idx ON howdah_private.parked_runs USING btree (tenant_id);
 CREATE INDEX parked_runs_without_subject_idx ON howdah_private.parked_runs USING btree (limit_id, priority, due_at, execution_id) WHERE (subject_id IS NULL);
+
+create table howdah_private.provider_reports (
+  host text not null,
+  provider text not null,
+  has_package boolean not null,
+  has_key boolean not null,
+  reported_at timestamp with time zone default now() not null,
+  constraint provider_reports_pkey PRIMARY KEY (host, provider)
+);
+alter table howdah_private.provider_reports enable row level security, force row level security;
 
 create table howdah_private.queue_sweep (
   status howdah.execution_status not null,
@@ -4917,11 +4943,13 @@ AS $function$
     where am.purpose = 'llm'
   ),
   models as (
-    select m.*, c.position, c.request_params
+    select m as model, c.position, m.request_params || c.request_params as request_params
     from chosen_models as c join howdah.models as m on m.id = c.model_id
-    union all
-    select m.*, 1, '{}'::jsonb
-    from agent as a join howdah.models as m on m.tenant_id = a.tenant_id and m.name = 'default'
+    union all -- models of agents that name none
+    select m, case m.name when 'default' then 0 else m.fallback_position end, m.request_params
+    from agent as a
+    join howdah.models as m on m.tenant_id = a.tenant_id
+      and (m.name = 'default' or (m.fallback_position is not null and m.purpose = 'llm'))
     where not exists (select from chosen_models)
   ),
   given as (
@@ -4955,12 +4983,14 @@ AS $function$
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a))
       else coalesce((
       select jsonb_agg(jsonb_build_object(
-        'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model,
-        'base_url', m.base_url,
-        'context_tokens', m.context_tokens, 'request_params', m.request_params
-      ) || case when m.secret_name is null then '{}'
-        else jsonb_build_object('secret_name', m.secret_name) end
-        || howdah_private.tool_modalities(m.capabilities) order by m.position) from models as m
+        'id', (m.model).id, 'name', (m.model).name, 'provider', (m.model).provider,
+        'model', (m.model).model, 'base_url', (m.model).base_url,
+        'context_tokens', (m.model).context_tokens, 'request_params', m.request_params
+      ) || case when (m.model).secret_name is null then '{}'
+        else jsonb_build_object('secret_name', (m.model).secret_name) end
+        || howdah_private.tool_modalities((m.model).capabilities)
+        order by m.position, (m.model).name)
+      from models as m
     ), '[]') end,
     'tools', coalesce((
       select jsonb_agg(
@@ -30271,8 +30301,10 @@ begin
     and (
       exists (
         select from howdah.agent_models as am where am.agent_id = a.id and am.model_id = new.id)
-      or ('default' in (old.name, new.name) and not exists (
-        select from howdah.agent_models as am where am.agent_id = a.id and am.purpose = 'llm'))
+      or (('default' in (old.name, new.name)
+          or coalesce(new.fallback_position, old.fallback_position) is not null)
+        and not exists (select from howdah.agent_models as am
+          where am.agent_id = a.id and am.purpose = 'llm'))
     );
   return null;
 end $function$
@@ -30309,10 +30341,17 @@ begin
     when n.provider is null then array[null, 'provider']
     when not ((base_url !~* '^ws'::text) OR (purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose]))) then array['a_socket_is_for_speech', null]
     when not (base_url ~* '^(http|ws)s?://[^/@?#\s]+([/?#]\S*)?$'::text) then array['base_url_is_http', null]
+    when not ((cache_write_price >= (0)::numeric) AND (cache_write_price < 'Infinity'::numeric)) then array['cache_write_price_is_a_price', null]
+    when not ((cached_input_price >= (0)::numeric) AND (cached_input_price < 'Infinity'::numeric)) then array['cached_input_price_is_a_price', null]
     when not (jsonb_typeof(capabilities) = 'object'::text) then array['capabilities_are_an_object', null]
     when not (context_tokens > 0) then array['context_tokens_are_positive', null]
+    when not (fallback_position >= 1) then array['fallback_position_counts_from_one', null]
+    when not (price_unit = ANY (ARRAY['minute'::text, 'character'::text, 'image'::text, 'request'::text])) then array['price_unit_is_known', null]
     when not ((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric)) then array['prices_are_finite', null]
     when not ((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)) then array['prices_are_not_negative', null]
+    when not (length(prices_from) <= 200) then array['prices_from_is_short', null]
+    when not (jsonb_typeof(request_params) = 'object'::text) then array['request_params_are_an_object', null]
+    when not ((unit_price >= (0)::numeric) AND (unit_price < 'Infinity'::numeric)) then array['unit_price_is_a_price', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -35501,7 +35540,7 @@ CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.models FOR EACH ROW EXEC
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('models', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities ON howdah.models FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)) OR ((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576)) OR (octet_length(new.price_unit) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes', 'request_params', '1048576', 'bytes', 'price_unit', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -35515,11 +35554,11 @@ CREATE TRIGGER _300_refuse_private BEFORE INSERT OR UPDATE OF base_url ON howdah
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, model, domain ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'model', 'domain');
 
-CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, secret_name, context_tokens, capabilities ON howdah.models FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+CREATE TRIGGER _500_mark_stale AFTER UPDATE OF name, provider, model, base_url, secret_name, context_tokens, capabilities, request_params, fallback_position, purpose ON howdah.models FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
-CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN ((new.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+CREATE TRIGGER _510_mark_stale AFTER INSERT ON howdah.models FOR EACH ROW WHEN (((new.name = 'default'::text) OR (new.fallback_position IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
-CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN ((old.name = 'default'::text)) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
+CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN (((old.name = 'default'::text) OR (old.fallback_position IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
 CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, purpose, base_url, secret_name, context_tokens, capabilities ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
 
@@ -35529,7 +35568,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.models REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, model, purpose, base_url, capabilities, input_price, output_price, context_tokens ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, model, purpose, base_url, capabilities, input_price, output_price, context_tokens, request_params, cached_input_price, cache_write_price, unit_price, price_unit, prices_from, fallback_position ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.models FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
@@ -35861,7 +35900,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, agent_sy
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration ON howdah.tools FOR EACH ROW WHEN ((((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN ((((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -36797,6 +36836,10 @@ create policy engine on howdah_private.parked_runs to howdah_engine using (true)
 
 create policy operator on howdah_private.parked_runs to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.provider_reports to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.provider_reports to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check (true);
@@ -37359,11 +37402,17 @@ grant insert, update on column howdah.mcp_servers.type to howdah_app;
 
 grant insert, update on column howdah.models.base_url to howdah_app;
 
+grant insert, update on column howdah.models.cache_write_price to howdah_app;
+
+grant insert, update on column howdah.models.cached_input_price to howdah_app;
+
 grant insert, update on column howdah.models.capabilities to howdah_app;
 
 grant insert, update on column howdah.models.context_tokens to howdah_app;
 
 grant insert, update on column howdah.models.domain to howdah_app;
+
+grant insert, update on column howdah.models.fallback_position to howdah_app;
 
 grant insert, update on column howdah.models.input_price to howdah_app;
 
@@ -37373,11 +37422,17 @@ grant insert, update on column howdah.models.name to howdah_app;
 
 grant insert, update on column howdah.models.output_price to howdah_app;
 
+grant insert, update on column howdah.models.price_unit to howdah_app;
+
 grant insert, update on column howdah.models.provider to howdah_app;
 
 grant insert, update on column howdah.models.purpose to howdah_app;
 
+grant insert, update on column howdah.models.request_params to howdah_app;
+
 grant insert, update on column howdah.models.secret_name to howdah_app;
+
+grant insert, update on column howdah.models.unit_price to howdah_app;
 
 grant insert, update on column howdah.output_filters.action to howdah_app;
 
@@ -37507,11 +37562,15 @@ grant insert, update on column howdah.tools.agent_id to howdah_app;
 
 grant insert, update on column howdah.tools.aliases to howdah_app;
 
+grant insert, update on column howdah.tools.capabilities to howdah_app;
+
 grant insert, update on column howdah.tools.compensation_tool_id to howdah_app;
 
 grant insert, update on column howdah.tools.configuration to howdah_app;
 
 grant insert, update on column howdah.tools.description to howdah_app;
+
+grant insert, update on column howdah.tools.domain to howdah_app;
 
 grant insert, update on column howdah.tools.effect to howdah_app;
 
@@ -40573,6 +40632,8 @@ grant delete, insert, select, update on table howdah_private.mcp_sessions to how
 
 grant delete, insert, select, update on table howdah_private.parked_runs to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.provider_reports to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.receivers to howdah_engine;
@@ -41723,6 +41784,10 @@ comment on column howdah.models.agent_system_id is 'The agent system whose file 
 
 comment on column howdah.models.base_url is 'URL of an OpenAI-compatible endpoint. Null uses the URL and key of the environment. With base_url and no secret_name no key is sent.';
 
+comment on column howdah.models.cache_write_price is 'Price of a million input tokens that the provider wrote to its prompt cache. Null uses input_price.';
+
+comment on column howdah.models.cached_input_price is 'Price of a million input tokens that the provider read from its prompt cache. Null uses input_price.';
+
 comment on column howdah.models.capabilities is 'The capabilities.';
 
 comment on column howdah.models.context_tokens is 'Size of the context window in tokens.';
@@ -41730,6 +41795,8 @@ comment on column howdah.models.context_tokens is 'Size of the context window in
 comment on column howdah.models.created_at is 'Time of creation.';
 
 comment on column howdah.models.domain is 'The subject area.';
+
+comment on column howdah.models.fallback_position is 'Place among the fallbacks of agents that name no model. Their first model is the model named default. Null: the model is no such fallback.';
 
 comment on column howdah.models.from_environment is 'True while the row follows the environment variables. An edit by a user sets it to false.';
 
@@ -41743,13 +41810,21 @@ comment on column howdah.models.name is 'The name.';
 
 comment on column howdah.models.output_price is 'Price of a million output tokens, in the same currency. Read when a step commits.';
 
+comment on column howdah.models.price_unit is 'Unit of unit_price: a minute of audio, a character of text, an image or a request.';
+
+comment on column howdah.models.prices_from is 'Source of the prices, such as "catalog 2026-11-01". Null: somebody wrote the prices.';
+
 comment on column howdah.models.provider is 'The provider of the model: openai, anthropic, local and so on.';
 
 comment on column howdah.models.purpose is 'llm: text; embedding: vectors; tts: text to speech; stt: speech to text.';
 
+comment on column howdah.models.request_params is 'Parameters of each request to the model, such as {"voice": "alloy"}. Parameters in agent_models.request_params take precedence.';
+
 comment on column howdah.models.secret_name is 'Name of the secret that holds the API key of the model. Null sends the key of the environment to the URL of the environment, and no key to a base_url.';
 
 comment on column howdah.models.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.models.unit_price is 'Price of one unit of price_unit, for models that are not paid by tokens.';
 
 comment on column howdah.models.updated_at is 'Time of the last change.';
 
@@ -42288,6 +42363,8 @@ comment on column howdah.tools.agent_system_id is 'The agent system whose file d
 
 comment on column howdah.tools.aliases is 'Alternative names.';
 
+comment on column howdah.tools.capabilities is 'What the tool can do, as short words such as {search, translate}. Agents find tools by them.';
+
 comment on column howdah.tools.compensation_tool_id is 'Tool that undoes a finished call if its run fails or is cancelled.';
 
 comment on column howdah.tools.configuration is 'Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue.';
@@ -42295,6 +42372,8 @@ comment on column howdah.tools.configuration is 'Configuration by kind. For a sq
 comment on column howdah.tools.created_at is 'Time of creation.';
 
 comment on column howdah.tools.description is 'Purpose, in words.';
+
+comment on column howdah.tools.domain is 'Subject of the tool, such as finance.';
 
 comment on column howdah.tools.effect is 'Effect of repeating a call. Calls of pure and idempotent tools may be repeated after a crash. A sql tool runs in the transaction that commits its step.';
 
@@ -42578,6 +42657,10 @@ comment on column howdah_private.mcp_sessions.caller is 'User, else API key, tha
 comment on column howdah_private.parked_runs.limit_id is 'The limit that was reached.';
 
 comment on column howdah_private.parked_runs.subject_id is 'The subject that used up a limit of tokens or cost, or a hash of the concurrency key. Null for other running runs and for calls.';
+
+comment on column howdah_private.provider_reports.has_key is 'True if the environment of the host has a key for the provider.';
+
+comment on column howdah_private.provider_reports.has_package is 'True if the npm package of the provider is installed on the host, or none is needed.';
 
 comment on column howdah_private.run_heads.children_tokens is 'Input and output tokens of all runs below. They count against max_tokens.';
 
@@ -42934,6 +43017,8 @@ comment on table howdah_private.master_keys is 'Fingerprints of master keys, at 
 comment on table howdah_private.mcp_sessions is 'Subscriptions and log level of the clients of Howdah''s MCP server, until expires_at. Clients without a subscription or log level have no row.';
 
 comment on table howdah_private.parked_runs is 'Runs that reached a limit, in the order in which they go on. A row whose run no longer waits is dropped at its turn.';
+
+comment on table howdah_private.provider_reports is 'Model providers that the processes of a host can use. A process replaces the rows of its host when it starts. A model whose provider no host can use is refused when it is written.';
 
 comment on table howdah_private.queue_sweep is 'Position of the search for live runs without a job, one row per status. The searching session holds the lock of the row.';
 

@@ -118,6 +118,9 @@ const MAY_IMPORT_BOOTSTRAP = /^src\/(cli\/|index\.ts)/;
 
 /** The folders that may import each package of package.json. Most packages have one home. */
 const HOMES: Record<string, RegExp> = {
+  '@ai-sdk/anthropic': /^src\/providers\//,
+  '@ai-sdk/google': /^src\/providers\//,
+  '@ai-sdk/provider': /^src\/providers\//,
   '@graphile/simplify-inflection': /^src\/api\//,
   '@jitl/quickjs-wasmfile-release-sync': /^src\/tools\//,
   '@marcbachmann/cel-js': /^src\/runtime\/teams\//,

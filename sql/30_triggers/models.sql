@@ -11,8 +11,8 @@ begin
   return new;
 end $$;
 
--- Marks agents that have the model stale. The model named default is also the model of all agents
--- that have none.
+-- Marks agents that have the model stale. The model named default and fallbacks are also the models
+-- of all agents that have none.
 create or replace function howdah_private.tg_models__mark_stale() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -24,8 +24,10 @@ begin
     and (
       exists (
         select from howdah.agent_models as am where am.agent_id = a.id and am.model_id = new.id)
-      or ('default' in (old.name, new.name) and not exists (
-        select from howdah.agent_models as am where am.agent_id = a.id and am.purpose = 'llm'))
+      or (('default' in (old.name, new.name)
+          or coalesce(new.fallback_position, old.fallback_position) is not null)
+        and not exists (select from howdah.agent_models as am
+          where am.agent_id = a.id and am.purpose = 'llm'))
     );
   return null;
 end $$;
@@ -94,17 +96,18 @@ create or replace trigger _200_adopt
   for each row when (old.from_environment and current_user <> 'howdah_engine')
   execute function howdah_private.tg_models__adopt();
 create or replace trigger _500_mark_stale
-  after update of name, provider, model, base_url, secret_name, context_tokens, capabilities
+  after update of name, provider, model, base_url, secret_name, context_tokens, capabilities,
+    request_params, fallback_position, purpose
   on howdah.models
   for each row when (old.* is distinct from new.*)
   execute function howdah_private.tg_models__mark_stale();
 create or replace trigger _510_mark_stale
   after insert on howdah.models
-  for each row when (new.name = 'default')
+  for each row when (new.name = 'default' or new.fallback_position is not null)
   execute function howdah_private.tg_models__mark_stale();
 create or replace trigger _520_mark_stale
   after delete on howdah.models
-  for each row when (old.name = 'default')
+  for each row when (old.name = 'default' or old.fallback_position is not null)
   execute function howdah_private.tg_models__mark_stale();
 create or replace trigger _300_refuse_private before insert or update of base_url on howdah.models
   for each row when (new.base_url is not null)

@@ -69,7 +69,7 @@ export type McpToolStatus = "accepted" | "changed" | "gone" | "new" | "refused";
 
 export type MessageRole = "assistant" | "system" | "tool" | "user";
 
-export type ModelPurpose = "embedding" | "llm" | "stt" | "tts";
+export type ModelPurpose = "classifier" | "embedding" | "image" | "llm" | "rerank" | "stt" | "tts";
 
 export type Numeric = ColumnType<string, number | string, number | string>;
 
@@ -714,20 +714,27 @@ export interface MessageSources {
 export interface Models {
   agent_system_id: string | null;
   base_url: string | null;
+  cache_write_price: Numeric | null;
+  cached_input_price: Numeric | null;
   capabilities: Generated<Json>;
   context_tokens: number | null;
   created_at: Generated<Timestamp>;
   domain: string | null;
+  fallback_position: number | null;
   from_environment: Generated<boolean>;
   id: Generated<string>;
   input_price: Numeric | null;
   model: string;
   name: string;
   output_price: Numeric | null;
+  price_unit: string | null;
+  prices_from: string | null;
   provider: string;
   purpose: Generated<ModelPurpose>;
+  request_params: Generated<Json>;
   secret_name: string | null;
   tenant_id: Generated<string>;
+  unit_price: Numeric | null;
   updated_at: Generated<Timestamp>;
 }
 
@@ -1086,10 +1093,12 @@ export interface Tools {
   agent_id: string | null;
   agent_system_id: string | null;
   aliases: Generated<string[]>;
+  capabilities: Generated<string[]>;
   compensation_tool_id: string | null;
   configuration: Generated<Json>;
   created_at: Generated<Timestamp>;
   description: Generated<string>;
+  domain: string | null;
   effect: Generated<ToolEffect>;
   id: Generated<string>;
   is_active: Generated<boolean>;

@@ -14,11 +14,13 @@ as $$
     where am.purpose = 'llm'
   ),
   models as (
-    select m.*, c.position, c.request_params
+    select m as model, c.position, m.request_params || c.request_params as request_params
     from chosen_models as c join howdah.models as m on m.id = c.model_id
-    union all
-    select m.*, 1, '{}'::jsonb
-    from agent as a join howdah.models as m on m.tenant_id = a.tenant_id and m.name = 'default'
+    union all -- models of agents that name none
+    select m, case m.name when 'default' then 0 else m.fallback_position end, m.request_params
+    from agent as a
+    join howdah.models as m on m.tenant_id = a.tenant_id
+      and (m.name = 'default' or (m.fallback_position is not null and m.purpose = 'llm'))
     where not exists (select from chosen_models)
   ),
   given as (
@@ -52,12 +54,14 @@ as $$
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a))
       else coalesce((
       select jsonb_agg(jsonb_build_object(
-        'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model,
-        'base_url', m.base_url,
-        'context_tokens', m.context_tokens, 'request_params', m.request_params
-      ) || case when m.secret_name is null then '{}'
-        else jsonb_build_object('secret_name', m.secret_name) end
-        || howdah_private.tool_modalities(m.capabilities) order by m.position) from models as m
+        'id', (m.model).id, 'name', (m.model).name, 'provider', (m.model).provider,
+        'model', (m.model).model, 'base_url', (m.model).base_url,
+        'context_tokens', (m.model).context_tokens, 'request_params', m.request_params
+      ) || case when (m.model).secret_name is null then '{}'
+        else jsonb_build_object('secret_name', (m.model).secret_name) end
+        || howdah_private.tool_modalities((m.model).capabilities)
+        order by m.position, (m.model).name)
+      from models as m
     ), '[]') end,
     'tools', coalesce((
       select jsonb_agg(

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
 import type { Outcome } from '../errors.ts';
-import type { Message, ToolCall } from '../runs/message.ts';
+import type { CitationPart, Message, ReasoningPart, ToolCall } from '../runs/message.ts';
 import type { EngineRun } from './engine.ts';
 
 /**
@@ -47,13 +47,29 @@ export type FinishReason = 'stop' | 'tool_calls' | 'length' | 'content_filter';
 /**
  * The tokens as counted by the provider, or an estimate (bytes / 4) if the provider reports none.
  */
-export type Usage = { tokens_in: number; tokens_out: number };
+export type Usage = {
+  tokens_in: number;
+  tokens_out: number;
+  /** Input tokens that the provider read from its prompt cache; a part of `tokens_in`. */
+  cached_tokens?: number;
+  /** Input tokens that the provider wrote to its prompt cache; a part of `tokens_in`. */
+  cache_write_tokens?: number;
+  /** Output tokens that the model used for reasoning; a part of `tokens_out`. */
+  reasoning_tokens?: number;
+};
 
 export type ModelAnswer = {
   content: string | null;
   tool_calls: ToolCall[];
   finish_reason: FinishReason;
   usage: Usage;
+  /**
+   * Reasoning and citations, in the order of the answer. Reasoning is opaque: the log stores it,
+   * and the next request gives it back to the same vendor.
+   */
+  parts?: (ReasoningPart | CitationPart)[];
+  /** What the provider left out or changed, for the log. */
+  warnings?: string[];
 };
 
 export type ModelCallContext = {

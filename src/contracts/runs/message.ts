@@ -6,7 +6,32 @@ export type Role = 'system' | 'user' | 'assistant' | 'tool';
 /**
  * A call that a model requests. `arguments` is the raw JSON text of the model; it may be invalid.
  */
-export type ToolCall = { id: string; name: string; arguments: string };
+export type ToolCall = {
+  id: string;
+  name: string;
+  arguments: string;
+  /** Data of the vendor that the next request gives back to it (Gemini's thought signature). */
+  provider_metadata?: JsonObject;
+};
+
+/**
+ * Reasoning of a model as a part of its message. `vendor` is the provider that wrote the part. Only
+ * this vendor gets the part back, with its signatures in `provider_metadata` unchanged.
+ */
+export type ReasoningPart = {
+  type: 'reasoning';
+  vendor: string;
+  text: string;
+  provider_metadata?: JsonObject;
+};
+
+/** A source that a model cites, as a part of its message. */
+export type CitationPart = {
+  type: 'citation';
+  url?: string;
+  title?: string;
+  provider_metadata?: JsonObject;
+};
 
 /** A file of the database as a part of a message. */
 export type ResourcePart = {

@@ -1,0 +1,94 @@
+-- Up Migration
+-- Adds what models of all vendors need: purposes, prices of cached tokens and of units, parameters
+-- of a model, and an order of fallbacks. Adds capabilities and the domain of tools.
+
+alter type howdah.model_purpose add value if not exists 'image';
+alter type howdah.model_purpose add value if not exists 'rerank';
+alter type howdah.model_purpose add value if not exists 'classifier';
+
+alter table howdah.models
+  add column request_params jsonb not null default '{}'
+    constraint request_params_are_an_object check (jsonb_typeof(request_params) = 'object'),
+  add column cached_input_price numeric
+    constraint cached_input_price_is_a_price
+      check (cached_input_price >= 0 and cached_input_price < 'Infinity'),
+  add column cache_write_price numeric
+    constraint cache_write_price_is_a_price
+      check (cache_write_price >= 0 and cache_write_price < 'Infinity'),
+  add column unit_price numeric
+    constraint unit_price_is_a_price check (unit_price >= 0 and unit_price < 'Infinity'),
+  add column price_unit text
+    constraint price_unit_is_known check (price_unit in ('minute', 'character', 'image', 'request')),
+  add column prices_from text
+    constraint prices_from_is_short check (length(prices_from) <= 200),
+  add column fallback_position int
+    constraint fallback_position_counts_from_one check (fallback_position >= 1);
+comment on column howdah.models.request_params is
+  'Parameters of each request to the model, such as {"voice": "alloy"}. Parameters in '
+  'agent_models.request_params take precedence.';
+comment on column howdah.models.cached_input_price is
+  'Price of a million input tokens that the provider read from its prompt cache. Null uses '
+  'input_price.';
+comment on column howdah.models.cache_write_price is
+  'Price of a million input tokens that the provider wrote to its prompt cache. Null uses '
+  'input_price.';
+comment on column howdah.models.unit_price is
+  'Price of one unit of price_unit, for models that are not paid by tokens.';
+comment on column howdah.models.price_unit is
+  'Unit of unit_price: a minute of audio, a character of text, an image or a request.';
+comment on column howdah.models.prices_from is
+  'Source of the prices, such as "catalog 2026-11-01". Null: somebody wrote the prices.';
+comment on column howdah.models.fallback_position is
+  'Place among the fallbacks of agents that name no model. Their first model is the model named '
+  'default. Null: the model is no such fallback.';
+
+alter table howdah.tools
+  add column capabilities text[] not null default '{}',
+  add column domain text;
+comment on column howdah.tools.capabilities is
+  'What the tool can do, as short words such as {search, translate}. Agents find tools by them.';
+comment on column howdah.tools.domain is 'Subject of the tool, such as finance.';
+
+create table howdah_private.provider_reports (
+  host text not null,
+  provider text not null,
+  has_package boolean not null,
+  has_key boolean not null,
+  reported_at timestamptz not null default now(),
+  primary key (host, provider)
+);
+alter table howdah_private.provider_reports enable row level security, force row level security;
+comment on table howdah_private.provider_reports is
+  'Model providers that the processes of a host can use. A process replaces the rows of its host '
+  'when it starts. A model whose provider no host can use is refused when it is written.';
+comment on column howdah_private.provider_reports.has_package is
+  'True if the npm package of the provider is installed on the host, or none is needed.';
+comment on column howdah_private.provider_reports.has_key is
+  'True if the environment of the host has a key for the provider.';
+
+-- Down Migration
+drop table howdah_private.provider_reports;
+alter table howdah.tools drop column capabilities, drop column domain;
+alter table howdah.models
+  drop column request_params, drop column cached_input_price, drop column cache_write_price,
+  drop column unit_price, drop column price_unit, drop column prices_from,
+  drop column fallback_position;
+
+-- PostgreSQL cannot remove a value of a type, so the type is created again. Models of purposes that
+-- the older release does not know are deleted.
+delete from howdah.agent_models as am where am.purpose::text in ('image', 'rerank', 'classifier');
+delete from howdah.models as m where m.purpose::text in ('image', 'rerank', 'classifier');
+alter type howdah.model_purpose rename to model_purpose_newer;
+create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt');
+comment on type howdah.model_purpose is 'Purpose of a model.';
+alter table howdah.models
+  drop constraint a_socket_is_for_speech,
+  alter column purpose drop default,
+  alter column purpose type howdah.model_purpose using purpose::text::howdah.model_purpose,
+  alter column purpose set default 'llm',
+  add constraint a_socket_is_for_speech check (base_url !~* '^ws' or purpose in ('tts', 'stt'));
+alter table howdah.agent_models
+  alter column purpose drop default,
+  alter column purpose type howdah.model_purpose using purpose::text::howdah.model_purpose,
+  alter column purpose set default 'llm';
+drop type howdah.model_purpose_newer;
