@@ -1,5 +1,5 @@
 -- Returns the permissions: the least role for an action on the rows of a table. Every table that
--- the application writes has one action besides `read`. Triggers (30_triggers/permits.sql) and
+-- the application writes has one action besides `read`. Triggers (30_triggers/permissions.sql) and
 -- public functions check it. With by_agent, a grant on the agent of the row also allows the action.
 -- The order of actions is that of the scopes of an API key: run, edit, manage.
 create or replace function howdah_private.permission_rows()

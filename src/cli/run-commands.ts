@@ -112,7 +112,7 @@ export const runCommands: readonly CommandEntry[] = [
   },
   {
     name: 'questions',
-    summary: 'list the questions of runs to people',
+    summary: 'list the questions that runs ask people',
     load: () => import('./commands/questions.ts'),
   },
   {

@@ -27,7 +27,7 @@ const NOUNS: readonly Noun[] = [
   ['prompts', 'list the prompt templates', prompts],
   ['tools', 'list the tools, or those of an agent', tools],
   ['mcp', 'list the MCP servers', mcp],
-  ['questions', 'list the questions of runs to people', questions],
+  ['questions', 'list the questions that runs ask people', questions],
   ['schedules', 'list the schedules', schedules],
   ['webhooks', 'list the webhooks', webhooks],
   ['settings', 'list the settings', settings],

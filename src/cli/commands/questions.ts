@@ -9,7 +9,7 @@ import { printRows } from '../print/rows.ts';
 
 const LIMIT = 100;
 
-/** Registers `howdah questions`: the questions of runs to people, the newest first. */
+/** Registers `howdah questions`: the questions that runs ask people, the newest first. */
 export function register(command: Command, io: CliIo): void {
   command
     .option('--all', 'include questions that are answered, expired or cancelled')

@@ -51,7 +51,7 @@ export function withOptions(command: Command): Command {
     .option('--idempotency-key <key>', 'return the existing run if the key was used before')
     .option(
       '--concurrency-key <key>',
-      'key by which concurrency limits count the run, such as customer-42',
+      'key that groups runs for concurrency limits, such as customer-42',
     )
     .option(
       '--debounce-key <key>',

@@ -80,7 +80,7 @@ export const questionRoutes: Route[] = [
     path: '/api/questions',
     id: 'listQuestions',
     tag: 'questions',
-    summary: 'List the questions of runs to people, newest first',
+    summary: 'List the questions that runs ask people, newest first',
     isReplicable: true,
     query: z.strictObject({
       ...page,
