@@ -1,6 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
-import { openEndpoint, type ProtocolRequest } from '../conversation-protocols/open-endpoint.ts';
+import {
+  type ProtocolRequest,
+  registerConversationEndpoint,
+} from '../conversation-protocols/conversation-endpoint.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import type { RestOptions } from '../rest/serve.ts';
@@ -25,7 +28,7 @@ export function a2aRoutes(
 ): OpenRequests {
   const isLocked = options.auth === 'required';
   const base = createBase(options);
-  return openEndpoint(app, 'a2a', options, (scope, { handlerOf }) => {
+  return registerConversationEndpoint(app, 'a2a', options, (scope, { handlerOf }) => {
     const card = handlerOf((protocolRequest) => sendCard(protocolRequest, base, isLocked));
     scope.get(CARD, card);
     scope.get(`/a2a/:agent${CARD}`, card);

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Json } from '../../json/json.ts';
-import type { ProtocolRequest } from '../conversation-protocols/open-endpoint.ts';
+import type { ProtocolRequest } from '../conversation-protocols/conversation-endpoint.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { readJson } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';

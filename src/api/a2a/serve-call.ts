@@ -1,5 +1,5 @@
 import type { Client } from '../../db/queries/json-rows.ts';
-import type { ProtocolRequest } from '../conversation-protocols/open-endpoint.ts';
+import type { ProtocolRequest } from '../conversation-protocols/conversation-endpoint.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { followRun } from '../events/follow-run.ts';
 import { hasEnded } from '../feed/feed-subscriber.ts';

@@ -1,6 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { openEndpoint, type ProtocolRequest } from '../conversation-protocols/open-endpoint.ts';
+import {
+  type ProtocolRequest,
+  registerConversationEndpoint,
+} from '../conversation-protocols/conversation-endpoint.ts';
 import { followRun, type RunItem } from '../events/follow-run.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
@@ -19,7 +22,7 @@ import { type RunAgentInput, runAgentInput, turnOfInput } from './run-agent-inpu
  * that asked for something. The answer contains the events of the run.
  */
 export function agUiRoutes(app: FastifyInstance, options: RestOptions): OpenRequests {
-  return openEndpoint(app, 'ag-ui', options, (scope, { handlerOf }) => {
+  return registerConversationEndpoint(app, 'ag-ui', options, (scope, { handlerOf }) => {
     scope.post('/ag-ui/agents/:agent', handlerOf(serve));
   });
 }
@@ -46,8 +49,8 @@ async function stream(
 ): Promise<void> {
   const { reply, source, openRequest, earlyEndOf, failureOf } = protocolRequest;
   const { threadId, runId, tools } = input;
-  const own = new Set((tools ?? []).map(({ name }) => name));
-  const events = new AgUiEvents({ threadId, runId, executionId: started.id, own });
+  const clientTools = new Set((tools ?? []).map(({ name }) => name));
+  const events = new AgUiEvents({ threadId, runId, executionId: started.id, clientTools });
   reply.hijack();
   const writer = writeEvents(reply.raw, { 'x-request-id': started.id });
   const write = async (list: Iterable<AgUiEvent>) => {
@@ -58,11 +61,11 @@ async function stream(
     for await (const item of followRun(source, started, openRequest.signal)) {
       if (item.type === 'stopped') {
         await write(events.finishStep());
-        await write(await stateOf(protocolRequest, started, input));
+        await write(await stateSnapshot(protocolRequest, started, input));
         await write(events.eventsOf(item));
       } else {
         await write(events.eventsOf(item));
-        if (isTodo(item)) await write(await stateOf(protocolRequest, started, input));
+        if (isTodo(item)) await write(await stateSnapshot(protocolRequest, started, input));
       }
     }
     const failure = earlyEndOf(started.id);
@@ -99,7 +102,10 @@ async function startRun(
   });
 }
 
-/** Replaces `client_tools` of a run by `tools` of the input in an error. */
+/**
+ * Replaces `client_tools` of a run by `tools` of the input in an error. The detail is
+ * the text of a JSON object that begins with `field`.
+ */
 function toClientNames(error: { message: string; detail?: string }): unknown {
   error.message = error.message.replace(/^client_tools\b/, 'tools');
   if (error.detail)
@@ -111,7 +117,7 @@ function toClientNames(error: { message: string; detail?: string }): unknown {
  * Returns the state of the interface with the tasks of the run's todo list. Returns no event for a
  * run without a session.
  */
-async function stateOf(
+async function stateSnapshot(
   { transaction, source }: ProtocolRequest,
   started: StartedRun,
   { state }: RunAgentInput,

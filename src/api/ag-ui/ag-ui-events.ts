@@ -19,7 +19,7 @@ export type EventsOptions = {
   runId: string;
   executionId: string;
   /** Tools that the interface calls itself. */
-  own: ReadonlySet<string>;
+  clientTools: ReadonlySet<string>;
 };
 
 /**
@@ -103,7 +103,7 @@ export class AgUiEvents {
     if (kind === 'model') {
       yield* this.#finishMessage();
       for (const { id, name, arguments: args } of callsIn(details.messages)) {
-        if (!this.#options.own.has(name)) yield* callEvents(id, name, args, message);
+        if (!this.#options.clientTools.has(name)) yield* callEvents(id, name, args, message);
       }
     } else if (RESULTS.has(kind)) yield* this.#eventsOfResult(row);
     yield* this.finishStep();
@@ -111,7 +111,7 @@ export class AgUiEvents {
 
   *#eventsOfResult({ seq, step }: FeedRow): Generator<AgUiEvent> {
     const { name, call_id, output, error } = step;
-    if (typeof call_id !== 'string' || this.#options.own.has(String(name))) return;
+    if (typeof call_id !== 'string' || this.#options.clientTools.has(String(name))) return;
     const result = error === null || error === undefined ? output : { error };
     const content = typeof result === 'string' ? result : JSON.stringify(result ?? null);
     const messageId = this.#messageId(seq);

@@ -16,10 +16,10 @@ const POSITION_HEADER = 'x-howdah-lsn';
 const WAIT_MS = 100;
 
 /**
- * The chosen server. `handleFailure` is called with an error of the replica. It throws the error,
- * or returns if the primary is to be queried.
+ * The chosen server. `rethrowUnlessPrimaryCanAnswer` is called with an error of the replica. It
+ * throws the error, or returns if the primary is to be queried.
  */
-export type Chosen = { isReplica: boolean; handleFailure(error: unknown): void };
+export type Chosen = { isReplica: boolean; rethrowUnlessPrimaryCanAnswer(error: unknown): void };
 
 export type ReplicaRouterOptions = {
   replica: Replica;
@@ -61,12 +61,12 @@ export class ReplicaRouter {
     fromReplica: () => Promise<T>,
     fromPrimary: () => Promise<T>,
   ): Promise<T> {
-    const { isReplica, handleFailure } = await this.choose(reader, position);
+    const { isReplica, rethrowUnlessPrimaryCanAnswer } = await this.choose(reader, position);
     if (!isReplica) return fromPrimary();
     try {
       return await fromReplica();
     } catch (error) {
-      handleFailure(error);
+      rethrowUnlessPrimaryCanAnswer(error);
       return fromPrimary();
     }
   }
@@ -77,7 +77,7 @@ export class ReplicaRouter {
     this.#metrics?.countRead(reason === undefined ? 'replica' : 'primary', reason ?? 'current');
     return {
       isReplica: reason === undefined,
-      handleFailure: (error) => {
+      rethrowUnlessPrimaryCanAnswer: (error) => {
         if (!mayDoBetter(error)) throw error;
         this.#metrics?.countRead('primary', 'failed');
       },

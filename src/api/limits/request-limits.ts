@@ -15,7 +15,8 @@ import { createCachedLoader } from '../login/cached-loader.ts';
 export type CountRequest = (subject: Subject) => Promise<LimitRefusal | null>;
 
 /**
- * Creates the counter of requests. It checks at intervals whether a tenant has a limit of requests.
+ * Creates the counter of requests. It caches whether a tenant has a limit of requests, so that
+ * tenants without one cost no query.
  */
 export function createRequestLimits(pool: Pool): CountRequest {
   const isCounted = createCachedLoader<string, boolean>({

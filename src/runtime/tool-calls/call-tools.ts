@@ -6,17 +6,22 @@ import type { HeldRun } from '../owned-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { callsKnownTool, plansOf } from '../tool-plans/plan-tool-calls.ts';
 import type { CallPlan, CallProgress } from '../tool-plans/tool-call-plan.ts';
-import { askUser } from './ask-user.ts';
+import { askQuestion } from './ask-question.ts';
 import { childStartSteps, commitWithoutCalling, resultSteps } from './commit-without-calling.ts';
 import { handOffRun, handoffsOf } from './handoff.ts';
 import { makeCall } from './make-call.ts';
 import { requestApproval } from './request-approval.ts';
 
-// How one call is made:
+// Each open call has a plan (tool-plans/). How a call is made whose plan is `run`:
 //
 // callTools → advanceCall → followPlan → callWithinToolLimits → makeCall
-//   makeCall → callInDatabase → callInTransaction → callAndCommit
-//   makeCall → callOutsideTransaction → invokeTool → runTool
+//   makeCall → callInDatabase → callInTransaction → callAndCommit (tool-invocation/)
+//   makeCall → callOutsideTransaction → invokeTool → runTool (tool-invocation/)
+//
+// Calls with another plan are settled by followPlan, commitWithoutCalling or handOffRun.
+
+/** A plan for a call about which nothing is to be done now. */
+type Later = Extract<CallPlan, { do: 'wait' | 'hand_over' }>;
 
 /**
  * Continues the calls of a model answer. Hands the run over if only handoffs are left. Otherwise
@@ -53,9 +58,7 @@ export async function callTools(
 /** Returns the calls for which something is to be done now. */
 async function callsToAdvance(calls: readonly ToolCall[], run: HeldRun): Promise<ToolCall[]> {
   const plans = await plansOf(run);
-  const ids = new Set(
-    plans.flatMap(({ open, plan }) => (isNothingToDoNow(plan) ? [] : [open.call.id])),
-  );
+  const ids = new Set(plans.flatMap(({ open, plan }) => (isForLater(plan) ? [] : [open.call.id])));
   return calls.filter(({ id }) => ids.has(id));
 }
 
@@ -76,7 +79,8 @@ async function waitUntil(time: number, run: HeldRun, world: RuntimeDependencies)
 }
 
 /**
- * Advances one call until it has ended or must wait longer than PARK_AFTER_MS.
+ * Advances one call until it has ended, waits for somebody else, must wait longer than
+ * PARK_AFTER_MS, or the run is no longer held.
  */
 async function advanceCall(
   call: ToolCall,
@@ -86,7 +90,7 @@ async function advanceCall(
   for (;;) {
     const plans = await plansOf(run);
     const planned = plans.find(({ open }) => open.call.id === call.id);
-    if (!planned || isNothingToDoNow(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
+    if (!planned || isForLater(planned.plan) || run.abort.signal.aborted || !run.isHeld) {
       return 'done';
     }
     const progress = await followPlan(planned.plan, planned.open, run, world);
@@ -101,10 +105,8 @@ async function advanceCall(
   }
 }
 
-type Later = Extract<CallPlan, { do: 'wait' | 'hand_over' }>;
-
 /** Returns true when there is nothing to do about this call now. */
-function isNothingToDoNow(plan: CallPlan): plan is Later {
+function isForLater(plan: CallPlan): plan is Later {
   return plan.do === 'wait' || plan.do === 'hand_over';
 }
 
@@ -122,7 +124,7 @@ async function followPlan(
       if (plan.question.kind === 'approval') {
         return requestApproval(plan, open, run, world);
       }
-      await askUser(plan.tool, plan.question, open, run);
+      await askQuestion(plan.tool, plan.question, open, run);
       return 'done';
     case 'spawn':
       await run.commit(await childStartSteps(plan, open, run));
@@ -146,17 +148,17 @@ async function callWithinToolLimits(
   if (open.retryAt !== undefined && open.retryAt > Date.now()) {
     return { retryAt: open.retryAt };
   }
-  const limitedCall = await run.limits.begin({ tool: plan.tool });
-  if (limitedCall === 'full') {
+  const admission = await run.limits.begin({ tool: plan.tool });
+  if (admission === 'full') {
     return 'at_limit';
   }
-  if (limitedCall === 'stale') {
+  if (admission === 'stale') {
     run.relinquish();
     return 'done';
   }
   try {
     return await makeCall(plan, open, run, world);
   } finally {
-    await limitedCall.end();
+    await admission.end();
   }
 }

@@ -34,7 +34,7 @@ export async function commitWithoutCalling(
   );
   const isOver = () => !run.isHeld || run.abort.signal.aborted;
   const steps: StepRecord[][] = [];
-  const rest = planned.entries();
+  const rest = planned.entries(); // shared by all loops below: each entry is taken once
   const addStepsOfRest = async () => {
     for (const [index, { plan, open }] of rest) {
       if (isOver()) return;

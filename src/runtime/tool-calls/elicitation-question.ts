@@ -13,15 +13,15 @@ import { questionStep } from '../tool-plans/step-records.ts';
  * Maximum number of questions in one call, because a server that asks something else each time
  * would ask forever.
  */
-const MOST_QUESTIONS = 10;
+const MOST_ELICITATIONS = 10;
 
 type QuestionOrFailure =
   | { steps: StepRecord[] }
   | { outcome: ToolOutcome; guardSteps: StepRecord[] };
 
 /**
- * A server asked people a question, and its call was ended. Returns the steps that ask the
- * question, or the failure of the call if a filter blocks the question or the server asked too
+ * Handles a call that an MCP server interrupted to ask people something. Returns the steps that ask
+ * the question, or the failure of the call if a filter blocks the question or the server asked too
  * often. While the question is open, the run waits as a row of the database. With the answer, the
  * call is made again. People read the question as the output filters leave it. The guard step of a
  * blocked question comes before the end of the call.
@@ -36,8 +36,8 @@ export async function questionForElicitation(
   const askedBefore = run.state.attempts.filter(
     (note) => note.call_id === open.call.id && isElicitation(note),
   ).length;
-  if (askedBefore >= MOST_QUESTIONS) {
-    const message = `the server of this tool may ask people at most ${MOST_QUESTIONS} times in one call`;
+  if (askedBefore >= MOST_ELICITATIONS) {
+    const message = `the server of this tool may ask people at most ${MOST_ELICITATIONS} times in one call`;
     const error = { code: 'limit_reached', message, retryable: false } as const;
     return { outcome: { ok: false, error }, guardSteps: [] };
   }

@@ -31,11 +31,13 @@ export function handoffTranscript({ definition, state }: HeldRun): TranscriptEnt
  * conversation as the filters left it.
  */
 export function withTranscript(
-  of: readonly TranscriptEntry[],
+  entries: readonly TranscriptEntry[],
   guard: StepRecord,
   { definition, state }: HeldRun,
 ): StepRecord {
-  const transcript = of.map(({ by, text }) => (by === '' ? text : `${by}: ${text}`)).join('\n\n');
+  const transcript = entries
+    .map(({ by, text }) => (by === '' ? text : `${by}: ${text}`))
+    .join('\n\n');
   const seqs = buildMessages(definition, state).map(
     ({ seq, covers_to_seq }) => seq ?? covers_to_seq ?? 0,
   );

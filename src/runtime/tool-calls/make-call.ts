@@ -86,8 +86,8 @@ async function callInDatabase(
   const shown = approval === 'edited' ? preview?.value.dryRun : approval?.shown;
   const call = { tool, startStep, shown, isApproved: approval !== undefined };
   await failpoint('tool.before');
-  const result = await callInTransaction(call, run, world, (outcome, started) =>
-    outcomeSteps(attempt, outcome, started, run, world),
+  const result = await callInTransaction(call, run, world, (outcome, startedStep) =>
+    outcomeSteps(attempt, outcome, startedStep, run, world),
   );
   await failpoint('tool.after');
   if (result === 'not_as_previewed') {
@@ -117,11 +117,11 @@ async function callOutsideTransaction(
     'ok' in outcome
       ? { outcome, guardSteps: [] }
       : await questionForElicitation(outcome.asks, tool, open, input, run);
-  const started = { ...startStep, input };
+  const startedStep = { ...startStep, input };
   await run.commit(
     'steps' in end
       ? end.steps
-      : [...end.guardSteps, ...outcomeSteps(attempt, end.outcome, started, run, world)],
+      : [...end.guardSteps, ...outcomeSteps(attempt, end.outcome, startedStep, run, world)],
   );
   return 'done';
 }
@@ -151,11 +151,11 @@ async function commitStart(
 function outcomeSteps(
   { tool, open, started_at, guardSteps }: Attempt,
   outcome: ToolOutcome,
-  started: StepRecord,
+  startedStep: StepRecord,
   run: HeldRun,
   { random }: RuntimeDependencies,
 ): StepRecord[] {
   const retryInputs = { random, settings: run.limits.settings };
-  const step = attemptOutcomeStep(tool, open, outcome, started, started_at, retryInputs);
+  const step = attemptOutcomeStep(tool, open, outcome, startedStep, started_at, retryInputs);
   return [step, ...limitGuard(tool, step), ...guardSteps];
 }

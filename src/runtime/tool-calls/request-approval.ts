@@ -59,9 +59,12 @@ export async function requestApproval(
   }
   const { preview, dryRun } = outcome?.value ?? {};
   const isRepeated = open.approvalQuestions > 0;
-  const dry_run = dryRun ?? (isRepeated ? { ...NO_DRY_RUN, arguments: args } : undefined);
+  const recordedDryRun = dryRun ?? (isRepeated ? { ...EMPTY_DRY_RUN, arguments: args } : undefined);
   await run.commit([
-    questionStep(preview ? withPreview(question, preview) : question, dry_run ? { dry_run } : {}),
+    questionStep(
+      preview ? withPreview(question, preview) : question,
+      recordedDryRun ? { dry_run: recordedDryRun } : {},
+    ),
     ...filtered.guardSteps,
   ]);
   return 'done';
@@ -79,7 +82,7 @@ function withPreview(question: Asking['question'], preview: Preview): Asking['qu
 }
 
 /** The dry run of a repeated question where no dry run was possible. */
-const NO_DRY_RUN = { digest: null, ignored: { columns: {}, result: [] } };
+const EMPTY_DRY_RUN = { digest: null, ignored: { columns: {}, result: [] } };
 
 /** Asks again about a call that did something else than what was approved, and was undone. */
 export function requestApprovalAgain(

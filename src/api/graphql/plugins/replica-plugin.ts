@@ -68,13 +68,17 @@ function positionIn(headers: IncomingHttpHeaders = {}): bigint {
  * Makes statements run on the replica. A statement that fails there is repeated on the primary,
  * each statement by itself.
  */
-function useReplica(context: Context, withReplica: WithPgClient, { handleFailure }: Chosen): void {
+function useReplica(
+  context: Context,
+  withReplica: WithPgClient,
+  { rethrowUnlessPrimaryCanAnswer }: Chosen,
+): void {
   const { withPgClient } = context;
   context.withPgClient = (async (settings, callback) => {
     try {
       return await withReplica(settings, callback);
     } catch (error) {
-      handleFailure(error);
+      rethrowUnlessPrimaryCanAnswer(error);
       return withPgClient(settings, callback);
     }
   }) as WithPgClient;

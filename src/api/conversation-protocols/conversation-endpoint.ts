@@ -43,7 +43,7 @@ export type ProtocolRequestHandlers = {
  * and counted as in the other protocols. A caller whose login ends while a request waits gets an
  * error. The protocol adds its routes.
  */
-export function openEndpoint(
+export function registerConversationEndpoint(
   app: FastifyInstance,
   name: string,
   options: RestOptions,

@@ -12,10 +12,10 @@ type FilteredQuestion =
 
 /**
  * Asks people a question as the output filters leave it. A call of a client tool is a question to
- * the client of the run, which makes the call itself. Rejects the call when a filter blocks the
- * question.
+ * the client of the run, which makes the call itself. Commits a refusal of the call when a filter
+ * blocks the question. Approvals are asked in request-approval.ts.
  */
-export async function askUser(
+export async function askQuestion(
   tool: ToolDefinition,
   question: Question,
   open: OpenCall,
@@ -38,7 +38,7 @@ export async function askUser(
 
 /**
  * Applies the output filters to a question of the model, or to a call of a client tool. Other
- * questions are our own text and are not filtered.
+ * questions, which are about effects, are text of Howdah and are not filtered.
  */
 async function filterQuestion(
   tool: ToolDefinition,
@@ -48,10 +48,10 @@ async function filterQuestion(
 ): Promise<FilteredQuestion> {
   if (question.kind !== 'question') return { isBlocked: false, question, guardSteps: [] };
   const { prompt, options = null, tool_call } = question;
-  // the place where the text leaves the run; each output filter names the places that it checks
-  const outlet = tool.kind === 'client' ? tool : 'question';
+  // each output filter names the places that it checks
+  const place = tool.kind === 'client' ? tool : 'question';
   const content = { prompt, options, arguments: tool_call?.arguments ?? null };
-  const filtered = await run.applyOutputFilters(outlet, content, open.call.id);
+  const filtered = await run.applyOutputFilters(place, content, open.call.id);
   if (filtered.isBlocked) return filtered;
   const { value, guardSteps } = filtered;
   return {
