@@ -1,7 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
-import { description } from './openapi-info.ts';
+import { healthPaths } from './health/health-paths.ts';
+import { openApi } from './http/openapi.ts';
+import { openAiPaths } from './openai/paths.ts';
+import { routes } from './rest/rest-routes.ts';
+import { socketPath } from './ws/socket-messages.ts';
+
+/** The OpenAPI description at `/openapi.json`. */
+const description = openApi({
+  routes,
+  endpoints: [...openAiPaths, ...healthPaths],
+  sockets: [socketPath],
+});
 
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark; }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Config } from '../../config.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
 import { failureOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
@@ -8,13 +9,13 @@ import { createRunRequests, type RunRequests, registerRoutes } from '../limits/r
 import { isApiKey } from '../login/api-keys.ts';
 import { permitBody } from '../login/rights.ts';
 import type { RestOptions } from '../rest/serve.ts';
+import type { Model } from './answers.ts';
 import { serveChat } from './chat/serve-chat.ts';
 import { openAiError, sendError } from './openai-errors.ts';
 import { OpenAiRequest, type OpenAiRequestOptions } from './openai-request.ts';
 import { createChatCompletion, createResponse, listOpenAiModels } from './paths.ts';
 import { readBody } from './read-body.ts';
 import { serveResponse } from './responses/serve-response.ts';
-import { modelsOf } from './runnable-models.ts';
 
 /**
  * Options of the API for clients of OpenAI. Login, limits, queue and transactions are shared with
@@ -123,4 +124,21 @@ function bearerOf({ headers }: FastifyRequest, auth: Config['auth']): string | u
   const [, key = ''] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
   const isOurs = key === '' || isApiKey(key) || key.split('.').length === 3;
   return auth === 'none' && !isOurs ? undefined : headers.authorization;
+}
+
+/**
+ * Reads the agents and workflows that the caller may run, by name. With `name`, reads only the
+ * agent or workflow of this name.
+ */
+async function modelsOf(db: Client, name?: string): Promise<Model[]> {
+  const { rows } = await db.query<{ id: string; created: string; owned_by: string }>(
+    'select id, created, owned_by from howdah_private.runnable_models($1)',
+    [name ?? null],
+  );
+  return rows.map(({ id, created, owned_by }) => ({
+    id,
+    object: 'model',
+    created: Number(created),
+    owned_by,
+  }));
 }

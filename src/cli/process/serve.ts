@@ -7,7 +7,6 @@ import { outliveTools } from '../../tools/custom/uncaught-tool-errors.ts';
 import { parseDuration } from '../input/parse-duration.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
-import { exitWithParent } from './exit-with-parent.ts';
 import { refuseTooLittle, watchMemory } from './memory-limit.ts';
 
 /** The parts of Howdah that a process runs. */
@@ -162,4 +161,19 @@ function onlyOf(terms: readonly ScopeTerm[]): string {
   return terms.length === 0
     ? ''
     : `, only for ${terms.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`;
+}
+
+const LOOK_MS = 500;
+
+/**
+ * Calls `stop` when the parent of this process has ended. npm passes no signal on through the shell
+ * between them, and `kill` of an `npx howdah start` would leave a server behind.
+ */
+function exitWithParent(stop: () => void): () => void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid !== parent) stop();
+  }, LOOK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
 }

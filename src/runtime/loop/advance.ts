@@ -8,9 +8,9 @@ import { callWithinLimits } from '../model-calls/call-within-limits.ts';
 import type { RunCommit } from '../owned-run/committer.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { StaleRunError } from '../owned-run/transactional-commit.ts';
+import { ROSTER } from '../teams/member-list.ts';
 import { callTools } from '../tool-calls/call-tools.ts';
 import { awaitMcpServers } from './await-mcp-servers.ts';
-import { findCapableAgents } from './find-members.ts';
 import { finishRun } from './finish-run.ts';
 import { runQueryAction } from './run-query-action.ts';
 import { decisionSteps, startMembers } from './start-members.ts';
@@ -137,4 +137,17 @@ async function recover(error: unknown, run: HeldRun): Promise<void> {
     retryable: false,
     cause: { code },
   });
+}
+
+/**
+ * Looks up the agents that could do the task, and adds them to the log, because the run uses the
+ * result of one search.
+ */
+async function findCapableAgents(run: HeldRun): Promise<void> {
+  const started_at = new Date().toISOString();
+  const output = await run.capableAgents();
+  if (run.abort.signal.aborted) {
+    return; // the run is not owned any more
+  }
+  await run.commit([{ kind: 'tool', ...ROSTER, output, trust: 'internal', started_at }]);
 }

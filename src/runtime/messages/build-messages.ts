@@ -1,10 +1,9 @@
-import type { AgentDefinition } from '../../contracts/agents/definition.ts';
+import type { AgentDefinition, ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
 import type { LoggedMessage } from '../../contracts/runs/message.ts';
 import { markUntrusted } from './mark-untrusted.ts';
 import { groupsOf, isSummary, type MessageGroup, SUMMARY_OPENING } from './message-groups.ts';
 import { MessageMemo } from './message-memo.ts';
-import { skillList } from './skills.ts';
 
 /**
  * Builds the messages for a model: the prompt, earlier turns, then the run's own conversation.
@@ -174,4 +173,23 @@ function summaryMessage({ content }: LoggedMessage, places: readonly Place[]): L
     covers_from_seq: Math.min(...seqs),
     covers_to_seq: Math.max(...seqs),
   };
+}
+
+/** Returns whether a tool is the one that returns the text of a skill. */
+function isLoadSkill({ kind, name }: Pick<ToolDefinition, 'kind' | 'name'>): boolean {
+  return kind === 'builtin' && name === 'load_skill';
+}
+
+/**
+ * Returns the list of an agent's skills for its prompt, one line each. Returns undefined if it has
+ * none or may not read them.
+ */
+function skillList({ skills = [], tools }: AgentDefinition): string | undefined {
+  if (skills.length === 0 || !tools.some(isLoadSkill)) {
+    return undefined;
+  }
+  const lines = skills.map(({ name, description }) => `- ${name}: ${description}`);
+  return ['Your skills. Read one by load_skill before you do what it is about:', ...lines].join(
+    '\n',
+  );
 }
