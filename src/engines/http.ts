@@ -14,8 +14,8 @@ import {
   createFailure,
   type Failed,
 } from '../providers/failure.ts';
-import { redactAnswer } from '../providers/openai/answer-redaction.ts';
-import { redact } from '../providers/openai/redact.ts';
+import { redactAnswer } from '../providers/http/answer-redaction.ts';
+import { redact } from '../providers/http/redact.ts';
 import { emitToken } from '../providers/tokens.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import { firstCharacters } from '../text/truncate.ts';

@@ -11,15 +11,22 @@ import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject } from '../json/json.ts';
 import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
 import { createCancellation, createFailure, type Failed } from './failure.ts';
-import { redactAnswer } from './openai/answer-redaction.ts';
+import { redactAnswer } from './http/answer-redaction.ts';
+import { type Peer, reportedFailure, webPage } from './http/failures.ts';
+import { type Fetch, guardedFetch } from './http/guarded-fetch.ts';
+import { errorRedaction } from './http/redact.ts';
+import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './http/stall-timeout.ts';
+import {
+  type Account,
+  type OpenAiEnv,
+  openAiAccount,
+  resolveTarget,
+  type Target,
+} from './http/target.ts';
 import { requestBody, reservedParam } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
-import { type Peer, reportedFailure, webPage } from './openai/failures.ts';
-import { type Fetch, guardedFetch } from './openai/guarded-fetch.ts';
 import { mapError } from './openai/map-error.ts';
-import { errorRedaction } from './openai/redact.ts';
 import { loadSdk, type Sdk } from './openai/sdk.ts';
-import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './openai/stall-timeout.ts';
 import {
   addChunk,
   addWhole,
@@ -29,12 +36,13 @@ import {
   isCutOff,
   isTooLong,
 } from './openai/stream-accumulator.ts';
-import { type OpenAiEnv, resolveTarget, type Target } from './openai/target.ts';
 import { emitToken } from './tokens.ts';
 
-/** The options of the provider. An SSRF guard may wrap `fetch`. Tests set `limits`. */
-export type OpenAiOptions = {
-  env: OpenAiEnv;
+/**
+ * The options of the provider: the server of the environment, or the account of another vendor with
+ * OpenAI's format. An SSRF guard may wrap `fetch`. Tests set `limits`.
+ */
+export type OpenAiOptions = ({ env: OpenAiEnv } | { account: Account }) & {
   fetch?: Fetch | undefined;
   limits?: Partial<Limits> | undefined;
 };
@@ -73,7 +81,7 @@ async function exchange<T>(
       `request_params of model ${model.name} contain ${reserved}, which Howdah sets itself; remove it.`,
     );
   }
-  const target = resolveTarget(options.env, model, context.key);
+  const target = resolveTarget(accountOf(options), model, context.key);
   if (!target.ok) return target;
   const secret = context.key === undefined ? undefined : model.secret_name;
   const peer = { ...target.value, model: model.model, secret };
@@ -95,6 +103,10 @@ async function exchange<T>(
   if (context.signal.aborted) return createCancellation();
   const ended = timeoutFailure(outcome, watch, limits, peer) ?? outcome;
   return ended.ok ? ended : { ok: false, error: errorRedaction(peer.key).error(ended.error) };
+}
+
+function accountOf(options: OpenAiOptions): Account {
+  return 'account' in options ? options.account : openAiAccount(options.env);
 }
 
 /** Returns the failure of a call for which the package `openai` could not be loaded. */

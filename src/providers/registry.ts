@@ -1,8 +1,8 @@
 import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import { createFailure } from './failure.ts';
+import type { Fetch } from './http/guarded-fetch.ts';
 import { localProvider } from './local.ts';
-import type { Fetch } from './openai/guarded-fetch.ts';
 import { openaiProvider } from './openai.ts';
 import { scriptedProvider } from './scripted.ts';
 

@@ -3,10 +3,10 @@ import type { Embeddings, EmbedRequest, ModelRef, Usage } from '../../contracts/
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
+import { type Peer, reportedFailure, webPage } from '../http/failures.ts';
+import type { Watch } from '../http/stall-timeout.ts';
 import { estimateTokens, tokenCount } from '../tokens.ts';
-import { type Peer, reportedFailure, webPage } from './failures.ts';
 import type { Sdk } from './sdk.ts';
-import type { Watch } from './stall-timeout.ts';
 
 /** The connection to one server for one request. */
 export type Line = { sdk: Sdk; client: OpenAI; watch: Watch; peer: Peer };

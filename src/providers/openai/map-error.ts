@@ -1,8 +1,8 @@
 import type { JsonObject } from '../../json/json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
 import { createFailure, type Failed } from '../failure.ts';
-import { httpFailure, type Peer, reportedFailure } from './failures.ts';
-import { redact } from './redact.ts';
+import { httpFailure, type Peer, reportedFailure } from '../http/failures.ts';
+import { redact } from '../http/redact.ts';
 import type { Sdk } from './sdk.ts';
 
 /**

@@ -6,7 +6,14 @@ import { codeOfStatus, createFailure, type Failed } from '../failure.ts';
 import { redact, sentence } from './redact.ts';
 
 /** The server of a call, as a failure may name it. */
-export type Peer = { host: string; model: string; key: string | null; secret?: string | undefined };
+export type Peer = {
+  host: string;
+  model: string;
+  key: string | null;
+  secret?: string | undefined;
+  /** The environment variable with the key, if the model names no secret. */
+  keyVariable?: string | undefined;
+};
 
 /** A response with a status other than 2xx, and its body. */
 export type HttpFailure = {
@@ -65,10 +72,10 @@ const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => strin
   context_too_long: ({ model }) =>
     `The conversation is too long for model ${model}; use one with a larger context, or a shorter history.`,
   content_filtered: ({ host }) => `The content filter of ${host} refused the request.`,
-  unauthorized: ({ host, key, secret }, status) =>
+  unauthorized: ({ host, key, secret, keyVariable }, status) =>
     key === null
       ? `${host} requires a key (${status}), but none was sent. For a model with its own base_url, keys in the environment are not used: set secret_name to a secret with the key.`
-      : `${host} refused the key or the account (${status}); check ${secret ? `the secret ${secret}` : 'OPENAI_API_KEY'} and its permissions.`,
+      : `${host} refused the key or the account (${status}); check ${secret ? `the secret ${secret}` : (keyVariable ?? 'its key')} and its permissions.`,
   not_found: ({ host, model }) =>
     `${host} does not know the model ${model} or the address (404); check the model's name and base_url.`,
 };
