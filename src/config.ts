@@ -61,6 +61,8 @@ export type Config = Readonly<{
   /** The commands that may be started as MCP servers, and their settings. */
   mcp: McpCommands;
   defaultModel: DefaultModel;
+  /** The npm packages that a model may name as its provider, as `npm:<package>`. */
+  providerPackages: readonly string[];
   /** The point where workers of this process fail on purpose, for tests. */
   failpoint: ArmedFailpoint | undefined;
   /** Maximum number of runs in flight per worker. */
@@ -123,6 +125,10 @@ export const variables = {
     commaList,
     'none, or a comma-separated list of commands, such as npx,/opt/my-server',
   ],
+  HOWDAH_PROVIDER_PACKAGES: [
+    commaList,
+    'a comma-separated list of npm packages, such as ollama-ai-provider-v2',
+  ],
   HOWDAH_FAILPOINT: [
     z
       .string()
@@ -164,6 +170,7 @@ export function readConfig(env: Environment): Config {
     egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),
     mcp: mcpCommands(values.HOWDAH_MCP_COMMANDS, env),
     defaultModel: Object.freeze(defaultModel(values)),
+    providerPackages: Object.freeze(values.HOWDAH_PROVIDER_PACKAGES),
     failpoint: values.HOWDAH_FAILPOINT,
     ...telemetrySettings(values),
     ...cliSettings(values, env),

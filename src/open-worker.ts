@@ -45,6 +45,7 @@ export async function openWorker(
     OPENAI_API_KEY:
       defaultModelRow(config).provider === 'openai' ? config.defaultModel.apiKey : undefined,
     OPENAI_BASE_URL: config.defaultModel.baseUrl,
+    packages: config.providerPackages,
   });
   const engines = createEngines(extensions.engines ?? [], { allowPrivate: config.egressAllow });
   return startWorker({

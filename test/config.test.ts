@@ -29,6 +29,7 @@ test('an empty environment yields frozen defaults', () => {
     graphqlOperations: undefined,
     egressAllow: [],
     mcp: { commands: undefined, environment: {} },
+    providerPackages: [],
     defaultModel: {
       provider: 'local',
       model: 'extractive',
@@ -95,6 +96,11 @@ describe('authentication', () => {
       });
     },
   );
+});
+
+test('packages of model providers are a list', () => {
+  const { providerPackages } = readConfig({ HOWDAH_PROVIDER_PACKAGES: 'one, @scope/two' });
+  expect(providerPackages).toEqual(['one', '@scope/two']);
 });
 
 test('commands for MCP servers are a list, and get no variable that could be a secret', () => {

@@ -12,10 +12,11 @@ import { isJsonObject } from '../json/json.ts';
 import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
 import { createCancellation, createFailure, type Failed } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
+import { exchange } from './http/exchange.ts';
 import { type Peer, reportedFailure, webPage } from './http/failures.ts';
 import { type Fetch, guardedFetch } from './http/guarded-fetch.ts';
-import { errorRedaction } from './http/redact.ts';
-import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './http/stall-timeout.ts';
+import { checkParams } from './http/reserved-params.ts';
+import type { Limits } from './http/stall-timeout.ts';
 import {
   type Account,
   type OpenAiEnv,
@@ -23,7 +24,7 @@ import {
   resolveTarget,
   type Target,
 } from './http/target.ts';
-import { requestBody, reservedParam } from './openai/body.ts';
+import { requestBody } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
 import { mapError } from './openai/map-error.ts';
 import { loadSdk, type Sdk } from './openai/sdk.ts';
@@ -56,16 +57,16 @@ export function openaiProvider(options: OpenAiOptions): ModelProvider {
   return {
     name: 'openai',
     generate: (request, context) =>
-      exchange(options, request.model, context, (line) => call({ ...line, request, context })),
+      callServer(options, request.model, context, (line) => call({ ...line, request, context })),
     embed: (request, context) =>
       embedInBatches(request, (texts) =>
-        exchange(options, request.model, context, (line) => embed(line, request.model, texts)),
+        callServer(options, request.model, context, (line) => embed(line, request.model, texts)),
       ),
   };
 }
 
 /** Sends one request to the server of a model and returns any result or failure as data. */
-async function exchange<T>(
+async function callServer<T>(
   options: OpenAiOptions,
   model: ModelRef,
   context: ModelCallContext,
@@ -74,35 +75,22 @@ async function exchange<T>(
   const sdk = await loadSdk().catch(loadFailure);
   if ('error' in sdk) return sdk;
   if (context.signal.aborted) return createCancellation();
-  const reserved = reservedParam(model);
-  if (reserved !== undefined) {
-    return createFailure(
-      'invalid_request',
-      `request_params of model ${model.name} contain ${reserved}, which Howdah sets itself; remove it.`,
-    );
-  }
+  const reserved = checkParams(model);
+  if (!reserved.ok) return reserved;
   const target = resolveTarget(accountOf(options), model, context.key);
   if (!target.ok) return target;
   const secret = context.key === undefined ? undefined : model.secret_name;
   const peer = { ...target.value, model: model.model, secret };
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const watch = startWatch(context.signal, limits);
-  let outcome: Outcome<T> | undefined;
-  try {
-    outcome = await send({
-      sdk,
-      client: clientFor(sdk, target.value, options.fetch ?? fetch, context),
-      watch,
+  const client = clientFor(sdk, target.value, options.fetch ?? fetch, context);
+  return exchange(
+    {
       peer,
-    });
-  } catch (error) {
-    outcome = mapError(error, peer, sdk);
-  } finally {
-    watch.stop(outcome?.ok !== true);
-  }
-  if (context.signal.aborted) return createCancellation();
-  const ended = timeoutFailure(outcome, watch, limits, peer) ?? outcome;
-  return ended.ok ? ended : { ok: false, error: errorRedaction(peer.key).error(ended.error) };
+      limits: options.limits,
+      send: (watch) => send({ sdk, client, watch, peer }),
+      failureOf: (error) => mapError(error, peer, sdk),
+    },
+    context,
+  );
 }
 
 function accountOf(options: OpenAiOptions): Account {
@@ -197,24 +185,5 @@ function answerIn(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelA
   const why = fold.finish === null ? 'ended before it was complete' : complete;
   return createFailure('bad_answer', `The answer of ${peer.host} ${why}.`, {
     cause: { finish_reason: fold.finish, characters: fold.content.length },
-  });
-}
-
-/**
- * Returns the failure of an answer that a limit ended. An answer or a status that was complete
- * before the limit is not replaced.
- */
-function timeoutFailure(
-  outcome: Outcome<unknown>,
-  watch: Watch,
-  limits: Limits,
-  { host }: Peer,
-): Failed | null {
-  const limit = watch.expired();
-  if (limit === null || outcome.ok || outcome.error.code !== 'bad_answer') return null;
-  const what =
-    limit === 'first_chunk_ms' ? 'did not start to answer' : 'stopped in the middle of the answer';
-  return createFailure('timeout', `${host} ${what}: no data for ${limits[limit]} ms.`, {
-    cause: { limit, ms: limits[limit] },
   });
 }

@@ -1,41 +1,33 @@
 import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
+import { isInstalled } from './ai-sdk/packages.ts';
+import { aiSdkProvider } from './ai-sdk.ts';
 import { createFailure } from './failure.ts';
 import type { Fetch } from './http/guarded-fetch.ts';
 import { localProvider } from './local.ts';
 import { openaiProvider } from './openai.ts';
 import { scriptedProvider } from './scripted.ts';
+import { findVendor, SERVERS_WITHOUT_ADDRESS, VENDORS, type Vendor } from './vendors.ts';
 
-/** The model providers of this process by name, as in the column `provider` of a model. */
-export type Providers = ReadonlyMap<string, ModelProvider>;
-
-/**
- * The environment variables of the providers. An absent variable and an empty variable are equal.
- */
+/** The environment of the providers. An absent variable and an empty variable are equal. */
 export type ProviderEnv = {
   OPENAI_API_KEY?: string | undefined;
   OPENAI_BASE_URL?: string | undefined;
+  /** Keys by the name of their vendor, for models that name no address and no secret. */
+  keys?: Readonly<Record<string, string>> | undefined;
+  /** The packages that `npm:<package>` may name. */
+  packages?: readonly string[] | undefined;
 };
 
-/**
- * Common names of servers with OpenAI's format. They need a `base_url`, because the name alone has
- * no address.
- */
-export const OPENAI_COMPATIBLE: ReadonlySet<string> = new Set([
-  'azure',
-  'deepseek',
-  'groq',
-  'llamacpp',
-  'lmstudio',
-  'mistral',
-  'ollama',
-  'openai-compatible',
-  'openrouter',
-  'together',
-  'vllm',
-]);
+/** The model providers of this process. */
+export type Providers = Readonly<{
+  env: ProviderEnv;
+  fetch: Fetch | undefined;
+  /** Providers by name, as in the column `provider` of a model. Those of vendors are added. */
+  known: Map<string, ModelProvider>;
+}>;
 
-/** Creates all providers by name. A new vendor needs one file in this folder and one line here. */
+/** Creates the providers that need no package. Vendors get theirs with their first use. */
 export function createProviders(
   env: ProviderEnv,
   options: { fetch?: Fetch | undefined } = {},
@@ -46,33 +38,104 @@ export function createProviders(
     localProvider(),
     scriptedProvider(),
   ];
-  return new Map(providers.map((provider) => [provider.name, provider]));
+  const known = new Map(providers.map((provider) => [provider.name, provider]));
+  return { env, fetch: options.fetch, known };
+}
+
+type Row = Pick<ModelRef, 'provider' | 'base_url'>;
+
+/**
+ * Finds the provider of a model row by the name of its provider: ours, a vendor, a host, or
+ * `npm:<package>`. Rejects an unknown name with `invalid_request` and the closest known name.
+ */
+export function findProvider(providers: Providers, model: Row): Outcome<ModelProvider> {
+  const name = model.provider.trim().toLowerCase();
+  const own = providers.known.get(name);
+  if (own !== undefined) return { ok: true, value: own };
+  if (name.startsWith('npm:')) return packageProvider(providers, name.slice('npm:'.length));
+  const vendor = findVendor(name);
+  if (vendor !== undefined) return vendorProvider(providers, vendor, model);
+  if (SERVERS_WITHOUT_ADDRESS.has(name)) return serverProvider(providers, name, model);
+  if (isHost(name)) return hostProvider(providers, name, model);
+  const known = [...providers.known.keys(), ...VENDORS.map((one) => one.name)];
+  const near = nearest(name, [...new Set(known), ...SERVERS_WITHOUT_ADDRESS]);
+  const hint = near === null ? '' : ` Did you mean "${near}"?`;
+  const message = `The model provider "${model.provider}" does not exist.${hint} Known: ${[...new Set(known)].join(', ')}; with a base_url also ${[...SERVERS_WITHOUT_ADDRESS].join(', ')}.`;
+  return createFailure('invalid_request', message);
 }
 
 /**
- * Finds the provider of a model row. Rejects an unknown name with `invalid_request` and lists the
- * known names.
+ * Returns the provider of a vendor: by its package if that is installed, else in OpenAI's format at
+ * the address of the model or of the vendor.
  */
-export function findProvider(
-  providers: Providers,
-  model: Pick<ModelRef, 'provider' | 'base_url'>,
-): Outcome<ModelProvider> {
-  const name = model.provider.trim().toLowerCase();
-  const compatible = OPENAI_COMPATIBLE.has(name) && !providers.has(name);
-  const provider = providers.get(compatible && model.base_url ? 'openai' : name);
-  if (provider !== undefined) return { ok: true, value: provider };
-  if (compatible) {
-    const message = `Provider ${name} is any OpenAI-compatible server: give the model its base_url (it usually ends in /v1).`;
+function vendorProvider(providers: Providers, vendor: Vendor, model: Row): Outcome<ModelProvider> {
+  const { name, title, sdk, openAiUrl: url, keyVariables } = vendor;
+  const openai = providers.known.get('openai') as ModelProvider;
+  if (name === 'openai') return { ok: true, value: openai };
+  const key = providers.env.keys?.[name];
+  const { fetch } = providers;
+  if (sdk !== undefined && isInstalled(sdk.package)) {
+    return cached(providers, name, () => aiSdkProvider({ vendor: { ...vendor, sdk }, key, fetch }));
+  }
+  if (model.base_url) return { ok: true, value: openai };
+  if (url === undefined) {
+    const message = `Models of ${title} need the package ${sdk?.package}: run npm install ${sdk?.package}.`;
     return createFailure('invalid_request', message);
   }
-  const known = [...providers.keys(), ...OPENAI_COMPATIBLE];
-  const near = nearest(name, known);
-  const hint = near === null ? '' : ` Did you mean "${near}"?`;
-  return createFailure(
-    'invalid_request',
-    `The model provider "${model.provider}" does not exist.${hint} Known: ${[...providers.keys()].join(', ')}; ` +
-      `with a base_url also ${[...OPENAI_COMPATIBLE].join(', ')}.`,
+  const vendorUrl = vendor.isLocal ? undefined : url;
+  const account = { title, url, vendorUrl, key, keyVariables };
+  return cached(providers, `${name} in the format of OpenAI`, () =>
+    openaiProvider({ account, fetch }),
   );
+}
+
+/** Returns the provider of a server with OpenAI's format that has no address of its own. */
+function serverProvider({ known }: Providers, name: string, model: Row): Outcome<ModelProvider> {
+  if (model.base_url) return { ok: true, value: known.get('openai') as ModelProvider };
+  const message = `Provider ${name} is any OpenAI-compatible server: give the model its base_url (it usually ends in /v1).`;
+  return createFailure('invalid_request', message);
+}
+
+/** Returns the provider of a host with OpenAI's format. No key of the environment is sent there. */
+function hostProvider(providers: Providers, host: string, model: Row): Outcome<ModelProvider> {
+  if (model.base_url) return { ok: true, value: providers.known.get('openai') as ModelProvider };
+  const { fetch } = providers;
+  const account = { title: host, url: `https://${host}/v1`, keyVariables: [] };
+  return { ok: true, value: openaiProvider({ account, fetch }) };
+}
+
+/** Returns whether a name is a host with a dot, such as `models.example:8443`. */
+function isHost(name: string): boolean {
+  return /^[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?$/.test(name) && URL.canParse(`https://${name}`);
+}
+
+/**
+ * Returns the provider of a package that the operator allows, since a package runs in this process
+ * and sees every key of its models.
+ */
+function packageProvider(providers: Providers, name: string): Outcome<ModelProvider> {
+  if (!providers.env.packages?.includes(name)) {
+    const message = `The package ${name} is not allowed as a model provider: add it to HOWDAH_PROVIDER_PACKAGES of the workers.`;
+    return createFailure('invalid_request', message);
+  }
+  if (!isInstalled(name)) {
+    const message = `The package ${name} is not installed: run npm install ${name}.`;
+    return createFailure('invalid_request', message);
+  }
+  const sdk = { package: name, create: '' }; // the function that creates a provider is searched for
+  const vendor = { name: `npm:${name}`, title: name, sdk, keyVariables: [], aliases: [] };
+  const { fetch } = providers;
+  return cached(providers, vendor.name, () => aiSdkProvider({ vendor, fetch }));
+}
+
+function cached(
+  { known }: Providers,
+  name: string,
+  create: () => ModelProvider,
+): Outcome<ModelProvider> {
+  const provider = known.get(name) ?? create();
+  known.set(name, provider);
+  return { ok: true, value: provider };
 }
 
 /**

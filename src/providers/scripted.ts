@@ -136,7 +136,8 @@ function scriptedError(error: NonNullable<ScriptStep['error']>): Failed {
 
 function answerOf(step: ScriptStep, request: ModelRequest): ModelAnswer {
   const round = answersIn(request) + 1;
-  const tool_calls = (step.tool_calls ?? []).map(({ id, name, arguments: args }, at) => ({
+  const tool_calls = (step.tool_calls ?? []).map(({ id, name, arguments: args, ...rest }, at) => ({
+    ...withoutUndefined(rest),
     id: id ?? `call_${round}_${at + 1}`,
     name,
     arguments: typeof args === 'string' ? args : JSON.stringify(args ?? {}),
@@ -146,16 +147,17 @@ function answerOf(step: ScriptStep, request: ModelRequest): ModelAnswer {
     content,
     tool_calls,
     finish_reason: step.finish_reason ?? (tool_calls.length > 0 ? 'tool_calls' : 'stop'),
-    usage: { ...estimateUsage(request, { content, tool_calls }), ...definedUsage(step) },
+    usage: { ...estimateUsage(request, { content, tool_calls }), ...withoutUndefined(step.usage) },
+    ...(step.parts ? { parts: step.parts.map(withoutUndefined) as NonNullable<ModelAnswer['parts']> } : {}),
   };
 }
 
-function definedUsage({ usage }: ScriptStep): Partial<ModelAnswer['usage']> {
-  return {
-    ...(usage?.tokens_in === undefined ? {} : { tokens_in: usage.tokens_in }),
-    ...(usage?.tokens_out === undefined ? {} : { tokens_out: usage.tokens_out }),
-  };
+function withoutUndefined<T extends object>(fields: T | undefined): Defined<T> {
+  const known = Object.entries(fields ?? {}).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(known) as Defined<T>;
 }
+
+type Defined<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> };
 
 /** Returns for each text the vector of the first key that the text contains. */
 function vectorsBy(step: ScriptStep | null, texts: string[]): Outcome<Embeddings> {

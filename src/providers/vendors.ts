@@ -137,6 +137,7 @@ export const VENDORS: readonly Vendor[] = [
   }),
   aiSdk('deepinfra', 'DeepInfra', 'createDeepInfra', {
     openAiUrl: 'https://api.deepinfra.com/v1/openai',
+    sdkUrl: 'https://api.deepinfra.com/v1',
     keyVariables: ['DEEPINFRA_API_KEY'],
     aliases: ['deepinfra.com', 'api.deepinfra.com'],
   }),

@@ -1,20 +1,105 @@
 import { describe, expect, test } from 'vitest';
-import { createProviders, findProvider, OPENAI_COMPATIBLE } from '../../src/providers/registry.ts';
-import { answerOf, errorOf, modelRef } from './requests.ts';
+import { createProviders, findProvider } from '../../src/providers/registry.ts';
+import { SERVERS_WITHOUT_ADDRESS, VENDORS } from '../../src/providers/vendors.ts';
+import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
 
 const providers = createProviders({});
 const find = (provider: string, base_url: string | null = null) =>
   findProvider(providers, modelRef({ provider, base_url }));
 
 test('finds every provider by its own name, in any case', () => {
-  expect([...providers.keys()]).toEqual(expect.arrayContaining(['openai', 'local', 'scripted']));
+  for (const name of ['openai', 'local', 'scripted']) expect(answerOf(find(name)).name).toBe(name);
   expect(answerOf(find('OpenAI')).name).toBe('openai');
 });
 
-describe('the name of an OpenAI-compatible server', () => {
-  test.each([...OPENAI_COMPATIBLE])('%s requires a base_url', (name) => {
+describe('the name of an OpenAI-compatible server without an address', () => {
+  test.each([...SERVERS_WITHOUT_ADDRESS])('%s requires a base_url', (name) => {
     expect(answerOf(find(name, 'http://127.0.0.1:11434/v1')).name).toBe('openai');
     expect(errorOf(find(name)).message).toContain('base_url');
+  });
+});
+
+describe('a vendor', () => {
+  test.each([
+    ['anthropic', 'anthropic'],
+    ['Claude', 'anthropic'],
+    ['gemini', 'google'],
+    ['groq.com', 'groq'],
+    ['api.openai.com', 'openai'],
+    ['ollama', 'openai'],
+    ['openrouter.ai', 'openai'],
+  ])('%s is reached by the provider %s', (name, provider) => {
+    expect(answerOf(find(name)).name).toBe(provider);
+  });
+
+  test('without its package is reached in the format of OpenAI, at its own address', async () => {
+    const urls: string[] = [];
+    const keys = { perplexity: 'pplx-key' };
+    const fetch = async (input: string | URL | Request, init?: RequestInit) => {
+      urls.push(`${input} ${new Headers(init?.headers).get('authorization')}`);
+      return Response.json({}, { status: 500 });
+    };
+    const model = modelRef({ provider: 'perplexity' });
+    const own = answerOf(findProvider(createProviders({ keys }, { fetch }), model));
+    await own.generate(modelRequest('Hi', { model }), { signal: never() });
+    expect(urls).toEqual(['https://api.perplexity.ai/chat/completions Bearer pplx-key']);
+    expect(answerOf(find('perplexity', 'http://127.0.0.1/v1')).name).toBe('openai');
+  });
+
+  test('without package and address names the package to install', () => {
+    const { code, message } = errorOf(find('vertex'));
+    expect(code).toBe('invalid_request');
+    expect(message).toContain('npm install @ai-sdk/google-vertex');
+  });
+
+  test('without a key is refused before anything is sent, with the name of the variable', async () => {
+    const model = modelRef({ provider: 'groq' });
+    const outcome = await answerOf(find('groq')).generate(modelRequest('Hi', { model }), {
+      signal: never(),
+    });
+    expect(errorOf(outcome)).toMatchObject({ code: 'unauthorized' });
+    expect(errorOf(outcome).message).toContain('GROQ_API_KEY');
+  });
+});
+
+test('a host is a server with the format of OpenAI, and gets no key of the environment', async () => {
+  const urls: string[] = [];
+  const fetch = async (input: string | URL | Request, init?: RequestInit) => {
+    urls.push(`${input} ${new Headers(init?.headers).get('authorization')}`);
+    return Response.json({}, { status: 500 });
+  };
+  const hosts = createProviders({ OPENAI_API_KEY: 'sk-environment' }, { fetch });
+  for (const base_url of [null, 'http://127.0.0.1:9/v1']) {
+    const model = modelRef({ provider: 'models.example:8443', base_url });
+    const provider = answerOf(findProvider(hosts, model));
+    await provider.generate(modelRequest('Hi', { model }), { signal: never() });
+  }
+  expect(urls).toEqual([
+    'https://models.example:8443/v1/chat/completions null',
+    'http://127.0.0.1:9/v1/chat/completions null',
+  ]);
+});
+
+describe('a package', () => {
+  const allowed = createProviders({ packages: ['@ai-sdk/openai-compatible', '@ai-sdk/nowhere'] });
+  const findPackage = (name: string) =>
+    findProvider(allowed, modelRef({ provider: `npm:${name}` }));
+
+  test('that the operator allows and that is installed is a provider', () => {
+    expect(answerOf(findPackage('@ai-sdk/openai-compatible')).name).toBe(
+      'npm:@ai-sdk/openai-compatible',
+    );
+  });
+
+  test('is refused unless the operator allows it', () => {
+    expect(errorOf(findPackage('@ai-sdk/mistral')).message).toContain('HOWDAH_PROVIDER_PACKAGES');
+    expect(errorOf(find('npm:@ai-sdk/mistral')).code).toBe('invalid_request');
+  });
+
+  test('that is not installed is refused with the command', () => {
+    expect(errorOf(findPackage('@ai-sdk/nowhere')).message).toContain(
+      'npm install @ai-sdk/nowhere',
+    );
   });
 });
 
@@ -31,5 +116,6 @@ test.each([
 test('an unknown name that resembles no other lists the known names', () => {
   const { message } = errorOf(find('zzzzzzzz'));
   expect(message).not.toContain('Did you mean');
-  expect(message).toContain([...providers.keys()].join(', '));
+  for (const { name } of VENDORS) expect(message).toContain(name);
+  for (const name of ['openai', 'local', 'scripted']) expect(message).toContain(name);
 });

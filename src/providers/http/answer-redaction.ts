@@ -1,4 +1,6 @@
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
+import type { CitationPart, ReasoningPart } from '../../contracts/runs/message.ts';
+import { isJsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
 
 /**
@@ -14,11 +16,23 @@ export function redactAnswer(answer: ModelAnswer, redaction: Redaction): ModelAn
         ? null
         : redactJsonText(redaction.text(answer.content, { isCut }), redaction),
     tool_calls: answer.tool_calls.map((call) => ({
+      ...call,
       id: redaction.text(call.id),
       name: redaction.text(call.name),
       arguments: redactJsonText(redaction.text(call.arguments), redaction),
     })),
+    ...(answer.parts ? { parts: answer.parts.flatMap((part) => redactPart(part, redaction)) } : {}),
   };
+}
+
+/**
+ * Redacts a citation. Reasoning with a secret is dropped, because the vendor would refuse a changed
+ * text with its signature.
+ */
+function redactPart(part: ReasoningPart | CitationPart, redaction: Redaction): (typeof part)[] {
+  const redacted = redaction.json(part);
+  if (JSON.stringify(redacted) === JSON.stringify(part)) return [part];
+  return part.type === 'citation' && isJsonObject(redacted) ? [redacted as CitationPart] : [];
 }
 
 /** Redacts a JSON text by its parsed values too, since JSON may write any letter as an escape. */

@@ -60,6 +60,31 @@ export function webPage({ host }: Peer): Failed {
   return createFailure('bad_answer', `${host} answered with a web page instead of JSON; ${hint}.`);
 }
 
+/** Creates the failure of a server that no connection could be made to. */
+export function unreachableServer(error: unknown, peer: Peer): Failed {
+  const cause = innermostCause(error, peer);
+  const reason = typeof cause.code === 'string' ? ` (${cause.code})` : '';
+  return createFailure('unreachable', `${peer.host} cannot be reached${reason}; is it up?`, {
+    cause,
+  });
+}
+
+/** Creates the failure of an answer that ended early, or that cannot be read. */
+export function brokenAnswer(error: unknown, peer: Peer): Failed {
+  const message = `The answer of ${peer.host} broke off or is not JSON.`;
+  return createFailure('bad_answer', message, { cause: innermostCause(error, peer) });
+}
+
+/** Returns the innermost code (`ECONNREFUSED`) and message of an error, without the key. */
+export function innermostCause(error: unknown, peer: Peer): JsonObject {
+  let seen: unknown = error;
+  for (let depth = 0; seen instanceof Error && seen.cause && depth < 5; depth++) seen = seen.cause;
+  const text = seen instanceof Error ? seen.message : String(seen);
+  const message = firstCharacters(redact(text, peer.key), 400);
+  const code = seen instanceof Error && 'code' in seen ? seen.code : undefined;
+  return { message, ...(typeof code === 'string' ? { code } : {}) };
+}
+
 const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => string>> = {
   rate_limited: ({ host }) =>
     `${host} limits the requests, or the quota of the account is used up (429); raise the limit or add a fallback model.`,

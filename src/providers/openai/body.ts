@@ -1,20 +1,9 @@
-import type { ModelRef, ModelRequest } from '../../contracts/agents/model.ts';
+import type { ModelRequest } from '../../contracts/agents/model.ts';
 import type { Message, ToolCall } from '../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 
-/**
- * Names that `request_params` may not contain. Every request sets them itself, and `n` would pay
- * for answers that nobody reads. `howdah_private.reserved_params()` refuses the same names when
- * they are written.
- */
-export const RESERVED_PARAMS: readonly string[] = ['messages', 'model', 'n', 'stream', 'tools'];
 /** Parameters that OpenAI rejects in a request without tools. */
 const ONLY_WITH_TOOLS: ReadonlySet<string> = new Set(['tool_choice', 'parallel_tool_calls']);
-
-/** Returns the first reserved name in `request_params`. */
-export function reservedParam({ request_params }: ModelRef): string | undefined {
-  return RESERVED_PARAMS.find((name) => Object.hasOwn(request_params, name));
-}
 
 /** Builds the body of `POST /chat/completions` for a request. The answer is always streamed. */
 export function requestBody(request: ModelRequest): JsonObject {

@@ -1,8 +1,12 @@
-import type { JsonObject } from '../../json/json.ts';
-import { firstCharacters } from '../../text/truncate.ts';
 import { createFailure, type Failed } from '../failure.ts';
-import { httpFailure, type Peer, reportedFailure } from '../http/failures.ts';
-import { redact } from '../http/redact.ts';
+import {
+  brokenAnswer,
+  httpFailure,
+  innermostCause,
+  type Peer,
+  reportedFailure,
+  unreachableServer,
+} from '../http/failures.ts';
 import type { Sdk } from './sdk.ts';
 
 /**
@@ -14,41 +18,15 @@ export function mapError(
   peer: Peer,
   { APIConnectionError, APIConnectionTimeoutError, APIError }: Sdk,
 ): Failed {
-  const text = error instanceof Error ? error.message : String(error);
   if (error instanceof APIConnectionTimeoutError) {
-    return createFailure(
-      'timeout',
-      `${peer.host} could not be reached in time.`,
-      causeOf(error, peer),
-    );
+    const cause = innermostCause(error, peer);
+    return createFailure('timeout', `${peer.host} could not be reached in time.`, { cause });
   }
-  if (error instanceof APIConnectionError) {
-    const cause = causeOf(error, peer);
-    return createFailure(
-      'unreachable',
-      `${peer.host} cannot be reached${reason(cause)}; is it up?`,
-      cause,
-    );
-  }
+  if (error instanceof APIConnectionError) return unreachableServer(error, peer);
   if (error instanceof APIError) {
-    const { status, headers, error: body } = error;
+    const { status, headers, error: body, message: text } = error;
     if (status === undefined) return reportedFailure(body, text, peer);
     return httpFailure({ status, headers, body, text: text.replace(/^\d+ /, '') }, peer);
   }
-  const cause = causeOf(error, peer);
-  return createFailure('bad_answer', `The answer of ${peer.host} broke off or is not JSON.`, cause);
-}
-
-function reason({ cause }: { cause: JsonObject }): string {
-  return typeof cause.code === 'string' ? ` (${cause.code})` : '';
-}
-
-/** Returns the innermost code (`ECONNREFUSED`) and message of an error, without the key. */
-function causeOf(error: unknown, peer: Peer): { cause: JsonObject } {
-  let seen: unknown = error;
-  for (let depth = 0; seen instanceof Error && seen.cause && depth < 5; depth++) seen = seen.cause;
-  const text = seen instanceof Error ? seen.message : String(seen);
-  const message = firstCharacters(redact(text, peer.key), 400);
-  const code = seen instanceof Error && 'code' in seen ? seen.code : undefined;
-  return { cause: { message, ...(typeof code === 'string' ? { code } : {}) } };
+  return brokenAnswer(error, peer);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FinishReason, ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
-import type { ToolCall } from '../../contracts/runs/message.ts';
+import type { ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
 
@@ -18,8 +18,12 @@ export type Fold = {
   content: string;
   calls: Map<string, HalfCall>;
   finish: string | null;
+  /** Reasoning that servers send as text beside the answer. */
+  reasoning: string;
   tokens_in: number | null;
   tokens_out: number | null;
+  cached_tokens: number | null;
+  reasoning_tokens: number | null;
 };
 
 export const emptyFold = (): Fold => ({
@@ -27,8 +31,11 @@ export const emptyFold = (): Fold => ({
   content: '',
   calls: new Map(),
   finish: null,
+  reasoning: '',
   tokens_in: null,
   tokens_out: null,
+  cached_tokens: null,
+  reasoning_tokens: null,
 });
 
 /** Adds one chunk of a stream of any shape. Returns the new text. */
@@ -43,7 +50,7 @@ export function addWhole(fold: Fold, body: unknown): string {
 
 /** Returns whether the text is longer than any answer of a model. */
 export function isTooLong(fold: Fold): boolean {
-  let length = fold.content.length;
+  let length = fold.content.length + fold.reasoning.length;
   for (const call of fold.calls.values()) length += call.text.length;
   return length > MAX_TEXT;
 }
@@ -66,6 +73,7 @@ function add(fold: Fold, chunk: unknown, field: 'delta' | 'message'): string {
   if (Array.isArray(piece.tool_calls)) {
     for (const [at, call] of piece.tool_calls.entries()) addCall(fold, call, at, field);
   }
+  fold.reasoning += plainText(piece.reasoning_content ?? piece.reasoning);
   const text = plainText(piece.content) + plainText(piece.refusal);
   fold.content += text;
   return text;
@@ -75,6 +83,9 @@ function addUsage(fold: Fold, usage: unknown): void {
   if (!isJsonObject(usage)) return;
   fold.tokens_in = tokenCount(usage.prompt_tokens) ?? fold.tokens_in;
   fold.tokens_out = tokenCount(usage.completion_tokens) ?? fold.tokens_out;
+  const { prompt_tokens_details: input, completion_tokens_details: output } = usage;
+  if (isJsonObject(input)) fold.cached_tokens = tokenCount(input.cached_tokens);
+  if (isJsonObject(output)) fold.reasoning_tokens = tokenCount(output.reasoning_tokens);
 }
 
 /**
@@ -131,8 +142,16 @@ export function foldedAnswer(fold: Fold, request: ModelRequest): ModelAnswer | n
     usage: {
       tokens_in: fold.tokens_in ?? guess.tokens_in,
       tokens_out: fold.tokens_out ?? guess.tokens_out,
+      ...(fold.cached_tokens === null ? {} : { cached_tokens: fold.cached_tokens }),
+      ...(fold.reasoning_tokens === null ? {} : { reasoning_tokens: fold.reasoning_tokens }),
     },
+    ...(fold.reasoning === '' ? {} : { parts: [reasoningPart(fold.reasoning)] }),
   };
+}
+
+/** Returns reasoning for the log. It is not sent back, since servers refuse or ignore it. */
+function reasoningPart(text: string): ReasoningPart {
+  return { type: 'reasoning', vendor: 'openai', text: text.toWellFormed() };
 }
 
 function finishReason(reason: string, calls: boolean): FinishReason {

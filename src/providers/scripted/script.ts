@@ -22,6 +22,31 @@ const toolCall = z.strictObject({
   name: z.string().min(1),
   arguments: z.union([z.string(), z.record(z.string(), z.json())]).optional(),
   id: z.string().min(1).optional(),
+  provider_metadata: z.record(z.string(), z.json()).optional(),
+});
+
+const metadata = z.record(z.string(), z.json()).optional();
+const part = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('reasoning'),
+    vendor: z.string().default('scripted'),
+    text: z.string(),
+    provider_metadata: metadata,
+  }),
+  z.strictObject({
+    type: z.literal('citation'),
+    url: z.string().optional(),
+    title: z.string().optional(),
+    provider_metadata: metadata,
+  }),
+]);
+
+const usage = z.strictObject({
+  tokens_in: count.optional(),
+  tokens_out: count.optional(),
+  cached_tokens: count.optional(),
+  cache_write_tokens: count.optional(),
+  reasoning_tokens: count.optional(),
 });
 
 const scriptError = z
@@ -46,7 +71,8 @@ const step = z
   .strictObject({
     content: z.string().nullable().optional(),
     tool_calls: z.array(toolCall).optional(),
-    usage: z.strictObject({ tokens_in: count.optional(), tokens_out: count.optional() }).optional(),
+    parts: z.array(part).optional(),
+    usage: usage.optional(),
     finish_reason: z.enum(['stop', 'tool_calls', 'length', 'content_filter']).optional(),
     error: scriptError.optional(),
     times: z.number().int().min(1).optional(),

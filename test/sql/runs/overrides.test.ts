@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { RESERVED_PARAMS } from '../../../src/providers/openai/body.ts';
+import { RESERVED_PARAMS } from '../../../src/providers/http/reserved-params.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,

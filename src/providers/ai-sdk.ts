@@ -1,0 +1,195 @@
+import type { LanguageModelV4 } from '@ai-sdk/provider';
+import type {
+  ModelAnswer,
+  ModelCallContext,
+  ModelProvider,
+  ModelRef,
+  ModelRequest,
+} from '../contracts/agents/model.ts';
+import type { Outcome } from '../contracts/errors.ts';
+import type { JsonObject } from '../json/json.ts';
+import { Redaction } from '../redaction/redaction.ts';
+import { accountOf, settingsIn } from './ai-sdk/account.ts';
+import { callOptions } from './ai-sdk/call-options.ts';
+import { embedAll } from './ai-sdk/embed.ts';
+import { mapSdkError } from './ai-sdk/map-error.ts';
+import { createModel, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
+import { promptOf } from './ai-sdk/prompt.ts';
+import { mergeBody, type RequestParams, readParams } from './ai-sdk/request-params.ts';
+import {
+  addPart,
+  emptyAnswer,
+  isCutOff,
+  isTooLong,
+  type PartialAnswer,
+  wholeAnswer,
+} from './ai-sdk/stream-accumulator.ts';
+import { createCancellation, createFailure } from './failure.ts';
+import { redactAnswer } from './http/answer-redaction.ts';
+import { exchange } from './http/exchange.ts';
+import { type Peer, webPage } from './http/failures.ts';
+import { type Fetch, guardedSdkFetch } from './http/guarded-fetch.ts';
+import { checkParams } from './http/reserved-params.ts';
+import type { Limits, Watch } from './http/stall-timeout.ts';
+import { resolveTarget, type Target } from './http/target.ts';
+import { emitToken } from './tokens.ts';
+
+/** The options of the provider. An SSRF guard may wrap `fetch`. Tests set `limits`. */
+export type AiSdkOptions = {
+  vendor: SdkVendor;
+  /** The key of the environment for this vendor. */
+  key?: string | undefined;
+  fetch?: Fetch | undefined;
+  limits?: Partial<Limits> | undefined;
+};
+
+/**
+ * Creates the provider of a vendor that is reached by its package of the AI SDK, in the vendor's
+ * own format. The provider never throws and never retries. The package gets address and key from
+ * here, and reads nothing from the environment.
+ */
+export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
+  return {
+    name: options.vendor.name,
+    generate: (request, context) =>
+      callVendor(options, request.model, context, async (line) => {
+        const prompt = promptOf(request.messages, options.vendor.name);
+        if (!prompt.ok) return prompt;
+        const model = await createModel('languageModel', options.vendor, line.model, line.sdk);
+        if (!model.ok) return model;
+        const call = callOptions(request, prompt.value, line.params, options.vendor.name);
+        const { stream } = await model.value.doStream({ ...call, abortSignal: line.watch.signal });
+        return readAnswer(stream, options.vendor.name, line, request, context);
+      }),
+    embed: (request, context) =>
+      callVendor(options, request.model, context, async (line) => {
+        const model = await createModel('embeddingModel', options.vendor, line.model, line.sdk);
+        if (!model.ok) return model;
+        return embedAll(model.value, request, line.watch.signal, line.peer);
+      }),
+  };
+}
+
+/** The connection to one vendor for one request. */
+type Line = { model: string; sdk: SdkOptions; params: RequestParams; watch: Watch; peer: Peer };
+
+/** Sends one request to the vendor of a model and returns any result or failure as data. */
+async function callVendor<T>(
+  options: AiSdkOptions,
+  model: ModelRef,
+  context: ModelCallContext,
+  send: (line: Line) => Promise<Outcome<T>>,
+): Promise<Outcome<T>> {
+  if (context.signal.aborted) return createCancellation();
+  const prepared = prepareCall(options, model, context);
+  if (!prepared.ok) return prepared;
+  const { target, params, settings } = prepared.value;
+  const secret = context.key === undefined ? undefined : model.secret_name;
+  const peer = { ...target, model: model.model, secret };
+  let isWebPage = false;
+  const outcome = await exchange<T>(
+    {
+      peer,
+      limits: options.limits,
+      send: (watch) => {
+        const guarded = guardedSdkFetch(options.fetch ?? fetch, target.key, context.traceparent);
+        const observed = observe(guarded, params.body, watch, (response) => {
+          isWebPage = response.ok && /html/i.test(response.headers.get('content-type') ?? '');
+        });
+        const key = target.key ?? 'none'; // the header is removed before the request is sent
+        const sdk = { settings, apiKey: key, baseURL: target.baseUrl, fetch: observed };
+        return send({ model: model.model, sdk, params, watch, peer });
+      },
+      failureOf: (error) => mapSdkError(error, peer),
+    },
+    context,
+  );
+  return !outcome.ok && isWebPage && outcome.error.code === 'bad_answer' ? webPage(peer) : outcome;
+}
+
+type PreparedCall = { target: Target; params: RequestParams; settings: SdkOptions['settings'] };
+
+/** Checks the parameters of a model, and resolves the address and the key of its vendor. */
+function prepareCall(
+  { vendor, key }: AiSdkOptions,
+  model: ModelRef,
+  context: ModelCallContext,
+): Outcome<PreparedCall> {
+  const reserved = checkParams(model);
+  if (!reserved.ok) return reserved;
+  const params = readParams(model, vendor.name);
+  if (!params.ok) return params;
+  const settings = settingsIn(model.request_params);
+  if (!settings.ok) return settings;
+  const account = accountOf(vendor, settings.value, model.base_url, key);
+  if (!account.ok) return account;
+  const target = resolveTarget(account.value, model, context.key);
+  if (!target.ok) return target;
+  const value = { target: target.value, params: params.value, settings: settings.value };
+  return { ok: true, value };
+}
+
+/**
+ * Wraps a fetch: it adds the parameters that the package does not know to the body of the request,
+ * and lets the watch see each piece of the answer.
+ */
+function observe(
+  fetch: Fetch,
+  body: JsonObject,
+  watch: Watch,
+  onResponse: (response: Response) => void,
+): Fetch {
+  return async (input, init) => {
+    const sent =
+      typeof init?.body === 'string' && Object.keys(body).length > 0
+        ? { ...init, body: JSON.stringify(mergeBody(JSON.parse(init.body), body)) }
+        : init;
+    const response = await fetch(input, sent);
+    onResponse(response);
+    if (response.body === null) return response;
+    const touch = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        watch.touch();
+        controller.enqueue(chunk);
+      },
+    });
+    const { status, statusText, headers } = response;
+    return new Response(response.body.pipeThrough(touch), { status, statusText, headers });
+  };
+}
+
+type AnswerStream = Awaited<ReturnType<LanguageModelV4['doStream']>>['stream'];
+
+/** Reads the stream of an answer to its end. Throws the errors of the package. */
+async function readAnswer(
+  stream: AnswerStream,
+  vendor: string,
+  { peer }: Line,
+  request: ModelRequest,
+  context: ModelCallContext,
+): Promise<Outcome<ModelAnswer>> {
+  const answer = emptyAnswer(vendor);
+  const redaction = Redaction.of(peer.key === null ? [] : [peer.key]);
+  const filter = redaction.stream();
+  for await (const part of stream) {
+    if (context.signal.aborted) return createCancellation();
+    emitToken(context, filter.pass(addPart(answer, part)));
+    if (isTooLong(answer)) {
+      return createFailure('bad_answer', `${peer.host} sent a text longer than the limit.`);
+    }
+  }
+  emitToken(context, filter.rest({ isCut: isCutOff(answer) }));
+  const whole = wholeAnswer(answer, request);
+  return whole === null
+    ? incompleteAnswer(answer, peer)
+    : { ok: true, value: redactAnswer(whole, redaction) };
+}
+
+function incompleteAnswer({ finish, content }: PartialAnswer, { host }: Peer): Outcome<never> {
+  const cause = {
+    finish_reason: finish ? (finish.raw ?? finish.unified) : null,
+    characters: content.length,
+  };
+  const message = `The answer of ${host} ended before it was complete.`;
+  return createFailure('bad_answer', message, { cause });
+}

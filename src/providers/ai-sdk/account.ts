@@ -1,0 +1,80 @@
+import type { Outcome } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { createFailure } from '../failure.ts';
+import type { Account } from '../http/target.ts';
+import type { Vendor } from '../vendors.ts';
+
+/** The names in `request_params` that are settings of a vendor, not parameters of a request. */
+const SETTINGS = ['region', 'project', 'location', 'resourceName', 'apiVersion'];
+
+/** The form of a setting. Settings become parts of an address, so other letters are refused. */
+const SETTING = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/** The settings of a model's vendor: region, project and so on. */
+export type VendorSettings = Readonly<Record<string, string>>;
+
+/** Reads the settings of the vendor from the parameters of a model. */
+export function settingsIn(params: JsonObject): Outcome<VendorSettings> {
+  const settings: Record<string, string> = {};
+  for (const name of SETTINGS) {
+    const value = params[name];
+    if (value === undefined) continue;
+    if (typeof value !== 'string' || !SETTING.test(value)) {
+      const message = `request_params.${name} must be a name of letters, digits, dots, dashes and underscores.`;
+      return createFailure('invalid_request', message);
+    }
+    settings[name] = value;
+  }
+  return { ok: true, value: settings };
+}
+
+/** Returns whether a name in `request_params` is a setting of a vendor. */
+export function isSetting(name: string): boolean {
+  return SETTINGS.includes(name);
+}
+
+/**
+ * Returns the address of a vendor, and the key that the environment has for it. A vendor without an
+ * address of its own is reached at the `base_url` of the model.
+ */
+export function accountOf(
+  vendor: Vendor,
+  settings: VendorSettings,
+  baseUrl: string | null,
+  key: string | undefined,
+): Outcome<Account> {
+  const vendorUrl = vendor.sdkUrl ?? urlBySettings(vendor.name, settings) ?? undefined;
+  const url = vendorUrl ?? (baseUrl?.trim() || null);
+  if (url === null) {
+    const names = (vendor.settings ?? []).join(', ');
+    const message = `${vendor.title} has no address without settings: set ${names} in request_params, or base_url.`;
+    return createFailure('invalid_request', message);
+  }
+  const { title, keyVariables } = vendor;
+  return { ok: true, value: { title, url, vendorUrl, key, keyVariables } };
+}
+
+/** Returns the address of a vendor whose address depends on settings; null if one is missing. */
+function urlBySettings(
+  vendor: string,
+  { region, project, location, resourceName }: VendorSettings,
+): string | null {
+  switch (vendor) {
+    case 'amazon-bedrock':
+      return region ? `https://bedrock-runtime.${region}.amazonaws.com` : null;
+    case 'azure':
+      return resourceName ? `https://${resourceName}.openai.azure.com/openai` : null;
+    case 'google-vertex':
+      return vertexUrl(project, location);
+    default:
+      return null;
+  }
+}
+
+/** Without a project, a key of Vertex AI is used in express mode. */
+function vertexUrl(project: string | undefined, location: string | undefined): string {
+  if (!project || !location) return 'https://aiplatform.googleapis.com/v1/publishers/google';
+  const host = location === 'global' ? '' : `${location}-`;
+  const path = `projects/${project}/locations/${location}/publishers/google`;
+  return `https://${host}aiplatform.googleapis.com/v1beta1/${path}`;
+}

@@ -1,0 +1,64 @@
+import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
+import type { Outcome } from '../../contracts/errors.ts';
+import { createFailure } from '../failure.ts';
+import type { Fetch } from '../http/guarded-fetch.ts';
+import type { Vendor } from '../vendors.ts';
+import type { VendorSettings } from './account.ts';
+import { loadPackage, type SdkPackage } from './packages.ts';
+
+/** A vendor with a package of the AI SDK. */
+export type SdkVendor = Vendor & Required<Pick<Vendor, 'sdk'>>;
+
+/**
+ * The options of a provider. All are given, so that the package reads no address and no key from
+ * the environment.
+ */
+export type SdkOptions = Readonly<{
+  apiKey: string;
+  baseURL: string;
+  fetch: Fetch;
+  settings: VendorSettings;
+}>;
+
+type SdkModels = { languageModel: LanguageModelV4; embeddingModel: EmbeddingModelV4 };
+
+/** Creates a model of a vendor by its package, which is loaded with its first use. */
+export async function createModel<Kind extends keyof SdkModels>(
+  kind: Kind,
+  vendor: SdkVendor,
+  modelId: string,
+  options: SdkOptions,
+): Promise<Outcome<SdkModels[Kind]>> {
+  const loaded = await loadPackage(vendor.sdk.package);
+  if (!loaded.ok) return loaded;
+  const create = factoryIn(loaded.value, vendor.sdk.create);
+  if (create === undefined) {
+    const message = `The package ${vendor.sdk.package} exports no function ${vendor.sdk.create}; install a newer version.`;
+    return createFailure('invalid_request', message);
+  }
+  let model: SdkModels[Kind];
+  try {
+    const { settings, ...own } = options;
+    model = create({ ...settings, ...own })[kind](modelId);
+  } catch (error) {
+    const what = kind === 'languageModel' ? 'language models' : 'models for embeddings';
+    const reason = error instanceof Error ? ` (${error.message})` : '';
+    return createFailure('invalid_request', `${vendor.title} has no ${what} here${reason}.`);
+  }
+  if (model.specificationVersion !== 'v4') {
+    const message = `The package ${vendor.sdk.package} is too old (specification ${model.specificationVersion}, not v4): run npm install ${vendor.sdk.package}@latest.`;
+    return createFailure('invalid_request', message);
+  }
+  return { ok: true, value: model };
+}
+
+type Factory = (options: object) => {
+  [Kind in keyof SdkModels]: (modelId: string) => SdkModels[Kind];
+};
+
+/** Returns the function of a package that creates a provider: by its name, else the first one. */
+function factoryIn(exports: SdkPackage, name: string): Factory | undefined {
+  const named = name === '' ? Object.keys(exports).find((key) => /^create[A-Z]/.test(key)) : name;
+  const factory = named === undefined ? undefined : exports[named];
+  return typeof factory === 'function' ? (factory as Factory) : undefined;
+}

@@ -1,0 +1,71 @@
+import type { SharedV4ProviderOptions } from '@ai-sdk/provider';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
+
+/** How much a model should think. The budget is in tokens, and 0 turns thinking off. */
+export type Reasoning = { effort: string; budget: number };
+
+/** The budget of each effort, for vendors that take a number of tokens. */
+const BUDGETS: Readonly<Record<string, number>> = {
+  none: 0,
+  minimal: 1_024,
+  low: 2_048,
+  medium: 8_192,
+  high: 24_576,
+};
+
+/**
+ * Reads `reasoning_effort` (OpenAI's form) or `thinking` (Anthropic's form) from the parameters of
+ * a model. Returns undefined if there is neither.
+ */
+export function reasoningIn({ reasoning_effort, thinking }: JsonObject): Reasoning | undefined {
+  if (isJsonObject(thinking)) {
+    const budget = thinking.budget_tokens ?? thinking.budgetTokens;
+    if (thinking.type === 'disabled') return { effort: 'none', budget: 0 };
+    if (typeof budget === 'number') return { effort: effortOf(budget), budget };
+  }
+  const effort = typeof reasoning_effort === 'string' ? reasoning_effort : undefined;
+  const budget = effort === undefined ? undefined : BUDGETS[effort];
+  return effort === undefined || budget === undefined ? undefined : { effort, budget };
+}
+
+/** Returns the lowest effort whose budget is enough. */
+function effortOf(budget: number): string {
+  const found = Object.entries(BUDGETS).find(([, tokens]) => tokens >= budget);
+  return found?.[0] ?? 'high';
+}
+
+/**
+ * Returns the options by which a vendor turns thinking on or off. They are numbers where the vendor
+ * takes numbers, because the general option of the AI SDK allows up to 38,400 tokens.
+ */
+export function reasoningOptions(
+  vendor: string,
+  { effort, budget }: Reasoning,
+): SharedV4ProviderOptions {
+  const isOn = budget > 0;
+  const type = isOn ? 'enabled' : 'disabled';
+  switch (vendor) {
+    case 'anthropic':
+      return { anthropic: { thinking: isOn ? { type, budgetTokens: budget } : { type } } };
+    case 'amazon-bedrock':
+      return { bedrock: { reasoningConfig: isOn ? { type, budgetTokens: budget } : { type } } };
+    case 'google':
+    case 'google-vertex':
+      return { google: { thinkingConfig: { thinkingBudget: budget, includeThoughts: isOn } } };
+    case 'cohere':
+      return { cohere: { thinking: isOn ? { type, tokenBudget: budget } : { type } } };
+    case 'deepseek':
+      return {
+        deepseek: { thinking: { type }, ...(isOn ? { reasoningEffort: twoSteps(effort) } : {}) },
+      };
+    default: {
+      const name = vendor === 'azure' ? 'openai' : vendor;
+      return { [name]: { reasoningEffort: effort === 'minimal' ? 'low' : effort } };
+    }
+  }
+}
+
+/** DeepSeek knows no effort between low and high. */
+function twoSteps(effort: string): string {
+  return effort === 'medium' || effort === 'high' ? 'high' : 'low';
+}

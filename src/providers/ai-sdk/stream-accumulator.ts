@@ -1,0 +1,249 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  LanguageModelV4FinishReason,
+  LanguageModelV4StreamPart,
+  LanguageModelV4Usage,
+  SharedV4ProviderMetadata,
+  SharedV4Warning,
+} from '@ai-sdk/provider';
+import type {
+  FinishReason,
+  ModelAnswer,
+  ModelRequest,
+  Usage,
+} from '../../contracts/agents/model.ts';
+import type { CitationPart, ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { estimateUsage, tokenCount } from '../tokens.ts';
+
+/** Most characters of an answer. A longer text does not come from a model. */
+const MAX_TEXT = 4_000_000;
+
+/** The part of an answer that has arrived so far. */
+export type PartialAnswer = {
+  vendor: string;
+  content: string;
+  length: number;
+  calls: ToolCall[];
+  parts: (ReasoningPart | CitationPart)[];
+  /** Reasoning that has not ended, by the id of its block. */
+  open: Map<string, ReasoningPart>;
+  warnings: string[];
+  files: number;
+  finish: LanguageModelV4FinishReason | null;
+  usage: LanguageModelV4Usage | null;
+};
+
+/** Returns an answer of which nothing has arrived. */
+export function emptyAnswer(vendor: string): PartialAnswer {
+  return {
+    vendor,
+    content: '',
+    length: 0,
+    calls: [],
+    parts: [],
+    open: new Map(),
+    warnings: [],
+    files: 0,
+    finish: null,
+    usage: null,
+  };
+}
+
+/** Adds one part of a stream. Returns the new text. Throws an error that the vendor reports. */
+export function addPart(answer: PartialAnswer, part: LanguageModelV4StreamPart): string {
+  switch (part.type) {
+    case 'stream-start':
+      answer.warnings.push(...part.warnings.map(formatWarning));
+      return '';
+    case 'text-delta':
+      return addText(answer, part.delta);
+    case 'reasoning-start':
+    case 'reasoning-delta':
+    case 'reasoning-end':
+      addReasoning(answer, part);
+      return '';
+    case 'tool-call':
+      addCall(answer, part);
+      return '';
+    case 'source':
+      addCitation(answer, part);
+      return '';
+    case 'file':
+      answer.files += 1;
+      return '';
+    case 'finish':
+      answer.finish = part.finishReason;
+      answer.usage = part.usage;
+      return '';
+    case 'error':
+      throw part.error;
+    default:
+      return '';
+  }
+}
+
+/** Returns whether the text is longer than any answer of a model. */
+export function isTooLong({ length }: PartialAnswer): boolean {
+  return length > MAX_TEXT;
+}
+
+function addText(answer: PartialAnswer, delta: string): string {
+  const text = delta.replaceAll('\u0000', '');
+  answer.content += text;
+  answer.length += text.length;
+  return text;
+}
+
+type ReasoningStreamPart = Extract<
+  LanguageModelV4StreamPart,
+  { type: `reasoning-${string}`; id: string }
+>;
+
+/**
+ * Adds a piece of reasoning. Metadata may come with any piece: the signature of Anthropic comes
+ * with an empty one.
+ */
+function addReasoning(answer: PartialAnswer, part: ReasoningStreamPart): void {
+  let block = answer.open.get(part.id);
+  if (block === undefined || part.type === 'reasoning-start') {
+    block = { type: 'reasoning', vendor: answer.vendor, text: '' };
+    answer.open.set(part.id, block);
+    answer.parts.push(block);
+  }
+  if (part.type === 'reasoning-delta') {
+    block.text += part.delta.replaceAll('\u0000', '');
+    answer.length += part.delta.length;
+  }
+  if (part.providerMetadata) {
+    block.provider_metadata = mergeMetadata(block.provider_metadata, part.providerMetadata);
+  }
+}
+
+function mergeMetadata(
+  before: JsonObject | undefined,
+  metadata: SharedV4ProviderMetadata,
+): JsonObject {
+  const merged = { ...before };
+  for (const [name, values] of Object.entries(metadata)) {
+    merged[name] = { ...(merged[name] as JsonObject | undefined), ...(values as JsonObject) };
+  }
+  return merged;
+}
+
+/** Adds a call of a tool. A call that the vendor executed itself has its result already. */
+function addCall(
+  answer: PartialAnswer,
+  part: Extract<LanguageModelV4StreamPart, { type: 'tool-call' }>,
+): void {
+  if (part.providerExecuted) return;
+  const text = part.input.trim() === '' ? '{}' : part.input.toWellFormed();
+  answer.length += text.length;
+  answer.calls.push({
+    id: part.toolCallId,
+    name: part.toolName,
+    arguments: text,
+    ...(part.providerMetadata
+      ? { provider_metadata: mergeMetadata({}, part.providerMetadata) }
+      : {}),
+  });
+}
+
+function addCitation(
+  answer: PartialAnswer,
+  part: Extract<LanguageModelV4StreamPart, { type: 'source' }>,
+): void {
+  answer.parts.push({
+    type: 'citation',
+    ...(part.sourceType === 'url' ? { url: part.url } : {}),
+    ...(part.title ? { title: part.title } : {}),
+    ...(part.providerMetadata
+      ? { provider_metadata: mergeMetadata({}, part.providerMetadata) }
+      : {}),
+  });
+}
+
+function formatWarning(warning: SharedV4Warning): string {
+  switch (warning.type) {
+    case 'other':
+      return warning.message;
+    case 'deprecated':
+      return `deprecated: ${warning.setting} (${warning.message})`;
+    default:
+      return `${warning.type}: ${warning.feature}${warning.details ? ` (${warning.details})` : ''}`;
+  }
+}
+
+const FINISH_REASONS: Partial<Record<LanguageModelV4FinishReason['unified'], FinishReason>> = {
+  stop: 'stop',
+  length: 'length',
+  'tool-calls': 'tool_calls',
+  'content-filter': 'content_filter',
+};
+
+/** Returns whether the vendor ended the text in its middle. */
+export function isCutOff({ finish }: PartialAnswer): boolean {
+  return finish?.unified !== 'stop' && finish?.unified !== 'tool-calls';
+}
+
+/**
+ * Returns the answer, or null if it has not ended as answers end: the stream was cut off, or the
+ * vendor reports an error.
+ */
+export function wholeAnswer(answer: PartialAnswer, request: ModelRequest): ModelAnswer | null {
+  const reason = answer.finish && FINISH_REASONS[answer.finish.unified];
+  if (!reason) return null;
+  const tool_calls = uniqueCalls(answer, request, reason);
+  const content = answer.content.toWellFormed();
+  const whole = { content: content === '' && tool_calls.length > 0 ? null : content, tool_calls };
+  const files = answer.files > 0 ? [`${answer.files} files of the answer were left out`] : [];
+  const warnings = [...answer.warnings, ...files];
+  return {
+    ...whole,
+    finish_reason: reason === 'stop' && tool_calls.length > 0 ? 'tool_calls' : reason,
+    usage: usageOf(answer.usage, estimateUsage(request, whole)),
+    ...(answer.parts.length > 0 ? { parts: answer.parts } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
+  };
+}
+
+/** Leaves out a call that the token limit cut off, and replaces ids that are in use. */
+function uniqueCalls(
+  { calls }: PartialAnswer,
+  { messages }: ModelRequest,
+  reason: FinishReason,
+): ToolCall[] {
+  const taken = new Set(
+    messages.flatMap(({ tool_calls }) => (tool_calls ?? []).map(({ id }) => id)),
+  );
+  return calls
+    .filter(({ arguments: text }) => reason !== 'length' || isJson(text))
+    .map((call) => {
+      const id = call.id === '' || taken.has(call.id) ? `call_${randomUUID()}` : call.id;
+      taken.add(id);
+      return { ...call, id };
+    });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Returns the usage. A vendor that sends none is counted by an estimate. */
+function usageOf(usage: LanguageModelV4Usage | null, guess: Usage): Usage {
+  const cached_tokens = tokenCount(usage?.inputTokens.cacheRead);
+  const cache_write_tokens = tokenCount(usage?.inputTokens.cacheWrite);
+  const reasoning_tokens = tokenCount(usage?.outputTokens.reasoning);
+  return {
+    tokens_in: tokenCount(usage?.inputTokens.total) ?? guess.tokens_in,
+    tokens_out: tokenCount(usage?.outputTokens.total) ?? guess.tokens_out,
+    ...(cached_tokens === null ? {} : { cached_tokens }),
+    ...(cache_write_tokens === null ? {} : { cache_write_tokens }),
+    ...(reasoning_tokens === null ? {} : { reasoning_tokens }),
+  };
+}

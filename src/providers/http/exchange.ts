@@ -1,0 +1,56 @@
+import type { ModelCallContext } from '../../contracts/agents/model.ts';
+import type { Outcome } from '../../contracts/errors.ts';
+import { createCancellation, createFailure, type Failed } from '../failure.ts';
+import type { Peer } from './failures.ts';
+import { errorRedaction } from './redact.ts';
+import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './stall-timeout.ts';
+
+/** One request to a model server, and how its errors become failures. */
+export type Exchange<T> = {
+  peer: Peer;
+  limits: Partial<Limits> | undefined;
+  send(watch: Watch): Promise<Outcome<T>>;
+  failureOf(error: unknown): Failed;
+};
+
+/**
+ * Sends one request to a model server and returns any result or failure as data. The request ends
+ * with the caller's signal, and when the server is silent for too long.
+ */
+export async function exchange<T>(
+  { peer, limits: given, send, failureOf }: Exchange<T>,
+  { signal }: ModelCallContext,
+): Promise<Outcome<T>> {
+  const limits = { ...DEFAULT_LIMITS, ...given };
+  const watch = startWatch(signal, limits);
+  let outcome: Outcome<T> | undefined;
+  try {
+    outcome = await send(watch);
+  } catch (error) {
+    outcome = failureOf(error);
+  } finally {
+    watch.stop(outcome?.ok !== true);
+  }
+  if (signal.aborted) return createCancellation();
+  const ended = timeoutFailure(outcome, watch, limits, peer) ?? outcome;
+  return ended.ok ? ended : { ok: false, error: errorRedaction(peer.key).error(ended.error) };
+}
+
+/**
+ * Returns the failure of an answer that a limit ended. An answer or a status that was complete
+ * before the limit is not replaced.
+ */
+function timeoutFailure(
+  outcome: Outcome<unknown>,
+  watch: Watch,
+  limits: Limits,
+  { host }: Peer,
+): Failed | null {
+  const limit = watch.expired();
+  if (limit === null || outcome.ok || outcome.error.code !== 'bad_answer') return null;
+  const what =
+    limit === 'first_chunk_ms' ? 'did not start to answer' : 'stopped in the middle of the answer';
+  return createFailure('timeout', `${host} ${what}: no data for ${limits[limit]} ms.`, {
+    cause: { limit, ms: limits[limit] },
+  });
+}
