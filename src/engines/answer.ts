@@ -36,13 +36,16 @@ function isCount(value: Json | undefined): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 1e9;
 }
 
-/** Returns a conversation for an engine, without the data from the log. */
+/**
+ * Returns a conversation for an engine, without the data from the log, and without the reasoning of
+ * models, which only their vendor may read.
+ */
 export function messagesFromEngine(messages: readonly Message[]): Message[] {
   return messages.map(({ role, content, parts, tool_calls, tool_call_id }) => {
     return {
       role,
       content,
-      ...(parts ? { parts } : {}),
+      ...(parts && role !== 'assistant' ? { parts } : {}),
       ...(tool_calls ? { tool_calls } : {}),
       ...(tool_call_id ? { tool_call_id } : {}),
     };

@@ -119,7 +119,8 @@ as $$
     is not null
 $$;
 
--- Converts a message of a log to an entry of a history.
+-- Converts a message of a log to an entry of a history. Reasoning, citations and the data of vendors
+-- are left out: a client could send a history with forged ones, so a history has none.
 create or replace function howdah_private.history_message(tenant_id uuid, message jsonb)
   returns jsonb
   language sql stable security definer
@@ -137,6 +138,11 @@ as $$
       left join howdah.resources as r
         on r.id = howdah_private.parse_id(p.part ->> 'resource_id')
           and r.tenant_id = history_message.tenant_id
+      where p.part ->> 'type' not in ('reasoning', 'citation')
+    )) else '{}' end
+    || case when message ? 'tool_calls' then jsonb_build_object('tool_calls', (
+      select jsonb_agg(c.call - 'provider_metadata' order by c.place)
+      from jsonb_array_elements(message -> 'tool_calls') with ordinality as c (call, place)
     )) else '{}' end
 $$;
 

@@ -70,7 +70,9 @@ export function estimateRequestTokens(
 function messageTokens({ role, content, parts, tool_calls }: Message): number {
   const calls = (tool_calls ?? []).map((call) => call.id + call.name + call.arguments).join('');
   const texts = (parts ?? []).flatMap(({ type, text }) =>
-    type === 'text' && typeof text === 'string' && text !== content ? [text] : [],
+    (type === 'text' || type === 'reasoning') && typeof text === 'string' && text !== content
+      ? [text]
+      : [],
   );
   // Only images of users are sent.
   const others = role === 'user' ? (parts ?? []).filter(({ type }) => type !== 'text').length : 0;

@@ -5,6 +5,7 @@ import { deadline } from '../environment/deadline.ts';
 import { failpoint } from '../environment/failpoints.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
+import { tokensOf } from './answer-record.ts';
 import { commitFailedAttempt } from './failed-model-attempt.ts';
 import { similarity } from './text-similarity.ts';
 
@@ -42,7 +43,7 @@ export async function callEmbeddingModel(
   }
   const { usage } = outcome.value;
   await run.commit([
-    { kind: 'model', name: model.name, model_id: model.id, output, ...usage, started_at },
+    { kind: 'model', name: model.name, model_id: model.id, output, ...tokensOf(usage), started_at },
   ]);
 }
 

@@ -14,6 +14,7 @@ import { cachedLoader, resolveParts } from '../messages/resolve-attachments.ts';
 import { foldRecords } from '../owned-run/fold.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { BLOCKED, blockedAnswer, type FilterResult } from '../owned-run/output-filter.ts';
+import { answerDetails, filterParts, tokensOf } from './answer-record.ts';
 import { commitFailedAttempt, SAME } from './failed-model-attempt.ts';
 import { toolSchemas } from './plan-model-call.ts';
 
@@ -129,16 +130,19 @@ async function commitAnswer(
   if (filtered.isBlocked) {
     return commitBlocked(stepOf(action, answer, 0, started_at), filtered, run);
   }
+  const { parts, guardSteps } = await filterParts(decision ? [] : answer.parts, run);
   const message = decision
     ? { ...decision, content: filtered.value }
     : ({
         role: 'assistant',
         content: filtered.value,
+        ...(parts.length > 0 ? { parts } : {}),
         ...(tool_calls.length > 0 ? { tool_calls } : {}),
       } as const);
   const records: StepRecord[] = [
     { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
     ...filtered.guardSteps,
+    ...guardSteps,
   ];
   const isOpen = !action.decision && tool_calls.length > 0; // then the run continues
   const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, SAME));
@@ -187,7 +191,7 @@ function jsonOr(text: string | null): Json {
 
 function stepOf(
   action: CallModel,
-  { finish_reason, usage }: ModelAnswer,
+  answer: ModelAnswer,
   tool_calls: number,
   started_at: string,
 ): StepRecord {
@@ -195,8 +199,8 @@ function stepOf(
     kind: 'model',
     name: action.model.name,
     model_id: action.model.id,
-    output: { finish_reason, tool_calls },
-    ...usage,
+    output: { ...answerDetails(answer), tool_calls },
+    ...tokensOf(answer.usage),
     ...trustOfAnswer(action),
     started_at,
   };

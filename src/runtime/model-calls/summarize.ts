@@ -4,6 +4,7 @@ import type { Action } from '../../contracts/runs/action.ts';
 import { deadline } from '../environment/deadline.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
+import { answerDetails, tokensOf } from './answer-record.ts';
 import { CONTEXT_GUARD } from './plan-model-call.ts';
 import { summaryPrompt } from './summary-prompt.ts';
 
@@ -29,14 +30,18 @@ export async function summarize(
     await run.commit([{ kind: 'guard', name: CONTEXT_GUARD, error: outcome.error, started_at }]);
     return;
   }
-  const { content, finish_reason, usage } = outcome.value;
+  const { content, usage } = outcome.value;
   await run.commit([
     {
       kind: 'model',
       name: model.name,
       model_id: model.id,
-      output: { finish_reason, covers_from_seq: from_seq, covers_to_seq: to_seq },
-      ...usage,
+      output: {
+        ...answerDetails(outcome.value),
+        covers_from_seq: from_seq,
+        covers_to_seq: to_seq,
+      },
+      ...tokensOf(usage),
       started_at,
       messages: [
         {

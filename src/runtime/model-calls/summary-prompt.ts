@@ -66,6 +66,9 @@ function speakerOf(message: LoggedMessage): string {
 /** Returns the text of a message. The word for an image or a file takes its place. */
 function textOf({ content, parts }: Message): string {
   const others = (parts ?? []).flatMap(({ type, text }) => {
+    if (type === 'reasoning' || type === 'citation') {
+      return [];
+    }
     if (type !== 'text') {
       return [`[${String(type).replace(/^input_|_url$/g, '')}]`];
     }

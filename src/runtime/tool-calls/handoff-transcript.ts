@@ -60,8 +60,9 @@ function isUnanswered(
 
 /** Returns the texts of a message. A file is represented by its id; its content is left out. */
 function textsOf({ content, parts }: LoggedMessage): string[] {
-  const others = (parts ?? []).map(({ type, text, resource_id }: JsonObject) => {
-    if (type === 'text') return String(text);
+  const others = (parts ?? []).map(({ type, text, resource_id, url, title }: JsonObject) => {
+    if (type === 'text' || type === 'reasoning') return String(text);
+    if (type === 'citation') return [url, title].filter(Boolean).join(' ');
     return `[${String(type).replace(/^input_|_url$/g, '')}${resource_id ? ` ${resource_id}` : ''}]`;
   });
   return [content ?? '', ...others.filter((text) => text !== content)].filter(

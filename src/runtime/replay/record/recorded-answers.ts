@@ -23,7 +23,13 @@ export function modelOutcome(
         content: message?.content ?? null,
         tool_calls: message?.tool_calls ?? [],
         finish_reason: (output.finish_reason ?? 'stop') as FinishReason,
-        usage: { tokens_in: step.tokens_in, tokens_out: step.tokens_out },
+        usage: {
+          ...(isJsonObject(output.usage) ? output.usage : {}),
+          tokens_in: step.tokens_in,
+          tokens_out: step.tokens_out,
+        },
+        ...(message?.parts ? { parts: message.parts as NonNullable<ModelAnswer['parts']> } : {}),
+        ...(Array.isArray(output.warnings) ? { warnings: output.warnings as string[] } : {}),
       },
     };
   }

@@ -1,0 +1,52 @@
+import type { ModelAnswer, Usage } from '../../contracts/agents/model.ts';
+import type { CitationPart, ReasoningPart } from '../../contracts/runs/message.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
+import { isSameJson } from '../../json/canonical-json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { FILTERED } from '../owned-run/output-filter.ts';
+
+/** Returns the tokens of an answer, as columns of its step. */
+export function tokensOf({ tokens_in, tokens_out }: Usage): Usage {
+  return { tokens_in, tokens_out };
+}
+
+/** Returns what the log keeps of an answer besides its tokens, in the output of its step. */
+export function answerDetails({ finish_reason, usage, warnings }: ModelAnswer): JsonObject {
+  const { tokens_in: _in, tokens_out: _out, ...details } = usage;
+  return {
+    finish_reason,
+    ...(Object.keys(details).length > 0 ? { usage: details } : {}),
+    ...(warnings && warnings.length > 0 ? { warnings } : {}),
+  };
+}
+
+/** The parts of an answer after the output filters, with the steps that record their hits. */
+export type FilteredParts = { parts: JsonObject[]; guardSteps: StepRecord[] };
+
+/**
+ * Applies the output filters to reasoning and citations. A part that a filter changes or blocks is
+ * dropped: the signature of reasoning fits its original text alone.
+ */
+export async function filterParts(
+  parts: readonly (ReasoningPart | CitationPart)[] = [],
+  run: HeldRun,
+): Promise<FilteredParts> {
+  if (parts.length === 0) return { parts: [], guardSteps: [] };
+  const shown = parts.map(readablePart);
+  const filtered = await run.applyOutputFilters<Json[]>('output', shown);
+  const left = filtered.isBlocked ? [] : filtered.value;
+  const isUnchanged = (at: number) => isSameJson(left[at] ?? null, shown[at] ?? null);
+  return {
+    parts: parts.filter((_, at) => isUnchanged(at)) as unknown as JsonObject[],
+    // the answer itself is not blocked by what its reasoning contains
+    guardSteps: filtered.guardSteps.map((step) => ({ ...step, name: FILTERED })),
+  };
+}
+
+/** Returns what people read of a part. The rest is opaque: signatures and encrypted reasoning. */
+function readablePart(part: ReasoningPart | CitationPart): Json {
+  if (part.type === 'reasoning') return part.text;
+  const { url = '', title = '' } = part;
+  return [url, title, JSON.stringify(part.provider_metadata ?? null)];
+}
