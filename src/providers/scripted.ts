@@ -148,7 +148,9 @@ function answerOf(step: ScriptStep, request: ModelRequest): ModelAnswer {
     tool_calls,
     finish_reason: step.finish_reason ?? (tool_calls.length > 0 ? 'tool_calls' : 'stop'),
     usage: { ...estimateUsage(request, { content, tool_calls }), ...withoutUndefined(step.usage) },
-    ...(step.parts ? { parts: step.parts.map(withoutUndefined) as NonNullable<ModelAnswer['parts']> } : {}),
+    ...(step.parts
+      ? { parts: step.parts.map(withoutUndefined) as NonNullable<ModelAnswer['parts']> }
+      : {}),
   };
 }
 

@@ -1,9 +1,12 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { type FakeRequest, startOpenAiServer, streamOf } from '../../chaos/openai-server.ts';
 import type { ModelProvider, ModelRequest } from '../../src/contracts/agents/model.ts';
+import { aiSdkProvider } from '../../src/providers/ai-sdk.ts';
 import { localProvider } from '../../src/providers/local.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';
 import { scriptedProvider } from '../../src/providers/scripted.ts';
+import { SDK_VENDORS, type SdkVendorName, sdkVendor } from './ai-sdk/sdk-vendors.ts';
+import { startVendorServer, type VendorRequest } from './ai-sdk/vendor-server.ts';
 import {
   answerOf,
   errorOf,
@@ -82,7 +85,45 @@ function localSubject(): Subject {
   };
 }
 
-const subjects = { openai: openaiSubject, scripted: scriptedSubject, local: localSubject };
+/** Replies to a request of the suite, in the format of any vendor. */
+function replyOf({ last }: VendorRequest) {
+  const words = (text: string) => ({ words: text.match(/\s*\S+/g) ?? [] });
+  if (last.includes('carrier')) return words(REPLY);
+  if (last.includes(QUESTION)) return { calls: [CALL] };
+  if (last.includes('slow')) return { ...words('one two three four'), stallAfter: 4 };
+  return words('Hello, how can I help you?');
+}
+
+const sdkServers = await Promise.all(
+  Object.entries(SDK_VENDORS).map(async ([name, format]) => ({
+    name: name as SdkVendorName,
+    server: await startVendorServer(format, replyOf),
+  })),
+);
+afterAll(() => Promise.all(sdkServers.map(({ server: one }) => one.close())));
+
+function sdkSubject(name: SdkVendorName, base_url: string): Subject {
+  const model = modelRef({ provider: name, model: 'some-model', base_url });
+  const tools = [orderStatus];
+  return {
+    provider: aiSdkProvider({ vendor: sdkVendor(name) }),
+    plain: modelRequest('Hello', { model }),
+    call: modelRequest(QUESTION, { model, tools }),
+    roundTrip: modelRequest(ROUND, { model, tools }),
+    slow: modelRequest('slow', { model }),
+  };
+}
+
+const sdkSubjects = Object.fromEntries(
+  sdkServers.map(({ name, server: { url } }) => [name, () => sdkSubject(name, url)]),
+);
+
+const subjects: Record<string, () => Subject> = {
+  ...sdkSubjects,
+  openai: openaiSubject,
+  scripted: scriptedSubject,
+  local: localSubject,
+};
 
 describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
   const { provider, plain, call, roundTrip, slow } = subject();
