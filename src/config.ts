@@ -4,9 +4,14 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
 import { isHost, isLoopback } from './network/addresses.ts';
+import {
+  type DefaultModel,
+  type EnvironmentModels,
+  environmentModels,
+} from './providers/environment/environment-models.ts';
+import { modelVariables } from './providers/environment/variables.ts';
 import { type ApiSettings, apiSettings, apiVariables } from './settings/api-settings.ts';
 import { type CliSettings, cliSettings, cliVariables } from './settings/cli-settings.ts';
-import { type DefaultModel, defaultModel, modelVariables } from './settings/default-model.ts';
 import { type McpCommands, mcpCommands } from './settings/mcp-commands.ts';
 import {
   commaList,
@@ -63,6 +68,8 @@ export type Config = Readonly<{
   defaultModel: DefaultModel;
   /** The npm packages that a model may name as its provider, as `npm:<package>`. */
   providerPackages: readonly string[];
+  /** All models that the environment describes. Contains keys, and must never be logged. */
+  models: EnvironmentModels;
   /** The point where workers of this process fail on purpose, for tests. */
   failpoint: ArmedFailpoint | undefined;
   /** Maximum number of runs in flight per worker. */
@@ -159,6 +166,7 @@ type Values = { [N in Name]: z.infer<(typeof variables)[N][0]> };
  */
 export function readConfig(env: Environment): Config {
   const values = readVariables(env);
+  const models = environmentModels(values, env);
   return Object.freeze({
     ...apiSettings(values),
     ...databaseUrls(values),
@@ -169,8 +177,9 @@ export function readConfig(env: Environment): Config {
     secretKeyFile: isLoopback(values.HOST) ? resolve(values.HOWDAH_HOME, 'secret.key') : undefined,
     egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),
     mcp: mcpCommands(values.HOWDAH_MCP_COMMANDS, env),
-    defaultModel: Object.freeze(defaultModel(values)),
     providerPackages: Object.freeze(values.HOWDAH_PROVIDER_PACKAGES),
+    defaultModel: models.defaultModel,
+    models,
     failpoint: values.HOWDAH_FAILPOINT,
     ...telemetrySettings(values),
     ...cliSettings(values, env),

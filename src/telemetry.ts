@@ -145,6 +145,8 @@ function secretsOf(url: string, config: Config): (string | undefined)[] {
     config.jwtSecret,
     config.metricsToken,
     config.defaultModel.apiKey,
+    ...Object.values(config.models.keys).map(({ value }) => value),
+    ...config.models.others.map(({ key }) => key?.value),
     config.apiKey,
     ...config.secretKeys.flatMap((key) => [key.toString('base64'), key.toString('hex')]),
     ...Object.values(config.tracing?.headers ?? {}),

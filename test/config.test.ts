@@ -36,6 +36,17 @@ test('an empty environment yields frozen defaults', () => {
       baseUrl: undefined,
       apiKey: undefined,
     },
+    models: {
+      defaultModel: {
+        provider: 'local',
+        model: 'extractive',
+        baseUrl: undefined,
+        apiKey: undefined,
+      },
+      defaultVariables: [],
+      others: [],
+      keys: {},
+    },
     apiUrl: undefined,
     apiKey: undefined,
     logLevel: 'info',
@@ -195,7 +206,7 @@ describe('the default model', () => {
   });
 
   test('requires LLM_MODEL for a provider without a default model', () => {
-    expect(failure({ LLM_PROVIDER: 'anthropic' })).toMatchObject({
+    expect(failure({ LLM_PROVIDER: 'huggingface' })).toMatchObject({
       detail: { variable: 'LLM_MODEL' },
     });
   });

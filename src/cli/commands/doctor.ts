@@ -8,7 +8,7 @@ import {
   queriesOn,
 } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
-import type { DefaultModel } from '../../settings/default-model.ts';
+import type { DefaultModel } from '../../providers/environment/environment-models.ts';
 import { openChosenDatabase } from '../backend/with-database.ts';
 import { type AuditFinding, auditFindings } from '../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../doctor/connections.ts';

@@ -1,0 +1,38 @@
+import { VENDORS } from '../vendors.ts';
+import type { ModelValues } from './variables.ts';
+import { namedProvider } from './vendor-names.ts';
+
+/** A key and the variable that it comes from. `value` is a secret: never log it. */
+export type EnvironmentKey = Readonly<{ variable: string; value: string }>;
+
+/** The keys of the environment by the name of their vendor. */
+export type VendorKeys = Readonly<Record<string, EnvironmentKey>>;
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+const PREFIXES = ['LLM', 'TTS', 'STT', 'EMBEDDING'] as const;
+
+/**
+ * Returns the key of each vendor. OPENAI_API_KEY is for OpenAI. Otherwise LLM_API_KEY is for the
+ * vendor of LLM_PROVIDER, before the variable of that vendor, and keys of other purposes follow. A
+ * key beside a URL of its own is for that address alone.
+ */
+export function vendorKeys(values: ModelValues, env: Variables): VendorKeys {
+  const keys = new Map<string, EnvironmentKey>();
+  const add = (vendor: string, variable: string, value: string | undefined) => {
+    if (value && !keys.has(vendor)) keys.set(vendor, Object.freeze({ variable, value }));
+  };
+  const addOfPurpose = (prefix: (typeof PREFIXES)[number]) => {
+    if (values[`${prefix}_URL`] !== undefined) return;
+    const variable = `${prefix}_PROVIDER` as const;
+    const vendor = namedProvider(variable, values[variable] ?? 'openai', undefined);
+    add(vendor, `${prefix}_API_KEY`, values[`${prefix}_API_KEY`]);
+  };
+  add('openai', 'OPENAI_API_KEY', values.OPENAI_API_KEY);
+  addOfPurpose('LLM');
+  for (const { name, keyVariables } of VENDORS) {
+    for (const variable of keyVariables) add(name, variable, env[variable]?.trim());
+  }
+  for (const prefix of PREFIXES.slice(1)) addOfPurpose(prefix);
+  return Object.freeze(Object.fromEntries(keys));
+}
