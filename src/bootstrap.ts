@@ -13,12 +13,12 @@ import { resolveScope, type ScopeTerm, type WorkerScope } from './db/worker/work
 import type { Extensions } from './open-worker.ts';
 import { serveApi } from './serve-api.ts';
 import { openTelemetry, type Telemetry, terminalOf } from './telemetry.ts';
-import { updateDefaultModels } from './update-default-models.ts';
+import { updateModels } from './update-models.ts';
 
 export type { Extensions } from './open-worker.ts';
 export { masterKeysOf } from './serve-api.ts';
 export { openTelemetry } from './telemetry.ts';
-export { updateDefaultModels } from './update-default-models.ts';
+export { updateModels } from './update-models.ts';
 
 /**
  * The database of a process: the one that DATABASE_URL names, else the embedded one, which is
@@ -138,7 +138,7 @@ async function openParts(
   extensions: Extensions,
 ): Promise<Howdah> {
   if (parts.worker) {
-    await updateDefaultModels(url, config); // whoever calls the models knows their keys
+    await updateModels(url, config, talk); // whoever calls the models knows their keys
   }
   const scope = await scopeOf(url, extensions.only ?? []);
   const tools = parts.worker ? await loadAndOpenTools(url, extensions, talk) : undefined;

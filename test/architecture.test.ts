@@ -109,7 +109,7 @@ const ANYWHERE = new Set([
   'src/serve-api.ts', // starts the API with the keys of this environment
   'src/api-thread.ts', // starts the API in a thread of its own
   'src/api-thread-program.ts', // the program of that thread
-  'src/update-default-models.ts', // gives the models named `default` the model of the environment
+  'src/update-models.ts', // writes the models and keys of this environment
   'src/open-worker.ts', // starts a worker with the tools and providers of this environment
   'src/bootstrap.ts', // puts the parts together
   'src/index.ts', // the public surface

@@ -95,6 +95,11 @@ create or replace trigger _200_adopt
   before update of provider, model, base_url, secret_name, name on howdah.models
   for each row when (old.from_environment and current_user <> 'howdah_engine')
   execute function howdah_private.tg_models__adopt();
+create or replace trigger _210_adopt
+  before update of purpose, request_params, fallback_position on howdah.models
+  for each row when (old.from_environment and old.name <> 'default'
+    and current_user <> 'howdah_engine')
+  execute function howdah_private.tg_models__adopt();
 create or replace trigger _500_mark_stale
   after update of name, provider, model, base_url, secret_name, context_tokens, capabilities,
     request_params, fallback_position, purpose

@@ -21,10 +21,8 @@ export async function withInlineWorker<T>(
     );
     return work();
   }
-  const { updateDefaultModels, loadAndOpenWorker, openTelemetry } = await import(
-    '../../../bootstrap.ts'
-  );
-  await updateDefaultModels(url, config);
+  const { updateModels, loadAndOpenWorker, openTelemetry } = await import('../../../bootstrap.ts');
+  await updateModels(url, config, io.err);
   io.err(
     'No worker is running, so this command acts as a worker. To start a permanent worker: howdah worker',
   );

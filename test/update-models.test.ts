@@ -1,0 +1,263 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { startOpenAiServer } from '../chaos/openai-server.ts';
+import { type Config, type Environment, readConfig } from '../src/config.ts';
+import { putSecretOn, secretRowsOn } from '../src/db/access/secrets.ts';
+import { createSecretReader } from '../src/secrets/reader.ts';
+import { createSecretWriter } from '../src/secrets/writer.ts';
+import { masterKeysOf } from '../src/serve-api.ts';
+import { updateModels } from '../src/update-models.ts';
+import { runCli } from './cli/run-cli.ts';
+import { runToEnd, shortenBackOff, stepsOf } from './runtime/arrange.ts';
+import { testDatabase } from './support/database.ts';
+import { startTestWorker } from './support/worker.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'howdah-models-'));
+afterAll(() => rmSync(home, { recursive: true }));
+
+const db = testDatabase();
+
+/** The default value of HOWDAH_SECRET_KEY in these tests. */
+const HOWDAH_SECRET_KEY = Buffer.alloc(32, 'k').toString('base64');
+
+const configOf = (env: Environment) =>
+  readConfig({ HOWDAH_HOME: home, DATABASE_URL: db.url, HOWDAH_SECRET_KEY, ...env });
+
+/** Starts with these variables, as a process does, and returns what it says. */
+async function start(env: Environment, config: Config = configOf(env)): Promise<string[]> {
+  const said: string[] = [];
+  await updateModels(db.url, config, (line) => said.push(line));
+  return said;
+}
+
+async function rows() {
+  const { rows } = await db.pool.query(
+    `select m.name, m.purpose::text, m.provider, m.model, m.base_url, m.secret_name,
+       m.request_params, m.fallback_position, m.from_environment
+     from howdah.models as m join howdah.tenants as t on t.id = m.tenant_id
+     where t.slug = 'default' order by m.name`,
+  );
+  return rows;
+}
+
+async function row(name: string) {
+  return (await rows()).find((one) => one.name === name);
+}
+
+async function secret(name: string, config: Config = configOf({})): Promise<string | undefined> {
+  const { rows } = await db.pool.query(`select id from howdah.tenants where slug = 'default'`);
+  const read = createSecretReader(secretRowsOn(db.pool), masterKeysOf(config));
+  const found = await read(rows[0].id, name);
+  return found.ok ? found.value : undefined;
+}
+
+/** Counts the rows of all our tables that contain a text. */
+async function countRowsWith(text: string): Promise<number> {
+  const { rows: tables } = await db.pool.query<{ name: string }>(
+    `select format('%I.%I', n.nspname, c.relname) as name
+     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+     where c.relkind = 'r' and n.nspname in ('howdah', 'howdah_private', 'graphile_worker')`,
+  );
+  let count = 0;
+  for (const { name } of tables) {
+    const { rows } = await db.pool.query(
+      `select count(*)::int as count from ${name} as t where strpos(t::text, $1) > 0`,
+      [text],
+    );
+    count += rows[0].count;
+  }
+  return count;
+}
+
+describe('a user with a .env file', () => {
+  test('of several vendors has a model and a secret for each of them', async () => {
+    const said = await start({
+      ANTHROPIC_API_KEY: 'plain-canary-anthropic',
+      GOOGLE_GENERATIVE_AI_API_KEY: 'plain-canary-google',
+      GROQ_API_KEY: 'plain-canary-groq',
+      OLLAMA_HOST: '127.0.0.1:11434',
+    });
+    expect(said).toEqual([]);
+    expect(await rows()).toMatchObject([
+      { name: 'default', provider: 'anthropic', model: 'claude-sonnet-4-5', secret_name: null },
+      {
+        name: 'google',
+        purpose: 'llm',
+        provider: 'google',
+        model: 'gemini-2.5-flash',
+        base_url: null,
+        secret_name: 'google-generative-ai-api-key',
+        fallback_position: 1,
+        from_environment: true,
+      },
+      { name: 'groq', secret_name: 'groq-api-key', fallback_position: 2 },
+      { name: 'local', provider: 'local', secret_name: null, fallback_position: 4 },
+      { name: 'ollama', base_url: 'http://127.0.0.1:11434/v1', fallback_position: 3 },
+    ]);
+    expect(await secret('google-generative-ai-api-key')).toBe('plain-canary-google');
+    expect(await countRowsWith('plain-canary')).toBe(0);
+    const { rows: agents } = await db.pool.query(
+      `select jsonb_path_query_array(v.definition, '$.models[*].name') as models
+       from howdah.agents as a join howdah.agent_versions as v on v.id = a.current_version_id
+       where a.name = 'development' and a.tenant_id = howdah.current_tenant()`,
+    );
+    expect(agents).toEqual([{ models: ['default', 'google', 'groq', 'ollama', 'local'] }]);
+  });
+
+  test('of LLM_*, TTS_*, STT_* and EMBEDDING_* has a model for each purpose', async () => {
+    await start({
+      LLM_PROVIDER: 'groq.com',
+      LLM_API_KEY: 'plain-canary-llm',
+      TTS_PROVIDER: 'api.elevenlabs.io',
+      TTS_API_KEY: 'plain-canary-tts',
+      TTS_VOICE: 'alice',
+      STT_PROVIDER: 'groq.com',
+      EMBEDDING_URL: 'http://127.0.0.1:8080/v1',
+      EMBEDDING_MODEL: 'bge-m3',
+    });
+    expect(await row('default')).toMatchObject({ provider: 'groq', base_url: null });
+    expect(await row('tts')).toMatchObject({
+      provider: 'elevenlabs',
+      purpose: 'tts',
+      secret_name: 'tts-api-key',
+      request_params: { voice: 'alice' },
+    });
+    expect(await row('stt')).toMatchObject({
+      model: 'whisper-large-v3-turbo',
+      secret_name: 'llm-api-key',
+    });
+    expect(await row('embedding')).toMatchObject({
+      model: 'bge-m3',
+      base_url: 'http://127.0.0.1:8080/v1',
+      secret_name: null,
+    });
+    expect(await secret('tts-api-key')).toBe('plain-canary-tts');
+    expect(await secret('llm-api-key')).toBe('plain-canary-llm');
+    expect(await countRowsWith('plain-canary')).toBe(0);
+  });
+
+  test('finds the models with the command line', async () => {
+    await start({ ANTHROPIC_API_KEY: 'a', GROQ_API_KEY: 'g' });
+    const { stdout } = await runCli(db.url, 'models', '--json');
+    expect(JSON.parse(stdout).items).toContainEqual(
+      expect.objectContaining({ name: 'groq', provider: 'groq' }),
+    );
+  });
+});
+
+describe('a model of the environment', () => {
+  const two = { OPENAI_API_KEY: 'o', MISTRAL_API_KEY: 'first' };
+
+  test('is written once, and again when the environment changes', async () => {
+    await start(two);
+    const versions = async () =>
+      (
+        await db.pool.query(
+          `select m.xmin::text as model, s.version as secret from howdah.models as m
+           join howdah.secrets as s on s.tenant_id = m.tenant_id and s.name = m.secret_name
+           where m.name = 'mistral'`,
+        )
+      ).rows[0];
+    const before = await versions();
+    await start(two);
+    expect(await versions()).toEqual(before);
+    await start({ ...two, MISTRAL_API_KEY: 'second' });
+    expect(await versions()).toMatchObject({ secret: before.secret + 1 });
+    expect(await secret('mistral-api-key')).toBe('second');
+  });
+
+  test('stays as a person has edited it', async () => {
+    await start({ OPENAI_API_KEY: 'o', XAI_API_KEY: 'x', DEEPSEEK_API_KEY: 'd' });
+    await db.pool.query(`update howdah.models set model = 'mine' where name = 'xai'`);
+    await db.pool.query(
+      `update howdah.models set fallback_position = null where name = 'deepseek'`,
+    );
+    await start({ OPENAI_API_KEY: 'o', XAI_API_KEY: 'changed', DEEPSEEK_API_KEY: 'd' });
+    expect(await row('xai')).toMatchObject({ model: 'mine', from_environment: false });
+    expect(await row('deepseek')).toMatchObject({ fallback_position: null });
+    expect(await secret('xai-api-key')).toBe('x');
+  });
+
+  test('never replaces a model that a person has made', async () => {
+    await db.pool.query(
+      `insert into howdah.models (name, provider, model) values ('cohere', 'scripted', 'mine')`,
+    );
+    await start({ OPENAI_API_KEY: 'o', COHERE_API_KEY: 'c' });
+    expect(await row('cohere')).toMatchObject({ provider: 'scripted', secret_name: null });
+    expect(await secret('cohere-api-key')).toBeUndefined();
+  });
+
+  test('never replaces or uses a secret that a person has stored', async () => {
+    const config = configOf({});
+    const { rows } = await db.pool.query(`select id from howdah.tenants where slug = 'default'`);
+    const writer = createSecretWriter(secretRowsOn(db.pool), masterKeysOf(config));
+    const put = putSecretOn(db.pool, rows[0].id);
+    await writer.set(rows[0].id, 'deepinfra-api-key', 'mine', put);
+    await start({ OPENAI_API_KEY: 'o', DEEPINFRA_API_KEY: 'another' });
+    expect(await row('deepinfra')).toMatchObject({ secret_name: null });
+    expect(await secret('deepinfra-api-key')).toBe('mine');
+  });
+
+  test('stays without its variable, but is no fallback any more', async () => {
+    await start({ OPENAI_API_KEY: 'o', CEREBRAS_API_KEY: 'c' });
+    await start({ OPENAI_API_KEY: 'o' });
+    expect(await row('cerebras')).toMatchObject({
+      fallback_position: null,
+      secret_name: 'cerebras-api-key',
+      from_environment: true,
+    });
+    expect(await row('local')).toMatchObject({ fallback_position: null });
+  });
+
+  test('is written once by processes that start at the same time', async () => {
+    const env = { OPENAI_API_KEY: 'o', PERPLEXITY_API_KEY: 'p', TTS_API_KEY: 't' };
+    await Promise.all(Array.from({ length: 4 }, () => start(env)));
+    expect(await secret('perplexity-api-key')).toBe('p');
+    const { rows: secrets } = await db.pool.query(
+      `select version from howdah.secrets where name = 'perplexity-api-key'`,
+    );
+    expect(secrets).toEqual([{ version: 1 }]);
+  });
+
+  test('has no secret in an external database without HOWDAH_SECRET_KEY, and says so', async () => {
+    const env = { OPENAI_API_KEY: 'o', ZAI_API_KEY: 'z', HOWDAH_SECRET_KEY: undefined };
+    const [line] = await start(env);
+    expect(line).toContain('ZAI_API_KEY');
+    expect(line).toContain('HOWDAH_SECRET_KEY');
+    expect(await row('zai')).toMatchObject({ secret_name: null, fallback_position: 1 });
+  });
+});
+
+test('a run falls back from the default model to Ollama and to local, each attempt in its log', async () => {
+  await db.pool.query(
+    `update howdah.models set fallback_position = null where not from_environment`,
+  );
+  const overloaded = { status: 529, error: { message: 'overloaded' } };
+  const server = await startOpenAiServer(() => overloaded);
+  await start({
+    OPENAI_BASE_URL: server.url,
+    OLLAMA_HOST: '127.0.0.1:2', // a port nobody is given by chance
+  });
+  await shortenBackOff(db.pool);
+  const worker = await startTestWorker(db.url, { openai: server.url });
+  try {
+    const { rows } = await db.pool.query(
+      `select a.id from howdah.agents as a
+       where a.name = 'development' and a.tenant_id = howdah.current_tenant()`,
+    );
+    const run = await runToEnd(db.pool, rows[0].id);
+    expect(run.status).toBe('completed');
+    const steps = await stepsOf(db.pool, run.id);
+    expect(steps.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
+      ...Array(4).fill('retry default'),
+      ...Array(4).fill('retry ollama'),
+      'model local',
+      'output null',
+    ]);
+  } finally {
+    await worker.stop(1_000);
+    await server.close();
+  }
+});
