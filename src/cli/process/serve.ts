@@ -1,12 +1,15 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Howdah } from '../../bootstrap.ts';
 import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
+import { createPool } from '../../db/connection/pool.ts';
 import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
+import { isLoopback } from '../../network/addresses.ts';
 import { outliveTools } from '../../tools/custom/uncaught-tool-errors.ts';
+import { commandFor, findUnusedServers } from '../doctor/local-models.ts';
 import { parseDuration } from '../input/parse-duration.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
+import { bannerOf } from './banner.ts';
 import { refuseTooLittle, watchMemory } from './memory-limit.ts';
 
 /** The parts of Howdah that a process runs. */
@@ -117,7 +120,9 @@ export async function serve(
     io.err(`This process uses ${held} MB, more than --memory ${memory}.`);
     stop.abort();
   });
-  io.err(banner(config, howdah, parts.worker, only));
+  io.err(bannerOf(config, howdah, parts.worker, only));
+  const isAtHome = parts.api && parts.worker && isLoopback(config.host);
+  if (isAtHome) await offerLocalServers(io, config, howdah.databaseUrl);
   await (once ? howdah.untilIdle(stop.signal) : stopped);
   if (once && !stop.signal.aborted) {
     io.err('No more runs are due.');
@@ -131,36 +136,16 @@ export async function serve(
   io.setExitCode(isOver ? exitCodes.error : exitCodes.ok);
 }
 
-function banner(
-  config: Config,
-  howdah: Howdah,
-  hasWorker: boolean,
-  only: readonly ScopeTerm[],
-): string {
-  const { apiUrl, isEmbedded } = howdah;
-  const lines = [
-    'Howdah is ready.',
-    ...(apiUrl
-      ? [
-          `  GraphQL   ${apiUrl}/graphql${config.graphqlIntrospection ? `   (GraphiQL: ${apiUrl}/graphiql)` : ''}`,
-          `  REST      ${apiUrl}/docs`,
-          `  MCP       ${apiUrl}/mcp`,
-          `  Health    ${apiUrl}/healthz`,
-        ]
-      : []),
-    ...(hasWorker
-      ? [`  Worker    up to ${config.workerConcurrency} runs at a time${onlyOf(only)}`]
-      : []),
-    `  Postgres  ${isEmbedded ? 'embedded; psql "$(npx howdah db url)"' : 'DATABASE_URL'}`,
-    `  Model     ${howdah.model}`,
-  ];
-  return lines.join('\n');
-}
-
-function onlyOf(terms: readonly ScopeTerm[]): string {
-  return terms.length === 0
-    ? ''
-    : `, only for ${terms.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`;
+/** Prints a line for each model server of this machine that no model names. */
+async function offerLocalServers(io: CliIo, config: Config, url: string): Promise<void> {
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
+  try {
+    for (const server of await findUnusedServers(pool, config)) {
+      io.err(`  ${server.name} answers on this machine. To use it: ${commandFor(server)}`);
+    }
+  } finally {
+    await pool.end();
+  }
 }
 
 const LOOK_MS = 500;

@@ -31,6 +31,20 @@ test.each(['start', 'api'])('howdah %s listens on --port and --host', async (com
   expect(await cli.returned()).toBe(0);
 });
 
+test('the banner names the variables of each model, never their values', async () => {
+  vi.stubEnv('OPENAI_BASE_URL', 'http://127.0.0.1:2/v1');
+  vi.stubEnv('GROQ_API_KEY', 'canary-of-groq');
+  vi.stubEnv('TTS_API_KEY', 'canary-of-tts');
+  const cli = startCli(db.url, 'start', '--port', '0');
+  await expect.poll(cli.stderr).toContain('Howdah is ready.');
+  cli.interrupt();
+  expect(await cli.returned()).toBe(0);
+  expect(cli.stderr()).toMatch(/Models +default from OPENAI_BASE_URL$/m);
+  expect(cli.stderr()).toMatch(/^ +groq from GROQ_API_KEY \(fallback 1\)$/m);
+  expect(cli.stderr()).toMatch(/^ +tts from TTS_API_KEY$/m);
+  expect(cli.stderr()).not.toContain('canary');
+});
+
 test('without options, the environment sets host and port', async () => {
   const port = await freePort();
   vi.stubEnv('PORT', `${port}`);
