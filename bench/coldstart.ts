@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
 import { PACKAGE_ROOT } from '../src/package-root.ts';
+import { KEY_VARIABLES, modelVariables } from '../src/providers/environment/variables.ts';
 import type { Bench } from './bench.ts';
 import { figure, median, ratios } from './figures.ts';
 import type { BenchServer } from './server.ts';
@@ -96,7 +97,10 @@ async function until(
   words: RegExp,
   then: (child: ChildProcess) => Promise<void> = async () => {},
 ): Promise<number> {
-  const { DATABASE_URL: _, OPENAI_API_KEY: __, ...env } = process.env;
+  const env = { ...process.env };
+  for (const name of ['DATABASE_URL', ...Object.keys(modelVariables), ...KEY_VARIABLES]) {
+    delete env[name];
+  }
   const begun = performance.now();
   const child = spawn(process.execPath, [HOWDAH, command], {
     cwd: home, // no .env file of anybody's

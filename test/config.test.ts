@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type Environment, loadConfig, readConfig } from '../src/config.ts';
+import { KEY_VARIABLES, modelVariables } from '../src/providers/environment/variables.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'howdah-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -266,6 +267,13 @@ test('overrides take precedence over the environment, which takes precedence ove
   vi.unstubAllEnvs();
   expect(config).toMatchObject({ host: '127.0.0.2', port: 2222, logLevel: 'debug' });
   expect(config.defaultModel).toMatchObject({ model: 'a b', apiKey: 'k' });
+});
+
+test('docs/operations.md names each variable of models', () => {
+  const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
+  const names = new Set([...Object.keys(modelVariables), ...KEY_VARIABLES]);
+  expect(names.size).toBeGreaterThan(40);
+  expect([...names].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
 function failure(env: Environment): Error {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, vi } from 'vitest';
+import { KEY_VARIABLES, modelVariables } from '../../src/providers/environment/variables.ts';
 
 // Runs before each test file. Files share a process, so each file restores the environment.
 const { env } = process;
@@ -12,6 +13,8 @@ const before = { ...env };
 const home = mkdtempSync(join(tmpdir(), 'howdah-home-'));
 env.HOWDAH_HOME = home;
 env.XDG_CONFIG_HOME = home; // profiles of the user must not apply
+// Nor their models: no test may send anything to a vendor.
+for (const name of [...Object.keys(modelVariables), ...KEY_VARIABLES]) delete env[name];
 
 afterAll(() => {
   rmSync(home, { recursive: true, force: true });

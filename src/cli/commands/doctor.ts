@@ -8,7 +8,7 @@ import {
   queriesOn,
 } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
-import type { DefaultModel } from '../../providers/environment/environment-models.ts';
+import type { EnvironmentModels } from '../../providers/environment/environment-models.ts';
 import { openChosenDatabase } from '../backend/with-database.ts';
 import { type AuditFinding, auditFindings } from '../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../doctor/connections.ts';
@@ -55,7 +55,7 @@ export function register(command: Command, io: CliIo): void {
       findings.push(
         await modelServer(
           pool,
-          config.defaultModel,
+          config.models,
           findings.every(({ ok }) => ok),
         ),
       );
@@ -176,9 +176,11 @@ async function queue(pool: Pool): Promise<Finding> {
  */
 async function modelServer(
   pool: Pool,
-  { provider, baseUrl, apiKey }: DefaultModel,
+  { defaultModel, defaultVariables }: EnvironmentModels,
   isMigrated: boolean,
 ): Promise<Finding> {
+  const { provider, baseUrl, apiKey } = defaultModel;
+  const variables = defaultVariables.join(', ');
   const found = isMigrated
     ? await describeDefaultModel(queriesOn(pool))
     : `${provider}, set in the environment`;
@@ -196,10 +198,10 @@ async function modelServer(
       check: 'model',
       ok: !refused,
       found: `${found}; ${new URL(url).host} answers${refused ? ', but rejects the key' : ''}`,
-      ...(refused ? { fix: 'Check OPENAI_API_KEY (or LLM_API_KEY).' } : {}),
+      ...(refused ? { fix: `Check the key of ${variables}.` } : {}),
     };
   } catch {
-    const fix = 'Check OPENAI_BASE_URL (or LLM_URL), and that the server is running.';
+    const fix = `Check ${variables}, and that the server is running.`;
     return {
       check: 'model',
       ok: false,

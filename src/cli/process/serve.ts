@@ -141,7 +141,7 @@ async function offerLocalServers(io: CliIo, config: Config, url: string): Promis
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
   try {
     for (const server of await findUnusedServers(pool, config)) {
-      io.err(`  ${server.name} answers on this machine. To use it: ${commandFor(server)}`);
+      io.err(`  ${server.name} answers on this machine. To add its model: ${commandFor(server)}`);
     }
   } finally {
     await pool.end();
