@@ -112,6 +112,8 @@ const LONG_BODIES: Record<string, number> = {
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with such a document
   'howdah_private.builtin_tools()': 300,
+  // generated, with a row per vendor
+  'howdah_private.model_vendors()': 200,
   'howdah_private.builtin_settings(text)': 75,
   // one document of all parts of an agent
   'howdah_private.agent_definition(uuid)': 75,

@@ -11,6 +11,7 @@ import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { clientOperations } from './client-operations.ts';
 import { describedCommands } from './described-commands.ts';
 import { licencesPage, productionDependencies } from './licences.ts';
+import { modelVendorsFunction } from './model-vendors.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sql, startInFolder, withDatabase } from './server.ts';
 import { sqlMessages } from './sql-messages.ts';
@@ -22,10 +23,11 @@ const check = process.argv.includes('--check');
 const server = await startInFolder(); // always the same major, or the files would differ
 const name = `howdah_generate_${process.pid}`;
 let stale = 0;
-// before the database is created, because the second file is part of the database
+// before the database is created, because the next two files are part of the database
 const systemSchema = systemFileSchema();
 write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
 write('sql/10_private/agent_systems/agent_system_schema.sql', systemSchemaFunction(systemSchema));
+write('sql/10_private/models/model_vendors.sql', modelVendorsFunction());
 write('src/client/operations.generated.ts', clientOperations(await describedRoutes()));
 write('src/cli/help/command-metadata.generated.ts', await describedCommands());
 write('docs/licences.md', licencesPage(productionDependencies()));

@@ -1,0 +1,30 @@
+import { BUNDLED_PACKAGES, VENDORS, type Vendor } from '../../src/providers/vendors.ts';
+
+/** Returns the SQL function that lists the vendors of models, from src/providers/vendors.ts. */
+export function modelVendorsFunction(): string {
+  return `-- The vendors of models. Generated from src/providers/vendors.ts.
+create or replace function howdah_private.model_vendors()
+  returns table (name text, title text, package text, is_bundled boolean, openai_url text,
+    is_local boolean, aliases text[], key_variables text[], settings text[])
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  values
+${VENDORS.map(vendorRow).join(',\n')}
+$$;
+`;
+}
+
+function vendorRow(vendor: Vendor): string {
+  const { name, title, sdk, openAiUrl, isLocal, aliases, keyVariables, settings = [] } = vendor;
+  const bundled = sdk !== undefined && BUNDLED_PACKAGES.has(sdk.package);
+  return `    (${text(name)}, ${text(title)}, ${text(sdk?.package)}, ${bundled},
+      ${text(openAiUrl)}, ${isLocal ?? false},
+      ${array(aliases)},
+      ${array(keyVariables)}, ${array(settings)})`;
+}
+
+const text = (value: string | undefined): string =>
+  value === undefined ? 'null' : `'${value.replaceAll("'", "''")}'`;
+
+const array = (values: readonly string[]): string => `${text(`{${values.join(',')}}`)}::text[]`;
