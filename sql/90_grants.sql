@@ -453,7 +453,7 @@ grant execute on function
   howdah_private.permit_agent(uuid, text, text),
   howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_default(uuid),
   howdah_private.permit_session(uuid), howdah_private.permit_tool(uuid),
-  howdah_private.sees_agent(uuid)
+  howdah_private.owns_machine(), howdah_private.sees_agent(uuid)
   to howdah_app, howdah_analyst;
 grant execute on function
   howdah.current_user_role(), howdah_private.hidden_agents(), howdah_private.is_operator(),
@@ -742,13 +742,17 @@ grant execute on function
 grant execute on function
   howdah_private.base_url_in(jsonb, howdah.model_purpose),
   howdah_private.drop_provider_config(uuid, howdah.model_purpose), howdah_private.editor_params(),
-  howdah_private.own_model_name(uuid, howdah.model_purpose),
+  howdah_private.model_vendors(), howdah_private.own_model_name(uuid, howdah.model_purpose),
+  howdah_private.refuse_private_host(text, text), howdah_private.resolve_provider(text, text),
   howdah_private.provider_config(uuid, howdah.model_purpose),
   howdah_private.check_engine(howdah.agents),
   howdah_private.check_request_params(text, jsonb, jsonb), howdah_private.reserved_params(),
   howdah_private.set_provider_config(uuid, howdah.model_purpose, jsonb, text)
   to howdah_app;
-grant execute on function howdah_private.sync_default_model(text, text) to howdah_worker;
+grant execute on function
+  howdah_private.delete_old_provider_reports(), howdah_private.report_providers(text, jsonb),
+  howdah_private.sync_default_model(text, text)
+  to howdah_worker;
 
 -- Room observability.
 grant execute on function

@@ -9,8 +9,10 @@ import { waitForServer } from './db/connection/wait-for-server.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { describeDefaultModel, queriesOn } from './db/queries/queries.ts';
 import { migrateUp } from './db/schema/migrate.ts';
+import { replaceProviderReports } from './db/worker/provider-reports.ts';
 import { resolveScope, type ScopeTerm, type WorkerScope } from './db/worker/worker-scope.ts';
 import type { Extensions } from './open-worker.ts';
+import { reportProviders } from './providers/report.ts';
 import { serveApi } from './serve-api.ts';
 import { openTelemetry, type Telemetry, terminalOf } from './telemetry.ts';
 import { updateModels } from './update-models.ts';
@@ -137,6 +139,7 @@ async function openParts(
   talk: (line: string) => void,
   extensions: Extensions,
 ): Promise<Howdah> {
+  await reportOwnProviders(url, config, parts);
   if (parts.worker) {
     await updateModels(url, config, talk); // whoever calls the models knows their keys
   }
@@ -182,6 +185,13 @@ async function loadAndOpenTools(...tools: Parameters<OpenTools>): ReturnType<Ope
   return (await import('../workers/registered-tools.ts')).openTools(...tools);
 }
 type OpenTools = typeof import('../workers/registered-tools.ts').openTools;
+
+/** Reports which model providers this process can use. Models of other providers are refused. */
+async function reportOwnProviders(url: string, config: Config, { worker }: Parts): Promise<void> {
+  const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
+  const reporter = worker ? 'worker' : 'api';
+  await replaceProviderReports(pool, reporter, reportProviders(config)).finally(() => pool.end());
+}
 
 async function scopeOf(url: string, terms: readonly ScopeTerm[]): Promise<WorkerScope | undefined> {
   const pool = createPool({ url, applicationName: 'howdah-start', max: 1 });

@@ -7,6 +7,7 @@ import { isHost, isLoopback } from './network/addresses.ts';
 import {
   type DefaultModel,
   type EnvironmentModels,
+  environmentKeys,
   environmentModels,
 } from './providers/environment/environment-models.ts';
 import { modelVariables } from './providers/environment/variables.ts';
@@ -70,6 +71,8 @@ export type Config = Readonly<{
   providerPackages: readonly string[];
   /** All models that the environment describes. Contains keys, and must never be logged. */
   models: EnvironmentModels;
+  /** The vendors whose API key is in the environment. */
+  keyedVendors: readonly string[];
   /** The point where workers of this process fail on purpose, for tests. */
   failpoint: ArmedFailpoint | undefined;
   /** Maximum number of runs in flight per worker. */
@@ -133,8 +136,8 @@ export const variables = {
     'none, or a comma-separated list of commands, such as npx,/opt/my-server',
   ],
   HOWDAH_PROVIDER_PACKAGES: [
-    commaList,
-    'a comma-separated list of npm packages, such as ollama-ai-provider-v2',
+    commaList.pipe(z.array(z.string().regex(/^(@[\w.~-]+\/)?[\w.~-]+$/))),
+    'a comma-separated list of npm packages, such as ollama-ai-provider-v2,@acme/models',
   ],
   HOWDAH_FAILPOINT: [
     z
@@ -180,6 +183,7 @@ export function readConfig(env: Environment): Config {
     providerPackages: Object.freeze(values.HOWDAH_PROVIDER_PACKAGES),
     defaultModel: models.defaultModel,
     models,
+    keyedVendors: Object.freeze(Object.keys(environmentKeys(models))),
     failpoint: values.HOWDAH_FAILPOINT,
     ...telemetrySettings(values),
     ...cliSettings(values, env),

@@ -32,24 +32,37 @@ begin
   return null;
 end $$;
 
--- Refuses IP addresses and private host names, except from an owner of the database: they could
--- reach services in the network of the workers (server-side request forgery).
+-- Refuses IP addresses and private host names in base_url.
 create or replace function howdah_private.tg_models__refuse_private() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_host text := substring(lower(new.base_url) from '^(?:http|ws)s?://([^/:?#]+)');
 begin
-  if not howdah_private.is_operator()
-    and (v_host !~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
-      or v_host ~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
-        'nip\.io|sslip\.io)\.?$')) then
-    raise exception using errcode = 'HWDEN',
-      message = format('base_url must have a public host name, not %s', v_host),
-      detail = jsonb_build_object('field', 'base_url', 'host', v_host)::text,
-      hint = 'Ask an owner of the database to set IP addresses and private host names.';
+  perform howdah_private.refuse_private_host('base_url', new.base_url);
+  return new;
+end $$;
+
+-- Stores the name of the vendor for one of its other names, and refuses a provider that no process
+-- can use. The address of a provider that is a host name changes with the provider.
+create or replace function howdah_private.tg_models__check_provider() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_url text;
+begin
+  if tg_op = 'UPDATE' and new.provider <> old.provider
+    and new.base_url = (select r.url from howdah_private.resolve_provider(old.provider, null) as r)
+  then
+    new.base_url := null;
   end if;
+  select r.name, r.url into new.provider, v_url
+  from howdah_private.resolve_provider(new.provider, new.base_url) as r;
+  if new.base_url is null then
+    perform howdah_private.refuse_private_host('provider', v_url);
+    new.base_url := v_url;
+  end if;
+  perform howdah_private.check_provider(new);
   return new;
 end $$;
 
@@ -127,3 +140,12 @@ create or replace trigger _300_refuse_keys
 create or replace trigger _310_refuse_keys
   before insert or update of name, model, domain on howdah.models
   for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'model', 'domain');
+create or replace trigger _400_check_provider before insert on howdah.models
+  for each row when (not new.from_environment)
+  execute function howdah_private.tg_models__check_provider();
+create or replace trigger _410_check_provider
+  before update of provider, base_url, secret_name, purpose on howdah.models
+  for each row when (not new.from_environment
+    and (old.provider, old.base_url, old.secret_name, old.purpose)
+      is distinct from (new.provider, new.base_url, new.secret_name, new.purpose))
+  execute function howdah_private.tg_models__check_provider();

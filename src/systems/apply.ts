@@ -9,7 +9,6 @@ import { type Found, locateFault, type ReadFile, readFileBy } from './read-file.
 import type { CheckedDocument } from './schema/check-document.ts';
 import { type Fault, faultLine } from './schema/fault.ts';
 import { originalPaths } from './schema/salvage-entries.ts';
-import { unknownProviders } from './schema/unknown-providers.ts';
 
 /**
  * A file: its name in messages and its text. For a pack, the text is the manifest and `parts` are
@@ -77,7 +76,7 @@ export async function trySystems(
       const message = `another of these files already describes ${JSON.stringify(plan.name)}`;
       const fault = locateFault(read, { path: '/name', message });
       all.push({ ...tried, faults: inOrder(file.name, [fault]) });
-    } else if (plan) all.push({ ...tried, plan: withDoubts(plan, file.name, read), faults: [] });
+    } else if (plan) all.push({ ...tried, plan, faults: [] });
     else all.push({ ...tried, faults: inOrder(file.name, faults) });
   }
   return all;
@@ -112,17 +111,6 @@ function countsOf(document: unknown): Record<string, number> | undefined {
       isJsonObject(entries) ? [[section, Object.keys(entries).length]] : [],
     ),
   );
-}
-
-/**
- * Adds warnings to a plan, each with its place in the file. Warnings are doubts that the database
- * does not know.
- */
-function withDoubts(plan: Plan, file: string, read: ReadFile): Plan {
-  const doubts = unknownProviders(read.document).map((one) =>
-    faultLine(file, locateFault(read, one)),
-  );
-  return doubts.length === 0 ? plan : { ...plan, warnings: [...plan.warnings, ...doubts] };
 }
 
 type Applied = { plan?: Plan; faults: Fault[] };

@@ -29,7 +29,7 @@ describe('a name with control characters is rejected', () => {
   test.each<[string, string, Record<string, unknown>]>([
     ['tenants', 'name', { slug: 'names' }],
     ['users', 'username', {}],
-    ['models', 'name', { provider: 'p', model: 'm' }],
+    ['models', 'name', { provider: 'local', model: 'm' }],
     ['agents', 'name', {}],
   ])('in %s', async (table, column, row) => {
     for (const name of [

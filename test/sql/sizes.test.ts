@@ -72,7 +72,7 @@ describe('values over the limit', () => {
   ])('%s.%s of over %i %s is rejected', async (table, column, most, unit, value) => {
     const others: Record<string, Record<string, unknown>> = {
       agents: { name: 'a' },
-      models: { name: 'm', provider: 'p', model: 'm' },
+      models: { name: 'm', provider: 'local', model: 'm' },
       tools: { name: 't', kind: 'custom' },
       executions: { agent_id: await makeAgent(db.pool), input: 'hi' },
       resources: { name: 'r', type: 'text/plain', bytes: Buffer.from('x') },

@@ -505,9 +505,9 @@ describe('tenants', () => {
     });
 
     test.each([
-      ['viewer', ['HWDEN', 'HWDEN', 'HWDEN']],
-      ['member', [null, 'HWDEN', 'HWDEN']],
-      ['admin', [null, null, 'HWDEN']],
+      ['viewer', ['HWDEN', 'HWDEN', 'HWDEN', 'HWDEN']],
+      ['member', [null, 'HWDEN', 'HWDEN', 'HWDEN']],
+      ['admin', [null, null, 'HWDEN', 'HWDEN']],
     ])('a bound login has a fixed role: %s, whatever it sets', async (role, expected) => {
       const login = await makeLogin('howdah_app');
       await db.pool.query(
@@ -526,6 +526,8 @@ describe('tenants', () => {
         `select howdah.run('development', 'x')`,
         `select howdah.create_api_key('x')`,
         `select howdah.create_api_key('x', 'owner')`,
+        `insert into howdah.models (name, provider, model, base_url)
+         values ('local', 'openai', 'm', 'http://localhost:11434/v1')`,
       ];
       const outcomes = async () => {
         const codes = [];
@@ -546,6 +548,7 @@ describe('tenants', () => {
         ['howdah.role', 'owner'],
         ['howdah.scopes', 'read,run,edit,manage'],
         ['howdah.api_key_id', owner],
+        ['howdah.owns_machine', 'on'],
         ['role', 'howdah_app'],
       ]) {
         await client.query('select set_config($1, $2, false)', [name, value]);

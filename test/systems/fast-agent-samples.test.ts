@@ -3,10 +3,12 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import type { JsonObject } from '../../src/json/json.ts';
+import { VENDORS } from '../../src/providers/vendors.ts';
 import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
 import type { Source } from '../../src/systems/fast-agent/project.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { reportUsable } from '../support/usable-providers.ts';
 import { newTenant } from './support.ts';
 
 // Configurations and cards of fast-agent's own examples, as facts: not ours to keep here, they are read from HOWDAH_TEST_ASSETS.
@@ -71,6 +73,7 @@ test.skipIf(!hasSamples)('every sample imports to a system that could be applied
     one.kind === 'agent-card' ? dirname(one.path) : one.path,
   );
   const tenant = await newTenant(database.pool);
+  await reportUsable(database.pool, ...VENDORS.map(({ name }) => name));
   const total = { samples: 0, models: 0, mcp_servers: 0, agents: 0, workflows: 0, notes: 0 };
   for (const [name, samples] of folders) {
     const result = importFastAgent({

@@ -5,6 +5,7 @@ import { type Imported, importFastAgent } from '../../src/systems/fast-agent/imp
 import type { Source } from '../../src/systems/fast-agent/project.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import { testDatabase } from '../support/database.ts';
+import { reportUsable } from '../support/usable-providers.ts';
 import { changes, faultsOf, newTenant } from './support.ts';
 
 const database = testDatabase();
@@ -519,6 +520,7 @@ describe('a whole project', () => {
   test('applies, and exports again to the same digest', async () => {
     const { document } = importFastAgent(await readFastAgentProject(NEWSROOM));
     const tenant = await newTenant(database.pool);
+    await reportUsable(database.pool, 'anthropic');
     const plan = await tenant.apply(writeFile(document));
     expect(changes(plan).filter((change) => change.startsWith('create'))).toHaveLength(
       1 + 5 + 1 + 6 + 7,

@@ -44,7 +44,10 @@ describe('faults with their line, column and suggestion', () => {
     ['agents: { __proto__: {} }', '3:11 __proto__ is not a valid name'],
     ['agents: { desk: { mission: "\\0" } }', '3:28 a text may not contain U+0000'],
     ['agents: { desk: { mission: "\\uD800" } }', '3:28 a text may not contain U+0000'],
-    ['models: { m: { provider: x, model: x, input_price: .inf } }', '3:52 a number must be finite'],
+    [
+      'models: { m: { provider: local, model: x, input_price: .inf } }',
+      '3:56 a number must be finite',
+    ],
     // shape
     ['agent: {}', '3:1 unknown key "agent", did you mean "agents"?'],
     ['agents:\n  desk:\n    mision: Answer.', '5:5 unknown key "mision", did you mean "mission"?'],
@@ -78,14 +81,14 @@ describe('faults with their line, column and suggestion', () => {
       'agents: { desk: { budget: { max_steps: 1.5 } } }',
       '3:40 max_steps must be a whole number, not a fraction',
     ],
-    ['models: { m: { provider: x } }', '3:11 model is missing'],
+    ['models: { m: { provider: local } }', '3:11 model is missing'],
     [
-      'models: { m: { provider: x, model: x, api_key: abc } }',
-      '3:39 api_key: a file must not contain keys',
+      'models: { m: { provider: local, model: x, api_key: abc } }',
+      '3:43 api_key: a file must not contain keys',
     ],
     [
-      'models: { m: { provider: x, model: x, capabilities: [] } }',
-      '3:39 capabilities must be an object, not a list',
+      'models: { m: { provider: local, model: x, capabilities: [] } }',
+      '3:43 capabilities must be an object, not a list',
     ],
     ['tools: { t: { kind: customm } }', '3:21 unknown kind "customm", did you mean "custom"?'],
     ['tools: { t: { kind: agent } }', '3:10 agent is missing'],
@@ -200,13 +203,19 @@ describe('faults with their line, column and suggestion', () => {
     ['orchestrator: nobody', '3:15 unknown agent or workflow "nobody"'],
     // what rows refuse
     [
-      'models: { m: { provider: x, model: x, base_url: "ftp://x" } }',
-      /^3:49 .*base_url must be http/,
+      'models: { m: { provider: local, model: x, base_url: "ftp://x" } }',
+      /^3:53 .*base_url must be http/,
     ],
-    ['models: { m: { provider: x, model: x, secret_name: nowhere } }', /^3:52 .*secret/],
+    ['models: { m: { provider: opnai, model: x } }', "3:26 there is no model provider 'opnai'"],
     [
-      'models: { m: { provider: x, model: x, base_url: "https://me:pass1234@x.org/" } }',
-      /^3:49 .*password/,
+      'models: { m: { provider: amazon-bedrock, model: x } }',
+      "3:26 provider 'amazon-bedrock' needs the package @ai-sdk/amazon-bedrock",
+    ],
+    ['models: { m: { provider: groq.com, model: x } }', '3:26 there is no API key for Groq'],
+    ['models: { m: { provider: local, model: x, secret_name: nowhere } }', /^3:56 .*secret/],
+    [
+      'models: { m: { provider: local, model: x, base_url: "https://me:pass1234@x.org/" } }',
+      /^3:53 .*password/,
     ],
     [
       'agents: { desk: { mission: "Use sk-proj-abcdefgh1234567890ABCD." } }',
@@ -367,9 +376,9 @@ workflows:
       '4:1 this line holds a key, and a file must not contain keys',
     ]);
     const once = await faultsOf(
-      tenant.apply(`${HEAD}models: { m: { provider: x, model: x, api_key: ${key} } }\n`),
+      tenant.apply(`${HEAD}models: { m: { provider: local, model: x, api_key: ${key} } }\n`),
     );
-    expect(once.lines).toEqual(['3:39 api_key: a file must not contain keys']);
+    expect(once.lines).toEqual(['3:43 api_key: a file must not contain keys']);
   });
 
   test('exclude those that only follow from another', async () => {
@@ -414,8 +423,8 @@ orchestrator: news
   test('a pasted key is reported without its value', async () => {
     const key = 'sk-proj-abcdefgh1234567890ABCD';
     for (const text of [
-      `models: { m: { provider: x, model: x, api_key: ${key} } }`,
-      `models: { m: { provider: x, model: x, secret_name: ${key} } }`,
+      `models: { m: { provider: local, model: x, api_key: ${key} } }`,
+      `models: { m: { provider: local, model: x, secret_name: ${key} } }`,
       `agents: { desk: { mission: ${key} } }`,
       `agents: { desk: { context_policy: ${key} } }`,
       `agents: {} # ${key}`,

@@ -44,6 +44,9 @@ declare
   v_wanted jsonb := howdah_private.sparse(apply_model.entry,
     '{"purpose": "llm", "capabilities": {}}');
 begin
+  select v_wanted || jsonb_strip_nulls(jsonb_build_object('provider', r.name, 'base_url', r.url))
+  into v_wanted
+  from howdah_private.resolve_provider(v_wanted ->> 'provider', v_wanted ->> 'base_url') as r;
   select m.* into v_model from howdah.models as m
   where m.name = apply_model.name and m.tenant_id = howdah.current_tenant();
   if howdah_private.model_entry(v_model) = v_wanted and v_model.id is not null then
@@ -52,8 +55,9 @@ begin
   perform howdah_private.check_part_owner('model', apply_model.name, v_model.agent_system_id,
     system_name);
   if v_model.id is null then
-    insert into howdah.models (name, provider, model)
-    values (apply_model.name, v_wanted ->> 'provider', v_wanted ->> 'model')
+    insert into howdah.models (name, provider, model, base_url, secret_name)
+    values (apply_model.name, v_wanted ->> 'provider', v_wanted ->> 'model',
+      v_wanted ->> 'base_url', v_wanted ->> 'secret_name')
     returning id into v_model.id;
   end if;
   update howdah.models as m

@@ -12,6 +12,11 @@ export type Identity = Subject &
      * expires, or if there is no token or key.
      */
     expiresAt: number | undefined;
+    /**
+     * True for a request without a login, on a server that only its machine can reach: the caller
+     * may name addresses of that machine.
+     */
+    ownsMachine?: true;
   }>;
 
 /**

@@ -35,6 +35,7 @@ export function createLogin(options: LoginOptions): Login {
           userId: undefined,
           role: 'owner',
           expiresAt: undefined,
+          ownsMachine: true,
         },
       };
     }

@@ -4,6 +4,8 @@ import { createPool, type Pool } from '../../db/connection/pool.ts';
 import { faultOf } from '../../db/connection/sqlstate.ts';
 import { type Queries, queriesOn } from '../../db/queries/queries.ts';
 import { type SchemaState, schemaState } from '../../db/schema/schema-state.ts';
+import { replaceProviderReports } from '../../db/worker/provider-reports.ts';
+import { reportProviders } from '../../providers/report.ts';
 import type { CliIo } from '../output/output.ts';
 import { NO_PROFILE, resolveServer } from './profiles.ts';
 
@@ -53,7 +55,10 @@ export async function withDatabase<T>(
   try {
     const state = await schemaState(pool);
     if (!state.isThere && !isEmbedded && !installsSchema) throw noSchema(url);
-    if (state.isOwner) await migrateDatabase(url);
+    if (state.isOwner) {
+      await migrateDatabase(url);
+      await replaceProviderReports(pool, 'cli', reportProviders(config));
+    }
     return await work({ url, config, pool, db: queriesOn(pool), isOwner: state.isOwner }).catch(
       (error) => {
         throw state.isOwner ? error : explainForGuest(error, state);

@@ -126,7 +126,7 @@ const requests: ((party: Party) => Promise<void>)[] = [
   },
   async ({ keys }) => {
     const twice = `mutation {
-      createModel(input: { model: { name: "default", provider: "x", model: "x" } }) { model { id } }
+      createModel(input: { model: { name: "default", provider: "local", model: "x" } }) { model { id } }
     }`;
     const { errors } = await ask(api, twice, {}, keys.ofTenant);
     expect(errors).toMatchObject([{ extensions: { code: 'HWCNF' } }]);
@@ -150,7 +150,7 @@ async function leftBehind() {
   const { rows } = await pool.query(`
     select name, current_setting(name, true) as value
     from unnest(array['role', 'statement_timeout', 'howdah.tenant_id', 'howdah.user_id', 'howdah.role',
-      'howdah.scopes', 'howdah.api_key_id', 'howdah.client', 'howdah.pinned_tenant']) as name
+      'howdah.scopes', 'howdah.api_key_id', 'howdah.owns_machine', 'howdah.client', 'howdah.pinned_tenant']) as name
     where coalesce(current_setting(name, true), '') not in ('', 'howdah_authenticator', '0')`);
   return rows;
 }

@@ -263,24 +263,32 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
   });
 });
 
-test('an unknown model provider causes a warning with its position', async () => {
+test('a model provider that no process can use is rejected with its position', async () => {
   const file = await put(
     'version: v1\nname: x\nmodels:\n  m: { provider: opnai, model: x }\n  g: { provider: groq, model: x }\n' +
       '  ok: { provider: groq, model: x, base_url: https://example.com/v1 }\n',
   );
-  const told = [
-    `warning: ${file}:4:18: The model provider "opnai" does not exist. Did you mean "openai"?`,
-    `warning: ${file}:5:18: Provider groq is any OpenAI-compatible server: give the model its base_url`,
-  ];
   for (const args of [
     ['apply', file, '--dry-run'],
     ['diff', file],
     ['apply', file],
   ]) {
-    const { stderr } = await cli(...args);
-    const warnings = stderr.split('\n').filter((line) => line.startsWith('warning: '));
-    expect(warnings).toEqual(told.map((start) => expect.stringContaining(start)));
+    const { status, stderr } = await cli(...args);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(`${file}:4:18: there is no model provider 'opnai'`);
+    expect(stderr).toContain(`${file}:5:18: there is no API key for Groq`);
+    expect(stderr).not.toContain(`${file}:6`);
   }
+});
+
+test('a model provider by another name applies again without changes', async () => {
+  const file = await put(
+    'version: v1\nname: hosts\nmodels:\n  g: { provider: groq.com, model: x, base_url: https://example.com/v1 }\n' +
+      '  h: { provider: llm.example.com, model: x }\n',
+  );
+  expect((await cli('apply', file)).status).toBe(0);
+  const { status, stdout } = await cli('diff', file);
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
 });
 
 describe('howdah export', () => {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeTenant, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
+import { reportUsable } from '../../support/usable-providers.ts';
 import { runCli } from '../run-cli.ts';
 
 const NEWSROOM = 'test/fixtures/fast-agent/newsroom';
@@ -152,6 +153,7 @@ describe('fast-agent import with --apply', () => {
   test('creates the objects in the tenant, and changes nothing the second time', async () => {
     const slug = unique('press');
     await makeTenant(database.pool, slug);
+    await reportUsable(database.pool, 'anthropic');
     const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
     const first = await cli('import', 'fast-agent', NEWSROOM, '--apply');
     expect(first).toMatchObject({
@@ -177,6 +179,7 @@ describe('fast-agent import with --apply', () => {
   test('rejects names owned by another system, and writes nothing', async () => {
     const slug = unique('press');
     await makeTenant(database.pool, slug);
+    await reportUsable(database.pool, 'anthropic');
     const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
     await put({ 'desk.md': CARD });
     await cp(join(folder, 'desk.md'), join(folder, 'two', 'desk.md'));

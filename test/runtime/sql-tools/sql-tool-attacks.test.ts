@@ -176,6 +176,20 @@ describe('SQL from a model inside a tool', () => {
     });
   });
 
+  test('does not own the machine, despite changed settings', async () => {
+    const settings = [
+      `select set_config('howdah.owns_machine', 'on', true), set_config('howdah.role', 'owner', true)`,
+    ];
+    const insert = `insert into howdah.models (name, provider, model, base_url)
+      values ('local', 'openai', 'm', 'http://localhost:11434/v1')`;
+    expect((await attack([...settings, insert])).error).toMatchObject({
+      details: { sqlstate: 'HWDEN' },
+    });
+    expect(await attack([...settings, 'select howdah_private.owns_machine()'])).toEqual({
+      result: 'false',
+    });
+  });
+
   test('cannot sign a binding', async () => {
     for (const text of [
       `select howdah_private.binding('${theirs}', null)`,

@@ -1,0 +1,174 @@
+-- Decides which providers a model can have. Processes report which packages and keys their host has
+-- (provider_reports), and a model that no host can use is refused when it is written. Models that
+-- are stored already are left alone. A worker whose host lacks the package or key fails the call.
+
+-- Replaces the reports of a host, or of the API (host/api) or commands (host/cli) of a host, whose
+-- environments may differ. `providers` is a list of {provider, has_package, has_key}. Rows
+-- are written in the order of names, so that two processes of a host wait for each other.
+create or replace function howdah_private.report_providers(host text, providers jsonb)
+  returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into howdah_private.provider_reports as r (host, provider, has_package, has_key)
+  select report_providers.host, p.provider, bool_or(p.has_package), bool_or(p.has_key)
+  from jsonb_to_recordset(report_providers.providers)
+    as p (provider text, has_package boolean, has_key boolean)
+  group by p.provider
+  order by p.provider collate "C"
+  on conflict on constraint provider_reports_pkey do update
+  set has_package = excluded.has_package, has_key = excluded.has_key, reported_at = now()
+  where (r.has_package, r.has_key) is distinct from (excluded.has_package, excluded.has_key)
+    or r.reported_at < now() - interval '1 day';
+  delete from howdah_private.provider_reports as r
+  where r.host = report_providers.host and not exists (
+    select from jsonb_to_recordset(report_providers.providers) as p (provider text)
+    where p.provider = r.provider);
+end $$;
+
+-- Deletes the reports of hosts without a worker that have not reported for 30 days. Returns their
+-- number.
+create or replace function howdah_private.delete_old_provider_reports() returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  delete from howdah_private.provider_reports as r
+  where r.reported_at < now() - interval '30 days'
+    and split_part(r.host, '/', 1) not in (select w.host from howdah_private.workers as w);
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+
+-- Returns the name and the address of a provider as stored: lower case, the vendor for one of its
+-- other names, and for any other host name the address of its API in OpenAI's format.
+create or replace function howdah_private.resolve_provider(provider text, base_url text)
+  returns table (name text, url text)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(v.name, p.word),
+    coalesce(resolve_provider.base_url, case
+      when v.name is null and p.word ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'
+        then format('https://%s/v1', p.word) end)
+  from (select lower(btrim(resolve_provider.provider))) as p (word)
+  left join howdah_private.model_vendors() as v on p.word = any (v.name || v.aliases)
+$$;
+
+-- Returns whether a host of this database can use a provider, by its package or by its key.
+create or replace function howdah_private.is_provider_reported(provider text, by text)
+  returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah_private.provider_reports as r
+    where r.provider = is_provider_reported.provider
+      and case is_provider_reported.by when 'key' then r.has_key else r.has_package end)
+$$;
+
+-- Refuses IP addresses and private host names, except from a caller who owns the machine: they
+-- could reach services in the network of the workers (server-side request forgery).
+create or replace function howdah_private.refuse_private_host(field text, url text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_host text := substring(lower(refuse_private_host.url) from '^(?:http|ws)s?://([^/:?#]+)');
+begin
+  if v_host is null or howdah_private.owns_machine()
+    or (v_host ~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
+      and v_host !~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
+        'nip\.io|sslip\.io)\.?$')) then
+    return;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = format('%s must have a public host name, not %s', refuse_private_host.field, v_host),
+    detail = jsonb_build_object('field', refuse_private_host.field, 'host', v_host)::text,
+    hint = 'Ask an owner of the database to set IP addresses and private host names.';
+end $$;
+
+-- Refuses a provider that nobody knows. A server with an address of its own needs no known name.
+create or replace function howdah_private.refuse_unknown_provider(provider text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_near text := howdah_private.nearest_word(left(refuse_unknown_provider.provider, 60), array(
+    select w.word from howdah_private.model_vendors() as v
+    cross join lateral unnest(v.name || v.aliases) as w (word)) || array['local', 'scripted']);
+begin
+  if refuse_unknown_provider.provider in ('openai-compatible', 'vllm') then
+    raise exception using errcode = 'HWINV',
+      message = format('provider %L needs a base_url', refuse_unknown_provider.provider),
+      detail = jsonb_build_object('field', 'base_url',
+        'provider', refuse_unknown_provider.provider)::text,
+      hint = 'Set base_url to the address of the server, which usually ends in /v1.';
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('there is no model provider %L', refuse_unknown_provider.provider),
+    detail = jsonb_build_object('field', 'provider', 'provider', refuse_unknown_provider.provider,
+      'suggestion', v_near)::text,
+    hint = coalesce('Did you mean ' || v_near || '? ', '')
+      || 'For another server with the API of OpenAI, set base_url.';
+end $$;
+
+-- Refuses a provider whose package no host has.
+create or replace function howdah_private.refuse_missing_package(provider text, package text)
+  returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('provider %L needs the package %s, which is not installed',
+      refuse_missing_package.provider, refuse_missing_package.package),
+    detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_package.provider,
+      'package', refuse_missing_package.package)::text,
+    hint = case when starts_with(refuse_missing_package.provider, 'npm:')
+      then format('Run npm install %1$s, add %1$s to HOWDAH_PROVIDER_PACKAGES, '
+        'then start Howdah again.', refuse_missing_package.package)
+      else format('Run npm install %s, then start Howdah again.', refuse_missing_package.package)
+      end;
+end $$;
+
+-- Refuses a model that no process can run. Models of `openai` may take address and key from the
+-- environment of the worker, so those are checked when they run.
+create or replace function howdah_private.check_provider(m howdah.models) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_vendor record;
+begin
+  if m.provider is null or m.provider in ('local', 'scripted', 'openai')
+    or starts_with(m.provider, 'engine:') then
+    return;
+  elsif starts_with(m.provider, 'npm:') then
+    if not howdah_private.is_provider_reported(m.provider, 'package') then
+      perform howdah_private.refuse_missing_package(m.provider, substr(m.provider, 5));
+    end if;
+    return;
+  elsif m.base_url is not null then
+    return;
+  end if;
+  select v.* into v_vendor from howdah_private.model_vendors() as v where v.name = m.provider;
+  if not found then
+    perform howdah_private.refuse_unknown_provider(m.provider);
+  elsif v_vendor.openai_url is null and not v_vendor.is_bundled
+    and not howdah_private.is_provider_reported(m.provider, 'package') then
+    perform howdah_private.refuse_missing_package(m.provider, v_vendor.package);
+  elsif v_vendor.is_local then
+    perform howdah_private.refuse_private_host('provider', v_vendor.openai_url);
+  elsif m.secret_name is null and not howdah_private.is_provider_reported(m.provider, 'key') then
+    raise exception using errcode = 'HWINV',
+      message = format('there is no API key for %s', v_vendor.title),
+      detail = jsonb_build_object('field', 'provider', 'provider', m.provider,
+        'variables', v_vendor.key_variables)::text,
+      hint = format('Set %s and start Howdah again, or store the key (howdah secret set %s) and '
+        'set secret_name to %2$s.', v_vendor.key_variables[1], m.provider);
+  end if;
+end $$;

@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest';
+import { VENDORS } from '../../../src/providers/vendors.ts';
+import { testDatabase } from '../../support/database.ts';
+import { asRole, type Db, makeTenant, one, refusedInside } from '../support.ts';
+
+const db = testDatabase();
+
+const INSERT = `insert into howdah.models (name, provider, model, base_url, secret_name, purpose)
+  values (coalesce($1, gen_random_uuid()::text), $2, 'm', $3, $4, coalesce($5, 'llm')::howdah.model_purpose)
+  returning provider, base_url`;
+type More = { url?: string; secret?: string; purpose?: string };
+const insert = (client: Db, provider: string, { url, secret, purpose }: More = {}) =>
+  one(client, INSERT, [null, provider, url ?? null, secret ?? null, purpose ?? null]);
+const refused = (client: Db, provider: string, { url, secret, purpose }: More = {}) =>
+  refusedInside(client, INSERT, [null, provider, url ?? null, secret ?? null, purpose ?? null]);
+const report = (client: Db, host: string, ...rows: [string, boolean, boolean][]) =>
+  client.query('select howdah_private.report_providers($1, $2)', [
+    host,
+    JSON.stringify(
+      rows.map(([provider, has_package, has_key]) => ({ provider, has_package, has_key })),
+    ),
+  ]);
+
+/** Runs `work` as the owner, in a transaction without an effect. */
+const asOwner = <T>(work: (client: Db) => Promise<T>) => asRole(db.pool, 'none', {}, work);
+
+test('SQL and TypeScript know the same vendors', async () => {
+  const { rows } = await db.pool.query('select * from howdah_private.model_vendors()');
+  expect(rows.map(({ name, aliases, openai_url }) => ({ name, aliases, openai_url }))).toEqual(
+    VENDORS.map(({ name, aliases, openAiUrl }) => ({
+      name,
+      aliases,
+      openai_url: openAiUrl ?? null,
+    })),
+  );
+});
+
+describe('the provider of a model', () => {
+  test.each([
+    ['groq.com', 'groq'],
+    [' API.OpenAI.com ', 'openai'],
+    ['Claude', 'anthropic'],
+    ['bedrock', 'amazon-bedrock'],
+    ['My-Server', 'my-server'],
+  ])('%j is stored as %s', async (written, stored) => {
+    await asOwner(async (client) => {
+      const url = 'https://llm.example.com/v1';
+      expect(await insert(client, written, { url })).toEqual({ provider: stored, base_url: url });
+    });
+  });
+
+  test('that is a host needs no base_url, and changes with the host', async () => {
+    await asOwner(async (client) => {
+      expect(await insert(client, 'api.example.com')).toEqual({
+        provider: 'api.example.com',
+        base_url: 'https://api.example.com/v1',
+      });
+      const change = `update howdah.models set provider = $1 where provider = 'api.example.com'
+        returning base_url`;
+      expect(await one(client, change, ['llm.example.org'])).toEqual({
+        base_url: 'https://llm.example.org/v1',
+      });
+      expect(
+        await one(
+          client,
+          `update howdah.models set provider = 'openai' where provider = 'llm.example.org'
+           returning base_url`,
+        ),
+      ).toEqual({ base_url: null });
+    });
+  });
+
+  test.each([
+    ['opnai', { suggestion: 'openai' }],
+    ['vllm', { field: 'base_url' }],
+    ['amazon-bedrock', { package: '@ai-sdk/amazon-bedrock' }],
+    ['deepgram', { package: '@ai-sdk/deepgram' }],
+    ['npm:@acme/models', { package: '@acme/models' }],
+    ['anthropic', { variables: ['ANTHROPIC_API_KEY'] }],
+    ['groq', { variables: ['GROQ_API_KEY'] }],
+  ])('%s is refused while no host can use it', async (provider, detail) => {
+    await asOwner(async (client) => {
+      expect(await refused(client, provider)).toMatchObject({
+        code: 'HWINV',
+        fields: { field: 'provider', provider, ...detail },
+        hint: expect.stringMatching(/\S/),
+      });
+    });
+  });
+
+  test.each(['local', 'scripted', 'openai', 'engine:http', 'ollama', 'llama.cpp'])(
+    '%s needs neither package nor key',
+    async (provider) => {
+      await asOwner((client) => insert(client, provider));
+    },
+  );
+
+  test('with a base_url of its own needs no key: a gateway', async () => {
+    const url = 'https://gateway.example.com/v1';
+    await asOwner(async (client) => {
+      await insert(client, 'anthropic', { url });
+      await insert(client, 'vllm', { url });
+    });
+  });
+
+  test('with a secret needs no key of the environment', async () => {
+    await asOwner(async (client) => {
+      await client.query(`insert into howdah.secrets (name, fingerprint) values ('groq', '')`);
+      await insert(client, 'groq.com', { secret: 'groq' });
+    });
+  });
+
+  test('is accepted as soon as a host reports its package and key', async () => {
+    await asOwner(async (client) => {
+      await report(client, 'a', ['amazon-bedrock', true, false], ['groq', false, false]);
+      expect(await refused(client, 'amazon-bedrock')).toMatchObject({ code: 'HWINV' });
+      await report(client, 'b', ['amazon-bedrock', false, true], ['npm:@acme/models', true, false]);
+      await insert(client, 'amazon-bedrock');
+      await insert(client, 'npm:@acme/models');
+      await report(client, 'b');
+      expect(await refused(client, 'amazon-bedrock')).toMatchObject({ code: 'HWINV' });
+    });
+  });
+
+  test('is not checked again while it is unchanged', async () => {
+    await asOwner(async (client) => {
+      await report(client, 'a', ['groq', false, true]);
+      await insert(client, 'groq');
+      await report(client, 'a');
+      const change = (set: string) => `update howdah.models set ${set} where provider = 'groq'`;
+      await client.query(change(`provider = 'groq', domain = 'finance'`));
+      expect(await refusedInside(client, change(`purpose = 'stt'`))).toMatchObject({
+        code: 'HWINV',
+        fields: { provider: 'groq' },
+      });
+    });
+  });
+});
+
+test('reports of hosts that are silent for 30 days are deleted', async () => {
+  await asOwner(async (client) => {
+    await report(client, 'old', ['groq', false, true]);
+    await report(client, 'new', ['groq', false, true]);
+    await client.query(
+      `update howdah_private.provider_reports set reported_at = now() - interval '31 days'
+       where host = 'old'`,
+    );
+    await client.query('select howdah_private.delete_old_provider_reports()');
+    const { rows } = await client.query(
+      `select r.host from howdah_private.provider_reports as r where r.host in ('old', 'new')`,
+    );
+    expect(rows).toEqual([{ host: 'new' }]);
+  });
+});
+
+describe('an address of the machine', () => {
+  const local = { url: 'http://localhost:11434/v1' };
+  const asking = async (role: string, settings: Record<string, string>) => {
+    const tenant = await makeTenant(db.pool);
+    return <T>(work: (client: Db) => Promise<T>) =>
+      asRole(db.pool, role, { 'howdah.tenant_id': tenant, ...settings }, work);
+  };
+
+  test('may be named by a request of its owner', async () => {
+    const owner = await asking('howdah_app', { 'howdah.owns_machine': 'on' });
+    await owner(async (client) => {
+      await insert(client, 'openai', local);
+      await insert(client, 'ollama');
+    });
+  });
+
+  test.each(['', 'off'])('may not be named by tenants: owns_machine %j', async (setting) => {
+    const tenant = await asking('howdah_app', { 'howdah.owns_machine': setting });
+    await tenant(async (client) => {
+      for (const [provider, more] of [
+        ['openai', local],
+        ['ollama', {}],
+        ['whisper.local', {}],
+      ] as const) {
+        expect(await refused(client, provider, more), provider).toMatchObject({ code: 'HWDEN' });
+      }
+    });
+  });
+});
