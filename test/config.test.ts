@@ -48,6 +48,7 @@ test('an empty environment yields frozen defaults', () => {
       others: [],
       keys: {},
     },
+    keyedVendors: [],
     apiUrl: undefined,
     apiKey: undefined,
     logLevel: 'info',

@@ -1,3 +1,4 @@
+import { closestNames } from '../text/closest-names.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
 import { BUNDLED_PACKAGES, VENDORS } from './vendors.ts';
 
@@ -32,3 +33,36 @@ export function reportProviders({
 }
 
 const hasPackage = (name: string): boolean => BUNDLED_PACKAGES.has(name) || isInstalled(name);
+
+/** What decides whether a host can use a model. */
+export type ModelRow = { provider: string; base_url: string | null; secret_name: string | null };
+
+/**
+ * Returns the one line that makes a model usable on this host, or null if it is usable. The rule is
+ * that of `howdah_private.check_provider`, which knows the reports of all hosts.
+ */
+export function findFix(model: ModelRow, settings: ReportSettings): string | null {
+  const { provider, base_url, secret_name } = model;
+  if (/^(local|scripted|openai|engine:.*)$/.test(provider)) return null;
+  if (provider.startsWith('npm:')) return findFixOfPackage(provider.slice(4), settings);
+  if (base_url !== null) return null;
+  const vendor = findVendor(provider);
+  if (vendor === undefined) return fixOfUnknown(provider);
+  const { name, sdk, openAiUrl, isLocal, keyVariables } = vendor;
+  if (sdk && openAiUrl === undefined && !hasPackage(sdk.package))
+    return `npm install ${sdk.package}`;
+  if (isLocal || secret_name !== null || settings.keyedVendors.includes(name)) return null;
+  return `Set ${keyVariables[0]}, or store the key (howdah secret set ${name}) and set secret_name.`;
+}
+
+function findFixOfPackage(name: string, { providerPackages }: ReportSettings): string | null {
+  if (!isInstalled(name)) return `npm install ${name}`;
+  return providerPackages.includes(name) ? null : `Add ${name} to HOWDAH_PROVIDER_PACKAGES.`;
+}
+
+function fixOfUnknown(provider: string): string {
+  const [near] = closestNames(provider, [...VENDORS.map(({ name }) => name), 'local']);
+  return near === undefined
+    ? 'Set base_url to the address of the server.'
+    : `Did you mean ${near}? For another server with the API of OpenAI, set base_url.`;
+}

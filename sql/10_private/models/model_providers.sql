@@ -109,9 +109,9 @@ begin
       hint = 'Set base_url to the address of the server, which usually ends in /v1.';
   end if;
   raise exception using errcode = 'HWINV',
-    message = format('there is no model provider %L', refuse_unknown_provider.provider),
-    detail = jsonb_build_object('field', 'provider', 'provider', refuse_unknown_provider.provider,
-      'suggestion', v_near)::text,
+    message = format('there is no model provider %L', left(refuse_unknown_provider.provider, 60)),
+    detail = jsonb_build_object('field', 'provider',
+      'provider', left(refuse_unknown_provider.provider, 60), 'suggestion', v_near)::text,
     hint = coalesce('Did you mean ' || v_near || '? ', '')
       || 'For another server with the API of OpenAI, set base_url.';
 end $$;

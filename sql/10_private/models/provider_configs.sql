@@ -2,7 +2,8 @@
 -- listens (stt), in one document in the notation of other systems: {provider, api_key, model,
 -- api_url, completions_path, voice_id, sample_rate, path}. The document describes the first model
 -- of that purpose. Writing it creates a model row of its own, named after the id of the agent, so
--- that no other agent changes with it.
+-- that no other agent changes with it. The row keeps the document without its key, and the document
+-- is shown as it was written while the row is still what the document describes.
 
 -- Returns the name of the model row that belongs to one agent alone.
 create or replace function howdah_private.own_model_name(
@@ -15,50 +16,102 @@ as $$
 $$;
 
 -- Returns the document for display. Of a key only the last four characters are shown, if it is long
--- enough. The URL is shown as it was written, as long as it is still the same.
+-- enough.
 create or replace function howdah_private.provider_config(
   agent_id uuid, purpose howdah.model_purpose
 ) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case provider_config.purpose when 'llm' then '{}' else x.request_params - 'url' end
-    || jsonb_strip_nulls(jsonb_build_object('provider', m.provider, 'model', m.model,
-      case when provider_config.purpose <> 'llm' and x.request_params ? 'url' then 'url'
-        else 'api_url' end,
-      case when a.is_apart then left(m.base_url, length(m.base_url) - length(a.prefix))
-        else m.base_url end,
-      'completions_path', case when a.is_apart then a.path end,
-      'api_key', (
-        select '****' || coalesce(s.last_four, '') from howdah.secrets as s
-        where s.tenant_id = m.tenant_id and s.name = m.secret_name)))
+  select case
+      when (d.provider, d.model, d.base_url) is not distinct from (m.provider, m.model, m.base_url)
+        and (provider_config.purpose = 'llm' or d.request_params = x.request_params)
+        then m.capabilities -> 'provider_config'
+      else howdah_private.config_of_model(m, x.request_params) end
+    || jsonb_strip_nulls(jsonb_build_object('api_key', (
+      select '****' || coalesce(s.last_four, '') from howdah.secrets as s
+      where s.tenant_id = m.tenant_id and s.name = m.secret_name)))
   from howdah.agent_models as x
   join howdah.models as m on m.id = x.model_id
-  cross join lateral (
-    select m.capabilities ->> 'completions_path' as path,
-      regexp_replace(regexp_replace(m.capabilities ->> 'completions_path', '^/*', '/'),
-        '/+chat/completions$', '') as prefix
-  ) as p
-  cross join lateral (
-    select p.path, p.prefix, right(m.base_url, length(p.prefix)) = p.prefix as is_apart
-  ) as a
+  left join lateral howdah_private.model_in(m.capabilities -> 'provider_config',
+    provider_config.purpose) as d on m.capabilities ? 'provider_config'
   where x.agent_id = provider_config.agent_id and x.purpose = provider_config.purpose
   order by x.position
   limit 1
 $$;
 
+-- Returns a model as a document, for a model that was not written as one or has changed since. The
+-- URL is shown without its completions_path where that is known.
+create or replace function howdah_private.config_of_model(m howdah.models, request_params jsonb)
+  returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case m.purpose when 'llm' then '{}' else config_of_model.request_params - 'url' end
+    || jsonb_strip_nulls(jsonb_build_object('provider', m.provider, 'model', nullif(m.model, ''),
+      case when m.purpose <> 'llm' and config_of_model.request_params ? 'url' then 'url'
+        else 'api_url' end,
+      case when a.is_apart then left(m.base_url, length(m.base_url) - length(p.prefix))
+        else m.base_url end,
+      'completions_path', case when a.is_apart then p.path end))
+  from (
+    select m.capabilities ->> 'completions_path' as path,
+      regexp_replace(regexp_replace(m.capabilities ->> 'completions_path', '^/*', '/'),
+        '/+chat/completions$', '') as prefix
+  ) as p
+  cross join lateral (select right(m.base_url, length(p.prefix)) = p.prefix as is_apart) as a
+$$;
+
+-- Returns the first member of a document that is set under one of these names.
+create or replace function howdah_private.first_member(config jsonb, variadic names text[])
+  returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select first_member.config ->> n.name
+  from unnest(first_member.names) with ordinality as n (name, place)
+  where first_member.config ->> n.name is not null
+  order by n.place
+  limit 1
+$$;
+
+-- Returns the model that a document describes, and the parameters of requests for speech.
+create or replace function howdah_private.model_in(config jsonb, purpose howdah.model_purpose)
+  returns table (provider text, model text, base_url text, request_params jsonb)
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select r.name,
+    coalesce(howdah_private.first_member(config, 'model', 'model_id', 'model_name'), ''), r.url,
+    case when model_in.purpose = 'llm' then '{}' else jsonb_strip_nulls(jsonb_build_object(
+      'voice', howdah_private.first_member(config, 'voice_id', 'voice'),
+      'response_format', config -> 'output_format', 'sample_rate', config -> 'sample_rate',
+      'language', config -> 'language', 'path', config -> 'path')) end
+  from howdah_private.resolve_provider(coalesce(config ->> 'provider', 'openai'),
+    howdah_private.base_url_in(config, model_in.purpose)) as r
+$$;
+
 -- Returns the base_url of the model row for a document. Chat completions are requested at this URL
--- followed by /chat/completions.
+-- followed by /chat/completions. A host of a vendor without a path means the usual address there.
 create or replace function howdah_private.base_url_in(config jsonb, purpose howdah.model_purpose)
   returns text
-  language plpgsql immutable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_url text := rtrim(config ->> 'api_url', '/');
+  v_url text := rtrim(
+    howdah_private.first_member(config, 'api_url', 'url', 'base_url', 'endpoint'), '/');
   v_path text := ltrim(coalesce(config ->> 'completions_path', ''), '/');
+  v_vendor record;
 begin
   if base_url_in.purpose <> 'llm' or v_path = '' then
+    select v.openai_url, lower(config ->> 'provider') = any (v.name || v.aliases) as is_named
+    into v_vendor
+    from howdah_private.model_vendors() as v
+    where substring(lower(v_url) from '^https://([^/]+)$') = any (v.aliases);
+    if v_vendor.openai_url is not null or v_vendor.is_named then
+      return v_vendor.openai_url;
+    end if;
     return regexp_replace(v_url, '/chat/completions$', '');
   elsif v_path !~ '(^|/)chat/completions$' then
     raise exception using errcode = 'HWINV',
@@ -87,26 +140,26 @@ as $$
 declare
   v_name text := howdah_private.own_model_name(set_provider_config.agent_id,
     set_provider_config.purpose);
-  v_url text := howdah_private.base_url_in(set_provider_config.config, set_provider_config.purpose);
+  v_document jsonb := '{"provider": "openai"}' || jsonb_strip_nulls(config - 'api_key');
   v_others text[];
-  v_params jsonb := '{}';
+  v_params jsonb;
+  v_model record;
 begin
+  select d.* into v_model
+  from howdah_private.model_in(v_document, set_provider_config.purpose) as d;
   insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name,
     capabilities)
-  values (v_name, coalesce(config ->> 'provider', 'openai'), coalesce(config ->> 'model', ''),
-    set_provider_config.purpose,
-    v_url, set_provider_config.secret_name,
-    case set_provider_config.purpose when 'llm' then jsonb_strip_nulls(jsonb_build_object(
-      'completions_path', config -> 'completions_path')) else '{}' end)
+  values (v_name, v_model.provider, v_model.model, set_provider_config.purpose, v_model.base_url,
+    set_provider_config.secret_name, jsonb_build_object('provider_config', v_document))
   on conflict (tenant_id, name) do update
   set provider = excluded.provider, model = excluded.model, base_url = excluded.base_url,
     secret_name = excluded.secret_name,
     capabilities = m.capabilities - 'completions_path' || excluded.capabilities
-  where (m.provider, m.model, m.base_url, m.secret_name, m.capabilities ->> 'completions_path')
+  where (m.provider, m.model, m.base_url, m.secret_name, m.capabilities -> 'provider_config')
     is distinct from (excluded.provider, excluded.model, excluded.base_url, excluded.secret_name,
-      excluded.capabilities ->> 'completions_path');
+      excluded.capabilities -> 'provider_config');
   if set_provider_config.purpose <> 'llm' then
-    v_params := config - '{provider,model,api_url,api_key}'::text[];
+    v_params := v_model.request_params;
   else
     select x.request_params into v_params from howdah.agent_models as x
     where x.agent_id = set_provider_config.agent_id and x.purpose = 'llm'

@@ -46,7 +46,7 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await secrets(pool, config));
         const { localModelsFinding } = await import('../doctor/local-models.ts');
         const { providersFinding } = await import('../doctor/providers.ts');
-        findings.push(await providersFinding(pool), await localModelsFinding(pool, config));
+        findings.push(await providersFinding(pool, config), await localModelsFinding(pool, config));
         findings.push(await workers(pool), await queue(pool), await promises(pool));
         findings.push(...(await operatorFindings(pool)));
       }

@@ -1,29 +1,33 @@
 import type { Pool } from '../../db/connection/pool.ts';
-import { createProviders, findProvider } from '../../providers/registry.ts';
+import { findFix, type ModelRow, type ReportSettings } from '../../providers/report.ts';
 import type { AuditFinding } from './audit-log.ts';
 
 /**
- * Finds models whose provider this release does not know. The database accepts any provider,
- * because workers of another release may know more. A run that uses such a model here fails with
- * the same message.
+ * Finds models that this machine cannot use, because the package or the key of their provider is
+ * missing here. Other machines may have both, and models that were stored before the database
+ * checked providers may have an unknown one.
  */
-export async function providersFinding(pool: Pool): Promise<AuditFinding> {
-  const { rows } = await pool.query<{ name: string; provider: string; base_url: string | null }>(
-    `select distinct on (m.provider, m.base_url is null) m.name, m.provider, m.base_url
-     from howdah.models as m where m.purpose in ('llm', 'embedding')
-     order by m.provider, m.base_url is null, m.name limit 1000`,
+export async function providersFinding(
+  pool: Pool,
+  settings: ReportSettings,
+): Promise<AuditFinding> {
+  const { rows } = await pool.query<ModelRow & { name: string }>(
+    `select distinct on (m.provider, m.base_url is null, m.secret_name is null)
+       m.name, m.provider, m.base_url, m.secret_name
+     from howdah.models as m
+     order by m.provider, m.base_url is null, m.secret_name is null, m.name limit 1000`,
   );
-  const known = createProviders({});
-  const unknown = rows.flatMap((model) => {
-    const found = findProvider(known, model);
-    return found.ok ? [] : [{ name: model.name, message: found.error.message }];
+  const unusable = rows.flatMap((model) => {
+    const fix = findFix(model, settings);
+    return fix === null ? [] : [{ model, fix }];
   });
-  const [first] = unknown;
-  if (!first) return { check: 'providers', ok: true, found: 'every model has a known provider' };
+  const [first] = unusable;
+  if (!first) return { check: 'providers', ok: true, found: 'every model has a provider' };
+  const { name, provider } = first.model;
   return {
     check: 'providers',
     ok: true,
-    found: `unknown: ${unknown.length}, the first is that of the model ${first.name}`,
-    fix: first.message,
+    found: `not usable here: ${unusable.length}, the first is the model ${name} of ${provider}`,
+    fix: first.fix,
   };
 }

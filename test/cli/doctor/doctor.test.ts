@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
+import { reportUsable } from '../../support/usable-providers.ts';
 import { runCli } from '../run-cli.ts';
 
 const db = testDatabase();
@@ -22,18 +23,25 @@ test('doctor checks only Howdah roles, not roles with a similar prefix', async (
   }
 });
 
-test('doctor names a model with an unknown provider, and suggests the intended one', async () => {
-  expect(await providers()).toMatchObject({ ok: true, found: 'every model has a known provider' });
+test('doctor names models that this machine cannot use, with the line that fixes the first', async () => {
+  expect(await providers()).toMatchObject({ ok: true, found: 'every model has a provider' });
+  await reportUsable(db.pool, 'assemblyai', 'groq');
   await db.pool.query(
     `insert into howdah.models (name, provider, model, purpose, base_url) values
-       ('typo', 'opnai', 'x', 'llm', null), ('ear', 'deepgram', 'x', 'stt', null),
+       ('ear', 'assemblyai', 'x', 'stt', null), ('fast', 'groq', 'x', 'llm', null),
        ('fine', 'groq', 'x', 'llm', 'https://api.groq.com/openai/v1')`,
   );
   expect(await providers()).toMatchObject({
     ok: true,
-    found: 'unknown: 1, the first is that of the model typo',
-    fix: expect.stringContaining('Did you mean "openai"?'),
+    found: 'not usable here: 2, the first is the model ear of assemblyai',
+    fix: 'npm install @ai-sdk/assemblyai',
   });
+  await db.pool.query(`delete from howdah.models where name = 'ear'`);
+  expect(await providers()).toMatchObject({ fix: expect.stringContaining('GROQ_API_KEY') });
+  await db.pool.query(
+    `update howdah.models set provider = 'opnai', from_environment = true where name = 'fast'`,
+  );
+  expect(await providers()).toMatchObject({ fix: expect.stringContaining('Did you mean openai?') });
 });
 
 test('doctor reports a table without tenant isolation', async () => {

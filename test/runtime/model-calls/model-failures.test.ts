@@ -186,7 +186,12 @@ describe('a failure that is not retryable', () => {
   });
 
   test('an unknown provider is named', async () => {
-    const agent = await makeAgent(database.pool, { models: [{ provider: 'opnai' }] });
+    const agent = await makeAgent(database.pool, { models: [{ provider: 'local' }] });
+    await database.pool.query(
+      `update howdah.models as m set provider = 'opnai', from_environment = true
+       from howdah.agent_models as x where x.agent_id = $1 and m.id = x.model_id`,
+      [agent],
+    );
     const { error, stop_reason } = await runToEnd(database.pool, agent);
     expect(stop_reason).toBe('error');
     expect(error?.message).toMatch(/opnai.*openai/);

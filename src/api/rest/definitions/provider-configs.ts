@@ -3,7 +3,7 @@ import { putSecretStatement } from '../../../db/access/secrets.ts';
 import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { mergeConfig, withAliases } from './provider-config-aliases.ts';
+import { mergeConfig, type SetConfig, withAliases } from './provider-config-aliases.ts';
 
 /**
  * Members of a provider configuration: the model that an agent answers, speaks or hears with, in
@@ -11,26 +11,37 @@ import { mergeConfig, withAliases } from './provider-config-aliases.ts';
  */
 const text = z.string().regex(/\S/, 'it is empty').nullable().optional();
 export const providerConfig = z
-  .strictObject({
-    provider: text.describe('The provider, such as openai'),
+  .looseObject({
+    provider: text.describe('The provider or a host of its API, such as openai or groq.com'),
     api_key: text.describe(
       'Stored as a secret. Answers show only its last characters, which may be sent back unchanged.',
     ),
-    model: text.describe("The provider's id of the model"),
+    model: text.describe("The provider's id of the model. Servers for speech may have only one"),
+    model_id: text.describe('The same as model'),
+    model_name: text.describe('The same as model'),
     api_url: text.describe('The address of the API'),
     url: text.describe('The same as api_url'),
+    base_url: text.describe('The same as api_url'),
+    endpoint: text.describe('The same as api_url'),
     completions_path: text.describe(
       'For an llm: the path after api_url, ending in /chat/completions',
     ),
-    path: text.describe('For an llm: the same as completions_path'),
-    voice_id: text.describe('For tts and stt'),
+    path: text.describe('For tts and stt: the path after url. For an llm: completions_path'),
+    voice_id: text.describe('For tts'),
+    voice: text.describe('The same as voice_id'),
     sample_rate: z.int32().min(1).nullable().optional().describe('For tts and stt'),
+    output_format: text.describe('For tts'),
+    language: text.describe('For tts and stt'),
+    warnings: z
+      .array(z.string())
+      .optional()
+      .describe('In answers: the members that were not stored, since they have no meaning'),
   })
-  .describe('A member that is null counts as absent');
+  .describe('A member that is null counts as absent. Other members are named in warnings');
 export type ProviderConfig = z.output<typeof providerConfig>;
 
 const PURPOSES = ['llm', 'tts', 'stt'] as const;
-type Purpose = (typeof PURPOSES)[number];
+export type Purpose = (typeof PURPOSES)[number];
 
 /** Fields of an agent that contain provider configurations. */
 export const configFields = {
@@ -105,29 +116,35 @@ async function write(
   { config: stored, secret: storedSecret, isStillStored }: Before & { isStillStored: boolean },
 ): Promise<void> {
   const { db, agentId, isWhole } = writing;
-  const merged = mergeConfig(purpose, sent, isWhole ? null : stored);
+  const merged = keepWarnings(mergeConfig(purpose, sent, isWhole ? null : stored), stored);
   if (stored && isStillStored && isSame(merged, stored)) return;
-  if (!merged.model) {
+  const address = ADDRESSES.find((name) => merged[name] !== undefined);
+  const isModelNamed = Boolean(merged.model ?? merged.model_id ?? merged.model_name);
+  if (!isModelNamed && (purpose === 'llm' || address === undefined)) {
     const field = `${purpose}_provider_config.model`;
-    throw new RequestRefusal(400, `${field} is missing`, { detail: { field } });
+    throw new RequestRefusal(400, `${field} is missing`, {
+      ...{ hint: 'Set it to the id of a model of the provider.', detail: { field } },
+    });
   }
-  const { api_key: key, url, ...config } = merged;
-  const address = url === undefined ? config : { ...config, url, api_url: url };
+  const { api_key: key, ...config } = merged;
   const isSameKey = key !== undefined && key === stored?.api_key;
   const secret = isSameKey ? storedSecret : await store(writing, purpose, key ?? undefined);
   await db
     .query('select howdah_private.set_provider_config($1, $2, $3, $4)', [
-      agentId,
-      purpose,
-      JSON.stringify(address),
-      secret,
+      ...[agentId, purpose, JSON.stringify(config), secret],
     ])
     .catch((error: unknown) => {
-      throw withAliases(
-        error,
-        `${purpose}_provider_config.${url === undefined ? 'api_url' : 'url'}`,
-      );
+      throw withAliases(error, purpose, address ?? 'provider');
     });
+}
+
+const ADDRESSES = ['api_url', 'url', 'base_url', 'endpoint'] as const;
+
+/** Keeps the warnings of the stored configuration as long as its members are the same. */
+function keepWarnings(merged: SetConfig, stored: ProviderConfig | null): SetConfig {
+  const { warnings, ...before } = stored ?? {};
+  const isKept = warnings && merged.warnings === undefined && isSame(merged, before);
+  return isKept ? { ...merged, warnings } : merged;
 }
 
 function isSame(a: ProviderConfig, b: ProviderConfig): boolean {
