@@ -1,6 +1,6 @@
 import { closestNames } from '../text/closest-names.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
-import { BUNDLED_PACKAGES, VENDORS } from './vendors.ts';
+import { BUNDLED_PACKAGES, findVendor, VENDORS } from './vendors.ts';
 
 /** Whether this host can use a provider, as `howdah_private.report_providers` takes it. */
 export type ProviderReport = { provider: string; has_package: boolean; has_key: boolean };
@@ -31,6 +31,13 @@ export function reportProviders({
   }));
   return [...vendors.filter(({ has_package, has_key }) => has_package || has_key), ...packages];
 }
+
+/** The report of a host that has all packages and keys. */
+export const ALL_USABLE: readonly ProviderReport[] = VENDORS.map(({ name }) => ({
+  provider: name,
+  has_package: true,
+  has_key: true,
+}));
 
 const hasPackage = (name: string): boolean => BUNDLED_PACKAGES.has(name) || isInstalled(name);
 

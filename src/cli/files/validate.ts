@@ -7,6 +7,8 @@ import { withScratch } from '../../db/embedded/scratch.ts';
 import { queriesOn } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
 import { type SchemaState, schemaState } from '../../db/schema/schema-state.ts';
+import { replaceProviderReports } from '../../db/worker/provider-reports.ts';
+import { ALL_USABLE } from '../../providers/report.ts';
 import {
   checkFile,
   type FileCheck,
@@ -169,7 +171,7 @@ async function tryInScratch(io: CliIo, own: readonly FileCheck[]): Promise<Tried
       refuseStopped(stopped.signal);
       await migrateDatabase(url);
       refuseStopped(stopped.signal);
-      await keepSecrets(url, [...new Set(own.flatMap(({ secrets }) => secrets))]);
+      await assumeKeys(url, [...new Set(own.flatMap(({ secrets }) => secrets))]);
       return tryIn(
         url,
         own.map(({ file }) => file),
@@ -181,12 +183,14 @@ async function tryInScratch(io: CliIo, own: readonly FileCheck[]): Promise<Tried
 }
 
 /**
- * Inserts the named secrets. Files contain no secrets, so the named secrets are assumed to exist.
+ * Inserts the named secrets, and reports packages and keys of all vendors of models. Files contain
+ * neither, so both are assumed to exist.
  */
-async function keepSecrets(url: string, names: readonly string[]): Promise<void> {
+async function assumeKeys(url: string, names: readonly string[]): Promise<void> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
   try {
     const { id } = await tenantOf(queriesOn(pool), undefined);
+    await replaceProviderReports(pool, 'cli', ALL_USABLE);
     for (const name of names) {
       await pool
         .query(`insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`, [

@@ -127,7 +127,7 @@ describe('hostile strings', () => {
         fields: 'name provider model domain capabilities',
         row: (text, index) => ({
           name: line(text, index),
-          provider: name(text, index),
+          provider: 'local', // a name that is known, not any text
           model: name(text, index),
           domain: name(text, index),
           capabilities: document(text),
@@ -238,7 +238,7 @@ describe('hostile strings', () => {
         ['instruction', `output_schema ->> 'title'`],
       ],
       [
-        `models (name, provider, model, capabilities) select 'sql ' || n, '-', left('-' || t, 500), jsonb_build_object('text', t)`,
+        `models (name, provider, model, capabilities) select 'sql ' || n, 'local', left('-' || t, 500), jsonb_build_object('text', t)`,
         [`capabilities ->> 'text'`],
       ],
     ];

@@ -35,13 +35,18 @@ describe('howdah validate --offline', () => {
 
   test('creates a database and removes it', async () => {
     const [good, bad] = [await put(HELPDESK), await put(FAULTY, 'b.yaml')];
-    const argv = ['validate', good, bad, 'packs/platform', 'packs/finance', '--offline'];
+    const keyless = await put(
+      'version: v1\nname: k\nmodels: { m: { provider: anthropic, model: x } }\n',
+      'k.yaml',
+    );
+    const argv = ['validate', good, bad, keyless, 'packs/platform', 'packs/finance', '--offline'];
     const { status, stdout, stderr } = await nowhere(...argv);
     expect({ status, stdout: stdout.split('\n') }).toEqual({
       status: 1,
       stdout: [
         `${good}: ok (1 model, 2 agents, 1 workflow)`,
         `${bad}: 2 faults`,
+        `${keyless}: ok (1 model)`,
         expect.stringMatching(/^packs\/platform\/pack.yaml: ok \(/),
         expect.stringMatching(/^packs\/finance\/pack.yaml: ok \(/),
         '',
