@@ -743,7 +743,7 @@ grant execute on function
   howdah_private.base_url_in(jsonb, howdah.model_purpose),
   howdah_private.config_of_model(howdah.models, jsonb),
   howdah_private.first_member(jsonb, text[]),
-  howdah_private.model_in(jsonb, howdah.model_purpose),
+  howdah_private.is_provider(text), howdah_private.model_in(jsonb, howdah.model_purpose),
   howdah_private.drop_provider_config(uuid, howdah.model_purpose), howdah_private.editor_params(),
   howdah_private.model_vendors(), howdah_private.own_model_name(uuid, howdah.model_purpose),
   howdah_private.refuse_private_host(text, text), howdah_private.resolve_provider(text, text),

@@ -1,6 +1,6 @@
 import { closestNames } from '../text/closest-names.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
-import { BUNDLED_PACKAGES, findVendor, VENDORS } from './vendors.ts';
+import { BUNDLED_PACKAGES, findVendor, SERVERS_WITHOUT_ADDRESS, VENDORS } from './vendors.ts';
 
 /** Whether this host can use a provider, as `howdah_private.report_providers` takes it. */
 export type ProviderReport = { provider: string; has_package: boolean; has_key: boolean };
@@ -52,9 +52,10 @@ export function findFix(model: ModelRow, settings: ReportSettings): string | nul
   const { provider, base_url, secret_name } = model;
   if (/^(local|scripted|openai|engine:.*)$/.test(provider)) return null;
   if (provider.startsWith('npm:')) return findFixOfPackage(provider.slice(4), settings);
-  if (base_url !== null) return null;
   const vendor = findVendor(provider);
-  if (vendor === undefined) return fixOfUnknown(provider);
+  if (vendor === undefined && !isServer(provider)) return fixOfUnknown(provider);
+  if (base_url !== null) return null;
+  if (vendor === undefined) return 'Set base_url to the address of the server.';
   const { name, sdk, openAiUrl, isLocal, keyVariables } = vendor;
   if (sdk && openAiUrl === undefined && !hasPackage(sdk.package))
     return `npm install ${sdk.package}`;
@@ -67,9 +68,11 @@ function findFixOfPackage(name: string, { providerPackages }: ReportSettings): s
   return providerPackages.includes(name) ? null : `Add ${name} to HOWDAH_PROVIDER_PACKAGES.`;
 }
 
+/** Returns whether a provider is a server with OpenAI's format: any host, or a common name. */
+const isServer = (name: string): boolean => SERVERS_WITHOUT_ADDRESS.has(name) || name.includes('.');
+
 function fixOfUnknown(provider: string): string {
   const [near] = closestNames(provider, [...VENDORS.map(({ name }) => name), 'local']);
-  return near === undefined
-    ? 'Set base_url to the address of the server.'
-    : `Did you mean ${near}? For another server with the API of OpenAI, set base_url.`;
+  const server = 'For a server with the API of OpenAI, set provider to openai-compatible.';
+  return near === undefined ? server : `Did you mean ${near}? ${server}`;
 }

@@ -58,6 +58,17 @@ as $$
   left join howdah_private.model_vendors() as v on p.word = any (v.name || v.aliases)
 $$;
 
+-- Returns whether a stored name is that of a provider: ours, a vendor, a package or a host.
+create or replace function howdah_private.is_provider(name text) returns boolean
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select is_provider.name in ('local', 'scripted', 'openai-compatible', 'vllm')
+    or is_provider.name ~ '^(npm|engine):.'
+    or is_provider.name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'
+    or exists (select from howdah_private.model_vendors() as v where v.name = is_provider.name)
+$$;
+
 -- Returns whether a host of this database can use a provider, by its package or by its key.
 create or replace function howdah_private.is_provider_reported(provider text, by text)
   returns boolean
@@ -91,7 +102,7 @@ begin
     hint = 'Ask an owner of the database to set IP addresses and private host names.';
 end $$;
 
--- Refuses a provider that nobody knows. A server with an address of its own needs no known name.
+-- Refuses a provider that nobody knows, and a server without an address.
 create or replace function howdah_private.refuse_unknown_provider(provider text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -113,7 +124,8 @@ begin
     detail = jsonb_build_object('field', 'provider',
       'provider', left(refuse_unknown_provider.provider, 60), 'suggestion', v_near)::text,
     hint = coalesce('Did you mean ' || v_near || '? ', '')
-      || 'For another server with the API of OpenAI, set base_url.';
+      || 'For another server with the API of OpenAI, set provider to openai-compatible '
+      'and base_url to its address.';
 end $$;
 
 -- Refuses a provider whose package no host has.
@@ -152,7 +164,7 @@ begin
       perform howdah_private.refuse_missing_package(m.provider, substr(m.provider, 5));
     end if;
     return;
-  elsif m.base_url is not null then
+  elsif m.base_url is not null and howdah_private.is_provider(m.provider) then
     return;
   end if;
   select v.* into v_vendor from howdah_private.model_vendors() as v where v.name = m.provider;

@@ -75,13 +75,16 @@ as $$
   limit 1
 $$;
 
--- Returns the model that a document describes, and the parameters of requests for speech.
+-- Returns the model that a document describes, and the parameters of requests for speech. With an
+-- address, any provider is a server with the API of OpenAI.
 create or replace function howdah_private.model_in(config jsonb, purpose howdah.model_purpose)
   returns table (provider text, model text, base_url text, request_params jsonb)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select r.name,
+  select
+    case when r.url is not null and not howdah_private.is_provider(r.name) then 'openai-compatible'
+      else r.name end,
     coalesce(howdah_private.first_member(config, 'model', 'model_id', 'model_name'), ''), r.url,
     case when model_in.purpose = 'llm' then '{}' else jsonb_strip_nulls(jsonb_build_object(
       'voice', howdah_private.first_member(config, 'voice_id', 'voice'),

@@ -198,6 +198,17 @@ test.each([
   },
 );
 
+test('any provider with an address is a server with the API of OpenAI', async () => {
+  const llm_provider_config = {
+    provider: 'my-server',
+    model: 'm',
+    url: 'https://llm.example.com/v1',
+  };
+  const { body } = await create({ llm_provider_config });
+  expect(body.llm_provider_config).toEqual(llm_provider_config);
+  expect(await modelsOf(body.id)).toMatchObject([{ provider: 'openai-compatible' }]);
+});
+
 describe('a run', () => {
   let server: FakeServer;
   let worker: Worker;

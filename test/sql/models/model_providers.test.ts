@@ -41,7 +41,8 @@ describe('the provider of a model', () => {
     [' API.OpenAI.com ', 'openai'],
     ['Claude', 'anthropic'],
     ['bedrock', 'amazon-bedrock'],
-    ['My-Server', 'my-server'],
+    ['LLM.Example.com', 'llm.example.com'],
+    ['vLLM', 'vllm'],
   ])('%j is stored as %s', async (written, stored) => {
     await asOwner(async (client) => {
       const url = 'https://llm.example.com/v1';
@@ -94,6 +95,16 @@ describe('the provider of a model', () => {
       await asOwner((client) => insert(client, provider));
     },
   );
+
+  test('must be known even with a base_url', async () => {
+    await asOwner(async (client) => {
+      const url = 'https://gateway.example.com/v1';
+      expect(await refused(client, 'opnai', { url })).toMatchObject({
+        code: 'HWINV',
+        fields: { field: 'provider', suggestion: 'openai' },
+      });
+    });
+  });
 
   test('with a base_url of its own needs no key: a gateway', async () => {
     const url = 'https://gateway.example.com/v1';
