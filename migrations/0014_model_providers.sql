@@ -61,6 +61,9 @@ alter table howdah_private.provider_reports enable row level security, force row
 comment on table howdah_private.provider_reports is
   'Model providers that the processes of a host can use. A process replaces the rows of its host '
   'when it starts. A model whose provider no host can use is refused when it is written.';
+comment on column howdah_private.provider_reports.host is
+  'Name of a host, for its workers. The API and commands, whose environments may differ, report as '
+  'host/api and host/cli.';
 comment on column howdah_private.provider_reports.has_package is
   'True if the npm package of the provider is installed on the host, or none is needed.';
 comment on column howdah_private.provider_reports.has_key is

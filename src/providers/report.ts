@@ -55,7 +55,10 @@ export function findFix(model: ModelRow, settings: ReportSettings): string | nul
   const vendor = findVendor(provider);
   if (vendor === undefined && !isServer(provider)) return fixOfUnknown(provider);
   if (base_url !== null) return null;
-  if (vendor === undefined) return 'Set base_url to the address of the server.';
+  if (vendor === undefined) {
+    const needsAddress = SERVERS_WITHOUT_ADDRESS.has(provider);
+    return needsAddress ? 'Set base_url to the address of the server.' : null;
+  }
   const { name, sdk, openAiUrl, isLocal, keyVariables } = vendor;
   if (sdk && openAiUrl === undefined && !hasPackage(sdk.package))
     return `npm install ${sdk.package}`;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { findFix, reportProviders } from '../../../src/providers/report.ts';
 import { VENDORS } from '../../../src/providers/vendors.ts';
 import { testDatabase } from '../../support/database.ts';
 import { asRole, type Db, makeTenant, one, refusedInside } from '../support.ts';
@@ -33,6 +34,30 @@ test('SQL and TypeScript know the same vendors', async () => {
       openai_url: openAiUrl ?? null,
     })),
   );
+});
+
+test('SQL and the doctor agree on which models a host can use', async () => {
+  const settings = { keyedVendors: ['groq', 'google', 'deepgram'], providerPackages: [] };
+  const others = ['local', 'scripted', 'openai-compatible', 'vllm', 'opnai', 'npm:@acme/models'];
+  const providers = [...VENDORS.map(({ name }) => name), ...others, 'llm.example.com'];
+  await asOwner(async (client) => {
+    await client.query('select howdah_private.report_providers($1, $2)', [
+      'here',
+      JSON.stringify(reportProviders(settings)),
+    ]);
+    for (const provider of providers) {
+      for (const url of [null, 'https://gateway.example.com/v1']) {
+        await client.query('savepoint attempt');
+        const isAccepted = await insert(client, provider, url === null ? {} : { url }).then(
+          () => true,
+          () => false,
+        );
+        await client.query('rollback to savepoint attempt');
+        const fix = findFix({ provider, base_url: url, secret_name: null }, settings);
+        expect({ provider, url, isAccepted }).toEqual({ provider, url, isAccepted: fix === null });
+      }
+    }
+  });
 });
 
 describe('the provider of a model', () => {
