@@ -116,7 +116,7 @@ test('tokens without a price are counted as unpriced, not at a cost of 0', async
   const { rows } = await database.pool.query(
     `insert into howdah.models (name, provider, model, input_price, output_price)
      values ('priced', 'openai', 'm', 2, 8), ('free', 'local', 'm', 0, 0),
-       ('unpriced', 'anthropic', 'm', null, null), ('half_priced', 'other', 'm', null, 10)
+       ('unpriced', 'scripted', 'm', null, null), ('half_priced', 'ollama', 'm', null, 10)
      returning id, name, provider`,
   );
   const fresh = createMetrics(figuresOn(pool));
@@ -126,14 +126,14 @@ test('tokens without a price are counted as unpriced, not at a cost of 0', async
   expect(series(text, 'howdah_cost_total')).toEqual({
     '{provider="openai"}': 0.006,
     '{provider="local"}': 0,
-    '{provider="other"}': 0.005,
+    '{provider="ollama"}': 0.005,
   });
   expect(series(text, 'howdah_unpriced_tokens_total')).toEqual({
     '{provider="engine",type="input"}': 1_000,
     '{provider="engine",type="output"}': 500,
-    '{provider="anthropic",type="input"}': 1_000,
-    '{provider="anthropic",type="output"}': 500,
-    '{provider="other",type="input"}': 1_000,
+    '{provider="scripted",type="input"}': 1_000,
+    '{provider="scripted",type="output"}': 500,
+    '{provider="ollama",type="input"}': 1_000,
   });
 });
 
