@@ -69,7 +69,20 @@ comment on column howdah_private.provider_reports.has_package is
 comment on column howdah_private.provider_reports.has_key is
   'True if the environment of the host has a key for the provider.';
 
+-- Functions of sql/ that have more parameters now; the older signature would stay beside them.
+drop function if exists howdah_private.price(int, int, howdah.models);
+
+alter table howdah.deleted_step_usage
+  add column cached_tokens bigint not null default 0,
+  add column cache_write_tokens bigint not null default 0;
+comment on column howdah.deleted_step_usage.cached_tokens is
+  'Input tokens that providers read from their prompt caches; a part of tokens_in.';
+comment on column howdah.deleted_step_usage.cache_write_tokens is
+  'Input tokens that providers wrote to their prompt caches; a part of tokens_in.';
+
 -- Down Migration
+alter table howdah.deleted_step_usage
+  drop column cached_tokens, drop column cache_write_tokens;
 drop table howdah_private.provider_reports;
 alter table howdah.tools drop column capabilities, drop column domain;
 alter table howdah.models

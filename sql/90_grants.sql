@@ -629,6 +629,7 @@ grant execute on function
 grant execute on function
   howdah_private.erase_calls(jsonb, text), howdah_private.erase_error(jsonb, text)
   to howdah_app, howdah_analyst, howdah_eraser;
+grant execute on function howdah_private.erase_output(howdah.step_kind, jsonb) to howdah_eraser;
 grant execute on function
   howdah_private.delete_log(uuid[]), howdah_private.delete_replaced_input(uuid),
   howdah_private.delete_replaced_run(howdah.executions, uuid, oid),
@@ -756,6 +757,10 @@ grant execute on function
   howdah_private.delete_old_provider_reports(), howdah_private.report_providers(text, jsonb),
   howdah_private.sync_default_model(text, text)
   to howdah_worker;
+grant execute on function
+  howdah_private.cache_write_tokens(jsonb, int), howdah_private.cached_tokens(jsonb, int),
+  howdah_private.count_in(jsonb, int)
+  to howdah_app, howdah_analyst;
 
 -- Room observability.
 grant execute on function
@@ -769,7 +774,8 @@ grant execute on function
   howdah_private.announce(uuid[]), howdah_private.announce_tokens(jsonb),
   howdah_private.finish_alert_check(uuid, uuid, text, jsonb, text), howdah_private.metrics(),
   howdah_private.model_prices(uuid[]), howdah_private.runs_to_trace(interval, int),
-  howdah_private.start_alert_check(uuid, uuid), howdah_private.traced_runs(uuid[]),
+  howdah_private.start_alert_check(uuid, uuid), howdah_private.token_prices(uuid[]),
+  howdah_private.traced_runs(uuid[]),
   howdah_private.traceparent_of(uuid), howdah_private.watched_among(uuid[])
   to howdah_worker;
 grant execute on function howdah_private.channel(text) to howdah_worker, howdah_authenticator;

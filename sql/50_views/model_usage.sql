@@ -7,7 +7,9 @@ create or replace view howdah.model_usage with (security_invoker = true) as
     sum(u.cost) as cost,
     max(u.seconds_p50) as seconds_p50, -- one row has it: kept steps have no percentiles
     max(u.seconds_p95) as seconds_p95,
-    max(u.seconds_p99) as seconds_p99
+    max(u.seconds_p99) as seconds_p99,
+    sum(u.cached_tokens)::bigint as cached_tokens,
+    sum(u.cache_write_tokens)::bigint as cache_write_tokens
   from (
     select s.tenant_id, s.model_id,
       count(*) filter (where s.kind = 'model') as answers,
@@ -18,7 +20,10 @@ create or replace view howdah.model_usage with (security_invoker = true) as
       percentile_cont(0.95) within group (order by extract(epoch from s.finished_at - s.started_at))
         filter (where s.kind = 'model') as seconds_p95,
       percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
-        filter (where s.kind = 'model') as seconds_p99
+        filter (where s.kind = 'model') as seconds_p99,
+      sum(howdah_private.cached_tokens(s.output -> 'usage', s.tokens_in)) as cached_tokens,
+      sum(howdah_private.cache_write_tokens(s.output -> 'usage', s.tokens_in))
+        as cache_write_tokens
     from howdah.steps as s
     where s.model_id is not null and not exists ( -- copies in a fork: the original made the call
       select from howdah.executions as f
@@ -33,7 +38,7 @@ create or replace view howdah.model_usage with (security_invoker = true) as
     select k.tenant_id, k.model_id, case k.kind when 'model' then k.steps else 0 end as answers,
       case k.kind when 'retry' then k.steps else 0 end as failed_attempts,
       k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50, null::float8 as seconds_p95,
-      null::float8 as seconds_p99
+      null::float8 as seconds_p99, k.cached_tokens, k.cache_write_tokens
     from howdah.deleted_step_usage as k where k.model_id is not null
   ) as u
   left join howdah.models as m on m.id = u.model_id
@@ -50,3 +55,7 @@ comment on column howdah.model_usage.seconds_p50 is
   'Median duration of attempts that gave an answer, in seconds.';
 comment on column howdah.model_usage.seconds_p95 is '95th percentile of the duration, in seconds.';
 comment on column howdah.model_usage.seconds_p99 is '99th percentile of the duration, in seconds.';
+comment on column howdah.model_usage.cached_tokens is
+  'Input tokens that the provider read from its prompt cache; a part of tokens_in.';
+comment on column howdah.model_usage.cache_write_tokens is
+  'Input tokens that the provider wrote to its prompt cache; a part of tokens_in.';

@@ -1,7 +1,13 @@
 import { Counter, type Registry } from 'prom-client';
 
 /** The prices of a model, per million tokens. A price that nobody has set is null. */
-type Price = { input: number | null; output: number | null };
+type Price = {
+  input: number | null;
+  output: number | null;
+  /** Prices of the prompt cache. Where they are null, the price of input holds. */
+  cacheRead?: number | null;
+  cacheWrite?: number | null;
+};
 /** Prices by the ids of models. */
 export type Prices = ReadonlyMap<string, Price>;
 export type ReadPrices = (modelIds: readonly string[]) => Promise<Prices>;
@@ -11,7 +17,14 @@ const MILLION = 1_000_000;
 /** Most models whose tokens wait for a price. Tokens of more models count as unpriced. */
 const MOST_MODELS = 10_000;
 
-type Usage = { provider: string; input: number; output: number };
+/** Tokens of a provider; `cacheRead` and `cacheWrite` are parts of `input`. */
+type Usage = {
+  provider: string;
+  input: number;
+  output: number;
+  cacheRead: number;
+  cacheWrite: number;
+};
 
 /**
  * Counts the cost of tokens, and the tokens that have no price. The database knows the prices, so
@@ -51,6 +64,8 @@ export class CostCounter {
       provider: usage.provider,
       input: (before?.input ?? 0) + usage.input,
       output: (before?.output ?? 0) + usage.output,
+      cacheRead: (before?.cacheRead ?? 0) + usage.cacheRead,
+      cacheWrite: (before?.cacheWrite ?? 0) + usage.cacheWrite,
     });
   }
 
@@ -73,12 +88,22 @@ export class CostCounter {
 
   #count({ provider, ...tokens }: Usage, price: Price = UNPRICED): void {
     if (price.input !== null || price.output !== null) {
-      const amount = tokens.input * (price.input ?? 0) + tokens.output * (price.output ?? 0);
-      this.#cost.inc({ provider }, amount / MILLION);
+      this.#cost.inc({ provider }, amountOf(tokens, price) / MILLION);
     }
     for (const type of ['input', 'output'] as const) {
       const isUnpriced = price[type] === null && tokens[type] > 0;
       if (isUnpriced) this.#unpriced.inc({ provider, type }, tokens[type]);
     }
   }
+}
+
+/** Returns the amount for a million times the tokens, as `howdah_private.price` computes it. */
+function amountOf(tokens: Omit<Usage, 'provider'>, price: Price): number {
+  const input = price.input ?? 0;
+  return (
+    (tokens.input - tokens.cacheRead - tokens.cacheWrite) * input +
+    tokens.cacheRead * (price.cacheRead ?? input) +
+    tokens.cacheWrite * (price.cacheWrite ?? input) +
+    tokens.output * (price.output ?? 0)
+  );
 }

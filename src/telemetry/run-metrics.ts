@@ -1,6 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { ObservedCommit, ObserveRun } from '../contracts/runs/run-observer.ts';
 import type { StepRecord } from '../contracts/runs/step.ts';
+import { isJsonObject, type Json } from '../json/json.ts';
 import { CostCounter, type ReadPrices } from './cost-counter.ts';
 
 /** Buckets in seconds, from the time of a database function to the time of a slow model. */
@@ -29,7 +30,10 @@ export function createRunFigures(register: Registry, readPrices: ReadPrices) {
       const provider = providerOf(step);
       counters.tokens.inc({ provider, type: 'input' }, input);
       counters.tokens.inc({ provider, type: 'output' }, output);
-      cost.add(model_id, { provider, input, output });
+      const { cacheRead, cacheWrite } = cacheTokens(step.output, input);
+      counters.cached.inc({ provider, type: 'read' }, cacheRead);
+      counters.cached.inc({ provider, type: 'write' }, cacheWrite);
+      cost.add(model_id, { provider, input, output, cacheRead, cacheWrite });
     }
     if (kind === 'retry') {
       counters.retries.inc({ of: call_id ? 'tool' : 'model', code: error?.code ?? 'none' });
@@ -52,6 +56,18 @@ export function createRunFigures(register: Registry, readPrices: ReadPrices) {
   return { observe, price: () => cost.price() };
 }
 
+/**
+ * Returns the tokens of the prompt cache that a step reports, bounded as in
+ * `howdah_private.cached_tokens`: a counter refuses to fall.
+ */
+function cacheTokens(output: Json | undefined, input: number) {
+  const usage = isJsonObject(output) && isJsonObject(output.usage) ? output.usage : {};
+  const countIn = (value: Json | undefined, most: number) =>
+    typeof value === 'number' ? Math.trunc(Math.min(Math.max(value, 0), most)) : 0;
+  const cacheRead = countIn(usage.cached_tokens, input);
+  return { cacheRead, cacheWrite: countIn(usage.cache_write_tokens, input - cacheRead) };
+}
+
 function createRunCounters(register: Registry) {
   const registers = [register];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
@@ -65,6 +81,11 @@ function createRunCounters(register: Registry) {
       'provider',
       'type',
     ]),
+    cached: counter(
+      'howdah_cached_tokens_total',
+      'Input tokens read from and written to the prompt caches of providers.',
+      ['provider', 'type'],
+    ),
     durations: new Histogram({
       name: 'howdah_step_duration_seconds',
       help: 'Duration of a step from the start of its work (a model, a tool) to its commit.',

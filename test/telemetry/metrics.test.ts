@@ -6,6 +6,7 @@ import type { ObserveRun } from '../../src/contracts/runs/run-observer.ts';
 import type { StepRecord } from '../../src/contracts/runs/step.ts';
 import { createPool, type Pool } from '../../src/db/connection/pool.ts';
 import { figuresOn } from '../../src/db/operations/metric-queries.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { createReadiness } from '../../src/telemetry/readiness.ts';
 import type { Worker } from '../../workers/main.ts';
@@ -51,11 +52,16 @@ function series(text: string, name: string): Record<string, number> {
 }
 
 /** Reports an answer of a model with 1000 tokens in and 500 out. */
-async function answerOf(to: Metrics, model: { id: string | null; name: string; provider: string }) {
+async function answerOf(
+  to: Metrics,
+  model: { id: string | null; name: string; provider: string },
+  usage: JsonObject = {},
+) {
   const { id: model_id, name } = model;
   const run = { definition: { models: [model] } } as unknown as Parameters<ObserveRun>[0];
   const observer = await to.observeRun(run);
-  const step: StepRecord = { kind: 'model', name, model_id, tokens_in: 1_000, tokens_out: 500 };
+  const tokens = { tokens_in: 1_000, tokens_out: 500 };
+  const step: StepRecord = { kind: 'model', name, model_id, ...tokens, output: { usage } };
   observer?.onCommit({ steps: [step], to: undefined, status: 'running' });
 }
 
@@ -109,6 +115,31 @@ test('run metrics count steps, ends, retries, tokens, and cost at the price of t
   expect(series(text, 'howdah_step_duration_seconds_count')).toMatchObject({
     '{kind="model",outcome="ok"}': 1,
     '{kind="retry",outcome="error"}': 1,
+  });
+});
+
+test('tokens of the prompt cache are counted, and priced at their own prices', async () => {
+  const { rows } = await database.pool.query(
+    `insert into howdah.models (name, provider, model, input_price, output_price,
+       cached_input_price, cache_write_price)
+     values ('cached', 'scripted', 'm', 3, 15, 0.3, 3.75),
+       ('no_cache_price', 'local', 'm', 3, 15, null, null)
+     returning id, name, provider`,
+  );
+  const fresh = createMetrics(figuresOn(pool));
+  for (const { id, name, provider } of rows) {
+    await answerOf(fresh, { id, name, provider }, { cached_tokens: 800, cache_write_tokens: 900 });
+  }
+  const text = await fresh.text();
+  expect(series(text, 'howdah_cached_tokens_total')).toEqual({
+    '{provider="scripted",type="read"}': 800,
+    '{provider="scripted",type="write"}': 200, // not more than the rest of the input
+    '{provider="local",type="read"}': 800,
+    '{provider="local",type="write"}': 200,
+  });
+  expect(series(text, 'howdah_cost_total')).toEqual({
+    '{provider="scripted"}': (800 * 0.3 + 200 * 3.75 + 500 * 15) / 1_000_000,
+    '{provider="local"}': (1_000 * 3 + 500 * 15) / 1_000_000,
   });
 });
 

@@ -13,7 +13,7 @@ as $$
 begin
   update howdah.steps as s
   set input = case when s.input is not null then '"[erased]"'::jsonb end,
-    output = case when s.output is not null then '"[erased]"'::jsonb end,
+    output = howdah_private.erase_output(s.kind, s.output),
     error = howdah_private.erase_error(s.error), annotations = null
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
@@ -60,8 +60,8 @@ create or replace function howdah_private.erase_answer_log(execution_id uuid, ca
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah.steps as s
-  set input = case s.kind when 'model' then '"[erased]"' else s.input end, output = '"[erased]"',
-    annotations = null
+  set input = case s.kind when 'model' then '"[erased]"' else s.input end,
+    output = howdah_private.erase_output(s.kind, coalesce(s.output, '""')), annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
     and s.kind in ('answer', 'tool', 'model');
   update howdah.messages as m set content = '[erased]', parts = null
@@ -100,6 +100,23 @@ as $$
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.executions as e set created_by = rename_author.new_name
   where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
+$$;
+
+-- Erases the output of a step except the counts of cached tokens, which model_usage sums.
+create or replace function howdah_private.erase_output(kind howdah.step_kind, output jsonb)
+  returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when erase_output.output is not null then coalesce(
+    (
+      select jsonb_build_object('usage', jsonb_object_agg(u.key, u.value))
+      from jsonb_each(case when jsonb_typeof(erase_output.output -> 'usage') = 'object'
+        then erase_output.output -> 'usage' else '{}' end) as u
+      where erase_output.kind in ('model', 'retry') and jsonb_typeof(u.value) = 'number'
+        and u.key in ('cached_tokens', 'cache_write_tokens', 'reasoning_tokens')
+      having count(*) > 0
+    ), '"[erased]"') end
 $$;
 
 -- Erases an error except its code, and a reason if the reason is a code: the ledger of effects

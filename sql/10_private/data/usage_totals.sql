@@ -19,15 +19,21 @@ declare
     roll_up_usage.last_id, roll_up_usage.ids[cardinality(roll_up_usage.ids)]);
 begin
   insert into howdah.deleted_step_usage as k
-    (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost)
+    (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost,
+      cached_tokens, cache_write_tokens)
   select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool,
     count(*), count(s.error), coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0),
-    coalesce(sum(s.cost), 0)
+    coalesce(sum(s.cost), 0),
+    sum(howdah_private.cached_tokens(u.usage, s.tokens_in)),
+    sum(howdah_private.cache_write_tokens(u.usage, s.tokens_in))
   from howdah.steps as s
   join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
   cross join lateral (
     select case when s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id) then s.name end
   ) as t (tool)
+  cross join lateral (
+    select case when s.model_id is not null then s.output -> 'usage' end
+  ) as u (usage)
   where e.id between v_first_id and v_last_id
     and s.execution_id between v_first_id and v_last_id
     and (roll_up_usage.ids is null
@@ -40,7 +46,8 @@ begin
   on conflict (tenant_id, day, kind, model_id, tool) do update
   set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out,
-    cost = k.cost + excluded.cost;
+    cost = k.cost + excluded.cost, cached_tokens = k.cached_tokens + excluded.cached_tokens,
+    cache_write_tokens = k.cache_write_tokens + excluded.cache_write_tokens;
   insert into howdah.deleted_run_usage as k
     (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed,
       cancelled, steps, tokens_in, tokens_out, cost)

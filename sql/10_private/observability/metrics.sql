@@ -107,6 +107,20 @@ $$;
 
 -- Returns the prices of models, for the token counters of workers. Checks no tenant: the ids come
 -- from runs that use the models.
+create or replace function howdah_private.token_prices(ids uuid[])
+  returns table (
+    id uuid, input_price numeric, output_price numeric, cached_input_price numeric,
+    cache_write_price numeric
+  )
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select m.id, m.input_price, m.output_price, m.cached_input_price, m.cache_write_price
+  from howdah.models as m
+  where m.id = any (token_prices.ids)
+$$;
+
+-- Returns the prices that workers of the previous release know.
 create or replace function howdah_private.model_prices(ids uuid[])
   returns table (id uuid, input_price numeric, output_price numeric)
   language sql stable security definer

@@ -12,13 +12,13 @@ begin
   with spent as (
     select a.id, sum(coalesce(r.tokens_in, 0)) as tokens_in,
       sum(coalesce(r.tokens_out, 0)) as tokens_out,
-      sum(howdah_private.price(r.tokens_in, r.tokens_out, m)) as cost
+      sum(howdah_private.price(r.tokens_in, r.tokens_out, m, r.usage)) as cost
     from jsonb_to_recordset(before_commit.commits)
       as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
     join howdah.executions as e on e.id = c.id
     join howdah_private.run_heads as h on h.execution_id = c.id
     cross join lateral jsonb_to_recordset(c.steps)
-      as r (model_id uuid, tokens_in int, tokens_out int)
+      as r (model_id uuid, tokens_in int, tokens_out int, usage jsonb)
     left join howdah.models as m on m.id = r.model_id
     cross join lateral unnest(e.ancestors) as a (id)
     where h.owner_worker = before_commit.worker and h.fence = c.fence and h.step_count = c.after

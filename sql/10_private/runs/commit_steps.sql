@@ -17,7 +17,7 @@
 --                                waiting_for, delay_ms}
 --   effects                      the commits that concern other rows, as a JSON array: {id, fence,
 --                                after, to, steps: [{kind, model_id, tokens_in, tokens_out,
---                                question, child}]} (commit_side_effects.sql)
+--                                usage, question, child}]} (commit_side_effects.sql)
 --   step_runs, step_positions    the run of each step, as an index into `ids`, and 1, 2, 3 …
 --   trusts                       the trust of what a run reads by the step (taint.sql)
 --   message_steps, message_positions   the step of each message, and its position in the commit of
@@ -107,7 +107,8 @@ begin
       coalesce(commit_steps.tokens_in[s.i], 0) as tokens_in,
       coalesce(commit_steps.tokens_out[s.i], 0) as tokens_out,
       coalesce((
-        select howdah_private.price(commit_steps.tokens_in[s.i], commit_steps.tokens_out[s.i], m)
+        select howdah_private.price(commit_steps.tokens_in[s.i], commit_steps.tokens_out[s.i], m,
+          commit_steps.outputs[s.i] -> 'usage')
         from howdah.models as m where m.id = commit_steps.model_ids[s.i]
       ), 0) as cost,
       commit_steps.trusts[s.i] as trust

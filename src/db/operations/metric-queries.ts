@@ -17,9 +17,12 @@ export function figuresOn(pool: Pool) {
         id: string;
         input: number | null;
         output: number | null;
+        cacheRead: number | null;
+        cacheWrite: number | null;
       }>(
-        `select id, input_price::float8 as input, output_price::float8 as output
-         from howdah_private.model_prices($1)`,
+        `select id, input_price::float8 as input, output_price::float8 as output,
+           cached_input_price::float8 as "cacheRead", cache_write_price::float8 as "cacheWrite"
+         from howdah_private.token_prices($1)`,
         [modelIds],
       );
       return new Map(rows.map(({ id, ...price }) => [id, price]));

@@ -1,4 +1,5 @@
 import type { NewMessage, StepRecord, Transition } from '../../contracts/runs/step.ts';
+import { isJsonObject } from '../../json/json.ts';
 import { storableJson, storableText } from '../../json/storable-json.ts';
 
 /**
@@ -102,8 +103,9 @@ function effectsOf({ id, fence, after, to, steps }: Commit) {
     fence,
     after,
     to,
-    steps: steps.map(({ kind, model_id, tokens_in, tokens_out, question, child }) => {
-      return { kind, model_id, tokens_in, tokens_out, question, child };
+    steps: steps.map(({ kind, model_id, tokens_in, tokens_out, output, question, child }) => {
+      const usage = model_id && isJsonObject(output) ? output.usage : undefined;
+      return { kind, model_id, tokens_in, tokens_out, usage, question, child };
     }),
   };
 }

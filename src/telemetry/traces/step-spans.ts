@@ -1,5 +1,5 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
-import type { ModelRef } from '../../contracts/agents/model.ts';
+import type { ModelRef, Usage } from '../../contracts/agents/model.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import type { RunContext, StepRecord } from '../../contracts/runs/step.ts';
 import type { Attributes } from './otlp.ts';
@@ -28,7 +28,10 @@ export function modelSpan(
 ): Described {
   const model = definition.models.find(({ name }) => name === step.name);
   const modelId = model?.model ?? step.name ?? 'unknown';
-  const { finish_reason } = (step.output ?? {}) as { finish_reason?: string };
+  const { finish_reason, usage } = (step.output ?? {}) as {
+    finish_reason?: string;
+    usage?: Partial<Usage>;
+  };
   return {
     name: `${operation} ${modelId}`,
     kind: 'client',
@@ -40,6 +43,8 @@ export function modelSpan(
       ...(finish_reason ? { 'gen_ai.response.finish_reasons': [finish_reason] } : {}),
       'gen_ai.usage.input_tokens': step.tokens_in,
       'gen_ai.usage.output_tokens': step.tokens_out,
+      'gen_ai.usage.cache_read.input_tokens': usage?.cached_tokens,
+      'gen_ai.usage.cache_creation.input_tokens': usage?.cache_write_tokens,
       ...(capturesContent && input ? { 'gen_ai.input.messages': textOf(input) } : {}),
       ...(capturesContent ? { 'gen_ai.output.messages': outputOf(step, finish_reason) } : {}),
       ...common(step, context, definition),

@@ -32,8 +32,8 @@ const SUMS: Record<string, string> = {
     tokens_out, cost from howdah.daily_usage order by 1, 2, 3, 5`,
   agent_performance: `select tenant_id, agent_id, version, runs, completed, failed, cancelled, success_rate, steps_per_run,
     tokens_in, tokens_out, cost from howdah.agent_performance order by 1, 2, 3`,
-  model_usage: `select tenant_id, model_id, model, answers, failed_attempts, success_rate, tokens_in, tokens_out, cost
-    from howdah.model_usage order by 1, 2`,
+  model_usage: `select tenant_id, model_id, model, answers, failed_attempts, success_rate, tokens_in, tokens_out, cost,
+    cached_tokens, cache_write_tokens from howdah.model_usage order by 1, 2`,
   tool_performance: `select tenant_id, tool, calls, errors, success_rate from howdah.tool_performance order by 1, 2`,
 };
 
@@ -55,7 +55,12 @@ type Place = { tenant_id: string; agent_id: string; model_id: string; user_id: s
 async function makePlace(): Promise<Place> {
   const tenant_id = await makeTenant(db.pool);
   const agent_id = await makeAgent(db.pool, { tenant_id });
-  const model_id = await makeModel(db.pool, { tenant_id, input_price: 2.5, output_price: 10 });
+  const model_id = await makeModel(db.pool, {
+    tenant_id,
+    input_price: 2.5,
+    cached_input_price: 0.25,
+    output_price: 10,
+  });
   const { id } = await one(
     db.pool,
     `insert into howdah.users (tenant_id, username) values ($1, 'ada') returning id`,
@@ -78,7 +83,14 @@ async function work(place: Place, end: object = completed, session_id?: string):
   });
   const [claimed] = await claim(db.pool, worker, [id]);
   const fence = claimed?.fence;
-  const asked = { kind: 'model', model_id: place.model_id, tokens_in: 1234, tokens_out: 77 };
+  const output = { usage: { cached_tokens: 1000, cache_write_tokens: 34 } };
+  const asked = {
+    kind: 'model',
+    model_id: place.model_id,
+    tokens_in: 1234,
+    tokens_out: 77,
+    output,
+  };
   const error = { code: 'timeout', message: 'too late' };
   const call = { kind: 'tool', name: 'look_up', call_id: 'a', effect: 'pure', output: 'x' };
   await commit(db.pool, worker, [
@@ -133,6 +145,10 @@ describe('totals survive the deletion of runs', () => {
     const before = await sums();
     expect(before.daily_usage).toContainEqual(
       expect.objectContaining({ tenant_id, runs: '12', failed: '1' }),
+    );
+    expect(before.model_usage).toContainEqual(
+      // 5 runs of 3 calls each
+      expect.objectContaining({ tenant_id, cached_tokens: '15000', cache_write_tokens: '510' }),
     );
     await db.pool.query(
       `update howdah.executions set completed_at = now() - interval '9 days' where tenant_id = $1 and completed_at is not null`,
