@@ -429,6 +429,7 @@ grant select on howdah.limit_usage to howdah_app, howdah_analyst;
 
 grant select on howdah.message_sources to howdah_app, howdah_analyst;
 
+grant select on howdah.model_catalog to howdah_app, howdah_analyst;
 grant select on howdah.model_usage to howdah_app, howdah_analyst;
 
 grant select on howdah.permissions to howdah_app, howdah_analyst;
@@ -508,7 +509,8 @@ grant execute on function
   howdah.diff_agent_versions(uuid, text, text), howdah.diff_prompt_versions(uuid, text, text),
   howdah.diff_skill_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
   howdah.engine_schema(howdah.agent_engine), howdah.export_run(uuid, boolean),
-  howdah.mcp_server_schema(howdah.mcp_server_type), howdah.prompt(text),
+  howdah.explain_model(text, text, jsonb), howdah.mcp_server_schema(howdah.mcp_server_type),
+  howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.skill(text),
   howdah.todolist_markdown(uuid), howdah.workflow(text),
   howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
@@ -759,8 +761,13 @@ grant execute on function
   to howdah_worker;
 grant execute on function
   howdah_private.cache_write_tokens(jsonb, int), howdah_private.cached_tokens(jsonb, int),
-  howdah_private.count_in(jsonb, int)
+  howdah_private.count_in(jsonb, int), howdah_private.model_catalog_document()
   to howdah_app, howdah_analyst;
+grant execute on function
+  howdah_private.catalog_capabilities(jsonb), howdah_private.catalog_entry(text, text, text),
+  howdah_private.model_id_of(text, text), howdah_private.with_catalog(howdah.models),
+  howdah_private.without_catalog(howdah.models, howdah.models)
+  to howdah_app;
 
 -- Room observability.
 grant execute on function

@@ -102,6 +102,29 @@ begin
   return new;
 end $$;
 
+-- Expands the alias of a model, and gives a model without prices those of the catalogue. A changed
+-- price was written by somebody: the catalogue does not replace it.
+create or replace function howdah_private.tg_models__use_catalog() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.model := howdah_private.model_id_of(new.provider, new.model);
+  if tg_op = 'UPDATE' then
+    if (new.input_price, new.output_price, new.cached_input_price, new.cache_write_price,
+        new.unit_price, new.price_unit)
+      is distinct from (old.input_price, old.output_price, old.cached_input_price,
+        old.cache_write_price, old.unit_price, old.price_unit) then
+      new.prices_from := null;
+    elsif (new.provider, new.model, new.base_url)
+      is distinct from (old.provider, old.model, old.base_url) then
+      new := howdah_private.without_catalog(new, old);
+    end if;
+  end if;
+  new := howdah_private.with_catalog(new);
+  return new;
+end $$;
+
 create or replace trigger _100_stamp before update on howdah.models
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_adopt
@@ -113,11 +136,22 @@ create or replace trigger _210_adopt
   for each row when (old.from_environment and old.name <> 'default'
     and current_user <> 'howdah_engine')
   execute function howdah_private.tg_models__adopt();
+create or replace trigger _250_use_catalog
+  before insert or update of provider, model, base_url, input_price, output_price,
+    cached_input_price, cache_write_price, unit_price, price_unit
+  on howdah.models
+  for each row execute function howdah_private.tg_models__use_catalog();
 create or replace trigger _500_mark_stale
   after update of name, provider, model, base_url, secret_name, context_tokens, capabilities,
     request_params, fallback_position, purpose
   on howdah.models
   for each row when (old.* is distinct from new.*)
+  execute function howdah_private.tg_models__mark_stale();
+create or replace trigger _530_mark_stale
+  after update of input_price, output_price, cached_input_price, cache_write_price, unit_price
+  on howdah.models
+  for each row when (
+    (old.context_tokens, old.capabilities) is distinct from (new.context_tokens, new.capabilities))
   execute function howdah_private.tg_models__mark_stale();
 create or replace trigger _510_mark_stale
   after insert on howdah.models

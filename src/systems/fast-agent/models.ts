@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { ALIASES, EFFORTS, PROVIDERS, providerOf, TEST_MODELS } from './providers.ts';
+import { ALIASES, providerOf } from '../../providers/catalog/aliases.ts';
+import { EFFORTS, PROVIDERS, TEST_MODELS } from './providers.ts';
 import { type FastAgentSettings, keyAdvice, type ProviderSettings } from './read-settings.ts';
 
 /** The name of a model in the file, and the parameters of its requests. */

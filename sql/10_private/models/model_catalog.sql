@@ -1,0 +1,110 @@
+-- The catalogue of known models. A model that nobody has priced takes its prices, context window and
+-- modalities from it; prices_from says so. The facts are those of the vendor at its own address.
+
+-- Returns the model that a name stands for at a provider: an alias such as sonnet, or the name of a
+-- known model behind the name of its provider, as in anthropic/claude-sonnet-4-5. Any other name is
+-- returned as it is.
+create or replace function howdah_private.model_id_of(provider text, model text) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    (
+      select a.model
+      from jsonb_to_recordset(howdah_private.model_catalog_document() -> 'aliases')
+        as a (vendor text, alias text, model text)
+      where a.vendor = model_id_of.provider and a.alias = n.name
+    ),
+    case when howdah_private.catalog_entry(model_id_of.provider, n.name, null) is not null
+      then n.name end,
+    model_id_of.model)
+  from (
+    select case when starts_with(model_id_of.model, model_id_of.provider || '/')
+      then substr(model_id_of.model, length(model_id_of.provider) + 2)
+      else model_id_of.model end
+  ) as n (name)
+$$;
+
+-- Returns the entry of a model in the catalogue, or null. A model at another address than that of
+-- its vendor is unknown: a proxy has prices of its own. The id may end with a date.
+create or replace function howdah_private.catalog_entry(provider text, model text, base_url text)
+  returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select m.entry
+  from (select howdah_private.model_catalog_document()) as d (document)
+  cross join jsonb_array_elements(d.document -> 'models') as m (entry)
+  where m.entry ->> 'vendor' = catalog_entry.provider
+    and (catalog_entry.base_url is null
+      or d.document -> 'addresses' -> catalog_entry.provider ? rtrim(catalog_entry.base_url, '/'))
+    and (m.entry -> 'also' ? catalog_entry.model
+      or m.entry ->> 'name'
+        in (catalog_entry.model, regexp_replace(catalog_entry.model, '-\d{8}$', '')))
+  order by m.entry ->> 'name' = catalog_entry.model desc, m.entry -> 'also' ? catalog_entry.model desc
+  limit 1
+$$;
+
+-- Returns the capabilities of a model that the catalogue knows: the modalities of its input.
+create or replace function howdah_private.catalog_capabilities(entry jsonb) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_object_agg(c.name, true), '{}')
+  from (values ('images', 'image'), ('audio', 'audio')) as c (name, modality)
+  where catalog_capabilities.entry -> 'input' ? c.modality
+$$;
+
+-- Returns the model without what it has from the catalogue. `known` is the model as it was when it
+-- took the facts; by default it is still the same.
+create or replace function howdah_private.without_catalog(
+  m howdah.models, known howdah.models default null
+) returns howdah.models
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_known howdah.models := case when known.id is null then m else known end;
+  v_entry jsonb := howdah_private.catalog_entry(v_known.provider, v_known.model, v_known.base_url);
+  v_capabilities jsonb := howdah_private.catalog_capabilities(v_entry);
+begin
+  if m.prices_from is null then
+    return m;
+  end if;
+  m.input_price := null;
+  m.output_price := null;
+  m.cached_input_price := null;
+  m.cache_write_price := null;
+  m.unit_price := null;
+  m.price_unit := null;
+  m.prices_from := null;
+  m.context_tokens := nullif(m.context_tokens, (v_entry ->> 'context_tokens')::int);
+  m.capabilities := m.capabilities - array(
+    select c.key from jsonb_each(v_capabilities) as c where m.capabilities -> c.key = c.value);
+  return m;
+end $$;
+
+-- Returns the model with what the catalogue knows, if it has no price. Its own context window and
+-- capabilities take precedence.
+create or replace function howdah_private.with_catalog(m howdah.models) returns howdah.models
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_entry jsonb := howdah_private.catalog_entry(m.provider, m.model, m.base_url);
+begin
+  if v_entry is null or num_nonnulls(m.input_price, m.output_price, m.cached_input_price,
+      m.cache_write_price, m.unit_price) > 0 then
+    return m;
+  end if;
+  m.input_price := v_entry ->> 'input_price';
+  m.output_price := v_entry ->> 'output_price';
+  m.cached_input_price := v_entry ->> 'cached_input_price';
+  m.cache_write_price := v_entry ->> 'cache_write_price';
+  m.unit_price := v_entry ->> 'unit_price';
+  m.price_unit := v_entry ->> 'price_unit';
+  m.prices_from := 'catalog ' || (howdah_private.model_catalog_document() ->> 'as_of');
+  m.context_tokens := coalesce(m.context_tokens, (v_entry ->> 'context_tokens')::int);
+  m.capabilities := howdah_private.catalog_capabilities(v_entry) || m.capabilities;
+  return m;
+end $$;

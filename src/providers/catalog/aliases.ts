@@ -1,0 +1,90 @@
+/**
+ * Short names of models: those of fast-agent 0.10 (August 2026), and the names of model families.
+ * Their meaning changes with new models, so they are expanded when a model is written. The text
+ * after a name is `provider.model?parameters`, with the provider's name in fast-agent.
+ */
+export const ALIASES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    chatgpt: 'responses.chat-latest',
+    'chat-latest': 'responses.chat-latest',
+    claude: 'claude-sonnet-5',
+    'claude-haiku': 'claude-haiku-4-5',
+    'claude-opus': 'claude-opus-5',
+    'claude-sonnet': 'claude-sonnet-5',
+    codex: 'responses.gpt-5.3-codex?reasoning=high',
+    codexplan: 'codexresponses.gpt-5.6-sol?reasoning=high',
+    codexspark: 'codexresponses.gpt-5.3-codex-spark',
+    deepseek: 'deepseek.deepseek-v4-flash',
+    'deepseek-hf': 'hf.deepseek-ai/DeepSeek-V4-Pro:together',
+    deepseekpro: 'deepseek.deepseek-v4-pro',
+    fable: 'claude-fable-5',
+    fable5: 'claude-fable-5',
+    gemini: 'gemini-3.1-pro-preview',
+    gemini2: 'gemini-2.0-flash',
+    gemini25: 'gemini-2.5-flash',
+    gemini25pro: 'gemini-2.5-pro',
+    gemini3: 'gemini-3-pro-preview',
+    'gemini3.1': 'gemini-3.1-pro-preview',
+    'gemini3.1flashlite': 'gemini-3.1-flash-lite-preview',
+    'gemini3.5flash': 'gemini-3.5-flash',
+    gemini31pro: 'gemini-3.1-pro-preview',
+    gemini35: 'gemini-3.5-flash',
+    gemini35flash: 'gemini-3.5-flash',
+    gemini3flash: 'gemini-3-flash-preview',
+    glm: 'hf.zai-org/GLM-5.2:zai-org',
+    'gemini-flash': 'gemini-3.8-flash',
+    'gemini-flash-lite': 'gemini-3.5-flash-lite',
+    'gemini-pro': 'gemini-3.1-pro-preview',
+    'gpt-oss': 'hf.openai/gpt-oss-120b:cerebras',
+    'gpt-oss-20b': 'hf.openai/gpt-oss-20b',
+    gpt51: 'gpt-5.1',
+    gpt52: 'gpt-5.2',
+    gpt54: 'gpt-5.4',
+    'gpt54-mini': 'gpt-5.4-mini',
+    'gpt54-nano': 'gpt-5.4-nano',
+    gpt55: 'gpt-5.5',
+    gpt56: 'gpt-5.6',
+    grok: 'xai.grok-4.6',
+    grok4: 'xai.grok-4.6',
+    haiku: 'claude-haiku-4-5',
+    haiku45: 'claude-haiku-4-5',
+    kimi: 'hf.moonshotai/Kimi-K2.7-Code:fireworks-ai?temperature=1.0&top_p=0.95',
+    kimik3: 'moonshot.kimi-k3',
+    luna: 'codexresponses.gpt-5.6-luna?reasoning=medium',
+    minimax: 'hf.MiniMaxAI/MiniMax-M3:together?temperature=1.0&top_p=0.95&top_k=40',
+    muse: 'metaai.muse-spark-1.2',
+    opus: 'claude-opus-5',
+    opus4: 'claude-opus-4-8',
+    opus46: 'claude-opus-4-6',
+    opus47: 'claude-opus-4-7',
+    opus48: 'claude-opus-4-8',
+    opus5: 'claude-opus-5',
+    'qwen3-32b': 'groq.qwen/qwen3-32b',
+    'qwen3.6-27b': 'groq.qwen/qwen3.6-27b',
+    'qwen-turbo': 'aliyun.qwen-turbo',
+    sol: 'codexresponses.gpt-5.6-sol?reasoning=high',
+    sonnet: 'claude-sonnet-5',
+    sonnet4: 'claude-sonnet-4-6',
+    sonnet46: 'claude-sonnet-4-6',
+    sonnet5: 'claude-sonnet-5',
+    terra: 'codexresponses.gpt-5.6-terra?reasoning=high',
+    zaiglm: 'zai.glm-5.2',
+  }),
+);
+
+/** The provider of a model string without a provider, by the beginning of the name. */
+const BY_NAME: readonly (readonly [RegExp, string])[] = [
+  [/^(gpt-|chatgpt|o\d)/, 'openai'],
+  [/^claude-/, 'anthropic'],
+  [/^gemini-/, 'google'],
+  [/^deepseek-v/, 'deepseek'],
+  [/^grok-/, 'xai'],
+  [/^muse-/, 'metaai'],
+  [/^qwen-|^qwen3-max$/, 'aliyun'],
+  [/\//, 'hf'],
+];
+
+/** Returns the provider of a model by the beginning of its name, or undefined. */
+export function providerOf(model: string): string | undefined {
+  return BY_NAME.find(([pattern]) => pattern.test(model))?.[1];
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { ALIASES, providerOf } from '../../../src/providers/catalog/aliases.ts';
+import { findVendor, VENDORS } from '../../../src/providers/vendors.ts';
+import { catalogFile } from './schema.ts';
+
+const CATALOG = new URL('../../../src/providers/catalog/models.json', import.meta.url);
+
+/** Another name of a model at a vendor. */
+export type VendorAlias = { vendor: string; alias: string; model: string };
+
+/** Names of vendors in fast-agent that are no names of ours. */
+const FAST_AGENT_VENDORS: Readonly<Record<string, string>> = { responses: 'openai' };
+
+/**
+ * Returns the aliases that stand for a model alone. An alias with parameters of requests means more
+ * than a name, so the importer of fast-agent alone expands it.
+ */
+export function vendorAliases(): VendorAlias[] {
+  return [...ALIASES].flatMap(([alias, spec]) => {
+    if (spec.includes('?')) return [];
+    const guessed = providerOf(spec.includes('/') ? '' : spec);
+    const provider = guessed ?? spec.slice(0, spec.indexOf('.'));
+    const model = guessed ? spec : spec.slice(provider.length + 1);
+    const vendor = findVendor(FAST_AGENT_VENDORS[provider] ?? provider)?.name;
+    return vendor === undefined ? [] : [{ vendor, alias, model }];
+  });
+}
+
+/** Returns the SQL function with the catalogue, the aliases and the addresses of vendors. */
+export function catalogFunction(): string {
+  const { as_of, source, models } = catalogFile.parse(JSON.parse(readFileSync(CATALOG, 'utf8')));
+  const addresses = Object.fromEntries(
+    VENDORS.map(({ name, openAiUrl, sdkUrl }) => [
+      name,
+      [...new Set([openAiUrl, sdkUrl].filter((url) => url !== undefined))],
+    ]),
+  );
+  const catalog = { as_of, source, addresses, aliases: vendorAliases(), models };
+  return `-- The catalogue of models. Generated from src/providers/catalog/models.json.
+create or replace function howdah_private.model_catalog_document() returns jsonb
+  language sql immutable parallel safe
+  return $catalog$${JSON.stringify(catalog)}$catalog$::jsonb;
+`;
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+
+export const PURPOSES = [
+  'llm',
+  'embedding',
+  'tts',
+  'stt',
+  'image',
+  'rerank',
+  'classifier',
+] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+const price = z.number().min(0).nullable();
+const count = z.number().int().positive().nullable();
+const MODALITIES = ['text', 'image', 'audio', 'video'] as const;
+const modalities = z.array(z.enum(MODALITIES)).nullable();
+
+/** What a model can do. What is absent is unknown. */
+const capabilities = z.strictObject({
+  tools: z.boolean().optional(),
+  reasoning: z.boolean().optional(),
+});
+
+/** Facts about a model that @pydantic/genai-prices does not have. */
+export const modelFacts = z.strictObject({
+  max_output_tokens: count.optional(),
+  context_tokens: count.optional(),
+  input: modalities.optional(),
+  output: modalities.optional(),
+  capabilities: capabilities.optional(),
+});
+export type ModelFacts = z.infer<typeof modelFacts>;
+
+/** The file of facts, by vendor and model, with the place they were taken from. */
+export const factsFile = z.strictObject({
+  source: z.string(),
+  models: z.record(z.string(), z.record(z.string(), modelFacts)),
+});
+
+/** A model of the catalogue. A fact that nobody knows is null. Prices are per million tokens. */
+export const catalogModel = z.strictObject({
+  vendor: z.string(),
+  name: z.string(),
+  purpose: z.enum(PURPOSES),
+  /** Other ids of the same model at the vendor, such as dated ones. */
+  also: z.array(z.string()),
+  title: z.string().nullable(),
+  context_tokens: count,
+  max_output_tokens: count,
+  input: modalities,
+  output: modalities,
+  capabilities,
+  input_price: price,
+  cached_input_price: price,
+  cache_write_price: price,
+  output_price: price,
+  unit_price: price,
+  price_unit: z.enum(['minute', 'character', 'image', 'request']).nullable(),
+});
+export type CatalogModel = z.infer<typeof catalogModel>;
+
+/** The reviewed file of known models. */
+export const catalogFile = z.strictObject({
+  /** The day on which the source was published; prices are those of that day. */
+  as_of: z.iso.date(),
+  source: z.string(),
+  models: z.array(catalogModel),
+});
+export type Catalog = z.infer<typeof catalogFile>;
