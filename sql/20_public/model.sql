@@ -75,8 +75,8 @@ begin
       hint = case when howdah.current_tenant() is null
         then 'This login acts for no tenant. '
           'An owner of the database binds it in howdah_private.login_tenants.'
-        else 'Insert one into howdah.models, or ask with fewer conditions. For known models: '
-          'select * from howdah.model_catalog.' end;
+        else 'Create one (howdah models create NAME), or ask with fewer conditions. '
+          'The view howdah.model_catalog lists known models.' end;
   end if;
   return v_id;
 end $$;

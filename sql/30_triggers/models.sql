@@ -81,8 +81,8 @@ begin
   return new;
 end $$;
 
--- Refuses passwords and keys in base_url and capabilities, because every user who may read models
--- would see them.
+-- Refuses passwords and keys in base_url, capabilities and request_params, because every user who
+-- may read models would see them. Refuses parameters that Howdah sets itself.
 create or replace function howdah_private.tg_models__refuse_keys() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -99,6 +99,8 @@ begin
   perform howdah_private.check_plain_secrets('base_url',
     to_jsonb(substring(new.base_url from '(?i)^(?:http|ws)s?://[^/@?#\s]+([/?#].*)$')));
   perform howdah_private.check_plain_secrets('capabilities', new.capabilities);
+  perform howdah_private.check_plain_secrets('request_params', new.request_params);
+  perform howdah_private.check_request_params('request_params', new.request_params);
   return new;
 end $$;
 
@@ -136,7 +138,7 @@ create or replace trigger _210_adopt
   for each row when (old.from_environment and old.name <> 'default'
     and current_user <> 'howdah_engine')
   execute function howdah_private.tg_models__adopt();
-create or replace trigger _250_use_catalog
+create or replace trigger _450_use_catalog
   before insert or update of provider, model, base_url, input_price, output_price,
     cached_input_price, cache_write_price, unit_price, price_unit
   on howdah.models
@@ -169,7 +171,7 @@ create or replace trigger _300_check_secret
   for each row when (new.secret_name is not null)
   execute function howdah_private.tg_models__check_secret();
 create or replace trigger _300_refuse_keys
-  before insert or update of base_url, capabilities on howdah.models
+  before insert or update of base_url, capabilities, request_params on howdah.models
   for each row execute function howdah_private.tg_models__refuse_keys();
 create or replace trigger _310_refuse_keys
   before insert or update of name, model, domain on howdah.models

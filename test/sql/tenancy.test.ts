@@ -40,6 +40,7 @@ const READABLE = [
   'mcp_tools',
   'message_sources',
   'messages',
+  'model_catalog',
   'model_usage',
   'models',
   'output_filters',
@@ -83,7 +84,7 @@ const qualified = (type: string) =>
     : `pg_catalog.${type}`;
 
 /** Rows that are the same for every tenant. */
-const OF_NOBODY = ['permissions', 'status_transitions'];
+const OF_NOBODY = ['model_catalog', 'permissions', 'status_transitions'];
 
 describe('tenants', () => {
   let db: TestDatabase;

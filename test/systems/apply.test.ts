@@ -68,6 +68,38 @@ describe('an apply', () => {
     expect([max_steps, Number(max_tokens)]).toEqual([12, 40000]);
   });
 
+  test('with an alias, without prices, changes nothing when repeated', async () => {
+    const tenant = await newTenant(database.pool);
+    const file = {
+      version: 'v1',
+      name: 'priced',
+      models: {
+        aliased: { provider: 'openai', model: 'gpt54-mini' },
+        own: { provider: 'openai', model: 'gpt-5-mini', context_tokens: 9000, output_price: 3 },
+      },
+      agents: { one: { mission: 'Do.', models: [{ model: 'aliased' }, { model: 'own' }] } },
+    };
+    await tenant.apply(file);
+    expect(changes(await tenant.apply(file))).toEqual([]);
+    expect(await tenant.export('priced')).toEqual({
+      ...file,
+      models: { ...file.models, aliased: { provider: 'openai', model: 'gpt-5.4-mini' } },
+    });
+    const rows = await tenant.all(
+      `select name, input_price::float8, context_tokens, prices_from is not null as is_known
+       from howdah.models where tenant_id = $1 and name in ('aliased', 'own') order by name`,
+      tenant.tenant,
+    );
+    expect(rows).toEqual([
+      { name: 'aliased', input_price: 0.75, context_tokens: 400_000, is_known: true },
+      { name: 'own', input_price: null, context_tokens: 9000, is_known: false },
+    ]);
+    await tenant.apply({ ...file, models: { ...file.models, own: file.models.aliased } });
+    expect(await tenant.export('priced')).toMatchObject({
+      models: { own: { provider: 'openai', model: 'gpt-5.4-mini' } },
+    });
+  });
+
   test('changes nothing and creates no version when repeated', async () => {
     const tenant = await newTenant(database.pool);
     const first = await tenant.apply(HELPDESK);

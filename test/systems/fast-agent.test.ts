@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readFastAgentProject } from '../../src/cli/files/read-fast-agent.ts';
 import type { JsonObject } from '../../src/json/json.ts';
+import { findVendor } from '../../src/providers/vendors.ts';
 import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
 import type { Source } from '../../src/systems/fast-agent/project.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
@@ -173,15 +174,32 @@ describe('a model string', () => {
       'hf.openai/gpt-oss-20b:groq',
       {
         'openai/gpt-oss-20b:groq': {
-          base_url: 'https://router.huggingface.co/v1',
+          provider: 'huggingface',
+          model: 'openai/gpt-oss-20b:groq',
         },
       },
     ],
     ['generic.qwen3:8b', { 'qwen3:8b': { base_url: 'http://localhost:11434/v1' } }],
+    ['bedrock.amazon.nova-lite-v1:0', { 'amazon.nova-lite-v1:0': { provider: 'amazon-bedrock' } }],
+    ['google.gemini-2.5-flash', { 'gemini-2.5-flash': { provider: 'google' } }],
+    ['gemini-flash', { 'gemini-3.8-flash': { provider: 'google', model: 'gemini-3.8-flash' } }],
+    ['moonshot.kimi-k3', { 'kimi-k3': { provider: 'moonshotai' } }],
+    ['grok', { 'grok-4.6': { provider: 'xai', model: 'grok-4.6' } }],
     ['groq.constructor', { constructor: { provider: 'groq', model: 'constructor' } }],
     ['openai.default', { 'openai.default': { provider: 'openai', model: 'default' } }],
   ])('%s', (spec, models) => {
     expect(modelsOf(spec)).toMatchObject(models);
+  });
+
+  test('of a vendor that Howdah knows is named without its address and without notes', () => {
+    const vendors = ['anthropic.x', 'bedrock.x', 'aliyun.x', 'deepseek.x', 'google.x', 'groq.x'];
+    for (const spec of [...vendors, 'hf.x', 'moonshot.x', 'openrouter.x', 'xai.x', 'zai.x']) {
+      const { document, notes: told } = imported({ 'a.md': card(`name: a\nmodel: ${spec}`) });
+      expect(told, spec).toEqual([]);
+      const [entry] = Object.values(document.models as Record<string, JsonObject>);
+      expect(findVendor(String(entry?.provider))?.name, spec).toBe(entry?.provider);
+      expect(entry, spec).not.toHaveProperty('base_url');
+    }
   });
 
   test('may be a name in the configuration that defines its provider', () => {

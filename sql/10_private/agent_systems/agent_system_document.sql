@@ -39,7 +39,9 @@ begin
     else plain_numbers.value end;
 end $$;
 
-create or replace function howdah_private.model_entry(m howdah.models) returns jsonb
+-- Returns the entry of a model. Facts from the catalogue are not part of it: where the file is
+-- applied, the catalogue may know newer ones.
+create or replace function howdah_private.model_entry(model howdah.models) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -47,8 +49,28 @@ as $$
     'provider', m.provider, 'model', m.model, 'purpose', m.purpose, 'domain', m.domain,
     'base_url', m.base_url,
     'secret_name', m.secret_name, 'capabilities', m.capabilities, 'input_price', m.input_price,
-    'output_price', m.output_price, 'context_tokens', m.context_tokens
-  ), '{"purpose": "llm", "capabilities": {}}')
+    'output_price', m.output_price, 'cached_input_price', m.cached_input_price,
+    'cache_write_price', m.cache_write_price, 'unit_price', m.unit_price,
+    'price_unit', m.price_unit, 'context_tokens', m.context_tokens,
+    'request_params', m.request_params, 'fallback_position', m.fallback_position
+  ), howdah_private.model_defaults())
+  from howdah_private.without_catalog(model) as m
+$$;
+
+-- Returns the default fields of a model.
+create or replace function howdah_private.model_defaults() returns jsonb
+  language sql immutable
+  return '{"purpose": "llm", "capabilities": {}, "request_params": {}}'::jsonb;
+
+-- Returns the entry of a model as it will be stored: without defaults, and with the id of the model
+-- instead of an alias.
+create or replace function howdah_private.stored_model_entry(entry jsonb) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.sparse(stored_model_entry.entry || jsonb_build_object('model',
+    howdah_private.model_id_of(entry ->> 'provider', entry ->> 'model')),
+    howdah_private.model_defaults())
 $$;
 
 -- Returns the default fields of a tool. A SQL tool gets description, effect and parameters from the

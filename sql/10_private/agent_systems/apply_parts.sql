@@ -41,8 +41,7 @@ create or replace function howdah_private.apply_model(system_name text, name tex
 as $$
 declare
   v_model howdah.models;
-  v_wanted jsonb := howdah_private.sparse(apply_model.entry,
-    '{"purpose": "llm", "capabilities": {}}');
+  v_wanted jsonb := howdah_private.stored_model_entry(apply_model.entry);
 begin
   select v_wanted || jsonb_strip_nulls(jsonb_build_object('provider', r.name, 'base_url', r.url))
   into v_wanted
@@ -62,13 +61,17 @@ begin
   end if;
   update howdah.models as m
   set (provider, model, purpose, domain, base_url, secret_name, capabilities, input_price,
-    output_price, context_tokens) = (
+    output_price, cached_input_price, cache_write_price, unit_price, price_unit, context_tokens,
+    request_params, fallback_position) = (
     select r.provider, r.model, coalesce(r.purpose, 'llm'), r.domain, r.base_url, r.secret_name,
-      coalesce(r.capabilities, '{}'), r.input_price, r.output_price, r.context_tokens
+      coalesce(r.capabilities, '{}'), r.input_price, r.output_price, r.cached_input_price,
+      r.cache_write_price, r.unit_price, r.price_unit, r.context_tokens,
+      coalesce(r.request_params, '{}'), r.fallback_position
     from jsonb_to_record(v_wanted) as r (
       provider text, model text, purpose howdah.model_purpose, domain text, base_url text,
-      secret_name text,
-      capabilities jsonb, input_price numeric, output_price numeric, context_tokens int))
+      secret_name text, capabilities jsonb, input_price numeric, output_price numeric,
+      cached_input_price numeric, cache_write_price numeric, unit_price numeric, price_unit text,
+      context_tokens int, request_params jsonb, fallback_position int))
   where m.id = v_model.id and howdah_private.model_entry(m) <> v_wanted;
 end $$;
 

@@ -1,5 +1,6 @@
--- The catalogue of known models. A model that nobody has priced takes its prices, context window and
--- modalities from it; prices_from says so. The facts are those of the vendor at its own address.
+-- The catalogue of known models. A model that nobody has priced takes its prices, context window
+-- and modalities from it; prices_from says so. The facts are those of the vendor at its own
+-- address.
 
 -- Returns the model that a name stands for at a provider: an alias such as sonnet, or the name of a
 -- known model behind the name of its provider, as in anthropic/claude-sonnet-4-5. Any other name is
@@ -41,7 +42,8 @@ as $$
     and (m.entry -> 'also' ? catalog_entry.model
       or m.entry ->> 'name'
         in (catalog_entry.model, regexp_replace(catalog_entry.model, '-\d{8}$', '')))
-  order by m.entry ->> 'name' = catalog_entry.model desc, m.entry -> 'also' ? catalog_entry.model desc
+  order by m.entry ->> 'name' = catalog_entry.model desc,
+    m.entry -> 'also' ? catalog_entry.model desc
   limit 1
 $$;
 

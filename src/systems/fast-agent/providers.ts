@@ -10,10 +10,9 @@ export type Reach = {
   but?: string;
 };
 
-const NOT_SERVED = 'its provider is imported, but runs cannot use it yet';
-
 /**
- * The providers by fast-agent's name. A provider with OpenAI's format is reached by its address.
+ * The providers by fast-agent's name. A vendor that Howdah knows has its name there, and needs no
+ * address. Another server with OpenAI's format is reached by its address.
  */
 export const PROVIDERS: Readonly<Record<string, Reach>> = {
   openai: { provider: 'openai' },
@@ -27,41 +26,39 @@ export const PROVIDERS: Readonly<Record<string, Reach>> = {
     base_url: 'http://localhost:8080/v1',
     isOpen: true,
   },
-  anthropic: { provider: 'anthropic', but: NOT_SERVED },
-  'anthropic-vertex': { provider: 'anthropic-vertex', but: NOT_SERVED, section: 'anthropic' },
-  bedrock: { provider: 'bedrock', but: NOT_SERVED },
-  azure: { provider: 'azure' },
-  aliyun: {
-    provider: 'openai-compatible',
-    base_url: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+  anthropic: { provider: 'anthropic' },
+  'anthropic-vertex': {
+    provider: 'anthropic',
+    section: 'anthropic',
+    but: 'fast-agent uses Vertex AI; Howdah uses the Anthropic API with a key',
   },
-  deepseek: { provider: 'deepseek', base_url: 'https://api.deepseek.com/v1' },
+  bedrock: { provider: 'amazon-bedrock' },
+  azure: { provider: 'azure' },
+  aliyun: { provider: 'alibaba' },
+  deepseek: { provider: 'deepseek' },
   generic: {
     provider: 'openai-compatible',
     base_url: 'http://localhost:11434/v1',
     isOpen: true,
   },
-  google: {
-    provider: 'openai-compatible',
-    base_url: 'https://generativelanguage.googleapis.com/v1beta/openai',
-  },
+  google: { provider: 'google' },
   googleoai: {
     provider: 'openai-compatible',
     base_url: 'https://generativelanguage.googleapis.com/v1beta/openai',
     section: 'google',
   },
-  groq: { provider: 'groq', base_url: 'https://api.groq.com/openai/v1' },
-  hf: { provider: 'openai-compatible', base_url: 'https://router.huggingface.co/v1' },
+  groq: { provider: 'groq' },
+  hf: { provider: 'huggingface' },
   metaai: { provider: 'openai-compatible', base_url: 'https://api.meta.ai/v1' },
-  moonshot: { provider: 'openai-compatible', base_url: 'https://api.moonshot.ai/v1' },
-  openrouter: { provider: 'openrouter', base_url: 'https://openrouter.ai/api/v1' },
+  moonshot: { provider: 'moonshotai' },
+  openrouter: { provider: 'openrouter' },
   tensorzero: {
     provider: 'openai-compatible',
     base_url: 'http://localhost:3000/openai/v1',
     isOpen: true,
   },
-  xai: { provider: 'openai-compatible', base_url: 'https://api.x.ai/v1' },
-  zai: { provider: 'openai-compatible', base_url: 'https://api.z.ai/api/paas/v4' },
+  xai: { provider: 'xai' },
+  zai: { provider: 'zai' },
 };
 
 /** The names of reasoning efforts. */

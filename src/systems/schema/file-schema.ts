@@ -41,17 +41,27 @@ export const subRun = z.looseObject({
   weight: z.number().positive().optional().describe('For a member that votes.'),
 });
 
+const purpose = z.enum(['llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier']);
+const price = z.number().min(0).optional();
 const model = z.strictObject({
   provider: name.describe('openai (also for compatible servers), local or scripted.'),
   model: z.string().min(1).max(500).describe("The provider's id of the model."),
-  purpose: z.enum(['llm', 'embedding', 'tts', 'stt']).optional(),
+  purpose: purpose.optional(),
   domain: name.optional(),
   base_url: z.string().max(2000).optional().describe('An OpenAI-compatible endpoint.'),
   secret_name: name.optional().describe('The secret that holds the key: howdah secret set NAME.'),
   capabilities: object.optional(),
-  input_price: z.number().min(0).optional().describe('Price of a million input tokens.'),
-  output_price: z.number().min(0).optional().describe('Price of a million output tokens.'),
+  input_price: price.describe('Price of a million input tokens.'),
+  output_price: price.describe('Price of a million output tokens.'),
+  cached_input_price: price.describe('Price of a million input tokens read from a prompt cache.'),
+  cache_write_price: price.describe('Price of a million input tokens written to a prompt cache.'),
+  unit_price: price.describe('Price of one unit of price_unit.'),
+  price_unit: z.enum(['minute', 'character', 'image', 'request']).optional(),
   context_tokens: int().optional(),
+  request_params: object.optional().describe('Parameters of each request to the model.'),
+  fallback_position: int()
+    .optional()
+    .describe('Place among the fallbacks of agents that name no model.'),
 });
 
 const databaseFunction = z.strictObject({
@@ -166,7 +176,7 @@ const agent = z.strictObject({
         name,
         z.strictObject({
           model: name,
-          purpose: z.enum(['llm', 'embedding', 'tts', 'stt']).optional(),
+          purpose: purpose.optional(),
           request_params: object.optional(),
         }),
       ]),

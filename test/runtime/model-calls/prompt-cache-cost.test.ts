@@ -39,7 +39,8 @@ const cachedTurns = (): TurnUsage[] =>
   Array.from({ length: TURNS }, (_, turn) => {
     const tokens_in = FIXED + ADDED * (turn + 1);
     const cached_tokens = turn === 0 ? 0 : tokens_in - ADDED;
-    return { tokens_in, cached_tokens, cache_write_tokens: tokens_in - cached_tokens };
+    const cache_write_tokens = tokens_in - cached_tokens;
+    return { tokens_in, cache_write_tokens, ...(turn > 0 && { cached_tokens }) };
   });
 
 /** Returns the script of a run that calls a tool in each turn but the last. */

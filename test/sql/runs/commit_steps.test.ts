@@ -343,7 +343,7 @@ describe('commit_steps', () => {
 
   test('counts tokens and prices them when the step commits', async () => {
     const model = await makeModel(db.pool, { input_price: 2.5, output_price: 10 });
-    const free = await makeModel(db.pool);
+    const free = await makeModel(db.pool, { model: 'unpriced' });
     const id = await started();
     const step = (model_id: string | null, tokens_in?: number, tokens_out?: number) => ({
       kind: 'model',
