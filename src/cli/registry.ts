@@ -102,7 +102,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'models',
     summary: 'manage the models and their prices',
-    args: '[list|show|create|delete]',
+    args: '[list|show|create|delete|catalog]',
     load: () => import('./commands/models.ts'),
   },
   {

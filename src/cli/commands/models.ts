@@ -1,9 +1,18 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { HowdahError } from '../../contracts/errors.ts';
+import {
+  type CatalogFilter,
+  type CatalogModel,
+  listCatalog,
+} from '../../db/queries/model-catalog.ts';
+import { findVendor, VENDORS } from '../../providers/vendors.ts';
 import type { DefinitionKind } from '../backend/definition-kinds.ts';
+import { withDatabase } from '../backend/with-database.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
 import { listVerb, showVerb } from '../nouns/list-and-show.ts';
-import { withVerbs } from '../nouns/subcommands.ts';
+import { type Verb, withVerbs } from '../nouns/subcommands.ts';
 import type { CliIo } from '../output/output.ts';
+import { printRows } from '../print/rows.ts';
 
 const NAMED: DefinitionKind = {
   kind: 'models',
@@ -11,12 +20,15 @@ const NAMED: DefinitionKind = {
   noun: 'models',
   emptyMessage: 'No models. Create one: howdah models create NAME --help',
   restPath: '/api/models',
-  columns: ['id', 'name', 'provider', 'model', 'purpose', 'input_price', 'output_price'],
+  columns: [
+    ...['id', 'name', 'provider', 'model', 'purpose', 'input_price', 'output_price'],
+    'prices_from',
+  ],
 };
 
 /**
- * Registers `howdah models [list | show | create | delete]`: the models that agents use, with their
- * prices.
+ * Registers `howdah models [list | show | create | delete | catalog]`: the models that agents use,
+ * with their prices, and the known models of vendors.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
@@ -24,7 +36,50 @@ export function register(command: Command, io: CliIo): void {
     showVerb(NAMED),
     createVerb(NAMED, { register: withModel, columns: columnsOf }),
     deleteVerb(NAMED),
+    CATALOG,
   ]);
+}
+
+const PURPOSES = ['llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier'];
+
+/** Lists the known models of vendors with their prices. Needs a database and no tenant. */
+const CATALOG: Verb = {
+  name: 'catalog',
+  summary: 'list the known models of vendors, with their prices and aliases',
+  register: (command, io) =>
+    command
+      .option('--vendor <name>', 'only models of this vendor, such as anthropic or claude')
+      .addOption(
+        new Option('--purpose <purpose>', 'only models for this purpose').choices(PURPOSES),
+      )
+      .action(async ({ vendor, purpose }: CatalogFilter) => {
+        const filter = { vendor: vendor && vendorName(vendor), purpose };
+        const items = await withDatabase(io, ({ pool }) => listCatalog(pool, filter));
+        printRows(io, { items, rows: items.map(catalogRow), empty: 'The catalogue has none.' });
+      }),
+};
+
+/** Returns the name of a vendor. Throws `HWNTF` for an unknown name. */
+function vendorName(word: string): string {
+  const vendor = findVendor(word);
+  if (vendor) return vendor.name;
+  throw new HowdahError('HWNTF', `there is no vendor ${JSON.stringify(word)}`, {
+    hint: `The vendors: ${VENDORS.map(({ name }) => name).join(', ')}.`,
+    detail: { vendor: word },
+  });
+}
+
+/** Formats a known model for the table. */
+function catalogRow(model: CatalogModel) {
+  const { vendor, name, purpose, context_tokens, unit_price, price_unit, aliases } = model;
+  return {
+    ...{ vendor, name, purpose, context_tokens },
+    input: model.input_price,
+    cached: model.cached_input_price,
+    output: model.output_price,
+    unit: unit_price === null ? null : `${unit_price} / ${price_unit}`,
+    aliases: aliases.join(', '),
+  };
 }
 
 type Options = {
@@ -44,9 +99,7 @@ function withModel(command: Command): Command {
     .requiredOption('--provider <name>', 'provider of the model, such as openai or local')
     .requiredOption('--model <id>', 'id of the model at the provider')
     .addOption(
-      new Option('--purpose <purpose>', 'purpose of the model (default: llm)').choices([
-        ...['llm', 'embedding', 'tts', 'stt'],
-      ]),
+      new Option('--purpose <purpose>', 'purpose of the model (default: llm)').choices(PURPOSES),
     )
     .option('--base-url <url>', 'address of a server to use instead of that of the provider')
     .option('--secret <name>', 'secret with the API key: howdah secret set NAME')

@@ -78,7 +78,7 @@ const owner = { agent_system_id: id.nullable() };
 const byName = { name: z.string().optional() };
 const PRICES = ['input_price', 'output_price'];
 const effect = z.enum(['pure', 'idempotent', 'once']);
-const purpose = z.enum(['llm', 'embedding', 'tts', 'stt']);
+const purpose = z.enum(['llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier']);
 
 export const models = createResource({
   path: '/api/models',
@@ -96,7 +96,13 @@ export const models = createResource({
     capabilities: object.optional(),
     input_price: optionalNumber.describe('Price per million tokens'),
     output_price: optionalNumber.describe('Price per million tokens'),
+    cached_input_price: optionalNumber.describe('Price per million tokens of a prompt cache'),
+    cache_write_price: optionalNumber.describe('Price per million tokens written to it'),
+    unit_price: optionalNumber.describe('Price of one unit of price_unit'),
+    price_unit: z.enum(['minute', 'character', 'image', 'request']).nullable().optional(),
     context_tokens: optionalInt,
+    request_params: object.optional().describe('Parameters of each request to the model'),
+    fallback_position: optionalInt.describe('Place among fallbacks of agents without a model'),
   },
   more: {
     cost_per_1k_tokens: z
@@ -104,7 +110,11 @@ export const models = createResource({
       .optional()
       .describe('Both prices in one object, as in other systems'),
   },
-  readOnly: { ...owner, ...times },
+  readOnly: {
+    prices_from: z.string().nullable().describe('Source of the prices; null if somebody set them'),
+    ...owner,
+    ...times,
+  },
   filters: { ...byName, provider: z.string().optional(), purpose: purpose.optional() },
   words: { model_id: 'id', api_url: 'base_url' },
   valuesOf: ({ cost_per_1k_tokens: cost, ...body }) => {
