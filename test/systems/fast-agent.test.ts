@@ -579,7 +579,6 @@ describe('a whole project', () => {
         'chief.md:23:1',
         'chief.md:25:10',
 
-        'desk.md:5:1',
         'notes.md:1:1',
         'reporter.md:6:1',
         'verdict.md:5:1',

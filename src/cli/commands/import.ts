@@ -1,8 +1,14 @@
 import type { Command } from 'commander';
+import type { Plan } from '../../db/access/agent-systems.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { type Imported, importFastAgent } from '../../systems/fast-agent/import.ts';
+import {
+  type RefusedModel,
+  refusedModels,
+  withoutModels,
+} from '../../systems/fast-agent/leave-out-models.ts';
 import { writeFile } from '../../systems/write-file.ts';
-import { withDatabase } from '../backend/with-database.ts';
+import { type CliDatabase, withDatabase } from '../backend/with-database.ts';
 import { applyImported } from '../files/apply-import.ts';
 import { readFastAgentProject } from '../files/read-fast-agent.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
@@ -29,13 +35,13 @@ export function register(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .action(async (path: string, options: Options) => {
       const imported = importFastAgent(await readFastAgentProject(path, options.name));
-      const text = writeFile(imported.document);
-      const keep = async () => {
+      const keep = async (text: string) => {
         if (options.out !== undefined) await writeOutput(io, text.replace(/\n$/, ''), options.out);
       };
       if (!io.json) tell(io, imported);
-      if (options.apply) return apply(io, text, imported, { ...options, keep });
-      await keep();
+      if (options.apply) return apply(io, imported, { ...options, keep });
+      const text = writeFile(imported.document);
+      await keep(text);
       if (io.json) printJson(io, { system: imported.document, ...report(imported) });
       else if (options.out === undefined) io.write(text);
     });
@@ -43,20 +49,44 @@ export function register(command: Command, io: CliIo): void {
 
 async function apply(
   io: CliIo,
-  text: string,
   imported: Imported,
-  options: Options & { keep: () => Promise<void> },
+  options: Options & { keep: (text: string) => Promise<void> },
 ): Promise<void> {
-  const name = String(imported.document.name);
   await withDatabase(io, async (database) => {
-    const plans = await applyImported(
-      database,
-      { name, text },
-      { ...options, origin: 'import fast-agent' },
-    );
-    if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported) });
+    const { plans, left_out } = await applyRunnable(database, imported.document, options);
+    for (const { model, message } of left_out) {
+      io.err(`model ${JSON.stringify(model)} is left out, and its agents use the default model:`);
+      io.err(`  ${message}`);
+    }
+    if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported), left_out });
     else printPlans(io, plans);
   });
+}
+
+/**
+ * Applies the document. Leaves out models that the database refuses, such as a model of a vendor
+ * without a key.
+ */
+async function applyRunnable(
+  database: CliDatabase,
+  document: JsonObject,
+  options: Options & { keep: (text: string) => Promise<void> },
+): Promise<{ plans: Plan[]; left_out: RefusedModel[] }> {
+  const name = String(document.name);
+  const text = writeFile(document);
+  const keep = () => options.keep(text);
+  try {
+    const origin = 'import fast-agent';
+    const plans = await applyImported(database, { name, text }, { ...options, keep, origin });
+    return { plans, left_out: [] };
+  } catch (error) {
+    const { detail } = error as { detail?: { faults?: Parameters<typeof refusedModels>[0] } };
+    const refused = refusedModels(detail?.faults ?? []);
+    if (refused.length === 0) throw error;
+    const rest = withoutModels(document, new Set(refused.map(({ model }) => model)));
+    const { plans, left_out } = await applyRunnable(database, rest, options);
+    return { plans, left_out: [...refused, ...left_out] };
+  }
 }
 
 function tell(io: CliIo, imported: Imported): void {

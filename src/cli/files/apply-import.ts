@@ -98,7 +98,12 @@ function refusalOf(error: unknown, origin: string): unknown {
       : hint;
   return new HowdahError(code, `nothing was imported: ${[...new Set(lines)].join('\n')}`, {
     ...(fix !== undefined && { hint: fix }),
-    detail: { faults: detail.faults.map(({ path, message, code }) => ({ path, message, code })) },
+    detail: {
+      faults: detail.faults.map(({ path, message, code, hint: advice }) => ({
+        ...{ path, message, code },
+        ...(advice !== undefined && { hint: advice }),
+      })),
+    },
     cause: error,
   });
 }

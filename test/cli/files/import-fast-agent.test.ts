@@ -38,7 +38,7 @@ describe('howdah import fast-agent', () => {
       `${NEWSROOM}/.fast-agent/agent-cards/chief.md:17:1: unknown key "colour"`,
     );
     expect(lines.at(-1)).toBe(
-      'Imported: models 5, MCP servers 1, agents 6, workflows 7. Not imported, or only in part: 20.',
+      'Imported: models 5, MCP servers 1, agents 6, workflows 7. Not imported, or only in part: 19.',
     );
     expect(lines.slice(0, -1).filter((line) => !/^test\/\S+:\d+:\d+: \S/.test(line))).toEqual([]);
   });
@@ -149,6 +149,57 @@ describe('howdah import fast-agent', () => {
 
 describe('fast-agent import with --apply', () => {
   const database = testDatabase();
+
+  test('leaves out a model that cannot run, and its agents use the default model', async () => {
+    const slug = unique('press');
+    const tenant = await makeTenant(database.pool, slug);
+    // the database refuses a model whose vendor has no key
+    await database.pool.query(
+      `create function public.refuse_opus() returns trigger language plpgsql as $$ begin
+         raise exception using errcode = 'HWINV', message = 'there is no API key for Anthropic',
+           detail = '{"field": "provider"}', hint = 'Set ANTHROPIC_API_KEY.';
+       end $$;
+       create trigger _400_refuse before insert on howdah.models
+         for each row when (new.model = 'claude-opus-5') execute function public.refuse_opus()`,
+    );
+    await put({
+      'shop/fastagent.config.yaml': 'default_model: gpt-5-mini\n',
+      'shop/agent-cards/chief.md': '---\nname: chief\nmodel: opus?temperature=0.2\n---\nLead.\n',
+      'shop/agent-cards/desk.md': CARD,
+    });
+    const out = join(folder, 'out.yaml');
+    const argv = ['import', 'fast-agent', join(folder, 'shop'), '--apply', '--tenant', slug];
+    try {
+      const done = await runCli(database.url, ...argv, '--out', out);
+      expect(done).toMatchObject({
+        status: 0,
+        stderr: expect.stringMatching(
+          /model "claude-opus-5" is left out, and its agents use the default model:\n.*there is no API key for Anthropic/,
+        ),
+      });
+      expect(await readFile(out, 'utf8')).not.toContain('opus');
+      const { rows } = await database.pool.query(
+        `select m.name from howdah.models as m where m.tenant_id = $1 and m.name <> 'default'`,
+        [tenant],
+      );
+      expect(rows).toEqual([{ name: 'gpt-5-mini' }]);
+      const again = JSON.parse((await runCli(database.url, ...argv, '--json')).stdout);
+      expect(again).toMatchObject({
+        left_out: [{ model: 'claude-opus-5' }],
+      });
+      const agents = again.systems[0].objects.filter(
+        ({ kind }: { kind: string }) => kind === 'agent',
+      );
+      expect(agents).toMatchObject([
+        { name: 'chief', action: 'unchanged' },
+        { name: 'desk', action: 'unchanged' },
+      ]);
+    } finally {
+      await database.pool.query(
+        'drop trigger _400_refuse on howdah.models; drop function public.refuse_opus()',
+      );
+    }
+  });
 
   test('creates the objects in the tenant, and changes nothing the second time', async () => {
     const slug = unique('press');
