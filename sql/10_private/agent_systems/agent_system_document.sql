@@ -41,20 +41,20 @@ end $$;
 
 -- Returns the entry of a model. Facts from the catalogue are not part of it: where the file is
 -- applied, the catalogue may know newer ones.
-create or replace function howdah_private.model_entry(model howdah.models) returns jsonb
+create or replace function howdah_private.model_entry(m howdah.models) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.sparse(jsonb_build_object(
-    'provider', m.provider, 'model', m.model, 'purpose', m.purpose, 'domain', m.domain,
-    'base_url', m.base_url,
-    'secret_name', m.secret_name, 'capabilities', m.capabilities, 'input_price', m.input_price,
-    'output_price', m.output_price, 'cached_input_price', m.cached_input_price,
-    'cache_write_price', m.cache_write_price, 'unit_price', m.unit_price,
-    'price_unit', m.price_unit, 'context_tokens', m.context_tokens,
-    'request_params', m.request_params, 'fallback_position', m.fallback_position
+    'provider', o.provider, 'model', o.model, 'purpose', o.purpose, 'domain', o.domain,
+    'base_url', o.base_url,
+    'secret_name', o.secret_name, 'capabilities', o.capabilities, 'input_price', o.input_price,
+    'output_price', o.output_price, 'cached_input_price', o.cached_input_price,
+    'cache_write_price', o.cache_write_price, 'unit_price', o.unit_price,
+    'price_unit', o.price_unit, 'context_tokens', o.context_tokens,
+    'request_params', o.request_params, 'fallback_position', o.fallback_position
   ), howdah_private.model_defaults())
-  from howdah_private.without_catalog(model) as m
+  from howdah_private.without_catalog(m) as o
 $$;
 
 -- Returns the default fields of a model.
