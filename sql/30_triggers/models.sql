@@ -110,21 +110,26 @@ create or replace function howdah_private.tg_models__use_catalog() returns trigg
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_own howdah.models; -- without what the catalogue said about the model that it was
 begin
   new.model := howdah_private.model_id_of(new.provider, new.model);
   if tg_op = 'UPDATE' then
+    v_own := case when (new.provider, new.model, new.base_url)
+        is distinct from (old.provider, old.model, old.base_url)
+      then howdah_private.without_catalog(new, old) else new end;
     if (new.input_price, new.output_price, new.cached_input_price, new.cache_write_price,
         new.unit_price, new.price_unit)
       is distinct from (old.input_price, old.output_price, old.cached_input_price,
         old.cache_write_price, old.unit_price, old.price_unit) then
       new.prices_from := null;
-    elsif (new.provider, new.model, new.base_url)
-      is distinct from (old.provider, old.model, old.base_url) then
-      new := howdah_private.without_catalog(new, old);
+      new.context_tokens := v_own.context_tokens;
+      new.capabilities := v_own.capabilities;
+    else
+      new := v_own;
     end if;
   end if;
-  new := howdah_private.with_catalog(new);
-  return new;
+  return howdah_private.with_catalog(new);
 end $$;
 
 create or replace trigger _100_stamp before update on howdah.models

@@ -206,6 +206,10 @@ describe('another model, provider or address', () => {
     [`model = 'mine'`, { ...UNKNOWN, capabilities: { own: 1 } }],
     [`base_url = 'https://proxy.example.org/v1'`, { ...UNKNOWN, capabilities: { own: 1 } }],
     [`provider = 'local'`, { ...UNKNOWN, capabilities: { own: 1 } }],
+    [
+      `model = 'mine', input_price = 7`,
+      { ...UNKNOWN, input_price: 7, output_price: 2, capabilities: { own: 1 } },
+    ],
     [`name = 'm'`, { input_price: 0.25, prices_from: CATALOG }],
   ])('after %s', async (assignment, expected) => {
     await asAdmin(async (db) => {
