@@ -77,7 +77,7 @@ describe('an apply', () => {
         aliased: { provider: 'openai', model: 'gpt54-mini' },
         own: { provider: 'openai', model: 'gpt-5-mini', context_tokens: 9000, output_price: 3 },
       },
-      agents: { one: { mission: 'Do.', models: [{ model: 'aliased' }, { model: 'own' }] } },
+      agents: { one: { mission: 'Do.', models: ['aliased', 'own'] } },
     };
     await tenant.apply(file);
     expect(changes(await tenant.apply(file))).toEqual([]);

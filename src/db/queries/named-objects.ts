@@ -52,7 +52,7 @@ const KINDS = {
   },
   models: {
     table: 'models',
-    list: 't.id, t.name, t.provider, t.model, t.purpose, t.input_price, t.output_price',
+    list: 't.id, t.name, t.provider, t.model, t.purpose, t.input_price, t.output_price, t.prices_from',
     show: `t.base_url, t.secret_name, t.domain, t.context_tokens, t.capabilities, (
         select coalesce(json_agg(a.name order by a.name), '[]') from howdah.agents as a
         where a.deleted_at is null

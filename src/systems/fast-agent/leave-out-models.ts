@@ -18,7 +18,8 @@ export function refusedModels(faults: readonly RefusedPlace[]): RefusedModel[] {
       ? [{ model, message: `${message}${advice}` }]
       : [];
   });
-  return refused.length === faults.length ? refused : [];
+  const isKnownPlace = refused.length === faults.length;
+  return isKnownPlace ? [...new Map(refused.map((one) => [one.model, one])).values()] : [];
 }
 
 /**
