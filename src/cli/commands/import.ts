@@ -2,14 +2,10 @@ import type { Command } from 'commander';
 import type { Plan } from '../../db/access/agent-systems.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { type Imported, importFastAgent } from '../../systems/fast-agent/import.ts';
-import {
-  type RefusedModel,
-  refusedModels,
-  withoutModels,
-} from '../../systems/fast-agent/leave-out-models.ts';
 import { writeFile } from '../../systems/write-file.ts';
 import { type CliDatabase, withDatabase } from '../backend/with-database.ts';
 import { applyImported } from '../files/apply-import.ts';
+import { type RefusedModel, refusedModels, withoutModels } from '../files/leave-out-models.ts';
 import { readFastAgentProject } from '../files/read-fast-agent.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../output/output.ts';

@@ -4,7 +4,7 @@ import {
   type CatalogFilter,
   type CatalogModel,
   listCatalog,
-} from '../../db/queries/model-catalog.ts';
+} from '../../db/access/model-catalog.ts';
 import { findVendor, VENDORS } from '../../providers/vendors.ts';
 import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { withDatabase } from '../backend/with-database.ts';

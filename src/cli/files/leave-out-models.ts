@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { fromPointer } from '../schema/fault.ts';
+import { fromPointer } from '../../systems/schema/fault.ts';
 
 /** A model that the database refused, for example because there is no key for its vendor. */
 export type RefusedModel = { model: string; message: string };

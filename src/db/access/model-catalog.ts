@@ -1,4 +1,4 @@
-import { type Client, jsonRows } from './json-rows.ts';
+import { type Client, jsonRows } from '../queries/json-rows.ts';
 
 /** A known model of a vendor. Prices are in USD, per million tokens or per `price_unit`. */
 export type CatalogModel = {
