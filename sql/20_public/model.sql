@@ -15,7 +15,7 @@ declare
     else explain_model.purpose end;
   v_purposes text[] := array(select unnest(enum_range(null::howdah.model_purpose))::text);
 begin
-  if v_purpose <> all (v_purposes) or v_purpose is null then
+  if v_purpose <> all (v_purposes) then
     raise exception using errcode = 'HWINV',
       message = format('there is no purpose %L', explain_model.purpose),
       detail = jsonb_build_object('field', 'purpose', 'purpose', explain_model.purpose)::text,
@@ -65,7 +65,7 @@ declare
 begin
   if v_id is null then
     raise exception using errcode = 'HWNTF',
-      message = concat_ws(' ', format('there is no model with the purpose %s', model.purpose),
+      message = concat_ws(' ', format('there is no model with the purpose %L', model.purpose),
         case when model.domain is not null
           then format('for the domain %L or any domain', model.domain) end,
         case when model.capabilities <> '{}'

@@ -72,14 +72,14 @@ test('explain_model lists the candidates in order, with the reason of each', asy
 });
 
 test.each([
-  [`'image'`, 'HWNTF', /no model with the purpose image$/],
+  [`'image'`, 'HWNTF', /no model with the purpose 'image'$/],
   [
     `'embedding', 'law', '{"images": true}'`,
     'HWNTF',
-    /the purpose embedding for the domain 'law' /,
+    /the purpose 'embedding' for the domain 'law' /,
   ],
   [`'finance', 'chat'`, 'HWINV', /there is no purpose 'finance'/],
-  ['null', 'HWINV', /there is no purpose NULL/],
+  ['null', 'HWNTF', /no model with the purpose NULL$/],
 ])('howdah.model(%s) is refused with %s', async (args, code, message) => {
   await inTenant(async (db) => {
     expect(await refusedInside(db, `select howdah.model(${args})`)).toMatchObject({
