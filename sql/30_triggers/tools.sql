@@ -97,7 +97,7 @@ begin
 end $$;
 
 -- Refuses unknown built-in tools. Sets description and parameters of a new row from the definition
--- of the tool, because a model cannot call a tool without them.
+-- of the tool, because a model cannot call a tool without them. Capabilities that the row has stay.
 create or replace function howdah_private.tg_tools__refuse_unknown_builtin() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -111,7 +111,9 @@ begin
         from howdah_private.builtin_tools() as b);
   end if;
   if tg_op = 'INSERT' then
-    select b.description, b.parameters into new.description, new.parameters
+    select b.description, b.parameters,
+      case new.capabilities when '{}' then b.capabilities else new.capabilities end
+    into new.description, new.parameters, new.capabilities
     from howdah_private.builtin_tools() as b where b.name = new.name;
   end if;
   return new;
@@ -133,8 +135,9 @@ create or replace trigger _300_check_parameters
   before insert or update of parameters, configuration on howdah.tools
   for each row execute function howdah_private.tg_tools__check_parameters();
 create or replace trigger _310_refuse_keys
-  before insert or update of name, aliases, description on howdah.tools
+  before insert or update of name, aliases, description, capabilities, domain on howdah.tools
   for each row
-  execute function howdah_private.tg__refuse_keys_in_texts('name', 'aliases', 'description');
+  execute function howdah_private.tg__refuse_keys_in_texts(
+    'name', 'aliases', 'description', 'capabilities', 'domain');
 create or replace trigger _400_reserve_names after insert or update of name, aliases on howdah.tools
   for each row execute function howdah_private.tg_tools__reserve_names();
