@@ -532,8 +532,10 @@ grant execute on function
   howdah_private.is_harmless_configuration(jsonb), howdah_private.settings_of_admins(jsonb)
   to howdah_app, howdah_analyst;
 
--- Functions of views.
-grant execute on function howdah.limits_usage(howdah.limits) to howdah_app, howdah_analyst;
+-- Functions of views and fields.
+grant execute on function
+  howdah.limits_usage(howdah.limits), howdah.tools_actions(howdah.tools)
+  to howdah_app, howdah_analyst;
 
 -- Room access.
 grant execute on function
@@ -591,7 +593,9 @@ grant execute on function
   howdah_private.system_steps(jsonb), howdah_private.system_use_faults(jsonb),
   howdah_private.system_uses(jsonb), howdah_private.text_array(jsonb),
   howdah_private.tool_defaults(text), howdah_private.tool_entry(howdah.tools),
-  howdah_private.tool_named(text), howdah_private.was_deleted(text, text),
+  howdah_private.tool_named(text),
+  howdah_private.update_tool(howdah.tools, jsonb, uuid, uuid),
+  howdah_private.was_deleted(text, text),
   howdah_private.without_deleted_references(jsonb), howdah_private.without_preset(jsonb),
   howdah_private.without_reference(jsonb, text[], text),
   howdah_private.write_part(text, text, text, jsonb, text), howdah_private.write_parts(jsonb, text),
@@ -896,6 +900,11 @@ grant execute on function
 
 -- Room tools.
 grant execute on function
+  howdah_private.agent_actions(uuid, jsonb), howdah_private.tool_capabilities(howdah.tools),
+  howdah_private.tool_domain(howdah.tools), howdah_private.tool_profile(howdah.tools, jsonb)
+  to howdah_app, howdah_analyst;
+grant execute on function
+  howdah_private.tools_with_capabilities(jsonb),
   howdah_private.offered_tools(text, text, int),
   howdah_private.check_builtin_settings(text, jsonb),
   howdah_private.check_http_tool(jsonb, jsonb, boolean), howdah_private.check_result_limit(jsonb)

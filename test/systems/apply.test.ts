@@ -56,7 +56,9 @@ describe('an apply', () => {
       'ask_user',
       'todo',
     ]);
-    expect(resolved.agents.analyst.tools).toMatchObject([{ name: 'sql_query', kind: 'builtin' }]);
+    expect(resolved.agents.analyst.tools).toMatchObject([
+      { name: 'sql_query', kind: 'builtin', capabilities: ['sql', 'query', 'data'], domain: null },
+    ]);
     expect(desk.models).toMatchObject([{ name: 'fast', model: 'gpt-5-mini' }]);
     expect(resolved.workflows.nightly.members.map(({ name }: { name: string }) => name)).toEqual([
       'analyst',

@@ -61,6 +61,8 @@ const FULL: JsonObject = {
       agent: 'least',
       aliases: ['filled'],
       description: 'Does it.',
+      capabilities: ['doing'],
+      domain: 'work',
       effect: 'once',
       requires_approval: true,
       timeout_ms: 9000,

@@ -51,6 +51,10 @@ describe('faults with their line, column and suggestion', () => {
     // shape
     ['agent: {}', '3:1 unknown key "agent", did you mean "agents"?'],
     ['agents:\n  desk:\n    mision: Answer.', '5:5 unknown key "mision", did you mean "mission"?'],
+    [
+      'tools: { t: { kind: custom, capabilites: [a] } }',
+      '3:29 unknown key "capabilites", did you mean "capabilities"?',
+    ],
     ['agents: { desk: { tools: { alow: [] } } }', '3:28 unknown key "alow", did you mean "allow"?'],
     [
       'agents: { desk: { budget: { max_stps: 3 } } }',

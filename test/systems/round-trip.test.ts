@@ -321,6 +321,8 @@ const workflowOf = (agents: string[]) =>
 const tool = fc.oneof(
   some({
     description: text,
+    capabilities: fc.array(word, { minLength: 1, maxLength: 3 }),
+    domain: word,
     parameters: fc.constant({ type: 'object', properties: { q: { type: 'string' } } }),
     configuration: free,
     effect: fc.constantFrom('pure', 'once'),
@@ -328,7 +330,7 @@ const tool = fc.oneof(
     timeout_ms: fc.integer({ min: 1, max: 9999 }),
     is_active: fc.boolean(),
   }).map((rest): JsonObject => ({ kind: 'custom', ...rest })),
-  some({ description: text }).map(
+  some({ description: text, domain: word }).map(
     (rest): JsonObject => ({ kind: 'agent', agent: 'development', ...rest }),
   ),
 );

@@ -79,8 +79,8 @@ create or replace function howdah_private.tool_defaults(kind text) returns jsonb
   language sql immutable
   return case kind when 'sql' then '{}'::jsonb
     else '{"description": "", "effect": "idempotent"}' end
-    || '{"aliases": [], "configuration": {}, "requires_approval": false, "timeout_ms": 60000,
-      "is_active": true}'
+    || '{"aliases": [], "capabilities": [], "configuration": {}, "requires_approval": false,
+      "timeout_ms": 60000, "is_active": true}'
     || jsonb_build_object('parameters', case when kind in ('agent', 'workflow')
       then '{"type": "object", "properties": {"message": {"type": "string"}},
         "required": ["message"]}'::jsonb
@@ -91,7 +91,8 @@ create or replace function howdah_private.tool_entry(t howdah.tools) returns jso
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.sparse(jsonb_build_object(
-    'kind', t.kind, 'aliases', t.aliases, 'description', t.description, 'effect', t.effect,
+    'kind', t.kind, 'aliases', t.aliases, 'description', t.description,
+    'capabilities', t.capabilities, 'domain', t.domain, 'effect', t.effect,
     'parameters', case when t.kind <> 'sql' then t.parameters end,
     'configuration', case when t.kind <> 'sql' then t.configuration end,
     'function', case when t.kind = 'sql' then t.configuration -> 'signature' end,
@@ -122,9 +123,10 @@ as $$
   ) as x
   where t.kind in ('agent', 'workflow')
     and t.name = howdah_private.sub_run_tool_name(t.kind::text, x.name)
-    and (t.aliases, t.configuration, t.effect, t.requires_approval, t.timeout_ms, t.is_active)
-      = ('{}'::text[], '{}'::jsonb, 'idempotent'::howdah.tool_effect, false, 60000, true)
-    and t.compensation_tool_id is null
+    and (t.aliases, t.capabilities, t.configuration, t.effect, t.requires_approval, t.timeout_ms,
+      t.is_active) = ('{}'::text[], '{}'::text[], '{}'::jsonb, 'idempotent'::howdah.tool_effect,
+      false, 60000, true)
+    and num_nonnulls(t.compensation_tool_id::text, t.domain) = 0
     and t.parameters = howdah_private.tool_defaults(t.kind::text) -> 'parameters'
 $$;
 

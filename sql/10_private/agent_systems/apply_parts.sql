@@ -226,26 +226,41 @@ begin
       else howdah_private.tool_defaults(v_kind::text) end as one) as d
     returning * into v_tool;
   end if;
-  update howdah.tools as t
-  set aliases = w.aliases, description = w.description, parameters = w.parameters,
-    configuration = w.configuration,
-    effect = w.effect, requires_approval = w.requires_approval, timeout_ms = w.timeout_ms,
-    is_active = w.is_active, agent_id = v_agent_id, workflow_id = v_workflow_id
-  from (
-    select howdah_private.text_array(v_wanted -> 'aliases') as aliases,
-      coalesce(r.description, v_tool.description) as description,
-      case v_kind when 'sql' then v_tool.parameters else r.parameters end as parameters,
-      case v_kind when 'sql' then v_tool.configuration else r.configuration end as configuration,
-      coalesce(r.effect, v_tool.effect) as effect, r.requires_approval, r.timeout_ms, r.is_active
-    from jsonb_to_record(v_wanted) as r (description text, parameters jsonb, configuration jsonb,
-      effect howdah.tool_effect, requires_approval boolean, timeout_ms int, is_active boolean)
-  ) as w
-  where t.id = v_tool.id
-    and (t.aliases, t.description, t.parameters, t.configuration, t.effect, t.requires_approval,
-      t.timeout_ms, t.is_active, t.agent_id, t.workflow_id)
-    is distinct from (w.aliases, w.description, w.parameters, w.configuration, w.effect,
-      w.requires_approval, w.timeout_ms, w.is_active, v_agent_id, v_workflow_id);
+  perform howdah_private.update_tool(v_tool, v_wanted, v_agent_id, v_workflow_id);
 end $$;
+
+-- Updates a tool from its entry. A SQL tool keeps what comes from the catalogue, and an unchanged
+-- tool is not written.
+create or replace function howdah_private.update_tool(
+  tool howdah.tools, entry jsonb, agent_id uuid, workflow_id uuid
+) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah.tools as t
+  set aliases = w.aliases, description = w.description, capabilities = w.capabilities,
+    domain = w.domain, parameters = w.parameters, configuration = w.configuration,
+    effect = w.effect, requires_approval = w.requires_approval, timeout_ms = w.timeout_ms,
+    is_active = w.is_active, agent_id = update_tool.agent_id,
+    workflow_id = update_tool.workflow_id
+  from (
+    select howdah_private.text_array(entry -> 'aliases') as aliases,
+      coalesce(r.description, tool.description) as description,
+      howdah_private.text_array(entry -> 'capabilities') as capabilities, r.domain,
+      case tool.kind when 'sql' then tool.parameters else r.parameters end as parameters,
+      case tool.kind when 'sql' then tool.configuration else r.configuration end as configuration,
+      coalesce(r.effect, tool.effect) as effect, r.requires_approval, r.timeout_ms, r.is_active
+    from jsonb_to_record(entry) as r (description text, domain text, parameters jsonb,
+      configuration jsonb, effect howdah.tool_effect, requires_approval boolean, timeout_ms int,
+      is_active boolean)
+  ) as w
+  where t.id = tool.id
+    and (t.aliases, t.description, t.capabilities, t.domain, t.parameters, t.configuration,
+      t.effect, t.requires_approval, t.timeout_ms, t.is_active, t.agent_id, t.workflow_id)
+    is distinct from (w.aliases, w.description, w.capabilities, w.domain, w.parameters,
+      w.configuration, w.effect, w.requires_approval, w.timeout_ms, w.is_active,
+      update_tool.agent_id, update_tool.workflow_id)
+$$;
 
 -- Returns the tool of a function. Registers the tool again unless it matches the signature.
 create or replace function howdah_private.sql_tool_of(name text, signature text, tool howdah.tools)

@@ -614,7 +614,8 @@ as $$
     'agents', coalesce((
       select jsonb_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
         howdah_private.final_system_prompt(d.definition),
-        'models', d.definition -> 'models', 'tools', d.definition -> 'tools'))
+        'models', d.definition -> 'models',
+        'tools', howdah_private.tools_with_capabilities(d.definition -> 'tools')))
       from howdah.agents as a
       cross join lateral (select howdah_private.agent_definition(a.id) as definition offset 0) as d
       where a.tenant_id = s.tenant_id and a.agent_system_id = s.id and a.deleted_at is null), '{}'),

@@ -14,7 +14,17 @@ const TOOLS: DefinitionKind = {
   noun: 'tools',
   emptyMessage: 'No tools.',
   restPath: '/api/tools',
-  columns: ['id', 'name', 'kind', 'effect', 'requires_approval', 'timeout_ms', 'is_active'],
+  columns: [
+    'id',
+    'name',
+    'kind',
+    'effect',
+    'requires_approval',
+    'timeout_ms',
+    'is_active',
+    'capabilities',
+    'domain',
+  ],
 };
 
 /**

@@ -68,7 +68,7 @@ const KINDS = {
   },
   tools: {
     table: 'tools',
-    list: 't.id, t.name, t.kind, t.effect, t.requires_approval, t.timeout_ms, t.is_active, t.description',
+    list: 't.id, t.name, t.kind, t.effect, t.requires_approval, t.timeout_ms, t.is_active, t.capabilities, t.domain, t.description',
     show: `t.aliases, t.parameters, (
         select coalesce(json_agg(a.name order by a.name), '[]') from howdah.agents as a
         where a.deleted_at is null

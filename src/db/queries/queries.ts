@@ -75,16 +75,20 @@ export function listTools(db: Queries) {
   return db
     .selectFrom('tools as t')
     .select(['t.id', 't.name', 't.kind', 't.effect', 't.requires_approval', 't.timeout_ms'])
-    .select(['t.is_active', 't.description', 't.parameters'])
+    .select(['t.is_active', 't.capabilities', 't.domain', 't.description', 't.parameters'])
     .where('t.tenant_id', '=', ownTenant)
     .orderBy('t.name')
     .execute();
 }
 
-/** A tool as OpenAI describes it. */
+/** A tool as OpenAI describes it, and what it can do. */
 export type FunctionTool = {
   type: 'function';
   function: { name: string; description: string; parameters: unknown };
+  capabilities?: string[];
+  domain?: string | null;
+  /** The tools that a sub-agent may call. */
+  actions?: { name: string; description: string; parameters: unknown }[];
 };
 
 /** Lists the tools of an agent as its models see them. Throws `HWNTF` if there is no such agent. */

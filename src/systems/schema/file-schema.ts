@@ -84,6 +84,11 @@ const toolFields = {
     .optional()
     .describe('Other names that the tool may be allowed and called by.'),
   description: text.optional(),
+  capabilities: z
+    .array(z.string())
+    .optional()
+    .describe('What the tool can do, in short words by which agents find it.'),
+  domain: z.string().max(200).optional().describe('The subject of the tool.'),
   effect: z.enum(['pure', 'idempotent', 'once']).optional(),
   requires_approval: z.boolean().optional(),
   timeout_ms: z.int().min(1).max(3_600_000).optional(),

@@ -261,11 +261,53 @@ test('/tools lists the tools of the tenant or of an agent', async () => {
   expect(all.body).not.toHaveProperty('offered');
   const [{ function: todo }] = own.body.data;
   expect(todo).toMatchObject({ name: 'todo', parameters: { type: 'object' } });
-  expect(own.body.offered).toEqual([{ type: 'function', function: todo }]);
+  const profile = { capabilities: ['planning', 'todos'], domain: null };
+  expect(own.body.offered).toEqual([{ type: 'function', function: todo, ...profile }]);
   expect(await ask('GET', '/tools?agent=amred')).toMatchObject({
     status: 404,
     body: { code: 'HWNTF' },
   });
+});
+
+test('/tools shows what a sub-agent can do, and finds tools by capability and domain', async () => {
+  const made = { name: 'analyst', capabilities: ['figures'], domain: 'finance' };
+  const { id } = (await ask('POST', '/api/agents', { ...made, tools: ['sql_query'] })).body;
+  const tool = { name: 'ask_analyst', kind: 'agent', agent_id: id };
+  expect((await ask('POST', '/api/tools', tool)).body).toMatchObject({
+    capabilities: [],
+    domain: null,
+  });
+  await ask('POST', '/api/agents', { name: 'boss', tools: ['ask_analyst'] });
+  const expected = {
+    name: 'ask_analyst',
+    capabilities: ['figures'],
+    domain: 'finance',
+    function: { name: 'ask_analyst', parameters: { type: 'object' } },
+    actions: [{ name: 'sql_query', parameters: { required: ['query'] } }],
+  };
+  const own = await ask('GET', '/tools?agent=boss');
+  expect(own.body.data).toMatchObject([expected]);
+  const { name: _, ...entry } = expected;
+  expect(own.body.offered).toMatchObject([entry]);
+  for (const query of ['capability=figures', 'domain=finance', 'capability=figures&agent=boss']) {
+    expect((await ask('GET', `/tools?${query}`)).body.data).toMatchObject([expected]);
+  }
+  expect((await ask('GET', '/tools?capability=figures&agent=armed')).body.data).toEqual([]);
+  expect((await ask('GET', '/tools?capability=sql')).body.data).toMatchObject([
+    { name: 'sql_query', capabilities: ['sql', 'query', 'data'] },
+  ]);
+});
+
+test('/api/tools writes capabilities and domain, and PUT without them clears them', async () => {
+  const made = { name: 'rates', kind: 'custom', capabilities: ['exchange'], domain: 'finance' };
+  const { id, capabilities } = (await ask('POST', '/api/tools', made)).body;
+  expect(capabilities).toEqual(['exchange']);
+  const path = `/api/tools/${id}`;
+  const changed = await ask('PATCH', path, { capabilities: ['exchange', 'rates'] });
+  expect(changed.body).toMatchObject({ capabilities: ['exchange', 'rates'], domain: 'finance' });
+  const replaced = await ask('PUT', path, { name: 'rates', kind: 'custom' });
+  expect(replaced.body).toMatchObject({ capabilities: [], domain: null });
+  expect((await ask('PATCH', path, { capabilities: 'rates' })).status).toBe(400);
 });
 
 test('a member may edit agents but not models, by role in the database', async () => {

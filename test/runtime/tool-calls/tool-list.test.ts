@@ -48,14 +48,21 @@ test('the CLI and SQL list the tools sent to the models of an agent, sub-agents 
     'calculator',
     'todo',
   ]);
-  expect(tools).toEqual(sent);
+  const sentPart = (list: Record<string, unknown>[]) =>
+    list.map(({ type, function: definition }) => ({ type, function: definition }));
+  expect(sentPart(tools)).toEqual(sent);
+  expect(tools).toMatchObject([
+    { capabilities: [], domain: null, actions: [] },
+    { capabilities: ['calculation', 'math'], domain: null },
+    { capabilities: ['planning', 'todos'] },
+  ]);
   const { tenant_id } = (await pool.query('select tenant_id from howdah.agents limit 1')).rows[0];
   await asRole(pool, 'howdah_app', { 'howdah.tenant_id': tenant_id }, async (client) => {
     const { rows: seen } = await client.query('select howdah.agent_tool_list($1) as tools', [name]);
-    expect(seen).toEqual([{ tools: sent }]);
+    expect(seen).toEqual([{ tools }]);
   });
   const shown = await runCli(url, 'tools', name, '--json');
-  expect(JSON.parse(shown.stdout)).toEqual({ items: sent });
+  expect(JSON.parse(shown.stdout)).toEqual({ items: tools });
   expect((await runCli(url, 'tools', name)).stdout).toMatch(/^calculator +Evaluates/m);
 });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { listRows } from '../../../db/queries/row-collection.ts';
+import { type Condition, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
-import { byId, flag, object, page, pageOf } from '../../http/fields.ts';
+import { byId, flag, names, object, page, pageOf } from '../../http/fields.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
@@ -16,7 +16,45 @@ const openaiTool = z.object({
   type: z.literal('function'),
   function: z.object({ name: z.string(), description: z.string(), parameters: object }),
 });
-const toolWithFunction = z.object({ ...tools.row.shape, ...openaiTool.shape });
+/** What a tool can do. A sub-agent has the tools that it may call as actions. */
+const toolProfile = z.object({
+  capabilities: names,
+  domain: z.string().nullable(),
+  actions: z
+    .array(z.object({ name: z.string(), description: z.string(), parameters: object.nullable() }))
+    .optional()
+    .describe('The tools that a sub-agent may call, at most 100; only in tools of kind agent'),
+});
+const toolWithFunction = z.object({
+  ...tools.row.shape,
+  ...openaiTool.shape,
+  ...toolProfile.shape,
+});
+
+/** The tools with their profiles, each in the same statement as its row. */
+const profiledTools = {
+  ...tools.collection,
+  shown: `${tools.collection.shown}, howdah_private.tool_profile(t, null) as profile`,
+};
+
+/** Returns the conditions of a query of the registry. */
+function conditionsOf(query: {
+  agent?: string | undefined;
+  is_active?: boolean | undefined;
+  capability?: string | undefined;
+  domain?: string | undefined;
+}): Condition[] {
+  const conditions: [sql: string, value: unknown][] = [
+    [
+      't.id in (select x.tool_id from howdah.agent_tools as x where x.agent_id = howdah.agent(?))',
+      query.agent,
+    ],
+    ['t.is_active = ?', query.is_active],
+    ['? = any (howdah_private.tool_capabilities(t))', query.capability],
+    ['howdah_private.tool_domain(t) = ?', query.domain],
+  ];
+  return conditions.filter(([, value]) => value !== undefined);
+}
 
 /** Route that lists the tools of the registry, or the tools of one agent. */
 const toolRegistry = route({
@@ -29,13 +67,15 @@ const toolRegistry = route({
     ...page,
     agent: z.string().optional().describe('The name of an agent'),
     is_active: flag.optional(),
+    capability: z.string().optional().describe('A capability of the tool or of its sub-agent'),
+    domain: z.string().optional().describe('The subject of the tool or of its sub-agent'),
   }),
   answers: {
     200: {
       description: 'A page of tools',
       schema: pageOf(toolWithFunction).extend({
         offered: z
-          .array(openaiTool)
+          .array(openaiTool.extend(toolProfile.shape))
           .optional()
           .describe(
             'Lists all tools offered to the models of the agent, including sub-agents and workflows',
@@ -43,21 +83,18 @@ const toolRegistry = route({
       }),
     },
   },
-  async work(db, { query: { limit, cursor, agent, is_active }, url }) {
+  async work(db, { query: { limit, cursor, ...query }, url }) {
+    const { agent } = query;
     const before = idIn(cursor, url);
-    const agentCondition = `t.id in (
-      select x.tool_id from howdah.agent_tools as x where x.agent_id = howdah.agent(?))`;
-    const found = await listRows(db, tools.collection, {
-      where: [
-        ...(agent === undefined ? [] : [[agentCondition, agent] as const]),
-        ...(is_active === undefined ? [] : [['t.is_active = ?', is_active] as const]),
-      ],
+    const found = await listRows(db, profiledTools, {
+      where: conditionsOf(query),
       limit: limit + 1,
       ...(before !== undefined && { before }),
     });
-    const rows = found.rows.map((row) => {
+    const rows = found.rows.map(({ profile, ...row }) => {
       const { name, description, parameters } = row;
-      return { ...row, type: 'function', function: { name, description, parameters } };
+      const definition = { type: 'function', function: { name, description, parameters } };
+      return { ...row, ...definition, ...(profile as object) };
     });
     const answer = pageAnswer({ ...found, rows }, limit, url, (row) => row.id);
     if (agent === undefined) return answer;

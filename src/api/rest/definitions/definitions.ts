@@ -157,6 +157,8 @@ export const tools = createResource({
     kind,
     aliases: names.optional(),
     description: z.string().optional(),
+    capabilities: names.optional().describe('What the tool can do, in short words'),
+    domain: optionalText.describe('The subject of the tool'),
     parameters: object.optional().describe('A JSON Schema of an object'),
     configuration: object.optional(),
     effect: effect.optional(),
