@@ -438,37 +438,3 @@ begin
     end if;
   end if;
 end $$;
-
--- Lists the agents that the run may write to. Agents that match most of the words come first.
-create or replace function howdah_private.call_discover_agents(execution_id uuid, arguments jsonb)
-  returns jsonb
-  language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_run howdah.executions := howdah_private.calling_run(call_discover_agents.execution_id);
-  v_words text[] := array(
-    select distinct w.word
-    from regexp_split_to_table(lower(arguments ->> 'capability'), '[^[:alnum:]]+') as w (word)
-    where w.word <> '' limit 20
-  );
-begin
-  return jsonb_build_object('agents', coalesce((
-    select jsonb_agg(jsonb_build_object('name', f.name, 'description', left(f.description, 1000),
-      'capabilities', f.capabilities, 'domain', f.domain) order by f.hits desc, f.name)
-    from (
-      select a.name, a.description, a.capabilities, a.domain, h.hits
-      from howdah.agents as a
-      cross join lateral (
-        select count(*) as hits from unnest(v_words) as w (word)
-        where strpos(lower(concat_ws(' ', a.name, a.domain, a.description,
-          array_to_string(a.capabilities, ' '))), w.word) > 0
-      ) as h
-      where a.tenant_id = v_run.tenant_id and a.id <> v_run.agent_id
-        and howdah_private.may_write_to(v_run, a)
-        and not a.is_restricted -- the log shows the result to more users
-        and (h.hits > 0 or v_words = '{}')
-      order by h.hits desc, a.name limit 20
-    ) as f
-  ), '[]'));
-end $$;
