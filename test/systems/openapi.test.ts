@@ -91,6 +91,22 @@ describe('an operation', () => {
     });
   });
 
+  test('has its tags as capabilities, each once and only if they are short texts', () => {
+    const tags = ['books', ' lending ', 'books', '', 7, 'x'.repeat(65), 'a\nb'];
+    const text = JSON.stringify({
+      openapi: '3.1.0',
+      info: { title: 'Tagged', version: '1' },
+      servers: [{ url: 'https://api.example.org' }],
+      paths: {
+        '/books': { get: { operationId: 'tagged', tags, responses: {} } },
+        '/all': { get: { operationId: 'bare', tags: 'books', responses: {} } },
+      },
+    });
+    const { tagged, bare } = toolsOf(undefined, text);
+    expect(tagged?.capabilities).toEqual(['books', 'lending']);
+    expect(bare).not.toHaveProperty('capabilities');
+  });
+
   test('is named by its operationId, else by method and path, and may need no key', () => {
     const { books_get, delete_books_book_id } = Object.fromEntries(
       Object.entries(toolsOf()).map(([name, tool]) => [name.replaceAll('-', '_'), tool]),

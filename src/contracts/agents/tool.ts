@@ -44,6 +44,10 @@ export type CustomTool = {
   description: string;
   parameters: JsonSchema;
   effect?: 'pure' | 'idempotent' | 'once';
+  /** What the tool can do, in short words by which agents find it. */
+  capabilities?: readonly string[];
+  /** The subject of the tool. */
+  domain?: string;
   run(args: JsonObject, context: CustomContext): Promise<Json> | Json;
 };
 

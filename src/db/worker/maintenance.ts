@@ -150,11 +150,13 @@ export async function namesOfOthers(pool: Pool, names: readonly string[]): Promi
  * Writes the tools registered in code as rows of the default tenant, so that agents can use them.
  */
 export async function syncCustomTools(pool: Pool, tools: readonly CustomTool[]): Promise<void> {
-  const rows = tools.map(({ name, description, parameters, effect = 'idempotent' }) => ({
-    name,
-    description,
-    parameters,
-    effect,
+  const rows = tools.map((tool) => ({
+    name: tool.name,
+    description: tool.description,
+    parameters: tool.parameters,
+    effect: tool.effect ?? 'idempotent',
+    capabilities: tool.capabilities,
+    domain: tool.domain,
   }));
   await pool.query('select howdah_private.sync_custom_tools($1)', [JSON.stringify(rows)]);
 }

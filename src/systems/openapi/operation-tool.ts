@@ -41,6 +41,7 @@ const EFFECTS: Record<string, string> = {
 };
 /** The longest description that model servers accept. */
 const MAX_DESCRIPTION = 1_024;
+const MAX_TAGS = 20;
 const LARGE_PARAMETERS = 32_768;
 /**
  * Most parts of a schema after its references are expanded. The largest schemas in use have some
@@ -122,6 +123,7 @@ export function toolOf(
   if (!parameters) return undefined;
   const description = descriptionOf(operation.value, methodAndPath(operation));
   const writes = !['get', 'head'].includes(one.method);
+  const capabilities = tagsOf(operation.value);
   return {
     name,
     pointer: operation.pointer,
@@ -129,12 +131,20 @@ export function toolOf(
     entry: {
       kind: 'http',
       description: openApi.visible(description, operation.pointer, `the description of ${name}`),
+      ...(capabilities.length > 0 && { capabilities }),
       effect: EFFECTS[one.method] ?? 'once',
       ...(writes && options.approval && { requires_approval: true }),
       parameters,
       configuration: configurationOf(one.method, url, args, secrets.headers),
     },
   };
+}
+
+/** Returns the tags of an operation, which become capabilities of the tool. */
+function tagsOf({ tags }: JsonObject): string[] {
+  const names = Array.isArray(tags) ? tags : [];
+  const words = names.filter((tag) => typeof tag === 'string').map((tag) => tag.trim());
+  return [...new Set(words)].filter((tag) => /^[^\p{C}]{1,64}$/u.test(tag)).slice(0, MAX_TAGS);
 }
 
 function leaveOut(openApi: OpenApi, operation: Located, why: string): void {

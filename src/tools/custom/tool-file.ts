@@ -17,6 +17,8 @@ const spec = z.strictObject({
     'must be a zod object or the JSON Schema of an object',
   ),
   effect: z.enum(['pure', 'idempotent', 'once']).optional(),
+  capabilities: z.array(z.string()).optional(),
+  domain: z.string().optional(),
   run: z.custom(isFunction, 'must be a function'),
 });
 

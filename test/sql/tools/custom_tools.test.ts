@@ -49,6 +49,17 @@ describe('sync_custom_tools', () => {
     });
   });
 
+  test('writes capabilities and domain of the code, and else keeps those of users', async () => {
+    const described = { capabilities: ['forecast'], domain: 'travel' };
+    await sync(tool({ name: 'forecast', ...described }));
+    expect(await rowOf('forecast')).toMatchObject(described);
+    await sync(tool({ name: 'forecast', capabilities: ['rain'] }));
+    expect(await rowOf('forecast')).toMatchObject({ capabilities: ['rain'], domain: 'travel' });
+    await db.pool.query(`update howdah.tools set capabilities = '{snow}' where name = 'forecast'`);
+    await sync(tool({ name: 'forecast' }));
+    expect(await rowOf('forecast')).toMatchObject({ capabilities: ['snow'], domain: 'travel' });
+  });
+
   test('does not update an unchanged row', async () => {
     await sync(tool({ name: 'calm' }));
     const before = await rowOf('calm');
