@@ -12,7 +12,7 @@ import { runCli } from '../cli/run-cli.ts';
 import { runErrors } from './run-errors.ts';
 import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
 
-/** What no page can ask in a line: made here, and given as it is told. */
+/** Errors that no request of a page can provoke, with the response as an interface shows it. */
 export const arrangements: Readonly<Record<string, (stage: Stage) => Promise<string>>> = {
   EINTERNAL: async () => answered(new Error('a fault')),
   EUNREACHABLE: async () => answered(Object.assign(new Error('gone'), { code: '57P01' })),
@@ -63,8 +63,9 @@ export const arrangements: Readonly<Record<string, (stage: Stage) => Promise<str
     const failed = text
       .split('\n')
       .find((line) => line.includes('"response.failed"') && line.startsWith('data: '));
-    const { type, response: told } = JSON.parse(failed?.slice('data: '.length) ?? '{}');
-    return json({ type, response: { status: told?.status, error: told?.error } });
+    const event = JSON.parse(failed?.slice('data: '.length) ?? '{}');
+    const { status, error } = event.response ?? {};
+    return json({ type: event.type, response: { status, error } });
   },
   ...Object.fromEntries(
     Object.entries(runErrors).map(([code, arrange]) => [

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorPages } from '../../src/cli/help/error-pages.ts';
 import { shortenBackOff } from '../runtime/arrange.ts';
 import { arrangements } from './arrangements.ts';
-import { answerAt, type Example, examplesOf, normal } from './doors.ts';
+import { type Example, examplesOf, normalize, sendRequest } from './interfaces.ts';
 import { openStage, type Stage } from './stage.ts';
 
-// What docs/errors shows is what is told: every example is asked here as it stands there. HOWDAH_WRITE_EXAMPLES=1 writes
-// the answers anew, to be read before they are committed.
+// Sends every request of docs/errors and compares the response with the page.
+// HOWDAH_WRITE_EXAMPLES=1 writes the responses to the pages; read them before the commit.
 
 const pages = errorPages();
 const examples = pages.flatMap(({ code, text }) => examplesOf(code, text));
@@ -22,38 +22,38 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.close());
 
-async function answerTo({ code, door, asked }: Example): Promise<string> {
-  if (asked !== null) return answerAt(stage, door, asked);
-  const arranged = arrangements[code];
-  if (!arranged) throw new Error(`nobody arranges ${code}`);
-  return normal(await arranged(stage), stage);
+async function responseTo({ code, via, request }: Example): Promise<string> {
+  if (request !== null) return sendRequest(stage, via, request);
+  const provoke = arrangements[code];
+  if (!provoke) throw new Error(`there is no arrangement for ${code}`);
+  return normalize(await provoke(stage), stage);
 }
 
 async function check(example: Example): Promise<void> {
-  const { code, door, answered } = example;
-  const told = await answerTo(example);
-  if (!process.env.HOWDAH_WRITE_EXAMPLES) return expect(told).toBe(answered);
+  const { code, via, response } = example;
+  const actual = await responseTo(example);
+  if (!process.env.HOWDAH_WRITE_EXAMPLES) return expect(actual).toBe(response);
   const text = readFileSync(fileOf(code), 'utf8');
-  const [before = '', part = ''] = splitAt(text, `### ${door}\n`);
+  const [before = '', part = ''] = splitAt(text, `### ${via}\n`);
   writeFileSync(
     fileOf(code),
-    before + part.replace(`\n${answered}\`\`\``, () => `\n${told}\`\`\``),
+    before + part.replace(`\n${response}\`\`\``, () => `\n${actual}\`\`\``),
   );
 }
 
 const named = (some: Example[]) =>
-  some.map((one): [string, string, Example] => [one.code, one.door, one]);
+  some.map((one): [string, string, Example] => [one.code, one.via, one]);
 
-test.each(named(examples.filter(({ asked }) => asked !== null)))(
+test.each(named(examples.filter(({ request }) => request !== null)))(
   '%s via %s matches its example',
-  (_code, _door, example) => check(example),
+  (_code, _via, example) => check(example),
 );
 
-// Behind those above, whose answers list the agents there are.
+// These run last, because responses of the tests above list the existing agents.
 describe.concurrent('provoked errors', () => {
-  test.each(named(examples.filter(({ asked }) => asked === null)))(
+  test.each(named(examples.filter(({ request }) => request === null)))(
     '%s: %s',
-    (_code, _door, example) => check(example),
+    (_code, _via, example) => check(example),
   );
 });
 

@@ -6,7 +6,7 @@ import { runCli } from '../cli/run-cli.ts';
 import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
 
 /** Example of a page for one interface: the request and its answer. */
-export type Example = { code: string; door: string; asked: string | null; answered: string };
+export type Example = { code: string; via: string; request: string | null; response: string };
 
 /**
  * Reads the examples of a page: request and answer under a heading for the interface, or without a
@@ -15,30 +15,30 @@ export type Example = { code: string; door: string; asked: string | null; answer
 export function examplesOf(code: string, text: string): Example[] {
   const [, examples = ''] = text.split(/^## Examples\n/m);
   return examples.split(/^### /m).flatMap((part) => {
-    const door = part.slice(0, part.indexOf('\n')).trim();
+    const via = part.slice(0, part.indexOf('\n')).trim();
     const blocks = [...part.matchAll(/^```\w*\n([\s\S]*?)^```/gm)].map(([, body = '']) => body);
-    const answered = blocks.at(-1);
-    if (answered === undefined) return [];
-    return [{ code, door, asked: blocks.length > 1 ? (blocks[0] ?? '') : null, answered }];
+    const response = blocks.at(-1);
+    if (response === undefined) return [];
+    return [{ code, via, request: blocks.length > 1 ? (blocks[0] ?? '') : null, response }];
   });
 }
 
-/** Asks what stands in an example, and gives what a page has to show. */
-export async function answerAt(stage: Stage, door: string, asked: string): Promise<string> {
+/** Sends the request of an example, and returns the response as a page shows it. */
+export async function sendRequest(stage: Stage, via: string, request: string): Promise<string> {
   const real = Object.entries(stage.names).reduce(
     (text, [name, value]) => text.replaceAll(name, value),
-    asked,
+    request,
   );
-  const asking = doors[door];
-  if (!asking) throw new Error(`no door ${door}`);
-  return normal(await asking(stage, real.trim()), stage);
+  const send = interfaces[via];
+  if (!send) throw new Error(`there is no interface ${via}`);
+  return normalize(await send(stage, real.trim()), stage);
 }
 
-const doors: Readonly<Record<string, (stage: Stage, asked: string) => Promise<string>>> = {
-  SQL: (stage, asked) => inPsql(stage.db.url, asked),
-  async GraphQL({ api, locked }, asked) {
-    const [, token] = /^# Authorization: Bearer (\S+)\n/.exec(asked) ?? [];
-    const { errors } = await ask(token === undefined ? api : locked, asked, {}, token);
+const interfaces: Readonly<Record<string, (stage: Stage, request: string) => Promise<string>>> = {
+  SQL: (stage, request) => inPsql(stage.db.url, request),
+  async GraphQL({ api, locked }, request) {
+    const [, token] = /^# Authorization: Bearer (\S+)\n/.exec(request) ?? [];
+    const { errors } = await ask(token === undefined ? api : locked, request, {}, token);
     const { message, extensions } = errors[0] ?? {};
     return json({ message, extensions });
   },
@@ -46,8 +46,9 @@ const doors: Readonly<Record<string, (stage: Stage, asked: string) => Promise<st
   OpenAI: overHttp,
   A2A: overHttp,
   'AG-UI': overHttp,
-  async MCP({ mcp, locked }, asked) {
-    const [, token, call = asked] = /^Authorization: Bearer (\S+)\n\n([\s\S]*)/.exec(asked) ?? [];
+  async MCP({ mcp, locked }, request) {
+    const [, token, call = request] =
+      /^Authorization: Bearer (\S+)\n\n([\s\S]*)/.exec(request) ?? [];
     const client = token === undefined ? mcp : await connect(locked, { token });
     try {
       const { _meta, ...result } = await client.callTool(JSON.parse(call));
@@ -56,8 +57,8 @@ const doors: Readonly<Record<string, (stage: Stage, asked: string) => Promise<st
       if (client !== mcp) await client.close();
     }
   },
-  async WebSocket({ ws, locked }, asked) {
-    const messages = asked.split('\n').map((line) => JSON.parse(line));
+  async WebSocket({ ws, locked }, request) {
+    const messages = request.split('\n').map((line) => JSON.parse(line));
     const { id, ...message } = messages.at(-1);
     const client = messages.length === 1 ? ws : await openWs(locked);
     try {
@@ -67,8 +68,8 @@ const doors: Readonly<Record<string, (stage: Stage, asked: string) => Promise<st
       if (client !== ws) client.close();
     }
   },
-  async 'Command line'({ db }, asked) {
-    const words = asked.replace(/^npx howdah /, '').matchAll(/"([^"]*)"|(\S+)/g);
+  async 'Command line'({ db }, request) {
+    const words = request.replace(/^npx howdah /, '').matchAll(/"([^"]*)"|(\S+)/g);
     const argv = [...words].map(([, quoted, word]) => quoted ?? word ?? '');
     return asPrinted(await runCli(db.url, ...argv));
   },
@@ -94,9 +95,9 @@ async function inPsql(url: string, statement: string): Promise<string> {
   }
 }
 
-/** With a header Authorization it is the server that wants a login. */
-async function overHttp({ api, locked }: Stage, asked: string): Promise<string> {
-  const [head = '', body] = asked.split('\n\n');
+/** Sends an HTTP request, to the server that requires a login if there is a header Authorization. */
+async function overHttp({ api, locked }: Stage, request: string): Promise<string> {
+  const [head = '', body] = request.split('\n\n');
   const [first = '', ...lines] = head.split('\n');
   const [method = '', path = ''] = first.split(' ');
   const headers = lines.map((line): [string, string] => {
@@ -118,10 +119,10 @@ async function overHttp({ api, locked }: Stage, asked: string): Promise<string> 
 
 export const SOME_ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
-/** The same each time: of ids, moments and addresses that differ, one each. */
-export function normal(text: string, { names }: Pick<Stage, 'names'>): string {
+/** Replaces ids, times and addresses, which differ each time, by one value each. */
+export function normalize(text: string, { names }: Pick<Stage, 'names'>): string {
   return Object.entries(names)
-    .reduce((told, [name, value]) => told.replaceAll(value, name), text)
+    .reduce((result, [name, value]) => result.replaceAll(value, name), text)
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, SOME_ID)
     .replaceAll(/log entry [0-9a-f]{12}/g, 'log entry 5f0c2e1b9a34')
     .replaceAll(/"id": "[0-9a-f]{12}"/g, '"id": "5f0c2e1b9a34"')
