@@ -95,14 +95,16 @@ function faultOf(said: string): string | null {
   if (bytes > MAX_TOOL_BYTES) {
     return `its description by the server has ${bytes} bytes, but at most ${MAX_TOOL_BYTES} are stored`;
   }
-  return /\\u0000|\\ud[89a-f]/i.test(said)
+  // a backslash behind another one is text, and no escape
+  return /(?<!\\)(?:\\\\)*\\(?:u0000|ud[89a-f])/i.test(said)
     ? 'it contains characters that are not allowed in a text'
     : null;
 }
 
+/** Replaces the escapes of characters by number. An escaped backslash stays as it is. */
 function unescapeJson(json: string): string {
-  return json.replaceAll(/\\u([0-9a-f]{4})/gi, (_, code) =>
-    String.fromCharCode(Number.parseInt(code, 16)),
+  return json.replaceAll(/\\(?:u([0-9a-f]{4})|.)/gi, (escape, code: string | undefined) =>
+    code === undefined ? escape : String.fromCharCode(Number.parseInt(code, 16)),
   );
 }
 
