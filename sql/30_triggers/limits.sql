@@ -186,12 +186,12 @@ create or replace trigger _995_refuse_unreadable_name
 create or replace trigger _500_initialize after insert on howdah.limits
   for each row execute function howdah_private.tg_limits__initialize();
 create or replace trigger _510_initialize_again
-  after update of tenant_id, scope, subject_id, key, metric, period, is_per_tenant
+  after update of id, tenant_id, scope, subject_id, key, metric, period, is_per_tenant
   on howdah.limits
   for each row when (
-    (old.tenant_id, old.scope, old.subject_id, old.key, old.metric, old.period,
+    (old.id, old.tenant_id, old.scope, old.subject_id, old.key, old.metric, old.period,
       old.is_per_tenant) is distinct from
-    (new.tenant_id, new.scope, new.subject_id, new.key, new.metric, new.period,
+    (new.id, new.tenant_id, new.scope, new.subject_id, new.key, new.metric, new.period,
       new.is_per_tenant)
   )
   execute function howdah_private.tg_limits__initialize();

@@ -105,6 +105,20 @@ describe('call limits', () => {
     );
 
   describe('concurrent calls', () => {
+    test('a limit has a lock after an operator changed its id', async () => {
+      const id = await ofTool('running_calls', 1);
+      const changed = await one(
+        db.pool,
+        'update howdah.limits set id = howdah.uuid_v7() where id = $1 returning id',
+        [id],
+      );
+      expect(
+        await all(db.pool, 'select from howdah_private.limit_locks where lock_id = $1', [
+          changed.id,
+        ]),
+      ).toHaveLength(1);
+    });
+
     test('never exceed the limit; the next call starts when one ends', async () => {
       await ofTool('running_calls', 2);
       const [a, b, c] = await held(3);
