@@ -619,7 +619,7 @@ grant execute on function
   to howdah_app, howdah_analyst;
 grant execute on function
   howdah_private.agent_version(uuid), howdah_private.call_load_skill(uuid, jsonb),
-  howdah_private.input_data(uuid)
+  howdah_private.has_run_ended(uuid), howdah_private.input_data(uuid)
   to howdah_worker;
 
 -- Room control.

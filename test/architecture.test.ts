@@ -118,6 +118,7 @@ const MAY_IMPORT_BOOTSTRAP = /^src\/(cli\/|index\.ts)/;
 
 /** The folders that may import each package of package.json. Most packages have one home. */
 const HOMES: Record<string, RegExp> = {
+  '@a2a-js/sdk': /^src\/engines\/a2a\//,
   '@ai-sdk/anthropic': /^src\/providers\//,
   '@ai-sdk/google': /^src\/providers\//,
   '@ai-sdk/provider': /^src\/providers\//,

@@ -8,6 +8,7 @@ import { runFilesOn } from '../src/db/files/run-files.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import { describeTables } from '../src/db/query-analysis/describe-tables.ts';
 import { resolveModel } from '../src/db/runs/models.ts';
+import { hasRunEnded } from '../src/db/runs/runs.ts';
 import { createQueryPool, type QueryPool } from '../src/db/sql-tools/query-pool.ts';
 import { querySettings } from '../src/db/sql-tools/query-settings.ts';
 import { withSecrets } from '../src/providers/with-secret.ts';
@@ -78,6 +79,7 @@ export function createDependencies(
     modelNamed: (tenantId, name) => resolveModel(pool, tenantId, name),
     loadResource: readFile,
     filesOf: runFilesOn(pool, readFile),
+    hasRunEnded: (executionId) => hasRunEnded(pool, executionId),
     random: Math.random,
     sleep,
   };

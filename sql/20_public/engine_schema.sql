@@ -24,6 +24,17 @@ as $$
         "request_params": {"type": "object",
           "description": "Sent with each request: temperature, max_tokens, …"}
       }'
+      when 'a2a' then '{
+        "url": {"type": "string", "pattern": "^https?://[^ ?#]+$",
+          "description": "The address of the agent, or of its card if it ends in .json."},
+        "secret_name": {"type": "string", "minLength": 1,
+          "description": "The secret to send as Authorization: Bearer, to the host of url only."},
+        "headers": {"type": "object", "additionalProperties": {"type": "string"},
+          "description": "Sent with each request to the host of url."},
+        "metadata": {"type": "object", "description": "The metadata of each message."},
+        "accepted_output_modes": {"type": "array", "items": {"type": "string", "minLength": 1},
+          "description": "The media types that the agent may answer with."}
+      }'
       when 'custom' then '{
         "function": {"type": "string", "minLength": 1,
           "description": "The name under which code registered the function."},
@@ -35,6 +46,7 @@ as $$
     end
   ) || case engine_schema.engine
     when 'http' then '{"required": ["url"]}'::jsonb
+    when 'a2a' then '{"required": ["url"]}'
     when 'openai' then '{"required": ["base_url", "model"]}'
     when 'custom'
       then '{"oneOf": [{"required": ["function"]}, {"required": ["tool"], "not": {"anyOf": [

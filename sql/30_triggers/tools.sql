@@ -37,7 +37,7 @@ begin
     select g.agent_id from howdah.agent_servers as g where g.server_id = new.server_id
     union
     select a.id from howdah.agents as a
-    where a.tenant_id = new.tenant_id and a.human_input
+    where a.tenant_id = new.tenant_id and (a.human_input or a.engine = 'a2a')
       and new.kind = 'builtin' and new.name = 'ask_user'
     union
     select s.agent_id from howdah.agent_skills as s

@@ -2,6 +2,7 @@ import { type CustomEngine, ENGINE_PREFIX } from '../contracts/agents/engine.ts'
 import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import { HowdahError, type Outcome } from '../contracts/errors.ts';
 import { createEgress, type EgressOptions } from '../tools/egress.ts';
+import { a2aEngine } from './a2a.ts';
 import { customEngine } from './custom.ts';
 import { httpEngine } from './http.ts';
 import { openaiEngine } from './openai.ts';
@@ -22,6 +23,7 @@ export function createEngines(
   const engines = [
     openaiEngine(egress),
     httpEngine(egress),
+    a2aEngine(egress),
     customEngine(byName(custom)),
     toolEngine,
   ];

@@ -106,6 +106,7 @@ const SLOW = [
   'test/runtime/tool-calls/echoed-secrets.test.ts',
   'test/runtime/control/effects.test.ts',
   'test/runtime/model-calls/embedding-router.test.ts',
+  'test/runtime/model-calls/a2a-engine.test.ts',
   'test/runtime/model-calls/engines.test.ts',
   'test/runtime/workflows/handoffs.test.ts',
   'test/runtime/hooks/hooks-once.test.ts',

@@ -34,7 +34,7 @@ as $$
     select t, '{}', null
     from agent as a
     join howdah.tools as t on t.tenant_id = a.tenant_id and t.kind = 'builtin' and case t.name
-      when 'ask_user' then a.human_input
+      when 'ask_user' then a.human_input or a.engine = 'a2a'
       when 'load_skill' then howdah_private.pinned_skills(a.id) <> '{}' end
     where t.is_active
       and not exists (select from howdah.agent_tools as at
@@ -70,9 +70,11 @@ as $$
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
       from given as g
-      -- other engines have tools of their own, except an engine that is a tool
+      -- other engines have tools of their own, except an engine that is a tool; an A2A agent asks
+      -- people by ask_user
       join agent as a on a.engine = 'builtin'
         or a.engine = 'custom' and a.engine_configuration ->> 'tool' = (g.tool).name
+        or a.engine = 'a2a' and (g.tool).kind = 'builtin' and (g.tool).name = 'ask_user'
       left join howdah.tools as c on c.id = (g.tool).compensation_tool_id and c.is_active
     ), '[]')
   ) || howdah_private.pinned_skills(a.id)

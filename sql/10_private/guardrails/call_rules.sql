@@ -49,8 +49,8 @@ begin
           when t.kind = 'mcp' then howdah_private.mcp_refusal(t, v.agent_id,
             d.tool #>> '{configuration,digest}')
           when g.tool_id is null and not (t.kind = 'builtin' and (
-              t.name = 'ask_user' and a.human_input or t.name = 'load_skill'
-                and v.definition ? 'skills'))
+              t.name = 'ask_user' and (a.human_input or a.engine = 'a2a')
+              or t.name = 'load_skill' and v.definition ? 'skills'))
             then 'it was removed from the agent'
           when t.kind = 'agent' and d.tool -> 'configuration' -> 'handoff' = 'true'
             then howdah_private.handoff_refusal(call_rules.execution_id, t.agent_id) end) as reason,

@@ -16,8 +16,9 @@ as $$
     'model', coalesce(c ->> 'model', c ->> 'function', c ->> 'tool', ''),
     'base_url', coalesce(c ->> 'base_url', c ->> 'url'),
     'context_tokens', null,
-    'request_params', case when a.engine = 'http'
-      then jsonb_strip_nulls(jsonb_build_object('headers', c -> 'headers'))
+    'request_params', case a.engine
+      when 'http' then jsonb_strip_nulls(jsonb_build_object('headers', c -> 'headers'))
+      when 'a2a' then c - array['url', 'secret_name']
       else coalesce(c -> 'request_params', '{}') end
   ) || case when c ? 'secret_name' then jsonb_build_object('secret_name', c -> 'secret_name')
     else '{}' end
@@ -34,12 +35,6 @@ declare
   v_faults text[];
   v_url text := coalesce(a.engine_configuration ->> 'base_url', a.engine_configuration ->> 'url');
 begin
-  if a.engine = 'a2a' then
-    raise exception using errcode = 'HWINV', message = 'engine a2a is not available yet',
-      detail = jsonb_build_object('field', 'engine', 'agent', a.name)::text,
-      hint = 'Use http for an agent behind a URL, '
-        'or openai for an agent with the chat completions API of OpenAI.';
-  end if;
   v_faults := howdah_private.json_faults(howdah.engine_schema(a.engine), a.engine_configuration);
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',

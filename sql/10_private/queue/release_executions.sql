@@ -129,3 +129,15 @@ as $$
     where e.id = i.id and e.owner_worker = lost_runs.worker and e.fence = i.fence
   )
 $$;
+
+-- Returns whether a run is completed, failed or cancelled. A worker that lost a run asks this before
+-- it cancels the work of another system, since another worker may continue the run.
+create or replace function howdah_private.has_run_ended(execution_id uuid) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah.executions as e
+    where e.id = has_run_ended.execution_id and e.completed_at is not null
+  )
+$$;

@@ -9,6 +9,9 @@ import type { Usage } from './model.ts';
  */
 export const ENGINE_PREFIX = 'engine:';
 
+/** The provider of remote agents that speak A2A. They may ask people questions. */
+export const A2A_PROVIDER = `${ENGINE_PREFIX}a2a`;
+
 /** The provider of agents that consist of one tool, which is called without a model. */
 export const TOOL_PROVIDER = `${ENGINE_PREFIX}tool`;
 

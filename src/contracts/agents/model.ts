@@ -1,6 +1,7 @@
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
 import type { Outcome } from '../errors.ts';
-import type { CitationPart, Message, ReasoningPart, ToolCall } from '../runs/message.ts';
+import type { AnswerPart, Message, ToolCall } from '../runs/message.ts';
+import type { RunFiles } from '../runs/run-files.ts';
 import type { EngineRun } from './engine.ts';
 
 /**
@@ -64,10 +65,10 @@ export type ModelAnswer = {
   finish_reason: FinishReason;
   usage: Usage;
   /**
-   * Reasoning and citations, in the order of the answer. Reasoning is opaque: the log stores it,
-   * and the next request gives it back to the same vendor.
+   * Reasoning and citations, in the order of the answer, and the task of a remote agent. Reasoning
+   * is opaque: the log stores it, and the next request gives it back to the same vendor.
    */
-  parts?: (ReasoningPart | CitationPart)[];
+  parts?: AnswerPart[];
   /** What the provider left out or changed, for the log. */
   warnings?: string[];
 };
@@ -88,6 +89,13 @@ export type ModelCallContext = {
   tenant_id?: string;
   /** The run that requests the answer, with its input; for engines only. */
   run?: EngineRun;
+  /** The files of the run; for engines only. */
+  files?: RunFiles;
+  /**
+   * Returns whether the run has ended, after the signal has fired. Otherwise a worker continues the
+   * run. For engines only.
+   */
+  hasRunEnded?(): Promise<boolean>;
 };
 
 export type EmbedRequest = { model: ModelRef; texts: string[] };

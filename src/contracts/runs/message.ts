@@ -33,6 +33,22 @@ export type CitationPart = {
   provider_metadata?: JsonObject;
 };
 
+/**
+ * The task of another agent (A2A) that wrote a message. The next message to the agent at this URL
+ * joins the context of the task.
+ */
+export type RemoteTaskPart = {
+  type: 'remote_task';
+  url: string;
+  task_id: string;
+  context_id: string;
+  /** The run whose next message goes to the task, since the task waits for input. */
+  continued_by?: string;
+};
+
+/** A part of an answer besides its text and its calls. */
+export type AnswerPart = ReasoningPart | CitationPart | RemoteTaskPart;
+
 /** A file of the database as a part of a message. */
 export type ResourcePart = {
   type: 'resource';

@@ -264,6 +264,12 @@ export async function areClaimsLost(
   );
 }
 
+/** Returns whether a run is completed, failed or cancelled. */
+export async function hasRunEnded(pool: Pool, id: string): Promise<boolean> {
+  const { rows } = await pool.query('select howdah_private.has_run_ended($1) as ended', [id]);
+  return rows[0].ended;
+}
+
 /** Returns the agent version that a run pinned. The version never changes. */
 export async function loadVersion(pool: Pool, id: string): Promise<AgentDefinition> {
   const { rows } = await pool.query('select howdah_private.agent_version($1) as definition', [id]);

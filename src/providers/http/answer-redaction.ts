@@ -1,5 +1,5 @@
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
-import type { CitationPart, ReasoningPart } from '../../contracts/runs/message.ts';
+import type { AnswerPart, CitationPart } from '../../contracts/runs/message.ts';
 import { isJsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
 
@@ -26,10 +26,10 @@ export function redactAnswer(answer: ModelAnswer, redaction: Redaction): ModelAn
 }
 
 /**
- * Redacts a citation. Reasoning with a secret is dropped, because the vendor would refuse a changed
- * text with its signature.
+ * Redacts a citation. Any other part with a secret is dropped: the vendor would refuse reasoning
+ * that no longer fits its signature, and a changed task does not exist.
  */
-function redactPart(part: ReasoningPart | CitationPart, redaction: Redaction): (typeof part)[] {
+function redactPart(part: AnswerPart, redaction: Redaction): AnswerPart[] {
   const redacted = redaction.json(part);
   if (JSON.stringify(redacted) === JSON.stringify(part)) return [part];
   return part.type === 'citation' && isJsonObject(redacted) ? [redacted as CitationPart] : [];

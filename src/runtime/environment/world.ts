@@ -43,8 +43,10 @@ export type RuntimeDependencies = {
   readSecret: ReadSecret;
   /** Loads the content of a resource of the tenant. */
   loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
-  /** Returns the files of a run, for built-in tools. */
+  /** Returns the files of a run, for built-in tools and engines. */
   filesOf(tenantId: string, executionId: string): RunFiles;
+  /** Returns whether a run is completed, failed or cancelled. */
+  hasRunEnded(executionId: string): Promise<boolean>;
   random(): number;
   /** Resolves after the time, or at once when the signal fires. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;

@@ -1,5 +1,5 @@
 import type { ModelAnswer, Usage } from '../../contracts/agents/model.ts';
-import type { CitationPart, ReasoningPart } from '../../contracts/runs/message.ts';
+import type { AnswerPart } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
@@ -26,10 +26,11 @@ export type FilteredParts = { parts: JsonObject[]; guardSteps: StepRecord[] };
 
 /**
  * Applies the output filters to reasoning and citations. A part that a filter changes or blocks is
- * dropped: the signature of reasoning fits its original text alone.
+ * dropped: the signature of reasoning fits its original text alone. The task of a remote agent has
+ * no text, and is kept.
  */
 export async function filterParts(
-  parts: readonly (ReasoningPart | CitationPart)[] = [],
+  parts: readonly AnswerPart[] = [],
   run: HeldRun,
 ): Promise<FilteredParts> {
   if (parts.length === 0) return { parts: [], guardSteps: [] };
@@ -45,7 +46,8 @@ export async function filterParts(
 }
 
 /** Returns what people read of a part. The rest is opaque: signatures and encrypted reasoning. */
-function readablePart(part: ReasoningPart | CitationPart): Json {
+function readablePart(part: AnswerPart): Json {
+  if (part.type === 'remote_task') return null;
   if (part.type === 'reasoning') return part.text;
   const { url = '', title = '' } = part;
   return [url, title, JSON.stringify(part.provider_metadata ?? null)];

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { ENGINE_PREFIX, type EngineRun, TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
-import type { ModelAnswer, ModelProvider } from '../../contracts/agents/model.ts';
+import { ENGINE_PREFIX, TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
+import type { ModelAnswer, ModelCallContext, ModelProvider } from '../../contracts/agents/model.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { Message, ToolCall } from '../../contracts/runs/message.ts';
@@ -11,6 +11,7 @@ import { failpoint, midStream } from '../environment/failpoints.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import { dropUnsupportedMedia } from '../messages/drop-unsupported-media.ts';
 import { cachedLoader, resolveParts } from '../messages/resolve-attachments.ts';
+import { filterFiles } from '../owned-run/filter-files.ts';
 import { foldRecords } from '../owned-run/fold.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { BLOCKED, blockedAnswer, type FilterResult } from '../owned-run/output-filter.ts';
@@ -70,7 +71,7 @@ async function requestAnswer(
   }
   const sink = run.tokenSink(action.attempt);
   const onToken = midStream(sink?.say);
-  const asking = await engineRun(action, run);
+  const asking = await engineRun(action, run, world);
   const traceparent = run.observer?.onModelCall?.('chat', action.messages);
   await failpoint('model.before');
   const outcome = await provider
@@ -96,10 +97,14 @@ async function requestAnswer(
 }
 
 /**
- * Returns the run that calls an engine. Another attempt has the same key, since no message came
- * between.
+ * Returns the run that calls an engine, and its files. Another attempt has the same key, since no
+ * message came between.
  */
-async function engineRun(action: CallModel, run: HeldRun): Promise<{ run?: EngineRun }> {
+async function engineRun(
+  action: CallModel,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): Promise<Pick<ModelCallContext, 'run' | 'files' | 'hasRunEnded'>> {
   const { provider } = action.model;
   if (!provider.startsWith(ENGINE_PREFIX)) {
     return {};
@@ -107,7 +112,12 @@ async function engineRun(action: CallModel, run: HeldRun): Promise<{ run?: Engin
   await (provider === `${ENGINE_PREFIX}custom` ? run.beginRisk() : undefined);
   const { messages } = run.state;
   const idempotency_key = `${run.id}:${messages.length + 1}`;
-  return { run: { ...run.context, input: messages[0]?.content ?? '', idempotency_key } };
+  const { tenant_id } = run.context;
+  return {
+    run: { ...run.context, input: messages[0]?.content ?? '', idempotency_key },
+    files: filterFiles(world.filesOf(tenant_id, run.id), undefined, run),
+    hasRunEnded: () => world.hasRunEnded(run.id),
+  };
 }
 
 /** Returns whether a message is of an earlier turn. Only the run's own messages have a `seq`. */

@@ -1,4 +1,5 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
+import { A2A_PROVIDER } from '../../contracts/agents/engine.ts';
 import type { NewQuestion, StepRecord } from '../../contracts/runs/step.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
@@ -12,8 +13,9 @@ type FilteredQuestion =
 
 /**
  * Asks people a question as the output filters leave it. A call of a client tool is a question to
- * the client of the run, which makes the call itself. Commits a refusal of the call when a filter
- * blocks the question. Approvals are asked in request-approval.ts.
+ * the client of the run, which makes the call itself. A question of a remote agent is marked as
+ * text from outside. Commits a refusal of the call when a filter blocks the question. Approvals are
+ * asked in request-approval.ts.
  */
 export async function askQuestion(
   tool: ToolDefinition,
@@ -33,7 +35,9 @@ export async function askQuestion(
       started_at,
     );
   }
-  await run.commit([questionStep(filtered.question), ...filtered.guardSteps]);
+  const isOutside = run.definition.models[0]?.provider === A2A_PROVIDER;
+  const asked = { ...filtered.question, ...(isOutside ? { trust: 'external' as const } : {}) };
+  await run.commit([questionStep(asked), ...filtered.guardSteps]);
 }
 
 /**

@@ -15,9 +15,9 @@ import { isContent, storeContent } from '../../tools/rich-content.ts';
 import { deadline } from '../environment/deadline.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import { callNestedModel } from '../model-calls/nested-model-call.ts';
+import { filterFiles } from '../owned-run/filter-files.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
-import { filterFiles } from './filter-files.ts';
 import { createCallHost } from './mcp-host.ts';
 import { runWithToolIo } from './run-with-tool-io.ts';
 

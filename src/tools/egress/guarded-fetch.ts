@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Egress } from '../egress.ts';
+import { egressFailure } from './failures.ts';
 
 export type GuardedFetchOptions = {
   /** Aborts requests without a signal of their own. */
@@ -12,8 +13,8 @@ export type GuardedFetchOptions = {
    * `fetch` and lose their cause.
    */
   onRejected?(error: RunError): void;
-  /** Reports that the body of an answer broke off. */
-  onBroken?(method: string): void;
+  /** Reports that the body of an answer broke off or is too large. */
+  onBroken?(method: string, error: RunError): void;
 };
 
 const WITHOUT_BODY = [204, 205, 304];
@@ -21,12 +22,13 @@ const WITHOUT_BODY = [204, 205, 304];
 /** Creates a guarded `fetch` for vendors' clients. A redirect is returned as the answer. */
 export function guardedFetch(egress: Egress, options: GuardedFetchOptions): typeof fetch {
   return async (input, init = {}) => {
+    const signal = init.signal ?? options.signal;
     const outcome = await egress.open({
       url: input instanceof Request ? input.url : String(input),
       method: init.method ?? 'GET',
       headers: new Headers(init.headers),
       body: (init.body ?? undefined) as string | undefined,
-      signal: init.signal ?? options.signal,
+      signal,
       redirect: 'manual',
       maxBytes: options.maxBytes,
     });
@@ -34,18 +36,21 @@ export function guardedFetch(egress: Egress, options: GuardedFetchOptions): type
       options.onRejected?.(outcome.error);
       throw new TypeError(outcome.error.message, { cause: outcome.error });
     }
-    const { status, headers, body } = outcome.value;
+    const { url, status, headers, body } = outcome.value;
     if (WITHOUT_BODY.includes(status)) {
       body.destroy();
       return new Response(null, { status, headers });
     }
-    const onBroken = () => options.onBroken?.(init.method ?? 'GET');
+    const onBroken = (error: unknown) => {
+      const { hostname } = new URL(url);
+      options.onBroken?.(init.method ?? 'GET', egressFailure(error, hostname, signal).error);
+    };
     return new Response(streamOf(body, onBroken), { status, headers });
   };
 }
 
 /** Converts a body to a web stream. A stream that its reader cancels is not reported as broken. */
-function streamOf(body: Readable, onBroken: () => void): ReadableStream {
+function streamOf(body: Readable, onBroken: (error: unknown) => void): ReadableStream {
   const chunks = body[Symbol.asyncIterator]();
   let isCancelled = false;
   return new ReadableStream({
@@ -56,7 +61,7 @@ function streamOf(body: Readable, onBroken: () => void): ReadableStream {
         else controller.enqueue(value);
       } catch (error) {
         if (isCancelled) return;
-        onBroken();
+        onBroken(error);
         controller.error(error);
       }
     },

@@ -430,7 +430,8 @@ describe('a function registered in code', () => {
 
 describe('rejects an engine', () => {
   test.each<[string, JsonObject, string]>([
-    ['a2a', {}, 'not available yet'],
+    ['a2a', {}, 'url'],
+    ['a2a', { url: 'https://x', skill: 'y' }, 'skill'],
     ['http', {}, 'url'],
     ['http', { url: 'ftp://x' }, 'url'],
     ['http', { url: 'https://x', timeout: 1 }, 'timeout'],

@@ -57,6 +57,7 @@ export function recordedWorld(
     modelNamed: async () => GONE, // as above
     loadResource: (_tenant, id) => fileOf(id),
     filesOf: () => undefined as unknown as RunFiles, // as above
+    hasRunEnded: async () => false, // as above
     random: () => 0,
     sleep: async () => {},
   };

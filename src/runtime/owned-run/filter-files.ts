@@ -1,12 +1,12 @@
 import type { RunFiles } from '../../contracts/runs/run-files.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import { blockedCall } from '../owned-run/output-filter.ts';
+import type { HeldRun } from './held-run.ts';
+import { blockedCall } from './output-filter.ts';
 
 /**
  * Wraps the files of a run, so that the output filters check each file before it is stored. The
- * content of a file is checked only when it is text.
+ * content of a file is checked only when it is text. Files of an engine belong to no call.
  */
-export function filterFiles(files: RunFiles, call_id: string, run: HeldRun): RunFiles {
+export function filterFiles(files: RunFiles, call_id: string | undefined, run: HeldRun): RunFiles {
   return {
     ...files,
     async keep(made, origin) {
