@@ -277,6 +277,38 @@ test('no key and no token of a configuration is imported or reported', () => {
   ]);
 });
 
+test('an agent on another server gets the engine a2a, and is active if it needs no key', () => {
+  const all = imported({
+    'a.md': card('name: a\ntype: a2a\nurl: https://a.example.com/agent\nheaders: {x-team: red}'),
+    'b.md': card(
+      'name: b\ntype: a2a\nurl: https://b.example.com\nrelative_card_path: /card.json\naccepted_output_modes: [text/plain]\nheaders: {Authorization: "Bearer abc-123-def"}',
+    ),
+    'c.md': card('name: c\ntype: a2a\nstreaming: true'),
+  });
+  expect(all.document.agents).toMatchObject({
+    a: {
+      engine: 'a2a',
+      engine_configuration: { url: 'https://a.example.com/agent', headers: { 'x-team': 'red' } },
+    },
+    b: {
+      engine: 'a2a',
+      engine_configuration: {
+        url: 'https://b.example.com/card.json',
+        accepted_output_modes: ['text/plain'],
+      },
+      is_active: false,
+    },
+    c: { is_active: false },
+  });
+  expect(all.document.agents).not.toHaveProperty('a.is_active');
+  expect(JSON.stringify(all)).not.toContain('abc-123');
+  expect(notes(all)).toEqual([
+    expect.stringMatching(/^b\.md:\d+:\d+ headers\.Authorization: .* secret_name: b_key /),
+    expect.stringMatching(/^c\.md:\d+:\d+ an agent on another server needs an HTTP address/),
+    expect.stringMatching(/^c\.md:\d+:\d+ streaming: /),
+  ]);
+});
+
 describe('an MCP server', () => {
   const servers = (yaml: string) => {
     const all = imported({ 'config.yaml': `mcp: {servers: {${yaml}}}`, 'a.md': card('name: a') });
@@ -569,7 +601,7 @@ describe('a whole project', () => {
       'fastagent.config.yaml:18:9',
       'fastagent.secrets.yaml:2:3',
       ...[
-        'abroad.yaml:3:1',
+        'abroad.yaml:4:12',
         'campaign.md:5:1',
         'chief.md:12:3',
         'chief.md:16:3',

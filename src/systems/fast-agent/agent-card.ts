@@ -6,7 +6,7 @@ import {
   modelOf,
   UNSUPPORTED_KEYS,
 } from './entry-inputs.ts';
-import { serversOf } from './servers.ts';
+import { isPlainValue, serversOf } from './servers.ts';
 
 const OF_AGENTS: Readonly<Record<string, string>> = {
   ...UNSUPPORTED_KEYS,
@@ -66,35 +66,74 @@ function children({ fields, refer }: EntryInputs): JsonObject {
   return definedEntries({ agents: under('agent'), workflows: under('workflow') });
 }
 
+const OF_REMOTE_AGENTS: Readonly<Record<string, string>> = {
+  ...UNSUPPORTED_KEYS,
+  auth: 'a bearer key is a secret in Howdah: run howdah secret set NAME, and set secret_name',
+  polling: 'the card of the agent says whether it streams',
+  request_timeout_seconds: 'max_seconds in budget limits a run',
+  streaming: 'the card of the agent says whether it streams',
+  transport: 'the card of the agent names its transports',
+};
+
 /**
- * Converts the card of an agent on another server to an inactive entry without its address.
- * References to the agent stay valid, and no run can start. Agent system files cannot describe such
- * an agent yet.
+ * Converts the card of an agent on another server to an entry with the engine `a2a`. Without a URL,
+ * or without its keys, the agent is imported as inactive, so that references to it stay valid.
  */
 export function writeRemote(inputs: EntryInputs, mission: string | undefined): JsonObject {
   const { fields } = inputs;
-  fields.note(
-    ['url'],
-    'an agent on another server (a2a) is not supported in agent system files: it is imported as inactive',
-  );
-  for (const key of REMOTE) fields.take(key);
+  const url = urlOf(inputs);
+  const { headers, isWhole } = headersOf(inputs);
+  const modes = fields.names('accepted_output_modes');
+  const isComplete = isWhole && url !== undefined && !fields.has('auth');
   const entry = definedEntries({
     mission,
     description: fields.text('description'),
-    is_active: false,
+    engine: url === undefined ? undefined : 'a2a',
+    engine_configuration:
+      url === undefined
+        ? undefined
+        : definedEntries({
+            url,
+            headers,
+            accepted_output_modes: modes.length > 0 ? modes : undefined,
+          }),
+    is_active: isComplete ? undefined : false,
   });
-  fields.leave(UNSUPPORTED_KEYS);
+  fields.leave(OF_REMOTE_AGENTS);
   return entry;
 }
 
-const REMOTE = [
-  'url',
-  'transport',
-  'streaming',
-  'polling',
-  'accepted_output_modes',
-  'headers',
-  'auth',
-  'relative_card_path',
-  'request_timeout_seconds',
-];
+/** Returns the address of the agent, or of its card where the card has a path of its own. */
+function urlOf({ fields }: EntryInputs): string | undefined {
+  const text = fields.text('url');
+  const path = fields.text('relative_card_path');
+  const base = text === undefined ? null : URL.parse(text);
+  if (!base || !/^https?:$/.test(base.protocol) || /[?#@]/.test(base.href)) {
+    fields.note(
+      ['url'],
+      'an agent on another server needs an HTTP address without a key or a query: it is imported as inactive',
+    );
+    return undefined;
+  }
+  if (path === undefined) return text;
+  return new URL(path.replace(/^\//, ''), base.href.replace(/\/?$/, '/')).href;
+}
+
+/** Returns the headers without keys. `isWhole` is false if a key was left out. */
+function headersOf({ card, fields }: EntryInputs) {
+  const headers: JsonObject = {};
+  let isWhole = true;
+  for (const [name, value] of Object.entries(fields.object('headers') ?? {})) {
+    if (isPlainValue(name, value)) {
+      headers[name] = String(value);
+      continue;
+    }
+    isWhole = false;
+    const secret = `${card.name}_key`.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_');
+    fields.note(
+      ['headers', name],
+      `headers.${name}: keys are not imported; run howdah secret set ${secret}, and set secret_name: ${secret} in its engine_configuration; it is imported as inactive`,
+    );
+  }
+  return { headers: Object.keys(headers).length > 0 ? headers : undefined, isWhole };
+}

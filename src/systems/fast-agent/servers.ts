@@ -150,9 +150,8 @@ function valuesOf(key: 'env' | 'headers', server: string, parts: readonly Fields
   const reported = new Set<string>();
   for (const fields of parts) {
     for (const [name, value] of Object.entries(fields.object(key) ?? {})) {
-      const text = isScalar(value) ? String(value) : undefined;
-      if (text !== undefined && IS_A_WORD.test(text) && !NAMES_A_KEY.test(name)) {
-        plain[name] = text;
+      if (isPlainValue(name, value)) {
+        plain[name] = String(value);
         continue;
       }
       delete plain[name];
@@ -167,6 +166,11 @@ function valuesOf(key: 'env' | 'headers', server: string, parts: readonly Fields
   }
   const isWhole = reported.size === 0;
   return { plain: Object.keys(plain).length > 0 ? { [key]: plain } : {}, isWhole };
+}
+
+/** Returns whether a value is a plain word, and its name is not that of a key. */
+export function isPlainValue(name: string, value: Json | undefined): boolean {
+  return isScalar(value) && IS_A_WORD.test(String(value)) && !NAMES_A_KEY.test(name);
 }
 
 const isScalar = (value: Json | undefined): value is string | number | boolean =>
