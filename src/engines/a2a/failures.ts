@@ -9,7 +9,7 @@ import type { HttpFault } from './connection.ts';
 /** The code of JSON-RPC for a failure inside the server, which may pass. */
 const INTERNAL_ERROR = -32603;
 
-/** The request that failed: its last fault in HTTP, the host of the agent, and the key to redact. */
+/** A failed request: its last fault in HTTP, the host of the agent, and the key to redact. */
 export type FailedRequest = { fault: HttpFault | undefined; host: string; key: string | null };
 
 /**

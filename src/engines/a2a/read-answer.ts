@@ -25,7 +25,7 @@ export type AnswerOptions = {
   sent: string;
 };
 
-/** Converts a task that has stopped: an answer, a question to a person, or the failure of the run. */
+/** Converts a task that has stopped: an answer, a question to a person, or a failure. */
 export async function readAnswer(
   progress: TaskProgress,
   options: AnswerOptions,
