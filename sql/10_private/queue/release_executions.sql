@@ -130,8 +130,8 @@ as $$
   )
 $$;
 
--- Returns whether a run is completed, failed or cancelled. A worker that lost a run asks this before
--- it cancels the work of another system, since another worker may continue the run.
+-- Returns whether a run is completed, failed or cancelled. A worker that lost a run asks this
+-- before it cancels the work of another system, since another worker may continue the run.
 create or replace function howdah_private.has_run_ended(execution_id uuid) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
