@@ -119,8 +119,8 @@ as $$
     is not null
 $$;
 
--- Converts a message of a log to an entry of a history. Reasoning, citations and the data of vendors
--- are left out: a client could send a history with forged ones, so a history has none.
+-- Converts a message of a log to an entry of a history. Reasoning, citations and the data of
+-- vendors are left out: a client could send a history with forged ones, so a history has none.
 create or replace function howdah_private.history_message(tenant_id uuid, message jsonb)
   returns jsonb
   language sql stable security definer
