@@ -61,8 +61,8 @@ export async function startOpenAiServer(
   const handler = Array.isArray(script) ? scripted(script) : script;
   const server = createServer(async (incoming, response) => {
     try {
-      const body = parseBody(await readAll(incoming));
       const { url: path = '', headers } = incoming;
+      const body = await parseBody(await readAll(incoming), headers['content-type'] ?? '');
       const left = once(response, 'close');
       const request = { index: count, path, headers, body, left };
       count += 1;
@@ -98,14 +98,26 @@ function scripted(answers: FakeAnswer[]): FakeHandler {
     answers[index] ?? { status: 500, error: { message: `the fake server has no answer ${index}` } };
 }
 
-async function readAll(incoming: IncomingMessage): Promise<string> {
+async function readAll(incoming: IncomingMessage): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of incoming) pieces.push(piece);
-  return Buffer.concat(pieces).toString();
+  return Buffer.concat(pieces);
 }
 
-function parseBody(text: string): JsonObject {
-  return text === '' ? {} : JSON.parse(text);
+/** A body of JSON, or the fields of a form; a file is its name, its type and its number of bytes. */
+async function parseBody(bytes: Buffer, type: string): Promise<JsonObject> {
+  if (!type.startsWith('multipart/')) return bytes.length === 0 ? {} : JSON.parse(`${bytes}`);
+  const form = await new Response(new Uint8Array(bytes), {
+    headers: { 'content-type': type },
+  }).formData();
+  const fields = [...form].map(([name, value]) => [name, wireField(value)]);
+  return Object.fromEntries(fields);
+}
+
+function wireField(value: string | File): Json {
+  return typeof value === 'string'
+    ? value
+    : { name: value.name, type: value.type, bytes: value.size };
 }
 
 async function send(answer: FakeAnswer, request: FakeRequest, response: ServerResponse) {

@@ -24,6 +24,7 @@ import {
   resolveTarget,
   type Target,
 } from './http/target.ts';
+import { synthesizeSpeech, transcribe } from './openai/audio.ts';
 import { requestBody } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
 import { mapError } from './openai/map-error.ts';
@@ -50,7 +51,7 @@ export type OpenAiOptions = ({ env: OpenAiEnv } | { account: Account }) & {
 
 /**
  * Creates the provider for OpenAI and every server with its chat completions (Ollama, vLLM, Groq,
- * OpenRouter, Azure …), with streaming and embeddings. The provider never throws and never retries.
+ * OpenRouter, Azure …), with streaming, embeddings and audio. The provider never throws and never retries.
  * `resolveTarget` decides which server receives which key.
  */
 export function openaiProvider(options: OpenAiOptions): ModelProvider {
@@ -62,6 +63,10 @@ export function openaiProvider(options: OpenAiOptions): ModelProvider {
       embedInBatches(request, (texts) =>
         callServer(options, request.model, context, (line) => embed(line, request.model, texts)),
       ),
+    synthesizeSpeech: (request, context) =>
+      callServer(options, request.model, context, (line) => synthesizeSpeech(line, request)),
+    transcribe: (request, context) =>
+      callServer(options, request.model, context, (line) => transcribe(line, request)),
   };
 }
 

@@ -7,14 +7,19 @@ import type {
   ModelCallContext,
   ModelProvider,
   ModelRequest,
+  SpeechRequest,
+  TranscriptionRequest,
 } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import { firstCharacters } from '../text/truncate.ts';
 import { codeOfStatus, createCancellation, createFailure, type Failed } from './failure.ts';
+import { speechIn, transcriptIn } from './scripted/audio.ts';
 import { parseScript, type ScriptStep, type Slot, slotAt } from './scripted/script.ts';
 import { estimateTokens, estimateUsage, streamText } from './tokens.ts';
 
 export type { ScriptStep } from './scripted/script.ts';
+
+type MediaRequest = EmbedRequest | SpeechRequest | TranscriptionRequest;
 
 /** A scripted model for tests, with all requests that it received. */
 export type ScriptedModel = {
@@ -52,6 +57,21 @@ function providerWith(
   script?: ScriptStep[],
 ): ModelProvider {
   const failures = new Map<string, number>();
+  // No answer precedes a request without messages, so the first step serves all of them
+  const playFirst = async <T>(
+    request: MediaRequest,
+    context: ModelCallContext,
+    answer: (step: ScriptStep | null) => Outcome<T>,
+  ): Promise<Outcome<T>> => {
+    if (context.signal.aborted) return createCancellation();
+    if ('texts' in request) record(request);
+    const parsed = parseScript(request.model.request_params.script ?? script);
+    if (!parsed.ok) return parsed;
+    const slot = slotAt(parsed.value, 0);
+    const step = passingError(slot, request, failures) ?? slot.step;
+    if (!(await waitFor(step?.delay_ms, context.signal))) return createCancellation();
+    return step?.error ? scriptedError(step.error) : answer(step);
+  };
   return {
     name: 'scripted',
     async generate(request, context) {
@@ -64,17 +84,10 @@ function providerWith(
       if (step === null) return scriptOver(request, parsed.value.length);
       return mismatch(step, slot.number, request) ?? playStep(step, request, context);
     },
-    async embed(request, context) {
-      if (context.signal.aborted) return createCancellation();
-      record(request);
-      const parsed = parseScript(request.model.request_params.script ?? script);
-      if (!parsed.ok) return parsed;
-      // there is no answer before, so the first answer serves every text
-      const slot = slotAt(parsed.value, 0);
-      const step = passingError(slot, request, failures) ?? slot.step;
-      if (!(await waitFor(step?.delay_ms, context.signal))) return createCancellation();
-      return step?.error ? scriptedError(step.error) : vectorsBy(step, request.texts);
-    },
+    embed: (request, context) =>
+      playFirst(request, context, (step) => vectorsBy(step, request.texts)),
+    synthesizeSpeech: (request, context) => playFirst(request, context, speechIn),
+    transcribe: (request, context) => playFirst(request, context, transcriptIn),
   };
 }
 
@@ -88,7 +101,7 @@ const answersIn = (request: ModelRequest): number =>
  */
 function passingError(
   { passing }: Slot,
-  request: ModelRequest | EmbedRequest,
+  request: ModelRequest | MediaRequest,
   failures: Map<string, number>,
 ): ScriptStep | null {
   if (passing.length === 0) return null;
@@ -188,8 +201,9 @@ function scriptOver(request: ModelRequest, steps: number): Failed {
 /** Returns a failure with the expectations of a step that the request does not meet, or null. */
 function mismatch(step: ScriptStep, number: number, request: ModelRequest): Failed | null {
   const { last_role, last_content_contains: text, tools = [] } = step.expect ?? {};
-  if (step.vectors) {
-    const message = `Step ${number} of the script has vectors; what came was a conversation.`;
+  const other = (['vectors', 'speech', 'transcript'] as const).find((field) => step[field] != null);
+  if (other !== undefined) {
+    const message = `Step ${number} of the script has "${other}"; what came was a conversation.`;
     return createFailure('script_mismatch', message);
   }
   const last = request.messages.at(-1);

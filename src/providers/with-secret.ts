@@ -15,7 +15,7 @@ export function withSecret(
 ): ModelProvider {
   const name = model.secret_name;
   if (name === undefined) return provider;
-  const { embed } = provider;
+  const { embed, synthesizeSpeech, transcribe } = provider;
   const withKey = async <T>(
     context: ModelCallContext,
     call: (context: ModelCallContext) => Promise<Outcome<T>>,
@@ -29,6 +29,13 @@ export function withSecret(
     generate: (request, context) => withKey(context, (keyed) => provider.generate(request, keyed)),
     ...(embed && {
       embed: (request, context) => withKey(context, (keyed) => embed(request, keyed)),
+    }),
+    ...(synthesizeSpeech && {
+      synthesizeSpeech: (request, context) =>
+        withKey(context, (keyed) => synthesizeSpeech(request, keyed)),
+    }),
+    ...(transcribe && {
+      transcribe: (request, context) => withKey(context, (keyed) => transcribe(request, keyed)),
     }),
   };
 }

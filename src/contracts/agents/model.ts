@@ -103,13 +103,42 @@ export type EmbedRequest = { model: ModelRef; texts: string[] };
 /** The vectors of the texts, in the order of the texts. The model determines their length. */
 export type Embeddings = { vectors: number[][]; usage: Usage };
 
+/** A text to speak. The voice and the format are in `model.request_params`. */
+export type SpeechRequest = { model: ModelRef; text: string };
+
+/** A spoken text, at most 64 MB. */
+export type Speech = { audio: Uint8Array; media_type: string; warnings?: string[] };
+
+/** A recording to write down, at most 25 MB. */
+export type TranscriptionRequest = { model: ModelRef; audio: Uint8Array; media_type: string };
+
+/** The text of a recording. The text is empty if nobody speaks. */
+export type Transcription = {
+  text: string;
+  /** The spoken language, if the vendor reports it. */
+  language?: string;
+  /** The length of the recording in seconds, if the vendor reports it. */
+  seconds?: number;
+  warnings?: string[];
+};
+
+/** The largest recording that is sent to a vendor. OpenAI accepts no larger one. */
+export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
+
 /**
- * A vendor of models. `generate` and `embed` never throw and never retry: every failure is a
- * `RunError`. The runtime retries, and logs each retry. A provider does not access the database.
+ * A vendor of models. Its functions never throw and never retry: every failure is a `RunError`. The
+ * runtime retries, and logs each retry. A provider does not access the database.
  */
 export type ModelProvider = {
   readonly name: string;
   generate(request: ModelRequest, context: ModelCallContext): Promise<Outcome<ModelAnswer>>;
   /** Computes embeddings. Absent if the vendor has none; engines have none. */
   embed?(request: EmbedRequest, context: ModelCallContext): Promise<Outcome<Embeddings>>;
+  /** Speaks a text. Absent if the vendor has no such models. */
+  synthesizeSpeech?(request: SpeechRequest, context: ModelCallContext): Promise<Outcome<Speech>>;
+  /** Writes down a recording. Absent if the vendor has no such models. */
+  transcribe?(
+    request: TranscriptionRequest,
+    context: ModelCallContext,
+  ): Promise<Outcome<Transcription>>;
 };

@@ -42,7 +42,8 @@ function limitedFetch(
   traceparent: string | undefined,
   headersOf: (given: Headers) => Headers,
 ): Fetch {
-  return async (input, init) => {
+  return async (input, given) => {
+    const init = given?.body instanceof FormData ? await encodeForm(given, given.body) : given;
     const headers = headersOf(new Headers(init?.headers));
     headers.set('user-agent', 'howdah');
     if (traceparent) headers.set('traceparent', traceparent);
@@ -52,6 +53,14 @@ function limitedFetch(
     const body = response.body.pipeThrough(limitBytes());
     return new Response(body, { status, statusText, headers: response.headers });
   };
+}
+
+/** Encodes a form as bytes, which every `fetch` sends, with the content type of the form. */
+async function encodeForm(init: RequestInit, form: FormData): Promise<RequestInit> {
+  const encoded = new Response(form);
+  const headers = new Headers(init.headers);
+  headers.set('content-type', encoded.headers.get('content-type') ?? '');
+  return { ...init, headers, body: await encoded.bytes() };
 }
 
 function limitBytes(): TransformStream<Uint8Array, Uint8Array> {
