@@ -80,7 +80,43 @@ comment on column howdah.deleted_step_usage.cached_tokens is
 comment on column howdah.deleted_step_usage.cache_write_tokens is
   'Input tokens that providers wrote to their prompt caches; a part of tokens_in.';
 
+create type howdah.model_test_status as enum ('queued', 'passed', 'failed');
+comment on type howdah.model_test_status is 'Status of a test of a model.';
+
+create table howdah.model_tests (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null default howdah.current_tenant()
+    references howdah.tenants (id) on delete cascade,
+  model_id uuid not null,
+  status howdah.model_test_status not null default 'queued',
+  answer jsonb constraint answer_is_an_object check (jsonb_typeof(answer) = 'object'),
+  error jsonb constraint error_is_an_object check (jsonb_typeof(error) = 'object'),
+  seconds numeric,
+  created_by text not null,
+  created_at timestamptz not null default now(),
+  finished_at timestamptz,
+  unique (tenant_id, id),
+  foreign key (tenant_id, model_id) references howdah.models (tenant_id, id) on delete cascade,
+  constraint a_passed_test_has_an_answer check ((status = 'passed') = (answer is not null)),
+  constraint a_failed_test_has_an_error check ((status = 'failed') = (error is not null)),
+  constraint a_finished_test_has_its_time
+    check ((status = 'queued') = (finished_at is null) and (status = 'queued') = (seconds is null))
+);
+create index model_tests_model_id_idx on howdah.model_tests (tenant_id, model_id, created_at desc);
+alter table howdah.model_tests enable row level security, force row level security;
+comment on table howdah.model_tests is
+  'Tests of models: howdah.test_model() asks a worker to call a model once, and the worker writes '
+  'the result. The newest 20 tests of each model are kept.';
+comment on column howdah.model_tests.answer is
+  'Result of a passed test: answer and tool_call of an llm, vector_length of embeddings, '
+  'audio_bytes and media_type of tts, text of stt, and usage and warnings.';
+comment on column howdah.model_tests.error is
+  'Error of a failed test: code, message and hint. Null if the test has not failed.';
+comment on column howdah.model_tests.seconds is 'Duration of the calls of the model, in seconds.';
+
 -- Down Migration
+drop table howdah.model_tests;
+drop type howdah.model_test_status;
 alter table howdah.deleted_step_usage
   drop column cached_tokens, drop column cache_write_tokens;
 drop table howdah_private.provider_reports;
@@ -91,9 +127,13 @@ alter table howdah.models
   drop column fallback_position;
 
 -- PostgreSQL cannot remove a value of a type, so the type is created again. Models of purposes that
--- the older release does not know are deleted.
+-- the older release does not know are deleted. Row-level security applies to the owner as well.
+alter table howdah.agent_models no force row level security;
+alter table howdah.models no force row level security;
 delete from howdah.agent_models as am where am.purpose::text in ('image', 'rerank', 'classifier');
 delete from howdah.models as m where m.purpose::text in ('image', 'rerank', 'classifier');
+alter table howdah.agent_models force row level security;
+alter table howdah.models force row level security;
 alter type howdah.model_purpose rename to model_purpose_newer;
 create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt');
 comment on type howdah.model_purpose is 'Purpose of a model.';

@@ -412,6 +412,17 @@ comment on constraint a_rule_has_a_query_or_names_what_is_looked_at on howdah.al
 comment on constraint sample_is_a_list on howdah.alert_rules is
   'Leave this column to the engine, which writes it.';
 
+comment on constraint answer_is_an_object on howdah.model_tests is
+  'Leave this table to workers, which write the results of tests.';
+comment on constraint error_is_an_object on howdah.model_tests is
+  'Leave this table to workers, which write the results of tests.';
+comment on constraint a_passed_test_has_an_answer on howdah.model_tests is
+  'Leave this table to workers, which write the results of tests.';
+comment on constraint a_failed_test_has_an_error on howdah.model_tests is
+  'Leave this table to workers, which write the results of tests.';
+comment on constraint a_finished_test_has_its_time on howdah.model_tests is
+  'Leave this table to workers, which write the results of tests.';
+
 comment on constraint deleted_runs_have_ended on howdah.deleted_run_usage is
   'Leave this table to retention and erasure, which write it.';
 comment on constraint months_are_named_by_their_first_day on howdah_private.closed_months is

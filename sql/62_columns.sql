@@ -164,6 +164,7 @@ begin
       ('questions.kind',
         'question; approval of a call; effect: the outcome of a call that nobody observed.'),
       ('mcp_tools.status', 'accepted, new, changed, refused, gone.'),
+      ('model_tests.status', 'queued, passed, failed.'),
       ('webhook_deliveries.status', 'pending, delivered, failed.'),
       ('webhook_deliveries.url', 'The URL of the last attempt, or of the first attempt to come.'),
       ('webhook_deliveries.event', 'The event, as in the events of a webhook.'),

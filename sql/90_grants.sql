@@ -375,6 +375,9 @@ grant
 
 grant select on howdah.webhook_deliveries to howdah_app, howdah_analyst;
 
+-- test_model queues tests, and workers finish them.
+grant select on howdah.model_tests to howdah_app, howdah_analyst;
+
 -- create_api_key and revoke_api_key write keys. No role may read the hash.
 grant select (
   id, tenant_id, user_id, name, prefix, role, scopes, expires_at, last_used_at, revoked_at,
@@ -500,7 +503,7 @@ grant execute on function
   howdah.schedule_times(text, text, timestamptz, int), howdah.send_message(uuid, text, jsonb),
   howdah.session_state(uuid), howdah.set_default_agent(text),
   howdah.start_session(text, text, howdah.session_policy, jsonb, text),
-  howdah.switch_agent(uuid, text, text), howdah.use_alert_rules(uuid),
+  howdah.switch_agent(uuid, text, text), howdah.test_model(text), howdah.use_alert_rules(uuid),
   howdah.use_tool_policies(text), howdah_private.label_version(text, uuid, int, text),
   howdah_private.strict_policies(uuid)
   to howdah_app;
@@ -720,6 +723,11 @@ grant execute on function
   howdah_private.without_fields(jsonb, text[])
   to howdah_app, howdah_analyst;
 grant execute on function howdah_private.call_search_messages(uuid, jsonb) to howdah_worker;
+
+grant execute on function
+  howdah_private.begin_model_test(uuid, uuid, int),
+  howdah_private.end_model_test(uuid, uuid, jsonb, numeric)
+  to howdah_worker;
 
 -- Room mcp.
 grant execute on function

@@ -202,7 +202,7 @@ class RunningWorker implements Worker {
   #createTasks(): TaskList {
     const { url, archiveFolder, audit = {}, log } = this.#options;
     const { pool, sqlToolPool } = this.#pools;
-    const { queries, mcp, send } = this.#dependencies;
+    const { queries, mcp, send, runs } = this.#dependencies;
     return taskList(
       this.#runtime,
       { pool, sqlToolPool, queries },
@@ -211,6 +211,7 @@ class RunningWorker implements Worker {
       mcp,
       send,
       { url, archiveFolder },
+      runs.provider,
     );
   }
 

@@ -44,3 +44,10 @@ export const writeBackPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
 /** Payload of the job `check_alert`: the alert rule that is due. */
 export const checkAlertPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
+
+/** Payload of the job `test_model`: the test, and the number of the attempt. */
+export const testModelPayload = z.object({
+  id: z.uuid(),
+  tenant_id: z.uuid(),
+  attempt: z.int().positive(),
+});

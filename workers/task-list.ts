@@ -1,10 +1,13 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Logger } from 'pino';
+import type { TestedModel } from '../src/contracts/agents/model-test.ts';
 import type { Pool } from '../src/db/connection/pool.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import type { MonthOptions } from '../src/db/retention/drop-months.ts';
 import type { QueryPool } from '../src/db/sql-tools/query-pool.ts';
 import { deliveriesOn } from '../src/db/worker/delivery-attempts.ts';
+import { modelTestsOn } from '../src/db/worker/model-tests.ts';
+import type { RuntimeDependencies } from '../src/runtime/environment/world.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
@@ -20,6 +23,7 @@ import { executionCompleteTask } from './tasks/execution-complete.ts';
 import { partitionsTask } from './tasks/partitions.ts';
 import { recountLimitTask } from './tasks/recount-limit.ts';
 import { retentionTask } from './tasks/retention.ts';
+import { testModelTask } from './tasks/test-model.ts';
 import { writeBackTask } from './tasks/write-back.ts';
 
 /** Returns all tasks by job name. */
@@ -31,6 +35,7 @@ export function taskList(
   mcp: McpPool,
   send: (delivery: WebhookDelivery) => Promise<DeliveryResult>,
   months: MonthOptions,
+  provider: RuntimeDependencies['provider'],
 ): TaskList {
   return {
     admit: admitTask(pools.pool),
@@ -44,6 +49,7 @@ export function taskList(
     partitions: partitionsTask(pools.pool, audit.log),
     recount_limit: recountLimitTask(pools.pool),
     retention: retentionTask(pools.pool, months, audit.log),
+    test_model: testModelTask(modelTestsOn<TestedModel>(pools.pool), provider, audit.log),
     write_back: writeBackTask(pools, audit.log),
   };
 }

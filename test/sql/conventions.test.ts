@@ -290,6 +290,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.feedback_entries': 'said by give_feedback, which audits it',
   'howdah.messages': 'the log of a run: immutable',
+  'howdah.model_tests': 'results of workers, with created_by',
   'howdah.prompt_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.questions': 'asked by runs; answers are audited where they are given',
   'howdah.skill_versions': 'immutable, with created_by; made by an edit that is audited',

@@ -94,6 +94,7 @@ const REVIEWED: Record<string, string> = {
   save_system_row: 'rows of current_tenant(), by name',
   subscribe_mcp_to: 'sessions of current_tenant()',
   switch_agent: 'find_session()',
+  test_model: 'models of current_tenant(), by name or id',
   system_rows: 'rows of current_tenant(), by name',
   unsubscribe_mcp_from: 'sessions of current_tenant()',
 };

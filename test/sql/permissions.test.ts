@@ -101,6 +101,7 @@ const MANAGES: Record<string, string> = {
   apply_agent_system: APPLY,
   use_alert_rules: `select howdah.use_alert_rules()`,
   use_tool_policies: `select howdah.use_tool_policies('strict')`,
+  test_model: `select howdah.test_model('default')`,
   create_api_key: `select howdah.create_api_key('x')`,
   redeliver: `select howdah.redeliver(coalesce((select id from howdah.webhook_deliveries limit 1), howdah.uuid_v7()))`,
   revoke_api_key: `select howdah.revoke_api_key(coalesce((select id from howdah.api_keys limit 1), howdah.uuid_v7()))`,

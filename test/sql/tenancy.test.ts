@@ -41,6 +41,7 @@ const READABLE = [
   'message_sources',
   'messages',
   'model_catalog',
+  'model_tests',
   'model_usage',
   'models',
   'output_filters',

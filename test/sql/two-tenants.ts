@@ -59,6 +59,8 @@ const ROWS = [
   `insert into howdah.workflows (tenant_id, name, type, instruction) values ($1, $2, 'chain', $2)`,
   `insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, role)
    select $1, id, $3, $2 from howdah.workflows where tenant_id = $1 and name = $2`,
+  `insert into howdah.model_tests (tenant_id, model_id, created_by)
+   select $1, id, $2 from howdah.models where tenant_id = $1 limit 1`,
   `insert into howdah.prompts (tenant_id, name, template) values ($1, $2, $2)`,
   // one that is not active is in no version
   `insert into howdah.skills (tenant_id, name, description, content, is_active) values ($1, $2, $2, $2, false)`,

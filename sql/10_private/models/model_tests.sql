@@ -1,0 +1,75 @@
+-- Implements tests of models. howdah.test_model() queues a test; a worker performs it, because
+-- workers know the providers and may read the secrets.
+--
+-- Before a worker calls the model it queues the next attempt, since it may die or be killed while
+-- the model is silent. A result removes that job. The third attempt is the last.
+
+-- Returns an error as tests show it.
+create or replace function howdah_private.model_test_error(code text, message text, hint text)
+  returns jsonb
+  language sql immutable
+  return jsonb_build_object('code', model_test_error.code, 'message', model_test_error.message,
+    'hint', model_test_error.hint);
+
+-- Enqueues an attempt of a test, which any worker may perform.
+create or replace function howdah_private.enqueue_model_test(
+  tenant_id uuid, test_id uuid, attempt int
+) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select graphile_worker.add_job('test_model',
+    json_build_object('id', enqueue_model_test.test_id, 'tenant_id', enqueue_model_test.tenant_id,
+      'attempt', enqueue_model_test.attempt),
+    run_at => clock_timestamp() + (enqueue_model_test.attempt - 1) * interval '2 minutes',
+    job_key => 'model test ' || enqueue_model_test.test_id, max_attempts => 3)
+$$;
+
+-- Ends a test with its answer or its error. A test that has ended already is not changed.
+create or replace function howdah_private.end_model_test(
+  tenant_id uuid, test_id uuid, result jsonb, seconds numeric
+) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update howdah.model_tests as t
+  set status = case when (result ->> 'ok')::boolean then 'passed' else 'failed'
+      end::howdah.model_test_status,
+    answer = result -> 'answer', error = result -> 'error', seconds = end_model_test.seconds,
+    finished_at = clock_timestamp()
+  where t.tenant_id = end_model_test.tenant_id and t.id = end_model_test.test_id
+    and t.status = 'queued';
+  perform graphile_worker.remove_job('model test ' || end_model_test.test_id);
+end $$;
+
+-- Begins an attempt and returns the model to call, with its purpose and its parameters. Returns
+-- null if the test has ended or was the last attempt.
+create or replace function howdah_private.begin_model_test(
+  tenant_id uuid, test_id uuid, attempt int
+) returns jsonb
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_model howdah.models;
+begin
+  select m.* into v_model from howdah.model_tests as t
+  join howdah.models as m on m.tenant_id = t.tenant_id and m.id = t.model_id
+  where t.tenant_id = begin_model_test.tenant_id and t.id = begin_model_test.test_id
+    and t.status = 'queued';
+  if not found then
+    return null;
+  end if;
+  if begin_model_test.attempt > 3 then
+    perform howdah_private.end_model_test(begin_model_test.tenant_id, begin_model_test.test_id,
+      jsonb_build_object('ok', false, 'error', howdah_private.model_test_error('internal',
+        'the worker ended during each of three attempts',
+        'See the log of the workers, then test the model again.')), 0);
+    return null;
+  end if;
+  perform howdah_private.enqueue_model_test(begin_model_test.tenant_id, begin_model_test.test_id,
+    begin_model_test.attempt + 1);
+  return jsonb_build_object('purpose', v_model.purpose, 'capabilities', v_model.capabilities,
+    'model', howdah_private.model_definition(v_model, v_model.request_params));
+end $$;

@@ -1,0 +1,59 @@
+import type { JsonObject } from '../../json/json.ts';
+import type { ModelRef, Usage } from './model.ts';
+
+/** What a model is for, as in the column `purpose` of a model. */
+export type ModelPurpose = 'llm' | 'embedding' | 'stt' | 'tts' | 'image' | 'rerank' | 'classifier';
+
+/** The model of a test. `capabilities` are those of its row. */
+export type TestedModel = {
+  model: ModelRef;
+  purpose: ModelPurpose;
+  capabilities: JsonObject;
+};
+
+/** What a model answered in a test. The purpose of the model determines the fields. */
+export type ModelTestAnswer = {
+  /** The text that an llm answered. */
+  answer?: string;
+  /** True if an llm called the tool that it was offered. Absent if the model has no tools. */
+  tool_call?: boolean;
+  /** The length of the vectors of an embedding model. */
+  vector_length?: number;
+  /** The size and the format of the audio of a tts model. */
+  audio_bytes?: number;
+  media_type?: string;
+  /** What an stt model heard. It is usually empty, since nobody speaks in the recording. */
+  text?: string;
+  usage?: Usage;
+  warnings?: string[];
+};
+
+export type ModelTestError = { code: string; message: string; hint: string };
+
+/** The result of a test. A failing model is a result, too. */
+export type ModelTestResult =
+  | { ok: true; answer: ModelTestAnswer }
+  | { ok: false; error: ModelTestError };
+
+/** A test that has ended, with the duration of the calls of the model. */
+export type EndedModelTest = { result: ModelTestResult; seconds: number };
+
+/**
+ * Tests a model that is not stored, with its key. Rejects with `HWDEN` if the address of the model
+ * may not be reached.
+ */
+export type TryUnsavedModel = (
+  tested: TestedModel,
+  context: { key: string | undefined; tenantId: string; signal: AbortSignal },
+) => Promise<EndedModelTest>;
+
+/** A test as it is shown over REST and by the command line. */
+export type ModelTestReport = {
+  ok: boolean;
+  purpose: ModelPurpose;
+  provider: string;
+  model: string;
+  /** The duration of the calls. */
+  seconds: number;
+  error?: ModelTestError;
+} & ModelTestAnswer;

@@ -1,0 +1,189 @@
+import type {
+  ModelAnswer,
+  ModelCallContext,
+  ModelProvider,
+  ModelRef,
+  ToolSchema,
+  Usage,
+} from '../../contracts/agents/model.ts';
+import type {
+  EndedModelTest,
+  ModelPurpose,
+  ModelTestAnswer,
+  ModelTestError,
+  TestedModel,
+} from '../../contracts/agents/model-test.ts';
+import type { Outcome, RunError } from '../../contracts/errors.ts';
+import type { Message } from '../../contracts/runs/message.ts';
+import { createTone } from './tone.ts';
+
+/** The longest duration of a test, in milliseconds. */
+export const MODEL_TEST_MS = 30_000;
+
+/**
+ * Calls a model once or twice with a tiny request for its purpose. Never throws: a model that fails
+ * is a result. `seconds` is the duration of the calls.
+ */
+export async function tryModel(
+  found: Outcome<ModelProvider>,
+  tested: TestedModel,
+  { signal, ...context }: ModelCallContext,
+  ms = MODEL_TEST_MS,
+): Promise<EndedModelTest> {
+  const began = performance.now();
+  const timeout = AbortSignal.timeout(ms);
+  const timed = { ...context, signal: AbortSignal.any([signal, timeout]) };
+  const outcome = found.ok ? await TESTS[tested.purpose](found.value, tested, timed) : found;
+  const seconds = Math.round(performance.now() - began) / 1000;
+  if (outcome.ok) return { result: { ok: true, answer: outcome.value }, seconds };
+  const isLate = timeout.aborted && !signal.aborted;
+  const error = isLate ? lateAnswer(tested.model, ms) : outcome.error;
+  return { result: { ok: false, error: explained(error, tested) }, seconds };
+}
+
+type Test = (
+  provider: ModelProvider,
+  tested: TestedModel,
+  context: ModelCallContext,
+) => Promise<Outcome<ModelTestAnswer>>;
+
+const TESTS: Readonly<Record<ModelPurpose, Test>> = {
+  llm: tryAnswer,
+  embedding: tryEmbedding,
+  tts: trySpeech,
+  stt: tryTranscription,
+  image: refuseTest,
+  rerank: refuseTest,
+  classifier: refuseTest,
+};
+
+const ORDER_STATUS: ToolSchema = {
+  name: 'order_status',
+  description: 'Returns the status of an order.',
+  parameters: {
+    type: 'object',
+    properties: { order_id: { type: 'string', description: 'The order number, such as A-1001' } },
+    required: ['order_id'],
+  },
+};
+
+/** Asks for one word. Then asks for a tool call, unless the capabilities say `tools: false`. */
+async function tryAnswer(
+  provider: ModelProvider,
+  { model, capabilities }: TestedModel,
+  context: ModelCallContext,
+): Promise<Outcome<ModelTestAnswer>> {
+  const messages: Message[] = [{ role: 'user', content: 'Answer with one word: ready.' }];
+  const request = { model, output_schema: null };
+  const first = await provider.generate({ ...request, messages, tools: [] }, context);
+  if (!first.ok) return first;
+  const answer = describeAnswer(first.value);
+  if (capabilities.tools === false) return { ok: true, value: answer };
+  const content = first.value.content || 'ready';
+  messages.push({ role: 'assistant', content });
+  messages.push({
+    role: 'user',
+    content: 'What is the status of order A-1001? Call the tool order_status.',
+  });
+  const second = await provider.generate({ ...request, messages, tools: [ORDER_STATUS] }, context);
+  if (!second.ok) return second;
+  const isCalled = second.value.tool_calls.some(({ name }) => name === ORDER_STATUS.name);
+  if (!isCalled) return withoutCall(model);
+  const warnings = [...(answer.warnings ?? []), ...(second.value.warnings ?? [])];
+  const usage = addUsage(first.value.usage, second.value.usage);
+  return {
+    ok: true,
+    value: { ...answer, tool_call: true, usage, ...(warnings.length > 0 && { warnings }) },
+  };
+}
+
+function describeAnswer({ content, usage, warnings }: ModelAnswer): ModelTestAnswer {
+  return { answer: content ?? '', usage, ...(warnings && { warnings }) };
+}
+
+function addUsage(a: Usage, b: Usage): Usage {
+  return { tokens_in: a.tokens_in + b.tokens_in, tokens_out: a.tokens_out + b.tokens_out };
+}
+
+async function tryEmbedding(
+  provider: ModelProvider,
+  { model }: TestedModel,
+  context: ModelCallContext,
+): Promise<Outcome<ModelTestAnswer>> {
+  if (!provider.embed) return unable(provider, 'embeddings');
+  const texts = ['Where is my order?', 'The parcel was delivered.'];
+  const outcome = await provider.embed({ model, texts }, context);
+  if (!outcome.ok) return outcome;
+  const { vectors, usage } = outcome.value;
+  return { ok: true, value: { vector_length: vectors[0]?.length ?? 0, usage } };
+}
+
+async function trySpeech(
+  provider: ModelProvider,
+  { model }: TestedModel,
+  context: ModelCallContext,
+): Promise<Outcome<ModelTestAnswer>> {
+  if (!provider.synthesizeSpeech) return unable(provider, 'speech');
+  const outcome = await provider.synthesizeSpeech({ model, text: 'Hello.' }, context);
+  if (!outcome.ok) return outcome;
+  const { audio, media_type, warnings } = outcome.value;
+  return {
+    ok: true,
+    value: { audio_bytes: audio.byteLength, media_type, ...(warnings && { warnings }) },
+  };
+}
+
+async function tryTranscription(
+  provider: ModelProvider,
+  { model }: TestedModel,
+  context: ModelCallContext,
+): Promise<Outcome<ModelTestAnswer>> {
+  if (!provider.transcribe) return unable(provider, 'transcriptions');
+  const recording = { audio: createTone(), media_type: 'audio/wav' };
+  const outcome = await provider.transcribe({ model, ...recording }, context);
+  if (!outcome.ok) return outcome;
+  const { text, warnings } = outcome.value;
+  return { ok: true, value: { text, ...(warnings && { warnings }) } };
+}
+
+async function refuseTest(_: ModelProvider, { purpose }: TestedModel): Promise<Outcome<never>> {
+  return failure(
+    'invalid_request',
+    `Models with purpose ${purpose} cannot be tested; purposes that can: llm, embedding, tts, stt.`,
+  );
+}
+
+function unable({ name }: ModelProvider, what: string): Outcome<never> {
+  return failure('invalid_request', `The provider ${name} makes no ${what}.`);
+}
+
+function withoutCall({ model }: ModelRef): Outcome<never> {
+  return failure('bad_answer', `The model ${model} answered, but did not call the tool it needed.`);
+}
+
+function failure(code: RunError['code'], message: string): Outcome<never> {
+  return { ok: false, error: { code, message, retryable: false } };
+}
+
+function lateAnswer({ name }: ModelRef, ms: number): RunError {
+  const message = `The model ${name} did not answer within ${ms / 1000} seconds.`;
+  return { code: 'timeout', message, retryable: true };
+}
+
+function explained({ code, message }: RunError, { purpose }: TestedModel): ModelTestError {
+  const isCall = code === 'bad_answer' && purpose === 'llm';
+  return { code, message, hint: (isCall && CALL_HINT) || HINTS[code] || OTHER_HINT };
+}
+
+const OTHER_HINT = 'Check provider, model and base_url of the model.';
+const CALL_HINT =
+  'Check base_url. If the model cannot call tools, set its capabilities to {"tools": false}.';
+const HINTS: Partial<Record<RunError['code'], string>> = {
+  unauthorized: 'Check the API key: the secret that secret_name names, or the environment.',
+  not_found: 'Check the id in model, and base_url.',
+  unreachable: 'Check base_url, and that the server is running.',
+  timeout: 'Test the model again. A local server may load a model first.',
+  rate_limited: 'Test the model again later, or raise the limit at the vendor.',
+  overloaded: 'Test the model again later.',
+  script_mismatch: 'Change request_params.script of the model.',
+};
