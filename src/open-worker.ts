@@ -7,7 +7,6 @@ import { checkpointFile, checkpointKey } from './db/operations/signed-checkpoint
 import type { ScopeTerm, WorkerScope } from './db/worker/worker-scope.ts';
 import { createEngines, findEngine } from './engines/registry.ts';
 import { releaseVersion } from './package-root.ts';
-import { environmentKeys } from './providers/environment/environment-models.ts';
 import { createProviders, findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/environment/failpoints.ts';
 import { checkedMasterKeys } from './serve-api.ts';
@@ -17,7 +16,7 @@ import { createEgress } from './tools/egress.ts';
 import { extractTool } from './tools/extract.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 import { runCodeTool } from './tools/run-code.ts';
-import { defaultModelRow } from './update-models.ts';
+import { providerEnv } from './update-models.ts';
 
 /** Tools, engines and hooks that a program adds to its worker, and options of its start. */
 export type Extensions = ToolSources & {
@@ -42,13 +41,7 @@ export async function openWorker(
 ): Promise<Worker> {
   armFailpoint(config.failpoint);
   const masterKeys = await checkedMasterKeys(url, config);
-  const providers = createProviders({
-    OPENAI_API_KEY:
-      defaultModelRow(config).provider === 'openai' ? config.defaultModel.apiKey : undefined,
-    OPENAI_BASE_URL: config.defaultModel.baseUrl,
-    packages: config.providerPackages,
-    keys: environmentKeys(config.models),
-  });
+  const providers = createProviders(providerEnv(config));
   const engines = createEngines(extensions.engines ?? [], { allowPrivate: config.egressAllow });
   return startWorker({
     url,

@@ -6,6 +6,7 @@ import { createPool } from './db/connection/pool.ts';
 import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
 import type { ApiMetrics } from './telemetry/metrics.ts';
+import { createUnsavedModelTests } from './unsaved-model-tests.ts';
 
 /**
  * Returns the master keys of this environment. They need not exist before the first secret does.
@@ -34,5 +35,6 @@ export async function serveApi(
 ): Promise<Api> {
   const { startApi } = await import('./api/server.ts');
   const masterKeys = await checkedMasterKeys(url, config);
-  return startApi({ ...config, url, log, metrics, masterKeys });
+  const tryUnsavedModel = createUnsavedModelTests(config);
+  return startApi({ ...config, url, log, metrics, masterKeys, tryUnsavedModel });
 }

@@ -13,8 +13,7 @@ import {
   type EnvironmentModel,
   environmentKeys,
 } from './providers/environment/environment-models.ts';
-import { createProviders, findProvider } from './providers/registry.ts';
-import { BUNDLED_PACKAGES, findVendor } from './providers/vendors.ts';
+import { createProviders, findProvider, type ProviderEnv } from './providers/registry.ts';
 import { createSecretReader } from './secrets/reader.ts';
 import { createSecretWriter } from './secrets/writer.ts';
 import { masterKeysOf } from './serve-api.ts';
@@ -44,9 +43,7 @@ export async function updateModels(
 
 function refuseUnknownProvider(config: Config): void {
   const { provider } = defaultModelRow(config);
-  const vendor = findVendor(provider);
-  if (vendor?.sdk && BUNDLED_PACKAGES.has(vendor.sdk.package)) return;
-  const found = findProvider(createProviders({ keys: environmentKeys(config.models) }), {
+  const found = findProvider(createProviders(providerEnv(config)), {
     provider,
     base_url: config.defaultModel.baseUrl ?? null,
   });
@@ -62,9 +59,26 @@ function refuseUnknownProvider(config: Config): void {
  * Returns the default model as a row. A model whose URL is in the environment is reached like any
  * OpenAI-compatible server.
  */
-export function defaultModelRow(config: Config): { provider: string; model: string } {
+export function defaultModelRow(config: Pick<Config, 'defaultModel'>): {
+  provider: string;
+  model: string;
+} {
   const { provider, model, baseUrl } = config.defaultModel;
   return { provider: baseUrl === undefined ? provider : 'openai', model };
+}
+
+/** Returns what the environment says about model servers, keys and packages. */
+export function providerEnv(
+  config: Pick<Config, 'defaultModel' | 'models' | 'providerPackages'>,
+): ProviderEnv {
+  const { apiKey, baseUrl } = config.defaultModel;
+  const isOpenAi = defaultModelRow(config).provider === 'openai';
+  return {
+    OPENAI_API_KEY: isOpenAi ? apiKey : undefined,
+    OPENAI_BASE_URL: baseUrl,
+    keys: environmentKeys(config.models),
+    packages: config.providerPackages,
+  };
 }
 
 /** Writes the models of the tenant `default`. Only an owner of the database may. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import type { TryUnsavedModel } from '../contracts/agents/model-test.ts';
 import { secretRowsOn } from '../db/access/secrets.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import { refuseOtherServer } from '../db/connection/same-server.ts';
@@ -32,6 +33,8 @@ export type ServicesOptions = PoolOptions &
     log: Logger;
     /** The keys that encrypt secrets. Without them, this API cannot store secrets. */
     masterKeys?: MasterKeys;
+    /** Tests models that are not stored. Without it, this API tests stored models only. */
+    tryUnsavedModel?: TryUnsavedModel;
     /** Limits that differ from the defaults. */
     bounds?: Partial<ServerLimits>;
     /** The metrics that count requests and are served at /metrics. */
@@ -54,6 +57,7 @@ export type Services = Authentication & {
   limits: StreamLimits;
   bounds: ServerLimits;
   secrets: SecretWriter;
+  tryUnsavedModel: TryUnsavedModel | undefined;
   onError: ErrorLog;
 };
 
@@ -93,6 +97,7 @@ export async function openServices(
     connections: createConnections(requests),
     limits: createStreamLimits(bounds),
     secrets: createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
+    tryUnsavedModel: options.tryUnsavedModel,
     onError: (err, id) => log.error({ err, id }, 'a request failed'),
   };
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { TryUnsavedModel } from '../../contracts/agents/model-test.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
@@ -43,6 +44,7 @@ export type RestOptions = StreamSourcesOptions & {
   identities: Identities;
   admission: Admission;
   secrets: SecretWriter;
+  tryUnsavedModel: TryUnsavedModel | undefined;
   /** Present if there is a replica. */
   reads: ReplicaRouter | undefined;
   onError: ErrorLog;
@@ -160,8 +162,10 @@ function createRouteContext(
   identity: Identity,
   request: FastifyRequest,
   reply: FastifyReply,
-  { connections, reads, admission, secrets, streams, hub, live }: RestContext,
+  context: RestContext,
 ): RouteContext {
+  const { connections, reads, admission, secrets, streams, hub, live } = context;
+  const { tryUnsavedModel: tryModel } = context;
   const settings = {
     ...settingsFor(identity, 'rest', request.raw.socket.remoteAddress),
     timezone: 'UTC',
@@ -185,6 +189,10 @@ function createRouteContext(
   return {
     secrets,
     transaction,
+    ...(tryModel && {
+      tryUnsavedModel: (tested, key) =>
+        tryModel(tested, { key, tenantId: identity.tenantId, signal: leftSignal(reply.raw) }),
+    }),
     waitForEnd: (id, ms) =>
       streams.wait(reply.raw, identity, ms, (signal) => untilEnded(hub, id, signal)),
     runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),

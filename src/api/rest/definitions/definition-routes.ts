@@ -7,6 +7,7 @@ import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 import { alertRules } from './alert-rules.ts';
 import { mcpServers, models, prompts, resources, tools } from './definitions.ts';
+import { testModel } from './model-test.ts';
 import { workflowPerformance } from './performance.ts';
 import { versionsRoute } from './versions.ts';
 import { workflows } from './workflows.ts';
@@ -144,6 +145,7 @@ export const definitionRoutes: Route[] = [
   ...crudRoutes(workflows),
   versionsRoute(workflows),
   workflowPerformance,
+  testModel,
   ...crudRoutes(models),
   ...crudRoutes(prompts),
   versionsRoute(prompts),

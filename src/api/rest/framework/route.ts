@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
+import type { EndedModelTest, TestedModel } from '../../../contracts/agents/model-test.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import type { LogStart } from '../../events/log-events.ts';
@@ -46,6 +47,8 @@ export type RouteContext = {
   secrets: SecretWriter;
   /** Waits for its turn, and runs `work` in a transaction as the caller. */
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
+  /** Tests a model that is not stored, with its key. Absent if this API calls no models. */
+  tryUnsavedModel?(tested: TestedModel, key: string | undefined): Promise<EndedModelTest>;
   /**
    * Waits until a run has ended, for at most `ms` milliseconds. Uses no connection while it waits.
    */

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
+import { awaitModelTest, startModelTest } from '../../../db/queries/model-tests.ts';
+import { RequestRefusal } from '../../errors/request-refusal.ts';
+import { object } from '../../http/fields.ts';
+import { type Route, type RouteContext, route } from '../framework/route.ts';
+import { isUnsaved, unsavedModel, unsavedModelFields } from './unsaved-model.ts';
+
+const report = z
+  .object({
+    ok: z.boolean(),
+    purpose: z.string(),
+    provider: z.string(),
+    model: z.string().describe("The provider's id of the model"),
+    seconds: z.number().describe('The duration of the calls'),
+    answer: z.string().optional().describe('What an llm answered'),
+    tool_call: z.boolean().optional().describe('True if an llm called the tool it was offered'),
+    vector_length: z.int().optional().describe('For embedding'),
+    audio_bytes: z.int().optional().describe('For tts'),
+    media_type: z.string().optional().describe('For tts: the format of the audio'),
+    text: z.string().optional().describe('For stt: usually empty, since nobody speaks'),
+    usage: object.optional(),
+    warnings: z.array(z.string()).optional(),
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).optional(),
+  })
+  .meta({ id: 'ModelTest' });
+
+/** Route that tests a stored model, or a configuration that is not stored. */
+export const testModel: Route = route({
+  method: 'POST',
+  path: '/api/models/test',
+  id: 'testModel',
+  tag: 'models',
+  summary: 'Test a model, or a configuration before it is stored',
+  description:
+    'Calls the model once or twice with a tiny request. A model that fails is a result, not an error: `ok` is false. ' +
+    'With `model` alone, a worker tests the stored model of this name or id. With other fields, this server tests ' +
+    'the configuration. Its key is neither stored nor logged.',
+  body: z.strictObject(unsavedModelFields),
+  permission: { object: 'models', action: 'manage' },
+  answers: { 200: { description: 'The result of the test', schema: report } },
+  async serve({ body }, context) {
+    return {
+      body: isUnsaved(body)
+        ? await testUnsaved(body, context)
+        : await testStored(body.model, context),
+    };
+  },
+});
+
+async function testStored(
+  name: string | null | undefined,
+  { transaction }: RouteContext,
+): Promise<ModelTestReport> {
+  if (name == null) {
+    throw new RequestRefusal(400, 'model is missing', {
+      hint: 'Send the name of a stored model, or a configuration with provider and model.',
+      detail: { field: 'model' },
+    });
+  }
+  const id = await transaction((db) => startModelTest(db, name));
+  return awaitModelTest(id, transaction);
+}
+
+async function testUnsaved(
+  body: Parameters<typeof unsavedModel>[1],
+  { transaction, tryUnsavedModel }: RouteContext,
+): Promise<ModelTestReport> {
+  if (!tryUnsavedModel) {
+    throw new RequestRefusal(400, 'this API calls no models itself', {
+      hint: 'Store the model, and send its name.',
+      detail: { field: 'provider' },
+    });
+  }
+  const { tested, key } = await transaction((db) => unsavedModel(db, body));
+  const { result, seconds } = await tryUnsavedModel(tested, key);
+  const { provider, model } = tested.model;
+  const about = { ok: result.ok, purpose: tested.purpose, provider, model, seconds };
+  return result.ok ? { ...about, ...result.answer } : { ...about, error: result.error };
+}

@@ -1,0 +1,79 @@
+import { Semaphore } from './concurrency/semaphore.ts';
+import type { Config } from './config.ts';
+import type { ModelRef } from './contracts/agents/model.ts';
+import type { EndedModelTest, TryUnsavedModel } from './contracts/agents/model-test.ts';
+import { HowdahError } from './contracts/errors.ts';
+import type { Fetch } from './providers/http/guarded-fetch.ts';
+import { createProviders, findProvider } from './providers/registry.ts';
+import { Redaction, SHORTEST_ECHO } from './redaction/redaction.ts';
+import { tryModel } from './runtime/model-calls/try-model.ts';
+import { guardedFetch } from './tools/egress/guarded-fetch.ts';
+import { createEgress, type Egress } from './tools/egress.ts';
+import { providerEnv } from './update-models.ts';
+
+// Tests of models that are not stored. The process that got the request calls the model, because
+// the key of such a model must not be written to the database, where a worker could read it.
+//
+// Models are reached through the guard of outgoing requests, since a user chooses the address, or a
+// host as the provider. Only OpenAI without an address is not: its server is that of the
+// environment, which an operator wrote.
+
+/** Maximum number of models tested at once by a process. */
+const AT_ONCE = 4;
+const MAX_BYTES = 64 * 1024 * 1024;
+/** Without a login, everybody who reaches this API already reaches this machine. */
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
+type Options = Pick<Config, 'auth' | 'egressAllow' | 'defaultModel' | 'models' | 'providerPackages'>;
+
+/** Creates the function that tests models which are not stored, in this process. */
+export function createUnsavedModelTests(config: Options): TryUnsavedModel {
+  const loopback = config.auth === 'none' ? LOOPBACK : [];
+  const egress = createEgress({ allowPrivate: [...config.egressAllow, ...loopback] });
+  const env = providerEnv(config);
+  const ofEnvironment = createProviders(env);
+  const ofUsers = createProviders(env, { fetch: egressFetch(egress) });
+  const semaphore = new Semaphore(AT_ONCE);
+  return (tested, { key, tenantId, signal }) =>
+    semaphore.run({ signal }, async () => {
+      const { model } = tested;
+      await refusePrivateAddress(egress, model, signal);
+      const isOfEnvironment = model.base_url === null && model.provider === 'openai';
+      const found = findProvider(isOfEnvironment ? ofEnvironment : ofUsers, model);
+      const context = { signal, tenant_id: tenantId, ...(key !== undefined && { key }) };
+      return redactKey(await tryModel(found, tested, context), key);
+    });
+}
+
+/** Throws `HWDEN` for the address of a model that this process may not reach. */
+async function refusePrivateAddress(
+  egress: Egress,
+  { base_url, provider }: ModelRef,
+  signal: AbortSignal,
+): Promise<void> {
+  const isHost = base_url === null && provider.includes('.');
+  const url = URL.parse(isHost ? `https://${provider}` : (base_url ?? ''));
+  if (url === null) return;
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const found = await egress.addresses(host, port, signal);
+  if (found.ok || found.error.code !== 'invalid_request') return; // the provider reports the others
+  const field = isHost ? 'provider' : 'base_url';
+  throw new HowdahError('HWDEN', `${field} must have a public host name, not ${url.hostname}`, {
+    hint: 'An operator can add its host and port to HOWDAH_EGRESS_ALLOW.',
+    detail: { field, host: url.hostname },
+  });
+}
+
+function egressFetch(egress: Egress): Fetch {
+  const never = new AbortController().signal; // the providers pass a signal of their own
+  const fetch = guardedFetch(egress, { signal: never, maxBytes: MAX_BYTES });
+  return (input, init) => fetch(input, init);
+}
+
+/** Removes the key from a result, whatever a server or a package wrote into it. */
+function redactKey({ result, seconds }: EndedModelTest, key: string | undefined): EndedModelTest {
+  const redaction = Redaction.of(key === undefined ? [] : [key], { shortest: SHORTEST_ECHO });
+  if (redaction.isEmpty) return { result, seconds };
+  return { result: JSON.parse(redaction.text(JSON.stringify(result))), seconds };
+}

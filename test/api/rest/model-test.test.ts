@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
+import type { Api } from '../../../src/api/server.ts';
+import { createUnsavedModelTests } from '../../../src/unsaved-model-tests.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { makeModel } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi } from '../harness.ts';
+import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { type CallOptions, call } from './call.ts';
+
+const KEY = 'sk-test-0123456789abcdef';
+const db = testDatabase();
+let api: Api;
+let guarded: Api;
+let worker: Worker;
+let server: FakeServer;
+
+/** Answers each kind of model, and refuses the model `broken` with a text that quotes the key. */
+const answer: Parameters<typeof startOpenAiServer>[0] = ({ path, body, headers }) => {
+  if (body.model === 'broken') {
+    return { status: 401, error: { message: `Wrong key ${headers.authorization}` } };
+  }
+  if (path.endsWith('/speech')) return { raw: 'MP3', headers: { 'content-type': 'audio/mpeg' } };
+  const type = { 'content-type': 'application/json' };
+  if (path.endsWith('/transcriptions')) return { raw: '{"text": ""}', headers: type };
+  if (path.endsWith('/embeddings'))
+    return {
+      vectors: [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+    };
+  if (body.tools === undefined || body.model === 'mute') return { content: 'ready' };
+  return { tool_calls: [{ name: 'order_status', arguments: { order_id: 'A-1001' } }] };
+};
+
+beforeAll(async () => {
+  server = await startOpenAiServer(answer);
+  const defaultModel = { provider: 'openai', model: 'm', apiKey: 'of-env', baseUrl: server.url };
+  const config = { egressAllow: [], providerPackages: [], defaultModel };
+  const open = createUnsavedModelTests({ auth: 'none', ...config });
+  const closed = createUnsavedModelTests({ auth: 'required', ...config });
+  worker = await startTestWorker(db.url, { openai: server.url });
+  api = await startTestApi(db.url, { tryUnsavedModel: open });
+  guarded = await startTestApi(db.url, { ...locked, tryUnsavedModel: closed });
+});
+afterAll(async () => {
+  await Promise.all([api?.close(), guarded?.close(), worker?.stop(0), server?.close()]);
+});
+
+const ask = (body: unknown, at: Api = api, options?: CallOptions) =>
+  call(at, 'POST', '/api/models/test', body, options);
+const unsaved = (body: object) => ({ base_url: server.url, model: 'm', ...body });
+
+describe('a configuration', () => {
+  test.each([
+    [{ provider: 'openai' }, { purpose: 'llm', answer: 'ready', tool_call: true }],
+    [{ purpose: 'embedding' }, { vector_length: 3, usage: { tokens_in: 11, tokens_out: 0 } }],
+    [
+      { purpose: 'tts', voice_id: 'nova' },
+      { audio_bytes: 3, media_type: 'audio/mpeg' },
+    ],
+    [{ purpose: 'stt', sample_rate: 16_000 }, { text: '' }],
+  ])('%j is called', async (body, expected) => {
+    const { status, body: found } = await ask(unsaved({ ...body, api_key: KEY }));
+    expect(found).toMatchObject({ ok: true, provider: 'openai', model: 'm', ...expected });
+    expect([status, typeof found.seconds]).toEqual([200, 'number']);
+    expect(server.requests.at(-1)?.headers.authorization).toBe(`Bearer ${KEY}`);
+  });
+
+  test('without an address and a key uses those of the environment', async () => {
+    const { body } = await ask({ provider: 'openai', model_id: 'm' });
+    expect(body).toMatchObject({ ok: true, answer: 'ready' });
+    expect(server.requests.at(-1)?.headers.authorization).toBe('Bearer of-env');
+  });
+
+  test('with an address and no key sends no key', async () => {
+    expect((await ask(unsaved({}))).body.ok).toBe(true);
+    expect(server.requests.at(-1)?.headers.authorization).toBeUndefined();
+  });
+
+  test('of a model without tools passes when its capabilities say so', async () => {
+    const mute = unsaved({ model: 'mute' });
+    expect((await ask(mute)).body).toMatchObject({
+      ok: false,
+      error: { code: 'bad_answer', hint: expect.stringContaining('"tools": false') },
+    });
+    const { body } = await ask({ ...mute, capabilities: { tools: false } });
+    expect(body).toMatchObject({ ok: true, answer: 'ready' });
+    expect(body).not.toHaveProperty('tool_call');
+  });
+
+  test('that fails is a result, without its key', async () => {
+    const { status, body } = await ask(unsaved({ model: 'broken', api_key: KEY }));
+    expect([status, body]).toMatchObject([
+      200,
+      { ok: false, provider: 'openai', model: 'broken', error: { code: 'unauthorized' } },
+    ]);
+    expect(JSON.stringify(body)).not.toContain(KEY);
+    const unknown = await ask({ provider: 'nowhere', model: 'm' });
+    expect(unknown).toMatchObject({ status: 200, body: { ok: false, purpose: 'llm' } });
+  });
+
+  test('leaves nothing in the database', async () => {
+    await ask(unsaved({ api_key: KEY }));
+    const tables = ['models', 'secrets', 'model_tests', 'audit_log'];
+    for (const table of tables) {
+      const { rows } = await db.pool.query(
+        `select count(*)::int as found from howdah.${table} as t where to_jsonb(t)::text like $1`,
+        [`%${KEY}%`],
+      );
+      expect([table, rows[0]]).toEqual([table, { found: 0 }]);
+    }
+  });
+
+  test.each([
+    [{}, 'model'],
+    [{ model: '' }, 'model'],
+    [{ provider: 'openai' }, 'model'],
+    [{ provider: 'openai', model: 'm', model_id: 'n' }, 'model_id'],
+    [{ model: 'm', url: 'https://a.example', base_url: 'https://b.example' }, 'base_url'],
+    [{ model: 'm', purpose: 'poetry' }, 'purpose'],
+    [{ model: 'm', voice: 'a', voice_id: 'b' }, 'voice_id'],
+    [{ model: 'm', request_params: [] }, 'request_params'],
+    [{ model: 'm', api_key: 7 }, 'api_key'],
+    [{ model: 'm', temperature: 1 }, 'temperature'],
+    [{ model: 'm', completions_path: '/v1/chat/completions' }, 'api_url'],
+  ])('%j is refused and names the field %s', async (body, field) => {
+    const { status, body: problem } = await ask(body);
+    expect([status, problem.code]).toEqual([400, 'HWINV']);
+    expect(JSON.stringify(problem)).toContain(field);
+  });
+});
+
+describe('a stored model', () => {
+  test('is tested by a worker, and the result stays in its row', async () => {
+    const { rows } = await db.pool.query<{ tenant_id: string }>(
+      `select id as tenant_id from howdah.tenants where slug = 'default'`,
+    );
+    const script = [{ content: 'ready' }, { tool_calls: [{ name: 'order_status' }] }];
+    const request_params = JSON.stringify({ script });
+    const columns = { name: 'scripted-one', provider: 'scripted', model: 's', request_params };
+    const id = await makeModel(db.pool, { ...rows[0], ...columns });
+    for (const model of ['scripted-one', id]) {
+      expect(await ask({ model })).toMatchObject({
+        status: 200,
+        body: { ok: true, provider: 'scripted', model: 's', answer: 'ready', tool_call: true },
+      });
+    }
+    const { rows: tests } = await db.pool.query(
+      `select status::text, answer ->> 'answer' as answer from howdah.model_tests where model_id = $1`,
+      [id],
+    );
+    expect(tests).toEqual(Array(2).fill({ status: 'passed', answer: 'ready' }));
+  });
+
+  test('that fails is a result', async () => {
+    const { rows } = await db.pool.query<{ tenant_id: string }>(
+      `select id as tenant_id from howdah.tenants where slug = 'default'`,
+    );
+    const columns = { name: 'bad', provider: 'openai', model: 'broken', purpose: 'image' };
+    await makeModel(db.pool, { ...rows[0], ...columns });
+    expect(await ask({ model: 'bad' })).toMatchObject({
+      status: 200,
+      body: { ok: false, purpose: 'image', error: { code: 'invalid_request' } },
+    });
+  });
+
+  test('that does not exist is a 404', async () => {
+    expect(await ask({ model: 'nobody' })).toMatchObject({
+      status: 404,
+      body: { code: 'HWNTF' },
+    });
+  });
+});
+
+describe('with a login', () => {
+  test('only admins test models, and private addresses are refused', async () => {
+    const person = await makePerson(db.pool, 'tester');
+    const as = async (role: string) => ({ token: await tokenFor(person, { role }) });
+    for (const role of ['viewer', 'member']) {
+      for (const body of [{ model: 'default' }, unsaved({})]) {
+        expect(await ask(body, guarded, await as(role))).toMatchObject({
+          status: 403,
+          body: { code: 'HWDEN' },
+        });
+      }
+    }
+    await db.pool.query(`update howdah.users set role = 'admin' where id = $1`, [person.user_id]);
+    const admin = await as('admin');
+    for (const base_url of [server.url, 'http://169.254.169.254/v1', 'http://[::1]:80/v1']) {
+      const before = server.requests.length;
+      expect(await ask(unsaved({ base_url }), guarded, admin)).toMatchObject({
+        status: 403,
+        body: { code: 'HWDEN', hint: expect.stringContaining('HOWDAH_EGRESS_ALLOW') },
+      });
+      expect(server.requests).toHaveLength(before);
+    }
+    for (const provider of ['169.254.169.254', 'models.internal', '127.0.0.1:8080']) {
+      expect(await ask({ provider, model: 'm' }, guarded, admin)).toMatchObject({
+        status: 403,
+        body: { code: 'HWDEN', field: 'provider' },
+      });
+    }
+    const local = await ask({ provider: 'ollama', model: 'm' }, guarded, admin);
+    expect(local.body).toMatchObject({ ok: false, error: { code: 'unreachable' } });
+    expect((await call(guarded, 'POST', '/api/models/test', { model: 'default' })).status).toBe(
+      401,
+    );
+  });
+});
