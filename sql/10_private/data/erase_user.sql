@@ -437,6 +437,8 @@ as $$
   where m.tenant_id = u.tenant_id and m.created_by = u.username;
   update howdah.api_keys as k set created_by = new_name
   where k.tenant_id = u.tenant_id and k.created_by = u.username;
+  update howdah.model_tests as t set created_by = new_name
+  where t.tenant_id = u.tenant_id and t.created_by = u.username;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
   delete from howdah_private.request_keys as k
   where k.tenant_id = u.tenant_id and k.caller = u.id::text;

@@ -84,7 +84,7 @@ as $$
       or s.kind in ('retry', 'fork') and s.input ->> 'by' = rename_in_log.name)
 $$;
 
--- Replaces the name of an author in all versions, runs and tests of models.
+-- Replaces the name of an author in all versions and runs.
 create or replace function howdah_private.rename_author(tenant_id uuid, name text, new_name text)
   returns void
   language sql volatile security definer
@@ -98,8 +98,6 @@ as $$
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
   update howdah.skill_versions as v set created_by = rename_author.new_name
   where v.tenant_id = rename_author.tenant_id and v.created_by = rename_author.name;
-  update howdah.model_tests as t set created_by = rename_author.new_name
-  where t.tenant_id = rename_author.tenant_id and t.created_by = rename_author.name;
   update howdah.executions as e set created_by = rename_author.new_name
   where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
 $$;

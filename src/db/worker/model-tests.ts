@@ -5,7 +5,7 @@ import type { Pool } from '../connection/pool.ts';
 /** A test as its job names it. */
 export type ModelTestJob = { id: string; tenant_id: string; attempt: number };
 
-/** Creates the calls that begin and end tests of models. The caller provides the type of a model. */
+/** Creates the calls that begin and end tests. The caller provides the type of a tested model. */
 export function modelTestsOn<Tested>(pool: Pool) {
   return {
     /**
