@@ -51,8 +51,8 @@ export type OpenAiOptions = ({ env: OpenAiEnv } | { account: Account }) & {
 
 /**
  * Creates the provider for OpenAI and every server with its chat completions (Ollama, vLLM, Groq,
- * OpenRouter, Azure …), with streaming, embeddings and audio. The provider never throws and never retries.
- * `resolveTarget` decides which server receives which key.
+ * OpenRouter, Azure …), with streaming, embeddings and audio. The provider never throws and never
+ * retries. `resolveTarget` decides which server receives which key.
  */
 export function openaiProvider(options: OpenAiOptions): ModelProvider {
   return {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
-import { awaitModelTest, startModelTest } from '../../../db/queries/model-tests.ts';
+import { awaitModelTest, startModelTest } from '../../../db/operations/model-tests.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { object } from '../../http/fields.ts';
 import { type Route, type RouteContext, route } from '../framework/route.ts';

@@ -4,6 +4,7 @@ import type { Client } from '../../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import { findVendor } from '../../../providers/vendors.ts';
 import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
+import { object } from '../../http/fields.ts';
 import { providerConfig } from './provider-configs.ts';
 
 const PURPOSES = ['llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier'] as const;
@@ -19,16 +20,11 @@ export const unsavedModelFields = {
   base_url: text.describe('The same as api_url'),
   voice: text.describe('The same as voice_id'),
   purpose: z.enum(PURPOSES).optional().describe('The purpose of a configuration; llm by default'),
-  request_params: z
-    .record(z.string(), z.json())
+  request_params: object
     .nullable()
     .optional()
     .describe('Parameters of the request, such as {"temperature": 0}'),
-  capabilities: z
-    .record(z.string(), z.json())
-    .nullable()
-    .optional()
-    .describe('For an llm without tools: {"tools": false}'),
+  capabilities: object.nullable().optional().describe('For an llm without tools: {"tools": false}'),
 };
 type Body = z.output<z.ZodObject<typeof unsavedModelFields>>;
 

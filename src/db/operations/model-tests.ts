@@ -5,7 +5,7 @@ import type {
   ModelTestError,
   ModelTestReport,
 } from '../../contracts/agents/model-test.ts';
-import { type Client, jsonRow } from './json-rows.ts';
+import { type Client, jsonRow } from '../queries/json-rows.ts';
 
 /** A test with its model, as the database has it. */
 type ModelTest = {
