@@ -1,4 +1,5 @@
 import type { RunOptions } from '../../client/connect.ts';
+import type { ModelTestReport } from '../../contracts/agents/model-test.ts';
 import type { Comparison } from '../../contracts/runs/comparison.ts';
 import type { Explanation } from '../../contracts/runs/explanation.ts';
 import type { ExecutionStatus } from '../../contracts/runs/step.ts';
@@ -31,6 +32,8 @@ export type Backend = {
   settings(scope: SettingScope): SettingsBackend;
   /** Opens the conversations. The caller closes them. */
   openChat(options: ChatOptions): Promise<ChatBackend>;
+  /** Lets a worker test a model, by its name or id. Throws `HWNTF`. */
+  testModel(name: string): Promise<ModelTestReport>;
   /** Returns whether a worker is alive. A server looks after its own workers. */
   isAnyWorkerAlive(): Promise<boolean>;
   /** Runs `work` with a worker in this process, if a database has no other worker. */

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ModelTestError, ModelTestReport } from '../../contracts/agents/model-test.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import {
   type CatalogFilter,
@@ -7,11 +8,13 @@ import {
 } from '../../db/access/model-catalog.ts';
 import { findVendor, VENDORS } from '../../providers/vendors.ts';
 import type { DefinitionKind } from '../backend/definition-kinds.ts';
+import { withBackend } from '../backend/with-backend.ts';
 import { withDatabase } from '../backend/with-database.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
-import { listVerb, showVerb } from '../nouns/list-and-show.ts';
+import { listVerb, showVerb, withApi, withName } from '../nouns/list-and-show.ts';
 import { type Verb, withVerbs } from '../nouns/subcommands.ts';
-import type { CliIo } from '../output/output.ts';
+import { exitCodes } from '../output/exit-codes.ts';
+import { type CliIo, printJson } from '../output/output.ts';
 import { printRows } from '../print/rows.ts';
 
 const NAMED: DefinitionKind = {
@@ -27,8 +30,8 @@ const NAMED: DefinitionKind = {
 };
 
 /**
- * Registers `howdah models [list | show | create | delete | catalog]`: the models that agents use,
- * with their prices, and the known models of vendors.
+ * Registers `howdah models [list | show | create | delete | test | catalog]`: the models that agents
+ * use, with their prices, and the known models of vendors.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
@@ -36,6 +39,7 @@ export function register(command: Command, io: CliIo): void {
     showVerb(NAMED),
     createVerb(NAMED, { register: withModel, columns: columnsOf }),
     deleteVerb(NAMED),
+    TEST,
     CATALOG,
   ]);
 }
@@ -80,6 +84,45 @@ function catalogRow(model: CatalogModel) {
     unit: unit_price === null ? null : `${unit_price} / ${price_unit}`,
     aliases: aliases.join(', '),
   };
+}
+
+/** Verb that calls a model once and prints whether it works. A model that fails exits with 1. */
+const TEST: Verb = {
+  name: 'test',
+  summary: 'call a model with a tiny request',
+  register: (command, io) => {
+    withApi(withName(command, NAMED), NAMED).action(
+      async (name: string, options: { tenant?: string }) => {
+        const report = await withBackend(io, command, options, (backend) =>
+          backend.testModel(name),
+        );
+        if (io.json) printJson(io, report);
+        else if (report.error) printFailedTest(io, name, report.error);
+        else io.out(`${name} ok: ${describeAnswer(report)}, ${report.seconds} s`);
+        for (const warning of (!io.json && report.warnings) || []) io.err(`Warning: ${warning}`);
+        if (!report.ok) io.setExitCode(exitCodes.error);
+      },
+    );
+  },
+};
+
+function printFailedTest(io: CliIo, name: string, { code, message, hint }: ModelTestError): void {
+  io.out(`${name} failed: ${code}`);
+  io.err(message);
+  io.err(hint);
+}
+
+function describeAnswer(report: ModelTestReport): string {
+  switch (report.purpose) {
+    case 'embedding':
+      return `vectors of length ${report.vector_length}`;
+    case 'tts':
+      return `${report.audio_bytes} bytes of ${report.media_type}`;
+    case 'stt':
+      return `heard ${JSON.stringify(report.text)}`;
+    default:
+      return `answered ${JSON.stringify(report.answer)}${report.tool_call ? ' and called a tool' : ''}`;
+  }
 }
 
 type Options = {

@@ -1,4 +1,8 @@
+import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
+import { awaitModelTest, startModelTest } from '../../../db/operations/model-tests.ts';
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
+import { forTenant } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import type { Backend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
@@ -23,7 +27,22 @@ export function createDatabaseBackend(
     definitions: createDatabaseDefinitions(database, tenant),
     settings: (scope) => createDatabaseSettings(database, tenant, scope),
     openChat: (options) => openDatabaseChat(database, options),
+    testModel: (name) => testModel(io, database, tenant, name),
     isAnyWorkerAlive: () => isAnyWorkerAlive(database.db),
     withWorker: (work) => withInlineWorker(io, database, work),
   };
+}
+
+/** Tests a model with a worker of the database, or with one in this process. */
+function testModel(
+  io: CliIo,
+  database: CliDatabase,
+  tenant: string | undefined,
+  name: string,
+): Promise<ModelTestReport> {
+  const asTenant = <T>(work: (client: Queryable) => Promise<T>) =>
+    forTenant(database, tenant, work);
+  return withInlineWorker(io, database, async () =>
+    awaitModelTest(await asTenant((client) => startModelTest(client, name)), asTenant),
+  );
 }

@@ -1,3 +1,4 @@
+import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
 import type { Backend } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { ServerChat } from './server-chat.ts';
@@ -16,6 +17,8 @@ export function createServerBackend(api: Api): Backend {
     definitions: createServerDefinitions(api),
     settings: (scope) => createServerSettings(api, scope),
     openChat: async (options) => new ServerChat(api, options),
+    testModel: async (model) =>
+      (await api.request('POST', '/api/models/test', { model })) as unknown as ModelTestReport,
     isAnyWorkerAlive: async () => true,
     withWorker: (work) => work(),
   };
