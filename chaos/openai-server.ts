@@ -104,8 +104,9 @@ async function readAll(incoming: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-/** A body of JSON, or the fields of a form; a file is its name, its type and its number of bytes. */
+/** A body of JSON, the fields of a form, or audio; of files and audio the number of bytes. */
 async function parseBody(bytes: Buffer, type: string): Promise<JsonObject> {
+  if (type.startsWith('audio/')) return { bytes: bytes.length };
   if (!type.startsWith('multipart/')) return bytes.length === 0 ? {} : JSON.parse(`${bytes}`);
   const form = await new Response(new Uint8Array(bytes), {
     headers: { 'content-type': type },

@@ -16,6 +16,7 @@ import { mapSdkError } from './ai-sdk/map-error.ts';
 import { createModel, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
 import { promptOf } from './ai-sdk/prompt.ts';
 import { mergeBody, type RequestParams, readParams } from './ai-sdk/request-params.ts';
+import { speak, withoutSpeechOptions } from './ai-sdk/speech.ts';
 import {
   addPart,
   emptyAnswer,
@@ -24,6 +25,7 @@ import {
   type PartialAnswer,
   wholeAnswer,
 } from './ai-sdk/stream-accumulator.ts';
+import { withSettingsAlone, writeDown } from './ai-sdk/transcription.ts';
 import { createCancellation, createFailure } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
@@ -67,6 +69,18 @@ export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
         if (!model.ok) return model;
         return embedAll(model.value, request, line.watch.signal, line.peer);
       }),
+    synthesizeSpeech: (request, context) =>
+      callVendor(options, withoutSpeechOptions(request.model), context, async (line) => {
+        const model = await createModel('speechModel', options.vendor, line.model, line.sdk);
+        if (!model.ok) return model;
+        return speak(model.value, request, line.watch.signal, line.peer);
+      }),
+    transcribe: (request, context) =>
+      callVendor(options, withSettingsAlone(request.model), context, async (line) => {
+        const model = await createModel('transcriptionModel', options.vendor, line.model, line.sdk);
+        if (!model.ok) return model;
+        return writeDown(model.value, request, options.vendor.name, line.watch.signal);
+      }),
   };
 }
 
@@ -93,7 +107,8 @@ async function callVendor<T>(
       limits: options.limits,
       send: (watch) => {
         const guarded = guardedSdkFetch(options.fetch ?? fetch, target.key, context.traceparent);
-        const observed = observe(guarded, params.body, watch, (response) => {
+        const addressed = atAddress(guarded, options.vendor.sdkUrl, target.baseUrl);
+        const observed = observe(addressed, params.body, watch, (response) => {
           isWebPage = response.ok && /html/i.test(response.headers.get('content-type') ?? '');
         });
         const key = target.key ?? 'none'; // the header is removed before the request is sent
@@ -127,6 +142,22 @@ function prepareCall(
   if (!target.ok) return target;
   const value = { target: target.value, params: params.value, settings: settings.value };
   return { ok: true, value };
+}
+
+/**
+ * Wraps a fetch for packages that know no address but their vendor's (ElevenLabs, Deepgram): a
+ * request to the vendor goes to the address of the model.
+ */
+function atAddress(fetch: Fetch, vendorUrl: string | undefined, baseUrl: string): Fetch {
+  if (vendorUrl === undefined || vendorUrl === baseUrl) return fetch;
+  return (input, init) => {
+    const url = input instanceof Request ? input.url : String(input);
+    const isVendor = url.startsWith(`${vendorUrl}/`);
+    return fetch(
+      isVendor ? baseUrl.replace(/\/+$/, '') + url.slice(vendorUrl.length) : input,
+      init,
+    );
+  };
 }
 
 /**

@@ -1,4 +1,9 @@
-import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider';
+import type {
+  EmbeddingModelV4,
+  LanguageModelV4,
+  SpeechModelV4,
+  TranscriptionModelV4,
+} from '@ai-sdk/provider';
 import type { Outcome } from '../../contracts/errors.ts';
 import { createFailure } from '../failure.ts';
 import type { Fetch } from '../http/guarded-fetch.ts';
@@ -20,7 +25,19 @@ export type SdkOptions = Readonly<{
   settings: VendorSettings;
 }>;
 
-type SdkModels = { languageModel: LanguageModelV4; embeddingModel: EmbeddingModelV4 };
+type SdkModels = {
+  languageModel: LanguageModelV4;
+  embeddingModel: EmbeddingModelV4;
+  speechModel: SpeechModelV4;
+  transcriptionModel: TranscriptionModelV4;
+};
+
+const KINDS: Readonly<Record<keyof SdkModels, string>> = {
+  languageModel: 'language models',
+  embeddingModel: 'models for embeddings',
+  speechModel: 'models for speech',
+  transcriptionModel: 'models for transcriptions',
+};
 
 /** Creates a model of a vendor by its package, which is loaded with its first use. */
 export async function createModel<Kind extends keyof SdkModels>(
@@ -41,9 +58,8 @@ export async function createModel<Kind extends keyof SdkModels>(
     const { settings, ...own } = options;
     model = create({ ...settings, ...own })[kind](modelId);
   } catch (error) {
-    const what = kind === 'languageModel' ? 'language models' : 'models for embeddings';
     const reason = error instanceof Error ? ` (${error.message})` : '';
-    return createFailure('invalid_request', `${vendor.title} has no ${what} here${reason}.`);
+    return createFailure('invalid_request', `${vendor.title} has no ${KINDS[kind]} here${reason}.`);
   }
   if (model.specificationVersion !== 'v4') {
     const message = `The package ${vendor.sdk.package} is too old (specification ${model.specificationVersion}, not v4): run npm install ${vendor.sdk.package}@latest.`;

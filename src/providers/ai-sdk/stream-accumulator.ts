@@ -4,7 +4,6 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
   SharedV4ProviderMetadata,
-  SharedV4Warning,
 } from '@ai-sdk/provider';
 import type {
   FinishReason,
@@ -15,6 +14,7 @@ import type {
 import type { CitationPart, ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
+import { formatWarning } from './warnings.ts';
 
 /** Most characters of an answer. A longer text does not come from a model. */
 const MAX_TEXT = 4_000_000;
@@ -161,17 +161,6 @@ function addCitation(
       ? { provider_metadata: mergeMetadata({}, part.providerMetadata) }
       : {}),
   });
-}
-
-function formatWarning(warning: SharedV4Warning): string {
-  switch (warning.type) {
-    case 'other':
-      return warning.message;
-    case 'deprecated':
-      return `deprecated: ${warning.setting} (${warning.message})`;
-    default:
-      return `${warning.type}: ${warning.feature}${warning.details ? ` (${warning.details})` : ''}`;
-  }
 }
 
 const FINISH_REASONS: Partial<Record<LanguageModelV4FinishReason['unified'], FinishReason>> = {
