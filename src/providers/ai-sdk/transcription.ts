@@ -9,7 +9,7 @@ import { refuseAudio } from '../audio-format.ts';
 import { isSetting } from './account.ts';
 import { formatWarning } from './warnings.ts';
 
-/** Returns a model with the settings of its vendor alone: its parameters are no fields of a body. */
+/** Returns a model with only the settings of its vendor: its parameters are no fields of a body. */
 export function withSettingsAlone(model: ModelRef): ModelRef {
   const settings = Object.entries(model.request_params).filter(([name]) => isSetting(name));
   return { ...model, request_params: Object.fromEntries(settings) };
