@@ -24,7 +24,10 @@ const MAX_BYTES = 64 * 1024 * 1024;
 /** Without a login, everybody who reaches this API already reaches this machine. */
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
-type Options = Pick<Config, 'auth' | 'egressAllow' | 'defaultModel' | 'models' | 'providerPackages'>;
+type Options = Pick<
+  Config,
+  'auth' | 'egressAllow' | 'defaultModel' | 'models' | 'providerPackages'
+>;
 
 /** Creates the function that tests models which are not stored, in this process. */
 export function createUnsavedModelTests(config: Options): TryUnsavedModel {

@@ -71,6 +71,8 @@ export type MessageRole = "assistant" | "system" | "tool" | "user";
 
 export type ModelPurpose = "classifier" | "embedding" | "image" | "llm" | "rerank" | "stt" | "tts";
 
+export type ModelTestStatus = "failed" | "passed" | "queued";
+
 export type Numeric = ColumnType<string, number | string, number | string>;
 
 export type OverlapPolicy = "allow" | "cancel" | "skip";
@@ -360,6 +362,8 @@ export interface DeletedRunUsage {
 }
 
 export interface DeletedStepUsage {
+  cache_write_tokens: Generated<Int8>;
+  cached_tokens: Generated<Int8>;
   cost: Numeric;
   day: Timestamp;
   errors: Int8;
@@ -711,6 +715,27 @@ export interface MessageSources {
   url: string | null;
 }
 
+export interface ModelCatalog {
+  aliases: string[] | null;
+  as_of: Timestamp | null;
+  cache_write_price: Numeric | null;
+  cached_input_price: Numeric | null;
+  capabilities: Json | null;
+  context_tokens: number | null;
+  input_modalities: string[] | null;
+  input_price: Numeric | null;
+  max_output_tokens: number | null;
+  name: string | null;
+  output_modalities: string[] | null;
+  output_price: Numeric | null;
+  price_unit: string | null;
+  purpose: string | null;
+  source: string | null;
+  title: string | null;
+  unit_price: Numeric | null;
+  vendor: string | null;
+}
+
 export interface Models {
   agent_system_id: string | null;
   base_url: string | null;
@@ -738,8 +763,23 @@ export interface Models {
   updated_at: Generated<Timestamp>;
 }
 
+export interface ModelTests {
+  answer: Json | null;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  error: Json | null;
+  finished_at: Timestamp | null;
+  id: Generated<string>;
+  model_id: string;
+  seconds: Numeric | null;
+  status: Generated<ModelTestStatus>;
+  tenant_id: Generated<string>;
+}
+
 export interface ModelUsage {
   answers: Int8 | null;
+  cache_write_tokens: Int8 | null;
+  cached_tokens: Int8 | null;
   cost: Numeric | null;
   failed_attempts: Int8 | null;
   model: string | null;
@@ -1274,6 +1314,8 @@ export interface DB {
   mcp_tools: McpTools;
   message_sources: MessageSources;
   messages: Messages;
+  model_catalog: ModelCatalog;
+  model_tests: ModelTests;
   model_usage: ModelUsage;
   models: Models;
   output_filters: OutputFilters;

@@ -103,8 +103,8 @@ function faultOf(said: string): string | null {
 
 /** Replaces the escapes of characters by number. An escaped backslash stays as it is. */
 function unescapeJson(json: string): string {
-  return json.replaceAll(/\\(?:u([0-9a-f]{4})|.)/gi, (escape, code: string | undefined) =>
-    code === undefined ? escape : String.fromCharCode(Number.parseInt(code, 16)),
+  return json.replaceAll(/\\(?:u([0-9a-f]{4})|.)/gi, (match, code: string | undefined) =>
+    code === undefined ? match : String.fromCharCode(Number.parseInt(code, 16)),
   );
 }
 
