@@ -7,6 +7,7 @@ import { licencesPage, productionDependencies } from './support/licences.ts';
  * depends on.
  */
 const ALLOWED = [
+  '(AFL-2.1 OR BSD-3-Clause)', // json-schema, taken under BSD-3-Clause
   '0BSD',
   'Apache-2.0',
   'BSD-2-Clause',

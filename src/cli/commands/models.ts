@@ -30,8 +30,8 @@ const NAMED: DefinitionKind = {
 };
 
 /**
- * Registers `howdah models [list | show | create | delete | test | catalog]`: the models that agents
- * use, with their prices, and the known models of vendors.
+ * Registers `howdah models [list | show | create | delete | test | catalog]`: the models that
+ * agents use, with their prices, and the known models of vendors.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [

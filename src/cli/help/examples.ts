@@ -113,6 +113,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah models show default',
     'howdah models create fast --provider openai --model gpt-5-mini --secret openai',
     'howdah models delete fast',
+    'howdah models test fast',
+    'howdah models catalog --vendor anthropic',
   ],
   prompts: [
     'howdah prompts list',

@@ -81,7 +81,7 @@ describe('an API key', () => {
 
   test('is limited by its role, its scopes and its user', async () => {
     const write =
-      'mutation { createModel(input: { model: { name: "x", provider: "x", model: "x" } }) { model { id } } }';
+      'mutation { createModel(input: { model: { name: "x", provider: "openai", model: "x" } }) { model { id } } }';
     const run = 'mutation { run(input: { agent: "development", input: "x" }) { result { id } } }';
     for (const [values, expected] of [
       [{ role: 'owner' }, [undefined, undefined]],

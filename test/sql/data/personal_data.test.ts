@@ -1077,6 +1077,7 @@ test('erasure handles every column that names a user', async () => {
     'feedback_entries.created_by',
     'mail.created_by',
     'mcp_sessions.caller',
+    'model_tests.created_by',
     'prompt_versions.created_by',
     'questions.answered_by',
     'questions.escalate_to',

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
+import { reportUsable } from '../../support/usable-providers.ts';
 import { all, type Db, makeTenant, one, refusedInside, takeRole } from '../support.ts';
 
 const database = testDatabase();
 let tenant: string;
 beforeEach(async () => {
   tenant = await makeTenant(database.pool);
+  await reportUsable(database.pool, 'anthropic', 'google', 'groq', 'xai');
 });
 
 /** Works in the tenant as an admin, and rolls back. */

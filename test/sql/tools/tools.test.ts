@@ -371,6 +371,7 @@ describe('API keys in rows', () => {
       'base_url',
       'url',
       'provider',
+      'price_unit',
       'cron',
       'timezone',
       'secret_name',
