@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { buildSchema, parse, validate } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { VENDORS } from '../src/providers/vendors.ts';
 import type { Worker } from '../workers/main.ts';
 import { runCli, startCli } from './cli/run-cli.ts';
 import { testDatabase } from './support/database.ts';
@@ -49,6 +50,9 @@ beforeAll(async () => {
   const secrets = {
     github: 'a-token-of-github',
     gitlab: 'a-token-of-gitlab',
+    anthropic: 'a-key-of-anthropic',
+    google: 'a-key-of-google',
+    groq: 'a-key-of-groq',
     warehouse: 'postgresql://agents:a-password@warehouse.example.com/sales',
   };
   for (const [name, value] of Object.entries(secrets)) {
@@ -138,4 +142,15 @@ describe('commands', () => {
     );
     expect(status, stdout + stderr).toBe(isCancel ? 1 : 0); // the demo's runs have ended, which cancel says
   });
+});
+
+test('docs/models.md names each vendor with its package and its keys', () => {
+  const page = readFileSync(join(ROOT, 'docs/models.md'), 'utf8');
+  for (const { name, sdk, keyVariables } of VENDORS) {
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
+    for (const word of [...(sdk ? [sdk.package] : []), ...keyVariables]) {
+      expect(row, name).toContain(`\`${word}\``);
+    }
+    expect(row, name).not.toBe('');
+  }
 });
