@@ -54,6 +54,7 @@ create table howdah_private.provider_reports (
   provider text not null,
   has_package boolean not null,
   has_key boolean not null,
+  has_address boolean not null default false,
   reported_at timestamptz not null default now(),
   primary key (host, provider)
 );
@@ -68,6 +69,8 @@ comment on column howdah_private.provider_reports.has_package is
   'True if the npm package of the provider is installed on the host, or none is needed.';
 comment on column howdah_private.provider_reports.has_key is
   'True if the environment of the host has a key for the provider.';
+comment on column howdah_private.provider_reports.has_address is
+  'True if the environment of the host has another address for the provider (OPENAI_BASE_URL).';
 
 -- Functions of sql/ that have more parameters now; the older signature would stay beside them.
 drop function if exists howdah_private.price(int, int, howdah.models);

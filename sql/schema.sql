@@ -1949,6 +1949,7 @@ create table howdah_private.provider_reports (
   provider text not null,
   has_package boolean not null,
   has_key boolean not null,
+  has_address boolean default false not null,
   reported_at timestamp with time zone default now() not null,
   constraint provider_reports_pkey PRIMARY KEY (host, provider)
 );
@@ -17206,7 +17207,8 @@ AS $function$
   select exists (
     select from howdah_private.provider_reports as r
     where r.provider = is_provider_reported.provider
-      and case is_provider_reported.by when 'key' then r.has_key else r.has_package end)
+      and case is_provider_reported.by
+        when 'key' then r.has_key when 'address' then r.has_address else r.has_package end)
 $function$
 ;
 
@@ -24328,15 +24330,19 @@ CREATE OR REPLACE FUNCTION howdah_private.report_providers(host text, providers 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  insert into howdah_private.provider_reports as r (host, provider, has_package, has_key)
-  select report_providers.host, p.provider, bool_or(p.has_package), bool_or(p.has_key)
+  insert into howdah_private.provider_reports as r
+    (host, provider, has_package, has_key, has_address)
+  select report_providers.host, p.provider, bool_or(p.has_package), bool_or(p.has_key),
+    coalesce(bool_or(p.has_address), false)
   from jsonb_to_recordset(report_providers.providers)
-    as p (provider text, has_package boolean, has_key boolean)
+    as p (provider text, has_package boolean, has_key boolean, has_address boolean)
   group by p.provider
   order by p.provider collate "C"
   on conflict on constraint provider_reports_pkey do update
-  set has_package = excluded.has_package, has_key = excluded.has_key, reported_at = now()
-  where (r.has_package, r.has_key) is distinct from (excluded.has_package, excluded.has_key)
+  set has_package = excluded.has_package, has_key = excluded.has_key,
+    has_address = excluded.has_address, reported_at = now()
+  where (r.has_package, r.has_key, r.has_address)
+      is distinct from (excluded.has_package, excluded.has_key, excluded.has_address)
     or r.reported_at < now() - interval '1 day';
   delete from howdah_private.provider_reports as r
   where r.host = report_providers.host and not exists (
@@ -34915,14 +34921,16 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.with_catalog(m howdah.models)
  RETURNS howdah.models
  LANGUAGE plpgsql
- IMMUTABLE
+ STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_entry jsonb := howdah_private.catalog_entry(m.provider, m.model, m.base_url);
 begin
   if v_entry is null or num_nonnulls(m.input_price, m.output_price, m.cached_input_price,
-      m.cache_write_price, m.unit_price) > 0 then
+      m.cache_write_price, m.unit_price) > 0
+    or (m.provider = 'openai' and m.base_url is null
+      and howdah_private.is_provider_reported('openai', 'address')) then
     return m;
   end if;
   m.input_price := v_entry ->> 'input_price';
@@ -40154,6 +40162,8 @@ grant execute on function howdah_private.is_provider(text) to howdah_app;
 
 grant execute on function howdah_private.is_provider(text) to howdah_engine;
 
+grant execute on function howdah_private.is_provider_reported(text,text) to howdah_app;
+
 grant execute on function howdah_private.is_replaced(howdah.limits,uuid) to howdah_engine;
 
 grant execute on function howdah_private.is_replaced_by(howdah.executions,howdah.executions) to howdah_engine;
@@ -44091,6 +44101,8 @@ comment on column howdah_private.mcp_sessions.caller is 'User, else API key, tha
 comment on column howdah_private.parked_runs.limit_id is 'The limit that was reached.';
 
 comment on column howdah_private.parked_runs.subject_id is 'The subject that used up a limit of tokens or cost, or a hash of the concurrency key. Null for other running runs and for calls.';
+
+comment on column howdah_private.provider_reports.has_address is 'True if the environment of the host has another address for the provider (OPENAI_BASE_URL).';
 
 comment on column howdah_private.provider_reports.has_key is 'True if the environment of the host has a key for the provider.';
 

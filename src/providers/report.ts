@@ -3,33 +3,46 @@ import { isInstalled } from './ai-sdk/packages.ts';
 import { BUNDLED_PACKAGES, findVendor, SERVERS_WITHOUT_ADDRESS, VENDORS } from './vendors.ts';
 
 /** Whether this host can use a provider, as `howdah_private.report_providers` takes it. */
-export type ProviderReport = { provider: string; has_package: boolean; has_key: boolean };
+export type ProviderReport = {
+  provider: string;
+  has_package: boolean;
+  has_key: boolean;
+  /** Set if the environment has another address for the provider. */
+  has_address?: boolean;
+};
 
 /** The vendors with a key in the environment, and the packages that the operator allows. */
 export type ReportSettings = Readonly<{
   keyedVendors: readonly string[];
   providerPackages: readonly string[];
+  /** The default model, whose `baseUrl` is the address of `openai` in this environment. */
+  defaultModel?: { baseUrl: string | undefined };
 }>;
 
 /**
- * Returns what this host can use: packages of vendors that are installed, vendors with a key, and
- * installed packages that the operator allows. Vendors without either are left out.
+ * Returns what this host can use: packages of vendors that are installed, vendors with a key or
+ * another address, and installed packages that the operator allows. Other vendors are left out.
  */
 export function reportProviders({
   keyedVendors,
   providerPackages,
+  defaultModel,
 }: ReportSettings): ProviderReport[] {
-  const vendors = VENDORS.map(({ name, sdk }) => ({
+  const vendors = VENDORS.map(({ name, sdk, openAiUrl }) => ({
     provider: name,
     has_package: sdk !== undefined && hasPackage(sdk.package),
     has_key: keyedVendors.includes(name),
+    has_address: name === 'openai' && (defaultModel?.baseUrl ?? openAiUrl) !== openAiUrl,
   }));
   const packages = providerPackages.filter(isInstalled).map((name) => ({
     provider: `npm:${name}`,
     has_package: true,
     has_key: false,
   }));
-  return [...vendors.filter(({ has_package, has_key }) => has_package || has_key), ...packages];
+  return [
+    ...vendors.filter((one) => one.has_package || one.has_key || one.has_address),
+    ...packages,
+  ];
 }
 
 /** The report of a host that has all packages and keys. */

@@ -87,16 +87,18 @@ begin
 end $$;
 
 -- Returns the model with what the catalogue knows, if it has no price. Its own context window and
--- capabilities take precedence.
+-- capabilities take precedence. A server at OPENAI_BASE_URL has no known prices.
 create or replace function howdah_private.with_catalog(m howdah.models) returns howdah.models
-  language plpgsql immutable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_entry jsonb := howdah_private.catalog_entry(m.provider, m.model, m.base_url);
 begin
   if v_entry is null or num_nonnulls(m.input_price, m.output_price, m.cached_input_price,
-      m.cache_write_price, m.unit_price) > 0 then
+      m.cache_write_price, m.unit_price) > 0
+    or (m.provider = 'openai' and m.base_url is null
+      and howdah_private.is_provider_reported('openai', 'address')) then
     return m;
   end if;
   m.input_price := v_entry ->> 'input_price';

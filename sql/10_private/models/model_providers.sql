@@ -3,23 +3,27 @@
 -- are stored already are left alone. A worker whose host lacks the package or key fails the call.
 
 -- Replaces the reports of a host, or of the API (host/api) or commands (host/cli) of a host, whose
--- environments may differ. `providers` is a list of {provider, has_package, has_key}. Rows
--- are written in the order of names, so that two processes of a host wait for each other.
+-- environments may differ. `providers` is a list of {provider, has_package, has_key, has_address}.
+-- Rows are written in the order of names, so that two processes of a host wait for each other.
 create or replace function howdah_private.report_providers(host text, providers jsonb)
   returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into howdah_private.provider_reports as r (host, provider, has_package, has_key)
-  select report_providers.host, p.provider, bool_or(p.has_package), bool_or(p.has_key)
+  insert into howdah_private.provider_reports as r
+    (host, provider, has_package, has_key, has_address)
+  select report_providers.host, p.provider, bool_or(p.has_package), bool_or(p.has_key),
+    coalesce(bool_or(p.has_address), false)
   from jsonb_to_recordset(report_providers.providers)
-    as p (provider text, has_package boolean, has_key boolean)
+    as p (provider text, has_package boolean, has_key boolean, has_address boolean)
   group by p.provider
   order by p.provider collate "C"
   on conflict on constraint provider_reports_pkey do update
-  set has_package = excluded.has_package, has_key = excluded.has_key, reported_at = now()
-  where (r.has_package, r.has_key) is distinct from (excluded.has_package, excluded.has_key)
+  set has_package = excluded.has_package, has_key = excluded.has_key,
+    has_address = excluded.has_address, reported_at = now()
+  where (r.has_package, r.has_key, r.has_address)
+      is distinct from (excluded.has_package, excluded.has_key, excluded.has_address)
     or r.reported_at < now() - interval '1 day';
   delete from howdah_private.provider_reports as r
   where r.host = report_providers.host and not exists (
@@ -69,7 +73,7 @@ as $$
     or exists (select from howdah_private.model_vendors() as v where v.name = is_provider.name)
 $$;
 
--- Returns whether a host of this database can use a provider, by its package or by its key.
+-- Returns whether a host of this database has a package, a key or another address for a provider.
 create or replace function howdah_private.is_provider_reported(provider text, by text)
   returns boolean
   language sql stable security definer
@@ -78,7 +82,8 @@ as $$
   select exists (
     select from howdah_private.provider_reports as r
     where r.provider = is_provider_reported.provider
-      and case is_provider_reported.by when 'key' then r.has_key else r.has_package end)
+      and case is_provider_reported.by
+        when 'key' then r.has_key when 'address' then r.has_address else r.has_package end)
 $$;
 
 -- Refuses IP addresses and private host names, except from a caller who owns the machine: they

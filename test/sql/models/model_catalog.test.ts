@@ -251,3 +251,16 @@ test('the view lists known models with their aliases for analysts as well', asyn
     client.release();
   }
 });
+
+test('a server at OPENAI_BASE_URL has no known prices', async () => {
+  const report = [{ provider: 'openai', has_package: false, has_key: true, has_address: true }];
+  await asAdmin(async (db) => {
+    await db.query('reset role');
+    await db.query(`select howdah_private.report_providers('gateway', $1)`, [
+      JSON.stringify(report),
+    ]);
+    await takeRole(db, 'howdah_app', { 'howdah.tenant_id': tenant, 'howdah.role': 'admin' });
+    const model = await insertModel(db, { provider: 'openai', model: 'gpt-5-mini' });
+    expect(model).toMatchObject({ input_price: null, prices_from: null });
+  });
+});
