@@ -64,6 +64,8 @@ const REVIEWED: Record<string, string> = {
   put_secret:
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   limit_use: 'current_tenant(), looked for with the id',
+  is_provider_reported: 'says what hosts of the installation report, nothing of a tenant',
+  owns_machine: 'says whether the login is the API without login; writes nothing',
   reserve_run_key: 'reserve_idempotency_key() in current_tenant()',
   faulty_workflows: 'workflows of current_tenant() that the caller sees',
   check_builtin_settings: 'looks at what it was given, and for secrets of current_tenant()',
