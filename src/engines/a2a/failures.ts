@@ -22,8 +22,8 @@ export function requestFailure(error: unknown, { fault, host, key }: FailedReque
   const text = sentence(rpcError?.message ?? (error as Error).message, key);
   if (fault) {
     const code = codeOfStatus(fault.status);
-    const said = rpcError ? ` ${text}` : '';
-    return createFailure(code, `${fault.host} answered with status ${fault.status}.${said}`, {
+    const reason = rpcError ? ` ${text}` : '';
+    return createFailure(code, `${fault.host} answered with status ${fault.status}.${reason}`, {
       retry_after_ms: retryAfterMs(fault.headers),
       cause: { status: fault.status },
     });

@@ -41,14 +41,14 @@ export function textOfParts(parts: readonly Part[]): string {
 }
 
 function partsOf(messages: readonly LogMessage[]): Part[] {
-  const said = messages.filter(({ role }) => role !== 'system');
-  const at = said.findLastIndex(({ role }) => role !== 'assistant');
+  const conversation = messages.filter(({ role }) => role !== 'system');
+  const at = conversation.findLastIndex(({ role }) => role !== 'assistant');
   const instruction = messages.flatMap((message) =>
     message.role === 'system' && message.content ? [message.content] : [],
   );
-  const earlier = said.slice(0, Math.max(at, 0)).map(transcriptLine);
+  const earlier = conversation.slice(0, Math.max(at, 0)).map(transcriptLine);
   const transcript = earlier.length > 0 ? [`Earlier messages:\n\n${earlier.join('\n\n')}`] : [];
-  const last = said[at];
+  const last = conversation[at];
   return [...instruction, ...transcript].map(textPart).concat(last ? contentOf(last) : []);
 }
 

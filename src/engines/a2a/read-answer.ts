@@ -121,8 +121,8 @@ function taskFailure(
   { state, statusMessage, message }: TaskProgress,
   { request, context, connection: { host } }: AnswerOptions,
 ): Failed {
-  const said = sentence(textOf((statusMessage ?? message)?.parts ?? []), context.key ?? null);
-  const because = said === '' ? '' : ` It said: ${said}`;
+  const statusText = sentence(textOf((statusMessage ?? message)?.parts ?? []), context.key ?? null);
+  const because = statusText === '' ? '' : ` It statusText: ${statusText}`;
   switch (state) {
     case TaskState.TASK_STATE_AUTH_REQUIRED: {
       const { secret_name } = request.model;

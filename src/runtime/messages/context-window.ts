@@ -86,8 +86,10 @@ function messageTokens({ role, content, parts, tool_calls }: Message): number {
  * answer as much as their whole window.
  */
 export function answerReserve(parameters: JsonObject, contextTokens: number | null): number {
-  const { max_completion_tokens, max_tokens } = parameters;
-  const allowed = [max_completion_tokens, max_tokens].find((limit) => typeof limit === 'number');
+  const { max_completion_tokens, max_tokens, max_output_tokens } = parameters;
+  const allowed = [max_completion_tokens, max_tokens, max_output_tokens].find(
+    (limit) => typeof limit === 'number',
+  );
   const window = contextTokens ?? Number.POSITIVE_INFINITY;
   return Math.floor(Math.min(allowed ?? Math.min(4_096, window / 4), window / 2));
 }

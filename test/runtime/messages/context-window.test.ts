@@ -44,6 +44,7 @@ describe('the estimate', () => {
 });
 
 test('reserves the answer length of the parameters, else a quarter; never more than half', () => {
+  expect(answerReserve({ max_output_tokens: 600 }, 8_000)).toBe(600);
   expect(answerReserve({ max_tokens: 500 }, 8_000)).toBe(500);
   expect(answerReserve({ max_completion_tokens: 700, max_tokens: 500 }, 8_000)).toBe(700);
   expect(answerReserve({}, 8_000)).toBe(2_000);
