@@ -778,6 +778,7 @@ grant execute on function
   to howdah_app, howdah_analyst;
 grant execute on function
   howdah_private.catalog_capabilities(jsonb), howdah_private.catalog_entry(text, text, text),
+  howdah_private.is_at_other_address(howdah.models),
   howdah_private.is_provider_reported(text, text), howdah_private.model_id_of(text, text),
   howdah_private.with_catalog(howdah.models),
   howdah_private.without_catalog(howdah.models, howdah.models)

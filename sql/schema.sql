@@ -17023,6 +17023,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_at_other_address(m howdah.models)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (m).provider = 'openai' and (m).base_url is null
+    and howdah_private.is_provider_reported('openai', 'address')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_attached(partition regclass)
  RETURNS boolean
  LANGUAGE sql
@@ -17208,7 +17219,9 @@ AS $function$
     select from howdah_private.provider_reports as r
     where r.provider = is_provider_reported.provider
       and case is_provider_reported.by
-        when 'key' then r.has_key when 'address' then r.has_address else r.has_package end)
+        when 'key' then r.has_key
+        when 'address' then r.has_address and r.host not like '%/cli'
+        else r.has_package end)
 $function$
 ;
 
@@ -24329,6 +24342,8 @@ CREATE OR REPLACE FUNCTION howdah_private.report_providers(host text, providers 
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_was_elsewhere boolean := howdah_private.is_provider_reported('openai', 'address');
 begin
   insert into howdah_private.provider_reports as r
     (host, provider, has_package, has_key, has_address)
@@ -24348,6 +24363,10 @@ begin
   where r.host = report_providers.host and not exists (
     select from jsonb_to_recordset(report_providers.providers) as p (provider text)
     where p.provider = r.provider);
+  if howdah_private.is_provider_reported('openai', 'address') <> v_was_elsewhere then
+    update howdah.models as m set base_url = null
+    where m.provider = 'openai' and m.base_url is null;
+  end if;
 end $function$
 ;
 
@@ -31406,6 +31425,7 @@ begin
   if tg_op = 'UPDATE' then
     v_own := case when (new.provider, new.model, new.base_url)
         is distinct from (old.provider, old.model, old.base_url)
+        or howdah_private.is_at_other_address(new)
       then howdah_private.without_catalog(new, old) else new end;
     if (new.input_price, new.output_price, new.cached_input_price, new.cache_write_price,
         new.unit_price, new.price_unit)
@@ -34929,8 +34949,7 @@ declare
 begin
   if v_entry is null or num_nonnulls(m.input_price, m.output_price, m.cached_input_price,
       m.cache_write_price, m.unit_price) > 0
-    or (m.provider = 'openai' and m.base_url is null
-      and howdah_private.is_provider_reported('openai', 'address')) then
+    or howdah_private.is_at_other_address(m) then
     return m;
   end if;
   m.input_price := v_entry ->> 'input_price';
@@ -40109,6 +40128,10 @@ grant execute on function howdah_private.is_among_lockers(xid) to howdah_engine;
 grant execute on function howdah_private.is_among_lockers(xid) to howdah_tool;
 
 grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
+
+grant execute on function howdah_private.is_at_other_address(howdah.models) to howdah_app;
+
+grant execute on function howdah_private.is_at_other_address(howdah.models) to howdah_engine;
 
 grant execute on function howdah_private.is_attached(regclass) to howdah_engine;
 

@@ -117,6 +117,7 @@ begin
   if tg_op = 'UPDATE' then
     v_own := case when (new.provider, new.model, new.base_url)
         is distinct from (old.provider, old.model, old.base_url)
+        or howdah_private.is_at_other_address(new)
       then howdah_private.without_catalog(new, old) else new end;
     if (new.input_price, new.output_price, new.cached_input_price, new.cache_write_price,
         new.unit_price, new.price_unit)

@@ -32,7 +32,7 @@ export function reportProviders({
     provider: name,
     has_package: sdk !== undefined && hasPackage(sdk.package),
     has_key: keyedVendors.includes(name),
-    has_address: name === 'openai' && (defaultModel?.baseUrl ?? openAiUrl) !== openAiUrl,
+    has_address: name === 'openai' && isElsewhere(defaultModel?.baseUrl, openAiUrl),
   }));
   const packages = providerPackages.filter(isInstalled).map((name) => ({
     provider: `npm:${name}`,
@@ -43,6 +43,11 @@ export function reportProviders({
     ...vendors.filter((one) => one.has_package || one.has_key || one.has_address),
     ...packages,
   ];
+}
+
+/** Returns whether an address of the environment is not that of the vendor. */
+function isElsewhere(address: string | undefined, vendorUrl: string | undefined): boolean {
+  return address !== undefined && address.replace(/\/+$/, '') !== vendorUrl;
 }
 
 /** The report of a host that has all packages and keys. */

@@ -86,8 +86,17 @@ begin
   return m;
 end $$;
 
+-- Returns whether a model is at the server of OPENAI_BASE_URL, which has no known prices.
+create or replace function howdah_private.is_at_other_address(m howdah.models) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select (m).provider = 'openai' and (m).base_url is null
+    and howdah_private.is_provider_reported('openai', 'address')
+$$;
+
 -- Returns the model with what the catalogue knows, if it has no price. Its own context window and
--- capabilities take precedence. A server at OPENAI_BASE_URL has no known prices.
+-- capabilities take precedence.
 create or replace function howdah_private.with_catalog(m howdah.models) returns howdah.models
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -97,8 +106,7 @@ declare
 begin
   if v_entry is null or num_nonnulls(m.input_price, m.output_price, m.cached_input_price,
       m.cache_write_price, m.unit_price) > 0
-    or (m.provider = 'openai' and m.base_url is null
-      and howdah_private.is_provider_reported('openai', 'address')) then
+    or howdah_private.is_at_other_address(m) then
     return m;
   end if;
   m.input_price := v_entry ->> 'input_price';

@@ -4,12 +4,15 @@
 
 -- Replaces the reports of a host, or of the API (host/api) or commands (host/cli) of a host, whose
 -- environments may differ. `providers` is a list of {provider, has_package, has_key, has_address}.
--- Rows are written in the order of names, so that two processes of a host wait for each other.
+-- Rows are written in the order of names, so that two processes of a host wait for each other. If
+-- the address of OpenAI changes, models there lose or get the prices of the catalogue.
 create or replace function howdah_private.report_providers(host text, providers jsonb)
   returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_was_elsewhere boolean := howdah_private.is_provider_reported('openai', 'address');
 begin
   insert into howdah_private.provider_reports as r
     (host, provider, has_package, has_key, has_address)
@@ -29,6 +32,10 @@ begin
   where r.host = report_providers.host and not exists (
     select from jsonb_to_recordset(report_providers.providers) as p (provider text)
     where p.provider = r.provider);
+  if howdah_private.is_provider_reported('openai', 'address') <> v_was_elsewhere then
+    update howdah.models as m set base_url = null
+    where m.provider = 'openai' and m.base_url is null;
+  end if;
 end $$;
 
 -- Deletes the reports of hosts without a worker that have not reported for 30 days. Returns their
@@ -74,6 +81,7 @@ as $$
 $$;
 
 -- Returns whether a host of this database has a package, a key or another address for a provider.
+-- The address that a command was given says nothing about the workers.
 create or replace function howdah_private.is_provider_reported(provider text, by text)
   returns boolean
   language sql stable security definer
@@ -83,7 +91,9 @@ as $$
     select from howdah_private.provider_reports as r
     where r.provider = is_provider_reported.provider
       and case is_provider_reported.by
-        when 'key' then r.has_key when 'address' then r.has_address else r.has_package end)
+        when 'key' then r.has_key
+        when 'address' then r.has_address and r.host not like '%/cli'
+        else r.has_package end)
 $$;
 
 -- Refuses IP addresses and private host names, except from a caller who owns the machine: they

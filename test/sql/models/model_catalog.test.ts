@@ -252,15 +252,39 @@ test('the view lists known models with their aliases for analysts as well', asyn
   }
 });
 
-test('a server at OPENAI_BASE_URL has no known prices', async () => {
-  const report = [{ provider: 'openai', has_package: false, has_key: true, has_address: true }];
-  await asAdmin(async (db) => {
-    await db.query('reset role');
-    await db.query(`select howdah_private.report_providers('gateway', $1)`, [
-      JSON.stringify(report),
+describe('a server at OPENAI_BASE_URL', () => {
+  const report = (db: Db, host: string, has_address: boolean) =>
+    db.query(`select howdah_private.report_providers($1, $2)`, [
+      host,
+      JSON.stringify([{ provider: 'openai', has_package: false, has_key: true, has_address }]),
     ]);
-    await takeRole(db, 'howdah_app', { 'howdah.tenant_id': tenant, 'howdah.role': 'admin' });
-    const model = await insertModel(db, { provider: 'openai', model: 'gpt-5-mini' });
-    expect(model).toMatchObject({ input_price: null, prices_from: null });
+  const priceOf = async (db: Db) => {
+    const { rows } = await db.query(`select prices_from from howdah.models where name = 'm'`);
+    return rows[0].prices_from;
+  };
+
+  /** Works as the owner of the database, in a tenant with a model of OpenAI, and rolls back. */
+  const withModel = (work: (db: Db) => Promise<void>) =>
+    asAdmin(async (db) => {
+      await insertModel(db, { provider: 'openai', model: 'gpt-5-mini' });
+      await db.query('reset role');
+      await work(db);
+    });
+
+  test('has no known prices, and gives them back when it is gone', async () => {
+    await withModel(async (db) => {
+      expect(await priceOf(db)).toEqual(CATALOG);
+      await report(db, 'gateway', true);
+      expect(await priceOf(db)).toBeNull();
+      await report(db, 'gateway', false);
+      expect(await priceOf(db)).toEqual(CATALOG);
+    });
+  });
+
+  test('of a command changes no prices', async () => {
+    await withModel(async (db) => {
+      await report(db, 'laptop/cli', true);
+      expect(await priceOf(db)).toEqual(CATALOG);
+    });
   });
 });
