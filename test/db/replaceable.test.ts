@@ -101,7 +101,7 @@ describe('an upgrade without a migration', () => {
   test('applies changes and waits for no session that uses tables', async () => {
     const inForce = await begin();
     expect(file.text).toContain('function howdah_private.price(');
-    await db.pool.query(`create or replace function howdah_private.price(tokens_in int, tokens_out int, m howdah.models)
+    await db.pool.query(`create or replace function howdah_private.price(tokens_in int, tokens_out int, m howdah.models, usage jsonb default null)
       returns numeric language sql immutable return 1`);
     await outdate(PRICE);
     const before = await stamps();
@@ -117,8 +117,13 @@ describe('an upgrade without a migration', () => {
     expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
     const old = new Map(before.map(({ name, xmin }) => [name, xmin]));
     const written = (await stamps()).filter(({ name, xmin }) => old.get(name as string) !== xmin);
+    // all functions of the changed file, and no other
     expect(written.map(({ name }) => name)).toEqual([
-      'howdah_private.price(integer,integer,howdah.models)',
+      'howdah_private.cache_surcharge(integer,howdah.models,jsonb)',
+      'howdah_private.cache_write_tokens(jsonb,integer)',
+      'howdah_private.cached_tokens(jsonb,integer)',
+      'howdah_private.count_in(jsonb,integer)',
+      'howdah_private.price(integer,integer,howdah.models,jsonb)',
     ]);
   });
 
