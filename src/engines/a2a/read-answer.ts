@@ -2,7 +2,7 @@ import { type Part, TaskState } from '@a2a-js/sdk';
 import type { ModelAnswer, ModelCallContext, ModelRequest } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { RemoteTaskPart } from '../../contracts/runs/message.ts';
-import { isSameJson } from '../../json/canonical-json.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { createFailure, type Failed } from '../../providers/failure.ts';
 import { redactAnswer } from '../../providers/http/answer-redaction.ts';
@@ -45,7 +45,7 @@ export async function readAnswer(
   const parts = taskPart(progress, options);
   return {
     ok: true,
-    value: { ...redactAnswer({ ...answer, finish_reason, usage }, redaction), parts },
+    value: redactAnswer({ ...answer, finish_reason, usage, parts }, redaction),
   };
 }
 
@@ -100,8 +100,11 @@ async function contentOf(
 /** Returns the text of parts, and their data unless the text repeats it. */
 function textsOf(parts: readonly Part[]): string[] {
   const text = textOf(parts);
-  const data = dataOf(parts).filter((value) => !isSameJson(value, jsonIn(text)));
-  return [text, ...data.map((value) => JSON.stringify(value))].filter((part) => part !== '');
+  const data = dataOf(parts);
+  if (data.length === 0) return text === '' ? [] : [text];
+  const repeated = canonicalJson(jsonIn(text));
+  const others = data.filter((value) => canonicalJson(value) !== repeated);
+  return [text, ...others.map((value) => JSON.stringify(value))].filter((part) => part !== '');
 }
 
 function dataOf(parts: readonly Part[]): Json[] {
@@ -122,7 +125,7 @@ function taskFailure(
   { request, context, connection: { host } }: AnswerOptions,
 ): Failed {
   const statusText = sentence(textOf((statusMessage ?? message)?.parts ?? []), context.key ?? null);
-  const because = statusText === '' ? '' : ` It statusText: ${statusText}`;
+  const because = statusText === '' ? '' : ` It said: ${statusText}`;
   switch (state) {
     case TaskState.TASK_STATE_AUTH_REQUIRED: {
       const { secret_name } = request.model;

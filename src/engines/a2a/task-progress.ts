@@ -24,6 +24,8 @@ const STOPPED: ReadonlySet<TaskState> = new Set([
 
 /** Most artifacts of a task. Later ones are ignored. */
 const MOST_ARTIFACTS = 100;
+/** Most parts of an artifact. Later ones are ignored. */
+const MOST_PARTS = 10_000;
 
 /** A task as far as its updates have shown it, or the message that is the whole answer. */
 export class TaskProgress {
@@ -104,12 +106,14 @@ export class TaskProgress {
     const before = this.#artifacts.get(artifact.artifactId);
     if (!before && this.#artifacts.size >= MOST_ARTIFACTS) return;
     if (before && isAppended) {
-      before.parts.push(...artifact.parts);
-      this.#onText(textOf(artifact.parts));
+      const added = artifact.parts.slice(0, MOST_PARTS - before.parts.length);
+      for (const part of added) before.parts.push(part);
+      this.#onText(textOf(added));
       return;
     }
-    this.#artifacts.set(artifact.artifactId, { ...artifact, parts: [...artifact.parts] });
-    const [old, text] = [textOf(before?.parts ?? []), textOf(artifact.parts)];
+    const parts = artifact.parts.slice(0, MOST_PARTS);
+    this.#artifacts.set(artifact.artifactId, { ...artifact, parts });
+    const [old, text] = [textOf(before?.parts ?? []), textOf(parts)];
     if (text.startsWith(old)) this.#onText(text.slice(old.length));
   }
 }

@@ -7,8 +7,11 @@ import type { Vendor } from '../vendors.ts';
 /** The names in `request_params` that are settings of a vendor, not parameters of a request. */
 const SETTINGS = ['region', 'project', 'location', 'resourceName', 'apiVersion'];
 
-/** The form of a setting. Settings become parts of an address, so other letters are refused. */
-const SETTING = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+/**
+ * The form of a setting. Settings become parts of an address: a dot would add a part to the name of
+ * the host.
+ */
+const SETTING = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
 
 /** The settings of a model's vendor: region, project and so on. */
 export type VendorSettings = Readonly<Record<string, string>>;
@@ -20,7 +23,7 @@ export function settingsIn(params: JsonObject): Outcome<VendorSettings> {
     const value = params[name];
     if (value === undefined) continue;
     if (typeof value !== 'string' || !SETTING.test(value)) {
-      const message = `request_params.${name} must be a name of letters, digits, dots, dashes and underscores.`;
+      const message = `request_params.${name} must be a name of letters, digits, dashes and underscores.`;
       return createFailure('invalid_request', message);
     }
     settings[name] = value;

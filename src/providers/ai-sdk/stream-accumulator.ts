@@ -18,6 +18,8 @@ import { formatWarning } from './warnings.ts';
 
 /** Most characters of an answer. A longer text does not come from a model. */
 const MAX_TEXT = 4_000_000;
+/** Most calls, and most pieces of reasoning and citations, of an answer. */
+const MAX_PIECES = 10_000;
 
 /** The part of an answer that has arrived so far. */
 export type PartialAnswer = {
@@ -83,9 +85,9 @@ export function addPart(answer: PartialAnswer, part: LanguageModelV4StreamPart):
   }
 }
 
-/** Returns whether the text is longer than any answer of a model. */
-export function isTooLong({ length }: PartialAnswer): boolean {
-  return length > MAX_TEXT;
+/** Returns whether the answer is larger than any answer of a model. */
+export function isTooLong({ length, calls, parts }: PartialAnswer): boolean {
+  return length > MAX_TEXT || calls.length > MAX_PIECES || parts.length > MAX_PIECES;
 }
 
 function addText(answer: PartialAnswer, delta: string): string {

@@ -165,6 +165,21 @@ test.each([
   },
 );
 
+test('a key is never kept for another provider', async () => {
+  const { body } = await create({ llm_provider_config: GROQ });
+  const patch = (config: object) =>
+    call(api, 'PATCH', `/api/agents/${body.id}`, { llm_provider_config: config });
+  const kept = await patch({ provider: 'Groq', model: 'other' });
+  expect(kept.body.llm_provider_config).toMatchObject({ api_key: '****4711', model: 'other' });
+  const refused = await patch({ provider: 'mistral' });
+  expect(refused).toMatchObject({
+    status: 400,
+    body: { detail: expect.stringContaining('llm_provider_config.api_key') },
+  });
+  const changed = await patch({ provider: 'mistral', api_key: 'a-key-of-mistral-0002' });
+  expect(changed.body.llm_provider_config).toMatchObject({ api_key: '****0002' });
+});
+
 test('a replaced member replaces its other names', async () => {
   const { body } = await create({ tts_provider_config: ASYNC });
   const { body: changed } = await call(api, 'PATCH', `/api/agents/${body.id}`, {

@@ -265,6 +265,7 @@ test('a model with its own address and no secret gets no key, of the environment
 test.each<[SdkVendorName, JsonObject, string]>([
   ['amazon-bedrock', {}, 'region'],
   ['amazon-bedrock', { region: 'eu.evil/x' }, 'region'],
+  ['amazon-bedrock', { region: 'eu.evil' }, 'region'],
   ['google', { contents: [] }, 'contents'],
   ['google', { provider_tools: [{ id: 'x' }] }, 'provider_tools'],
 ])('%s refuses the parameters %j', async (name, request_params, word) => {

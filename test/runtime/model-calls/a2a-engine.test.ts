@@ -476,6 +476,26 @@ describe('a hostile agent', () => {
     expect(other.seen).toEqual([]);
   });
 
+  test('that repeats the key in its ids leaves no key in the log', async () => {
+    const { pool } = database;
+    const server = await startAgentServer({
+      isStreaming: false,
+      on: ({ seen }) => {
+        const key = String(seen.headers.authorization);
+        const ids = { id: key, contextId: key };
+        return { result: { task: { ...task('COMPLETED', 'done'), ...ids } } };
+      },
+    });
+    const agent = await remoteAgent({ url: server.url, secret_name: 'remote_key' });
+    const run = await runToEnd(pool, agent);
+    const { rows } = await pool.query(
+      `select m.parts, m.content from howdah.messages as m
+       where m.execution_id = $1 and m.role = 'assistant'`,
+      [run.id],
+    );
+    expect(rows).toEqual([{ parts: null, content: 'done' }]);
+  });
+
   test.each<[string, (response: import('node:http').ServerResponse) => void, string]>([
     [
       'redirects',

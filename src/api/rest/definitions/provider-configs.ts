@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { putSecretStatement } from '../../../db/access/secrets.ts';
 import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
+import { findVendor } from '../../../providers/vendors.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { mergeConfig, type SetConfig, withAliases } from './provider-config-aliases.ts';
@@ -128,6 +129,7 @@ async function write(
   }
   const { api_key: key, ...config } = merged;
   const isSameKey = key !== undefined && key === stored?.api_key;
+  if (isSameKey && stored) refuseKeyOfOthers(purpose, merged, stored);
   const secret = isSameKey ? storedSecret : await store(writing, purpose, key ?? undefined);
   await db
     .query('select howdah_private.set_provider_config($1, $2, $3, $4)', [
@@ -139,6 +141,18 @@ async function write(
 }
 
 const ADDRESSES = ['api_url', 'url', 'base_url', 'endpoint'] as const;
+
+/** Refuses to send a stored key to another provider than it was stored for. */
+function refuseKeyOfOthers(purpose: Purpose, merged: ProviderConfig, stored: ProviderConfig): void {
+  const vendorOf = ({ provider }: ProviderConfig) =>
+    findVendor(provider ?? '')?.name ?? provider?.trim().toLowerCase();
+  if (vendorOf(merged) === vendorOf(stored)) return;
+  const field = `${purpose}_provider_config.api_key`;
+  throw new RequestRefusal(400, `${field} is missing: the stored key is for another provider`, {
+    hint: 'Send the key of the new provider, or null for none.',
+    detail: { field },
+  });
+}
 
 /** Keeps the warnings of the stored configuration as long as its members are the same. */
 function keepWarnings(merged: SetConfig, stored: ProviderConfig | null): SetConfig {
