@@ -102,6 +102,21 @@ describe('an apply', () => {
     });
   });
 
+  test('with another name of a vendor and an alias changes nothing when repeated', async () => {
+    const tenant = await newTenant(database.pool);
+    const base_url = 'https://gateway.example.com/v1';
+    const models = { smart: { provider: 'Claude', model: 'sonnet', base_url } };
+    const file = system('sonnets', { models, agents: { one: { model: 'smart' } } });
+    await tenant.apply(file);
+    const row = `select provider, model, xmin from howdah.models where name = 'smart' and tenant_id = $1`;
+    const written = await tenant.one(row, tenant.tenant);
+    expect(written).toMatchObject({ provider: 'anthropic', model: 'claude-sonnet-5' });
+    expect(changes(await tenant.apply(file))).toEqual([]);
+    const other = system('other', { models, agents: { two: { model: 'smart' } } });
+    expect(changes(await tenant.apply(other))).toEqual(['create system other', 'create agent two']);
+    expect(await tenant.one(row, tenant.tenant)).toEqual(written);
+  });
+
   test('changes nothing and creates no version when repeated', async () => {
     const tenant = await newTenant(database.pool);
     const first = await tenant.apply(HELPDESK);

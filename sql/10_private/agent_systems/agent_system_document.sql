@@ -62,15 +62,18 @@ create or replace function howdah_private.model_defaults() returns jsonb
   language sql immutable
   return '{"purpose": "llm", "capabilities": {}, "request_params": {}}'::jsonb;
 
--- Returns the entry of a model as it will be stored: without defaults, and with the id of the model
--- instead of an alias.
+-- Returns the entry of a model as it will be stored: without defaults, with the vendor and the
+-- address of its provider, and with the id of the model instead of an alias of that vendor.
 create or replace function howdah_private.stored_model_entry(entry jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.sparse(stored_model_entry.entry || jsonb_build_object('model',
-    howdah_private.model_id_of(entry ->> 'provider', entry ->> 'model')),
+  select howdah_private.sparse(
+    stored_model_entry.entry || jsonb_strip_nulls(jsonb_build_object(
+      'provider', r.name, 'base_url', r.url,
+      'model', howdah_private.model_id_of(r.name, entry ->> 'model'))),
     howdah_private.model_defaults())
+  from howdah_private.resolve_provider(entry ->> 'provider', entry ->> 'base_url') as r
 $$;
 
 -- Returns the default fields of a tool. A SQL tool gets description, effect and parameters from the

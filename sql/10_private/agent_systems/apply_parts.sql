@@ -43,9 +43,6 @@ declare
   v_model howdah.models;
   v_wanted jsonb := howdah_private.stored_model_entry(apply_model.entry);
 begin
-  select v_wanted || jsonb_strip_nulls(jsonb_build_object('provider', r.name, 'base_url', r.url))
-  into v_wanted
-  from howdah_private.resolve_provider(v_wanted ->> 'provider', v_wanted ->> 'base_url') as r;
   select m.* into v_model from howdah.models as m
   where m.name = apply_model.name and m.tenant_id = howdah.current_tenant();
   if howdah_private.model_entry(v_model) = v_wanted and v_model.id is not null then
