@@ -21,10 +21,12 @@ create or replace view howdah.model_usage with (security_invoker = true) as
         filter (where s.kind = 'model') as seconds_p95,
       percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
         filter (where s.kind = 'model') as seconds_p99,
-      sum(howdah_private.cached_tokens(s.output -> 'usage', s.tokens_in)) as cached_tokens,
-      sum(howdah_private.cache_write_tokens(s.output -> 'usage', s.tokens_in))
-        as cache_write_tokens
+      sum(howdah_private.cached_tokens(x.usage, s.tokens_in)) as cached_tokens,
+      sum(howdah_private.cache_write_tokens(x.usage, s.tokens_in)) as cache_write_tokens
     from howdah.steps as s
+    cross join lateral ( -- offset 0: a large output is decompressed once
+      select s.output -> 'usage' offset 0
+    ) as x (usage)
     where s.model_id is not null and not exists ( -- copies in a fork: the original made the call
       select from howdah.executions as f
       where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null

@@ -31,8 +31,8 @@ begin
   cross join lateral (
     select case when s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id) then s.name end
   ) as t (tool)
-  cross join lateral (
-    select case when s.model_id is not null then s.output -> 'usage' end
+  cross join lateral ( -- offset 0: a large output is decompressed once
+    select case when s.model_id is not null then s.output -> 'usage' end offset 0
   ) as u (usage)
   where e.id between v_first_id and v_last_id
     and s.execution_id between v_first_id and v_last_id
