@@ -6,6 +6,12 @@ import { createDatabaseBackend } from './database/database-backend.ts';
 import { createServerBackend } from './server/server-backend.ts';
 import { withDatabase } from './with-database.ts';
 
+type BackendOptions = {
+  tenant?: string | undefined;
+  /** True if the command may write models. */
+  writesModels?: boolean;
+};
+
 /**
  * Runs `work` with the backend that the command uses, and closes the backend afterwards. Throws
  * `EUSAGE` for `--tenant` on a server.
@@ -13,12 +19,14 @@ import { withDatabase } from './with-database.ts';
 export async function withBackend<T>(
   io: CliIo,
   command: Command,
-  { tenant }: { tenant?: string | undefined },
+  { tenant, writesModels = false }: BackendOptions,
   work: (backend: Backend) => Promise<T>,
 ): Promise<T> {
   const api = await connectCommand(io, command, tenant);
   if (api === undefined) {
-    return withDatabase(io, (database) => work(createDatabaseBackend(io, database, tenant)));
+    return withDatabase(io, (database) => work(createDatabaseBackend(io, database, tenant)), {
+      writesModels,
+    });
   }
   try {
     return await work(createServerBackend(api));

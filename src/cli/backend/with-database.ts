@@ -4,9 +4,8 @@ import { createPool, type Pool } from '../../db/connection/pool.ts';
 import { faultOf } from '../../db/connection/sqlstate.ts';
 import { type Queries, queriesOn } from '../../db/queries/queries.ts';
 import { type SchemaState, schemaState } from '../../db/schema/schema-state.ts';
-import { replaceProviderReports } from '../../db/worker/provider-reports.ts';
-import { reportProviders } from '../../providers/report.ts';
 import type { CliIo } from '../output/output.ts';
+import { reportProvidersOfHost } from './database/report-providers.ts';
 import { NO_PROFILE, resolveServer } from './profiles.ts';
 
 export type CliDatabase = {
@@ -40,12 +39,18 @@ export async function openChosenDatabase(io: CliIo) {
  *
  * - `installsSchema`: installs the schema in a database without our schema
  * - `ignoresServers`: the command never uses a server, so the choice of a server is not checked
+ * - `writesModels`: the command may write models, so this host reports its providers first
  * - `preloadWorker`: loads the packages of a worker meanwhile, for a command that works as a worker
  */
 export async function withDatabase<T>(
   io: CliIo,
   work: (database: CliDatabase) => Promise<T>,
-  { installsSchema = false, ignoresServers = false, preloadWorker = false } = {},
+  {
+    installsSchema = false,
+    ignoresServers = false,
+    writesModels = false,
+    preloadWorker = false,
+  } = {},
 ): Promise<T> {
   const { loadWorkerAndAwait, migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
   const config = await io.config();
@@ -55,15 +60,12 @@ export async function withDatabase<T>(
   try {
     const state = await schemaState(pool);
     if (!state.isThere && !isEmbedded && !installsSchema) throw noSchema(url);
-    if (state.isOwner) {
-      await migrateDatabase(url);
-      await replaceProviderReports(pool, 'cli', reportProviders(config));
-    }
-    return await work({ url, config, pool, db: queriesOn(pool), isOwner: state.isOwner }).catch(
-      (error) => {
-        throw state.isOwner ? error : explainForGuest(error, state);
-      },
-    );
+    const { isOwner } = state;
+    if (isOwner) await migrateDatabase(url);
+    if (writesModels) await reportProvidersOfHost({ pool, isOwner }, config);
+    return await work({ url, config, pool, db: queriesOn(pool), isOwner }).catch((error) => {
+      throw isOwner ? error : explainForGuest(error, state);
+    });
   } finally {
     await pool.end();
   }

@@ -31,12 +31,16 @@ export function register(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .action((paths: string[], options: Options) => {
       if (options.watch) refuseWatchedStdin(paths);
-      return withDatabase(io, async (database) => {
-        if (options.watch) return watch(io, database, paths, options);
-        const files = await readSystemFiles(paths, io.stdin);
-        if (!(await isPruned(io, database, files, options))) return;
-        show(io, await applyFiles(database, files, options));
-      });
+      return withDatabase(
+        io,
+        async (database) => {
+          if (options.watch) return watch(io, database, paths, options);
+          const files = await readSystemFiles(paths, io.stdin);
+          if (!(await isPruned(io, database, files, options))) return;
+          show(io, await applyFiles(database, files, options));
+        },
+        { writesModels: true },
+      );
     });
 }
 

@@ -44,20 +44,25 @@ export function register(command: Command, io: CliIo): void {
 }
 
 async function diffFiles(io: CliIo, paths: string[], options: FileOptions): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const files = await readSystemFiles(paths, io.stdin);
-    const plans = await applyFiles(database, files, { ...options, dryRun: true });
-    const changes = plans.flatMap(({ objects }) =>
-      objects.filter(({ action }) => action !== 'unchanged'),
-    );
-    if (changes.length > 0) io.setExitCode(exitCodes.error);
-    if (io.json) return printJson(io, { changes, kept: plans.flatMap(({ kept }) => kept) });
-    for (const plan of plans) {
-      printWarnings(io, plan);
-      printUnprunedObjects(io, plan);
-    }
-    for (const text of plans.map(diffOf).filter((diff) => diff !== '')) io.out(text);
-  });
+  // a dry run writes models too, and takes them back
+  await withDatabase(
+    io,
+    async (database) => {
+      const files = await readSystemFiles(paths, io.stdin);
+      const plans = await applyFiles(database, files, { ...options, dryRun: true });
+      const changes = plans.flatMap(({ objects }) =>
+        objects.filter(({ action }) => action !== 'unchanged'),
+      );
+      if (changes.length > 0) io.setExitCode(exitCodes.error);
+      if (io.json) return printJson(io, { changes, kept: plans.flatMap(({ kept }) => kept) });
+      for (const plan of plans) {
+        printWarnings(io, plan);
+        printUnprunedObjects(io, plan);
+      }
+      for (const text of plans.map(diffOf).filter((diff) => diff !== '')) io.out(text);
+    },
+    { writesModels: true },
+  );
 }
 
 async function diffRuns(

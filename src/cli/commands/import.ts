@@ -48,15 +48,19 @@ async function apply(
   imported: Imported,
   options: Options & { keep: (text: string) => Promise<void> },
 ): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const { plans, left_out } = await applyRunnable(database, imported.document, options);
-    for (const { model, message } of left_out) {
-      io.err(`model ${JSON.stringify(model)} is left out, and its agents use the default model:`);
-      io.err(`  ${message}`);
-    }
-    if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported), left_out });
-    else printPlans(io, plans);
-  });
+  await withDatabase(
+    io,
+    async (database) => {
+      const { plans, left_out } = await applyRunnable(database, imported.document, options);
+      for (const { model, message } of left_out) {
+        io.err(`model ${JSON.stringify(model)} is left out, and its agents use the default model:`);
+        io.err(`  ${message}`);
+      }
+      if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported), left_out });
+      else printPlans(io, plans);
+    },
+    { writesModels: true },
+  );
 }
 
 /**

@@ -29,8 +29,10 @@ export function register(command: Command, io: CliIo): void {
     .option(...PG_BIN_OPTION)
     .action(async (args: string[], options: Options) => {
       refuseMixed(io, options);
-      const { url, file, settings } = await withDatabase(io, (database) =>
-        prepare(io, database, options),
+      const { url, file, settings } = await withDatabase(
+        io,
+        (database) => prepare(io, database, options),
+        { writesModels: options.readOnly !== true },
       );
       const { address, environment } = connectionFor(url, settings);
       io.setExitCode(await execInPlace(io, file, [`--dbname=${address}`, ...args], environment));

@@ -31,21 +31,25 @@ export function register(command: Command, io: CliIo): void {
     .action(async (query: string | undefined, options: Options) => {
       const { tenant, write, limit, timeout } = options;
       const text = await queryIn(io, query);
-      await withDatabase(io, async ({ pool, db, isOwner }) => {
-        const tenantId =
-          isOwner || tenant !== undefined ? (await tenantOf(db, tenant)).id : undefined;
-        const role = write ? 'howdah_app' : 'howdah_analyst';
-        const result = await adHocQuery(pool, text, {
-          isReadOnly: !write,
-          ...(tenantId !== undefined && { tenantId }),
-          ...(isOwner && { role }),
-          ...{ mostRows: limit === 0 ? undefined : limit, seconds: timeout },
-        });
-        const { rows, count } = result;
-        if (io.json) printJson(io, { items: rows });
-        else printTable(io, rows);
-        if (!io.json || rows.length < count) io.err(summaryOf(result));
-      });
+      await withDatabase(
+        io,
+        async ({ pool, db, isOwner }) => {
+          const tenantId =
+            isOwner || tenant !== undefined ? (await tenantOf(db, tenant)).id : undefined;
+          const role = write ? 'howdah_app' : 'howdah_analyst';
+          const result = await adHocQuery(pool, text, {
+            isReadOnly: !write,
+            ...(tenantId !== undefined && { tenantId }),
+            ...(isOwner && { role }),
+            ...{ mostRows: limit === 0 ? undefined : limit, seconds: timeout },
+          });
+          const { rows, count } = result;
+          if (io.json) printJson(io, { items: rows });
+          else printTable(io, rows);
+          if (!io.json || rows.length < count) io.err(summaryOf(result));
+        },
+        { writesModels: write === true },
+      );
     });
 }
 

@@ -30,7 +30,9 @@ export function createVerb(named: DefinitionKind, { register, columns }: Creatio
       withApi(register(command).option(...TENANT_OPTION), named).action(async () => {
         const options = command.opts<Options>();
         const { agent, workflow, ...values } = await columns(io, command.args, options);
-        const row = await withBackend(io, command, options, ({ definitions }) =>
+        const { tenant } = options;
+        const writesModels = named.kind === 'models';
+        const row = await withBackend(io, command, { tenant, writesModels }, ({ definitions }) =>
           definitions.create(named, { agent, workflow, values }),
         );
         if (io.json) return printJson(io, row);

@@ -1,6 +1,7 @@
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
 import type { CliIo } from '../../output/output.ts';
 import type { CliDatabase } from '../with-database.ts';
+import { reportProvidersOfHost } from './report-providers.ts';
 
 /**
  * Runs `work` with a worker in this process if no worker is alive, so that a single command is
@@ -9,7 +10,7 @@ import type { CliDatabase } from '../with-database.ts';
  */
 export async function withInlineWorker<T>(
   io: CliIo,
-  { url, config, db, isOwner }: CliDatabase,
+  { url, config, pool, db, isOwner }: CliDatabase,
   work: () => Promise<T>,
 ): Promise<T> {
   if (await isAnyWorkerAlive(db)) {
@@ -22,6 +23,7 @@ export async function withInlineWorker<T>(
     return work();
   }
   const { updateModels, loadAndOpenWorker, openTelemetry } = await import('../../../bootstrap.ts');
+  await reportProvidersOfHost({ pool, isOwner }, config);
   await updateModels(url, config, io.err);
   io.err(
     'No worker is running, so this command acts as a worker. To start a permanent worker: howdah worker',
