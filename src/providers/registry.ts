@@ -1,5 +1,6 @@
 import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
+import { closestNames } from '../text/closest-names.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
 import { aiSdkProvider } from './ai-sdk.ts';
 import { createFailure } from './failure.ts';
@@ -7,7 +8,7 @@ import type { Fetch } from './http/guarded-fetch.ts';
 import { localProvider } from './local.ts';
 import { openaiProvider } from './openai.ts';
 import { scriptedProvider } from './scripted.ts';
-import { findVendor, SERVERS_WITHOUT_ADDRESS, VENDORS, type Vendor } from './vendors.ts';
+import { findVendor, isHost, SERVERS_WITHOUT_ADDRESS, VENDORS, type Vendor } from './vendors.ts';
 
 /** The environment of the providers. An absent variable and an empty variable are equal. */
 export type ProviderEnv = {
@@ -58,8 +59,8 @@ export function findProvider(providers: Providers, model: Row): Outcome<ModelPro
   if (SERVERS_WITHOUT_ADDRESS.has(name)) return serverProvider(providers, name, model);
   if (isHost(name)) return hostProvider(providers, name, model);
   const known = [...providers.known.keys(), ...VENDORS.map((one) => one.name)];
-  const near = nearest(name, [...new Set(known), ...SERVERS_WITHOUT_ADDRESS]);
-  const hint = near === null ? '' : ` Did you mean "${near}"?`;
+  const [near] = closestNames(name, [...new Set(known), ...SERVERS_WITHOUT_ADDRESS]);
+  const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
   const message = `The model provider "${model.provider}" does not exist.${hint} Known: ${[...new Set(known)].join(', ')}; with a base_url also ${[...SERVERS_WITHOUT_ADDRESS].join(', ')}.`;
   return createFailure('invalid_request', message);
 }
@@ -104,11 +105,6 @@ function hostProvider(providers: Providers, host: string, model: Row): Outcome<M
   return { ok: true, value: openaiProvider({ account, fetch }) };
 }
 
-/** Returns whether a name is a host with a dot, such as `models.example:8443`. */
-function isHost(name: string): boolean {
-  return /^[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?$/.test(name) && URL.canParse(`https://${name}`);
-}
-
 /**
  * Returns the provider of a package that the operator allows, since a package runs in this process
  * and sees every key of its models.
@@ -136,34 +132,4 @@ function cached(
   const provider = known.get(name) ?? create();
   known.set(name, provider);
   return { ok: true, value: provider };
-}
-
-/**
- * Returns the closest known name within a third of its letters, or a name with the same beginning.
- */
-function nearest(name: string, known: string[]): string | null {
-  const ranked = known
-    .map((one) => ({ one, far: distance(name, one) }))
-    .sort((a, b) => a.far - b.far);
-  const best = ranked[0];
-  if (best !== undefined && best.far <= Math.ceil(best.one.length / 3)) return best.one;
-  const same =
-    name.length >= 3
-      ? known.find((one) => one.startsWith(name) || name.startsWith(one))
-      : undefined;
-  return same ?? null;
-}
-
-/** Computes the Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j++) {
-      const swap = (row[j] ?? 0) + (letter === b[j] ? 0 : 1);
-      next.push(Math.min(swap, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -1,15 +1,13 @@
+import type { ProviderReport } from '../contracts/agents/provider-report.ts';
 import { closestNames } from '../text/closest-names.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
-import { BUNDLED_PACKAGES, findVendor, SERVERS_WITHOUT_ADDRESS, VENDORS } from './vendors.ts';
-
-/** Whether this host can use a provider, as `howdah_private.report_providers` takes it. */
-export type ProviderReport = {
-  provider: string;
-  has_package: boolean;
-  has_key: boolean;
-  /** Set if the environment has another address for the provider. */
-  has_address?: boolean;
-};
+import {
+  BUNDLED_PACKAGES,
+  findVendor,
+  isHost,
+  SERVERS_WITHOUT_ADDRESS,
+  VENDORS,
+} from './vendors.ts';
 
 /** The vendors with a key in the environment, and the packages that the operator allows. */
 export type ReportSettings = Readonly<{
@@ -90,7 +88,7 @@ function findFixOfPackage(name: string, { providerPackages }: ReportSettings): s
 }
 
 /** Returns whether a provider is a server with OpenAI's format: any host, or a common name. */
-const isServer = (name: string): boolean => SERVERS_WITHOUT_ADDRESS.has(name) || name.includes('.');
+const isServer = (name: string): boolean => SERVERS_WITHOUT_ADDRESS.has(name) || isHost(name);
 
 function fixOfUnknown(provider: string): string {
   const [near] = closestNames(provider, [...VENDORS.map(({ name }) => name), 'local']);

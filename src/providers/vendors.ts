@@ -206,6 +206,11 @@ export const VENDORS: readonly Vendor[] = [
 /** Names of servers with OpenAI's format that have no address of their own. */
 export const SERVERS_WITHOUT_ADDRESS: ReadonlySet<string> = new Set(['openai-compatible', 'vllm']);
 
+/** Returns whether a name is a host with a dot, such as `models.example:8443`. */
+export function isHost(name: string): boolean {
+  return /^[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?$/.test(name) && URL.canParse(`https://${name}`);
+}
+
 const BY_NAME: ReadonlyMap<string, Vendor> = new Map(
   VENDORS.flatMap((vendor) =>
     [vendor.name, ...vendor.aliases].map((name): [string, Vendor] => [name, vendor]),

@@ -54,6 +54,11 @@ begin
   return v_count;
 end $$;
 
+-- Returns whether a provider is a host with a dot, such as models.example:8443.
+create or replace function howdah_private.is_host(name text) returns boolean
+  language sql immutable
+  return is_host.name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$';
+
 -- Returns the name and the address of a provider as stored: lower case, the vendor for one of its
 -- other names, and for any other host name the address of its API in OpenAI's format.
 create or replace function howdah_private.resolve_provider(provider text, base_url text)
@@ -63,7 +68,7 @@ create or replace function howdah_private.resolve_provider(provider text, base_u
 as $$
   select coalesce(v.name, p.word),
     coalesce(resolve_provider.base_url, case
-      when v.name is null and p.word ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'
+      when v.name is null and howdah_private.is_host(p.word)
         then format('https://%s/v1', p.word) end)
   from (select lower(btrim(resolve_provider.provider))) as p (word)
   left join howdah_private.model_vendors() as v on p.word = any (v.name || v.aliases)
@@ -76,7 +81,7 @@ create or replace function howdah_private.is_provider(name text) returns boolean
 as $$
   select is_provider.name in ('local', 'scripted', 'openai-compatible', 'vllm')
     or is_provider.name ~ '^(npm|engine):.'
-    or is_provider.name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'
+    or howdah_private.is_host(is_provider.name)
     or exists (select from howdah_private.model_vendors() as v where v.name = is_provider.name)
 $$;
 

@@ -1,8 +1,6 @@
 import { hostname } from 'node:os';
+import type { ProviderReport } from '../../contracts/agents/provider-report.ts';
 import type { Queryable } from '../connection/pool.ts';
-
-/** Whether this host can use a provider. */
-export type ProviderReport = { provider: string; has_package: boolean; has_key: boolean };
 
 /**
  * Replaces what the database knows of the providers of this host. Workers, servers and commands

@@ -39,7 +39,8 @@ test('SQL and TypeScript know the same vendors', async () => {
 test('SQL and the doctor agree on which models a host can use', async () => {
   const settings = { keyedVendors: ['groq', 'google', 'deepgram'], providerPackages: [] };
   const others = ['local', 'scripted', 'openai-compatible', 'vllm', 'opnai', 'npm:@acme/models'];
-  const providers = [...VENDORS.map(({ name }) => name), ...others, 'llm.example.com'];
+  const hosts = ['llm.example.com', 'llm.example.com:8443', 'foo.bar/v1', 'foo.', '.foo', 'a..b'];
+  const providers = [...VENDORS.map(({ name }) => name), ...others, ...hosts];
   await asOwner(async (client) => {
     await client.query('select howdah_private.report_providers($1, $2)', [
       'here',
