@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { SYNONYMS } from '../../../src/api/rest/definitions/provider-config-aliases.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -53,6 +54,21 @@ const create = (configs: object, to = api, token?: string) =>
     { name: `desk ${++names}`, ...configs },
     { ...(token && { token }) },
   );
+
+test('SQL and TypeScript know the same names of a member', async () => {
+  const sources = await all(
+    db.pool,
+    `select p.prosrc from pg_proc as p
+     where p.pronamespace = 'howdah_private'::regnamespace and p.prosrc like '%first_member(config%'
+     order by p.proname`,
+  );
+  const lists = sources.flatMap(({ prosrc }) =>
+    [...prosrc.matchAll(/first_member\(config,([^)]*)\)/g)].map(([, names]) =>
+      [...names.matchAll(/'(\w+)'/g)].map(([, name]) => name),
+    ),
+  );
+  expect(lists).toEqual(SYNONYMS);
+});
 
 const modelsOf = (agent: string) =>
   all(
@@ -290,11 +306,20 @@ describe('private addresses', () => {
           status: 403,
           body: { code: 'HWDEN', field: 'stt_provider_config.url' },
         });
-        const stt = { stt_provider_config: { provider: 'whisper.local', model: 'm' } };
-        expect(await create(stt, server, token)).toMatchObject({
-          status: 403,
-          body: { code: 'HWDEN', field: 'stt_provider_config.provider' },
-        });
+        for (const provider of ['whisper.local', '10.0.0.1', '169.254.169.254', '127.0.0.1:8003']) {
+          const stt = { stt_provider_config: { provider, model: 'm' } };
+          expect(await create(stt, server, token), provider).toMatchObject({
+            status: 403,
+            body: { code: 'HWDEN', field: 'stt_provider_config.provider' },
+          });
+        }
+        for (const url of ['http://10.0.0.1', 'http://169.254.169.254/v1', 'http://[::1]:8003']) {
+          const llm = { llm_provider_config: { provider: 'openai', model: 'm', api_url: url } };
+          expect(await create(llm, server, token), url).toMatchObject({
+            status: 403,
+            body: { code: 'HWDEN', field: 'llm_provider_config.api_url' },
+          });
+        }
         const model = { name: 'llama', provider: 'openai', model: 'm', baseUrl: models.base_url };
         expect(await ask(server, CREATE, { model }, token)).toMatchObject({
           errors: [{ extensions: { code: 'HWDEN' } }],

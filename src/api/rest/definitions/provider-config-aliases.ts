@@ -8,8 +8,11 @@ import type { ProviderConfig, Purpose } from './provider-configs.ts';
 /** Members of a configuration that are set. */
 export type SetConfig = { [Name in keyof ProviderConfig]: NonNullable<ProviderConfig[Name]> };
 
-/** Names of the same member. A value that is sent replaces the stored value of any of them. */
-const SYNONYMS = [
+/**
+ * Names of the same member, as in `howdah_private.model_in`. A value that is sent replaces the
+ * stored value of any of them.
+ */
+export const SYNONYMS = [
   ['api_url', 'url', 'base_url', 'endpoint'],
   ['model', 'model_id', 'model_name'],
   ['voice_id', 'voice'],

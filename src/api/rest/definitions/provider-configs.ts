@@ -4,7 +4,7 @@ import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
 import { findVendor } from '../../../providers/vendors.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { mergeConfig, type SetConfig, withAliases } from './provider-config-aliases.ts';
+import { mergeConfig, type SetConfig, SYNONYMS, withAliases } from './provider-config-aliases.ts';
 
 /**
  * Members of a provider configuration: the model that an agent answers, speaks or hears with, in
@@ -119,7 +119,7 @@ async function write(
   const { db, agentId, isWhole } = writing;
   const merged = keepWarnings(mergeConfig(purpose, sent, isWhole ? null : stored), stored);
   if (stored && isStillStored && isSame(merged, stored)) return;
-  const address = ADDRESSES.find((name) => merged[name] !== undefined);
+  const address = SYNONYMS[0].find((name) => merged[name] !== undefined);
   const isModelNamed = Boolean(merged.model ?? merged.model_id ?? merged.model_name);
   if (!isModelNamed && (purpose === 'llm' || address === undefined)) {
     const field = `${purpose}_provider_config.model`;
@@ -139,8 +139,6 @@ async function write(
       throw withAliases(error, purpose, address ?? 'provider');
     });
 }
-
-const ADDRESSES = ['api_url', 'url', 'base_url', 'endpoint'] as const;
 
 /** Refuses to send a stored key to another provider than it was stored for. */
 function refuseKeyOfOthers(purpose: Purpose, merged: ProviderConfig, stored: ProviderConfig): void {
