@@ -187,6 +187,7 @@ describe('a failure that is not retryable', () => {
 
   test('an unknown provider is named', async () => {
     const agent = await makeAgent(database.pool, { models: [{ provider: 'local' }] });
+    // rows of the environment are not checked: a row that was written before the check existed
     await database.pool.query(
       `update howdah.models as m set provider = 'opnai', from_environment = true
        from howdah.agent_models as x where x.agent_id = $1 and m.id = x.model_id`,
