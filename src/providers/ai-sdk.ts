@@ -25,7 +25,7 @@ import {
   type PartialAnswer,
   wholeAnswer,
 } from './ai-sdk/stream-accumulator.ts';
-import { withSettingsAlone, writeDown } from './ai-sdk/transcription.ts';
+import { transcribe, withVendorSettingsOnly } from './ai-sdk/transcription.ts';
 import { createCancellation, createFailure } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
@@ -76,10 +76,10 @@ export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
         return speak(model.value, request, line.watch.signal, line.peer);
       }),
     transcribe: (request, context) =>
-      callVendor(options, withSettingsAlone(request.model), context, async (line) => {
+      callVendor(options, withVendorSettingsOnly(request.model), context, async (line) => {
         const model = await createModel('transcriptionModel', options.vendor, line.model, line.sdk);
         if (!model.ok) return model;
-        return writeDown(model.value, request, options.vendor.name, line.watch.signal);
+        return transcribe(model.value, request, options.vendor.name, line.watch.signal);
       }),
   };
 }

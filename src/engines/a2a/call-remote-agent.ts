@@ -5,7 +5,7 @@ import { emitToken } from '../../providers/tokens.ts';
 import { Redaction } from '../../redaction/redaction.ts';
 import type { Egress } from '../../tools/egress.ts';
 import { type Connection, connect, createRequests } from './connection.ts';
-import { type FailedRequest, isPassing, requestFailure } from './failures.ts';
+import { type FailedRequest, isTransient, requestFailure } from './failures.ts';
 import { followTask } from './follow-task.ts';
 import { outgoingMessage, textOfParts } from './outgoing-message.ts';
 import { readAnswer } from './read-answer.ts';
@@ -36,11 +36,11 @@ export async function callRemoteAgent(
     if (!connected.ok) return connected;
     connection = connected.value;
     const message = outgoingMessage(request, context);
-    const options = { signal, isPassing: (error: unknown) => isPassing(error, about()) };
+    const options = { signal, isTransient: (error: unknown) => isTransient(error, about()) };
     await followTask(connection, message, progress, options);
     emitToken(context, tokens.rest());
-    const sent = textOfParts(message.parts);
-    return await readAnswer(progress, { request, context, connection, sent });
+    const requestText = textOfParts(message.parts);
+    return await readAnswer(progress, { request, context, connection, requestText });
   } catch (error) {
     if (!signal.aborted) return requestFailure(error, about());
     if (connection) void cancelTask(connection, progress, context);

@@ -12,7 +12,7 @@ const MOST_FAILED_POLLS = 5;
 export type FollowOptions = {
   signal: AbortSignal;
   /** Returns whether a failed poll is worth another one. */
-  isPassing(error: unknown): boolean;
+  isTransient(error: unknown): boolean;
 };
 
 /**
@@ -65,7 +65,7 @@ async function read(
 async function poll(
   client: Client,
   progress: TaskProgress,
-  { signal, isPassing }: FollowOptions,
+  { signal, isTransient }: FollowOptions,
 ): Promise<void> {
   let failed = 0;
   for (let ms = FIRST_POLL_MS; progress.isUnderWay; ms = Math.min(ms * 2, MAX_POLL_MS)) {
@@ -75,7 +75,7 @@ async function poll(
       failed = 0;
     } catch (error) {
       failed += 1;
-      if (signal.aborted || failed === MOST_FAILED_POLLS || !isPassing(error)) throw error;
+      if (signal.aborted || failed === MOST_FAILED_POLLS || !isTransient(error)) throw error;
     }
   }
 }

@@ -21,8 +21,8 @@ export type AnswerOptions = {
   request: ModelRequest;
   context: ModelCallContext;
   connection: Connection;
-  /** The text that was sent, from which the usage is estimated. */
-  sent: string;
+  /** The text of the request, from which the usage is estimated. */
+  requestText: string;
 };
 
 /** Converts a task that has stopped: an answer, a question to a person, or a failure. */
@@ -30,7 +30,7 @@ export async function readAnswer(
   progress: TaskProgress,
   options: AnswerOptions,
 ): Promise<Outcome<ModelAnswer>> {
-  const { request, context, sent } = options;
+  const { request, context, requestText } = options;
   if (!(progress.message && progress.taskId === '') && !ANSWERED.has(progress.state)) {
     return taskFailure(progress, options);
   }
@@ -40,7 +40,7 @@ export async function readAnswer(
       : { content: await contentOf(progress, options), tool_calls: [] };
   const redaction = Redaction.of(context.key === undefined ? [] : [context.key]);
   const finish_reason = answer.tool_calls.length > 0 ? 'tool_calls' : 'stop';
-  const messages = [{ role: 'user' as const, content: sent }];
+  const messages = [{ role: 'user' as const, content: requestText }];
   const usage = estimateUsage({ ...request, messages, tools: [] }, answer);
   const parts = taskPart(progress, options);
   return {

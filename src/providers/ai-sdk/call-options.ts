@@ -34,10 +34,10 @@ export function callOptions(
     : toolChoice;
   const { output_schema: schema } = request;
   const isInstructed = schema !== null && tools.length > 0 && NO_SCHEMA_WITH_TOOLS.has(vendor);
-  const instructed = isInstructed ? withInstruction(prompt, schema) : prompt;
+  const instructedPrompt = isInstructed ? withInstruction(prompt, schema) : prompt;
   return {
     ...options,
-    prompt: isMarked ? withCacheMarks(instructed) : instructed,
+    prompt: isMarked ? withCacheMarks(instructedPrompt) : instructedPrompt,
     ...(tools.length > 0 ? { tools } : {}),
     ...(tools.length > 0 && choice ? { toolChoice: choice } : {}),
     ...(schema !== null && !isInstructed

@@ -32,19 +32,19 @@ export function promptOf(
 ): Outcome<LanguageModelV4Prompt> {
   const prompt: LanguageModelV4Prompt = [];
   const names = new Map<string, string>();
-  let shown: JsonObject[] = [];
+  let pendingFiles: JsonObject[] = [];
   for (const [place, message] of messages.entries()) {
     for (const call of message.tool_calls ?? []) names.set(call.id, wireName(call.name));
     const parts = inlineParts(userParts(message, vendor));
     if (parts === null) return createFailure('invalid_request', UNSENDABLE);
     addMessage(prompt, message, vendor, names, parts);
     if (message.role !== 'tool' || FILES_IN_RESULTS.has(vendor)) continue;
-    shown.push(...(message.parts ?? []).filter(({ type }) => type !== 'text'));
-    if (shown.length === 0 || messages[place + 1]?.role === 'tool') continue;
-    const files = inlineParts(shown);
+    pendingFiles.push(...(message.parts ?? []).filter(({ type }) => type !== 'text'));
+    if (pendingFiles.length === 0 || messages[place + 1]?.role === 'tool') continue;
+    const files = inlineParts(pendingFiles);
     if (files === null) return createFailure('invalid_request', UNSENDABLE);
     prompt.push({ role: 'user', content: [{ type: 'text', text: OF_TOOLS }, ...files] });
-    shown = [];
+    pendingFiles = [];
   }
   return { ok: true, value: prompt };
 }

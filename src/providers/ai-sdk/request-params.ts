@@ -118,10 +118,10 @@ const FLAGS: ReadonlySet<string> = new Set([
  * Tokens for thinking come on top of the default.
  */
 function maxTokens({ request_params, context_tokens }: ModelRef, reasoning?: Reasoning): number {
-  const given = MAX_TOKENS.map((name) => request_params[name]).find(
-    (limit) => typeof limit === 'number',
+  const limit = MAX_TOKENS.map((name) => request_params[name]).find(
+    (value) => typeof value === 'number',
   );
-  if (given !== undefined) return given;
+  if (limit !== undefined) return limit;
   const window = (context_tokens ?? Number.POSITIVE_INFINITY) / 4;
   return Math.max(1, Math.floor(Math.min(DEFAULT_MAX_TOKENS + (reasoning?.budget ?? 0), window)));
 }

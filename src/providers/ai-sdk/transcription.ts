@@ -10,16 +10,16 @@ import { isSetting } from './account.ts';
 import { formatWarning } from './warnings.ts';
 
 /** Returns a model with only the settings of its vendor: its parameters are no fields of a body. */
-export function withSettingsAlone(model: ModelRef): ModelRef {
+export function withVendorSettingsOnly(model: ModelRef): ModelRef {
   const settings = Object.entries(model.request_params).filter(([name]) => isSetting(name));
   return { ...model, request_params: Object.fromEntries(settings) };
 }
 
 /**
- * Writes down a recording. The parameters of the model are options of the vendor, by the names of
+ * Transcribes a recording. The parameters of the model are options of the vendor, by the names of
  * its package. Throws the errors of the package.
  */
-export async function writeDown(
+export async function transcribe(
   model: TranscriptionModelV4,
   { audio, media_type, model: { request_params } }: TranscriptionRequest,
   vendor: string,

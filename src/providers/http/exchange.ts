@@ -18,10 +18,10 @@ export type Exchange<T> = {
  * with the caller's signal, and when the server is silent for too long.
  */
 export async function exchange<T>(
-  { peer, limits: given, send, failureOf }: Exchange<T>,
+  { peer, limits: overrides, send, failureOf }: Exchange<T>,
   { signal }: ModelCallContext,
 ): Promise<Outcome<T>> {
-  const limits = { ...DEFAULT_LIMITS, ...given };
+  const limits = { ...DEFAULT_LIMITS, ...overrides };
   const watch = startWatch(signal, limits);
   let outcome: Outcome<T> | undefined;
   try {

@@ -13,9 +13,9 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
  * `key` null no `Authorization` is sent.
  */
 export function guardedFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
-  return limitedFetch(fetch, traceparent, (given) => {
+  return limitedFetch(fetch, traceparent, (original) => {
     const headers = new Headers();
-    for (const name of SENT) headers.set(name, given.get(name) ?? 'application/json');
+    for (const name of SENT) headers.set(name, original.get(name) ?? 'application/json');
     if (key !== null) headers.set('authorization', `Bearer ${key}`);
     return headers;
   });
@@ -26,8 +26,8 @@ export function guardedFetch(fetch: Fetch, key: string | null, traceparent?: str
  * has its own. With `key` null no header with a key is sent.
  */
 export function guardedSdkFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
-  return limitedFetch(fetch, traceparent, (given) => {
-    const headers = new Headers(given);
+  return limitedFetch(fetch, traceparent, (original) => {
+    const headers = new Headers(original);
     if (key === null) for (const name of KEY_HEADERS) headers.delete(name);
     return headers;
   });
@@ -40,10 +40,11 @@ export function guardedSdkFetch(fetch: Fetch, key: string | null, traceparent?: 
 function limitedFetch(
   fetch: Fetch,
   traceparent: string | undefined,
-  headersOf: (given: Headers) => Headers,
+  headersOf: (original: Headers) => Headers,
 ): Fetch {
-  return async (input, given) => {
-    const init = given?.body instanceof FormData ? await encodeForm(given, given.body) : given;
+  return async (input, original) => {
+    const form = original?.body instanceof FormData ? original.body : undefined;
+    const init = original && form ? await encodeForm(original, form) : original;
     const headers = headersOf(new Headers(init?.headers));
     headers.set('user-agent', 'howdah');
     if (traceparent) headers.set('traceparent', traceparent);

@@ -42,9 +42,9 @@ export async function synthesizeSpeech(
  * Returns the parameters of a request for speech. Configurations of other systems write `voice_id`
  * for the voice, and a `sample_rate` that OpenAI's API does not have.
  */
-function speechParams(given: JsonObject): { params: SpeechParams; warnings: string[] } {
-  const { voice_id, sample_rate, stream_format: _, ...params } = given;
-  const voice = given.voice ?? voice_id;
+function speechParams(requestParams: JsonObject): { params: SpeechParams; warnings: string[] } {
+  const { voice_id, sample_rate, stream_format: _, ...params } = requestParams;
+  const voice = requestParams.voice ?? voice_id;
   const warning = `sample_rate ${JSON.stringify(sample_rate)} was not sent: OpenAI's API has no such parameter. Set response_format.`;
   return {
     params: { ...params, ...(typeof voice === 'string' && { voice }) } as SpeechParams,

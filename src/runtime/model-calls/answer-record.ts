@@ -34,10 +34,10 @@ export async function filterParts(
   run: HeldRun,
 ): Promise<FilteredParts> {
   if (parts.length === 0) return { parts: [], guardSteps: [] };
-  const shown = parts.map(readablePart);
-  const filtered = await run.applyOutputFilters<Json[]>('output', shown);
+  const readable = parts.map(readablePart);
+  const filtered = await run.applyOutputFilters<Json[]>('output', readable);
   const left = filtered.isBlocked ? [] : filtered.value;
-  const isUnchanged = (at: number) => isSameJson(left[at] ?? null, shown[at] ?? null);
+  const isUnchanged = (at: number) => isSameJson(left[at] ?? null, readable[at] ?? null);
   return {
     parts: parts.filter((_, at) => isUnchanged(at)) as unknown as JsonObject[],
     // the answer itself is not blocked by what its reasoning contains

@@ -71,7 +71,7 @@ async function requestAnswer(
   }
   const sink = run.tokenSink(action.attempt);
   const onToken = midStream(sink?.say);
-  const asking = await engineRun(action, run, world);
+  const engineContext = await engineRun(action, run, world);
   const traceparent = run.observer?.onModelCall?.('chat', action.messages);
   await failpoint('model.before');
   const outcome = await provider
@@ -88,7 +88,7 @@ async function requestAnswer(
         tenant_id: run.context.tenant_id,
         ...(onToken ? { onToken } : {}),
         ...(traceparent ? { traceparent } : {}),
-        ...asking,
+        ...engineContext,
       },
     )
     .finally(() => sink?.end());

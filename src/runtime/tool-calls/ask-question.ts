@@ -36,8 +36,11 @@ export async function askQuestion(
     );
   }
   const isOutside = run.definition.models[0]?.provider === A2A_PROVIDER;
-  const asked = { ...filtered.question, ...(isOutside ? { trust: 'external' as const } : {}) };
-  await run.commit([questionStep(asked), ...filtered.guardSteps]);
+  const questionToAsk = {
+    ...filtered.question,
+    ...(isOutside ? { trust: 'external' as const } : {}),
+  };
+  await run.commit([questionStep(questionToAsk), ...filtered.guardSteps]);
 }
 
 /**
