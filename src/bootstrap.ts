@@ -141,7 +141,7 @@ async function openParts(
 ): Promise<Howdah> {
   await reportOwnProviders(url, config, parts);
   if (parts.worker) {
-    await updateModels(url, config, talk); // whoever calls the models knows their keys
+    await updateModels(url, config, parts.api, talk); // whoever calls the models knows their keys
   }
   const scope = await scopeOf(url, extensions.only ?? []);
   const tools = parts.worker ? await loadAndOpenTools(url, extensions, talk) : undefined;

@@ -12,6 +12,7 @@ import { syncDefaultModel } from './db/worker/maintenance.ts';
 import {
   type EnvironmentModel,
   environmentKeys,
+  usesKeyOfProcess,
 } from './providers/environment/environment-models.ts';
 import { createProviders, findProvider, type ProviderEnv } from './providers/registry.ts';
 import { createSecretReader } from './secrets/reader.ts';
@@ -20,12 +21,14 @@ import { masterKeysOf } from './serve-api.ts';
 
 /**
  * Writes the models of this environment: the models named `default` of all tenants, and in the
- * tenant `default` one model for each other vendor and purpose, with their keys as secrets.
- * Commands that only read do not. `talk` receives a line for each key that cannot be stored.
+ * tenant `default` one model for each other vendor and purpose. Their keys become secrets where no
+ * request needs a login; `isApi` says whether this process serves the API. Commands that only read
+ * do not write models. `talk` receives a line about keys that do not become secrets.
  */
 export async function updateModels(
   url: string,
   config: Config,
+  isApi: boolean,
   talk: (line: string) => void,
 ): Promise<void> {
   refuseUnknownProvider(config);
@@ -35,7 +38,7 @@ export async function updateModels(
   await syncDefaultModel(worker, defaultModelRow(config)).finally(() => worker.end());
   const pool = createPool({ url, applicationName: 'howdah-start', max: 2 });
   try {
-    await updateOthers(pool, config, talk);
+    await updateOthers(pool, config, isApi, talk);
   } finally {
     await pool.end();
   }
@@ -85,32 +88,51 @@ export function providerEnv(
 async function updateOthers(
   pool: Pool,
   config: Config,
+  isApi: boolean,
   talk: (line: string) => void,
 ): Promise<void> {
   const { others } = config.models;
   if (!(await isOwner(pool))) {
     if (others.length === 0) return;
-    const names = others.map(({ name }) => name).join(', ');
     return talk(
-      `The models ${names} of the environment are not written: the login is no owner of the database.`,
+      `The models ${namesOf(others)} of the environment are not written: the login is no owner of the database.`,
     );
   }
-  const canStore = await canStoreSecrets(pool, config);
+  const obstacle = await findObstacle(pool, config, isApi);
   const stored = new Map<string, string | null>();
+  const keyless: EnvironmentModel[] = [];
   await withEnvironmentModels(pool, async (locked) => {
     const storeKey = keyStore(pool, config, locked);
     const rows: EnvironmentModelRow[] = [];
     for (const model of others) {
       const name = secretNameOf(model);
-      const kept = keptSecret(model, locked);
-      if (name !== null && canStore && !isAdopted(model, locked) && !stored.has(name)) {
+      const isOwn = isAdopted(model, locked); // its row is not replaced
+      if (name !== null && obstacle === null && !isOwn && !stored.has(name)) {
         stored.set(name, (await storeKey(name, model)) ? name : null);
       }
-      rows.push(rowOf(model, name && (stored.get(name) ?? kept)));
+      const secretName = name && (stored.get(name) ?? secretOfSameServer(model, locked));
+      const isKeyless = name !== null && secretName === null && !isOwn;
+      if (isKeyless) keyless.push(model);
+      if (!isKeyless || usesKeyOfProcess(model, config.models)) rows.push(rowOf(model, secretName));
     }
-    await locked.write(rows);
+    await locked.write(rows.length < others.length ? withoutLoneLocal(rows) : rows);
   });
-  if (!canStore) sayUnstored(others, talk);
+  warnUnstoredKeys(
+    keyless,
+    config,
+    obstacle ?? 'secrets of these names exist with other values',
+    talk,
+  );
+}
+
+/** Leaves out `local` as the only fallback: its answers must not replace a model in silence. */
+function withoutLoneLocal(rows: readonly EnvironmentModelRow[]): EnvironmentModelRow[] {
+  const isAlone = !rows.some(({ purpose, provider }) => purpose === 'llm' && provider !== 'local');
+  return rows.filter(({ purpose }) => !isAlone || purpose !== 'llm');
+}
+
+function namesOf(models: readonly EnvironmentModel[]): string {
+  return models.map(({ name }) => name).join(', ');
 }
 
 function rowOf(model: EnvironmentModel, secretName: string | null): EnvironmentModelRow {
@@ -134,8 +156,8 @@ function isAdopted({ name }: EnvironmentModel, { present }: LockedModels): boole
   return present.some((one) => one.name === name && !one.from_environment);
 }
 
-/** Returns the secret of the row as it is, if it is for the same server. */
-function keptSecret(model: EnvironmentModel, { present }: LockedModels): string | null {
+/** Returns the secret that the row names already, if the row is for the same server. */
+function secretOfSameServer(model: EnvironmentModel, { present }: LockedModels): string | null {
   const before = present.find(({ name }) => name === model.name);
   const isSame = before?.provider === model.provider && before.base_url === (model.baseUrl ?? null);
   return isSame ? before.secret_name : null;
@@ -164,11 +186,24 @@ function keyStore(pool: Pool, config: Config, { tenantId, present, putSecret }: 
 }
 
 /**
+ * Returns why keys cannot become secrets, or null. Whoever may write models can send any secret to
+ * any server. A login keeps such people apart from the operator, so keys become secrets only
+ * without login. A worker alone on a shared database does not know whether the API needs a login.
+ */
+async function findObstacle(pool: Pool, config: Config, isApi: boolean): Promise<string | null> {
+  if (config.auth !== 'none' || !(isApi || config.databaseUrl === undefined)) {
+    return 'keys become secrets only where a process serves the API without login';
+  }
+  if (await canEncrypt(pool, config)) return null;
+  return 'that needs HOWDAH_SECRET_KEY, with the same value in all processes';
+}
+
+/**
  * Returns whether this process may encrypt with a key that the others have. A key file is only for
  * the embedded database: with a database of their own, processes on other machines lack the file,
  * and would not start any more.
  */
-async function canStoreSecrets(pool: Pool, config: Config): Promise<boolean> {
+async function canEncrypt(pool: Pool, config: Config): Promise<boolean> {
   const { current } = await secretRowsOn(pool).masterKeys();
   if (current === null) {
     const isEmbedded = config.databaseUrl === undefined && config.secretKeyFile !== undefined;
@@ -178,10 +213,26 @@ async function canStoreSecrets(pool: Pool, config: Config): Promise<boolean> {
   return known.some(({ fingerprint }) => fingerprint === current);
 }
 
-function sayUnstored(models: readonly EnvironmentModel[], talk: (line: string) => void): void {
-  const variables = new Set(models.flatMap(({ key }) => (key ? [key.variable] : [])));
-  if (variables.size === 0) return;
-  talk(
-    `Not stored as secrets: ${[...variables].join(', ')}. Set HOWDAH_SECRET_KEY to the key of all processes to store them. Until then each process uses the keys of its own environment.`,
-  );
+/** Says which models use the key of each process, and which are not written for lack of a key. */
+function warnUnstoredKeys(
+  models: readonly EnvironmentModel[],
+  { models: environment }: Config,
+  reason: string,
+  talk: (line: string) => void,
+): void {
+  const variablesOf = (some: readonly EnvironmentModel[]) =>
+    [...new Set(some.map(({ key }) => key?.variable))].join(', ');
+  const [written, left] = [true, false].map((is) =>
+    models.filter((model) => usesKeyOfProcess(model, environment) === is),
+  ) as [EnvironmentModel[], EnvironmentModel[]];
+  if (written.length > 0) {
+    talk(
+      `Not stored as secrets: ${variablesOf(written)} (${reason}). For the models ${namesOf(written)} each process uses the keys of its own environment.`,
+    );
+  }
+  if (left.length > 0) {
+    talk(
+      `Models not written: ${namesOf(left)}. They need ${variablesOf(left)} as a secret (${reason}). Store each key by howdah secret set NAME, then create the model by howdah models create NAME --secret NAME.`,
+    );
+  }
 }

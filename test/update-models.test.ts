@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { startOpenAiServer } from '../chaos/openai-server.ts';
 import { type Config, type Environment, readConfig } from '../src/config.ts';
 import { putSecretOn, secretRowsOn } from '../src/db/access/secrets.ts';
@@ -25,11 +25,11 @@ const HOWDAH_SECRET_KEY = Buffer.alloc(32, 'k').toString('base64');
 const configOf = (env: Environment) =>
   readConfig({ HOWDAH_HOME: home, DATABASE_URL: db.url, HOWDAH_SECRET_KEY, ...env });
 
-/** Starts with these variables, as a process does, and returns what it says. */
-async function start(env: Environment, config: Config = configOf(env)): Promise<string[]> {
-  const said: string[] = [];
-  await updateModels(db.url, config, (line) => said.push(line));
-  return said;
+/** Starts worker and API with these variables, as a process does, and returns its lines. */
+async function start(env: Environment, { isApi } = { isApi: true }): Promise<string[]> {
+  const lines: string[] = [];
+  await updateModels(db.url, configOf(env), isApi, (line) => lines.push(line));
+  return lines;
 }
 
 async function rows() {
@@ -73,13 +73,13 @@ async function countRowsWith(text: string): Promise<number> {
 
 describe('a user with a .env file', () => {
   test('of several vendors has a model and a secret for each of them', async () => {
-    const said = await start({
+    const lines = await start({
       ANTHROPIC_API_KEY: 'plain-canary-anthropic',
       GOOGLE_GENERATIVE_AI_API_KEY: 'plain-canary-google',
       GROQ_API_KEY: 'plain-canary-groq',
       OLLAMA_HOST: '127.0.0.1:11434',
     });
-    expect(said).toEqual([]);
+    expect(lines).toEqual([]);
     expect(await rows()).toMatchObject([
       { name: 'default', provider: 'anthropic', model: 'claude-sonnet-4-5', secret_name: null },
       {
@@ -227,6 +227,53 @@ describe('a model of the environment', () => {
     expect(line).toContain('ZAI_API_KEY');
     expect(line).toContain('HOWDAH_SECRET_KEY');
     expect(await row('zai')).toMatchObject({ secret_name: null, fallback_position: 1 });
+  });
+});
+
+describe('keys that do not become secrets', () => {
+  const vendors = { OPENAI_API_KEY: 'o', FIREWORKS_API_KEY: 'plain-canary-fireworks' };
+  const servers = {
+    TTS_API_KEY: 'plain-canary-tts-server',
+    TTS_URL: 'https://speech.example/v1',
+    STT_API_KEY: 'plain-canary-stt',
+    LLM_URL: 'https://llm.example/v1',
+    LLM_API_KEY: 'plain-canary-llm-server',
+    LLM_MODEL: 'm',
+  };
+
+  beforeEach(async () => {
+    await db.pool.query(`delete from howdah.models where from_environment and name <> 'default'`);
+  });
+
+  test.each([
+    ['with a login', { HOWDAH_AUTH: 'required' }, { isApi: true }],
+    ['in a worker beside an API of its own', {}, { isApi: false }],
+    ['without a key to encrypt them', { HOWDAH_SECRET_KEY: undefined }, { isApi: true }],
+  ])('stay in the environment %s', async (_, env, parts) => {
+    const lines = await start({ ...vendors, ...servers, ...env }, parts);
+    expect(await row('fireworks')).toMatchObject({ base_url: null, secret_name: null });
+    const written = (await rows()).map(({ name }) => name);
+    expect(written).not.toContain('tts');
+    expect(written).not.toContain('stt'); // STT_API_KEY is not the key of OpenAI in this process
+    expect(written).not.toContain('llm');
+    expect(await secret('fireworks-api-key')).toBeUndefined();
+    expect(await countRowsWith('plain-canary')).toBe(0);
+    expect(lines).toEqual([
+      expect.stringMatching(/FIREWORKS_API_KEY.* models fireworks each process uses/),
+      expect.stringMatching(/not written: llm, tts, stt\..*TTS_API_KEY.*howdah secret set NAME/),
+    ]);
+  });
+
+  test('leave the default model without a fallback rather than with local alone', async () => {
+    await start({ OPENAI_API_KEY: 'o', ...servers, HOWDAH_AUTH: 'required' });
+    expect(await row('local')).toBeUndefined();
+  });
+
+  test('stay secrets that an earlier start has stored', async () => {
+    const env = { OPENAI_API_KEY: 'o', MOONSHOT_API_KEY: 'm' };
+    await start(env);
+    expect(await start({ ...env, HOWDAH_AUTH: 'required' })).toEqual([]);
+    expect(await row('moonshotai')).toMatchObject({ secret_name: 'moonshot-api-key' });
   });
 });
 

@@ -79,6 +79,20 @@ export function environmentKeys({ keys }: EnvironmentModels): Readonly<Record<st
 }
 
 /**
+ * Returns whether a process calls the model with the same key when its row names no secret. That
+ * holds for a vendor at its own address: a server at another address gets no key of the process.
+ */
+export function usesKeyOfProcess(
+  { provider, baseUrl, key }: EnvironmentModel,
+  { keys }: EnvironmentModels,
+): boolean {
+  const isVendor = findVendor(provider) !== undefined;
+  return (
+    isVendor && baseUrl === undefined && key !== undefined && keys[provider]?.value === key.value
+  );
+}
+
+/**
  * Returns the models that follow the default model: vendors, servers on this machine, and last
  * `local`, which is no LLM. With one model alone there is no fallback, so that an answer of `local`
  * never replaces it in silence. LLM_PROVIDER=local asks for no other model.

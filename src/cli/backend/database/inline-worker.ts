@@ -24,7 +24,7 @@ export async function withInlineWorker<T>(
   }
   const { updateModels, loadAndOpenWorker, openTelemetry } = await import('../../../bootstrap.ts');
   await reportProvidersOfHost({ pool, isOwner }, config);
-  await updateModels(url, config, io.err);
+  await updateModels(url, config, false, io.err);
   io.err(
     'No worker is running, so this command acts as a worker. To start a permanent worker: howdah worker',
   );
