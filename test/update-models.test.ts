@@ -200,6 +200,11 @@ describe('a model of the environment', () => {
     expect(await secret('deepinfra-api-key')).toBe('mine');
   });
 
+  test('named local exists once when LLM_PROVIDER names it as well', async () => {
+    await start({ OPENAI_API_KEY: 'o', LLM_PROVIDER: 'local', GROQ_API_KEY: 'g' });
+    expect((await rows()).filter(({ name }) => name === 'local')).toHaveLength(1);
+  });
+
   test('stays without its variable, but is no fallback any more', async () => {
     await start({ OPENAI_API_KEY: 'o', CEREBRAS_API_KEY: 'c' });
     await start({ OPENAI_API_KEY: 'o' });

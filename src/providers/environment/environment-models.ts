@@ -100,8 +100,14 @@ export function usesKeyOfProcess(
 function fallbacks(first: LanguageModel, rest: readonly LanguageModel[]): EnvironmentModel[] {
   if (rest.length === 0) return [];
   const isRemote = (first.provider !== 'local' && first.provider !== 'scripted') || undefined;
-  const ordered = [...rest.filter((one) => !one.isLocal), ...rest.filter((one) => one.isLocal)];
-  return [...ordered, ...(isRemote ? [EXTRACTIVE] : [])].map((model, index) => ({
+  const servers = rest.filter((one) => nameOf(one) !== 'local');
+  const last = rest.find((one) => nameOf(one) === 'local') ?? EXTRACTIVE;
+  const ordered = [
+    ...servers.filter((one) => !one.isLocal),
+    ...servers.filter((one) => one.isLocal),
+    ...(isRemote ? [last] : []),
+  ];
+  return ordered.map((model, index) => ({
     name: nameOf(model),
     purpose: 'llm',
     provider: model.provider,
