@@ -8,7 +8,7 @@ export type LocalServer = Readonly<{ name: string; url: string; model: string | 
 export type Candidate = Readonly<{ name: string; openAiUrl?: string }>;
 
 /** The time for an answer of a server on this machine. Nobody waits longer for an offer. */
-const PATIENCE_MS = 300;
+const TIMEOUT_MS = 300;
 
 const modelList = z.object({
   data: z.array(z.object({ id: z.string(), owned_by: z.string().optional() })).nullable(),
@@ -21,26 +21,29 @@ const modelList = z.object({
 export async function findLocalServers(
   candidates: readonly Candidate[] = VENDORS.filter(({ isLocal }) => isLocal),
 ): Promise<LocalServer[]> {
-  const found = await Promise.all(candidates.map(askForModels));
+  const found = await Promise.all(candidates.map(fetchModelList));
   return found.filter((server) => server !== undefined);
 }
 
-async function askForModels({ name, openAiUrl: url }: Candidate): Promise<LocalServer | undefined> {
+async function fetchModelList({
+  name,
+  openAiUrl: url,
+}: Candidate): Promise<LocalServer | undefined> {
   if (url === undefined) return undefined;
   try {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
     const response = await fetch(`${url}/models`, { signal, redirect: 'error' });
     const list = modelList.safeParse(await response.json());
     if (!response.ok || !list.success) return undefined;
     const models = list.data.data ?? [];
     if (models.some((model) => model.owned_by === 'howdah')) return undefined; // agents of Howdah
-    return { name, url, model: models.map(({ id }) => id).find(isShown) };
+    return { name, url, model: models.map(({ id }) => id).find(isSafeInCommand) };
   } catch {
     return undefined; // nobody listens, or it is no model server
   }
 }
 
 /** Returns whether a name may be part of a command that a user copies. */
-function isShown(id: string): boolean {
+function isSafeInCommand(id: string): boolean {
   return /^[\w.:/@-]{1,200}$/.test(id);
 }

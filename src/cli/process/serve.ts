@@ -121,8 +121,8 @@ export async function serve(
     stop.abort();
   });
   io.err(bannerOf(config, howdah, parts.worker, only));
-  const isAtHome = parts.api && parts.worker && isLoopback(config.host);
-  if (isAtHome) await offerLocalServers(io, config, howdah.databaseUrl);
+  const isLocalServer = parts.api && parts.worker && isLoopback(config.host);
+  if (isLocalServer) await offerLocalServers(io, config, howdah.databaseUrl);
   await (once ? howdah.untilIdle(stop.signal) : stopped);
   if (once && !stop.signal.aborted) {
     io.err('No more runs are due.');

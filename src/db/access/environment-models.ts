@@ -15,10 +15,9 @@ export type EnvironmentModelRow = {
 };
 
 /** A model that exists already, and whether it follows the environment. */
-export type PresentModel = Pick<
-  EnvironmentModelRow,
-  'name' | 'provider' | 'base_url' | 'secret_name'
-> & { from_environment: boolean };
+type PresentModel = Pick<EnvironmentModelRow, 'name' | 'provider' | 'base_url' | 'secret_name'> & {
+  from_environment: boolean;
+};
 
 /** The tenant default while its models are locked, and what may be done in the transaction. */
 export type LockedModels = {

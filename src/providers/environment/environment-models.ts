@@ -149,8 +149,8 @@ function purposeModel(
   const prefix = purpose.toUpperCase() as Uppercase<OtherPurpose>;
   const names = [`${prefix}_PROVIDER`, `${prefix}_URL`, `${prefix}_MODEL`] as const;
   const own = values[`${prefix}_API_KEY`];
-  const setNames = names.filter((name) => values[name] !== undefined);
-  if (setNames.length === 0 && !own) return [];
+  const setVariables = names.filter((name) => values[name] !== undefined);
+  if (setVariables.length === 0 && !own) return [];
   const url = values[`${prefix}_URL`];
   const named = namedProvider(names[0], values[names[0]] ?? 'openai', url);
   const provider = url === undefined || findVendor(named) ? named : 'openai';
@@ -166,7 +166,7 @@ function purposeModel(
       requestParams: voice ? { voice } : {},
       fallbackPosition: undefined,
       key,
-      variables: [...setNames, ...(voice ? ['TTS_VOICE'] : []), ...(key ? [key.variable] : [])],
+      variables: [...setVariables, ...(voice ? ['TTS_VOICE'] : []), ...(key ? [key.variable] : [])],
     },
   ];
 }
