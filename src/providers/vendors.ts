@@ -24,6 +24,9 @@ export type Vendor = Readonly<{
   settings?: readonly string[];
 }>;
 
+/** The address of OpenAI. */
+export const OPENAI_URL = 'https://api.openai.com/v1';
+
 /** The packages that Howdah brings. All others are used when they are installed. */
 export const BUNDLED_PACKAGES: ReadonlySet<string> = new Set([
   '@ai-sdk/anthropic',
@@ -52,7 +55,7 @@ function compatible(
 
 /** All vendors that Howdah knows by name, besides `local` and `scripted`. */
 export const VENDORS: readonly Vendor[] = [
-  compatible('openai', 'OpenAI', 'https://api.openai.com/v1', {
+  compatible('openai', 'OpenAI', OPENAI_URL, {
     keyVariables: ['OPENAI_API_KEY'],
     aliases: ['openai.com', 'api.openai.com'],
   }),

@@ -9,6 +9,7 @@ import {
 } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
 import type { EnvironmentModels } from '../../providers/environment/environment-models.ts';
+import { OPENAI_URL } from '../../providers/vendors.ts';
 import { openChosenDatabase } from '../backend/with-database.ts';
 import { type AuditFinding, auditFindings } from '../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../doctor/connections.ts';
@@ -187,7 +188,7 @@ async function modelServer(
   if (provider === 'local' || (provider !== 'openai' && baseUrl === undefined)) {
     return { check: 'model', ok: true, found };
   }
-  const url = `${(baseUrl ?? 'https://api.openai.com/v1').replace(/\/$/, '')}/models`;
+  const url = `${(baseUrl ?? OPENAI_URL).replace(/\/$/, '')}/models`;
   try {
     const { status } = await fetch(url, {
       headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},

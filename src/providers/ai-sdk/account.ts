@@ -2,10 +2,10 @@ import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
 import type { Account } from '../http/target.ts';
-import type { Vendor } from '../vendors.ts';
+import { VENDORS, type Vendor } from '../vendors.ts';
 
 /** The names in `request_params` that are settings of a vendor, not parameters of a request. */
-const SETTINGS = ['region', 'project', 'location', 'resourceName', 'apiVersion'];
+const SETTINGS: ReadonlySet<string> = new Set(VENDORS.flatMap(({ settings }) => settings ?? []));
 
 /**
  * The form of a setting. Settings become parts of an address: a dot would add a part to the name of
@@ -33,7 +33,7 @@ export function settingsIn(params: JsonObject): Outcome<VendorSettings> {
 
 /** Returns whether a name in `request_params` is a setting of a vendor. */
 export function isSetting(name: string): boolean {
-  return SETTINGS.includes(name);
+  return SETTINGS.has(name);
 }
 
 /**

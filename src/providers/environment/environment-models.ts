@@ -1,5 +1,5 @@
 import { invalidVariable } from '../../settings/parse-variables.ts';
-import { findVendor } from '../vendors.ts';
+import { findVendor, OPENAI_URL } from '../vendors.ts';
 import { type LanguageModel, languageModels } from './language-models.ts';
 import { type Purpose, usualModel } from './usual-models.ts';
 import type { ModelValues } from './variables.ts';
@@ -112,6 +112,7 @@ function fallbacks(first: LanguageModel, rest: readonly LanguageModel[]): Enviro
     purpose: 'llm',
     provider: model.provider,
     model: model.model,
+    // A row of OpenAI without an address would use the one of the environment.
     baseUrl: model.baseUrl ?? (model.provider === 'openai' ? OPENAI_URL : undefined),
     requestParams: {},
     fallbackPosition: isRemote && index + 1,
@@ -128,9 +129,6 @@ const EXTRACTIVE: LanguageModel = {
   isLocal: true,
   variables: [],
 };
-
-/** The address of OpenAI. A row without an address would use the one of the environment. */
-const OPENAI_URL = findVendor('openai')?.openAiUrl;
 
 /** Returns the name of the vendor, or `llm` for another server that LLM_URL names. */
 function nameOf({ provider, baseUrl }: LanguageModel): string {

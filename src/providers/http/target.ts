@@ -1,6 +1,7 @@
 import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { createFailure } from '../failure.ts';
+import { OPENAI_URL } from '../vendors.ts';
 
 /** The model server of the environment. */
 export type OpenAiEnv = { apiKey?: string | undefined; baseUrl?: string | undefined };
@@ -27,8 +28,6 @@ export type Target = {
   /** The name of the variable with the key, for messages. */
   keyVariable?: string | undefined;
 };
-
-const OPENAI_URL = 'https://api.openai.com/v1';
 
 /** Returns the account of OpenAI, or of the server that takes its place in the environment. */
 export function openAiAccount(env: OpenAiEnv): Account {
