@@ -10,6 +10,7 @@ import { findVendor, VENDORS } from '../../providers/vendors.ts';
 import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { withDatabase } from '../backend/with-database.ts';
+import { wholeNumber } from '../input/parse-whole-number.ts';
 import { createVerb, deleteVerb } from '../nouns/create-and-delete.ts';
 import { listVerb, showVerb, withApi, withName } from '../nouns/list-and-show.ts';
 import { type Verb, withVerbs } from '../nouns/subcommands.ts';
@@ -134,6 +135,7 @@ type Options = {
   inputPrice?: number;
   outputPrice?: number;
   contextTokens?: number;
+  fallbackPosition?: number;
 };
 
 function withModel(command: Command): Command {
@@ -148,12 +150,17 @@ function withModel(command: Command): Command {
     .option('--secret <name>', 'secret with the API key: howdah secret set NAME')
     .option('--input-price <amount>', 'price of a million input tokens', amount)
     .option('--output-price <amount>', 'price of a million output tokens', amount)
-    .option('--context-tokens <number>', 'size of the context window, in tokens', amount);
+    .option('--context-tokens <number>', 'size of the context window, in tokens', amount)
+    .option(
+      '--fallback-position <number>',
+      'place among the fallbacks of agents without models, from 1',
+      wholeNumber(1, 2 ** 31 - 1),
+    );
 }
 
 function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
   const { provider, model, purpose, baseUrl, secret, ...figures } = options as Options;
-  const { inputPrice, outputPrice, contextTokens } = figures;
+  const { inputPrice, outputPrice, contextTokens, fallbackPosition } = figures;
   return {
     ...{ name, provider, model },
     ...(purpose !== undefined && { purpose }),
@@ -162,6 +169,7 @@ function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
     ...(inputPrice !== undefined && { input_price: inputPrice }),
     ...(outputPrice !== undefined && { output_price: outputPrice }),
     ...(contextTokens !== undefined && { context_tokens: contextTokens }),
+    ...(fallbackPosition !== undefined && { fallback_position: fallbackPosition }),
   };
 }
 

@@ -56,8 +56,11 @@ describe.each([
     [
       'models',
       name,
-      ['--provider', 'local', '--model', 'extractive', '--input-price', '0.25'],
-      { provider: 'local', input_price: 0.25, purpose: 'llm' },
+      [
+        ...['--provider', 'local', '--model', 'extractive', '--input-price', '0.25'],
+        ...['--fallback-position', '3'],
+      ],
+      { provider: 'local', input_price: 0.25, purpose: 'llm', fallback_position: 3 },
     ],
     [
       'prompts',
