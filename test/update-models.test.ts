@@ -142,7 +142,7 @@ describe('a user with a .env file', () => {
     await start({ ANTHROPIC_API_KEY: 'a', GROQ_API_KEY: 'g' });
     const { stdout } = await runCli(db.url, 'models', '--json');
     expect(JSON.parse(stdout).items).toContainEqual(
-      expect.objectContaining({ name: 'groq', provider: 'groq' }),
+      expect.objectContaining({ name: 'groq', provider: 'groq', from_environment: true }),
     );
   });
 });

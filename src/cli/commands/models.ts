@@ -26,7 +26,7 @@ const NAMED: DefinitionKind = {
   restPath: '/api/models',
   columns: [
     ...['id', 'name', 'provider', 'model', 'purpose', 'input_price', 'output_price'],
-    'prices_from',
+    ...['prices_from', 'from_environment'],
   ],
 };
 

@@ -112,6 +112,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah models list',
     'howdah models show default',
     'howdah models create fast --provider openai --model gpt-5-mini --secret openai',
+    'howdah models create spare --provider anthropic --model sonnet --secret anthropic --fallback-position 1',
     'howdah models delete fast',
     'howdah models test fast',
     'howdah models catalog --vendor anthropic',

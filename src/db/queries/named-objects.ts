@@ -52,7 +52,7 @@ const KINDS = {
   },
   models: {
     table: 'models',
-    list: 't.id, t.name, t.provider, t.model, t.purpose, t.input_price, t.output_price, t.prices_from',
+    list: 't.id, t.name, t.provider, t.model, t.purpose, t.input_price, t.output_price, t.prices_from, t.from_environment',
     show: `t.base_url, t.secret_name, t.domain, t.context_tokens, t.capabilities, t.request_params,
         t.cached_input_price, t.cache_write_price, t.unit_price, t.price_unit, t.fallback_position, (
         select coalesce(json_agg(a.name order by a.name), '[]') from howdah.agents as a

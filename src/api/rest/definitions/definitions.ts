@@ -112,6 +112,7 @@ export const models = createResource({
   },
   readOnly: {
     prices_from: z.string().nullable().describe('Source of the prices; null if somebody set them'),
+    from_environment: z.boolean().describe('True while the row follows the environment'),
     ...owner,
     ...times,
   },
