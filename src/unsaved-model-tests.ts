@@ -19,7 +19,7 @@ import { providerEnv } from './update-models.ts';
 // environment, which an operator wrote.
 
 /** Maximum number of models tested at once by a process. */
-const AT_ONCE = 4;
+const MAX_CONCURRENT_TESTS = 4;
 const MAX_BYTES = 64 * 1024 * 1024;
 /** Without a login, everybody who reaches this API already reaches this machine. */
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
@@ -36,7 +36,7 @@ export function createUnsavedModelTests(config: Options): TryUnsavedModel {
   const env = providerEnv(config);
   const ofEnvironment = createProviders(env);
   const ofUsers = createProviders(env, { fetch: egressFetch(egress) });
-  const semaphore = new Semaphore(AT_ONCE);
+  const semaphore = new Semaphore(MAX_CONCURRENT_TESTS);
   return (tested, { key, tenantId, signal }) =>
     semaphore.run({ signal }, async () => {
       const { model } = tested;
@@ -61,7 +61,7 @@ async function refusePrivateAddress(
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const found = await egress.addresses(host, port, signal);
   if (found.ok || found.error.code !== 'invalid_request') return; // the provider reports the others
-  const field = isHost ? 'provider' : 'base_url';
+  const field = isHost || url.host === provider ? 'provider' : 'base_url';
   throw new HowdahError('HWDEN', `${field} must have a public host name, not ${url.hostname}`, {
     hint: 'An operator can add its host and port to HOWDAH_EGRESS_ALLOW.',
     detail: { field, host: url.hostname },

@@ -1,8 +1,5 @@
 import type { JsonObject } from '../../json/json.ts';
-import type { ModelRef, Usage } from './model.ts';
-
-/** What a model is for, as in the column `purpose` of a model. */
-export type ModelPurpose = 'llm' | 'embedding' | 'stt' | 'tts' | 'image' | 'rerank' | 'classifier';
+import type { ModelPurpose, ModelRef, Usage } from './model.ts';
 
 /** The model of a test. `capabilities` are those of its row. */
 export type TestedModel = {

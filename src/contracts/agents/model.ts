@@ -4,6 +4,18 @@ import type { AnswerPart, Message, ToolCall } from '../runs/message.ts';
 import type { RunFiles } from '../runs/run-files.ts';
 import type { EngineRun } from './engine.ts';
 
+/** The purposes of models, as in the column `purpose` of a model. */
+export const MODEL_PURPOSES = [
+  'llm',
+  'embedding',
+  'tts',
+  'stt',
+  'image',
+  'rerank',
+  'classifier',
+] as const;
+export type ModelPurpose = (typeof MODEL_PURPOSES)[number];
+
 /**
  * A model as a pinned version refers to it. If `base_url` is null, the URL of the environment is
  * used. The key is the value of the named secret. Without a secret, the key of the environment is

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ModelPurpose } from '../../contracts/agents/model.ts';
 import type {
-  ModelPurpose,
   ModelTestAnswer,
   ModelTestError,
   ModelTestReport,

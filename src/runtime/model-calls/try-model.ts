@@ -2,13 +2,13 @@ import type {
   ModelAnswer,
   ModelCallContext,
   ModelProvider,
+  ModelPurpose,
   ModelRef,
   ToolSchema,
   Usage,
 } from '../../contracts/agents/model.ts';
 import type {
   EndedModelTest,
-  ModelPurpose,
   ModelTestAnswer,
   ModelTestError,
   TestedModel,

@@ -72,9 +72,11 @@ async function testUnsaved(
       detail: { field: 'provider' },
     });
   }
-  const { tested, key } = await transaction((db) => unsavedModel(db, body));
+  const { tested, key, warnings: left } = await transaction((db) => unsavedModel(db, body));
   const { result, seconds } = await tryUnsavedModel(tested, key);
   const { provider, model } = tested.model;
   const about = { ok: result.ok, purpose: tested.purpose, provider, model, seconds };
-  return result.ok ? { ...about, ...result.answer } : { ...about, error: result.error };
+  const found = result.ok ? result.answer : { error: result.error };
+  const warnings = [...left, ...((result.ok && result.answer.warnings) || [])];
+  return { ...about, ...found, ...(warnings.length > 0 && { warnings }) };
 }

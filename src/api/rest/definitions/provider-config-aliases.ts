@@ -1,9 +1,10 @@
+import type { ModelPurpose } from '../../../contracts/agents/model.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { isJsonObject } from '../../../json/json.ts';
 import { closestNames } from '../../../text/closest-names.ts';
 import { explainFailure } from '../../errors/database-errors.ts';
-import { refuseBoth } from '../../errors/request-refusal.ts';
-import type { ProviderConfig, Purpose } from './provider-configs.ts';
+import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
+import type { ProviderConfig } from './provider-configs.ts';
 
 /** Members of a configuration that are set. */
 export type SetConfig = { [Name in keyof ProviderConfig]: NonNullable<ProviderConfig[Name]> };
@@ -18,28 +19,31 @@ export const SYNONYMS = [
   ['voice_id', 'voice'],
 ] as const;
 
-/** Members that have a meaning, by purpose. */
-const MEMBERS: Readonly<Record<Purpose, ReadonlySet<string>>> = (() => {
-  const common = ['provider', 'api_key', ...SYNONYMS[0], ...SYNONYMS[1]];
-  const speech = [...common, 'path', 'sample_rate', 'language'];
-  return {
-    llm: new Set([...common, 'completions_path']),
-    tts: new Set([...speech, ...SYNONYMS[2], 'output_format']),
-    stt: new Set(speech),
-  };
-})();
+/** Members that have a meaning for every purpose. */
+const COMMON = ['provider', 'api_key', ...SYNONYMS[0], ...SYNONYMS[1]];
+const SPEECH = [...COMMON, 'path', 'sample_rate', 'language'];
 
+/** Members that have a meaning, by purpose. */
+const MEMBERS: Partial<Record<ModelPurpose, readonly string[]>> = {
+  llm: [...COMMON, 'completions_path'],
+  tts: [...SPEECH, ...SYNONYMS[2], 'output_format'],
+  stt: SPEECH,
+};
+
+/** Returns how errors name a member of the configuration of an agent. */
+export const memberOfAgent = (purpose: ModelPurpose) => (member: string) =>
+  `${purpose}_provider_config.${member}`;
 /**
  * Returns the configuration to write: the members that were sent over the stored members. Members
  * without a meaning are left out, and `warnings` names them. Throws `HWINV` for a member that is
- * sent under two names.
+ * sent under two names. `fieldOf` returns how errors name a member.
  */
 export function mergeConfig(
-  purpose: Purpose,
+  purpose: ModelPurpose,
   sent: ProviderConfig,
   stored: ProviderConfig | null,
+  fieldOf = memberOfAgent(purpose),
 ): SetConfig {
-  const fieldOf = (member: string) => `${purpose}_provider_config.${member}`;
   refuseSynonyms(purpose, sent, fieldOf);
   const { path, ...rest } = sent;
   const isPath = purpose === 'llm' && path !== undefined;
@@ -50,10 +54,11 @@ export function mergeConfig(
   const before = Object.entries(stored ?? {}).filter(([member]) => !replaced.has(member));
   const all = Object.entries({ ...Object.fromEntries(before), ...renamed });
   const set = all.filter(([member, value]) => value != null && member !== 'warnings');
-  const known = set.filter(([member]) => MEMBERS[purpose].has(member));
+  const members = MEMBERS[purpose] ?? COMMON;
+  const known = set.filter(([member]) => members.includes(member));
   const warnings = set
-    .filter(([member]) => !MEMBERS[purpose].has(member))
-    .map(([member]) => warningOf(purpose, member));
+    .filter(([member]) => !members.includes(member))
+    .map(([member]) => warningOf(members, member));
   return {
     ...Object.fromEntries(known),
     ...(warnings.length > 0 && { warnings }),
@@ -62,7 +67,7 @@ export function mergeConfig(
 
 /** Throws `HWINV` for a member that is sent under two names with different values. */
 function refuseSynonyms(
-  purpose: Purpose,
+  purpose: ModelPurpose,
   sent: ProviderConfig,
   fieldOf: (member: string) => string,
 ): void {
@@ -78,23 +83,50 @@ function refuseSynonyms(
   if (purpose === 'llm') refuseBoth(members, fieldOf('path'), [fieldOf('completions_path')]);
 }
 
-/** Returns the sentence about a member that has no meaning for this purpose. */
-function warningOf(purpose: Purpose, member: string): string {
+/** Throws `HWINV` for a configuration without a model. A server for speech may have only one. */
+export function requireModel(
+  purpose: ModelPurpose,
+  config: SetConfig,
+  fieldOf = memberOfAgent(purpose),
+): void {
+  if (SYNONYMS[1].some((name) => config[name] !== undefined)) return;
+  const hasOneModel = purpose === 'tts' || purpose === 'stt';
+  if (hasOneModel && addressIn(config) !== undefined) return;
+  const field = fieldOf('model');
+  throw new RequestRefusal(400, `${field} is missing`, {
+    ...{ hint: 'Set it to the id of a model of the provider.', detail: { field } },
+  });
+}
+
+/** Throws `HWINV` for a key as answers show it. */
+export function refuseShortenedKey(key: string, field: string): void {
+  if (!/^\*{4}.{0,4}$/.test(key)) return;
+  throw new RequestRefusal(400, `${field} is a shortened key that does not match the stored key`, {
+    ...{ hint: 'Send the whole key, or leave the field out.', detail: { field } },
+  });
+}
+
+/** Returns the name under which a configuration has its address. */
+export const addressIn = (config: SetConfig) =>
+  SYNONYMS[0].find((name) => config[name] !== undefined);
+
+/** Returns the sentence about a member that is not among those with a meaning. */
+function warningOf(members: readonly string[], member: string): string {
   const others = Object.entries(MEMBERS).flatMap(([other, names]) =>
-    names.has(member) ? [`${other}_provider_config`] : [],
+    names.includes(member) ? [`${other}_provider_config`] : [],
   );
-  const [near] = closestNames(member, [...MEMBERS[purpose]]);
+  const [near] = closestNames(member, members);
   const hint =
     others.length > 0
       ? `It belongs in ${others.join(' or ')}.`
       : near === undefined
         ? 'Set parameters of requests in request_params.'
         : `Did you mean ${near}?`;
-  return `${member.slice(0, 60)} was not stored, since it has no meaning here. ${hint}`;
+  return `${member.slice(0, 60)} was left out, since it has no meaning here. ${hint}`;
 }
 
 /** Returns an error of the database about a column as an error about the field that was sent. */
-export function withAliases(error: unknown, purpose: Purpose, address: string): unknown {
+export function withAliases(error: unknown, purpose: ModelPurpose, address: string): unknown {
   const failure = explainFailure(error);
   const { detail = {}, code = '', hint } = failure?.extensions ?? {};
   if (!failure || !isJsonObject(detail)) return error;

@@ -4,7 +4,15 @@ import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
 import { findVendor } from '../../../providers/vendors.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { mergeConfig, type SetConfig, SYNONYMS, withAliases } from './provider-config-aliases.ts';
+import {
+  addressIn,
+  memberOfAgent,
+  mergeConfig,
+  refuseShortenedKey,
+  requireModel,
+  type SetConfig,
+  withAliases,
+} from './provider-config-aliases.ts';
 
 /**
  * Members of a provider configuration: the model that an agent answers, speaks or hears with, in
@@ -36,7 +44,7 @@ export const providerConfig = z
     warnings: z
       .array(z.string())
       .optional()
-      .describe('In answers: the members that were not stored, since they have no meaning'),
+      .describe('In answers: the members that were left out, since they have no meaning'),
   })
   .describe('A member that is null counts as absent. Other members are named in warnings');
 export type ProviderConfig = z.output<typeof providerConfig>;
@@ -119,14 +127,7 @@ async function write(
   const { db, agentId, isWhole } = writing;
   const merged = keepWarnings(mergeConfig(purpose, sent, isWhole ? null : stored), stored);
   if (stored && isStillStored && isSame(merged, stored)) return;
-  const address = SYNONYMS[0].find((name) => merged[name] !== undefined);
-  const isModelNamed = Boolean(merged.model ?? merged.model_id ?? merged.model_name);
-  if (!isModelNamed && (purpose === 'llm' || address === undefined)) {
-    const field = `${purpose}_provider_config.model`;
-    throw new RequestRefusal(400, `${field} is missing`, {
-      ...{ hint: 'Set it to the id of a model of the provider.', detail: { field } },
-    });
-  }
+  requireModel(purpose, merged);
   const { api_key: key, ...config } = merged;
   const isSameKey = key !== undefined && key === stored?.api_key;
   if (isSameKey && stored) refuseKeyOfOthers(purpose, merged, stored);
@@ -136,7 +137,7 @@ async function write(
       ...[agentId, purpose, JSON.stringify(config), secret],
     ])
     .catch((error: unknown) => {
-      throw withAliases(error, purpose, address ?? 'provider');
+      throw withAliases(error, purpose, addressIn(merged) ?? 'provider');
     });
 }
 
@@ -174,17 +175,7 @@ async function store(
   key: string | undefined,
 ): Promise<string | null> {
   if (key === undefined) return null;
-  const field = `${purpose}_provider_config.api_key`;
-  if (/^\*{4}.{0,4}$/.test(key)) {
-    throw new RequestRefusal(
-      400,
-      `${field} is a shortened key that does not match the stored key`,
-      {
-        hint: 'Send the whole key, or leave the field out.',
-        detail: { field },
-      },
-    );
-  }
+  refuseShortenedKey(key, memberOfAgent(purpose)('api_key'));
   const name = `agent-${agentId}-${purpose}`;
   await secrets.set(tenantId, name, key, async (secret, traits) => {
     const { rows } = await db.query<{ id: string | null }>(putSecretStatement(secret, traits));

@@ -1,25 +1,24 @@
 import { z } from 'zod';
-import type { ModelPurpose, TestedModel } from '../../../contracts/agents/model-test.ts';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import { MODEL_PURPOSES, type ModelRef } from '../../../contracts/agents/model.ts';
+import type { TestedModel } from '../../../contracts/agents/model-test.ts';
+import { type Client, jsonRow } from '../../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../../json/json.ts';
-import { findVendor } from '../../../providers/vendors.ts';
-import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 import { object } from '../../http/fields.ts';
+import { mergeConfig, refuseShortenedKey, requireModel } from './provider-config-aliases.ts';
 import { providerConfig } from './provider-configs.ts';
 
-const PURPOSES = ['llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier'] as const;
-const text = z.string().regex(/\S/, 'it is empty').nullable().optional();
+const { warnings: _, ...members } = providerConfig.shape;
 
 /** Fields of a configuration that is tested before it is stored. */
 export const unsavedModelFields = {
-  ...providerConfig.shape,
-  model: text.describe(
+  ...members,
+  model: members.model.describe(
     "The name or id of a stored model. With other fields: the provider's id of the model",
   ),
-  model_id: text.describe('The same as model, for a configuration'),
-  base_url: text.describe('The same as api_url'),
-  voice: text.describe('The same as voice_id'),
-  purpose: z.enum(PURPOSES).optional().describe('The purpose of a configuration; llm by default'),
+  purpose: z
+    .enum(MODEL_PURPOSES)
+    .optional()
+    .describe('The purpose of a configuration; llm by default'),
   request_params: object
     .nullable()
     .optional()
@@ -33,70 +32,39 @@ export function isUnsaved({ model: _, ...others }: Body): boolean {
   return Object.values(others).some((value) => value != null);
 }
 
+/** A configuration as the model that it would be stored as. */
+export type UnsavedModel = {
+  tested: TestedModel;
+  key: string | undefined;
+  /** Names the fields that were left out. */
+  warnings: string[];
+};
+
 /**
- * Returns the model that a configuration describes, and its key. Throws `HWINV` for a field that
- * is missing or sent under two names.
+ * Returns the model that a configuration describes: the functions that store a configuration decide
+ * its provider, address and parameters. Throws `HWINV` for a field that is missing or sent under
+ * two names.
  */
-export async function unsavedModel(
-  db: Client,
-  body: Body,
-): Promise<{ tested: TestedModel; key: string | undefined }> {
-  const model = oneOf(body, 'model', ['model_id']);
-  if (model === undefined) throw missing('model', "the provider's id of the model");
-  const purpose = body.purpose ?? 'llm';
-  const provider = body.provider ?? 'openai';
-  const request_params = { ...body.request_params, ...speechParams(body) } as JsonObject;
-  return {
-    key: body.api_key?.trim(),
-    tested: {
-      purpose,
-      capabilities: (body.capabilities ?? {}) as JsonObject,
-      model: {
-        id: null,
-        name: model,
-        provider: findVendor(provider)?.name ?? provider,
-        model,
-        base_url: await addressOf(db, purpose, body),
-        ...(body.api_key != null && { secret_name: 'api_key' }),
-        context_tokens: null,
-        request_params,
-      },
-    },
+export async function unsavedModel(db: Client, body: Body): Promise<UnsavedModel> {
+  const { purpose = 'llm', capabilities, request_params, ...sent } = body;
+  const { api_key, warnings = [], ...config } = mergeConfig(purpose, sent, null, fieldOf);
+  requireModel(purpose, config, fieldOf);
+  const key = api_key?.trim();
+  if (key !== undefined) refuseShortenedKey(key, 'api_key');
+  const described = await jsonRow<Described>(db, 'select * from howdah_private.model_in($1, $2)', [
+    ...[JSON.stringify(config), purpose],
+  ]);
+  if (!described) throw new Error('model_in returned no row');
+  const model: ModelRef = {
+    ...{ id: null, name: described.model, context_tokens: null },
+    ...described,
+    ...(key !== undefined && { secret_name: 'api_key' }),
+    request_params: { ...(request_params as JsonObject | null), ...described.request_params },
   };
+  const tested = { purpose, capabilities: (capabilities ?? {}) as JsonObject, model };
+  return { tested, key, warnings };
 }
 
-/** Returns the address, as `set_provider_config` would store it. */
-async function addressOf(db: Client, purpose: ModelPurpose, body: Body): Promise<string | null> {
-  const api_url = oneOf(body, 'api_url', ['url', 'base_url']);
-  const completions_path = oneOf(body, 'completions_path', purpose === 'llm' ? ['path'] : []);
-  const config = JSON.stringify({ api_url, completions_path });
-  const { rows } = await db.query<{ url: string | null }>(
-    'select howdah_private.base_url_in($1, $2) as url',
-    [config, purpose],
-  );
-  return rows[0]?.url ?? null;
-}
+type Described = Pick<ModelRef, 'provider' | 'model' | 'base_url' | 'request_params'>;
 
-function speechParams(body: Body): JsonObject {
-  const voice = oneOf(body, 'voice', ['voice_id']);
-  return {
-    ...(voice !== undefined && { voice }),
-    ...(body.sample_rate != null && { sample_rate: body.sample_rate }),
-  };
-}
-
-/** Returns the value of a field under any of its names. Throws `HWINV` for two of them. */
-function oneOf(body: Body, name: keyof Body, others: (keyof Body)[]): string | undefined {
-  const sent = Object.fromEntries(
-    Object.entries(body).map(([field, value]) => [field, value ?? undefined]),
-  );
-  const used = [name, ...others].filter((field) => sent[field] !== undefined);
-  for (const field of used.slice(1)) refuseBoth(sent, field, used.slice(0, 1));
-  const value = used[0] === undefined ? undefined : sent[used[0]];
-  return value === undefined ? undefined : String(value);
-}
-
-function missing(field: string, what: string): RequestRefusal {
-  const hint = `Set ${field} to ${what}.`;
-  return new RequestRefusal(400, `${field} is missing`, { hint, detail: { field } });
-}
+const fieldOf = (member: string) => member;

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import type { TestedModel } from '../../../src/contracts/agents/model-test.ts';
+import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
+import { one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestApi } from '../harness.ts';
+import { call } from './call.ts';
+
+// A configuration is tested as the model that it would be stored as. A key must not reach another
+// server than that of the stored model.
+
+const db = testDatabase();
+const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
+const tests: { tested: TestedModel; key: string | undefined }[] = [];
+let api: Api;
+let names = 0;
+
+beforeAll(async () => {
+  api = await startTestApi(db.url, {
+    masterKeys,
+    async tryUnsavedModel(tested, { key }) {
+      tests.push({ tested, key });
+      return { result: { ok: true, answer: { warnings: ['of the provider'] } }, seconds: 0 };
+    },
+  });
+});
+afterAll(() => api?.close());
+
+const ask = (body: object) => call(api, 'POST', '/api/models/test', body);
+
+/** Stores a configuration in an agent, and returns the model that calls would use. */
+async function store(purpose: string, config: object) {
+  const agent = { name: `desk ${++names}`, [`${purpose}_provider_config`]: config };
+  const { status, body } = await call(api, 'POST', '/api/agents', agent);
+  expect([status, body]).toMatchObject([201, {}]);
+  return one(
+    db.pool,
+    `select m.provider, m.model, m.base_url, x.request_params
+     from howdah.agent_models as x join howdah.models as m on m.id = x.model_id
+     where x.agent_id = $1 and x.purpose = $2`,
+    [body.id, purpose],
+  );
+}
+
+const URL_OF_MINE = 'https://mine.example.com/v1';
+const KEY = 'sk-test-0123456789abcdef';
+
+test.each([
+  ['llm', { provider: 'openai', endpoint: URL_OF_MINE, model: 'm' }],
+  ['llm', { provider: 'openai', api_url: URL_OF_MINE, model_name: 'm' }],
+  ['llm', { url: `${URL_OF_MINE}/chat/completions`, model_id: 'm' }],
+  ['llm', { base_url: `${URL_OF_MINE}/`, model: 'm' }],
+  ['llm', { api_url: 'https://mine.example.com', path: '/v2/chat/completions', model: 'm' }],
+  [
+    'llm',
+    { endpoint: 'https://mine.example.com', completions_path: 'chat/completions', model: 'm' },
+  ],
+  ['llm', { provider: 'Groq.com', api_url: 'https://api.groq.com', model: 'm' }],
+  ['llm', { provider: 'mine.example.com', model: 'm' }],
+  ['llm', { provider: 'my gateway', endpoint: URL_OF_MINE, model: 'm' }],
+  ['llm', { provider: 'vllm', endpoint: URL_OF_MINE, model: 'm' }],
+  ['tts', { endpoint: URL_OF_MINE, model_name: 'm', voice: 'nova', output_format: 'wav' }],
+  ['tts', { url: URL_OF_MINE, voice_id: 'nova', language: 'de', path: '/speak' }],
+  ['tts', { provider: 'async.ai', url: 'https://api.async.ai', sample_rate: 24_000, model: 'm' }],
+  ['stt', { provider: 'whisper', api_url: URL_OF_MINE, path: '/listen', language: 'de' }],
+])('an %s is tested as it would be stored: %j', async (purpose, config) => {
+  const stored = await store(purpose, config);
+  expect((await ask({ ...config, purpose, api_key: KEY })).status).toBe(200);
+  const { tested, key } = tests.at(-1) ?? {};
+  expect(tested).toMatchObject({ purpose, model: stored, capabilities: {} });
+  expect(key).toBe(KEY);
+});
+
+test('an embedding model is tested at its endpoint', async () => {
+  const body = { purpose: 'embedding', provider: 'my gateway', endpoint: URL_OF_MINE, model: 'm' };
+  expect((await ask(body)).status).toBe(200);
+  expect(tests.at(-1)?.tested.model).toMatchObject({
+    ...{ provider: 'openai-compatible', base_url: URL_OF_MINE, request_params: {} },
+  });
+});
+
+test('request_params are those of the request, with the parameters of the configuration', async () => {
+  const request_params = { speed: 2 };
+  await ask({ purpose: 'tts', url: URL_OF_MINE, voice: 'nova', request_params });
+  expect(tests.at(-1)?.tested.model.request_params).toEqual({ speed: 2, voice: 'nova' });
+});
+
+test('a field without a meaning for the purpose is named in a warning', async () => {
+  const { body } = await ask({ model: 'm', voice: 'nova' });
+  expect(body.warnings).toEqual([expect.stringMatching(/^voice /), 'of the provider']);
+});
+
+test.each([
+  [{ model: 'm', model_name: 'n' }, 'model_name'],
+  [{ model: 'm', endpoint: URL_OF_MINE, api_url: 'https://other.example.com' }, 'endpoint'],
+  [{ provider: 'openai', purpose: 'tts' }, 'model'],
+  [{ provider: 'openai', model: 'm', api_key: '****cdef' }, 'api_key'],
+])('%j is refused with the field %s', async (body, field) => {
+  const before = tests.length;
+  expect(await ask(body)).toMatchObject({ status: 400, body: { code: 'HWINV', field } });
+  expect(tests).toHaveLength(before);
+});
