@@ -48,12 +48,14 @@ function isElsewhere(address: string | undefined, vendorUrl: string | undefined)
   return address !== undefined && address.replace(/\/+$/, '') !== vendorUrl;
 }
 
-/** The report of a host that has all packages and keys. */
-export const ALL_USABLE: readonly ProviderReport[] = VENDORS.map(({ name }) => ({
-  provider: name,
-  has_package: true,
-  has_key: true,
-}));
+/** Returns the report of a host that has all packages, also those that `names` contains, and keys. */
+export function reportAllUsable(names: readonly string[]): ProviderReport[] {
+  const packages = names
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => /^npm:./.test(name));
+  const providers = [...VENDORS.map(({ name }) => name), ...new Set(packages)];
+  return providers.map((provider) => ({ provider, has_package: true, has_key: true }));
+}
 
 const hasPackage = (name: string): boolean => BUNDLED_PACKAGES.has(name) || isInstalled(name);
 
@@ -67,13 +69,12 @@ export type ModelRow = { provider: string; base_url: string | null; secret_name:
 export function findFix(model: ModelRow, settings: ReportSettings): string | null {
   const { provider, base_url, secret_name } = model;
   if (/^(local|scripted|openai|engine:.*)$/.test(provider)) return null;
-  if (provider.startsWith('npm:')) return findFixOfPackage(provider.slice(4), settings);
+  if (provider.startsWith('npm:')) return findFixOfPackage(provider.slice(4), base_url, settings);
   const vendor = findVendor(provider);
   if (vendor === undefined && !isServer(provider)) return fixOfUnknown(provider);
   if (base_url !== null) return null;
   if (vendor === undefined) {
-    const needsAddress = SERVERS_WITHOUT_ADDRESS.has(provider);
-    return needsAddress ? 'Set base_url to the address of the server.' : null;
+    return SERVERS_WITHOUT_ADDRESS.has(provider) ? SET_ADDRESS : null;
   }
   const { name, sdk, openAiUrl, isLocal, keyVariables } = vendor;
   if (sdk && openAiUrl === undefined && !hasPackage(sdk.package))
@@ -82,9 +83,16 @@ export function findFix(model: ModelRow, settings: ReportSettings): string | nul
   return `Set ${keyVariables[0]}, or store the key (howdah secret set ${name}) and set secret_name.`;
 }
 
-function findFixOfPackage(name: string, { providerPackages }: ReportSettings): string | null {
+const SET_ADDRESS = 'Set base_url to the address of the server.';
+
+function findFixOfPackage(
+  name: string,
+  base_url: string | null,
+  { providerPackages }: ReportSettings,
+): string | null {
   if (!isInstalled(name)) return `npm install ${name}`;
-  return providerPackages.includes(name) ? null : `Add ${name} to HOWDAH_PROVIDER_PACKAGES.`;
+  if (!providerPackages.includes(name)) return `Add ${name} to HOWDAH_PROVIDER_PACKAGES.`;
+  return base_url === null ? SET_ADDRESS : null;
 }
 
 /** Returns whether a provider is a server with OpenAI's format: any host, or a common name. */

@@ -83,7 +83,11 @@ export async function trySystems(
 }
 
 /** The faults of a file without a database. `secrets` are the secrets that the file names. */
-export type FileCheck = Pick<Tried, 'file' | 'faults' | 'counts'> & { secrets: string[] };
+export type FileCheck = Pick<Tried, 'file' | 'faults' | 'counts'> & {
+  /** The secrets and the providers of models that the file names. */
+  secrets: string[];
+  providers: string[];
+};
 
 /** Checks the text of a file and compares it with the schema, without a database. */
 export async function checkFile(file: SystemFile): Promise<FileCheck> {
@@ -91,8 +95,16 @@ export async function checkFile(file: SystemFile): Promise<FileCheck> {
   const isRead = read.faults.length === 0;
   const faults = isRead ? placesOf(read, checked.faults) : read.faults;
   const counts = isRead ? countsOf(read.document) : undefined;
-  const secrets = isRead ? namedSecrets((read.document ?? null) as Json) : [];
-  return { file, faults: inOrder(file.name, faults), counts, secrets };
+  const document = isRead ? ((read.document ?? null) as Json) : null;
+  const names = { secrets: namedSecrets(document), providers: namedProviders(document) };
+  return { file, faults: inOrder(file.name, faults), counts, ...names };
+}
+
+function namedProviders(document: Json): string[] {
+  const models = isJsonObject(document) && isJsonObject(document.models) ? document.models : {};
+  return Object.values(models).flatMap((model) =>
+    isJsonObject(model) && typeof model.provider === 'string' ? [model.provider] : [],
+  );
 }
 
 async function readSystem(file: SystemFile, reader: FileReader): Promise<ReadSystem> {

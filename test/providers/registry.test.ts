@@ -91,6 +91,13 @@ describe('a package', () => {
     );
   });
 
+  test('that has no base_url is refused with what is missing', async () => {
+    const model = modelRef({ provider: 'npm:@ai-sdk/openai-compatible', base_url: null });
+    const provider = answerOf(findProvider(allowed, model));
+    const outcome = await provider.generate(modelRequest('Hi', { model }), { signal: never() });
+    expect(errorOf(outcome).message).toMatch(/has no address: set base_url\.$/);
+  });
+
   test('is refused unless the operator allows it', () => {
     expect(errorOf(findPackage('@ai-sdk/mistral')).message).toContain('HOWDAH_PROVIDER_PACKAGES');
     expect(errorOf(find('npm:@ai-sdk/mistral')).code).toBe('invalid_request');

@@ -122,7 +122,20 @@ begin
     hint = 'Ask an owner of the database to set IP addresses and private host names.';
 end $$;
 
--- Refuses a provider that nobody knows, and a server without an address.
+-- Refuses a server or a package without an address.
+create or replace function howdah_private.refuse_missing_address(provider text) returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('provider %L needs a base_url', refuse_missing_address.provider),
+    detail = jsonb_build_object('field', 'base_url',
+      'provider', refuse_missing_address.provider)::text,
+    hint = 'Set base_url to the address of the server, which usually ends in /v1.';
+end $$;
+
+-- Refuses a provider that nobody knows.
 create or replace function howdah_private.refuse_unknown_provider(provider text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -132,13 +145,6 @@ declare
     select w.word from howdah_private.model_vendors() as v
     cross join lateral unnest(v.name || v.aliases) as w (word)) || array['local', 'scripted']);
 begin
-  if refuse_unknown_provider.provider in ('openai-compatible', 'vllm') then
-    raise exception using errcode = 'HWINV',
-      message = format('provider %L needs a base_url', refuse_unknown_provider.provider),
-      detail = jsonb_build_object('field', 'base_url',
-        'provider', refuse_unknown_provider.provider)::text,
-      hint = 'Set base_url to the address of the server, which usually ends in /v1.';
-  end if;
   raise exception using errcode = 'HWINV',
     message = format('there is no model provider %L', left(refuse_unknown_provider.provider, 60)),
     detail = jsonb_build_object('field', 'provider',
@@ -182,10 +188,14 @@ begin
   elsif starts_with(m.provider, 'npm:') then
     if not howdah_private.is_provider_reported(m.provider, 'package') then
       perform howdah_private.refuse_missing_package(m.provider, substr(m.provider, 5));
+    elsif m.base_url is null then
+      perform howdah_private.refuse_missing_address(m.provider);
     end if;
     return;
   elsif m.base_url is not null and howdah_private.is_provider(m.provider) then
     return;
+  elsif m.provider in ('openai-compatible', 'vllm') then
+    perform howdah_private.refuse_missing_address(m.provider);
   end if;
   select v.* into v_vendor from howdah_private.model_vendors() as v where v.name = m.provider;
   if not found then

@@ -8,7 +8,7 @@ import { queriesOn } from '../../db/queries/queries.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
 import { type SchemaState, schemaState } from '../../db/schema/schema-state.ts';
 import { replaceProviderReports } from '../../db/worker/provider-reports.ts';
-import { ALL_USABLE } from '../../providers/report.ts';
+import { reportAllUsable } from '../../providers/report.ts';
 import {
   checkFile,
   type FileCheck,
@@ -171,7 +171,7 @@ async function tryInScratch(io: CliIo, own: readonly FileCheck[]): Promise<Tried
       refuseStopped(stopped.signal);
       await migrateDatabase(url);
       refuseStopped(stopped.signal);
-      await assumeKeys(url, [...new Set(own.flatMap(({ secrets }) => secrets))]);
+      await assumeKeys(url, own);
       return tryIn(
         url,
         own.map(({ file }) => file),
@@ -183,15 +183,19 @@ async function tryInScratch(io: CliIo, own: readonly FileCheck[]): Promise<Tried
 }
 
 /**
- * Inserts the named secrets, and reports packages and keys of all vendors of models. Files contain
- * neither, so both are assumed to exist.
+ * Inserts the secrets that files name, and reports packages and keys of all vendors of models, and
+ * the packages that files name. Files contain none of these, so all are assumed to exist.
  */
-async function assumeKeys(url: string, names: readonly string[]): Promise<void> {
+async function assumeKeys(url: string, files: readonly FileCheck[]): Promise<void> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1 });
   try {
     const { id } = await tenantOf(queriesOn(pool), undefined);
-    await replaceProviderReports(pool, 'cli', ALL_USABLE);
-    for (const name of names) {
+    await replaceProviderReports(
+      pool,
+      'cli',
+      reportAllUsable(files.flatMap((file) => file.providers)),
+    );
+    for (const name of new Set(files.flatMap(({ secrets }) => secrets))) {
       await pool
         .query(`insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`, [
           id,

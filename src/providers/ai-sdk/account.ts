@@ -49,8 +49,10 @@ export function accountOf(
   const vendorUrl = vendor.sdkUrl ?? urlBySettings(vendor.name, settings) ?? undefined;
   const url = vendorUrl ?? (baseUrl?.trim() || null);
   if (url === null) {
-    const names = (vendor.settings ?? []).join(', ');
-    const message = `${vendor.title} has no address without settings: set ${names} in request_params, or base_url.`;
+    const names = vendor.settings?.join(', ');
+    const message = names
+      ? `${vendor.title} has no address without settings: set ${names} in request_params, or base_url.`
+      : `${vendor.title} has no address: set base_url.`;
     return createFailure('invalid_request', message);
   }
   const { title, keyVariables } = vendor;

@@ -36,7 +36,12 @@ describe('howdah validate --offline', () => {
   test('creates a database and removes it', async () => {
     const [good, bad] = [await put(HELPDESK), await put(FAULTY, 'b.yaml')];
     const keyless = await put(
-      'version: v1\nname: k\nmodels: { m: { provider: anthropic, model: x } }\n',
+      `version: v1
+name: k
+models:
+  m: { provider: anthropic, model: x }
+  p: { provider: "npm:@acme/models", model: x, base_url: "https://models.example.com" }
+`,
       'k.yaml',
     );
     const argv = ['validate', good, bad, keyless, 'packs/platform', 'packs/finance', '--offline'];
@@ -46,7 +51,7 @@ describe('howdah validate --offline', () => {
       stdout: [
         `${good}: ok (1 model, 2 agents, 1 workflow)`,
         `${bad}: 2 faults`,
-        `${keyless}: ok (1 model)`,
+        `${keyless}: ok (2 models)`,
         expect.stringMatching(/^packs\/platform\/pack.yaml: ok \(/),
         expect.stringMatching(/^packs\/finance\/pack.yaml: ok \(/),
         '',

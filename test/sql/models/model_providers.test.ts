@@ -37,8 +37,10 @@ test('SQL and TypeScript know the same vendors', async () => {
 });
 
 test('SQL and the doctor agree on which models a host can use', async () => {
-  const settings = { keyedVendors: ['groq', 'google', 'deepgram'], providerPackages: [] };
-  const others = ['local', 'scripted', 'openai-compatible', 'vllm', 'opnai', 'npm:@acme/models'];
+  const providerPackages = ['@ai-sdk/openai-compatible'];
+  const settings = { keyedVendors: ['groq', 'google', 'deepgram'], providerPackages };
+  const packages = ['npm:@acme/models', ...providerPackages.map((name) => `npm:${name}`)];
+  const others = ['local', 'scripted', 'openai-compatible', 'vllm', 'opnai', ...packages];
   const hosts = ['llm.example.com', 'llm.example.com:8443', 'foo.bar/v1', 'foo.', '.foo', 'a..b'];
   const providers = [...VENDORS.map(({ name }) => name), ...others, ...hosts];
   await asOwner(async (client) => {
@@ -153,9 +155,20 @@ describe('the provider of a model', () => {
       expect(await refused(client, 'amazon-bedrock')).toMatchObject({ code: 'HWINV' });
       await report(client, 'b', ['amazon-bedrock', false, true], ['npm:@acme/models', true, false]);
       await insert(client, 'amazon-bedrock');
-      await insert(client, 'npm:@acme/models');
+      await insert(client, 'npm:@acme/models', { url: 'https://models.example.com' });
       await report(client, 'b');
       expect(await refused(client, 'amazon-bedrock')).toMatchObject({ code: 'HWINV' });
+    });
+  });
+
+  test('that is a package needs a base_url', async () => {
+    await asOwner(async (client) => {
+      await report(client, 'a', ['npm:@acme/models', true, false]);
+      expect(await refused(client, 'npm:@acme/models')).toMatchObject({
+        code: 'HWINV',
+        fields: { field: 'base_url', provider: 'npm:@acme/models' },
+        hint: expect.stringContaining('base_url'),
+      });
     });
   });
 
