@@ -8,32 +8,45 @@ import { tryModel } from '../../src/runtime/model-calls/try-model.ts';
 import { testModelPayload } from '../payloads.ts';
 
 /** Maximum number of models tested at once. */
-const AT_ONCE = 4;
+const MAX_CONCURRENT_TESTS = 4;
+/** The time after which a test that no permit was free for is tried again. */
+const BUSY_MS = 2_000;
 
 /**
  * Creates the task that tests a model. The model is called outside of the job, because a model that
  * does not answer would delay wake-ups. If this process ends before, the job that `begin` left in
- * the queue tries again.
+ * the queue tries again. A test that has to wait goes back to the queue: it has not begun, so it
+ * counts no attempt, and another worker may take it.
  */
 export function testModelTask(
   tests: ModelTests<TestedModel>,
   provider: RuntimeDependencies['provider'],
   log: Logger,
 ): Task {
-  const semaphore = new Semaphore(AT_ONCE);
-  return async (payload) => {
+  const semaphore = new Semaphore(MAX_CONCURRENT_TESTS);
+  return async (payload, { addJob, abortSignal: signal }) => {
     const test = testModelPayload.parse(payload);
-    const tested = await tests.begin(test);
-    if (!tested) return;
-    const { tenant_id } = test;
+    const { id, tenant_id } = test;
+    const release = semaphore.tryAcquire();
+    if (!release) {
+      const runAt = new Date(Date.now() + BUSY_MS);
+      await addJob('test_model', test, { jobKey: `model test ${id}`, runAt, maxAttempts: 3 });
+      return;
+    }
+    const tested = await tests.begin(test).catch((error: unknown) => {
+      release();
+      throw error;
+    });
+    if (!tested) return release();
     const attempt = async () => {
-      const context = { signal: new AbortController().signal, tenant_id };
-      await tests.end(test, await tryModel(provider(tested.model, tenant_id), tested, context));
+      const ended = await tryModel(provider(tested.model, tenant_id), tested, {
+        signal,
+        tenant_id,
+      });
+      if (!signal.aborted) await tests.end(test, ended); // the next attempt tests the model again
     };
-    semaphore
-      .run({}, attempt)
-      .catch((err) =>
-        log.warn({ err, model_test_id: test.id }, 'a test of a model will be retried'),
-      );
+    attempt()
+      .catch((err) => log.warn({ err, model_test_id: id }, 'a test of a model will be retried'))
+      .finally(release);
   };
 }
