@@ -189,6 +189,7 @@ function createRouteContext(
   return {
     secrets,
     transaction,
+    leftSignal: () => leftSignal(reply.raw),
     ...(tryModel && {
       tryUnsavedModel: (tested, key) =>
         tryModel(tested, { key, tenantId: identity.tenantId, signal: leftSignal(reply.raw) }),

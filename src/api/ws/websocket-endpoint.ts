@@ -157,6 +157,7 @@ function createMeans(options: WebSocketEndpointOptions) {
       secrets: options.secrets,
       transaction: createCallerTransaction(options, identity, settings),
       waitForEnd: async () => {}, // no message waits
+      leftSignal: () => new AbortController().signal,
       runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
       sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
       logEvents: () => async function* () {}, // no subscription follows a log

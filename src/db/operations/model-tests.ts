@@ -20,7 +20,7 @@ type ModelTest = {
 
 const POLL_MS = 200;
 /** The longest wait for a worker. A test itself takes at most 30 seconds. */
-export const MODEL_TEST_WAIT_MS = 35_000;
+const MODEL_TEST_WAIT_MS = 35_000;
 
 /** Queues a test of a model, by its name or id. Throws `HWNTF` and `HWDEN`. */
 export async function startModelTest(client: Client, model: string): Promise<string> {
@@ -31,7 +31,7 @@ export async function startModelTest(client: Client, model: string): Promise<str
 /**
  * Waits until a worker has finished a test, and returns its report. A test that no worker finishes
  * in time has failed. `inTransaction` runs each look at the row, so that no connection is held
- * meanwhile.
+ * meanwhile. Rejects with the reason of the signal when it fires.
  */
 export async function awaitModelTest(
   id: string,
@@ -43,7 +43,7 @@ export async function awaitModelTest(
     const test = await inTransaction((client) => jsonRow<ModelTest>(client, TEST, [id]));
     if (test && test.status !== 'queued') return describeTest(test);
     if (!test || performance.now() > until) return unfinishedTest(id, test, ms);
-    await delay(POLL_MS, undefined, { signal });
+    await delay(POLL_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }
 

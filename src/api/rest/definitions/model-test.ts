@@ -18,7 +18,7 @@ const report = z
     vector_length: z.int().optional().describe('For embedding'),
     audio_bytes: z.int().optional().describe('For tts'),
     media_type: z.string().optional().describe('For tts: the format of the audio'),
-    text: z.string().optional().describe('For stt: usually empty, since nobody speaks'),
+    text: z.string().optional().describe('For stt: the transcript of a tone, usually empty'),
     usage: object.optional(),
     warnings: z.array(z.string()).optional(),
     error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).optional(),
@@ -50,7 +50,7 @@ export const testModel: Route = route({
 
 async function testStored(
   name: string | null | undefined,
-  { transaction }: RouteContext,
+  { transaction, leftSignal }: RouteContext,
 ): Promise<ModelTestReport> {
   if (name == null) {
     throw new RequestRefusal(400, 'model is missing', {
@@ -59,7 +59,7 @@ async function testStored(
     });
   }
   const id = await transaction((db) => startModelTest(db, name));
-  return awaitModelTest(id, transaction);
+  return awaitModelTest(id, transaction, { signal: leftSignal() });
 }
 
 async function testUnsaved(

@@ -47,6 +47,8 @@ export type RouteContext = {
   secrets: SecretWriter;
   /** Waits for its turn, and runs `work` in a transaction as the caller. */
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
+  /** Returns a signal that fires when the client disconnects before its answer is written. */
+  leftSignal(): AbortSignal;
   /** Tests a model that is not stored, with its key. Absent if this API calls no models. */
   tryUnsavedModel?(tested: TestedModel, key: string | undefined): Promise<EndedModelTest>;
   /**
