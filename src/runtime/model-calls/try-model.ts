@@ -18,7 +18,7 @@ import type { Message } from '../../contracts/runs/message.ts';
 import { createTone } from './tone.ts';
 
 /** The longest duration of a test, in milliseconds. */
-export const MODEL_TEST_MS = 30_000;
+const MODEL_TEST_MS = 30_000;
 
 /**
  * Calls a model once or twice with a tiny request for its purpose. Never throws: a model that fails
@@ -102,7 +102,11 @@ function describeAnswer({ content, usage, warnings }: ModelAnswer): ModelTestAns
 }
 
 function addUsage(a: Usage, b: Usage): Usage {
-  return { tokens_in: a.tokens_in + b.tokens_in, tokens_out: a.tokens_out + b.tokens_out };
+  const sum = { ...a };
+  for (const [name, tokens = 0] of Object.entries(b) as [keyof Usage, number?][]) {
+    sum[name] = (sum[name] ?? 0) + tokens;
+  }
+  return sum;
 }
 
 async function tryEmbedding(

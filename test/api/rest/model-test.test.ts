@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import type { Api } from '../../../src/api/server.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
 import { createUnsavedModelTests } from '../../../src/unsaved-model-tests.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeModel } from '../../sql/support.ts';
@@ -32,6 +33,15 @@ const answer: Parameters<typeof startOpenAiServer>[0] = ({ path, body, headers }
         [4, 5, 6],
       ],
     };
+  if (body.model === 'cached') return { ...answerOf(body), usage: CACHED };
+  return answerOf(body);
+};
+const CACHED = {
+  prompt_tokens: 9,
+  completion_tokens: 2,
+  prompt_tokens_details: { cached_tokens: 4 },
+};
+const answerOf = (body: JsonObject) => {
   if (body.tools === undefined || body.model === 'mute') return { content: 'ready' };
   return { tool_calls: [{ name: 'order_status', arguments: { order_id: 'A-1001' } }] };
 };
@@ -93,6 +103,11 @@ describe('a configuration', () => {
     expect(body).not.toHaveProperty('tool_call');
   });
 
+  test('reports the usage of both calls, with cached tokens', async () => {
+    const { body } = await ask(unsaved({ model: 'cached' }));
+    expect(body.usage).toEqual({ tokens_in: 18, tokens_out: 4, cached_tokens: 8 });
+  });
+
   test('that fails is a result, without its key', async () => {
     const { status, body } = await ask(unsaved({ model: 'broken', api_key: KEY }));
     expect([status, body]).toMatchObject([
@@ -101,7 +116,10 @@ describe('a configuration', () => {
     ]);
     expect(JSON.stringify(body)).not.toContain(KEY);
     const unknown = await ask({ provider: 'nowhere', model: 'm' });
-    expect(unknown).toMatchObject({ status: 200, body: { ok: false, purpose: 'llm' } });
+    expect(unknown).toMatchObject({
+      status: 200,
+      body: { ok: false, purpose: 'llm', error: { code: 'invalid_request' } },
+    });
   });
 
   test('leaves nothing in the database', async () => {
