@@ -25,7 +25,7 @@ import {
   type PartialAnswer,
   wholeAnswer,
 } from './ai-sdk/stream-accumulator.ts';
-import { transcribe, withVendorSettingsOnly } from './ai-sdk/transcription.ts';
+import { transcribeAudio, withVendorSettingsOnly } from './ai-sdk/transcription.ts';
 import { createCancellation, createFailure } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
@@ -79,7 +79,7 @@ export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
       callVendor(options, withVendorSettingsOnly(request.model), context, async (line) => {
         const model = await createModel('transcriptionModel', options.vendor, line.model, line.sdk);
         if (!model.ok) return model;
-        return transcribe(model.value, request, options.vendor.name, line.watch.signal);
+        return transcribeAudio(model.value, request, options.vendor.name, line.watch.signal);
       }),
   };
 }

@@ -19,7 +19,7 @@ export type ModelTestAnswer = {
   /** The size and the format of the audio of a tts model. */
   audio_bytes?: number;
   media_type?: string;
-  /** What an stt model heard. It is usually empty, since nobody speaks in the recording. */
+  /** Transcript of an stt test; usually empty, because the recording is a tone. */
   text?: string;
   usage?: Usage;
   warnings?: string[];
@@ -28,9 +28,7 @@ export type ModelTestAnswer = {
 export type ModelTestError = { code: string; message: string; hint: string };
 
 /** The result of a test. A failing model is a result, too. */
-export type ModelTestResult =
-  | { ok: true; answer: ModelTestAnswer }
-  | { ok: false; error: ModelTestError };
+type ModelTestResult = { ok: true; answer: ModelTestAnswer } | { ok: false; error: ModelTestError };
 
 /** A test that has ended, with the duration of the calls of the model. */
 export type EndedModelTest = { result: ModelTestResult; seconds: number };

@@ -3,7 +3,7 @@ import { storableJson } from '../../json/storable-json.ts';
 import type { Pool } from '../connection/pool.ts';
 
 /** A test as its job names it. */
-export type ModelTestJob = { id: string; tenant_id: string; attempt: number };
+type ModelTestJob = { id: string; tenant_id: string; attempt: number };
 
 /** Creates the calls that begin and end tests. The caller provides the type of a tested model. */
 export function modelTestsOn<Tested>(pool: Pool) {

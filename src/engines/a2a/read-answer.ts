@@ -17,7 +17,7 @@ import { type TaskProgress, textOf } from './task-progress.ts';
 /** Most characters of a question to a person. */
 const MOST_QUESTION = 4_000;
 
-export type AnswerOptions = {
+type AnswerOptions = {
   request: ModelRequest;
   context: ModelCallContext;
   connection: Connection;

@@ -19,7 +19,7 @@ export function withVendorSettingsOnly(model: ModelRef): ModelRef {
  * Transcribes a recording. The parameters of the model are options of the vendor, by the names of
  * its package. Throws the errors of the package.
  */
-export async function transcribe(
+export async function transcribeAudio(
   model: TranscriptionModelV4,
   { audio, media_type, model: { request_params } }: TranscriptionRequest,
   vendor: string,
