@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MODEL_PURPOSES } from '../../src/contracts/agents/model.ts';
 import { exportDocument } from '../../src/db/access/agent-systems.ts';
 import type { Json, JsonObject } from '../../src/json/json.ts';
 import { readFile } from '../../src/systems/read-file.ts';
@@ -118,7 +119,7 @@ const skill = fc
 const model = fc
   .tuple(
     some({
-      purpose: fc.constantFrom('llm', 'embedding', 'tts', 'stt'),
+      purpose: fc.constantFrom(...MODEL_PURPOSES),
       domain: text.filter((one) => one.length > 0 && one.length <= 200),
       base_url: fc.constantFrom('https://models.example.org/v1', 'http://a.example.com'),
       capabilities: free,

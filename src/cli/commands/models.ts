@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { MODEL_PURPOSES } from '../../contracts/agents/model.ts';
 import type { ModelTestError, ModelTestReport } from '../../contracts/agents/model-test.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import {
@@ -45,8 +46,6 @@ export function register(command: Command, io: CliIo): void {
   ]);
 }
 
-const PURPOSES = ['llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier'];
-
 /** Lists the known models of vendors with their prices. Needs a database and no tenant. */
 const CATALOG: Verb = {
   name: 'catalog',
@@ -55,7 +54,7 @@ const CATALOG: Verb = {
     command
       .option('--vendor <name>', 'only models of this vendor, such as anthropic or claude')
       .addOption(
-        new Option('--purpose <purpose>', 'only models for this purpose').choices(PURPOSES),
+        new Option('--purpose <purpose>', 'only models for this purpose').choices(MODEL_PURPOSES),
       )
       .action(async ({ vendor, purpose }: CatalogFilter) => {
         const filter = { vendor: vendor && vendorName(vendor), purpose };
@@ -144,7 +143,9 @@ function withModel(command: Command): Command {
     .requiredOption('--provider <name>', 'provider of the model, such as openai or local')
     .requiredOption('--model <id>', 'id of the model at the provider')
     .addOption(
-      new Option('--purpose <purpose>', 'purpose of the model (default: llm)').choices(PURPOSES),
+      new Option('--purpose <purpose>', 'purpose of the model (default: llm)').choices(
+        MODEL_PURPOSES,
+      ),
     )
     .option('--base-url <url>', 'address of a server to use instead of that of the provider')
     .option('--secret <name>', 'secret with the API key: howdah secret set NAME')

@@ -1,5 +1,7 @@
+import type { ModelPurpose } from '../../contracts/agents/model.ts';
+
 /** Purposes of models that variables of the environment describe. */
-export type Purpose = 'llm' | 'embedding' | 'tts' | 'stt';
+export type Purpose = Extract<ModelPurpose, 'llm' | 'embedding' | 'tts' | 'stt'>;
 
 /**
  * The model of each vendor that is used when a variable names the vendor, but no model. A vendor

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MODEL_PURPOSES } from '../../contracts/agents/model.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { agentServers, mcpServer, mcpServerName } from './mcp-server-schema.ts';
 import { workflowEntries } from './workflow-schema.ts';
@@ -41,7 +42,7 @@ export const subRun = z.looseObject({
   weight: z.number().positive().optional().describe('For a member that votes.'),
 });
 
-const purpose = z.enum(['llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier']);
+const purpose = z.enum(MODEL_PURPOSES);
 const price = z.number().min(0).optional();
 const model = z.strictObject({
   provider: name.describe('openai (also for compatible servers), local or scripted.'),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MODEL_PURPOSES } from '../../../src/contracts/agents/model.ts';
 import { findFix, reportProviders } from '../../../src/providers/report.ts';
 import { VENDORS } from '../../../src/providers/vendors.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -34,6 +35,14 @@ test('SQL and TypeScript know the same vendors', async () => {
       openai_url: openAiUrl ?? null,
     })),
   );
+});
+
+test('SQL and TypeScript know the same purposes', async () => {
+  const { purposes } = await one(
+    db.pool,
+    'select enum_range(null::howdah.model_purpose)::text[] as purposes',
+  );
+  expect(purposes.toSorted()).toEqual(MODEL_PURPOSES.toSorted());
 });
 
 test('SQL and the doctor agree on which models a host can use', async () => {

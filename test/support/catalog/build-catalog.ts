@@ -8,13 +8,8 @@ import {
   type ModelInfo,
   type ModelPrice,
 } from '@pydantic/genai-prices';
-import {
-  type Catalog,
-  type CatalogModel,
-  factsFile,
-  type ModelFacts,
-  type Purpose,
-} from './schema.ts';
+import type { ModelPurpose } from '../../../src/contracts/agents/model.ts';
+import { type Catalog, type CatalogModel, factsFile, type ModelFacts } from './schema.ts';
 import { SELECTION, type VendorSelection } from './selection.ts';
 
 const PACKAGE = '@pydantic/genai-prices';
@@ -58,14 +53,14 @@ function modelsOf(
     names.map((name) => {
       const info = known.find(({ id }) => id === name);
       if (!info) throw new Error(`${PACKAGE} has no model ${name} of ${source}: remove it`);
-      return entryOf(vendor, purpose as Purpose, info, facts[name] ?? {}, as_of);
+      return entryOf(vendor, purpose as ModelPurpose, info, facts[name] ?? {}, as_of);
     }),
   );
 }
 
 function entryOf(
   vendor: string,
-  purpose: Purpose,
+  purpose: ModelPurpose,
   info: ModelInfo,
   facts: ModelFacts,
   as_of: string,

@@ -1,15 +1,5 @@
 import { z } from 'zod';
-
-export const PURPOSES = [
-  'llm',
-  'embedding',
-  'tts',
-  'stt',
-  'image',
-  'rerank',
-  'classifier',
-] as const;
-export type Purpose = (typeof PURPOSES)[number];
+import { MODEL_PURPOSES } from '../../../src/contracts/agents/model.ts';
 
 const price = z.number().min(0).nullable();
 const count = z.number().int().positive().nullable();
@@ -42,7 +32,7 @@ export const factsFile = z.strictObject({
 export const catalogModel = z.strictObject({
   vendor: z.string(),
   name: z.string(),
-  purpose: z.enum(PURPOSES),
+  purpose: z.enum(MODEL_PURPOSES),
   /** Other ids of the same model at the vendor, such as dated ones. */
   also: z.array(z.string()),
   title: z.string().nullable(),

@@ -1,4 +1,4 @@
-import type { Purpose } from './schema.ts';
+import type { ModelPurpose } from '../../../src/contracts/agents/model.ts';
 
 /** The models of a vendor that the catalogue contains, by purpose. */
 export type VendorSelection = {
@@ -6,7 +6,7 @@ export type VendorSelection = {
   vendor: string;
   /** The vendor's name in @pydantic/genai-prices. */
   source: string;
-  models: Partial<Record<Purpose, readonly string[]>>;
+  models: Partial<Record<ModelPurpose, readonly string[]>>;
 };
 
 const words = (text: string): string[] => text.trim().split(/\s+/);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MODEL_PURPOSES } from '../../../contracts/agents/model.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
 import { refuseBoth } from '../../errors/request-refusal.ts';
 import {
@@ -78,7 +79,7 @@ const owner = { agent_system_id: id.nullable() };
 const byName = { name: z.string().optional() };
 const PRICES = ['input_price', 'output_price'];
 const effect = z.enum(['pure', 'idempotent', 'once']);
-const purpose = z.enum(['llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier']);
+const purpose = z.enum(MODEL_PURPOSES);
 
 export const models = createResource({
   path: '/api/models',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ModelPurpose } from '../../../contracts/agents/model.ts';
 import { putSecretStatement } from '../../../db/access/secrets.ts';
 import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
 import { findVendor } from '../../../providers/vendors.ts';
@@ -49,7 +50,7 @@ export const providerConfig = z
   .describe('A member that is null counts as absent. Other members are named in warnings');
 export type ProviderConfig = z.output<typeof providerConfig>;
 
-const PURPOSES = ['llm', 'tts', 'stt'] as const;
+const PURPOSES = ['llm', 'tts', 'stt'] as const satisfies readonly ModelPurpose[];
 export type Purpose = (typeof PURPOSES)[number];
 
 /** Fields of an agent that contain provider configurations. */
