@@ -6041,9 +6041,6 @@ declare
   v_model howdah.models;
   v_wanted jsonb := howdah_private.stored_model_entry(apply_model.entry);
 begin
-  select v_wanted || jsonb_strip_nulls(jsonb_build_object('provider', r.name, 'base_url', r.url))
-  into v_wanted
-  from howdah_private.resolve_provider(v_wanted ->> 'provider', v_wanted ->> 'base_url') as r;
   select m.* into v_model from howdah.models as m
   where m.name = apply_model.name and m.tenant_id = howdah.current_tenant();
   if howdah_private.model_entry(v_model) = v_wanted and v_model.id is not null then
@@ -9636,10 +9633,14 @@ begin
   elsif starts_with(m.provider, 'npm:') then
     if not howdah_private.is_provider_reported(m.provider, 'package') then
       perform howdah_private.refuse_missing_package(m.provider, substr(m.provider, 5));
+    elsif m.base_url is null then
+      perform howdah_private.refuse_missing_address(m.provider);
     end if;
     return;
   elsif m.base_url is not null and howdah_private.is_provider(m.provider) then
     return;
+  elsif m.provider in ('openai-compatible', 'vllm') then
+    perform howdah_private.refuse_missing_address(m.provider);
   end if;
   select v.* into v_vendor from howdah_private.model_vendors() as v where v.name = m.provider;
   if not found then
@@ -17092,6 +17093,13 @@ CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuratio
 RETURN (howdah_private.settings_of_admins(configuration) = '{}'::jsonb)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_host(name text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'::text)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_in_queue(status howdah.execution_status, waiting_for howdah.waiting_reason)
  RETURNS boolean
  LANGUAGE sql
@@ -17204,7 +17212,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_provider(name text)
 AS $function$
   select is_provider.name in ('local', 'scripted', 'openai-compatible', 'vllm')
     or is_provider.name ~ '^(npm|engine):.'
-    or is_provider.name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'
+    or howdah_private.is_host(is_provider.name)
     or exists (select from howdah_private.model_vendors() as v where v.name = is_provider.name)
 $function$
 ;
@@ -23117,6 +23125,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_address(provider text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('provider %L needs a base_url', refuse_missing_address.provider),
+    detail = jsonb_build_object('field', 'base_url',
+      'provider', refuse_missing_address.provider)::text,
+    hint = 'Set base_url to the address of the server, which usually ends in /v1.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_package(provider text, package text)
  RETURNS void
  LANGUAGE plpgsql
@@ -23349,13 +23372,6 @@ declare
     select w.word from howdah_private.model_vendors() as v
     cross join lateral unnest(v.name || v.aliases) as w (word)) || array['local', 'scripted']);
 begin
-  if refuse_unknown_provider.provider in ('openai-compatible', 'vllm') then
-    raise exception using errcode = 'HWINV',
-      message = format('provider %L needs a base_url', refuse_unknown_provider.provider),
-      detail = jsonb_build_object('field', 'base_url',
-        'provider', refuse_unknown_provider.provider)::text,
-      hint = 'Set base_url to the address of the server, which usually ends in /v1.';
-  end if;
   raise exception using errcode = 'HWINV',
     message = format('there is no model provider %L', left(refuse_unknown_provider.provider, 60)),
     detail = jsonb_build_object('field', 'provider',
@@ -24560,7 +24576,7 @@ CREATE OR REPLACE FUNCTION howdah_private.resolve_provider(provider text, base_u
 AS $function$
   select coalesce(v.name, p.word),
     coalesce(resolve_provider.base_url, case
-      when v.name is null and p.word ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'
+      when v.name is null and howdah_private.is_host(p.word)
         then format('https://%s/v1', p.word) end)
   from (select lower(btrim(resolve_provider.provider))) as p (word)
   left join howdah_private.model_vendors() as v on p.word = any (v.name || v.aliases)
@@ -25045,8 +25061,8 @@ begin
   cross join lateral (
     select case when s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id) then s.name end
   ) as t (tool)
-  cross join lateral (
-    select case when s.model_id is not null then s.output -> 'usage' end
+  cross join lateral ( -- offset 0: a large output is decompressed once
+    select case when s.model_id is not null then s.output -> 'usage' end offset 0
   ) as u (usage)
   where e.id between v_first_id and v_last_id
     and s.execution_id between v_first_id and v_last_id
@@ -27599,9 +27615,12 @@ CREATE OR REPLACE FUNCTION howdah_private.stored_model_entry(entry jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.sparse(stored_model_entry.entry || jsonb_build_object('model',
-    howdah_private.model_id_of(entry ->> 'provider', entry ->> 'model')),
+  select howdah_private.sparse(
+    stored_model_entry.entry || jsonb_strip_nulls(jsonb_build_object(
+      'provider', r.name, 'base_url', r.url,
+      'model', howdah_private.model_id_of(r.name, entry ->> 'model'))),
     howdah_private.model_defaults())
+  from howdah_private.resolve_provider(entry ->> 'provider', entry ->> 'base_url') as r
 $function$
 ;
 
@@ -36146,9 +36165,11 @@ create view howdah.model_usage with (security_invoker=true) as
             percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p50,
             percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p95,
             percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p99,
-            sum(howdah_private.cached_tokens((s.output -> 'usage'::text), s.tokens_in)) AS cached_tokens,
-            sum(howdah_private.cache_write_tokens((s.output -> 'usage'::text), s.tokens_in)) AS cache_write_tokens
-           FROM howdah.steps s
+            sum(howdah_private.cached_tokens(x.usage, s.tokens_in)) AS cached_tokens,
+            sum(howdah_private.cache_write_tokens(x.usage, s.tokens_in)) AS cache_write_tokens
+           FROM (howdah.steps s
+             CROSS JOIN LATERAL ( SELECT (s.output -> 'usage'::text) AS "?column?"
+                 OFFSET 0) x(usage))
           WHERE ((s.model_id IS NOT NULL) AND (NOT (EXISTS ( SELECT
                    FROM howdah.executions f
                   WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))) AND (NOT (EXISTS ( SELECT
@@ -40161,6 +40182,10 @@ grant execute on function howdah_private.is_harmless_configuration(jsonb) to how
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.is_host(text) to howdah_app;
+
+grant execute on function howdah_private.is_host(text) to howdah_engine;
+
 grant execute on function howdah_private.is_in_queue(howdah.execution_status,howdah.waiting_reason) to howdah_engine;
 
 grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
@@ -40750,6 +40775,8 @@ grant execute on function howdah_private.refuse_known_key(text,uuid) to howdah_e
 grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_large(text,integer,integer,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_missing_address(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_missing_package(text,text) to howdah_engine;
 
