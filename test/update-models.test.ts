@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startOpenAiServer } from '../chaos/openai-server.ts';
 import { type Config, type Environment, readConfig } from '../src/config.ts';
 import { putSecretOn, secretRowsOn } from '../src/db/access/secrets.ts';
@@ -282,34 +284,64 @@ describe('keys that do not become secrets', () => {
   });
 });
 
-test('a run falls back from the default model to Ollama and to local, each attempt in its log', async () => {
-  await db.pool.query(
-    `update howdah.models set fallback_position = null where not from_environment`,
-  );
-  const overloaded = { status: 529, error: { message: 'overloaded' } };
-  const server = await startOpenAiServer(() => overloaded);
-  await start({
-    OPENAI_BASE_URL: server.url,
-    OLLAMA_HOST: '127.0.0.1:2', // a port nobody is given by chance
-  });
-  await shortenBackOff(db.pool);
-  const worker = await startTestWorker(db.url, { openai: server.url });
-  try {
-    const { rows } = await db.pool.query(
-      `select a.id from howdah.agents as a
-       where a.name = 'development' and a.tenant_id = howdah.current_tenant()`,
+describe('a run falls back from the default model to Ollama and to local', () => {
+  /** Lets the agent `development` answer, and returns the steps of its run. */
+  const stepsOfFallback = async (openai?: string) => {
+    const worker = await startTestWorker(db.url, openai === undefined ? {} : { openai });
+    try {
+      const { rows } = await db.pool.query(
+        `select a.id from howdah.agents as a
+         where a.name = 'development' and a.tenant_id = howdah.current_tenant()`,
+      );
+      const run = await runToEnd(db.pool, rows[0].id);
+      expect(run.status).toBe('completed');
+      return (await stepsOf(db.pool, run.id)).map(({ kind, name }) => `${kind} ${name}`);
+    } finally {
+      await worker.stop(1_000);
+    }
+  };
+  const attempts = [
+    ...Array(4).fill('retry default'),
+    ...Array(4).fill('retry ollama'),
+    'model local',
+    'output null',
+  ];
+
+  beforeAll(() => shortenBackOff(db.pool));
+  beforeEach(async () => {
+    await db.pool.query(
+      `update howdah.models set fallback_position = null where not from_environment`,
     );
-    const run = await runToEnd(db.pool, rows[0].id);
-    expect(run.status).toBe('completed');
-    const steps = await stepsOf(db.pool, run.id);
-    expect(steps.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
-      ...Array(4).fill('retry default'),
-      ...Array(4).fill('retry ollama'),
-      'model local',
-      'output null',
-    ]);
-  } finally {
-    await worker.stop(1_000);
+  });
+
+  test('each attempt in its log, from a server in the format of OpenAI', async () => {
+    const server = await startOpenAiServer(() => ({
+      ...{ status: 529, error: { message: 'overloaded' } },
+    }));
+    await start({
+      OPENAI_BASE_URL: server.url,
+      OLLAMA_HOST: '127.0.0.1:2', // a port nobody is given by chance
+    });
+    expect(await stepsOfFallback(server.url)).toEqual(attempts);
     await server.close();
-  }
+  });
+
+  test('each attempt in its log, from Anthropic in its own format', async () => {
+    const requests: string[] = [];
+    const server = createServer((request, response) => {
+      requests.push(`${request.method} ${request.url}`);
+      response.writeHead(529, { 'content-type': 'application/json' });
+      response.end('{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await start({ ANTHROPIC_API_KEY: 'a', OLLAMA_HOST: '127.0.0.1:2' });
+    await db.pool.query(
+      `update howdah.models set base_url = $1
+       where name = 'default' and tenant_id = howdah.current_tenant()`,
+      [`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`],
+    );
+    expect(await stepsOfFallback()).toEqual(attempts);
+    expect(requests).toEqual(Array(4).fill('POST /v1/messages'));
+    await new Promise((resolve) => server.close(resolve));
+  });
 });
