@@ -48,7 +48,7 @@ function isElsewhere(address: string | undefined, vendorUrl: string | undefined)
   return address !== undefined && address.replace(/\/+$/, '') !== vendorUrl;
 }
 
-/** Returns the report of a host that has all packages, also those that `names` contains, and keys. */
+/** Returns the report of a host that has all keys and packages, those of `names` among them. */
 export function reportAllUsable(names: readonly string[]): ProviderReport[] {
   const packages = names
     .map((name) => name.trim().toLowerCase())
