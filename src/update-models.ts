@@ -15,6 +15,7 @@ import {
   usesKeyOfProcess,
 } from './providers/environment/environment-models.ts';
 import { createProviders, findProvider, type ProviderEnv } from './providers/registry.ts';
+import { findVendor } from './providers/vendors.ts';
 import { createSecretReader } from './secrets/reader.ts';
 import { createSecretWriter } from './secrets/writer.ts';
 import { masterKeysOf } from './serve-api.ts';
@@ -32,6 +33,7 @@ export async function updateModels(
   talk: (line: string) => void,
 ): Promise<void> {
   refuseUnknownProvider(config);
+  warnMissingKey(config, talk);
   const worker = createPool({
     ...{ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 },
   });
@@ -56,6 +58,16 @@ function refuseUnknownProvider(config: Config): void {
       detail: { variable: 'LLM_PROVIDER' },
     });
   }
+}
+
+/** Says that the default model has no key, since each of its calls will fail. */
+function warnMissingKey(config: Config, talk: (line: string) => void): void {
+  const { provider, baseUrl } = config.defaultModel;
+  const vendor = findVendor(provider);
+  const [variable] = vendor?.keyVariables ?? [];
+  if (!vendor || !variable || vendor.name === 'openai' || baseUrl !== undefined) return;
+  if (config.keyedVendors.includes(vendor.name)) return;
+  talk(`There is no API key for ${vendor.title}: set ${variable} or LLM_API_KEY.`);
 }
 
 /**

@@ -237,6 +237,13 @@ describe('a model of the environment', () => {
   });
 });
 
+test('a vendor without any key is named, with the variable to set', async () => {
+  expect(await start({ LLM_PROVIDER: 'mistral' })).toEqual([
+    'There is no API key for Mistral: set MISTRAL_API_KEY or LLM_API_KEY.',
+  ]);
+  expect(await start({ LLM_PROVIDER: 'mistral', LLM_API_KEY: 'm' })).toEqual([]);
+});
+
 describe('keys that do not become secrets', () => {
   const vendors = { OPENAI_API_KEY: 'o', FIREWORKS_API_KEY: 'plain-canary-fireworks' };
   const servers = {
