@@ -214,7 +214,7 @@ create or replace trigger _500_mark_stale after insert or update or delete on ho
 
 create or replace trigger _530_mark_workflows_stale
   after insert or delete or update of name, provider, model, purpose, base_url, secret_name,
-    context_tokens, capabilities
+    context_tokens, capabilities, request_params
   on howdah.models
   for each row execute function howdah_private.tg_models__mark_workflows_stale();
 create or replace trigger _500_mark_teams_stale

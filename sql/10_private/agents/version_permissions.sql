@@ -46,9 +46,10 @@ begin
         || ' with settings that admins have changed since',
       howdah_private.changed_model_fault(v.tenant_id, v.definition -> 'models'), (
         select howdah_private.changed_params_fault(p.model -> 'request_params', array(
-          select m.request_params from howdah.agent_models as m
-          where m.agent_id = v.agent_id and m.purpose = 'llm'
-            and m.model_id = (p.model ->> 'id')::uuid))
+          select m.request_params || coalesce(am.request_params, '{}') from howdah.models as m
+          left join howdah.agent_models as am
+            on am.model_id = m.id and am.agent_id = v.agent_id and am.purpose = 'llm'
+          where m.id = (p.model ->> 'id')::uuid))
         from jsonb_array_elements(v.definition -> 'models') with ordinality as p (model, place)
         order by 1 nulls last limit 1)) end
   from howdah.agent_versions as v
@@ -61,7 +62,12 @@ begin
     howdah_private.changed_model_fault(v.tenant_id, v.definition -> 'models'),
     howdah_private.changed_params_fault(
       v.definition #> '{workflow,configuration,request_params}',
-      array[w.configuration -> 'request_params']))
+      array[w.configuration -> 'request_params']), (
+      select howdah_private.changed_params_fault(p.model -> 'request_params', array(
+        select m.request_params || coalesce(w.configuration -> 'request_params', '{}')
+        from howdah.models as m where m.id = (p.model ->> 'id')::uuid))
+      from jsonb_array_elements(v.definition -> 'models') as p (model)
+      order by 1 nulls last limit 1))
   from howdah.workflow_versions as v
   join howdah.workflows as w on w.id = v.workflow_id
   left join howdah.workflow_versions as c on c.id = w.current_version_id

@@ -71,5 +71,5 @@ begin
   perform howdah_private.enqueue_model_test(begin_model_test.tenant_id, begin_model_test.test_id,
     begin_model_test.attempt + 1);
   return jsonb_build_object('purpose', v_model.purpose, 'capabilities', v_model.capabilities,
-    'model', howdah_private.model_definition(v_model, v_model.request_params));
+    'model', howdah_private.model_definition(v_model, '{}'));
 end $$;

@@ -52,7 +52,8 @@ create or replace function howdah_private.decides_by_embedding(configuration jso
   language sql immutable
   return coalesce(configuration ->> 'method' = 'embedding', false);
 
--- Returns the definition of a model, as a version holds it.
+-- Returns the definition of a model, as a version holds it. The given request_params take
+-- precedence over those of the model.
 create or replace function howdah_private.model_definition(m howdah.models, request_params jsonb)
   returns jsonb
   language sql stable
@@ -60,7 +61,8 @@ create or replace function howdah_private.model_definition(m howdah.models, requ
 as $$
   select jsonb_build_object(
     'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
-    'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
+    'context_tokens', m.context_tokens,
+    'request_params', m.request_params || model_definition.request_params
   ) || case when m.secret_name is null then '{}'
     else jsonb_build_object('secret_name', m.secret_name) end
     || howdah_private.tool_modalities(m.capabilities)

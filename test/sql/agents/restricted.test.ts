@@ -348,6 +348,48 @@ describe('request_params that only admins set', () => {
     expect(begun.rowCount).toBe(1);
   });
 
+  test.each(['agent', 'workflow'] as const)(
+    'of a model that admins changed restrict older versions of its %s to admins',
+    async (what) => {
+      const name = `relies on ${what}`;
+      const model = await makeModel(db.pool, {
+        tenant_id,
+        name: `params of ${what}`,
+        request_params: { service_tier: 'priority' },
+      });
+      const { id } =
+        what === 'agent'
+          ? await one(
+              db.pool,
+              `with a as (insert into howdah.agents (tenant_id, name) values ($1, $2) returning id)
+               insert into howdah.agent_models (tenant_id, agent_id, model_id)
+               select $1, id, $3 from a returning agent_id as id`,
+              [tenant_id, name, model],
+            )
+          : await one(
+              db.pool,
+              `insert into howdah.workflows (tenant_id, name, type, configuration)
+               values ($1, $2, 'router', jsonb_build_object('model', $3::text)) returning id`,
+              [tenant_id, name, `params of ${what}`],
+            );
+      if (what === 'workflow') {
+        await db.pool.query(
+          'insert into howdah.workflow_agents (tenant_id, workflow_id, agent_id, sequence_order) values ($1, $2, $3, 1)',
+          [tenant_id, id, desk],
+        );
+      }
+      const version = await versionOf(what, id);
+      const run = what === 'agent' ? 'run' : 'run_workflow';
+      const text = `select howdah.${run}($1, 'x', version => '${version}')`;
+      await as(member, (client) => client.query(text, [name]));
+      await db.pool.query(`update howdah.models set request_params = '{}' where id = $1`, [model]);
+      expect(await refusedTo(member, text, [name])).toMatchObject({
+        code: 'HWDEN',
+        message: expect.stringContaining('has request_params that admins have changed since'),
+      });
+    },
+  );
+
   test('restrict older versions of a workflow to admins', async () => {
     const { id } = await one(
       db.pool,

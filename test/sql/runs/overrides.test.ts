@@ -15,6 +15,7 @@ import {
   one,
   refusedInside,
   takeRole,
+  unique,
 } from '../support.ts';
 
 // Overrides of a single run, and the permissions that they require.
@@ -147,6 +148,13 @@ describe.each(ways)('%s', (_, way) => {
     expect(other.overrides).toMatchObject({
       model: { name: 'careful', model: 'gpt-5', request_params: {} },
     });
+  });
+
+  test('keeps the parameters of the model itself', async () => {
+    const name = unique('strict');
+    await makeModel(db.pool, { tenant_id, name, request_params: { seed: 3 } });
+    const { overrides } = await begun(member, 'desk', { overrides: { model: name } });
+    expect(overrides).toMatchObject({ model: { name, request_params: { seed: 3 } } });
   });
 
   test('allows other models and parameters only to users who may edit the agent', async () => {
