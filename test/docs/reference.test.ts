@@ -1,35 +1,34 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { buildSchema, parse, validate } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { VENDORS } from '../src/providers/vendors.ts';
-import type { Worker } from '../workers/main.ts';
-import { runCli, startCli } from './cli/run-cli.ts';
-import { testDatabase } from './support/database.ts';
-import { startTestWorker } from './support/worker.ts';
+import { VENDORS } from '../../src/providers/vendors.ts';
+import type { Worker } from '../../workers/main.ts';
+import { runCli, startCli } from '../cli/run-cli.ts';
+import { testDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+import {
+  argumentsOf,
+  commandsOf,
+  ROOT,
+  type Snippet,
+  snippetsOf,
+  statementsOf,
+} from './snippets.ts';
 
-// Every snippet of the README and of docs/ is run here as it stands there: SQL on a database that has seen the demo, GraphQL
+// Every snippet of the README and of the pages of docs/ is run here as it stands there: SQL on a database that has seen the demo, GraphQL
 // against the schema, commands of howdah in process.
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PAGES = [
   'README.md',
   ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
-].filter((name) => name.endsWith('.md'));
+].filter(
+  (name) => name.endsWith('.md') && name !== 'docs/first-hour.md', // first-hour.test.ts
+);
 
-type Snippet = { page: string; language: string; text: string };
-
-const snippets: Snippet[] = PAGES.flatMap((page) => {
-  const text = readFileSync(join(ROOT, page), 'utf8');
-  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(([, language = '', body = '']) => ({
-    page,
-    language,
-    text: body,
-  }));
-});
+const snippets = PAGES.flatMap(snippetsOf);
 
 const of = (language: string): Snippet[] => snippets.filter((one) => one.language === language);
 const lines = (language: string): [string, string][] =>
@@ -74,20 +73,6 @@ test('snippets exist, and each is in a language that this test knows', () => {
   );
 });
 
-/** Cut at semicolons that end a line and stand outside of dollar quotes. */
-function statementsOf(text: string): string[] {
-  const statements: string[] = [];
-  let open = '';
-  for (const line of text.split('\n')) {
-    open += `${line}\n`;
-    if (/;\s*(--.*)?$/.test(line) && open.split('$$').length % 2 === 1) {
-      statements.push(open);
-      open = '';
-    }
-  }
-  return [...statements, open].filter((one) => one.trim() !== '');
-}
-
 describe('SQL', () => {
   test.each(of('sql').map(({ page, text }) => [page, text]))('of %s runs', async (_page, text) => {
     const client = new pg.Client({ connectionString: database.url });
@@ -123,18 +108,11 @@ describe('GraphQL', () => {
 });
 
 describe('commands', () => {
-  const commands = lines('sh')
-    .filter(([, line]) => line.startsWith('npx howdah'))
-    .flatMap(([page, line]) =>
-      (line.split('#')[0] ?? '')
-        .replace('npx howdah', '')
-        .split('·')
-        .map((words): [string, string] => [page, words.trim()]),
-    );
+  const commands = of('sh').flatMap(({ page, text }) =>
+    commandsOf(text).map((words): [string, string] => [page, words]),
+  );
   test.each(commands)('of %s work: howdah %s', async (_page, words) => {
-    const argv = [...words.matchAll(/"([^"]*)"|(\S+)/g)].map(
-      ([, quoted, word]) => quoted ?? word ?? '',
-    );
+    const argv = argumentsOf(words);
     const isCancel = argv[0] === 'cancel';
     const { status, stdout, stderr } = await runCli(
       database.url,

@@ -93,7 +93,7 @@ const SLOW = [
   'test/db/replaceable.test.ts',
   'test/db/retention.test.ts',
   'test/db/views-of-others.test.ts',
-  'test/docs.test.ts',
+  'test/docs/reference.test.ts',
   'test/providers/openai-stream.test.ts',
   'test/runtime/hooks/alerts.test.ts',
   'test/runtime/control/compensation.test.ts',

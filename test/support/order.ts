@@ -15,7 +15,7 @@ const FIRST = [
   'test/cli/backend/unreachable.test.ts',
   'test/api/mcp/notifications.test.ts',
   'test/cli/commands/mcp.test.ts',
-  'test/docs.test.ts',
+  'test/docs/reference.test.ts',
   'test/api/login/login.test.ts',
   'test/cli/commands/commands.test.ts',
   'test/runtime/mcp/mcp.test.ts',

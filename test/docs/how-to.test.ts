@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Worker } from '../../workers/main.ts';
+import { runCli, startCli } from '../cli/run-cli.ts';
+import { testDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { readAlong } from './read-along.ts';
+import { ROOT, snippetsOf } from './snippets.ts';
+
+// Each how-to page is followed from its first block to its last, on a database that has seen the demo.
+
+const PAGES = readdirSync(join(ROOT, 'docs/how-to')).filter((name) => name !== 'README.md');
+
+const database = testDatabase();
+let worker: Worker;
+let execution: string;
+
+beforeAll(async () => {
+  worker = await startTestWorker(database.url);
+  await runCli(database.url, 'demo');
+  for (const name of ['anthropic', 'github']) {
+    const set = startCli(database.url, 'secret', 'set', name); // the pages name them
+    set.type(`a-key-of-${name}`);
+    await set.end();
+  }
+  const { rows } = await database.pool.query('select id from howdah.executions limit 1');
+  execution = rows[0].id;
+});
+
+afterAll(async () => {
+  await worker.stop(0);
+});
+
+describe.each(PAGES)('%s', (name) => {
+  const page = `docs/how-to/${name}`;
+  const text = readFileSync(join(ROOT, page), 'utf8');
+
+  test('does what it says', async () => {
+    await readAlong(database.url, snippetsOf(page), execution);
+  });
+
+  test('is one task on one page, and linked from the list', () => {
+    expect(text.split(/\s+/).length).toBeLessThanOrEqual(600);
+    expect(text).toMatch(/^# .+\n\nGoal: /);
+    expect(readFileSync(join(ROOT, 'docs/how-to/README.md'), 'utf8')).toContain(`(${name})`);
+  });
+});
+
+test('the tasks leave the answers that their pages promise', async () => {
+  const { rows: inquiries } = await database.pool.query('select reply from public.inquiries');
+  expect(inquiries).toEqual([{ reply: expect.stringContaining('A-1001') }]);
+  const { rows: scripted } = await database.pool.query(
+    `select output from howdah.executions where overrides -> 'model' is not null`,
+  );
+  expect(scripted).toContainEqual({ output: 'It is on its way.' });
+});

@@ -1,0 +1,60 @@
+import pg from 'pg';
+import { expect } from 'vitest';
+import { runCli } from '../cli/run-cli.ts';
+import { eventually } from '../support/database.ts';
+import { argumentsOf, commandsOf, type Snippet, statementsOf } from './snippets.ts';
+
+/** What the blocks of a page said, in order: rows of SQL, text of commands. */
+export type Said = { rows: Record<string, unknown>[]; text: string };
+
+/**
+ * Follows a page as its reader does: types each block of SQL and each command, one after the
+ * other, and waits until the runs that a block started have ended or wait for a person.
+ */
+export async function readAlong(url: string, snippets: Snippet[], execution = ''): Promise<Said[]> {
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  const said: Said[] = [];
+  try {
+    for (const { language, text } of snippets) {
+      if (language === 'sql') said.push(await runSql(pool, text.replaceAll('…', execution)));
+      if (language === 'sh') said.push(await runCommands(url, text, execution));
+      await untilIdle(pool);
+    }
+  } finally {
+    await pool.end();
+  }
+  return said;
+}
+
+async function runSql(pool: pg.Pool, text: string): Promise<Said> {
+  const rows: Record<string, unknown>[] = [];
+  for (const statement of statementsOf(text)) {
+    const result = await pool.query(statement); // one by one: ask() commits
+    rows.push(...result.rows);
+  }
+  return { rows, text: '' };
+}
+
+async function runCommands(url: string, text: string, execution: string): Promise<Said> {
+  let printed = '';
+  for (const words of commandsOf(text)) {
+    const argv = argumentsOf(words).map((word) => (word === 'ID' ? execution : word));
+    if (argv[0] === 'start') continue; // the test is the server
+    const { status, stdout, stderr } = await runCli(url, ...argv);
+    expect(status, `howdah ${words}\n${stdout}${stderr}`).toBe(0);
+    printed += stdout;
+  }
+  return { rows: [], text: printed };
+}
+
+const untilIdle = (pool: pg.Pool) =>
+  eventually(
+    pool,
+    'every run has ended or waits',
+    `select 1 as idle where not exists (
+       select from howdah.executions where status in ('queued', 'running')
+     ) and not exists (
+       select from howdah.watched_rows as w join howdah.executions as e on e.id = w.execution_id
+       where w.write_back = 'waiting' and e.completed_at is not null
+     )`,
+  );
