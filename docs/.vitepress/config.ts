@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { type DefaultTheme, defineConfig } from 'vitepress';
+
+// Where the source is published: links that leave docs/ lead there, and are plain text without it.
+const SOURCE_URL = process.env.DOCS_SOURCE_URL;
+
+/** Reads a table of links as a list of the side bar, with its bold rows as groups. */
+function linksOf(page: string, folder = ''): DefaultTheme.SidebarItem[] {
+  const text = readFileSync(new URL(`../${page}`, import.meta.url), 'utf8');
+  const groups: DefaultTheme.SidebarItem[] = [];
+  for (const [, first = '', second = ''] of text.matchAll(/^\| (.+?) \| ?(.*?) ?\|$/gm)) {
+    const link = /\]\(([\w/-]+)\.md\)/.exec(`${second}${first}`)?.[1];
+    const heading = /^\*\*(.+)\*\*$/.exec(first)?.[1];
+    if (heading) groups.push({ text: heading, collapsed: groups.length > 0, items: [] });
+    if (link)
+      groups
+        .at(-1)
+        ?.items?.push({ text: titleOf(`${folder}${link}.md`), link: `/${folder}${link}` });
+  }
+  return groups;
+}
+
+/** Returns the first heading of a page. */
+function titleOf(page: string): string {
+  const text = readFileSync(new URL(`../${page}`, import.meta.url), 'utf8');
+  return /^# (.+)$/m.exec(text)?.[1] ?? page;
+}
+
+type Token = { type: string; attrs: [string, string][] | null };
+
+/** Leads a link that leaves docs/ to the published source. */
+function linkToSource(link: Token, page: string): void {
+  const href = link.attrs?.find(([name]) => name === 'href');
+  if (link.type !== 'link_open' || href === undefined || /^[a-z]+:|^#/.test(href[1])) return;
+  const { pathname, hash } = new URL(href[1], `file:///docs/${page}`);
+  if (pathname.startsWith('/docs/')) return;
+  if (SOURCE_URL) href[1] = `${SOURCE_URL}${pathname}${hash}`;
+  else link.attrs = null;
+}
+
+export default defineConfig({
+  title: 'Howdah',
+  description: 'A Postgres-native runtime for teams of AI agents.',
+  rewrites: { 'README.md': 'index.md', ':folder/README.md': ':folder/index.md' },
+  srcExclude: ['node_modules/**'],
+  cleanUrls: false,
+  lastUpdated: false,
+  markdown: {
+    html: false, // <id> in prose is not an element
+    config: (markdown) => {
+      markdown.core.ruler.push('source links', ({ tokens, env }) => {
+        for (const { children } of tokens) {
+          for (const link of children ?? []) linkToSource(link, `${env.relativePath}`);
+        }
+      });
+    },
+  },
+  vue: { template: { compilerOptions: { delimiters: ['[[[[', ']]]]'] } } }, // {{ secret }} in prose is text
+  themeConfig: {
+    search: { provider: 'local' },
+    nav: [
+      { text: 'First hour', link: '/first-hour' },
+      { text: 'How to', link: '/how-to/' },
+      { text: 'Concepts', link: '/concepts' },
+      { text: 'Reference', link: '/#reference' },
+    ],
+    sidebar: {
+      '/how-to/': linksOf('how-to/README.md', 'how-to/'),
+      '/': [
+        { text: 'First hour', link: '/first-hour' },
+        { text: 'How to', link: '/how-to/' },
+        ...linksOf('README.md'),
+      ],
+    },
+    outline: [2, 3],
+  },
+});
