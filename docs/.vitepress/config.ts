@@ -17,7 +17,7 @@ function linksOf(page: string, folder = ''): DefaultTheme.SidebarItem[] {
         .at(-1)
         ?.items?.push({ text: titleOf(`${folder}${link}.md`), link: `/${folder}${link}` });
   }
-  return groups;
+  return groups.filter(({ items }) => items?.length);
 }
 
 /** Returns the first heading of a page. */
@@ -48,6 +48,8 @@ export default defineConfig({
   markdown: {
     html: false, // <id> in prose is not an element
     config: (markdown) => {
+      const render = markdown.render.bind(markdown); // {{ secret }} in a page is text
+      markdown.render = (text, env) => render(text, env).replaceAll('{{', '&#123;&#123;');
       markdown.core.ruler.push('source links', ({ tokens, env }) => {
         for (const { children } of tokens) {
           for (const link of children ?? []) linkToSource(link, `${env.relativePath}`);
@@ -55,7 +57,6 @@ export default defineConfig({
       });
     },
   },
-  vue: { template: { compilerOptions: { delimiters: ['[[[[', ']]]]'] } } }, // {{ secret }} in prose is text
   themeConfig: {
     search: { provider: 'local' },
     nav: [
