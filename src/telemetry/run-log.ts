@@ -2,11 +2,11 @@ import type { Logger } from 'pino';
 import type { ObserveRun } from '../contracts/runs/run-observer.ts';
 
 /**
- * Logs how runs end. Failures are logged at level info, completions at debug, and every step at
- * trace.
+ * Logs how runs end. Failures are warnings. Completions are logged at level debug, and
+ * every step at trace.
  */
 export function logRuns(log: Logger): ObserveRun | undefined {
-  if (!log.isLevelEnabled('info')) return undefined;
+  if (!log.isLevelEnabled('warn')) return undefined;
   return ({ context, definition }) => {
     const { execution_id, root_execution_id, tenant_id } = context;
     const about = {
@@ -22,7 +22,7 @@ export function logRuns(log: Logger): ObserveRun | undefined {
         }
         if (to?.status === 'completed') log.debug(about, 'a run has completed');
         if (to?.status === 'failed') {
-          log.info({ ...about, stop_reason: to.stop_reason, error: to.error }, 'a run has failed');
+          log.warn({ ...about, stop_reason: to.stop_reason, error: to.error }, 'a run has failed');
         }
       },
     };

@@ -1,7 +1,9 @@
-import { stripVTControlCharacters } from 'node:util';
-import { expect, test } from 'vitest';
+import { stripVTControlCharacters, styleText } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import type { ObservedRun, RunObserver } from '../../src/contracts/runs/run-observer.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createLogRedaction } from '../../src/telemetry/log-redaction.ts';
+import { logRuns } from '../../src/telemetry/run-log.ts';
 
 const SECRETS = ['correct-horse-"battery"', 'pa ss/word+1'];
 
@@ -165,4 +167,32 @@ test('control characters of logged text do not reach the terminal', () => {
   });
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   expect(text.replace(/\n$/, '')).not.toMatch(/[\u0000-\u001f\u202e]/);
+});
+
+describe('a failed run', () => {
+  const fails = (log: ReturnType<typeof createLog>) => {
+    const context = { execution_id: 'e1', root_execution_id: 'e1', tenant_id: 't1' };
+    const definition = { agent: { name: 'support' } };
+    const observed = { context, definition, isChild: false } as unknown as ObservedRun;
+    const observer = logRuns(log)?.(observed);
+    const error = { code: 'timeout' as const, message: 'no answer within 30 s', retryable: true };
+    const to = { status: 'failed', stop_reason: 'error', error } as const;
+    (observer as RunObserver).onCommit({ steps: [], to, status: 'failed' });
+  };
+
+  test('is a warning with its error', () => {
+    expect(JSON.parse(logged(fails))).toMatchObject({
+      ...{ level: 40, msg: 'a run has failed', execution_id: 'e1', agent: 'support' },
+      error: { code: 'timeout', message: 'no answer within 30 s' },
+    });
+  });
+
+  test('stands out on a terminal: one coloured line that says why', () => {
+    const text = logged(fails, { isTty: true });
+    const reason = 'a run has failed: no answer within 30 s (timeout)';
+    expect(stripVTControlCharacters(text)).toMatch(
+      /^\d\d:\d\d:\d\d\.\d{3} WARN {2}a run has failed: no answer within 30 s \(timeout\) execution_id=e1 .*\n$/,
+    );
+    expect(text).toContain(styleText('yellow', reason, { validateStream: false }));
+  });
 });

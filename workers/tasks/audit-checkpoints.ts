@@ -57,7 +57,7 @@ export function auditCheckpointsTask(pool: Pool, { file, keys }: AuditAnchor, lo
       await appendFile(file, lines.join(''));
     }
     for (const checkpoint of checkpoints) {
-      log.info(checkpoint, 'audit checkpoint');
+      log.debug(checkpoint, 'audit checkpoint');
     }
     await keepCheckpoints(pool, checkpoints);
     isRestored = true;

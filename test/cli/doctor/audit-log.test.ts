@@ -61,7 +61,7 @@ async function tamper(tenant: string, statements: string): Promise<void> {
 async function takeCheckpoints(secret = SECRET, url = db.url): Promise<Logger[]> {
   const pool = createPool({ url, applicationName: 'howdah-worker', role: 'howdah_worker' });
   const lines: Logger[] = [];
-  const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
+  const log = pino({ level: 'debug' }, { write: (line) => lines.push(JSON.parse(line)) });
   const task = auditCheckpointsTask(pool, { file, keys: async () => [keyOf(secret)] }, log);
   await task({}, {} as JobHelpers);
   await pool.end();
@@ -212,7 +212,9 @@ describe('a checkpoint', () => {
       hash: head.hash,
       signed_by: keyOf(SECRET).name,
     };
-    expect(lines).toContainEqual(expect.objectContaining({ ...told, msg: 'audit checkpoint' }));
+    expect(lines).toContainEqual(
+      expect.objectContaining({ ...told, level: 20, msg: 'audit checkpoint' }),
+    );
     const kept = (await readFile(file, 'utf8'))
       .trim()
       .split('\n')
