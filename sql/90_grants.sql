@@ -814,7 +814,9 @@ grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 grant execute on procedure howdah_private.commit_outside_of_blocks() to howdah_app, howdah_analyst;
 
 -- Room queue.
-grant execute on function howdah_private.is_any_worker_alive() to howdah_app;
+grant execute on function
+  howdah_private.await_worker(uuid, timestamptz, boolean), howdah_private.is_any_worker_alive()
+  to howdah_app;
 grant execute on function
   howdah_private.announce_due_runs(),
   howdah_private.claim_executions(uuid, uuid[], int, uuid, int, uuid[]),

@@ -1,5 +1,5 @@
 -- Starts a run, waits for its end and returns the answer: `call howdah.ask('support', 'Where is
--- A-1001?', null)`. A procedure, because it has to commit before a worker can see the insert. A
+-- A-1001?')`. A procedure, because it has to commit before a worker can see the insert. A
 -- procedure that commits cannot pin search_path, so every name is qualified.
 create or replace procedure howdah.ask(agent text, input text, inout answer text default null)
   language plpgsql
@@ -9,6 +9,8 @@ declare
   v_id uuid;
   v_execution record;
   v_notified uuid[] := '{}';
+  v_absent_since timestamptz;
+  v_is_warned boolean := false;
 begin
   v_id := (howdah.run(ask.agent, ask.input)).id;
   call howdah_private.commit_outside_of_blocks(
@@ -20,11 +22,12 @@ begin
     if v_execution.status = 'waiting' then
       v_notified := howdah_private.raise_question_notices(v_id, v_notified);
     end if;
-    commit; -- releases the snapshot
     v_rounds := v_rounds + 1;
-    if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
-      raise warning 'no worker that takes every run is alive; start one with: howdah worker';
+    if v_rounds % 25 = 0 and v_execution.status in ('queued', 'running') then
+      select w.absent_since, w.is_warned into v_absent_since, v_is_warned
+      from howdah_private.await_worker(v_id, v_absent_since, v_is_warned) as w;
     end if;
+    commit; -- releases the snapshot
     perform pg_catalog.pg_sleep(0.02);
   end loop;
   if v_execution.status <> 'completed' then
@@ -39,4 +42,5 @@ begin
 end $$;
 comment on procedure howdah.ask(text, text, text) is
   'Starts a run, waits for its end and returns the answer. Questions of the run to people appear '
-  'as notices. Commits, so it must be called outside a transaction block.';
+  'as notices. Returns with an error when no worker takes the run. Commits, so it must be called '
+  'outside a transaction block.';

@@ -34,7 +34,11 @@ as $$
     ('model_attempts', true, 1, 20, 4,
       'Attempts of one model before the next model of the agent is asked.'),
     ('tool_result_bytes', true, 1000, 1048576, 65536,
-      'Bytes of a result that the model reads, of a tool without max_result_bytes.')
+      'Bytes of a result that the model reads, of a tool without max_result_bytes.'),
+    ('worker_wait_seconds', false, 0.1, 86400, 30,
+      'Seconds that howdah.ask waits while no worker takes its run.'),
+    ('worker_warning_seconds', false, 0.1, 86400, 5,
+      'Seconds after which howdah.ask warns that no worker takes its run.')
 $$;
 
 -- Returns the settings of a tenant by key. Null when nothing is set: the caller takes the default.

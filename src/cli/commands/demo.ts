@@ -139,7 +139,7 @@ function goOn(io: CliIo, config: Config): void {
   heading(io, 'Next steps:');
   io.out(`  npx howdah run support "Where is my order A-1005?"
   npm start                                  # API and worker on http://127.0.0.1:${config.port}
-  psql "${url}" -c "call howdah.ask('support', 'Where is A-1003?', null)"
+  psql "${url}" -c "call howdah.ask('support', 'Where is A-1003?')"
   curl -s http://127.0.0.1:${config.port}/graphql -H 'content-type: application/json' \\
     -d '{"query":"{ executions(first: 3, orderBy: [ID_DESC]) { nodes { id status output steps { nodes { seq kind name } } } } }"}'`);
   if (config.databaseUrl === undefined) {

@@ -143,6 +143,43 @@ describe('howdah.ask', () => {
     await client.end();
   });
 
+  test('warns once, then returns with a hint, while no worker takes the run', async () => {
+    const tenant_id = await makeTenant(db.pool);
+    await makeAgent(db.pool, { tenant_id, name: 'lonely' });
+    const limits = { worker_warning_seconds: 0.1, worker_wait_seconds: 2 };
+    for (const [key, value] of Object.entries(limits)) {
+      await db.pool.query(
+        'insert into howdah.settings (tenant_id, key, value) values ($1, $2, to_jsonb($3::numeric))',
+        [tenant_id, key, value],
+      );
+    }
+    await db.pool.query(`update howdah_private.workers set heartbeat_at = 'epoch'`);
+    const { client, notices } = await listen(db.url);
+    await client.query(`select set_config('howdah.tenant_id', $1, false)`, [tenant_id]);
+    await client.query('set role howdah_app');
+    const refused = await refusal(client.query(`call howdah.ask('lonely', 'anybody?')`));
+    const run = await one(
+      db.pool,
+      `select id, status from howdah.executions where input = 'anybody?'`,
+    );
+    expect(refused).toMatchObject({
+      code: 'HWCNF',
+      message: expect.stringMatching(/^no worker has taken the run for [2-9] seconds$/),
+      hint: expect.stringContaining(
+        `howdah worker. Then wait for the answer: call howdah.tail('${run.id}')`,
+      ),
+      fields: { execution_id: run.id },
+    });
+    expect(run.status).toBe('queued');
+    expect(notices).toEqual([
+      {
+        message: 'no worker is alive that takes this run',
+        hint: 'Start one in another terminal: howdah worker',
+      },
+    ]);
+    await client.end();
+  });
+
   test('works with the rights of the application', async () => {
     const client = await openSession(db.url);
     await client.query('set role howdah_app');

@@ -1,0 +1,56 @@
+-- Tells a caller that waits for a run that no worker will take it (howdah.ask).
+
+-- Reports whether a live worker has the run, or takes runs like it. Serves callers that may not
+-- read the list of workers.
+create or replace function howdah_private.is_taken_by_any_worker(execution_id uuid) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah.executions as e
+    join howdah_private.workers as w on w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+    where e.id = is_taken_by_any_worker.execution_id
+      and (w.only_tenants is null or w.id = e.owner_worker
+        or (e.tenant_id = any (w.only_tenants) and (w.only_members is null
+          or e.agent_id = any (w.only_members) or e.workflow_id = any (w.only_members))))
+  )
+$$;
+
+-- Warns once when no worker has taken the run for worker_warning_seconds, and throws HWCNF after
+-- worker_wait_seconds. The caller passes back what it got from the last call; absent_since is null
+-- while a worker is there.
+create or replace function howdah_private.await_worker(
+  execution_id uuid, inout absent_since timestamptz, inout is_warned boolean
+)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_settings jsonb;
+  v_seconds numeric;
+begin
+  if howdah_private.is_taken_by_any_worker(await_worker.execution_id) then
+    await_worker.absent_since := null;
+    return;
+  end if;
+  await_worker.absent_since := coalesce(await_worker.absent_since, clock_timestamp());
+  v_seconds := extract(epoch from clock_timestamp() - await_worker.absent_since);
+  v_settings := howdah_private.settings_of(
+    (select e.tenant_id from howdah.executions as e where e.id = await_worker.execution_id),
+    '{worker_warning_seconds,worker_wait_seconds}');
+  if v_seconds >= coalesce((v_settings ->> 'worker_wait_seconds')::numeric, 30) then
+    raise exception using errcode = 'HWCNF',
+      message = format('no worker has taken the run for %s seconds', round(v_seconds)),
+      detail = jsonb_build_object('execution_id', await_worker.execution_id)::text,
+      hint = format('The run stays in the queue. Start a worker: howdah worker. '
+        'Then wait for the answer: call howdah.tail(''%s'')', await_worker.execution_id);
+  elsif not await_worker.is_warned
+    and v_seconds >= coalesce((v_settings ->> 'worker_warning_seconds')::numeric, 5)
+  then
+    raise warning 'no worker is alive that takes this run'
+      using hint = 'Start one in another terminal: howdah worker';
+    await_worker.is_warned := true;
+  end if;
+end $$;
+comment on function howdah_private.await_worker(uuid, timestamptz, boolean) is
+  'Warns, and later throws, when no live worker takes the run that the caller waits for.';
