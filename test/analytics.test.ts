@@ -268,6 +268,19 @@ describe('views compared with sums computed by hand', () => {
     expect(lines(rows)).toEqual(['lookup | 2 | 1 | 0.5000 | 3 | 4.8']);
   });
 
+  test('durations have four decimals, a tenth of a millisecond', async () => {
+    const durations = await rolledBack(db.pool, async (client) => {
+      await client.query(`update howdah.executions set completed_at = started_at + interval '1 second' / 3
+        where completed_at is not null`);
+      const { rows } = await client.query(
+        `select distinct p95::text from (select seconds_p95 as p95 from howdah.agent_performance
+         union all select seconds_p95 from howdah.daily_usage) as all_views where p95 is not null`,
+      );
+      return rows;
+    });
+    expect(durations).toEqual([{ p95: '0.3333' }]);
+  });
+
   test('each view sums to the same cost as the runs', async () => {
     const [sums] = await asAnalyst(`select
       (select sum(cost) from howdah.executions) as runs, (select sum(cost) from howdah.agent_performance) as agents,

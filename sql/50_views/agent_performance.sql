@@ -9,9 +9,10 @@ create or replace view howdah.agent_performance with (security_invoker = true) a
     round(sum(u.completed) / nullif(sum(u.ended), 0), 4) as success_rate,
     round(sum(u.steps) / sum(u.runs), 2) as steps_per_run,
     sum(u.tokens_in) as tokens_in, sum(u.tokens_out) as tokens_out, sum(u.cost) as cost,
-    max(u.seconds_p50) as seconds_p50, -- one row has it: kept runs have no percentiles
-    max(u.seconds_p95) as seconds_p95,
-    max(u.seconds_p99) as seconds_p99
+    -- one row has it: kept runs have no percentiles
+    round(max(u.seconds_p50)::numeric, 4)::float8 as seconds_p50,
+    round(max(u.seconds_p95)::numeric, 4)::float8 as seconds_p95,
+    round(max(u.seconds_p99)::numeric, 4)::float8 as seconds_p99
   from (
     select e.tenant_id, e.agent_id, e.agent_version_id,
       count(*) as runs,

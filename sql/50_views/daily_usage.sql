@@ -8,8 +8,9 @@ create or replace view howdah.daily_usage with (security_invoker = true) as
     round(sum(u.completed) / nullif(sum(u.ended), 0), 4) as success_rate,
     sum(u.steps)::bigint as steps,
     sum(u.tokens_in) as tokens_in, sum(u.tokens_out) as tokens_out, sum(u.cost) as cost,
-    max(u.seconds_p50) as seconds_p50, -- one row has it: kept runs have no percentiles
-    max(u.seconds_p95) as seconds_p95
+    -- one row has it: kept runs have no percentiles
+    round(max(u.seconds_p50)::numeric, 4)::float8 as seconds_p50,
+    round(max(u.seconds_p95)::numeric, 4)::float8 as seconds_p95
   from (
     select e.tenant_id, (e.created_at at time zone 'UTC')::date as day, e.agent_id, e.workflow_id,
       count(*) as runs,

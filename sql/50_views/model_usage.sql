@@ -5,9 +5,10 @@ create or replace view howdah.model_usage with (security_invoker = true) as
     round(sum(u.answers) / nullif(sum(u.answers + u.failed_attempts), 0), 4) as success_rate,
     sum(u.tokens_in)::bigint as tokens_in, sum(u.tokens_out)::bigint as tokens_out,
     sum(u.cost) as cost,
-    max(u.seconds_p50) as seconds_p50, -- one row has it: kept steps have no percentiles
-    max(u.seconds_p95) as seconds_p95,
-    max(u.seconds_p99) as seconds_p99,
+    -- one row has it: kept steps have no percentiles
+    round(max(u.seconds_p50)::numeric, 4)::float8 as seconds_p50,
+    round(max(u.seconds_p95)::numeric, 4)::float8 as seconds_p95,
+    round(max(u.seconds_p99)::numeric, 4)::float8 as seconds_p99,
     sum(u.cached_tokens)::bigint as cached_tokens,
     sum(u.cache_write_tokens)::bigint as cache_write_tokens
   from (

@@ -1,9 +1,10 @@
 create or replace view howdah.tool_performance with (security_invoker = true) as
   select u.tenant_id, u.tool, sum(u.calls)::bigint as calls, sum(u.errors)::bigint as errors,
     round((sum(u.calls) - sum(u.errors)) / sum(u.calls), 4) as success_rate,
-    max(u.seconds_p50) as seconds_p50, -- one row has it: kept steps have no percentiles
-    max(u.seconds_p95) as seconds_p95,
-    max(u.seconds_p99) as seconds_p99
+    -- one row has it: kept steps have no percentiles
+    round(max(u.seconds_p50)::numeric, 4)::float8 as seconds_p50,
+    round(max(u.seconds_p95)::numeric, 4)::float8 as seconds_p95,
+    round(max(u.seconds_p99)::numeric, 4)::float8 as seconds_p99
   from (
     select s.tenant_id, s.name as tool, count(*) as calls, count(s.error) as errors,
       percentile_cont(0.5) within group (order by extract(epoch from s.finished_at - s.started_at))
