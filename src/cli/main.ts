@@ -1,12 +1,12 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import type { Config } from '../config.ts';
 import { isEntry, releaseVersion } from '../package-root.ts';
-import type { CommandEntry } from './command-entry.ts';
-import { withExamples } from './help/examples-in-help.ts';
-import { missingVerbReport, rememberCommands, usageError } from './help/usage-errors.ts';
+import { type CommandEntry, isNoun, type NounEntry } from './command-entry.ts';
+import { defineProgram, loadWhenNeeded } from './define-program.ts';
+import { missingVerbReport, usageError } from './help/usage-errors.ts';
 import { listenForInterrupts } from './interrupts.ts';
 import { type ErrorReport, exitCodeFor, exitCodes, reportOf } from './output/exit-codes.ts';
-import { FORMATS, type Format, formatIn, formatNamed } from './output/formats.ts';
+import { type Format, formatIn, formatNamed } from './output/formats.ts';
 import { type CliIo, createOutput, printError } from './output/output.ts';
 import { type Environment, isAttended, type TextStream } from './output/terminal.ts';
 import { commands } from './registry.ts';
@@ -29,7 +29,7 @@ export type CliProcess = {
 export async function main(
   argv: readonly string[],
   host: CliProcess,
-  entries: readonly CommandEntry[] = commands,
+  entries: readonly (CommandEntry | NounEntry)[] = commands,
 ): Promise<number> {
   const format = await formatNamed(formatIn(ownWords(argv)));
   let program = new Command('howdah');
@@ -38,14 +38,14 @@ export async function main(
     program = new Command('howdah');
     if (isOwnVersion(argv, entries))
       program.version(version(argv), '--version', 'print the version');
-    defineProgram(program, session.io, entries);
-    return program;
+    return defineProgram(program, session.io, entries);
   };
   if (entries === commands && mayAskHelp(argv)) {
     const { printedHelp } = await import('./help/help.ts');
-    if (await printedHelp(fresh(), withHelp(argv))) return exitCodes.ok;
+    const names = new Map([...fresh()].map(([command, { name }]) => [command, name]));
+    if (await printedHelp(program, names, withHelp(argv))) return exitCodes.ok;
   }
-  loadWhenNeeded(fresh(), session.io, entries);
+  loadWhenNeeded(program, session.io, fresh());
   try {
     if (saysNothing(program, argv)) lookAround(program, session.io, host);
     await program.parseAsync(withHelp(argv), { from: 'user' });
@@ -58,7 +58,7 @@ export async function main(
     }
     const report =
       thrown instanceof CommanderError
-        ? await usageError(thrown)
+        ? await usageError(thrown, program)
         : reportOf(thrown, session.server());
     printError(session.io, await withPage(session.io, report));
     return exitCodeFor(report.code);
@@ -70,49 +70,6 @@ async function withPage(io: CliIo, report: ErrorReport): Promise<ErrorReport> {
   if (!io.isTerminal || io.json || report.hint !== undefined) return report;
   const { isExplained } = await import('./help/explain-error.ts');
   return isExplained(report.code) ? { ...report, hint: `howdah explain ${report.code}` } : report;
-}
-
-function defineProgram(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
-  program
-    .description(
-      'Insert a row, watch an agent answer it, query everything in SQL. Without a command, prints the status.',
-    )
-    .option('--json', 'print JSON: the result on stdout, errors on stderr')
-    .addOption(
-      new Option('-o, --output <format>', 'output format; --json is short for -o json').choices(
-        FORMATS,
-      ),
-    )
-    .option('--database-url <url>', 'the database to use instead of DATABASE_URL')
-    .option('--profile <name>', 'profile of `howdah login` to use; "none" uses no profile')
-    .option('--no-color', 'print without colours')
-    .helpOption('-h, --help', 'print this help')
-    .helpCommand(false)
-    .exitOverride()
-    .configureOutput({
-      writeOut: io.write,
-      writeErr: io.json ? () => {} : io.err,
-      outputError: () => {},
-    })
-    .configureHelp({
-      showGlobalOptions: true,
-      subcommandTerm: (command) => `${command.name()} ${command.usage()}`.replace('[options] ', ''),
-    });
-  withExamples(program);
-  for (const { name, alias, summary, args = '' } of entries) {
-    const command = program.command(name).description(summary).usage(`[options] ${args}`);
-    if (alias !== undefined) command.alias(alias);
-  }
-}
-
-function loadWhenNeeded(program: Command, io: CliIo, entries: readonly CommandEntry[]): void {
-  const load = new Map(entries.map((entry) => [entry.name, entry.load]));
-  program.hook('preSubcommand', async (_, command) => {
-    const module = await load.get(command.name())?.();
-    module?.register(command.helpCommand(false), io);
-    withExamples(command);
-    rememberCommands(command);
-  });
 }
 
 /** Returns the words before `--`. The words after it are not options. */
@@ -248,11 +205,15 @@ function mayAskHelp(argv: readonly string[]): boolean {
  * Returns whether `--version` is the option of `howdah`. After a command it is an option of that
  * command.
  */
-function isOwnVersion(argv: readonly string[], entries: readonly CommandEntry[]): boolean {
+function isOwnVersion(
+  argv: readonly string[],
+  entries: readonly (CommandEntry | NounEntry)[],
+): boolean {
   const before = argv.slice(0, Math.max(argv.indexOf('--version'), 0));
-  return !entries.some(({ name, alias = name }) =>
-    before.some((word) => [name, alias].includes(word)),
+  const names = entries.flatMap((entry) =>
+    isNoun(entry) ? entry.name : [entry.name, entry.alias],
   );
+  return !before.some((word) => names.includes(word));
 }
 
 function isHelp(error: CommanderError): boolean {

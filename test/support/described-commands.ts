@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { describe } from '../../src/cli/help/command-metadata.ts';
 import type { CliIo } from '../../src/cli/output/output.ts';
-import { commands } from '../../src/cli/registry.ts';
+import { allCommands } from '../../src/cli/registry.ts';
 
 /**
  * Renders src/cli/help/command-metadata.generated.ts: the metadata of each command for help and
@@ -9,7 +9,7 @@ import { commands } from '../../src/cli/registry.ts';
  */
 export async function describedCommands(): Promise<string> {
   const lines: string[] = [];
-  for (const { name, summary, load } of commands) {
+  for (const { name, summary, load } of allCommands) {
     const command = new Command(name).description(summary).helpCommand(false);
     (await load()).register(command, {} as CliIo);
     lines.push(`  ${JSON.stringify(name)}: ${JSON.stringify(describe(command))},`);

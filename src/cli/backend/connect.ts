@@ -7,7 +7,7 @@ import { resolveServer, type Server } from './profiles.ts';
 /** The `--api` option of commands that also work over REST. */
 export const API_OPTION = [
   '--api <url>',
-  'use the API of this server instead of a database (default: HOWDAH_API_URL, or the profile of howdah login)',
+  'use the API of this server instead of a database (default: HOWDAH_API_URL, or the profile of howdah admin login)',
 ] as const;
 
 /** A connection to the REST API of a server. `leave` ends the streams that are followed there. */

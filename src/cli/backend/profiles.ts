@@ -6,7 +6,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { joinNames } from '../input/resolve-tenant.ts';
 import type { CliIo } from '../output/output.ts';
 
-/** A server that `howdah login` knows. The key is set only if the server requires one. */
+/** A server that `howdah admin login` knows. The key is set only if the server requires one. */
 export type Profile = z.output<typeof profile>;
 /** All profiles, and the profile that applies when none is named. */
 export type Profiles = z.output<typeof profiles>;
@@ -44,7 +44,7 @@ export async function readProfiles(file: string | undefined): Promise<Profiles> 
     return profiles.parse(JSON.parse(text));
   } catch {
     throw new HowdahError('HWINV', `${file} is not a valid profile file`, {
-      hint: `Remove it, then log in again: howdah login`,
+      hint: `Remove it, then log in again: howdah admin login`,
       detail: { file },
     });
   }
@@ -89,7 +89,7 @@ export function profileNamed(stored: Profiles, wanted: string): Profile {
   if (found) return found;
   const names = Object.keys(stored.profiles);
   throw new HowdahError('HWNTF', `there is no profile '${wanted}'`, {
-    hint: `${names.length > 0 ? `There are: ${joinNames(names)}. ` : ''}Create it: howdah login URL --profile ${wanted}`,
+    hint: `${names.length > 0 ? `There are: ${joinNames(names)}. ` : ''}Create it: howdah admin login URL --profile ${wanted}`,
     detail: { profile: wanted },
   });
 }
@@ -141,7 +141,7 @@ export async function resolveServer(io: CliIo, url?: string): Promise<Server | u
 export function addressOf(text: string | undefined, what = 'the argument'): string {
   if (text === undefined) {
     throw new HowdahError('EUSAGE', 'the address of a server is missing', {
-      hint: 'Example: howdah login https://howdah.example.com',
+      hint: 'Example: howdah admin login https://howdah.example.com',
     });
   }
   const url = URL.parse(text);
@@ -153,7 +153,7 @@ export function addressOf(text: string | undefined, what = 'the argument'): stri
     /[?#]/.test(text)
   ) {
     throw new HowdahError('EUSAGE', `${what} is not a server address`, {
-      hint: 'Use an http or https URL without user and password, such as https://howdah.example.com. Pass the key in HOWDAH_API_KEY, or on stdin to howdah login.',
+      hint: 'Use an http or https URL without user and password, such as https://howdah.example.com. Pass the key in HOWDAH_API_KEY, or on stdin to howdah admin login.',
     });
   }
   return url.href.replace(/\/$/, '');

@@ -59,7 +59,7 @@ export async function operatorFindings(pool: Pool): Promise<Finding[]> {
       found: worst
         ? `${alerts.length}, the most severe: ${worst.name} of ${worst.subject}: ${worst.detail}`
         : 'howdah.alerts is empty',
-      ...(worst ? { fix: `${worst.runbook}; list all alerts: howdah alerts --now` } : {}),
+      ...(worst ? { fix: `${worst.runbook}; list all alerts: howdah admin alerts --now` } : {}),
     },
     { check: 'database', ok: true, found: inWords(database) },
     {

@@ -9,7 +9,7 @@ import { searchPathFinding } from './search-path.ts';
 import { checkSecrets } from './secrets.ts';
 import { isolationFinding } from './tenant-isolation.ts';
 
-/** The output of `howdah restore`. */
+/** The output of `howdah admin restore`. */
 export type RestoreReport = {
   file: string;
   seconds: number;
@@ -97,13 +97,13 @@ function missing(state: RestoredState): AuditFinding[] {
       'tables',
       state.unwatched_tables,
       'watched, but missing or not watched in this database',
-      'Restore a backup with all schemas (howdah backup --all), or create the tables and call howdah.watch_table again.',
+      'Restore a backup with all schemas (howdah admin backup --all), or create the tables and call howdah.watch_table again.',
     ),
     ...finding(
       'functions',
       state.missing_functions,
       'called by tools, but missing in this database',
-      'Restore a backup with all schemas (howdah backup --all), or create the functions again.',
+      'Restore a backup with all schemas (howdah admin backup --all), or create the functions again.',
     ),
   ];
 }

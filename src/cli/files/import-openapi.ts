@@ -127,7 +127,7 @@ function report({ notes, secrets }: ImportedApi) {
 }
 
 const howToStore = ({ secret_name, scheme, value, host }: NeededSecret): string =>
-  `It needs the secret ${secret_name} (${scheme}: ${value}), which is sent to ${host}: howdah secret set ${secret_name}`;
+  `It needs the secret ${secret_name} (${scheme}: ${value}), which is sent to ${host}: howdah admin secret set ${secret_name}`;
 
 async function refuseMissingSecrets(
   { db }: CliDatabase,

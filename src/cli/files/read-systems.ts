@@ -55,7 +55,7 @@ async function unreadable(path: string, cause: NodeJS.ErrnoException): Promise<H
   return new HowdahError('HWNTF', `cannot read ${path}: ${why}`, {
     hint:
       meant === undefined
-        ? 'Create a file from an agent system: howdah export NAME > FILE'
+        ? 'Create a file from an agent system: howdah dev export NAME > FILE'
         : `Did you mean ${meant}?`,
     detail: { file: path },
     cause,

@@ -62,6 +62,7 @@ function read(one: Argument | Option, written: string): Value {
 
 /** Adds its metadata to a command. This is the opposite of `describe`. */
 export function fill(command: Command, described: CommandMetadata): Command {
+  command.description(described.description);
   for (const { written, ...value } of described.arguments ?? [])
     command.addArgument(filled(new Argument(written, value.description), value));
   for (const { written, ...value } of described.options ?? [])
@@ -70,7 +71,7 @@ export function fill(command: Command, described: CommandMetadata): Command {
     );
   for (const { name, isFirst = false, isHidden = false, ...verb } of described.verbs ?? []) {
     const made = command.command(name, { isDefault: isFirst, hidden: isHidden });
-    fill(made.helpCommand(false).description(verb.description), verb);
+    fill(made.helpCommand(false), verb);
     if (isFirst) isWithoutVerb(command, made);
   }
   return command.helpCommand(false);

@@ -1,10 +1,10 @@
 /**
  * The scripts that a shell runs once to complete the lines of `howdah`. Each script calls the
- * command itself, by `howdah completion words -- …`. A line of its output is a candidate, followed
- * by a tab and the meaning. `:files` means that a file name is possible there.
+ * command itself, by `howdah dev completion words -- …`. A line of its output is a candidate,
+ * followed by a tab and the meaning. `:files` means that a file name is possible there.
  */
 export const completionScripts = {
-  bash: `# howdah completion bash: put this into ~/.bashrc:  eval "$(howdah completion bash)"
+  bash: `# howdah dev completion bash: put this into ~/.bashrc:  eval "$(howdah dev completion bash)"
 _howdah() {
   local word summary
   COMPREPLY=()
@@ -19,7 +19,7 @@ _howdah() {
 complete -F _howdah howdah
 `,
   zsh: `#compdef howdah
-# howdah completion zsh: put this into ~/.zshrc, behind compinit:  eval "$(howdah completion zsh)"
+# howdah dev completion zsh: put this into ~/.zshrc, behind compinit:  eval "$(howdah dev completion zsh)"
 _howdah() {
   local word summary
   local -a candidates
@@ -34,7 +34,7 @@ _howdah() {
 }
 compdef _howdah howdah
 `,
-  fish: `# howdah completion fish: howdah completion fish > ~/.config/fish/completions/howdah.fish
+  fish: `# howdah dev completion fish: howdah dev completion fish > ~/.config/fish/completions/howdah.fish
 function __howdah_complete
   set -l before (commandline -opc)
   set -l program $before[1]
@@ -50,7 +50,7 @@ function __howdah_complete
 end
 complete -c howdah -f -a '(__howdah_complete)'
 `,
-  pwsh: `# howdah completion pwsh: put this into $PROFILE:  howdah completion pwsh | Out-String | Invoke-Expression
+  pwsh: `# howdah dev completion pwsh: put this into $PROFILE:  howdah dev completion pwsh | Out-String | Invoke-Expression
 Register-ArgumentCompleter -Native -CommandName howdah -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
   $program = $commandAst.CommandElements[0].Extent.Text

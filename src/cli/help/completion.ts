@@ -5,10 +5,10 @@ import { firstVerb } from '../nouns/subcommands.ts';
 export type Candidates = { words: { word: string; summary: string }[]; files: boolean };
 
 /**
- * A function that adds arguments, options and subcommands to a command. They are loaded when
- * needed.
+ * A function that returns a command with its arguments, options and verbs. They are loaded when
+ * needed. Returns undefined for a noun, whose commands are known.
  */
-export type Load = (command: Command) => Promise<Command>;
+export type Load = (command: Command) => Promise<Command | undefined>;
 
 const FILES = /file|path|folder/i;
 
@@ -20,7 +20,7 @@ export async function completionsOf(
 ): Promise<Candidates> {
   const typed = joined(words);
   const last = typed.pop() ?? '';
-  const place = { command: program, chain: [program], position: 0 };
+  const place: Place = { command: program, chain: [program], position: 0, isLoaded: false };
   let waiting: Option | undefined;
   for (const word of typed) {
     if (waiting) {
@@ -31,7 +31,7 @@ export async function completionsOf(
       );
       waiting = option?.required ? option : undefined;
     } else {
-      await step(place, program, word, load);
+      await step(place, word, load);
     }
   }
   if (waiting) return valuesOf(waiting, FILES.test(waiting.flags), last);
@@ -50,7 +50,8 @@ function joined(words: readonly string[]): string[] {
     .filter((word) => word !== '=');
 }
 
-type Place = { command: Command; chain: Command[]; position: number };
+/** `isLoaded`: the command has its arguments, options and verbs. */
+type Place = { command: Command; chain: Command[]; position: number; isLoaded: boolean };
 
 /**
  * Returns the commands whose options are possible there. Without a verb, a noun takes the options
@@ -61,13 +62,15 @@ function chainOf({ command, chain }: Place): Command[] {
   return verb ? [...chain, verb] : chain;
 }
 
-async function step(place: Place, program: Command, word: string, load: Load): Promise<void> {
+async function step(place: Place, word: string, load: Load): Promise<void> {
   const known = place.command.commands.find((one) => [one.name(), ...one.aliases()].includes(word));
   if (!known) {
     place.position += 1;
     return;
   }
-  place.command = place.command === program ? await load(known) : known;
+  const loaded = place.isLoaded ? known : await load(known);
+  place.isLoaded = loaded !== undefined;
+  place.command = loaded ?? known;
   place.chain.push(place.command);
   place.position = 0;
 }

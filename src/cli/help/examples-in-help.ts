@@ -1,19 +1,26 @@
 import type { Command } from 'commander';
 import { examples } from './examples.ts';
 
-/** Adds examples before the rest of the help: the lines of the command itself, or of its verbs. */
-export function withExamples(command: Command): void {
-  const { parent } = command;
-  const noun = parent?.parent ? parent : command;
-  const all = examples[parent === null ? '' : noun.name()] ?? [];
-  const lines = noun === command ? all : all.filter((line) => isOf(line, noun, command));
-  if (lines.length > 0) {
-    command.addHelpText(
-      'before',
-      ['Examples:', ...lines.map((line) => `  ${line}`), ''].join('\n'),
+/**
+ * Adds examples before the rest of the help: the lines of the command `name`, and those of a verb
+ * to the verb.
+ */
+export function withExamples(command: Command, name: string): void {
+  const all = examples[name] ?? [];
+  addExamples(command, all);
+  if (command.parent === null) return;
+  for (const verb of command.commands) {
+    addExamples(
+      verb,
+      all.filter((line) => isOf(line, command, verb)),
     );
   }
-  if (parent !== null) command.commands.forEach(withExamples);
+}
+
+function addExamples(command: Command, lines: readonly string[]): void {
+  if (lines.length === 0) return;
+  const text = ['Examples:', ...lines.map((line) => `  ${line}`), ''].join('\n');
+  command.addHelpText('before', text);
 }
 
 /**
@@ -21,7 +28,7 @@ export function withExamples(command: Command): void {
  * first verb.
  */
 export function isOf(line: string, noun: Command, verb: Command): boolean {
-  const [, word] = new RegExp(`howdah ${noun.name()}\\b ?(\\S*)`).exec(line) ?? [];
+  const [, word] = new RegExp(`howdah (?:admin |dev )?${noun.name()}\\b ?(\\S*)`).exec(line) ?? [];
   if (word === verb.name()) return true;
   const isVerb = noun.commands.some((one) => one.name() === word);
   return !isVerb && noun.commands[0] === verb;

@@ -1,4 +1,5 @@
 import type { Command, CommanderError } from 'commander';
+import { pathOf } from '../nouns/subcommands.ts';
 import type { ErrorReport } from '../output/exit-codes.ts';
 
 /** A usage error with its command, which commander does not expose. */
@@ -30,11 +31,10 @@ export function missingVerbReport({ command }: UsageError): ErrorReport {
  * Converts "error: unknown command 'strat'\n(Did you mean start?)" of commander to message and
  * hint.
  */
-export async function usageError({
-  message: text,
-  command,
-  code,
-}: UsageError): Promise<ErrorReport> {
+export async function usageError(
+  { message: text, command, code }: UsageError,
+  program: Command,
+): Promise<ErrorReport> {
   if (code === 'commander.excessArguments') {
     const { unknownVerbReport } = await import('../nouns/subcommands.ts');
     const report = command && (await unknownVerbReport(command));
@@ -43,7 +43,9 @@ export async function usageError({
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
   const path = command ? ` ${pathOf(command)}` : '';
   const { suggestValue } = await import('./suggest-value.ts');
+  const isUnknownCommand = code === 'commander.unknownCommand';
   const hint =
+    (isUnknownCommand ? await suggestCommand(command ?? program) : undefined) ??
     suggestion?.replace(/^\(|\)$/g, '') ??
     suggestValue(message) ??
     `\`howdah${path} --help\` lists commands and options.`;
@@ -55,8 +57,21 @@ export async function usageError({
   };
 }
 
-/** Returns the path of a command as it is typed after `howdah`, such as `key create`. */
-function pathOf(command: Command): string {
-  const { parent } = command;
-  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
+/**
+ * Suggests a command for an unknown one, with its noun: `admin secret` for `secert`. Returns
+ * undefined if there is no similar name.
+ */
+async function suggestCommand(parent: Command): Promise<string | undefined> {
+  const [word = ''] = parent.args;
+  const paths = new Map(parent.commands.map((one) => [one.name(), one.name()]));
+  const visible = parent.createHelp().visibleCommands(parent);
+  const listed = new Set(visible.map((one) => one.name()));
+  for (const noun of parent.commands) {
+    for (const name of noun.commands.map((one) => one.name())) {
+      if (!listed.has(name)) paths.set(name, `${noun.name()} ${name}`);
+    }
+  }
+  const { closestNames } = await import('../../text/closest-names.ts');
+  const [near] = closestNames(word, [...paths.keys()], 1);
+  return near && `Did you mean ${paths.get(near)}?`;
 }

@@ -3,7 +3,7 @@ import { findExecutionRow, type Queries } from '../../db/queries/queries.ts';
 
 /** Checks the form of an execution id before the database is queried. */
 export function executionId(text: string): string {
-  return uuidOf(text, 'an execution', ' List them: howdah executions');
+  return uuidOf(text, 'an execution', ' List them: howdah runs');
 }
 
 /** Checks the form of a question id before the database is queried. */
@@ -57,7 +57,7 @@ export function uuidOf(text: string, what: string, hint = ''): string {
 /** Creates the error for an unknown execution id. */
 export function notFound(id: string): HowdahError {
   return new HowdahError('HWNTF', `there is no execution ${id}`, {
-    hint: 'List them: howdah executions',
+    hint: 'List them: howdah runs',
     detail: { execution_id: id },
   });
 }
@@ -65,6 +65,6 @@ export function notFound(id: string): HowdahError {
 /** Creates the error for a caller without any run. */
 export function noRunYet(): HowdahError {
   return new HowdahError('HWNTF', 'you have no run yet', {
-    hint: 'Start one: howdah run AGENT MESSAGE. To use the run of another user, name its id: howdah executions',
+    hint: 'Start one: howdah run AGENT MESSAGE. To use the run of another user, name its id: howdah runs',
   });
 }

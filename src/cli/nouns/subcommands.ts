@@ -55,6 +55,12 @@ export async function unknownVerbReport(command: Command): Promise<ErrorReport |
     code: 'EUSAGE',
     message: `unknown command '${word}'`,
     hint: near === undefined ? `There are: ${verbs.join(', ')}.` : `Did you mean ${near}?`,
-    usage: `howdah ${noun.name()} ${noun.usage()}`,
+    usage: `howdah ${pathOf(noun)} ${noun.usage()}`,
   };
+}
+
+/** Returns the path of a command as it is typed after `howdah`, such as `admin key create`. */
+export function pathOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
 }

@@ -30,7 +30,7 @@ export function printRunComparison(io: CliIo, compared: Comparison): void {
   const name = a.agent ?? a.workflow;
   if (versions && name !== null) {
     io.err(
-      `Show the changes between the versions: howdah versions ${name} --diff ${versions.a} ${versions.b}`,
+      `Show the changes between the versions: howdah dev versions ${name} --diff ${versions.a} ${versions.b}`,
     );
   }
 }

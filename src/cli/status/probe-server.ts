@@ -7,7 +7,7 @@ import type { Status } from './status.ts';
 const MOST = 50;
 const DAY_MS = 86_400_000;
 
-/** Reads the state of a server of `howdah login` over REST, as far as its key may see it. */
+/** Reads the state of a server of `howdah admin login` over REST, as far as its key may see it. */
 export async function probeServer(
   status: Status,
   { url, token, profile }: Server,

@@ -24,8 +24,11 @@ export function suggestNextCommands(status: Status): NextCommand[] {
 function ofUnreached({ server, database }: Status): NextCommand[] {
   if (server) {
     return [
-      { command: `howdah login ${server.url}`, why: 'log in again with a key from standard input' },
-      { command: 'howdah profiles', why: 'list the login profiles' },
+      {
+        command: `howdah admin login ${server.url}`,
+        why: 'log in again with a key from standard input',
+      },
+      { command: 'howdah admin profiles', why: 'list the login profiles' },
       { command: 'howdah --profile none', why: 'use the database of this machine instead' },
     ];
   }
@@ -69,7 +72,7 @@ function ofSchema({ schema }: Status): NextCommand[] {
     ];
   }
   if (schema.pending === 0 && schema.sql === 'current') return [];
-  const save = { command: 'howdah backup', why: 'back up the database to a file first' };
+  const save = { command: 'howdah admin backup', why: 'back up the database to a file first' };
   return [
     { command: 'howdah migrate up', why: 'migrate the schema to this release' },
     ...(schema.applied > 0 ? [save] : []),
@@ -95,12 +98,15 @@ function ofWork({ runs, workers, alerts, model }: Status): NextCommand[] {
   return [
     ...(isLeftAlone ? [{ command: 'howdah worker', why: 'start a worker: none is running' }] : []),
     ...(alerts && alerts.critical > 0
-      ? [{ command: 'howdah alerts --now', why: 'list the current alerts' }]
+      ? [{ command: 'howdah admin alerts --now', why: 'list the current alerts' }]
       : []),
     ...(failed
       ? [
           { command: `howdah explain ${failed}`, why: 'explain why the newest failed run failed' },
-          { command: `howdah retry ${failed}`, why: 'continue it after its last successful step' },
+          {
+            command: `howdah runs retry ${failed}`,
+            why: 'continue it after its last successful step',
+          },
         ]
       : []),
     ...(model?.provider === 'local' && runs?.has_llm === false
@@ -130,7 +136,7 @@ function ofDatabase(agent: string, workers: Status['workers']): NextCommand[] {
     { command: `howdah chat ${agent}`, why: 'chat with the agent' },
     workers?.alive === false
       ? { command: START, why: 'run the API and a worker' }
-      : { command: 'howdah executions', why: 'list the newest runs' },
+      : { command: 'howdah runs', why: 'list the newest runs' },
   ];
 }
 

@@ -15,7 +15,18 @@ const complete = async (...words: string[]) => {
 describe('howdah completion words', () => {
   test.each<[string[], string[]]>([
     [['exec'], ['executions']],
-    [['ex'], ['export', 'executions', 'explain', 'export-run', 'export-user']],
+    [['ex'], ['executions', 'explain']],
+    [
+      ['admin', 'se'],
+      ['secret', 'secrets', 'settings'],
+    ],
+    [['admin', 'key', 'cr'], ['create']],
+    [['dev', 'ex'], ['export']],
+    [
+      ['dev', 'completion', ''],
+      ['bash', 'zsh', 'fish', 'pwsh'],
+    ],
+    [['runs', 'show', 'x', '--t'], ['--tree']],
     [
       ['db', ''],
       ['url', 'start', 'stop'],
@@ -86,8 +97,10 @@ describe('howdah completion words', () => {
   });
 
   test('lists the options of every command', async () => {
-    for (const name of await complete('')) {
-      expect(await complete(name, '--')).toContain('--json');
+    for (const noun of [[], ['admin'], ['dev']]) {
+      for (const name of await complete(...noun, '')) {
+        expect(await complete(...noun, name, '--')).toContain('--json');
+      }
     }
   });
 });

@@ -95,7 +95,7 @@ function pieceIn(data: StreamEvent['data']): TokenPiece {
 /** Creates the error for a caller that may no longer see the run. */
 function accessLost({ code, message }: StreamEvent['data']): HowdahError {
   return new HowdahError(String(code), String(message), {
-    hint: 'Log in again (howdah login), or check who may see the agent.',
+    hint: 'Log in again (howdah admin login), or check who may see the agent.',
   });
 }
 

@@ -1,0 +1,181 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { MODEL_PURPOSES } from '../../../contracts/agents/model.ts';
+import type { ModelTestError, ModelTestReport } from '../../../contracts/agents/model-test.ts';
+import { HowdahError } from '../../../contracts/errors.ts';
+import {
+  type CatalogFilter,
+  type CatalogModel,
+  listCatalog,
+} from '../../../db/access/model-catalog.ts';
+import { findVendor, VENDORS } from '../../../providers/vendors.ts';
+import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { withDatabase } from '../../backend/with-database.ts';
+import { wholeNumber } from '../../input/parse-whole-number.ts';
+import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
+import { listVerb, showVerb, withApi, withName } from '../../nouns/list-and-show.ts';
+import { type Verb, withVerbs } from '../../nouns/subcommands.ts';
+import { exitCodes } from '../../output/exit-codes.ts';
+import { type CliIo, printJson } from '../../output/output.ts';
+import { printRows } from '../../print/rows.ts';
+
+const NAMED: DefinitionKind = {
+  kind: 'models',
+  singular: 'model',
+  noun: 'models',
+  emptyMessage: 'No models. Create one: howdah models create NAME --help',
+  restPath: '/api/models',
+  columns: [
+    ...['id', 'name', 'provider', 'model', 'purpose', 'input_price', 'output_price'],
+    ...['prices_from', 'from_environment'],
+  ],
+};
+
+/**
+ * Registers `howdah models [list | show | create | delete | test | catalog]`: the models that
+ * agents use, with their prices, and the known models of vendors.
+ */
+export function register(command: Command, io: CliIo): void {
+  withVerbs(command, io, [
+    listVerb(NAMED),
+    showVerb(NAMED),
+    createVerb(NAMED, { register: withModel, columns: columnsOf }),
+    deleteVerb(NAMED),
+    TEST,
+    CATALOG,
+  ]);
+}
+
+/** Lists the known models of vendors with their prices. Needs a database and no tenant. */
+const CATALOG: Verb = {
+  name: 'catalog',
+  summary: 'list the known models of vendors, with their prices and aliases',
+  register: (command, io) =>
+    command
+      .option('--vendor <name>', 'only models of this vendor, such as anthropic or claude')
+      .addOption(
+        new Option('--purpose <purpose>', 'only models for this purpose').choices(MODEL_PURPOSES),
+      )
+      .action(async ({ vendor, purpose }: CatalogFilter) => {
+        const filter = { vendor: vendor && vendorName(vendor), purpose };
+        const items = await withDatabase(io, ({ pool }) => listCatalog(pool, filter));
+        printRows(io, { items, rows: items.map(catalogRow), empty: 'The catalogue has none.' });
+      }),
+};
+
+/** Returns the name of a vendor. Throws `HWNTF` for an unknown name. */
+function vendorName(word: string): string {
+  const vendor = findVendor(word);
+  if (vendor) return vendor.name;
+  throw new HowdahError('HWNTF', `there is no vendor ${JSON.stringify(word)}`, {
+    hint: `The vendors: ${VENDORS.map(({ name }) => name).join(', ')}.`,
+    detail: { vendor: word },
+  });
+}
+
+/** Formats a known model for the table. */
+function catalogRow(model: CatalogModel) {
+  const { vendor, name, purpose, context_tokens, unit_price, price_unit, aliases } = model;
+  return {
+    ...{ vendor, name, purpose, context_tokens },
+    input: model.input_price,
+    cached: model.cached_input_price,
+    output: model.output_price,
+    unit: unit_price === null ? null : `${unit_price} / ${price_unit}`,
+    aliases: aliases.join(', '),
+  };
+}
+
+/** Verb that calls a model once and prints whether it works. A model that fails exits with 1. */
+const TEST: Verb = {
+  name: 'test',
+  summary: 'call a model with a tiny request',
+  register: (command, io) => {
+    withApi(withName(command, NAMED), NAMED).action(
+      async (name: string, options: { tenant?: string }) => {
+        const report = await withBackend(io, command, options, (backend) =>
+          backend.testModel(name),
+        );
+        if (io.json) printJson(io, report);
+        else if (report.error) printFailedTest(io, name, report.error);
+        else io.out(`${name} ok: ${describeAnswer(report)}, ${report.seconds} s`);
+        for (const warning of (!io.json && report.warnings) || []) io.err(`Warning: ${warning}`);
+        if (!report.ok) io.setExitCode(exitCodes.error);
+      },
+    );
+  },
+};
+
+function printFailedTest(io: CliIo, name: string, { code, message, hint }: ModelTestError): void {
+  io.out(`${name} failed: ${code}`);
+  io.err(message);
+  io.err(hint);
+}
+
+function describeAnswer(report: ModelTestReport): string {
+  switch (report.purpose) {
+    case 'embedding':
+      return `vectors of length ${report.vector_length}`;
+    case 'tts':
+      return `${report.audio_bytes} bytes of ${report.media_type}`;
+    case 'stt':
+      return `heard ${JSON.stringify(report.text)}`;
+    default:
+      return `answered ${JSON.stringify(report.answer)}${report.tool_call ? ' and called a tool' : ''}`;
+  }
+}
+
+type Options = {
+  provider: string;
+  model: string;
+  purpose?: string;
+  baseUrl?: string;
+  secret?: string;
+  inputPrice?: number;
+  outputPrice?: number;
+  contextTokens?: number;
+  fallbackPosition?: number;
+};
+
+function withModel(command: Command): Command {
+  return command
+    .argument('<name>', 'name that agents refer to')
+    .requiredOption('--provider <name>', 'provider of the model, such as openai or local')
+    .requiredOption('--model <id>', 'id of the model at the provider')
+    .addOption(
+      new Option('--purpose <purpose>', 'purpose of the model (default: llm)').choices(
+        MODEL_PURPOSES,
+      ),
+    )
+    .option('--base-url <url>', 'address of a server to use instead of that of the provider')
+    .option('--secret <name>', 'secret with the API key: howdah admin secret set NAME')
+    .option('--input-price <amount>', 'price of a million input tokens', amount)
+    .option('--output-price <amount>', 'price of a million output tokens', amount)
+    .option('--context-tokens <number>', 'size of the context window, in tokens', amount)
+    .option(
+      '--fallback-position <number>',
+      'place among the fallbacks of agents without models, from 1',
+      wholeNumber(1, 2 ** 31 - 1),
+    );
+}
+
+function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
+  const { provider, model, purpose, baseUrl, secret, ...figures } = options as Options;
+  const { inputPrice, outputPrice, contextTokens, fallbackPosition } = figures;
+  return {
+    ...{ name, provider, model },
+    ...(purpose !== undefined && { purpose }),
+    ...(baseUrl !== undefined && { base_url: baseUrl }),
+    ...(secret !== undefined && { secret_name: secret }),
+    ...(inputPrice !== undefined && { input_price: inputPrice }),
+    ...(outputPrice !== undefined && { output_price: outputPrice }),
+    ...(contextTokens !== undefined && { context_tokens: contextTokens }),
+    ...(fallbackPosition !== undefined && { fallback_position: fallbackPosition }),
+  };
+}
+
+function amount(text: string): number {
+  const number = Number(text);
+  if (/^\d*\.?\d+$/.test(text) && Number.isFinite(number)) return number;
+  throw new InvalidArgumentError('Use a number of 0 or more, such as 0.25.');
+}

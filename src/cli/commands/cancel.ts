@@ -1,8 +1,0 @@
-import type { Command } from 'commander';
-import { registerControl } from '../nouns/run-control.ts';
-import type { CliIo } from '../output/output.ts';
-
-/** Registers `howdah cancel ID`, which ends a run at once, also during a model call. */
-export function register(command: Command, io: CliIo): void {
-  registerControl(command, io, 'cancel');
-}

@@ -1,0 +1,72 @@
+import type { Command } from 'commander';
+import { HowdahError } from '../../../contracts/errors.ts';
+import { restore } from '../../../db/backup/restore.ts';
+import { createPool } from '../../../db/connection/pool.ts';
+import { knownMigrations } from '../../../db/schema/known-migrations.ts';
+import { openChosenDatabase } from '../../backend/with-database.ts';
+import { type RestoreReport, settle } from '../../doctor/restored-database.ts';
+import { exitCodes } from '../../output/exit-codes.ts';
+import { type CliIo, paintResult, printJson } from '../../output/output.ts';
+import { interruption, PG_BIN_OPTION, placesOf } from '../../process/pg-programs.ts';
+
+type Options = { into?: string; paused?: true; pgBin?: string };
+
+/**
+ * Registers `howdah admin restore FILE`, which restores a backup into a database without Howdah,
+ * and then checks all of it.
+ */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('<file>', 'file written by howdah admin backup')
+    .option('--into <url>', 'target database, without a Howdah schema (default: DATABASE_URL)')
+    .option(
+      '--paused',
+      'for a copy while the original is in use: pause runs, and disable schedules, webhooks and alert rules',
+    )
+    .option(...PG_BIN_OPTION)
+    .action(async (file: string, { into, paused, pgBin }: Options) => {
+      const { migrateDatabase } = await import('../../../bootstrap.ts');
+      const config = await io.config();
+      const url = into === undefined ? (await openChosenDatabase(io)).url : checkedUrl(into);
+      const startedAt = performance.now();
+      const brought = await restore({
+        ...{ url, file, isPaused: paused === true, known: knownMigrations() },
+        ...{ places: placesOf(config, pgBin), signal: interruption(io) },
+      });
+      io.err('The data is restored. Migrating the schema and checking the database.');
+      const migrated = await migrateDatabase(url);
+      const pool = createPool({ url, applicationName: 'howdah-restore', max: 2, numbers: true });
+      const settled = await settle(pool, config).finally(() => pool.end());
+      const seconds = (performance.now() - startedAt) / 1000;
+      report(io, { file, seconds, ...brought, migrated, paused: paused === true, ...settled });
+    });
+}
+
+function checkedUrl(into: string): string {
+  if (/^postgres(ql)?:$/.test(URL.parse(into)?.protocol ?? '')) return into;
+  throw new HowdahError('EUSAGE', '--into is not a PostgreSQL URL', {
+    hint: 'Write it like DATABASE_URL: postgres://user:password@localhost:5432/empty_database',
+  });
+}
+
+function report(io: CliIo, result: RestoreReport): void {
+  if (io.json) printJson(io, result);
+  else {
+    for (const [name, count] of Object.entries(result.counts))
+      io.out(`${name.padEnd(15)} ${count}`);
+    for (const { ok, check, found, fix } of result.findings) {
+      io.out(
+        `${paintResult(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
+      );
+      if (fix) io.out(`     ${''.padEnd(11)} ${fix}`);
+    }
+    io.err(`Restored in ${result.seconds.toFixed(1)} s. ${whatNow(result)}`);
+  }
+  if (result.findings.some(({ ok }) => !ok)) io.setExitCode(exitCodes.error);
+}
+
+function whatNow({ paused }: RestoreReport): string {
+  return paused
+    ? 'Live runs are paused. Schedules, webhooks and alert rules are disabled. Resume a run: howdah runs resume ID'
+    : 'Runs continue as soon as a worker is started. If the original database is still in use, both act: see docs/backup.md.';
+}

@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import type { Plan } from '../../../db/access/agent-systems.ts';
+import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
+import {
+  applyFiles,
+  FILE_OPTION,
+  readSystemFiles,
+  refuseWatchedStdin,
+} from '../../files/read-systems.ts';
+import { changesOf } from '../../files/watch.ts';
+import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { reportOf } from '../../output/exit-codes.ts';
+import { type CliIo, printError, printJson } from '../../output/output.ts';
+import { plansAsJson, printPlans } from '../../print/plans.ts';
+
+type Options = { tenant?: string; dryRun?: true; prune?: true; watch?: true; yes?: true };
+
+/** Registers `howdah apply FILE…`, which applies all files or none and reports each object. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument(
+      '<files...>',
+      'agent system files, YAML or JSON, and folders of packs; - reads standard input',
+    )
+    .option(...FILE_OPTION)
+    .option('--dry-run', 'show what would be done; change nothing')
+    .option('--prune', 'delete objects of these systems that their files no longer contain')
+    .option(...YES_OPTION)
+    .option('--watch', 'apply again whenever a file is saved, until Ctrl-C')
+    .option(...TENANT_OPTION)
+    .action((paths: string[], options: Options) => {
+      if (options.watch) refuseWatchedStdin(paths);
+      return withDatabase(
+        io,
+        async (database) => {
+          if (options.watch) return watch(io, database, paths, options);
+          const files = await readSystemFiles(paths, io.stdin);
+          if (!(await isPruned(io, database, files, options))) return;
+          show(io, await applyFiles(database, files, options));
+        },
+        { writesModels: true },
+      );
+    });
+}
+
+async function apply(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
+  const files = await readSystemFiles(paths, io.stdin);
+  show(io, await applyFiles(database, files, options));
+}
+
+/** Shows what would be deleted before a person is asked to confirm. Returns whether to go on. */
+async function isPruned(
+  io: CliIo,
+  database: CliDatabase,
+  files: Awaited<ReturnType<typeof readSystemFiles>>,
+  options: Options,
+): Promise<boolean> {
+  if (!options.prune || options.dryRun || io.ask === undefined) return true;
+  const plans = await applyFiles(database, files, { ...options, dryRun: true });
+  const gone = plans
+    .flatMap(({ objects }) => objects)
+    .filter(({ action }) => action === 'delete')
+    .map(({ kind, name }) => `${kind} ${name}`);
+  return gone.length === 0 || confirm(io, `This deletes ${gone.join(', ')}.`, options.yes);
+}
+
+/** Applies the files after each save. A faulty file is reported, and the next save is awaited. */
+async function watch(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
+  const stopped = new AbortController();
+  io.onInterrupt(() => stopped.abort());
+  for await (const _ of changesOf(paths, stopped.signal)) {
+    await apply(io, database, paths, options).catch((error) => printError(io, reportOf(error)));
+    io.err('Waiting for the next save. Press Ctrl-C to stop.');
+  }
+}
+
+function show(io: CliIo, plans: readonly Plan[]): void {
+  if (io.json) printJson(io, { systems: plansAsJson(plans) });
+  else printPlans(io, plans);
+}

@@ -1,0 +1,103 @@
+import type { Command } from 'commander';
+import { HowdahError } from '../../../contracts/errors.ts';
+import type { NewFork } from '../../backend/backend.ts';
+import { API_OPTION } from '../../backend/connect.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import {
+  ARGUMENT_SOURCES,
+  readJsonArgument,
+  readTextArgument,
+} from '../../input/input-argument.ts';
+import { wholeNumber } from '../../input/parse-whole-number.ts';
+import { executionId } from '../../input/resolve-id.ts';
+import { changesIn, type SetOption, setOption } from '../../input/set-option.ts';
+import { followStartedRun } from '../../nouns/follow-started-run.ts';
+import type { CliIo } from '../../output/output.ts';
+
+type ForkOptions = {
+  seq?: number;
+  input?: string;
+  set?: SetOption;
+  inputData?: string;
+  version?: number;
+  detach?: true;
+};
+
+/**
+ * Registers `howdah runs fork ID --seq N`, which starts a run that shares the first steps of
+ * another run and continues from there. `--set input.place=value` starts a run from the beginning
+ * with other data.
+ */
+export function register(command: Command, io: CliIo): void {
+  withOptions(command)
+    .argument('<id>', 'id of the execution')
+    .action(async (text: string, options: ForkOptions, self: Command) => {
+      const id = executionId(text);
+      const fork = await readFork(io, options);
+      await withBackend(io, self, {}, async (backend) => {
+        const copy = await backend.runs.fork(id, fork);
+        const isDetached = options.detach === true;
+        await followStartedRun(io, backend, copy, { isDetached, after: fork.seq });
+      });
+    });
+}
+
+function withOptions(command: Command): Command {
+  return command
+    .option(
+      '--from, --seq <n>',
+      'number of steps to share; 0 starts from the beginning (default with --set and --data)',
+      wholeNumber(0),
+    )
+    .option(
+      '--input <text>',
+      `with --seq 0 the new first input, else the next user message; ${ARGUMENT_SOURCES}`,
+    )
+    .option(
+      '--set <place=value>',
+      'with --seq 0: change a value of its data, such as input.order.number=1001, or input=TEXT; may be repeated',
+      setOption,
+    )
+    .option(
+      '--data, --input-data <json>',
+      `with --seq 0: replace its data, as JSON; ${ARGUMENT_SOURCES}`,
+    )
+    .option(
+      '--version <n>',
+      'version of the agent (default: the version of the original run)',
+      wholeNumber(0),
+    )
+    .option('--detach', 'print the id of the new execution and return immediately')
+    .option(...API_OPTION);
+}
+
+/**
+ * Returns the number of steps to share. A fork that changes data starts from the beginning by
+ * default.
+ */
+function seqOf({ seq, set, inputData }: ForkOptions): number {
+  if (seq === undefined && set === undefined && inputData === undefined) {
+    throw new HowdahError('EUSAGE', 'the number of steps to share is missing: --seq', {
+      hint: '--seq 0 starts from the beginning. --seq 7 continues after step 7. --set input.PLACE=VALUE starts from the beginning with other data.',
+    });
+  }
+  return seq ?? 0;
+}
+
+async function readFork(io: CliIo, options: ForkOptions): Promise<NewFork> {
+  const seq = seqOf(options);
+  const { input, set, inputData, version = null } = options;
+  if (input !== undefined && set?.input !== undefined) {
+    throw new HowdahError('EUSAGE', 'the input is given twice, in --input and in --set input=…', {
+      hint: 'Omit one of them.',
+    });
+  }
+  return {
+    seq,
+    input:
+      input === undefined ? (set?.input ?? null) : await readTextArgument(io, 'the input', input),
+    version,
+    data: (await readJsonArgument(io, 'data', inputData)) ?? null,
+    changes: set ? changesIn(set) : null,
+  };
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { HowdahError } from '../../../contracts/errors.ts';
+import { API_OPTION } from '../../backend/connect.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import type { CliIo } from '../../output/output.ts';
+import { printRun, printTree } from '../../print/run.ts';
+import { printStep, shownIn } from '../../print/step.ts';
+
+/**
+ * Registers `howdah show ID`. It prints the input, every step and the answer of a run, or the tree
+ * of the run, or one full step.
+ */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('<id>', 'id of the execution, or of a step: ID/SEQ')
+    .option('--tree', 'show the tree of runs from its root, with status and tokens')
+    .option(...API_OPTION)
+    .action(async (text: string, { tree = false }: { tree?: boolean }, self: Command) => {
+      const { id, seq } = shownIn(text);
+      if (seq !== undefined && tree) throw eitherOr();
+      await withBackend(io, self, {}, async ({ runs }) => {
+        if (seq !== undefined) return printStep(io, id, await runs.step(id, seq));
+        if (tree) return printTree(io, await runs.tree(id));
+        const execution = await runs.find(id);
+        const steps = await runs.steps(id);
+        await printRun(io, { execution, steps }, () => runs.openQuestions(id));
+      });
+    });
+}
+
+function eitherOr(): HowdahError {
+  return new HowdahError('EUSAGE', '--tree applies to a run, but the argument is a step', {
+    hint: 'Omit --tree, or give the id of the run.',
+  });
+}

@@ -1,0 +1,37 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { API_OPTION } from '../../backend/connect.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { executionId } from '../../input/resolve-id.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import type { CliIo } from '../../output/output.ts';
+import { showUntilEnd } from '../../print/live-run.ts';
+
+type Options = { after: number; tenant?: string };
+
+/**
+ * Registers `howdah watch [ID]`, which shows the steps so far, and then each new step as it
+ * commits.
+ */
+export function register(command: Command, io: CliIo): void {
+  command
+    .argument('[id]', 'id of the execution (default: your newest run)')
+    .option(...TENANT_OPTION)
+    .option('--after <seq>', 'only steps after this one', seq, 0)
+    .option(...API_OPTION)
+    .action(async (text: string | undefined, options: Options, self: Command) => {
+      const named = text === undefined ? undefined : executionId(text);
+      await withBackend(io, self, options, async ({ runs }) => {
+        const id = named ?? (await runs.latest());
+        if (named === undefined) io.err(`execution ${id}`);
+        await showUntilEnd(io, runs, id, { after: options.after });
+      });
+    });
+}
+
+function seq(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0) {
+    throw new InvalidArgumentError('Use the seq of a step, a whole number of 0 or more.');
+  }
+  return number;
+}

@@ -1,0 +1,248 @@
+import type { Command } from 'commander';
+import type { Config } from '../../../config.ts';
+import { createPool, type Pool } from '../../../db/connection/pool.ts';
+import {
+  countWorkers,
+  describeDefaultModel,
+  listViolations,
+  queriesOn,
+} from '../../../db/queries/queries.ts';
+import { migrationStatus } from '../../../db/schema/migrate.ts';
+import type { EnvironmentModels } from '../../../providers/environment/environment-models.ts';
+import { OPENAI_URL } from '../../../providers/vendors.ts';
+import { openChosenDatabase } from '../../backend/with-database.ts';
+import { type AuditFinding, auditFindings } from '../../doctor/audit-log.ts';
+import { connectionsFinding, sessionsFinding } from '../../doctor/connections.ts';
+import { operatorFindings } from '../../doctor/operator.ts';
+import { searchPathFinding } from '../../doctor/search-path.ts';
+import { checkSecrets } from '../../doctor/secrets.ts';
+import { isolationFinding } from '../../doctor/tenant-isolation.ts';
+import { exitCodes } from '../../output/exit-codes.ts';
+import { type CliIo, paintResult, printJson } from '../../output/output.ts';
+
+type Finding = AuditFinding;
+
+/**
+ * Registers `howdah doctor`, which checks everything that a run needs, and reports what is wrong
+ * and how to fix it. `--audit` checks each row of the audit logs instead. Changes nothing.
+ */
+export function register(command: Command, io: CliIo): void {
+  command.option('--audit', 'check that no row of the audit logs was changed or is missing');
+  command.action(async (options: { audit?: boolean }) => {
+    const config = await io.config();
+    const { url, isEmbedded } = await openChosenDatabase(io);
+    const pool = createPool({ url, applicationName: 'howdah-cli', max: 2, numbers: true });
+    try {
+      const findings = [await server(pool, isEmbedded), await migrations(url)];
+      if (options.audit) {
+        const isMigrated = findings.every(({ ok }) => ok);
+        return report(io, [...findings, ...(isMigrated ? await auditFindings(pool, config) : [])]);
+      }
+      if (findings.every(({ ok }) => ok)) {
+        findings.push(await roles(pool), await isolationFinding(pool));
+        findings.push(await searchPathFinding(pool), await extensions(pool));
+        findings.push(await clock(pool));
+        findings.push(await sessionsFinding(url));
+        findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
+        findings.push(await secrets(pool, config));
+        const { localModelsFinding } = await import('../../doctor/local-models.ts');
+        const { providersFinding } = await import('../../doctor/providers.ts');
+        findings.push(await providersFinding(pool, config), await localModelsFinding(pool, config));
+        findings.push(await workers(pool), await queue(pool), await promises(pool));
+        findings.push(...(await operatorFindings(pool)));
+      }
+      const { codeSandboxes } = await import('../../doctor/code-sandbox.ts');
+      findings.push(await codeSandboxes(config.path));
+      findings.push(
+        await modelServer(
+          pool,
+          config.models,
+          findings.every(({ ok }) => ok),
+        ),
+      );
+      report(io, findings);
+    } finally {
+      await pool.end();
+    }
+  });
+}
+
+function report(io: CliIo, findings: Finding[]): void {
+  if (io.json) {
+    printJson(io, { items: findings });
+  } else {
+    for (const { check, ok, found, fix } of findings) {
+      io.out(
+        `${paintResult(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
+      );
+      if (fix) {
+        io.out(`     ${''.padEnd(11)} ${fix}`);
+      }
+    }
+  }
+  if (findings.some(({ ok }) => !ok)) {
+    io.setExitCode(exitCodes.error);
+  }
+}
+
+async function server(pool: Pool, isEmbedded: boolean): Promise<Finding> {
+  const { rows } = await pool.query(
+    `select current_setting('server_version') as version,
+       current_setting('server_version_num')::int as number, current_user as login,
+       current_setting('fsync') as fsync`,
+  );
+  const { version, number, login, fsync } = rows[0];
+  const ok = number >= 150000 && fsync === 'on';
+  const found = `PostgreSQL ${version}, ${isEmbedded ? 'embedded' : 'external'}, as ${login}, fsync ${fsync}`;
+  return {
+    check: 'server',
+    ok,
+    found,
+    ...(ok ? {} : { fix: 'Use PostgreSQL 15 or newer with fsync = on.' }),
+  };
+}
+
+async function migrations(url: string): Promise<Finding> {
+  const { applied, pending, newer, sql } = await migrationStatus(url);
+  const ok = pending.length === 0 && newer.length === 0 && sql === 'current';
+  const of = newer.length > 0 ? `, of which ${newer.length} belong to a newer release` : '';
+  const found = `${applied.length} applied${of}, ${pending.length} pending, sql/ ${sql}`;
+  const fix = newer.length > 0 ? 'Use the newer release of Howdah.' : 'howdah migrate up';
+  return { check: 'migrations', ok, found, ...(ok ? {} : { fix }) };
+}
+
+async function roles(pool: Pool): Promise<Finding> {
+  const { rows } = await pool.query(
+    `select r.rolname as role, r.rolsuper or r.rolbypassrls as is_too_strong
+     from pg_roles as r where r.rolname = any ($1)`,
+    [ROLES],
+  );
+  const strong = rows.filter(({ is_too_strong }) => is_too_strong).map(({ role }) => role);
+  const missing = ROLES.filter((role) => !rows.some((row) => row.role === role));
+  const ok = strong.length === 0 && missing.length === 0;
+  return {
+    check: 'roles',
+    ok,
+    found: ok
+      ? `all ${ROLES.length} exist, none bypasses row-level security`
+      : `missing: ${missing.join(', ') || 'none'}; bypass row-level security: ${strong.join(', ') || 'none'}`,
+    ...(ok
+      ? {}
+      : { fix: 'alter role … nosuperuser nobypassrls; howdah migrate up creates missing roles' }),
+  };
+}
+
+const ROLES = ['owner', 'engine', 'worker', 'app', 'analyst', 'authenticator', 'eraser'].map(
+  (name) => `howdah_${name}`,
+);
+
+async function secrets(pool: Pool, config: Config): Promise<Finding> {
+  const { found, fault } = await checkSecrets(pool, config);
+  return fault === undefined
+    ? { check: 'secrets', ok: true, found }
+    : { check: 'secrets', ok: false, found: `${found}: ${fault.message}`, fix: fault.hint ?? '' };
+}
+
+async function extensions(pool: Pool): Promise<Finding> {
+  const { rows } = await pool.query(
+    `select coalesce(installed_version, 'available, not installed') as version
+     from pg_available_extensions where name = 'vector'`,
+  );
+  const found = rows[0]
+    ? `pgvector ${rows[0].version}`
+    : 'pgvector is not available on this server; it is optional';
+  return { check: 'extensions', ok: true, found };
+}
+
+async function queue(pool: Pool): Promise<Finding> {
+  const { rows } = await pool.query(
+    `select count(*)::int as jobs, count(*) filter (where attempts >= max_attempts)::int as given_up,
+       coalesce(round(extract(epoch from now() - min(run_at) filter (where run_at < now()))), 0) as oldest
+     from graphile_worker.jobs`,
+  );
+  const { jobs, given_up, oldest } = rows[0];
+  return {
+    check: 'queue',
+    ok: given_up === 0,
+    found: `${jobs} jobs, the oldest overdue by ${oldest} s, ${given_up} out of attempts`,
+    ...(given_up === 0
+      ? {}
+      : { fix: 'select key, last_error from graphile_worker.jobs where attempts >= max_attempts' }),
+  };
+}
+
+/**
+ * Checks the model in use, and whether the model server of the environment responds and accepts the
+ * key.
+ */
+async function modelServer(
+  pool: Pool,
+  { defaultModel, defaultVariables }: EnvironmentModels,
+  isMigrated: boolean,
+): Promise<Finding> {
+  const { provider, baseUrl, apiKey } = defaultModel;
+  const variables = defaultVariables.join(', ');
+  const found = isMigrated
+    ? await describeDefaultModel(queriesOn(pool))
+    : `${provider}, set in the environment`;
+  if (provider === 'local' || (provider !== 'openai' && baseUrl === undefined)) {
+    return { check: 'model', ok: true, found };
+  }
+  const url = `${(baseUrl ?? OPENAI_URL).replace(/\/$/, '')}/models`;
+  try {
+    const { status } = await fetch(url, {
+      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+      signal: AbortSignal.timeout(3_000),
+    });
+    const refused = status === 401 || status === 403;
+    return {
+      check: 'model',
+      ok: !refused,
+      found: `${found}; ${new URL(url).host} answers${refused ? ', but rejects the key' : ''}`,
+      ...(refused ? { fix: `Check the key of ${variables}.` } : {}),
+    };
+  } catch {
+    const fix = `Check ${variables}, and that the server is running.`;
+    return {
+      check: 'model',
+      ok: false,
+      found: `${found}; ${new URL(url).host} does not answer`,
+      fix,
+    };
+  }
+}
+
+async function clock(pool: Pool): Promise<Finding> {
+  const before = Date.now();
+  const { rows } = await pool.query('select clock_timestamp() as now');
+  const off = Math.abs(rows[0].now.getTime() - (before + Date.now()) / 2);
+  return {
+    check: 'clock',
+    ok: true,
+    found: `${Math.round(off)} ms off the clock of the database; Howdah uses the clock of the database`,
+  };
+}
+
+async function workers(pool: Pool): Promise<Finding> {
+  const alive = await countWorkers(queriesOn(pool));
+  return alive > 0
+    ? { check: 'workers', ok: true, found: `${alive} running` }
+    : {
+        check: 'workers',
+        ok: true,
+        found: 'none running',
+        fix: 'Runs wait until a worker is started: howdah worker',
+      };
+}
+
+async function promises(pool: Pool): Promise<Finding> {
+  const broken = await listViolations(queriesOn(pool));
+  return broken.length === 0
+    ? { check: 'promises', ok: true, found: 'howdah.violations is empty' }
+    : {
+        check: 'promises',
+        ok: false,
+        found: `${broken.length} violations, the first: ${broken[0]?.rule} ${broken[0]?.detail}`,
+        fix: 'select * from howdah.violations',
+      };
+}

@@ -1,0 +1,110 @@
+import type { CommandEntry } from './command-entry.ts';
+
+/**
+ * The commands of `howdah dev`, for the development of agents and of Howdah. Without a command,
+ * `howdah dev` is `howdah start`.
+ */
+export const devCommands: readonly CommandEntry[] = [
+  {
+    name: 'start',
+    group: 'Start',
+    summary: 'run the API and a worker in one process (default)',
+    load: () => import('./commands/start/start.ts'),
+  },
+  {
+    name: 'open',
+    group: 'Start',
+    summary: 'open a server, or one of its runs, in a browser',
+    args: '[ID]',
+    load: () => import('./commands/start/open.ts'),
+  },
+  {
+    name: 'completion',
+    group: 'Start',
+    summary: 'print a completion script for your shell',
+    args: 'bash|zsh|fish|pwsh',
+    load: () => import('./commands/operations/completion.ts'),
+  },
+  {
+    name: 'workflows',
+    group: 'Agents',
+    summary: 'list the workflows, or show one',
+    args: '[list|show]',
+    load: () => import('./commands/agents/workflows.ts'),
+  },
+  {
+    name: 'prompts',
+    group: 'Agents',
+    summary: 'manage the prompt templates of agents',
+    args: '[list|show|create|delete]',
+    load: () => import('./commands/agents/prompts.ts'),
+  },
+  {
+    name: 'versions',
+    group: 'Agents',
+    summary: 'list, compare, label or restore versions of an object',
+    args: 'NAME',
+    load: () => import('./commands/agents/versions.ts'),
+  },
+  {
+    name: 'mcp',
+    group: 'Agents',
+    summary: 'serve agents as tools to an MCP client; manage MCP servers',
+    args: '[serve|list|show|accept]',
+    load: () => import('./commands/agents/mcp.ts'),
+  },
+  {
+    name: 'replay',
+    group: 'Runs',
+    summary: 'replay a recorded run and report what has changed',
+    args: 'ID|FILE',
+    load: () => import('./commands/runs/replay.ts'),
+  },
+  {
+    name: 'validate',
+    group: 'Definitions',
+    summary: 'check whether files could be applied, and report all their faults',
+    args: 'FILE...',
+    load: () => import('./commands/definitions/validate.ts'),
+  },
+  {
+    name: 'export',
+    group: 'Definitions',
+    summary: 'write an agent system to a file',
+    args: '[NAME]',
+    load: () => import('./commands/definitions/export.ts'),
+  },
+  {
+    name: 'import',
+    group: 'Definitions',
+    summary: 'create an agent system from a fast-agent project',
+    args: 'fast-agent PATH',
+    load: () => import('./commands/definitions/import.ts'),
+  },
+  {
+    name: 'generate',
+    group: 'Operations',
+    summary: 'generate a history of finished runs as test data',
+    load: () => import('./commands/operations/generate.ts'),
+  },
+  {
+    name: 'bench',
+    group: 'Operations',
+    summary: 'measure the speed of the engine on temporary databases',
+    args: '[NAME...]',
+    load: () => import('./commands/operations/bench.ts'),
+  },
+  {
+    name: 'chaos',
+    group: 'Operations',
+    summary: 'test the guarantees while faults are injected, on a temporary server',
+    load: () => import('./commands/operations/chaos.ts'),
+  },
+  {
+    name: 'psql',
+    group: 'Data',
+    summary: 'open psql on this database as the tenant',
+    args: '[-- ARGUMENTS]',
+    load: () => import('./commands/data/psql.ts'),
+  },
+];
