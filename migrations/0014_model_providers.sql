@@ -22,7 +22,8 @@ alter table howdah.models
   add column prices_from text
     constraint prices_from_is_short check (length(prices_from) <= 200),
   add column fallback_position int
-    constraint fallback_position_counts_from_one check (fallback_position >= 1);
+    constraint fallback_position_counts_from_one check (fallback_position >= 1),
+  add column is_guarded boolean not null default false;
 comment on column howdah.models.request_params is
   'Parameters of each request to the model, such as {"voice": "alloy"}. Parameters in '
   'agent_models.request_params take precedence.';
@@ -42,12 +43,18 @@ comment on column howdah.models.fallback_position is
   'Place among the fallbacks of agents that name no model. Their first model is the model named '
   'default. Null: the model is no such fallback.';
 
+comment on column howdah.models.is_guarded is
+  'True if base_url was written by a caller who may not name addresses of the machine. Workers then '
+  'connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
+
 alter table howdah.tools
   add column capabilities text[] not null default '{}',
   add column domain text;
 comment on column howdah.tools.capabilities is
+  E'@behavior +attribute:filterBy\n'
   'What the tool can do, as short words such as {search, translate}. Agents find tools by them.';
-comment on column howdah.tools.domain is 'Subject of the tool, such as finance.';
+comment on column howdah.tools.domain is
+  E'@behavior +attribute:filterBy\nSubject of the tool, such as finance.';
 
 create table howdah_private.provider_reports (
   host text not null,
@@ -127,7 +134,7 @@ alter table howdah.tools drop column capabilities, drop column domain;
 alter table howdah.models
   drop column request_params, drop column cached_input_price, drop column cache_write_price,
   drop column unit_price, drop column price_unit, drop column prices_from,
-  drop column fallback_position;
+  drop column fallback_position, drop column is_guarded;
 
 -- PostgreSQL cannot remove a value of a type, so the type is created again. Models of purposes that
 -- the older release does not know are deleted. Row-level security applies to the owner as well.

@@ -6,8 +6,9 @@ import type { Hooks } from './contracts/agents/hook.ts';
 import { checkpointFile, checkpointKey } from './db/operations/signed-checkpoints.ts';
 import type { ScopeTerm, WorkerScope } from './db/worker/worker-scope.ts';
 import { createEngines, findEngine } from './engines/registry.ts';
+import { createGuardedProviders } from './guarded-providers.ts';
 import { releaseVersion } from './package-root.ts';
-import { createProviders, findProvider } from './providers/registry.ts';
+import { findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/environment/failpoints.ts';
 import { checkedMasterKeys } from './serve-api.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -41,7 +42,8 @@ export async function openWorker(
 ): Promise<Worker> {
   armFailpoint(config.failpoint);
   const masterKeys = await checkedMasterKeys(url, config);
-  const providers = createProviders(providerEnv(config));
+  const egress = createEgress({ allowPrivate: config.egressAllow });
+  const providersFor = createGuardedProviders(providerEnv(config), egress);
   const engines = createEngines(extensions.engines ?? [], { allowPrivate: config.egressAllow });
   return startWorker({
     url,
@@ -55,7 +57,7 @@ export async function openWorker(
       runCodeTool({ path: config.path }),
       extractTool,
     ],
-    mcp: { ...config.mcp, egress: createEgress({ allowPrivate: config.egressAllow }) },
+    mcp: { ...config.mcp, egress },
     concurrency: config.workerConcurrency,
     release: releaseVersion(),
     resourceFolder: config.resourceFolder,
@@ -65,6 +67,6 @@ export async function openWorker(
       file: checkpointFile(config.home),
       keys: async () => (await masterKeys.known()).map(({ key }) => checkpointKey(key)),
     },
-    provider: (model) => findEngine(engines, model) ?? findProvider(providers, model),
+    provider: (model) => findEngine(engines, model) ?? findProvider(providersFor(model), model),
   });
 }

@@ -3,11 +3,10 @@ import type { Config } from './config.ts';
 import type { ModelRef } from './contracts/agents/model.ts';
 import type { EndedModelTest, TryUnsavedModel } from './contracts/agents/model-test.ts';
 import { HowdahError } from './contracts/errors.ts';
-import type { Fetch } from './providers/http/guarded-fetch.ts';
-import { createProviders, findProvider } from './providers/registry.ts';
+import { createGuardedProviders } from './guarded-providers.ts';
+import { findProvider } from './providers/registry.ts';
 import { Redaction, SHORTEST_ECHO } from './redaction/redaction.ts';
 import { tryModel } from './runtime/model-calls/try-model.ts';
-import { guardedFetch } from './tools/egress/guarded-fetch.ts';
 import { createEgress, type Egress } from './tools/egress.ts';
 import { providerEnv } from './update-models.ts';
 
@@ -15,34 +14,26 @@ import { providerEnv } from './update-models.ts';
 // the key of such a model must not be written to the database, where a worker could read it.
 //
 // Models are reached through the guard of outgoing requests, since a user chooses the address, or a
-// host as the provider. Only OpenAI without an address is not: its server is that of the
-// environment, which an operator wrote.
+// host as the provider. OpenAI without an address is not: its server is that of the environment,
+// which an operator wrote. Models of a caller who owns the machine are not either.
 
 /** Maximum number of models tested at once by a process. */
 const MAX_CONCURRENT_TESTS = 4;
-const MAX_BYTES = 64 * 1024 * 1024;
-/** Without a login, everybody who reaches this API already reaches this machine. */
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
-type Options = Pick<
-  Config,
-  'auth' | 'egressAllow' | 'defaultModel' | 'models' | 'providerPackages'
->;
+type Options = Pick<Config, 'egressAllow' | 'defaultModel' | 'models' | 'providerPackages'>;
 
 /** Creates the function that tests models which are not stored, in this process. */
 export function createUnsavedModelTests(config: Options): TryUnsavedModel {
-  const loopback = config.auth === 'none' ? LOOPBACK : [];
-  const egress = createEgress({ allowPrivate: [...config.egressAllow, ...loopback] });
-  const env = providerEnv(config);
-  const ofEnvironment = createProviders(env);
-  const ofUsers = createProviders(env, { fetch: egressFetch(egress) });
+  const egress = createEgress({ allowPrivate: config.egressAllow });
+  const providersFor = createGuardedProviders(providerEnv(config), egress);
   const semaphore = new Semaphore(MAX_CONCURRENT_TESTS);
-  return (tested, { key, tenantId, signal }) =>
+  return (tested, { key, tenantId, ownsMachine, signal }) =>
     semaphore.run({ signal }, async () => {
       const { model } = tested;
-      await refusePrivateAddress(egress, model, signal);
+      if (!ownsMachine) await refusePrivateAddress(egress, model, signal);
       const isOfEnvironment = model.base_url === null && model.provider === 'openai';
-      const found = findProvider(isOfEnvironment ? ofEnvironment : ofUsers, model);
+      const isOpen = ownsMachine || isOfEnvironment;
+      const found = findProvider(providersFor(isOpen ? {} : { is_guarded: true }), model);
       const context = { signal, tenant_id: tenantId, ...(key !== undefined && { key }) };
       return redactKey(await tryModel(found, tested, context), key);
     });
@@ -66,12 +57,6 @@ async function refusePrivateAddress(
     hint: 'An operator can add its host and port to HOWDAH_EGRESS_ALLOW.',
     detail: { field, host: url.hostname },
   });
-}
-
-function egressFetch(egress: Egress): Fetch {
-  const never = new AbortController().signal; // the providers pass a signal of their own
-  const fetch = guardedFetch(egress, { signal: never, maxBytes: MAX_BYTES });
-  return (input, init) => fetch(input, init);
 }
 
 /** Removes the key from a result, whatever a server or a package wrote into it. */

@@ -103,6 +103,7 @@ const ANYWHERE = new Set([
   'src/package-root.ts', // where this package stands on disk
   'src/telemetry.ts', // puts what a process says of itself together, for the bootstrap
   'src/serve-api.ts', // starts the API with the keys of this environment
+  'src/guarded-providers.ts', // providers whose requests go through the egress guard
   'src/unsaved-model-tests.ts', // tests models with the providers and the egress of this environment
   'src/api-thread.ts', // starts the API in a thread of its own
   'src/api-thread-program.ts', // the program of that thread

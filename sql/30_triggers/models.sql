@@ -60,9 +60,24 @@ begin
   from howdah_private.resolve_provider(new.provider, new.base_url) as r;
   if new.base_url is null then
     perform howdah_private.refuse_private_host('provider', v_url);
+    perform howdah_private.refuse_misspelt_host(new.provider) where v_url is not null;
     new.base_url := v_url;
   end if;
   perform howdah_private.check_provider(new);
+  return new;
+end $$;
+
+-- Records whether the address of a model was written by a caller who may not name addresses of the
+-- machine. The name of the host is checked here, and its addresses when a worker connects.
+create or replace function howdah_private.tg_models__guard() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' or new.base_url is distinct from old.base_url then
+    new.is_guarded := new.base_url is not null
+      and not (new.from_environment or howdah_private.owns_machine());
+  end if;
   return new;
 end $$;
 
@@ -172,6 +187,8 @@ create or replace trigger _520_mark_stale
 create or replace trigger _300_refuse_private before insert or update of base_url on howdah.models
   for each row when (new.base_url is not null)
   execute function howdah_private.tg_models__refuse_private();
+create or replace trigger _420_guard before insert or update of provider, base_url on howdah.models
+  for each row execute function howdah_private.tg_models__guard();
 create or replace trigger _300_check_secret
   before insert or update of secret_name, tenant_id on howdah.models
   for each row when (new.secret_name is not null)

@@ -59,6 +59,16 @@ export type RunError = {
   cause?: Json;
 };
 
+/** Returns whether a value is a normalised failure. */
+export function isRunError(value: unknown): value is RunError {
+  const { code, message, retryable } = (value ?? {}) as Partial<RunError>;
+  return (
+    ERROR_CODES.includes(code as ErrorCode) &&
+    typeof message === 'string' &&
+    typeof retryable === 'boolean'
+  );
+}
+
 /**
  * The outcome of an operation that may fail. Such operations return an outcome instead of throwing.
  */

@@ -1,3 +1,4 @@
+import type { ModelPurpose } from '../contracts/agents/model.ts';
 import type { ProviderReport } from '../contracts/agents/provider-report.ts';
 import { closestNames } from '../text/closest-names.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
@@ -5,6 +6,8 @@ import {
   BUNDLED_PACKAGES,
   findVendor,
   isHost,
+  MISSING_PURPOSES,
+  nearestHost,
   SERVERS_WITHOUT_ADDRESS,
   VENDORS,
 } from './vendors.ts';
@@ -60,30 +63,44 @@ export function reportAllUsable(names: readonly string[]): ProviderReport[] {
 const hasPackage = (name: string): boolean => BUNDLED_PACKAGES.has(name) || isInstalled(name);
 
 /** What decides whether a host can use a model. */
-export type ModelRow = { provider: string; base_url: string | null; secret_name: string | null };
+export type ModelRow = {
+  provider: string;
+  base_url: string | null;
+  secret_name: string | null;
+  purpose?: ModelPurpose;
+};
 
 /**
  * Returns the one line that makes a model usable on this host, or null if it is usable. The rule is
  * that of `howdah_private.check_provider`, which knows the reports of all hosts.
  */
 export function findFix(model: ModelRow, settings: ReportSettings): string | null {
-  const { provider, base_url, secret_name } = model;
-  if (/^(local|scripted|openai|engine:.*)$/.test(provider)) return null;
+  const { provider, base_url, secret_name, purpose } = model;
+  if (purpose !== undefined && MISSING_PURPOSES.get(provider)?.includes(purpose)) {
+    return `Choose another provider: ${provider} has no models of purpose ${purpose}.`;
+  }
+  if (/^(local|scripted|engine:.*)$/.test(provider)) return null;
   if (provider.startsWith('npm:')) return findFixOfPackage(provider.slice(4), base_url, settings);
   const vendor = findVendor(provider);
   if (vendor === undefined && !isServer(provider)) return fixOfUnknown(provider);
   if (base_url !== null) return null;
-  if (vendor === undefined) {
-    return SERVERS_WITHOUT_ADDRESS.has(provider) ? SET_ADDRESS : null;
-  }
+  if (vendor === undefined) return findFixOfServer(provider);
   const { name, sdk, openAiUrl, isLocal, keyVariables } = vendor;
   if (sdk && openAiUrl === undefined && !hasPackage(sdk.package))
     return `npm install ${sdk.package}`;
   if (isLocal || secret_name !== null || settings.keyedVendors.includes(name)) return null;
+  if (name === 'openai' && isElsewhere(settings.defaultModel?.baseUrl, openAiUrl)) return null;
   return `Set ${keyVariables[0]}, or store the key (howdah secret set ${name}) and set secret_name.`;
 }
 
 const SET_ADDRESS = 'Set base_url to the address of the server.';
+
+/** Returns the fix of a server without a base_url: its host may be misspelt. */
+function findFixOfServer(provider: string): string | null {
+  if (SERVERS_WITHOUT_ADDRESS.has(provider)) return SET_ADDRESS;
+  const near = nearestHost(provider);
+  return near === undefined ? null : `Did you mean ${near}? Otherwise set base_url.`;
+}
 
 function findFixOfPackage(
   name: string,

@@ -1,3 +1,6 @@
+import type { ModelPurpose } from '../contracts/agents/model.ts';
+import { isOneLetterApart } from '../text/closest-names.ts';
+
 /**
  * A vendor of models, by its name in the column `provider` of a model.
  *
@@ -22,7 +25,14 @@ export type Vendor = Readonly<{
   isLocal?: true;
   /** Set if the vendor needs settings other than a key (project, region, resource). */
   settings?: readonly string[];
+  /** Purposes for which the vendor has no models. Absent: none is known to be missing. */
+  missing?: readonly ModelPurpose[];
 }>;
+
+/** The purposes that vendors of language models alone have no models for. */
+const TEXT_ONLY: readonly ModelPurpose[] = ['embedding', 'tts', 'stt', 'image', 'rerank'];
+/** The purposes that vendors of speech and transcriptions alone have no models for. */
+const AUDIO_ONLY: readonly ModelPurpose[] = ['llm', 'embedding', 'image', 'rerank', 'classifier'];
 
 /** The address of OpenAI. */
 export const OPENAI_URL = 'https://api.openai.com/v1';
@@ -63,6 +73,7 @@ export const VENDORS: readonly Vendor[] = [
     sdkUrl: 'https://api.anthropic.com/v1',
     keyVariables: ['ANTHROPIC_API_KEY'],
     aliases: ['anthropic.com', 'api.anthropic.com', 'claude', 'claude.ai'],
+    missing: TEXT_ONLY,
   }),
   aiSdk('google', 'Google Gemini', 'createGoogle', {
     sdkUrl: 'https://generativelanguage.googleapis.com/v1beta',
@@ -101,6 +112,7 @@ export const VENDORS: readonly Vendor[] = [
     sdkUrl: 'https://api.groq.com/openai/v1',
     keyVariables: ['GROQ_API_KEY'],
     aliases: ['groq.com', 'api.groq.com'],
+    missing: ['embedding', 'image', 'rerank'],
   }),
   aiSdk('xai', 'xAI', 'createXai', {
     openAiUrl: 'https://api.x.ai/v1',
@@ -113,6 +125,7 @@ export const VENDORS: readonly Vendor[] = [
     sdkUrl: 'https://api.deepseek.com',
     keyVariables: ['DEEPSEEK_API_KEY'],
     aliases: ['deepseek.com', 'api.deepseek.com'],
+    missing: TEXT_ONLY,
   }),
   aiSdk('togetherai', 'Together AI', 'createTogetherAI', {
     openAiUrl: 'https://api.together.xyz/v1',
@@ -137,6 +150,7 @@ export const VENDORS: readonly Vendor[] = [
     sdkUrl: 'https://api.cerebras.ai/v1',
     keyVariables: ['CEREBRAS_API_KEY'],
     aliases: ['cerebras.ai', 'api.cerebras.ai'],
+    missing: TEXT_ONLY,
   }),
   aiSdk('deepinfra', 'DeepInfra', 'createDeepInfra', {
     openAiUrl: 'https://api.deepinfra.com/v1/openai',
@@ -155,6 +169,7 @@ export const VENDORS: readonly Vendor[] = [
     sdkUrl: 'https://api.moonshot.ai/v1',
     keyVariables: ['MOONSHOT_API_KEY'],
     aliases: ['moonshot', 'moonshot.ai', 'api.moonshot.ai', 'kimi'],
+    missing: TEXT_ONLY,
   }),
   aiSdk('alibaba', 'Alibaba Cloud', 'createAlibaba', {
     openAiUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
@@ -166,16 +181,19 @@ export const VENDORS: readonly Vendor[] = [
     sdkUrl: 'https://api.elevenlabs.io',
     keyVariables: ['ELEVENLABS_API_KEY'],
     aliases: ['elevenlabs.io', 'api.elevenlabs.io', '11labs'],
+    missing: AUDIO_ONLY,
   }),
   aiSdk('deepgram', 'Deepgram', 'createDeepgram', {
     sdkUrl: 'https://api.deepgram.com',
     keyVariables: ['DEEPGRAM_API_KEY'],
     aliases: ['deepgram.com', 'api.deepgram.com'],
+    missing: AUDIO_ONLY,
   }),
   aiSdk('assemblyai', 'AssemblyAI', 'createAssemblyAI', {
     sdkUrl: 'https://api.assemblyai.com',
     keyVariables: ['ASSEMBLYAI_API_KEY'],
     aliases: ['assemblyai.com', 'api.assemblyai.com'],
+    missing: [...AUDIO_ONLY, 'tts'],
   }),
   compatible('openrouter', 'OpenRouter', 'https://openrouter.ai/api/v1', {
     keyVariables: ['OPENROUTER_API_KEY'],
@@ -214,11 +232,35 @@ export function isHost(name: string): boolean {
   return /^[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?$/.test(name) && URL.canParse(`https://${name}`);
 }
 
+/** The hosts of vendors that are long enough to be told from other hosts by one letter. */
+const HOSTS = VENDORS.flatMap(({ aliases }) =>
+  aliases.filter((alias) => isHost(alias) && alias.length >= 8 && alias.length <= 60),
+);
+
+/**
+ * Returns the host of a vendor that differs from a host by one letter. The rule is that of
+ * `howdah_private.nearest_host`.
+ */
+export function nearestHost(host: string): string | undefined {
+  return HOSTS.find((known) => isOneLetterApart(known, host));
+}
+
 const BY_NAME: ReadonlyMap<string, Vendor> = new Map(
   VENDORS.flatMap((vendor) =>
     [vendor.name, ...vendor.aliases].map((name): [string, Vendor] => [name, vendor]),
   ),
 );
+
+/** Purposes that the offline model has no implementation for. */
+const MISSING_LOCALLY: readonly ModelPurpose[] = ['tts', 'stt', 'image'];
+
+/** The providers that have no models for some purposes, by their names. */
+export const MISSING_PURPOSES: ReadonlyMap<string, readonly ModelPurpose[]> = new Map([
+  ['local', MISSING_LOCALLY],
+  ...VENDORS.flatMap(({ name, missing }): [string, readonly ModelPurpose[]][] =>
+    missing === undefined ? [] : [[name, missing]],
+  ),
+]);
 
 /** Finds a vendor by its name, a host of its API, or another name that users write. */
 export function findVendor(name: string): Vendor | undefined {

@@ -28,3 +28,8 @@ function offBy(said: string, name: string): number {
   const isPart = said.length > 2 && (name.includes(said) || said.includes(name));
   return isPart ? 1 : distance(said, name);
 }
+
+/** Returns whether one word becomes the other by adding, leaving out or replacing one letter. */
+export function isOneLetterApart(a: string, b: string): boolean {
+  return distance(a, b) === 1;
+}

@@ -1,6 +1,11 @@
-import { BUNDLED_PACKAGES, VENDORS, type Vendor } from '../../src/providers/vendors.ts';
+import {
+  BUNDLED_PACKAGES,
+  MISSING_PURPOSES,
+  VENDORS,
+  type Vendor,
+} from '../../src/providers/vendors.ts';
 
-/** Returns the SQL function that lists the vendors of models, from src/providers/vendors.ts. */
+/** Returns the SQL functions about the vendors of models, from src/providers/vendors.ts. */
 export function modelVendorsFunction(): string {
   return `-- The vendors of models. Generated from src/providers/vendors.ts.
 create or replace function howdah_private.model_vendors()
@@ -12,6 +17,16 @@ as $$
   values
 ${VENDORS.map(vendorRow).join(',\n')}
 $$;
+
+-- Returns the purposes for which a provider has no models.
+create or replace function howdah_private.missing_purposes(provider text) returns text[]
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case missing_purposes.provider
+${[...MISSING_PURPOSES].map(missingRow).join('\n')}
+    else '{}' end
+$$;
 `;
 }
 
@@ -22,6 +37,10 @@ function vendorRow(vendor: Vendor): string {
       ${text(openAiUrl)}, ${isLocal ?? false},
       ${array(aliases)},
       ${array(keyVariables)}, ${array(settings)})`;
+}
+
+function missingRow([provider, purposes]: [string, readonly string[]]): string {
+  return `    when ${text(provider)} then ${array(purposes)}`;
 }
 
 const text = (value: string | undefined): string =>

@@ -3,7 +3,8 @@ import type { CustomEngine } from '../../src/contracts/agents/engine.ts';
 import type { Hooks } from '../../src/contracts/agents/hook.ts';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { createEngines, findEngine } from '../../src/engines/registry.ts';
-import { createProviders, findProvider } from '../../src/providers/registry.ts';
+import { createGuardedProviders } from '../../src/guarded-providers.ts';
+import { findProvider } from '../../src/providers/registry.ts';
 import type { MasterKeys } from '../../src/secrets/master-keys.ts';
 import { calculatorTool } from '../../src/tools/calculator/calculator.ts';
 import { createEgress } from '../../src/tools/egress.ts';
@@ -38,7 +39,9 @@ export type TestWorkerOptions = {
 
 /** Starts a worker in this process, as `howdah worker` does. */
 export function startTestWorker(url: string, options: TestWorkerOptions = {}): Promise<Worker> {
-  const providers = createProviders({ OPENAI_API_KEY: 'test', OPENAI_BASE_URL: options.openai });
+  const egress = createEgress({ allowPrivate: options.egressAllow ?? [] });
+  const env = { OPENAI_API_KEY: 'test', OPENAI_BASE_URL: options.openai };
+  const providersFor = createGuardedProviders(env, egress);
   const engines = createEngines(options.engines ?? [], { allowPrivate: options.egressAllow ?? [] });
   return startWorker({
     url,
@@ -51,7 +54,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
       extractTool,
     ],
     mcp: {
-      egress: createEgress({ allowPrivate: options.egressAllow ?? [] }),
+      egress,
       commands: options.mcpCommands,
       environment: { PATH: process.env.PATH ?? '' },
     },
@@ -65,6 +68,6 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     scope: options.scope,
     metrics: options.metrics,
     observe: options.observe,
-    provider: (model) => findEngine(engines, model) ?? findProvider(providers, model),
+    provider: (model) => findEngine(engines, model) ?? findProvider(providersFor(model), model),
   });
 }

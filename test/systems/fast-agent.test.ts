@@ -570,7 +570,7 @@ describe('a whole project', () => {
   test('applies, and exports again to the same digest', async () => {
     const { document } = importFastAgent(await readFastAgentProject(NEWSROOM));
     const tenant = await newTenant(database.pool);
-    await reportUsable(database.pool, 'anthropic', 'groq');
+    await reportUsable(database.pool, 'anthropic', 'groq', 'openai');
     const plan = await tenant.apply(writeFile(document));
     expect(changes(plan).filter((change) => change.startsWith('create'))).toHaveLength(
       1 + 5 + 1 + 6 + 7,

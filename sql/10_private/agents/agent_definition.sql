@@ -57,9 +57,9 @@ as $$
         'id', (m.model).id, 'name', (m.model).name, 'provider', (m.model).provider,
         'model', (m.model).model, 'base_url', (m.model).base_url,
         'context_tokens', (m.model).context_tokens, 'request_params', m.request_params
-      ) || case when (m.model).secret_name is null then '{}'
-        else jsonb_build_object('secret_name', (m.model).secret_name) end
-        || howdah_private.tool_modalities((m.model).capabilities)
+      ) || case when (m.model).secret_name is null then '{}' else
+        jsonb_build_object('secret_name', (m.model).secret_name) end || howdah_private.guard_of(
+        (m.model).is_guarded) || howdah_private.tool_modalities((m.model).capabilities)
         order by m.position, (m.model).name)
       from models as m
     ), '[]') end,

@@ -76,6 +76,7 @@ as $$
     'context_tokens', m.context_tokens, 'request_params', '{}'::jsonb)
     || case when m.secret_name is null then '{}'
       else jsonb_build_object('secret_name', m.secret_name) end
+    || howdah_private.guard_of(m.is_guarded)
   from howdah.models as m where m.tenant_id = server.tenant_id and m.id = server.sampling_model_id
 $$;
 

@@ -173,8 +173,103 @@ begin
       end;
 end $$;
 
--- Refuses a model that no process can run. Models of `openai` may take address and key from the
--- environment of the worker, so those are checked when they run.
+-- Refuses a provider for which no process has a key. Models of `openai` may take another address
+-- from the environment of the worker, and are accepted while no process has reported its keys.
+create or replace function howdah_private.refuse_missing_key(provider text) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_vendor record;
+begin
+  select v.title, v.key_variables into v_vendor from howdah_private.model_vendors() as v
+  where v.name = refuse_missing_key.provider;
+  if refuse_missing_key.provider = 'openai' and (
+      not exists (select from howdah_private.provider_reports)
+      or exists (select from howdah_private.provider_reports as r
+        where r.provider = 'openai' and r.has_address)) then
+    return;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('there is no API key for %s', v_vendor.title),
+    detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_key.provider,
+      'variables', v_vendor.key_variables)::text,
+    hint = format('Set %s and start Howdah again, or store the key (howdah secret set %s) and '
+      'set secret_name to %2$s.', v_vendor.key_variables[1], refuse_missing_key.provider);
+end $$;
+
+-- Refuses a purpose for which the provider has no models.
+create or replace function howdah_private.check_purpose(provider text, purpose howdah.model_purpose)
+  returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_others text;
+begin
+  if check_purpose.purpose::text <> all (howdah_private.missing_purposes(check_purpose.provider))
+  then
+    return;
+  end if;
+  select string_agg(v.name, ', ') into v_others from howdah_private.model_vendors() as v
+  where v.name in ('openai', 'google', 'cohere', 'elevenlabs', 'deepgram', 'ollama')
+    and check_purpose.purpose::text <> all (howdah_private.missing_purposes(v.name));
+  raise exception using errcode = 'HWINV',
+    message = format('provider %s has no models of purpose %s', check_purpose.provider,
+      check_purpose.purpose),
+    detail = jsonb_build_object('field', 'purpose', 'provider', check_purpose.provider,
+      'purpose', check_purpose.purpose)::text,
+    hint = format('Choose another provider for %s, such as %s.', check_purpose.purpose, v_others);
+end $$;
+
+-- Refuses a host that resembles the host of a vendor: a misspelt name would send conversations and
+-- keys to somebody else. With a base_url the host is meant.
+create or replace function howdah_private.refuse_misspelt_host(host text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_near text := howdah_private.nearest_host(refuse_misspelt_host.host);
+begin
+  if v_near is null then
+    return;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('provider %L is not the host of a known vendor', refuse_misspelt_host.host),
+    detail = jsonb_build_object('field', 'provider', 'provider', refuse_misspelt_host.host,
+      'suggestion', v_near)::text,
+    hint = format('Did you mean %s? For a server of your own, set base_url, such as https://%s/v1.',
+      v_near, refuse_misspelt_host.host);
+end $$;
+
+-- Returns the host of a vendor that differs from a host by one letter, or null.
+create or replace function howdah_private.nearest_host(host text) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with hosts as (
+    select a.host, v.place
+    from howdah_private.model_vendors() with ordinality
+      as v (name, title, package, is_bundled, openai_url, is_local, aliases, key_variables,
+        settings, place)
+    cross join lateral unnest(v.aliases) as a (host)
+    where length(a.host) between 8 and 60 and howdah_private.is_host(a.host)
+  )
+  select h.host from hosts as h
+  where abs(length(h.host) - length(nearest_host.host)) <= 1
+    and exists (
+      -- without the letter at one place of each, both are the same
+      select from generate_series(0, greatest(length(h.host), length(nearest_host.host))) as i
+      where case sign(length(h.host) - length(nearest_host.host))
+        when 0 then overlay(h.host placing '' from i + 1 for 1)
+          = overlay(nearest_host.host placing '' from i + 1 for 1)
+        when 1 then overlay(h.host placing '' from i + 1 for 1) = nearest_host.host
+        else overlay(nearest_host.host placing '' from i + 1 for 1) = h.host end)
+  order by h.place
+  limit 1
+$$;
+
+-- Refuses a model that no process can run.
 create or replace function howdah_private.check_provider(m howdah.models) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -182,7 +277,8 @@ as $$
 declare
   v_vendor record;
 begin
-  if m.provider is null or m.provider in ('local', 'scripted', 'openai')
+  perform howdah_private.check_purpose(m.provider, m.purpose);
+  if m.provider is null or m.provider in ('local', 'scripted')
     or starts_with(m.provider, 'engine:') then
     return;
   elsif starts_with(m.provider, 'npm:') then
@@ -206,11 +302,6 @@ begin
   elsif v_vendor.is_local then
     perform howdah_private.refuse_private_host('provider', v_vendor.openai_url);
   elsif m.secret_name is null and not howdah_private.is_provider_reported(m.provider, 'key') then
-    raise exception using errcode = 'HWINV',
-      message = format('there is no API key for %s', v_vendor.title),
-      detail = jsonb_build_object('field', 'provider', 'provider', m.provider,
-        'variables', v_vendor.key_variables)::text,
-      hint = format('Set %s and start Howdah again, or store the key (howdah secret set %s) and '
-        'set secret_name to %2$s.', v_vendor.key_variables[1], m.provider);
+    perform howdah_private.refuse_missing_key(m.provider);
   end if;
 end $$;

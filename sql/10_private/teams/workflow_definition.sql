@@ -65,6 +65,7 @@ as $$
     'request_params', m.request_params || model_definition.request_params
   ) || case when m.secret_name is null then '{}'
     else jsonb_build_object('secret_name', m.secret_name) end
+    || howdah_private.guard_of(m.is_guarded)
     || howdah_private.tool_modalities(m.capabilities)
 $$;
 

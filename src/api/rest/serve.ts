@@ -192,7 +192,10 @@ function createRouteContext(
     leftSignal: () => leftSignal(reply.raw),
     ...(tryModel && {
       tryUnsavedModel: (tested, key) =>
-        tryModel(tested, { key, tenantId: identity.tenantId, signal: leftSignal(reply.raw) }),
+        tryModel(tested, {
+          ...{ key, tenantId: identity.tenantId, ownsMachine: identity.ownsMachine === true },
+          signal: leftSignal(reply.raw),
+        }),
     }),
     waitForEnd: (id, ms) =>
       streams.wait(reply.raw, identity, ms, (signal) => untilEnded(hub, id, signal)),

@@ -12,10 +12,10 @@ export async function providersFinding(
   settings: ReportSettings,
 ): Promise<AuditFinding> {
   const { rows } = await pool.query<ModelRow & { name: string }>(
-    `select distinct on (m.provider, m.base_url is null, m.secret_name is null)
-       m.name, m.provider, m.base_url, m.secret_name
+    `select distinct on (m.provider, m.base_url is null, m.secret_name is null, m.purpose)
+       m.name, m.provider, m.base_url, m.secret_name, m.purpose
      from howdah.models as m
-     order by m.provider, m.base_url is null, m.secret_name is null, m.name limit 1000`,
+     order by m.provider, m.base_url is null, m.secret_name is null, m.purpose, m.name limit 1000`,
   );
   const unusable = rows.flatMap((model) => {
     const fix = findFix(model, settings);

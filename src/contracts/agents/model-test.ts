@@ -33,13 +33,21 @@ type ModelTestResult = { ok: true; answer: ModelTestAnswer } | { ok: false; erro
 /** A test that has ended, with the duration of the calls of the model. */
 export type EndedModelTest = { result: ModelTestResult; seconds: number };
 
+/** The caller of a test. `ownsMachine` says whether the caller may name its private addresses. */
+export type UnsavedTestContext = {
+  key: string | undefined;
+  tenantId: string;
+  ownsMachine: boolean;
+  signal: AbortSignal;
+};
+
 /**
  * Tests a model that is not stored, with its key. Rejects with `HWDEN` if the address of the model
  * may not be reached.
  */
 export type TryUnsavedModel = (
   tested: TestedModel,
-  context: { key: string | undefined; tenantId: string; signal: AbortSignal },
+  context: UnsavedTestContext,
 ) => Promise<EndedModelTest>;
 
 /** A test as it is shown over REST and by the command line. */

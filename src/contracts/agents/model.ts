@@ -30,6 +30,8 @@ export type ModelRef = {
   base_url: string | null;
   /** The name of the secret; absent if the model names none. */
   secret_name?: string;
+  /** Set if requests may reach only public addresses, and those that the operator allows. */
+  is_guarded?: true;
   context_tokens: number | null;
   /** Set if the model receives images that tools return. */
   images?: true;

@@ -3,6 +3,7 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 import { createFailure, type Failed } from '../failure.ts';
 import {
   brokenAnswer,
+  guardFailure,
   httpFailure,
   innermostCause,
   type Peer,
@@ -15,6 +16,8 @@ import {
  * because it contains the whole prompt.
  */
 export function mapSdkError(error: unknown, peer: Peer): Failed {
+  const guarded = guardFailure(error, peer);
+  if (guarded !== undefined) return guarded;
   if (isApiCallError(error)) return mapCallError(error, peer);
   if (isVendorError(error)) return mapVendorError(error, peer);
   if (isUsageError(error)) {

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../contracts/errors.ts';
+import { type ErrorCode, isRunError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { retryAfterMs } from '../../network/retry-after.ts';
 import { firstCharacters } from '../../text/truncate.ts';
@@ -58,6 +58,18 @@ export function reportedFailure(body: unknown, text: string, peer: Peer): Failed
 export function webPage({ host }: Peer): Failed {
   const hint = 'check the base_url (most end in /v1)';
   return createFailure('bad_answer', `${host} answered with a web page instead of JSON; ${hint}.`);
+}
+
+/**
+ * Returns the failure with which the guard of outgoing requests refused or ended a request, or
+ * undefined. Packages wrap errors of `fetch`, so the failure is the innermost cause.
+ */
+export function guardFailure(error: unknown, { model }: Peer): Failed | undefined {
+  let cause: unknown = error;
+  for (let depth = 0; cause instanceof Error && depth < 6; depth++) cause = cause.cause;
+  if (!isRunError(cause)) return undefined;
+  const message = cause.message.replace(/^url: /, `base_url of model ${model}: `);
+  return { ok: false, error: { ...cause, message } };
 }
 
 /** Creates the failure of a server that no connection could be made to. */

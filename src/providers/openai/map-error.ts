@@ -1,6 +1,7 @@
 import { createFailure, type Failed } from '../failure.ts';
 import {
   brokenAnswer,
+  guardFailure,
   httpFailure,
   innermostCause,
   type Peer,
@@ -18,6 +19,8 @@ export function mapError(
   peer: Peer,
   { APIConnectionError, APIConnectionTimeoutError, APIError }: Sdk,
 ): Failed {
+  const guarded = guardFailure(error, peer);
+  if (guarded !== undefined) return guarded;
   if (error instanceof APIConnectionTimeoutError) {
     const cause = innermostCause(error, peer);
     return createFailure('timeout', `${peer.host} could not be reached in time.`, { cause });

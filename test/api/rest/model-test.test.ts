@@ -51,11 +51,10 @@ beforeAll(async () => {
   const defaultModel = { provider: 'openai', model: 'm', apiKey: 'of-env', baseUrl: server.url };
   const models = { defaultModel, defaultVariables: [], others: [], keys: {} };
   const config = { egressAllow: [], providerPackages: [], defaultModel, models };
-  const open = createUnsavedModelTests({ auth: 'none', ...config });
-  const closed = createUnsavedModelTests({ auth: 'required', ...config });
+  const tryUnsavedModel = createUnsavedModelTests(config);
   worker = await startTestWorker(db.url, { openai: server.url });
-  api = await startTestApi(db.url, { tryUnsavedModel: open });
-  guarded = await startTestApi(db.url, { ...locked, tryUnsavedModel: closed });
+  api = await startTestApi(db.url, { tryUnsavedModel });
+  guarded = await startTestApi(db.url, { ...locked, tryUnsavedModel });
 });
 afterAll(async () => {
   await Promise.all([api?.close(), guarded?.close(), worker?.stop(0), server?.close()]);
@@ -224,7 +223,7 @@ describe('with a login', () => {
       });
     }
     const local = await ask({ provider: 'ollama', model: 'm' }, guarded, admin);
-    expect(local.body).toMatchObject({ ok: false, error: { code: 'unreachable' } });
+    expect(local.body).toMatchObject({ ok: false, error: { code: 'invalid_request' } });
     expect((await call(guarded, 'POST', '/api/models/test', { model: 'default' })).status).toBe(
       401,
     );

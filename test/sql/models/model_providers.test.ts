@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MODEL_PURPOSES } from '../../../src/contracts/agents/model.ts';
 import { findFix, reportProviders } from '../../../src/providers/report.ts';
-import { VENDORS } from '../../../src/providers/vendors.ts';
+import { MISSING_PURPOSES, VENDORS } from '../../../src/providers/vendors.ts';
 import { testDatabase } from '../../support/database.ts';
 import { asRole, type Db, makeTenant, one, refusedInside } from '../support.ts';
 
@@ -45,13 +45,41 @@ test('SQL and TypeScript know the same purposes', async () => {
   expect(purposes.toSorted()).toEqual(MODEL_PURPOSES.toSorted());
 });
 
+test('SQL and the doctor agree on which purposes a provider has', async () => {
+  const url = 'https://gateway.example.com/v1';
+  await asOwner(async (client) => {
+    for (const provider of ['local', ...VENDORS.map(({ name }) => name), 'llm.example.com']) {
+      for (const purpose of MODEL_PURPOSES) {
+        await client.query('savepoint attempt');
+        const isAccepted = await insert(client, provider, { url, purpose }).then(
+          () => true,
+          () => false,
+        );
+        await client.query('rollback to savepoint attempt');
+        const settings = { keyedVendors: [], providerPackages: [] };
+        const fix = findFix({ provider, base_url: url, secret_name: null, purpose }, settings);
+        const found = { provider, purpose, isAccepted };
+        expect(found).toEqual({ provider, purpose, isAccepted: fix === null });
+      }
+    }
+  });
+});
+
 test('SQL and the doctor agree on which models a host can use', async () => {
   const providerPackages = ['@ai-sdk/openai-compatible'];
   const settings = { keyedVendors: ['groq', 'google', 'deepgram'], providerPackages };
   const packages = ['npm:@acme/models', ...providerPackages.map((name) => `npm:${name}`)];
   const others = ['local', 'scripted', 'openai-compatible', 'vllm', 'opnai', ...packages];
   const hosts = ['llm.example.com', 'llm.example.com:8443', 'foo.bar/v1', 'foo.', '.foo', 'a..b'];
-  const providers = [...VENDORS.map(({ name }) => name), ...others, ...hosts];
+  const misspelt = [
+    'groqq.com',
+    'gro.com',
+    'api.gr0q.com',
+    'api.opeanai.com',
+    'mistrall.ai',
+    'gr.com',
+  ];
+  const providers = [...VENDORS.map(({ name }) => name), ...others, ...hosts, ...misspelt];
   await asOwner(async (client) => {
     await client.query('select howdah_private.report_providers($1, $2)', [
       'here',
@@ -60,12 +88,13 @@ test('SQL and the doctor agree on which models a host can use', async () => {
     for (const provider of providers) {
       for (const url of [null, 'https://gateway.example.com/v1']) {
         await client.query('savepoint attempt');
-        const isAccepted = await insert(client, provider, url === null ? {} : { url }).then(
+        const purpose = MISSING_PURPOSES.get(provider)?.includes('llm') ? 'stt' : 'llm';
+        const isAccepted = await insert(client, provider, { purpose, ...(url && { url }) }).then(
           () => true,
           () => false,
         );
         await client.query('rollback to savepoint attempt');
-        const fix = findFix({ provider, base_url: url, secret_name: null }, settings);
+        const fix = findFix({ provider, base_url: url, secret_name: null, purpose }, settings);
         expect({ provider, url, isAccepted }).toEqual({ provider, url, isAccepted: fix === null });
       }
     }
@@ -118,7 +147,8 @@ describe('the provider of a model', () => {
     ['groq', { variables: ['GROQ_API_KEY'] }],
   ])('%s is refused while no host can use it', async (provider, detail) => {
     await asOwner(async (client) => {
-      expect(await refused(client, provider)).toMatchObject({
+      const purpose = provider === 'deepgram' ? 'stt' : 'llm';
+      expect(await refused(client, provider, { purpose })).toMatchObject({
         code: 'HWINV',
         fields: { field: 'provider', provider, ...detail },
         hint: expect.stringMatching(/\S/),
@@ -132,6 +162,57 @@ describe('the provider of a model', () => {
       await asOwner((client) => insert(client, provider));
     },
   );
+
+  test('openai is refused without a key once processes have reported', async () => {
+    await asOwner(async (client) => {
+      await report(client, 'a', ['anthropic', true, false]);
+      expect(await refused(client, 'openai')).toMatchObject({
+        code: 'HWINV',
+        fields: { field: 'provider', provider: 'openai', variables: ['OPENAI_API_KEY'] },
+        hint: expect.stringContaining('OPENAI_API_KEY'),
+      });
+      await insert(client, 'openai', { url: 'https://gateway.example.com/v1' });
+      await report(client, 'a', ['openai', false, true]);
+      await insert(client, 'openai');
+      const elsewhere = {
+        provider: 'openai',
+        has_package: true,
+        has_key: false,
+        has_address: true,
+      };
+      await client.query('select howdah_private.report_providers($1, $2)', [
+        'a',
+        JSON.stringify([elsewhere]),
+      ]);
+      await insert(client, 'openai');
+    });
+  });
+
+  test.each([
+    ['anthropic', 'embedding'],
+    ['elevenlabs', 'llm'],
+    ['local', 'tts'],
+  ])('%s has no models of purpose %s', async (provider, purpose) => {
+    await asOwner(async (client) => {
+      const url = 'https://gateway.example.com/v1';
+      expect(await refused(client, provider, { url, purpose })).toMatchObject({
+        code: 'HWINV',
+        fields: { field: 'purpose', provider, purpose },
+        hint: expect.stringMatching(/such as \w+/),
+      });
+    });
+  });
+
+  test('that resembles the host of a vendor is refused without a base_url', async () => {
+    await asOwner(async (client) => {
+      expect(await refused(client, 'groqq.com')).toMatchObject({
+        code: 'HWINV',
+        fields: { field: 'provider', provider: 'groqq.com', suggestion: 'groq.com' },
+        hint: expect.stringContaining('groq.com'),
+      });
+      await insert(client, 'groqq.com', { url: 'https://groqq.com/v1' });
+    });
+  });
 
   test('must be known even with a base_url', async () => {
     await asOwner(async (client) => {
@@ -220,11 +301,30 @@ describe('an address of the machine', () => {
       asRole(db.pool, role, { 'howdah.tenant_id': tenant, ...settings }, work);
   };
 
+  const isGuarded = (client: Db, url: string) =>
+    one(client, 'select is_guarded from howdah.models where base_url = $1', [url]);
+
   test('may be named by a request of its owner', async () => {
     const owner = await asking('howdah_app', { 'howdah.owns_machine': 'on' });
     await owner(async (client) => {
       await insert(client, 'openai', local);
       await insert(client, 'ollama');
+      expect(await isGuarded(client, local.url)).toEqual({ is_guarded: false });
+    });
+  });
+
+  test('is looked for behind each address that a tenant wrote', async () => {
+    const tenant = await asking('howdah_app', {});
+    await tenant(async (client) => {
+      await insert(client, 'llm.example.com');
+      await insert(client, 'openai', { url: 'https://gateway.example.com/v1' });
+      for (const url of ['https://llm.example.com/v1', 'https://gateway.example.com/v1']) {
+        expect(await isGuarded(client, url)).toEqual({ is_guarded: true });
+      }
+      await client.query(`update howdah.models set domain = 'finance', base_url = base_url`);
+      expect(await isGuarded(client, 'https://gateway.example.com/v1')).toEqual({
+        is_guarded: true,
+      });
     });
   });
 
