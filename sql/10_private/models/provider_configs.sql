@@ -24,7 +24,8 @@ create or replace function howdah_private.provider_config(
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-      when (d.provider, d.model, d.base_url) is not distinct from (m.provider, m.model, m.base_url)
+      when (d.provider, howdah_private.model_id_of(d.provider, d.model), d.base_url)
+          is not distinct from (m.provider, m.model, m.base_url)
         and (provider_config.purpose = 'llm' or d.request_params = x.request_params)
         then m.capabilities -> 'provider_config'
       else howdah_private.config_of_model(m, x.request_params) end
@@ -150,6 +151,10 @@ declare
 begin
   select d.* into v_model
   from howdah_private.model_in(v_document, set_provider_config.purpose) as d;
+  if howdah_private.base_url_in(v_document, set_provider_config.purpose) is null
+    and howdah_private.is_host(v_model.provider) then
+    perform howdah_private.refuse_misspelt_host(v_model.provider);
+  end if;
   insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name,
     capabilities)
   values (v_name, v_model.provider, v_model.model, set_provider_config.purpose, v_model.base_url,
@@ -161,6 +166,10 @@ begin
   where (m.provider, m.model, m.base_url, m.secret_name, m.capabilities -> 'provider_config')
     is distinct from (excluded.provider, excluded.model, excluded.base_url, excluded.secret_name,
       excluded.capabilities -> 'provider_config');
+  if set_provider_config.secret_name is null then
+    perform howdah_private.drop_own_secret(set_provider_config.agent_id,
+      set_provider_config.purpose);
+  end if;
   if set_provider_config.purpose <> 'llm' then
     v_params := v_model.request_params;
   else
@@ -179,8 +188,32 @@ begin
     v_name || v_others, v_params);
 end $$;
 
+-- Deletes the key that was stored for a provider configuration, unless something else uses it by
+-- now. The key has the name of the model row of the agent.
+create or replace function howdah_private.drop_own_secret(
+  agent_id uuid, purpose howdah.model_purpose
+) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_id uuid;
+begin
+  select s.id into v_id from howdah.secrets as s
+  where s.tenant_id = v_tenant_id
+    and s.name = howdah_private.own_model_name(drop_own_secret.agent_id, drop_own_secret.purpose)
+  for update;
+  if v_id is not null then
+    perform howdah_private.permit('secrets', 'manage');
+    delete from howdah.secrets as s
+    where s.id = v_id and not exists (
+      select from howdah_private.users_of_secret(s.tenant_id, s.name));
+  end if;
+end $$;
+
 -- Removes the first model of that purpose from the agent, and deletes the model row that belongs to
--- the agent alone.
+-- the agent alone, and its key.
 create or replace function howdah_private.drop_provider_config(
   agent_id uuid, purpose howdah.model_purpose
 ) returns void
@@ -197,4 +230,6 @@ begin
       select m.id from howdah.models as m
       where m.tenant_id = howdah.current_tenant() and m.name = v_name));
   delete from howdah.models as m where m.tenant_id = howdah.current_tenant() and m.name = v_name;
+  perform howdah_private.drop_own_secret(drop_provider_config.agent_id,
+    drop_provider_config.purpose);
 end $$;

@@ -229,6 +229,70 @@ test.each([
   },
 );
 
+test('an alias is shown as it was written, with the warnings of the document', async () => {
+  const config = { provider: 'claude', api_key: 'sk-ant-0123', model_id: 'sonnet', temperature: 0 };
+  const { status, body } = await create({ llm_provider_config: config });
+  expect({ status, body }).toMatchObject({ status: 201 });
+  const { temperature: _, ...kept } = config;
+  expect(body.llm_provider_config).toEqual({
+    ...{ ...kept, api_key: '****' },
+    warnings: [expect.stringMatching(/^temperature /)],
+  });
+  expect(await modelsOf(body.id)).toMatchObject([
+    { provider: 'anthropic', model: expect.stringMatching(/^claude-sonnet-/) },
+  ]);
+});
+
+test('a completions_path is left out for a vendor with its own format', async () => {
+  const { body } = await create({
+    llm_provider_config: {
+      provider: 'anthropic',
+      api_key: 'a-key-of-anthropic-0003',
+      model: 'claude-sonnet-4-5',
+      api_url: 'https://api.anthropic.com',
+      completions_path: '/v1/messages',
+    },
+  });
+  expect(body.llm_provider_config.warnings).toEqual([
+    expect.stringMatching(/^completions_path .*own format/),
+  ]);
+  expect(await modelsOf(body.id)).toMatchObject([{ provider: 'anthropic', base_url: null }]);
+});
+
+test('a key is deleted with its configuration, unless something else uses it', async () => {
+  const { body } = await create({ tts_provider_config: ASYNC, llm_provider_config: GROQ });
+  const secrets = () =>
+    all(
+      db.pool,
+      'select s.name from howdah.secrets as s where starts_with(s.name, $1) order by s.name',
+      [`agent-${body.id}`],
+    );
+  expect(await secrets()).toHaveLength(2);
+  const patch = (configs: object) => call(api, 'PATCH', `/api/agents/${body.id}`, configs);
+  expect((await patch({ tts_provider_config: null })).status).toBe(200);
+  expect(await secrets()).toEqual([{ name: `agent-${body.id}-llm` }]);
+  await patch({ llm_provider_config: { api_url: 'http://localhost:8000', api_key: null } });
+  const other = { name: 'user of the key', provider: 'groq', model: 'm' };
+  const again = await patch({ tts_provider_config: ASYNC });
+  expect(again.status).toBe(200);
+  await call(api, 'POST', '/api/models', { ...other, secret_name: `agent-${body.id}-tts` });
+  await patch({ tts_provider_config: null });
+  expect(await secrets()).toContainEqual({ name: `agent-${body.id}-tts` });
+});
+
+test.each([
+  ['llm', { provider: 'anthropic', model: 'm' }, 'provider', /llm_provider_config\.api_key/],
+  ['llm', { provider: 'vllm', model: 'm' }, 'api_url', /^Set api_url/],
+  ['llm', { provider: 'opnai', model: 'm' }, 'provider', /openai-compatible and api_url/],
+  ['tts', { provider: 'groqq.com', model: 'm' }, 'provider', /groq\.com.*set api_url/],
+  ['tts', { provider: 'anthropic', model: 'm', api_key: 'k-01234567' }, 'provider', /such as/],
+])('the hint on %s %j names the fields that were sent', async (purpose, config, member, hint) => {
+  expect(await create({ [`${purpose}_provider_config`]: config })).toMatchObject({
+    status: 400,
+    body: { field: `${purpose}_provider_config.${member}`, hint: expect.stringMatching(hint) },
+  });
+});
+
 test('any provider with an address is a server with the API of OpenAI', async () => {
   const llm_provider_config = {
     provider: 'my-server',

@@ -1,6 +1,7 @@
 import type { ModelPurpose } from '../../../contracts/agents/model.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { isJsonObject } from '../../../json/json.ts';
+import { findVendor } from '../../../providers/vendors.ts';
 import { closestNames } from '../../../text/closest-names.ts';
 import { explainFailure } from '../../errors/database-errors.ts';
 import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
@@ -54,15 +55,23 @@ export function mergeConfig(
   const before = Object.entries(stored ?? {}).filter(([member]) => !replaced.has(member));
   const all = Object.entries({ ...Object.fromEntries(before), ...renamed });
   const set = all.filter(([member, value]) => value != null && member !== 'warnings');
-  const members = MEMBERS[purpose] ?? COMMON;
+  const members = membersOf(purpose, { ...stored, ...sent });
   const known = set.filter(([member]) => members.includes(member));
   const warnings = set
     .filter(([member]) => !members.includes(member))
-    .map(([member]) => warningOf(members, member));
+    .map(([member]) => warningOf(purpose, members, member));
   return {
     ...Object.fromEntries(known),
     ...(warnings.length > 0 && { warnings }),
   } as SetConfig;
+}
+
+/** Returns the members that have a meaning for a purpose and the vendor of a configuration. */
+function membersOf(purpose: ModelPurpose, { provider }: ProviderConfig): readonly string[] {
+  const members = MEMBERS[purpose] ?? COMMON;
+  const vendor = findVendor(provider ?? 'openai');
+  const isOpenAi = vendor === undefined || vendor.openAiUrl !== undefined;
+  return isOpenAi ? members : members.filter((member) => member !== 'completions_path');
 }
 
 /** Throws `HWINV` for a member that is sent under two names with different values. */
@@ -111,13 +120,14 @@ export const addressIn = (config: SetConfig) =>
   SYNONYMS[0].find((name) => config[name] !== undefined);
 
 /** Returns the sentence about a member that is not among those with a meaning. */
-function warningOf(members: readonly string[], member: string): string {
+function warningOf(purpose: ModelPurpose, members: readonly string[], member: string): string {
   const others = Object.entries(MEMBERS).flatMap(([other, names]) =>
     names.includes(member) ? [`${other}_provider_config`] : [],
   );
   const [near] = closestNames(member, members);
-  const hint =
-    others.length > 0
+  const hint = MEMBERS[purpose]?.includes(member)
+    ? 'The vendor is called in its own format.'
+    : others.length > 0
       ? `It belongs in ${others.join(' or ')}.`
       : near === undefined
         ? 'Set parameters of requests in request_params.'
@@ -132,11 +142,15 @@ export function withAliases(error: unknown, purpose: ModelPurpose, address: stri
   if (!failure || !isJsonObject(detail)) return error;
   const { fields } = detail;
   const column = detail.field ?? (Array.isArray(fields) ? fields[0] : undefined);
-  const member = { base_url: address, provider: 'provider' }[`${column}`];
+  const member = { base_url: address, provider: 'provider', purpose: 'provider' }[`${column}`];
   if (member === undefined) return error;
-  const field = `${purpose}_provider_config.${member}`;
-  return new HowdahError(code, failure.message.replace('base_url', field), {
-    ...(hint !== undefined && { hint: hint.replace('base_url', member) }),
+  const field = memberOfAgent(purpose)(member);
+  const [variable] = Array.isArray(detail.variables) ? detail.variables : [];
+  const advice = variable
+    ? `Set ${variable} and start Howdah again, or set ${memberOfAgent(purpose)('api_key')}.`
+    : hint?.replaceAll('base_url', address === 'provider' ? 'api_url' : address);
+  return new HowdahError(code, failure.message.replaceAll('base_url', field), {
+    ...(advice !== undefined && { hint: advice }),
     detail: { ...detail, field },
   });
 }

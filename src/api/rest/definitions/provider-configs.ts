@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ModelPurpose } from '../../../contracts/agents/model.ts';
 import { putSecretStatement } from '../../../db/access/secrets.ts';
 import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
-import { findVendor } from '../../../providers/vendors.ts';
+import { findVendor, isHost } from '../../../providers/vendors.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import {
@@ -138,9 +138,13 @@ async function write(
       ...[agentId, purpose, JSON.stringify(config), secret],
     ])
     .catch((error: unknown) => {
-      throw withAliases(error, purpose, addressIn(merged) ?? 'provider');
+      throw withAliases(error, purpose, addressIn(merged) ?? unnamedAddress(merged));
     });
 }
+
+/** Returns the member that is at fault for an address that was not sent: a host, or none at all. */
+const unnamedAddress = ({ provider }: SetConfig): string =>
+  isHost(provider?.trim().toLowerCase() ?? '') ? 'provider' : 'api_url';
 
 /** Refuses to send a stored key to another provider than it was stored for. */
 function refuseKeyOfOthers(purpose: Purpose, merged: ProviderConfig, stored: ProviderConfig): void {
