@@ -12,6 +12,31 @@ begin
   return null;
 end $$;
 
+-- Trims capabilities and drops repeated ones. Refuses an empty one, which nobody could ask for.
+create or replace function howdah_private.tg__trim_capabilities() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from unnest(new.capabilities) as c (name)
+      where coalesce(c.name, '') ~ '^\s*$') then
+    raise exception using errcode = 'HWINV',
+      message = format('capabilities of %L contain an empty entry', new.name),
+      detail = jsonb_build_object('field', 'capabilities',
+        'capabilities', to_jsonb(new.capabilities))::text,
+      hint = 'Remove the entry. Capabilities are short words such as {search, translate}.';
+  end if;
+  new.capabilities := array(
+    select c.name
+    from (
+      select btrim(w.name), min(w.place)
+      from unnest(new.capabilities) with ordinality as w (name, place)
+      group by btrim(w.name)
+    ) as c (name, place)
+    order by c.place);
+  return new;
+end $$;
+
 -- Sets updated_at.
 create or replace function howdah_private.tg__stamp() returns trigger
   language plpgsql volatile

@@ -134,6 +134,10 @@ create or replace trigger _500_mark_stale after update on howdah.tools
 create or replace trigger _300_check_parameters
   before insert or update of parameters, configuration on howdah.tools
   for each row execute function howdah_private.tg_tools__check_parameters();
+create or replace trigger _305_trim_capabilities
+  before insert or update of capabilities on howdah.tools
+  for each row when (new.capabilities <> '{}')
+  execute function howdah_private.tg__trim_capabilities();
 create or replace trigger _310_refuse_keys
   before insert or update of name, aliases, description, capabilities, domain on howdah.tools
   for each row
