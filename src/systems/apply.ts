@@ -197,14 +197,28 @@ function inOrder(file: string, faults: readonly Fault[]): Tried['faults'] {
     );
 }
 
+/**
+ * Returns the error for the faults of all files. With several hints, each stands below the first
+ * fault that it is for.
+ */
 function refusalOf(faults: Tried['faults']): HowdahError {
   const codes = new Set(faults.map(({ code }) => code));
   const [only = 'HWINV'] = codes;
   const code = codes.has('HWDEN') ? 'HWDEN' : codes.size === 1 ? only : 'HWINV';
-  const lines = faults.map((fault) => faultLine(fault.file, fault));
+  const hints = new Set(faults.flatMap(({ hint }) => hint ?? []));
+  const [hint = FORMAT_HINT] = hints;
+  const shown = new Set<string>();
+  const lines = faults.map((fault) => {
+    const line = faultLine(fault.file, fault);
+    if (hints.size < 2 || fault.hint === undefined || shown.has(fault.hint)) return line;
+    shown.add(fault.hint);
+    return `${line}\n  ${fault.hint}`;
+  });
   const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
   return new HowdahError(code, `nothing was applied: ${count}\n${lines.join('\n')}`, {
-    hint: faults.find(({ hint }) => hint)?.hint ?? 'See docs/files.md for the format of files.',
+    hint: hints.size < 2 ? hint : FORMAT_HINT,
     detail: { faults },
   });
 }
+
+const FORMAT_HINT = 'See docs/files.md for the format of files.';

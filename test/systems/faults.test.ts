@@ -55,6 +55,10 @@ describe('faults with their line, column and suggestion', () => {
       'tools: { t: { kind: custom, capabilites: [a] } }',
       '3:29 unknown key "capabilites", did you mean "capabilities"?',
     ],
+    [
+      'models: { m: { provider: local, model_id: x } }',
+      '3:33 unknown key "model_id", did you mean "model"?',
+    ],
     ['agents: { desk: { tools: { alow: [] } } }', '3:28 unknown key "alow", did you mean "allow"?'],
     [
       'agents: { desk: { budget: { max_stps: 3 } } }',

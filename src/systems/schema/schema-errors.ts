@@ -102,6 +102,12 @@ function unknownKey(
   };
 }
 
+/** Keys of a model in other systems, and in provider configurations. */
+const NAMES_ELSEWHERE: Readonly<Record<string, string>> = {
+  ...{ model_id: 'model', model_name: 'model', deployment: 'model' },
+  ...{ api_url: 'base_url', url: 'base_url', endpoint: 'base_url', api_base: 'base_url' },
+};
+
 /** The longest word to compare; every known word is shorter. */
 const LONGEST_WORD = 200;
 
@@ -109,6 +115,8 @@ const LONGEST_WORD = 200;
  * Returns the known word that is most similar to a word, if it is similar enough to be intended.
  */
 export function nearestTo(word: string, known: readonly string[]): string | undefined {
+  const ours = NAMES_ELSEWHERE[word.toLowerCase()];
+  if (ours !== undefined && known.includes(ours)) return ours;
   if (known.length === 0 || word.length > LONGEST_WORD) return undefined;
   const nearest = closest(word, [...known]);
   return distance(word, nearest) <= Math.max(2, Math.floor(word.length / 3)) ? nearest : undefined;

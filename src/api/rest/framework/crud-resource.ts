@@ -111,7 +111,7 @@ function createRoute(kind: CrudResource): Route {
     summary: `Create ${withArticle(kind.one)}`,
     isKeyed: true,
     body: kind.fields,
-    ...(kind.words && { words: kind.words }),
+    ...(kind.words && { words: wordsOfNewRow(kind.words) }),
     answers: { 201: shown(kind) },
     async work(db, { body, identity }, context) {
       const id = await insertRow(db, kind.collection, await columnsIn(kind, body, db));
@@ -125,6 +125,10 @@ function createRoute(kind: CrudResource): Route {
     },
   });
 }
+
+/** Returns the names of other systems for the fields of a new row, which has no id yet. */
+const wordsOfNewRow = (words: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(words).filter(([, ours]) => ours !== 'id'));
 
 function readRoute(kind: CrudResource): Route {
   return route({

@@ -101,8 +101,20 @@ function checkPart(schema: z.ZodType | undefined, value: unknown, place: Fault['
   const result = checkShape(schema, value);
   if ('value' in result) return result;
   const faults = result.issues.flatMap((issue) => faultsOf(zodMessage(issue), schema, place));
-  return { faults: faults.slice(0, MOST_ISSUES) };
+  return { faults: misspeltFirst(faults).slice(0, MOST_ISSUES) };
 }
+
+/** Puts unknown fields first, and leaves out missing fields that were meant by them. */
+function misspeltFirst(faults: Fault[]): Fault[] {
+  const isUnknown = ({ message }: Fault) => message.startsWith('there is no ');
+  const hints = new Set(faults.map(({ hint }) => hint));
+  const isMeant = ({ field, message }: Fault) =>
+    message.endsWith(' is missing') && hints.has(didYouMean(field));
+  const others = faults.filter((fault) => !isUnknown(fault) && !isMeant(fault));
+  return [...faults.filter(isUnknown), ...others];
+}
+
+const didYouMean = (field: string) => `Did you mean ${field}?`;
 
 function checkEmptyQuery(value: unknown): CheckedPart {
   const names = Object.keys(value as object).slice(0, MOST_ISSUES);
@@ -133,7 +145,7 @@ function unknownField(field: string, known: readonly string[], place: Fault['in'
       ? known.length > 0 && known.length <= 40
         ? `Known names: ${known.join(', ')}.`
         : undefined
-      : `Did you mean ${near}?`;
+      : didYouMean(near);
   return { in: place, field, message, ...(hint !== undefined && { hint }) };
 }
 
