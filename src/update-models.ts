@@ -9,13 +9,14 @@ import {
 import { secretRowsOn } from './db/access/secrets.ts';
 import { createPool, type Pool } from './db/connection/pool.ts';
 import { syncDefaultModel } from './db/worker/maintenance.ts';
+import { isInstalled } from './providers/ai-sdk/packages.ts';
 import {
   type EnvironmentModel,
   environmentKeys,
   usesKeyOfProcess,
 } from './providers/environment/environment-models.ts';
 import { createProviders, findProvider, type ProviderEnv } from './providers/registry.ts';
-import { findVendor } from './providers/vendors.ts';
+import { findVendor, MISSING_PURPOSES, VENDORS } from './providers/vendors.ts';
 import { createSecretReader } from './secrets/reader.ts';
 import { createSecretWriter } from './secrets/writer.ts';
 import { masterKeysOf } from './serve-api.ts';
@@ -54,10 +55,18 @@ function refuseUnknownProvider(config: Config): void {
   });
   if (!found.ok) {
     throw new HowdahError('HWINV', `LLM_PROVIDER: ${found.error.message}`, {
-      hint: 'Set LLM_PROVIDER to one of those, or set LLM_URL to the address of an OpenAI-compatible server.',
+      hint: `Set LLM_PROVIDER to ${namesOfCallable().join(', ')} or local, or set LLM_URL to the address of an OpenAI-compatible server.`,
       detail: { variable: 'LLM_PROVIDER' },
     });
   }
+}
+
+/** Returns the vendors of language models that this process can call without another package. */
+function namesOfCallable(): string[] {
+  return VENDORS.filter(({ name, sdk, openAiUrl }) => {
+    const isText = !MISSING_PURPOSES.get(name)?.includes('llm');
+    return isText && (openAiUrl !== undefined || (sdk !== undefined && isInstalled(sdk.package)));
+  }).map(({ name }) => name);
 }
 
 /** Says that the default model has no key, since each of its calls will fail. */

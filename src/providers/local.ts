@@ -16,7 +16,7 @@ export const LOCAL_DESCRIPTION = 'extractive, not an LLM';
 
 const MAX_ROUNDS = 4;
 const CONFIGURE =
-  'For an answer by an LLM set OPENAI_API_KEY (for another server OPENAI_BASE_URL too).';
+  'For an answer by an LLM set the key of a vendor, such as OPENAI_API_KEY or ANTHROPIC_API_KEY, or LLM_URL for a server of your own.';
 
 /**
  * Creates the model that needs no key and no network. The model chooses tools by the words of the

@@ -113,7 +113,7 @@ function ofWork({ runs, workers, alerts, model }: Status): NextCommand[] {
       ? [
           {
             command: `OPENAI_API_KEY=… ${START}`,
-            why: 'use a model server; the built-in model only looks things up',
+            why: 'use a model of OpenAI, or set the key of another vendor, such as ANTHROPIC_API_KEY; the built-in model only looks things up',
           },
         ]
       : []),

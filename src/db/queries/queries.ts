@@ -110,7 +110,7 @@ export async function describeDefaultModel(db: Queries): Promise<string> {
     return 'none: agents without a model of their own cannot run';
   }
   return row.provider === 'local'
-    ? 'local: extractive, without an LLM; it looks up facts and cites them. Set OPENAI_API_KEY to use an LLM'
+    ? 'local: extractive, without an LLM; it looks up facts and cites them. For an LLM set the key of a vendor, such as OPENAI_API_KEY or ANTHROPIC_API_KEY'
     : `${row.model} by ${row.provider}${row.base_url ? ` at ${new URL(row.base_url).host}` : ''}`;
 }
 

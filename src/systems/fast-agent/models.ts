@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { ALIASES, providerOf } from '../../providers/catalog/aliases.ts';
+import { findVendor } from '../../providers/vendors.ts';
 import { EFFORTS, PROVIDERS, TEST_MODELS } from './providers.ts';
 import { type FastAgentSettings, keyAdvice, type ProviderSettings } from './read-settings.ts';
 
@@ -138,7 +139,8 @@ function withProvider(spec: string, quoted: string, tell: Tell): [string, string
   for (const mark of ['/', '.']) {
     const at = spec.indexOf(mark);
     const provider = spec.slice(0, Math.max(at, 0));
-    const isNamed = Object.hasOwn(PROVIDERS, provider) && spec.length > at + 1;
+    const isVendor = mark === '.' && findVendor(provider)?.name === provider;
+    const isNamed = (isVendor || Object.hasOwn(PROVIDERS, provider)) && spec.length > at + 1;
     // openai/gpt-oss-20b is the name of a model at several servers, and openai is not one of them
     if (isNamed && !(mark === '/' && /^gpt-oss/.test(spec.slice(at + 1)))) {
       return [provider, spec.slice(at + 1)];

@@ -129,6 +129,7 @@ type Options = {
   provider: string;
   model: string;
   purpose?: string;
+  domain?: string;
   baseUrl?: string;
   secret?: string;
   inputPrice?: number;
@@ -147,6 +148,7 @@ function withModel(command: Command): Command {
         MODEL_PURPOSES,
       ),
     )
+    .option('--domain <name>', 'subject that the model is for, such as finance')
     .option('--base-url <url>', 'address of a server to use instead of that of the provider')
     .option('--secret <name>', 'secret with the API key: howdah admin secret set NAME')
     .option('--input-price <amount>', 'price of a million input tokens', amount)
@@ -160,11 +162,12 @@ function withModel(command: Command): Command {
 }
 
 function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
-  const { provider, model, purpose, baseUrl, secret, ...figures } = options as Options;
+  const { provider, model, purpose, domain, baseUrl, secret, ...figures } = options as Options;
   const { inputPrice, outputPrice, contextTokens, fallbackPosition } = figures;
   return {
     ...{ name, provider, model },
     ...(purpose !== undefined && { purpose }),
+    ...(domain !== undefined && { domain }),
     ...(baseUrl !== undefined && { base_url: baseUrl }),
     ...(secret !== undefined && { secret_name: secret }),
     ...(inputPrice !== undefined && { input_price: inputPrice }),
