@@ -2,7 +2,7 @@
 -- howdah.register_sql_tool('shop.order_status(text)')`. Name, parameters and description come from
 -- the catalogue. Only an owner may register tools, because a registration decides what agents can
 -- call. Calls run with the privileges of howdah_app (run_as_tool_role.sql), which is granted usage
--- of the schema and execute on the function here.
+-- of the schema and execute on the function here. A warning names other grants that a call needs.
 create or replace function howdah.register_sql_tool(signature text) returns howdah.tools
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -54,6 +54,7 @@ begin
       hint = 'The tool is named like its function, without the schema. '
         'Rename the function or delete the tool.';
   end if;
+  perform howdah_private.warn_missing_grants(v_function);
   return v_tool;
 end $$;
 comment on function howdah.register_sql_tool(text) is

@@ -156,3 +156,77 @@ begin
       hint = 'To make a function a tool, call howdah.register_sql_tool(signature).';
   end if;
 end $$;
+
+-- Returns the statements that give howdah_app what the body of a function mentions and howdah_app
+-- may not use: tables, views and schemas. Parsed bodies are read as PostgreSQL writes them; other
+-- bodies as they are, without comments and texts. Not seen are dynamic statements (execute) and
+-- what other functions and triggers use. A function that runs as its owner needs nothing.
+create or replace function howdah_private.missing_grants(fn regprocedure) returns text[]
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with functions as (
+    select p.*, regexp_replace(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
+        $re$'([^']|'')*'|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/$re$, ' ', 'g') as body,
+      n.nspname, coalesce((
+        select regexp_split_to_array(replace(substr(c.setting, 13), '"', ''), ',\s*')
+        from unnest(p.proconfig) as c (setting) where starts_with(c.setting, 'search_path=')
+      ), '{}') || array[n.nspname::text, 'public'] as schemas
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where p.oid = missing_grants.fn and not p.prosecdef
+  ),
+  mentions as (
+    select lower(m.parts[1]) as verb, m.parts[3] as name, f.schemas
+    from functions as f
+    cross join lateral regexp_matches(f.body,
+      '(\mdelete\s+from\M|\minto\M|\mupdate\M|\mfrom\M|\mjoin\M|\musing\M|,)\s*(only\s+)?'
+      || '(("[^"]+"|[[:alpha:]_][\w$]*)(\.("[^"]+"|[[:alpha:]_][\w$]*))?)', 'gi') as m (parts)
+  ),
+  uses as (
+    select distinct t.oid, v.privilege
+    from mentions as m
+    cross join lateral unnest(case when m.name ~ '^("[^"]+"|[^".]+)$' then m.schemas else '{""}' end)
+      as s (name)
+    cross join lateral (select to_regclass(
+      case s.name when '' then m.name else format('%I.%s', s.name, m.name) end)) as r (relation)
+    join pg_class as t on t.oid = r.relation and t.relkind in ('r', 'p', 'v', 'm', 'f')
+    cross join lateral (select case when m.verb ~ '^delete' then 'delete'
+      when m.verb = 'into' then 'insert' when m.verb = 'update' then 'update'
+      else 'select' end) as v (privilege)
+    where t.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+  )
+  select array(
+    select distinct format('grant usage on schema %I to howdah_app', n.nspname)
+    from uses as u
+    join pg_class as t on t.oid = u.oid
+    join pg_namespace as n on n.oid = t.relnamespace
+    where not has_schema_privilege('howdah_app', n.oid, 'usage')
+  ) || array(
+    select format('grant %s on %I.%I to howdah_app',
+      string_agg(u.privilege, ', ' order by u.privilege), n.nspname, t.relname)
+    from uses as u
+    join pg_class as t on t.oid = u.oid
+    join pg_namespace as n on n.oid = t.relnamespace
+    where not has_table_privilege('howdah_app', t.oid, u.privilege)
+      and (u.privilege = 'delete'
+        or not has_any_column_privilege('howdah_app', t.oid, u.privilege))
+    group by n.nspname, t.relname
+    order by n.nspname, t.relname
+  )
+$$;
+
+-- Warns an owner who registers a function whose calls howdah_app would be refused.
+create or replace function howdah_private.warn_missing_grants(fn regprocedure) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_grants text[] := howdah_private.missing_grants(warn_missing_grants.fn);
+begin
+  if v_grants <> '{}' then
+    raise warning 'calls of % run as howdah_app, which may not use all that it names',
+        warn_missing_grants.fn
+      using hint = array_to_string(v_grants, '; ') || ';';
+  end if;
+end $$;

@@ -65,6 +65,84 @@ describe('register_sql_tool', () => {
     });
   });
 
+  describe('warns of what howdah_app may not use', () => {
+    beforeAll(() =>
+      db.pool.query(`
+        create schema depot;
+        create table depot.orders (id text, note text);
+        create table depot.public_orders (id text);
+        create table depot.partly (id text, secret text);
+        create table depot."Odd name" (id text);
+        create view depot.open_orders as select id from depot.orders;
+        grant select on depot.public_orders to howdah_app;
+        grant select (id) on depot.partly to howdah_app;
+        create function shop.parsed(a text) returns bigint language sql stable
+          begin atomic select count(*) from depot.orders, depot.public_orders, depot.partly; end;
+        create function shop.of_text(a text) returns bigint language sql stable as $f$
+          -- it isn't from depot.partly
+          select count(*) from depot.public_orders as p join depot.open_orders as o using (id)
+          where p.id <> 'from depot.orders' and o.id in (select id from depot."Odd name") $f$;
+        create function shop.writes(a text) returns void language plpgsql
+          set search_path = depot, pg_temp as $f$
+          begin
+            insert into orders (id) values (a);
+            update orders set note = a where id = a;
+            delete from "Odd name" as d where d.id = a;
+          end $f$;
+        create function shop.as_owner(a text) returns bigint language sql stable security definer
+          begin atomic select count(*) from depot.orders; end;
+      `),
+    );
+
+    const USAGE = 'grant usage on schema depot to howdah_app';
+    const warnings = (signature: string) =>
+      rolledBack(db.pool, async (client) => {
+        const found: (string | undefined)[] = [];
+        const listen = (notice: { severity?: string | undefined; hint?: string | undefined }) => {
+          if (notice.severity === 'WARNING') found.push(notice.hint);
+        };
+        client.on('notice', listen);
+        await client.query('select howdah.register_sql_tool($1)', [signature]);
+        const first = [...found];
+        for (const hint of first) await client.query(hint ?? '');
+        await client.query('select howdah.register_sql_tool($1)', [signature]);
+        client.off('notice', listen);
+        return { first, afterGrants: found.slice(first.length) };
+      });
+
+    test.each([
+      ['shop.parsed(text)', [USAGE, 'grant select on depot.orders to howdah_app']],
+      [
+        'shop.of_text(text)',
+        [
+          USAGE,
+          'grant select on depot."Odd name" to howdah_app',
+          'grant select on depot.open_orders to howdah_app',
+        ],
+      ],
+      [
+        'shop.writes(text)',
+        [
+          USAGE,
+          'grant delete on depot."Odd name" to howdah_app',
+          'grant insert, update on depot.orders to howdah_app',
+        ],
+      ],
+    ])('%s', async (signature, grants) => {
+      expect(await warnings(signature)).toEqual({
+        first: [`${grants.join('; ')};`],
+        afterGrants: [],
+      });
+    });
+
+    test.each(['shop.as_owner(text)', 'shop.order_status(text)'])(
+      '%s needs nothing',
+      async (signature) => {
+        expect((await warnings(signature)).first).toEqual([]);
+      },
+    );
+  });
+
   test('maps every common type to JSON Schema', async () => {
     const types = `int, bigint, smallint, numeric, double precision, boolean, text, varchar, uuid, date,
       timestamptz, jsonb, text[], shop.size, shop.order_id, shop.sizes, shop.point, int[]`;

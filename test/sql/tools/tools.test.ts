@@ -628,7 +628,7 @@ describe('API keys in rows', () => {
     const make = (purpose: string, url: string) =>
       db.pool.query(
         `insert into howdah.models (name, provider, model, purpose, base_url)
-         values ($1 || $2, 'deepgram', 'x', $1::howdah.model_purpose, $2) returning id`,
+         values ($1 || $2, 'openai-compatible', 'x', $1::howdah.model_purpose, $2) returning id`,
         [purpose, url],
       );
     const made = await make('stt', 'wss://api.example.com/v1/listen');
