@@ -900,7 +900,7 @@ grant execute on function
   howdah_private.check_embedding_model(text, uuid, jsonb),
   howdah_private.check_member_question(jsonb), howdah_private.check_sub_run_settings(jsonb),
   howdah_private.check_workflow_configuration(text, howdah.workflow_type, jsonb),
-  howdah_private.set_workflow_members(uuid, jsonb)
+  howdah_private.check_named_members(uuid), howdah_private.set_workflow_members(uuid, jsonb)
   to howdah_app;
 grant execute on function
   howdah_private.first_agent_of(uuid), howdah_private.version_after(uuid, int)

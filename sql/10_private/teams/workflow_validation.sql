@@ -74,6 +74,53 @@ begin
   where question is not null;
 end $$;
 
+-- Returns why the configuration of a workflow names somebody who is not among its members, or null.
+create or replace function howdah_private.unknown_member(configuration jsonb, names text[])
+  returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select format('configuration.%s names %L, which is not a member%s', n.place, n.name,
+    coalesce(': did you mean ' || howdah_private.nearest_word(n.name, unknown_member.names) || '?',
+      '; the members: ' || array_to_string(unknown_member.names, ', ')))
+  from (
+    select 'aggregator', configuration ->> 'aggregator'
+    union all select 'fallback', configuration ->> 'fallback'
+      where configuration ->> 'members' is distinct from 'capable' -- else chosen when it runs
+    union all select format('start[%s]', s.place - 1), s.name #>> '{}'
+      from jsonb_path_query(configuration, 'lax $.start[*]') with ordinality as s (name, place)
+    union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
+      from jsonb_path_query(configuration, 'lax $.edges[*]') with ordinality as e (edge, place)
+      cross join (values ('from'), ('to')) as k (key)
+    union all select 'joins.' || j.name, j.name
+      from jsonb_object_keys(coalesce(configuration -> 'joins', '{}')) as j (name)
+  ) as n (place, name)
+  where n.name is not null and n.name <> all (unknown_member.names)
+  limit 1
+$$;
+
+-- Refuses a workflow with members whose configuration names somebody else. Callers write a workflow
+-- and all its members at once; one without members is about to get them.
+create or replace function howdah_private.check_named_members(workflow_id uuid) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_definition jsonb := (
+    select howdah_private.workflow_definition(w.id) from howdah.workflows as w
+    where w.id = check_named_members.workflow_id and w.tenant_id = howdah.current_tenant());
+  v_names text[] := array(
+    select m ->> 'name' from jsonb_array_elements(v_definition #> '{workflow,members}') as m);
+  v_fault text := howdah_private.unknown_member(
+    v_definition #> '{workflow,configuration}', v_names);
+begin
+  if v_names <> '{}' and v_fault is not null then
+    raise exception using errcode = 'HWINV', message = v_fault,
+      detail = jsonb_build_object('field', 'configuration', 'members', v_names)::text,
+      hint = 'Name a member, by its role if it has one, or add the agent to members.';
+  end if;
+end $$;
+
 -- Returns why a workflow cannot run, or null if it can. Members are added one by one, so the check
 -- happens when the workflow is to run, not while it is being written.
 create or replace function howdah_private.workflow_fault(definition jsonb) returns text
@@ -89,7 +136,6 @@ declare
   v_finds boolean := coalesce(v_configuration ->> 'members' = 'capable', false);
   v_least int := case when v_finds then 0 when v_type = 'voting' then 2 else 1 end;
   v_most int := case v_type when 'map' then 1 when 'evaluator_optimizer' then 2 end;
-  v_named record;
   v_unknown text;
 begin
   if cardinality(v_names) < v_least or cardinality(v_names) > v_most then
@@ -104,25 +150,10 @@ begin
   if found then
     return format('two members have the name %L; give each of them a role', v_unknown);
   end if;
-  for v_named in
-    select n.place, n.name from (
-      select 'aggregator', v_configuration ->> 'aggregator'
-      union all select 'fallback', v_configuration ->> 'fallback' where not v_finds
-      union all select format('start[%s]', s.place - 1), s.name #>> '{}'
-        from jsonb_path_query(v_configuration, 'lax $.start[*]') with ordinality as s (name, place)
-      union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
-        from jsonb_path_query(v_configuration, 'lax $.edges[*]') with ordinality as e (edge, place)
-        cross join (values ('from'), ('to')) as k (key)
-      union all select 'joins.' || j.name, j.name
-        from jsonb_object_keys(coalesce(v_configuration -> 'joins', '{}')) as j (name)
-    ) as n (place, name)
-    where n.name is not null and n.name <> all (v_names)
-    limit 1
-  loop
-    return format('configuration.%s names %L, which is not a member%s', v_named.place, v_named.name,
-      coalesce(': did you mean ' || howdah_private.nearest_word(v_named.name, v_names) || '?',
-        '; the members: ' || array_to_string(v_names, ', ')));
-  end loop;
+  v_unknown := howdah_private.unknown_member(v_configuration, v_names);
+  if v_unknown is not null then
+    return v_unknown;
+  end if;
   if v_configuration ->> 'on_failure' = 'quorum' and v_configuration ->> 'quorum' is null then
     return 'configuration.quorum is missing, but on_failure is quorum';
   elsif v_type <> 'map' and (v_configuration ->> 'quorum')::int

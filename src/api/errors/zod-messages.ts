@@ -25,7 +25,11 @@ export function zodMessage(issue: Issue): Issue {
 }
 
 /** Describes what is wrong with a field in a sentence. */
-export function sentenceOf(field: string, { message }: Issue): string {
+export function sentenceOf(field: string, issue: Issue): string {
+  const { message } = issue;
+  if (issue.code === 'invalid_value' && issue.values.length > 1) {
+    return `${field} must be one of ${issue.values.join(', ')}`;
+  }
   if (/received undefined$/.test(message)) return `${field} is missing`;
   const rest = message.replace(/^Invalid input: /, '');
   return `${field}: ${rest.charAt(0).toLowerCase()}${rest.slice(1)}`;

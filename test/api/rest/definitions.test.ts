@@ -140,6 +140,52 @@ test('newly discovered data of an MCP server does not change its ETag', async ()
   expect(await ask('PATCH', place, { description: 'Mine.' }, match)).toMatchObject({ status: 412 });
 });
 
+test.each([
+  [
+    '/api/models',
+    { name: 'm', provider: 'openai', model_id: 'gpt' },
+    'model_id',
+    'Did you mean model?',
+  ],
+  ['/api/models', { name: 'm', provider: 'openai', modle: 'g' }, 'modle', 'Did you mean model?'],
+  ['/api/agents', { name: 'a', engine: 'a2aa' }, 'engine', 'Did you mean a2a?'],
+  ['/api/tools', { name: 't', kind: 'custom', capabilities: [' '] }, 'capabilities', /Remove/],
+  [
+    '/api/workflows',
+    {
+      name: 'w',
+      type: 'parallel',
+      members: ['development'],
+      configuration: { aggregator: 'developmet' },
+    },
+    'configuration',
+    /member/,
+  ],
+])('POST %s %j is refused with the field %s and a suggestion', async (path, body, field, hint) => {
+  const found = await ask('POST', path, body);
+  expect(found).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV', field, hint: expect.stringMatching(hint) },
+  });
+  expect(found.body.errors ?? []).toHaveLength(found.body.errors ? 1 : 0);
+});
+
+test('a changed aggregator must be a member', async () => {
+  const row = { name: 'joined', type: 'parallel', members: ['development'] };
+  const { body } = await ask('POST', '/api/workflows', row);
+  const path = `/api/workflows/${body.id}`;
+  const patch = (aggregator: string) =>
+    ask('PATCH', path, { configuration: { aggregator }, is_active: false });
+  expect(await patch('nobody')).toMatchObject({ status: 400, body: { field: 'configuration' } });
+  expect((await patch('development')).status).toBe(200);
+});
+
+test('capabilities are trimmed, and repeated ones dropped', async () => {
+  const row = { name: 'able', kind: 'custom', capabilities: [' search ', 'translate', 'search'] };
+  const { body } = await ask('POST', '/api/tools', row);
+  expect(body.capabilities).toEqual(['search', 'translate']);
+});
+
 test('prices per thousand tokens and alternative names in workflows are accepted', async () => {
   const priced = await ask('POST', '/api/models', {
     name: 'priced',

@@ -94,9 +94,13 @@ export const workflows: CrudResource = {
     conditions: equalTo,
   },
   async writeParts(db, workflowId, body, { isWhole }) {
-    if (!isWhole && body.members === undefined) return;
-    const members = JSON.stringify(body.members ?? []);
-    await db.query('select howdah_private.set_workflow_members($1, $2)', [workflowId, members]);
+    if (isWhole || body.members !== undefined) {
+      const members = JSON.stringify(body.members ?? []);
+      await db.query('select howdah_private.set_workflow_members($1, $2)', [workflowId, members]);
+    }
+    if (isWhole || body.members !== undefined || body.configuration !== undefined) {
+      await db.query('select howdah_private.check_named_members($1)', [workflowId]);
+    }
   },
   async remove(db, workflowId) {
     await db.query('select (howdah.delete_workflow($1)).id', [workflowId]);

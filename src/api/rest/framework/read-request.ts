@@ -100,7 +100,9 @@ function checkPart(schema: z.ZodType | undefined, value: unknown, place: Fault['
   if (!schema) return place === 'query' ? checkEmptyQuery(value) : { value: undefined };
   const result = checkShape(schema, value);
   if ('value' in result) return result;
-  const faults = result.issues.flatMap((issue) => faultsOf(zodMessage(issue), schema, place));
+  const faults = result.issues.flatMap((issue) =>
+    faultsOf(zodMessage(issue), schema, place, value),
+  );
   return { faults: misspeltFirst(faults).slice(0, MOST_ISSUES) };
 }
 
@@ -122,7 +124,12 @@ function checkEmptyQuery(value: unknown): CheckedPart {
   return faults.length > 0 ? { faults } : { value: undefined };
 }
 
-function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType, place: Fault['in']): Fault[] {
+function faultsOf(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  place: Fault['in'],
+  value: unknown,
+): Fault[] {
   // A query parameter is one text.
   const field = (place === 'query' ? issue.path.slice(0, 1) : issue.path).join('.');
   if (issue.code === 'unrecognized_keys') {
@@ -133,7 +140,16 @@ function faultsOf(issue: z.core.$ZodIssue, schema: z.ZodType, place: Fault['in']
   }
   if (field === '')
     return [{ in: place, field: place, message: `The ${place} is not a ${shapeOf(issue)}.` }];
-  return [{ in: place, field, message: sentenceOf(field, issue) }];
+  const hint = nearestValue(issue, value);
+  return [{ in: place, field, message: sentenceOf(field, issue), ...(hint && { hint }) }];
+}
+
+/** Returns the hint on a misspelt word of a list of words. */
+function nearestValue(issue: z.core.$ZodIssue, body: unknown): string | undefined {
+  if (issue.code !== 'invalid_value') return undefined;
+  const value = issue.path.reduce((at, name) => (at as Record<PropertyKey, unknown>)?.[name], body);
+  const [near] = typeof value === 'string' ? closestNames(value, issue.values.map(String), 1) : [];
+  return near === undefined ? undefined : didYouMean(near);
 }
 
 function unknownField(field: string, known: readonly string[], place: Fault['in']): Fault {
