@@ -28,7 +28,7 @@ afterAll(async () => {
 
 test('a project with default_model: sonnet runs after its import', async () => {
   const { pool } = database;
-  await reportUsable(pool, 'anthropic');
+  await reportUsable(pool, 'anthropic', 'openai');
   const { document } = importFastAgent({
     name: 'project',
     files: [

@@ -204,7 +204,7 @@ describe('fast-agent import with --apply', () => {
   test('creates the objects in the tenant, and changes nothing the second time', async () => {
     const slug = unique('press');
     await makeTenant(database.pool, slug);
-    await reportUsable(database.pool, 'anthropic');
+    await reportUsable(database.pool, 'anthropic', 'openai');
     const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
     const first = await cli('import', 'fast-agent', NEWSROOM, '--apply');
     expect(first).toMatchObject({
@@ -230,7 +230,7 @@ describe('fast-agent import with --apply', () => {
   test('rejects names owned by another system, and writes nothing', async () => {
     const slug = unique('press');
     await makeTenant(database.pool, slug);
-    await reportUsable(database.pool, 'anthropic');
+    await reportUsable(database.pool, 'anthropic', 'openai');
     const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
     await put({ 'desk.md': CARD });
     await cp(join(folder, 'desk.md'), join(folder, 'two', 'desk.md'));

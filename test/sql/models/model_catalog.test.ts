@@ -7,7 +7,7 @@ const database = testDatabase();
 let tenant: string;
 beforeEach(async () => {
   tenant = await makeTenant(database.pool);
-  await reportUsable(database.pool, 'anthropic', 'google', 'groq', 'xai');
+  await reportUsable(database.pool, 'anthropic', 'google', 'groq', 'openai', 'xai');
 });
 
 /** Works in the tenant as an admin, and rolls back. */
