@@ -35,4 +35,14 @@ test('a function that computes for too long is interrupted', () => {
   expect(isOutOfTime(error)).toBe(true);
 });
 
+test('a function runs on Node 22, which cannot measure a thread', () => {
+  const { threadCpuUsage } = process;
+  Object.assign(process, { threadCpuUsage: undefined });
+  try {
+    expect(withinTime(100, () => 'done')).toBe('done');
+  } finally {
+    Object.assign(process, { threadCpuUsage });
+  }
+});
+
 const OUT_OF_TIME = 'ERR_SCRIPT_EXECUTION_TIMEOUT';
