@@ -128,7 +128,9 @@ describe.runIf(oldNode)('under an older Node version', () => {
     const child = spawn(oldNode ?? '', [bin, '--help'], options({ HOWDAH_REEXEC: '1' }));
     const { status, stdout, stderr } = await ended(child);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toMatch(/^error: howdah needs Node 22\.18 or newer, and this is v\S+\.\n$/);
+    expect(stderr).toMatch(
+      /^error: howdah needs Node 22\.18 or newer, and this is v\S+\.\n hint: .*`npm install node@24`.*\n$/,
+    );
   });
 });
 
