@@ -13,8 +13,8 @@ import {
   type AuthenticationOptions,
   createAuthentication,
 } from './authentication.ts';
+import type { ErrorLog } from './errors/answer-error.ts';
 import { createFeedHub, type FeedHub } from './feed/feed-hub.ts';
-import type { ErrorLog } from './graphql/mask-errors.ts';
 import {
   createVisibilityGuard,
   type VisibilityGuard,

@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import type { ErrorLog } from '../graphql/mask-errors.ts';
 import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { explainFailure } from './database-errors.ts';
 import { PROBLEM_TYPE, problem } from './problem.ts';
 import { RequestRefusal } from './request-refusal.ts';
 import { restHint } from './rest-hints.ts';
+
+/** Logs an error that the client did not see, with the id that the client got. */
+export type ErrorLog = (error: unknown, id: string) => void;
 
 /**
  * The HTTP statuses of the codes in `sql/ERRORS.md`, and of what the server itself cannot do now.

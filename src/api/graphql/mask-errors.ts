@@ -3,11 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { isSafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
 import { displayable } from '../../text/displayable.ts';
+import type { ErrorLog } from '../errors/answer-error.ts';
 import { type ClientError, explainFailure } from '../errors/database-errors.ts';
 import { withoutChoices } from './plugins/schema/inputs.ts';
-
-/** Logs an error that the client did not see, with the id that the client got. */
-export type ErrorLog = (error: unknown, id: string) => void;
 
 /**
  * Creates the function that masks errors in results. Errors of GraphQL are kept. Errors of the

@@ -3,9 +3,9 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type SessionOf, type Subscriptions, subscriptionsOf } from '../../db/mcp/sessions.ts';
 import type { Caller, McpFailure } from '../../mcp-server/caller.ts';
+import type { ErrorLog } from '../errors/answer-error.ts';
 import { explainFailure } from '../errors/database-errors.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { ErrorLog } from '../graphql/mask-errors.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
 import {
   type CallerTransactionOptions,

@@ -3,7 +3,7 @@ import type { TryUnsavedModel } from '../../contracts/agents/model-test.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
-import { answerFailure, failureOf } from '../errors/answer-error.ts';
+import { answerFailure, type ErrorLog, failureOf } from '../errors/answer-error.ts';
 import { logEvents } from '../events/log-events.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
@@ -13,7 +13,6 @@ import {
   type StreamSourcesOptions,
 } from '../events/stream-sources.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { ErrorLog } from '../graphql/mask-errors.ts';
 import type { Admission } from '../http/admission.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
