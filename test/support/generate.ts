@@ -11,7 +11,7 @@ import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { catalogFunction } from './catalog/catalog-function.ts';
 import { clientOperations } from './client-operations.ts';
 import { describedCommands } from './described-commands.ts';
-import { licencesPage, productionDependencies } from './licences.ts';
+import { bundledPackages, licencesPage, productionDependencies } from './licences.ts';
 import { modelVendorsFunction } from './model-vendors.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sql, startInFolder, withDatabase } from './server.ts';
@@ -32,7 +32,7 @@ write('sql/10_private/models/model_vendors.sql', modelVendorsFunction());
 write('sql/10_private/models/model_catalog_document.sql', catalogFunction());
 write('src/client/operations.generated.ts', clientOperations(await describedRoutes()));
 write('src/cli/help/command-metadata.generated.ts', await describedCommands());
-write('docs/licences.md', licencesPage(productionDependencies()));
+write('docs/licences.md', licencesPage(productionDependencies(), await bundledPackages()));
 try {
   await sql(server.url, `create database ${name}`);
   const url = withDatabase(server.url, name);

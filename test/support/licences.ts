@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { planBundle } from '../../packaging/bundle-dependencies.ts';
+import { packagesIn } from '../../packaging/notices.ts';
 
 /** A package that is installed where Howdah runs. */
 export type Dependency = { name: string; version: string; licence: string };
@@ -14,15 +16,24 @@ type Locked = {
   peerDependenciesMeta?: Record<string, { optional?: boolean }>;
 };
 
-/**
- * Lists every package that an installation of Howdah may bring, by its name in the lock file.
- * Optional peers are not installed with a package, though tools for development may bring them.
- */
+/** Lists every package that an installation of Howdah may bring, by its name in the lock file. */
 export function productionDependencies(): Dependency[] {
-  const file = fileURLToPath(new URL('../../package-lock.json', import.meta.url));
-  const { packages } = JSON.parse(readFileSync(file, 'utf8')) as {
-    packages: Record<string, Locked>;
-  };
+  const packages = lockedPackages();
+  const found = productionPaths().map((path) => {
+    const { version, license } = packages[path] as Locked;
+    return { name: path.replace(/^.*node_modules\//, ''), version, licence: license ?? 'none' };
+  });
+  const unique = new Map(found.map((one) => [join(one.name, one.version), one]));
+  return [...unique.values()].sort((a, b) => order(a.name, b.name) || order(a.version, b.version));
+}
+
+/**
+ * Lists the folders of the packages that an installation of Howdah may bring, such as
+ * `node_modules/pg`. Optional peers are not installed with a package, though tools for development
+ * may bring them.
+ */
+export function productionPaths(): string[] {
+  const packages = lockedPackages();
   const paths = new Set(['']);
   for (const path of paths) {
     for (const name of installedWith(packages[path] as Locked)) {
@@ -31,12 +42,12 @@ export function productionDependencies(): Dependency[] {
     }
   }
   paths.delete('');
-  const found = [...paths].map((path) => {
-    const { version, license } = packages[path] as Locked;
-    return { name: path.replace(/^.*node_modules\//, ''), version, licence: license ?? 'none' };
-  });
-  const unique = new Map(found.map((one) => [join(one.name, one.version), one]));
-  return [...unique.values()].sort((a, b) => order(a.name, b.name) || order(a.version, b.version));
+  return [...paths];
+}
+
+function lockedPackages(): Record<string, Locked> {
+  const file = fileURLToPath(new URL('../../package-lock.json', import.meta.url));
+  return JSON.parse(readFileSync(file, 'utf8')).packages;
 }
 
 /** Returns the names of the packages that are installed with a package. */
@@ -65,23 +76,38 @@ function parentsOf(path: string): string[] {
   return [parent, ...parentsOf(parent)];
 }
 
+/** Lists the packages of which the build bundles code into `dist/vendor`. */
+export async function bundledPackages(): Promise<Dependency[]> {
+  return packagesIn([await planBundle()]);
+}
+
 /** Returns the text of docs/licences.md, which `npm run generate` writes. */
-export function licencesPage(dependencies: readonly Dependency[]): string {
-  const licences = Object.groupBy(dependencies, ({ licence }) => licence);
-  const groups = Object.entries(licences).sort(([a], [b]) => order(a, b));
+export function licencesPage(
+  installed: readonly Dependency[],
+  bundled: readonly Dependency[],
+): string {
   return [
     '# Licences',
     '',
-    `What is installed where Howdah runs: ${dependencies.length} packages, from \`package-lock.json\`. Written by \`npm run generate\`; a test refuses other licences.`,
+    `What is installed where Howdah runs: ${installed.length} packages, from \`package-lock.json\`. Written by \`npm run generate\`; a test refuses other licences.`,
     '',
-    '| licence | packages |',
-    '| --- | --- |',
-    ...groups.map(
-      ([licence, all = []]) =>
-        `| ${licence} | ${all.map(({ name, version }) => `${name} ${version}`).join(', ')} |`,
-    ),
+    ...licenceTable(installed),
+    '',
+    `The npm package contains code of ${bundled.length} more packages, bundled by \`npm run build\`. Their licences are in \`dist/THIRD_PARTY_NOTICES.txt\`.`,
+    '',
+    ...licenceTable(bundled),
     '',
   ].join('\n');
+}
+
+function licenceTable(packages: readonly Dependency[]): string[] {
+  const licences = Object.groupBy(packages, ({ licence }) => licence);
+  const groups = Object.entries(licences).sort(([a], [b]) => order(a, b));
+  const rows = groups.map(
+    ([licence, all = []]) =>
+      `| ${licence} | ${all.map(({ name, version }) => `${name} ${version}`).join(', ')} |`,
+  );
+  return ['| licence | packages |', '| --- | --- |', ...rows];
 }
 
 /** Compares in the same order on every machine, independent of its language. */

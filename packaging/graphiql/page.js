@@ -1,0 +1,21 @@
+// The script of /graphiql. The server puts the first operation into the page.
+
+import { createGraphiQLFetcher } from '@graphiql/toolkit';
+import { GraphiQL } from 'graphiql';
+import 'graphiql/style.css';
+import { createElement } from 'react';
+import { createRoot } from 'react-dom/client';
+
+const { nonce } = document.querySelector('script[nonce]');
+globalThis.__webpack_nonce__ = nonce; // dialogs add a style sheet, and ask for the nonce here
+
+const { query, variables } = JSON.parse(document.querySelector('#operation').textContent);
+const socket = new URL('/graphql', location.href);
+socket.protocol = socket.protocol.replace('http', 'ws');
+const fetcher = createGraphiQLFetcher({ url: '/graphql', subscriptionUrl: socket.href });
+const isRun = variables !== undefined;
+const shown = isRun ? { initialQuery: query, initialVariables: variables } : {};
+
+createRoot(document.querySelector('#graphiql')).render(
+  createElement(GraphiQL, { fetcher, defaultQuery: query, ...shown }),
+);

@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Metafile } from 'esbuild';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** A package of which the tarball of Howdah contains code. */
+export type BundledPackage = { name: string; version: string; licence: string; folder: string };
+
+/** Lists the packages in bundles, by name. */
+export function packagesIn(bundles: readonly Metafile[]): BundledPackage[] {
+  const files = bundles.flatMap(({ outputs }) =>
+    Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs)),
+  );
+  const folders = new Set(files.filter((file) => file.includes('node_modules/')).map(folderOf));
+  return [...folders]
+    .map((folder) => {
+      const { name, version, license } = manifestOf(folder);
+      return { name, version, licence: license ?? 'none', folder };
+    })
+    .sort((a, b) => order(a.name, b.name) || order(a.version, b.version));
+}
+
+/** Returns the text of THIRD_PARTY_NOTICES.txt: the licence of each package. */
+export function noticesOf(packages: readonly BundledPackage[]): string {
+  const intro = 'Howdah contains code of the packages below, each under its own licence.\n';
+  return [intro, ...packages.map(noticeOf)].join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+function noticeOf({ name, version, licence, folder }: BundledPackage): string {
+  const texts = readdirSync(join(ROOT, folder))
+    .filter((file) => /^(licen[cs]e|copying|notice)(\W|$)/i.test(file))
+    .sort(order)
+    .map((file) => readFileSync(join(ROOT, folder, file), 'utf8').trim());
+  return [`${name} ${version} (${licence})`, ...(texts.length > 0 ? texts : [authorOf(folder)]), '']
+    .join('\n\n')
+    .trimEnd()
+    .concat('\n');
+}
+
+/** Returns who wrote a package that has no file with its licence. */
+function authorOf(folder: string): string {
+  const { author, license } = manifestOf(folder);
+  const who = typeof author === 'string' ? author : author?.name;
+  return `Published under ${license}${who ? ` by ${who}` : ''}; the package has no licence file.`;
+}
+
+type Manifest = {
+  name: string;
+  version: string;
+  license?: string;
+  author?: string | { name?: string };
+};
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
+}
+
+/** Returns the folder of the package that a file belongs to. */
+function folderOf(file: string): string {
+  const [folder] = /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(file) ?? [];
+  return folder ?? dirname(file);
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
