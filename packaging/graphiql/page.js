@@ -3,6 +3,7 @@
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import 'graphiql/style.css';
+import './layout.css';
 import { createElement } from 'react';
 import { createRoot } from 'react-dom/client';
 
@@ -13,9 +14,9 @@ const { query, variables } = JSON.parse(document.querySelector('#operation').tex
 const socket = new URL('/graphql', location.href);
 socket.protocol = socket.protocol.replace('http', 'ws');
 const fetcher = createGraphiQLFetcher({ url: '/graphql', subscriptionUrl: socket.href });
-const isRun = variables !== undefined;
-const shown = isRun ? { initialQuery: query, initialVariables: variables } : {};
+// A URL with a run opens a tab for it. Any other URL restores the tabs of the last visit.
+const first = variables === undefined ? { defaultQuery: query } : { query, variables };
 
 createRoot(document.querySelector('#graphiql')).render(
-  createElement(GraphiQL, { fetcher, defaultQuery: query, ...shown }),
+  createElement(GraphiQL, { fetcher, ...first }),
 );

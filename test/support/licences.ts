@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildGraphiql } from '../../packaging/build-graphiql.ts';
 import { planBundle } from '../../packaging/bundle-dependencies.ts';
 import { packagesIn } from '../../packaging/notices.ts';
 
@@ -76,9 +77,9 @@ function parentsOf(path: string): string[] {
   return [parent, ...parentsOf(parent)];
 }
 
-/** Lists the packages of which the build bundles code into `dist/vendor`. */
+/** Lists the packages of which the npm package contains code. */
 export async function bundledPackages(): Promise<Dependency[]> {
-  return packagesIn([await planBundle()]);
+  return packagesIn([await planBundle(), await buildGraphiql('dist/graphiql', { write: false })]);
 }
 
 /** Returns the text of docs/licences.md, which `npm run generate` writes. */

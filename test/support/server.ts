@@ -4,6 +4,7 @@ import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { buildGraphiql } from '../../packaging/build-graphiql.ts';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
@@ -19,6 +20,9 @@ declare module 'vitest' {
   }
 }
 
+/** `npm install` builds it, except in a work tree that shares the packages of another one. */
+const GRAPHIQL = join(import.meta.dirname, '../../dist/graphiql');
+
 type Server = { url: string; isInMemory: boolean; stop(): Promise<void> };
 
 /**
@@ -27,6 +31,7 @@ type Server = { url: string; isInMemory: boolean; stop(): Promise<void> };
  * test file copies.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (!existsSync(GRAPHIQL)) await buildGraphiql(GRAPHIQL);
   const server = await findServer();
   const template = `howdah_template_${process.pid}`;
   await sql(server.url, `create database ${template}`);

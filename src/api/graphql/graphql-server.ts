@@ -13,6 +13,7 @@ import { type AdmitOptions, admitRequest } from '../login/admit-request.ts';
 import type { Login } from '../login/login.ts';
 import { mostBytesFor } from '../login/rights.ts';
 import { loadOperations } from './allowed-operations.ts';
+import { answerGraphiql, isGraphiqlPath } from './graphiql.ts';
 import type { Bodies } from './plugins/requests-plugin.ts';
 import { type ServingOptions, servingPreset } from './preset.ts';
 import { shapeFault } from './request.ts';
@@ -64,14 +65,13 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
   const requests = createServer(); // never listens: grafserv takes requests only from a server
   await serv.addTo(requests, false);
   const sockets = createSockets(serv, options);
-  const isPage = (path: string) =>
-    introspection && (path === '/graphiql' || path.startsWith('/ruru-static/'));
+  const isPage = (path: string) => introspection && isGraphiqlPath(path);
   return {
     serves: (path) => path === '/graphql' || isPage(path),
     isPage,
     async handle(request, response) {
-      const isGraphql = pathOf(request.url) === '/graphql';
-      if (isGraphql && !(await takeRequest(request, response, { ...options, bodies }))) return;
+      if (isPage(pathOf(request.url))) return answerGraphiql(request, response);
+      if (!(await takeRequest(request, response, { ...options, bodies }))) return;
       requests.emit('request', request, response);
     },
     upgrade: sockets.upgrade,

@@ -123,8 +123,7 @@ export function servingPreset({
     ],
     grafserv: {
       graphqlPath: '/graphql',
-      graphiqlPath: '/graphiql',
-      graphiql: introspection,
+      graphiql: false, // graphiql.ts serves a page of our own
       websockets: true,
       maxRequestLength: MAX_REQUEST_BYTES,
       maskError: introspection ? mask : (error) => withoutHelp(mask(error)),

@@ -12,17 +12,16 @@ const NOTHING = {
 };
 
 /**
- * The policy of GraphiQL, which runs its own files and the scripts in its page. Its editor creates
- * style sheets at run time.
+ * The policy of GraphiQL, which runs its own files. Its dialogs create style sheets at run time,
+ * with the nonce of the page.
  */
 const GRAPHIQL = {
   ...NOTHING,
   scriptSrc: ["'self'", "'nonce-{nonce}'"],
-  styleSrc: ["'self'", "'unsafe-inline'"],
+  styleSrc: ["'self'", "'nonce-{nonce}'"],
   imgSrc: ["'self'", 'data:'],
   fontSrc: ["'self'", 'data:'],
   connectSrc: ["'self'"],
-  workerSrc: ["'self'", 'blob:'],
 };
 
 const ofAnswers = Object.freeze({ ...headersOf(NOTHING), 'cache-control': 'no-store' });
@@ -39,8 +38,7 @@ export function securityHeaders(): Readonly<Record<string, string>> {
 }
 
 /**
- * Sets the security headers. GraphiQL and its files get the headers of a page. The files are
- * included, because workers have a policy of their own.
+ * Sets the security headers. GraphiQL and its files get the headers of a page.
  */
 export function setSecurityHeaders(
   request: IncomingMessage,
@@ -50,7 +48,7 @@ export function setSecurityHeaders(
   const nonce = isPage ? randomBytes(16).toString('base64') : '';
   if (isPage) nonces.set(request, nonce);
   for (const [name, value] of Object.entries(isPage ? ofGraphiql : ofAnswers)) {
-    response.setHeader(name, value.replace('{nonce}', nonce));
+    response.setHeader(name, value.replaceAll('{nonce}', nonce));
   }
 }
 

@@ -74,8 +74,8 @@ describe('every error outside GraphQL is a problem with a code', () => {
     [405, 'HWINV', 'a WebDAV method', () => ask('PROPFIND /healthz')],
     [405, 'HWINV', 'GraphQL by GET', () => ask('GET /graphql?query=%ff')],
     [405, 'HWINV', 'a POST to GraphiQL', () => ask('POST /graphiql', '', '{}')],
-    [404, 'HWNTF', 'a missing file', () => ask('GET /ruru-static/%ff')],
-    [404, 'HWNTF', 'a path traversal', () => ask('GET /ruru-static/..%2f..%2fpackage.json')],
+    [404, 'HWNTF', 'a missing file', () => ask('GET /graphiql/%ff')],
+    [404, 'HWNTF', 'a path traversal', () => ask('GET /graphiql/..%2f..%2fpackage.json')],
     [
       406,
       'HWINV',

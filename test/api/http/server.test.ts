@@ -67,8 +67,9 @@ describe('paths', () => {
     expect(await send('/')).toMatchObject({ status: 302, location: '/graphiql' });
     const page = await send('/graphiql', { accept: 'text/html' });
     expect(page).toMatchObject({ status: 200, type: expect.stringContaining('text/html') });
-    const script = /src="(\/ruru-static\/[^"]+)"|"(\/ruru-static\/[^"]+\.js)"/.exec(page.body);
-    expect(await send(script?.[1] ?? script?.[2] ?? '')).toMatchObject({ status: 200 });
+    const files = [...page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
+    expect(files).toEqual(['/graphiql/page.css', '/graphiql/page.js']);
+    for (const path of files) expect(await send(path)).toMatchObject({ status: 200 });
   });
 
   test('an unknown path is an RFC 9457 problem', async () => {

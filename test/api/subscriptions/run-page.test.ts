@@ -20,15 +20,15 @@ afterAll(async () => {
 async function open(query: string) {
   const response = await fetch(`${api.url}/graphiql${query}`);
   const html = await response.text();
-  const [, given = '{}'] = /Object\.assign\(RURU_CONFIG, (\{.*\})\)/.exec(html) ?? [];
+  const [, given = '{}'] = /<script [^>]*id="operation">(\{.*\})<\/script>/.exec(html) ?? [];
   return { html, begins: JSON.parse(given) as Record<string, string> };
 }
 
 test('the page of a run opens one subscription that follows it to its end', async () => {
   const id = await makeRun(db.pool);
   const { begins } = await open(`?run=${id}`);
-  expect(JSON.parse(begins.initialVariables ?? '')).toEqual({ id });
-  const query = begins.initialQuery ?? '';
+  expect(JSON.parse(begins.variables ?? '')).toEqual({ id });
+  const query = begins.query ?? '';
   expect(parse(query).definitions).toMatchObject([
     { kind: Kind.OPERATION_DEFINITION, operation: 'subscription' },
   ]);
@@ -58,12 +58,28 @@ test.each([
   '?run=%E0%A4%A',
 ])('a URL cannot inject a query: %s', async (query) => {
   const { html, begins } = await open(query);
-  expect(begins).toEqual({});
+  expect(Object.keys(begins)).toEqual(['query']);
+  expect(begins).toEqual((await open('?')).begins);
   expect(html).not.toMatch(/alert|deleteAgent/);
+});
+
+test('GraphiQL starts with a query of the newest runs', async () => {
+  const id = await makeRun(db.pool);
+  const { begins } = await open('');
+  const response = await fetch(`${api.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: begins.query }),
+  });
+  const { data, errors } = (await response.json()) as {
+    data: { executions: { nodes: { id: string }[] } };
+    errors?: unknown;
+  };
+  expect({ errors, newest: data.executions.nodes[0]?.id }).toEqual({ newest: id });
 });
 
 test('parameters besides the id do not reach the page', async () => {
   const { html, begins } = await open(`?run=${ID}&initialQuery=mutation{deleteAgent}`);
-  expect(Object.keys(begins)).toEqual(['initialQuery', 'initialVariables']);
+  expect(Object.keys(begins)).toEqual(['query', 'variables']);
   expect(html).not.toContain('deleteAgent');
 });

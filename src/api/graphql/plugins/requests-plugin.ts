@@ -1,11 +1,8 @@
 import '../environment.ts';
-import type { IncomingMessage } from 'node:http';
 import 'postgraphile/grafserv';
 import type { Json, JsonObject } from '../../../json/json.ts';
-import { nonceOf } from '../../http/security-headers.ts';
 import type { Operations } from '../allowed-operations.ts';
 import { refusal, refuseVariables } from '../request.ts';
-import { runScript } from '../run-page.ts';
 
 /** The bodies of requests, already read and checked. */
 export type Bodies = WeakMap<object, Json>;
@@ -40,16 +37,6 @@ export function createRequestsPlugin({
           refuseVariables(body.variableValues);
           if (operations) body.query = operations.find(body) ?? refuseUnknown();
           else if (typeof body.query !== 'string') refuseMissingText();
-          return next();
-        },
-        ruruHTML(next, { htmlParts, request }) {
-          const asking = request.requestContext.node?.req as IncomingMessage;
-          const nonce = nonceOf(asking);
-          const parts = htmlParts as unknown as Record<string, string>;
-          parts.configScript += runScript(asking.url);
-          for (const [name, part] of Object.entries(parts)) {
-            parts[name] = part.replaceAll('<script', `<script nonce="${nonce}"`);
-          }
           return next();
         },
       },
