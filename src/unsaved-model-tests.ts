@@ -20,7 +20,7 @@ import { providerEnv } from './update-models.ts';
 /** Maximum number of models tested at once by a process. */
 const MAX_CONCURRENT_TESTS = 4;
 
-type Options = Pick<Config, 'egressAllow' | 'defaultModel' | 'models' | 'providerPackages'>;
+type Options = Pick<Config, 'egressAllow' | 'models' | 'providerPackages'>;
 
 /** Creates the function that tests models which are not stored, in this process. */
 export function createUnsavedModelTests(config: Options): TryUnsavedModel {

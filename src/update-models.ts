@@ -92,13 +92,10 @@ export function defaultModelRow(config: Pick<Config, 'defaultModel'>): {
 }
 
 /** Returns what the environment says about model servers, keys and packages. */
-export function providerEnv(
-  config: Pick<Config, 'defaultModel' | 'models' | 'providerPackages'>,
-): ProviderEnv {
-  const { apiKey, baseUrl } = config.defaultModel;
-  const isOpenAi = defaultModelRow(config).provider === 'openai';
+export function providerEnv(config: Pick<Config, 'models' | 'providerPackages'>): ProviderEnv {
+  const { apiKey, baseUrl } = config.models.openai;
   return {
-    OPENAI_API_KEY: isOpenAi ? apiKey : undefined,
+    OPENAI_API_KEY: apiKey,
     OPENAI_BASE_URL: baseUrl,
     keys: environmentKeys(config.models),
     packages: config.providerPackages,

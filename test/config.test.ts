@@ -47,6 +47,7 @@ test('an empty environment yields frozen defaults', () => {
       defaultVariables: [],
       others: [],
       keys: {},
+      openai: { baseUrl: undefined, apiKey: undefined },
     },
     keyedVendors: [],
     apiUrl: undefined,
@@ -177,8 +178,23 @@ describe('the default model', () => {
     ],
     ['LLM_API_KEY alone', { LLM_API_KEY: 'k' }, { ...none, model: 'gpt-5-mini', apiKey: 'k' }],
     [
-      'OPENAI_* before LLM_*',
-      { OPENAI_API_KEY: 'k', LLM_PROVIDER: 'anthropic', LLM_API_KEY: 'other', LLM_MODEL: 'n' },
+      'LLM_MODEL before OPENAI_MODEL',
+      { OPENAI_API_KEY: 'k', OPENAI_MODEL: 'm', LLM_PROVIDER: 'openai', LLM_MODEL: 'n' },
+      { ...none, model: 'n', apiKey: 'k' },
+    ],
+    [
+      'LLM_MODEL alone beside a key',
+      { OPENAI_API_KEY: 'k', LLM_MODEL: 'n' },
+      { ...none, model: 'n', apiKey: 'k' },
+    ],
+    [
+      'LLM_PROVIDER=openai beside OPENAI_BASE_URL',
+      { OPENAI_BASE_URL: url, LLM_PROVIDER: 'openai', LLM_MODEL: 'n' },
+      { ...none, model: 'n', baseUrl: url },
+    ],
+    [
+      'LLM_API_KEY before OPENAI_API_KEY',
+      { OPENAI_API_KEY: 'other', LLM_API_KEY: 'k' },
       { ...none, model: 'gpt-5-mini', apiKey: 'k' },
     ],
   ])('uses the provider openai: %s', (_, env, expected) => {
@@ -197,6 +213,14 @@ describe('the default model', () => {
       model: 'claude',
       baseUrl: url,
       apiKey: 'k',
+    });
+  });
+
+  test('is that of LLM_* before OPENAI_*', () => {
+    const env = { OPENAI_API_KEY: 'other', OPENAI_BASE_URL: url, OPENAI_MODEL: 'm' };
+    const named = { LLM_PROVIDER: 'anthropic', LLM_API_KEY: 'k', LLM_MODEL: 'n' };
+    expect(readConfig({ ...env, ...named }).defaultModel).toEqual({
+      ...{ provider: 'anthropic', model: 'n', baseUrl: undefined, apiKey: 'k' },
     });
   });
 

@@ -202,9 +202,11 @@ describe('a model of the environment', () => {
     expect(await secret('deepinfra-api-key')).toBe('mine');
   });
 
-  test('named local exists once when LLM_PROVIDER names it as well', async () => {
+  test('is no fallback when LLM_PROVIDER names local', async () => {
     await start({ OPENAI_API_KEY: 'o', LLM_PROVIDER: 'local', GROQ_API_KEY: 'g' });
-    expect((await rows()).filter(({ name }) => name === 'local')).toHaveLength(1);
+    expect(await row('default')).toMatchObject({ provider: 'local' });
+    const positions = (await rows()).filter(({ from_environment }) => from_environment);
+    expect(positions.filter(({ fallback_position }) => fallback_position !== null)).toEqual([]);
   });
 
   test('stays without its variable, but is no fallback any more', async () => {
@@ -269,12 +271,12 @@ describe('keys that do not become secrets', () => {
     const written = (await rows()).map(({ name }) => name);
     expect(written).not.toContain('tts');
     expect(written).not.toContain('stt'); // STT_API_KEY is not the key of OpenAI in this process
-    expect(written).not.toContain('llm');
+    expect(written).not.toContain('openai'); // rows without an address have the server of LLM_URL
     expect(await secret('fireworks-api-key')).toBeUndefined();
     expect(await countRowsWith('plain-canary')).toBe(0);
     expect(lines).toEqual([
       expect.stringMatching(/FIREWORKS_API_KEY.* models fireworks each process uses/),
-      expect.stringMatching(/not written: llm, tts, stt\..*TTS_API_KEY.*howdah secret set NAME/),
+      expect.stringMatching(/not written: openai, tts, stt\..*TTS_API_KEY.*howdah secret set NAME/),
     ]);
   });
 

@@ -16,8 +16,8 @@ import {
 export type ReportSettings = Readonly<{
   keyedVendors: readonly string[];
   providerPackages: readonly string[];
-  /** The default model, whose `baseUrl` is the address of `openai` in this environment. */
-  defaultModel?: { baseUrl: string | undefined };
+  /** The models of the environment, with the address of `openai` there. */
+  models?: { openai: { baseUrl: string | undefined } };
 }>;
 
 /**
@@ -27,13 +27,13 @@ export type ReportSettings = Readonly<{
 export function reportProviders({
   keyedVendors,
   providerPackages,
-  defaultModel,
+  models,
 }: ReportSettings): ProviderReport[] {
   const vendors = VENDORS.map(({ name, sdk, openAiUrl }) => ({
     provider: name,
     has_package: sdk !== undefined && hasPackage(sdk.package),
     has_key: keyedVendors.includes(name),
-    has_address: name === 'openai' && isElsewhere(defaultModel?.baseUrl, openAiUrl),
+    has_address: name === 'openai' && isElsewhere(models?.openai.baseUrl, openAiUrl),
   }));
   const packages = providerPackages.filter(isInstalled).map((name) => ({
     provider: `npm:${name}`,

@@ -39,7 +39,12 @@ export type EnvironmentModels = Readonly<{
   defaultVariables: readonly string[];
   others: readonly EnvironmentModel[];
   keys: VendorKeys;
+  /** The server and the key of models of `openai` whose row names no address and no secret. */
+  openai: OpenAiServer;
 }>;
+
+/** `apiKey` is a secret: pass it to the provider, never to a log. */
+export type OpenAiServer = Readonly<{ baseUrl: string | undefined; apiKey: string | undefined }>;
 
 /**
  * Returns the models that the environment describes. `env` holds the keys of vendors under the
@@ -51,10 +56,11 @@ export function environmentModels(
 ): EnvironmentModels {
   const keys = vendorKeys(values, env);
   const [first, ...rest] = languageModels(values, keys);
+  const openai = openAiServer(first, values, keys);
   const others = [
-    ...(first ? fallbacks(first, rest) : []),
+    ...(first ? fallbacks(first, rest, values, openai) : []),
     ...(['tts', 'stt', 'embedding'] as const).flatMap((purpose) =>
-      purposeModel(purpose, values, keys),
+      purposeModel(purpose, values, keys, openai),
     ),
   ];
   const defaultModel = first
@@ -70,7 +76,25 @@ export function environmentModels(
     defaultVariables: Object.freeze(first?.variables ?? []),
     others: Object.freeze(others),
     keys,
+    openai,
   });
+}
+
+/**
+ * Returns the server of rows of `openai` without an address. The row of a default model with a URL
+ * is such a row, so its server comes before OPENAI_BASE_URL.
+ */
+function openAiServer(
+  first: LanguageModel | undefined,
+  values: ModelValues,
+  keys: VendorKeys,
+): OpenAiServer {
+  if (first && (first.provider === 'openai' || first.baseUrl !== undefined)) {
+    return Object.freeze({ baseUrl: first.baseUrl, apiKey: first.key?.value });
+  }
+  const { OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY } = values;
+  const apiKey = baseUrl === undefined ? keys.openai?.value : OPENAI_API_KEY;
+  return Object.freeze({ baseUrl, apiKey });
 }
 
 /** Returns the keys by vendor, for calls of models whose row names no address and no secret. */
@@ -97,25 +121,27 @@ export function usesKeyOfProcess(
  * `local`, which is no LLM. With one model alone there is no fallback, so that an answer of `local`
  * never replaces it in silence. LLM_PROVIDER=local asks for no other model.
  */
-function fallbacks(first: LanguageModel, rest: readonly LanguageModel[]): EnvironmentModel[] {
+function fallbacks(
+  first: LanguageModel,
+  rest: readonly LanguageModel[],
+  values: ModelValues,
+  openai: OpenAiServer,
+): EnvironmentModel[] {
   if (rest.length === 0) return [];
-  const isRemote = (first.provider !== 'local' && first.provider !== 'scripted') || undefined;
-  const servers = rest.filter((one) => nameOf(one) !== 'local');
-  const last = rest.find((one) => nameOf(one) === 'local') ?? EXTRACTIVE;
+  const isLlm = (first.provider !== 'local' && first.provider !== 'scripted') || undefined;
   const ordered = [
-    ...servers.filter((one) => !one.isLocal),
-    ...servers.filter((one) => one.isLocal),
-    ...(isRemote ? [last] : []),
+    ...rest.filter((one) => !one.isLocal),
+    ...rest.filter((one) => one.isLocal),
+    ...(isLlm ? [EXTRACTIVE] : []),
   ];
   return ordered.map((model, index) => ({
-    name: nameOf(model),
+    name: model.provider,
     purpose: 'llm',
     provider: model.provider,
     model: model.model,
-    // A row of OpenAI without an address would use the one of the environment.
-    baseUrl: model.baseUrl ?? (model.provider === 'openai' ? OPENAI_URL : undefined),
+    baseUrl: model.provider === 'openai' ? openAiAddress(model.key, values, openai) : model.baseUrl,
     requestParams: {},
-    fallbackPosition: isRemote && index + 1,
+    fallbackPosition: isLlm && index + 1,
     key: model.key,
     variables: model.variables,
   }));
@@ -130,12 +156,6 @@ const EXTRACTIVE: LanguageModel = {
   variables: [],
 };
 
-/** Returns the name of the vendor, or `llm` for another server that LLM_URL names. */
-function nameOf({ provider, baseUrl }: LanguageModel): string {
-  const isElsewhere = baseUrl !== undefined && !findVendor(provider)?.isLocal;
-  return isElsewhere && !isHostOf(provider, baseUrl) ? 'llm' : provider;
-}
-
 type OtherPurpose = Exclude<Purpose, 'llm'>;
 
 /** Returns the model that the variables of another purpose describe, such as `TTS_*`. */
@@ -143,6 +163,7 @@ function purposeModel(
   purpose: OtherPurpose,
   values: ModelValues,
   keys: VendorKeys,
+  openai: OpenAiServer,
 ): EnvironmentModel[] {
   const prefix = purpose.toUpperCase() as Uppercase<OtherPurpose>;
   const names = [`${prefix}_PROVIDER`, `${prefix}_URL`, `${prefix}_MODEL`] as const;
@@ -160,7 +181,7 @@ function purposeModel(
       purpose,
       provider,
       model: values[names[2]] ?? usualOrRefuse(purpose, provider, prefix),
-      baseUrl: url ?? addressOf(provider, key, values),
+      baseUrl: url ?? addressOf(provider, key, values, openai),
       requestParams: voice ? { voice } : {},
       fallbackPosition: undefined,
       key,
@@ -188,17 +209,27 @@ function keyFor(
 
 /**
  * Returns the address of a model without a URL, where its vendor's name is not enough: of a server
- * on this machine, and of OpenAI, when the key does not belong to the address of the environment.
+ * on this machine, and of OpenAI, when rows of `openai` have another server or key.
  */
 function addressOf(
   provider: string,
   key: EnvironmentKey | undefined,
-  { OLLAMA_HOST }: ModelValues,
+  values: ModelValues,
+  openai: OpenAiServer,
 ): string | undefined {
-  if (provider === 'openai') {
-    return key === undefined || key.variable === 'OPENAI_API_KEY' ? undefined : OPENAI_URL;
-  }
+  if (provider === 'openai') return openAiAddress(key, values, openai);
   const vendor = findVendor(provider);
   if (!vendor?.isLocal) return undefined;
-  return (provider === 'ollama' ? OLLAMA_HOST : undefined) ?? vendor.openAiUrl;
+  return (provider === 'ollama' ? values.OLLAMA_HOST : undefined) ?? vendor.openAiUrl;
+}
+
+/** Returns the address of a model of `openai`, or undefined if its row needs none. */
+function openAiAddress(
+  key: EnvironmentKey | undefined,
+  { OPENAI_BASE_URL: url }: ModelValues,
+  openai: OpenAiServer,
+): string | undefined {
+  if (key === undefined) return url === openai.baseUrl ? undefined : url;
+  if (key.variable !== 'OPENAI_API_KEY') return OPENAI_URL;
+  return url === openai.baseUrl && key.value === openai.apiKey ? undefined : (url ?? OPENAI_URL);
 }

@@ -21,8 +21,8 @@ export type LanguageModel = Readonly<{
 }>;
 
 /**
- * Returns the language models of the environment, the default model first. Precedence: `OPENAI_*`,
- * `LLM_*`, the keys of vendors in the order of `VENDORS`, OLLAMA_HOST. A vendor with a key occurs
+ * Returns the language models of the environment, the default model first. Precedence: `LLM_*`,
+ * `OPENAI_*`, the keys of vendors in the order of `VENDORS`, OLLAMA_HOST. A vendor with a key occurs
  * once. Without any of them the list is empty.
  */
 export function languageModels(values: ModelValues, keys: VendorKeys): LanguageModel[] {
@@ -32,8 +32,8 @@ export function languageModels(values: ModelValues, keys: VendorKeys): LanguageM
       provider === model?.provider && baseUrl === model.baseUrl;
     if (model !== undefined && !found.some(isKnown)) found.push(model);
   };
-  add(openaiModel(values));
   add(namedModel(values, keys));
+  add(openaiModel(values, found.length === 0));
   const named = new Set(found.map(({ provider }) => provider));
   for (const vendor of VENDORS) {
     if (!named.has(vendor.name)) add(vendorModel(vendor, keys, found.length === 0, values));
@@ -47,29 +47,43 @@ export function languageModels(values: ModelValues, keys: VendorKeys): LanguageM
 
 const plain = { baseUrl: undefined, key: undefined, isLocal: false };
 
-function openaiModel(values: ModelValues): LanguageModel | undefined {
-  const { OPENAI_API_KEY, OPENAI_BASE_URL: baseUrl, OPENAI_MODEL: model } = values;
+/** Returns the model that OPENAI_* describes. LLM_MODEL names it if it is the default model. */
+function openaiModel(values: ModelValues, isDefault: boolean): LanguageModel | undefined {
+  const { OPENAI_API_KEY, OPENAI_BASE_URL: baseUrl } = values;
   if (!OPENAI_API_KEY && !baseUrl) return undefined;
   const key = OPENAI_API_KEY && { variable: 'OPENAI_API_KEY', value: OPENAI_API_KEY };
+  const names = isDefault ? (['LLM_PROVIDER', 'LLM_MODEL'] as const) : [];
   return {
     provider: 'openai',
-    model,
+    model: openaiName(values, isDefault),
     baseUrl,
     key: key || undefined,
     isLocal: baseUrl !== undefined && isLoopbackUrl(baseUrl),
     variables: [
+      ...names.filter((name) => values[name]),
       ...(baseUrl === undefined ? [] : ['OPENAI_BASE_URL']),
       ...(key ? ['OPENAI_API_KEY'] : []),
     ],
   };
 }
 
-/** Returns the model that LLM_* describes. LLM_MODEL alone describes no model of its own. */
+function openaiName({ LLM_MODEL, OPENAI_MODEL }: ModelValues, isDefault: boolean): string {
+  const named = isDefault ? (LLM_MODEL ?? OPENAI_MODEL) : OPENAI_MODEL;
+  return named ?? (usualModel('openai', 'llm') as string);
+}
+
+/**
+ * Returns the model that LLM_* describes. LLM_MODEL alone describes no model of its own, and neither
+ * does LLM_PROVIDER=openai beside `OPENAI_*`.
+ */
 function namedModel(values: ModelValues, keys: VendorKeys): LanguageModel | undefined {
-  const { LLM_PROVIDER, LLM_API_KEY, LLM_URL, LLM_MODEL, OPENAI_MODEL } = values;
+  const { LLM_PROVIDER, LLM_API_KEY, LLM_URL, LLM_MODEL } = values;
   if (!LLM_PROVIDER && !LLM_API_KEY && !LLM_URL) return undefined;
   const provider = namedProvider('LLM_PROVIDER', LLM_PROVIDER ?? 'openai', LLM_URL);
-  const usual = provider === 'openai' ? OPENAI_MODEL : usualModel(provider, 'llm');
+  const isOpenAi = provider === 'openai';
+  const isOfOpenAi = isOpenAi && (values.OPENAI_API_KEY || values.OPENAI_BASE_URL);
+  if (isOfOpenAi && !LLM_URL && !LLM_API_KEY) return undefined;
+  const usual = isOpenAi ? openaiName(values, true) : usualModel(provider, 'llm');
   const model = LLM_MODEL ?? (provider === 'ollama' ? values.OLLAMA_MODEL : undefined) ?? usual;
   if (model === undefined) {
     const reason = `LLM_PROVIDER is ${provider}, which has no usual model`;

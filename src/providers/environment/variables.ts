@@ -21,7 +21,7 @@ const provider = [
 export const modelVariables = {
   OPENAI_API_KEY: key,
   OPENAI_BASE_URL: url,
-  OPENAI_MODEL: [z.string().default('gpt-5-mini'), 'the name of a model'],
+  OPENAI_MODEL: model,
   LLM_PROVIDER: provider,
   LLM_API_KEY: key,
   LLM_MODEL: model,

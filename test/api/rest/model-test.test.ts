@@ -49,8 +49,11 @@ const answerOf = (body: JsonObject) => {
 beforeAll(async () => {
   server = await startOpenAiServer(answer);
   const defaultModel = { provider: 'openai', model: 'm', apiKey: 'of-env', baseUrl: server.url };
-  const models = { defaultModel, defaultVariables: [], others: [], keys: {} };
-  const config = { egressAllow: [], providerPackages: [], defaultModel, models };
+  const models = {
+    ...{ defaultModel, defaultVariables: [], others: [], keys: {} },
+    openai: { baseUrl: server.url, apiKey: 'of-env' },
+  };
+  const config = { egressAllow: [], providerPackages: [], models };
   const tryUnsavedModel = createUnsavedModelTests(config);
   worker = await startTestWorker(db.url, { openai: server.url });
   api = await startTestApi(db.url, { tryUnsavedModel });

@@ -148,23 +148,43 @@ describe('fallbacks', () => {
     ]);
   });
 
-  test('count a server of LLM_URL on this machine after remote vendors', () => {
-    const env = { OPENAI_API_KEY: 'k', LLM_URL: 'http://[::1]:8080/v1', GROQ_API_KEY: 'k' };
-    expect(fallbacksOf(env)).toEqual(['groq', 'llm', 'local']);
+  test('count a server of OPENAI_BASE_URL on this machine after remote vendors', () => {
+    const env = { LLM_PROVIDER: 'groq', OPENAI_BASE_URL: 'http://[::1]:8080/v1', XAI_API_KEY: 'k' };
+    expect(fallbacksOf(env)).toEqual(['xai', 'openai', 'local']);
   });
 
-  test('of LLM_PROVIDER=local do not exist, so that nothing leaves this machine', () => {
-    const env = { LLM_PROVIDER: 'local', ANTHROPIC_API_KEY: 'k' };
-    expect(fallbacksOf(env)).toEqual([]);
-    expect(modelsOf(env).others).toMatchObject([{ name: 'anthropic' }]);
+  test('follow a server of LLM_URL, which is the default model', () => {
+    const env = { OPENAI_API_KEY: 'k', LLM_URL: 'http://[::1]:8080/v1', GROQ_API_KEY: 'k' };
+    expect(defaultOf(env)).toMatchObject({ baseUrl: env.LLM_URL, apiKey: undefined });
+    expect(fallbacksOf(env)).toEqual(['openai', 'groq', 'local']);
   });
+
+  test.each([{ ANTHROPIC_API_KEY: 'k' }, { OPENAI_API_KEY: 'k' }])(
+    'of LLM_PROVIDER=local do not exist, so that nothing leaves this machine',
+    (keys) => {
+      const env = { LLM_PROVIDER: 'local', ...keys };
+      expect(defaultOf(env)).toMatchObject({ provider: 'local' });
+      expect(fallbacksOf(env)).toEqual([]);
+      expect(modelsOf(env).others).toHaveLength(1);
+    },
+  );
 
   test('never send the key of LLM_* to OPENAI_BASE_URL', () => {
     const env = { OPENAI_BASE_URL: 'http://proxy.example/v1', LLM_API_KEY: 'k' };
+    expect(defaultOf(env)).toMatchObject({ baseUrl: undefined, apiKey: 'k' });
     expect(modelsOf(env).others[0]).toMatchObject({
-      provider: 'openai',
-      baseUrl: 'https://api.openai.com/v1',
+      ...{ name: 'openai', baseUrl: env.OPENAI_BASE_URL, key: undefined },
     });
+  });
+
+  test('of OpenAI need no address where its server is the one of the process', () => {
+    const env = { LLM_PROVIDER: 'groq', GROQ_API_KEY: 'k', OPENAI_API_KEY: 'o' };
+    const { others, openai } = modelsOf(env);
+    expect(others[0]).toMatchObject({ name: 'openai', baseUrl: undefined, key: { value: 'o' } });
+    expect(openai).toEqual({ baseUrl: undefined, apiKey: 'o' });
+    const elsewhere = { ...env, LLM_URL: 'https://llm.example/v1' };
+    expect(modelsOf(elsewhere).others[0]).toMatchObject({ baseUrl: 'https://api.openai.com/v1' });
+    expect(modelsOf(elsewhere).openai).toEqual({ baseUrl: elsewhere.LLM_URL, apiKey: undefined });
   });
 });
 
