@@ -1,6 +1,6 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { ModelRef } from '../../contracts/agents/model.ts';
-import type { RunError } from '../../contracts/errors.ts';
+import type { ErrorCode, RunError } from '../../contracts/errors.ts';
 import type { Action, RunState, StepNote } from '../../contracts/runs/action.ts';
 import { PATIENCE_MS, triesOf } from '../environment/backoff.ts';
 import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
@@ -16,7 +16,8 @@ export type Prompting = (
 
 /**
  * Returns the call of the first model of the definition that has attempts left. Each model is tried
- * a few times, then the next one takes its place.
+ * a few times, then the next one takes its place. `local` takes the place of no model that rejected
+ * a call: its answer would hide a wrong key or name.
  */
 export function nextModelCall(
   definition: AgentDefinition,
@@ -27,8 +28,10 @@ export function nextModelCall(
   const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
   const tries = (error: RunError, most?: number): number =>
     canShrink && error.code === 'context_too_long' ? SHRINKS : triesOf(error, most);
+  const rejection = failures.findLast(({ error }) => error && REJECTIONS.has(error.code));
   let patient: Action | undefined;
   for (const model of definition.models) {
+    if (model.provider === 'local' && rejection) continue;
     const own = failures.filter((failure) => failure.name === model.name);
     const most = attemptsOf(own.at(-1));
     const isSpent = own.some(({ error }) => error && own.length >= tries(error, most));
@@ -44,7 +47,7 @@ export function nextModelCall(
   if (patient) {
     return patient;
   }
-  const error = failures.at(-1)?.error;
+  const error = (rejection ?? failures.at(-1))?.error;
   return error
     ? { type: 'fail', stop_reason: 'error', error: { ...error, retryable: false } }
     : {
@@ -56,6 +59,13 @@ export function nextModelCall(
 
 const NO_MODEL =
   'the agent has no model: assign one in agent_models, or create a model named default';
+
+/** The codes of rejections that somebody has to correct: a key, a name, a parameter. */
+const REJECTIONS: ReadonlySet<ErrorCode> = new Set([
+  'unauthorized',
+  'not_found',
+  'invalid_request',
+]);
 
 /** Most attempts at a shorter request. Each is at most 70 % of the one before. */
 const SHRINKS = 8;

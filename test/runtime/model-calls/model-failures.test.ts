@@ -185,6 +185,26 @@ describe('a failure that is not retryable', () => {
     expect((await runToEnd(database.pool, agent)).output).toBe('Here.');
   });
 
+  test.each([
+    [401, 'unauthorized'],
+    [404, 'not_found'],
+    [400, 'invalid_request'],
+  ])('%i is not hidden by an answer of local', async (status, code) => {
+    const [wrong, down] = [await serving([{ status }]), await serving([busy, busy, busy, busy])];
+    const agent = await makeAgent(database.pool, {
+      models: [at(wrong), at(down), { provider: 'local' }],
+    });
+    const run = await runToEnd(database.pool, agent);
+    expect(run).toMatchObject({ status: 'failed', error: { code }, model_count: 0 });
+    expect(down.requests).toHaveLength(4);
+  });
+
+  test('an overload falls back to local', async () => {
+    const server = await serving([busy, busy, busy, busy]);
+    const agent = await makeAgent(database.pool, { models: [at(server), { provider: 'local' }] });
+    expect(await runToEnd(database.pool, agent)).toMatchObject({ status: 'completed' });
+  });
+
   test('an unknown provider is named', async () => {
     const agent = await makeAgent(database.pool, { models: [{ provider: 'local' }] });
     // rows of the environment are not checked: a row that was written before the check existed
