@@ -74,7 +74,7 @@ function warnMissingKey(config: Config, talk: (line: string) => void): void {
   const { provider, baseUrl } = config.defaultModel;
   const vendor = findVendor(provider);
   const [variable] = vendor?.keyVariables ?? [];
-  if (!vendor || !variable || vendor.name === 'openai' || baseUrl !== undefined) return;
+  if (!vendor || !variable || baseUrl !== undefined) return;
   if (config.keyedVendors.includes(vendor.name)) return;
   talk(`There is no API key for ${vendor.title}: set ${variable} or LLM_API_KEY.`);
 }

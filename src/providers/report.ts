@@ -10,6 +10,7 @@ import {
   nearestHost,
   SERVERS_WITHOUT_ADDRESS,
   VENDORS,
+  type Vendor,
 } from './vendors.ts';
 
 /** The vendors with a key in the environment, and the packages that the operator allows. */
@@ -70,46 +71,72 @@ export type ModelRow = {
   purpose?: ModelPurpose;
 };
 
-/**
- * Returns the one line that makes a model usable on this host, or null if it is usable. The rule is
- * that of `howdah_private.check_provider`, which knows the reports of all hosts.
- */
+/** What a host lacks for a model, and the one line that adds it. */
+export type Lack = {
+  lacks: 'a package' | 'a key' | 'an address' | 'a known provider';
+  fix: string;
+};
+
+/** Returns the one line that makes a model usable on this host, or null if it is usable. */
 export function findFix(model: ModelRow, settings: ReportSettings): string | null {
+  return findLack(model, settings)?.fix ?? null;
+}
+
+/**
+ * Returns what this host lacks for a model, or null if the model is usable. The rule is that of
+ * `howdah_private.check_provider`, which knows the reports of all hosts.
+ */
+export function findLack(model: ModelRow, settings: ReportSettings): Lack | null {
   const { provider, base_url, secret_name, purpose } = model;
   if (purpose !== undefined && MISSING_PURPOSES.get(provider)?.includes(purpose)) {
-    return `Choose another provider: ${provider} has no models of purpose ${purpose}.`;
+    const fix = `Choose another provider: ${provider} has no models of purpose ${purpose}.`;
+    return { lacks: 'a known provider', fix };
   }
   if (/^(local|scripted|engine:.*)$/.test(provider)) return null;
-  if (provider.startsWith('npm:')) return findFixOfPackage(provider.slice(4), base_url, settings);
+  if (provider.startsWith('npm:')) return findLackOfPackage(provider.slice(4), base_url, settings);
   const vendor = findVendor(provider);
-  if (vendor === undefined && !isServer(provider)) return fixOfUnknown(provider);
+  if (vendor === undefined && !isServer(provider)) {
+    return { lacks: 'a known provider', fix: fixOfUnknown(provider) };
+  }
   if (base_url !== null) return null;
-  if (vendor === undefined) return findFixOfServer(provider);
-  const { name, sdk, openAiUrl, isLocal, keyVariables } = vendor;
-  if (sdk && openAiUrl === undefined && !hasPackage(sdk.package))
-    return `npm install ${sdk.package}`;
+  if (vendor === undefined) return findLackOfServer(provider);
+  const { name, sdk, openAiUrl, isLocal } = vendor;
+  if (sdk && openAiUrl === undefined && !hasPackage(sdk.package)) {
+    return { lacks: 'a package', fix: `npm install ${sdk.package}` };
+  }
   if (isLocal || secret_name !== null || settings.keyedVendors.includes(name)) return null;
-  if (name === 'openai' && isElsewhere(settings.defaultModel?.baseUrl, openAiUrl)) return null;
+  if (name === 'openai' && isElsewhere(settings.models?.openai.baseUrl, openAiUrl)) return null;
+  return { lacks: 'a key', fix: keyFixOf(vendor) };
+}
+
+/** Returns the line that gives a vendor a key. */
+export function keyFixOf({ name, keyVariables }: Vendor): string {
   return `Set ${keyVariables[0]}, or store the key (howdah secret set ${name}) and set secret_name.`;
 }
 
-const SET_ADDRESS = 'Set base_url to the address of the server.';
+const NO_ADDRESS: Lack = {
+  lacks: 'an address',
+  fix: 'Set base_url to the address of the server.',
+};
 
-/** Returns the fix of a server without a base_url: its host may be misspelt. */
-function findFixOfServer(provider: string): string | null {
-  if (SERVERS_WITHOUT_ADDRESS.has(provider)) return SET_ADDRESS;
+/** Returns what a server without a base_url lacks: an address, or its host may be misspelt. */
+function findLackOfServer(provider: string): Lack | null {
+  if (SERVERS_WITHOUT_ADDRESS.has(provider)) return NO_ADDRESS;
   const near = nearestHost(provider);
-  return near === undefined ? null : `Did you mean ${near}? Otherwise set base_url.`;
+  if (near === undefined) return null;
+  return { lacks: 'a known provider', fix: `Did you mean ${near}? Otherwise set base_url.` };
 }
 
-function findFixOfPackage(
+function findLackOfPackage(
   name: string,
   base_url: string | null,
   { providerPackages }: ReportSettings,
-): string | null {
-  if (!isInstalled(name)) return `npm install ${name}`;
-  if (!providerPackages.includes(name)) return `Add ${name} to HOWDAH_PROVIDER_PACKAGES.`;
-  return base_url === null ? SET_ADDRESS : null;
+): Lack | null {
+  if (!isInstalled(name)) return { lacks: 'a package', fix: `npm install ${name}` };
+  if (!providerPackages.includes(name)) {
+    return { lacks: 'a package', fix: `Add ${name} to HOWDAH_PROVIDER_PACKAGES.` };
+  }
+  return base_url === null ? NO_ADDRESS : null;
 }
 
 /** Returns whether a provider is a server with OpenAI's format: any host, or a common name. */

@@ -4,7 +4,7 @@ import { type LanguageModel, languageModels } from './language-models.ts';
 import { type Purpose, usualModel } from './usual-models.ts';
 import type { ModelValues } from './variables.ts';
 import { type EnvironmentKey, type VendorKeys, vendorKeys } from './vendor-keys.ts';
-import { isHostOf, namedProvider } from './vendor-names.ts';
+import { isHostOf, isPackage, namedProvider } from './vendor-names.ts';
 
 /**
  * The model of agents that name no model. `apiKey` is a secret: pass it to the provider, never to a
@@ -172,7 +172,9 @@ function purposeModel(
   if (setVariables.length === 0 && !own) return [];
   const url = values[`${prefix}_URL`];
   const named = namedProvider(names[0], values[names[0]] ?? 'openai', url);
-  const provider = url === undefined || findVendor(named) ? named : 'openai';
+  const isNamed = url === undefined || findVendor(named) !== undefined || isPackage(named);
+  const provider = isNamed ? named : 'openai';
+  if (url === undefined && isPackage(provider)) throw missingAddress(prefix);
   const key = own ? { variable: `${prefix}_API_KEY`, value: own } : keyFor(provider, url, keys);
   const voice = purpose === 'tts' ? values.TTS_VOICE : undefined;
   return [
@@ -188,6 +190,15 @@ function purposeModel(
       variables: [...setVariables, ...(voice ? ['TTS_VOICE'] : []), ...(key ? [key.variable] : [])],
     },
   ];
+}
+
+function missingAddress(prefix: string): Error {
+  const reason = `${prefix}_PROVIDER is a package, whose models need an address`;
+  return invalidVariable(
+    `${prefix}_URL`,
+    reason,
+    `Set ${prefix}_URL to the address of the server.`,
+  );
 }
 
 function usualOrRefuse(purpose: OtherPurpose, provider: string, prefix: string): string {

@@ -4,7 +4,7 @@ import { BUNDLED_PACKAGES, findVendor, VENDORS, type Vendor } from '../vendors.t
 import { usualModel } from './usual-models.ts';
 import type { ModelValues } from './variables.ts';
 import type { EnvironmentKey, VendorKeys } from './vendor-keys.ts';
-import { isHostOf, namedProvider } from './vendor-names.ts';
+import { isHostOf, isPackage, namedProvider } from './vendor-names.ts';
 
 /** A language model that variables of the environment describe. */
 export type LanguageModel = Readonly<{
@@ -80,6 +80,7 @@ function namedModel(values: ModelValues, keys: VendorKeys): LanguageModel | unde
   const { LLM_PROVIDER, LLM_API_KEY, LLM_URL, LLM_MODEL } = values;
   if (!LLM_PROVIDER && !LLM_API_KEY && !LLM_URL) return undefined;
   const provider = namedProvider('LLM_PROVIDER', LLM_PROVIDER ?? 'openai', LLM_URL);
+  if (isPackage(provider)) throw defaultOfPackage();
   const isOpenAi = provider === 'openai';
   const isOfOpenAi = isOpenAi && (values.OPENAI_API_KEY || values.OPENAI_BASE_URL);
   if (isOfOpenAi && !LLM_URL && !LLM_API_KEY) return undefined;
@@ -102,6 +103,18 @@ function namedModel(values: ModelValues, keys: VendorKeys): LanguageModel | unde
     isLocal: baseUrl !== undefined && isLoopbackUrl(baseUrl),
     variables: [...variables.filter((name) => values[name]), ...(key ? [key.variable] : [])],
   };
+}
+
+/**
+ * Returns the refusal of a package as the default model. The row of a default model has no address
+ * and no secret, and a package gets no key of the process.
+ */
+function defaultOfPackage(): Error {
+  return invalidVariable(
+    'LLM_PROVIDER',
+    'a package npm:… cannot be the default model of the environment',
+    'Unset LLM_PROVIDER, create the model (howdah models create NAME --provider npm:PACKAGE --model MODEL --base-url URL --secret SECRET) and assign it to agents.',
+  );
 }
 
 /** Returns the address of LLM_*: LLM_URL, or for a server on this machine its usual address. */

@@ -26,6 +26,9 @@ export function namedProvider(variable: string, name: string, url: string | unde
   );
 }
 
+/** Returns whether a provider is a package that the operator allows. */
+export const isPackage = (provider: string): boolean => provider.startsWith('npm:');
+
 /** Returns whether the URL is on a host of this vendor, so that the vendor's key may be sent. */
 export function isHostOf(vendor: string, url: string): boolean {
   return findVendor(new URL(url).hostname)?.name === vendor;

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { defaultModelFinding } from '../../../src/cli/doctor/default-model.ts';
+import { readConfig } from '../../../src/config.ts';
 import { testDatabase } from '../../support/database.ts';
 import { reportUsable } from '../../support/usable-providers.ts';
 import { runCli } from '../run-cli.ts';
@@ -42,6 +44,32 @@ test('doctor names models that this machine cannot use, with the line that fixes
     `update howdah.models set provider = 'opnai', from_environment = true where name = 'fast'`,
   );
   expect(await providers()).toMatchObject({ fix: expect.stringContaining('Did you mean openai?') });
+});
+
+describe('the default model that this machine cannot use', () => {
+  const setDefault = (provider: string) =>
+    db.pool.query(`select howdah_private.sync_default_model($1, 'm')`, [provider]);
+  const ownFinding = () => defaultModelFinding(db.pool, readConfig({}));
+  afterAll(() => setDefault('local'));
+
+  test.each([
+    ['mistral', 'a key', 'MISTRAL_API_KEY'],
+    ['openai', 'a key', 'OPENAI_API_KEY'],
+    ['assemblyai', 'a package', 'npm install @ai-sdk/assemblyai'],
+  ])('of %s lacks %s, unless another host has it', async (provider, lacks, line) => {
+    await setDefault(provider);
+    await db.pool.query('delete from howdah_private.provider_reports');
+    const found = expect.stringContaining(`it lacks ${lacks} here`);
+    const fix = expect.stringContaining(line);
+    expect(await ownFinding()).toEqual({ check: 'model', ok: false, found, fix });
+    await reportUsable(db.pool, provider);
+    expect(await ownFinding()).toEqual({ check: 'model', ok: true, found, fix });
+  });
+
+  test('is a part of the report of doctor', async () => {
+    await setDefault('assemblyai');
+    expect(await finding('model')).toMatchObject({ fix: 'npm install @ai-sdk/assemblyai' });
+  });
 });
 
 test('doctor reports a table without tenant isolation', async () => {

@@ -132,6 +132,21 @@ describe('an unknown provider', () => {
   });
 });
 
+describe('a package', () => {
+  test.each([{}, { LLM_URL: 'https://llm.example/v1' }])('is no default model', (rest) => {
+    const env = { LLM_PROVIDER: 'npm:@acme/models', LLM_API_KEY: 'k', LLM_MODEL: 'm', ...rest };
+    expect(failure(env)).toMatchObject({ code: 'HWINV', detail: { variable: 'LLM_PROVIDER' } });
+  });
+
+  test('makes a model of another purpose at its address, with the key of the same prefix', () => {
+    const env = { TTS_PROVIDER: 'npm:@acme/voices', TTS_MODEL: 'v', TTS_API_KEY: 'k' };
+    expect(failure(env)).toMatchObject({ detail: { variable: 'TTS_URL' } });
+    expect(modelsOf({ ...env, TTS_URL: 'https://voices.example' }).others).toMatchObject([
+      { provider: 'npm:@acme/voices', baseUrl: 'https://voices.example', key: { value: 'k' } },
+    ]);
+  });
+});
+
 describe('fallbacks', () => {
   test('do not exist beside a single model', () => {
     for (const env of [{ ANTHROPIC_API_KEY: 'k' }, { OLLAMA_HOST: 'localhost' }]) {

@@ -1,15 +1,8 @@
 import type { Command } from 'commander';
 import type { Config } from '../../../config.ts';
 import { createPool, type Pool } from '../../../db/connection/pool.ts';
-import {
-  countWorkers,
-  describeDefaultModel,
-  listViolations,
-  queriesOn,
-} from '../../../db/queries/queries.ts';
+import { countWorkers, listViolations, queriesOn } from '../../../db/queries/queries.ts';
 import { migrationStatus } from '../../../db/schema/migrate.ts';
-import type { EnvironmentModels } from '../../../providers/environment/environment-models.ts';
-import { OPENAI_URL } from '../../../providers/vendors.ts';
 import { openChosenDatabase } from '../../backend/with-database.ts';
 import { type AuditFinding, auditFindings } from '../../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../../doctor/connections.ts';
@@ -34,11 +27,11 @@ export function register(command: Command, io: CliIo): void {
     const pool = createPool({ url, applicationName: 'howdah-cli', max: 2, numbers: true });
     try {
       const findings = [await server(pool, isEmbedded), await migrations(url)];
+      const isMigrated = findings.every(({ ok }) => ok);
       if (options.audit) {
-        const isMigrated = findings.every(({ ok }) => ok);
         return report(io, [...findings, ...(isMigrated ? await auditFindings(pool, config) : [])]);
       }
-      if (findings.every(({ ok }) => ok)) {
+      if (isMigrated) {
         findings.push(await roles(pool), await isolationFinding(pool));
         findings.push(await searchPathFinding(pool), await extensions(pool));
         findings.push(await clock(pool));
@@ -53,13 +46,8 @@ export function register(command: Command, io: CliIo): void {
       }
       const { codeSandboxes } = await import('../../doctor/code-sandbox.ts');
       findings.push(await codeSandboxes(config.path));
-      findings.push(
-        await modelServer(
-          pool,
-          config.models,
-          findings.every(({ ok }) => ok),
-        ),
-      );
+      const { defaultModelFinding } = await import('../../doctor/default-model.ts');
+      findings.push(await defaultModelFinding(isMigrated ? pool : null, config));
       report(io, findings);
     } finally {
       await pool.end();
@@ -169,47 +157,6 @@ async function queue(pool: Pool): Promise<Finding> {
       ? {}
       : { fix: 'select key, last_error from graphile_worker.jobs where attempts >= max_attempts' }),
   };
-}
-
-/**
- * Checks the model in use, and whether the model server of the environment responds and accepts the
- * key.
- */
-async function modelServer(
-  pool: Pool,
-  { defaultModel, defaultVariables }: EnvironmentModels,
-  isMigrated: boolean,
-): Promise<Finding> {
-  const { provider, baseUrl, apiKey } = defaultModel;
-  const variables = defaultVariables.join(', ');
-  const found = isMigrated
-    ? await describeDefaultModel(queriesOn(pool))
-    : `${provider}, set in the environment`;
-  if (provider === 'local' || (provider !== 'openai' && baseUrl === undefined)) {
-    return { check: 'model', ok: true, found };
-  }
-  const url = `${(baseUrl ?? OPENAI_URL).replace(/\/$/, '')}/models`;
-  try {
-    const { status } = await fetch(url, {
-      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
-      signal: AbortSignal.timeout(3_000),
-    });
-    const refused = status === 401 || status === 403;
-    return {
-      check: 'model',
-      ok: !refused,
-      found: `${found}; ${new URL(url).host} answers${refused ? ', but rejects the key' : ''}`,
-      ...(refused ? { fix: `Check the key of ${variables}.` } : {}),
-    };
-  } catch {
-    const fix = `Check ${variables}, and that the server is running.`;
-    return {
-      check: 'model',
-      ok: false,
-      found: `${found}; ${new URL(url).host} does not answer`,
-      fix,
-    };
-  }
 }
 
 async function clock(pool: Pool): Promise<Finding> {

@@ -1,0 +1,89 @@
+import { hostname } from 'node:os';
+import type { Config } from '../../config.ts';
+import type { Pool } from '../../db/connection/pool.ts';
+import { describeDefaultModel, queriesOn } from '../../db/queries/queries.ts';
+import { findLack, keyFixOf, type Lack, type ModelRow } from '../../providers/report.ts';
+import { findVendor, OPENAI_URL, type Vendor } from '../../providers/vendors.ts';
+import type { AuditFinding } from './audit-log.ts';
+
+const check = 'model';
+
+/**
+ * Checks the model named default: whether a host has its package and its key, and whether the model
+ * server of the environment responds and accepts the key. `pool` is null before the migration.
+ */
+export async function defaultModelFinding(
+  pool: Pool | null,
+  config: Config,
+): Promise<AuditFinding> {
+  if (pool === null) {
+    return serverFinding(`${config.defaultModel.provider}, set in the environment`, config);
+  }
+  const found = await describeDefaultModel(queriesOn(pool));
+  const { rows } = await pool.query<ModelRow>(
+    `select m.provider, m.base_url, m.secret_name from howdah.models as m
+     where m.tenant_id = howdah.current_tenant() and m.name = 'default'`,
+  );
+  const [model] = rows;
+  const lack = model && (findLack(model, config) ?? findLackOfOpenAi(model, config));
+  if (!lack) return serverFinding(found, config);
+  const isElsewhere = await isUsableElsewhere(pool, model, lack);
+  return {
+    check,
+    ok: isElsewhere,
+    found: `${found}; ${isElsewhere ? 'only other hosts can use it: ' : ''}it lacks ${lack.lacks} here`,
+    fix: lack.fix,
+  };
+}
+
+/** Returns the lack of a key for OpenAI at its own address. */
+function findLackOfOpenAi(model: ModelRow, { models }: Config): Lack | null {
+  const { provider, base_url, secret_name } = model;
+  const { baseUrl, apiKey } = models.openai;
+  if (provider !== 'openai' || base_url !== null || secret_name !== null) return null;
+  if (baseUrl !== undefined || apiKey !== undefined) return null;
+  return { lacks: 'a key', fix: keyFixOf(findVendor('openai') as Vendor) };
+}
+
+/** Returns whether another host has reported what this one lacks. */
+async function isUsableElsewhere(
+  pool: Pool,
+  { provider }: ModelRow,
+  { lacks }: Lack,
+): Promise<boolean> {
+  const { rows } = await pool.query<{ is_usable: boolean }>(
+    `select exists (
+       select from howdah_private.provider_reports as r
+       where r.provider = $1 and split_part(r.host, '/', 1) <> $2
+         and case $3 when 'a key' then r.has_key or r.has_address
+           when 'a package' then r.has_package else false end) as is_usable`,
+    [provider, hostname(), lacks],
+  );
+  return rows[0]?.is_usable === true;
+}
+
+/** Checks whether the model server of the environment responds and accepts the key. */
+async function serverFinding(found: string, { models }: Config): Promise<AuditFinding> {
+  const { defaultModel, defaultVariables } = models;
+  const { provider, baseUrl, apiKey } = defaultModel;
+  const variables = defaultVariables.join(', ');
+  if (provider === 'local' || (provider !== 'openai' && baseUrl === undefined)) {
+    return { check, ok: true, found };
+  }
+  const url = `${(baseUrl ?? OPENAI_URL).replace(/\/$/, '')}/models`;
+  const { host } = new URL(url);
+  try {
+    const { status } = await fetch(url, {
+      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+      signal: AbortSignal.timeout(3_000),
+    });
+    if (status !== 401 && status !== 403) {
+      return { check, ok: true, found: `${found}; ${host} answers` };
+    }
+    const fix = `Check the key of ${variables}.`;
+    return { check, ok: false, found: `${found}; ${host} answers, but rejects the key`, fix };
+  } catch {
+    const fix = `Check ${variables}, and that the server is running.`;
+    return { check, ok: false, found: `${found}; ${host} does not answer`, fix };
+  }
+}
