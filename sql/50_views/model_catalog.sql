@@ -9,7 +9,8 @@ create or replace view howdah.model_catalog with (security_invoker = true) as
     c.context_tokens, c.max_output_tokens, c.input as input_modalities,
     c.output as output_modalities, c.capabilities, c.input_price, c.cached_input_price,
     c.cache_write_price, c.output_price, c.unit_price, c.price_unit,
-    (d.document ->> 'as_of')::date as as_of, d.document ->> 'source' as source
+    (d.document ->> 'as_of')::date as as_of, d.document ->> 'source' as source,
+    concat_ws(', ', d.document #>> '{facts,source}', d.document #>> '{facts,as_of}') as facts_source
   from (select howdah_private.model_catalog_document()) as d (document)
   cross join jsonb_to_recordset(d.document -> 'models') as c (
     vendor text, name text, title text, purpose text, also text[], context_tokens int,
@@ -45,4 +46,8 @@ comment on column howdah.model_catalog.unit_price is 'Price of one unit of price
 comment on column howdah.model_catalog.price_unit is
   'Unit of unit_price: a minute of audio, a character of text, an image or a request.';
 comment on column howdah.model_catalog.as_of is 'The day of the prices.';
-comment on column howdah.model_catalog.source is 'The package that the facts come from.';
+comment on column howdah.model_catalog.source is
+  'The package that names, prices and most context windows come from.';
+comment on column howdah.model_catalog.facts_source is
+  'The reviewed source of the other facts, with its day: longest answers, modalities, '
+  'capabilities, and context windows that the package lacks.';

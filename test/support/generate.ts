@@ -8,7 +8,7 @@ import { migrateUp } from '../../src/db/schema/migrate.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { systemFileSchema } from '../../src/systems/schema/file-schema.ts';
 import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
-import { catalogFunction } from './catalog/catalog-function.ts';
+import { catalogFunction, usualModelsFile } from './catalog/catalog-function.ts';
 import { clientOperations } from './client-operations.ts';
 import { describedCommands } from './described-commands.ts';
 import { bundledPackages, licencesPage, productionDependencies } from './licences.ts';
@@ -30,6 +30,7 @@ write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 
 write('sql/10_private/agent_systems/agent_system_schema.sql', systemSchemaFunction(systemSchema));
 write('sql/10_private/models/model_vendors.sql', modelVendorsFunction());
 write('sql/10_private/models/model_catalog_document.sql', catalogFunction());
+write('src/providers/catalog/usual-models.generated.ts', usualModelsFile());
 write('src/client/operations.generated.ts', clientOperations(await describedRoutes()));
 write('src/cli/help/command-metadata.generated.ts', await describedCommands());
 write('docs/licences.md', licencesPage(productionDependencies(), await bundledPackages()));

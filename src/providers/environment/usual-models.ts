@@ -1,45 +1,13 @@
 import type { ModelPurpose } from '../../contracts/agents/model.ts';
+import { USUAL_MODELS } from '../catalog/usual-models.generated.ts';
 
 /** Purposes of models that variables of the environment describe. */
 export type Purpose = Extract<ModelPurpose, 'llm' | 'embedding' | 'tts' | 'stt'>;
 
 /**
- * The model of each vendor that is used when a variable names the vendor, but no model. A vendor
- * without an entry needs a model by name: its key says nothing about which model is meant.
+ * Returns the model of a vendor that is used when a variable names the vendor, but no model. A
+ * vendor without one needs a model by name: its key says nothing about which model is meant.
  */
-const USUAL_MODELS: Readonly<Record<string, Partial<Record<Purpose, string>>>> = {
-  openai: {
-    llm: 'gpt-5-mini',
-    embedding: 'text-embedding-3-small',
-    tts: 'gpt-4o-mini-tts',
-    stt: 'gpt-4o-mini-transcribe',
-  },
-  anthropic: { llm: 'claude-sonnet-4-5' },
-  google: { llm: 'gemini-2.5-flash', embedding: 'gemini-embedding-001' },
-  mistral: { llm: 'mistral-small-latest', embedding: 'mistral-embed', stt: 'voxtral-mini-latest' },
-  cohere: { llm: 'command-a-03-2025', embedding: 'embed-v4.0' },
-  groq: { llm: 'llama-3.3-70b-versatile', stt: 'whisper-large-v3-turbo' },
-  xai: { llm: 'grok-4' },
-  deepseek: { llm: 'deepseek-chat' },
-  togetherai: { llm: 'meta-llama/Llama-3.3-70B-Instruct-Turbo' },
-  fireworks: { llm: 'accounts/fireworks/models/llama-v3p3-70b-instruct' },
-  perplexity: { llm: 'sonar' },
-  cerebras: { llm: 'llama-3.3-70b' },
-  deepinfra: { llm: 'meta-llama/Llama-3.3-70B-Instruct' },
-  moonshotai: { llm: 'kimi-latest' },
-  alibaba: { llm: 'qwen-plus' },
-  elevenlabs: { tts: 'eleven_multilingual_v2', stt: 'scribe_v1' },
-  deepgram: { tts: 'aura-2-thalia-en', stt: 'nova-3' },
-  assemblyai: { stt: 'best' },
-  openrouter: { llm: 'openrouter/auto' },
-  nvidia: { llm: 'meta/llama-3.3-70b-instruct' },
-  zai: { llm: 'glm-4.6' },
-  ollama: { llm: 'llama3.2', embedding: 'nomic-embed-text' },
-  llamacpp: { llm: 'default' }, // the server has one model, and ignores the name
-  local: { llm: 'extractive' },
-};
-
-/** Returns the usual model of a vendor for a purpose, if there is one. */
 export function usualModel(vendor: string, purpose: Purpose): string | undefined {
   return USUAL_MODELS[vendor]?.[purpose];
 }

@@ -12,8 +12,21 @@ const TEXT = readFileSync(
 const catalog = catalogFile.parse(JSON.parse(TEXT));
 const idOf = ({ vendor, name }: { vendor: string; name: string }) => `${vendor}/${name}`;
 
-test('the file is what the installed package gives', () => {
-  expect(catalogText(buildCatalog(catalog.as_of))).toBe(TEXT);
+test('the file is what the installed package and its own reviewed parts give', () => {
+  expect(catalogText(buildCatalog(catalog.as_of, catalog))).toBe(TEXT);
+});
+
+test('the usual model of a vendor is in the catalogue, where it has models of the purpose', () => {
+  const usual = Object.entries(catalog.usual).flatMap(([vendor, names]) =>
+    Object.entries(names).map(([purpose, name]) => ({ vendor, purpose, name })),
+  );
+  const unknown = usual.filter(({ vendor, purpose, name }) => {
+    const models = catalog.models.filter((one) => one.vendor === vendor && one.purpose === purpose);
+    return models.length > 0 && !models.some((one) => [one.name, ...one.also].includes(name));
+  });
+  expect(unknown).toEqual([]);
+  const vendors = new Set(usual.map(({ vendor }) => vendor).filter((one) => one !== 'local'));
+  expect([...vendors].filter((vendor) => findVendor(vendor)?.name !== vendor)).toEqual([]);
 });
 
 test('has between 60 and 200 models of known vendors, each once', () => {

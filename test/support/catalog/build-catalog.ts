@@ -9,7 +9,7 @@ import {
   type ModelPrice,
 } from '@pydantic/genai-prices';
 import type { ModelPurpose } from '../../../src/contracts/agents/model.ts';
-import { type Catalog, type CatalogModel, factsFile, type ModelFacts } from './schema.ts';
+import type { Catalog, CatalogModel, ReviewedFacts } from './schema.ts';
 import { SELECTION, type VendorSelection } from './selection.ts';
 
 const PACKAGE = '@pydantic/genai-prices';
@@ -23,29 +23,40 @@ export function installedSource(): string {
 }
 
 /**
- * Builds the catalogue from the installed package and the file of facts that the package lacks.
- * `as_of` is the day on which the package was published; prices are those of that day.
+ * Builds the catalogue from the installed package and the reviewed parts of the committed file:
+ * facts that the package lacks, and the usual models. `as_of` is the day on which the package was
+ * published; prices are those of that day.
  */
-export function buildCatalog(as_of: string): Catalog {
-  const text = readFileSync(new URL('facts.json', import.meta.url), 'utf8');
-  const facts = factsFile.parse(JSON.parse(text));
-  const models = SELECTION.flatMap((selection) =>
-    modelsOf(selection, facts.models[selection.vendor] ?? {}, as_of),
-  );
+export function buildCatalog(as_of: string, committed: Catalog): Catalog {
+  const models = SELECTION.flatMap((selection) => modelsOf(selection, committed.models, as_of));
   const key = ({ vendor, purpose, name }: CatalogModel) => `${vendor}\n${purpose}\n${name}`;
   models.sort((a, b) => (key(a) < key(b) ? -1 : 1));
-  return { as_of, source: installedSource(), models };
+  return { ...committed, as_of, source: installedSource(), models };
 }
 
-/** Writes the catalogue with one line per model, so that a diff shows what changed. */
-export function catalogText({ as_of, source, models }: Catalog): string {
-  const lines = models.map((model) => `    ${JSON.stringify(model)}`).join(',\n');
-  return `{\n  "as_of": "${as_of}",\n  "source": "${source}",\n  "models": [\n${lines}\n  ]\n}\n`;
+/** Writes the catalogue with one line per vendor and model, so that a diff shows what changed. */
+export function catalogText({ as_of, source, facts, usual, models }: Catalog): string {
+  const list = (lines: string[]) => lines.map((line) => `    ${line}`).join(',\n');
+  const usualLines = Object.entries(usual).map(
+    ([vendor, names]) => `${JSON.stringify(vendor)}: ${JSON.stringify(names)}`,
+  );
+  return `{
+  "as_of": "${as_of}",
+  "source": "${source}",
+  "facts": ${JSON.stringify(facts)},
+  "usual": {
+${list(usualLines)}
+  },
+  "models": [
+${list(models.map((model) => JSON.stringify(model)))}
+  ]
+}
+`;
 }
 
 function modelsOf(
   { vendor, source, models }: VendorSelection,
-  facts: Readonly<Record<string, ModelFacts>>,
+  committed: readonly CatalogModel[],
   as_of: string,
 ): CatalogModel[] {
   const known = findProvider({ providerId: source })?.models ?? [];
@@ -53,7 +64,8 @@ function modelsOf(
     names.map((name) => {
       const info = known.find(({ id }) => id === name);
       if (!info) throw new Error(`${PACKAGE} has no model ${name} of ${source}: remove it`);
-      return entryOf(vendor, purpose as ModelPurpose, info, facts[name] ?? {}, as_of);
+      const facts = committed.find((one) => one.vendor === vendor && one.name === name);
+      return entryOf(vendor, purpose as ModelPurpose, info, facts, as_of);
     }),
   );
 }
@@ -62,7 +74,7 @@ function entryOf(
   vendor: string,
   purpose: ModelPurpose,
   info: ModelInfo,
-  facts: ModelFacts,
+  facts: ReviewedFacts | undefined,
   as_of: string,
 ): CatalogModel {
   const prices = pricesOn(info.prices, as_of);
@@ -75,11 +87,11 @@ function entryOf(
     purpose,
     also: exactNames(info.match).filter((name) => name !== info.id),
     title: info.name ?? null,
-    context_tokens: info.context_window ?? facts.context_tokens ?? null,
-    max_output_tokens: facts.max_output_tokens ?? null,
-    input: facts.input ?? null,
-    output: facts.output ?? null,
-    capabilities: facts.capabilities ?? {},
+    context_tokens: info.context_window ?? facts?.context_tokens ?? null,
+    max_output_tokens: facts?.max_output_tokens ?? null,
+    input: facts?.input ?? null,
+    output: facts?.output ?? null,
+    capabilities: facts?.capabilities ?? {},
     input_price: priceOf('input_mtok'),
     cached_input_price: priceOf('cache_read_mtok'),
     cache_write_price: priceOf('cache_write_mtok'),

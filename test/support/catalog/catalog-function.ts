@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ALIASES, providerOf } from '../../../src/providers/catalog/aliases.ts';
 import { findVendor, VENDORS } from '../../../src/providers/vendors.ts';
-import { catalogFile } from './schema.ts';
+import { type Catalog, catalogFile } from './schema.ts';
 
 const CATALOG = new URL('../../../src/providers/catalog/models.json', import.meta.url);
 
@@ -26,16 +26,33 @@ export function vendorAliases(): VendorAlias[] {
   });
 }
 
+function readCatalog(): Catalog {
+  return catalogFile.parse(JSON.parse(readFileSync(CATALOG, 'utf8')));
+}
+
+/** Returns the TypeScript file with the usual models, so that no process reads the catalogue. */
+export function usualModelsFile(): string {
+  const lines = Object.entries(readCatalog().usual).map(
+    ([vendor, names]) => `  ${JSON.stringify(vendor)}: ${JSON.stringify(names)},\n`,
+  );
+  return `import type { ModelPurpose } from '../../contracts/agents/model.ts';
+
+/** The usual models of vendors. Generated from models.json. */
+export const USUAL_MODELS: Readonly<Record<string, Partial<Record<ModelPurpose, string>>>> = {
+${lines.join('')}};
+`;
+}
+
 /** Returns the SQL function with the catalogue, the aliases and the addresses of vendors. */
 export function catalogFunction(): string {
-  const { as_of, source, models } = catalogFile.parse(JSON.parse(readFileSync(CATALOG, 'utf8')));
+  const { as_of, source, facts, models } = readCatalog();
   const addresses = Object.fromEntries(
     VENDORS.map(({ name, openAiUrl, sdkUrl }) => [
       name,
       [...new Set([openAiUrl, sdkUrl].filter((url) => url !== undefined))],
     ]),
   );
-  const catalog = { as_of, source, addresses, aliases: vendorAliases(), models };
+  const catalog = { as_of, source, facts, addresses, aliases: vendorAliases(), models };
   return `-- The catalogue of models. Generated from src/providers/catalog/models.json.
 create or replace function howdah_private.model_catalog_document() returns jsonb
   language sql immutable parallel safe

@@ -12,22 +12,6 @@ const capabilities = z.strictObject({
   reasoning: z.boolean().optional(),
 });
 
-/** Facts about a model that @pydantic/genai-prices does not have. */
-export const modelFacts = z.strictObject({
-  max_output_tokens: count.optional(),
-  context_tokens: count.optional(),
-  input: modalities.optional(),
-  output: modalities.optional(),
-  capabilities: capabilities.optional(),
-});
-export type ModelFacts = z.infer<typeof modelFacts>;
-
-/** The file of facts, by vendor and model, with the place they were taken from. */
-export const factsFile = z.strictObject({
-  source: z.string(),
-  models: z.record(z.string(), z.record(z.string(), modelFacts)),
-});
-
 /** A model of the catalogue. A fact that nobody knows is null. Prices are per million tokens. */
 export const catalogModel = z.strictObject({
   vendor: z.string(),
@@ -48,13 +32,23 @@ export const catalogModel = z.strictObject({
   unit_price: price,
   price_unit: z.enum(['minute', 'character', 'image', 'request']).nullable(),
 });
+/** Facts that @pydantic/genai-prices does not have. A person writes and reviews them in the file. */
+export type ReviewedFacts = Pick<
+  CatalogModel,
+  'context_tokens' | 'max_output_tokens' | 'input' | 'output' | 'capabilities'
+>;
 export type CatalogModel = z.infer<typeof catalogModel>;
 
 /** The reviewed file of known models. */
 export const catalogFile = z.strictObject({
   /** The day on which the source was published; prices are those of that day. */
   as_of: z.iso.date(),
+  /** The source of names, prices and, where it has them, context windows. */
   source: z.string(),
+  /** The source of the reviewed facts, and the day on which that version was published. */
+  facts: z.strictObject({ as_of: z.iso.date(), source: z.string() }),
+  /** The model of a vendor for a purpose that is used when a person names the vendor alone. */
+  usual: z.record(z.string(), z.partialRecord(z.enum(MODEL_PURPOSES), z.string())),
   models: z.array(catalogModel),
 });
 export type Catalog = z.infer<typeof catalogFile>;

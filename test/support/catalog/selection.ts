@@ -77,7 +77,7 @@ export const SELECTION: readonly VendorSelection[] = [
     models: {
       llm: words(`
         codestral-2508 devstral-2512 ministral-14b-2512 ministral-3b-2512 ministral-8b-2512
-        mistral-large-2512 mistral-medium-3-5 mistral-small-2603`),
+        mistral-large-2512 mistral-medium-3-5 mistral-small-2603 mistral-small-latest`),
       embedding: ['mistral-embed'],
       stt: ['voxtral-mini-2602'],
     },
