@@ -3,6 +3,7 @@ import { agentSystemRoutes } from './definitions/agent-systems.ts';
 import { definitionRoutes } from './definitions/definition-routes.ts';
 import { webhookRoutes } from './definitions/webhooks.ts';
 import type { Route } from './framework/route.ts';
+import { modelCatalog } from './model-catalog.ts';
 import { queryRoutes } from './query.ts';
 import { executeRoutes } from './runs/execute.ts';
 import { executionRoutes } from './runs/executions.ts';
@@ -23,6 +24,7 @@ export const routes: readonly Route[] = [
   ...sessionRoutes,
   ...sessionMessageRoutes,
   ...agentSystemRoutes,
+  modelCatalog,
   ...definitionRoutes,
   ...webhookRoutes,
   ...settingRoutes,

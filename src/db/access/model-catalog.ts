@@ -1,4 +1,4 @@
-import { type Client, jsonRows } from '../queries/json-rows.ts';
+import { type Client, type JsonPage, jsonPage, jsonRows } from '../queries/json-rows.ts';
 
 /** A known model of a vendor. Prices are in USD, per million tokens or per `price_unit`. */
 export type CatalogModel = {
@@ -20,18 +20,50 @@ export type CatalogModel = {
   price_unit: string | null;
   as_of: string;
   source: string;
+  facts_source: string;
 };
 
-/** Restricts the catalogue to a vendor or purpose. */
-export type CatalogFilter = { vendor?: string | undefined; purpose?: string | undefined };
+/** Restricts the catalogue. `text` is a part of the id, the title or an alias, in any case. */
+export type CatalogFilter = {
+  vendor?: string | undefined;
+  purpose?: string | undefined;
+  text?: string | undefined;
+};
+
+/** The place behind a model of the catalogue, and the number of models that follow. */
+export type CatalogPlace = {
+  after: Pick<CatalogModel, 'vendor' | 'purpose' | 'name'> | undefined;
+  limit: number;
+};
 
 /** Lists the known models, by vendor, purpose and name. */
-export function listCatalog(
-  client: Client,
-  { vendor, purpose }: CatalogFilter,
-): Promise<CatalogModel[]> {
-  const text = `select c.* from howdah.model_catalog as c
-    where ($1::text is null or c.vendor = $1) and ($2::text is null or c.purpose = $2)
-    order by c.vendor, c.purpose, c.name`;
-  return jsonRows(client, text, [vendor ?? null, purpose ?? null]);
+export async function listCatalog(client: Client, filter: CatalogFilter): Promise<CatalogModel[]> {
+  return jsonRows(client, CATALOG, [...valuesOf(filter), null, null, null, null]);
 }
+
+/** Lists a page of the known models. */
+export async function catalogPage(
+  client: Client,
+  filter: CatalogFilter,
+  { after, limit }: CatalogPlace,
+): Promise<JsonPage<CatalogModel>> {
+  const { vendor = null, purpose = null, name = null } = after ?? {};
+  return jsonPage(client, CATALOG, [...valuesOf(filter), vendor, purpose, name, limit]);
+}
+
+const valuesOf = ({ vendor, purpose, text }: CatalogFilter) => [
+  vendor ?? null,
+  purpose ?? null,
+  text ?? null,
+];
+
+const CATALOG = `
+  select c.* from howdah.model_catalog as c
+  where ($1::text is null or c.vendor = $1) and ($2::text is null or c.purpose = $2)
+    and ($3::text is null or exists (
+      select from unnest(array[c.name, c.title] || c.aliases) as w (word)
+      where strpos(lower(w.word), lower($3)) > 0))
+    and ($4::text is null
+      or (c.vendor, c.purpose, c.name) > ($4 collate "C", $5 collate "C", $6 collate "C"))
+  order by c.vendor collate "C", c.purpose collate "C", c.name collate "C"
+  limit $7::int`;

@@ -24,6 +24,18 @@ export function idsIn(cursor: string | undefined, url: string): string[] | undef
   });
 }
 
+/** Returns the words in a cursor, which has `count` of them. */
+export function wordsIn(
+  cursor: string | undefined,
+  url: string,
+  count: number,
+): string[] | undefined {
+  return readCursor(cursor, url, (text) => {
+    const words = text.split(' ');
+    return words.length === count ? words : undefined;
+  });
+}
+
 /** Returns the number in a cursor. */
 export function numberIn(cursor: string | undefined, url: string): number | undefined {
   return readCursor(cursor, url, (text) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined));
