@@ -25,7 +25,22 @@ as $$
     job_key => 'model test ' || enqueue_model_test.test_id, max_attempts => 3)
 $$;
 
--- Ends a test with its answer or its error. A test that has ended already is not changed.
+-- Returns the cost of a test, or null if the model has no price for what the test used.
+create or replace function howdah_private.model_test_cost(m howdah.models, answer jsonb)
+  returns numeric
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.price(
+    howdah_private.count_in(answer #> '{usage,tokens_in}', 2147483647),
+    howdah_private.count_in(answer #> '{usage,tokens_out}', 2147483647), m,
+    coalesce(answer -> 'usage', '{}') || jsonb_build_object('units', answer -> 'units'))
+  where (answer ? 'usage' and coalesce((m).input_price, (m).output_price) is not null)
+    or ((m).unit_price is not null and answer -> 'units' ? (m).price_unit)
+$$;
+
+-- Ends a test with its answer, to which it adds the cost, or with its error. A test that has ended
+-- already is not changed.
 create or replace function howdah_private.end_model_test(
   tenant_id uuid, test_id uuid, result jsonb, seconds numeric
 ) returns void
@@ -36,9 +51,12 @@ begin
   update howdah.model_tests as t
   set status = case when (result ->> 'ok')::boolean then 'passed' else 'failed'
       end::howdah.model_test_status,
-    answer = result -> 'answer', error = result -> 'error', seconds = end_model_test.seconds,
-    finished_at = clock_timestamp()
-  where t.tenant_id = end_model_test.tenant_id and t.id = end_model_test.test_id
+    answer = (result -> 'answer') || jsonb_strip_nulls(jsonb_build_object('cost',
+      howdah_private.model_test_cost(m, result -> 'answer'))),
+    error = result -> 'error', seconds = end_model_test.seconds, finished_at = clock_timestamp()
+  from howdah.models as m
+  where m.tenant_id = t.tenant_id and m.id = t.model_id
+    and t.tenant_id = end_model_test.tenant_id and t.id = end_model_test.test_id
     and t.status = 'queued';
   perform graphile_worker.remove_job('model test ' || end_model_test.test_id);
 end $$;

@@ -30,9 +30,17 @@ create or replace function howdah_private.cache_surcharge(
     + howdah_private.cache_write_tokens(usage, tokens_in)
       * coalesce((m).cache_write_price - coalesce((m).input_price, 0), 0);
 
--- Returns the cost of the tokens of a call at current prices. Prices are per million tokens. A call
--- without a model costs nothing. `usage` is what the step of the call says about its prompt cache:
--- tokens read from the cache and written to it have prices of their own.
+-- Returns the cost of what a call used in the unit of the model's price, such as characters of a
+-- spoken text: `usage` has units, {"character": 6}. Numbers of providers are never negative here.
+create or replace function howdah_private.unit_cost(m howdah.models, usage jsonb) returns numeric
+  language sql immutable
+  return case when jsonb_typeof(usage -> 'units' -> (m).price_unit) = 'number'
+    then greatest((usage -> 'units' ->> (m).price_unit)::numeric, 0) * coalesce((m).unit_price, 0)
+    else 0 end;
+
+-- Returns the cost of a call at current prices. Prices of tokens are per million. A call without a
+-- model costs nothing. `usage` is what the step of the call says about its prompt cache, whose
+-- tokens have prices of their own, and about the units that it used.
 create or replace function howdah_private.price(
   tokens_in int, tokens_out int, m howdah.models, usage jsonb default null
 ) returns numeric
@@ -41,4 +49,4 @@ create or replace function howdah_private.price(
     coalesce(tokens_in * (m).input_price, 0) + coalesce(tokens_out * (m).output_price, 0)
     + case when usage is null then 0
       else howdah_private.cache_surcharge(tokens_in, m, usage) end
-  ) / 1000000);
+  ) / 1000000 + case when usage is null then 0 else howdah_private.unit_cost(m, usage) end);

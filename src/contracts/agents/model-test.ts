@@ -22,8 +22,15 @@ export type ModelTestAnswer = {
   /** Transcript of an stt test; usually empty, because the recording is a tone. */
   text?: string;
   usage?: Usage;
+  /** What the calls used, in the units of prices: characters of a text, minutes of a recording. */
+  units?: Partial<Record<PriceUnit, number>>;
+  /** The cost in USD, if a stored model has a price for what the calls used. */
+  cost?: number;
   warnings?: string[];
 };
+
+/** The units of prices that are not per token, as in the column `price_unit` of a model. */
+type PriceUnit = 'minute' | 'character' | 'image' | 'request';
 
 export type ModelTestError = { code: string; message: string; hint: string };
 

@@ -1,11 +1,12 @@
 const RATE = 16_000;
-const SECONDS = 0.5;
+/** The length of the recording, in seconds. */
+export const TONE_SECONDS = 0.5;
 const HERTZ = 440;
 const HEADER_BYTES = 44;
 
 /** Creates a recording for tests: half a second of a tone, as a WAV file (16 kHz, mono, 16 bit). */
 export function createTone(): Uint8Array {
-  const samples = RATE * SECONDS;
+  const samples = RATE * TONE_SECONDS;
   const wav = Buffer.alloc(HEADER_BYTES + samples * 2);
   wav.write('RIFF', 0);
   wav.writeUInt32LE(wav.byteLength - 8, 4);

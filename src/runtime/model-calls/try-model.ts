@@ -15,10 +15,11 @@ import type {
 } from '../../contracts/agents/model-test.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Message } from '../../contracts/runs/message.ts';
-import { createTone } from './tone.ts';
+import { createTone, TONE_SECONDS } from './tone.ts';
 
 /** The longest duration of a test, in milliseconds. */
 const MODEL_TEST_MS = 30_000;
+const SECONDS_OF_MINUTE = 60;
 
 /**
  * Calls a model once or twice with a tiny request for its purpose. Never throws: a model that fails
@@ -128,12 +129,14 @@ async function trySpeech(
   context: ModelCallContext,
 ): Promise<Outcome<ModelTestAnswer>> {
   if (!provider.synthesizeSpeech) return unable(provider, 'speech');
-  const outcome = await provider.synthesizeSpeech({ model, text: 'Hello.' }, context);
+  const text = 'Hello.';
+  const outcome = await provider.synthesizeSpeech({ model, text }, context);
   if (!outcome.ok) return outcome;
   const { audio, media_type, warnings } = outcome.value;
+  const units = { character: text.length };
   return {
     ok: true,
-    value: { audio_bytes: audio.byteLength, media_type, ...(warnings && { warnings }) },
+    value: { audio_bytes: audio.byteLength, media_type, units, ...(warnings && { warnings }) },
   };
 }
 
@@ -146,8 +149,9 @@ async function tryTranscription(
   const recording = { audio: createTone(), media_type: 'audio/wav' };
   const outcome = await provider.transcribe({ model, ...recording }, context);
   if (!outcome.ok) return outcome;
-  const { text, warnings } = outcome.value;
-  return { ok: true, value: { text, ...(warnings && { warnings }) } };
+  const { text, seconds = TONE_SECONDS, warnings } = outcome.value;
+  const units = { minute: seconds / SECONDS_OF_MINUTE };
+  return { ok: true, value: { text, units, ...(warnings && { warnings }) } };
 }
 
 async function refuseTest(_: ModelProvider, { purpose }: TestedModel): Promise<Outcome<never>> {

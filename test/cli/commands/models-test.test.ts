@@ -48,6 +48,26 @@ const clis = {
 
 describe.each(Object.entries(clis))('howdah models test with %s', (_, cli) => {
   test.each([
+    ['voice', `unit_price = 0.000015, price_unit = 'character'`, '0.00009', 6 * 0.000015],
+    ['ear', `unit_price = 0.006, price_unit = 'minute'`, '0.00005', 0.00005],
+    ['talking', 'input_price = 2, output_price = 10', undefined, undefined],
+    ['near', 'input_price = 0', '0', 0],
+  ])('prints the cost of %s', async (name, prices, printed, cost) => {
+    await db.pool.query(`update howdah.models set ${prices} where name = $1`, [name]);
+    expect((await cli(name)).stdout).toMatch(
+      new RegExp(` s, ${printed?.replace('.', '\\.') ?? '0\\.0\\d+'} USD\\n$`),
+    );
+    const { cost: reported } = JSON.parse((await cli(name, '--json')).stdout);
+    if (cost === undefined) expect(reported).toBeGreaterThan(0);
+    else expect(reported).toBeCloseTo(cost, 9);
+    await db.pool.query(
+      `update howdah.models set input_price = null, output_price = null, unit_price = null,
+         price_unit = null where name = $1`,
+      [name],
+    );
+  });
+
+  test.each([
     ['talking', 'answered "ready" and called a tool'],
     ['near', 'vectors of length 3'],
     ['voice', '5 bytes of audio/wav'],

@@ -66,3 +66,20 @@ test.each<[string, unknown, number]>([
 test('prices a call of which no input is known', async () => {
   expect(await priceOf({ cached_tokens: 10 }, CLAUDE, null)).toBeCloseTo(1500, 6);
 });
+
+test.each<[string, unknown, number]>([
+  ['the unit of its price', { units: { character: 1000, minute: 5 } }, 15],
+  ['another unit', { units: { minute: 5 } }, 0],
+  ['a negative number', { units: { character: -5 } }, 0],
+  ['a text', { units: { character: '5' } }, 0],
+  ['no units', { units: null }, 0],
+])('prices a call that used %s', async (_, usage, cost) => {
+  const { price } = await one(
+    database.pool,
+    `insert into howdah.models (tenant_id, name, provider, model, purpose, unit_price, price_unit)
+     values ($1, 'voice', 'scripted', '', 'tts', 0.015, 'character')
+     returning howdah_private.price(null, null, models, $2)::float8 as price`,
+    [await makeTenant(database.pool), JSON.stringify(usage)],
+  );
+  expect(price).toBe(cost);
+});

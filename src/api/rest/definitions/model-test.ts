@@ -20,6 +20,8 @@ const report = z
     media_type: z.string().optional().describe('For tts: the format of the audio'),
     text: z.string().optional().describe('For stt: the transcript of a tone, usually empty'),
     usage: object.optional(),
+    units: object.optional().describe('What was used in units of prices, such as characters'),
+    cost: z.number().optional().describe('In USD, if a stored model has a price'),
     warnings: z.array(z.string()).optional(),
     error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).optional(),
   })

@@ -98,7 +98,7 @@ const TEST: Verb = {
         );
         if (io.json) printJson(io, report);
         else if (report.error) printFailedTest(io, name, report.error);
-        else io.out(`${name} ok: ${describeAnswer(report)}, ${report.seconds} s`);
+        else io.out(`${name} ok: ${describeAnswer(report)}, ${report.seconds} s${costOf(report)}`);
         for (const warning of (!io.json && report.warnings) || []) io.err(`Warning: ${warning}`);
         if (!report.ok) io.setExitCode(exitCodes.error);
       },
@@ -110,6 +110,11 @@ function printFailedTest(io: CliIo, name: string, { code, message, hint }: Model
   io.out(`${name} failed: ${code}`);
   io.err(message);
   io.err(hint);
+}
+
+/** Returns the cost without an exponent: a test costs far less than a cent. */
+function costOf({ cost }: ModelTestReport): string {
+  return cost === undefined ? '' : `, ${cost.toFixed(9).replace(/\.?0+$/, '')} USD`;
 }
 
 function describeAnswer(report: ModelTestReport): string {
