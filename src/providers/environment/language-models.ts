@@ -22,8 +22,8 @@ export type LanguageModel = Readonly<{
 
 /**
  * Returns the language models of the environment, the default model first. Precedence: `LLM_*`,
- * `OPENAI_*`, the keys of vendors in the order of `VENDORS`, OLLAMA_HOST. A vendor with a key occurs
- * once. Without any of them the list is empty.
+ * `OPENAI_*`, the keys of vendors in the order of `VENDORS`, OLLAMA_HOST. A vendor with a key
+ * occurs once. Without any of them the list is empty.
  */
 export function languageModels(values: ModelValues, keys: VendorKeys): LanguageModel[] {
   const found: LanguageModel[] = [];
@@ -73,8 +73,8 @@ function openaiName({ LLM_MODEL, OPENAI_MODEL }: ModelValues, isDefault: boolean
 }
 
 /**
- * Returns the model that LLM_* describes. LLM_MODEL alone describes no model of its own, and neither
- * does LLM_PROVIDER=openai beside `OPENAI_*`.
+ * Returns the model that LLM_* describes. LLM_MODEL alone describes no model of its own, and
+ * neither does LLM_PROVIDER=openai beside `OPENAI_*`.
  */
 function namedModel(values: ModelValues, keys: VendorKeys): LanguageModel | undefined {
   const { LLM_PROVIDER, LLM_API_KEY, LLM_URL, LLM_MODEL } = values;
