@@ -213,3 +213,12 @@ describe('howdah show over an API prints the same as with a database', () => {
     expect(Object.keys(executionRecord.shape)).toEqual([...names, ...added]);
   });
 });
+
+test('howdah tools AGENT over a server lists the tools of an agent as from a database', async () => {
+  const agent = await makeAgent(db.pool, { script: [], tools: ['ask_user', 'load_skill'] });
+  const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
+  const expected = await here('tools', name);
+  expect(expected).toMatchObject({ status: 0, stdout: expect.stringContaining('ask_user') });
+  expect(await there('tools', name)).toEqual(expected);
+  expect(await there('tools', name, '--json')).toEqual(await here('tools', name, '--json'));
+});

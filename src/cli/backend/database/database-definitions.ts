@@ -3,16 +3,14 @@ import type { Pool } from '../../../db/connection/pool.ts';
 import { findNamed, listNamed, namesOf } from '../../../db/queries/named-objects.ts';
 import { listAgents, listTools, toolsOfAgent } from '../../../db/queries/queries.ts';
 import { deleteRow, insertRow } from '../../../db/queries/row-collection.ts';
-import { truncateToFit } from '../../../text/truncate.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
-import { type PrintedRows, shortenRow } from '../../print/rows.ts';
+import { shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition } from '../backend.ts';
 import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
+import { offeredTools, toolListing } from '../tool-rows.ts';
 import type { CliDatabase } from '../with-database.ts';
 
 type Client = Pick<Pool, 'query'>;
-
-const LINE = 80;
 
 /** Creates the `DefinitionBackend` of a database, for one tenant. */
 export function createDatabaseDefinitions(
@@ -31,12 +29,7 @@ export function createDatabaseDefinitions(
       return { items, rows: items.map((row) => shortenRow(row)), empty: emptyMessage };
     },
     async listToolsOf(agent) {
-      const items = await toolsOfAgent(db, agent);
-      const rows = items.map(({ function: { name, description } }) => ({
-        name,
-        description: firstLine(description),
-      }));
-      return { items, rows };
+      return offeredTools(await toolsOfAgent(db, agent));
     },
     find: (named, name) =>
       forTenant(database, tenant, (client) => requireDefinition(client, named, name)),
@@ -82,19 +75,3 @@ async function remove(client: Client, named: DefinitionKind, id: string): Promis
 }
 
 const collectionOf = ({ kind }: DefinitionKind) => ({ table: kind, shown: 't.id', stamp: 't.id' });
-
-function toolListing(tools: Awaited<ReturnType<typeof listTools>>): PrintedRows {
-  return {
-    items: tools.map(({ name, description, parameters, ...row }) => {
-      return { ...row, type: 'function', function: { name, description, parameters } };
-    }),
-    rows: tools.map(({ id: _, parameters: _parameters, description, ...row }) => ({
-      ...row,
-      description: firstLine(description),
-    })),
-  };
-}
-
-function firstLine(text: string): string {
-  return truncateToFit(text.replace(/\s+/g, ' '), LINE);
-}

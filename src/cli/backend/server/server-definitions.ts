@@ -1,10 +1,11 @@
-import { HowdahError } from '../../../contracts/errors.ts';
+import type { FunctionTool } from '../../../db/queries/queries.ts';
 import type { Json } from '../../../json/json.ts';
 import { isUuid } from '../../input/resolve-id.ts';
 import { shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition, Row } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
+import { offeredTools } from '../tool-rows.ts';
 import { allRows, type Page } from './pages.ts';
 
 /** A row as REST returns it. */
@@ -22,7 +23,11 @@ export function createServerDefinitions(api: Api): DefinitionBackend {
       };
     },
     async listToolsOf(agent) {
-      throw toolsNeedDatabase(agent);
+      const path = `/tools?${new URLSearchParams({ agent, limit: '1' })}`;
+      const { offered } = (await api.request('GET', path)) as unknown as {
+        offered: FunctionTool[];
+      };
+      return offeredTools(offered);
     },
     find: (named, name) => requireDefinition(api, named, name),
     async create({ restPath = '' }, definition) {
@@ -75,15 +80,4 @@ export async function idsOf(
       workflow_id: (await requireDefinition(api, WORKFLOWS, workflow)).id,
     }),
   };
-}
-
-/**
- * Creates the error for the tools of an agent on a server. A worker builds the tools that models
- * see from rows and MCP servers.
- */
-function toolsNeedDatabase(agent: string): HowdahError {
-  return new HowdahError('EUSAGE', 'listing the tools of an agent needs a database, not an API', {
-    hint: `Name a database with --database-url, or list the names of its tools: howdah agents show ${agent}`,
-    detail: { agent },
-  });
 }
