@@ -26,6 +26,7 @@ import {
   telemetrySettings,
   telemetryVariables,
 } from './settings/telemetry-settings.ts';
+import { decodePercent } from './text/decode-percent.ts';
 
 /** Environment variables of the process or of a test. An empty string counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -91,7 +92,10 @@ export type Config = Readonly<{
   TelemetrySettings &
   CliSettings;
 
-const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ }).optional();
+const postgresUrl = z
+  .url({ protocol: /^postgres(ql)?$/ })
+  .refine((url) => decodePercent(url) !== undefined)
+  .optional();
 
 /**
  * The schema of each variable with its fix. A fix completes the sentence "Set NAME to …" and never
@@ -100,7 +104,7 @@ const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ }).optional();
 export const variables = {
   DATABASE_URL: [
     postgresUrl,
-    'a URL such as postgres://user:password@localhost:5432/howdah, or unset it to use the embedded PostgreSQL',
+    'a URL such as postgres://user:password@localhost:5432/howdah, with %25 for a % in the password, or unset it to use the embedded PostgreSQL',
   ],
   DATABASE_DIRECT_URL: [
     postgresUrl,

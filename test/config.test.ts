@@ -241,6 +241,8 @@ describe('the default model', () => {
 test.each([
   ['DATABASE_URL', 'mysql://me:s3cret@host/db'],
   ['DATABASE_URL', 's3cret'],
+  ['DATABASE_URL', 'postgres://me:s3cret%@host/db'],
+  ['DATABASE_REPLICA_URL', 'postgres://me:50%s3cret@host/db'],
   ['PORT', '80 80 s3cret'],
   ['PORT', '65536'],
   ['HOST', 'http://s3cret'],
