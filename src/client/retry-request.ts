@@ -17,8 +17,22 @@ export async function retry<T>(ask: () => Promise<T>, signal: AbortSignal | unde
       return await ask();
     } catch (error) {
       const isAway = error instanceof HowdahError && error.code === 'EUNREACHABLE';
-      if (!isAway || signal?.aborted || silences > MOST_SILENCES) throw error;
+      if (!isAway || silences > MOST_SILENCES || !(await pause(signal))) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
   }
+}
+
+/** Waits before the next attempt. Returns false as soon as the signal has fired. */
+function pause(signal: AbortSignal | undefined): Promise<boolean> {
+  if (signal?.aborted) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const end = (isOver: boolean) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      resolve(isOver);
+    };
+    const onAbort = () => end(false);
+    const timer = setTimeout(() => end(true), RECONNECT_MS);
+    signal?.addEventListener('abort', onAbort);
+  });
 }

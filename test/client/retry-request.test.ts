@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { retry } from '../../src/client/retry-request.ts';
+import { HowdahError } from '../../src/contracts/errors.ts';
+
+const away = new HowdahError('EUNREACHABLE', 'nobody answers');
+
+test('a signal ends the pause between two attempts', async () => {
+  const stop = new AbortController();
+  let attempts = 0;
+  const began = performance.now();
+  const asked = retry(async () => {
+    attempts += 1;
+    setImmediate(() => stop.abort());
+    throw away;
+  }, stop.signal);
+  await expect(asked).rejects.toBe(away);
+  expect(attempts).toBe(1);
+  expect(performance.now() - began).toBeLessThan(400); // the pause alone takes 500 ms
+});
