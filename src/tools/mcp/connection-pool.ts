@@ -113,7 +113,7 @@ export class ConnectionPool {
     pooled: PooledConnection,
   ): Promise<Outcome<McpConnection>> {
     const { log } = this.#options;
-    const transport = await openTransport(server, this.#options);
+    const transport = await this.#openTransport(server);
     if (!transport.ok) return transport;
     const connection = new McpConnection(server, transport.value);
     connection.onLog = logOf(log, server.name);
@@ -132,6 +132,15 @@ export class ConnectionPool {
       const output = connection.stderr && ` (it wrote: ${connection.stderr})`;
       log.warn({ server: server.name, reason: failure.message + output }, 'no MCP server there');
       return { ok: false, error: failure };
+    }
+  }
+
+  /** Opens a transport. An error of the database is a failure too, so that no place keeps it. */
+  async #openTransport(server: McpServer): ReturnType<typeof openTransport> {
+    try {
+      return await openTransport(server, this.#options);
+    } catch (error) {
+      return { ok: false, error: mcpError(error, server.name) };
     }
   }
 
