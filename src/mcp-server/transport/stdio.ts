@@ -95,7 +95,8 @@ function trackTransactions(caller: Caller): { tracked: Caller; waitUntilIdle(): 
  * Resolves when the client has initialized, or listens. The library itself answers a request to
  * listen. So the runs are read from the request, and their state is known before the answer, so
  * that no later change is missed. The library does not send changes that the client no longer
- * wants.
+ * wants. A subscription that is refused is taken out of the request, so that the answer of the
+ * library does not confirm it.
  */
 function whenInitialized(
   transport: StdioServerTransport,
@@ -116,7 +117,12 @@ function whenInitialized(
     const uris = notifications?.resourceSubscriptions;
     const runs = Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [];
     Promise.allSettled(runs.map((uri) => session.subscribe(uri)))
-      .then(() => {
+      .then((outcomes) => {
+        for (const outcome of outcomes) if (outcome.status === 'rejected') onError(outcome.reason);
+        const isAccepted = (_: string, at: number) => outcomes[at]?.status === 'fulfilled';
+        if (notifications && Array.isArray(uris)) {
+          notifications.resourceSubscriptions = runs.filter(isAccepted);
+        }
         onMessage?.(message);
         resolve();
       })
