@@ -57,7 +57,8 @@ end $$;
 -- Returns whether a provider is a host with a dot, such as models.example:8443.
 create or replace function howdah_private.is_host(name text) returns boolean
   language sql immutable
-  return is_host.name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$';
+  return is_host.name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'
+    and coalesce(substring(is_host.name from ':([0-9]+)$')::int, 0) <= 65535;
 
 -- Returns the name and the address of a provider as stored: lower case, the vendor for one of its
 -- other names, and for any other host name the address of its API in OpenAI's format.

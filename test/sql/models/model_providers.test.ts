@@ -70,7 +70,6 @@ test('SQL and the doctor agree on which models a host can use', async () => {
   const settings = { keyedVendors: ['groq', 'google', 'deepgram'], providerPackages };
   const packages = ['npm:@acme/models', ...providerPackages.map((name) => `npm:${name}`)];
   const others = ['local', 'scripted', 'openai-compatible', 'vllm', 'opnai', ...packages];
-  const hosts = ['llm.example.com', 'llm.example.com:8443', 'foo.bar/v1', 'foo.', '.foo', 'a..b'];
   const misspelt = [
     'groqq.com',
     'gro.com',
@@ -78,6 +77,15 @@ test('SQL and the doctor agree on which models a host can use', async () => {
     'api.opeanai.com',
     'mistrall.ai',
     'gr.com',
+  ];
+  const hosts = [
+    ...[
+      'llm.example.com',
+      'llm.example.com:8443',
+      'llm.example.com:65535',
+      'llm.example.com:65536',
+    ],
+    ...['foo.bar/v1', 'foo.', '.foo', 'a..b'],
   ];
   const providers = [...VENDORS.map(({ name }) => name), ...others, ...hosts, ...misspelt];
   await asOwner(async (client) => {
