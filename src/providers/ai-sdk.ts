@@ -11,12 +11,15 @@ import type { JsonObject } from '../json/json.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import { accountOf, settingsIn } from './ai-sdk/account.ts';
 import { callOptions } from './ai-sdk/call-options.ts';
-import { embedAll } from './ai-sdk/embed.ts';
 import { mapSdkError } from './ai-sdk/map-error.ts';
 import { createModel, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
 import { promptOf } from './ai-sdk/prompt.ts';
+import { embedAll } from './ai-sdk/purposes/embed.ts';
+import { makeImage, withoutDownloads, withoutImageOptions } from './ai-sdk/purposes/image.ts';
+import { rankDocuments, withoutRerankOptions } from './ai-sdk/purposes/rerank.ts';
+import { speak, withoutSpeechOptions } from './ai-sdk/purposes/speech.ts';
+import { transcribeAudio, withVendorSettingsOnly } from './ai-sdk/purposes/transcription.ts';
 import { mergeBody, type RequestParams, readParams } from './ai-sdk/request-params.ts';
-import { speak, withoutSpeechOptions } from './ai-sdk/speech.ts';
 import {
   addPart,
   emptyAnswer,
@@ -25,7 +28,6 @@ import {
   type PartialAnswer,
   wholeAnswer,
 } from './ai-sdk/stream-accumulator.ts';
-import { transcribeAudio, withVendorSettingsOnly } from './ai-sdk/transcription.ts';
 import { createCancellation, createFailure } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
@@ -51,6 +53,7 @@ export type AiSdkOptions = {
  * here, and reads nothing from the environment.
  */
 export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
+  const reranking: PurposeOptions = { ...options, purpose: 'rerank' };
   return {
     name: options.vendor.name,
     generate: (request, context) =>
@@ -81,15 +84,31 @@ export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
         if (!model.ok) return model;
         return transcribeAudio(model.value, request, options.vendor.name, line.watch.signal);
       }),
+    generateImage: (request, context) =>
+      callVendor(options, withoutImageOptions(request.model), context, async (line) => {
+        const sdk = { ...line.sdk, fetch: withoutDownloads(line.sdk.fetch) };
+        const model = await createModel('imageModel', options.vendor, line.model, sdk);
+        if (!model.ok) return model;
+        return makeImage(model.value, request, line.watch.signal, line.peer);
+      }),
+    rerank: (request, context) =>
+      callVendor(reranking, withoutRerankOptions(request.model), context, async (line) => {
+        const model = await createModel('rerankingModel', options.vendor, line.model, line.sdk);
+        if (!model.ok) return model;
+        return rankDocuments(model.value, request, line.watch.signal, line.peer);
+      }),
   };
 }
+
+/** The options for a purpose that a vendor may serve at an address of its own. */
+type PurposeOptions = AiSdkOptions & { purpose?: 'rerank' };
 
 /** The connection to one vendor for one request. */
 type Line = { model: string; sdk: SdkOptions; params: RequestParams; watch: Watch; peer: Peer };
 
 /** Sends one request to the vendor of a model and returns any result or failure as data. */
 async function callVendor<T>(
-  options: AiSdkOptions,
+  options: PurposeOptions,
   model: ModelRef,
   context: ModelCallContext,
   send: (line: Line) => Promise<Outcome<T>>,
@@ -126,7 +145,7 @@ type PreparedCall = { target: Target; params: RequestParams; settings: SdkOption
 
 /** Checks the parameters of a model, and resolves the address and the key of its vendor. */
 function prepareCall(
-  { vendor, key }: AiSdkOptions,
+  { vendor, key, purpose }: PurposeOptions,
   model: ModelRef,
   context: ModelCallContext,
 ): Outcome<PreparedCall> {
@@ -136,7 +155,7 @@ function prepareCall(
   if (!params.ok) return params;
   const settings = settingsIn(model.request_params);
   if (!settings.ok) return settings;
-  const account = accountOf(vendor, settings.value, model.base_url, key);
+  const account = accountOf(vendor, settings.value, model.base_url, key, purpose);
   if (!account.ok) return account;
   const target = resolveTarget(account.value, model, context.key);
   if (!target.ok) return target;

@@ -27,7 +27,9 @@ import {
 import { synthesizeSpeech, transcribe } from './openai/audio.ts';
 import { requestBody } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
+import { generateImage } from './openai/image.ts';
 import { mapError } from './openai/map-error.ts';
+import { rerank } from './openai/rerank.ts';
 import { loadSdk, type Sdk } from './openai/sdk.ts';
 import {
   addChunk,
@@ -51,8 +53,8 @@ export type OpenAiOptions = ({ env: OpenAiEnv } | { account: Account }) & {
 
 /**
  * Creates the provider for OpenAI and every server with its chat completions (Ollama, vLLM, Groq,
- * OpenRouter, Azure …), with streaming, embeddings and audio. The provider never throws and never
- * retries. `resolveTarget` decides which server receives which key.
+ * OpenRouter, Azure …), with streaming, embeddings, audio, images and reranking. The provider never
+ * throws and never retries. `resolveTarget` decides which server receives which key.
  */
 export function openaiProvider(options: OpenAiOptions): ModelProvider {
   return {
@@ -67,6 +69,10 @@ export function openaiProvider(options: OpenAiOptions): ModelProvider {
       callServer(options, request.model, context, (line) => synthesizeSpeech(line, request)),
     transcribe: (request, context) =>
       callServer(options, request.model, context, (line) => transcribe(line, request)),
+    generateImage: (request, context) =>
+      callServer(options, request.model, context, (line) => generateImage(line, request)),
+    rerank: (request, context) =>
+      callServer(options, request.model, context, (line) => rerank(line, request)),
   };
 }
 

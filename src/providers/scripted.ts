@@ -3,23 +3,30 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type {
   Embeddings,
   EmbedRequest,
+  ImageRequest,
   ModelAnswer,
   ModelCallContext,
   ModelProvider,
   ModelRequest,
+  RerankRequest,
   SpeechRequest,
   TranscriptionRequest,
 } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import { firstCharacters } from '../text/truncate.ts';
 import { codeOfStatus, createCancellation, createFailure, type Failed } from './failure.ts';
-import { speechIn, transcriptIn } from './scripted/audio.ts';
+import { imageIn, rankingBy, speechIn, transcriptIn } from './scripted/media.ts';
 import { parseScript, type ScriptStep, type Slot, slotAt } from './scripted/script.ts';
 import { estimateTokens, estimateUsage, streamText } from './tokens.ts';
 
 export type { ScriptStep } from './scripted/script.ts';
 
-type MediaRequest = EmbedRequest | SpeechRequest | TranscriptionRequest;
+type MediaRequest =
+  | EmbedRequest
+  | SpeechRequest
+  | TranscriptionRequest
+  | ImageRequest
+  | RerankRequest;
 
 /** A scripted model for tests, with all requests that it received. */
 export type ScriptedModel = {
@@ -88,6 +95,8 @@ function providerWith(
       playFirst(request, context, (step) => vectorsBy(step, request.texts)),
     synthesizeSpeech: (request, context) => playFirst(request, context, speechIn),
     transcribe: (request, context) => playFirst(request, context, transcriptIn),
+    generateImage: (request, context) => playFirst(request, context, imageIn),
+    rerank: (request, context) => playFirst(request, context, (step) => rankingBy(step, request)),
   };
 }
 
@@ -198,10 +207,12 @@ function scriptOver(request: ModelRequest, steps: number): Failed {
   return createFailure('script_mismatch', message);
 }
 
+const NOT_FOR_CONVERSATIONS = ['vectors', 'speech', 'transcript', 'image', 'scores'] as const;
+
 /** Returns a failure with the expectations of a step that the request does not meet, or null. */
 function mismatch(step: ScriptStep, number: number, request: ModelRequest): Failed | null {
   const { last_role, last_content_contains: text, tools = [] } = step.expect ?? {};
-  const other = (['vectors', 'speech', 'transcript'] as const).find((field) => step[field] != null);
+  const other = NOT_FOR_CONVERSATIONS.find((field) => step[field] != null);
   if (other !== undefined) {
     const message = `Step ${number} of the script has "${other}"; what came was a conversation.`;
     return createFailure('script_mismatch', message);

@@ -15,7 +15,7 @@ export function withSecret(
 ): ModelProvider {
   const name = model.secret_name;
   if (name === undefined) return provider;
-  const { embed, synthesizeSpeech, transcribe } = provider;
+  const { embed, synthesizeSpeech, transcribe, generateImage, rerank } = provider;
   const withKey = async <T>(
     context: ModelCallContext,
     call: (context: ModelCallContext) => Promise<Outcome<T>>,
@@ -36,6 +36,13 @@ export function withSecret(
     }),
     ...(transcribe && {
       transcribe: (request, context) => withKey(context, (keyed) => transcribe(request, keyed)),
+    }),
+    ...(generateImage && {
+      generateImage: (request, context) =>
+        withKey(context, (keyed) => generateImage(request, keyed)),
+    }),
+    ...(rerank && {
+      rerank: (request, context) => withKey(context, (keyed) => rerank(request, keyed)),
     }),
   };
 }

@@ -136,6 +136,35 @@ export type Transcription = {
   warnings?: string[];
 };
 
+/** A description of an image to make. Its size and quality are in `model.request_params`. */
+export type ImageRequest = { model: ModelRef; prompt: string };
+
+/** An image that a model made. */
+export type GeneratedImage = {
+  image: Uint8Array;
+  media_type: string;
+  /** The size in pixels, if the header of the image states it. */
+  width?: number;
+  height?: number;
+  /** The tokens, if the vendor reports them. */
+  usage?: Usage;
+  warnings?: string[];
+};
+
+/** Texts to sort by their relevance to a query. */
+export type RerankRequest = { model: ModelRef; query: string; documents: string[] };
+
+/** A document by its index in the request. Vendors use different scales for scores. */
+export type RankedDocument = { index: number; score: number };
+
+/** The documents, most relevant first. With `top_n` in `request_params` only the first ones. */
+export type Ranking = {
+  documents: RankedDocument[];
+  /** The tokens, if the vendor reports them. */
+  usage?: Usage;
+  warnings?: string[];
+};
+
 /** The largest recording that is sent to a vendor. OpenAI accepts no larger one. */
 export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
 
@@ -155,4 +184,11 @@ export type ModelProvider = {
     request: TranscriptionRequest,
     context: ModelCallContext,
   ): Promise<Outcome<Transcription>>;
+  /** Makes an image. Absent if the vendor has no such models. */
+  generateImage?(
+    request: ImageRequest,
+    context: ModelCallContext,
+  ): Promise<Outcome<GeneratedImage>>;
+  /** Sorts documents by relevance. Absent if the vendor has no such models. */
+  rerank?(request: RerankRequest, context: ModelCallContext): Promise<Outcome<Ranking>>;
 };

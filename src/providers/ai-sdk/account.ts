@@ -38,15 +38,16 @@ export function isSetting(name: string): boolean {
 
 /**
  * Returns the address of a vendor, and the key that the environment has for it. A vendor without an
- * address of its own is reached at the `base_url` of the model.
+ * address of its own is reached at the `base_url` of the model. Bedrock reranks at another address.
  */
 export function accountOf(
   vendor: Vendor,
   settings: VendorSettings,
   baseUrl: string | null,
   key: string | undefined,
+  purpose?: 'rerank',
 ): Outcome<Account> {
-  const vendorUrl = vendor.sdkUrl ?? urlBySettings(vendor.name, settings) ?? undefined;
+  const vendorUrl = vendor.sdkUrl ?? urlBySettings(vendor.name, settings, purpose) ?? undefined;
   const url = vendorUrl ?? (baseUrl?.trim() || null);
   if (url === null) {
     const names = vendor.settings?.join(', ');
@@ -63,10 +64,13 @@ export function accountOf(
 function urlBySettings(
   vendor: string,
   { region, project, location, resourceName }: VendorSettings,
+  purpose: 'rerank' | undefined,
 ): string | null {
   switch (vendor) {
-    case 'amazon-bedrock':
-      return region ? `https://bedrock-runtime.${region}.amazonaws.com` : null;
+    case 'amazon-bedrock': {
+      const service = purpose === 'rerank' ? 'bedrock-agent-runtime' : 'bedrock-runtime';
+      return region ? `https://${service}.${region}.amazonaws.com` : null;
+    }
     case 'azure':
       return resourceName ? `https://${resourceName}.openai.azure.com/openai` : null;
     case 'google-vertex':

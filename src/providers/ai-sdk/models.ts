@@ -1,6 +1,8 @@
 import type {
   EmbeddingModelV4,
+  ImageModelV4,
   LanguageModelV4,
+  RerankingModelV4,
   SpeechModelV4,
   TranscriptionModelV4,
 } from '@ai-sdk/provider';
@@ -30,6 +32,8 @@ type SdkModels = {
   embeddingModel: EmbeddingModelV4;
   speechModel: SpeechModelV4;
   transcriptionModel: TranscriptionModelV4;
+  imageModel: ImageModelV4;
+  rerankingModel: RerankingModelV4;
 };
 
 const KINDS: Readonly<Record<keyof SdkModels, string>> = {
@@ -37,6 +41,8 @@ const KINDS: Readonly<Record<keyof SdkModels, string>> = {
   embeddingModel: 'models for embeddings',
   speechModel: 'models for speech',
   transcriptionModel: 'models for transcriptions',
+  imageModel: 'models for images',
+  rerankingModel: 'models that rerank',
 };
 
 /** Creates a model of a vendor by its package, which is loaded with its first use. */
@@ -53,13 +59,17 @@ export async function createModel<Kind extends keyof SdkModels>(
     const message = `The package ${vendor.sdk.package} exports no function ${vendor.sdk.create}; install a newer version.`;
     return createFailure('invalid_request', message);
   }
-  let model: SdkModels[Kind];
+  let model: SdkModels[Kind] | undefined;
   try {
     const { settings, ...own } = options;
-    model = create({ ...settings, ...own })[kind](modelId);
+    model = create({ ...settings, ...own })[kind]?.(modelId);
   } catch (error) {
     const reason = error instanceof Error ? ` (${error.message})` : '';
     return createFailure('invalid_request', `${vendor.title} has no ${KINDS[kind]} here${reason}.`);
+  }
+  if (model === undefined) {
+    const message = `The package ${vendor.sdk.package} has no ${KINDS[kind]}; use another vendor.`;
+    return createFailure('invalid_request', message);
   }
   if (model.specificationVersion !== 'v4') {
     const message = `The package ${vendor.sdk.package} is too old (specification ${model.specificationVersion}, not v4): run npm install ${vendor.sdk.package}@latest.`;
@@ -69,7 +79,7 @@ export async function createModel<Kind extends keyof SdkModels>(
 }
 
 type Factory = (options: object) => {
-  [Kind in keyof SdkModels]: (modelId: string) => SdkModels[Kind];
+  [Kind in keyof SdkModels]?: (modelId: string) => SdkModels[Kind];
 };
 
 /** Returns the function of a package that creates a provider: by its name, else the first one. */

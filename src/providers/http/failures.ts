@@ -25,7 +25,8 @@ export type HttpFailure = {
 
 const TOO_LONG =
   /context.{0,20}(length|window|size)|maximum context|prompt is too long|too many (input )?tokens/i;
-const FILTERED = /^(content_filter|content_policy_violation|ResponsibleAIPolicyViolation)$/;
+const FILTERED =
+  /^(content_filter|content_policy_violation|moderation_blocked|ResponsibleAIPolicyViolation)$/;
 
 export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
   const report = parseReport(seen.body, seen.text, peer.key);

@@ -10,6 +10,7 @@ import { audioTypeOf, extensionOf, refuseAudio } from '../audio-format.ts';
 import { createFailure } from '../failure.ts';
 import { type Peer, reportedFailure, webPage } from '../http/failures.ts';
 import type { Line } from './embed.ts';
+import { readJsonAnswer } from './json-answer.ts';
 
 /** The voice of OpenAI for a model that names none. The API requires one. */
 const DEFAULT_VOICE = 'alloy';
@@ -81,9 +82,9 @@ export async function transcribe(
   const sent = client.audio.transcriptions.create(body, { signal: watch.signal });
   const response = await sent.asResponse();
   watch.touch();
-  if (response.headers.get('content-type')?.includes('html')) return webPage(peer);
-  const answer: unknown = JSON.parse(await response.text());
-  if (isJsonObject(answer) && answer.error) return reportedFailure(answer.error, '', peer);
+  const read = await readJsonAnswer(response, peer);
+  if (!read.ok) return read;
+  const answer = read.value;
   if (!isJsonObject(answer) || typeof answer.text !== 'string') {
     return createFailure('bad_answer', `The answer of ${peer.host} is not a transcription.`);
   }

@@ -3,9 +3,10 @@ import type { Embeddings, EmbedRequest, ModelRef, Usage } from '../../contracts/
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
-import { type Peer, reportedFailure, webPage } from '../http/failures.ts';
+import type { Peer } from '../http/failures.ts';
 import type { Watch } from '../http/stall-timeout.ts';
 import { estimateTokens, tokenCount } from '../tokens.ts';
+import { readJsonAnswer } from './json-answer.ts';
 import type { Sdk } from './sdk.ts';
 
 /** The connection to one server for one request. */
@@ -47,9 +48,9 @@ export async function embed(
   };
   const response = await client.embeddings.create(body, { signal: watch.signal }).asResponse();
   watch.touch();
-  if (response.headers.get('content-type')?.includes('html')) return webPage(peer);
-  const answer: unknown = JSON.parse(await response.text());
-  if (isJsonObject(answer) && answer.error) return reportedFailure(answer.error, '', peer);
+  const read = await readJsonAnswer(response, peer);
+  if (!read.ok) return read;
+  const answer = read.value;
   const vectors = isJsonObject(answer) ? vectorsIn(answer, texts.length) : null;
   if (vectors === null) {
     const message = `The answer of ${peer.host} is not a list of ${texts.length} embeddings.`;

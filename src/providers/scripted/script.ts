@@ -79,14 +79,16 @@ const step = z
     vectors: z.record(z.string().min(1), z.array(z.number()).min(1)).optional(),
     speech: z.strictObject({ audio: z.base64().min(4), media_type: z.string() }).optional(),
     transcript: z.string().optional(),
+    image: z.base64().min(4).optional(),
+    scores: z.record(z.string().min(1), z.number()).optional(),
     delay_ms: milliseconds.optional(),
     expect: expectation.optional(),
   })
   .refine((one) => {
     const isAnswer = one.content !== undefined || !!one.tool_calls?.length;
-    const others = [one.error, one.vectors, one.speech, one.transcript];
+    const others = [one.error, one.vectors, one.speech, one.transcript, one.image, one.scores];
     return others.filter((other) => other !== undefined).length + Number(isAnswer) === 1;
-  }, 'needs either an error, or vectors, or a speech, or a transcript, or content and/or tool_calls')
+  }, 'needs either an error, vectors, a speech, a transcript, an image, scores, or content and/or tool_calls')
   .refine((one) => one.times === undefined || one.error !== undefined, 'times belongs to an error');
 
 /** A step of a script. The README of the folder `providers` explains each field. */

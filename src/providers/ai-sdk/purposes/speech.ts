@@ -1,11 +1,11 @@
 import type { SpeechModelV4 } from '@ai-sdk/provider';
-import type { ModelRef, Speech, SpeechRequest } from '../../contracts/agents/model.ts';
-import type { Outcome } from '../../contracts/errors.ts';
-import type { Json } from '../../json/json.ts';
-import { audioTypeOf } from '../audio-format.ts';
-import { createFailure } from '../failure.ts';
-import type { Peer } from '../http/failures.ts';
-import { formatWarning } from './warnings.ts';
+import type { ModelRef, Speech, SpeechRequest } from '../../../contracts/agents/model.ts';
+import type { Outcome } from '../../../contracts/errors.ts';
+import type { Json } from '../../../json/json.ts';
+import { audioTypeOf } from '../../audio-format.ts';
+import { createFailure } from '../../failure.ts';
+import type { Peer } from '../../http/failures.ts';
+import { formatWarning } from '../warnings.ts';
 
 /** The names in `request_params` that are options of the package. */
 const OPTIONS = [

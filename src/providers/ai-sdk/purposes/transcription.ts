@@ -3,11 +3,11 @@ import type {
   ModelRef,
   Transcription,
   TranscriptionRequest,
-} from '../../contracts/agents/model.ts';
-import type { Outcome } from '../../contracts/errors.ts';
-import { refuseAudio } from '../audio-format.ts';
-import { isSetting } from './account.ts';
-import { formatWarning } from './warnings.ts';
+} from '../../../contracts/agents/model.ts';
+import type { Outcome } from '../../../contracts/errors.ts';
+import { refuseAudio } from '../../audio-format.ts';
+import { isSetting } from '../account.ts';
+import { formatWarning } from '../warnings.ts';
 
 /** Returns a model with only the settings of its vendor: its parameters are no fields of a body. */
 export function withVendorSettingsOnly(model: ModelRef): ModelRef {
