@@ -119,7 +119,8 @@ comment on table howdah.model_tests is
   'the result. The newest 20 tests of each model are kept.';
 comment on column howdah.model_tests.answer is
   'Result of a passed test: answer and tool_call of an llm, vector_length of embeddings, '
-  'audio_bytes and media_type of tts, text of stt, and usage, units, cost and warnings.';
+  'audio_bytes and media_type of tts, text of stt, image_bytes, media_type, width and height of '
+  'an image, ranking of rerank, and usage, units, cost and warnings.';
 comment on column howdah.model_tests.error is
   'Error of a failed test: code, message and hint. Null if the test has not failed.';
 comment on column howdah.model_tests.seconds is 'Duration of the calls of the model, in seconds.';

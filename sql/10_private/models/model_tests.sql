@@ -25,7 +25,8 @@ as $$
     job_key => 'model test ' || enqueue_model_test.test_id, max_attempts => 3)
 $$;
 
--- Returns the cost of a test, or null if the model has no price for what the test used.
+-- Returns what a test cost at the prices of the model: its tokens, and what it used of the unit
+-- that the model is paid by. Returns null if the model has no price for it.
 create or replace function howdah_private.model_test_cost(m howdah.models, answer jsonb)
   returns numeric
   language sql immutable
@@ -38,6 +39,23 @@ as $$
   where (answer ? 'usage' and coalesce((m).input_price, (m).output_price) is not null)
     or ((m).unit_price is not null and answer -> 'units' ? (m).price_unit)
 $$;
+
+-- Returns what a test of a model that is not stored cost, if the catalogue knows its prices.
+create or replace function howdah_private.unsaved_model_test_cost(
+  provider text, model text, base_url text, answer jsonb
+) returns numeric
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_model howdah.models;
+begin
+  v_model.provider := unsaved_model_test_cost.provider;
+  v_model.model := unsaved_model_test_cost.model;
+  v_model.base_url := unsaved_model_test_cost.base_url;
+  return howdah_private.model_test_cost(howdah_private.with_catalog(v_model),
+    unsaved_model_test_cost.answer);
+end $$;
 
 -- Ends a test with its answer, to which it adds the cost, or with its error. A test that has ended
 -- already is not changed.
@@ -60,6 +78,21 @@ begin
     and t.status = 'queued';
   perform graphile_worker.remove_job('model test ' || end_model_test.test_id);
 end $$;
+
+-- Returns the parameters with which a model is tested: its own, and for speech those of an agent
+-- that uses the model, since the configuration of an agent keeps its voice there.
+create or replace function howdah_private.model_test_params(m howdah.models) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select x.request_params from howdah.agent_models as x
+    where x.tenant_id = m.tenant_id and x.model_id = m.id and x.purpose = m.purpose
+      and m.purpose = 'tts'
+    order by x.position, x.agent_id
+    limit 1
+  ), '{}') || m.request_params
+$$;
 
 -- Begins an attempt and returns the model to call, with its purpose and its parameters. Returns
 -- null if the test has ended or was the last attempt.
@@ -89,5 +122,6 @@ begin
   perform howdah_private.enqueue_model_test(begin_model_test.tenant_id, begin_model_test.test_id,
     begin_model_test.attempt + 1);
   return jsonb_build_object('purpose', v_model.purpose, 'capabilities', v_model.capabilities,
-    'model', howdah_private.model_definition(v_model, '{}'));
+    'model', howdah_private.model_definition(v_model,
+      howdah_private.model_test_params(v_model)));
 end $$;

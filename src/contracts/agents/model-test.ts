@@ -1,6 +1,11 @@
 import type { JsonObject } from '../../json/json.ts';
 import type { ModelPurpose, ModelRef, Usage } from './model.ts';
 
+/** Returns the longest duration of a test, in milliseconds. An image may take a minute. */
+export function modelTestMs(purpose: ModelPurpose): number {
+  return purpose === 'image' ? 90_000 : 30_000;
+}
+
 /** The model of a test. `capabilities` are those of its row. */
 export type TestedModel = {
   model: ModelRef;
@@ -16,21 +21,28 @@ export type ModelTestAnswer = {
   tool_call?: boolean;
   /** The length of the vectors of an embedding model. */
   vector_length?: number;
-  /** The size and the format of the audio of a tts model. */
+  /** The size of the audio of a tts model. */
   audio_bytes?: number;
+  /** The size of the image of an image model, in bytes and in pixels. */
+  image_bytes?: number;
+  width?: number;
+  height?: number;
+  /** The format of the audio or of the image. */
   media_type?: string;
+  /** The two documents of a rerank test, most relevant first. */
+  ranking?: { document: string; score: number }[];
   /** Transcript of an stt test; usually empty, because the recording is a tone. */
   text?: string;
   usage?: Usage;
-  /** What the calls used, in the units of prices: characters of a text, minutes of a recording. */
-  units?: Partial<Record<PriceUnit, number>>;
-  /** The cost in USD, if a stored model has a price for what the calls used. */
+  /** What the test used of the units of `models.price_unit`. */
+  units?: PricedUnits;
+  /** The cost of the test. Absent if the model has no price. */
   cost?: number;
   warnings?: string[];
 };
 
-/** The units of prices that are not per token, as in the column `price_unit` of a model. */
-type PriceUnit = 'minute' | 'character' | 'image' | 'request';
+/** Quantities by the units of `models.price_unit`. */
+export type PricedUnits = Partial<Record<'minute' | 'character' | 'image' | 'request', number>>;
 
 export type ModelTestError = { code: string; message: string; hint: string };
 

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ModelPurpose } from '../../contracts/agents/model.ts';
-import type {
-  ModelTestAnswer,
-  ModelTestError,
-  ModelTestReport,
+import {
+  type ModelTestAnswer,
+  type ModelTestError,
+  type ModelTestReport,
+  modelTestMs,
 } from '../../contracts/agents/model-test.ts';
 import { type Client, jsonRow } from '../queries/json-rows.ts';
 
@@ -19,8 +20,8 @@ type ModelTest = {
 };
 
 const POLL_MS = 200;
-/** The longest wait for a worker. A test itself takes at most 30 seconds. */
-const MODEL_TEST_WAIT_MS = 35_000;
+/** The time that a worker may take to begin a test, besides the duration of the test. */
+const PICK_UP_MS = 5_000;
 
 /** Queues a test of a model, by its name or id. Throws `HWNTF` and `HWDEN`. */
 export async function startModelTest(client: Client, model: string): Promise<string> {
@@ -36,13 +37,14 @@ export async function startModelTest(client: Client, model: string): Promise<str
 export async function awaitModelTest(
   id: string,
   inTransaction: <T>(work: (client: Client) => Promise<T>) => Promise<T>,
-  { ms = MODEL_TEST_WAIT_MS, signal }: { ms?: number; signal?: AbortSignal } = {},
+  { ms: wait, signal }: { ms?: number; signal?: AbortSignal } = {},
 ): Promise<ModelTestReport> {
-  const until = performance.now() + ms;
+  const began = performance.now();
   for (;;) {
     const test = await inTransaction((client) => jsonRow<ModelTest>(client, TEST, [id]));
     if (test && test.status !== 'queued') return describeTest(test);
-    if (!test || performance.now() > until) return unfinishedTest(id, test, ms);
+    const ms = wait ?? modelTestMs(test?.purpose ?? 'llm') + PICK_UP_MS;
+    if (!test || performance.now() > began + ms) return unfinishedTest(id, test, ms);
     await delay(POLL_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }

@@ -7,19 +7,16 @@ import type {
   ToolSchema,
   Usage,
 } from '../../contracts/agents/model.ts';
-import type {
-  EndedModelTest,
-  ModelTestAnswer,
-  ModelTestError,
-  TestedModel,
+import {
+  type EndedModelTest,
+  type ModelTestAnswer,
+  type ModelTestError,
+  modelTestMs,
+  type TestedModel,
 } from '../../contracts/agents/model-test.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import { createTone, TONE_SECONDS } from './tone.ts';
-
-/** The longest duration of a test, in milliseconds. */
-const MODEL_TEST_MS = 30_000;
-const SECONDS_OF_MINUTE = 60;
 
 /**
  * Calls a model once or twice with a tiny request for its purpose. Never throws: a model that fails
@@ -29,7 +26,7 @@ export async function tryModel(
   found: Outcome<ModelProvider>,
   tested: TestedModel,
   { signal, ...context }: ModelCallContext,
-  ms = MODEL_TEST_MS,
+  ms = modelTestMs(tested.purpose),
 ): Promise<EndedModelTest> {
   const began = performance.now();
   const timeout = AbortSignal.timeout(ms);
@@ -53,8 +50,8 @@ const TESTS: Readonly<Record<ModelPurpose, Test>> = {
   embedding: tryEmbedding,
   tts: trySpeech,
   stt: tryTranscription,
-  image: refuseTest,
-  rerank: refuseTest,
+  image: tryImage,
+  rerank: tryRerank,
   classifier: refuseTest,
 };
 
@@ -133,7 +130,7 @@ async function trySpeech(
   const outcome = await provider.synthesizeSpeech({ model, text }, context);
   if (!outcome.ok) return outcome;
   const { audio, media_type, warnings } = outcome.value;
-  const units = { character: text.length };
+  const units = { character: text.length, request: 1 };
   return {
     ok: true,
     value: { audio_bytes: audio.byteLength, media_type, units, ...(warnings && { warnings }) },
@@ -150,14 +147,44 @@ async function tryTranscription(
   const outcome = await provider.transcribe({ model, ...recording }, context);
   if (!outcome.ok) return outcome;
   const { text, seconds = TONE_SECONDS, warnings } = outcome.value;
-  const units = { minute: seconds / SECONDS_OF_MINUTE };
+  const units = { minute: seconds / 60, request: 1 };
   return { ok: true, value: { text, units, ...(warnings && { warnings }) } };
+}
+
+async function tryImage(
+  provider: ModelProvider,
+  { model }: TestedModel,
+  context: ModelCallContext,
+): Promise<Outcome<ModelTestAnswer>> {
+  if (!provider.generateImage) return unable(provider, 'images');
+  const prompt = 'A small blue square on a white background.';
+  const outcome = await provider.generateImage({ model, prompt }, context);
+  if (!outcome.ok) return outcome;
+  const { image, ...described } = outcome.value;
+  const units = { image: 1, request: 1 };
+  return { ok: true, value: { image_bytes: image.byteLength, ...described, units } };
+}
+
+/** Ranks two documents, of which the second one answers the query. */
+async function tryRerank(
+  provider: ModelProvider,
+  { model }: TestedModel,
+  context: ModelCallContext,
+): Promise<Outcome<ModelTestAnswer>> {
+  if (!provider.rerank) return unable(provider, 'rankings of documents');
+  const documents = ['Bananas are yellow.', 'Your order was delivered on Monday.'];
+  const query = 'Where is my order?';
+  const outcome = await provider.rerank({ model, query, documents }, context);
+  if (!outcome.ok) return outcome;
+  const { documents: ranked, ...others } = outcome.value;
+  const ranking = ranked.map(({ index, score }) => ({ document: documents[index] ?? '', score }));
+  return { ok: true, value: { ranking, ...others, units: { request: 1 } } };
 }
 
 async function refuseTest(_: ModelProvider, { purpose }: TestedModel): Promise<Outcome<never>> {
   return failure(
     'invalid_request',
-    `Models with purpose ${purpose} cannot be tested; purposes that can: llm, embedding, tts, stt.`,
+    `Models with purpose ${purpose} cannot be tested; all other purposes can.`,
   );
 }
 

@@ -4,7 +4,7 @@ import type { Api } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { createUnsavedModelTests } from '../../../src/unsaved-model-tests.ts';
 import type { Worker } from '../../../workers/main.ts';
-import { makeModel } from '../../sql/support.ts';
+import { makeAgent, makeModel } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
@@ -26,6 +26,10 @@ const answer: Parameters<typeof startOpenAiServer>[0] = ({ path, body, headers }
   if (path.endsWith('/speech')) return { raw: 'MP3', headers: { 'content-type': 'audio/mpeg' } };
   const type = { 'content-type': 'application/json' };
   if (path.endsWith('/transcriptions')) return { raw: '{"text": ""}', headers: type };
+  if (path.endsWith('/images/generations')) {
+    return { raw: JSON.stringify({ data: [{ b64_json: GIF }] }), headers: type };
+  }
+  if (path.endsWith('/rerank')) return { raw: JSON.stringify({ results: RANKED }), headers: type };
   if (path.endsWith('/embeddings'))
     return {
       vectors: [
@@ -36,6 +40,9 @@ const answer: Parameters<typeof startOpenAiServer>[0] = ({ path, body, headers }
   if (body.model === 'cached') return { ...answerOf(body), usage: CACHED };
   return answerOf(body);
 };
+const SPEECH = { audio: 'AAAA', media_type: 'audio/wav' };
+const GIF = Buffer.from([...Buffer.from('GIF89a'), 0, 2, 0, 1]).toString('base64');
+const RANKED = [0.1, 0.9].map((relevance_score, index) => ({ index, relevance_score }));
 const CACHED = {
   prompt_tokens: 9,
   completion_tokens: 2,
@@ -76,6 +83,20 @@ describe('a configuration', () => {
       { audio_bytes: 3, media_type: 'audio/mpeg' },
     ],
     [{ purpose: 'stt', sample_rate: 16_000 }, { text: '' }],
+    [
+      { purpose: 'image' },
+      { image_bytes: 10, media_type: 'image/gif', width: 512, height: 256, units: { image: 1 } },
+    ],
+    [
+      { purpose: 'rerank' },
+      {
+        ranking: [
+          { document: expect.stringContaining('order'), score: 0.9 },
+          { document: expect.stringContaining('Bananas'), score: 0.1 },
+        ],
+        units: { request: 1 },
+      },
+    ],
   ])('%j is called', async (body, expected) => {
     const { status, body: found } = await ask(unsaved({ ...body, api_key: KEY }));
     expect(found).toMatchObject({ ok: true, provider: 'openai', model: 'm', ...expected });
@@ -87,6 +108,12 @@ describe('a configuration', () => {
     const { body } = await ask({ provider: 'openai', model_id: 'm' });
     expect(body).toMatchObject({ ok: true, answer: 'ready' });
     expect(server.requests.at(-1)?.headers.authorization).toBe('Bearer of-env');
+  });
+
+  test('tells the cost at the prices of the catalogue', async () => {
+    const { body } = await ask({ provider: 'openai', model: 'gpt-5-mini' });
+    expect(body).toMatchObject({ ok: true, cost: expect.any(Number) });
+    expect((await ask(unsaved({}))).body).not.toHaveProperty('cost');
   });
 
   test('with an address and no key sends no key', async () => {
@@ -181,12 +208,73 @@ describe('a stored model', () => {
     const { rows } = await db.pool.query<{ tenant_id: string }>(
       `select id as tenant_id from howdah.tenants where slug = 'default'`,
     );
-    const columns = { name: 'bad', provider: 'openai', model: 'broken', purpose: 'image' };
+    const columns = { name: 'bad', provider: 'openai', model: 'broken', purpose: 'classifier' };
     await makeModel(db.pool, { ...rows[0], ...columns });
     expect(await ask({ model: 'bad' })).toMatchObject({
       status: 200,
-      body: { ok: false, purpose: 'image', error: { code: 'invalid_request' } },
+      body: { ok: false, purpose: 'classifier', error: { code: 'invalid_request' } },
     });
+  });
+
+  const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAgAAAAEA';
+  test.each<[string, JsonObject, JsonObject, JsonObject]>([
+    [
+      'image',
+      { image: PNG },
+      { unit_price: 0.04, price_unit: 'image' },
+      { image_bytes: 24, media_type: 'image/png', width: 512, height: 256, cost: 0.04 },
+    ],
+    [
+      'rerank',
+      { scores: { order: 0.9, Bananas: 0.1 } },
+      { unit_price: 0.002, price_unit: 'request' },
+      { ranking: [{ score: 0.9 }, { score: 0.1 }], cost: 0.002 },
+    ],
+    ['tts', { speech: SPEECH }, { unit_price: 0.01, price_unit: 'character' }, { cost: 0.06 }],
+    ['stt', { transcript: '' }, { unit_price: 0.006, price_unit: 'minute' }, { cost: 0.00005 }],
+    [
+      'embedding',
+      { vectors: { order: [1, 0], parcel: [0, 1] }, usage: { tokens_in: 9 } },
+      { input_price: 2 },
+      { vector_length: 2, cost: 0.000018 },
+    ],
+  ])('for %s tells what its test cost', async (purpose, step, prices, expected) => {
+    const { rows } = await db.pool.query<{ tenant_id: string }>(
+      `select id as tenant_id from howdah.tenants where slug = 'default'`,
+    );
+    const request_params = JSON.stringify({ script: [step] });
+    const columns = { name: `priced ${purpose}`, provider: 'scripted', model: 's', purpose };
+    const id = await makeModel(db.pool, { ...rows[0], ...columns, request_params, ...prices });
+    const { body } = await ask({ model: id });
+    expect(body).toMatchObject({ ok: true, purpose, ...expected });
+    const { rows: tests } = await db.pool.query(
+      `select answer -> 'cost' as cost from howdah.model_tests where model_id = $1`,
+      [id],
+    );
+    expect(tests).toEqual([{ cost: expected.cost }]);
+  });
+
+  test('speaks with the voice of an agent that uses it', async () => {
+    const { rows } = await db.pool.query<{ tenant_id: string }>(
+      `select id as tenant_id from howdah.tenants where slug = 'default'`,
+    );
+    const columns = { name: 'speaker', provider: 'openai', model: 'tts', purpose: 'tts' };
+    const id = await makeModel(db.pool, { ...rows[0], ...columns });
+    const speak = async () => {
+      expect((await ask({ model: 'speaker' })).body).toMatchObject({ ok: true, audio_bytes: 3 });
+      return server.requests.at(-1)?.body.voice;
+    };
+    expect(await speak()).toBe('alloy');
+    const agent = await makeAgent(db.pool, { ...rows[0] });
+    await db.pool.query(
+      `insert into howdah.agent_models (tenant_id, agent_id, model_id, purpose, request_params)
+       values ($1, $2, $3, 'tts', '{"voice_id": "nova"}')`,
+      [rows[0]?.tenant_id, agent, id],
+    );
+    expect(await speak()).toBe('nova');
+    const own = `update howdah.models set request_params = '{"voice_id": "sage"}' where id = $1`;
+    await db.pool.query(own, [id]);
+    expect(await speak()).toBe('sage');
   });
 
   test('that does not exist is a 404', async () => {

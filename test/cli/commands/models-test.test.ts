@@ -18,6 +18,8 @@ const MODELS = {
   near: ['embedding', [{ vectors: { e: [0.1, 0.2, 0.3] } }]],
   voice: ['tts', [{ speech: { audio: 'SGVsbG8=', media_type: 'audio/wav' } }]],
   ear: ['stt', [{ transcript: 'a tone' }]],
+  painter: ['image', [{ image: 'iVBORw0KGgoAAAANSUhEUgAAAgAAAAEA' }]],
+  sorter: ['rerank', [{ scores: { Bananas: 0.1, order: 0.9 } }]],
   broken: ['llm', [{ error: { status: 401 } }]],
 } as const;
 
@@ -72,12 +74,24 @@ describe.each(Object.entries(clis))('howdah models test with %s', (_, cli) => {
     ['near', 'vectors of length 3'],
     ['voice', '5 bytes of audio/wav'],
     ['ear', 'heard "a tone"'],
+    ['painter', '24 bytes of image/png (512 × 256)'],
+    ['sorter', 'ranked "Your order was delivered on Monday." (0.9), "Bananas are yellow." (0.1)'],
   ])('prints that %s works', async (name, result) => {
     const { status, stdout } = await cli(name);
-    expect([status, stdout.replace(/[\d.]+ s/, '… s')]).toEqual([
+    expect([status, stdout.replace(/[\d.]+ s$/m, '… s')]).toEqual([
       0,
       `${name} ok: ${result}, … s\n`,
     ]);
+  });
+
+  test('prints the cost of a test, if the model has a price', async () => {
+    await db.pool.query(
+      `update howdah.models set unit_price = 0.04, price_unit = 'image' where name = 'painter'`,
+    );
+    expect((await cli('painter')).stdout).toMatch(/ s, cost 0\.04\n$/);
+    await db.pool.query(
+      `update howdah.models set unit_price = null, price_unit = null where name = 'painter'`,
+    );
   });
 
   test('prints the error of a model that fails, and exits with 1', async () => {

@@ -1,6 +1,11 @@
 import { z } from 'zod';
-import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
+import type {
+  ModelTestAnswer,
+  ModelTestReport,
+  TestedModel,
+} from '../../../contracts/agents/model-test.ts';
 import { awaitModelTest, startModelTest } from '../../../db/operations/model-tests.ts';
+import type { Client } from '../../../db/queries/json-rows.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { object } from '../../http/fields.ts';
 import { type Route, type RouteContext, route } from '../framework/route.ts';
@@ -17,11 +22,18 @@ const report = z
     tool_call: z.boolean().optional().describe('True if an llm called the tool it was offered'),
     vector_length: z.int().optional().describe('For embedding'),
     audio_bytes: z.int().optional().describe('For tts'),
-    media_type: z.string().optional().describe('For tts: the format of the audio'),
+    image_bytes: z.int().optional().describe('For image'),
+    width: z.int().optional().describe('For image: in pixels'),
+    height: z.int().optional().describe('For image: in pixels'),
+    media_type: z.string().optional().describe('The format of the audio or of the image'),
+    ranking: z
+      .array(z.object({ document: z.string(), score: z.number() }))
+      .optional()
+      .describe('For rerank: the two documents of the test, most relevant first'),
     text: z.string().optional().describe('For stt: the transcript of a tone, usually empty'),
     usage: object.optional(),
-    units: object.optional().describe('What was used in units of prices, such as characters'),
-    cost: z.number().optional().describe('In USD, if a stored model has a price'),
+    units: object.optional().describe('What was used of the units of price_unit'),
+    cost: z.number().optional().describe('The cost of the test, if the model has a price'),
     warnings: z.array(z.string()).optional(),
     error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).optional(),
   })
@@ -78,7 +90,24 @@ async function testUnsaved(
   const { result, seconds } = await tryUnsavedModel(tested, key);
   const { provider, model } = tested.model;
   const about = { ok: result.ok, purpose: tested.purpose, provider, model, seconds };
-  const found = result.ok ? result.answer : { error: result.error };
+  const found = result.ok
+    ? { ...result.answer, ...(await transaction((db) => costOf(db, tested, result.answer))) }
+    : { error: result.error };
   const warnings = [...left, ...((result.ok && result.answer.warnings) || [])];
   return { ...about, ...found, ...(warnings.length > 0 && { warnings }) };
+}
+
+/** Returns the cost of a test at the prices of the catalogue, if it knows the model. */
+async function costOf(
+  db: Client,
+  { model: { provider, model, base_url } }: TestedModel,
+  answer: ModelTestAnswer,
+): Promise<{ cost?: number }> {
+  const values = [provider, model, base_url, JSON.stringify(answer)];
+  const { rows } = await db.query<{ cost: string | null }>(
+    'select howdah_private.unsaved_model_test_cost($1, $2, $3, $4) as cost',
+    values,
+  );
+  const cost = rows[0]?.cost ?? null;
+  return cost === null ? {} : { cost: Number(cost) };
 }

@@ -98,7 +98,7 @@ const TEST: Verb = {
         );
         if (io.json) printJson(io, report);
         else if (report.error) printFailedTest(io, name, report.error);
-        else io.out(`${name} ok: ${describeAnswer(report)}, ${report.seconds} s${costOf(report)}`);
+        else io.out(`${name} ok: ${describeAnswer(report)}, ${describeUse(report)}`);
         for (const warning of (!io.json && report.warnings) || []) io.err(`Warning: ${warning}`);
         if (!report.ok) io.setExitCode(exitCodes.error);
       },
@@ -112,22 +112,31 @@ function printFailedTest(io: CliIo, name: string, { code, message, hint }: Model
   io.err(hint);
 }
 
-/** Returns the cost without an exponent: a test costs far less than a cent. */
-function costOf({ cost }: ModelTestReport): string {
-  return cost === undefined ? '' : `, ${cost.toFixed(9).replace(/\.?0+$/, '')} USD`;
-}
-
 function describeAnswer(report: ModelTestReport): string {
   switch (report.purpose) {
     case 'embedding':
       return `vectors of length ${report.vector_length}`;
     case 'tts':
       return `${report.audio_bytes} bytes of ${report.media_type}`;
+    case 'image':
+      return `${report.image_bytes} bytes of ${report.media_type}${pixelsOf(report)}`;
+    case 'rerank':
+      return `ranked ${(report.ranking ?? []).map(({ document, score }) => `${JSON.stringify(document)} (${score})`).join(', ')}`;
     case 'stt':
       return `heard ${JSON.stringify(report.text)}`;
     default:
       return `answered ${JSON.stringify(report.answer)}${report.tool_call ? ' and called a tool' : ''}`;
   }
+}
+
+function pixelsOf({ width, height }: ModelTestReport): string {
+  return width === undefined ? '' : ` (${width} × ${height})`;
+}
+
+/** Describes what a test used, its cost without an exponent: it is far less than a cent. */
+function describeUse({ seconds, cost }: ModelTestReport): string {
+  const price = cost === undefined ? '' : `, ${cost.toFixed(9).replace(/\.?0+$/, '')} USD`;
+  return `${seconds} s${price}`;
 }
 
 type Options = {
