@@ -119,8 +119,9 @@ as $$
     is not null
 $$;
 
--- Converts a message of a log to an entry of a history. Reasoning, citations and the data of
--- vendors are left out: a client could send a history with forged ones, so a history has none.
+-- Converts a message of a log to an entry of a history. Reasoning, citations, tools of vendors and
+-- the data of vendors are left out: a client could send a history with forged ones, so a history
+-- has none.
 create or replace function howdah_private.history_message(tenant_id uuid, message jsonb)
   returns jsonb
   language sql stable security definer
@@ -138,7 +139,8 @@ as $$
       left join howdah.resources as r
         on r.id = howdah_private.parse_id(p.part ->> 'resource_id')
           and r.tenant_id = history_message.tenant_id
-      where p.part ->> 'type' not in ('reasoning', 'citation')
+      where p.part ->> 'type' not in ('reasoning', 'citation', 'provider_tool_call',
+        'provider_tool_result', 'text_span')
     )) else '{}' end
     || case when message ? 'tool_calls' then jsonb_build_object('tool_calls', (
       select jsonb_agg(c.call - 'provider_metadata' order by c.place)

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../json/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import type { Trust } from './trust.ts';
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool';
@@ -25,6 +25,43 @@ export type ReasoningPart = {
   provider_metadata?: JsonObject;
 };
 
+/**
+ * A call of a tool that the vendor itself ran, as a part of the message. It goes back to this vendor
+ * alone, with its result. `input` is the raw text of the model, usually JSON.
+ */
+export type ProviderToolCallPart = {
+  type: 'provider_tool_call';
+  vendor: string;
+  id: string;
+  name: string;
+  input: string;
+  provider_metadata?: JsonObject;
+};
+
+/** The result of a tool that the vendor itself ran, as a part of the message. */
+export type ProviderToolResultPart = {
+  type: 'provider_tool_result';
+  vendor: string;
+  /** The id of the call. */
+  id: string;
+  name: string;
+  result: Json;
+  is_error?: true;
+  provider_metadata?: JsonObject;
+};
+
+/**
+ * The place of a piece of the text among the parts of a message. The pieces follow each other, and
+ * together they are `content`. Vendors attach signatures to a piece (Gemini).
+ */
+export type TextSpanPart = {
+  type: 'text_span';
+  vendor: string;
+  /** The number of characters (UTF-16 code units). */
+  length: number;
+  provider_metadata?: JsonObject;
+};
+
 /** A source that a model cites, as a part of its message. */
 export type CitationPart = {
   type: 'citation';
@@ -47,7 +84,13 @@ export type RemoteTaskPart = {
 };
 
 /** A part of an answer besides its text and its calls. */
-export type AnswerPart = ReasoningPart | CitationPart | RemoteTaskPart;
+export type AnswerPart =
+  | ReasoningPart
+  | CitationPart
+  | ProviderToolCallPart
+  | ProviderToolResultPart
+  | TextSpanPart
+  | RemoteTaskPart;
 
 /** A file of the database as a part of a message. */
 export type ResourcePart = {

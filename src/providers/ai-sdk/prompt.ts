@@ -2,15 +2,14 @@ import { createHash } from 'node:crypto';
 import type {
   LanguageModelV4Message,
   LanguageModelV4Prompt,
-  LanguageModelV4ReasoningPart,
   LanguageModelV4ToolCallPart,
   LanguageModelV4ToolResultPart,
-  SharedV4ProviderOptions,
 } from '@ai-sdk/provider';
 import type { Outcome } from '../../contracts/errors.ts';
-import type { Message, ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import type { Message, ToolCall } from '../../contracts/runs/message.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
+import { answerContent, inputOf, optionsOf } from './assistant-content.ts';
 import { inlineParts, UNSENDABLE } from './prompt-parts.ts';
 
 type MessageOf<Role> = Extract<LanguageModelV4Message, { role: Role }>;
@@ -100,31 +99,9 @@ function userContent(
   return parts.length > 0 ? parts : [{ type: 'text', text: EMPTY }];
 }
 
-function assistantContent(
-  { content, parts, tool_calls }: Message,
-  vendor: string,
-): MessageOf<'assistant'>['content'] {
-  return [
-    ...(parts ?? []).filter(isReasoning).flatMap((part) => reasoningOf(part, vendor)),
-    ...(content?.trim() ? [{ type: 'text' as const, text: content }] : []),
-    ...(tool_calls ?? []).map((call) => toolCall(call, vendor)),
-  ];
-}
-
-function isReasoning(part: JsonObject): part is JsonObject & ReasoningPart {
-  return part.type === 'reasoning';
-}
-
-function reasoningOf(part: ReasoningPart, vendor: string): LanguageModelV4ReasoningPart[] {
-  if (part.vendor !== vendor) return [];
-  return [{ type: 'reasoning', text: part.text, ...optionsOf(part.provider_metadata) }];
-}
-
-/** Returns what a vendor gets back, unchanged: signatures are in it. */
-function optionsOf(metadata: JsonObject | undefined): {
-  providerOptions?: SharedV4ProviderOptions;
-} {
-  return metadata ? { providerOptions: metadata as SharedV4ProviderOptions } : {};
+function assistantContent(message: Message, vendor: string): MessageOf<'assistant'>['content'] {
+  const calls = (message.tool_calls ?? []).map((call) => toolCall(call, vendor));
+  return [...answerContent(message, vendor), ...calls];
 }
 
 function toolCall(call: ToolCall, vendor: string): LanguageModelV4ToolCallPart {
@@ -135,16 +112,6 @@ function toolCall(call: ToolCall, vendor: string): LanguageModelV4ToolCallPart {
     input: inputOf(call.arguments),
     ...optionsOf(call.provider_metadata),
   };
-}
-
-/** Returns the arguments of a call as an object, since vendors accept nothing else. */
-function inputOf(text: string): JsonObject {
-  try {
-    const value: Json = JSON.parse(text || '{}');
-    return isJsonObject(value) ? value : { value };
-  } catch {
-    return { invalid_json: text };
-  }
 }
 
 function toolResult(

@@ -11,8 +11,15 @@ import type {
   ModelRequest,
   Usage,
 } from '../../contracts/agents/model.ts';
-import type { CitationPart, ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
-import type { JsonObject } from '../../json/json.ts';
+import type {
+  CitationPart,
+  ProviderToolCallPart,
+  ProviderToolResultPart,
+  ReasoningPart,
+  TextSpanPart,
+  ToolCall,
+} from '../../contracts/runs/message.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
 import { formatWarning } from './warnings.ts';
 
@@ -21,15 +28,24 @@ const MAX_TEXT = 4_000_000;
 /** Most calls, and most pieces of reasoning and citations, of an answer. */
 const MAX_PIECES = 10_000;
 
+type Part =
+  | ReasoningPart
+  | CitationPart
+  | ProviderToolCallPart
+  | ProviderToolResultPart
+  | TextSpanPart;
+
 /** The part of an answer that has arrived so far. */
 export type PartialAnswer = {
   vendor: string;
   content: string;
   length: number;
   calls: ToolCall[];
-  parts: (ReasoningPart | CitationPart)[];
+  parts: Part[];
   /** Reasoning that has not ended, by the id of its block. */
   open: Map<string, ReasoningPart>;
+  /** Pieces of the text, by the id of their block. */
+  spans: Map<string, TextSpanPart>;
   warnings: string[];
   files: number;
   finish: LanguageModelV4FinishReason | null;
@@ -45,6 +61,7 @@ export function emptyAnswer(vendor: string): PartialAnswer {
     calls: [],
     parts: [],
     open: new Map(),
+    spans: new Map(),
     warnings: [],
     files: 0,
     finish: null,
@@ -58,8 +75,10 @@ export function addPart(answer: PartialAnswer, part: LanguageModelV4StreamPart):
     case 'stream-start':
       answer.warnings.push(...part.warnings.map(formatWarning));
       return '';
+    case 'text-start':
     case 'text-delta':
-      return addText(answer, part.delta);
+    case 'text-end':
+      return addText(answer, part);
     case 'reasoning-start':
     case 'reasoning-delta':
     case 'reasoning-end':
@@ -67,6 +86,9 @@ export function addPart(answer: PartialAnswer, part: LanguageModelV4StreamPart):
       return '';
     case 'tool-call':
       addCall(answer, part);
+      return '';
+    case 'tool-result':
+      addResult(answer, part);
       return '';
     case 'source':
       addCitation(answer, part);
@@ -90,8 +112,22 @@ export function isTooLong({ length, calls, parts }: PartialAnswer): boolean {
   return length > MAX_TEXT || calls.length > MAX_PIECES || parts.length > MAX_PIECES;
 }
 
-function addText(answer: PartialAnswer, delta: string): string {
-  const text = delta.replaceAll('\u0000', '');
+type TextStreamPart = Extract<LanguageModelV4StreamPart, { type: `text-${string}`; id: string }>;
+
+/** Adds a piece of text. Metadata may come with any piece, as for reasoning. */
+function addText(answer: PartialAnswer, part: TextStreamPart): string {
+  let span = answer.spans.get(part.id);
+  if (span === undefined || part.type === 'text-start') {
+    span = { type: 'text_span', vendor: answer.vendor, length: 0 };
+    answer.spans.set(part.id, span);
+    answer.parts.push(span);
+  }
+  if (part.providerMetadata) {
+    span.provider_metadata = mergeMetadata(span.provider_metadata, part.providerMetadata);
+  }
+  if (part.type !== 'text-delta') return '';
+  const text = part.delta.replaceAll('\u0000', '');
+  span.length += text.length;
   answer.content += text;
   answer.length += text.length;
   return text;
@@ -133,22 +169,44 @@ function mergeMetadata(
   return merged;
 }
 
-/** Adds a call of a tool. A call that the vendor executed itself has its result already. */
+/** Adds a call of a tool. A call that the vendor executes itself is a part of the message. */
 function addCall(
   answer: PartialAnswer,
   part: Extract<LanguageModelV4StreamPart, { type: 'tool-call' }>,
 ): void {
-  if (part.providerExecuted) return;
   const text = part.input.trim() === '' ? '{}' : part.input.toWellFormed();
   answer.length += text.length;
-  answer.calls.push({
+  const { toolCallId: id, toolName: name } = part;
+  const metadata = metadataOf(part.providerMetadata);
+  if (part.providerExecuted) {
+    const { vendor } = answer;
+    answer.parts.push({ type: 'provider_tool_call', vendor, id, name, input: text, ...metadata });
+  } else answer.calls.push({ id, name, arguments: text, ...metadata });
+}
+
+/** Adds the result of a tool that the vendor executed. A preliminary one is replaced later. */
+function addResult(
+  answer: PartialAnswer,
+  part: Extract<LanguageModelV4StreamPart, { type: 'tool-result' }>,
+): void {
+  if (part.preliminary) return;
+  const text = JSON.stringify(part.result).replaceAll('\\u0000', '').toWellFormed();
+  answer.length += text.length;
+  answer.parts.push({
+    type: 'provider_tool_result',
+    vendor: answer.vendor,
     id: part.toolCallId,
     name: part.toolName,
-    arguments: text,
-    ...(part.providerMetadata
-      ? { provider_metadata: mergeMetadata({}, part.providerMetadata) }
-      : {}),
+    result: JSON.parse(text) as Json,
+    ...(part.isError ? { is_error: true } : {}),
+    ...metadataOf(part.providerMetadata),
   });
+}
+
+function metadataOf(metadata: SharedV4ProviderMetadata | undefined): {
+  provider_metadata?: JsonObject;
+} {
+  return metadata ? { provider_metadata: mergeMetadata({}, metadata) } : {};
 }
 
 function addCitation(
@@ -159,9 +217,7 @@ function addCitation(
     type: 'citation',
     ...(part.sourceType === 'url' ? { url: part.url } : {}),
     ...(part.title ? { title: part.title } : {}),
-    ...(part.providerMetadata
-      ? { provider_metadata: mergeMetadata({}, part.providerMetadata) }
-      : {}),
+    ...metadataOf(part.providerMetadata),
   });
 }
 
@@ -189,13 +245,29 @@ export function wholeAnswer(answer: PartialAnswer, request: ModelRequest): Model
   const whole = { content: content === '' && tool_calls.length > 0 ? null : content, tool_calls };
   const files = answer.files > 0 ? [`${answer.files} files of the answer were left out`] : [];
   const warnings = [...answer.warnings, ...files];
+  const parts = withNeededSpans(answer.parts);
   return {
     ...whole,
     finish_reason: reason === 'stop' && tool_calls.length > 0 ? 'tool_calls' : reason,
     usage: usageOf(answer.usage, estimateUsage(request, whole)),
-    ...(answer.parts.length > 0 ? { parts: answer.parts } : {}),
+    ...(parts.length > 0 ? { parts } : {}),
     ...(warnings.length > 0 ? { warnings } : {}),
   };
+}
+
+/**
+ * Leaves out the places of the text, unless the vendor needs them: its tools ran between two pieces,
+ * or a piece has data of its own.
+ */
+function withNeededSpans(parts: readonly Part[]): Part[] {
+  const isNeeded = parts.some(
+    (part) =>
+      part.type === 'provider_tool_call' ||
+      (part.type === 'text_span' && part.provider_metadata !== undefined),
+  );
+  const isEmpty = (part: Part) =>
+    part.type === 'text_span' && part.length === 0 && part.provider_metadata === undefined;
+  return parts.filter((part) => (isNeeded ? !isEmpty(part) : part.type !== 'text_span'));
 }
 
 /** Leaves out a call that the token limit cut off, and replaces ids that are in use. */

@@ -69,11 +69,13 @@ export function estimateRequestTokens(
 
 function messageTokens({ role, content, parts, tool_calls }: Message): number {
   const calls = (tool_calls ?? []).map((call) => call.id + call.name + call.arguments).join('');
-  const texts = (parts ?? []).flatMap(({ type, text }) =>
-    (type === 'text' || type === 'reasoning') && typeof text === 'string' && text !== content
-      ? [text]
-      : [],
-  );
+  const texts = (parts ?? []).flatMap(({ type, text, input, result }) => {
+    if (type === 'provider_tool_call' || type === 'provider_tool_result') {
+      return [JSON.stringify(input ?? result ?? null)];
+    }
+    const isText = type === 'text' || type === 'reasoning';
+    return isText && typeof text === 'string' && text !== content ? [text] : [];
+  });
   // Only images of users are sent.
   const others = role === 'user' ? (parts ?? []).filter(({ type }) => type !== 'text').length : 0;
   const text = (content ?? '') + texts.join('') + calls;

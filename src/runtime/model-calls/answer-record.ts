@@ -25,9 +25,9 @@ export function answerDetails({ finish_reason, usage, warnings }: ModelAnswer): 
 export type FilteredParts = { parts: JsonObject[]; guardSteps: StepRecord[] };
 
 /**
- * Applies the output filters to reasoning and citations. A part that a filter changes or blocks is
- * dropped: the signature of reasoning fits its original text alone. The task of a remote agent has
- * no text, and is kept.
+ * Applies the output filters to reasoning, citations and tools that the vendor ran. A part that a
+ * filter changes or blocks is dropped: the signature of reasoning fits its original text alone. The
+ * task of a remote agent and the place of a text have no text, and are kept.
  */
 export async function filterParts(
   parts: readonly AnswerPart[] = [],
@@ -47,8 +47,10 @@ export async function filterParts(
 
 /** Returns what people read of a part. The rest is opaque: signatures and encrypted reasoning. */
 function readablePart(part: AnswerPart): Json {
-  if (part.type === 'remote_task') return null;
+  if (part.type === 'remote_task' || part.type === 'text_span') return null;
   if (part.type === 'reasoning') return part.text;
+  if (part.type === 'provider_tool_call') return part.input;
+  if (part.type === 'provider_tool_result') return part.result;
   const { url = '', title = '' } = part;
   return [url, title, JSON.stringify(part.provider_metadata ?? null)];
 }

@@ -1,4 +1,4 @@
-import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
+import type { AnswerPart, LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import { largest, truncateMiddle } from '../../text/truncate-middle.ts';
 import { estimateRequestTokens } from '../messages/context-window.ts';
 import { isSummary } from '../messages/message-groups.ts';
@@ -63,10 +63,18 @@ function speakerOf(message: LoggedMessage): string {
   return isSummary(message) ? 'Earlier summary' : speakers[message.role];
 }
 
+const NOT_SUMMARIZED: ReadonlySet<unknown> = new Set<AnswerPart['type']>([
+  'reasoning',
+  'citation',
+  'provider_tool_call',
+  'provider_tool_result',
+  'text_span',
+]);
+
 /** Returns the text of a message. The word for an image or a file takes its place. */
 function textOf({ content, parts }: Message): string {
   const others = (parts ?? []).flatMap(({ type, text }) => {
-    if (type === 'reasoning' || type === 'citation') {
+    if (NOT_SUMMARIZED.has(type)) {
       return [];
     }
     if (type !== 'text') {

@@ -60,7 +60,12 @@ function isUnanswered(
 
 /** Returns the texts of a message. A file is represented by its id; its content is left out. */
 function textsOf({ content, parts }: LoggedMessage): string[] {
-  const others = (parts ?? []).map(({ type, text, resource_id, url, title }: JsonObject) => {
+  const others = (parts ?? []).map((part: JsonObject) => {
+    const { type, text, resource_id, url, title } = part;
+    if (type === 'text_span') return '';
+    if (type === 'provider_tool_call' || type === 'provider_tool_result') {
+      return JSON.stringify(part.input ?? part.result ?? '');
+    }
     if (type === 'text' || type === 'reasoning') return String(text);
     if (type === 'citation') return [url, title].filter(Boolean).join(' ');
     return `[${String(type).replace(/^input_|_url$/g, '')}${resource_id ? ` ${resource_id}` : ''}]`;

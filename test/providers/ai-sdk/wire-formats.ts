@@ -7,6 +7,10 @@ export type WireFormat = 'anthropic' | 'google' | 'cohere' | 'bedrock' | 'openai
 /** An answer of a vendor, whatever its format. */
 export type VendorAnswer = {
   words?: string[];
+  /** A search that the vendor runs before the words, with a text before it (Anthropic). */
+  search?: { query: string; url: string };
+  /** The signature of the last word (Gemini). */
+  signature?: string;
   thought?: { text: string; signature: string };
   calls?: { name: string; arguments: JsonObject; signature?: string }[];
   /** Set if the vendor withholds the answer. */
@@ -37,7 +41,7 @@ const ENCODERS: Record<WireFormat, (answer: VendorAnswer) => JsonObject[]> = {
   openai: openaiEvents,
 };
 
-function anthropicEvents({ words = [], thought, calls = [], isFiltered }: VendorAnswer) {
+function anthropicEvents({ words = [], search, thought, calls = [], isFiltered }: VendorAnswer) {
   const usage = { input_tokens: 36, cache_read_input_tokens: 64, output_tokens: 1 };
   const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'm', content: [] };
   let index = -1;
@@ -58,6 +62,7 @@ function anthropicEvents({ words = [], thought, calls = [], isFiltered }: Vendor
           { type: 'signature_delta', signature: thought.signature },
         ])
       : []),
+    ...(search ? searchBlocks(search).flatMap(({ start, deltas }) => block(start, deltas)) : []),
     ...(words.length > 0
       ? block(
           { type: 'text', text: '' },
@@ -74,7 +79,29 @@ function anthropicEvents({ words = [], thought, calls = [], isFiltered }: Vendor
   ];
 }
 
-function googleEvents({ words = [], thought, calls = [], isFiltered }: VendorAnswer) {
+/** The blocks of a search by Anthropic's own tool: a text, the call and its result. */
+function searchBlocks({ query, url }: { query: string; url: string }) {
+  const found = { type: 'web_search_result', url, title: 'News', page_age: null };
+  const id = 'srvtoolu_1';
+  return [
+    { start: { type: 'text', text: '' }, deltas: [{ type: 'text_delta', text: 'Let me look. ' }] },
+    {
+      start: { type: 'server_tool_use', id, name: 'web_search', input: {} },
+      deltas: [{ type: 'input_json_delta', partial_json: JSON.stringify({ query }) }],
+    },
+    {
+      start: {
+        type: 'web_search_tool_result',
+        tool_use_id: id,
+        content: [{ ...found, encrypted_content: 'EqgfCioIARgBIiQ3YTA==' }],
+      },
+      deltas: [],
+    },
+  ];
+}
+
+function googleEvents(answer: VendorAnswer) {
+  const { words = [], signature: last, thought, calls = [], isFiltered } = answer;
   const chunk = (part: JsonObject) => ({
     candidates: [{ content: { role: 'model', parts: [part] } }],
   });
@@ -89,7 +116,9 @@ function googleEvents({ words = [], thought, calls = [], isFiltered }: VendorAns
     ...(thought
       ? [chunk({ text: thought.text, thought: true, thoughtSignature: thought.signature })]
       : []),
-    ...words.map((text) => chunk({ text })),
+    ...words.map((text, at) =>
+      chunk({ text, ...(last && at === words.length - 1 && { thoughtSignature: last }) }),
+    ),
     ...calls.map(({ name, arguments: args, signature }) =>
       chunk({
         functionCall: { name, args },
