@@ -15,9 +15,18 @@ const NO_SCHEMA_WITH_TOOLS: ReadonlySet<string> = new Set(['google', 'google-ver
 /** Vendors that refuse thinking in a request that forces a tool. */
 const NO_THINKING_IN_FORCED_CALL: ReadonlySet<string> = new Set(['anthropic', 'amazon-bedrock']);
 
-const CACHE_MARK: { providerOptions: SharedV4ProviderOptions } = {
+/** The mark of what a vendor may cache. */
+type CacheMark = { providerOptions: SharedV4ProviderOptions };
+const ANTHROPIC_MARK: CacheMark = {
   providerOptions: { anthropic: { cacheControl: { type: 'ephemeral' } } },
 };
+const BEDROCK_MARK: CacheMark = {
+  providerOptions: { bedrock: { cachePoint: { type: 'default' } } },
+};
+
+/** Models of Bedrock that accept cache marks. All others refuse a request with one. */
+const BEDROCK_CACHING =
+  /amazon\.nova-|anthropic\.claude-(?!v\d|instant|3-(opus|sonnet|haiku)|3-5-sonnet-20240620)/;
 
 /** Builds the options of a call from a request, its prompt and the parameters of its model. */
 export function callOptions(
@@ -26,8 +35,8 @@ export function callOptions(
   params: RequestParams,
   vendor: string,
 ): LanguageModelV4CallOptions {
-  const isMarked = params.isCached && vendor === 'anthropic';
-  const tools = [...functionTools(request, isMarked), ...params.providerTools];
+  const mark = cacheMark(vendor, request.model.model, params.isCached);
+  const tools = [...functionTools(request, mark), ...params.providerTools];
   const { toolChoice, ...options } = params.options;
   const choice = request.tool_choice
     ? ({ type: 'tool', toolName: request.tool_choice } as const)
@@ -37,7 +46,7 @@ export function callOptions(
   const instructedPrompt = isInstructed ? withInstruction(prompt, schema) : prompt;
   return {
     ...options,
-    prompt: isMarked ? withCacheMarks(instructedPrompt) : instructedPrompt,
+    prompt: mark ? withCacheMarks(instructedPrompt, mark) : instructedPrompt,
     ...(tools.length > 0 ? { tools } : {}),
     ...(tools.length > 0 && choice ? { toolChoice: choice } : {}),
     ...(schema !== null && !isInstructed
@@ -47,13 +56,24 @@ export function callOptions(
   };
 }
 
-function functionTools({ tools }: ModelRequest, isMarked: boolean): LanguageModelV4FunctionTool[] {
+/**
+ * Returns the mark for the cache of a vendor, or undefined if the request gets none. A model of
+ * Bedrock with another name, such as that of an inference profile, is marked if `isCached` is true.
+ */
+function cacheMark(vendor: string, model: string, isCached?: boolean): CacheMark | undefined {
+  if (isCached === false) return undefined;
+  if (vendor === 'anthropic') return ANTHROPIC_MARK;
+  const isMarked = vendor === 'amazon-bedrock' && (isCached || BEDROCK_CACHING.test(model));
+  return isMarked ? BEDROCK_MARK : undefined;
+}
+
+function functionTools({ tools }: ModelRequest, mark?: CacheMark): LanguageModelV4FunctionTool[] {
   return tools.map(({ name, description, parameters }, at) => ({
     type: 'function',
     name,
     description,
     inputSchema: parameters as JSONSchema7,
-    ...(isMarked && at === tools.length - 1 ? CACHE_MARK : {}),
+    ...(at === tools.length - 1 ? mark : {}),
   }));
 }
 
@@ -79,18 +99,18 @@ function vendorOptions(
 }
 
 /**
- * Marks what Anthropic may cache: the tools by the last one, the system message, the messages of
- * this request, and those of the request before, which are in the cache already. Four marks are the
- * most that Anthropic accepts.
+ * Marks what a vendor may cache: the system message, the messages of this request, and those of the
+ * request before, which are in the cache already. For Anthropic the last tool is marked as well.
+ * Four marks are the most that Anthropic and Bedrock accept.
  */
-function withCacheMarks(prompt: LanguageModelV4Prompt): LanguageModelV4Prompt {
+function withCacheMarks(prompt: LanguageModelV4Prompt, mark: CacheMark): LanguageModelV4Prompt {
   const answered = prompt.findLastIndex(({ role }) => role === 'assistant');
   const marked = new Set([
     prompt.findLastIndex(({ role }) => role === 'system'),
     prompt.length - 1,
     answered - 1,
   ]);
-  return prompt.map((message, at) => (marked.has(at) ? { ...message, ...CACHE_MARK } : message));
+  return prompt.map((message, at) => (marked.has(at) ? { ...message, ...mark } : message));
 }
 
 /** Adds the schema of the answer to the system message. */

@@ -25,8 +25,8 @@ export type RequestParams = {
     | 'toolChoice'
   >;
   reasoning: Reasoning | undefined;
-  /** False if no cache marks are sent. */
-  isCached: boolean;
+  /** Whether cache marks are sent. Undefined if the vendor and the model decide. */
+  isCached: boolean | undefined;
   /** False if the model has to make one call after the other. */
   areCallsParallel: boolean;
   providerTools: LanguageModelV4ProviderTool[];
@@ -87,7 +87,7 @@ export function readParams(model: ModelRef, vendor: string): Outcome<RequestPara
         ...options,
       },
       reasoning,
-      isCached: params.prompt_caching !== false,
+      isCached: typeof params.prompt_caching === 'boolean' ? params.prompt_caching : undefined,
       areCallsParallel: params.parallel_tool_calls !== false,
       providerTools: tools.data.map((tool) => ({ type: 'provider', ...tool })),
       body: Object.fromEntries(
