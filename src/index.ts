@@ -7,19 +7,22 @@ import type { CustomTool } from './contracts/agents/tool.ts';
 export type { Howdah } from './bootstrap.ts';
 export type { Call } from './client/call.ts';
 export {
-  type Asked,
-  type Connection,
   type Conversation,
   connect,
+  type HowdahClient,
+  type OpenQuestion,
+  type Runnable,
+  type RunInput,
   type RunOptions,
   type RunResult,
   type SendOptions,
-  type Speaker,
+  type StreamOptions,
+  type WaitOptions,
 } from './client/connect.ts';
 export type { LogOptions } from './client/follow-log.ts';
 export type { ConnectOptions, HttpClient } from './client/http-client.ts';
 export type { LoggedStep, Operations } from './client/operations.generated.ts';
-export type { Turn } from './client/send-message.ts';
+export type { SessionTurn } from './client/send-message.ts';
 export type { AgentDefinition } from './contracts/agents/definition.ts';
 export type {
   CustomEngine,

@@ -42,7 +42,7 @@ const watchers: Record<string, (id: string) => Watcher> = {
   'Server-Sent Events': (id) => {
     const events: StreamEvent[] = [];
     const end = (async () => {
-      for await (const event of connect(api.url).watch(id)) events.push(event);
+      for await (const event of connect(api.url).stream(id)) events.push(event);
     })();
     return { seqs: () => seqsOf(events), end };
   },

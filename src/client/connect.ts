@@ -7,7 +7,7 @@ import { followEvents, runStream } from './follow-events.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { bodyOf, type ConnectOptions, createHttpClient, type HttpClient } from './http-client.ts';
 import type { LoggedStep, Operations } from './operations.generated.ts';
-import { sendSessionMessage, type Turn } from './send-message.ts';
+import { type SessionTurn, sendSessionMessage } from './send-message.ts';
 
 /** Options of a run besides its message: docs/rest.md. */
 export type RunOptions = Omit<
@@ -27,19 +27,34 @@ export type RunResult = {
   cost: number;
 };
 
-/** A question of a run to people. */
-export type Asked = { question_id: string; kind: string; prompt: string; options?: Json };
+/** A run to create: its message, its agent or workflow, and its options. */
+export type RunInput = Omit<Operations['execute']['takes']['body'], 'wait' | 'stream'>;
 
-export type SendOptions = RunOptions & {
-  /**
-   * Answers the questions of the run. Without `answer`, a question is an error with code
-   * `EWAITING`.
-   */
-  answer?: (question: Asked) => string | Promise<string>;
+/** A question of a run to people. */
+export type OpenQuestion = { question_id: string; kind: string; prompt: string; options?: Json };
+
+/** Answers the questions of a run. */
+type AnswerOptions = {
+  /** Without `answer`, a question is an error with code `EWAITING`. */
+  answer?: (question: OpenQuestion) => string | Promise<string>;
+};
+
+export type SendOptions = RunOptions & AnswerOptions;
+
+export type WaitOptions = AnswerOptions & {
+  /** Ends the wait, and not the run. */
+  signal?: AbortSignal;
+};
+
+export type StreamOptions = {
+  /** The id of an event. The stream starts behind this event. */
+  after?: string;
+  /** Ends the stream, and not the run. */
+  signal?: AbortSignal;
 };
 
 /** An agent or a workflow that takes messages. */
-export type Speaker = {
+export type Runnable = {
   /**
    * Sends a message and returns the final state of its run. Throws `HowdahError` if the run has
    * failed.
@@ -60,7 +75,7 @@ export type Conversation = {
    * to a new session that knows this session until the end of that turn. If the server does not
    * answer, the message is sent again, and it counts once.
    */
-  speak(content: string, options?: { fork?: number }): Promise<Turn>;
+  sendAndStream(content: string, options?: { fork?: number }): Promise<SessionTurn>;
   /**
    * Sends a message in a new session, and returns that session. The new session knows this session
    * until the end of a turn, or all of it.
@@ -72,22 +87,29 @@ export type Conversation = {
    * Yields the events of the session over all its turns, from the first turn or behind an event.
    * Does not end by itself.
    */
-  watch(after?: string): AsyncGenerator<StreamEvent, void>;
+  stream(options?: StreamOptions): AsyncGenerator<StreamEvent, void>;
 };
 
 /**
- * A server of Howdah, over REST. Errors of the server are thrown as `HowdahError`, with their code,
- * hint and detail.
+ * The methods of a Howdah: of a server over HTTP (`connect`), or of one in this process (`start`).
+ * Rejected requests throw `HowdahError`, with code, hint and detail.
  */
-export type Connection = {
-  agent(name: string): Speaker;
-  workflow(name: string): Speaker;
-  session(id: string): Conversation;
+export type HowdahClient = {
+  /** Creates a run, which continues by itself. */
+  createRun(input: RunInput): Promise<Operations['execute']['gives']>;
+  /**
+   * Waits until a run has ended, and returns its final state. Throws `HowdahError` if the run has
+   * failed or waits for a person.
+   */
+  waitFor(executionId: string, options?: WaitOptions): Promise<RunResult>;
   /**
    * Yields the events of a run, from the beginning or behind an event, to `complete`. Opens a lost
    * connection again.
    */
-  watch(executionId: string, after?: string): AsyncGenerator<StreamEvent, void>;
+  stream(executionId: string, options?: StreamOptions): AsyncGenerator<StreamEvent, void>;
+  agent(name: string): Runnable;
+  workflow(name: string): Runnable;
+  session(id: string): Conversation;
   /**
    * Yields the log of all runs or of some runs: a line for each step as it commits. The log of one
    * run ends with the run. `listSteps` has the lines before.
@@ -107,23 +129,25 @@ export type Connection = {
 };
 
 /**
- * Creates a connection to a server at an address, such as `http://127.0.0.1:8000`. Sends no request
+ * Creates a client of a server at an address, such as `http://127.0.0.1:8000`. Sends no request
  * before a method is called.
  */
-export function connect(url: string, options: ConnectOptions = {}): Connection {
+export function connect(url: string, options: ConnectOptions = {}): HowdahClient {
   const { signal } = options;
   const open = createHttpClient(url.replace(/\/$/, ''), options);
   const call = createCall(open);
-  const watch: Connection['watch'] = (id, after) =>
-    followEvents(open, runStream(id), { after, last: 'complete', signal });
-  const answer: Connection['answer'] = (id, value) =>
+  const stream: HowdahClient['stream'] = (id, { after, signal: own } = {}) =>
+    followEvents(open, runStream(id), { after, last: 'complete', signal: either(signal, own) });
+  const answer: HowdahClient['answer'] = (id, value) =>
     call('answerQuestion', { params: { id }, body: { answer: value } });
-  const means = { call, watch, answer };
+  const createRun: HowdahClient['createRun'] = (input) => call('execute', { body: input });
+  const waitFor = createWait({ stream, answer });
+  const means = { createRun, waitFor, stream };
   return {
-    agent: (name) => createSpeaker({ agent: name }, means),
-    workflow: (name) => createSpeaker({ workflow: name }, means),
+    ...means,
+    agent: (name) => createRunnable({ agent: name }, means),
+    workflow: (name) => createRunnable({ workflow: name }, means),
     session: (sid) => createConversation(sid, call, open, signal),
-    watch,
     log: (logOptions = {}) => followLog(open, logOptions, signal),
     cancel: (id) => call('cancelExecution', { params: { id } }),
     answer,
@@ -133,27 +157,41 @@ export function connect(url: string, options: ConnectOptions = {}): Connection {
   };
 }
 
-function createSpeaker(
+/** Returns a signal that fires with either of two signals. */
+function either(a: AbortSignal | undefined, b: AbortSignal | undefined): AbortSignal | undefined {
+  return a && b ? AbortSignal.any([a, b]) : (a ?? b);
+}
+
+function createWait({
+  stream,
+  answer,
+}: Pick<HowdahClient, 'stream' | 'answer'>): HowdahClient['waitFor'] {
+  return async (id, { answer: reply, signal } = {}) => {
+    for await (const { event, data } of stream(id, signal ? { signal } : {})) {
+      if (event === 'complete') return resultOf(data);
+      if (event !== 'ask_user') continue;
+      const question = data as unknown as OpenQuestion;
+      if (!reply) throw waiting(id, question);
+      await answer(question.question_id, await reply(question));
+    }
+    signal?.throwIfAborted();
+    throw new HowdahError('EUNREACHABLE', `the stream of run ${id} ended before the run did`);
+  };
+}
+
+function createRunnable(
   target: { agent: string } | { workflow: string },
-  { call, watch, answer }: Pick<Connection, 'call' | 'watch' | 'answer'>,
-): Speaker {
-  const run: Speaker['run'] = async (message, options = {}) =>
-    (await call('execute', { body: { ...target, ...options, message } })).execution_id;
+  { createRun, waitFor, stream }: Pick<HowdahClient, 'createRun' | 'waitFor' | 'stream'>,
+): Runnable {
+  const run: Runnable['run'] = async (message, options = {}) =>
+    (await createRun({ ...target, ...options, message })).execution_id;
   return {
     run,
     async *stream(message, options) {
-      yield* watch(await run(message, options));
+      yield* stream(await run(message, options));
     },
-    async send(message, { answer: reply, ...options } = {}) {
-      const id = await run(message, options);
-      for await (const { event, data } of watch(id)) {
-        if (event === 'complete') return resultOf(data);
-        if (event !== 'ask_user') continue;
-        const question = data as unknown as Asked;
-        if (!reply) throw waiting(id, question);
-        await answer(question.question_id, await reply(question));
-      }
-      throw new HowdahError('EUNREACHABLE', `the stream of run ${id} ended before the run did`);
+    async send(message, { answer, ...options } = {}) {
+      return waitFor(await run(message, options), answer ? { answer } : {});
     },
   };
 }
@@ -167,7 +205,8 @@ function createConversation(
   const params = { sid };
   return {
     send: (content) => call('sendMessage', { params, body: { content } }),
-    speak: (content, { fork } = {}) => sendSessionMessage(open, { sid, content, fork }, signal),
+    sendAndStream: (content, { fork } = {}) =>
+      sendSessionMessage(open, { sid, content, fork }, signal),
     fork: (content, turn) =>
       call('forkSession', { params, body: { content, ...(turn !== undefined && { turn }) } }),
     answer: (value, question_id) =>
@@ -175,7 +214,8 @@ function createConversation(
         params,
         body: { answer: value, ...(question_id !== undefined && { question_id }) },
       }),
-    watch: (after) => followEvents(open, `/sessions/${sid}/stream`, { after, signal }),
+    stream: ({ after, signal: own } = {}) =>
+      followEvents(open, `/sessions/${sid}/stream`, { after, signal: either(signal, own) }),
   };
 }
 
@@ -188,7 +228,7 @@ function resultOf(data: StreamEvent['data']): RunResult {
   });
 }
 
-function waiting(id: string, question: Asked): HowdahError {
+function waiting(id: string, question: OpenQuestion): HowdahError {
   return new HowdahError('EWAITING', `run ${id} waits for a person: ${question.prompt}`, {
     hint: 'Pass an `answer` to send(), or answer the question later: it is stored in howdah.questions.',
     detail: question as unknown as JsonObject,

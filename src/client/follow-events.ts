@@ -31,7 +31,7 @@ export async function* followEvents(
   let hasStarted = first !== undefined;
   let body = first?.body as ReadableStream<Uint8Array> | null | undefined;
   while (!signal?.aborted) {
-    body ??= await open(ask, path, at).catch((error: HowdahError) => {
+    body ??= await open(ask, path, at, signal).catch((error: HowdahError) => {
       if (signal?.aborted) return undefined;
       silences += 1;
       if (!hasStarted || error.code !== 'EUNREACHABLE' || silences > MOST_SILENCES) throw error;
@@ -67,8 +67,9 @@ async function open(
   ask: HttpClient,
   path: string,
   at: string,
+  signal: AbortSignal | undefined,
 ): Promise<ReadableStream<Uint8Array>> {
   const more = at === '' ? {} : { 'last-event-id': at };
-  const { body } = await ask('GET', path, undefined, more);
+  const { body } = await ask('GET', path, undefined, more, signal);
   return body as ReadableStream<Uint8Array>;
 }

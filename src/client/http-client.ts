@@ -2,8 +2,8 @@ import { HowdahError } from '../contracts/errors.ts';
 import type { Json } from '../json/json.ts';
 
 export type ConnectOptions = {
-  /** A token or an API key. A server on loopback needs none. */
-  token?: string;
+  /** A token or an API key, or a function that returns one. A server on loopback needs none. */
+  token?: string | (() => string | Promise<string>);
   /** A replacement for the global `fetch`. */
   fetch?: typeof globalThis.fetch;
   /** Ends requests and streams. */
@@ -11,26 +11,28 @@ export type ConnectOptions = {
 };
 
 /**
- * Sends a request. A text body is sent unchanged if `headers` has its content type. Throws the
- * error of a rejected request.
+ * Sends a request. A text body is sent unchanged if `headers` has its content type. `signal` ends
+ * the request and its response. Throws the error of a rejected request.
  */
 export type HttpClient = (
   method: string,
   path: string,
   body?: Json,
   headers?: Record<string, string>,
+  signal?: AbortSignal,
 ) => Promise<Response>;
 
 export function createHttpClient(
   url: string,
-  { token, fetch = globalThis.fetch, signal }: ConnectOptions,
+  { token, fetch = globalThis.fetch, signal: always }: ConnectOptions,
 ): HttpClient {
   // Later requests must see all writes up to this position, in whatever process.
   let position: string | undefined;
-  return async (method, path, body, more = {}) => {
+  return async (method, path, body, more = {}, signal = always) => {
+    const bearer = typeof token === 'function' ? await token() : token;
     const isText = typeof body === 'string' && more['content-type'] !== undefined;
     const headers = {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(position !== undefined && { 'x-howdah-lsn': position }),
       ...more,

@@ -4,7 +4,7 @@ import type { HttpClient } from './http-client.ts';
 import { retry } from './retry-request.ts';
 
 /** A message in a conversation, with its run. */
-export type Turn = {
+export type SessionTurn = {
   session_id: string;
   execution_id: string;
   /**
@@ -23,7 +23,7 @@ export async function sendSessionMessage(
   ask: HttpClient,
   { sid, content, fork: turn }: OutgoingMessage,
   signal: AbortSignal | undefined,
-): Promise<Turn> {
+): Promise<SessionTurn> {
   const path = `/sessions/${sid}/${turn === undefined ? 'messages' : 'fork'}`;
   const body = { content, stream: true, ...(turn !== undefined && { turn }) };
   const headers = { 'idempotency-key': crypto.randomUUID() };

@@ -125,7 +125,7 @@ test('sends to, answers in and follows a conversation', async () => {
   const session = howdah.session(id);
   await session.send('Paint.');
   const told: string[] = [];
-  for await (const { event, data } of session.watch()) {
+  for await (const { event, data } of session.stream()) {
     if (event !== 'token') told.push(event);
     if (event === 'ask_user') await session.answer('blue');
     if (event === 'complete') {
@@ -151,7 +151,7 @@ test('sends a message once after its response was lost, and streams from the fir
   });
   const agent = await named([{ content: 'Hello.' }]);
   const { id } = await howdah.call('startSession', { body: { agent } });
-  const { session_id, execution_id, events } = await howdah.session(id).speak('Hi.');
+  const { session_id, execution_id, events } = await howdah.session(id).sendAndStream('Hi.');
   const told = [];
   for await (const { event, data } of events) {
     if (event !== 'token') told.push(event);
@@ -160,7 +160,7 @@ test('sends a message once after its response was lost, and streams from the fir
   expect(told).toEqual(['thought', 'complete']);
   expect(session_id).toBe(id);
   expect(await howdah.call('getSession', { params: { sid: id } })).toMatchObject({ turns: 1 });
-  const branch = await howdah.session(id).speak('Ho.', { fork: 1 });
+  const branch = await howdah.session(id).sendAndStream('Ho.', { fork: 1 });
   expect(branch.session_id).not.toBe(id);
   await branch.events.return();
 });

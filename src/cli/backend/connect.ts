@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Connection, connect } from '../../client/connect.ts';
+import { connect, type HowdahClient } from '../../client/connect.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { CliIo } from '../output/output.ts';
 import { resolveServer, type Server } from './profiles.ts';
@@ -11,7 +11,7 @@ export const API_OPTION = [
 ] as const;
 
 /** A connection to the REST API of a server. `leave` ends the streams that are followed there. */
-export type Api = Connection & { leave(): void };
+export type Api = HowdahClient & { leave(): void };
 
 /** Returns the server that the command uses. Returns undefined if it uses the database. */
 export async function serverOf(io: CliIo, command: Command): Promise<Server | undefined> {

@@ -35,7 +35,7 @@ export function createRunFollower(
   api: Api,
   id: string,
   after: number,
-  events: AsyncGenerator<StreamEvent, void> = api.watch(id),
+  events: AsyncGenerator<StreamEvent, void> = api.stream(id),
 ): ServerRunFollower {
   let cursor = after;
   let hasStarted = false;

@@ -103,7 +103,7 @@ async function* followRun(
   signal: AbortSignal,
 ): AsyncGenerator<StreamedEvent> {
   signal.addEventListener('abort', () => api.leave(), { once: true });
-  for await (const event of api.watch(id)) {
+  for await (const event of api.stream(id)) {
     if (event.event === 'token' || isBefore(event, after)) continue;
     const question = event.event === 'ask_user' ? await openQuestion(api, event) : undefined;
     yield { type: 'streamed', event, question };
