@@ -14,6 +14,7 @@ import { healthRoutes } from './health/health.ts';
 import { schemaRoutes } from './health/schemas.ts';
 import { pathOf, shownPath } from './http/path.ts';
 import { createHttpServer, type HttpServerOptions } from './http-server.ts';
+import type { ConnectionDraining } from './limits/connection-draining.ts';
 import { isOpenAiPath, notFoundError } from './openai/not-found.ts';
 import { sendError } from './openai/openai-errors.ts';
 import { descriptionRoutes } from './openapi-routes.ts';
@@ -103,14 +104,19 @@ export type ShutdownSteps = {
  * Closes the server: accepts no new connections, ends streams at once, and gives running requests
  * time to finish.
  */
-export async function closeApp(app: FastifyInstance, steps: ShutdownSteps): Promise<void> {
+export async function closeApp(
+  app: FastifyInstance,
+  draining: ConnectionDraining,
+  steps: ShutdownSteps,
+): Promise<void> {
   const { server } = app;
-  const gone = new Promise<void>((resolve) => void server.close(() => resolve()));
+  const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  const gone = Promise.all([closed, draining.whenUnused()]);
   // An idle connection would keep the server open. A client that sends a request now is told to
   // open another connection.
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS);
   const late = setTimeout(() => steps.endAnswers(), FINISH_MS);
-  const last = setTimeout(() => server.closeAllConnections(), FINISH_MS + REASON_MS);
+  const last = setTimeout(() => draining.destroyConnections(), FINISH_MS + REASON_MS);
   await steps.endStreams();
   await gone;
   clearInterval(idle);

@@ -9,11 +9,9 @@ import { createAccountStatus, type IsActiveAccount } from './login/account-statu
 import { createKeyReader } from './login/api-keys.ts';
 import type { Identities } from './login/identities.ts';
 import { createLogin, type Login } from './login/login.ts';
-import { createTokenReader } from './login/token.ts';
+import { createTokenReader, type TokenKeys } from './login/token.ts';
 
-export type AuthenticationOptions = Pick<Config, 'host' | 'auth' | 'jwtSecret' | 'jwksUrl'> & {
-  log: Logger;
-};
+export type AuthenticationOptions = Pick<Config, 'host' | 'auth'> & TokenKeys & { log: Logger };
 
 /** The means by which each endpoint determines who sends a request. */
 export type Authentication = {
@@ -68,10 +66,10 @@ async function findDefaultTenant(pool: Pool): Promise<string> {
 }
 
 async function refuseKeyless(
-  { auth, host, jwtSecret, jwksUrl }: AuthenticationOptions,
+  { auth, host, jwtSecret, jwksUrl, processKey }: AuthenticationOptions,
   pool: Pool,
 ): Promise<void> {
-  if (auth === 'none' || jwtSecret !== undefined || jwksUrl !== undefined) return;
+  if (auth === 'none' || (jwtSecret ?? jwksUrl ?? processKey) !== undefined) return;
   if (await hasApiKeys(pool)) return;
   throw new HowdahError(
     'HWDEN',

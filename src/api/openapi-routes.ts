@@ -62,7 +62,7 @@ function renderPage(description: JsonObject): string {
   );
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Howdah REST</title><style>${STYLE}</style></head>
 <body><h1>Howdah ${escapeHtml(String(info?.version))}</h1><p>${escapeHtml(String(info?.description))}
-For programs: <a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1).</p>
+For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>
 ${sections.join('\n')}<h2>Schemas</h2>${schemas.join('\n')}</body></html>\n`;
 }
 

@@ -16,6 +16,8 @@ import { createMetricsEndpoint, type MetricsEndpoint } from './health/metrics-en
 import { explainListenError } from './http/listen-error.ts';
 import { type ConnectionDraining, createConnectionDraining } from './limits/connection-draining.ts';
 import { createMcpEndpoint } from './mcp/mcp-endpoint.ts';
+import type { MountableApi } from './mount/handler.ts';
+import { openMemoryConnection } from './mount/memory-connection.ts';
 import { openAiRoutes } from './openai/openai-routes.ts';
 import { type Closer, openServices, type Services, type ServicesOptions } from './services.ts';
 import { createWebSocketEndpoint } from './ws/websocket-endpoint.ts';
@@ -25,10 +27,8 @@ export type ApiOptions = ServicesOptions & {
 } & Pick<Config, 'port' | 'corsOrigins' | 'graphqlIntrospection' | 'graphqlOperations'> &
   Partial<Pick<Config, 'publicUrl'>>;
 
-export type Api = {
-  /** The URL, without a slash at its end. */
-  url: string;
-  port: number;
+/** The end of a server. */
+type Shutdown = {
   /**
    * Makes `/readyz` report that the server is not ready, and ends each connection after its next
    * answer.
@@ -41,6 +41,16 @@ export type Api = {
   close(): Promise<void>;
 };
 
+/** An API that listens on a port. */
+export type Api = Shutdown & {
+  /** The URL, without a slash at its end. */
+  url: string;
+  port: number;
+};
+
+/** An API without a port. The program that opened it passes requests to it. */
+export type UnlistedApi = Shutdown & MountableApi;
+
 /**
  * Starts the API on one port: GraphQL, GraphiQL, REST, the endpoints for OpenAI clients, and health
  * checks. Resolves when the server listens.
@@ -50,7 +60,33 @@ export type Api = {
  * in use; and the error of node-pg when the database cannot be reached.
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  const { host, log } = options;
+  return openApi(options, async ({ app, drain, close }) => {
+    const port = await listen(app, options);
+    return { url: `http://${inBrackets(options.host)}:${port}`, port, drain, close };
+  });
+}
+
+/** Opens the API without a port. Throws as `startApi` does. */
+export async function openUnlistedApi(options: ApiOptions): Promise<UnlistedApi> {
+  return openApi(options, async ({ app, draining, drain, close }) => {
+    await app.ready();
+    return {
+      get isClosing() {
+        return draining.isClosing;
+      },
+      connect: (remoteAddress) => openMemoryConnection(app.server, remoteAddress),
+      upgrade: (...request) => void app.server.emit('upgrade', ...request),
+      drain,
+      close,
+    };
+  });
+}
+
+type OpenApi = Shutdown & { app: FastifyInstance; draining: ConnectionDraining };
+
+/** Opens the server, which `serve` makes reachable. Closes everything again if that fails. */
+async function openApi<T>(options: ApiOptions, serve: (api: OpenApi) => Promise<T>): Promise<T> {
+  const { log } = options;
   const closers: Closer[] = [];
   const draining = createConnectionDraining();
   const readiness = createReadiness((err) => log.warn({ err }, 'not ready'));
@@ -66,8 +102,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   try {
     const services = await openServices(options, readiness, closers);
     const app = await openEndpoints({ options, services, readiness, draining }, closers);
-    const port = await listen(app, options);
-    return { url: `http://${inBrackets(host)}:${port}`, port, drain, close };
+    return await serve({ app, draining, drain, close });
   } catch (error) {
     await close().catch((err) => log.warn({ err }, 'resources of the API could not be closed'));
     throw error;
@@ -106,7 +141,7 @@ async function openEndpoints(
     open(app, { ...services, auth, host, publicUrl }),
   );
   closers.push(() =>
-    closeApp(app, {
+    closeApp(app, draining, {
       async endStreams() {
         streams.close();
         await Promise.all([ws.close(), mcp.close(), graphql.closeSockets()]);

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { HowdahError } from '../../contracts/errors.ts';
 
 /**
@@ -35,20 +35,28 @@ export type ConnectionDraining = {
    * Watches a connection; call it for each. Clients open some in advance and send nothing. Node
    * counts those as busy, so they would delay the end of the server.
    */
-  watchConnection(socket: Socket): void;
+  watchConnection(socket: Duplex & { bytesRead?: number }): void;
   /** Watches the response of a request; call it for each. */
   watch(response: ServerResponse): void;
   /** Ends each connection after its next response. All requests are still answered. */
   begin(): void;
   /** Ends connections without a request as well, after a short grace period. */
   close(): void;
+  /**
+   * Resolves when no connection is open. A server counts only the connections of its port, and not
+   * those that the program opened in memory.
+   */
+  whenUnused(): Promise<void>;
+  /** Ends all connections at once. */
+  destroyConnections(): void;
 };
 
 /** Creates the shutdown of a server. The server runs until `begin` or `close` is called. */
 export function createConnectionDraining(): ConnectionDraining {
   let stage: 'open' | 'draining' | 'closing' = 'open';
   const answering = new Set<ServerResponse>();
-  const connections = new Set<Socket>();
+  const connections = new Set<Duplex & { bytesRead?: number }>();
+  let signalUnused = (): void => {};
   const endUnused = () => {
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   };
@@ -62,7 +70,10 @@ export function createConnectionDraining(): ConnectionDraining {
     },
     watchConnection(socket) {
       connections.add(socket);
-      socket.once('close', () => connections.delete(socket));
+      socket.once('close', () => {
+        connections.delete(socket);
+        if (connections.size === 0) signalUnused();
+      });
     },
     watch(response) {
       if (stage !== 'open') response.shouldKeepAlive = false;
@@ -76,6 +87,14 @@ export function createConnectionDraining(): ConnectionDraining {
       // A busy loop runs its timers before it reads its sockets. The immediate runs after the read,
       // so a request that has arrived counts.
       setTimeout(() => setImmediate(endUnused), UNUSED_CONNECTION_GRACE_MS).unref();
+    },
+    whenUnused: () =>
+      new Promise((resolve) => {
+        if (connections.size === 0) resolve();
+        else signalUnused = resolve;
+      }),
+    destroyConnections() {
+      for (const socket of connections) socket.destroy();
     },
   };
 }

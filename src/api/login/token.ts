@@ -11,6 +11,7 @@ import {
 import type { Config } from '../../config.ts';
 import { TOKEN_PARTY, userRoles } from '../../db/access/subjects.ts';
 import { type AuthResult, type Identity, refused } from './auth-result.ts';
+import { PROCESS_ALGORITHM } from './process-token.ts';
 
 /** The allowed difference between clocks, in seconds. */
 const LEEWAY_S = 30;
@@ -31,7 +32,10 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** The codes of jose for keys that could not be fetched, which is not the fault of the client. */
 const KEY_TROUBLE = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
 
-export type TokenKeys = Pick<Config, 'jwtSecret' | 'jwksUrl'>;
+export type TokenKeys = Pick<Config, 'jwtSecret' | 'jwksUrl'> & {
+  /** The key of the tokens that this process signs for itself. */
+  processKey?: Uint8Array | undefined;
+};
 
 /**
  * Returns the identity that a token names, or why the token is rejected. Does not query the
@@ -43,8 +47,8 @@ export type ReadToken = (token: string) => Promise<AuthResult<Identity>>;
 type Verify = (token: string) => Promise<JWTVerifyResult>;
 
 /**
- * Creates the reader of tokens. A token is signed with the secret (HS256) or by a key of the key
- * set (RS256, ES256), and has the claims of contract section 7. Each key has its own algorithms, so
+ * Creates the reader of tokens. A token is signed with the secret (HS256), by a key of the key set
+ * (RS256, ES256) or with the key of the process (HS512), and has the claims of contract section 7. Each key has its own algorithms, so
  * that a public key is never used as a secret. `onTrouble` is called with the error when keys
  * cannot be fetched. Keys that were fetched before are used for ten minutes.
  */
@@ -81,13 +85,24 @@ function isCompactJws(token: string): boolean {
   );
 }
 
-function verifiersOf({ jwtSecret, jwksUrl }: TokenKeys): Map<string | undefined, Verify> {
+function verifiersOf({
+  jwtSecret,
+  jwksUrl,
+  processKey,
+}: TokenKeys): Map<string | undefined, Verify> {
   const verifiers = new Map<string | undefined, Verify>();
   if (jwtSecret !== undefined) {
     const key = createSecretKey(Buffer.from(jwtSecret, 'utf8'));
     verifiers.set(
       'HS256',
       verifier('HS256', async () => key),
+    );
+  }
+  if (processKey !== undefined) {
+    const key = createSecretKey(processKey);
+    verifiers.set(
+      PROCESS_ALGORITHM,
+      verifier(PROCESS_ALGORITHM, async () => key),
     );
   }
   if (jwksUrl !== undefined) {

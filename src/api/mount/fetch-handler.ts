@@ -1,0 +1,37 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import { forwardRequest, passedOn } from './forward-request.ts';
+import type { OpenConnection } from './handler.ts';
+import { prefixPaths } from './prefix.ts';
+
+/** Status codes of responses that have no body. */
+const BODILESS = new Set([204, 205, 304]);
+
+/** Answers a Fetch request. `path` is the address below the prefix. */
+export async function answerFetch(
+  open: OpenConnection,
+  { method, url, headers, body, signal }: Request,
+  path: string,
+  prefix: string,
+): Promise<Response> {
+  const response = await forwardRequest(open(undefined), {
+    ...{ method, path, signal },
+    headers: { host: new URL(url).host, ...Object.fromEntries(headers) },
+    body: body ? Readable.fromWeb(body as NodeReadableStream) : undefined,
+  });
+  return toFetchResponse(response, prefix);
+}
+
+function toFetchResponse(response: IncomingMessage, prefix: string): Response {
+  const status = response.statusCode ?? 502;
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(prefixPaths(passedOn(response.headers), prefix))) {
+    for (const one of [value].flat()) headers.append(name, String(one));
+  }
+  if (!BODILESS.has(status)) {
+    return new Response(Readable.toWeb(response) as ReadableStream, { status, headers });
+  }
+  response.resume();
+  return new Response(null, { status, headers });
+}

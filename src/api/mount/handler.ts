@@ -1,0 +1,124 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { problem, sendProblem } from '../errors/problem.ts';
+import { BUSY, RETRY_AFTER } from '../http/admission.ts';
+import { shownPath } from '../http/path.ts';
+import { answerFetch } from './fetch-handler.ts';
+import { answerNode } from './node-handler.ts';
+import { belowPrefix, normalizePrefix } from './prefix.ts';
+
+/** Opens a connection to the API for one request of a client at this address. */
+export type OpenConnection = (remoteAddress: string | undefined) => Duplex;
+
+/** An API without a port, which a handler passes requests to. */
+export type MountableApi = {
+  /** True once the API takes no new requests. */
+  readonly isClosing: boolean;
+  connect: OpenConnection;
+  /** Passes on a request to upgrade to a WebSocket, whose address is that of the API. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+};
+
+export type MountOptions = {
+  /**
+   * The path of the mount, as clients see it, such as `/howdah`. Express tells it to a handler that
+   * `app.use(path, handler)` mounts; other frameworks do not.
+   */
+  prefix?: string;
+};
+
+/** A handler of the whole API, for frameworks with Fetch handlers or with Node middleware. */
+export type Handler = {
+  (request: Request, context?: unknown): Promise<Response>;
+  (
+    request: IncomingMessage,
+    response: ServerResponse,
+    next?: (error?: unknown) => void,
+  ): Promise<void>;
+};
+
+type FromExpress = { originalUrl?: string; baseUrl?: string };
+type Next = (error?: unknown) => void;
+
+const CLOSING = 'Howdah is shutting down; send the request again.';
+
+/** Creates a handler. Throws `HWINV` for a prefix that is no path. */
+export function createHandler(api: MountableApi, options: MountOptions = {}): Handler {
+  const prefix = options.prefix === undefined ? undefined : normalizePrefix(options.prefix);
+  const handle = (request: Request | IncomingMessage, response?: unknown, next?: Next) =>
+    'rawHeaders' in request
+      ? handleNode(api, request, response as ServerResponse, prefix, next)
+      : handleFetch(api, request, prefix ?? '');
+  return handle as Handler;
+}
+
+/**
+ * Passes WebSockets below the prefix from a Node server to the API. Other WebSockets are left to
+ * the other listeners of the server. Returns a function that ends this.
+ */
+export function attachSockets(
+  api: MountableApi,
+  server: Pick<Server, 'on' | 'off'>,
+  options: MountOptions = {},
+): () => void {
+  const prefix = normalizePrefix(options.prefix ?? '');
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const path = belowPrefix(request.url ?? '/', prefix);
+    if (path === undefined) return;
+    request.url = path;
+    api.upgrade(request, socket, head);
+  };
+  server.on('upgrade', onUpgrade);
+  return () => void server.off('upgrade', onUpgrade);
+}
+
+async function handleFetch(api: MountableApi, request: Request, prefix: string): Promise<Response> {
+  const { pathname, search } = new URL(request.url);
+  const path = belowPrefix(`${pathname}${search}`, prefix);
+  if (path === undefined) return problemResponse(404, 'HWNTF', notMounted(pathname, prefix));
+  if (!api.isClosing) return answerFetch(api.connect, request, path, prefix);
+  return problemResponse(503, BUSY, CLOSING, { 'retry-after': RETRY_AFTER });
+}
+
+async function handleNode(
+  api: MountableApi,
+  request: IncomingMessage & FromExpress,
+  response: ServerResponse,
+  prefix: string | undefined,
+  next: Next | undefined,
+): Promise<void> {
+  const url = request.url ?? '/';
+  const path =
+    prefix === undefined ? belowPrefix(url, '') : belowPrefix(request.originalUrl ?? url, prefix);
+  if (path === undefined) {
+    if (next) return next();
+    return sendProblem(response, 404, 'HWNTF', notMounted(url, prefix ?? ''));
+  }
+  if (api.isClosing) {
+    response.setHeader('retry-after', RETRY_AFTER);
+    return sendProblem(response, 503, BUSY, CLOSING);
+  }
+  try {
+    await answerNode(api.connect, request, response, path, prefix ?? request.baseUrl ?? '');
+  } catch (error) {
+    // Once headers are sent, the error ends the connection, so that no client takes the part that
+    // it received for the whole response.
+    if (response.headersSent || response.destroyed) response.destroy();
+    else if (next) next(error);
+    else throw error;
+  }
+}
+
+function notMounted(url: string, prefix: string): string {
+  return `${shownPath(url)} is not below the prefix of Howdah, ${prefix}.`;
+}
+
+function problemResponse(
+  status: number,
+  code: string,
+  detail: string,
+  more: Record<string, string> = {},
+): Response {
+  const { headers, body } = problem(status, code, detail);
+  return new Response(body, { status, headers: { ...headers, ...more } });
+}

@@ -1,0 +1,45 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { sendProblem } from '../errors/problem.ts';
+import { leftSignal } from '../limits/connection-draining.ts';
+import { forwardRequest, passedOn } from './forward-request.ts';
+import type { OpenConnection } from './handler.ts';
+import { prefixPaths } from './prefix.ts';
+
+/**
+ * Answers a request of a Node server. `path` is the address below the prefix. The response is
+ * complete, or its client has left, when the returned promise resolves.
+ */
+export async function answerNode(
+  open: OpenConnection,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  prefix: string,
+): Promise<void> {
+  const hasBody = isFramed(request);
+  if (hasBody && request.readableDidRead) return refuseReadBody(response);
+  const signal = leftSignal(response);
+  const answer = await forwardRequest(open(request.socket.remoteAddress), {
+    ...{ method: request.method ?? 'GET', path, signal, headers: request.headers },
+    body: hasBody ? request : undefined,
+  });
+  response.writeHead(answer.statusCode ?? 502, prefixPaths(passedOn(answer.headers), prefix));
+  response.flushHeaders();
+  await pipeline(answer, response);
+}
+
+/** Returns whether the headers of a request announce a body. */
+function isFramed({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers;
+  return encoding !== undefined || (length !== undefined && length !== '0');
+}
+
+function refuseReadBody(response: ServerResponse): void {
+  sendProblem(
+    response,
+    500,
+    'HWINV',
+    'The body of the request was read before Howdah received the request. Mount howdah.handler() before body parsers such as express.json().',
+  );
+}
