@@ -81,12 +81,15 @@ parentPort?.on('message', async (command: ApiCommand) => {
   }
 });
 
-async function start({ url, config, terminal, metricsType }: ApiThreadData): Promise<void> {
+async function start(data: ApiThreadData): Promise<void> {
+  const { url, config, terminal, metricsType, processKey, sendsLog } = data;
   // Buffers are copied between threads as plain bytes.
   const secretKeys = config.secretKeys.map((key) => Buffer.from(key));
   const own = { ...config, secretKeys };
   const metrics = metricsType === undefined ? undefined : metricsOfProcess(metricsType);
-  api = await serveApi(url, own, { log: openLog(url, own, terminal).log, metrics });
+  const sink = sendsLog ? { write: (line: string) => report({ is: 'logged', line }) } : undefined;
+  const { log } = openLog(url, own, terminal, sink);
+  api = await serveApi(url, own, { log, metrics, processKey });
   report({ is: 'ready', url: api.url, port: api.port });
 }
 

@@ -8,6 +8,7 @@ import { moduleBeside } from './concurrency/thread-pool.ts';
 import { type Config, ownEnvironment } from './config.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Json } from './json/json.ts';
+import type { Sink } from './telemetry/log.ts';
 import type { ApiMetrics, CountedPool } from './telemetry/metrics.ts';
 import type { Terminal } from './telemetry.ts';
 
@@ -20,11 +21,17 @@ export type ApiThreadOptions = {
   url: string;
   config: Config;
   terminal: Terminal;
+  /** The key with which this process logs in to the API. */
+  processKey?: Uint8Array | undefined;
   /** The URL of the thread's program; tests set their own. */
   program?: string;
 };
 /** Options of the thread; `metricsType` is the content type of metrics, if there are any. */
-export type ApiThreadData = ApiThreadOptions & { metricsType: string | undefined };
+export type ApiThreadData = ApiThreadOptions & {
+  metricsType: string | undefined;
+  /** True if the thread sends the lines of its log to the process. */
+  sendsLog: boolean;
+};
 
 /** A command of the process to the thread. */
 export type ApiCommand =
@@ -43,7 +50,15 @@ export type ApiReport =
   | { is: 'counted'; request: Parameters<ApiMetrics['countRequest']> }
   | { is: 'counted'; read: Parameters<ApiMetrics['countRead']> }
   | { is: 'state'; pools: CountedPools; replica: ReplicaState | undefined }
-  | { is: 'metrics_requested'; id: number };
+  | { is: 'metrics_requested'; id: number }
+  | { is: 'logged'; line: string };
+
+/** The telemetry of the process. Lines of the log go to `sink` if there is one, else to stderr. */
+type ThreadTelemetry = {
+  log: Logger;
+  metrics: ApiMetrics | undefined;
+  sink?: Sink | undefined;
+};
 
 export type SerializedError = {
   code?: string;
@@ -68,7 +83,7 @@ const CLOSE_MS = 30_000;
  */
 export async function startApiThread(
   options: ApiThreadOptions,
-  { log, metrics }: { log: Logger; metrics: ApiMetrics | undefined },
+  { log, metrics, sink }: ThreadTelemetry,
   loaded: LoadedThread = loadApiThread(options.program),
 ): Promise<Api> {
   let isClosing = false;
@@ -76,8 +91,11 @@ export async function startApiThread(
 
   const start = async (port: number, from: LoadedThread): Promise<ApiThread> => {
     const config = { ...options.config, port };
-    const data = { ...options, config, metricsType: metrics?.contentType };
-    const started = await startThread(from, data, metrics);
+    const data = {
+      ...{ ...options, config },
+      ...{ metricsType: metrics?.contentType, sendsLog: sink !== undefined },
+    };
+    const started = await startThread(from, data, metrics, sink);
     void started.ended.then((reason) => (isClosing ? undefined : restart(reason)));
     return started;
   };
@@ -145,6 +163,7 @@ function startThread(
   { worker, ended }: LoadedThread,
   data: ApiThreadData,
   metrics: ApiMetrics | undefined,
+  sink: Sink | undefined,
 ): Promise<ApiThread> {
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   void ended.then(() => close());
@@ -173,6 +192,8 @@ function startThread(
           return void worker.terminate();
         case 'closed':
           return close();
+        case 'logged':
+          return void sink?.write(report.line);
         default:
           relay(report);
       }

@@ -1,6 +1,6 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { Worker } from '../workers/main.ts';
-import type { Api } from './api/server.ts';
+import type { Api, UnlistedApi } from './api/server.ts';
 import { type LoadedThread, loadApiThread, startApiThread, whileThreadRuns } from './api-thread.ts';
 import { runAll, settleAll } from './concurrency/run-all.ts';
 import type { Config } from './config.ts';
@@ -13,8 +13,9 @@ import { replaceProviderReports } from './db/worker/provider-reports.ts';
 import { resolveScope, type ScopeTerm, type WorkerScope } from './db/worker/worker-scope.ts';
 import type { Extensions } from './open-worker.ts';
 import { reportProviders } from './providers/report.ts';
-import { serveApi } from './serve-api.ts';
-import { openTelemetry, type Telemetry, terminalOf } from './telemetry.ts';
+import { openApiHere, type Serving, serveApi } from './serve-api.ts';
+import type { Sink } from './telemetry/log.ts';
+import { openTelemetry, terminalOf } from './telemetry.ts';
 import { updateModels } from './update-models.ts';
 
 export type { Extensions } from './open-worker.ts';
@@ -83,8 +84,8 @@ export function migrateDatabase(url: string): Promise<string[]> {
   });
 }
 
-/** A running Howdah. */
-export type Howdah = {
+/** The running parts of a Howdah. */
+export type Instance = {
   /** The database that Howdah works on, as the owner's URL. */
   databaseUrl: string;
   isEmbedded: boolean;
@@ -92,6 +93,8 @@ export type Howdah = {
   model: string;
   /** The URL of the API, or undefined without an API. */
   apiUrl: string | undefined;
+  /** The API without a port, if this process opened one. */
+  unlistedApi: UnlistedApi | undefined;
   /** Returns the number of runs in this process. */
   inFlight(): number;
   /** Resolves when the worker has no runs and nothing is due any more, or when the signal fires. */
@@ -102,8 +105,11 @@ export type Howdah = {
 
 const STARTING = [{ name: 'presence', ok: false, reason: 'This worker is starting.' }];
 
+/** The parts that a process opens. An API with `isUnlisted` has no port. */
+export type OpenedParts = { api: boolean; worker: boolean; isUnlisted?: boolean };
+
 /** The parts of a Howdah, with the thread of its API where it has one. */
-type Parts = { api: boolean; worker: boolean; thread: LoadedThread | undefined };
+type Parts = OpenedParts & { thread: LoadedThread | undefined };
 
 /**
  * Opens the database, migrates it, and starts the requested parts. Closes everything again when a
@@ -111,16 +117,18 @@ type Parts = { api: boolean; worker: boolean; thread: LoadedThread | undefined }
  */
 export async function openHowdah(
   config: Config,
-  parts: { api: boolean; worker: boolean },
+  parts: OpenedParts,
   talk: (line: string) => void,
   extensions: Extensions = {},
-): Promise<Howdah> {
+): Promise<Instance> {
   const giveUp = new AbortController(); // a pending wait would keep the process alive
-  const opening = awaitDatabase(config, talk, extensions.waitSeconds, giveUp.signal);
+  const signals = [giveUp.signal, extensions.signal].filter((one) => one !== undefined);
+  const signal = AbortSignal.any(signals);
+  const opening = awaitDatabase(config, talk, extensions.waitSeconds, signal);
   opening.catch(() => {}); // awaited below, unless the thread fails before
   let thread: LoadedThread | undefined;
   try {
-    thread = parts.api && parts.worker ? loadApiThread() : undefined;
+    thread = parts.api && parts.worker && !parts.isUnlisted ? loadApiThread() : undefined;
     const ready = parts.worker ? loadWorkerAndAwait(opening) : opening;
     const { url, isEmbedded } = await (thread ? whileThreadRuns(thread, ready) : ready);
     await migrateDatabase(url);
@@ -138,15 +146,17 @@ async function openParts(
   parts: Parts,
   talk: (line: string) => void,
   extensions: Extensions,
-): Promise<Howdah> {
+): Promise<Instance> {
   await reportOwnProviders(url, config, parts);
   if (parts.worker) {
     await updateModels(url, config, parts.api, talk); // whoever calls the models knows their keys
   }
   const scope = await scopeOf(url, extensions.only ?? []);
   const tools = parts.worker ? await loadAndOpenTools(url, extensions, talk) : undefined;
-  const telemetry = await openTelemetry(url, config, { isServed: parts.api });
-  const api = parts.api ? await openApi(url, config, parts, telemetry) : undefined;
+  const { logSink: sink, processKey } = extensions;
+  const telemetry = await openTelemetry(url, config, { isServed: parts.api, sink });
+  const serving = { log: telemetry.log, metrics: telemetry.metrics, processKey, sink };
+  const api = parts.api ? await openApi(url, config, parts, serving) : undefined;
   let worker: Worker | undefined;
   if (parts.worker) telemetry.readiness.watch(() => worker?.checks() ?? STARTING);
   try {
@@ -159,7 +169,8 @@ async function openParts(
       databaseUrl: url,
       isEmbedded,
       model: await defaultModelInWords(url),
-      apiUrl: api?.url,
+      apiUrl: api && 'url' in api ? api.url : undefined,
+      unlistedApi: api && 'connect' in api ? api : undefined,
       inFlight: () => worker?.inFlight ?? 0,
       untilIdle: async (signal) => worker?.untilIdle(signal),
       close: async () => {
@@ -203,14 +214,18 @@ async function defaultModelInWords(url: string): Promise<string> {
   return describeDefaultModel(queriesOn(pool)).finally(() => pool.end());
 }
 
-/** Starts the API, in a thread of its own when this thread runs a worker. */
+/**
+ * Opens the API. An API with a port has a thread of its own when this thread runs a worker.
+ */
 async function openApi(
   url: string,
   config: Config,
-  { thread }: Parts,
-  { log, metrics }: Telemetry,
-): Promise<Api> {
-  if (!thread) return serveApi(url, config, { log, metrics });
-  const options = { url, config, terminal: terminalOf(process.stderr) };
-  return startApiThread(options, { log, metrics }, thread);
+  { thread, isUnlisted }: Parts,
+  { sink, ...serving }: Serving & { sink: Sink | undefined },
+): Promise<Api | UnlistedApi> {
+  if (isUnlisted) return openApiHere(url, config, serving);
+  if (!thread) return serveApi(url, config, serving);
+  const { processKey, ...telemetry } = serving;
+  const options = { url, config, terminal: terminalOf(process.stderr), processKey };
+  return startApiThread(options, { ...telemetry, sink }, thread);
 }

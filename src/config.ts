@@ -199,12 +199,18 @@ export function readConfig(env: Environment): Config {
 }
 
 /**
- * Returns the configuration of this process. `overrides` (command-line flags) take precedence over
- * the real environment, which takes precedence over a `.env` file in `folder`. Only this function
- * and `ownEnvironment` read `process.env`.
+ * Returns the configuration of this process. `overrides` (command-line flags, options of `start`)
+ * take precedence over the real environment, which takes precedence over a `.env` file in `folder`
+ * and over `defaults`. Only this function and `ownEnvironment` read `process.env`.
  */
-export function loadConfig(overrides: Environment = {}, folder: string = process.cwd()): Config {
-  return readConfig({ ...readDotEnv(folder), ...process.env, ...withoutUndefined(overrides) });
+export function loadConfig(
+  overrides: Environment = {},
+  folder: string = process.cwd(),
+  defaults: Environment = {},
+): Config {
+  const env = { ...readDotEnv(folder), ...process.env, ...withoutUndefined(overrides) };
+  const unset = Object.entries(defaults).filter(([name]) => !env[name]?.trim());
+  return readConfig({ ...env, ...Object.fromEntries(unset) });
 }
 
 /** Returns a copy of this process's environment, for a program that the process starts. */

@@ -11,6 +11,7 @@ import { releaseVersion } from './package-root.ts';
 import { findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/environment/failpoints.ts';
 import { checkedMasterKeys } from './serve-api.ts';
+import type { Sink } from './telemetry/log.ts';
 import type { Telemetry } from './telemetry.ts';
 import { calculatorTool } from './tools/calculator/calculator.ts';
 import { createEgress } from './tools/egress.ts';
@@ -29,6 +30,12 @@ export type Extensions = ToolSources & {
   only?: readonly ScopeTerm[];
   engines?: readonly CustomEngine[];
   hooks?: Hooks;
+  /** Ends the wait for the database server. */
+  signal?: AbortSignal | undefined;
+  /** The destination of log lines, in JSON; stderr by default. */
+  logSink?: Sink | undefined;
+  /** The key with which this process logs in to its own API. */
+  processKey?: Uint8Array;
   /** The limit of `only`, with ids instead of names. */
   scope?: WorkerScope | undefined;
 };

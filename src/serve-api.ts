@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Api } from './api/server.ts';
+import type { Api, ApiOptions, UnlistedApi } from './api/server.ts';
 import type { Config } from './config.ts';
 import { secretRowsOn } from './db/access/secrets.ts';
 import { createPool } from './db/connection/pool.ts';
@@ -27,14 +27,31 @@ export async function checkedMasterKeys(url: string, config: Config): Promise<Ma
   return masterKeys;
 }
 
+/** The telemetry of a process for its API, and the key with which it logs in there. */
+export type Serving = {
+  log: Logger;
+  metrics: ApiMetrics | undefined;
+  processKey?: Uint8Array | undefined;
+};
+
 /** Starts the API in this thread. Its packages are loaded only when it starts. */
-export async function serveApi(
+export async function serveApi(url: string, config: Config, serving: Serving): Promise<Api> {
+  const { startApi } = await import('./api/server.ts');
+  return startApi(await apiOptions(url, config, serving));
+}
+
+/** Opens the API in this thread without a port. */
+export async function openApiHere(
   url: string,
   config: Config,
-  { log, metrics }: { log: Logger; metrics: ApiMetrics | undefined },
-): Promise<Api> {
-  const { startApi } = await import('./api/server.ts');
+  serving: Serving,
+): Promise<UnlistedApi> {
+  const { openUnlistedApi } = await import('./api/server.ts');
+  return openUnlistedApi(await apiOptions(url, config, serving));
+}
+
+async function apiOptions(url: string, config: Config, serving: Serving): Promise<ApiOptions> {
   const masterKeys = await checkedMasterKeys(url, config);
   const tryUnsavedModel = createUnsavedModelTests(config);
-  return startApi({ ...config, url, log, metrics, masterKeys, tryUnsavedModel });
+  return { ...config, ...serving, url, masterKeys, tryUnsavedModel };
 }

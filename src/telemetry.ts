@@ -8,7 +8,7 @@ import { traceRowsOn } from './db/operations/trace-queries.ts';
 import { presenceOfSchema } from './db/schema/readiness.ts';
 import { releaseVersion } from './package-root.ts';
 import type { TracingSettings } from './settings/telemetry-settings.ts';
-import { createLog } from './telemetry/log.ts';
+import { createLog, type Sink } from './telemetry/log.ts';
 import { createLogRedaction } from './telemetry/log-redaction.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { combineObservers } from './telemetry/observers.ts';
@@ -39,9 +39,9 @@ export type Telemetry = {
 export async function openTelemetry(
   url: string,
   config: Config,
-  { isServed = false }: { isServed?: boolean } = {},
+  { isServed = false, sink }: { isServed?: boolean; sink?: Sink | undefined } = {},
 ): Promise<Telemetry> {
-  const { log, redaction } = openLog(url, config, terminalOf(process.stderr));
+  const { log, redaction } = openLog(url, config, terminalOf(process.stderr), sink);
   const readiness = createReadiness((err) => log.warn({ err }, 'not ready'));
   const { metricsPort } = config;
   const counted =
@@ -74,10 +74,19 @@ export function terminalOf(stream: typeof process.stderr): Terminal {
   return { isTty, isColoured: isTty && stream.hasColors() };
 }
 
-/** Opens the log of a process or thread, which redacts its secrets. */
-export function openLog(url: string, config: Config, terminal: Terminal) {
+/**
+ * Opens the log of a process or thread, which redacts its secrets. Lines go to stderr, or as JSON
+ * to `sink`.
+ */
+export function openLog(url: string, config: Config, terminal: Terminal, sink?: Sink) {
   const redaction = createLogRedaction(secretsOf(url, config));
-  return { redaction, log: createLog({ ...config, ...terminal, redaction }) };
+  const options = {
+    ...config,
+    ...terminal,
+    redaction,
+    ...(sink && { logFormat: 'json' as const }),
+  };
+  return { redaction, log: createLog(options, sink) };
 }
 
 /** Loads and opens metrics. Their packages are loaded here, only by processes with metrics. */

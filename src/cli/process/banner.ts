@@ -1,4 +1,4 @@
-import type { Howdah } from '../../bootstrap.ts';
+import type { Instance } from '../../bootstrap.ts';
 import type { Config } from '../../config.ts';
 import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
 import type { EnvironmentModels } from '../../providers/environment/environment-models.ts';
@@ -6,7 +6,7 @@ import type { EnvironmentModels } from '../../providers/environment/environment-
 /** Returns the lines that a process prints when it is ready. */
 export function bannerOf(
   config: Config,
-  howdah: Howdah,
+  howdah: Instance,
   hasWorker: boolean,
   only: readonly ScopeTerm[],
 ): string {

@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:http';
+import { signProcessToken } from './api/login/process-token.ts';
+import {
+  attachSockets,
+  createHandler,
+  type Handler,
+  type MountOptions,
+} from './api/mount/handler.ts';
+import { type Instance, openHowdah } from './bootstrap.ts';
+import { connect, type HowdahClient } from './client/connect.ts';
+import { lazy } from './concurrency/lazy.ts';
+import { type Config, type Environment, loadConfig } from './config.ts';
+import { HowdahError } from './contracts/errors.ts';
+import { findTenant } from './db/access/subjects.ts';
+import { createPool } from './db/connection/pool.ts';
+import { queriesOn } from './db/queries/queries.ts';
+import { type StartOptions, variablesOf } from './start-options.ts';
+import { createLoggerSink, type Logger } from './telemetry/logger-sink.ts';
+
+/**
+ * A running Howdah. Its methods act as the owner of the tenant `default`, whatever login requests
+ * from outside need.
+ */
+export type Howdah = HowdahClient & {
+  /** The URL of the API, or undefined without a port. */
+  url: string | undefined;
+  /** The database that Howdah works on, as the owner's URL. Contains a password. */
+  databaseUrl: string;
+  isEmbedded: boolean;
+  /** The description of the model for agents that name none. */
+  model: string;
+  /** Returns the number of runs at work in this process. */
+  inFlight(): number;
+  /** Resolves when nothing is at work or due any more, or when the signal fires. */
+  untilIdle(signal?: AbortSignal): Promise<void>;
+  /**
+   * Returns a handler of the whole API, for frameworks with Fetch handlers or with Node middleware.
+   * Needs `port: false`.
+   */
+  handler(options?: MountOptions): Handler;
+  /**
+   * Passes WebSockets below the prefix from a Node server to the API. Needs `port: false`. Returns
+   * a function that ends this.
+   */
+  attach(server: Server, options?: MountOptions): () => void;
+  /** Drains the worker and the API, and closes both. An embedded Postgres continues to run. */
+  close(): Promise<void>;
+  /** Calls `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** Where requests of a client in this process go. No connection is made to this address. */
+const IN_PROCESS = 'http://localhost';
+
+/**
+ * Starts Howdah in this process: database, API and worker. Resolves when all of them are ready.
+ * Throws `HowdahError` with a hint on failure.
+ */
+export async function start(options: StartOptions = {}): Promise<Howdah> {
+  const variables = variablesOf(options);
+  options.signal?.throwIfAborted();
+  const { api = true, worker = true, port, logger, signal } = options;
+  const processKey = randomBytes(64);
+  const talk = talkTo(logger);
+  const instance = await openHowdah(
+    configOf(variables, options),
+    { api, worker, isUnlisted: port === false },
+    talk,
+    {
+      ...{ tools: options.tools ?? [], engines: options.engines ?? [], hooks: options.hooks ?? {} },
+      ...{ processKey, signal, logSink: logger ? createLoggerSink(logger) : undefined },
+    },
+  );
+  const howdah = createHowdah(instance, processKey);
+  if (signal) await closeOnAbort(howdah, signal, talk);
+  return howdah;
+}
+
+/**
+ * Returns the settings of an instance. An API without a port is reached through other servers, so
+ * it requires a login unless it is told not to.
+ */
+function configOf(variables: Environment, { port, logger }: StartOptions): Config {
+  const silent = logger === false ? { HOWDAH_LOG_LEVEL: 'silent' } : {};
+  const defaults = port === false ? { HOWDAH_AUTH: 'required' } : {};
+  return loadConfig({ ...variables, ...silent }, undefined, defaults);
+}
+
+function talkTo(logger: Logger | false | undefined): (line: string) => void {
+  if (logger === undefined) return (line) => process.stderr.write(`${line}\n`);
+  return (line) => (logger === false ? undefined : logger.info({}, line));
+}
+
+/** Closes the instance when the signal fires. Throws its reason if it has fired. */
+async function closeOnAbort(
+  howdah: Howdah,
+  signal: AbortSignal,
+  talk: (line: string) => void,
+): Promise<void> {
+  if (signal.aborted) {
+    await howdah.close();
+    signal.throwIfAborted();
+  }
+  const close = () => howdah.close().catch((error) => talk(`Howdah could not be closed: ${error}`));
+  signal.addEventListener('abort', close, { once: true });
+}
+
+function createHowdah(instance: Instance, processKey: Uint8Array): Howdah {
+  const { databaseUrl, isEmbedded, model, apiUrl: url, unlistedApi } = instance;
+  const mountable = (method: string) => unlistedApi ?? notMountable(method);
+  const closing = lazy(() => instance.close());
+  return {
+    ...createOwnClient(instance, processKey),
+    ...{ url, databaseUrl, isEmbedded, model },
+    inFlight: instance.inFlight,
+    untilIdle: (signal = new AbortController().signal) => instance.untilIdle(signal),
+    handler: (options) => createHandler(mountable('handler'), options),
+    attach: (server, options) => attachSockets(mountable('attach'), server, options),
+    close: closing.get,
+    [Symbol.asyncDispose]: closing.get,
+  };
+}
+
+/** Creates the client of the instance's own API, which needs no port. */
+function createOwnClient(
+  { databaseUrl, apiUrl, unlistedApi }: Instance,
+  processKey: Uint8Array,
+): HowdahClient {
+  const tenantId = lazy(() => defaultTenantOf(databaseUrl));
+  const token = async () =>
+    signProcessToken(processKey, {
+      ...{ tenantId: await tenantId.get(), userId: undefined, role: 'owner' },
+    });
+  if (apiUrl !== undefined) return connect(apiUrl, { token });
+  const handle = unlistedApi ? createHandler(unlistedApi) : () => notMountable('createRun');
+  return connect(IN_PROCESS, {
+    token,
+    fetch: async (input, init) => handle(new Request(input, init)),
+  });
+}
+
+async function defaultTenantOf(url: string): Promise<string> {
+  const pool = createPool({ url, applicationName: 'howdah-start', max: 1 });
+  const tenant = await findTenant(queriesOn(pool), 'default').finally(() => pool.end());
+  if (tenant) return tenant.id;
+  throw new HowdahError('HWCNF', "the tenant with the slug 'default' does not exist", {
+    hint: `Create it in SQL: insert into howdah.tenants (slug, name) values ('default', 'Default')`,
+    detail: { tenant: 'default' },
+  });
+}
+
+function notMountable(method: string): never {
+  const needs = method === 'createRun' ? 'an API' : 'an API without a port';
+  throw new HowdahError('HWCNF', `${method}() needs ${needs} in this process`, {
+    hint:
+      method === 'createRun'
+        ? 'Call start() without api: false.'
+        : 'Call start({ port: false }), without api: false.',
+  });
+}
