@@ -20,12 +20,15 @@ const common = {
 };
 
 export default defineConfig({
+  // Examples import the package by its name, as programs of users do.
+  resolve: { alias: { howdah: resolve('src/index.ts') } },
   test: {
     globalSetup: ['test/support/server.ts'],
     maxWorkers: common.maxWorkers,
     sequence: { sequencer: SlowestFirst },
     projects: [
       {
+        extends: true,
         test: {
           ...common,
           name: 'own process',
@@ -35,6 +38,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           ...common,
           name: 'shared process',

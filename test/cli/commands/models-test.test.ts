@@ -88,7 +88,7 @@ describe.each(Object.entries(clis))('howdah models test with %s', (_, cli) => {
     await db.pool.query(
       `update howdah.models set unit_price = 0.04, price_unit = 'image' where name = 'painter'`,
     );
-    expect((await cli('painter')).stdout).toMatch(/ s, cost 0\.04\n$/);
+    expect((await cli('painter')).stdout).toMatch(/ s, 0\.04 USD\n$/);
     await db.pool.query(
       `update howdah.models set unit_price = null, price_unit = null where name = 'painter'`,
     );

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { type StartOptions, start } from '../../src/index.ts';
+import { variablesOf } from '../../src/start-options.ts';
+
+test.each<[string, object]>([
+  ['databaseUrl', { databaseUrl: 'mysql://localhost/shop' }],
+  ['databaseUrl', { databaseUrl: '' }],
+  ['port', { port: '3000' }],
+  ['port', { port: 70_000 }],
+  ['port', { port: true }],
+  ['host', { host: 'a host' }],
+  ['auth', { auth: 'basic' }],
+  ['concurrency', { concurrency: 0 }],
+  ['concurrency', { concurrency: 1.5 }],
+  ['logger', { logger: { info() {} } }],
+  ['tools', { tools: {} }],
+  ['hooks', { hooks: 'no' }],
+  ['signal', { signal: new AbortController() }],
+  ['env', { env: 'PORT=1' }],
+  ['worker', { worker: 'yes' }],
+])('start() rejects a wrong %s', async (option, options) => {
+  await expect(start(options as StartOptions)).rejects.toMatchObject({
+    code: 'HWINV',
+    hint: expect.stringContaining(`Set ${option} to `),
+    detail: { option },
+  });
+});
+
+test('start() suggests the option that was meant', async () => {
+  await expect(start({ databaseURL: 'postgres://x/y' } as StartOptions)).rejects.toMatchObject({
+    code: 'HWINV',
+    hint: 'Did you mean databaseUrl?',
+    detail: { option: 'databaseURL' },
+  });
+});
+
+test('an aborted signal rejects with its reason before anything starts', async () => {
+  const reason = new Error('not now');
+  await expect(start({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+});
+
+test('options take precedence over variables, and a database over the pooler of another', () => {
+  const options = { databaseUrl: 'postgres://a/b', port: 0, env: { PORT: '9', HOST: '::1' } };
+  expect(variablesOf(options)).toEqual({
+    DATABASE_URL: 'postgres://a/b',
+    DATABASE_DIRECT_URL: '',
+    DATABASE_REPLICA_URL: '',
+    PORT: '0',
+    HOST: '::1',
+  });
+  expect(variablesOf({ port: false })).toEqual({});
+});
