@@ -917,6 +917,7 @@ create table howdah.models (
   price_unit text,
   prices_from text,
   fallback_position integer,
+  is_guarded boolean default false not null,
   constraint models_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint models_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint models_pkey PRIMARY KEY (id),
@@ -3481,6 +3482,7 @@ begin
       hint = 'The tool is named like its function, without the schema. '
         'Rename the function or delete the tool.';
   end if;
+  perform howdah_private.warn_missing_grants(v_function);
   return v_tool;
 end $function$
 ;
@@ -5181,9 +5183,9 @@ AS $function$
         'id', (m.model).id, 'name', (m.model).name, 'provider', (m.model).provider,
         'model', (m.model).model, 'base_url', (m.model).base_url,
         'context_tokens', (m.model).context_tokens, 'request_params', m.request_params
-      ) || case when (m.model).secret_name is null then '{}'
-        else jsonb_build_object('secret_name', (m.model).secret_name) end
-        || howdah_private.tool_modalities((m.model).capabilities)
+      ) || case when (m.model).secret_name is null then '{}' else
+        jsonb_build_object('secret_name', (m.model).secret_name) end || howdah_private.guard_of(
+        (m.model).is_guarded) || howdah_private.tool_modalities((m.model).capabilities)
         order by m.position, (m.model).name)
       from models as m
     ), '[]') end,
@@ -9389,6 +9391,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_named_members(workflow_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_definition jsonb := (
+    select howdah_private.workflow_definition(w.id) from howdah.workflows as w
+    where w.id = check_named_members.workflow_id and w.tenant_id = howdah.current_tenant());
+  v_names text[] := array(
+    select m ->> 'name' from jsonb_array_elements(v_definition #> '{workflow,members}') as m);
+  v_fault text := howdah_private.unknown_member(
+    v_definition #> '{workflow,configuration}', v_names);
+begin
+  if v_names <> '{}' and v_fault is not null then
+    raise exception using errcode = 'HWINV', message = v_fault,
+      detail = jsonb_build_object('field', 'configuration', 'members', v_names)::text,
+      hint = 'Name a member, by its role if it has one, or add the agent to members.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_no_live_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -9627,7 +9652,8 @@ AS $function$
 declare
   v_vendor record;
 begin
-  if m.provider is null or m.provider in ('local', 'scripted', 'openai')
+  perform howdah_private.check_purpose(m.provider, m.purpose);
+  if m.provider is null or m.provider in ('local', 'scripted')
     or starts_with(m.provider, 'engine:') then
     return;
   elsif starts_with(m.provider, 'npm:') then
@@ -9651,13 +9677,33 @@ begin
   elsif v_vendor.is_local then
     perform howdah_private.refuse_private_host('provider', v_vendor.openai_url);
   elsif m.secret_name is null and not howdah_private.is_provider_reported(m.provider, 'key') then
-    raise exception using errcode = 'HWINV',
-      message = format('there is no API key for %s', v_vendor.title),
-      detail = jsonb_build_object('field', 'provider', 'provider', m.provider,
-        'variables', v_vendor.key_variables)::text,
-      hint = format('Set %s and start Howdah again, or store the key (howdah secret set %s) and '
-        'set secret_name to %2$s.', v_vendor.key_variables[1], m.provider);
+    perform howdah_private.refuse_missing_key(m.provider);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_purpose(provider text, purpose howdah.model_purpose)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_others text;
+begin
+  if check_purpose.purpose::text <> all (howdah_private.missing_purposes(check_purpose.provider))
+  then
+    return;
+  end if;
+  select string_agg(v.name, ', ') into v_others from howdah_private.model_vendors() as v
+  where v.name in ('openai', 'google', 'cohere', 'elevenlabs', 'deepgram', 'ollama')
+    and check_purpose.purpose::text <> all (howdah_private.missing_purposes(v.name));
+  raise exception using errcode = 'HWINV',
+    message = format('provider %s has no models of purpose %s', check_purpose.provider,
+      check_purpose.purpose),
+    detail = jsonb_build_object('field', 'purpose', 'provider', check_purpose.provider,
+      'purpose', check_purpose.purpose)::text,
+    hint = format('Choose another provider for %s, such as %s.', check_purpose.purpose, v_others);
 end $function$
 ;
 
@@ -13148,6 +13194,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.drop_own_secret(agent_id uuid, purpose howdah.model_purpose)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_id uuid;
+begin
+  select s.id into v_id from howdah.secrets as s
+  where s.tenant_id = v_tenant_id
+    and s.name = howdah_private.own_model_name(drop_own_secret.agent_id, drop_own_secret.purpose)
+  for update;
+  if v_id is not null then
+    perform howdah_private.permit('secrets', 'manage');
+    delete from howdah.secrets as s
+    where s.id = v_id and not exists (
+      select from howdah_private.users_of_secret(s.tenant_id, s.name));
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.drop_provider_config(agent_id uuid, purpose howdah.model_purpose)
  RETURNS void
  LANGUAGE plpgsql
@@ -13163,6 +13232,8 @@ begin
       select m.id from howdah.models as m
       where m.tenant_id = howdah.current_tenant() and m.name = v_name));
   delete from howdah.models as m where m.tenant_id = howdah.current_tenant() and m.name = v_name;
+  perform howdah_private.drop_own_secret(drop_provider_config.agent_id,
+    drop_provider_config.purpose);
 end $function$
 ;
 
@@ -16239,6 +16310,13 @@ AS $function$
         else e.max_seconds end
   where e.id = grant_limit.id
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.guard_of(is_guarded boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (CASE WHEN is_guarded THEN '{"is_guarded": true}'::text ELSE '{}'::text END)::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.handoff_record(execution_id uuid, output jsonb)
@@ -19804,6 +19882,84 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.missing_grants(fn regprocedure)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with functions as (
+    select p.*, regexp_replace(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
+        '''([^'']|'''')*''|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/', ' ', 'g') as body,
+      n.nspname, coalesce((
+        select regexp_split_to_array(replace(substr(c.setting, 13), '"', ''), ',\s*')
+        from unnest(p.proconfig) as c (setting) where starts_with(c.setting, 'search_path=')
+      ), '{}') || array[n.nspname::text, 'public'] as schemas
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where p.oid = missing_grants.fn and not p.prosecdef
+  ),
+  mentions as (
+    select lower(m.parts[1]) as verb, m.parts[3] as name, f.schemas
+    from functions as f
+    cross join lateral regexp_matches(f.body,
+      '(\mdelete\s+from\M|\minto\M|\mupdate\M|\mfrom\M|\mjoin\M|\musing\M|,)\s*(only\s+)?'
+      || '(("[^"]+"|[[:alpha:]_][\w$]*)(\.("[^"]+"|[[:alpha:]_][\w$]*))?)', 'gi') as m (parts)
+  ),
+  uses as (
+    select distinct t.oid, v.privilege
+    from mentions as m
+    cross join lateral unnest(
+      case when m.name ~ '^("[^"]+"|[^".]+)$' then m.schemas else '{""}' end) as s (name)
+    cross join lateral (select to_regclass(
+      case s.name when '' then m.name else format('%I.%s', s.name, m.name) end)) as r (relation)
+    join pg_class as t on t.oid = r.relation and t.relkind in ('r', 'p', 'v', 'm', 'f')
+    cross join lateral (select case when m.verb ~ '^delete' then 'delete'
+      when m.verb = 'into' then 'insert' when m.verb = 'update' then 'update'
+      else 'select' end) as v (privilege)
+    where t.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+  )
+  select array(
+    select distinct format('grant usage on schema %I to howdah_app', n.nspname)
+    from uses as u
+    join pg_class as t on t.oid = u.oid
+    join pg_namespace as n on n.oid = t.relnamespace
+    where not has_schema_privilege('howdah_app', n.oid, 'usage')
+  ) || array(
+    select format('grant %s on %I.%I to howdah_app',
+      string_agg(u.privilege, ', ' order by u.privilege), n.nspname, t.relname)
+    from uses as u
+    join pg_class as t on t.oid = u.oid
+    join pg_namespace as n on n.oid = t.relnamespace
+    where not has_table_privilege('howdah_app', t.oid, u.privilege)
+      and (u.privilege = 'delete'
+        or not has_any_column_privilege('howdah_app', t.oid, u.privilege))
+    group by n.nspname, t.relname
+    order by n.nspname, t.relname
+  )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.missing_purposes(provider text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case missing_purposes.provider
+    when 'local' then '{tts,stt,image}'::text[]
+    when 'anthropic' then '{embedding,tts,stt,image,rerank}'::text[]
+    when 'groq' then '{embedding,image,rerank}'::text[]
+    when 'deepseek' then '{embedding,tts,stt,image,rerank}'::text[]
+    when 'cerebras' then '{embedding,tts,stt,image,rerank}'::text[]
+    when 'moonshotai' then '{embedding,tts,stt,image,rerank}'::text[]
+    when 'elevenlabs' then '{llm,embedding,image,rerank,classifier}'::text[]
+    when 'deepgram' then '{llm,embedding,image,rerank,classifier}'::text[]
+    when 'assemblyai' then '{llm,embedding,image,rerank,classifier,tts}'::text[]
+    else '{}' end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.model_catalog_document()
  RETURNS jsonb
  LANGUAGE sql
@@ -19836,6 +19992,7 @@ AS $function$
     'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
   ) || case when m.secret_name is null then '{}'
     else jsonb_build_object('secret_name', m.secret_name) end
+    || howdah_private.guard_of(m.is_guarded)
     || howdah_private.tool_modalities(m.capabilities)
 $function$
 ;
@@ -20235,6 +20392,35 @@ CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$'::text) THEN 'is empty'::text WHEN (name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'contains a line break or another control character'::text WHEN (name ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'contains a character that reverses the direction of text'::text ELSE NULL::text END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.nearest_host(host text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with hosts as (
+    select a.host, v.place
+    from howdah_private.model_vendors() with ordinality
+      as v (name, title, package, is_bundled, openai_url, is_local, aliases, key_variables,
+        settings, place)
+    cross join lateral unnest(v.aliases) as a (host)
+    where length(a.host) between 8 and 60 and howdah_private.is_host(a.host)
+  )
+  select h.host from hosts as h
+  where abs(length(h.host) - length(nearest_host.host)) <= 1
+    and exists (
+      -- without the letter at one place of each, both are the same
+      select from generate_series(0, greatest(length(h.host), length(nearest_host.host))) as i
+      where case sign(length(h.host) - length(nearest_host.host))
+        when 0 then overlay(h.host placing '' from i + 1 for 1)
+          = overlay(nearest_host.host placing '' from i + 1 for 1)
+        when 1 then overlay(h.host placing '' from i + 1 for 1) = nearest_host.host
+        else overlay(nearest_host.host placing '' from i + 1 for 1) = h.host end)
+  order by h.place
+  limit 1
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.nearest_word(word text, known text[])
@@ -22121,7 +22307,8 @@ CREATE OR REPLACE FUNCTION howdah_private.provider_config(agent_id uuid, purpose
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
-      when (d.provider, d.model, d.base_url) is not distinct from (m.provider, m.model, m.base_url)
+      when (d.provider, howdah_private.model_id_of(d.provider, d.model), d.base_url)
+          is not distinct from (m.provider, m.model, m.base_url)
         and (provider_config.purpose = 'llm' or d.request_params = x.request_params)
         then m.capabilities -> 'provider_config'
       else howdah_private.config_of_model(m, x.request_params) end
@@ -23140,6 +23327,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_key(provider text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_vendor record;
+begin
+  select v.title, v.key_variables into v_vendor from howdah_private.model_vendors() as v
+  where v.name = refuse_missing_key.provider;
+  if refuse_missing_key.provider = 'openai' and (
+      not exists (select from howdah_private.provider_reports)
+      or exists (select from howdah_private.provider_reports as r
+        where r.provider = 'openai' and r.has_address)) then
+    return;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('there is no API key for %s', v_vendor.title),
+    detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_key.provider,
+      'variables', v_vendor.key_variables)::text,
+    hint = format('Set %s and start Howdah again, or store the key (howdah secret set %s) and '
+      'set secret_name to %2$s.', v_vendor.key_variables[1], refuse_missing_key.provider);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_package(provider text, package text)
  RETURNS void
  LANGUAGE plpgsql
@@ -23157,6 +23370,27 @@ begin
         'then start Howdah again.', refuse_missing_package.package)
       else format('Run npm install %s, then start Howdah again.', refuse_missing_package.package)
       end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_misspelt_host(host text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_near text := howdah_private.nearest_host(refuse_misspelt_host.host);
+begin
+  if v_near is null then
+    return;
+  end if;
+  raise exception using errcode = 'HWINV',
+    message = format('provider %L is not the host of a known vendor', refuse_misspelt_host.host),
+    detail = jsonb_build_object('field', 'provider', 'provider', refuse_misspelt_host.host,
+      'suggestion', v_near)::text,
+    hint = format('Did you mean %s? For a server of your own, set base_url, such as https://%s/v1.',
+      v_near, refuse_misspelt_host.host);
 end $function$
 ;
 
@@ -25863,6 +26097,7 @@ AS $function$
     'context_tokens', m.context_tokens, 'request_params', '{}'::jsonb)
     || case when m.secret_name is null then '{}'
       else jsonb_build_object('secret_name', m.secret_name) end
+    || howdah_private.guard_of(m.is_guarded)
   from howdah.models as m where m.tenant_id = server.tenant_id and m.id = server.sampling_model_id
 $function$
 ;
@@ -26766,6 +27001,10 @@ declare
 begin
   select d.* into v_model
   from howdah_private.model_in(v_document, set_provider_config.purpose) as d;
+  if howdah_private.base_url_in(v_document, set_provider_config.purpose) is null
+    and howdah_private.is_host(v_model.provider) then
+    perform howdah_private.refuse_misspelt_host(v_model.provider);
+  end if;
   insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name,
     capabilities)
   values (v_name, v_model.provider, v_model.model, set_provider_config.purpose, v_model.base_url,
@@ -26777,6 +27016,10 @@ begin
   where (m.provider, m.model, m.base_url, m.secret_name, m.capabilities -> 'provider_config')
     is distinct from (excluded.provider, excluded.model, excluded.base_url, excluded.secret_name,
       excluded.capabilities -> 'provider_config');
+  if set_provider_config.secret_name is null then
+    perform howdah_private.drop_own_secret(set_provider_config.agent_id,
+      set_provider_config.purpose);
+  end if;
   if set_provider_config.purpose <> 'llm' then
     v_params := v_model.request_params;
   else
@@ -29152,6 +29395,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__trim_capabilities()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if exists (select from unnest(new.capabilities) as c (name)
+      where coalesce(c.name, '') ~ '^\s*$') then
+    raise exception using errcode = 'HWINV',
+      message = format('capabilities of %L contain an empty entry', new.name),
+      detail = jsonb_build_object('field', 'capabilities',
+        'capabilities', to_jsonb(new.capabilities))::text,
+      hint = 'Remove the entry. Capabilities are short words such as {search, translate}.';
+  end if;
+  new.capabilities := array(
+    select c.name
+    from (
+      select btrim(w.name), min(w.place)
+      from unnest(new.capabilities) with ordinality as w (name, place)
+      group by btrim(w.name)
+    ) as c (name, place)
+    order by c.place);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__watch()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -31273,6 +31542,7 @@ begin
   from howdah_private.resolve_provider(new.provider, new.base_url) as r;
   if new.base_url is null then
     perform howdah_private.refuse_private_host('provider', v_url);
+    perform howdah_private.refuse_misspelt_host(new.provider) where v_url is not null;
     new.base_url := v_url;
   end if;
   perform howdah_private.check_provider(new);
@@ -31292,6 +31562,21 @@ begin
   for key share;
   if not found then
     perform howdah_private.refuse_unknown_secret(new.secret_name);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' or new.base_url is distinct from old.base_url then
+    new.is_guarded := new.base_url is not null
+      and not (new.from_environment or howdah_private.owns_machine());
   end if;
   return new;
 end $function$
@@ -33797,6 +34082,32 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.unknown_member(configuration jsonb, names text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('configuration.%s names %L, which is not a member%s', n.place, n.name,
+    coalesce(': did you mean ' || howdah_private.nearest_word(n.name, unknown_member.names) || '?',
+      '; the members: ' || array_to_string(unknown_member.names, ', ')))
+  from (
+    select 'aggregator', configuration ->> 'aggregator'
+    union all select 'fallback', configuration ->> 'fallback'
+      where configuration ->> 'members' is distinct from 'capable' -- else chosen when it runs
+    union all select format('start[%s]', s.place - 1), s.name #>> '{}'
+      from jsonb_path_query(configuration, 'lax $.start[*]') with ordinality as s (name, place)
+    union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
+      from jsonb_path_query(configuration, 'lax $.edges[*]') with ordinality as e (edge, place)
+      cross join (values ('from'), ('to')) as k (key)
+    union all select 'joins.' || j.name, j.name
+      from jsonb_object_keys(coalesce(configuration -> 'joins', '{}')) as j (name)
+  ) as n (place, name)
+  where n.name is not null and n.name <> all (unknown_member.names)
+  limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.unread_mail(run howdah.executions, thread_id uuid)
  RETURNS SETOF howdah.mail
  LANGUAGE sql
@@ -34536,6 +34847,24 @@ begin
   select array_agg(w.id) into v_woken from woken as w where w.status = 'queued';
   perform howdah_private.enqueue_advance(v_woken);
   perform howdah_private.announce_watched(wake_runs.ids);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.warn_missing_grants(fn regprocedure)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_grants text[] := howdah_private.missing_grants(warn_missing_grants.fn);
+begin
+  if v_grants <> '{}' then
+    raise warning using
+      message = format('calls of %s run as howdah_app, which may not use all that it names',
+        warn_missing_grants.fn),
+      hint = array_to_string(v_grants, '; ') || ';';
+  end if;
 end $function$
 ;
 
@@ -35297,7 +35626,6 @@ declare
   v_finds boolean := coalesce(v_configuration ->> 'members' = 'capable', false);
   v_least int := case when v_finds then 0 when v_type = 'voting' then 2 else 1 end;
   v_most int := case v_type when 'map' then 1 when 'evaluator_optimizer' then 2 end;
-  v_named record;
   v_unknown text;
 begin
   if cardinality(v_names) < v_least or cardinality(v_names) > v_most then
@@ -35312,25 +35640,10 @@ begin
   if found then
     return format('two members have the name %L; give each of them a role', v_unknown);
   end if;
-  for v_named in
-    select n.place, n.name from (
-      select 'aggregator', v_configuration ->> 'aggregator'
-      union all select 'fallback', v_configuration ->> 'fallback' where not v_finds
-      union all select format('start[%s]', s.place - 1), s.name #>> '{}'
-        from jsonb_path_query(v_configuration, 'lax $.start[*]') with ordinality as s (name, place)
-      union all select format('edges[%s].%s', e.place - 1, k.key), e.edge ->> k.key
-        from jsonb_path_query(v_configuration, 'lax $.edges[*]') with ordinality as e (edge, place)
-        cross join (values ('from'), ('to')) as k (key)
-      union all select 'joins.' || j.name, j.name
-        from jsonb_object_keys(coalesce(v_configuration -> 'joins', '{}')) as j (name)
-    ) as n (place, name)
-    where n.name is not null and n.name <> all (v_names)
-    limit 1
-  loop
-    return format('configuration.%s names %L, which is not a member%s', v_named.place, v_named.name,
-      coalesce(': did you mean ' || howdah_private.nearest_word(v_named.name, v_names) || '?',
-        '; the members: ' || array_to_string(v_names, ', ')));
-  end loop;
+  v_unknown := howdah_private.unknown_member(v_configuration, v_names);
+  if v_unknown is not null then
+    return v_unknown;
+  end if;
   if v_configuration ->> 'on_failure' = 'quorum' and v_configuration ->> 'quorum' is null then
     return 'configuration.quorum is missing, but on_failure is quorum';
   elsif v_type <> 'map' and (v_configuration ->> 'quorum')::int
@@ -36472,6 +36785,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old
 
 CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, engine, engine_configuration, prompt_id, prompt_values ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
 
+CREATE TRIGGER _295_trim_capabilities BEFORE INSERT OR UPDATE OF capabilities ON howdah.agents FOR EACH ROW WHEN ((new.capabilities <> '{}'::text[])) EXECUTE FUNCTION howdah_private.tg__trim_capabilities();
+
 CREATE TRIGGER _300_check_engine BEFORE INSERT ON howdah.agents FOR EACH ROW WHEN (((new.engine <> 'builtin'::howdah.agent_engine) OR (new.engine_configuration <> '{}'::jsonb))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
 
 CREATE TRIGGER _300_check_output_schema BEFORE INSERT OR UPDATE OF output_schema ON howdah.agents FOR EACH ROW WHEN ((new.output_schema IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__check_output_schema();
@@ -36775,6 +37090,8 @@ CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, model, domain O
 CREATE TRIGGER _400_check_provider BEFORE INSERT ON howdah.models FOR EACH ROW WHEN ((NOT new.from_environment)) EXECUTE FUNCTION howdah_private.tg_models__check_provider();
 
 CREATE TRIGGER _410_check_provider BEFORE UPDATE OF provider, base_url, secret_name, purpose ON howdah.models FOR EACH ROW WHEN (((NOT new.from_environment) AND ((((old.provider IS DISTINCT FROM new.provider) OR (old.base_url IS DISTINCT FROM new.base_url)) OR (old.secret_name IS DISTINCT FROM new.secret_name)) OR (old.purpose IS DISTINCT FROM new.purpose)))) EXECUTE FUNCTION howdah_private.tg_models__check_provider();
+
+CREATE TRIGGER _420_guard BEFORE INSERT OR UPDATE OF provider, base_url ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__guard();
 
 CREATE TRIGGER _450_use_catalog BEFORE INSERT OR UPDATE OF provider, model, base_url, input_price, output_price, cached_input_price, cache_write_price, unit_price, price_unit ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__use_catalog();
 
@@ -37137,6 +37454,8 @@ CREATE TRIGGER _200_refuse_sql BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH 
 CREATE TRIGGER _200_refuse_unknown_builtin BEFORE INSERT OR UPDATE OF name, kind ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'builtin'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown_builtin();
 
 CREATE TRIGGER _300_check_parameters BEFORE INSERT OR UPDATE OF parameters, configuration ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_parameters();
+
+CREATE TRIGGER _305_trim_capabilities BEFORE INSERT OR UPDATE OF capabilities ON howdah.tools FOR EACH ROW WHEN ((new.capabilities <> '{}'::text[])) EXECUTE FUNCTION howdah_private.tg__trim_capabilities();
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, aliases, description, capabilities, domain ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'aliases', 'description', 'capabilities', 'domain');
 
@@ -39634,6 +39953,8 @@ grant execute on function howdah_private.check_member_question(jsonb) to howdah_
 
 grant execute on function howdah_private.check_month_blockers(date,text[]) to howdah_engine;
 
+grant execute on function howdah_private.check_named_members(uuid) to howdah_app;
+
 grant execute on function howdah_private.check_not_erased(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.check_overrides(howdah.executions,text,text[]) to howdah_engine;
@@ -39884,6 +40205,8 @@ grant execute on function howdah_private.drop_functions(uuid,jsonb) to howdah_ap
 
 grant execute on function howdah_private.drop_functions(uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.drop_own_secret(uuid,howdah.model_purpose) to howdah_app;
+
 grant execute on function howdah_private.drop_provider_config(uuid,howdah.model_purpose) to howdah_app;
 
 grant execute on function howdah_private.drop_provider_config(uuid,howdah.model_purpose) to howdah_engine;
@@ -40083,6 +40406,8 @@ grant execute on function howdah_private.functions_named(text) to howdah_engine;
 grant execute on function howdah_private.functions_of(text,text[]) to howdah_app;
 
 grant execute on function howdah_private.functions_of(text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.guard_of(boolean) to howdah_engine;
 
 grant execute on function howdah_private.has_compensation(uuid,text) to howdah_engine;
 
@@ -40504,6 +40829,10 @@ grant execute on function howdah_private.message_replied_to(howdah.executions,te
 
 grant execute on function howdah_private.metrics() to howdah_worker;
 
+grant execute on function howdah_private.missing_grants(regprocedure) to howdah_engine;
+
+grant execute on function howdah_private.missing_purposes(text) to howdah_engine;
+
 grant execute on function howdah_private.model_catalog_document() to howdah_analyst;
 
 grant execute on function howdah_private.model_catalog_document() to howdah_app;
@@ -40549,6 +40878,10 @@ grant execute on function howdah_private.moving_runs(uuid[],jsonb) to howdah_eng
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
 grant execute on function howdah_private.name_fault(text) to howdah_engine;
+
+grant execute on function howdah_private.nearest_host(text) to howdah_app;
+
+grant execute on function howdah_private.nearest_host(text) to howdah_engine;
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_analyst;
 
@@ -40779,6 +41112,10 @@ grant execute on function howdah_private.refuse_large(text,integer,integer,text,
 grant execute on function howdah_private.refuse_missing_address(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_missing_package(text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_misspelt_host(text) to howdah_app;
+
+grant execute on function howdah_private.refuse_misspelt_host(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_path(jsonb,text[],jsonb) to howdah_engine;
 
@@ -41262,6 +41599,8 @@ grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_
 
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
 
+grant execute on function howdah_private.tg__trim_capabilities() to howdah_engine;
+
 grant execute on function howdah_private.tg__watch() to howdah_owner;
 
 grant execute on function howdah_private.tg_agent_models__check_params() to howdah_engine;
@@ -41526,6 +41865,8 @@ grant execute on function howdah_private.unaligned_trees(date,integer) to howdah
 
 grant execute on function howdah_private.unfreeze_month(date) to howdah_engine;
 
+grant execute on function howdah_private.unknown_member(jsonb,text[]) to howdah_engine;
+
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
 
 grant execute on function howdah_private.unsubscribe_mcp_from(text,text) to howdah_app;
@@ -41587,6 +41928,8 @@ grant execute on function howdah_private.version_of(text,uuid,text) to howdah_ap
 grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.wait_is_over(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.warn_missing_grants(regprocedure) to howdah_engine;
 
 grant execute on function howdah_private.was_deleted(text,text) to howdah_app;
 
@@ -43298,6 +43641,8 @@ comment on column howdah.models.id is 'Primary key, a uuid v7; the order of ids 
 
 comment on column howdah.models.input_price is 'Price of a million input tokens, in a currency of your choice. Read when a step commits.';
 
+comment on column howdah.models.is_guarded is 'True if base_url was written by a caller who may not name addresses of the machine. Workers then connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
+
 comment on column howdah.models.model is 'Id of the model at its provider, such as gpt-5-mini.';
 
 comment on column howdah.models.name is 'The name.';
@@ -43857,7 +44202,8 @@ comment on column howdah.tools.agent_system_id is 'The agent system whose file d
 
 comment on column howdah.tools.aliases is 'Alternative names.';
 
-comment on column howdah.tools.capabilities is 'What the tool can do, as short words such as {search, translate}. Agents find tools by them.';
+comment on column howdah.tools.capabilities is '@behavior +attribute:filterBy
+What the tool can do, as short words such as {search, translate}. Agents find tools by them.';
 
 comment on column howdah.tools.compensation_tool_id is 'Tool that undoes a finished call if its run fails or is cancelled.';
 
@@ -43867,7 +44213,8 @@ comment on column howdah.tools.created_at is 'Time of creation.';
 
 comment on column howdah.tools.description is 'Purpose, in words.';
 
-comment on column howdah.tools.domain is 'Subject of the tool, such as finance.';
+comment on column howdah.tools.domain is '@behavior +attribute:filterBy
+Subject of the tool, such as finance.';
 
 comment on column howdah.tools.effect is 'Effect of repeating a call. Calls of pure and idempotent tools may be repeated after a crash. A sql tool runs in the transaction that commits its step.';
 

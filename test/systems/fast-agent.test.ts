@@ -244,6 +244,14 @@ describe('a model string', () => {
     expect(all.document.agents).toMatchObject({ a: { model: 'llama' }, b: { model: 'hf.llama' } });
   });
 
+  test('may be at a vendor that fast-agent does not know', () => {
+    const all = imported({ 'a.md': card('name: a\nmodel: mistral.mistral-large') });
+    expect(all.document.models).toEqual({
+      'mistral-large': { provider: 'mistral', model: 'mistral-large' },
+    });
+    expect(notes(all)).toEqual([]);
+  });
+
   test('reports each unsupported part', () => {
     const spec = 'nova?web_search=on&reasoning=1024&temperature=warm';
     expect(notes(imported({ 'a.md': card(`name: a\nmodel: "${spec}"`) }))).toEqual([

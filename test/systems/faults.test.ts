@@ -641,3 +641,20 @@ describe('validation in SQL alone', () => {
     });
   });
 });
+
+test('each fault has its own hint, and the same hint stands once', async () => {
+  const models = {
+    a: { provider: 'opnai', model: 'm' },
+    b: { provider: 'groqq.com', model: 'm' },
+    c: { provider: 'opnai', model: 'm' },
+  };
+  const refused = await tenant.apply({ version: 'v1', name: 'shop', models }).catch((e) => e);
+  const lines = refused.message.split('\n');
+  expect(lines).toHaveLength(1 + 3 + 2);
+  expect(lines.filter((line: string) => /^ {2}.*openai/.test(line))).toHaveLength(1);
+  expect(lines.filter((line: string) => /^ {2}.*groq\.com/.test(line))).toHaveLength(1);
+  const one = { version: 'v1', name: 'shop', models: { a: models.a } };
+  const single = await tenant.apply(one).catch((e) => e);
+  expect(single.hint).toContain('openai');
+  expect(single.message.split('\n')).toHaveLength(2);
+});

@@ -167,7 +167,7 @@ create or replace function howdah_private.missing_grants(fn regprocedure) return
 as $$
   with functions as (
     select p.*, regexp_replace(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
-        $re$'([^']|'')*'|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/$re$, ' ', 'g') as body,
+        '''([^'']|'''')*''|--[^\n]*|/\*([^*]|\*+[^*/])*\*+/', ' ', 'g') as body,
       n.nspname, coalesce((
         select regexp_split_to_array(replace(substr(c.setting, 13), '"', ''), ',\s*')
         from unnest(p.proconfig) as c (setting) where starts_with(c.setting, 'search_path=')
@@ -186,8 +186,8 @@ as $$
   uses as (
     select distinct t.oid, v.privilege
     from mentions as m
-    cross join lateral unnest(case when m.name ~ '^("[^"]+"|[^".]+)$' then m.schemas else '{""}' end)
-      as s (name)
+    cross join lateral unnest(
+      case when m.name ~ '^("[^"]+"|[^".]+)$' then m.schemas else '{""}' end) as s (name)
     cross join lateral (select to_regclass(
       case s.name when '' then m.name else format('%I.%s', s.name, m.name) end)) as r (relation)
     join pg_class as t on t.oid = r.relation and t.relkind in ('r', 'p', 'v', 'm', 'f')
@@ -225,8 +225,9 @@ declare
   v_grants text[] := howdah_private.missing_grants(warn_missing_grants.fn);
 begin
   if v_grants <> '{}' then
-    raise warning 'calls of % run as howdah_app, which may not use all that it names',
-        warn_missing_grants.fn
-      using hint = array_to_string(v_grants, '; ') || ';';
+    raise warning using
+      message = format('calls of %s run as howdah_app, which may not use all that it names',
+        warn_missing_grants.fn),
+      hint = array_to_string(v_grants, '; ') || ';';
   end if;
 end $$;

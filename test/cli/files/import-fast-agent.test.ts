@@ -153,6 +153,7 @@ describe('fast-agent import with --apply', () => {
   test('leaves out a model that cannot run, and its agents use the default model', async () => {
     const slug = unique('press');
     const tenant = await makeTenant(database.pool, slug);
+    await reportUsable(database.pool, 'anthropic', 'openai');
     // the database refuses a model whose vendor has no key
     await database.pool.query(
       `create function public.refuse_opus() returns trigger language plpgsql as $$ begin
