@@ -79,6 +79,11 @@ comment on column howdah_private.provider_reports.has_key is
 comment on column howdah_private.provider_reports.has_address is
   'True if the environment of the host has another address for the provider (OPENAI_BASE_URL).';
 
+alter table howdah_private.workers
+  add column custom_tools text[] not null default '{}';
+comment on column howdah_private.workers.custom_tools is
+  'Names of the tools in TypeScript that the worker has. Calls of others fail there.';
+
 -- Functions of sql/ that have more parameters now; the older signature would stay beside them.
 drop function if exists howdah_private.price(int, int, howdah.models);
 
@@ -131,6 +136,7 @@ drop type howdah.model_test_status;
 alter table howdah.deleted_step_usage
   drop column cached_tokens, drop column cache_write_tokens;
 drop table howdah_private.provider_reports;
+alter table howdah_private.workers drop column custom_tools;
 alter table howdah.tools drop column capabilities, drop column domain;
 alter table howdah.models
   drop column request_params, drop column cached_input_price, drop column cache_write_price,

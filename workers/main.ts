@@ -224,6 +224,7 @@ class RunningWorker implements Worker {
       queue: this.#queue,
       masterKeys: async () =>
         ((await masterKeys?.known()) ?? []).map(({ fingerprint }) => fingerprint),
+      customTools: () => [...this.#dependencies.runs.customTools.keys()],
       pools: () => [pool, claims, sqlToolPool, queryPool, this.#queue.pool],
       onControl: (id) =>
         void runtime

@@ -66,6 +66,16 @@ as $$
   where w.id = report_master_keys.worker
 $$;
 
+-- Records the tools in TypeScript that a worker has. They change when files of its folder do.
+create or replace function howdah_private.report_custom_tools(worker uuid, tools text[])
+  returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah_private.workers as w set custom_tools = report_custom_tools.tools
+  where w.id = report_custom_tools.worker
+$$;
+
 -- Removes a worker: releases its runs, deletes its row and unlocks the jobs that Graphile Worker
 -- still holds for its pool.
 create or replace function howdah_private.forget_worker(worker uuid) returns void

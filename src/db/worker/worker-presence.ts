@@ -23,6 +23,8 @@ export type PresenceOptions = {
   scope?: WorkerScope | undefined;
   /** Returns the fingerprints of the worker's master keys. */
   masterKeys(): Promise<string[]>;
+  /** Returns the names of the worker's tools in TypeScript. */
+  customTools(): string[];
   /** Called when a run of some worker was cancelled. */
   onControl(executionId: string): void;
   /** Called when a worker without room has taken a wake-up. */
@@ -43,6 +45,8 @@ export class WorkerPresence {
   readonly #client: Client;
   /** The fingerprints of the master keys that the database has. */
   #reportedKeys: string[] = [];
+  /** The names of the tools that the database has, as one text. */
+  #reportedTools = '';
   #isClosed = false;
 
   private constructor(options: PresenceOptions) {
@@ -64,6 +68,7 @@ export class WorkerPresence {
     try {
       presence.#reportedKeys = await options.masterKeys().catch(() => []);
       await withinAnswerTime(register(presence.#client, options, presence.#reportedKeys));
+      await presence.#reportCustomTools();
       return presence;
     } catch (error) {
       // Otherwise the lock would exist without heartbeats.
@@ -79,6 +84,7 @@ export class WorkerPresence {
   /** Sends a heartbeat. Returns false when another process has declared the worker dead. */
   async beat(): Promise<boolean> {
     await this.#reportMasterKeys();
+    await this.#reportCustomTools();
     const text = 'select howdah_private.heartbeat($1) as alive';
     return (await withinAnswerTime(this.#client.query(text, [this.worker]))).rows[0].alive;
   }
@@ -119,6 +125,14 @@ export class WorkerPresence {
     const report = 'select howdah_private.report_master_keys($1, $2)';
     await withinAnswerTime(this.#client.query(report, [this.worker, keys]));
     this.#reportedKeys = keys;
+  }
+
+  async #reportCustomTools(): Promise<void> {
+    const tools = this.#options.customTools().toSorted();
+    if (tools.join() === this.#reportedTools) return;
+    const report = 'select howdah_private.report_custom_tools($1, $2)';
+    await withinAnswerTime(this.#client.query(report, [this.worker, tools]));
+    this.#reportedTools = tools.join();
   }
 }
 

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, describe, expect, test } from 'vitest';
 import { defaultModelFinding } from '../../../src/cli/doctor/default-model.ts';
 import { readConfig } from '../../../src/config.ts';
-import { testDatabase } from '../../support/database.ts';
+import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 import { reportUsable } from '../../support/usable-providers.ts';
+import { startTestWorker } from '../../support/worker.ts';
 import { runCli } from '../run-cli.ts';
 
 const db = testDatabase();
@@ -79,4 +81,47 @@ test('doctor reports a table without tenant isolation', async () => {
     found: 'gaps: 1, the first in howdah.agents: row-level security is off, or not forced',
     fix: 'alter table howdah.agents enable row level security, force row level security',
   });
+});
+
+test('doctor names a tool of an agent that a running worker lacks', async () => {
+  const tools: CustomTool[] = [
+    {
+      name: 'measure',
+      description: 'Measures.',
+      parameters: { type: 'object' },
+      effect: 'pure',
+      run: async () => ({ ok: true, value: 1 }),
+    },
+  ];
+  const check = () => finding('custom tools');
+  await db.pool.query(
+    `with t as (
+       insert into howdah.tools (name, description, kind, parameters, effect)
+       values ('measure', 'Measures.', 'custom', '{"type": "object"}', 'pure') returning id)
+     insert into howdah.agent_tools (agent_id, tool_id)
+     select howdah.agent('development'), t.id from t`,
+  );
+  expect(await check()).toMatchObject({ ok: true }); // no worker runs
+  const worker = await startTestWorker(db.url);
+  const equipped = await startTestWorker(db.url, { tools });
+  try {
+    expect(await check()).toMatchObject({
+      ok: false,
+      found: expect.stringMatching(/^agent development has the tool measure.* lacks$/),
+    });
+    await equipped.stop(1_000);
+    expect(await check()).toMatchObject({
+      found: expect.stringMatching(/no running worker has$/),
+    });
+    worker.replaceTools(tools);
+    await eventually(
+      db.pool,
+      'the worker reports its tools',
+      `select from howdah_private.workers as w where 'measure' = any (w.custom_tools)`,
+    );
+    expect(await check()).toMatchObject({ ok: true });
+  } finally {
+    await worker.stop(1_000);
+    await equipped.stop(1_000);
+  }
 });

@@ -38,10 +38,12 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await sessionsFinding(url));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(await secrets(pool, config));
+        const { customToolsFinding } = await import('../../doctor/custom-tools.ts');
         const { localModelsFinding } = await import('../../doctor/local-models.ts');
         const { providersFinding } = await import('../../doctor/providers.ts');
         findings.push(await providersFinding(pool, config), await localModelsFinding(pool, config));
-        findings.push(await workers(pool), await queue(pool), await promises(pool));
+        findings.push(await workers(pool), await customToolsFinding(pool), await queue(pool));
+        findings.push(await promises(pool));
         findings.push(...(await operatorFindings(pool)));
       }
       const { codeSandboxes } = await import('../../doctor/code-sandbox.ts');
