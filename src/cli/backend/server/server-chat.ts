@@ -57,14 +57,18 @@ export class ServerChat implements ChatBackend {
   }
 
   async say(session: string, text: string): Promise<string> {
-    const { execution_id: run, events } = await this.#retryingApi.session(session).sendAndStream(text);
+    const { execution_id: run, events } = await this.#retryingApi
+      .session(session)
+      .sendAndStream(text);
     if (this.#followed.has(run)) await events.return();
     else this.#followed.set(run, createRunFollower(this.#retryingApi, run, 0, events));
     return run;
   }
 
   async fork(from: { session: string; turn: number }, text: string): Promise<StartedTurn> {
-    const started = await this.#retryingApi.session(from.session).sendAndStream(text, { fork: from.turn });
+    const started = await this.#retryingApi
+      .session(from.session)
+      .sendAndStream(text, { fork: from.turn });
     const { session_id: session, execution_id: run, events } = started;
     this.#followed.set(run, createRunFollower(this.#retryingApi, run, 0, events));
     return { session, run };
