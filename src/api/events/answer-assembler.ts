@@ -70,9 +70,12 @@ export class AnswerAssembler {
     for (const piece of this.#early.take(this.#settled)) yield* this.#send(piece);
   }
 
-  *#send({ seq, attempt, text }: TokenPiece): Generator<AssembledItem> {
+  *#send({ seq, attempt, offset, text }: TokenPiece): Generator<AssembledItem> {
     if (text === '') return;
-    const isAnew = seq === this.#seq && attempt !== this.#attempt;
+    const isSame = seq === this.#seq && attempt === this.#attempt;
+    // after a missed piece, the rest of the answer comes with its step
+    if (offset !== undefined && offset !== (isSame ? this.#text.length : 0)) return;
+    const isAnew = seq === this.#seq && !isSame;
     const before = isAnew && this.#text !== '' ? ANEW : '';
     if (seq !== this.#seq || isAnew) this.#text = '';
     this.#seq = seq;

@@ -8,6 +8,7 @@ import {
   type SessionRow,
 } from '../../db/feed/feed.ts';
 import type { UnansweredQuestion } from '../../db/feed/feed-payloads.ts';
+import { AnswersSoFar } from './answers-so-far.ts';
 import {
   followStates,
   followSteps,
@@ -53,6 +54,7 @@ export class FeedHub {
   readonly #unregistered = new Set<string>();
   readonly #woken = new Set<string>();
   readonly #sessions: SessionFeed;
+  readonly #answers = new AnswersSoFar();
   readonly #unansweredListeners = new Set<(unanswered: UnansweredQuestion) => void>();
   readonly notes = new ToolNotes();
   #feed: Feed | undefined;
@@ -73,6 +75,7 @@ export class FeedHub {
         this.#sessions.handleAnnouncement(id);
       },
       onTokens: (piece) => {
+        if (this.#runs.has(piece.execution_id)) this.#answers.add(piece);
         for (const subscriber of this.#subscribersOf(piece.execution_id)) {
           subscriber.offerPiece(piece);
         }
@@ -106,11 +109,15 @@ export class FeedHub {
   }
 
   /**
-   * Subscribes to new pieces of answers while they stream. Ends when the run has ended. `return()`
+   * Subscribes to pieces of answers while they stream. The first piece is the text so far, if this
+   * process has followed the answer from its start. Ends when the run has ended. `return()`
    * unsubscribes.
    */
   tokens(executionId: string): AsyncIterableIterator<TokenPiece, undefined> {
-    return this.#join(executionId, followTokens).events;
+    const subscriber = this.#join(executionId, followTokens);
+    const answer = this.#answers.of(executionId);
+    if (answer) subscriber.offerPiece(answer);
+    return subscriber.events;
   }
 
   /**
@@ -172,6 +179,7 @@ export class FeedHub {
     const subscribers = this.#runs.get(id);
     if (!subscribers?.delete(subscriber) || subscribers.size > 0) return;
     this.#runs.delete(id);
+    this.#answers.drop(id);
     this.#unregistered.delete(id);
     if (this.#sessions.wants(id)) return;
     this.#feed?.unwatch([id]).catch(this.#options.onError);
@@ -230,6 +238,7 @@ export class FeedHub {
     const behind: [string, number][] = [];
     for (const id of ids) {
       const state = states.get(id);
+      if (state) this.#answers.settle(id, state.step_count);
       const cursors = new Set<number>();
       for (const subscriber of this.#subscribersOf(id)) {
         subscriber.offerState(state);

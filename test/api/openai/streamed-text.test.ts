@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { AnswerAssembler } from '../../../src/api/events/answer-assembler.ts';
 
 type Act =
-  | { piece: string; seq: number; attempt?: number }
+  | { piece: string; seq: number; attempt?: number; offset?: number }
   | { answers: [seq: number, content: string][]; step_count: number };
 
 /** Returns the pieces that a client reads, in order, as `seq:text`. */
@@ -16,6 +16,7 @@ function read(acts: Act[], since = 0): string[] {
             seq: act.seq,
             attempt: act.attempt ?? 1,
             text: act.piece,
+            ...(act.offset !== undefined && { offset: act.offset }),
           })
         : spoken.settle({
             step_count: act.step_count,
@@ -37,6 +38,29 @@ describe('the streamed text of an answer', () => {
         { piece: '.', seq: 1 },
       ]),
     ).toEqual(['1:It ', '1:left', '1:.']);
+  });
+
+  test('has no gap for a client that missed a piece, or comes in the middle', () => {
+    expect(
+      read([
+        { piece: 'It ', seq: 1, offset: 0 },
+        { piece: '.', seq: 1, offset: 7 },
+        { answers: [[1, 'It left.']], step_count: 1 },
+      ]),
+    ).toEqual(['1:It ', '1:left.']);
+    expect(
+      read([
+        { piece: 'left', seq: 1, offset: 3 },
+        { answers: [[1, 'It left.']], step_count: 1 },
+      ]),
+    ).toEqual(['1:It left.']);
+    expect(
+      read([
+        { piece: 'It ', seq: 1, offset: 0 },
+        { piece: 'I', seq: 1, attempt: 2, offset: 0 },
+        { piece: ' left', seq: 1, attempt: 2, offset: 1 },
+      ]),
+    ).toEqual(['1:It ', '1:\n\nI', '1: left']);
   });
 
   test('is completed before the next answer begins', () => {
