@@ -1,6 +1,6 @@
 -- Up Migration
 -- Adds what models of all vendors need: purposes, prices of cached tokens and of units, parameters
--- of a model, and an order of fallbacks. Adds capabilities and the domain of tools.
+-- of a model, and an order of fallbacks. Adds capabilities and the domain of tools, and chats.
 
 alter type howdah.model_purpose add value if not exists 'image';
 alter type howdah.model_purpose add value if not exists 'rerank';
@@ -130,7 +130,16 @@ comment on column howdah.model_tests.error is
   'Error of a failed test: code, message and hint. Null if the test has not failed.';
 comment on column howdah.model_tests.seconds is 'Duration of the calls of the model, in seconds.';
 
+alter table howdah.sessions add column chat_key text;
+create unique index sessions_chat_key_idx on howdah.sessions (tenant_id, chat_key)
+  where chat_key is not null;
+comment on column howdah.sessions.chat_key is
+  'Chat of a user interface (POST /api/chat) that continues in this session: the id of its user, a '
+  'slash and the id that the interface chose.';
+
 -- Down Migration
+drop index howdah.sessions_chat_key_idx;
+alter table howdah.sessions drop column chat_key;
 drop table howdah.model_tests;
 drop type howdah.model_test_status;
 alter table howdah.deleted_step_usage

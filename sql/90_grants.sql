@@ -859,13 +859,20 @@ grant execute on function
 -- Room sessions.
 grant execute on function
   howdah_private.active_agent(text), howdah_private.answer_client_calls(jsonb),
+  howdah_private.chat_key(text), howdah_private.chat_session(text),
+  howdah_private.bind_chat(text, uuid, text), howdah_private.lock_chat(text),
+  howdah_private.send_to_chat(text, text, text, jsonb, jsonb, text),
+  howdah_private.answered_up_to(uuid), howdah_private.chat_run(text),
+  howdah_private.chat_turn(text, text),
+  howdah_private.restart_chat(text, uuid, text, jsonb),
   howdah_private.begin_conversation(
     text, text, jsonb, jsonb, jsonb, jsonb, uuid, boolean, boolean, text
   ),
   howdah_private.conversation_since(uuid, int), howdah_private.execution_messages_of(uuid),
   howdah_private.register_follower(uuid), howdah_private.history_entries(jsonb),
   howdah_private.is_client_call(howdah.questions), howdah_private.lock_senders(uuid),
-  howdah_private.lock_todos(uuid), howdah_private.previous_turn(uuid, boolean),
+  howdah_private.lock_todos(uuid), howdah_private.parse_id(text),
+  howdah_private.previous_turn(uuid, boolean),
   howdah_private.runnable_models(text), howdah_private.session_target(text, text),
   howdah_private.lower_trust_to_source(uuid, uuid)
   to howdah_app;

@@ -92,6 +92,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'conversation-protocols',
     'a2a',
     'ag-ui',
+    'chat-ui',
     'mcp',
     'ws',
     '.',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+import { chatPaths } from './chat-ui/chat-paths.ts';
 import { healthPaths } from './health/health-paths.ts';
 import { openApi } from './http/openapi.ts';
 import { openAiPaths } from './openai/paths.ts';
@@ -10,7 +11,7 @@ import { socketPath } from './ws/socket-messages.ts';
 /** The OpenAPI description at `/openapi.json`. */
 const description = openApi({
   routes,
-  endpoints: [...openAiPaths, ...healthPaths],
+  endpoints: [...chatPaths, ...openAiPaths, ...healthPaths],
   sockets: [socketPath],
 });
 

@@ -10,6 +10,7 @@ import { createReadiness, type Readiness } from '../telemetry/readiness.ts';
 import { a2aRoutes } from './a2a/a2a-endpoint.ts';
 import { agUiRoutes } from './ag-ui/ag-ui-endpoint.ts';
 import { closeApp, createApp } from './app.ts';
+import { chatUiRoutes } from './chat-ui/chat-endpoint.ts';
 import { createGraphqlServer } from './graphql/graphql-server.ts';
 import { describeHiddenType, findHiddenTypes } from './graphql/hidden-types.ts';
 import { createMetricsEndpoint, type MetricsEndpoint } from './health/metrics-endpoint.ts';
@@ -137,7 +138,7 @@ async function openEndpoints(
     ...{ ...options, ...bounds },
     ...{ metrics, mcp, ws, graphql, readiness, draining, rest: services },
   });
-  const conversations = [openAiRoutes, a2aRoutes, agUiRoutes].map((open) =>
+  const conversations = [openAiRoutes, a2aRoutes, agUiRoutes, chatUiRoutes].map((open) =>
     open(app, { ...services, auth, host, publicUrl }),
   );
   closers.push(() =>

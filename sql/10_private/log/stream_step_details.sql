@@ -25,7 +25,8 @@ as $$
   join howdah.steps as s on s.execution_id = e.id and s.seq = i.seq
   cross join lateral (
     select min(x.agent_id::text)::uuid as agent_id, jsonb_agg(jsonb_build_object(
-      'seq', x.seq, 'role', x.role, 'content', x.content, 'tool_calls', x.tool_calls
+      'seq', x.seq, 'role', x.role, 'content', x.content, 'tool_calls', x.tool_calls,
+      'parts', case when x.role = 'assistant' then x.parts end
     ) order by x.seq) as messages
     from (
       select n.* from howdah.messages as n

@@ -53,6 +53,9 @@ begin
       conversation_state.since) || jsonb_build_object(
       'id', e.id, 'session_id', e.session_id, 'name', coalesce(a.name, w.name),
       'output_data', e.output_data,
+      'cost', coalesce((
+        select h.cost from howdah_private.run_heads as h where h.execution_id = e.id
+      ), e.cost) + e.children_cost,
       'waiting_for', e.waiting_for, 'metadata', e.metadata,
       'changed_at', coalesce(e.completed_at, (
         select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id

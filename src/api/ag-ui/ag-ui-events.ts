@@ -1,6 +1,7 @@
 import type { FeedRow } from '../../db/feed/feed.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { ConversationState, OpenQuestion } from '../conversation-protocols/run-state.ts';
+import { callsIn, outcomeIn } from '../conversation-protocols/step-content.ts';
 import type { RunItem } from '../events/follow-run.ts';
 import { questionText } from '../openai/conversation-runs.ts';
 import { wireId } from '../openai/ids.ts';
@@ -9,8 +10,6 @@ export type AgUiEvent = JsonObject & { type: string };
 
 /** Kinds of steps without events. Other steps report what these steps start or end. */
 const SILENT = new Set(['tool_started', 'output']);
-/** Kinds of steps that contain the result of a call. */
-const RESULTS = new Set(['tool', 'child']);
 /** Reasons of AG-UI for a stop of the run, by the kind of the question. */
 const REASONS = { question: 'input_required', approval: 'tool_call', effect: 'confirmation' };
 
@@ -102,20 +101,21 @@ export class AgUiEvents {
     yield* this.#beginStep(`${kind} ${row.seq}`);
     if (kind === 'model') {
       yield* this.#finishMessage();
-      for (const { id, name, arguments: args } of callsIn(details.messages)) {
+      for (const { id, name, arguments: args } of callsIn(details)) {
         if (!this.#options.clientTools.has(name)) yield* callEvents(id, name, args, message);
       }
-    } else if (RESULTS.has(kind)) yield* this.#eventsOfResult(row);
+    } else yield* this.#eventsOfResult(row);
     yield* this.finishStep();
   }
 
-  *#eventsOfResult({ seq, step }: FeedRow): Generator<AgUiEvent> {
-    const { name, call_id, output, error } = step;
-    if (typeof call_id !== 'string' || this.#options.clientTools.has(String(name))) return;
-    const result = error === null || error === undefined ? output : { error };
-    const content = typeof result === 'string' ? result : JSON.stringify(result ?? null);
-    const messageId = this.#messageId(seq);
-    yield { type: 'TOOL_CALL_RESULT', messageId, toolCallId: call_id, content, role: 'tool' };
+  *#eventsOfResult(row: FeedRow): Generator<AgUiEvent> {
+    const outcome = outcomeIn(row);
+    if (!outcome || this.#options.clientTools.has(outcome.name)) return;
+    const { callId: toolCallId, output, error } = outcome;
+    const result = error === undefined ? output : { error };
+    const content = typeof result === 'string' ? result : JSON.stringify(result);
+    const messageId = this.#messageId(row.seq);
+    yield { type: 'TOOL_CALL_RESULT', messageId, toolCallId, content, role: 'tool' };
   }
 
   *#eventsOfEnd(run: ConversationState): Generator<AgUiEvent> {
@@ -159,16 +159,6 @@ function runError(run: ConversationState): AgUiEvent {
   const message = error?.message ?? `the run ended: ${stop_reason}`;
   const code = String(error?.code ?? stop_reason);
   return { type: 'RUN_ERROR', message, code, usage: usageOf(run) };
-}
-
-function callsIn(messages: readonly { role: string; tool_calls: Json }[]) {
-  const [said] = messages.filter(({ role }) => role === 'assistant');
-  const calls = Array.isArray(said?.tool_calls) ? said.tool_calls : [];
-  return calls.filter(isJsonObject).map(({ id, name, arguments: args }) => ({
-    id: String(id),
-    name: String(name),
-    arguments: typeof args === 'string' ? args : JSON.stringify(args ?? {}),
-  }));
 }
 
 function outcomeOf({ status, questions }: ConversationState): JsonObject {

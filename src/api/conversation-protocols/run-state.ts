@@ -25,6 +25,8 @@ export type ConversationState = Omit<RunSnapshot, 'questions'> & {
   /** The name of the agent or workflow. */
   name: string;
   output_data: Json;
+  /** Cost of the run and the runs below it. */
+  cost: number;
   error: RunError | null;
   metadata: JsonObject;
   changed_at: string;

@@ -7,10 +7,19 @@ import type { Pool } from '../connection/pool.ts';
  */
 export type StepRow = { id: string; seq: number; after: number | undefined };
 
+/** A message that a step adds. Only a message of the assistant has parts here. */
+export type StepMessage = {
+  seq: number;
+  role: string;
+  content: string | null;
+  tool_calls: Json;
+  parts: Json;
+};
+
 /** The details of a step beyond its row. */
 export type StepDetails = {
   agent: string | null;
-  messages: { seq: number; role: string; content: string | null; tool_calls: Json }[];
+  messages: StepMessage[];
   /** The question of a step that asks people. */
   question: (JsonObject & { status: string }) | null;
 };

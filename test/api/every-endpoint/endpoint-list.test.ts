@@ -58,6 +58,26 @@ const ASKED: Record<string, (named: Named) => Request[]> = {
   'POST /ag-ui/agents/:agent': ({ id }) => [
     { body: { threadId: id, runId: id, messages: [user('x')], tools: [], context: [] } },
   ],
+  'POST /api/chat': ({ name, id }) => {
+    const asked = (id: string, part: object, more: object = {}) => ({
+      body: { id, messages: [{ id: 'm', role: 'assistant', parts: [part] }], ...more },
+    });
+    const approval = {
+      type: 'dynamic-tool',
+      state: 'approval-responded',
+      approval: { id, approved: true },
+    };
+    const text = { type: 'text', text: 'x' };
+    return [
+      { body: { id, agent: name, messages: [{ id: 'm', role: 'user', parts: [text] }] } },
+      asked(id, approval),
+      asked('c', approval),
+      asked(id, text, { trigger: 'regenerate-message' }),
+      asked('c', text, { trigger: 'regenerate-message', messageId: id }),
+    ];
+  },
+  'GET /api/chat/:id/stream': () => [{}],
+  'DELETE /api/chat/:id/stream': () => [{}],
   'POST /v1/chat/completions': ({ name }) => [{ body: { model: name, messages: [user('x')] } }],
   'POST /v1/responses': ({ name, id }) => [
     { body: { model: name, input: 'x' } },
@@ -148,7 +168,7 @@ test('every route is described in OpenAPI, and every described route is served',
 
 async function said(door: string, asked: Request, { name, id }: Named) {
   const [method = '', url = ''] = door.split(' ');
-  const path = url.replace(/:agent|\*/, asked.agent ?? name);
+  const path = url.replace(/:agent|\*/, asked.agent ?? name).replace(':id', id);
   const { status, body } = await call(api, method, path, asked.body, { token });
   const text = JSON.stringify(body)
     .replaceAll(name, 'NAME')

@@ -61,6 +61,7 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
     [() => '/v1/chat/completions', 'model', 'messages'],
     [() => '/v1/responses', 'instructions', 'input'],
     [() => `/ag-ui/agents/${agent}`, 'threadId', 'messages'],
+    [() => '/api/chat', 'agent', 'messages'],
     [() => `/a2a/${agent}`, 'method', 'params'],
     [() => '/mcp', 'method', 'params'],
     [() => '/graphql', 'query', 'variables'],
@@ -296,7 +297,8 @@ describe('read-only callers', () => {
       }
       const yaml = { 'content-type': 'application/yaml' };
       expect((await send('/agent-systems', 'a: [', keys[who], yaml)).status).toBe(403);
-      for (const path of ['/v1/chat/completions', '/v1/responses', `/ag-ui/agents/${agent}`]) {
+      const paths = ['/v1/chat/completions', '/v1/responses', '/api/chat'];
+      for (const path of [...paths, `/ag-ui/agents/${agent}`]) {
         expect([path, (await send(path, nonsense, keys[who])).status]).toEqual([path, 403]);
       }
     },

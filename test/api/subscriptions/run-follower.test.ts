@@ -15,7 +15,7 @@ const piece = (seq: number, text: string) => ({ execution_id: ID, seq, attempt: 
 const row = (seq: number, kind: string) => ({ execution_id: ID, seq, step: { kind } });
 const answer = (content: string, calls: object[] | null = null): StepDetails => ({
   agent: 'clerk',
-  messages: [{ seq: 1, role: 'assistant', content, tool_calls: calls as never }],
+  messages: [{ seq: 1, role: 'assistant', content, tool_calls: calls as never, parts: null }],
   question: null,
 });
 

@@ -81,5 +81,15 @@ export function agentEndpoints(url: string, { agent }: Fixtures): Endpoint[] {
         forwardedProps: {},
       }),
     }),
+    httpEndpoint(url, {
+      path: '/api/chat',
+      templates: wholeBody({
+        id: 'chat',
+        agent,
+        trigger: 'submit-message',
+        messageId: null,
+        messages: [{ id: '1', role: 'user', parts: [{ type: 'text', text: 'x' }] }],
+      }),
+    }),
   ];
 }

@@ -1,0 +1,111 @@
+import type { FastifyInstance } from 'fastify';
+import {
+  type ProtocolRequest,
+  registerConversationEndpoint,
+} from '../conversation-protocols/conversation-endpoint.ts';
+import { noSuch } from '../errors/request-refusal.ts';
+import { followRun } from '../events/follow-run.ts';
+import { onAbort } from '../http/on-abort.ts';
+import type { Leaving, OpenRequests } from '../limits/open-requests.ts';
+import { permitBody } from '../login/rights.ts';
+import { cancelRun } from '../openai/conversation-runs.ts';
+import { writeEvents } from '../openai/event-writer.ts';
+import { cancelsWhenLeft, unlessOver } from '../openai/openai-request.ts';
+import { readBody } from '../openai/read-body.ts';
+import type { RestOptions } from '../rest/serve.ts';
+import { sendChatMessage } from './chat-paths.ts';
+import { chatRequest, turnOfRequest } from './chat-request.ts';
+import { type ChatRun, findLiveRun, startChatRun } from './chat-runs.ts';
+import { type UiChunk, UiMessageChunks } from './ui-message-chunks.ts';
+
+const STREAM = '/api/chat/:id/stream';
+
+/**
+ * Registers the endpoint for `useChat` of the AI SDK. A chat is a session of the caller, which has
+ * the conversation. A message starts a run, or continues the run that waits for it. The answer is
+ * a UI message stream.
+ */
+export function chatUiRoutes(app: FastifyInstance, options: RestOptions): OpenRequests {
+  return registerConversationEndpoint(app, 'chat-ui', options, (scope, { handlerOf }) => {
+    scope.post(sendChatMessage.path, handlerOf(serveMessage));
+    scope.get(STREAM, handlerOf(resume));
+    scope.delete(STREAM, handlerOf(cancel));
+  });
+}
+
+async function serveMessage(protocolRequest: ProtocolRequest): Promise<void> {
+  const { request, transaction, openRequest } = protocolRequest;
+  const { headers } = request;
+  const isCancelled = cancelsWhenLeft(request);
+  await permitBody(protocolRequest, headers, { object: 'executions' });
+  const body = await readBody(request, chatRequest);
+  if (!body) return;
+  const turn = turnOfRequest(body);
+  const run = await transaction((db) => startChatRun(db, body, turn, headers));
+  await stream(protocolRequest, run, isCancelled);
+  if (isCancelled && openRequest.signal.reason === 'gone') {
+    await transaction((db) => cancelRun(db, run.id)).catch(unlessOver);
+  }
+}
+
+async function resume(protocolRequest: ProtocolRequest): Promise<void> {
+  const { request, reply, transaction } = protocolRequest;
+  const { id } = request.params as { id: string };
+  const live = await transaction((db) => findLiveRun(db, id));
+  if (live) await stream(protocolRequest, live);
+  else reply.code(204).header('cache-control', 'no-store').send();
+}
+
+async function cancel({ request, reply, transaction }: ProtocolRequest): Promise<void> {
+  const { id } = request.params as { id: string };
+  await transaction(async (db) => {
+    const live = await findLiveRun(db, id);
+    if (live) await cancelRun(db, live.id);
+  }).catch(unlessOver);
+  reply.code(204).send();
+}
+
+/**
+ * Streams the message of a run until the run stops. After a disconnect, the run is still followed,
+ * so that a client that comes back gets the text of an unfinished answer from its start.
+ */
+async function stream(
+  protocolRequest: ProtocolRequest,
+  run: ChatRun,
+  isCancelled = false,
+): Promise<void> {
+  const { reply, source, openRequest, earlyEndOf, failureOf } = protocolRequest;
+  const state = await source.look(run);
+  if (!state) throw noSuch('execution', run.id);
+  const chunks = new UiMessageChunks(run);
+  const following = isCancelled ? openRequest.signal : exceptGone(openRequest.signal);
+  reply.hijack();
+  const writer = writeEvents(reply.raw, {
+    'x-vercel-ai-ui-message-stream': 'v1',
+    'x-request-id': run.id,
+  });
+  const write = async (list: Iterable<UiChunk>) => {
+    for (const chunk of list) await writer.write(chunk);
+  };
+  try {
+    await write(chunks.started(state));
+    for await (const item of followRun(source, run, following)) {
+      await write(chunks.chunksOf(item));
+    }
+    const failure = earlyEndOf(run.id);
+    if (failure) await write(chunks.fail(failure.message));
+  } catch (error) {
+    await write(chunks.fail(failureOf(error).message));
+  }
+  writer.end('[DONE]');
+}
+
+/** Returns a signal that fires with another, unless the client has disconnected. */
+function exceptGone(signal: AbortSignal): AbortSignal {
+  const leaving = new AbortController();
+  onAbort(signal, () => {
+    const reason = signal.reason as Leaving;
+    if (reason !== 'gone') leaving.abort(reason);
+  });
+  return leaving.signal;
+}

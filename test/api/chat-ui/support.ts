@@ -1,0 +1,108 @@
+import { Chat } from '@ai-sdk/react';
+import {
+  DefaultChatTransport,
+  lastAssistantMessageIsCompleteWithApprovalResponses,
+  type UIMessage,
+  type UIMessageChunk,
+} from 'ai';
+import type { Api } from '../../../src/api/server.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Sent, Stage } from '../openai/support.ts';
+
+/** Metadata that a message of a chat has. */
+export type Metadata = {
+  howdah: {
+    execution_id: string;
+    session_id: string;
+    agent: string;
+    status?: string;
+    usage?: { totalTokens: number };
+    cost?: number;
+  };
+};
+export type Message = UIMessage<Metadata>;
+type Part = Message['parts'][number];
+export type ToolPart = Extract<Part, { type: 'dynamic-tool' }>;
+
+export type TestChat = Chat<Message> & {
+  /** Chunks that the transport has parsed, over all requests. */
+  chunks: UIMessageChunk[];
+  errors: string[];
+};
+
+type ChatOptions = {
+  agent?: string;
+  id?: string;
+  key?: string;
+  headers?: Record<string, string>;
+  messages?: Message[];
+};
+
+/** The chat of the AI SDK with its real transport, without a component around it. */
+export function createChat(api: Api, { agent, id, key, headers, messages }: ChatOptions): TestChat {
+  const chunks: UIMessageChunk[] = [];
+  const errors: string[] = [];
+  class Transport extends DefaultChatTransport<Message> {
+    protected override processResponseStream(stream: ReadableStream<Uint8Array<ArrayBufferLike>>) {
+      return super.processResponseStream(stream).pipeThrough(
+        new TransformStream<UIMessageChunk, UIMessageChunk>({
+          transform(chunk, controller) {
+            chunks.push(chunk);
+            controller.enqueue(chunk);
+          },
+        }),
+      );
+    }
+  }
+  const transport = new Transport({
+    api: `${api.url}/api/chat`,
+    headers: { ...(key && { authorization: `Bearer ${key}` }), ...headers },
+    ...(agent !== undefined && { body: { agent } }),
+  });
+  const chat = new Chat<Message>({
+    id: id ?? crypto.randomUUID().slice(0, 16),
+    transport,
+    ...(messages && { messages }),
+    sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
+    onError: (error) => void errors.push(error.message),
+  });
+  return Object.assign(chat, { chunks, errors });
+}
+
+/** The text of the last message. */
+export function textOf(chat: { messages: Message[] }): string {
+  const parts = chat.messages.at(-1)?.parts ?? [];
+  return parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('|');
+}
+
+export function toolsOf(message: Message | undefined): ToolPart[] {
+  return (message?.parts ?? []).filter((part) => part.type === 'dynamic-tool') as ToolPart[];
+}
+
+/** The parts of a message without its step marks. */
+export function kindsOf(message: Message | undefined): string[] {
+  return (message?.parts ?? []).map(({ type }) => type).filter((type) => type !== 'step-start');
+}
+
+export function metadataOf(message: Message | undefined): Metadata['howdah'] {
+  if (!message?.metadata) throw new Error('the message has no metadata');
+  return message.metadata.howdah;
+}
+
+/** An agent that calls the calculator, which needs an approval, and says what came of it. */
+export async function makeCautiousAgent(stage: Stage, columns: JsonObject = {}): Promise<string> {
+  const agent = await stage.agent((_request, told: Sent[]) => {
+    const last = told.at(-1);
+    if (last?.role !== 'tool') {
+      return { tool_calls: [{ name: 'calculator', arguments: { expression: '6 * 7' } }] };
+    }
+    return { content: `Heard: ${JSON.stringify(last.content)}` };
+  }, columns);
+  await stage.db.pool.query(
+    `insert into howdah.agent_tools (agent_id, tool_id, requires_approval)
+     select howdah.agent($1), t.id, true from howdah.tools as t
+     where t.name = 'calculator' and t.tenant_id = howdah.current_tenant()`,
+    [agent],
+  );
+  return agent;
+}
