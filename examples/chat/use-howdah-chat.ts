@@ -1,0 +1,18 @@
+import { useChat } from '@ai-sdk/react';
+import { DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses } from 'ai';
+
+export function useHowdahChat(id: string, agent: string) {
+  return useChat({
+    id,
+    resume: true,
+    sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
+    transport: new DefaultChatTransport({
+      api: '/api/chat',
+      body: { agent },
+      // Howdah has the conversation, so the last message is enough
+      prepareSendMessagesRequest: ({ id, messages, trigger, messageId, body }) => ({
+        body: { ...body, id, messages: messages.slice(-1), trigger, messageId },
+      }),
+    }),
+  });
+}

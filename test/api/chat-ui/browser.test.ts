@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { servePage } from '../../../examples/chat/serve.ts';
+import { openStage, type Stage } from '../openai/support.ts';
+import { makeCautiousAgent } from './support.ts';
+
+// The page of examples/chat with the real useChat, in a browser.
+
+const PROGRAM = [
+  process.env.CHROMIUM_PATH,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+].find((path) => path && existsSync(path));
+if (!PROGRAM)
+  console.warn('no Chromium found, set CHROMIUM_PATH: the pages of useChat are skipped');
+
+describe.skipIf(!PROGRAM)('a page with useChat', () => {
+  let stage: Stage;
+  let page: Page;
+  let browser: Browser;
+  let site: Awaited<ReturnType<typeof servePage>>;
+  const problems: string[] = [];
+  beforeAll(async () => {
+    stage = await openStage();
+    site = await servePage({ howdah: stage.api.url });
+    browser = await chromium.launch({
+      executablePath: PROGRAM ?? '',
+      args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
+    });
+    page = await (await browser.newContext({ viewport: { width: 800, height: 700 } })).newPage();
+    page.on('console', (one) => one.type() === 'error' && problems.push(one.text()));
+    page.on('pageerror', (error) => problems.push(error.message));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    site?.close();
+    await stage?.close();
+  });
+
+  const open = (id: string, agent: string) => page.goto(`${site.url}/?id=${id}&agent=${agent}`);
+  const send = async (text: string) => {
+    await page.getByLabel('Message').fill(text);
+    await page.getByRole('button', { name: 'Send' }).click();
+  };
+  /** Keeps a picture where somebody asks for one. */
+  const picture = async (name: string) => {
+    const folder = process.env.HOWDAH_TEST_PICTURES;
+    if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
+  };
+
+  test('asks for an approval, shows it again after a reload, and continues', async () => {
+    const id = crypto.randomUUID();
+    await open(id, await makeCautiousAgent(stage));
+    await send('What is 6 * 7?');
+    const approve = page.getByRole('button', { name: 'Approve' });
+    await approve.waitFor();
+    await picture('approval');
+    await page.reload();
+    await approve.click();
+    await page.getByText('Heard:').waitFor();
+    await picture('approved');
+    expect(await page.getByLabel('calculator').textContent()).toContain('output-available');
+    expect(await page.locator('article.assistant').count()).toBe(1);
+    expect(problems).toEqual([]);
+  });
+
+  test('streams an answer while it is generated, and shows an error as a text', async () => {
+    const agent = await stage.agent(() => ({ content: 'Good day to you.' }));
+    await open(crypto.randomUUID(), agent);
+    await send('Hello.');
+    await page.getByText('Good day to you.').waitFor();
+    await page.getByRole('button', { name: 'Regenerate' }).click();
+    await expect.poll(() => stage.told(agent).length).toBe(2);
+    await page.getByText('Good day to you.').waitFor();
+    expect(await page.locator('article').count()).toBe(2);
+    expect(problems).toEqual([]);
+
+    await open(crypto.randomUUID(), 'nobody-here');
+    await send('Hello.');
+    const alert = await page.getByRole('alert').textContent();
+    expect(alert).toContain('nobody-here');
+    expect(alert).not.toContain('{');
+    problems.length = 0; // the browser reports the status 404
+  });
+});
