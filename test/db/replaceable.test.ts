@@ -124,6 +124,7 @@ describe('an upgrade without a migration', () => {
       'howdah_private.cached_tokens(jsonb,integer)',
       'howdah_private.count_in(jsonb,integer)',
       'howdah_private.price(integer,integer,howdah.models,jsonb)',
+      'howdah_private.unit_cost(howdah.models,jsonb)',
     ]);
   });
 
