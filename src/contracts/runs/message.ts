@@ -26,8 +26,8 @@ export type ReasoningPart = {
 };
 
 /**
- * A call of a tool that the vendor itself ran, as a part of the message. It goes back to this vendor
- * alone, with its result. `input` is the raw text of the model, usually JSON.
+ * A call of a tool that the vendor itself ran, as a part of the message. It goes back to this
+ * vendor alone, with its result. `input` is the raw text of the model, usually JSON.
  */
 export type ProviderToolCallPart = {
   type: 'provider_tool_call';

@@ -13,8 +13,8 @@ import type {
 } from '../../contracts/runs/message.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
-// An answer goes back to the vendor that wrote it as it came: reasoning, text and the tools that the
-// vendor ran, in their order. Another vendor gets the text alone.
+// An answer goes back to the vendor that wrote it as it came: reasoning, text and the tools that
+// the vendor ran, in their order. Another vendor gets the text alone.
 
 type Content = Extract<LanguageModelV4Message, { role: 'assistant' }>['content'];
 type OwnPart = ReasoningPart | ProviderToolCallPart | ProviderToolResultPart | TextSpanPart;

@@ -3,7 +3,6 @@ import type {
   LanguageModelV4FinishReason,
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
-  SharedV4ProviderMetadata,
 } from '@ai-sdk/provider';
 import type {
   FinishReason,
@@ -11,16 +10,10 @@ import type {
   ModelRequest,
   Usage,
 } from '../../contracts/agents/model.ts';
-import type {
-  CitationPart,
-  ProviderToolCallPart,
-  ProviderToolResultPart,
-  ReasoningPart,
-  TextSpanPart,
-  ToolCall,
-} from '../../contracts/runs/message.ts';
-import type { Json, JsonObject } from '../../json/json.ts';
+import type { ReasoningPart, TextSpanPart, ToolCall } from '../../contracts/runs/message.ts';
+import type { Json } from '../../json/json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
+import { mergeMetadata, metadataOf, type SdkPart, withNeededSpans } from './answer-parts.ts';
 import { formatWarning } from './warnings.ts';
 
 /** Most characters of an answer. A longer text does not come from a model. */
@@ -28,20 +21,13 @@ const MAX_TEXT = 4_000_000;
 /** Most calls, and most pieces of reasoning and citations, of an answer. */
 const MAX_PIECES = 10_000;
 
-type Part =
-  | ReasoningPart
-  | CitationPart
-  | ProviderToolCallPart
-  | ProviderToolResultPart
-  | TextSpanPart;
-
 /** The part of an answer that has arrived so far. */
 export type PartialAnswer = {
   vendor: string;
   content: string;
   length: number;
   calls: ToolCall[];
-  parts: Part[];
+  parts: SdkPart[];
   /** Reasoning that has not ended, by the id of its block. */
   open: Map<string, ReasoningPart>;
   /** Pieces of the text, by the id of their block. */
@@ -158,17 +144,6 @@ function addReasoning(answer: PartialAnswer, part: ReasoningStreamPart): void {
   }
 }
 
-function mergeMetadata(
-  before: JsonObject | undefined,
-  metadata: SharedV4ProviderMetadata,
-): JsonObject {
-  const merged = { ...before };
-  for (const [name, values] of Object.entries(metadata)) {
-    merged[name] = { ...(merged[name] as JsonObject | undefined), ...(values as JsonObject) };
-  }
-  return merged;
-}
-
 /** Adds a call of a tool. A call that the vendor executes itself is a part of the message. */
 function addCall(
   answer: PartialAnswer,
@@ -201,12 +176,6 @@ function addResult(
     ...(part.isError ? { is_error: true } : {}),
     ...metadataOf(part.providerMetadata),
   });
-}
-
-function metadataOf(metadata: SharedV4ProviderMetadata | undefined): {
-  provider_metadata?: JsonObject;
-} {
-  return metadata ? { provider_metadata: mergeMetadata({}, metadata) } : {};
 }
 
 function addCitation(
@@ -253,21 +222,6 @@ export function wholeAnswer(answer: PartialAnswer, request: ModelRequest): Model
     ...(parts.length > 0 ? { parts } : {}),
     ...(warnings.length > 0 ? { warnings } : {}),
   };
-}
-
-/**
- * Leaves out the places of the text, unless the vendor needs them: its tools ran between two pieces,
- * or a piece has data of its own.
- */
-function withNeededSpans(parts: readonly Part[]): Part[] {
-  const isNeeded = parts.some(
-    (part) =>
-      part.type === 'provider_tool_call' ||
-      (part.type === 'text_span' && part.provider_metadata !== undefined),
-  );
-  const isEmpty = (part: Part) =>
-    part.type === 'text_span' && part.length === 0 && part.provider_metadata === undefined;
-  return parts.filter((part) => (isNeeded ? !isEmpty(part) : part.type !== 'text_span'));
 }
 
 /** Leaves out a call that the token limit cut off, and replaces ids that are in use. */

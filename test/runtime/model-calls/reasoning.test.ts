@@ -19,12 +19,18 @@ const database = testDatabase();
 let anthropic: VendorServer;
 let google: VendorServer;
 let worker: Worker;
+/** The search that Anthropic makes before its call, which a test sets. */
+let search: { query: string; url: string } | undefined;
 
 beforeAll(async () => {
   const reply = ({ body }: VendorRequest) =>
     JSON.stringify(body).match(/tool_result|functionResponse/)
       ? { words: ['It', ' is 2.'] }
-      : { thought: { text: THOUGHT, signature: SIGNATURE }, calls: CALLS };
+      : {
+          ...(search && { search }),
+          thought: { text: THOUGHT, signature: SIGNATURE },
+          calls: CALLS,
+        };
   anthropic = await startVendorServer('anthropic', reply);
   google = await startVendorServer('google', reply);
   worker = await startTestWorker(database.url);
@@ -82,6 +88,22 @@ test('reasoning that a filter would change is dropped, and the hit is in the log
   const { messages, steps } = await run({ script: [{ content: 'Hello', parts }] });
   expect(messages.at(-1)).toMatchObject({ content: 'Hello', parts: [parts[1]] });
   expect(steps.map(({ kind, name }) => `${kind} ${name}`)).toContain('guard output_filter');
+});
+
+test('Anthropic gets a search of its own back from the log', async () => {
+  search = { query: 'sums', url: 'https://news.example/1' };
+  const { messages } = await run({ provider: 'anthropic', base_url: anthropic.url });
+  search = undefined;
+  const asking = messages.find(({ role }) => role === 'assistant');
+  const own = (asking?.parts ?? []).filter(({ type }: JsonObject) => /^provider_/.test(`${type}`));
+  expect(own).toMatchObject([
+    { type: 'provider_tool_call', vendor: 'anthropic', name: 'web_search' },
+    { type: 'provider_tool_result', result: [{ url: 'https://news.example/1' }] },
+  ]);
+  const sent = anthropic.requests.at(-1)?.body.messages as { content: JsonObject[] }[];
+  expect(sent[1]?.content.map(({ type }) => type)).toEqual([
+    ...['thinking', 'text', 'server_tool_use', 'web_search_tool_result', 'tool_use'],
+  ]);
 });
 
 test('details of the usage are in the output of the step', async () => {
