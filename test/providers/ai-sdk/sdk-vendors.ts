@@ -10,6 +10,7 @@ export const SDK_VENDORS = {
   cohere: 'cohere',
   groq: 'openai',
   deepseek: 'openai',
+  xai: 'responses',
   'amazon-bedrock': 'bedrock',
 } as const satisfies Record<string, WireFormat>;
 

@@ -32,7 +32,7 @@ export async function startVendorServer(
     const pieces: Buffer[] = [];
     for await (const piece of incoming) pieces.push(piece);
     const body: JsonObject = JSON.parse(Buffer.concat(pieces).toString() || '{}');
-    const messages = (body.messages ?? body.contents ?? []) as JsonObject[];
+    const messages = (body.messages ?? body.contents ?? body.input ?? []) as JsonObject[];
     const { url: path = '', headers } = incoming;
     const request = { path, headers, body, last: JSON.stringify(messages.at(-1) ?? null) };
     requests.push(request);

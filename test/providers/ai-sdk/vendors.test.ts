@@ -92,7 +92,7 @@ describe.each(names)('%s', (name) => {
     const output_schema = { type: 'object', properties: { carrier: { type: 'string' } } };
     const sent = JSON.stringify(bodyOf(await call(name, { words: ['{}'] }, { output_schema })));
     expect(sent).toContain('carrier');
-    expect(sent).toMatch(/"(max_?tokens|maxOutputTokens|maxTokens)":8192/i);
+    expect(sent).toMatch(/"(max_?tokens|max_output_tokens|maxOutputTokens|maxTokens)":8192/i);
   });
 
   test('passes parameters that it does not know to the body, and no setting', async () => {

@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
 import type { JsonObject } from '../../../src/json/json.ts';
+import { responsesEvents } from './responses-events.ts';
 
 /** The formats in which vendors stream an answer. */
-export type WireFormat = 'anthropic' | 'google' | 'cohere' | 'bedrock' | 'openai';
+export type WireFormat = 'anthropic' | 'google' | 'cohere' | 'bedrock' | 'openai' | 'responses';
 
 /** An answer of a vendor, whatever its format. */
 export type VendorAnswer = {
@@ -39,6 +40,7 @@ const ENCODERS: Record<WireFormat, (answer: VendorAnswer) => JsonObject[]> = {
   cohere: cohereEvents,
   bedrock: bedrockEvents,
   openai: openaiEvents,
+  responses: responsesEvents,
 };
 
 function anthropicEvents({ words = [], search, thought, calls = [], isFiltered }: VendorAnswer) {
