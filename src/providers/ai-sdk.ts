@@ -10,9 +10,15 @@ import type { Outcome } from '../contracts/errors.ts';
 import type { JsonObject } from '../json/json.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import { accountOf, settingsIn } from './ai-sdk/account.ts';
+import {
+  type AwsCredentials,
+  awsCredentialsIn,
+  refuseUnsignable,
+  withBedrockFields,
+} from './ai-sdk/aws-credentials.ts';
 import { callOptions } from './ai-sdk/call-options.ts';
 import { mapSdkError } from './ai-sdk/map-error.ts';
-import { createModel, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
+import { createModel, type SdkModels, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
 import { promptOf } from './ai-sdk/prompt.ts';
 import { embedAll } from './ai-sdk/purposes/embed.ts';
 import { makeImage, withoutDownloads, withoutImageOptions } from './ai-sdk/purposes/image.ts';
@@ -53,62 +59,90 @@ export type AiSdkOptions = {
  * here, and reads nothing from the environment.
  */
 export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
-  const reranking: PurposeOptions = { ...options, purpose: 'rerank' };
+  const { name } = options.vendor;
   return {
-    name: options.vendor.name,
+    name,
     generate: (request, context) =>
-      callVendor(options, request.model, context, async (line) => {
-        const prompt = promptOf(request.messages, options.vendor.name);
-        if (!prompt.ok) return prompt;
-        const model = await createModel('languageModel', options.vendor, line.model, line.sdk);
-        if (!model.ok) return model;
-        const call = callOptions(request, prompt.value, line.params, options.vendor.name);
-        const { stream } = await model.value.doStream({ ...call, abortSignal: line.watch.signal });
-        return readAnswer(stream, options.vendor.name, line, request, context);
-      }),
+      callModel('languageModel', options, request.model, context, (model, line) =>
+        generate(model, name, line, request, context),
+      ),
     embed: (request, context) =>
-      callVendor(options, request.model, context, async (line) => {
-        const model = await createModel('embeddingModel', options.vendor, line.model, line.sdk);
-        if (!model.ok) return model;
-        return embedAll(model.value, request, line.watch.signal, line.peer);
-      }),
-    synthesizeSpeech: (request, context) =>
-      callVendor(options, withoutSpeechOptions(request.model), context, async (line) => {
-        const model = await createModel('speechModel', options.vendor, line.model, line.sdk);
-        if (!model.ok) return model;
-        return speak(model.value, request, line.watch.signal, line.peer);
-      }),
-    transcribe: (request, context) =>
-      callVendor(options, withVendorSettingsOnly(request.model), context, async (line) => {
-        const model = await createModel('transcriptionModel', options.vendor, line.model, line.sdk);
-        if (!model.ok) return model;
-        return transcribeAudio(model.value, request, options.vendor.name, line.watch.signal);
-      }),
-    generateImage: (request, context) =>
-      callVendor(options, withoutImageOptions(request.model), context, async (line) => {
-        const sdk = { ...line.sdk, fetch: withoutDownloads(line.sdk.fetch) };
-        const model = await createModel('imageModel', options.vendor, line.model, sdk);
-        if (!model.ok) return model;
-        return makeImage(model.value, request, line.watch.signal, line.peer);
-      }),
-    rerank: (request, context) =>
-      callVendor(reranking, withoutRerankOptions(request.model), context, async (line) => {
-        const model = await createModel('rerankingModel', options.vendor, line.model, line.sdk);
-        if (!model.ok) return model;
-        return rankDocuments(model.value, request, line.watch.signal, line.peer);
-      }),
+      callModel('embeddingModel', options, request.model, context, (model, { watch, peer }) =>
+        embedAll(model, request, watch.signal, peer),
+      ),
+    synthesizeSpeech: (request, context) => {
+      const row = withoutSpeechOptions(request.model);
+      return callModel('speechModel', options, row, context, (model, { watch, peer }) =>
+        speak(model, request, watch.signal, peer),
+      );
+    },
+    transcribe: (request, context) => {
+      const row = withVendorSettingsOnly(request.model);
+      return callModel('transcriptionModel', options, row, context, (model, { watch }) =>
+        transcribeAudio(model, request, name, watch.signal),
+      );
+    },
+    generateImage: (request, context) => {
+      const row = withoutImageOptions(request.model);
+      return callModel('imageModel', options, row, context, (model, { watch, peer }) =>
+        makeImage(model, request, watch.signal, peer),
+      );
+    },
+    rerank: (request, context) => {
+      const row = withoutRerankOptions(request.model);
+      return callModel('rerankingModel', options, row, context, (model, { watch, peer }) =>
+        rankDocuments(model, request, watch.signal, peer),
+      );
+    },
   };
 }
 
-/** The options for a purpose that a vendor may serve at an address of its own. */
-type PurposeOptions = AiSdkOptions & { purpose?: 'rerank' };
+/** Sends one request to a model of the package. A package for images may download none. */
+function callModel<Kind extends keyof SdkModels, T>(
+  kind: Kind,
+  options: AiSdkOptions,
+  row: ModelRef,
+  context: ModelCallContext,
+  send: (model: SdkModels[Kind], line: Line) => Promise<Outcome<T>>,
+): Promise<Outcome<T>> {
+  return callVendor({ ...options, kind }, row, context, async (line) => {
+    const fetch = kind === 'imageModel' ? withoutDownloads(line.sdk.fetch) : line.sdk.fetch;
+    const model = await createModel(kind, options.vendor, line.model, { ...line.sdk, fetch });
+    return model.ok ? send(model.value, line) : model;
+  });
+}
 
-/** The connection to one vendor for one request. */
-type Line = { model: string; sdk: SdkOptions; params: RequestParams; watch: Watch; peer: Peer };
+async function generate(
+  model: LanguageModelV4,
+  vendor: string,
+  line: Line,
+  request: ModelRequest,
+  context: ModelCallContext,
+): Promise<Outcome<ModelAnswer>> {
+  const prompt = promptOf(request.messages, vendor);
+  if (!prompt.ok) return prompt;
+  const call = callOptions(request, prompt.value, line.params, vendor);
+  const signed = line.isSigned && withBedrockFields(call.providerOptions, line.params.body);
+  const { stream } = await model.doStream({ ...call, ...signed, abortSignal: line.watch.signal });
+  return readAnswer(stream, vendor, line, request, context);
+}
+
+/** The options of a call of one kind of model. */
+type CallOptions = AiSdkOptions & { kind: keyof SdkModels };
+
+/** The connection to one vendor for one request. The body of a signed request never changes. */
+type Line = {
+  model: string;
+  sdk: SdkOptions;
+  params: RequestParams;
+  isSigned: boolean;
+  watch: Watch;
+  peer: Peer;
+};
 
 /** Sends one request to the vendor of a model and returns any result or failure as data. */
 async function callVendor<T>(
-  options: PurposeOptions,
+  options: CallOptions,
   model: ModelRef,
   context: ModelCallContext,
   send: (line: Line) => Promise<Outcome<T>>,
@@ -116,7 +150,8 @@ async function callVendor<T>(
   if (context.signal.aborted) return createCancellation();
   const prepared = prepareCall(options, model, context);
   if (!prepared.ok) return prepared;
-  const { target, params, settings } = prepared.value;
+  const { target, params, settings, credentials } = prepared.value;
+  const isSigned = credentials !== null;
   const secret = context.key === undefined ? undefined : model.secret_name;
   const peer = { ...target, model: model.model, secret };
   let isWebPage = false;
@@ -127,12 +162,14 @@ async function callVendor<T>(
       send: (watch) => {
         const guarded = guardedSdkFetch(options.fetch ?? fetch, target.key, context.traceparent);
         const addressed = atAddress(guarded, options.vendor.sdkUrl, target.baseUrl);
-        const observed = observe(addressed, params.body, watch, (response) => {
+        const observed = observe(addressed, isSigned ? {} : params.body, watch, (response) => {
           isWebPage = response.ok && /html/i.test(response.headers.get('content-type') ?? '');
         });
-        const key = target.key ?? 'none'; // the header is removed before the request is sent
-        const sdk = { settings, apiKey: key, baseURL: target.baseUrl, fetch: observed };
-        return send({ model: model.model, sdk, params, watch, peer });
+        // "none": the header is removed before the request is sent. Empty: the package signs
+        const apiKey = isSigned ? '' : (target.key ?? 'none');
+        const own = { apiKey, baseURL: target.baseUrl, fetch: observed };
+        const sdk = { settings: { ...settings, ...credentials }, ...own };
+        return send({ model: model.model, sdk, params, isSigned, watch, peer });
       },
       failureOf: (error) => mapSdkError(error, peer),
     },
@@ -141,11 +178,16 @@ async function callVendor<T>(
   return !outcome.ok && isWebPage && outcome.error.code === 'bad_answer' ? webPage(peer) : outcome;
 }
 
-type PreparedCall = { target: Target; params: RequestParams; settings: SdkOptions['settings'] };
+type PreparedCall = {
+  target: Target;
+  params: RequestParams;
+  settings: SdkOptions['settings'];
+  credentials: AwsCredentials | null;
+};
 
 /** Checks the parameters of a model, and resolves the address and the key of its vendor. */
 function prepareCall(
-  { vendor, key, purpose }: PurposeOptions,
+  { vendor, key, kind }: CallOptions,
   model: ModelRef,
   context: ModelCallContext,
 ): Outcome<PreparedCall> {
@@ -153,14 +195,19 @@ function prepareCall(
   if (!reserved.ok) return reserved;
   const params = readParams(model, vendor.name);
   if (!params.ok) return params;
-  const settings = settingsIn(model.request_params);
-  if (!settings.ok) return settings;
-  const account = accountOf(vendor, settings.value, model.base_url, key, purpose);
+  const found = settingsIn(model.request_params);
+  if (!found.ok) return found;
+  const ofEnvironment = model.base_url === null ? key : undefined;
+  const credentials =
+    vendor.name === 'amazon-bedrock' ? awsCredentialsIn(context.key ?? ofEnvironment) : null;
+  const settings = { ...(credentials?.region && { region: credentials.region }), ...found.value };
+  const account = accountOf(vendor, settings, model.base_url, key, kind);
   if (!account.ok) return account;
   const target = resolveTarget(account.value, model, context.key);
   if (!target.ok) return target;
-  const value = { target: target.value, params: params.value, settings: settings.value };
-  return { ok: true, value };
+  const unsignable = credentials && refuseUnsignable(model, settings.region, kind, params.value);
+  if (unsignable) return unsignable;
+  return { ok: true, value: { target: target.value, params: params.value, settings, credentials } };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
 import type { Account } from '../http/target.ts';
 import { VENDORS, type Vendor } from '../vendors.ts';
+import type { SdkModels } from './models.ts';
 
 /** The names in `request_params` that are settings of a vendor, not parameters of a request. */
 const SETTINGS: ReadonlySet<string> = new Set(VENDORS.flatMap(({ settings }) => settings ?? []));
@@ -45,9 +46,9 @@ export function accountOf(
   settings: VendorSettings,
   baseUrl: string | null,
   key: string | undefined,
-  purpose?: 'rerank',
+  kind?: keyof SdkModels,
 ): Outcome<Account> {
-  const vendorUrl = vendor.sdkUrl ?? urlBySettings(vendor.name, settings, purpose) ?? undefined;
+  const vendorUrl = vendor.sdkUrl ?? urlBySettings(vendor.name, settings, kind) ?? undefined;
   const url = vendorUrl ?? (baseUrl?.trim() || null);
   if (url === null) {
     const names = vendor.settings?.join(', ');
@@ -64,11 +65,11 @@ export function accountOf(
 function urlBySettings(
   vendor: string,
   { region, project, location, resourceName }: VendorSettings,
-  purpose: 'rerank' | undefined,
+  kind: keyof SdkModels | undefined,
 ): string | null {
   switch (vendor) {
     case 'amazon-bedrock': {
-      const service = purpose === 'rerank' ? 'bedrock-agent-runtime' : 'bedrock-runtime';
+      const service = kind === 'rerankingModel' ? 'bedrock-agent-runtime' : 'bedrock-runtime';
       return region ? `https://${service}.${region}.amazonaws.com` : null;
     }
     case 'azure':

@@ -27,7 +27,8 @@ export type SdkOptions = Readonly<{
   settings: VendorSettings;
 }>;
 
-type SdkModels = {
+/** The models of a package by their kind, as its provider names the functions. */
+export type SdkModels = {
   languageModel: LanguageModelV4;
   embeddingModel: EmbeddingModelV4;
   speechModel: SpeechModelV4;

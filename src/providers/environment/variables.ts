@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AWS_KEY_VARIABLES } from '../ai-sdk/aws-credentials.ts';
 import { VENDORS } from '../vendors.ts';
 
 const key = [z.string().optional(), 'an API key'] as const;
@@ -56,7 +57,10 @@ export type ModelValues = {
 };
 
 /** The variables in which vendors' own programs find their key. */
-export const KEY_VARIABLES: readonly string[] = VENDORS.flatMap(({ keyVariables }) => keyVariables);
+export const KEY_VARIABLES: readonly string[] = [
+  ...VENDORS.flatMap(({ keyVariables }) => keyVariables),
+  ...AWS_KEY_VARIABLES,
+];
 
 /**
  * Returns the address where Ollama speaks OpenAI's format. OLLAMA_HOST may omit the scheme, the

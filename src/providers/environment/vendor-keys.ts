@@ -1,3 +1,4 @@
+import { awsKeyIn } from '../ai-sdk/aws-credentials.ts';
 import { VENDORS } from '../vendors.ts';
 import type { ModelValues } from './variables.ts';
 import { namedProvider } from './vendor-names.ts';
@@ -15,7 +16,8 @@ const PREFIXES = ['LLM', 'TTS', 'STT', 'EMBEDDING'] as const;
 /**
  * Returns the key of each vendor. OPENAI_API_KEY is for OpenAI. Otherwise LLM_API_KEY is for the
  * vendor of LLM_PROVIDER, before the variable of that vendor, and keys of other purposes follow. A
- * key beside a URL of its own is for that address alone.
+ * key beside a URL of its own is for that address alone. For Bedrock the access key of AWS comes
+ * after the key of Bedrock.
  */
 export function vendorKeys(values: ModelValues, env: Variables): VendorKeys {
   const keys = new Map<string, EnvironmentKey>();
@@ -33,6 +35,7 @@ export function vendorKeys(values: ModelValues, env: Variables): VendorKeys {
   for (const { name, keyVariables } of VENDORS) {
     for (const variable of keyVariables) add(name, variable, env[variable]?.trim());
   }
+  add('amazon-bedrock', 'AWS_ACCESS_KEY_ID', awsKeyIn(env));
   for (const prefix of PREFIXES.slice(1)) addOfPurpose(prefix);
   return Object.freeze(Object.fromEntries(keys));
 }
