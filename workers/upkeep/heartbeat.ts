@@ -69,15 +69,20 @@ export class Heartbeat {
     await this.#presence?.leave().catch(() => this.#presence?.close());
   }
 
+  /** Registers this worker again if the queue is replaced meanwhile: its pool id has changed. */
   async #register(): Promise<void> {
-    const worker = randomUUID();
-    this.#presence = await WorkerPresence.register({
-      ...this.#options,
-      poolId: this.#options.queue.poolId,
-      worker,
-      onLost: (reason) => this.#lose(reason),
-    });
-    this.#options.onWorker(worker);
+    const { queue, onWorker } = this.#options;
+    for (;;) {
+      const worker = randomUUID();
+      const { poolId } = queue;
+      const onLost = (reason: Error) => this.#lose(reason);
+      const presence = await WorkerPresence.register({ ...this.#options, poolId, worker, onLost });
+      if (poolId === queue.poolId) {
+        this.#presence = presence;
+        return onWorker(worker);
+      }
+      await presence.leave().catch(() => presence.close());
+    }
   }
 
   async #beat(): Promise<void> {
