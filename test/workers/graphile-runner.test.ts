@@ -226,6 +226,24 @@ test('a flood of forged job notifications causes a bounded number of searches', 
   expect(heard).toEqual(['some_channel']);
 });
 
+test('a migration is announced although the first look for it failed', async () => {
+  const client = new EventEmitter();
+  let looks = 0;
+  const detach = filterClient(client as pg.PoolClient, async () => {
+    looks += 1;
+    if (looks === 1) throw new Error('the database is restarting');
+    return 19;
+  });
+  const heard: unknown[] = [];
+  client.on('notification', ({ payload }) => heard.push(JSON.parse(payload)));
+  client.emit('notification', { channel: 'worker:migrate', payload: MIGRATE });
+  await expect
+    .poll(() => heard, { timeout: 10_000 })
+    .toEqual([{ migrationNumber: 19, breaking: true }]);
+  expect(looks).toBe(2);
+  detach();
+});
+
 test('a tenant cannot see the name of a channel that workers listen to', async () => {
   const worker = await startTestWorker(database.url);
   try {

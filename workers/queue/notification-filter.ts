@@ -44,7 +44,7 @@ export function filterNotifications(events: WorkerEvents, find: FindBreakingMigr
  * - `jobs:insert` makes slots search for jobs. It passes after 5 ms, and those of 10 ms pass as
  *   one. A flood costs a bounded number of searches, and delays no job by more than 10 ms.
  * - `worker:migrate` shuts Graphile Worker down when it announces a breaking migration. It passes
- *   only if `find` returns one; `find` is called at most once a second.
+ *   only if `find` returns one; `find` is called at most once a second, and again after a failure.
  * - Other channels do not pass.
  *
  * Returns a function that removes the filter.
@@ -66,9 +66,17 @@ export function filterClient(
     if (count > 0) pass('jobs:insert', { count });
   });
 
+  let isDetached = false;
   const checkMigrations = throttle(MIGRATIONS_PAUSE_MS, async () => {
-    const migrationNumber = await find().catch(() => undefined);
-    if (migrationNumber !== undefined) pass('worker:migrate', { migrationNumber, breaking: true });
+    try {
+      const migrationNumber = await find();
+      if (migrationNumber !== undefined) {
+        pass('worker:migrate', { migrationNumber, breaking: true });
+      }
+    } catch {
+      // Nobody announces a migration twice.
+      if (!isDetached) checkMigrations();
+    }
   });
 
   const onNotification = ({ channel, payload }: Notification): void => {
@@ -86,6 +94,7 @@ export function filterClient(
   };
   Object.assign(client, { emit: filtered });
   return () => {
+    isDetached = true;
     if (client.emit === (filtered as unknown)) Reflect.deleteProperty(client, 'emit');
   };
 }
