@@ -15,7 +15,7 @@ import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { eventually } from '../support/database.ts';
 import type { Answer } from './harness.ts';
-import { locked, openStage, type Stage, startTestApi } from './openai/support.ts';
+import { locked, openStage, type Stage, startTestApi, withoutFeeds } from './openai/support.ts';
 
 // The official client drives it, in both versions of the protocol that are spoken.
 
@@ -657,3 +657,26 @@ test('the agent answers the example of docs/a2a.md', async () => {
   const { body: answer } = await rpc(path, body);
   expect(answer.result.task.artifacts[0].parts).toEqual([{ text: 'I can count.' }]);
 });
+
+test.each(['SendStreamingMessage', 'SendMessage'])(
+  '%s whose feed ends before the run says that the run continues',
+  async (method) => {
+    const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+    const agent = await stage.agent(async () => {
+      await opened;
+      return { content: 'Hi.' };
+    });
+    const message = { messageId: method, role: 'ROLE_USER', parts: [{ text: 'Hello.' }] };
+    const answer = await withoutFeeds(async () => {
+      const response = await fetch(`${stage.api.url}/a2a/${agent}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { message } }),
+      });
+      return response.text();
+    });
+    open();
+    expect(answer).toContain('"error"');
+    expect(answer).toContain('continues');
+  },
+);

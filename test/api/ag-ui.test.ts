@@ -6,7 +6,14 @@ import type { Api } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { eventually } from '../support/database.ts';
 import type { Answer } from './harness.ts';
-import { locked, openStage, type Stage, startTestApi, WEATHER } from './openai/support.ts';
+import {
+  locked,
+  openStage,
+  type Stage,
+  startTestApi,
+  WEATHER,
+  withoutFeeds,
+} from './openai/support.ts';
 
 // The official client drives it, which refuses a sequence of events that is none.
 
@@ -412,4 +419,23 @@ test('the example of docs/ag-ui.md prints the answer of the agent', async () => 
   ) => (...values: unknown[]) => Promise<void>;
   await new AsyncFunction('HttpAgent', 'process', code)(HttpAgent, process);
   expect(printed.join('')).toBe('I can count.');
+});
+
+test('a stream whose feed ends before the run says that the run continues', async () => {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const agent = await stage.agent(async () => {
+    await opened;
+    return { content: 'Hi.' };
+  });
+  const answer = await withoutFeeds(async () => {
+    const response = await fetch(urlOf(agent), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(bare([{ id: 'm1', role: 'user', content: 'Hello.' }])),
+    });
+    return response.text();
+  });
+  open();
+  expect(answer).toContain('RUN_ERROR');
+  expect(answer).toContain('continues');
 });

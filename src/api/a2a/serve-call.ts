@@ -104,7 +104,7 @@ async function sendMessage(options: CallOptions, params: SendParams): Promise<vo
   return answer(options, call.isLegacy ? legacyTask(task) : { task });
 }
 
-/** Waits until the run stops. Returns false if nobody waits for the answer any more. */
+/** Waits until the run stops. Returns false if the wait or the feed ends before. */
 async function waitUntilStopped(
   { source, openRequest }: ProtocolRequest,
   started: StartedRun,
@@ -112,7 +112,7 @@ async function waitUntilStopped(
   for await (const item of followRun(source, started, openRequest.signal)) {
     if (item.type === 'stopped') return true;
   }
-  return !openRequest.signal.aborted;
+  return false;
 }
 
 /** Streams the current task, then its updates until the task ends or asks something. */
@@ -137,6 +137,7 @@ async function stream(options: CallOptions, started: StartedRun): Promise<void> 
       for (const event of tell(item)) {
         await write(event, item.type === 'stopped' && 'statusUpdate' in event);
       }
+      if (item.type === 'stopped') return writer.end();
     }
     const failure = protocolRequest.earlyEndOf(started.id);
     if (failure) await fail(rpcErrorOf(failure));

@@ -63,10 +63,10 @@ async function stream(
         await write(events.finishStep());
         await write(await stateSnapshot(protocolRequest, started, input));
         await write(events.eventsOf(item));
-      } else {
-        await write(events.eventsOf(item));
-        if (isTodo(item)) await write(await stateSnapshot(protocolRequest, started, input));
+        return writer.end();
       }
+      await write(events.eventsOf(item));
+      if (isTodo(item)) await write(await stateSnapshot(protocolRequest, started, input));
     }
     const failure = earlyEndOf(started.id);
     if (failure) await write(events.fail(failure.message, failure.code));

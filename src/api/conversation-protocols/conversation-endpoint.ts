@@ -25,8 +25,8 @@ export type ProtocolRequest = RequestCaller & {
   source: RunSource;
   failureOf(error: unknown): Failure;
   /**
-   * Returns why an answer ends before its run, or undefined if it does not, or if the client has
-   * disconnected.
+   * Returns why an answer ends before its run stops, or undefined if the client has disconnected.
+   * Without a signal the feed has ended: the server closes.
    */
   earlyEndOf(executionId: string): Failure | undefined;
 };
@@ -57,7 +57,7 @@ export function registerConversationEndpoint(
     const source = sourceFor(caller, sources, options);
     return requests.whileOpen(reply, caller.identity, (openRequest) => {
       const { signal } = openRequest;
-      const earlyEndOf = (id: string) => (signal.aborted ? earlyEnd(signal.reason, id) : undefined);
+      const earlyEndOf = (id: string) => earlyEnd(signal.aborted ? signal.reason : 'closing', id);
       const means = { ...caller, openRequest, source, failureOf: failure, earlyEndOf };
       return serve({ request, reply, ...means });
     });

@@ -1,10 +1,12 @@
 import OpenAI from 'openai';
+import { vi } from 'vitest';
 import {
   type FakeAnswer,
   type FakeRequest,
   type FakeServer,
   startOpenAiServer,
 } from '../../../chaos/openai-server.ts';
+import { FeedHub } from '../../../src/api/feed/feed-hub.ts';
 import type { Api } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -110,3 +112,19 @@ export const WEATHER = {
 };
 
 export { locked, startTestApi, tokenFor };
+
+/** Lets each feed of the process end at once, as when a server closes, until the function ends. */
+export async function withoutFeeds<T>(work: () => Promise<T>): Promise<T> {
+  const nothing = async function* () {
+    yield* [];
+    return undefined;
+  };
+  const mocks = (['steps', 'states'] as const).map((name) =>
+    vi.spyOn(FeedHub.prototype, name).mockImplementation(nothing),
+  );
+  try {
+    return await work();
+  } finally {
+    for (const mock of mocks) mock.mockRestore();
+  }
+}
