@@ -1,3 +1,4 @@
+export type { Caller } from './api/login/process-logins.ts';
 export type { Handler, MountOptions } from './api/mount/handler.ts';
 export type { Call } from './client/call.ts';
 export {

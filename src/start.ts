@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
-import { signProcessToken } from './api/login/process-token.ts';
+import { type Caller, createProcessLogins, type TokenOf } from './api/login/process-logins.ts';
 import {
   attachSockets,
   createHandler,
@@ -12,9 +12,7 @@ import { connect, type HowdahClient } from './client/connect.ts';
 import { lazy } from './concurrency/lazy.ts';
 import { type Config, type Environment, loadConfig } from './config.ts';
 import { HowdahError } from './contracts/errors.ts';
-import { findTenant } from './db/access/subjects.ts';
-import { createPool } from './db/connection/pool.ts';
-import { queriesOn } from './db/queries/queries.ts';
+import { findCaller } from './process-callers.ts';
 import { type StartOptions, variablesOf } from './start-options.ts';
 import { createLoggerSink, type Logger } from './telemetry/logger-sink.ts';
 
@@ -30,6 +28,8 @@ export type Howdah = HowdahClient & {
   isEmbedded: boolean;
   /** The description of the model for agents that name none. */
   model: string;
+  /** Returns the methods for another caller. An unknown caller is an error of its first call. */
+  as(caller: Caller): HowdahClient;
   /** Returns the number of runs at work in this process. */
   inFlight(): number;
   /** Resolves when nothing is at work or due any more, or when the signal fires. */
@@ -65,7 +65,7 @@ export async function start(options: StartOptions = {}): Promise<Howdah> {
   const talk = talkTo(logger);
   const instance = await openHowdah(
     configOf(variables, options),
-    { api, worker, isUnlisted: port === false },
+    { api, worker, isUnlisted: api && port === false },
     talk,
     {
       ...{ tools: options.tools ?? [], engines: options.engines ?? [], hooks: options.hooks ?? {} },
@@ -108,54 +108,45 @@ async function closeOnAbort(
 
 function createHowdah(instance: Instance, processKey: Uint8Array): Howdah {
   const { databaseUrl, isEmbedded, model, apiUrl: url, unlistedApi } = instance;
+  const tokenOf = createProcessLogins(processKey, (caller) => findCaller(databaseUrl, caller));
   const mountable = (method: string) => unlistedApi ?? notMountable(method);
+  const as = (caller: Caller) => createOwnClient(instance, tokenOf, caller);
   const closing = lazy(() => instance.close());
   return {
-    ...createOwnClient(instance, processKey),
-    ...{ url, databaseUrl, isEmbedded, model },
+    ...as({}),
+    ...{ url, databaseUrl, isEmbedded, model, as },
     inFlight: instance.inFlight,
     untilIdle: (signal = new AbortController().signal) => instance.untilIdle(signal),
-    handler: (options) => createHandler(mountable('handler'), options),
-    attach: (server, options) => attachSockets(mountable('attach'), server, options),
+    handler: (options) => createHandler(mountable('handler'), tokenOf, options),
+    attach: (server, options) => attachSockets(mountable('attach'), tokenOf, server, options),
     close: closing.get,
     [Symbol.asyncDispose]: closing.get,
   };
 }
 
-/** Creates the client of the instance's own API, which needs no port. */
+/** Creates a client of the instance's own API. Needs no port if the instance has none. */
 function createOwnClient(
-  { databaseUrl, apiUrl, unlistedApi }: Instance,
-  processKey: Uint8Array,
+  { apiUrl, unlistedApi }: Instance,
+  tokenOf: TokenOf,
+  caller: Caller,
 ): HowdahClient {
-  const tenantId = lazy(() => defaultTenantOf(databaseUrl));
-  const token = async () =>
-    signProcessToken(processKey, {
-      ...{ tenantId: await tenantId.get(), userId: undefined, role: 'owner' },
-    });
+  const token = () => tokenOf(caller);
   if (apiUrl !== undefined) return connect(apiUrl, { token });
-  const handle = unlistedApi ? createHandler(unlistedApi) : () => notMountable('createRun');
+  const handle = unlistedApi ? createHandler(unlistedApi, tokenOf) : notCallable;
   return connect(IN_PROCESS, {
     token,
     fetch: async (input, init) => handle(new Request(input, init)),
   });
 }
 
-async function defaultTenantOf(url: string): Promise<string> {
-  const pool = createPool({ url, applicationName: 'howdah-start', max: 1 });
-  const tenant = await findTenant(queriesOn(pool), 'default').finally(() => pool.end());
-  if (tenant) return tenant.id;
-  throw new HowdahError('HWCNF', "the tenant with the slug 'default' does not exist", {
-    hint: `Create it in SQL: insert into howdah.tenants (slug, name) values ('default', 'Default')`,
-    detail: { tenant: 'default' },
+function notCallable(): never {
+  throw new HowdahError('HWCNF', 'this Howdah has no API, so its methods cannot be called', {
+    hint: 'Call start() without api: false.',
   });
 }
 
 function notMountable(method: string): never {
-  const needs = method === 'createRun' ? 'an API' : 'an API without a port';
-  throw new HowdahError('HWCNF', `${method}() needs ${needs} in this process`, {
-    hint:
-      method === 'createRun'
-        ? 'Call start() without api: false.'
-        : 'Call start({ port: false }), without api: false.',
+  throw new HowdahError('HWCNF', `${method}() needs an API without a port in this process`, {
+    hint: 'Call start({ port: false }), without api: false.',
   });
 }

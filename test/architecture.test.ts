@@ -113,6 +113,7 @@ const ANYWHERE = new Set([
   'src/update-models.ts', // writes the models and keys of this environment
   'src/open-worker.ts', // starts a worker with the tools and providers of this environment
   'src/bootstrap.ts', // puts the parts together
+  'src/process-callers.ts', // looks up the callers that a program names
   'src/start-options.ts', // options of an embedded instance
   'src/start.ts', // starts an instance in the process of a program
   'src/index.ts', // the public surface

@@ -43,6 +43,7 @@ export function createHttpClient(
     };
     const response = await fetch(`${url}${path}`, { method, headers, ...init }).catch(
       (cause: unknown) => {
+        if (cause instanceof HowdahError) throw cause; // a `fetch` of the program says why
         throw new HowdahError('EUNREACHABLE', `${url} cannot be reached`, {
           cause,
           hint: 'Check the address, and that the server is running.',

@@ -1,12 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Handler, Howdah } from '../../src/index.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createProcessLogins } from '../../src/api/login/process-logins.ts';
+import type { Handler, Howdah, HowdahClient } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 import { startHowdah } from './start-howdah.ts';
 
-// Limits of a mount: logins, clients that leave, requests outside of the prefix, the shutdown.
+// Logins and limits of a mount: clients that leave, requests outside of the prefix, the shutdown.
 
 const db = testDatabase();
 let howdah: Howdah;
@@ -51,19 +53,17 @@ test.each([
   ['cancels the body', (body: Response['body']) => body?.cancel(), undefined],
   ['aborts the request', () => {}, new AbortController()],
 ])('a client that %s ends its stream in the API', async (_, leave, leaving) => {
-  const one = { HOWDAH_TENANT_STREAMS: '1', HOWDAH_USER_STREAMS: '1' };
-  const limited = await startHowdah(db.url, { worker: false, auth: 'none', env: one });
+  const one = { HOWDAH_TENANT_STREAMS: '1' };
+  const limited = await startHowdah(db.url, { worker: false, env: one });
   const { id } = await limited.call('startSession', { body: { agent: 'development' } });
-  const url = `http://localhost/sessions/${id}/stream`; // a stream that does not end by itself
-  const stream = (signal?: AbortSignal) =>
-    limited.handler()(new Request(url, signal ? { signal } : {}));
+  const path = `/sessions/${id}/stream`; // does not end by itself
+  const stream = (signal?: AbortSignal) => limited.open('GET', path, undefined, {}, signal);
   try {
     const first = await stream(leaving?.signal);
-    expect(first.status).toBe(200);
-    expect((await stream()).status).toBe(429);
+    await expect(stream()).rejects.toMatchObject({ code: 'HWQTA' });
     await leave(first.body);
     leaving?.abort();
-    await expect.poll(async () => (await stream()).status).toBe(200);
+    await expect.poll(() => stream().then(({ status }) => status, String)).toBe(200);
   } finally {
     await limited.close();
   }
@@ -140,4 +140,74 @@ test('a mount answers 503 once it is closed', async () => {
   await text; // ended by the shutdown
   const late = await mounted(new Request('http://localhost/healthz'));
   expect([late.status, late.headers.get('retry-after')]).toEqual([503, '1']);
+});
+
+describe('callers that the program names', () => {
+  beforeAll(async () => {
+    await db.pool.query(`
+      insert into howdah.tenants (slug, name) values ('acme', 'Acme');
+      insert into howdah.users (tenant_id, username, role)
+      select t.id, u.name, u.role::howdah.user_role
+      from howdah.tenants as t, (values ('maria', 'member'), ('vic', 'viewer')) as u (name, role)
+      where t.slug = 'acme'`);
+  });
+
+  const createAgent = (client: HowdahClient, name: string) =>
+    client.call('createAgent', { body: { name } });
+
+  test('as() acts for a tenant or a user, with the rights of that user', async () => {
+    await createAgent(howdah.as({ tenant: 'acme' }), 'of_acme');
+    await expect(
+      createAgent(howdah.as({ tenant: 'acme', user: 'vic' }), 'x'),
+    ).rejects.toMatchObject({ code: 'HWDEN' });
+    const names = async (client: HowdahClient) =>
+      (await client.call('listAgents')).data.map(({ name }) => name);
+    expect(await names(howdah.as({ tenant: 'acme', user: 'maria' }))).toContain('of_acme');
+    expect(await names(howdah)).not.toContain('of_acme');
+  });
+
+  test.each([
+    ['tenant', { tenant: 'nowhere' }],
+    ['user', { tenant: 'acme', user: 'nobody' }],
+  ])('an unknown %s is named', async (field, caller) => {
+    await expect(howdah.as(caller).call('listAgents')).rejects.toMatchObject({
+      code: 'HWNTF',
+      detail: { [field]: expect.any(String) },
+    });
+  });
+
+  test('authenticate() logs in a request; without a caller, its own header counts', async () => {
+    const authenticated = howdah.handler({
+      authenticate: (request) => {
+        const session = (request as Request).headers.get('x-session');
+        return session ? { tenant: 'acme', user: session } : undefined;
+      },
+    });
+    const agents = (headers: Record<string, string>) =>
+      authenticated(new Request('http://shop.example/api/agents', { headers }));
+    expect((await agents({ 'x-session': 'maria', authorization: 'Bearer x' })).status).toBe(200);
+    expect((await agents({})).status).toBe(401);
+    expect((await agents({ authorization: 'Bearer x' })).status).toBe(401);
+    const foreign = { 'x-session': 'maria', origin: 'http://evil.example' };
+    expect((await agents(foreign)).status).toBe(403);
+  });
+
+  test('a token of one instance is not valid at another', async () => {
+    const token = createProcessLogins(randomBytes(64), async () => {
+      const { rows } = await db.pool.query(`select id from howdah.tenants where slug = 'acme'`);
+      return { tenantId: rows[0].id, userId: undefined, role: 'owner' };
+    });
+    const headers = { authorization: `Bearer ${await token({})}` };
+    const answer = await howdah.handler()(new Request('http://localhost/api/agents', { headers }));
+    expect(answer.status).toBe(401);
+  });
+});
+
+test('without an API, the methods say what is missing', async () => {
+  const none = await startHowdah(db.url, { api: false, worker: false });
+  await expect(none.createRun({ agent: 'development', message: 'Hi.' })).rejects.toMatchObject({
+    code: 'HWCNF',
+  });
+  expect(() => none.handler()).toThrow(expect.objectContaining({ code: 'HWCNF' }));
+  await none.close();
 });

@@ -11,7 +11,7 @@ import {
 import type { Config } from '../../config.ts';
 import { TOKEN_PARTY, userRoles } from '../../db/access/subjects.ts';
 import { type AuthResult, type Identity, refused } from './auth-result.ts';
-import { PROCESS_ALGORITHM } from './process-token.ts';
+import { PROCESS_ALGORITHM } from './process-logins.ts';
 
 /** The allowed difference between clocks, in seconds. */
 const LEEWAY_S = 30;
@@ -48,9 +48,10 @@ type Verify = (token: string) => Promise<JWTVerifyResult>;
 
 /**
  * Creates the reader of tokens. A token is signed with the secret (HS256), by a key of the key set
- * (RS256, ES256) or with the key of the process (HS512), and has the claims of contract section 7. Each key has its own algorithms, so
- * that a public key is never used as a secret. `onTrouble` is called with the error when keys
- * cannot be fetched. Keys that were fetched before are used for ten minutes.
+ * (RS256, ES256), or with the key of this process (HS512). It has the claims of contract section 7.
+ * Each key has its own algorithms, so that a public key is never used as a secret. `onTrouble` is
+ * called with the error when keys cannot be fetched. Keys that were fetched before are used for ten
+ * minutes.
  */
 export function createTokenReader(keys: TokenKeys, onTrouble: (error: unknown) => void): ReadToken {
   const verifiers = verifiersOf(keys);

@@ -2,22 +2,21 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { forwardRequest, passedOn } from './forward-request.ts';
-import type { OpenConnection } from './handler.ts';
+import type { Mounted, OpenConnection } from './handler.ts';
 import { prefixPaths } from './prefix.ts';
 
 /** Status codes of responses that have no body. */
 const BODILESS = new Set([204, 205, 304]);
 
-/** Answers a Fetch request. `path` is the address below the prefix. */
+/** Answers a Fetch request. */
 export async function answerFetch(
   open: OpenConnection,
   { method, url, headers, body, signal }: Request,
-  path: string,
-  prefix: string,
+  { path, prefix, headers: own }: Mounted,
 ): Promise<Response> {
   const response = await forwardRequest(open(undefined), {
     ...{ method, path, signal },
-    headers: { host: new URL(url).host, ...Object.fromEntries(headers) },
+    headers: { host: new URL(url).host, ...Object.fromEntries(headers), ...own },
     body: body ? Readable.fromWeb(body as NodeReadableStream) : undefined,
   });
   return toFetchResponse(response, prefix);

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { problem, sendProblem } from '../errors/problem.ts';
 import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { shownPath } from '../http/path.ts';
+import type { Caller, TokenOf } from '../login/process-logins.ts';
 import { answerFetch } from './fetch-handler.ts';
 import { answerNode } from './node-handler.ts';
 import { belowPrefix, normalizePrefix } from './prefix.ts';
@@ -25,7 +26,14 @@ export type MountOptions = {
    * `app.use(path, handler)` mounts; other frameworks do not.
    */
   prefix?: string;
+  /**
+   * Returns the tenant and the user of a request that the program has logged in by its own means.
+   * For undefined, the request's own `Authorization` header counts.
+   */
+  authenticate?: (request: Request | IncomingMessage) => Awaitable<Caller | undefined>;
 };
+
+type Awaitable<T> = T | Promise<T>;
 
 /** A handler of the whole API, for frameworks with Fetch handlers or with Node middleware. */
 export type Handler = {
@@ -37,19 +45,45 @@ export type Handler = {
   ): Promise<void>;
 };
 
+/** A request as the API gets it. */
+export type Mounted = {
+  /** The address below the prefix. */
+  path: string;
+  prefix: string;
+  /** Headers that replace those of the request. */
+  headers: { authorization?: string };
+};
+
 type FromExpress = { originalUrl?: string; baseUrl?: string };
 type Next = (error?: unknown) => void;
 
 const CLOSING = 'Howdah is shutting down; send the request again.';
 
+/** Returns the headers with which a request logs in, if the program has authenticated it. */
+type Authorize = (request: Request | IncomingMessage) => Promise<{ authorization?: string }>;
+
+type Mount = { api: MountableApi; prefix: string | undefined; authorize: Authorize };
+
 /** Creates a handler. Throws `HWINV` for a prefix that is no path. */
-export function createHandler(api: MountableApi, options: MountOptions = {}): Handler {
+export function createHandler(
+  api: MountableApi,
+  tokenOf: TokenOf,
+  options: MountOptions = {},
+): Handler {
   const prefix = options.prefix === undefined ? undefined : normalizePrefix(options.prefix);
+  const mount = { api, prefix, authorize: createAuthorize(tokenOf, options) };
   const handle = (request: Request | IncomingMessage, response?: unknown, next?: Next) =>
     'rawHeaders' in request
-      ? handleNode(api, request, response as ServerResponse, prefix, next)
-      : handleFetch(api, request, prefix ?? '');
+      ? handleNode(mount, request, response as ServerResponse, next)
+      : handleFetch(mount, request);
   return handle as Handler;
+}
+
+function createAuthorize(tokenOf: TokenOf, { authenticate }: MountOptions): Authorize {
+  return async (request) => {
+    const caller = await authenticate?.(request);
+    return caller ? { authorization: `Bearer ${await tokenOf(caller)}` } : {};
+  };
 }
 
 /**
@@ -58,33 +92,43 @@ export function createHandler(api: MountableApi, options: MountOptions = {}): Ha
  */
 export function attachSockets(
   api: MountableApi,
+  tokenOf: TokenOf,
   server: Pick<Server, 'on' | 'off'>,
   options: MountOptions = {},
 ): () => void {
   const prefix = normalizePrefix(options.prefix ?? '');
+  const authorize = createAuthorize(tokenOf, options);
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const path = belowPrefix(request.url ?? '/', prefix);
     if (path === undefined) return;
-    request.url = path;
-    api.upgrade(request, socket, head);
+    socket.on('error', () => socket.destroy());
+    authorize(request).then(
+      (headers) => {
+        Object.assign(request.headers, headers);
+        request.url = path;
+        api.upgrade(request, socket, head);
+      },
+      () => socket.destroy(),
+    );
   };
   server.on('upgrade', onUpgrade);
   return () => void server.off('upgrade', onUpgrade);
 }
 
-async function handleFetch(api: MountableApi, request: Request, prefix: string): Promise<Response> {
+async function handleFetch(mount: Mount, request: Request): Promise<Response> {
+  const { api, prefix = '', authorize } = mount;
   const { pathname, search } = new URL(request.url);
   const path = belowPrefix(`${pathname}${search}`, prefix);
   if (path === undefined) return problemResponse(404, 'HWNTF', notMounted(pathname, prefix));
-  if (!api.isClosing) return answerFetch(api.connect, request, path, prefix);
-  return problemResponse(503, BUSY, CLOSING, { 'retry-after': RETRY_AFTER });
+  if (api.isClosing) return problemResponse(503, BUSY, CLOSING, { 'retry-after': RETRY_AFTER });
+  const headers = await authorize(request);
+  return answerFetch(api.connect, request, { path, prefix, headers });
 }
 
 async function handleNode(
-  api: MountableApi,
+  { api, prefix, authorize }: Mount,
   request: IncomingMessage & FromExpress,
   response: ServerResponse,
-  prefix: string | undefined,
   next: Next | undefined,
 ): Promise<void> {
   const url = request.url ?? '/';
@@ -99,7 +143,9 @@ async function handleNode(
     return sendProblem(response, 503, BUSY, CLOSING);
   }
   try {
-    await answerNode(api.connect, request, response, path, prefix ?? request.baseUrl ?? '');
+    const headers = await authorize(request);
+    const below = { path, prefix: prefix ?? request.baseUrl ?? '', headers };
+    await answerNode(api.connect, request, response, below);
   } catch (error) {
     // Once headers are sent, the error ends the connection, so that no client takes the part that
     // it received for the whole response.

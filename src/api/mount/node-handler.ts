@@ -3,25 +3,22 @@ import { pipeline } from 'node:stream/promises';
 import { sendProblem } from '../errors/problem.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
 import { forwardRequest, passedOn } from './forward-request.ts';
-import type { OpenConnection } from './handler.ts';
+import type { Mounted, OpenConnection } from './handler.ts';
 import { prefixPaths } from './prefix.ts';
 
-/**
- * Answers a request of a Node server. `path` is the address below the prefix. The response is
- * complete, or its client has left, when the returned promise resolves.
- */
+/** Answers a request of a Node server. Resolves when the response is complete. */
 export async function answerNode(
   open: OpenConnection,
   request: IncomingMessage,
   response: ServerResponse,
-  path: string,
-  prefix: string,
+  { path, prefix, headers }: Mounted,
 ): Promise<void> {
   const hasBody = isFramed(request);
   if (hasBody && request.readableDidRead) return refuseReadBody(response);
   const signal = leftSignal(response);
   const answer = await forwardRequest(open(request.socket.remoteAddress), {
-    ...{ method: request.method ?? 'GET', path, signal, headers: request.headers },
+    ...{ method: request.method ?? 'GET', path, signal },
+    headers: { ...request.headers, ...headers },
     body: hasBody ? request : undefined,
   });
   response.writeHead(answer.statusCode ?? 502, prefixPaths(passedOn(answer.headers), prefix));
