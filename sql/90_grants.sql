@@ -764,7 +764,6 @@ grant execute on function
   howdah_private.drop_own_secret(uuid, howdah.model_purpose),
   howdah_private.drop_provider_config(uuid, howdah.model_purpose), howdah_private.editor_params(),
   howdah_private.model_vendors(), howdah_private.own_model_name(uuid, howdah.model_purpose),
-  howdah_private.nearest_host(text), howdah_private.refuse_misspelt_host(text),
   howdah_private.refuse_private_host(text, text), howdah_private.resolve_provider(text, text),
   howdah_private.provider_config(uuid, howdah.model_purpose),
   howdah_private.check_engine(howdah.agents),

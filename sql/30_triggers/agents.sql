@@ -197,11 +197,6 @@ create or replace trigger _300_check_output_schema
   for each row when (new.output_schema is not null)
   execute function howdah_private.tg_agents__check_output_schema();
 
-create or replace trigger _295_trim_capabilities
-  before insert or update of capabilities on howdah.agents
-  for each row when (new.capabilities <> '{}')
-  execute function howdah_private.tg__trim_capabilities();
-
 create or replace trigger _300_refuse_keys
   before insert or update of name, description, instruction, system_prompt, domain, capabilities
   on howdah.agents

@@ -60,9 +60,10 @@ begin
   from howdah_private.resolve_provider(new.provider, new.base_url) as r;
   if new.base_url is null then
     perform howdah_private.refuse_private_host('provider', v_url);
-    perform howdah_private.refuse_misspelt_host(new.provider) where v_url is not null;
     new.base_url := v_url;
   end if;
+  perform howdah_private.refuse_misspelt_host(new.provider)
+  from howdah_private.resolve_provider(new.provider, null) as r where r.url = new.base_url;
   perform howdah_private.check_provider(new);
   return new;
 end $$;

@@ -98,8 +98,8 @@ export function findLack(model: ModelRow, settings: ReportSettings): Lack | null
   if (vendor === undefined && !isServer(provider)) {
     return { lacks: 'a known provider', fix: fixOfUnknown(provider) };
   }
+  if (vendor === undefined) return findLackOfServer(provider, base_url);
   if (base_url !== null) return null;
-  if (vendor === undefined) return findLackOfServer(provider);
   const { name, sdk, openAiUrl, isLocal } = vendor;
   if (sdk && openAiUrl === undefined && !hasPackage(sdk.package)) {
     return { lacks: 'a package', fix: `npm install ${sdk.package}` };
@@ -119,12 +119,14 @@ const NO_ADDRESS: Lack = {
   fix: 'Set base_url to the address of the server.',
 };
 
-/** Returns what a server without a base_url lacks: an address, or its host may be misspelt. */
-function findLackOfServer(provider: string): Lack | null {
-  if (SERVERS_WITHOUT_ADDRESS.has(provider)) return NO_ADDRESS;
-  const near = nearestHost(provider);
+/** Returns what a server lacks that is no vendor. A host without another address may be misspelt. */
+function findLackOfServer(provider: string, base_url: string | null): Lack | null {
+  if (SERVERS_WITHOUT_ADDRESS.has(provider)) return base_url === null ? NO_ADDRESS : null;
+  const isElsewhere = base_url !== null && base_url !== `https://${provider}/v1`;
+  const near = isElsewhere ? undefined : nearestHost(provider);
   if (near === undefined) return null;
-  return { lacks: 'a known provider', fix: `Did you mean ${near}? Otherwise set base_url.` };
+  const fix = `Did you mean ${near}? Otherwise set provider to openai-compatible.`;
+  return { lacks: 'a known provider', fix };
 }
 
 function findLackOfPackage(

@@ -175,7 +175,8 @@ begin
 end $$;
 
 -- Refuses a provider for which no process has a key. Models of `openai` may take another address
--- from the environment of the worker, and are accepted while no process has reported its keys.
+-- from the environment of the worker, and are accepted while no worker or API has reported its
+-- keys.
 create or replace function howdah_private.refuse_missing_key(provider text) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -186,7 +187,8 @@ begin
   select v.title, v.key_variables into v_vendor from howdah_private.model_vendors() as v
   where v.name = refuse_missing_key.provider;
   if refuse_missing_key.provider = 'openai' and (
-      not exists (select from howdah_private.provider_reports)
+      not exists (
+        select from howdah_private.provider_reports as r where r.host not like '%/cli')
       or exists (select from howdah_private.provider_reports as r
         where r.provider = 'openai' and r.has_address)) then
     return;
@@ -224,7 +226,7 @@ begin
 end $$;
 
 -- Refuses a host that resembles the host of a vendor: a misspelt name would send conversations and
--- keys to somebody else. With a base_url the host is meant.
+-- keys to somebody else.
 create or replace function howdah_private.refuse_misspelt_host(host text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -239,8 +241,8 @@ begin
     message = format('provider %L is not the host of a known vendor', refuse_misspelt_host.host),
     detail = jsonb_build_object('field', 'provider', 'provider', refuse_misspelt_host.host,
       'suggestion', v_near)::text,
-    hint = format('Did you mean %s? For a server of your own, set base_url, such as https://%s/v1.',
-      v_near, refuse_misspelt_host.host);
+    hint = format('Did you mean %s? For a server of your own, set provider to openai-compatible '
+      'and base_url to its address.', v_near);
 end $$;
 
 -- Returns the host of a vendor that differs from a host by one letter, or null.

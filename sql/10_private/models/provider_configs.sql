@@ -151,10 +151,6 @@ declare
 begin
   select d.* into v_model
   from howdah_private.model_in(v_document, set_provider_config.purpose) as d;
-  if howdah_private.base_url_in(v_document, set_provider_config.purpose) is null
-    and howdah_private.is_host(v_model.provider) then
-    perform howdah_private.refuse_misspelt_host(v_model.provider);
-  end if;
   insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name,
     capabilities)
   values (v_name, v_model.provider, v_model.model, set_provider_config.purpose, v_model.base_url,

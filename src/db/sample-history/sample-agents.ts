@@ -19,8 +19,8 @@ export const sampleCast = ({ tenants, agents }: CastSize): string[] => [
   `insert into howdah.users (tenant_id, username)
    select t.id, 'sample_' || i from sample_tenants as t cross join generate_series(1, 50) as i
    on conflict do nothing`,
-  `insert into howdah.models (tenant_id, name, provider, model, input_price, output_price)
-   select t.id, m.name, 'openai', m.name, m.input_price, m.output_price
+  `insert into howdah.models (tenant_id, name, provider, model, base_url, input_price, output_price)
+   select t.id, m.name, 'openai', m.name, 'https://api.openai.com/v1', m.input_price, m.output_price
    from sample_tenants as t cross join (values
      ('sample-small', 0.25, 2), ('sample-large', 1.25, 10), ('sample-thinking', 15, 60)
    ) as m (name, input_price, output_price)

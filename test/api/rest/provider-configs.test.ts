@@ -284,7 +284,7 @@ test.each([
   ['llm', { provider: 'anthropic', model: 'm' }, 'provider', /llm_provider_config\.api_key/],
   ['llm', { provider: 'vllm', model: 'm' }, 'api_url', /^Set api_url/],
   ['llm', { provider: 'opnai', model: 'm' }, 'provider', /openai-compatible and api_url/],
-  ['tts', { provider: 'groqq.com', model: 'm' }, 'provider', /groq\.com.*set api_url/],
+  ['tts', { provider: 'groqq.com', model: 'm' }, 'provider', /groq\.com.*api_url/],
   ['tts', { provider: 'anthropic', model: 'm', api_key: 'k-01234567' }, 'provider', /such as/],
 ])('the hint on %s %j names the fields that were sent', async (purpose, config, member, hint) => {
   expect(await create({ [`${purpose}_provider_config`]: config })).toMatchObject({

@@ -211,14 +211,17 @@ describe('the provider of a model', () => {
     });
   });
 
-  test('that resembles the host of a vendor is refused without a base_url', async () => {
+  test('that resembles the host of a vendor is refused without another address', async () => {
     await asOwner(async (client) => {
       expect(await refused(client, 'groqq.com')).toMatchObject({
         code: 'HWINV',
         fields: { field: 'provider', provider: 'groqq.com', suggestion: 'groq.com' },
         hint: expect.stringContaining('groq.com'),
       });
-      await insert(client, 'groqq.com', { url: 'https://groqq.com/v1' });
+      expect(await refused(client, 'groqq.com', { url: 'https://groqq.com/v1' })).toMatchObject({
+        fields: { suggestion: 'groq.com' },
+      });
+      await insert(client, 'openai-compatible', { url: 'https://groqq.com/v1' });
     });
   });
 
