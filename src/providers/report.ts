@@ -119,7 +119,7 @@ const NO_ADDRESS: Lack = {
   fix: 'Set base_url to the address of the server.',
 };
 
-/** Returns what a server lacks that is no vendor. A host without another address may be misspelt. */
+/** Returns what a server lacks that is no vendor. A host at its usual address may be misspelt. */
 function findLackOfServer(provider: string, base_url: string | null): Lack | null {
   if (SERVERS_WITHOUT_ADDRESS.has(provider)) return base_url === null ? NO_ADDRESS : null;
   const isElsewhere = base_url !== null && base_url !== `https://${provider}/v1`;

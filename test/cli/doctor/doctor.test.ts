@@ -103,13 +103,13 @@ test('doctor names a tool of an agent that a running worker lacks', async () => 
   );
   expect(await check()).toMatchObject({ ok: true }); // no worker runs
   const worker = await startTestWorker(db.url);
-  const equipped = await startTestWorker(db.url, { tools });
   try {
-    expect(await check()).toMatchObject({
+    const equipped = await startTestWorker(db.url, { tools });
+    const found = await check().finally(() => equipped.stop(1_000));
+    expect(found).toMatchObject({
       ok: false,
       found: expect.stringMatching(/^agent development has the tool measure.* lacks$/),
     });
-    await equipped.stop(1_000);
     expect(await check()).toMatchObject({
       found: expect.stringMatching(/no running worker has$/),
     });
@@ -122,6 +122,5 @@ test('doctor names a tool of an agent that a running worker lacks', async () => 
     expect(await check()).toMatchObject({ ok: true });
   } finally {
     await worker.stop(1_000);
-    await equipped.stop(1_000);
   }
 });
