@@ -276,7 +276,7 @@ begin
   where t.session_id = any (erase_sessions.ids);
   get diagnostics v_todos = row_count;
   update howdah.sessions as s
-  set title = case when s.title is not null then '[erased]' end, state = '{}',
+  set title = case when s.title is not null then '[erased]' end, state = '{}', chat_key = null,
     contents_erased_at = clock_timestamp()
   where s.id = any (erase_sessions.ids);
   get diagnostics v_sessions = row_count;

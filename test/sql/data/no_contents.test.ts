@@ -179,7 +179,9 @@ test('an erased run cannot be retried or forked; one retried in time keeps its c
 
 describe('session contents', () => {
   test('are stored until the session has been silent for the configured time', async () => {
-    const session = await makeSession(db.pool, { title: SAID, state: { said: SAID } });
+    const session = await makeSession(db.pool, {
+      ...{ title: SAID, state: { said: SAID }, chat_key: `/${SAID}` },
+    });
     const columns = { agent_id: agent, session_id: session, input: SAID };
     await finish(db.pool, worker, await makeRun(db.pool, columns));
     await erase();
@@ -207,8 +209,10 @@ describe('session contents', () => {
     await erase();
     expect(await traces(SAID)).toEqual([]);
     expect(
-      await one(db.pool, 'select title, state from howdah.sessions where id = $1', [session]),
-    ).toEqual({ title: '[erased]', state: {} });
+      await one(db.pool, 'select title, state, chat_key from howdah.sessions where id = $1', [
+        session,
+      ]),
+    ).toEqual({ title: '[erased]', state: {}, chat_key: null });
     // it may go on, and knows nothing of what was
     expect(await historyOf(await makeRun(db.pool, columns))).toBeNull();
     await db.pool.query(
