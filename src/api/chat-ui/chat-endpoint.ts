@@ -19,6 +19,8 @@ import { type ChatRun, findLiveRun, startChatRun } from './chat-runs.ts';
 import { type UiChunk, UiMessageChunks } from './ui-message-chunks.ts';
 
 const STREAM = '/api/chat/:id/stream';
+/** Time in which a client that has disconnected finds the text of an unfinished answer again. */
+const RETURN_MS = 60_000;
 
 /**
  * Registers the endpoint for `useChat` of the AI SDK. A chat is a session of the caller, which has
@@ -66,8 +68,9 @@ async function cancel({ request, reply, transaction }: ProtocolRequest): Promise
 }
 
 /**
- * Streams the message of a run until the run stops. After a disconnect, the run is still followed,
- * so that a client that comes back gets the text of an unfinished answer from its start.
+ * Streams the message of a run until the run stops. A run whose client has disconnected is followed
+ * a little longer, so that a client that comes back gets the text of an unfinished answer from its
+ * start.
  */
 async function stream(
   protocolRequest: ProtocolRequest,
@@ -78,7 +81,7 @@ async function stream(
   const state = await source.look(run);
   if (!state) throw noSuch('execution', run.id);
   const chunks = new UiMessageChunks(run);
-  const following = isCancelled ? openRequest.signal : exceptGone(openRequest.signal);
+  const following = isCancelled ? openRequest.signal : afterReturn(openRequest.signal);
   reply.hijack();
   const writer = writeEvents(reply.raw, {
     'x-vercel-ai-ui-message-stream': 'v1',
@@ -87,25 +90,32 @@ async function stream(
   const write = async (list: Iterable<UiChunk>) => {
     for (const chunk of list) await writer.write(chunk);
   };
+  let isOver = false;
   try {
     await write(chunks.started(state));
     for await (const item of followRun(source, run, following)) {
       await write(chunks.chunksOf(item));
+      isOver = item.type === 'stopped';
     }
-    const failure = earlyEndOf(run.id);
-    if (failure) await write(chunks.fail(failure.message));
+    const unseen = `the run ${run.id} can no longer be followed`;
+    if (!isOver) await write(chunks.fail(earlyEndOf(run.id)?.message ?? unseen));
   } catch (error) {
     await write(chunks.fail(failureOf(error).message));
   }
   writer.end('[DONE]');
 }
 
-/** Returns a signal that fires with another, unless the client has disconnected. */
-function exceptGone(signal: AbortSignal): AbortSignal {
+/**
+ * Returns a signal that fires with another. It fires later if the client has disconnected, because
+ * the client may return.
+ */
+function afterReturn(signal: AbortSignal): AbortSignal {
   const leaving = new AbortController();
   onAbort(signal, () => {
     const reason = signal.reason as Leaving;
-    if (reason !== 'gone') leaving.abort(reason);
+    const leave = () => leaving.abort(reason);
+    if (reason === 'gone') setTimeout(leave, RETURN_MS).unref();
+    else leave();
   });
   return leaving.signal;
 }

@@ -285,9 +285,9 @@ describe('a stream', () => {
   });
 
   test('begins with the text so far, also after every client has left', async () => {
-    const words = Array.from({ length: 40 }, (_, index) => `word${index} `);
+    const words = Array.from({ length: 400 }, (_, index) => `word${index} `);
     const chunks = words.map((content) => delta({ content }));
-    const agent = await stage.agent(() => ({ chunks, stall: 1_300 }));
+    const agent = await stage.agent(() => ({ chunks, stall: 16_000 }));
     const chat = createChat(stage.api, { agent });
     const sent = chat.sendMessage({ text: 'Hello.' });
     const lengthOf = (one: typeof chat) => textOf(one).length;
