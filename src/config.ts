@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
@@ -13,6 +14,7 @@ import {
 import { modelVariables } from './providers/environment/variables.ts';
 import { type ApiSettings, apiSettings, apiVariables } from './settings/api-settings.ts';
 import { type CliSettings, cliSettings, cliVariables } from './settings/cli-settings.ts';
+import { findHome, type HomeFolder } from './settings/home-folder.ts';
 import { type McpCommands, mcpCommands } from './settings/mcp-commands.ts';
 import {
   commaList,
@@ -44,8 +46,10 @@ export type Config = Readonly<{
   poolerUrl: string | undefined;
   /** A hot standby, for data that the API only reads. */
   replicaUrl: string | undefined;
-  /** An absolute path. */
+  /** The absolute path of HOWDAH_HOME, else of `.howdah` in the folder of the project or user. */
   home: string;
+  /** True if `home` is the user's, because there is neither HOWDAH_HOME nor a project. */
+  isHomeOfUser: boolean;
   /** The absolute path of the files that rows of howdah.resources name by their path. */
   resourceFolder: string;
   /**
@@ -119,7 +123,7 @@ export const variables = {
     z
       .string()
       .regex(/^(?!\/(proc|sys|dev)(\/|$))/)
-      .default('./.howdah'),
+      .optional(),
     'the path of a folder',
   ],
   HOWDAH_ARCHIVE_FOLDER: [
@@ -168,20 +172,22 @@ type Name = keyof typeof variables;
 type Values = { [N in Name]: z.infer<(typeof variables)[N][0]> };
 
 /**
- * Returns the configuration that `env` describes. Throws `HWINV` with the name of the variable and
+ * Returns the configuration that `env` describes for a process in `folder`. Throws `HWINV` with the name of the variable and
  * the fix, never with its value, because a mistyped line may contain a secret.
  */
-export function readConfig(env: Environment): Config {
+export function readConfig(env: Environment, folder: string = process.cwd()): Config {
   const values = readVariables(env);
+  const { home, isOfUser } = homeOf(values, env, folder);
   const models = environmentModels(values, env);
   return Object.freeze({
     ...apiSettings(values),
     ...databaseUrls(values),
-    home: resolve(values.HOWDAH_HOME),
-    resourceFolder: resolve(values.HOWDAH_HOME, 'resources'),
+    home,
+    isHomeOfUser: isOfUser,
+    resourceFolder: resolve(home, 'resources'),
     archiveFolder: values.HOWDAH_ARCHIVE_FOLDER && resolve(values.HOWDAH_ARCHIVE_FOLDER),
     secretKeys: Object.freeze([...values.HOWDAH_SECRET_KEY, ...values.HOWDAH_SECRET_KEY_OLD]),
-    secretKeyFile: isLoopback(values.HOST) ? resolve(values.HOWDAH_HOME, 'secret.key') : undefined,
+    secretKeyFile: isLoopback(values.HOST) ? resolve(home, 'secret.key') : undefined,
     egressAllow: Object.freeze(values.HOWDAH_EGRESS_ALLOW),
     mcp: mcpCommands(values.HOWDAH_MCP_COMMANDS, env),
     providerPackages: Object.freeze(values.HOWDAH_PROVIDER_PACKAGES),
@@ -210,12 +216,17 @@ export function loadConfig(
 ): Config {
   const env = { ...readDotEnv(folder), ...process.env, ...withoutUndefined(overrides) };
   const unset = Object.entries(defaults).filter(([name]) => !env[name]?.trim());
-  return readConfig({ ...env, ...Object.fromEntries(unset) });
+  return readConfig({ ...env, ...Object.fromEntries(unset) }, folder);
 }
 
 /** Returns a copy of this process's environment, for a program that the process starts. */
 export function ownEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env };
+}
+
+function homeOf({ HOWDAH_HOME }: Values, env: Environment, folder: string): HomeFolder {
+  if (HOWDAH_HOME !== undefined) return { home: resolve(HOWDAH_HOME), isOfUser: false };
+  return findHome(folder, env.HOME || homedir());
 }
 
 function readVariables(env: Environment): Values {

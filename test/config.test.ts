@@ -19,6 +19,7 @@ test('an empty environment yields frozen defaults', () => {
     host: '127.0.0.1',
     publicUrl: undefined,
     home: resolve('.howdah'),
+    isHomeOfUser: false,
     resourceFolder: resolve('.howdah', 'resources'),
     auth: 'none',
     jwtSecret: undefined,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { HowdahError } from '../contracts/errors.ts';
+import { ignoreInGit } from '../settings/home-folder.ts';
 import { parseSecretKey } from '../settings/secret-key.ts';
 import { fingerprintOfKey, newKey } from './envelope.ts';
 
@@ -99,6 +100,7 @@ async function readKeyFile(file: string): Promise<Buffer | undefined> {
  */
 async function makeKeyFile(file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
+  ignoreInGit(dirname(file));
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   const handle = await open(draft, 'wx', 0o600);
   try {

@@ -60,6 +60,7 @@ describe('one home directory, from its first start on', () => {
       max_connections: '200',
     });
     expect(statSync(join(home, 'postgres/howdah.password')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(home, '.gitignore'), 'utf8')).toBe('*\n');
   });
 
   test('a second start adopts the running server', async () => {

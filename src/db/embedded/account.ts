@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, parse } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
+import { ignoreInGit } from '../../settings/home-folder.ts';
 
 /** The user the server runs as; PostgreSQL refuses to run as root. */
 export type Account = Readonly<{ name: string; uid: number; gid: number }>;
@@ -43,6 +44,7 @@ export function makeHome(home: string, account: Account | undefined): void {
     // A strict umask of root would keep the server's account out of the new folders.
     if (account) for (const folder of missing) chmodSync(folder, 0o755);
     accessSync(home, constants.R_OK | constants.W_OK | constants.X_OK);
+    ignoreInGit(home);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new HowdahError('EHOME', `The folder ${home} cannot be created or written: ${reason}.`, {
