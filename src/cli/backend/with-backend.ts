@@ -10,6 +10,8 @@ type BackendOptions = {
   tenant?: string | undefined;
   /** True if the command may write models. */
   writesModels?: boolean;
+  /** True if the command creates the embedded database when there is none. */
+  createsDatabase?: boolean;
 };
 
 /**
@@ -19,13 +21,14 @@ type BackendOptions = {
 export async function withBackend<T>(
   io: CliIo,
   command: Command,
-  { tenant, writesModels = false }: BackendOptions,
+  { tenant, writesModels = false, createsDatabase = writesModels }: BackendOptions,
   work: (backend: Backend) => Promise<T>,
 ): Promise<T> {
   const api = await connectCommand(io, command, tenant);
   if (api === undefined) {
     return withDatabase(io, (database) => work(createDatabaseBackend(io, database, tenant)), {
       writesModels,
+      createsDatabase,
     });
   }
   try {

@@ -22,15 +22,38 @@ export type CliDatabase = {
 
 /**
  * Returns the database of a command: the named one, else the embedded one, which is started if
- * needed. Throws `EUSAGE` if a server is chosen instead, because the command cannot use a server.
- * Commands that are servers themselves (`start`, `worker`, `api`, `migrate`, `db`) never use
- * another server.
+ * needed, and created if `createsDatabase`. Throws `EUSAGE` if a server is chosen instead, because
+ * the command cannot use a server. Commands that are servers themselves (`start`, `worker`, `api`,
+ * `migrate`, `db`) never use another server.
  */
-export async function openChosenDatabase(io: CliIo) {
+export async function openChosenDatabase(io: CliIo, { createsDatabase = false } = {}) {
   await refuseServer(io);
   const { openDatabase } = await import('../../bootstrap.ts');
-  return openDatabase(await io.config(), io.err);
+  const config = await io.config();
+  if (!createsDatabase) await requireDatabase(config);
+  return openDatabase(config, io.err);
 }
+
+/**
+ * Throws `HWNTF` if no database is named and no embedded one exists, so that a command that only
+ * reads does not create one.
+ */
+export async function requireDatabase({ databaseUrl, home }: Config): Promise<void> {
+  if (databaseUrl !== undefined) return;
+  const { lookAtEmbedded } = await import('../../db/embedded/embedded.ts');
+  if (lookAtEmbedded(home).state !== 'none') return;
+  throw new HowdahError('HWNTF', `there is no database yet: ${home} has none`, {
+    hint: 'Create it: howdah start, or howdah demo for a tour. To use another database, set DATABASE_URL, or HOWDAH_HOME to its folder.',
+    detail: { home },
+  });
+}
+
+type DatabaseOptions = Partial<
+  Record<
+    'createsDatabase' | 'installsSchema' | 'ignoresServers' | 'writesModels' | 'preloadWorker',
+    boolean
+  >
+>;
 
 /**
  * Opens the database for one command and closes it afterwards, also after an error. Migrates the
@@ -40,6 +63,8 @@ export async function openChosenDatabase(io: CliIo) {
  * - `installsSchema`: installs the schema in a database without our schema
  * - `ignoresServers`: the command never uses a server, so the choice of a server is not checked
  * - `writesModels`: the command may write models, so this host reports its providers first
+ * - `createsDatabase`: creates the embedded database if there is none; a command that only reads or
+ *   changes rows does not
  * - `preloadWorker`: loads the packages of a worker meanwhile, for a command that works as a worker
  */
 export async function withDatabase<T>(
@@ -49,12 +74,15 @@ export async function withDatabase<T>(
     installsSchema = false,
     ignoresServers = false,
     writesModels = false,
+    createsDatabase = writesModels || installsSchema,
     preloadWorker = false,
-  } = {},
+  }: DatabaseOptions = {},
 ): Promise<T> {
   const { loadWorkerAndAwait, migrateDatabase, openDatabase } = await import('../../bootstrap.ts');
   const config = await io.config();
-  const opening = ignoresServers ? openDatabase(config, io.err) : openChosenDatabase(io);
+  const opening = ignoresServers
+    ? openDatabase(config, io.err)
+    : openChosenDatabase(io, { createsDatabase });
   const { url, isEmbedded } = await (preloadWorker ? loadWorkerAndAwait(opening) : opening);
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true });
   try {

@@ -32,7 +32,8 @@ export function createVerb(named: DefinitionKind, { register, columns }: Creatio
         const { agent, workflow, ...values } = await columns(io, command.args, options);
         const { tenant } = options;
         const writesModels = named.kind === 'models';
-        const row = await withBackend(io, command, { tenant, writesModels }, ({ definitions }) =>
+        const made = { tenant, writesModels, createsDatabase: true };
+        const row = await withBackend(io, command, made, ({ definitions }) =>
           definitions.create(named, { agent, workflow, values }),
         );
         if (io.json) return printJson(io, row);

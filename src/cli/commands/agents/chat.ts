@@ -28,7 +28,7 @@ export function register(command: Command, io: CliIo): void {
       const start = { agent, session };
       const tokens = options.stream ?? (io.isTerminal && !io.json);
       const stop = new AbortController();
-      await withBackend(io, self, {}, async ({ openChat, withWorker }) => {
+      await withBackend(io, self, { createsDatabase: true }, async ({ openChat, withWorker }) => {
         const backend = await openChat({ tokens, signal: stop.signal });
         try {
           const talk = { backend, agent, session: await opened(io, backend, start) };

@@ -80,23 +80,27 @@ function registerAccept(command: Command, io: CliIo): void {
 
 /** Serves MCP. Standard output carries the protocol and nothing else. */
 async function serve(io: CliIo, { tenant, onDisconnect }: McpOptions): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const { id, slug } = await tenantOf(database.db, tenant);
-    const { serveMcpStdio } = await import('../../../mcp-server/transport/stdio.ts');
-    const stop = new AbortController();
-    io.onInterrupt(() => stop.abort());
-    await withInlineWorker(io, database, async () => {
-      io.err(`Serving MCP on standard input and output, for the tenant ${slug}.`);
-      await serveMcpStdio({
-        caller: callerOf(database, id),
-        input: Readable.from(io.stdin as AsyncIterable<Buffer>, { objectMode: false }),
-        output: streamOf(io),
-        onDisconnect,
-        signal: stop.signal,
-        onError: (error) => io.err(`mcp: ${(error as Error).message}`),
+  await withDatabase(
+    io,
+    async (database) => {
+      const { id, slug } = await tenantOf(database.db, tenant);
+      const { serveMcpStdio } = await import('../../../mcp-server/transport/stdio.ts');
+      const stop = new AbortController();
+      io.onInterrupt(() => stop.abort());
+      await withInlineWorker(io, database, async () => {
+        io.err(`Serving MCP on standard input and output, for the tenant ${slug}.`);
+        await serveMcpStdio({
+          caller: callerOf(database, id),
+          input: Readable.from(io.stdin as AsyncIterable<Buffer>, { objectMode: false }),
+          output: streamOf(io),
+          onDisconnect,
+          signal: stop.signal,
+          onError: (error) => io.err(`mcp: ${(error as Error).message}`),
+        });
       });
-    });
-  });
+    },
+    { createsDatabase: true },
+  );
 }
 
 /** The interval between two checks of the runs that the client subscribes to, in milliseconds. */

@@ -91,7 +91,7 @@ export async function startAndFollow(
   options: RunOptions,
 ): Promise<void> {
   const run = { agent, ...(await readRun(io, message, options)) };
-  await withBackend(io, self, options, async (backend) => {
+  await withBackend(io, self, { ...options, createsDatabase: true }, async (backend) => {
     const id = await backend.runs.start(run);
     await followStartedRun(io, backend, id, { isDetached: options.detach === true });
   });

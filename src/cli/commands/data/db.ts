@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { requireDatabase } from '../../backend/with-database.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 
 /**
@@ -21,6 +22,7 @@ export function register(command: Command, io: CliIo): void {
 
 async function url(io: CliIo): Promise<void> {
   const config = await io.config();
+  if (config.isHomeOfUser) await requireDatabase(config);
   const address = config.databaseUrl ?? (await ensureStarted(io, config.home)).url;
   if (io.json) printJson(io, { url: address });
   else io.out(address);

@@ -27,7 +27,10 @@ export function register(command: Command, io: CliIo): void {
     .action(async (file: string, { into, paused, pgBin }: Options) => {
       const { migrateDatabase } = await import('../../../bootstrap.ts');
       const config = await io.config();
-      const url = into === undefined ? (await openChosenDatabase(io)).url : checkedUrl(into);
+      const url =
+        into === undefined
+          ? (await openChosenDatabase(io, { createsDatabase: true })).url
+          : checkedUrl(into);
       const startedAt = performance.now();
       const brought = await restore({
         ...{ url, file, isPaused: paused === true, known: knownMigrations() },

@@ -88,13 +88,17 @@ async function list(io: CliIo, tenant: string | undefined): Promise<void> {
 
 async function put(io: CliIo, name: string, pattern: string, options: Options): Promise<void> {
   const { tenant, action = 'redact', ...others } = options;
-  await withDatabase(io, async (database) => {
-    const rows = await forTenant(database, tenant, async (client) => {
-      await addFilter(client, { name, pattern, action, ...others });
-      return listFilters(client, name);
-    });
-    show(io, rows);
-  });
+  await withDatabase(
+    io,
+    async (database) => {
+      const rows = await forTenant(database, tenant, async (client) => {
+        await addFilter(client, { name, pattern, action, ...others });
+        return listFilters(client, name);
+      });
+      show(io, rows);
+    },
+    { createsDatabase: true },
+  );
 }
 
 async function remove(io: CliIo, name: string, { tenant, yes }: Options): Promise<void> {

@@ -58,18 +58,22 @@ async function set(io: CliIo, name: string, options: Options, isThere: boolean):
     most: MAX_SECRET_BYTES,
     example: 'printf %s "$KEY" | npx howdah admin secret set NAME',
   });
-  await withDatabase(io, async (database) => {
-    const tenantId = await tenantFor(database, options);
-    const { masterKeysOf } = await import('../../../bootstrap.ts');
-    const rows = secretRowsOn(database.pool);
-    if (isThere) await findSecret(database, tenantId, name);
-    const writer = createSecretWriter(rows, masterKeysOf(database.config));
-    await writer.set(tenantId, name, value, putSecretOn(database.pool, tenantId));
-    const row = await findSecret(database, tenantId, name);
-    if (io.json) return printJson(io, row);
-    const end = row.last_four ? ` (…${row.last_four})` : '';
-    io.err(`Secret ${name}${end} is stored, version ${row.version}.`);
-  });
+  await withDatabase(
+    io,
+    async (database) => {
+      const tenantId = await tenantFor(database, options);
+      const { masterKeysOf } = await import('../../../bootstrap.ts');
+      const rows = secretRowsOn(database.pool);
+      if (isThere) await findSecret(database, tenantId, name);
+      const writer = createSecretWriter(rows, masterKeysOf(database.config));
+      await writer.set(tenantId, name, value, putSecretOn(database.pool, tenantId));
+      const row = await findSecret(database, tenantId, name);
+      if (io.json) return printJson(io, row);
+      const end = row.last_four ? ` (…${row.last_four})` : '';
+      io.err(`Secret ${name}${end} is stored, version ${row.version}.`);
+    },
+    { createsDatabase: true },
+  );
 }
 
 /** Returns the secret of this name. Throws `HWNTF`. */

@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { createClient } from '../../../db/connection/pool.ts';
 import { refuseNewer } from '../../../db/schema/schema-state.ts';
+import { requireDatabase } from '../../backend/with-database.ts';
 import { searchPathFinding } from '../../doctor/search-path.ts';
 import { confirm, DRY_RUN_OPTION, YES_OPTION } from '../../input/confirm-option.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
@@ -19,6 +20,7 @@ export function register(command: Command, io: CliIo): void {
       const { awaitDatabase, migrateDatabase } = await import('../../../bootstrap.ts');
       const { migrateDown, migrationStatus } = await import('../../../db/schema/migrate.ts');
       const config = await io.config();
+      if (what !== 'up' || options.dryRun) await requireDatabase(config);
       const { url } = await awaitDatabase(config, io.err, options.wait);
       if (what === 'status') {
         const status = await migrationStatus(url);

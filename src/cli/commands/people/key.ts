@@ -68,21 +68,25 @@ export function register(command: Command, io: CliIo): void {
 const seconds = parseDuration(MOST_DAYS);
 
 async function create(io: CliIo, name: string, options: CreateOptions): Promise<void> {
-  await withDatabase(io, async ({ db, pool }) => {
-    const tenant = await tenantOf(db, options.tenant);
-    const user = options.user ? await userOf(db, tenant, options.user) : undefined;
-    const made = await createApiKey(pool, {
-      tenantId: tenant.id,
-      userId: user?.id,
-      name,
-      role: options.role ?? atMostMember(user?.role),
-      scopes: options.scopes,
-      expiresIn: options.expires,
-    });
-    if (io.json) return printJson(io, { tenant_id: tenant.id, ...made });
-    io.out(made.key);
-    io.err(`${summaryOf(made)} It is not shown again: store it where programs can read it.`);
-  });
+  await withDatabase(
+    io,
+    async ({ db, pool }) => {
+      const tenant = await tenantOf(db, options.tenant);
+      const user = options.user ? await userOf(db, tenant, options.user) : undefined;
+      const made = await createApiKey(pool, {
+        tenantId: tenant.id,
+        userId: user?.id,
+        name,
+        role: options.role ?? atMostMember(user?.role),
+        scopes: options.scopes,
+        expiresIn: options.expires,
+      });
+      if (io.json) return printJson(io, { tenant_id: tenant.id, ...made });
+      io.out(made.key);
+      io.err(`${summaryOf(made)} It is not shown again: store it where programs can read it.`);
+    },
+    { createsDatabase: true },
+  );
 }
 
 /** Returns the role of a key without `--role`: viewer for a viewer, else member. */

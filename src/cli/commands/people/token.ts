@@ -51,17 +51,21 @@ export function register(command: Command, io: CliIo): void {
 async function printToken(io: CliIo, options: TokenOptions): Promise<void> {
   const { jwtSecret } = await io.config();
   if (jwtSecret === undefined) throw noSecret();
-  await withDatabase(io, async ({ db }) => {
-    const tenant = await tenantOf(db, options.tenant);
-    const user = await namedOf(db, tenant, options);
-    const role = options.role ?? user.role;
-    const iat = Math.floor(Date.now() / 1000);
-    const exp = iat + options.expires;
-    const claims = { user_id: user.id, tenant_id: tenant.id, role, iat, exp };
-    const token = await sign(claims, jwtSecret);
-    if (!io.json) return io.out(token);
-    printJson(io, { token, ...claims, expires_at: new Date(exp * 1000) });
-  });
+  await withDatabase(
+    io,
+    async ({ db }) => {
+      const tenant = await tenantOf(db, options.tenant);
+      const user = await namedOf(db, tenant, options);
+      const role = options.role ?? user.role;
+      const iat = Math.floor(Date.now() / 1000);
+      const exp = iat + options.expires;
+      const claims = { user_id: user.id, tenant_id: tenant.id, role, iat, exp };
+      const token = await sign(claims, jwtSecret);
+      if (!io.json) return io.out(token);
+      printJson(io, { token, ...claims, expires_at: new Date(exp * 1000) });
+    },
+    { createsDatabase: true },
+  );
 }
 
 function sign(claims: Claims, secret: string): Promise<string> {

@@ -53,17 +53,21 @@ function registerCreate(command: Command, io: CliIo): void {
     .option('--email <address>', 'email address of the user')
     .option(...TENANT_OPTION)
     .action(async (name: string, { tenant, role = 'member', email }: Options) => {
-      await withDatabase(io, async (database) => {
-        const row = await forTenant(database, tenant, async (client) => {
-          await makeUser(client, { username: name, role, email });
-          return requireDefinition(client, USERS, name);
-        });
-        if (io.json) return printJson(io, row);
-        io.out(row.id);
-        io.err(
-          `Created user ${name} with role ${role}. Create a token: howdah admin token --user ${name}`,
-        );
-      });
+      await withDatabase(
+        io,
+        async (database) => {
+          const row = await forTenant(database, tenant, async (client) => {
+            await makeUser(client, { username: name, role, email });
+            return requireDefinition(client, USERS, name);
+          });
+          if (io.json) return printJson(io, row);
+          io.out(row.id);
+          io.err(
+            `Created user ${name} with role ${role}. Create a token: howdah admin token --user ${name}`,
+          );
+        },
+        { createsDatabase: true },
+      );
     });
 }
 
