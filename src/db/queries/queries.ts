@@ -130,7 +130,7 @@ export type ExecutionFilter = {
 
 const counter = <T>(column: RunCounter) => sql.raw<T>(runCounter('e', column));
 
-/** Lists the newest executions of a tenant. */
+/** Lists the newest executions of a tenant. The seconds of a live run are those so far. */
 export function listExecutions(db: Queries, filter: ExecutionFilter) {
   let query = db
     .selectFrom('executions as e')
@@ -142,6 +142,8 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
       counter<number>('step_count').as('steps'),
       sql<string>`${counter('tokens_in')} + ${counter('tokens_out')}`.as('tokens'),
       counter<string>('cost').as('cost'),
+      sql<number | null>`round(extract(epoch from
+        coalesce(e.completed_at, clock_timestamp()) - e.started_at), 3)`.as('seconds'),
       'e.created_at',
       sql<string>`left(replace(e.input, E'\n', ' '), 48)`.as('input'),
     ])

@@ -45,7 +45,15 @@ function rowOf(run: Run) {
     steps: step_count,
     tokens: tokens_in + tokens_out,
     cost,
+    seconds: secondsOf(run),
     created_at: new Date(run.created_at),
     input: firstCharacters(input.replaceAll('\n', ' '), LONGEST_INPUT),
   };
+}
+
+/** Returns the duration of a run, up to now for a live run. Null before its start. */
+function secondsOf({ started_at, completed_at }: Run): number | null {
+  if (started_at === null) return null;
+  const end = completed_at === null ? Date.now() : Date.parse(completed_at);
+  return (end - Date.parse(started_at)) / 1000;
 }
