@@ -172,8 +172,9 @@ type Name = keyof typeof variables;
 type Values = { [N in Name]: z.infer<(typeof variables)[N][0]> };
 
 /**
- * Returns the configuration that `env` describes for a process in `folder`. Throws `HWINV` with the name of the variable and
- * the fix, never with its value, because a mistyped line may contain a secret.
+ * Returns the configuration that `env` describes for a process in `folder`. Throws `HWINV` with the
+ * name of the variable and the fix, never with its value, because a mistyped line may contain a
+ * secret.
  */
 export function readConfig(env: Environment, folder: string = process.cwd()): Config {
   const values = readVariables(env);

@@ -14,9 +14,9 @@ export type HomeFolder = {
 };
 
 /**
- * Finds the home of a process that was started in `folder`: `.howdah` in the nearest project folder,
- * from `folder` up, else in the user's home. `.howdah` in `folder` itself always counts, since
- * earlier releases made it in any folder.
+ * Finds the home of a process that was started in `folder`: `.howdah` in the folder of the nearest
+ * project, from `folder` up, else in the user's home. `.howdah` in `folder` itself always counts,
+ * since earlier releases made it in any folder.
  */
 export function findHome(folder: string, userHome: string): HomeFolder {
   const start = resolve(folder);

@@ -8,7 +8,7 @@ export type DefinitionKind = Readonly<{
   kind: NamedKind;
   /** The singular in sentences, such as `agent`. */
   singular: string;
-  /** The word that is typed after `howdah`. */
+  /** The words that are typed after `howdah`. */
   noun: string;
   emptyMessage: string;
   /** The column with the name of a row; `name` by default. */
@@ -33,7 +33,7 @@ export const AGENTS: DefinitionKind = {
 export const WORKFLOWS: DefinitionKind = {
   kind: 'workflows',
   singular: 'workflow',
-  noun: 'workflows',
+  noun: 'dev workflows',
   emptyMessage: 'No workflows. Describe them in a file: howdah apply FILE',
   restPath: '/api/workflows',
   columns: ['id', 'name', 'type', 'version', 'is_active', 'description'],

@@ -88,7 +88,12 @@ test.each([
   ],
   [['profiles', 'use', 'nobody'], '', 3, "there is no profile 'nobody'"],
   [['logout', '--profile', 'nobody'], '', 3, "there is no profile 'nobody'"],
-  [['cancel', '01a1f805-7e9f-729f-9dc6-14d018338ca2', '--profile', 'x'], '', 3, 'howdah login URL'],
+  [
+    ['cancel', '01a1f805-7e9f-729f-9dc6-14d018338ca2', '--profile', 'x'],
+    '',
+    3,
+    'howdah admin login URL',
+  ],
 ])('%j is rejected', async (argv, input, status, said) => {
   const { stdout, stderr, ...ended } = await runWithoutDatabase(input, ...argv);
   expect({ ...ended, stdout }).toEqual({ status, stdout: '' });

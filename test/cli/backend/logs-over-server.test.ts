@@ -134,7 +134,7 @@ describe('howdah logs over an API', () => {
 
   const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
   test.each([
-    [[nobody], 3, /there is no execution .*\n hint: List them: howdah executions/],
+    [[nobody], 3, /there is no execution .*\n hint: List them: howdah runs/],
     [['-f', nobody], 3, /there is no execution/],
     [['--session', nobody], 3, /there is no session .*\n hint: The session of a run/],
     [['--agent', 'greter'], 3, /there is no agent 'greter'\n hint: Did you mean greeter/],

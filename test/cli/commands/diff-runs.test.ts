@@ -144,7 +144,7 @@ cost         0                       0
     const { stderr, stdout } = await diff(a, await makeRun(db.pool, { agent_id }));
     expect(stdout).toContain('\nversion\n-1\n+2\n');
     expect(stderr).toBe(
-      'Show the changes between the versions: howdah versions edited --diff 1 2\n',
+      'Show the changes between the versions: howdah dev versions edited --diff 1 2\n',
     );
   });
 });
@@ -157,9 +157,7 @@ describe('invalid arguments', () => {
     const ids = [runs.first, runs.first].with(place, UNKNOWN);
     const { status, stdout, stderr } = await diff(...ids);
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
-    expect(stderr).toBe(
-      `error: there is no execution ${UNKNOWN}\n hint: List them: howdah executions\n`,
-    );
+    expect(stderr).toBe(`error: there is no execution ${UNKNOWN}\n hint: List them: howdah runs\n`);
     const there = await runCli(NOWHERE, 'diff', ...ids, '--api', api.url);
     expect(there).toMatchObject({ status: 3, stdout: '' });
     expect(there.stderr).toContain(`there is no execution ${UNKNOWN}`);

@@ -143,7 +143,7 @@ test('a browser that fails to open is not an error', async () => {
 });
 
 test.each<[string[], number, string, string]>([
-  [['x'], 2, 'x is not the id of an execution', 'howdah executions'],
+  [['x'], 2, 'x is not the id of an execution', 'howdah runs'],
   [[ID, 'more'], 2, 'too many arguments', 'howdah open --help'],
   [['--api', 'javascript:alert(1)'], 2, '--api is not a server address', 'http'],
   [['--api', 'http://me:s3cret@127.0.0.1'], 2, '--api is not a server address', 'http'],

@@ -76,7 +76,7 @@ describe('howdah tools import-openapi', () => {
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
     expect(stderr).toContain(`${FILE}:16:`);
     expect(stderr).toContain('Tools: 7. Not imported, or only in part: 4.');
-    expect(stderr).toContain('howdah secret set city-library_token');
+    expect(stderr).toContain('howdah admin secret set city-library_token');
     expect(await readFile(out, 'utf8')).toMatch(/^version: v1\nname: city-library\n/);
   });
 

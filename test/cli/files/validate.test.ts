@@ -88,7 +88,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
       });
     }
     expect((await cli('validate', join(folder, 'else', 'a.yaml'))).stderr).toContain(
-      'howdah export NAME > FILE',
+      'howdah dev export NAME > FILE',
     );
   });
 

@@ -78,7 +78,7 @@ describe('a noun', () => {
 
   test.each([
     [['agents', 'show', 'greter'], "there is no agent 'greter'", 'Did you mean greeter?'],
-    [['workflows', 'show', 'zzzzzz'], "there is no workflow 'zzzzzz'", 'howdah workflows list'],
+    [['workflows', 'show', 'zzzzzz'], "there is no workflow 'zzzzzz'", 'howdah dev workflows list'],
     [['mcp', 'accept', 'shelf', 'nope'], "MCP server 'shelf' has no tool 'nope'", 'mcp_tools'],
   ])('%j exits 3 with a suggestion', async (argv, message, hint) => {
     const { status, stdout, stderr } = await cli(...argv);
@@ -128,7 +128,7 @@ describe('a noun', () => {
     expect(await cli('runs')).toEqual(await cli('executions'));
     expect(await cli('keys', 'list')).toEqual(await cli('key', 'list'));
     expect(await cli('secrets', 'list')).toEqual(await cli('secret', 'list'));
-    expect((await cli('dev', '--help')).stdout).toContain('Usage: howdah start|dev');
+    expect((await cli('dev', '--help')).stdout).toContain('Usage: howdah dev COMMAND');
     const { stdout } = await cli('agents', '--help');
     expect(stdout).toMatch(/list .*\(default\)/);
     expect(stdout).toMatch(/show .*<name> +show one agent/);

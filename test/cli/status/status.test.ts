@@ -233,7 +233,7 @@ describe('howdah without a command', () => {
       const { status, stdout } = await runWithoutDatabase('');
       expect(status).toBe(0);
       expect(stdout).toMatch(/^server .*, login rejected\nproblem/);
-      expect(stdout).toContain(`howdah login ${guarded.url}`);
+      expect(stdout).toContain(`howdah admin login ${guarded.url}`);
     } finally {
       vi.stubEnv('HOWDAH_API_URL', '');
       await guarded.close();

@@ -22,7 +22,7 @@ type McpOptions = { tenant?: string; onDisconnect: 'continue' | 'cancel' };
 const SERVERS: DefinitionKind = {
   kind: 'mcp_servers',
   singular: 'MCP server',
-  noun: 'mcp',
+  noun: 'dev mcp',
   emptyMessage: 'No MCP servers. Add a row to howdah.mcp_servers: docs/mcp.md',
   restPath: '/api/mcp-servers',
   columns: ['id', 'name', 'type', 'is_active', 'discovered_at', 'error'],

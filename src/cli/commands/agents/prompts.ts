@@ -9,7 +9,7 @@ import type { CliIo } from '../../output/output.ts';
 const NAMED: DefinitionKind = {
   kind: 'prompts',
   singular: 'prompt',
-  noun: 'prompts',
+  noun: 'dev prompts',
   emptyMessage: 'No prompts. Create one: howdah dev prompts create NAME TEMPLATE',
   restPath: '/api/prompts',
   columns: ['id', 'name', 'description'],

@@ -14,7 +14,7 @@ import { type CliIo, printJson } from '../../output/output.ts';
 const SCHEDULES: DefinitionKind = {
   kind: 'schedules',
   singular: 'schedule',
-  noun: 'schedules',
+  noun: 'admin schedules',
   emptyMessage: 'No schedules. Create one: howdah admin schedules create NAME --help',
 };
 

@@ -15,7 +15,7 @@ import { printRows } from '../../print/rows.ts';
 const WEBHOOKS: DefinitionKind = {
   kind: 'webhooks',
   singular: 'webhook',
-  noun: 'webhooks',
+  noun: 'admin webhooks',
   emptyMessage: 'No webhooks. Create one: howdah admin webhooks create URL',
   nameColumn: 'url',
   restPath: '/api/webhooks',

@@ -14,7 +14,7 @@ import { register as registerExport } from './export-user.ts';
 const USERS: DefinitionKind = {
   kind: 'users',
   singular: 'user',
-  noun: 'users',
+  noun: 'admin users',
   emptyMessage: 'No users. Create one: howdah admin users create NAME',
 };
 
