@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { buildGraphiql } from './build-graphiql.ts';
+import { buildPages } from './build-pages.ts';
 import { bundleDependencies } from './bundle-dependencies.ts';
 import { noticesOf, packagesIn } from './notices.ts';
 import { pruneDeclarations } from './prune-declarations.ts';
@@ -10,5 +10,5 @@ import { pruneDeclarations } from './prune-declarations.ts';
 const [folder = 'dist'] = process.argv.slice(2);
 const dist = resolve(folder);
 pruneDeclarations(dist);
-const bundles = [await bundleDependencies(dist), await buildGraphiql(join(dist, 'graphiql'))];
+const bundles = [await bundleDependencies(dist), await buildPages(join(dist, 'pages'))];
 writeFileSync(join(dist, 'THIRD_PARTY_NOTICES.txt'), noticesOf(packagesIn(bundles)));

@@ -92,7 +92,7 @@ const rowsOf = (text: string) =>
     .map((line) => JSON.parse(line));
 
 test('the package contains what runs and no tests, and knows its version', async () => {
-  const folders = ['bench', 'chaos', 'graphiql', 'src', 'vendor', 'workers'];
+  const folders = ['bench', 'chaos', 'pages', 'src', 'vendor', 'workers'];
   expect(readdirSync(join(howdah, 'dist')).sort()).toEqual(['THIRD_PARTY_NOTICES.txt', ...folders]);
   for (const name of ['vitest', 'postgraphile', 'grafast', 'openai', 'ruru'])
     expect(existsSync(join(app, 'node_modules', name))).toBe(false);

@@ -52,7 +52,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
   if (graphql.isPage('/graphiql')) app.get('/', (_request, reply) => reply.redirect('/graphiql'));
   healthRoutes(app, readiness);
   schemaRoutes(app);
-  descriptionRoutes(app);
+  descriptionRoutes(app, options);
   return { app, streams: restRoutes(app, rest) };
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildGraphiql } from '../../packaging/build-graphiql.ts';
+import { buildGraphiql } from '../../packaging/build-pages.ts';
 import { planBundle } from '../../packaging/bundle-dependencies.ts';
 import { packagesIn } from '../../packaging/notices.ts';
 
@@ -79,7 +79,7 @@ function parentsOf(path: string): string[] {
 
 /** Lists the packages of which the npm package contains code. */
 export async function bundledPackages(): Promise<Dependency[]> {
-  return packagesIn([await planBundle(), await buildGraphiql('dist/graphiql', { write: false })]);
+  return packagesIn([await planBundle(), await buildGraphiql('dist/pages', { write: false })]);
 }
 
 /** Returns the text of docs/licences.md, which `npm run generate` writes. */

@@ -4,7 +4,7 @@ import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { buildGraphiql } from '../../packaging/build-graphiql.ts';
+import { buildPages } from '../../packaging/build-pages.ts';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
@@ -20,8 +20,8 @@ declare module 'vitest' {
   }
 }
 
-/** `npm install` builds it, except in a work tree that shares the packages of another one. */
-const GRAPHIQL = join(import.meta.dirname, '../../dist/graphiql');
+/** `npm install` builds them, except in a work tree that shares the packages of another one. */
+const PAGES = join(import.meta.dirname, '../../dist/pages');
 
 type Server = { url: string; isInMemory: boolean; stop(): Promise<void> };
 
@@ -31,7 +31,7 @@ type Server = { url: string; isInMemory: boolean; stop(): Promise<void> };
  * test file copies.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  if (!existsSync(GRAPHIQL)) await buildGraphiql(GRAPHIQL);
+  if (!existsSync(PAGES)) await buildPages(PAGES);
   const server = await findServer();
   const template = `howdah_template_${process.pid}`;
   await sql(server.url, `create database ${template}`);

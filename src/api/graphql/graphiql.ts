@@ -9,12 +9,12 @@ import { pathOf, shownPath } from '../http/path.ts';
 import { nonceOf } from '../http/security-headers.ts';
 import { firstOperation } from './first-operation.ts';
 
-/** The folder that `npm run build:graphiql` writes: `npm install` runs it in a checkout. */
-const FOLDER = join(PACKAGE_ROOT, 'dist/graphiql');
+/** The folder that `npm run build:pages` writes: `npm install` runs it in a checkout. */
+const FOLDER = join(PACKAGE_ROOT, 'dist/pages');
 const PAGE = '/graphiql';
 const FILES: Readonly<Record<string, { name: string; type: string }>> = {
-  '/graphiql/page.js': { name: 'page.js', type: 'text/javascript; charset=utf-8' },
-  '/graphiql/page.css': { name: 'page.css', type: 'text/css; charset=utf-8' },
+  '/graphiql/page.js': { name: 'graphiql.js', type: 'text/javascript; charset=utf-8' },
+  '/graphiql/page.css': { name: 'graphiql.css', type: 'text/css; charset=utf-8' },
 };
 const HTML = 'text/html; charset=utf-8';
 
@@ -63,7 +63,7 @@ async function sendFile(
 }
 
 function renderPage(url: string | undefined, nonce: string): string {
-  const isBuilt = existsSync(join(FOLDER, 'page.js'));
+  const isBuilt = existsSync(join(FOLDER, 'graphiql.js'));
   const operation = JSON.stringify(firstOperation(url)).replaceAll('<', '\\u003c');
   return `<!doctype html>
 <html lang="en">
@@ -75,7 +75,7 @@ function renderPage(url: string | undefined, nonce: string): string {
 <link rel="stylesheet" href="/graphiql/page.css">
 </head>
 <body>
-<div id="graphiql">${isBuilt ? '' : 'GraphiQL is not built. Run <code>npm run build:graphiql</code> in the checkout, and reload this page.'}</div>
+<div id="graphiql">${isBuilt ? '' : 'GraphiQL is not built. Run <code>npm run build:pages</code> in the checkout, and reload this page.'}</div>
 <script nonce="${nonce}" type="application/json" id="operation">${operation}</script>
 <script nonce="${nonce}" type="module" src="/graphiql/page.js"></script>
 </body>

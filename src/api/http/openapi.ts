@@ -97,6 +97,7 @@ export function openApi({ routes, endpoints = [], sockets = [] }: Paths): JsonOb
     security: [{ bearer: [] }],
     tags: [...new Set([...routes, ...endpoints, ...sockets].map(({ tag }) => tag))].map((name) => ({
       name,
+      'x-displayName': titleOf(name),
     })),
     paths,
     components: {
@@ -107,6 +108,12 @@ export function openApi({ routes, endpoints = [], sockets = [] }: Paths): JsonOb
       schemas: components,
     },
   };
+}
+
+/** Returns the title of a group: `mcp-servers` is `MCP servers`. */
+function titleOf(tag: string): string {
+  const title = tag.replaceAll('-', ' ').replace(/^mcp\b/, 'MCP');
+  return title === 'openai' ? 'OpenAI' : title.charAt(0).toUpperCase() + title.slice(1);
 }
 
 type SchemaOf = (schema: z.ZodType) => JsonObject;

@@ -21,6 +21,8 @@ import { locked, tokenFor } from '../subscriptions/tokens.ts';
 const OPEN = [
   'GET /',
   'GET /docs',
+  'GET /docs/reference',
+  'GET /docs/reference/scalar.js',
   'GET /healthz',
   'GET /openapi.json',
   'GET /readyz',
@@ -142,6 +144,8 @@ const UNDESCRIBED = [
   'GET /.well-known/agent-card.json',
   'GET /a2a/:agent/.well-known/agent-card.json',
   'GET /docs',
+  'GET /docs/reference',
+  'GET /docs/reference/scalar.js',
   'GET /openapi.json',
   'GET /schemas/agent-system.v1.json',
   'POST /a2a/:agent',

@@ -86,10 +86,10 @@ function listRoute(kind: CrudResource): Route {
     path: kind.path,
     id: `list${inCamels(many)}`,
     tag: many,
-    summary: `List ${many}, newest first`,
+    summary: `List ${kind.one}s, newest first`,
     isReplicable: true,
     query: z.strictObject({ ...page, ...kind.filters?.query }),
-    answers: { 200: { description: `A page of ${many}`, schema: pageOf(kind.row) } },
+    answers: { 200: { description: `A page of ${kind.one}s`, schema: pageOf(kind.row) } },
     async work(db, { query, url }) {
       const before = idIn(query.cursor, url);
       const rows = await listRows(db, kind.collection, {
