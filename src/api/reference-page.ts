@@ -10,7 +10,7 @@ const VIEWER = join(PACKAGE_ROOT, 'dist/pages/scalar.js');
 
 /** The options of the viewer: it must neither load nor send anything elsewhere. */
 const OPTIONS = {
-  url: '/openapi.json',
+  url: '../openapi.json',
   withDefaultFonts: false,
   telemetry: false,
   hideClientButton: true,
@@ -59,9 +59,9 @@ function renderPage(nonce: string): string {
   const start = `Scalar.createApiReference('#app', ${JSON.stringify(OPTIONS)})`;
   const content = existsSync(VIEWER)
     ? `<div id="app"></div>
-<script nonce="${nonce}" src="/docs/reference/scalar.js"></script>
+<script nonce="${nonce}" src="reference/scalar.js"></script>
 <script nonce="${nonce}">${start}</script>`
-    : 'The viewer is not built. Run <code>npm run build:pages</code> in the checkout, and reload this page. <a href="/docs">/docs</a> needs no build.';
+    : 'The viewer is not built. Run <code>npm run build:pages</code> in the checkout, and reload this page. <a href="../docs">/docs</a> needs no build.';
   return `<!doctype html>
 <html lang="en">
 <head>
