@@ -29,6 +29,7 @@ test('an empty environment yields frozen defaults', () => {
     corsOrigins: [],
     graphqlIntrospection: true,
     graphqlOperations: undefined,
+    graphqlSchemas: [],
     egressAllow: [],
     mcp: { commands: undefined, environment: {} },
     providerPackages: [],

@@ -26,7 +26,7 @@ import { createWebSocketEndpoint } from './ws/websocket-endpoint.ts';
 export type ApiOptions = ServicesOptions & {
   metricsToken?: string | undefined;
 } & Pick<Config, 'port' | 'corsOrigins' | 'graphqlIntrospection' | 'graphqlOperations'> &
-  Partial<Pick<Config, 'publicUrl'>>;
+  Partial<Pick<Config, 'publicUrl' | 'graphqlSchemas'>>;
 
 /** The end of a server. */
 type Shutdown = {
@@ -57,7 +57,8 @@ export type UnlistedApi = Shutdown & MountableApi;
  * checks. Resolves when the server listens.
  *
  * Throws `HWDEN` when a login is required and no caller could have one; `HWCNF` when the database
- * is not migrated, or lacks the tenant of requests without a login; `EADDRINUSE` when the port is
+ * is not migrated, or lacks the tenant of requests without a login; `HWINV` when GraphQL cannot be
+ * built with the schemas of the user; `EADDRINUSE` when the port is
  * in use; and the error of node-pg when the database cannot be reached.
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
@@ -128,6 +129,7 @@ async function openEndpoints(
     ...{ ...services, pool: requests },
     introspection: options.graphqlIntrospection,
     operations: options.graphqlOperations,
+    schemas: options.graphqlSchemas ?? [],
   });
   closers.push(() => graphql.close());
   await warnOfHiddenTypes(requests, log);

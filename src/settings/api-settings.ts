@@ -21,6 +21,8 @@ export type ApiSettings = Readonly<{
   graphqlIntrospection: boolean;
   /** The absolute path of the allowed operations. If set, no other operations run. */
   graphqlOperations: string | undefined;
+  /** Schemas of users that GraphQL shows besides `howdah`. */
+  graphqlSchemas: readonly string[];
   /**
    * Maximum number of streams, sockets and waits of one tenant, and of one user, in one API
    * process.
@@ -71,6 +73,10 @@ export const apiVariables = {
     z.string().optional(),
     'a folder of .graphql files, or a JSON file of ids and documents',
   ],
+  HOWDAH_GRAPHQL_SCHEMAS: [
+    commaList.pipe(z.array(z.string().max(63))),
+    'a comma-separated list of schemas of the database, such as shop,crm',
+  ],
   HOWDAH_TENANT_STREAMS: [
     wholeNumber(1, 100_000).default(1_000),
     'a whole number from 1 to 100000',
@@ -104,6 +110,7 @@ export function apiSettings(values: Values): ApiSettings {
     graphqlIntrospection: introspection === 'on',
     graphqlOperations:
       values.HOWDAH_GRAPHQL_OPERATIONS && resolve(values.HOWDAH_GRAPHQL_OPERATIONS),
+    graphqlSchemas: Object.freeze(values.HOWDAH_GRAPHQL_SCHEMAS),
     tenantStreams: values.HOWDAH_TENANT_STREAMS,
     userStreams: values.HOWDAH_USER_STREAMS,
   };

@@ -29,6 +29,8 @@ export type GraphqlOptions = Omit<ServingOptions, 'bodies' | 'operations'> & {
   bounds: ServerLimits;
   /** The path of a folder or file of operations. If it is set, no other operations run. */
   operations: string | undefined;
+  /** The schemas of the user that are shown besides `howdah`. */
+  schemas: readonly string[];
 };
 
 export type GraphqlServer = {
@@ -60,7 +62,7 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
   const operations =
     options.operations === undefined ? undefined : loadOperations(options.operations);
   const preset = servingPreset({ ...options, bodies, operations });
-  const serv = grafserv({ preset, schema: await schemaOf(options.pool) });
+  const serv = grafserv({ preset, schema: await schemaOf(options.pool, options.schemas) });
   await serv.ready();
   const requests = createServer(); // never listens: grafserv takes requests only from a server
   await serv.addTo(requests, false);

@@ -35,6 +35,7 @@ import { RunCountersPlugin } from './plugins/schema/run-counters.ts';
 import { SecretsPlugin } from './plugins/schema/secrets.ts';
 import { TenantKeysPlugin } from './plugins/schema/tenant-keys.ts';
 import { TreesPlugin } from './plugins/schema/trees.ts';
+import { UserSchemasPlugin } from './plugins/schema/user-schemas.ts';
 import { UuidDomainsPlugin } from './plugins/schema/uuid-domains.ts';
 import { createBackpressure } from './subscriptions/backpressure.ts';
 import { liveSources, noLiveSources } from './subscriptions/subscriptions.ts';
@@ -56,8 +57,14 @@ export type ServingOptions = RequestsOptions & {
   onError: ErrorLog;
 };
 
-/** Returns the preset of the GraphQL schema, which the server and the printed schema share. */
-export function schemaPreset(pool: Pool): GraphileConfig.Preset {
+/**
+ * Returns the preset of the GraphQL schema, which the server and the printed schema share.
+ * `userSchemas` are shown besides `howdah`.
+ */
+export function schemaPreset(
+  pool: Pool,
+  userSchemas: readonly string[] = [],
+): GraphileConfig.Preset {
   return {
     extends: [
       PostGraphileAmberPreset,
@@ -68,6 +75,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
       BehaviorCachePlugin,
       NamingPlugin,
       TenantKeysPlugin,
+      UserSchemasPlugin,
       IndexedColumnsPlugin,
       PagesPlugin,
       DeletedRowsPlugin,
@@ -84,7 +92,7 @@ export function schemaPreset(pool: Pool): GraphileConfig.Preset {
     pgServices: [
       makePgService({
         pool,
-        schemas: ['howdah'],
+        schemas: ['howdah', ...userSchemas],
         pubsub: false,
         pgSettingsForIntrospection: { role: 'howdah_app' },
       }),

@@ -5,6 +5,7 @@ import { makeIntrospectionQuery } from 'postgraphile/graphile-build-pg/pg-intros
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import { inTransaction, type Pool } from '../../db/connection/pool.ts';
 import { schemaPreset } from './preset.ts';
+import { checkUserSchemas, explainClash } from './user-schemas.ts';
 
 /** Maximum number of cached schemas. Each takes tens of megabytes. */
 const MOST_SCHEMAS = 2;
@@ -19,15 +20,20 @@ const schemas = new Map<string, Promise<Built>>();
  * is built from the catalogue alone, and plans take their connection from the context of an
  * operation. So databases with equal catalogues, such as copies of one template, share one schema.
  */
-export async function schemaOf(pool: Pool): Promise<GraphQLSchema> {
-  const { version } = await read(pool, `select (${CATALOGUE_VERSION}) as version`);
+export async function schemaOf(
+  pool: Pool,
+  userSchemas: readonly string[] = [],
+): Promise<GraphQLSchema> {
+  await checkUserSchemas(pool, userSchemas);
+  const { version: catalogue } = await read(pool, `select (${CATALOGUE_VERSION}) as version`);
+  const version = [catalogue, ...userSchemas].join(' ');
   // Another server may be building the schema. Its database may fail or change meanwhile.
   const shared = await schemas.get(version)?.catch(() => undefined);
   if (shared?.version === version) {
     store(version, Promise.resolve(shared));
     return shared.schema;
   }
-  const building = buildSchema(pool);
+  const building = buildSchema(pool, userSchemas);
   store(version, building);
   const built = await building.catch(() => undefined);
   if (built?.version !== version && schemas.get(version) === building) schemas.delete(version);
@@ -45,12 +51,12 @@ function store(version: string, built: Promise<Built>): void {
  * Reads version and introspection in one statement. makeSchema gets that introspection and sends no
  * query. JSON.parse reads the text from the row, so that the text can be freed afterwards.
  */
-async function buildSchema(pool: Pool): Promise<Built> {
-  const text = `select (${CATALOGUE_VERSION}) as version, (${INTROSPECTION}) as introspection`;
+async function buildSchema(pool: Pool, userSchemas: readonly string[]): Promise<Built> {
+  const text = `select (${CATALOGUE_VERSION}) as version, (${introspectionOf(userSchemas)}) as introspection`;
   const catalogue = await read(pool, text);
-  const { version } = catalogue;
+  const version = [catalogue.version, ...userSchemas].join(' ');
   const rows = [{ introspection: { toString: () => catalogue.introspection } }];
-  const { pgServices = [], ...preset } = schemaPreset(pool);
+  const { pgServices = [], ...preset } = schemaPreset(pool, userSchemas);
   const client = { query: async () => ({ rows: rows.splice(0) }) };
   const withPgClient = (async (_settings, work) => work(client as never)) as WithPgClient;
   const adaptor = { createWithPgClient: () => withPgClient } as never;
@@ -59,7 +65,9 @@ async function buildSchema(pool: Pool): Promise<Built> {
     adaptor,
     adaptorSettings: undefined,
   }));
-  const { schema } = await makeSchema({ ...preset, pgServices: services });
+  const { schema } = await makeSchema({ ...preset, pgServices: services }).catch((cause) => {
+    throw explainClash(cause, userSchemas);
+  });
   catalogue.introspection = ''; // the schema keeps a reference to the row
   return { version, schema };
 }
@@ -88,6 +96,13 @@ const INTROSPECTION = replaceOnce(
     )
   `,
 );
+
+/** Adds schemas of the user, whose names were checked, to the introspection. */
+function introspectionOf(userSchemas: readonly string[]): string {
+  if (userSchemas.length === 0) return INTROSPECTION;
+  const names = userSchemas.map((name) => `'${name.replaceAll("'", "''")}'`).join(', ');
+  return INTROSPECTION.replace("nspname in ('howdah',", () => `nspname in ('howdah', ${names},`);
+}
 
 function replaceOnce(text: string, search: string, replacement: string): string {
   if (text.split(search).length !== 2) {

@@ -1,5 +1,6 @@
 import '../../environment.ts';
 import 'postgraphile';
+import { isOwn, isOwnTable } from './user-schemas.ts';
 
 /**
  * Hides unique keys `(tenant_id, …)`. They exist for composite foreign keys, not for people, so
@@ -19,7 +20,7 @@ export const TenantKeysPlugin: GraphileConfig.Plugin = {
         callback(_info, { introspection: { attributes, constraints } }) {
           const tenants = new Map(
             attributes
-              .filter(({ attname }) => attname === 'tenant_id')
+              .filter((one) => one.attname === 'tenant_id' && isOwnTable(one.getClass()))
               .map(({ attrelid, attnum }) => [attrelid, attnum]),
           );
           for (const constraint of constraints) {
@@ -39,8 +40,8 @@ export const TenantKeysPlugin: GraphileConfig.Plugin = {
         inferred: {
           after: ['inferred'],
           provides: ['postInferred'],
-          callback: (behavior, [, unique]) =>
-            unique.attributes.includes('tenant_id')
+          callback: (behavior, [resource, unique]) =>
+            isOwn(resource) && unique.attributes.includes('tenant_id')
               ? [behavior, '-single', '-update', '-delete']
               : behavior,
         },
@@ -49,8 +50,10 @@ export const TenantKeysPlugin: GraphileConfig.Plugin = {
         inferred: {
           after: ['inferred'],
           provides: ['postInferred'],
-          callback: (behavior, [, attributeName]) =>
-            attributeName === 'tenant_id' ? [behavior, '-filterBy', '-orderBy'] : behavior,
+          callback: (behavior, [codec, attributeName]) =>
+            isOwn(codec) && attributeName === 'tenant_id'
+              ? [behavior, '-filterBy', '-orderBy']
+              : behavior,
         },
       },
     },
