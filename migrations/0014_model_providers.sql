@@ -1,6 +1,7 @@
 -- Up Migration
 -- Adds what models of all vendors need: purposes, prices of cached tokens and of units, parameters
--- of a model, and an order of fallbacks. Adds capabilities and the domain of tools, and chats.
+-- of a model, and an order of fallbacks. Adds capabilities and the domain of tools, chats, and an
+-- index of closed questions.
 
 alter type howdah.model_purpose add value if not exists 'image';
 alter type howdah.model_purpose add value if not exists 'rerank';
@@ -95,6 +96,10 @@ comment on column howdah.deleted_step_usage.cached_tokens is
 comment on column howdah.deleted_step_usage.cache_write_tokens is
   'Input tokens that providers wrote to their prompt caches; a part of tokens_in.';
 
+-- Live lists read the questions that closed since a time.
+create index questions_closed_idx
+  on howdah.questions (tenant_id, updated_at) where status <> 'open';
+
 create type howdah.model_test_status as enum ('queued', 'passed', 'failed');
 comment on type howdah.model_test_status is 'Status of a test of a model.';
 
@@ -138,6 +143,7 @@ comment on column howdah.sessions.chat_key is
   'slash and the id that the interface chose.';
 
 -- Down Migration
+drop index howdah.questions_closed_idx;
 drop index howdah.sessions_chat_key_idx;
 alter table howdah.sessions drop column chat_key;
 drop table howdah.model_tests;

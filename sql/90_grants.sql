@@ -302,7 +302,7 @@ grant
 -- give_feedback writes the entries.
 grant select on howdah.feedback_entries to howdah_app, howdah_analyst;
 
--- callback_url may hold a key: no role of tenants may read it.
+-- callback_url may hold a key: no role of tenants may read it. Live lists find changed rows by xmin.
 grant select (
   id, tenant_id, root_execution_id, tokens_in, tokens_out, run_at, created_at, updated_at,
   children_tokens_in, children_tokens_out, status, step_count, model_count, message_count,
@@ -313,7 +313,7 @@ grant select (
   waiting_for, stop_reason, forked_from_seq, cost, children_cost, max_cost, input, metrics,
   metadata, created_by, ancestors, input_data, output, output_data, error, idempotency_key,
   input_parts, overrides, history, client_tools, concurrency_key, debounce_key, debounce_ms,
-  debounced_at
+  debounced_at, xmin
 ) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (
   run_at, input_trust, priority, agent_id, agent_version_id, session_id, workflow_id,
@@ -325,7 +325,7 @@ grant select, update, delete on howdah.executions to howdah_eraser;
 -- The counters of runs at work, for views and queries with the rights of their caller.
 grant select (
   execution_id, tenant_id, step_count, message_count, model_count, tokens_in, tokens_out, cost,
-  trust, updated_at
+  trust, updated_at, xmin
 ) on howdah_private.run_heads to howdah_app, howdah_analyst;
 grant select on howdah.execution_counters to howdah_app, howdah_analyst;
 

@@ -1,0 +1,209 @@
+import { type Client, jsonPage, jsonRow, jsonRows } from '../queries/json-rows.ts';
+import type { Collection, Condition } from '../queries/row-collection.ts';
+import {
+  cursorAfterAll,
+  cursorAt,
+  cursorsAfter,
+  type ListCursor,
+  type Snapshot,
+} from './list-cursor.ts';
+
+/** A list that can be followed. */
+export type WatchedList = 'executions' | 'questions';
+
+/** A row as it is shown. */
+export type ListedRow = Readonly<Record<string, unknown>> & { id: string };
+
+/** A changed row of a tenant. */
+export type ListChange = {
+  id: string;
+  /** The run that decides who may see the row. */
+  execution_id: string;
+  created_at: Date;
+  /** The row as it is now, if it matches a filter. */
+  row: ListedRow | undefined;
+  /** The places of the filters that the row matches. */
+  matches: ReadonlySet<number>;
+  /** The cursor of a reader that has this change and all changes before it. */
+  cursor: ListCursor;
+};
+
+export type ChangesRead = {
+  changes: ListChange[];
+  cursor: ListCursor;
+  /** False if there are more changes after the cursor already. */
+  isComplete: boolean;
+  /** The time of the database when it was read, in milliseconds. */
+  now: number;
+};
+
+/** Most changes of one read. */
+const MOST_PER_READ = 500;
+/** Ids of transactions have 32 bits in rows, so the position of older cursors is ambiguous. */
+const OLDEST_CURSOR = 1n << 30n;
+
+const LIVE = `('queued', 'running', 'waiting', 'paused')`;
+const isRecent = (xid: string) => `age(${xid}) <= (select p.reach from position as p)`;
+
+/**
+ * The rows that a transaction may have written which the cursor does not have. No row has an index
+ * by transaction, and an index would cost each commit a write. Runs that are not over have an
+ * index, as do the runs and questions that are over by time. `since` is a time before each unread
+ * transaction began to write.
+ */
+const CANDIDATES: Readonly<Record<WatchedList, string>> = {
+  executions: `
+    select t.id::uuid as id, t.id::uuid as execution_id, t.created_at, t.xmin as row_xid, h.xmin as head_xid
+    from howdah.executions as t left join howdah_private.run_heads as h on h.execution_id = t.id
+    where t.tenant_id = (select howdah.current_tenant()) and t.status in ${LIVE}
+      and (${isRecent('t.xmin')} or ${isRecent('h.xmin')})
+    union all
+    select t.id::uuid, t.id::uuid, t.created_at, t.xmin, null from howdah.executions as t
+    where t.tenant_id = (select howdah.current_tenant()) and t.completed_at >= $2 and ${isRecent('t.xmin')}`,
+  questions: `
+    select t.id, t.execution_id, t.created_at, t.xmin as row_xid, null::xid as head_xid from howdah.questions as t
+    where t.tenant_id = (select howdah.current_tenant()) and t.status = 'open' and ${isRecent('t.xmin')}
+    union all
+    select t.id, t.execution_id, t.created_at, t.xmin, null from howdah.questions as t
+    where t.tenant_id = (select howdah.current_tenant()) and t.status <> 'open' and t.updated_at >= $2
+      and ${isRecent('t.xmin')}`,
+};
+
+const SNAPSHOT = `
+  select pg_snapshot_xmin(s)::text as xmin, pg_snapshot_xmax(s)::text as xmax,
+    (extract(epoch from clock_timestamp()) * 1000)::bigint as now, age($1::text::xid8::xid) as reach
+  from pg_current_snapshot() as s`;
+
+const unread = (xid: string) => `case when ${isRecent(`c.${xid}`)} and c.${xid} <> all ($3::xid[])
+    and (c.${xid} = $4::xid and c.id <= $5::uuid) is not true then c.${xid} end`;
+
+type FoundSnapshot = { xmin: string; xmax: string; now: number };
+type FoundChange = Pick<ListChange, 'id' | 'execution_id'> & {
+  created_at: string;
+  xids: string[];
+  matches: number[];
+};
+
+/** Reads the position of the database, from which changes can be read. */
+export async function currentCursor(db: Client): Promise<ListCursor> {
+  return cursorAt(await snapshotOf(db));
+}
+
+/** Returns whether a cursor is of this database and not too old to continue from. */
+export async function isUsableCursor(db: Client, { horizon }: ListCursor): Promise<boolean> {
+  const { xmax } = await snapshotOf(db);
+  return horizon <= xmax && horizon > xmax - OLDEST_CURSOR;
+}
+
+async function snapshotOf(db: Client): Promise<Snapshot> {
+  const found = await jsonRow<FoundSnapshot>(db, SNAPSHOT, ['3']);
+  if (!found) throw new Error('the database gave no snapshot');
+  return readSnapshot(found);
+}
+
+/**
+ * Reads the changes of a list after a cursor, in the order of transactions, at most some hundred
+ * rows or one megabyte. Must run in a transaction as a reader of the whole tenant. `filters` select
+ * the rows that are read in full.
+ */
+export async function readChanges(
+  db: Client,
+  list: Collection & { table: WatchedList },
+  before: ListCursor,
+  filters: readonly (readonly Condition[])[],
+): Promise<ChangesRead> {
+  const { text, values } = changesStatement(list.table, before, filters);
+  const found = await jsonRow<FoundSnapshot & { changes: FoundChange[] }>(db, text, values);
+  if (!found) throw new Error('the database gave no snapshot');
+  const snapshot = readSnapshot(found);
+  const rows = await readRows(db, list, found.changes);
+  const changes = found.changes.slice(0, rows.known).map((change) => ({
+    ...change,
+    xids: change.xids.map((xid) => fullXid(Number(xid), snapshot)),
+  }));
+  const isComplete = rows.known === found.changes.length && changes.length < MOST_PER_READ;
+  const cursors = cursorsAfter(before, snapshot, changes);
+  return {
+    changes: changes.map(({ id, execution_id, created_at, matches }, index) => ({
+      ...{ id, execution_id, created_at: new Date(created_at), row: rows.byId.get(id) },
+      matches: new Set(matches),
+      cursor: cursors[index] ?? before,
+    })),
+    cursor: isComplete ? cursorAfterAll(before, snapshot, changes) : (cursors.at(-1) ?? before),
+    isComplete,
+    now: snapshot.now,
+  };
+}
+
+/** Returns the run of each of these rows. Omits rows that no longer exist. */
+export async function runsOf(
+  db: Client,
+  table: WatchedList,
+  ids: readonly string[],
+): Promise<Map<string, string>> {
+  const run = table === 'executions' ? 't.id::uuid' : 't.execution_id';
+  const text = `select t.id::uuid as id, ${run} as run from howdah.${table} as t where t.id = any ($1::uuid[])`;
+  const rows = await jsonRows<{ id: string; run: string }>(db, text, [ids]);
+  return new Map(rows.map(({ id, run: of }) => [id, of]));
+}
+
+function changesStatement(
+  table: WatchedList,
+  { horizon, seen, partial, since }: ListCursor,
+  filters: readonly (readonly Condition[])[],
+) {
+  const values: unknown[] = [
+    ...[`${horizon}`, new Date(since), seen.map((xid) => `${shortXid(xid)}`)],
+    ...[partial ? `${shortXid(partial.xid)}` : null, partial?.id ?? null, MOST_PER_READ],
+  ];
+  const places = filters.map((where, place) => {
+    const all = where.map(([sql, value]) => sql.replace('?', () => `$${values.push(value)}`));
+    return `case when ${['true', ...all].join(' and ')} then ${place} end`;
+  });
+  const text = `
+    with position as materialized (${SNAPSHOT}),
+    candidates as (${CANDIDATES[table]}),
+    unread as (
+      select c.id, c.execution_id, c.created_at, array_remove(array[${unread('row_xid')}, ${unread('head_xid')}], null) as xids
+      from candidates as c
+    ),
+    changes as materialized (
+      select u.*, (select min(age(x.xid)) from unnest(u.xids) as x (xid)) as age
+      from unread as u where u.xids <> '{}' order by age desc, u.id limit $6
+    )
+    select p.xmin, p.xmax, p.now, coalesce((
+      select json_agg(json_build_object('id', c.id, 'execution_id', c.execution_id, 'created_at', c.created_at,
+        'xids', c.xids::text[], 'matches', array_remove(array[${places.join(', ')}]::int[], null)) order by c.age desc, c.id)
+      from changes as c join howdah.${table} as t on t.id = c.id
+    ), '[]') as changes
+    from position as p`;
+  return { text, values };
+}
+
+/**
+ * Reads the rows that match a filter, in their order. `known` is the number of changes before the
+ * first one whose row did not fit.
+ */
+async function readRows(db: Client, { table, shown }: Collection, changes: readonly FoundChange[]) {
+  const ids = changes.filter(({ matches }) => matches.length > 0).map(({ id }) => id);
+  if (ids.length === 0) return { byId: new Map<string, ListedRow>(), known: changes.length };
+  const text = `select ${shown} from unnest($1::uuid[]) with ordinality as i (id, place)
+    join howdah.${table} as t on t.id = i.id order by i.place`;
+  const { rows, isCut } = await jsonPage<ListedRow>(db, text, [ids]);
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const last = isCut ? changes.findIndex(({ id }) => id === rows.at(-1)?.id) : changes.length - 1;
+  return { byId, known: last + 1 };
+}
+
+function readSnapshot({ xmin, xmax, now }: FoundSnapshot): Snapshot {
+  return { xmin: BigInt(xmin), xmax: BigInt(xmax), now };
+}
+
+/** Returns the 64 bits of an id of a transaction that has begun, of which a row has 32. */
+function fullXid(xid: number, { xmax }: Snapshot): bigint {
+  return xmax - BigInt.asUintN(32, xmax - BigInt(xid));
+}
+
+function shortXid(xid: bigint): bigint {
+  return BigInt.asUintN(32, xid);
+}
