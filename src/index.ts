@@ -14,6 +14,12 @@ export {
   type StreamOptions,
   type WaitOptions,
 } from './client/connect.ts';
+export type {
+  ExecutionsFeedEvent,
+  ExecutionsFeedOptions,
+  QuestionsFeedEvent,
+  QuestionsFeedOptions,
+} from './client/follow-list.ts';
 export type { LogOptions } from './client/follow-log.ts';
 export type { ConnectOptions, HttpClient } from './client/http-client.ts';
 export type { LoggedStep, Operations } from './client/operations.generated.ts';

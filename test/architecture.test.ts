@@ -85,6 +85,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'mount',
     'feed',
     'events',
+    'lists',
     'health',
     'graphql',
     'rest',

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
+import { createBatchLoader } from '../concurrency/batch-loader.ts';
 import type { Config } from '../config.ts';
 import type { TryUnsavedModel } from '../contracts/agents/model-test.ts';
 import { secretRowsOn } from '../db/access/secrets.ts';
+import { visibleTo, type Watching } from '../db/access/subjects.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import { refuseOtherServer } from '../db/connection/same-server.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
@@ -14,6 +16,7 @@ import {
   createAuthentication,
 } from './authentication.ts';
 import type { ErrorLog } from './errors/answer-error.ts';
+import { transactionOfTenant } from './events/stream-sources.ts';
 import { createFeedHub, type FeedHub } from './feed/feed-hub.ts';
 import {
   createVisibilityGuard,
@@ -25,6 +28,7 @@ import { defaultServerLimits, type ServerLimits } from './http/server-limits.ts'
 import { type Connections, createConnections } from './limits/connections.ts';
 import { ReplicaRouter } from './limits/read-your-writes.ts';
 import { createStreamLimits, type StreamLimits } from './limits/stream-limits.ts';
+import { createListFeed, type ListFeed } from './lists/list-feed.ts';
 import { openLogin, openReplica, openRequests, type PoolOptions } from './pools.ts';
 
 export type ServicesOptions = PoolOptions &
@@ -53,6 +57,8 @@ export type Services = Authentication & {
   reads: ReplicaRouter | undefined;
   hub: FeedHub;
   visibilityGuard: VisibilityGuard;
+  /** The feed of lists. */
+  lists: ListFeed;
   admission: Admission;
   limits: StreamLimits;
   bounds: ServerLimits;
@@ -91,10 +97,15 @@ export async function openServices(
   const reads = replica && new ReplicaRouter({ replica, primary: pool, metrics });
   const visibilityGuard = createVisibilityGuard(pool, (reader) => reads?.requireLatest(reader));
   closers.push(async () => visibilityGuard.close());
+  const connections = createConnections(requests);
+  const lists = createListFeed({
+    transaction: transactionOfTenant({ connections, admission }),
+    sees: createBatchLoader((watching: Watching[]) => visibleTo(pool, watching)),
+    onShown: (reader) => reads?.requireLatest(reader),
+  });
   return {
     ...authentication,
-    ...{ pool, requests, reads, hub, visibilityGuard, admission, bounds },
-    connections: createConnections(requests),
+    ...{ pool, requests, reads, hub, visibilityGuard, lists, admission, bounds, connections },
     limits: createStreamLimits(bounds),
     secrets: createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     tryUnsavedModel: options.tryUnsavedModel,

@@ -4,6 +4,13 @@ import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import type { Json, JsonObject } from '../json/json.ts';
 import { type Call, createCall } from './call.ts';
 import { followEvents, runStream } from './follow-events.ts';
+import {
+  type ExecutionsFeedEvent,
+  type ExecutionsFeedOptions,
+  followList,
+  type QuestionsFeedEvent,
+  type QuestionsFeedOptions,
+} from './follow-list.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { bodyOf, type ConnectOptions, createHttpClient, type HttpClient } from './http-client.ts';
 import type { LoggedStep, Operations } from './operations.generated.ts';
@@ -115,6 +122,13 @@ export type HowdahClient = {
    * run ends with the run. `listSteps` has the lines before.
    */
   log(options?: LogOptions): AsyncGenerator<LoggedStep, void>;
+  /**
+   * Yields a list of runs: its newest rows, then each row that changes, as it is now. Opens a lost
+   * connection again and continues. Does not end by itself.
+   */
+  executionsFeed(options?: ExecutionsFeedOptions): AsyncGenerator<ExecutionsFeedEvent, void>;
+  /** Yields a list of questions, the open ones by default, as `executionsFeed` does. */
+  questionsFeed(options?: QuestionsFeedOptions): AsyncGenerator<QuestionsFeedEvent, void>;
   cancel(executionId: string): Promise<Operations['cancelExecution']['gives']>;
   answer(questionId: string, answer: Json): Promise<Operations['answerQuestion']['gives']>;
   /**
@@ -149,6 +163,8 @@ export function connect(url: string, options: ConnectOptions = {}): HowdahClient
     workflow: (name) => createRunnable({ workflow: name }, means),
     session: (sid) => createConversation(sid, call, open, signal),
     log: (logOptions = {}) => followLog(open, logOptions, signal),
+    executionsFeed: (options = {}) => followList(open, 'executions', options, signal),
+    questionsFeed: (options = {}) => followList(open, 'questions', options, signal),
     cancel: (id) => call('cancelExecution', { params: { id } }),
     answer,
     call,

@@ -190,7 +190,13 @@ test('every operation is callable by its name, with its input and output types',
 });
 
 test('every REST route is an operation of the client or a stream', () => {
-  const streams = ['streamExecution', 'streamSession', 'streamSteps'];
+  const streams = [
+    'streamExecution',
+    'streamExecutions',
+    'streamQuestions',
+    'streamSession',
+    'streamSteps',
+  ];
   const known = Object.keys(operations).concat(streams).toSorted();
   expect(routes.map(({ id }) => id).toSorted()).toEqual(known);
 });

@@ -85,10 +85,10 @@ export function createStreamSources({
 }
 
 /**
- * Returns a function that reads the log of a whole tenant, once for all its followers. The reads
+ * Returns a function that reads the rows of a whole tenant, once for all who follow them. The reads
  * wait for admission like the requests of that tenant.
  */
-function transactionOfTenant({
+export function transactionOfTenant({
   connections,
   admission,
 }: Pick<StreamSourcesOptions, 'connections' | 'admission'>) {

@@ -12,6 +12,7 @@ import type { FeedHub } from '../feed/feed-hub.ts';
 import type { Admission } from '../http/admission.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { ReplicaRouter } from '../limits/read-your-writes.ts';
+import type { ListFeed } from '../lists/list-feed.ts';
 import type { Identities } from '../login/identities.ts';
 import { settingsFor } from '../login/session-settings.ts';
 import { createMaskError, withoutHelp } from './mask-errors.ts';
@@ -20,6 +21,7 @@ import { BehaviorCachePlugin } from './plugins/behavior-cache-plugin.ts';
 import { createConnectionsPlugin } from './plugins/connections-plugin.ts';
 import { FeedPlugin } from './plugins/feed-plugin.ts';
 import { createLimitsPlugin } from './plugins/limits-plugin.ts';
+import { ListPlugin } from './plugins/list-plugin.ts';
 import { createReplicaPlugin } from './plugins/replica-plugin.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests-plugin.ts';
 import { createResponseStatusPlugin } from './plugins/response-status-plugin.ts';
@@ -45,6 +47,7 @@ export type ServingOptions = RequestsOptions & {
   pool: Pool;
   hub: FeedHub;
   visibilityGuard: VisibilityGuard;
+  lists: ListFeed;
   identities: Identities;
   admission: Admission;
   /** The connections of `pool`, shared fairly among tenants. */
@@ -82,6 +85,7 @@ export function schemaPreset(
       UuidDomainsPlugin,
       TreesPlugin,
       FeedPlugin,
+      ListPlugin,
       FeedRowsPlugin,
       SecretsPlugin,
       ProviderConfigsPlugin,
@@ -109,6 +113,7 @@ export function servingPreset({
   pool,
   hub,
   visibilityGuard,
+  lists,
   identities,
   admission,
   connections,
@@ -148,7 +153,9 @@ export function servingPreset({
           pace,
           secrets,
           tenantId: identity.tenantId,
-          live: request.ws ? liveSources({ hub, visibilityGuard, pace, identity }) : noLiveSources,
+          live: request.ws
+            ? liveSources({ hub, visibilityGuard, lists, pace, identity })
+            : noLiveSources,
         };
       },
     },

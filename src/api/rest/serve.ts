@@ -20,6 +20,8 @@ import type { Connections } from '../limits/connections.ts';
 import { type ReplicaRouter, readPosition } from '../limits/read-your-writes.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
+import { listEvents } from '../lists/list-events.ts';
+import type { ListFeed } from '../lists/list-feed.ts';
 import type { IsActiveAccount } from '../login/account-status.ts';
 import { admitRequest } from '../login/admit-request.ts';
 import type { Identity } from '../login/auth-result.ts';
@@ -46,6 +48,8 @@ export type RestOptions = StreamSourcesOptions & {
   tryUnsavedModel: TryUnsavedModel | undefined;
   /** Present if there is a replica. */
   reads: ReplicaRouter | undefined;
+  /** The feed of lists, which all endpoints share. */
+  lists: ListFeed;
   onError: ErrorLog;
 };
 
@@ -163,7 +167,7 @@ function createRouteContext(
   reply: FastifyReply,
   context: RestContext,
 ): RouteContext {
-  const { connections, reads, admission, secrets, streams, hub, live } = context;
+  const { connections, reads, admission, secrets, streams, hub, live, lists } = context;
   const { tryUnsavedModel: tryModel } = context;
   const settings = {
     ...settingsFor(identity, 'rest', request.raw.socket.remoteAddress),
@@ -202,6 +206,7 @@ function createRouteContext(
     sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
     logEvents: (start) => (signal) =>
       logEvents({ transaction, followLog: source.followLog }, start, signal),
+    listEvents: (opened) => (signal) => listEvents(lists, identity, opened, signal),
   };
 }
 

@@ -161,6 +161,7 @@ function createMeans(options: WebSocketEndpointOptions) {
       runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
       sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
       logEvents: () => async function* () {}, // no subscription follows a log
+      listEvents: () => async function* () {}, // nor a list
     };
   };
 }

@@ -11,7 +11,12 @@ export type StreamEvent = {
     | 'complete'
     | 'error'
     /** An event of the log of many runs alone. */
-    | 'step';
+    | 'step'
+    /** Events of a list alone: a row of it, a row that left it, and that nothing is missing. */
+    | 'execution'
+    | 'question'
+    | 'removed'
+    | 'synced';
   /**
    * The position to continue from after this event. An event without an id is sent again, or not at
    * all.

@@ -131,7 +131,7 @@ function cursorOf([turn, seq]: readonly [number | null, number]): string | null 
  * Subscribes to a source. Grafast types topics as names; topics of Howdah name the run and the
  * settings of the caller.
  */
-function listenTo(source: keyof LiveSources, topic: Record<string, Step | undefined>) {
+export function listenTo(source: keyof LiveSources, topic: Record<string, Step | undefined>) {
   const $context = context();
   const $topic = object({
     ...(topic as Record<string, Step>),

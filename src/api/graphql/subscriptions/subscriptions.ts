@@ -4,8 +4,7 @@ import { GraphQLError } from 'postgraphile/graphql';
 import type { TokenPiece } from '../../../contracts/runs/step.ts';
 import type { FeedRow, FeedRunState, MessageCursor, SessionRow } from '../../../db/feed/feed.ts';
 import type { FeedHub } from '../../feed/feed-hub.ts';
-import type { Identity } from '../../login/auth-result.ts';
-import type { Backpressure } from './backpressure.ts';
+import { type ListSources, type ListSourcesOptions, listSources } from './list-sources.ts';
 import type { VisibilityGuard } from './visibility-guard.ts';
 
 /** The topic of a subscription, and the settings of its caller. */
@@ -21,7 +20,7 @@ export type FeedTopic = {
 export type EventSource<T> = { subscribe(topic: FeedTopic): Promise<AsyncIterableIterator<T>> };
 
 /** The sources of one operation. */
-export type LiveSources = {
+export type LiveSources = ListSources & {
   steps: EventSource<FeedRow>;
   states: EventSource<FeedRunState>;
   tokens: EventSource<TokenPiece>;
@@ -32,16 +31,15 @@ export type LiveSources = {
 export type LiveOptions = {
   hub: FeedHub;
   visibilityGuard: VisibilityGuard;
-  pace: Backpressure;
-  identity: Pick<Identity, 'tenantId' | 'userId' | 'role'>;
-};
+} & ListSourcesOptions;
 
 /**
  * Creates the sources for an operation on a WebSocket. Whether the caller may see the run or
  * session is checked when the operation begins, and again while it lasts. When the caller may no
  * longer see it, the operation ends with the error that it would begin with.
  */
-export function liveSources({ hub, visibilityGuard, pace, identity }: LiveOptions): LiveSources {
+export function liveSources(options: LiveOptions): LiveSources {
+  const { hub, visibilityGuard, pace, identity } = options;
   const { tenantId, userId, role } = identity;
   const guarded = <T>(events: AsyncIterableIterator<T>, id: string, gone: (id: string) => Error) =>
     pace.source(
@@ -52,6 +50,7 @@ export function liveSources({ hub, visibilityGuard, pace, identity }: LiveOption
     return guarded(follow(id), id, noExecution);
   };
   return {
+    ...listSources(options),
     steps: {
       subscribe: (topic) =>
         ofRun(topic, (id) => hub.steps(id, Math.max(0, Number(topic.after ?? 0)))),
@@ -74,6 +73,8 @@ export const noLiveSources: LiveSources = {
   states: { subscribe: refuse },
   tokens: { subscribe: refuse },
   messages: { subscribe: refuse },
+  executions: { subscribe: refuse },
+  questions: { subscribe: refuse },
 };
 
 async function refuse(): Promise<never> {

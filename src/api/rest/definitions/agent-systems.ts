@@ -5,8 +5,8 @@ import { applySystems, readSystems, type SystemFile, trySystems } from '../../..
 import { threadReader } from '../../../systems/file-reader.ts';
 import { writeFile } from '../../../systems/write-file.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
+import { columnList } from '../../http/column-list.ts';
 import { byId, flag, id, object, page, pageOf, time } from '../../http/fields.ts';
-import { columnList } from '../framework/column-list.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
+import { columnList } from '../../http/column-list.ts';
 import {
   flag,
   id,
@@ -10,7 +11,6 @@ import {
   optionalNumber,
   optionalText,
 } from '../../http/fields.ts';
-import { columnList } from '../framework/column-list.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
 import { versionedColumns } from './definitions.ts';
 import {

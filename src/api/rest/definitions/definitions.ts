@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MODEL_PURPOSES } from '../../../contracts/agents/model.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
 import { refuseBoth } from '../../errors/request-refusal.ts';
+import { columnList } from '../../http/column-list.ts';
 import {
   flag,
   id,
@@ -12,7 +13,6 @@ import {
   optionalText,
   time,
 } from '../../http/fields.ts';
-import { columnList } from '../framework/column-list.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
 
 type Columns = z.ZodRawShape;

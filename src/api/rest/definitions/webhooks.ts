@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
+import { columnList } from '../../http/column-list.ts';
 import {
   anyCase,
   byId,
@@ -12,7 +13,6 @@ import {
   pageOf,
   time,
 } from '../../http/fields.ts';
-import { columnList } from '../framework/column-list.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, type RouteInput, route } from '../framework/route.ts';

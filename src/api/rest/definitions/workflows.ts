@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { columnList } from '../../http/column-list.ts';
 import {
   flag,
   id,
@@ -7,7 +8,6 @@ import {
   optionalInt,
   optionalNumber,
 } from '../../http/fields.ts';
-import { columnList } from '../framework/column-list.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
 import { equalTo, versionedColumns } from './definitions.ts';
 

@@ -37,6 +37,14 @@ export function logCursor(sent: Sent): number {
   });
 }
 
+/**
+ * Returns the cursor from which a list continues: Last-Event-ID, else `after`. Without either, the
+ * list starts with its newest rows.
+ */
+export function listCursor(sent: Sent): string | undefined {
+  return textIn(sent).text || undefined;
+}
+
 function textIn({ headers, query }: Sent) {
   const sent = [headers['last-event-id']].flat()[0];
   return { field: sent === undefined ? 'after' : 'Last-Event-ID', text: sent ?? query.after };

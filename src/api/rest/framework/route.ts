@@ -6,6 +6,7 @@ import type { SecretWriter } from '../../../secrets/writer.ts';
 import type { LogStart } from '../../events/log-events.ts';
 import type { RunCursor } from '../../events/run-events.ts';
 import type { SessionCursor } from '../../events/session-events.ts';
+import type { OpenedList } from '../../lists/list-events.ts';
 import type { Identity } from '../../login/auth-result.ts';
 import type { Permission } from '../../login/rights.ts';
 import type { EventsOf } from './streams.ts';
@@ -60,6 +61,8 @@ export type RouteContext = {
   sessionEvents(sessionId: string, after: SessionCursor): EventsOf;
   /** Streams the lines of the log that the caller may see. */
   logEvents(start: LogStart): EventsOf;
+  /** Streams the changes of a list that was opened as the caller. */
+  listEvents(opened: OpenedList): EventsOf;
 };
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

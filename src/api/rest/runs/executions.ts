@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
-import { type Collection, type Condition, listRows } from '../../../db/queries/row-collection.ts';
-import { runCounter } from '../../../db/queries/run-counters.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
+import { type Condition, listRows } from '../../../db/queries/row-collection.ts';
 import {
   childrenOf,
   childSchema,
@@ -10,12 +8,11 @@ import {
   findExecution,
   messageSchema,
   messagesOf,
-  shownExecution,
-  statusSchema,
   stepSchema,
   stepsOf,
 } from '../../events/run-rows.ts';
-import { byId, flag, id, numberText, page, pageOf } from '../../http/fields.ts';
+import { byId, flag, numberText, page, pageOf } from '../../http/fields.ts';
+import { runConditions, runs } from '../../lists/list-filters.ts';
 import { runCursor } from '../framework/cursors.ts';
 import { idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
 import { type AnswerDescription, type Route, route } from '../framework/route.ts';
@@ -23,61 +20,17 @@ import { comparisonRoute } from './comparison.ts';
 import { explanationRoute } from './explanation.ts';
 import { forkRoute } from './fork.ts';
 import { inspectionRoutes } from './inspection.ts';
+import { type RunFilters, runFilters } from './run-filters.ts';
+import { runListStream } from './run-list-stream.ts';
 import { stepLogRoutes } from './step-log.ts';
 
 /** Most messages and most child runs in the answer for one run. Lists with pages have the rest. */
 const SHOWN_AT_ONCE = 1_000;
 
-const runs: Collection = {
-  table: 'executions',
-  shown: shownExecution,
-  stamp: runCounter('t', 'updated_at'),
-};
-
-const filters = {
-  status: statusSchema.optional(),
-  agent_id: id.optional(),
-  workflow_id: id.optional(),
-  session_id: id.optional(),
-  parent_execution_id: id.optional(),
-  is_root: flag.optional(),
-  is_mine: flag
-    .optional()
-    .describe('Only runs of the caller; for a key without a user, all runs of the tenant'),
-  metadata: z
-    .string()
-    .optional()
-    .describe('A JSON object that the metadata of the runs must contain'),
-};
-type Filters = z.output<z.ZodObject<typeof filters>>;
-
 const MINE = 'coalesce(t.user_id = howdah.current_user_id(), howdah.current_user_id() is null) = ?';
-const EQUAL = ['agent_id', 'workflow_id', 'session_id', 'parent_execution_id'] as const;
 
-function conditionsIn(query: Filters): Condition[] {
-  const { status, is_root, is_mine, metadata } = query;
-  return [
-    ...(status === undefined
-      ? []
-      : [['t.status = any (?::howdah.execution_status[])', status] as const]),
-    ...EQUAL.filter((name) => query[name] !== undefined).map(
-      (name) => [`t.${name} = ?`, query[name]] as const,
-    ),
-    ...(is_root === undefined ? [] : [['(t.parent_execution_id is null) = ?', is_root] as const]),
-    ...(is_mine === undefined ? [] : [[MINE, is_mine] as const]),
-    ...(metadata === undefined ? [] : [['t.metadata @> ?::jsonb', objectIn(metadata)] as const]),
-  ];
-}
-
-function objectIn(text: string): string {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return text;
-  } catch {}
-  throw new RequestRefusal(400, 'metadata is not a JSON object', {
-    hint: 'Send it percent-encoded, such as metadata={"order":4711}.',
-    detail: { field: 'metadata' },
-  });
+function conditionsIn({ is_mine, ...filter }: RunFilters): Condition[] {
+  return [...runConditions(filter), ...(is_mine === undefined ? [] : [[MINE, is_mine] as const])];
 }
 
 const shown: Record<number, AnswerDescription> = {
@@ -99,7 +52,7 @@ const reading: Route[] = [
     tag: 'executions',
     summary: 'List runs, newest first',
     isReplicable: true,
-    query: z.strictObject({ ...page, ...filters }),
+    query: z.strictObject({ ...page, ...runFilters }),
     answers: { 200: { description: 'A page of runs', schema: pageOf(executionSchema) } },
     async work(db, { query, url }) {
       const before = idIn(query.cursor, url);
@@ -268,6 +221,7 @@ async function control(db: Client, name: string, values: unknown[]): Promise<str
 
 export const executionRoutes: Route[] = [
   ...reading,
+  runListStream,
   explanationRoute,
   comparisonRoute,
   stream,

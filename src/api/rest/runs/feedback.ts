@@ -3,8 +3,8 @@ import type { Client } from '../../../db/queries/json-rows.ts';
 import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { findExecution } from '../../events/run-rows.ts';
+import { columnList } from '../../http/column-list.ts';
 import { byId, id, page, pageOf, time } from '../../http/fields.ts';
-import { columnList } from '../framework/column-list.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 

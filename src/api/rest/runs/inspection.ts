@@ -3,12 +3,12 @@ import { jsonPage } from '../../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../../db/queries/questions.ts';
 import { executionSchema, findExecution } from '../../events/run-rows.ts';
+import { columnList } from '../../http/column-list.ts';
 import { byId, count, id, page, pageOf } from '../../http/fields.ts';
-import { columnList } from '../framework/column-list.ts';
+import { question } from '../../lists/question-rows.ts';
 import { idsIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 import { executionRecord, findExecutionRecord } from './execution-record.ts';
-import { question } from './questions.ts';
 
 const shared = { method: 'GET', tag: 'executions', params: byId } as const;
 

@@ -1,47 +1,20 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
-import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { findRow, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
-import { anyCase, byId, id, json, object, page, pageOf, time } from '../../http/fields.ts';
-import { columnList } from '../framework/column-list.ts';
+import { anyCase, byId, flag, id, json, page, pageOf } from '../../http/fields.ts';
+import { openList } from '../../lists/list-events.ts';
+import { questionConditions } from '../../lists/list-filters.ts';
+import {
+  QUESTION_KINDS,
+  QUESTION_STATUSES,
+  question,
+  questions,
+} from '../../lists/question-rows.ts';
+import { listCursor } from '../framework/cursors.ts';
+import { listEventsText, listStart } from '../framework/list-stream.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Answer, type Route, route } from '../framework/route.ts';
-
-const text = z.string().nullable();
-
-const KINDS = ['question', 'approval', 'effect'] as const;
-const STATUSES = ['open', 'answered', 'expired', 'cancelled'] as const;
-
-/** A question to people. */
-export const question = z
-  .object({
-    id,
-    kind: z.enum(KINDS),
-    status: z.enum(STATUSES),
-    execution_id: id,
-    root_execution_id: id,
-    session_id: id.nullable(),
-    prompt: z.string(),
-    options: z.array(z.unknown()).nullable(),
-    schema: object.nullable(),
-    tool_call: json,
-    preview: json.describe('The expected effect of the call, if a dry run was possible'),
-    required_role: text,
-    answer: text,
-    answer_data: json,
-    answered_by: text,
-    answered_at: time.nullable(),
-    expires_at: time.nullable(),
-    default_answer: text,
-    created_at: time,
-  })
-  .meta({ id: 'Question' });
-
-const questions: Collection = {
-  table: 'questions',
-  shown: columnList(question.shape),
-  stamp: 't.updated_at',
-};
 
 /** Answers a question as the caller, and returns the question as it is afterwards. */
 export async function submitAnswer(
@@ -74,7 +47,41 @@ export const answerFields = {
     .describe('Edited arguments of a call, the result of an effect, or the reason for a rejection'),
 };
 
+const filters = {
+  status: anyCase(QUESTION_STATUSES).optional(),
+  kind: anyCase(QUESTION_KINDS).optional(),
+  execution_id: id.optional(),
+  root_execution_id: id.optional(),
+  session_id: id.optional(),
+};
+
+const stream = route({
+  method: 'GET',
+  path: '/api/questions/stream',
+  id: 'streamQuestions',
+  tag: 'questions',
+  summary: 'Stream a list of questions as Server-Sent Events',
+  description: `Follows the open questions, or those with another status. ${listEventsText('question')}`,
+  query: z.strictObject({
+    ...filters,
+    ...listStart,
+    status: anyCase(QUESTION_STATUSES).default('open'),
+    is_mine: flag.optional().describe('true: only questions of runs of the caller'),
+  }),
+  answers: { 200: { description: 'Events', type: 'text/event-stream' } },
+  async serve({ query: { first, after, is_mine, ...filter }, headers, identity }, context) {
+    const user_id = is_mine ? identity.userId : undefined;
+    const where = questionConditions({ ...filter, user_id });
+    const cursor = listCursor({ headers, query: { after } });
+    const opened = await context.transaction((db) =>
+      openList(db, { list: questions, where, after: cursor, first }),
+    );
+    return { events: context.listEvents(opened) };
+  },
+});
+
 export const questionRoutes: Route[] = [
+  stream,
   route({
     method: 'GET',
     path: '/api/questions',
@@ -82,19 +89,12 @@ export const questionRoutes: Route[] = [
     tag: 'questions',
     summary: 'List the questions that runs ask people, newest first',
     isReplicable: true,
-    query: z.strictObject({
-      ...page,
-      status: anyCase(STATUSES).optional(),
-      kind: anyCase(KINDS).optional(),
-      execution_id: id.optional(),
-      root_execution_id: id.optional(),
-      session_id: id.optional(),
-    }),
+    query: z.strictObject({ ...page, ...filters }),
     answers: { 200: { description: 'A page of questions', schema: pageOf(question) } },
     async work(db, { query: { limit, cursor, ...filters }, url }) {
       const before = idIn(cursor, url);
       const rows = await listRows(db, questions, {
-        where: Object.entries(filters).map(([name, value]) => [`t.${name} = ?`, value] as const),
+        where: questionConditions(filters),
         limit: limit + 1,
         ...(before !== undefined && { before }),
       });

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
 import { id, object } from '../../http/fields.ts';
+import { question } from '../../lists/question-rows.ts';
 import { sessionCursor } from '../framework/cursors.ts';
 import { type Answer, type Route, route } from '../framework/route.ts';
-import { answerFields, question, submitAnswer } from './questions.ts';
+import { answerFields, submitAnswer } from './questions.ts';
 import { sessionStateRoutes } from './session-state.ts';
 import { bySid, findSession, session } from './sessions.ts';
 

@@ -1,0 +1,148 @@
+import '../environment.ts';
+import type { WithPgClient } from 'postgraphile/@dataplan/pg';
+import { GraphQLError } from 'postgraphile/graphql';
+import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Condition } from '../../../db/queries/row-collection.ts';
+import { RequestRefusal } from '../../errors/request-refusal.ts';
+import { followList, openList } from '../../lists/list-events.ts';
+import type { FollowedCollection, ListFeed } from '../../lists/list-feed.ts';
+import {
+  agentId,
+  type QuestionFilter,
+  questionConditions,
+  type RunFilter,
+  runConditions,
+  runs,
+} from '../../lists/list-filters.ts';
+import type { ListEvent } from '../../lists/list-subscriber.ts';
+import { questions } from '../../lists/question-rows.ts';
+import type { Identity } from '../../login/auth-result.ts';
+import type { Backpressure } from './backpressure.ts';
+
+/** The topic of a list, and the settings of its caller. */
+export type ListTopic = {
+  filter?: Readonly<Record<string, unknown>> | null;
+  after?: string | null;
+  first?: number | null;
+  withPgClient: WithPgClient;
+  pgSettings: Record<string, string>;
+};
+
+/** An event of a list. `row` is the id of the row to read, if there is one to show. */
+export type ListUpdate = {
+  kind: ListEvent['type'];
+  cursor: string | null;
+  id: string | null;
+  row: string | null;
+};
+
+type ListSource = { subscribe(topic: ListTopic): Promise<AsyncIterableIterator<ListUpdate>> };
+
+/** The sources of lists of one operation. */
+export type ListSources = { executions: ListSource; questions: ListSource };
+
+export type ListSourcesOptions = {
+  lists: ListFeed;
+  pace: Backpressure;
+  identity: Pick<Identity, 'tenantId' | 'userId' | 'role'>;
+};
+
+/** Most rows that a list begins with. */
+const MOST_FIRST = 1_000;
+
+/** Creates the sources of lists for an operation on a WebSocket. */
+export function listSources(options: ListSourcesOptions): ListSources {
+  return {
+    executions: { subscribe: (topic) => open(options, topic, runs, runConditionsOf) },
+    questions: { subscribe: (topic) => open(options, topic, questions, questionConditionsOf) },
+  };
+}
+
+type ConditionsOf = (db: Client, filter: Readonly<Record<string, unknown>>) => Promise<Condition[]>;
+
+async function open(
+  { lists, pace, identity }: ListSourcesOptions,
+  { filter, after, first, withPgClient, pgSettings }: ListTopic,
+  list: FollowedCollection,
+  conditionsOf: ConditionsOf,
+): Promise<AsyncIterableIterator<ListUpdate>> {
+  const opened = await withPgClient(pgSettings, async (client) => {
+    const query = (text: string, values: unknown[]) => client.query({ text, values });
+    const db = { query } as unknown as Client;
+    const where = await conditionsOf(db, withoutNulls(filter ?? {}));
+    return openList(db, { list, where, after: after ?? undefined, first: countOf(first) });
+  }).catch((error: unknown) => {
+    if (!(error instanceof RequestRefusal)) throw error;
+    const { message, code, hint, detail } = error;
+    throw new GraphQLError(message, { extensions: { code, hint, detail } });
+  });
+  return pace.source(updatesOf(followList(lists, identity, opened)));
+}
+
+const runConditionsOf: ConditionsOf = async (db, { agent, metadata, ...filter }) =>
+  runConditions({
+    agent_id:
+      typeof agent === 'string'
+        ? await agentId(db, agent)
+        : (filter.agentId as RunFilter['agent_id']),
+    workflow_id: filter.workflowId as RunFilter['workflow_id'],
+    session_id: filter.sessionId as RunFilter['session_id'],
+    parent_execution_id: filter.parentExecutionId as RunFilter['parent_execution_id'],
+    user_id: filter.userId as RunFilter['user_id'],
+    status: filter.status as RunFilter['status'],
+    is_root: filter.isRoot as RunFilter['is_root'],
+    tag: filter.tag as RunFilter['tag'],
+    ...(metadata !== undefined && {
+      metadata: typeof metadata === 'string' ? metadata : JSON.stringify(metadata),
+    }),
+  });
+
+const questionConditionsOf: ConditionsOf = async (_db, filter) =>
+  questionConditions({
+    execution_id: filter.executionId as QuestionFilter['execution_id'],
+    root_execution_id: filter.rootExecutionId as QuestionFilter['root_execution_id'],
+    session_id: filter.sessionId as QuestionFilter['session_id'],
+    user_id: filter.userId as QuestionFilter['user_id'],
+    kind: filter.kind as QuestionFilter['kind'],
+    status: (filter.status ?? 'open') as QuestionFilter['status'],
+  });
+
+function withoutNulls(filter: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
+}
+
+function countOf(first: number | null | undefined): number {
+  if (first === null || first === undefined) return 100;
+  if (first >= 0 && first <= MOST_FIRST) return first;
+  throw new GraphQLError(`first is ${first}, and must be from 0 to ${MOST_FIRST}`, {
+    extensions: {
+      code: 'HWINV',
+      hint: 'Read older rows with a query.',
+      detail: { field: 'first' },
+    },
+  });
+}
+
+function updatesOf(
+  events: AsyncIterableIterator<ListEvent, undefined>,
+): AsyncIterableIterator<ListUpdate> {
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      const item = await events.next();
+      return item.done ? item : { done: false, value: updateOf(item.value) };
+    },
+    async return() {
+      await events.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function updateOf(event: ListEvent): ListUpdate {
+  const { type: kind, cursor = null } = event;
+  const id = event.type === 'synced' ? null : event.id;
+  return { kind, cursor, id, row: event.type === 'changed' ? id : null };
+}

@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Watching } from '../../db/access/subjects.ts';
+import {
+  type ChangesRead,
+  type ListedRow,
+  readChanges,
+  runsOf,
+  type WatchedList,
+} from '../../db/feed/list-changes.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import type { Collection } from '../../db/queries/row-collection.ts';
+import { isTemporary, POLL_MS, RESTS_PER_READ } from '../events/log-feed.ts';
+import {
+  type ListEvent,
+  type ListFollower,
+  ListSubscriber,
+  type Offer,
+  type ShownRow,
+} from './list-subscriber.ts';
+
+/** The time between two searches for rows that are gone or hidden, which no change announces. */
+const SWEEP_MS = 10_000;
+
+export type ListFeedOptions = {
+  /** Runs work in a transaction that sees the whole tenant, after waiting for admission. */
+  transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
+  /** Returns whether a caller sees a run. Calls are batched. */
+  sees(watching: Watching): Promise<boolean>;
+  /** Called when events have been read for a caller, who must read nothing older afterwards. */
+  onShown(watching: Omit<Watching, 'id'>): void;
+};
+
+export type FollowedCollection = Collection & { table: WatchedList };
+
+/** Follows lists of rows: each event is the state of a row, or says that a row left the list. */
+export type ListFeed = {
+  follow(
+    list: FollowedCollection,
+    follower: ListFollower,
+  ): AsyncIterableIterator<ListEvent, undefined>;
+};
+
+/**
+ * Creates the feed. Each list of a tenant has one reader, however many subscribers it has.
+ *
+ * A read finds what was committed after a cursor (list-cursor.ts). Subscribers with the same cursor
+ * share it, and whoever has read everything shares the cursor of the others. So in general there is
+ * one read for all. A subscriber that does not take its events keeps its cursor, and is served from
+ * there when it has room.
+ *
+ * A subscriber gets the newest state of each row that has changed. States in between may be left
+ * out. The states of one row come in order.
+ */
+export function createListFeed(options: ListFeedOptions): ListFeed {
+  const readers = new Map<string, ListReader>();
+  return {
+    follow(list, follower) {
+      const key = `${follower.watching.tenantId} ${list.table}`;
+      const reader = readers.get(key) ?? new ListReader(list, follower, options);
+      readers.set(key, reader);
+      return reader.join(follower, () => {
+        if (readers.get(key) === reader) readers.delete(key);
+      });
+    },
+  };
+}
+
+/** Reads one list of a tenant while it has subscribers. */
+class ListReader {
+  readonly #list: FollowedCollection;
+  readonly #tenantId: string;
+  readonly #options: ListFeedOptions;
+  readonly #subscribers = new Set<ListSubscriber>();
+  #sweptAt = Date.now();
+  #reading: Promise<void> | undefined;
+
+  constructor(list: FollowedCollection, { watching }: ListFollower, options: ListFeedOptions) {
+    this.#list = list;
+    this.#tenantId = watching.tenantId;
+    this.#options = options;
+  }
+
+  /** Adds a follower; `onEmpty` is called when the last follower has left. */
+  join(follower: ListFollower, onEmpty: () => void): AsyncIterableIterator<ListEvent, undefined> {
+    const subscriber = new ListSubscriber(follower, () => {
+      this.#subscribers.delete(subscriber);
+      if (this.#subscribers.size === 0) onEmpty();
+    });
+    this.#subscribers.add(subscriber);
+    this.#reading ??= this.#read();
+    return subscriber.events;
+  }
+
+  async #read(): Promise<void> {
+    while (this.#subscribers.size > 0) {
+      const started = Date.now();
+      let isComplete = true;
+      try {
+        isComplete = await this.#readAll();
+        if (started - this.#sweptAt > SWEEP_MS) await this.#sweep(started);
+      } catch (failure) {
+        if (!isTemporary(failure)) for (const one of this.#subscribers) one.fail(failure);
+      }
+      const rest = (Date.now() - started) * RESTS_PER_READ;
+      await pause(isComplete ? Math.max(POLL_MS, rest) : rest);
+    }
+    this.#reading = undefined;
+  }
+
+  /** Reads once from each cursor, the most common one first. Returns whether all have everything. */
+  async #readAll(): Promise<boolean> {
+    const reading = [...this.#subscribers].filter(({ hasRoom }) => hasRoom);
+    const groups = [...Map.groupBy(reading, ({ cursor }) => cursor).values()];
+    groups.sort((a, b) => b.length - a.length);
+    let shared: ChangesRead['cursor'] | undefined;
+    let isComplete = true;
+    for (const group of groups) {
+      const read = await this.#readFor(group);
+      // Whoever was read later has what was read before, too, and may get it again.
+      const end = read.isComplete ? (shared ?? read.cursor) : read.cursor;
+      if (read.isComplete) shared ??= read.cursor;
+      isComplete &&= read.isComplete;
+      await this.#deliver(group, read, end);
+    }
+    return isComplete;
+  }
+
+  #readFor(group: readonly ListSubscriber[]): Promise<ChangesRead> {
+    const { cursor } = group[0] as ListSubscriber;
+    const filters = [...filtersOf(group).values()].map(({ where }) => where);
+    return this.#options.transaction(this.#tenantId, (db) =>
+      readChanges(db, this.#list, cursor, filters),
+    );
+  }
+
+  async #deliver(
+    group: readonly ListSubscriber[],
+    read: ChangesRead,
+    end: ChangesRead['cursor'],
+  ): Promise<void> {
+    const places = [...filtersOf(group).keys()];
+    const shown = new Map(read.changes.map((change) => [change, shownRowOf(change.row)]));
+    const sees = this.#viewers();
+    for (const subscriber of group) {
+      const place = places.indexOf(subscriber.filter);
+      const { watching } = subscriber.follower;
+      const offers = read.changes.map(async (change): Promise<Offer> => {
+        const isSeen = await sees({ ...watching, id: change.execution_id });
+        return { change, shown: change.matches.has(place) ? shown.get(change) : undefined, isSeen };
+      });
+      subscriber.take(await Promise.all(offers), read, end);
+      if (read.changes.length > 0) this.#options.onShown(watching);
+    }
+  }
+
+  /** Returns a look-up of who sees what, which asks once for all subscribers with the same rights. */
+  #viewers(): (watching: Watching) => Promise<boolean> {
+    const known = new Map<string, Promise<boolean>>();
+    return (watching) => {
+      const key = `${watching.userId} ${watching.role} ${watching.id}`;
+      const answer = known.get(key) ?? this.#options.sees(watching);
+      known.set(key, answer);
+      return answer;
+    };
+  }
+
+  /** Removes the rows that were deleted, or that a subscriber may not see any more. */
+  async #sweep(now: number): Promise<void> {
+    this.#sweptAt = now;
+    const all = [...this.#subscribers];
+    const ids = [...new Set(all.flatMap(({ shownIds }) => shownIds))];
+    if (ids.length === 0) return;
+    const runs = await this.#options.transaction(this.#tenantId, (db) =>
+      runsOf(db, this.#list.table, ids),
+    );
+    const sees = this.#viewers();
+    for (const subscriber of all) {
+      for (const id of subscriber.shownIds) {
+        const run = runs.get(id);
+        const { watching } = subscriber.follower;
+        if (run === undefined || !(await sees({ ...watching, id: run }))) subscriber.remove(id);
+      }
+    }
+  }
+}
+
+function filtersOf(group: readonly ListSubscriber[]): Map<string, ListFollower> {
+  return new Map(group.map(({ filter, follower }) => [filter, follower]));
+}
+
+/** Returns a row with the digest by which two states of it are compared. */
+export function shownRowOf(row: ListedRow): ShownRow;
+export function shownRowOf(row: ListedRow | undefined): ShownRow | undefined;
+export function shownRowOf(row: ListedRow | undefined): ShownRow | undefined {
+  if (!row) return undefined;
+  const text = JSON.stringify(row);
+  const version = createHash('sha256').update(text).digest('base64url').slice(0, 16);
+  return { row, version, bytes: text.length };
+}

@@ -1,0 +1,102 @@
+import type { ExecutionStatus } from '../../contracts/runs/step.ts';
+import type { Client } from '../../db/queries/json-rows.ts';
+import type { Collection, Condition } from '../../db/queries/row-collection.ts';
+import { runCounter } from '../../db/queries/run-counters.ts';
+import { RequestRefusal } from '../errors/request-refusal.ts';
+import { shownExecution } from '../events/run-rows.ts';
+import type { QUESTION_KINDS, QUESTION_STATUSES } from './question-rows.ts';
+
+/** Runs as a collection. */
+export const runs = {
+  table: 'executions',
+  shown: shownExecution,
+  stamp: runCounter('t', 'updated_at'),
+} as const satisfies Collection;
+
+type Optional<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
+
+/** A filter of runs. All conditions must be true. */
+export type RunFilter = Optional<{
+  agent_id: string;
+  workflow_id: string;
+  session_id: string;
+  parent_execution_id: string;
+  user_id: string;
+  status: readonly ExecutionStatus[];
+  is_root: boolean;
+  /** A JSON object that the metadata must contain. */
+  metadata: string;
+  /** An element of the array `tags` in the metadata. */
+  tag: string;
+}>;
+
+/** A filter of questions. All conditions must be true. */
+export type QuestionFilter = Optional<{
+  execution_id: string;
+  root_execution_id: string;
+  session_id: string;
+  kind: (typeof QUESTION_KINDS)[number];
+  status: (typeof QUESTION_STATUSES)[number];
+  /** The user of the root run. */
+  user_id: string;
+}>;
+
+const IDS_OF_RUNS = [
+  'agent_id',
+  'workflow_id',
+  'session_id',
+  'parent_execution_id',
+  'user_id',
+] as const;
+
+/** Returns the conditions of a filter of runs. Throws `HWINV` if `metadata` is no JSON object. */
+export function runConditions(filter: RunFilter): Condition[] {
+  const { status, is_root, metadata, tag } = filter;
+  return [
+    ...conditionsOf({
+      't.status = any (?::howdah.execution_status[])': status,
+      '(t.parent_execution_id is null) = ?': is_root,
+      't.metadata @> ?::jsonb': metadata === undefined ? undefined : objectIn(metadata),
+    }),
+    ...(tag === undefined
+      ? []
+      : [['t.metadata @> ?::jsonb', JSON.stringify({ tags: [tag] })] as const]),
+    ...equalities(IDS_OF_RUNS, filter),
+  ];
+}
+
+/** Returns the conditions of a filter of questions. */
+export function questionConditions(filter: QuestionFilter): Condition[] {
+  return [
+    ...equalities(['execution_id', 'root_execution_id', 'session_id', 'kind', 'status'], filter),
+    ...conditionsOf({
+      'exists (select from howdah.executions as e where e.id = t.root_execution_id and e.user_id = ?::uuid)':
+        filter.user_id,
+    }),
+  ];
+}
+
+function equalities(names: readonly string[], filter: Readonly<Record<string, unknown>>) {
+  return conditionsOf(Object.fromEntries(names.map((name) => [`t.${name} = ?`, filter[name]])));
+}
+
+function conditionsOf(values: Readonly<Record<string, unknown>>): Condition[] {
+  return Object.entries(values).filter(([, value]) => value !== undefined);
+}
+
+function objectIn(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return text;
+  } catch {}
+  throw new RequestRefusal(400, 'metadata is not a JSON object', {
+    hint: 'Send it percent-encoded, such as metadata={"order":4711}.',
+    detail: { field: 'metadata' },
+  });
+}
+
+/** Returns the id of an agent. Throws `HWNTF` if the caller sees no agent of that name. */
+export async function agentId(db: Client, name: string): Promise<string> {
+  const { rows } = await db.query<{ id: string }>('select howdah.agent($1) as id', [name]);
+  return rows[0]?.id ?? '';
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { Collection } from '../../db/queries/row-collection.ts';
+import { columnList } from '../http/column-list.ts';
+import { id, json, object, time } from '../http/fields.ts';
+
+const text = z.string().nullable();
+
+export const QUESTION_KINDS = ['question', 'approval', 'effect'] as const;
+export const QUESTION_STATUSES = ['open', 'answered', 'expired', 'cancelled'] as const;
+
+/** A question to people. */
+export const question = z
+  .object({
+    id,
+    kind: z.enum(QUESTION_KINDS),
+    status: z.enum(QUESTION_STATUSES),
+    execution_id: id,
+    root_execution_id: id,
+    session_id: id.nullable(),
+    prompt: z.string(),
+    options: z.array(z.unknown()).nullable(),
+    schema: object.nullable(),
+    tool_call: json,
+    preview: json.describe('The expected effect of the call, if a dry run was possible'),
+    required_role: text,
+    answer: text,
+    answer_data: json,
+    answered_by: text,
+    answered_at: time.nullable(),
+    expires_at: time.nullable(),
+    default_answer: text,
+    created_at: time,
+  })
+  .meta({ id: 'Question' });
+
+export const questions = {
+  table: 'questions',
+  shown: columnList(question.shape),
+  stamp: 't.updated_at',
+} as const satisfies Collection;

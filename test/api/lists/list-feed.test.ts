@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { transactionOfTenant } from '../../../src/api/events/stream-sources.ts';
+import { createAdmission } from '../../../src/api/http/admission.ts';
+import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
+import { createConnections } from '../../../src/api/limits/connections.ts';
+import { createListFeed, type ListFeed } from '../../../src/api/lists/list-feed.ts';
+import { runConditions, runs } from '../../../src/api/lists/list-filters.ts';
+import type { ListEvent } from '../../../src/api/lists/list-subscriber.ts';
+import { openRequests } from '../../../src/api/pools.ts';
+import type { Pool } from '../../../src/db/connection/pool.ts';
+import { currentCursor } from '../../../src/db/feed/list-changes.ts';
+import { listCursorText, readListCursor } from '../../../src/db/feed/list-cursor.ts';
+import { makeAgent, makeRun, one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { until } from '../harness.ts';
+
+const RUNS = 1_200;
+
+const db = testDatabase();
+let pool: Pool;
+let lists: ListFeed;
+let tenantId: string;
+let reads = 0;
+
+beforeAll(async () => {
+  pool = openRequests({ url: db.url }, 2);
+  const transaction = transactionOfTenant({
+    connections: createConnections(pool),
+    admission: createAdmission(defaultServerLimits),
+  });
+  lists = createListFeed({
+    transaction: (tenant, work) => {
+      reads += 1;
+      return transaction(tenant, work);
+    },
+    sees: async () => true,
+    onShown: () => {},
+  });
+  tenantId = (await one(db.pool, 'select howdah.current_tenant() as id')).id;
+});
+afterAll(async () => {
+  await pool?.end();
+});
+
+async function followed(agent_id: string) {
+  const after = await currentCursor(db.pool);
+  const watching = { tenantId, userId: undefined, role: 'owner' } as const;
+  const where = runConditions({ agent_id });
+  return lists.follow(runs, { watching, where, after, known: new Map() });
+}
+
+/** Takes events until the one that has this id. */
+async function takeUntil(events: AsyncIterable<ListEvent>, last: string): Promise<ListEvent[]> {
+  const taken: ListEvent[] = [];
+  for await (const event of events) {
+    taken.push(event);
+    if (event.type === 'changed' && event.id === last) return taken;
+  }
+  return taken;
+}
+
+test('a slow subscriber holds up nobody, and gets every run in the end', async () => {
+  const agent_id = await makeAgent(db.pool);
+  const [slow, quick] = [await followed(agent_id), await followed(agent_id)];
+  await db.pool.query(
+    `insert into howdah.executions (agent_id, input) select $1, 'Hi' from generate_series(1, $2)`,
+    [agent_id, RUNS],
+  );
+  const last = await makeRun(db.pool, { agent_id });
+  const all = await takeUntil(quick, last);
+  expect(all.filter(({ type }) => type === 'changed')).toHaveLength(RUNS + 1);
+  await db.pool.query('select howdah.cancel_execution($1)', [last]);
+  const before = reads;
+  await until(() => reads > before + 2); // what it could take is buffered, and the rest is not
+  const late: ListEvent[] = [];
+  for await (const event of slow) {
+    late.push(event);
+    if (event.type === 'changed' && event.shown.row.status === 'cancelled') break;
+  }
+  const ids = late.flatMap((event) => (event.type === 'changed' ? [event.id] : []));
+  expect(ids).toHaveLength(RUNS + 1);
+  expect(new Set(ids).size).toBe(RUNS + 1);
+});
+
+test('a row that is deleted is removed', async () => {
+  const agent_id = await makeAgent(db.pool);
+  const events = await followed(agent_id);
+  const id = await makeRun(db.pool, { agent_id });
+  await takeUntil(events, id);
+  const client = await db.pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('set local role howdah_eraser');
+    await client.query('delete from howdah.executions where id = $1', [id]);
+    await client.query('commit');
+  } finally {
+    client.release();
+  }
+  for await (const event of events) {
+    if (event.type !== 'removed') continue;
+    expect(event.id).toBe(id);
+    break;
+  }
+});
+
+test('the text of a cursor has all of it', async () => {
+  const cursor = await currentCursor(db.pool);
+  expect(readListCursor(listCursorText(cursor))).toEqual(cursor);
+  const { id } = await one(db.pool, 'select howdah.uuid_v7() as id');
+  const full = {
+    ...{ ...cursor, seen: [cursor.horizon, cursor.horizon + 70n] },
+    partial: { xid: cursor.horizon + 1_000_000n, id },
+  };
+  expect(readListCursor(listCursorText(full))).toEqual(full);
+});
