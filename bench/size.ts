@@ -13,7 +13,10 @@ type Locked = { packages: Record<string, { dev?: boolean; devOptional?: boolean 
 export const size: Bench = async ({ talk }) => {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Locked;
   const weights = Object.entries(packages)
-    .filter(([path, { dev }]) => path !== '' && !dev && existsSync(join(ROOT, path)))
+    .filter(
+      ([path, { dev, devOptional }]) =>
+        path !== '' && !dev && !devOptional && existsSync(join(ROOT, path)),
+    )
     .map(([path]) => ({ path, bytes: weigh(join(ROOT, path)) }))
     .sort((one, other) => other.bytes - one.bytes);
   for (const { path, bytes } of weights.slice(0, LARGEST)) {
