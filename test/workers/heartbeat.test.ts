@@ -26,6 +26,7 @@ test('a worker whose queue is replaced while it registers has the pool id of the
     onControl: () => {},
     onDueRuns: () => {},
     onOffer: () => {},
+    customTools: () => [],
     onWorker: (id) => workers.push(id),
   });
   await heartbeat.start();
