@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { fullPostgres, startFullServer } from '../../../deploy/rehearsals/support/full-servers.ts';
-import { commands } from '../../../src/cli/registry.ts';
+import { allCommands } from '../../../src/cli/registry.ts';
 import { startInFolder, withDatabase } from '../../support/server.ts';
 import { type CliResult, runCli, runWithoutDatabase, startCli } from '../run-cli.ts';
 import { SCRIPTED_AGENTS } from '../scripted-agents.ts';
@@ -139,7 +139,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   const later = await newest(`status = 'queued'`);
   for (const verb of ['pause', 'resume', 'cancel']) await about(verb, later);
   await cli('run', '--detach', 'greeter', 'Hi');
-  await cli('executions');
+  await cli('runs');
   await cli('ls', 'runs');
   await cli('logs');
   await cli('top');
@@ -237,7 +237,7 @@ test('every command works for an owner without superuser as for a superuser', as
     expect.soft({ words, status }, stderr).toEqual({ words, status: expected });
   }
   const run = new Set([...byOwner.keys()].map((words) => words.split(' ')[0]));
-  expect(commands.map(({ name }) => name).filter((name) => !run.has(name))).toEqual(
+  expect(allCommands.map(({ name }) => name).filter((name) => !run.has(name))).toEqual(
     Object.keys(ELSEWHERE),
   );
 }, 1_200_000); // two hundred commands, on a machine that may be busy

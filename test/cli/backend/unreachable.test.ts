@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { described } from '../../../src/cli/help/command-metadata.generated.ts';
-import { commands } from '../../../src/cli/registry.ts';
+import { allCommands } from '../../../src/cli/registry.ts';
 import {
   createEmptyDatabase,
   createTestDatabase,
@@ -27,7 +27,7 @@ const LINES: Record<string, string[]> = {
   watch: [ID],
   logs: [],
   top: [],
-  executions: [],
+  runs: [],
   ls: ['agents'],
   show: [ID],
   explain: [ID],
@@ -114,7 +114,7 @@ function isTold(stderr: string, what: RegExp, fix: RegExp): void {
 }
 
 test('every command that needs a database is listed in this file', () => {
-  const names = commands
+  const names = allCommands
     .map(({ name }) => name)
     .filter(
       (name) =>

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { commands } from '../../../src/cli/registry.ts';
+import { allCommands } from '../../../src/cli/registry.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -115,7 +115,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   const asking = (await note('run', 'run', 'asker', 'Paint it')).at(-1);
   await note('run-agent', 'run-agent', '--agent-id', done.agent_id, '--message', 'Hi');
   await note('run --detach', 'run', 'greeter', 'Hi', '--detach');
-  await note('executions', 'executions');
+  await note('runs', 'runs');
   await note('ls', 'ls', 'runs');
   await note('show', 'show', done.id);
   await note('show --tree', 'show', done.id, '--tree');
@@ -242,6 +242,6 @@ test('the JSON output of each command matches the recorded file', async () => {
 test('every command is in the recorded file, or listed with a reason', () => {
   const promised = Object.keys(JSON.parse(readFileSync(FILE, 'utf8')));
   const shown = new Set(promised.map((name) => name.split(/[ :]/)[0]));
-  const missing = commands.map(({ name }) => name).filter((name) => !shown.has(name));
+  const missing = allCommands.map(({ name }) => name).filter((name) => !shown.has(name));
   expect(missing.toSorted()).toEqual([...Object.keys(NONE)].toSorted());
 });

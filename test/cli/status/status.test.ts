@@ -260,7 +260,7 @@ describe('suggested next commands', () => {
     [
       'everything works and no run exists yet',
       fine,
-      ['run development "Hello"', 'chat development', 'executions'],
+      ['run development "Hello"', 'chat development', 'runs'],
     ],
     [
       'no worker is alive and no run is queued',
@@ -279,7 +279,7 @@ describe('suggested next commands', () => {
         ...{ workers: { alive: false, count: 0 } },
         runs: { ...runs, queued: 1, newest_failed: 'ID' },
       },
-      ['worker', 'explain ID', 'retry ID'],
+      ['worker', 'explain ID', 'runs retry ID'],
     ],
     [
       'a call waits for approval, beside other questions',
@@ -289,7 +289,7 @@ describe('suggested next commands', () => {
     [
       'migrations are pending',
       { ...fine, schema: { ...schema, pending: 1, sql: 'outdated' } },
-      ['migrate up', 'backup', 'run development "Hello"'],
+      ['migrate up', 'admin backup', 'run development "Hello"'],
     ],
     [
       'the schema is newer than this release',
@@ -299,7 +299,7 @@ describe('suggested next commands', () => {
     [
       'an alert is critical',
       { ...fine, alerts: { critical: 1, warning: 0, worst: 'x' } },
-      ['alerts --now', 'run development "Hello"', 'chat development'],
+      ['admin alerts --now', 'run development "Hello"', 'chat development'],
     ],
     [
       'only commands that work over an API are available',
