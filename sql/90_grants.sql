@@ -302,7 +302,8 @@ grant
 -- give_feedback writes the entries.
 grant select on howdah.feedback_entries to howdah_app, howdah_analyst;
 
--- callback_url may hold a key: no role of tenants may read it. Live lists find changed rows by xmin.
+-- callback_url may hold a key: no role of tenants may read it. Live lists find changed rows by
+-- xmin.
 grant select (
   id, tenant_id, root_execution_id, tokens_in, tokens_out, run_at, created_at, updated_at,
   children_tokens_in, children_tokens_out, status, step_count, model_count, message_count,

@@ -1042,6 +1042,7 @@ create table howdah.questions (
   constraint schema_is_an_object CHECK ((jsonb_typeof(schema) = 'object'::text))
 );
 alter table howdah.questions enable row level security, force row level security;
+CREATE INDEX questions_closed_idx ON howdah.questions USING btree (tenant_id, updated_at) WHERE (status <> 'open'::howdah.question_status);
 CREATE INDEX questions_execution_id_idx ON howdah.questions USING btree (execution_id);
 CREATE INDEX questions_expires_at_idx ON howdah.questions USING btree (expires_at) WHERE ((status = 'open'::howdah.question_status) AND (expires_at IS NOT NULL));
 CREATE INDEX questions_open_idx ON howdah.questions USING btree (tenant_id, kind) WHERE (status = 'open'::howdah.question_status);
@@ -1191,6 +1192,7 @@ create table howdah.sessions (
   late_turns integer[],
   state jsonb default '{}'::jsonb not null,
   title text,
+  chat_key text,
   constraint sessions_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE SET NULL (agent_id),
@@ -1203,6 +1205,7 @@ create table howdah.sessions (
 );
 alter table howdah.sessions enable row level security, force row level security;
 CREATE INDEX sessions_agent_id_idx ON howdah.sessions USING btree (tenant_id, agent_id);
+CREATE UNIQUE INDEX sessions_chat_key_idx ON howdah.sessions USING btree (tenant_id, chat_key) WHERE (chat_key IS NOT NULL);
 CREATE INDEX sessions_forked_from_session_id_idx ON howdah.sessions USING btree (tenant_id, forked_from_session_id) WHERE (forked_from_session_id IS NOT NULL);
 CREATE INDEX sessions_last_active_on_idx ON howdah.sessions USING btree (tenant_id, last_active_on);
 CREATE INDEX sessions_unerased_idx ON howdah.sessions USING btree (tenant_id, last_active_on) WHERE (contents_erased_at IS NULL);
@@ -2083,6 +2086,7 @@ create table howdah_private.workers (
   only_tenants uuid[],
   only_members uuid[],
   master_keys text[] default '{}'::text[] not null,
+  custom_tools text[] default '{}'::text[] not null,
   constraint workers_lock_key_key UNIQUE (lock_key),
   constraint workers_pkey PRIMARY KEY (id),
   constraint a_scope_has_tenants CHECK (((only_members IS NULL) OR (only_tenants IS NOT NULL)))
@@ -2353,6 +2357,8 @@ declare
   v_id uuid;
   v_execution record;
   v_notified uuid[] := '{}';
+  v_absent_since timestamptz;
+  v_is_warned boolean := false;
 begin
   v_id := (howdah.run(ask.agent, ask.input)).id;
   call howdah_private.commit_outside_of_blocks(
@@ -2364,11 +2370,12 @@ begin
     if v_execution.status = 'waiting' then
       v_notified := howdah_private.raise_question_notices(v_id, v_notified);
     end if;
-    commit; -- releases the snapshot
     v_rounds := v_rounds + 1;
-    if v_rounds = 250 and not howdah_private.is_any_worker_alive() then
-      raise warning 'no worker that takes every run is alive; start one with: howdah worker';
+    if v_rounds % 25 = 0 and v_execution.status in ('queued', 'running') then
+      select w.absent_since, w.is_warned into v_absent_since, v_is_warned
+      from howdah_private.await_worker(v_id, v_absent_since, v_is_warned) as w;
     end if;
+    commit; -- releases the snapshot
     perform pg_catalog.pg_sleep(0.02);
   end loop;
   if v_execution.status <> 'completed' then
@@ -5671,6 +5678,27 @@ exception when data_exception or statement_too_complex then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.answered_up_to(execution_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(max(coalesce((
+    select p.seq from howdah.steps as p
+    where p.execution_id = answered_up_to.execution_id and p.kind = 'question'
+      and p.input ->> 'question_id' = q.id::text
+  ), (
+    select max(p.seq) from howdah.steps as p -- a question of a child run
+    where p.execution_id = answered_up_to.execution_id and p.finished_at <= q.answered_at
+  ))), 0)
+  from howdah.questions as q
+  where q.tenant_id = howdah.current_tenant()
+    and q.root_execution_id = answered_up_to.execution_id
+    and q.kind <> 'approval' and q.status = 'answered'
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.answering_model(tenant_id uuid, name text)
  RETURNS jsonb
  LANGUAGE sql
@@ -6555,6 +6583,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.await_worker(execution_id uuid, INOUT absent_since timestamp with time zone, INOUT is_warned boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_settings jsonb;
+  v_seconds numeric;
+begin
+  if howdah_private.is_taken_by_any_worker(await_worker.execution_id) then
+    await_worker.absent_since := null;
+    return;
+  end if;
+  await_worker.absent_since := coalesce(await_worker.absent_since, clock_timestamp());
+  v_seconds := extract(epoch from clock_timestamp() - await_worker.absent_since);
+  v_settings := howdah_private.settings_of(
+    (select e.tenant_id from howdah.executions as e where e.id = await_worker.execution_id),
+    '{worker_warning_seconds,worker_wait_seconds}');
+  if v_seconds >= coalesce((v_settings ->> 'worker_wait_seconds')::numeric, 30) then
+    raise exception using errcode = 'HWCNF',
+      message = format('no worker has taken the run for %s seconds', round(v_seconds)),
+      detail = jsonb_build_object('execution_id', await_worker.execution_id)::text,
+      hint = format('The run stays in the queue. Start a worker: howdah worker. '
+        'Then wait for the answer: call howdah.tail(''%s'')', await_worker.execution_id);
+  elsif not await_worker.is_warned
+    and v_seconds >= coalesce((v_settings ->> 'worker_warning_seconds')::numeric, 5)
+  then
+    raise warning 'no worker is alive that takes this run'
+      using hint = 'Start one in another terminal: howdah worker';
+    await_worker.is_warned := true;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.base62(bytes bytea, digits integer)
  RETURNS text
  LANGUAGE plpgsql
@@ -6943,7 +7006,8 @@ begin
   perform howdah_private.enqueue_model_test(begin_model_test.tenant_id, begin_model_test.test_id,
     begin_model_test.attempt + 1);
   return jsonb_build_object('purpose', v_model.purpose, 'capabilities', v_model.capabilities,
-    'model', howdah_private.model_definition(v_model, v_model.request_params));
+    'model', howdah_private.model_definition(v_model,
+      howdah_private.model_test_params(v_model)));
 end $function$
 ;
 
@@ -7018,6 +7082,30 @@ begin
     run_at => clock_timestamp() + least(power(2, v_attempts), 720) * interval '1 minute',
     job_key => 'write_back ' || begin_write_back.execution_id);
   return true;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.bind_chat(chat_id text, session_id uuid, message_id text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_key constant text := howdah_private.chat_key(bind_chat.chat_id);
+begin
+  update howdah.executions as e
+  set metadata = e.metadata || jsonb_build_object(
+    'chat_id', left(bind_chat.chat_id, 200), 'chat_message_id', left(bind_chat.message_id, 200))
+  where bind_chat.message_id is not null and e.tenant_id = v_tenant_id
+    and e.session_id = bind_chat.session_id and e.turn = 1 and e.parent_execution_id is null
+    and e.user_id is not distinct from howdah.current_user_id();
+  update howdah.sessions as s set chat_key = null
+  where s.tenant_id = v_tenant_id and s.chat_key = v_key and s.id <> bind_chat.session_id;
+  update howdah.sessions as s set chat_key = v_key
+  where s.tenant_id = v_tenant_id and s.id = bind_chat.session_id and s.chat_key is null
+    and s.user_id is not distinct from howdah.current_user_id();
 end $function$
 ;
 
@@ -8468,6 +8556,65 @@ CREATE OR REPLACE FUNCTION howdah_private.channel(name text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select 'howdah_' || channel.name || '_' || i.channel_suffix from howdah_private.installation as i
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.chat_key(chat_id text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(howdah.current_user_id()::text, '') || '/' || chat_key.chat_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.chat_run(chat_id text, OUT execution_id uuid, OUT since integer)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.live_execution_id, howdah_private.answered_up_to(s.live_execution_id)
+  from howdah.sessions as s where s.id = howdah_private.chat_session(chat_run.chat_id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.chat_session(chat_id text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.id from howdah.sessions as s
+  where s.tenant_id = howdah.current_tenant()
+    and s.user_id is not distinct from howdah.current_user_id()
+    and (s.chat_key = howdah_private.chat_key(chat_session.chat_id)
+      or s.id = howdah_private.parse_id(chat_session.chat_id))
+  order by s.chat_key is null limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.chat_turn(chat_id text, message_id text, OUT execution_id uuid, OUT status howdah.execution_status, OUT is_last boolean)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive lineage (id, last_turn, forked_from, forked_turn, depth) as (
+    select s.id, s.turns, s.forked_from_session_id, s.forked_from_turn, 0
+    from howdah.sessions as s where s.id = howdah_private.chat_session(chat_turn.chat_id)
+    union all
+    select s.id, l.forked_turn, s.forked_from_session_id, s.forked_from_turn, l.depth + 1
+    from lineage as l join howdah.sessions as s on s.id = l.forked_from
+  )
+  select e.id, e.status, l.depth = 0 and e.turn = l.last_turn
+  from lineage as l join howdah.executions as e on e.session_id = l.id
+  where e.tenant_id = howdah.current_tenant() and e.parent_execution_id is null
+    and e.turn <= l.last_turn and (chat_turn.message_id is null
+      or e.id = howdah_private.parse_id(chat_turn.message_id)
+      or e.metadata ->> 'chat_message_id' = chat_turn.message_id)
+  order by l.depth, e.turn desc limit 1
 $function$
 ;
 
@@ -11920,6 +12067,9 @@ begin
       conversation_state.since) || jsonb_build_object(
       'id', e.id, 'session_id', e.session_id, 'name', coalesce(a.name, w.name),
       'output_data', e.output_data,
+      'cost', coalesce((
+        select h.cost from howdah_private.run_heads as h where h.execution_id = e.id
+      ), e.cost) + e.children_cost,
       'waiting_for', e.waiting_for, 'metadata', e.metadata,
       'changed_at', coalesce(e.completed_at, (
         select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id
@@ -13616,9 +13766,12 @@ begin
   update howdah.model_tests as t
   set status = case when (result ->> 'ok')::boolean then 'passed' else 'failed'
       end::howdah.model_test_status,
-    answer = result -> 'answer', error = result -> 'error', seconds = end_model_test.seconds,
-    finished_at = clock_timestamp()
-  where t.tenant_id = end_model_test.tenant_id and t.id = end_model_test.test_id
+    answer = (result -> 'answer') || jsonb_strip_nulls(jsonb_build_object('cost',
+      howdah_private.model_test_cost(m, result -> 'answer'))),
+    error = result -> 'error', seconds = end_model_test.seconds, finished_at = clock_timestamp()
+  from howdah.models as m
+  where m.tenant_id = t.tenant_id and m.id = t.model_id
+    and t.tenant_id = end_model_test.tenant_id and t.id = end_model_test.test_id
     and t.status = 'queued';
   perform graphile_worker.remove_job('model test ' || end_model_test.test_id);
 end $function$
@@ -14504,7 +14657,7 @@ begin
   where t.session_id = any (erase_sessions.ids);
   get diagnostics v_todos = row_count;
   update howdah.sessions as s
-  set title = case when s.title is not null then '[erased]' end, state = '{}',
+  set title = case when s.title is not null then '[erased]' end, state = '{}', chat_key = null,
     contents_erased_at = clock_timestamp()
   where s.id = any (erase_sessions.ids);
   get diagnostics v_sessions = row_count;
@@ -16627,7 +16780,8 @@ AS $function$
       left join howdah.resources as r
         on r.id = howdah_private.parse_id(p.part ->> 'resource_id')
           and r.tenant_id = history_message.tenant_id
-      where p.part ->> 'type' not in ('reasoning', 'citation')
+      where p.part ->> 'type' not in ('reasoning', 'citation', 'provider_tool_call',
+        'provider_tool_result', 'text_span')
     )) else '{}' end
     || case when message ? 'tool_calls' then jsonb_build_object('tool_calls', (
       select jsonb_agg(c.call - 'provider_metadata' order by c.place)
@@ -17175,7 +17329,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_host(name text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN (name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'::text)
+RETURN ((name ~ '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$'::text) AND (COALESCE(("substring"(name, ':([0-9]+)$'::text))::integer, 0) <= 65535))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_in_queue(status howdah.execution_status, waiting_for howdah.waiting_reason)
@@ -17361,6 +17515,23 @@ AS $function$
       || '|(access|auth|api|bearer|refresh|session|id|private|personal|security)[-_]?token'
       || '|secret|password|passwd|passphrase|credentials?|authorization|set-cookie|cookie)$'
       || '|^(token|pwd|bearer)$')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_taken_by_any_worker(execution_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.executions as e
+    join howdah_private.workers as w on w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+    where e.id = is_taken_by_any_worker.execution_id
+      and (w.only_tenants is null or w.id = e.owner_worker
+        or (e.tenant_id = any (w.only_tenants) and (w.only_members is null
+          or e.agent_id = any (w.only_members) or e.workflow_id = any (w.only_members))))
+  )
 $function$
 ;
 
@@ -18655,6 +18826,16 @@ AS $function$
 begin
   perform from howdah.users as u where u.id = howdah.current_user_id() for key share;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_chat(chat_id text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select pg_advisory_xact_lock(hashtextextended('howdah.senders ' || howdah.current_tenant()
+    || howdah_private.chat_key(lock_chat.chat_id), 0))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.lock_dead_worker(patience interval, reaper uuid, except_ids uuid[])
@@ -19964,7 +20145,7 @@ CREATE OR REPLACE FUNCTION howdah_private.model_catalog_document()
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN '{"as_of": "2026-09-23", "models": [{"also": [], "name": "amazon.titan-embed-text-v1", "input": null, "title": "Titan Embeddings G1 - Text", "output": null, "vendor": "amazon-bedrock", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "amazon.nova-lite-v1:0", "input": null, "title": "Nova Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.06, "capabilities": {}, "output_price": 0.24, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "amazon.nova-micro-v1:0", "input": null, "title": "Nova Micro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.035, "capabilities": {}, "output_price": 0.14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.00875}, {"also": [], "name": "amazon.nova-premier-v1:0", "input": null, "title": "Nova Premier", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 12.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.625}, {"also": [], "name": "amazon.nova-pro-v1:0", "input": null, "title": "Nova Pro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.8, "capabilities": {}, "output_price": 3.2, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "global.amazon.nova-2-lite-v1:0", "input": ["text", "image"], "title": "Nova 2 Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65535, "cached_input_price": 0.075}, {"also": [], "name": "global.anthropic.claude-haiku-4-5-20251001-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "global.anthropic.claude-opus-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": null, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-opus-5", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": null, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-5-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "meta.llama3-3-70b-instruct-v1:0", "input": null, "title": "Llama 3.3 70B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.72, "capabilities": {}, "output_price": 0.72, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "meta.llama4-maverick-17b-instruct-v1:0", "input": null, "title": "Llama 4 Maverick 17B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.24, "capabilities": {}, "output_price": 0.97, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral.mistral-large-3-675b-instruct", "input": ["text", "image"], "title": "Mistral Large 3", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": false}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-120b-1:0", "input": ["text"], "title": "gpt-oss-120b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"reasoning": true}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-20b-1:0", "input": ["text"], "title": "gpt-oss-20b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.07, "capabilities": {"reasoning": true}, "output_price": 0.3, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "claude-fable-5", "input": ["text", "image"], "title": "Claude Fable 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "claude-fable-5-1", "input": ["text", "image"], "title": "Claude Fable 5.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": [], "name": "claude-haiku-4-5", "input": ["text", "image"], "title": "Claude Haiku 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "claude-opus-4-1", "input": ["text", "image"], "title": "Claude Opus 4.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"reasoning": true}, "output_price": 75, "context_tokens": 200000, "cache_write_price": 18.75, "max_output_tokens": 32000, "cached_input_price": 1.5}, {"also": [], "name": "claude-opus-4-5", "input": ["text", "image"], "title": "Claude Opus 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 200000, "cache_write_price": 6.25, "max_output_tokens": 64000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-6", "input": ["text", "image"], "title": "Claude Opus 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-7", "input": ["text", "image"], "title": "Claude Opus 4.7", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-8", "input": ["text", "image"], "title": "Claude Opus 4.8", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5", "input": ["text", "image"], "title": "Claude Opus 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5-5", "input": ["text", "image"], "title": "Claude Opus 5.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"reasoning": true}, "output_price": 20, "context_tokens": 1000000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "claude-sonnet-4-5", "input": ["text", "image"], "title": "Claude Sonnet 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-4-6", "input": ["text", "image"], "title": "Claude Sonnet 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": 128000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-5", "input": ["text", "image"], "title": "Claude Sonnet 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemma-4-31b", "input": ["text", "image"], "title": "Gemma 4 31B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.99, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.49, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "gpt-oss-120b", "input": ["text"], "title": "GPT-OSS 120B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.35, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "llama3.1-8b", "input": ["text"], "title": "Llama 3.1 8B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.1, "context_tokens": 32768, "cache_write_price": null, "max_output_tokens": 8000, "cached_input_price": null}, {"also": [], "name": "zai-glm-4.7", "input": ["text"], "title": "Z.ai GLM 4.7", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "embed-v4.0", "input": null, "title": "Embed v4.0", "output": null, "vendor": "cohere", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.12, "capabilities": {}, "output_price": null, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-a-03-2025"], "name": "command-a", "input": null, "title": "Command A", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-08-2024"], "name": "command-r", "input": null, "title": "Command R", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.6, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-plus-08-2024"], "name": "command-r-plus", "input": null, "title": "Command R+", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r7b-12-2024"], "name": "command-r7b", "input": null, "title": "Command R7B", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.0375, "capabilities": {}, "output_price": 0.15, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["deepseek-chat-v3-0324"], "name": "deepseek-chat", "input": null, "title": "DeepSeek Chat", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.27, "capabilities": {}, "output_price": 1.1, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.07}, {"also": ["deepseek-r1-0528"], "name": "deepseek-reasoner", "input": null, "title": "Deepseek R1", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.55, "capabilities": {}, "output_price": 2.19, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.14}, {"also": [], "name": "deepseek-v4-flash", "input": ["text", "image"], "title": "DeepSeek V4 Flash", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.44, "capabilities": {"reasoning": true}, "output_price": 1.32, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.014}, {"also": [], "name": "deepseek-v4-pro", "input": ["text"], "title": "DeepSeek V4 Pro", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.32, "capabilities": {"reasoning": true}, "output_price": 3.96, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.044}, {"also": [], "name": "gemini-embedding-001", "input": null, "title": null, "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-embedding-2", "input": null, "title": "Gemini Embedding 2", "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-flash-image-preview"], "name": "gemini-2.5-flash-image", "input": null, "title": "Gemini 2.5 Flash Image", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-3-pro-image"], "name": "gemini-3-pro-image-preview", "input": null, "title": "Gemini 3 Pro Image Preview", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 12, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-2.0-flash", "input": ["text", "image"], "title": "gemini 2.0 flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": 0.025}, {"also": ["gemini-2.5-flash-latest", "gemini-2.5-flash-preview-09-2025"], "name": "gemini-2.5-flash", "input": ["text", "image"], "title": "Gemini 2.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-2.5-flash-lite", "input": ["text", "image"], "title": "Gemini 2.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": true}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.01}, {"also": [], "name": "gemini-2.5-pro", "input": ["text", "image"], "title": "Gemini 2.5 Pro", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.125}, {"also": [], "name": "gemini-3-flash-preview", "input": ["text", "image"], "title": "Gemini 3 Flash Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": true}, "output_price": 3, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.05}, {"also": ["gemini-3-pro-text-preview"], "name": "gemini-3-pro-preview", "input": ["text", "image"], "title": "Gemini 3 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.1-flash-lite", "input": ["text", "image"], "title": "Gemini 3.1 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"reasoning": true}, "output_price": 1.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.025}, {"also": [], "name": "gemini-3.1-pro-preview", "input": ["text", "image"], "title": "Gemini 3.1 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.5-flash", "input": ["text", "image"], "title": "Gemini 3.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {"reasoning": true}, "output_price": 9, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.15}, {"also": [], "name": "gemini-3.5-flash-lite", "input": ["text", "image"], "title": "Gemini 3.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-3.6-flash", "input": ["text", "image"], "title": "Gemini 3.6 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.7-flash", "input": ["text", "image"], "title": "Gemini 3.7 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.8-flash", "input": ["text", "image"], "title": "Gemini 3.8 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": ["gemini-2.5-flash-preview-tts"], "name": "gemini-2.5-flash-tts", "input": null, "title": "Gemini 2.5 Flash TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {}, "output_price": 10, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-pro-preview-tts"], "name": "gemini-2.5-pro-tts", "input": null, "title": "Gemini 2.5 Pro TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 20, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "llama-3.1-8b-instant", "input": ["text"], "title": "Llama 3.1 8B Instant 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.08, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": null}, {"also": [], "name": "llama-3.3-70b-versatile", "input": ["text"], "title": "Llama 3.3 70B Versatile 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.59, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.79, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-maverick-17b-128e-instruct", "input": ["text", "image"], "title": "Llama 4 Maverick 17B 128E", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-scout-17b-16e-instruct", "input": ["text", "image"], "title": "Llama 4 Scout (17Bx16E) 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.11, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.34, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": ["openai/gpt-oss-safeguard-20b"], "name": "openai/gpt-oss-120b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "openai/gpt-oss-20b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.3, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.0375}, {"also": [], "name": "qwen/qwen3-32b", "input": ["text"], "title": "Qwen3 32B 131k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.29, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.59, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3", "input": null, "title": "Whisper Large V3", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.00185, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3-turbo", "input": null, "title": "Whisper Large V3 Turbo", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.000666666666667, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral-embed", "input": null, "title": null, "output": null, "vendor": "mistral", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "codestral-2508", "input": null, "title": "Codestral 2508", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 0.9, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.03}, {"also": [], "name": "devstral-2512", "input": ["text"], "title": "Devstral 2 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.04}, {"also": [], "name": "ministral-14b-2512", "input": null, "title": "Ministral 3 14B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.02}, {"also": [], "name": "ministral-3b-2512", "input": null, "title": "Ministral 3 3B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.01}, {"also": [], "name": "ministral-8b-2512", "input": null, "title": "Ministral 3 8B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.15, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "mistral-large-2512", "input": ["text", "image"], "title": "Mistral Large 3 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.05}, {"also": ["mistral-medium-3", "mistral-medium-3.5"], "name": "mistral-medium-3-5", "input": null, "title": "Mistral Medium 3.5", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {}, "output_price": 7.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.15}, {"also": [], "name": "mistral-small-2603", "input": ["text", "image"], "title": "Mistral Small 4", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 256000, "cached_input_price": 0.015}, {"also": ["voxtral-mini-latest"], "name": "voxtral-mini-2602", "input": null, "title": "Voxtral Mini Transcribe 2", "output": null, "vendor": "mistral", "purpose": "stt", "price_unit": "minute", "unit_price": 0.003, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": 16384, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "kimi-k2-thinking", "input": ["text"], "title": "Kimi K2 Thinking", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.15}, {"also": [], "name": "kimi-k2.5", "input": ["text", "image"], "title": "Kimi K2.5", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 3, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.1}, {"also": [], "name": "kimi-k2.6", "input": ["text", "image"], "title": "Kimi K2.6", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.16}, {"also": [], "name": "kimi-k2.7-code", "input": ["text", "image"], "title": "Kimi K2.7 Code", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.19}, {"also": [], "name": "kimi-k3", "input": ["text", "image"], "title": "Kimi K3", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.3}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["text-embedding-ada", "text-embedding-ada-002-v2"], "name": "text-embedding-ada-002", "input": null, "title": "text embedding ada", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-image-1", "input": null, "title": "GPT Image 1", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 40, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": [], "name": "gpt-image-1-mini", "input": null, "title": "GPT Image 1 Mini", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["gpt-image-1.5-2025-12-16"], "name": "gpt-image-1.5", "input": null, "title": "GPT Image 1.5", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-image-2-2026-04-21"], "name": "gpt-image-2", "input": null, "title": "GPT Image 2", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 30, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-4.1-2025-04-14"], "name": "gpt-4.1", "input": ["text", "image"], "title": "gpt 4.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 8, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.5}, {"also": ["gpt-4.1-mini-2025-04-14"], "name": "gpt-4.1-mini", "input": ["text", "image"], "title": "gpt 4.1 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.6, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.1}, {"also": ["gpt-4.1-nano-2025-04-14"], "name": "gpt-4.1-nano", "input": ["text", "image"], "title": "gpt 4.1 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.025}, {"also": ["gpt-4o-2024-08-06", "gpt-4o-2024-11-20"], "name": "gpt-4o", "input": ["text", "image"], "title": "gpt 4o", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 1.25}, {"also": [], "name": "gpt-4o-2024-05-13", "input": ["text", "image"], "title": "gpt 4o (2024-05-13)", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 15, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 4096, "cached_input_price": null}, {"also": ["gpt-4o-mini-2024-07-18", "gpt-4o-mini-search-preview", "gpt-4o-mini-search-preview-2025-03-11"], "name": "gpt-4o-mini", "input": ["text", "image"], "title": "gpt 4o mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 0.075}, {"also": ["gpt-5-2025-08-07", "gpt-5-chat", "gpt-5-chat-latest", "gpt-5-codex"], "name": "gpt-5", "input": ["text", "image"], "title": "GPT-5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-mini-2025-08-07"], "name": "gpt-5-mini", "input": ["text", "image"], "title": "GPT-5 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.025}, {"also": [], "name": "gpt-5-nano", "input": ["text", "image"], "title": "GPT-5 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.4, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.005}, {"also": ["gpt-5-pro-2025-10-06"], "name": "gpt-5-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 120, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 272000, "cached_input_price": null}, {"also": ["gpt-5-1", "gpt-5-1-2025-11-13", "gpt-5-1-chat", "gpt-5-1-chat-latest", "gpt-5-1-codex", "gpt-5-1-codex-max", "gpt-5.1-2025-11-13", "gpt-5.1-chat", "gpt-5.1-chat-latest", "gpt-5.1-codex", "gpt-5.1-codex-max"], "name": "gpt-5.1", "input": ["text", "image"], "title": "GPT-5.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-2", "gpt-5-2-2025-12-11", "gpt-5-2-chat", "gpt-5-2-chat-latest", "gpt-5-2-codex", "gpt-5.2-2025-12-11", "gpt-5.2-chat", "gpt-5.2-chat-latest", "gpt-5.2-codex"], "name": "gpt-5.2", "input": ["text", "image"], "title": "GPT-5.2", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-2-pro-2025-12-11", "gpt-5.2-pro-2025-12-11"], "name": "gpt-5.2-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 21, "capabilities": {"tools": true, "reasoning": true}, "output_price": 168, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-3", "gpt-5-3-chat", "gpt-5-3-chat-latest", "gpt-5.3-chat", "gpt-5.3-chat-latest"], "name": "gpt-5.3", "input": null, "title": "GPT-5.3 Chat", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {}, "output_price": 14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.175}, {"also": ["gpt-5-3-codex"], "name": "gpt-5.3-codex", "input": ["text", "image"], "title": "GPT-5.3-Codex", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-4", "gpt-5-4-2026-03-05", "gpt-5.4-2026-03-05"], "name": "gpt-5.4", "input": ["text", "image"], "title": "GPT-5.4", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": ["gpt-5-4-mini", "gpt-5-4-mini-2026-03-17", "gpt-5.4-mini-2026-03-17"], "name": "gpt-5.4-mini", "input": ["text", "image"], "title": "GPT-5.4 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.5, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.075}, {"also": ["gpt-5-4-nano", "gpt-5-4-nano-2026-03-17", "gpt-5.4-nano-2026-03-17"], "name": "gpt-5.4-nano", "input": ["text", "image"], "title": "GPT-5.4 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.25, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-4-pro", "gpt-5-4-pro-2026-03-05", "gpt-5.4-pro-2026-03-05"], "name": "gpt-5.4-pro", "input": ["text", "image"], "title": "GPT-5.4 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-5", "gpt-5-5-2026-04-23", "gpt-5-5-2026-04-24", "gpt-5-5-chat", "gpt-5-5-chat-latest", "gpt-5-5-codex", "gpt-5.5-2026-04-23", "gpt-5.5-2026-04-24", "gpt-5.5-chat", "gpt-5.5-chat-latest", "gpt-5.5-codex"], "name": "gpt-5.5", "input": ["text", "image"], "title": "GPT-5.5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 30, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": ["gpt-5-5-pro", "gpt-5-5-pro-2026-04-23", "gpt-5.5-pro-2026-04-23"], "name": "gpt-5.5-pro", "input": ["text", "image"], "title": "GPT-5.5 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-6-luna"], "name": "gpt-5.6-luna", "input": ["text", "image"], "title": "GPT-5.6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.2, "context_tokens": 1050000, "cache_write_price": 0.25, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-6", "gpt-5-6-sol", "gpt-5.6"], "name": "gpt-5.6-sol", "input": ["text", "image"], "title": "GPT-5.6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"tools": true, "reasoning": true}, "output_price": 20, "context_tokens": 1050000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.4}, {"also": ["gpt-5-6-terra"], "name": "gpt-5.6-terra", "input": ["text", "image"], "title": "GPT-5.6 Terra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 12, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "gpt-6-astra", "input": ["text", "image"], "title": "GPT-6 Astra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"tools": true, "reasoning": true}, "output_price": 50, "context_tokens": 1050000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "gpt-6-luna", "input": ["text", "image"], "title": "GPT-6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.5, "context_tokens": 1050000, "cache_write_price": 0.125, "max_output_tokens": 128000, "cached_input_price": 0.01}, {"also": [], "name": "gpt-6-sol", "input": ["text", "image"], "title": "GPT-6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": ["gpt-audio-1.5", "gpt-audio-2025-08-28"], "name": "gpt-audio", "input": null, "title": "GPT Audio", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-audio-mini-2025-10-06", "gpt-audio-mini-2025-12-15"], "name": "gpt-audio-mini", "input": null, "title": "GPT Audio Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 2.4, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["o3-2025-04-16"], "name": "o3", "input": ["text", "image"], "title": "o3", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 8, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.5}, {"also": ["o3-mini-2025-01-31", "o3-mini-high"], "name": "o3-mini", "input": ["text"], "title": "o3 Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.55}, {"also": ["o3-pro-2025-06-10"], "name": "o3-pro", "input": ["text", "image"], "title": "o3 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 20, "capabilities": {"tools": true, "reasoning": true}, "output_price": 80, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": null}, {"also": ["o4-mini-2025-04-16", "o4-mini-high"], "name": "o4-mini", "input": ["text", "image"], "title": "o4 Mini High", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.275}, {"also": [], "name": "gpt-4o-mini-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 5, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-4o-transcribe-diarize"], "name": "gpt-4o-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.0045, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-1", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.006, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-4o-mini-tts", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 12, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar", "input": null, "title": "Sonar", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 1, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-deep-research", "input": null, "title": "Sonar Deep Research", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-pro", "input": null, "title": "Sonar Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-reasoning-pro", "input": null, "title": "Sonar Reasoning Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["grok-4", "grok-4-latest"], "name": "grok-4-0709", "input": null, "title": "Grok 4", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.75}, {"also": ["grok-4-1-fast-non-reasoning-latest"], "name": "grok-4-1-fast-non-reasoning", "input": ["text", "image"], "title": "Grok 4.1 Fast Non-Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.05}, {"also": ["grok-4-1-fast", "grok-4-1-fast-reasoning-latest"], "name": "grok-4-1-fast-reasoning", "input": null, "title": "Grok 4.1 Fast Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.05}, {"also": [], "name": "grok-4.20", "input": null, "title": "Grok 4.20", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["grok-4.3-latest", "x-ai/grok-4.3"], "name": "grok-4.3", "input": ["text", "image"], "title": "Grok 4.3", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.2}, {"also": ["grok-4.5-latest", "grok-latest", "x-ai/grok-4.5"], "name": "grok-4.5", "input": ["text", "image"], "title": "Grok 4.5", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.3}, {"also": ["grok-4.6-latest", "x-ai/grok-4.6"], "name": "grok-4.6", "input": ["text", "image"], "title": "Grok 4.6", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.5}, {"also": ["grok-code-fast", "grok-code-fast-1-0825"], "name": "grok-code-fast-1", "input": ["text"], "title": "Grok Code Fast 1", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 10000, "cached_input_price": 0.02}, {"also": ["glm-5.2"], "name": "GLM-5.2", "input": ["text"], "title": "GLM-5.2", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3"], "name": "GLM-5.3", "input": ["text"], "title": "GLM-5.3", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3-flash"], "name": "GLM-5.3-Flash", "input": ["text", "image"], "title": "GLM-5.3-Flash", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.25, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.015}], "source": "@pydantic/genai-prices 0.1.8", "aliases": [{"alias": "chatgpt", "model": "chat-latest", "vendor": "openai"}, {"alias": "chat-latest", "model": "chat-latest", "vendor": "openai"}, {"alias": "claude", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "claude-haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "claude-opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "claude-sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "deepseek", "model": "deepseek-v4-flash", "vendor": "deepseek"}, {"alias": "deepseek-hf", "model": "deepseek-ai/DeepSeek-V4-Pro:together", "vendor": "huggingface"}, {"alias": "deepseekpro", "model": "deepseek-v4-pro", "vendor": "deepseek"}, {"alias": "fable", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "fable5", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "gemini", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini2", "model": "gemini-2.0-flash", "vendor": "google"}, {"alias": "gemini25", "model": "gemini-2.5-flash", "vendor": "google"}, {"alias": "gemini25pro", "model": "gemini-2.5-pro", "vendor": "google"}, {"alias": "gemini3", "model": "gemini-3-pro-preview", "vendor": "google"}, {"alias": "gemini3.1", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini3.1flashlite", "model": "gemini-3.1-flash-lite-preview", "vendor": "google"}, {"alias": "gemini3.5flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini31pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini35", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini35flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini3flash", "model": "gemini-3-flash-preview", "vendor": "google"}, {"alias": "glm", "model": "zai-org/GLM-5.2:zai-org", "vendor": "huggingface"}, {"alias": "gemini-flash", "model": "gemini-3.8-flash", "vendor": "google"}, {"alias": "gemini-flash-lite", "model": "gemini-3.5-flash-lite", "vendor": "google"}, {"alias": "gemini-pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gpt-oss", "model": "openai/gpt-oss-120b:cerebras", "vendor": "huggingface"}, {"alias": "gpt-oss-20b", "model": "openai/gpt-oss-20b", "vendor": "huggingface"}, {"alias": "gpt51", "model": "gpt-5.1", "vendor": "openai"}, {"alias": "gpt52", "model": "gpt-5.2", "vendor": "openai"}, {"alias": "gpt54", "model": "gpt-5.4", "vendor": "openai"}, {"alias": "gpt54-mini", "model": "gpt-5.4-mini", "vendor": "openai"}, {"alias": "gpt54-nano", "model": "gpt-5.4-nano", "vendor": "openai"}, {"alias": "gpt55", "model": "gpt-5.5", "vendor": "openai"}, {"alias": "gpt56", "model": "gpt-5.6", "vendor": "openai"}, {"alias": "grok", "model": "grok-4.6", "vendor": "xai"}, {"alias": "grok4", "model": "grok-4.6", "vendor": "xai"}, {"alias": "haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "haiku45", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "kimik3", "model": "kimi-k3", "vendor": "moonshotai"}, {"alias": "opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "opus4", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus46", "model": "claude-opus-4-6", "vendor": "anthropic"}, {"alias": "opus47", "model": "claude-opus-4-7", "vendor": "anthropic"}, {"alias": "opus48", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus5", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "qwen3-32b", "model": "qwen/qwen3-32b", "vendor": "groq"}, {"alias": "qwen3.6-27b", "model": "qwen/qwen3.6-27b", "vendor": "groq"}, {"alias": "qwen-turbo", "model": "qwen-turbo", "vendor": "alibaba"}, {"alias": "sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "sonnet4", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet46", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet5", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "zaiglm", "model": "glm-5.2", "vendor": "zai"}], "addresses": {"xai": ["https://api.x.ai/v1"], "zai": ["https://api.z.ai/api/paas/v4"], "groq": ["https://api.groq.com/openai/v1"], "azure": [], "cohere": ["https://api.cohere.ai/compatibility/v1", "https://api.cohere.com/v2"], "google": ["https://generativelanguage.googleapis.com/v1beta"], "nvidia": ["https://integrate.api.nvidia.com/v1"], "ollama": ["http://127.0.0.1:11434/v1"], "openai": ["https://api.openai.com/v1"], "alibaba": ["https://dashscope-intl.aliyuncs.com/compatible-mode/v1"], "mistral": ["https://api.mistral.ai/v1"], "cerebras": ["https://api.cerebras.ai/v1"], "deepgram": ["https://api.deepgram.com"], "deepseek": ["https://api.deepseek.com/v1", "https://api.deepseek.com"], "llamacpp": ["http://127.0.0.1:8080/v1"], "lmstudio": ["http://127.0.0.1:1234/v1"], "anthropic": ["https://api.anthropic.com/v1"], "deepinfra": ["https://api.deepinfra.com/v1/openai", "https://api.deepinfra.com/v1"], "fireworks": ["https://api.fireworks.ai/inference/v1"], "assemblyai": ["https://api.assemblyai.com"], "elevenlabs": ["https://api.elevenlabs.io"], "moonshotai": ["https://api.moonshot.ai/v1"], "openrouter": ["https://openrouter.ai/api/v1"], "perplexity": ["https://api.perplexity.ai"], "togetherai": ["https://api.together.xyz/v1"], "huggingface": ["https://router.huggingface.co/v1"], "google-vertex": [], "amazon-bedrock": []}}'::jsonb
+RETURN '{"as_of": "2026-09-23", "facts": {"as_of": "2026-09-23", "source": "@oh-my-pi/pi-catalog 18.2.11 (MIT)"}, "models": [{"also": [], "name": "amazon.titan-embed-text-v1", "input": null, "title": "Titan Embeddings G1 - Text", "output": null, "vendor": "amazon-bedrock", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "amazon.nova-lite-v1:0", "input": null, "title": "Nova Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.06, "capabilities": {}, "output_price": 0.24, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "amazon.nova-micro-v1:0", "input": null, "title": "Nova Micro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.035, "capabilities": {}, "output_price": 0.14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.00875}, {"also": [], "name": "amazon.nova-premier-v1:0", "input": null, "title": "Nova Premier", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 12.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.625}, {"also": [], "name": "amazon.nova-pro-v1:0", "input": null, "title": "Nova Pro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.8, "capabilities": {}, "output_price": 3.2, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "global.amazon.nova-2-lite-v1:0", "input": ["text", "image"], "title": "Nova 2 Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65535, "cached_input_price": 0.075}, {"also": [], "name": "global.anthropic.claude-haiku-4-5-20251001-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "global.anthropic.claude-opus-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": null, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-opus-5", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": null, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-5-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "meta.llama3-3-70b-instruct-v1:0", "input": null, "title": "Llama 3.3 70B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.72, "capabilities": {}, "output_price": 0.72, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "meta.llama4-maverick-17b-instruct-v1:0", "input": null, "title": "Llama 4 Maverick 17B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.24, "capabilities": {}, "output_price": 0.97, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral.mistral-large-3-675b-instruct", "input": ["text", "image"], "title": "Mistral Large 3", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": false}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-120b-1:0", "input": ["text"], "title": "gpt-oss-120b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"reasoning": true}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-20b-1:0", "input": ["text"], "title": "gpt-oss-20b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.07, "capabilities": {"reasoning": true}, "output_price": 0.3, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "claude-fable-5", "input": ["text", "image"], "title": "Claude Fable 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "claude-fable-5-1", "input": ["text", "image"], "title": "Claude Fable 5.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": [], "name": "claude-haiku-4-5", "input": ["text", "image"], "title": "Claude Haiku 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "claude-opus-4-1", "input": ["text", "image"], "title": "Claude Opus 4.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"reasoning": true}, "output_price": 75, "context_tokens": 200000, "cache_write_price": 18.75, "max_output_tokens": 32000, "cached_input_price": 1.5}, {"also": [], "name": "claude-opus-4-5", "input": ["text", "image"], "title": "Claude Opus 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 200000, "cache_write_price": 6.25, "max_output_tokens": 64000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-6", "input": ["text", "image"], "title": "Claude Opus 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-7", "input": ["text", "image"], "title": "Claude Opus 4.7", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-8", "input": ["text", "image"], "title": "Claude Opus 4.8", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5", "input": ["text", "image"], "title": "Claude Opus 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5-5", "input": ["text", "image"], "title": "Claude Opus 5.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"reasoning": true}, "output_price": 20, "context_tokens": 1000000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "claude-sonnet-4-5", "input": ["text", "image"], "title": "Claude Sonnet 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-4-6", "input": ["text", "image"], "title": "Claude Sonnet 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": 128000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-5", "input": ["text", "image"], "title": "Claude Sonnet 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemma-4-31b", "input": ["text", "image"], "title": "Gemma 4 31B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.99, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.49, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "gpt-oss-120b", "input": ["text"], "title": "GPT-OSS 120B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.35, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "llama3.1-8b", "input": ["text"], "title": "Llama 3.1 8B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.1, "context_tokens": 32768, "cache_write_price": null, "max_output_tokens": 8000, "cached_input_price": null}, {"also": [], "name": "zai-glm-4.7", "input": ["text"], "title": "Z.ai GLM 4.7", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "embed-v4.0", "input": null, "title": "Embed v4.0", "output": null, "vendor": "cohere", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.12, "capabilities": {}, "output_price": null, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-a-03-2025"], "name": "command-a", "input": null, "title": "Command A", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-08-2024"], "name": "command-r", "input": null, "title": "Command R", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.6, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-plus-08-2024"], "name": "command-r-plus", "input": null, "title": "Command R+", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r7b-12-2024"], "name": "command-r7b", "input": null, "title": "Command R7B", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.0375, "capabilities": {}, "output_price": 0.15, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["deepseek-chat-v3-0324"], "name": "deepseek-chat", "input": null, "title": "DeepSeek Chat", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.27, "capabilities": {}, "output_price": 1.1, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.07}, {"also": ["deepseek-r1-0528"], "name": "deepseek-reasoner", "input": null, "title": "Deepseek R1", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.55, "capabilities": {}, "output_price": 2.19, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.14}, {"also": [], "name": "deepseek-v4-flash", "input": ["text", "image"], "title": "DeepSeek V4 Flash", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.44, "capabilities": {"reasoning": true}, "output_price": 1.32, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.014}, {"also": [], "name": "deepseek-v4-pro", "input": ["text"], "title": "DeepSeek V4 Pro", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.32, "capabilities": {"reasoning": true}, "output_price": 3.96, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.044}, {"also": [], "name": "gemini-embedding-001", "input": null, "title": null, "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-embedding-2", "input": null, "title": "Gemini Embedding 2", "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-flash-image-preview"], "name": "gemini-2.5-flash-image", "input": null, "title": "Gemini 2.5 Flash Image", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-3-pro-image"], "name": "gemini-3-pro-image-preview", "input": null, "title": "Gemini 3 Pro Image Preview", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 12, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-2.0-flash", "input": ["text", "image"], "title": "gemini 2.0 flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": 0.025}, {"also": ["gemini-2.5-flash-latest", "gemini-2.5-flash-preview-09-2025"], "name": "gemini-2.5-flash", "input": ["text", "image"], "title": "Gemini 2.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-2.5-flash-lite", "input": ["text", "image"], "title": "Gemini 2.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": true}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.01}, {"also": [], "name": "gemini-2.5-pro", "input": ["text", "image"], "title": "Gemini 2.5 Pro", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.125}, {"also": [], "name": "gemini-3-flash-preview", "input": ["text", "image"], "title": "Gemini 3 Flash Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": true}, "output_price": 3, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.05}, {"also": ["gemini-3-pro-text-preview"], "name": "gemini-3-pro-preview", "input": ["text", "image"], "title": "Gemini 3 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.1-flash-lite", "input": ["text", "image"], "title": "Gemini 3.1 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"reasoning": true}, "output_price": 1.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.025}, {"also": [], "name": "gemini-3.1-pro-preview", "input": ["text", "image"], "title": "Gemini 3.1 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.5-flash", "input": ["text", "image"], "title": "Gemini 3.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {"reasoning": true}, "output_price": 9, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.15}, {"also": [], "name": "gemini-3.5-flash-lite", "input": ["text", "image"], "title": "Gemini 3.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-3.6-flash", "input": ["text", "image"], "title": "Gemini 3.6 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.7-flash", "input": ["text", "image"], "title": "Gemini 3.7 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.8-flash", "input": ["text", "image"], "title": "Gemini 3.8 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": ["gemini-2.5-flash-preview-tts"], "name": "gemini-2.5-flash-tts", "input": null, "title": "Gemini 2.5 Flash TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {}, "output_price": 10, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-pro-preview-tts"], "name": "gemini-2.5-pro-tts", "input": null, "title": "Gemini 2.5 Pro TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 20, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "llama-3.1-8b-instant", "input": ["text"], "title": "Llama 3.1 8B Instant 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.08, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": null}, {"also": [], "name": "llama-3.3-70b-versatile", "input": ["text"], "title": "Llama 3.3 70B Versatile 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.59, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.79, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-maverick-17b-128e-instruct", "input": ["text", "image"], "title": "Llama 4 Maverick 17B 128E", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-scout-17b-16e-instruct", "input": ["text", "image"], "title": "Llama 4 Scout (17Bx16E) 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.11, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.34, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": ["openai/gpt-oss-safeguard-20b"], "name": "openai/gpt-oss-120b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "openai/gpt-oss-20b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.3, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.0375}, {"also": [], "name": "qwen/qwen3-32b", "input": ["text"], "title": "Qwen3 32B 131k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.29, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.59, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3", "input": null, "title": "Whisper Large V3", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.00185, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3-turbo", "input": null, "title": "Whisper Large V3 Turbo", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.000666666666667, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral-embed", "input": null, "title": null, "output": null, "vendor": "mistral", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "codestral-2508", "input": null, "title": "Codestral 2508", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 0.9, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.03}, {"also": [], "name": "devstral-2512", "input": ["text"], "title": "Devstral 2 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.04}, {"also": [], "name": "ministral-14b-2512", "input": null, "title": "Ministral 3 14B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.02}, {"also": [], "name": "ministral-3b-2512", "input": null, "title": "Ministral 3 3B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.01}, {"also": [], "name": "ministral-8b-2512", "input": null, "title": "Ministral 3 8B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.15, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "mistral-large-2512", "input": ["text", "image"], "title": "Mistral Large 3 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.05}, {"also": ["mistral-medium-3", "mistral-medium-3.5"], "name": "mistral-medium-3-5", "input": null, "title": "Mistral Medium 3.5", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {}, "output_price": 7.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.15}, {"also": [], "name": "mistral-small-2603", "input": ["text", "image"], "title": "Mistral Small 4", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 256000, "cached_input_price": 0.015}, {"also": [], "name": "mistral-small-latest", "input": null, "title": "Mistral Small 3.2", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.3, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["voxtral-mini-latest"], "name": "voxtral-mini-2602", "input": null, "title": "Voxtral Mini Transcribe 2", "output": null, "vendor": "mistral", "purpose": "stt", "price_unit": "minute", "unit_price": 0.003, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": 16384, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "kimi-k2-thinking", "input": ["text"], "title": "Kimi K2 Thinking", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.15}, {"also": [], "name": "kimi-k2.5", "input": ["text", "image"], "title": "Kimi K2.5", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 3, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.1}, {"also": [], "name": "kimi-k2.6", "input": ["text", "image"], "title": "Kimi K2.6", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.16}, {"also": [], "name": "kimi-k2.7-code", "input": ["text", "image"], "title": "Kimi K2.7 Code", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.19}, {"also": [], "name": "kimi-k3", "input": ["text", "image"], "title": "Kimi K3", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.3}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["text-embedding-ada", "text-embedding-ada-002-v2"], "name": "text-embedding-ada-002", "input": null, "title": "text embedding ada", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-image-1", "input": null, "title": "GPT Image 1", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 40, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": [], "name": "gpt-image-1-mini", "input": null, "title": "GPT Image 1 Mini", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["gpt-image-1.5-2025-12-16"], "name": "gpt-image-1.5", "input": null, "title": "GPT Image 1.5", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-image-2-2026-04-21"], "name": "gpt-image-2", "input": null, "title": "GPT Image 2", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 30, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-4.1-2025-04-14"], "name": "gpt-4.1", "input": ["text", "image"], "title": "gpt 4.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 8, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.5}, {"also": ["gpt-4.1-mini-2025-04-14"], "name": "gpt-4.1-mini", "input": ["text", "image"], "title": "gpt 4.1 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.6, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.1}, {"also": ["gpt-4.1-nano-2025-04-14"], "name": "gpt-4.1-nano", "input": ["text", "image"], "title": "gpt 4.1 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.025}, {"also": ["gpt-4o-2024-08-06", "gpt-4o-2024-11-20"], "name": "gpt-4o", "input": ["text", "image"], "title": "gpt 4o", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 1.25}, {"also": [], "name": "gpt-4o-2024-05-13", "input": ["text", "image"], "title": "gpt 4o (2024-05-13)", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 15, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 4096, "cached_input_price": null}, {"also": ["gpt-4o-mini-2024-07-18", "gpt-4o-mini-search-preview", "gpt-4o-mini-search-preview-2025-03-11"], "name": "gpt-4o-mini", "input": ["text", "image"], "title": "gpt 4o mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 0.075}, {"also": ["gpt-5-2025-08-07", "gpt-5-chat", "gpt-5-chat-latest", "gpt-5-codex"], "name": "gpt-5", "input": ["text", "image"], "title": "GPT-5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-mini-2025-08-07"], "name": "gpt-5-mini", "input": ["text", "image"], "title": "GPT-5 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.025}, {"also": [], "name": "gpt-5-nano", "input": ["text", "image"], "title": "GPT-5 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.4, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.005}, {"also": ["gpt-5-pro-2025-10-06"], "name": "gpt-5-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 120, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 272000, "cached_input_price": null}, {"also": ["gpt-5-1", "gpt-5-1-2025-11-13", "gpt-5-1-chat", "gpt-5-1-chat-latest", "gpt-5-1-codex", "gpt-5-1-codex-max", "gpt-5.1-2025-11-13", "gpt-5.1-chat", "gpt-5.1-chat-latest", "gpt-5.1-codex", "gpt-5.1-codex-max"], "name": "gpt-5.1", "input": ["text", "image"], "title": "GPT-5.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-2", "gpt-5-2-2025-12-11", "gpt-5-2-chat", "gpt-5-2-chat-latest", "gpt-5-2-codex", "gpt-5.2-2025-12-11", "gpt-5.2-chat", "gpt-5.2-chat-latest", "gpt-5.2-codex"], "name": "gpt-5.2", "input": ["text", "image"], "title": "GPT-5.2", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-2-pro-2025-12-11", "gpt-5.2-pro-2025-12-11"], "name": "gpt-5.2-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 21, "capabilities": {"tools": true, "reasoning": true}, "output_price": 168, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-3", "gpt-5-3-chat", "gpt-5-3-chat-latest", "gpt-5.3-chat", "gpt-5.3-chat-latest"], "name": "gpt-5.3", "input": null, "title": "GPT-5.3 Chat", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {}, "output_price": 14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.175}, {"also": ["gpt-5-3-codex"], "name": "gpt-5.3-codex", "input": ["text", "image"], "title": "GPT-5.3-Codex", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-4", "gpt-5-4-2026-03-05", "gpt-5.4-2026-03-05"], "name": "gpt-5.4", "input": ["text", "image"], "title": "GPT-5.4", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": ["gpt-5-4-mini", "gpt-5-4-mini-2026-03-17", "gpt-5.4-mini-2026-03-17"], "name": "gpt-5.4-mini", "input": ["text", "image"], "title": "GPT-5.4 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.5, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.075}, {"also": ["gpt-5-4-nano", "gpt-5-4-nano-2026-03-17", "gpt-5.4-nano-2026-03-17"], "name": "gpt-5.4-nano", "input": ["text", "image"], "title": "GPT-5.4 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.25, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-4-pro", "gpt-5-4-pro-2026-03-05", "gpt-5.4-pro-2026-03-05"], "name": "gpt-5.4-pro", "input": ["text", "image"], "title": "GPT-5.4 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-5", "gpt-5-5-2026-04-23", "gpt-5-5-2026-04-24", "gpt-5-5-chat", "gpt-5-5-chat-latest", "gpt-5-5-codex", "gpt-5.5-2026-04-23", "gpt-5.5-2026-04-24", "gpt-5.5-chat", "gpt-5.5-chat-latest", "gpt-5.5-codex"], "name": "gpt-5.5", "input": ["text", "image"], "title": "GPT-5.5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 30, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": ["gpt-5-5-pro", "gpt-5-5-pro-2026-04-23", "gpt-5.5-pro-2026-04-23"], "name": "gpt-5.5-pro", "input": ["text", "image"], "title": "GPT-5.5 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-6-luna"], "name": "gpt-5.6-luna", "input": ["text", "image"], "title": "GPT-5.6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.2, "context_tokens": 1050000, "cache_write_price": 0.25, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-6", "gpt-5-6-sol", "gpt-5.6"], "name": "gpt-5.6-sol", "input": ["text", "image"], "title": "GPT-5.6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"tools": true, "reasoning": true}, "output_price": 20, "context_tokens": 1050000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.4}, {"also": ["gpt-5-6-terra"], "name": "gpt-5.6-terra", "input": ["text", "image"], "title": "GPT-5.6 Terra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 12, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "gpt-6-astra", "input": ["text", "image"], "title": "GPT-6 Astra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"tools": true, "reasoning": true}, "output_price": 50, "context_tokens": 1050000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "gpt-6-luna", "input": ["text", "image"], "title": "GPT-6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.5, "context_tokens": 1050000, "cache_write_price": 0.125, "max_output_tokens": 128000, "cached_input_price": 0.01}, {"also": [], "name": "gpt-6-sol", "input": ["text", "image"], "title": "GPT-6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": ["gpt-audio-1.5", "gpt-audio-2025-08-28"], "name": "gpt-audio", "input": null, "title": "GPT Audio", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-audio-mini-2025-10-06", "gpt-audio-mini-2025-12-15"], "name": "gpt-audio-mini", "input": null, "title": "GPT Audio Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 2.4, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["o3-2025-04-16"], "name": "o3", "input": ["text", "image"], "title": "o3", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 8, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.5}, {"also": ["o3-mini-2025-01-31", "o3-mini-high"], "name": "o3-mini", "input": ["text"], "title": "o3 Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.55}, {"also": ["o3-pro-2025-06-10"], "name": "o3-pro", "input": ["text", "image"], "title": "o3 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 20, "capabilities": {"tools": true, "reasoning": true}, "output_price": 80, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": null}, {"also": ["o4-mini-2025-04-16", "o4-mini-high"], "name": "o4-mini", "input": ["text", "image"], "title": "o4 Mini High", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.275}, {"also": [], "name": "gpt-4o-mini-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 5, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-4o-transcribe-diarize"], "name": "gpt-4o-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.0045, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-1", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.006, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-4o-mini-tts", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 12, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar", "input": null, "title": "Sonar", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 1, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-deep-research", "input": null, "title": "Sonar Deep Research", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-pro", "input": null, "title": "Sonar Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-reasoning-pro", "input": null, "title": "Sonar Reasoning Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["grok-4", "grok-4-latest"], "name": "grok-4-0709", "input": null, "title": "Grok 4", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.75}, {"also": ["grok-4-1-fast-non-reasoning-latest"], "name": "grok-4-1-fast-non-reasoning", "input": ["text", "image"], "title": "Grok 4.1 Fast Non-Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.05}, {"also": ["grok-4-1-fast", "grok-4-1-fast-reasoning-latest"], "name": "grok-4-1-fast-reasoning", "input": null, "title": "Grok 4.1 Fast Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.05}, {"also": [], "name": "grok-4.20", "input": null, "title": "Grok 4.20", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["grok-4.3-latest", "x-ai/grok-4.3"], "name": "grok-4.3", "input": ["text", "image"], "title": "Grok 4.3", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.2}, {"also": ["grok-4.5-latest", "grok-latest", "x-ai/grok-4.5"], "name": "grok-4.5", "input": ["text", "image"], "title": "Grok 4.5", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.3}, {"also": ["grok-4.6-latest", "x-ai/grok-4.6"], "name": "grok-4.6", "input": ["text", "image"], "title": "Grok 4.6", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.5}, {"also": ["grok-code-fast", "grok-code-fast-1-0825"], "name": "grok-code-fast-1", "input": ["text"], "title": "Grok Code Fast 1", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 10000, "cached_input_price": 0.02}, {"also": ["glm-5.2"], "name": "GLM-5.2", "input": ["text"], "title": "GLM-5.2", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3"], "name": "GLM-5.3", "input": ["text"], "title": "GLM-5.3", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3-flash"], "name": "GLM-5.3-Flash", "input": ["text", "image"], "title": "GLM-5.3-Flash", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.25, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.015}], "source": "@pydantic/genai-prices 0.1.8", "aliases": [{"alias": "chatgpt", "model": "chat-latest", "vendor": "openai"}, {"alias": "chat-latest", "model": "chat-latest", "vendor": "openai"}, {"alias": "claude", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "claude-haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "claude-opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "claude-sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "deepseek", "model": "deepseek-v4-flash", "vendor": "deepseek"}, {"alias": "deepseek-hf", "model": "deepseek-ai/DeepSeek-V4-Pro:together", "vendor": "huggingface"}, {"alias": "deepseekpro", "model": "deepseek-v4-pro", "vendor": "deepseek"}, {"alias": "fable", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "fable5", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "gemini", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini2", "model": "gemini-2.0-flash", "vendor": "google"}, {"alias": "gemini25", "model": "gemini-2.5-flash", "vendor": "google"}, {"alias": "gemini25pro", "model": "gemini-2.5-pro", "vendor": "google"}, {"alias": "gemini3", "model": "gemini-3-pro-preview", "vendor": "google"}, {"alias": "gemini3.1", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini3.1flashlite", "model": "gemini-3.1-flash-lite-preview", "vendor": "google"}, {"alias": "gemini3.5flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini31pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini35", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini35flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini3flash", "model": "gemini-3-flash-preview", "vendor": "google"}, {"alias": "glm", "model": "zai-org/GLM-5.2:zai-org", "vendor": "huggingface"}, {"alias": "gemini-flash", "model": "gemini-3.8-flash", "vendor": "google"}, {"alias": "gemini-flash-lite", "model": "gemini-3.5-flash-lite", "vendor": "google"}, {"alias": "gemini-pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gpt-oss", "model": "openai/gpt-oss-120b:cerebras", "vendor": "huggingface"}, {"alias": "gpt-oss-20b", "model": "openai/gpt-oss-20b", "vendor": "huggingface"}, {"alias": "gpt51", "model": "gpt-5.1", "vendor": "openai"}, {"alias": "gpt52", "model": "gpt-5.2", "vendor": "openai"}, {"alias": "gpt54", "model": "gpt-5.4", "vendor": "openai"}, {"alias": "gpt54-mini", "model": "gpt-5.4-mini", "vendor": "openai"}, {"alias": "gpt54-nano", "model": "gpt-5.4-nano", "vendor": "openai"}, {"alias": "gpt55", "model": "gpt-5.5", "vendor": "openai"}, {"alias": "gpt56", "model": "gpt-5.6", "vendor": "openai"}, {"alias": "grok", "model": "grok-4.6", "vendor": "xai"}, {"alias": "grok4", "model": "grok-4.6", "vendor": "xai"}, {"alias": "haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "haiku45", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "kimik3", "model": "kimi-k3", "vendor": "moonshotai"}, {"alias": "opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "opus4", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus46", "model": "claude-opus-4-6", "vendor": "anthropic"}, {"alias": "opus47", "model": "claude-opus-4-7", "vendor": "anthropic"}, {"alias": "opus48", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus5", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "qwen3-32b", "model": "qwen/qwen3-32b", "vendor": "groq"}, {"alias": "qwen3.6-27b", "model": "qwen/qwen3.6-27b", "vendor": "groq"}, {"alias": "qwen-turbo", "model": "qwen-turbo", "vendor": "alibaba"}, {"alias": "sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "sonnet4", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet46", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet5", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "zaiglm", "model": "glm-5.2", "vendor": "zai"}], "addresses": {"xai": ["https://api.x.ai/v1"], "zai": ["https://api.z.ai/api/paas/v4"], "groq": ["https://api.groq.com/openai/v1"], "azure": [], "cohere": ["https://api.cohere.ai/compatibility/v1", "https://api.cohere.com/v2"], "google": ["https://generativelanguage.googleapis.com/v1beta"], "nvidia": ["https://integrate.api.nvidia.com/v1"], "ollama": ["http://127.0.0.1:11434/v1"], "openai": ["https://api.openai.com/v1"], "alibaba": ["https://dashscope-intl.aliyuncs.com/compatible-mode/v1"], "mistral": ["https://api.mistral.ai/v1"], "cerebras": ["https://api.cerebras.ai/v1"], "deepgram": ["https://api.deepgram.com"], "deepseek": ["https://api.deepseek.com/v1", "https://api.deepseek.com"], "llamacpp": ["http://127.0.0.1:8080/v1"], "lmstudio": ["http://127.0.0.1:1234/v1"], "anthropic": ["https://api.anthropic.com/v1"], "deepinfra": ["https://api.deepinfra.com/v1/openai", "https://api.deepinfra.com/v1"], "fireworks": ["https://api.fireworks.ai/inference/v1"], "assemblyai": ["https://api.assemblyai.com"], "elevenlabs": ["https://api.elevenlabs.io"], "moonshotai": ["https://api.moonshot.ai/v1"], "openrouter": ["https://openrouter.ai/api/v1"], "perplexity": ["https://api.perplexity.ai"], "togetherai": ["https://api.together.xyz/v1"], "huggingface": ["https://router.huggingface.co/v1"], "google-vertex": [], "amazon-bedrock": []}}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.model_chosen(overrides jsonb, handoffs integer)
@@ -19989,7 +20170,8 @@ CREATE OR REPLACE FUNCTION howdah_private.model_definition(m howdah.models, requ
 AS $function$
   select jsonb_build_object(
     'id', m.id, 'name', m.name, 'provider', m.provider, 'model', m.model, 'base_url', m.base_url,
-    'context_tokens', m.context_tokens, 'request_params', model_definition.request_params
+    'context_tokens', m.context_tokens,
+    'request_params', m.request_params || model_definition.request_params
   ) || case when m.secret_name is null then '{}'
     else jsonb_build_object('secret_name', m.secret_name) end
     || howdah_private.guard_of(m.is_guarded)
@@ -20105,11 +20287,42 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.model_test_cost(m howdah.models, answer jsonb)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select trim_scale(round(howdah_private.price(
+    howdah_private.count_in(answer #> '{usage,tokens_in}', 2147483647),
+    howdah_private.count_in(answer #> '{usage,tokens_out}', 2147483647), m,
+    coalesce(answer -> 'usage', '{}') || jsonb_build_object('units', answer -> 'units')), 12))
+  where (answer ? 'usage' and coalesce((m).input_price, (m).output_price) is not null)
+    or ((m).unit_price is not null and answer -> 'units' ? (m).price_unit)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.model_test_error(code text, message text, hint text)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
 RETURN jsonb_build_object('code', code, 'message', message, 'hint', hint)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.model_test_params(m howdah.models)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select x.request_params from howdah.agent_models as x
+    where x.tenant_id = m.tenant_id and x.model_id = m.id and x.purpose = m.purpose
+      and m.purpose = 'tts'
+    order by x.position, x.agent_id
+    limit 1
+  ), '{}') || m.request_params
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.model_vendors()
@@ -20791,9 +21004,10 @@ begin
         || ' with settings that admins have changed since',
       howdah_private.changed_model_fault(v.tenant_id, v.definition -> 'models'), (
         select howdah_private.changed_params_fault(p.model -> 'request_params', array(
-          select m.request_params from howdah.agent_models as m
-          where m.agent_id = v.agent_id and m.purpose = 'llm'
-            and m.model_id = (p.model ->> 'id')::uuid))
+          select m.request_params || coalesce(am.request_params, '{}') from howdah.models as m
+          left join howdah.agent_models as am
+            on am.model_id = m.id and am.agent_id = v.agent_id and am.purpose = 'llm'
+          where m.id = (p.model ->> 'id')::uuid))
         from jsonb_array_elements(v.definition -> 'models') with ordinality as p (model, place)
         order by 1 nulls last limit 1)) end
   from howdah.agent_versions as v
@@ -20806,7 +21020,12 @@ begin
     howdah_private.changed_model_fault(v.tenant_id, v.definition -> 'models'),
     howdah_private.changed_params_fault(
       v.definition #> '{workflow,configuration,request_params}',
-      array[w.configuration -> 'request_params']))
+      array[w.configuration -> 'request_params']), (
+      select howdah_private.changed_params_fault(p.model -> 'request_params', array(
+        select m.request_params || coalesce(w.configuration -> 'request_params', '{}')
+        from howdah.models as m where m.id = (p.model ->> 'id')::uuid))
+      from jsonb_array_elements(v.definition -> 'models') as p (model)
+      order by 1 nulls last limit 1))
   from howdah.workflow_versions as v
   join howdah.workflows as w on w.id = v.workflow_id
   left join howdah.workflow_versions as c on c.id = w.current_version_id
@@ -22097,7 +22316,7 @@ CREATE OR REPLACE FUNCTION howdah_private.price(tokens_in integer, tokens_out in
  RETURNS numeric
  LANGUAGE sql
  IMMUTABLE
-RETURN trim_scale((((COALESCE(((tokens_in)::numeric * (m).input_price), (0)::numeric) + COALESCE(((tokens_out)::numeric * (m).output_price), (0)::numeric)) + CASE WHEN (usage IS NULL) THEN (0)::numeric ELSE howdah_private.cache_surcharge(tokens_in, m, usage) END) / (1000000)::numeric))
+RETURN trim_scale(((((COALESCE(((tokens_in)::numeric * (m).input_price), (0)::numeric) + COALESCE(((tokens_out)::numeric * (m).output_price), (0)::numeric)) + CASE WHEN (usage IS NULL) THEN (0)::numeric ELSE howdah_private.cache_surcharge(tokens_in, m, usage) END) / (1000000)::numeric) + CASE WHEN (usage IS NULL) THEN (0)::numeric ELSE howdah_private.unit_cost(m, usage) END))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.primary_key_of(watched regclass)
@@ -23339,7 +23558,8 @@ begin
   select v.title, v.key_variables into v_vendor from howdah_private.model_vendors() as v
   where v.name = refuse_missing_key.provider;
   if refuse_missing_key.provider = 'openai' and (
-      not exists (select from howdah_private.provider_reports)
+      not exists (
+        select from howdah_private.provider_reports as r where r.host not like '%/cli')
       or exists (select from howdah_private.provider_reports as r
         where r.provider = 'openai' and r.has_address)) then
     return;
@@ -23389,8 +23609,8 @@ begin
     message = format('provider %L is not the host of a known vendor', refuse_misspelt_host.host),
     detail = jsonb_build_object('field', 'provider', 'provider', refuse_misspelt_host.host,
       'suggestion', v_near)::text,
-    hint = format('Did you mean %s? For a server of your own, set base_url, such as https://%s/v1.',
-      v_near, refuse_misspelt_host.host);
+    hint = format('Did you mean %s? For a server of your own, set provider to openai-compatible '
+      'and base_url to its address.', v_near);
 end $function$
 ;
 
@@ -24575,6 +24795,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.report_custom_tools(worker uuid, tools text[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.workers as w set custom_tools = report_custom_tools.tools
+  where w.id = report_custom_tools.worker
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.report_master_keys(worker uuid, master_keys text[])
  RETURNS void
  LANGUAGE sql
@@ -24964,6 +25195,48 @@ AS $function$
     where r.id = resource_trust.id and r.tenant_id = resource_trust.tenant_id
   ), 'external')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.restart_chat(chat_id text, execution_id uuid, input text, input_parts jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run record;
+  v_id uuid;
+  v_session_id uuid;
+begin
+  perform howdah_private.lock_chat(restart_chat.chat_id);
+  select e.turn, e.input, e.input_parts, e.metadata, e.completed_at, s.id as session_id,
+    case when e.turn > 1 then s.id else s.forked_from_session_id end as origin,
+    case when e.turn > 1 then e.turn - 1 else s.forked_from_turn end as last_turn,
+    coalesce(a.name, w.name) as name
+  into v_run
+  from howdah.executions as e join howdah.sessions as s on s.id = e.session_id
+  left join howdah.agents as a on a.tenant_id = s.tenant_id and a.id = s.agent_id
+  left join howdah.workflows as w on w.tenant_id = s.tenant_id and w.id = s.workflow_id
+  where e.id = restart_chat.execution_id and e.tenant_id = howdah.current_tenant();
+  if restart_chat.input is not null then
+    v_run.input := restart_chat.input;
+    v_run.input_parts := restart_chat.input_parts;
+  end if;
+  if v_run.completed_at is null then
+    perform howdah.cancel_execution(restart_chat.execution_id);
+  end if;
+  if v_run.origin is null then
+    v_id := howdah_private.begin_task(v_run.name, v_run.input, null, v_run.input_parts, null,
+      v_run.metadata, null);
+    select e.session_id into v_session_id from howdah.executions as e where e.id = v_id;
+  else
+    select f.id, f.live_execution_id into v_session_id, v_id
+    from howdah.fork_session(v_run.origin, v_run.input, v_run.last_turn, v_run.input_parts) as f;
+    perform howdah_private.register_follower(v_id);
+  end if;
+  perform howdah_private.bind_chat(restart_chat.chat_id, v_session_id,
+    v_run.metadata ->> 'chat_message_id');
+  return v_id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.restore_checkpoints(checkpoints jsonb)
@@ -26468,6 +26741,45 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.send_to_chat(chat_id text, name text, input text, input_parts jsonb, metadata jsonb, idempotency_key text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_session record;
+  v_name text;
+  v_id uuid;
+  v_workflow_id uuid;
+begin
+  perform howdah_private.lock_chat(send_to_chat.chat_id);
+  select s.id, coalesce(a.name, w.name) as name into v_session
+  from howdah.sessions as s
+  left join howdah.agents as a on a.tenant_id = s.tenant_id and a.id = s.agent_id
+  left join howdah.workflows as w on w.tenant_id = s.tenant_id and w.id = s.workflow_id
+  where s.id = howdah_private.chat_session(send_to_chat.chat_id);
+  v_name := coalesce(send_to_chat.name, v_session.name, (howdah.current_agent()).name);
+  if v_name is null then
+    raise exception using errcode = 'HWINV',
+      message = 'agent is missing, and there is no default agent',
+      detail = jsonb_build_object('field', 'agent')::text,
+      hint = 'Set agent in the body of the transport, or use howdah.set_default_agent(agent).';
+  end if;
+  if v_session.id is not null and v_name is distinct from v_session.name then
+    v_workflow_id := howdah_private.workflow_by_name(v_name);
+    perform howdah.switch_agent(v_session.id, case when v_workflow_id is null then v_name end,
+      case when v_workflow_id is not null then v_name end);
+  end if;
+  v_id := howdah_private.begin_task(v_name, send_to_chat.input, null, send_to_chat.input_parts,
+    v_session.id, send_to_chat.metadata, send_to_chat.idempotency_key);
+  if v_session.id is null then
+    perform howdah_private.bind_chat(send_to_chat.chat_id,
+      (select e.session_id from howdah.executions as e where e.id = v_id));
+  end if;
+  return v_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.server_alerts()
  RETURNS TABLE(name text, tenant_id uuid, subject text, since timestamp with time zone, detail text)
  LANGUAGE sql
@@ -27001,10 +27313,6 @@ declare
 begin
   select d.* into v_model
   from howdah_private.model_in(v_document, set_provider_config.purpose) as d;
-  if howdah_private.base_url_in(v_document, set_provider_config.purpose) is null
-    and howdah_private.is_host(v_model.provider) then
-    perform howdah_private.refuse_misspelt_host(v_model.provider);
-  end if;
   insert into howdah.models as m (name, provider, model, purpose, base_url, secret_name,
     capabilities)
   values (v_name, v_model.provider, v_model.model, set_provider_config.purpose, v_model.base_url,
@@ -27119,7 +27427,11 @@ AS $function$
     ('model_attempts', true, 1, 20, 4,
       'Attempts of one model before the next model of the agent is asked.'),
     ('tool_result_bytes', true, 1000, 1048576, 65536,
-      'Bytes of a result that the model reads, of a tool without max_result_bytes.')
+      'Bytes of a result that the model reads, of a tool without max_result_bytes.'),
+    ('worker_wait_seconds', false, 0.1, 86400, 30,
+      'Seconds that howdah.ask waits while no worker takes its run.'),
+    ('worker_warning_seconds', false, 0.1, 86400, 5,
+      'Seconds after which howdah.ask warns that no worker takes its run.')
 $function$
 ;
 
@@ -27892,7 +28204,8 @@ AS $function$
   join howdah.steps as s on s.execution_id = e.id and s.seq = i.seq
   cross join lateral (
     select min(x.agent_id::text)::uuid as agent_id, jsonb_agg(jsonb_build_object(
-      'seq', x.seq, 'role', x.role, 'content', x.content, 'tool_calls', x.tool_calls
+      'seq', x.seq, 'role', x.role, 'content', x.content, 'tool_calls', x.tool_calls,
+      'parts', case when x.role = 'assistant' then x.parts end
     ) order by x.seq) as messages
     from (
       select n.* from howdah.messages as n
@@ -31542,9 +31855,10 @@ begin
   from howdah_private.resolve_provider(new.provider, new.base_url) as r;
   if new.base_url is null then
     perform howdah_private.refuse_private_host('provider', v_url);
-    perform howdah_private.refuse_misspelt_host(new.provider) where v_url is not null;
     new.base_url := v_url;
   end if;
+  perform howdah_private.refuse_misspelt_host(new.provider)
+  from howdah_private.resolve_provider(new.provider, null) as r where r.url = new.base_url;
   perform howdah_private.check_provider(new);
   return new;
 end $function$
@@ -31983,6 +32297,17 @@ begin
     and (e.callback_url is not null or exists (
       select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_questions__stamp()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.updated_at := clock_timestamp();
+  return new;
 end $function$
 ;
 
@@ -34082,6 +34407,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.unit_cost(m howdah.models, usage jsonb)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN (jsonb_typeof(((usage -> 'units'::text) -> (m).price_unit)) = 'number'::text) THEN (GREATEST((((usage -> 'units'::text) ->> (m).price_unit))::numeric, (0)::numeric) * COALESCE((m).unit_price, (0)::numeric)) ELSE (0)::numeric END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.unknown_member(configuration jsonb, names text[])
  RETURNS text
  LANGUAGE sql
@@ -34138,6 +34470,23 @@ AS $function$
     order by m.id limit 20
   )
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unsaved_model_test_cost(provider text, model text, base_url text, answer jsonb)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_model howdah.models;
+begin
+  v_model.provider := unsaved_model_test_cost.provider;
+  v_model.model := unsaved_model_test_cost.model;
+  v_model.base_url := unsaved_model_test_cost.base_url;
+  return howdah_private.model_test_cost(howdah_private.with_catalog(v_model),
+    unsaved_model_test_cost.answer);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.unsettled_intents(run howdah.executions)
@@ -36073,9 +36422,9 @@ create view howdah.agent_performance with (security_invoker=true) as
     sum(u.tokens_in) AS tokens_in,
     sum(u.tokens_out) AS tokens_out,
     sum(u.cost) AS cost,
-    max(u.seconds_p50) AS seconds_p50,
-    max(u.seconds_p95) AS seconds_p95,
-    max(u.seconds_p99) AS seconds_p99
+    (round((max(u.seconds_p50))::numeric, 4))::double precision AS seconds_p50,
+    (round((max(u.seconds_p95))::numeric, 4))::double precision AS seconds_p95,
+    (round((max(u.seconds_p99))::numeric, 4))::double precision AS seconds_p99
    FROM ((( SELECT e.tenant_id,
             e.agent_id,
             e.agent_version_id,
@@ -36159,8 +36508,8 @@ create view howdah.daily_usage with (security_invoker=true) as
     sum(u.tokens_in) AS tokens_in,
     sum(u.tokens_out) AS tokens_out,
     sum(u.cost) AS cost,
-    max(u.seconds_p50) AS seconds_p50,
-    max(u.seconds_p95) AS seconds_p95
+    (round((max(u.seconds_p50))::numeric, 4))::double precision AS seconds_p50,
+    (round((max(u.seconds_p95))::numeric, 4))::double precision AS seconds_p95
    FROM ((( SELECT e.tenant_id,
             ((e.created_at AT TIME ZONE 'UTC'::text))::date AS day,
             e.agent_id,
@@ -36448,7 +36797,8 @@ create view howdah.model_catalog with (security_invoker=true) as
     c.unit_price,
     c.price_unit,
     ((d.document ->> 'as_of'::text))::date AS as_of,
-    (d.document ->> 'source'::text) AS source
+    (d.document ->> 'source'::text) AS source,
+    concat_ws(', '::text, (d.document #>> '{facts,source}'::text[]), (d.document #>> '{facts,as_of}'::text[])) AS facts_source
    FROM (( SELECT howdah_private.model_catalog_document() AS model_catalog_document) d(document)
      CROSS JOIN LATERAL jsonb_to_recordset((d.document -> 'models'::text)) c(vendor text, name text, title text, purpose text, also text[], context_tokens integer, max_output_tokens integer, input text[], output text[], capabilities jsonb, input_price numeric, cached_input_price numeric, cache_write_price numeric, output_price numeric, unit_price numeric, price_unit text));
 
@@ -36463,9 +36813,9 @@ create view howdah.model_usage with (security_invoker=true) as
     (sum(u.tokens_in))::bigint AS tokens_in,
     (sum(u.tokens_out))::bigint AS tokens_out,
     sum(u.cost) AS cost,
-    max(u.seconds_p50) AS seconds_p50,
-    max(u.seconds_p95) AS seconds_p95,
-    max(u.seconds_p99) AS seconds_p99,
+    (round((max(u.seconds_p50))::numeric, 4))::double precision AS seconds_p50,
+    (round((max(u.seconds_p95))::numeric, 4))::double precision AS seconds_p95,
+    (round((max(u.seconds_p99))::numeric, 4))::double precision AS seconds_p99,
     (sum(u.cached_tokens))::bigint AS cached_tokens,
     (sum(u.cache_write_tokens))::bigint AS cache_write_tokens
    FROM (( SELECT s.tenant_id,
@@ -36589,9 +36939,9 @@ create view howdah.tool_performance with (security_invoker=true) as
     (sum(calls))::bigint AS calls,
     (sum(errors))::bigint AS errors,
     round(((sum(calls) - sum(errors)) / sum(calls)), 4) AS success_rate,
-    max(seconds_p50) AS seconds_p50,
-    max(seconds_p95) AS seconds_p95,
-    max(seconds_p99) AS seconds_p99
+    (round((max(seconds_p50))::numeric, 4))::double precision AS seconds_p50,
+    (round((max(seconds_p95))::numeric, 4))::double precision AS seconds_p95,
+    (round((max(seconds_p99))::numeric, 4))::double precision AS seconds_p99
    FROM ( SELECT s.tenant_id,
             s.name AS tool,
             count(*) AS calls,
@@ -36784,8 +37134,6 @@ CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECU
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_mark_stale BEFORE UPDATE OF name, description, capabilities, domain, instruction, system_prompt, use_history, output_schema, max_steps, max_tokens, max_cost, max_seconds, human_input, context_policy, engine, engine_configuration, prompt_id, prompt_values ON howdah.agents FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_agents__mark_stale();
-
-CREATE TRIGGER _295_trim_capabilities BEFORE INSERT OR UPDATE OF capabilities ON howdah.agents FOR EACH ROW WHEN ((new.capabilities <> '{}'::text[])) EXECUTE FUNCTION howdah_private.tg__trim_capabilities();
 
 CREATE TRIGGER _300_check_engine BEFORE INSERT ON howdah.agents FOR EACH ROW WHEN (((new.engine <> 'builtin'::howdah.agent_engine) OR (new.engine_configuration <> '{}'::jsonb))) EXECUTE FUNCTION howdah_private.tg_agents__check_engine();
 
@@ -37103,7 +37451,7 @@ CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN (
 
 CREATE TRIGGER _530_mark_stale AFTER UPDATE OF input_price, output_price, cached_input_price, cache_write_price, unit_price ON howdah.models FOR EACH ROW WHEN (((old.context_tokens IS DISTINCT FROM new.context_tokens) OR (old.capabilities IS DISTINCT FROM new.capabilities))) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
-CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, purpose, base_url, secret_name, context_tokens, capabilities ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
+CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, purpose, base_url, secret_name, context_tokens, capabilities, request_params ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -37175,7 +37523,7 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, template, va
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
-CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_questions__stamp();
 
 CREATE TRIGGER _900_deliver AFTER INSERT ON howdah.questions FOR EACH ROW WHEN ((new.status = 'open'::howdah.question_status)) EXECUTE FUNCTION howdah_private.tg_questions__deliver();
 
@@ -38901,6 +39249,10 @@ grant select on column howdah.executions.workflow_version_id to howdah_analyst;
 
 grant insert, select on column howdah.executions.workflow_version_id to howdah_app;
 
+grant select on column howdah.executions.xmin to howdah_analyst;
+
+grant select on column howdah.executions.xmin to howdah_app;
+
 grant insert on column howdah.grants.agent_id to howdah_app;
 
 grant insert, update on column howdah.grants.permission to howdah_app;
@@ -39299,6 +39651,10 @@ grant select on column howdah_private.run_heads.updated_at to howdah_analyst;
 
 grant select on column howdah_private.run_heads.updated_at to howdah_app;
 
+grant select on column howdah_private.run_heads.xmin to howdah_analyst;
+
+grant select on column howdah_private.run_heads.xmin to howdah_app;
+
 grant execute on function howdah.accept_mcp_prompt(text,text,text) to howdah_app;
 
 grant execute on function howdah.accept_mcp_tool(text,text,text) to howdah_app;
@@ -39687,6 +40043,10 @@ grant execute on function howdah_private.answer_interrupts(text,jsonb) to howdah
 
 grant execute on function howdah_private.answer_value(text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.answered_up_to(uuid) to howdah_app;
+
+grant execute on function howdah_private.answered_up_to(uuid) to howdah_engine;
+
 grant execute on function howdah_private.answering_model(uuid,text) to howdah_worker;
 
 grant execute on function howdah_private.applies_to_each(howdah.limits) to howdah_engine;
@@ -39773,6 +40133,8 @@ grant execute on function howdah_private.author(uuid) to howdah_app;
 
 grant execute on function howdah_private.author(uuid) to howdah_engine;
 
+grant execute on function howdah_private.await_worker(uuid,timestamp with time zone,boolean) to howdah_app;
+
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
 grant execute on function howdah_private.base_type(oid) to howdah_engine;
@@ -39800,6 +40162,8 @@ grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,j
 grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.begin_write_back(uuid) to howdah_worker;
+
+grant execute on function howdah_private.bind_chat(text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.binding(uuid,uuid) to howdah_worker;
 
@@ -39898,6 +40262,22 @@ grant execute on function howdah_private.changed_data(jsonb,jsonb,jsonb) to howd
 grant execute on function howdah_private.channel(text) to howdah_authenticator;
 
 grant execute on function howdah_private.channel(text) to howdah_worker;
+
+grant execute on function howdah_private.chat_key(text) to howdah_app;
+
+grant execute on function howdah_private.chat_key(text) to howdah_engine;
+
+grant execute on function howdah_private.chat_run(text) to howdah_app;
+
+grant execute on function howdah_private.chat_run(text) to howdah_engine;
+
+grant execute on function howdah_private.chat_session(text) to howdah_app;
+
+grant execute on function howdah_private.chat_session(text) to howdah_engine;
+
+grant execute on function howdah_private.chat_turn(text,text) to howdah_app;
+
+grant execute on function howdah_private.chat_turn(text,text) to howdah_engine;
 
 grant execute on function howdah_private.check_answer_is_newest(uuid) to howdah_worker;
 
@@ -40715,6 +41095,10 @@ grant execute on function howdah_private.load_resource(uuid,uuid) to howdah_work
 
 grant execute on function howdah_private.located_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 
+grant execute on function howdah_private.lock_chat(text) to howdah_app;
+
+grant execute on function howdah_private.lock_chat(text) to howdah_engine;
+
 grant execute on function howdah_private.lock_environment_models(uuid) to howdah_engine;
 
 grant execute on function howdah_private.lock_files(howdah.executions) to howdah_engine;
@@ -40861,7 +41245,11 @@ grant execute on function howdah_private.model_in(jsonb,howdah.model_purpose) to
 
 grant execute on function howdah_private.model_prices(uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.model_test_cost(howdah.models,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.model_test_error(text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.model_test_params(howdah.models) to howdah_engine;
 
 grant execute on function howdah_private.model_vendors() to howdah_app;
 
@@ -40878,8 +41266,6 @@ grant execute on function howdah_private.moving_runs(uuid[],jsonb) to howdah_eng
 grant execute on function howdah_private.name_fault(text) to howdah_app;
 
 grant execute on function howdah_private.name_fault(text) to howdah_engine;
-
-grant execute on function howdah_private.nearest_host(text) to howdah_app;
 
 grant execute on function howdah_private.nearest_host(text) to howdah_engine;
 
@@ -40918,6 +41304,8 @@ grant execute on function howdah_private.owns_machine() to howdah_app;
 grant execute on function howdah_private.parse_cron(text) to howdah_app;
 
 grant execute on function howdah_private.parse_cron(text) to howdah_engine;
+
+grant execute on function howdah_private.parse_id(text) to howdah_app;
 
 grant execute on function howdah_private.parse_id(text) to howdah_engine;
 
@@ -41113,8 +41501,6 @@ grant execute on function howdah_private.refuse_missing_address(text) to howdah_
 
 grant execute on function howdah_private.refuse_missing_package(text,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_misspelt_host(text) to howdah_app;
-
 grant execute on function howdah_private.refuse_misspelt_host(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_path(jsonb,text[],jsonb) to howdah_engine;
@@ -41199,6 +41585,8 @@ grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb
 
 grant execute on function howdah_private.reply_recipient(howdah.mail) to howdah_engine;
 
+grant execute on function howdah_private.report_custom_tools(uuid,text[]) to howdah_worker;
+
 grant execute on function howdah_private.report_master_keys(uuid,text[]) to howdah_worker;
 
 grant execute on function howdah_private.report_providers(text,jsonb) to howdah_worker;
@@ -41226,6 +41614,10 @@ grant execute on function howdah_private.resolve_table(text) to howdah_engine;
 grant execute on function howdah_private.resolve_watchable_table(text) to howdah_engine;
 
 grant execute on function howdah_private.resolved_system(howdah.agent_systems) to howdah_engine;
+
+grant execute on function howdah_private.restart_chat(text,uuid,text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.restart_chat(text,uuid,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.restore_checkpoints(jsonb) to howdah_worker;
 
@@ -41336,6 +41728,10 @@ grant execute on function howdah_private.seeded_parts() to howdah_engine;
 grant execute on function howdah_private.sees_agent(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_app;
+
+grant execute on function howdah_private.send_to_chat(text,text,text,jsonb,jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.send_to_chat(text,text,text,jsonb,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.server_alerts() to howdah_engine;
 
@@ -41709,6 +42105,8 @@ grant execute on function howdah_private.tg_prompt_versions__refuse_invalid() to
 
 grant execute on function howdah_private.tg_prompts__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_questions__stamp() to howdah_engine;
+
 grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__keep_origin() to howdah_engine;
@@ -41865,9 +42263,13 @@ grant execute on function howdah_private.unaligned_trees(date,integer) to howdah
 
 grant execute on function howdah_private.unfreeze_month(date) to howdah_engine;
 
+grant execute on function howdah_private.unit_cost(howdah.models,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.unknown_member(jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
+
+grant execute on function howdah_private.unsaved_model_test_cost(text,text,text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.unsubscribe_mcp_from(text,text) to howdah_app;
 
@@ -43543,6 +43945,8 @@ comment on column howdah.model_catalog.capabilities is 'What the model can do, s
 
 comment on column howdah.model_catalog.context_tokens is 'Size of the context window, in tokens.';
 
+comment on column howdah.model_catalog.facts_source is 'The reviewed source of the other facts, with its day: longest answers, modalities, capabilities, and context windows that the package lacks.';
+
 comment on column howdah.model_catalog.input_modalities is 'What the model reads: text, image, audio or video.';
 
 comment on column howdah.model_catalog.input_price is 'Price of a million input tokens, in USD.';
@@ -43559,7 +43963,7 @@ comment on column howdah.model_catalog.price_unit is 'Unit of unit_price: a minu
 
 comment on column howdah.model_catalog.purpose is 'The purpose, as in howdah.models.purpose.';
 
-comment on column howdah.model_catalog.source is 'The package that the facts come from.';
+comment on column howdah.model_catalog.source is 'The package that names, prices and most context windows come from.';
 
 comment on column howdah.model_catalog.title is 'The name of the model in the words of the vendor.';
 
@@ -43567,7 +43971,7 @@ comment on column howdah.model_catalog.unit_price is 'Price of one unit of price
 
 comment on column howdah.model_catalog.vendor is 'The provider, as in howdah.models.provider.';
 
-comment on column howdah.model_tests.answer is 'Result of a passed test: answer and tool_call of an llm, vector_length of embeddings, audio_bytes and media_type of tts, text of stt, and usage and warnings.';
+comment on column howdah.model_tests.answer is 'Result of a passed test: answer and tool_call of an llm, vector_length of embeddings, audio_bytes and media_type of tts, text of stt, image_bytes, media_type, width and height of an image, ranking of rerank, and usage, units, cost and warnings.';
 
 comment on column howdah.model_tests.created_at is 'Time of creation.';
 
@@ -43949,6 +44353,8 @@ comment on column howdah.secrets.updated_at is 'Time of the last change.';
 comment on column howdah.secrets.version is 'Number of values so far. Each new value raises it.';
 
 comment on column howdah.sessions.agent_id is 'The agent.';
+
+comment on column howdah.sessions.chat_key is 'Chat of a user interface (POST /api/chat) that continues in this session: the id of its user, a slash and the id that the interface chose.';
 
 comment on column howdah.sessions.contents_erased_at is 'Time at which title, state, todos and files were erased. Null again after the next activity.';
 
@@ -44511,6 +44917,8 @@ comment on column howdah_private.run_heads.children_tokens is 'Input and output 
 
 comment on column howdah_private.run_heads.fence is 'The fence of the run. A commit under another fence finds no row.';
 
+comment on column howdah_private.workers.custom_tools is 'Names of the tools in TypeScript that the worker has. Calls of others fail there.';
+
 comment on column howdah_private.workers.master_keys is 'Fingerprints of the master keys the worker has. Empty while it has none.';
 
 comment on column howdah_private.workers.only_members is 'Agents and workflows whose runs the worker takes within these tenants, with the runs below them. Null means all.';
@@ -44536,7 +44944,7 @@ comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'App
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run, its session or its agent.';
 
-comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people appear as notices. Commits, so it must be called outside a transaction block.';
+comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people appear as notices. Returns with an error when no worker takes the run. Commits, so it must be called outside a transaction block.';
 
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, even during a model call. Raises HWTRM if the run has already ended.';
 
@@ -44694,6 +45102,8 @@ comment on routine howdah.workflow(text) is '@behavior -*
 Returns the id of the workflow with this name in the current tenant. Raises HWNTF if there is none.';
 
 comment on routine howdah.workflow_schema(howdah.workflow_type) is 'Returns the JSON Schema of workflows.configuration for this type.';
+
+comment on routine howdah_private.await_worker(uuid,timestamp with time zone,boolean) is 'Warns, and later throws, when no live worker takes the run that the caller waits for.';
 
 comment on routine howdah_private.commit_outside_of_blocks() is 'Commits for a procedure. The comment at the call explains why it fails in a transaction block.';
 

@@ -127,14 +127,14 @@ describe('a master key', () => {
     expect(parseSecretKey(text)).toBeUndefined();
   });
 
-  test('is generated once for concurrent callers, in a file that only its owner can read', async () => {
+  test('is generated once for concurrent callers, in a file that only its owner can read and git ignores', async () => {
     const file = join(folder, 'home', 'secret.key');
     const processes = Array.from({ length: 8 }, () => createMasterKeys({ keys: [], file }));
     expect(await processes[0]?.known()).toEqual([]);
     const made = await Promise.all(processes.map((keys) => keys.made()));
     expect(new Set(made.map(([first]) => first?.fingerprint)).size).toBe(1);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(readdirSync(join(folder, 'home'))).toEqual(['secret.key']);
+    expect(readdirSync(join(folder, 'home'))).toEqual(['.gitignore', 'secret.key']);
     expect(await createMasterKeys({ keys: [], file }).known()).toEqual(made[0]);
   });
 

@@ -32,10 +32,10 @@ create or replace function howdah_private.model_test_cost(m howdah.models, answe
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.price(
+  select trim_scale(round(howdah_private.price(
     howdah_private.count_in(answer #> '{usage,tokens_in}', 2147483647),
     howdah_private.count_in(answer #> '{usage,tokens_out}', 2147483647), m,
-    coalesce(answer -> 'usage', '{}') || jsonb_build_object('units', answer -> 'units'))
+    coalesce(answer -> 'usage', '{}') || jsonb_build_object('units', answer -> 'units')), 12))
   where (answer ? 'usage' and coalesce((m).input_price, (m).output_price) is not null)
     or ((m).unit_price is not null and answer -> 'units' ? (m).price_unit)
 $$;

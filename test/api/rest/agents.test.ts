@@ -128,7 +128,8 @@ describe('an agent', () => {
 
 describe('an invalid request is a problem that names the field', () => {
   test.each([
-    [{ nam: 'x' }, 'name', 'name is missing'],
+    [{}, 'name', 'name is missing'],
+    [{ nam: 'x' }, 'nam', 'there is no field nam'],
     [{ name: 'x', instrucion: '' }, 'instrucion', 'there is no field instrucion'],
     [{ name: 'x', max_steps: 'many' }, 'max_steps', 'max_steps: expected number, received string'],
     [
