@@ -10,7 +10,7 @@ import type { Identity } from '../login/auth-result.ts';
 import { type FollowedCollection, type ListFeed, shownRowOf } from './list-feed.ts';
 import type { ListEvent, ListFollower } from './list-subscriber.ts';
 
-/** A list to follow: its rows, and the cursor to continue from or the number of rows to begin with. */
+/** A list to follow: its rows, and the cursor to continue from or the number of first rows. */
 export type ListQuery = {
   list: FollowedCollection;
   where: readonly Condition[];

@@ -108,7 +108,7 @@ class ListReader {
     this.#reading = undefined;
   }
 
-  /** Reads once from each cursor, the most common one first. Returns whether all have everything. */
+  /** Reads once from each cursor, the most common one first. Returns whether all are up to date. */
   async #readAll(): Promise<boolean> {
     const reading = [...this.#subscribers].filter(({ hasRoom }) => hasRoom);
     const groups = [...Map.groupBy(reading, ({ cursor }) => cursor).values()];
@@ -154,7 +154,7 @@ class ListReader {
     }
   }
 
-  /** Returns a look-up of who sees what, which asks once for all subscribers with the same rights. */
+  /** Returns a look-up of visible rows that asks once for all subscribers with the same rights. */
   #viewers(): (watching: Watching) => Promise<boolean> {
     const known = new Map<string, Promise<boolean>>();
     return (watching) => {
