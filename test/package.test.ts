@@ -100,6 +100,14 @@ test('the package contains what runs and no tests, and knows its version', async
   expect(await cli('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
 });
 
+test('links of the README lead to files of the package', () => {
+  const text = readFileSync(join(howdah, 'README.md'), 'utf8');
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path = '']) => path);
+  expect(links.length).toBeGreaterThan(5);
+  expect(links.filter((path) => !existsSync(join(howdah, path)))).toEqual([]);
+  expect(existsSync(join(howdah, 'docs/.vitepress'))).toBe(false);
+});
+
 test('the package imports only what is installed with it', () => {
   const { dependencies } = readJson('package.json') as { dependencies: Record<string, string> };
   const dist = join(howdah, 'dist');
