@@ -25,7 +25,8 @@ comment on view howdah.message_sources is
   'The source of each message that a run received, and its trust: input, tools with URL, MCP '
   'server or child run, guards, summaries.';
 comment on column howdah.message_sources.kind is
-  'input, tool, guard, handoff, summary; model for an external engine.';
+  'input, tool, guard, handoff, summary; model for an external engine, or for an answer for which '
+  'the vendor searched.';
 comment on column howdah.message_sources.url is 'The URL that the tool was called with.';
 comment on column howdah.message_sources.server is 'The MCP server of the tool.';
 comment on column howdah.message_sources.from_execution_id is

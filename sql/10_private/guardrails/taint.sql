@@ -5,6 +5,8 @@
 --                    level that the inserter of the run gives its input
 --   a tool's result  the level that the worker reports, else external (commit_steps); builtin_trust
 --                    for tools of this schema
+--   a model's answer the level that the worker reports: external from an engine over a network, and
+--                    with what a vendor searched for the answer (commit_steps)
 --   a child's end    the level of the child, and at most internal, since a model wrote it
 --                    (report_to_parent)
 --   a person         user; an answer through a tool in SQL has the trust of the run of that tool
@@ -15,7 +17,7 @@
 --   earlier turns    the lowest level of the turns that are read (inherited_trust)
 --
 -- What a run writes for others has the trust that the run has now, so mail, boards, todos and files
--- store no level. A deleted run counts as external. The words of the run itself come from a model
+-- store no level. A deleted run counts as external. Other words of the run itself come from a model
 -- and lower nothing.
 --
 -- The level of a run at work is that of its head (fold_run_head.sql). Its row may still have a

@@ -15,6 +15,7 @@ import { filterFiles } from '../owned-run/filter-files.ts';
 import { foldRecords } from '../owned-run/fold.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { BLOCKED, blockedAnswer, type FilterResult } from '../owned-run/output-filter.ts';
+import { trustOfAnswer } from '../owned-run/trust.ts';
 import { answerDetails, filterParts, tokensOf } from './answer-record.ts';
 import { commitFailedAttempt, SAME } from './failed-model-attempt.ts';
 import { toolSchemas } from './plan-model-call.ts';
@@ -211,7 +212,7 @@ function stepOf(
     model_id: action.model.id,
     output: { ...answerDetails(answer), tool_calls },
     ...tokensOf(answer.usage),
-    ...trustOfAnswer(action),
+    ...(isEngineElsewhere(action) ? { trust: 'external' } : trustOfAnswer(answer)),
     started_at,
   };
 }
@@ -248,12 +249,11 @@ async function commitBlocked(
 const OURS: ReadonlySet<string> = new Set([`${ENGINE_PREFIX}custom`, TOOL_PROVIDER]);
 
 /**
- * Returns the trust level of an answer. An engine behind a network belongs to somebody else, and
- * may have read anything.
+ * Returns whether an engine behind a network answers. It belongs to somebody else, and may have
+ * read anything.
  */
-function trustOfAnswer({ model: { provider } }: CallModel): Pick<StepRecord, 'trust'> {
-  const isElsewhere = provider.startsWith(ENGINE_PREFIX) && !OURS.has(provider);
-  return isElsewhere ? { trust: 'external' } : {};
+function isEngineElsewhere({ model: { provider } }: CallModel): boolean {
+  return provider.startsWith(ENGINE_PREFIX) && !OURS.has(provider);
 }
 
 /**

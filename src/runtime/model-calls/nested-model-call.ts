@@ -5,6 +5,7 @@ import { deadline } from '../environment/deadline.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';
+import { trustOfAnswer } from '../owned-run/trust.ts';
 import { answerDetails, tokensOf } from './answer-record.ts';
 
 /** A request to a model within a call, with its data for the log. */
@@ -56,7 +57,8 @@ export async function callNestedModel(
   const { finish_reason, usage } = outcome.value;
   const step = { kind: 'model', name: model.name, model_id: model.id, call_id } as const;
   const output = { ...answerDetails(outcome.value), ...outputOf(outcome.value) };
-  await run.commit([{ ...step, input, output, ...tokensOf(usage), started_at }]);
+  const trust = trustOfAnswer(outcome.value);
+  await run.commit([{ ...step, input, output, ...tokensOf(usage), ...trust, started_at }]);
   if (!run.isHeld) {
     return failure('cancelled', 'another worker owns this run'); // it is not in the log
   }

@@ -4,6 +4,7 @@ import type { Action } from '../../contracts/runs/action.ts';
 import { deadline } from '../environment/deadline.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
+import { trustOfAnswer } from '../owned-run/trust.ts';
 import { answerDetails, tokensOf } from './answer-record.ts';
 import { CONTEXT_GUARD } from './plan-model-call.ts';
 import { summaryPrompt } from './summary-prompt.ts';
@@ -42,6 +43,7 @@ export async function summarize(
         covers_to_seq: to_seq,
       },
       ...tokensOf(usage),
+      ...trustOfAnswer(outcome.value),
       started_at,
       messages: [
         {

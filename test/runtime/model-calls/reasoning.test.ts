@@ -6,7 +6,7 @@ import {
   type VendorRequest,
   type VendorServer,
 } from '../../providers/ai-sdk/vendor-server.ts';
-import { makeSession } from '../../sql/support.ts';
+import { makeSession, runRow } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { ended, makeAgent, messagesOf, runToEnd, stepsOf } from '../arrange.ts';
@@ -92,8 +92,9 @@ test('reasoning that a filter would change is dropped, and the hit is in the log
 
 test('Anthropic gets a search of its own back from the log', async () => {
   search = { query: 'sums', url: 'https://news.example/1' };
-  const { messages } = await run({ provider: 'anthropic', base_url: anthropic.url });
+  const { id, messages } = await run({ provider: 'anthropic', base_url: anthropic.url });
   search = undefined;
+  expect(await runRow(database.pool, id)).toMatchObject({ trust: 'external' });
   const asking = messages.find(({ role }) => role === 'assistant');
   const own = (asking?.parts ?? []).filter(({ type }: JsonObject) => /^provider_/.test(`${type}`));
   expect(own).toMatchObject([

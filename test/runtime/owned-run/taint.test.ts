@@ -171,6 +171,40 @@ describe('untrusted sources', () => {
     await expectEqual(database.pool, run.id);
   });
 
+  test('a search of the vendor, also for the calls of the same answer', async () => {
+    await strict();
+    const parts = [{ type: 'citation', url: 'https://news.example/1' }];
+    const run = await obeying({ script: [{ ...pay, parts }, done], tools: ['send_money'] });
+    await expectAsked(run, { tool: null, message_seq: 2 });
+    expect(await trustOf(run.id)).toBe('external');
+    const { rows } = await database.pool.query(
+      'select seq, kind, trust from howdah.message_sources where execution_id = $1 and seq > 1',
+      [run.id],
+    );
+    expect(rows).toEqual([{ seq: 2, kind: 'model', trust: 'external' }]);
+    await database.pool.query(
+      'select howdah.approve(id) from howdah.questions where execution_id = $1',
+      [run.id],
+    );
+    await ended(database.pool, run.id);
+    await expectEqual(database.pool, run.id);
+  });
+
+  test('a search of the vendor whose sources a filter withholds', async () => {
+    await strict();
+    await database.pool.query(
+      `insert into howdah.output_filters (name, pattern, places) values ('news', 'news.example', '{output}')`,
+    );
+    const parts = [{ type: 'citation', url: 'https://news.example/1' }];
+    const reasoning = [{ type: 'reasoning', text: 'It is 2.' }];
+    const script = [{ ...pay, parts }, done];
+    const run = await obeying({ script, tools: ['send_money'] });
+    await expectAsked(run);
+    const thinking = [{ ...pay, parts: reasoning }, done];
+    const plain = await obeying({ script: thinking, tools: ['send_money'] });
+    expect(await trustOf(plain.id)).toBe('user');
+  });
+
   test('the result of an MCP server', async () => {
     await strict();
     const agent = await make({
