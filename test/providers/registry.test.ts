@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { readConfig } from '../../src/config.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import { SERVERS_WITHOUT_ADDRESS, VENDORS } from '../../src/providers/vendors.ts';
+import { providerEnv } from '../../src/update-models.ts';
 import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
 
 const providers = createProviders({});
@@ -45,6 +47,27 @@ describe('a vendor', () => {
     expect(urls).toEqual(['https://api.perplexity.ai/chat/completions Bearer pplx-key']);
     expect(answerOf(find('perplexity', 'http://127.0.0.1/v1')).name).toBe('openai');
   });
+
+  test.each(['openai', 'OpenAI', 'api.openai.com'])(
+    '%s has the key of the environment beside a default model of another vendor',
+    async (provider) => {
+      const urls: string[] = [];
+      const fetch = async (input: string | URL | Request, init?: RequestInit) => {
+        urls.push(`${input} ${new Headers(init?.headers).get('authorization')}`);
+        return Response.json({}, { status: 500 });
+      };
+      const { models, providerPackages } = readConfig({
+        LLM_PROVIDER: 'anthropic',
+        LLM_API_KEY: 'sk-ant',
+        OPENAI_API_KEY: 'sk-openai',
+      });
+      const env = providerEnv({ models, providerPackages });
+      const model = modelRef({ provider, base_url: null });
+      const own = answerOf(findProvider(createProviders(env, { fetch }), model));
+      await own.generate(modelRequest('Hi', { model }), { signal: never() });
+      expect(urls).toEqual(['https://api.openai.com/v1/chat/completions Bearer sk-openai']);
+    },
+  );
 
   test('without package and address names the package to install', () => {
     const { code, message } = errorOf(find('vertex'));
