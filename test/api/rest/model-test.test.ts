@@ -110,6 +110,17 @@ describe('a configuration', () => {
     expect(server.requests.at(-1)?.headers.authorization).toBe('Bearer of-env');
   });
 
+  test('by an alias tests the model that would be stored', async () => {
+    const { body } = await ask({ provider: 'openai', model: 'gpt54-mini' });
+    expect(body).toMatchObject({ ok: true, model: 'gpt-5.4-mini' });
+    expect(server.requests.at(-1)?.body.model).toBe('gpt-5.4-mini');
+    expect(
+      (await ask(unsaved({ provider: 'openai-compatible', model: 'sonnet' }))).body,
+    ).toMatchObject({
+      model: 'sonnet',
+    });
+  });
+
   test('tells the cost at the prices of the catalogue', async () => {
     const { body } = await ask({ provider: 'openai', model: 'gpt-5-mini' });
     expect(body).toMatchObject({ ok: true, cost: expect.any(Number) });

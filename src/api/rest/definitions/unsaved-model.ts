@@ -42,7 +42,7 @@ export type UnsavedModel = {
 
 /**
  * Returns the model that a configuration describes: the functions that store a configuration decide
- * its provider, address and parameters. Throws `HWINV` for a field that is missing or sent under
+ * its provider, id, address and parameters. Throws `HWINV` for a field that is missing or sent under
  * two names.
  */
 export async function unsavedModel(db: Client, body: Body): Promise<UnsavedModel> {
@@ -51,9 +51,13 @@ export async function unsavedModel(db: Client, body: Body): Promise<UnsavedModel
   requireModel(purpose, config, fieldOf);
   const key = api_key?.trim();
   if (key !== undefined) refuseShortenedKey(key, 'api_key');
-  const described = await jsonRow<Described>(db, 'select * from howdah_private.model_in($1, $2)', [
-    ...[JSON.stringify(config), purpose],
-  ]);
+  const described = await jsonRow<Described>(
+    db,
+    `select d.provider, howdah_private.model_id_of(d.provider, d.model) as model, d.base_url,
+       d.request_params
+     from howdah_private.model_in($1, $2) as d`,
+    [JSON.stringify(config), purpose],
+  );
   if (!described) throw new Error('model_in returned no row');
   const model: ModelRef = {
     ...{ id: null, name: described.model, context_tokens: null },
