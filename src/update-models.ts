@@ -16,7 +16,7 @@ import {
   usesKeyOfProcess,
 } from './providers/environment/environment-models.ts';
 import { createProviders, findProvider, type ProviderEnv } from './providers/registry.ts';
-import { findVendor, MISSING_PURPOSES, VENDORS } from './providers/vendors.ts';
+import { findVendor, MISSING_PURPOSES, VENDORS, variablesOfKey } from './providers/vendors.ts';
 import { createSecretReader } from './secrets/reader.ts';
 import { createSecretWriter } from './secrets/writer.ts';
 import { masterKeysOf } from './serve-api.ts';
@@ -73,10 +73,9 @@ function namesOfCallable(): string[] {
 function warnMissingKey(config: Config, talk: (line: string) => void): void {
   const { provider, baseUrl } = config.defaultModel;
   const vendor = findVendor(provider);
-  const [variable] = vendor?.keyVariables ?? [];
-  if (!vendor || !variable || baseUrl !== undefined) return;
+  if (!vendor || vendor.keyVariables.length === 0 || baseUrl !== undefined) return;
   if (config.keyedVendors.includes(vendor.name)) return;
-  talk(`There is no API key for ${vendor.title}: set ${variable} or LLM_API_KEY.`);
+  talk(`There is no API key for ${vendor.title}: set LLM_API_KEY or ${variablesOfKey(vendor)}.`);
 }
 
 /**

@@ -241,7 +241,7 @@ describe('a model of the environment', () => {
 
 test('a vendor without any key is named, with the variable to set', async () => {
   expect(await start({ LLM_PROVIDER: 'mistral' })).toEqual([
-    'There is no API key for Mistral: set MISTRAL_API_KEY or LLM_API_KEY.',
+    'There is no API key for Mistral: set LLM_API_KEY or MISTRAL_API_KEY.',
   ]);
   expect(await start({ LLM_PROVIDER: 'mistral', LLM_API_KEY: 'm' })).toEqual([]);
 });

@@ -11,6 +11,7 @@ import {
   SERVERS_WITHOUT_ADDRESS,
   VENDORS,
   type Vendor,
+  variablesOfKey,
 } from './vendors.ts';
 
 /** The vendors with a key in the environment, and the packages that the operator allows. */
@@ -110,8 +111,9 @@ export function findLack(model: ModelRow, settings: ReportSettings): Lack | null
 }
 
 /** Returns the line that gives a vendor a key. */
-export function keyFixOf({ name, keyVariables }: Vendor): string {
-  return `Set ${keyVariables[0]}, or store the key (howdah secret set ${name}) and set secret_name.`;
+export function keyFixOf(vendor: Vendor): string {
+  const { name } = vendor;
+  return `Set ${variablesOfKey(vendor)}, or store the key (howdah secret set ${name}) and set secret_name.`;
 }
 
 const NO_ADDRESS: Lack = {

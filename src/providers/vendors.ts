@@ -19,6 +19,8 @@ export type Vendor = Readonly<{
   sdkUrl?: string;
   /** The names of environment variables with the key, the first one in use wins. */
   keyVariables: readonly string[];
+  /** Two variables that are a key together, if none of `keyVariables` is set. */
+  keyPair?: readonly [string, string];
   /** Names that users write for this vendor: hosts of its API, and other names. */
   aliases: readonly string[];
   /** Set for a server on the user's own machine, which needs no key. */
@@ -42,6 +44,14 @@ export const BUNDLED_PACKAGES: ReadonlySet<string> = new Set([
   '@ai-sdk/anthropic',
   '@ai-sdk/google',
 ]);
+
+/** Returns the variables that hold the key of a vendor, in words. */
+export function variablesOfKey({
+  keyVariables: [first],
+  keyPair,
+}: Pick<Vendor, 'keyVariables' | 'keyPair'>): string {
+  return keyPair === undefined ? `${first}` : `${first}, or ${keyPair.join(' and ')}`;
+}
 
 /** Returns a vendor whose package is `@ai-sdk/<name>`. */
 function aiSdk(
@@ -87,6 +97,7 @@ export const VENDORS: readonly Vendor[] = [
   }),
   aiSdk('amazon-bedrock', 'Amazon Bedrock', 'createAmazonBedrock', {
     keyVariables: ['AWS_BEARER_TOKEN_BEDROCK'],
+    keyPair: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
     aliases: ['bedrock', 'aws-bedrock'],
     settings: ['region'],
   }),

@@ -10,7 +10,8 @@ export function modelVendorsFunction(): string {
   return `-- The vendors of models. Generated from src/providers/vendors.ts.
 create or replace function howdah_private.model_vendors()
   returns table (name text, title text, package text, is_bundled boolean, openai_url text,
-    is_local boolean, aliases text[], key_variables text[], settings text[])
+    is_local boolean, aliases text[], key_variables text[], settings text[],
+    key_pair text[])
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
@@ -31,12 +32,13 @@ $$;
 }
 
 function vendorRow(vendor: Vendor): string {
-  const { name, title, sdk, openAiUrl, isLocal, aliases, keyVariables, settings = [] } = vendor;
+  const { name, title, sdk, openAiUrl, isLocal, aliases, keyVariables } = vendor;
+  const { settings = [], keyPair = [] } = vendor;
   const bundled = sdk !== undefined && BUNDLED_PACKAGES.has(sdk.package);
   return `    (${text(name)}, ${text(title)}, ${text(sdk?.package)}, ${bundled},
       ${text(openAiUrl)}, ${isLocal ?? false},
       ${array(aliases)},
-      ${array(keyVariables)}, ${array(settings)})`;
+      ${array(keyVariables)}, ${array(settings)}, ${array(keyPair)})`;
 }
 
 function missingRow([provider, purposes]: [string, readonly string[]]): string {

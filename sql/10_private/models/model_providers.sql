@@ -184,7 +184,10 @@ as $$
 declare
   v_vendor record;
 begin
-  select v.title, v.key_variables into v_vendor from howdah_private.model_vendors() as v
+  select v.title, v.key_variables || v.key_pair as variables,
+    v.key_variables[1] || case when v.key_pair <> '{}'
+      then format(', or %s and %s,', v.key_pair[1], v.key_pair[2]) else '' end as words
+  into v_vendor from howdah_private.model_vendors() as v
   where v.name = refuse_missing_key.provider;
   if refuse_missing_key.provider = 'openai' and (
       not exists (
@@ -196,9 +199,9 @@ begin
   raise exception using errcode = 'HWINV',
     message = format('there is no API key for %s', v_vendor.title),
     detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_key.provider,
-      'variables', v_vendor.key_variables)::text,
+      'variables', v_vendor.variables)::text,
     hint = format('Set %s and start Howdah again, or store the key (howdah secret set %s) and '
-      'set secret_name to %2$s.', v_vendor.key_variables[1], refuse_missing_key.provider);
+      'set secret_name to %2$s.', v_vendor.words, refuse_missing_key.provider);
 end $$;
 
 -- Refuses a purpose for which the provider has no models.
@@ -254,7 +257,7 @@ as $$
     select a.host, v.place
     from howdah_private.model_vendors() with ordinality
       as v (name, title, package, is_bundled, openai_url, is_local, aliases, key_variables,
-        settings, place)
+        settings, key_pair, place)
     cross join lateral unnest(v.aliases) as a (host)
     where length(a.host) between 8 and 60 and howdah_private.is_host(a.host)
   )

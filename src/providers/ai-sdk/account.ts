@@ -57,8 +57,7 @@ export function accountOf(
       : `${vendor.title} has no address: set base_url.`;
     return createFailure('invalid_request', message);
   }
-  const { title, keyVariables } = vendor;
-  return { ok: true, value: { title, url, vendorUrl, key, keyVariables } };
+  return { ok: true, value: { ...vendor, url, vendorUrl, key } };
 }
 
 /** Returns the address of a vendor whose address depends on settings; null if one is missing. */
@@ -70,7 +69,8 @@ function urlBySettings(
   switch (vendor) {
     case 'amazon-bedrock': {
       const service = kind === 'rerankingModel' ? 'bedrock-agent-runtime' : 'bedrock-runtime';
-      return region ? `https://${service}.${region}.amazonaws.com` : null;
+      const domain = region?.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+      return region ? `https://${service}.${region}.${domain}` : null;
     }
     case 'azure':
       return resourceName ? `https://${resourceName}.openai.azure.com/openai` : null;

@@ -32,9 +32,6 @@ export function awsCredentialsIn(key: string | undefined): AwsCredentials | null
   };
 }
 
-/** The variables of AWS with an access key. */
-export const AWS_KEY_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const;
-
 /** Returns the access key in the variables of AWS, in the form of a key; undefined without one. */
 export function awsKeyIn(env: Readonly<Record<string, string | undefined>>): string | undefined {
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: token } = env;

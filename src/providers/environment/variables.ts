@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { AWS_KEY_VARIABLES } from '../ai-sdk/aws-credentials.ts';
 import { VENDORS } from '../vendors.ts';
 
 const key = [z.string().optional(), 'an API key'] as const;
@@ -57,10 +56,9 @@ export type ModelValues = {
 };
 
 /** The variables in which vendors' own programs find their key. */
-export const KEY_VARIABLES: readonly string[] = [
-  ...VENDORS.flatMap(({ keyVariables }) => keyVariables),
-  ...AWS_KEY_VARIABLES,
-];
+export const KEY_VARIABLES: readonly string[] = VENDORS.flatMap(
+  ({ keyVariables, keyPair = [] }) => [...keyVariables, ...keyPair],
+);
 
 /**
  * Returns the address where Ollama speaks OpenAI's format. OLLAMA_HOST may omit the scheme, the

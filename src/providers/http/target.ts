@@ -1,23 +1,21 @@
 import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { createFailure } from '../failure.ts';
-import { OPENAI_URL } from '../vendors.ts';
+import { OPENAI_URL, type Vendor, variablesOfKey } from '../vendors.ts';
 
 /** The model server of the environment. */
 export type OpenAiEnv = { apiKey?: string | undefined; baseUrl?: string | undefined };
 
 /** A vendor as the environment of this process knows it. */
-export type Account = {
-  title: string;
+export type Account = Pick<Vendor, 'title' | 'keyVariables' | 'keyPair'> & {
   /** The address of a model without its own `base_url`. */
   url: string;
   /** The address of the vendor, which never answers without a key. */
   vendorUrl?: string | undefined;
   /** The key of the environment. */
   key?: string | undefined;
-  /** The names of the variables with the address and the key, for messages. */
+  /** The name of the variable with the address, for messages. */
   urlVariable?: string;
-  keyVariables: readonly string[];
 };
 
 /** The server and the key of a call. The key null means that no key is sent. */
@@ -75,14 +73,15 @@ export function resolveTarget(account: Account, model: ModelRef, secret?: string
   return { ok: true, value: { baseUrl: url, host, key, keyVariable } };
 }
 
-function missingKey({ title, keyVariables, urlVariable }: Account, hasOwnUrl: boolean) {
-  const [variable] = keyVariables;
+function missingKey(account: Account, hasOwnUrl: boolean) {
+  const { title, urlVariable } = account;
+  const variables = variablesOfKey(account);
   const server = urlVariable ? `, or ${urlVariable} for a server that needs no key` : '';
   return createFailure(
     'unauthorized',
     hasOwnUrl
-      ? `A model with its own base_url is called without a key; leave base_url empty to use ${variable}, or name a secret (secret_name).`
-      : `No key for ${title} is set: set ${variable}${server}.`,
+      ? `A model with its own base_url is called without a key; leave base_url empty to use ${variables}, or name a secret (secret_name).`
+      : `No key for ${title} is set: set ${variables}${server}.`,
   );
 }
 

@@ -5,6 +5,7 @@ import { awsCredentialsIn, awsKeyIn } from '../../../src/providers/ai-sdk/aws-cr
 import { aiSdkProvider } from '../../../src/providers/ai-sdk.ts';
 import type { ModelValues } from '../../../src/providers/environment/variables.ts';
 import { vendorKeys } from '../../../src/providers/environment/vendor-keys.ts';
+import { findFix } from '../../../src/providers/report.ts';
 import { answerOf, errorOf, modelRef, modelRequest, never } from '../requests.ts';
 import { sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorRequest } from './vendor-server.ts';
@@ -16,9 +17,12 @@ const server = await startVendorServer('bedrock', () => ({ words: ['Hi'] }));
 afterAll(() => server.close());
 
 const bedrock = aiSdkProvider({ vendor: sdkVendor('amazon-bedrock') });
-const row = (request_params: ModelRef['request_params'] = {}) =>
+const row = (
+  request_params: ModelRef['request_params'] = {},
+  base_url: string | null = server.url,
+) =>
   modelRef({
-    ...{ provider: 'amazon-bedrock', model: 'amazon.nova-pro-v1:0', base_url: server.url },
+    ...{ provider: 'amazon-bedrock', model: 'amazon.nova-pro-v1:0', base_url },
     ...{ secret_name: 'aws', request_params },
   });
 
@@ -106,6 +110,34 @@ test('the access key of the environment is sent to no address but that of AWS', 
     ),
     expect.stringMatching(/ undefined$/),
   ]);
+});
+
+test('regions of China have a domain of their own', async () => {
+  const urls: string[] = [];
+  const fetch = async (input: string | URL | Request) => {
+    urls.push(new URL(String(input)).host);
+    return new Response(null, { status: 503 });
+  };
+  const provider = aiSdkProvider({ vendor: sdkVendor('amazon-bedrock'), key: 'b', fetch });
+  for (const region of ['cn-north-1', 'us-gov-west-1']) {
+    const model = row({ region }, null);
+    errorOf(await provider.generate(modelRequest('Hi', { model }), { signal: never() }));
+  }
+  expect(urls).toEqual([
+    'bedrock-runtime.cn-north-1.amazonaws.com.cn',
+    'bedrock-runtime.us-gov-west-1.amazonaws.com',
+  ]);
+});
+
+test('a missing key is named with both kinds of variables', async () => {
+  const words = 'AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
+  const provider = aiSdkProvider({ vendor: sdkVendor('amazon-bedrock') });
+  const model = row({ region: 'eu-west-1' }, null);
+  const outcome = await provider.generate(modelRequest('Hi', { model }), { signal: never() });
+  expect(errorOf(outcome).message).toContain(words);
+  expect(
+    findFix({ ...model, secret_name: null }, { keyedVendors: [], providerPackages: [] }),
+  ).toContain(words);
 });
 
 test('the variables of AWS are a key', () => {

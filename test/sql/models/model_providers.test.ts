@@ -253,7 +253,10 @@ describe('the provider of a model', () => {
   test('is accepted as soon as a host reports its package and key', async () => {
     await asOwner(async (client) => {
       await report(client, 'a', ['amazon-bedrock', true, false], ['groq', false, false]);
-      expect(await refused(client, 'amazon-bedrock')).toMatchObject({ code: 'HWINV' });
+      expect(await refused(client, 'amazon-bedrock')).toMatchObject({
+        code: 'HWINV',
+        hint: expect.stringContaining('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'),
+      });
       await report(client, 'b', ['amazon-bedrock', false, true], ['npm:@acme/models', true, false]);
       await insert(client, 'amazon-bedrock');
       await insert(client, 'npm:@acme/models', { url: 'https://models.example.com' });
