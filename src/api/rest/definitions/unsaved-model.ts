@@ -42,8 +42,8 @@ export type UnsavedModel = {
 
 /**
  * Returns the model that a configuration describes: the functions that store a configuration decide
- * its provider, id, address and parameters. Throws `HWINV` for a field that is missing or sent under
- * two names.
+ * its provider, id, address and parameters. Throws `HWINV` for a field that is missing or sent
+ * under two names.
  */
 export async function unsavedModel(db: Client, body: Body): Promise<UnsavedModel> {
   const { purpose = 'llm', capabilities, request_params, ...sent } = body;
