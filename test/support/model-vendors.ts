@@ -38,7 +38,8 @@ function vendorRow(vendor: Vendor): string {
   return `    (${text(name)}, ${text(title)}, ${text(sdk?.package)}, ${bundled},
       ${text(openAiUrl)}, ${isLocal ?? false},
       ${array(aliases)},
-      ${array(keyVariables)}, ${array(settings)}, ${array(keyPair)})`;
+      ${array(keyVariables)},
+      ${array(settings)}, ${array(keyPair)})`;
 }
 
 function missingRow([provider, purposes]: [string, readonly string[]]): string {
