@@ -176,10 +176,8 @@ begin
       commit_steps.covers_from_seqs[m.i], commit_steps.covers_to_seqs[m.i], a.agent_id,
       case
         when commit_steps.kinds[m.step] in ('guard', 'handoff') then 'system'
-        when commit_steps.covers_to_seqs[m.i] is not null
-          then coalesce(commit_steps.trusts[m.step], 'internal')
         when m.role = 'system' then 'system'
-        when m.role = 'user' then 'user'
+        when m.role = 'user' and commit_steps.covers_to_seqs[m.i] is null then 'user'
         when m.role = 'tool' then coalesce(commit_steps.trusts[m.step], 'external')
         else coalesce(commit_steps.trusts[m.step], 'internal') end,
       case m.role when 'assistant' then coalesce(commit_steps.tokens_in[m.step], 0) else 0 end,

@@ -200,8 +200,7 @@ describe('untrusted sources', () => {
     const script = [{ ...pay, parts }, done];
     const run = await obeying({ script, tools: ['send_money'] });
     await expectAsked(run);
-    const thinking = [{ ...pay, parts: reasoning }, done];
-    const plain = await obeying({ script: thinking, tools: ['send_money'] });
+    const plain = await obeying({ script: [{ ...done, parts: reasoning }] });
     expect(await trustOf(plain.id)).toBe('user');
   });
 
