@@ -27,6 +27,19 @@ const delta = (piece: object, finish_reason: string | null = null) =>
   ({ choices: [{ index: 0, delta: piece, finish_reason }] }) as never;
 const call = (piece: object) => delta({ tool_calls: [piece] });
 const END = delta({}, 'tool_calls');
+const cited = (url: string) => ({ type: 'url_citation', url_citation: { url, title: 'A' } });
+
+test.each([
+  ['annotations of the message', [delta({ annotations: [cited('https://a.example/1')] })]],
+  [
+    'addresses beside the message',
+    [{ choices: [{ index: 0, delta: {} }], citations: ['https://a.example/1'] }],
+  ],
+])('a search of the server is a part of the answer: %s', async (_, pieces) => {
+  const chunks = [delta({ content: 'Yes.' }), ...pieces, ...pieces, delta({}, 'stop')];
+  const { parts } = await answerTo({ chunks });
+  expect(parts).toMatchObject([{ type: 'citation', url: 'https://a.example/1' }]);
+});
 
 describe('a stream cut at every byte', () => {
   const text = { content: 'Grüße 🙂 aus Köln' };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FinishReason, ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
-import type { ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
-import { isJsonObject } from '../../json/json.ts';
+import type { CitationPart, ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
 
 /** Most characters of an answer. A longer text does not come from a model. */
@@ -20,6 +20,8 @@ export type Fold = {
   finish: string | null;
   /** Reasoning that servers send as text beside the answer. */
   reasoning: string;
+  /** Sources by their address, if the server has searched for the answer. */
+  citations: Map<string, CitationPart>;
   tokens_in: number | null;
   tokens_out: number | null;
   cached_tokens: number | null;
@@ -32,6 +34,7 @@ export const emptyFold = (): Fold => ({
   calls: new Map(),
   finish: null,
   reasoning: '',
+  citations: new Map(),
   tokens_in: null,
   tokens_out: null,
   cached_tokens: null,
@@ -52,6 +55,7 @@ export function addWhole(fold: Fold, body: unknown): string {
 export function isTooLong(fold: Fold): boolean {
   let length = fold.content.length + fold.reasoning.length;
   for (const call of fold.calls.values()) length += call.text.length;
+  for (const url of fold.citations.keys()) length += url.length;
   return length > MAX_TEXT;
 }
 
@@ -63,6 +67,7 @@ export function isCutOff({ finish }: Fold): boolean {
 function add(fold: Fold, chunk: unknown, field: 'delta' | 'message'): string {
   if (!isJsonObject(chunk)) return '';
   addUsage(fold, chunk.usage);
+  addCitations(fold, chunk.citations);
   const choices = Array.isArray(chunk.choices) ? chunk.choices.filter(isJsonObject) : [];
   const choice = choices.find((one) => (one.index ?? 0) === 0);
   if (choice === undefined) return '';
@@ -73,6 +78,7 @@ function add(fold: Fold, chunk: unknown, field: 'delta' | 'message'): string {
   if (Array.isArray(piece.tool_calls)) {
     for (const [at, call] of piece.tool_calls.entries()) addCall(fold, call, at, field);
   }
+  addCitations(fold, piece.annotations);
   fold.reasoning += plainText(piece.reasoning_content ?? piece.reasoning);
   const text = plainText(piece.content) + plainText(piece.refusal);
   fold.content += text;
@@ -86,6 +92,22 @@ function addUsage(fold: Fold, usage: unknown): void {
   const { prompt_tokens_details: input, completion_tokens_details: output } = usage;
   if (isJsonObject(input)) fold.cached_tokens = tokenCount(input.cached_tokens);
   if (isJsonObject(output)) fold.reasoning_tokens = tokenCount(output.reasoning_tokens);
+}
+
+/**
+ * Adds the sources of an answer: annotations of its message (OpenAI, OpenRouter), or addresses
+ * beside the message (Perplexity).
+ */
+function addCitations(fold: Fold, sources: unknown): void {
+  if (!Array.isArray(sources)) return;
+  for (const source of sources) {
+    const { url_citation } = isJsonObject(source) ? source : {};
+    const cited: JsonObject = isJsonObject(url_citation) ? url_citation : { url: source };
+    const url = plainText(cited.url).toWellFormed();
+    if (url === '' || fold.citations.has(url)) continue;
+    const title = plainText(cited.title).toWellFormed();
+    fold.citations.set(url, { type: 'citation', url, ...(title && { title }) });
+  }
 }
 
 /**
@@ -136,6 +158,8 @@ export function foldedAnswer(fold: Fold, request: ModelRequest): ModelAnswer | n
   const content = fold.content.toWellFormed();
   const answer = { content: content === '' && tool_calls.length > 0 ? null : content, tool_calls };
   const guess = estimateUsage(request, answer);
+  const reasoning = fold.reasoning === '' ? [] : [reasoningPart(fold.reasoning)];
+  const parts = [...reasoning, ...fold.citations.values()];
   return {
     ...answer,
     finish_reason: finishReason(fold.finish, tool_calls.length > 0),
@@ -145,7 +169,7 @@ export function foldedAnswer(fold: Fold, request: ModelRequest): ModelAnswer | n
       ...(fold.cached_tokens === null ? {} : { cached_tokens: fold.cached_tokens }),
       ...(fold.reasoning_tokens === null ? {} : { reasoning_tokens: fold.reasoning_tokens }),
     },
-    ...(fold.reasoning === '' ? {} : { parts: [reasoningPart(fold.reasoning)] }),
+    ...(parts.length === 0 ? {} : { parts }),
   };
 }
 
