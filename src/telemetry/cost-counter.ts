@@ -97,7 +97,10 @@ export class CostCounter {
   }
 }
 
-/** Returns the amount for a million times the tokens, as `howdah_private.price` computes it. */
+/**
+ * Returns the amount for a million times the tokens, as `howdah_private.price` computes it. Models
+ * that are paid by units are not counted here: only `howdah_private.price` knows units.
+ */
 function amountOf(tokens: Omit<Usage, 'provider'>, price: Price): number {
   const input = price.input ?? 0;
   return (
