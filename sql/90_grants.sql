@@ -576,6 +576,7 @@ grant execute on function
   howdah_private.entry_skills(jsonb), howdah_private.entry_tools(jsonb),
   howdah_private.exported_system(text), howdah_private.fault_path(text, text, jsonb, jsonb),
   howdah_private.faulty_workflows(text[]), howdah_private.function_entry(oid),
+  howdah_private.system_warnings(jsonb), howdah_private.unusable_models(text[]),
   howdah_private.functions_of(text, text[]), howdah_private.json_pointer(text[]),
   howdah_private.known_names(jsonb), howdah_private.mcp_server_entry(howdah.mcp_servers),
   howdah_private.model_defaults(), howdah_private.model_entry(howdah.models),

@@ -215,6 +215,27 @@ begin
   return new;
 end $$;
 
+-- Warns about a model that no process can run: its key or package was removed after it was stored,
+-- or the environment describes it without a key. The model is not refused, since what it lacks can
+-- come back without a change of the agent.
+create or replace function howdah_private.tg_agent_models__warn_unusable() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text;
+  v_fault jsonb;
+begin
+  select m.name, howdah_private.model_fault(m) into v_name, v_fault from howdah.models as m
+  where m.tenant_id = new.tenant_id and m.id = new.model_id;
+  if v_fault is not null then
+    raise warning using
+      message = format('calls of the model %L will fail: %s', v_name, v_fault ->> 'message'),
+      hint = v_fault ->> 'hint';
+  end if;
+  return null;
+end $$;
+
 create or replace function howdah_private.tg_agent_tools__check_configuration() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -241,6 +262,9 @@ end $$;
 create or replace trigger _300_check_params
   before insert or update of request_params, model_id on howdah.agent_models
   for each row execute function howdah_private.tg_agent_models__check_params();
+create or replace trigger _600_warn_unusable
+  after insert or update of model_id on howdah.agent_models
+  for each row execute function howdah_private.tg_agent_models__warn_unusable();
 create or replace trigger _300_check_configuration
   before insert or update of configuration, tool_id on howdah.agent_tools
   for each row execute function howdah_private.tg_agent_tools__check_configuration();

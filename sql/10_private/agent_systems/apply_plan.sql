@@ -34,14 +34,7 @@ begin
     ) as k
   ), write_system.prune);
   return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version,
-    'digest', v_system.digest, 'warnings', (
-      select coalesce(
-        jsonb_agg(format('workflow %s cannot run: %s', f.name, f.fault) order by f.name), '[]')
-      from howdah_private.faulty_workflows(array(
-        select w.name
-        from jsonb_object_keys(
-          coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
-    ),
+    'digest', v_system.digest, 'warnings', howdah_private.system_warnings(write_system.document),
     'kept', (
       select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name)
         order by s.place, n.name collate "C"), '[]')
@@ -58,6 +51,52 @@ begin
         || coalesce(v_after -> s.kind, '{}'))
       from unnest(howdah_private.system_sections()) as s (kind)))));
 end $$;
+
+-- Returns what will fail of a document that has been written: workflows that cannot run, and models
+-- of its agents that no process can run.
+create or replace function howdah_private.system_warnings(document jsonb) returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(w.warning order by w.place, w.name), '[]')
+  from (
+    select 1 as place, f.name, format('workflow %s cannot run: %s', f.name, f.fault) as warning
+    from howdah_private.faulty_workflows(array(
+      select n.name
+      from jsonb_object_keys(coalesce(system_warnings.document -> 'workflows', '{}')) as n (name)
+    )) as f
+    union all
+    select 2, f.name, format('calls of the model %s will fail: %s', f.name, f.fault)
+    from howdah_private.unusable_models(array(
+      select n.name
+      from jsonb_object_keys(coalesce(system_warnings.document -> 'agents', '{}')) as n (name)
+    )) as f
+  ) as w
+$$;
+
+-- Returns the models of these agents that no process can run, with the reason. An agent without a
+-- model has the model named default.
+create or replace function howdah_private.unusable_models(agents text[])
+  returns table (name text, fault text)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select m.name, f.fault ->> 'message'
+  from howdah.models as m
+  cross join lateral (select howdah_private.model_fault(m)) as f (fault)
+  where m.tenant_id = howdah.current_tenant()
+    and exists (
+      select from howdah.agents as a
+      where a.tenant_id = m.tenant_id and a.name = any (unusable_models.agents)
+        and a.deleted_at is null and a.engine = 'builtin'
+        and case when m.name = 'default' and not exists (
+            select from howdah.agent_models as x where x.agent_id = a.id and x.purpose = 'llm')
+          then true
+          else exists (
+            select from howdah.agent_models as x where x.agent_id = a.id and x.model_id = m.id) end
+    )
+    and f.fault is not null
+$$;
 
 -- Returns the rows that a system owns or a document names: {"agents": {name: {"owner_id",
 -- "entry"}}, …}.

@@ -311,3 +311,23 @@ begin
     perform howdah_private.refuse_missing_key(m.provider);
   end if;
 end $$;
+
+-- Returns why no process can run a stored model, as {message, hint}, or null. The words are those
+-- in which such a model is refused. A stored address of the machine was allowed when it was stored.
+create or replace function howdah_private.model_fault(m howdah.models) returns jsonb
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_message text;
+  v_hint text;
+begin
+  perform howdah_private.check_provider(m);
+  return null;
+exception
+  when sqlstate 'HWINV' then
+    get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+    return jsonb_build_object('message', v_message, 'hint', v_hint);
+  when sqlstate 'HWDEN' then
+    return null;
+end $$;

@@ -1,9 +1,10 @@
+import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { MODEL_PURPOSES } from '../../../src/contracts/agents/model.ts';
 import { findFix, reportProviders } from '../../../src/providers/report.ts';
 import { MISSING_PURPOSES, VENDORS } from '../../../src/providers/vendors.ts';
 import { testDatabase } from '../../support/database.ts';
-import { asRole, type Db, makeTenant, one, refusedInside } from '../support.ts';
+import { asRole, type Db, makeTenant, one, refusedInside, rolledBack } from '../support.ts';
 
 const db = testDatabase();
 
@@ -287,6 +288,66 @@ describe('the provider of a model', () => {
         code: 'HWINV',
         fields: { provider: 'groq' },
       });
+    });
+  });
+});
+
+describe('a model that no host can use any more', () => {
+  /** Gives a new agent the model, and returns the warnings. */
+  async function assign(client: pg.PoolClient, model: string) {
+    const found: { message: string | undefined; hint: string | undefined }[] = [];
+    const listen = ({
+      message,
+      hint,
+    }: {
+      message: string | undefined;
+      hint?: string | undefined;
+    }) => found.push({ message, hint });
+    client.on('notice', listen);
+    await client.query(
+      `with a as (insert into howdah.agents (name) values ('clerk of ' || $1) returning id)
+       insert into howdah.agent_models (agent_id, model_id)
+       select a.id, m.id from a join howdah.models as m on m.name = $1`,
+      [model],
+    );
+    client.off('notice', listen);
+    return found;
+  }
+  const stored = (client: Db) =>
+    client.query(
+      `insert into howdah.models (name, provider, model) values ('fast', 'groq', 'm'), ('own', 'local', 'm')`,
+    );
+
+  test('is given to an agent with a warning in the words of the refusal', async () => {
+    await rolledBack(db.pool, async (client) => {
+      await report(client, 'a', ['groq', false, true]);
+      await stored(client);
+      expect(await assign(client, 'own')).toEqual([]);
+      await report(client, 'a', ['anthropic', true, true]);
+      expect(await assign(client, 'fast')).toEqual([
+        {
+          message: `calls of the model 'fast' will fail: there is no API key for Groq`,
+          hint: expect.stringContaining('GROQ_API_KEY'),
+        },
+      ]);
+    });
+  });
+
+  test('is named when a file with its agent is applied', async () => {
+    await asOwner(async (client) => {
+      await report(client, 'a', ['groq', false, true]);
+      await stored(client);
+      const apply = async (models: string[]) =>
+        (
+          await one(client, 'select howdah.apply_agent_system($1) as applied', [
+            JSON.stringify({ version: 'v1', name: 'desk', agents: { clerk: { models } } }),
+          ])
+        ).applied.warnings;
+      expect(await apply(['fast'])).toEqual([]);
+      await report(client, 'a', ['anthropic', true, true]);
+      expect(await apply(['fast', 'own'])).toEqual([
+        'calls of the model fast will fail: there is no API key for Groq',
+      ]);
     });
   });
 });
