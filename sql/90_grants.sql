@@ -773,6 +773,7 @@ grant execute on function
   howdah_private.set_provider_config(uuid, howdah.model_purpose, jsonb, text)
   to howdah_app;
 grant execute on function
+  howdah_private.delete_abandoned_provider_configs(),
   howdah_private.delete_old_provider_reports(), howdah_private.report_providers(text, jsonb),
   howdah_private.sync_default_model(text, text)
   to howdah_worker;

@@ -229,3 +229,40 @@ begin
   perform howdah_private.drop_own_secret(drop_provider_config.agent_id,
     drop_provider_config.purpose);
 end $$;
+
+-- Deletes the models and keys that belong to deleted agents alone, once their last run has ended:
+-- live runs continue with the version that they began with. Returns the number of models. The
+-- hour lets inserts of runs end that began before the agent was deleted.
+create or replace function howdah_private.delete_abandoned_provider_configs() returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_own record;
+  v_count int := 0;
+begin
+  for v_own in
+    select m.tenant_id, m.id, m.name, a.id as agent_id
+    from howdah.models as m
+    join howdah.agents as a on a.tenant_id = m.tenant_id
+      and a.id = howdah_private.parse_id(substring(m.name from '^agent-([0-9a-f-]{36})-[a-z]+$'))
+    where m.name = howdah_private.own_model_name(a.id, m.purpose)
+      and a.deleted_at < now() - interval '1 hour'
+      and not exists (select from howdah.executions as e
+        where e.tenant_id = a.tenant_id and e.agent_id = a.id and e.completed_at is null)
+      and not exists (select from howdah.agent_models as x
+        where x.tenant_id = m.tenant_id and x.model_id = m.id and x.agent_id <> a.id)
+    order by m.id
+  loop
+    perform from howdah.secrets as s
+    where s.tenant_id = v_own.tenant_id and s.name = v_own.name for update;
+    delete from howdah.agent_models as x
+    where x.agent_id = v_own.agent_id and x.model_id = v_own.id;
+    delete from howdah.models as m where m.id = v_own.id;
+    delete from howdah.secrets as s
+    where s.tenant_id = v_own.tenant_id and s.name = v_own.name and not exists (
+      select from howdah_private.users_of_secret(s.tenant_id, s.name));
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $$;

@@ -280,6 +280,35 @@ test('a key is deleted with its configuration, unless something else uses it', a
   expect(await secrets()).toContainEqual({ name: `agent-${body.id}-tts` });
 });
 
+test('keys of a deleted agent are deleted when its last run has ended', async () => {
+  const { body } = await create({ tts_provider_config: ASYNC, llm_provider_config: GROQ });
+  const run = await one(
+    db.pool,
+    `insert into howdah.executions (agent_id, input) values ($1, 'Hi') returning id`,
+    [body.id],
+  );
+  expect((await call(api, 'DELETE', `/api/agents/${body.id}`)).status).toBeLessThan(300);
+  const sweep = async () => {
+    await db.pool.query('select howdah_private.delete_abandoned_provider_configs()');
+    return all(
+      db.pool,
+      `select s.name from howdah.secrets as s where starts_with(s.name, $1)
+       union all select m.name from howdah.models as m where starts_with(m.name, $1)`,
+      [`agent-${body.id}`],
+    );
+  };
+  await db.pool.query(
+    `update howdah.agents set deleted_at = now() - interval '2 hours' where id = $1`,
+    [body.id],
+  );
+  expect(await sweep()).toHaveLength(4);
+  await db.pool.query('select howdah.cancel_execution($1)', [run.id]);
+  expect(await sweep()).toEqual([]);
+  const kept = await create({ llm_provider_config: GROQ });
+  await sweep();
+  expect(await modelsOf(kept.body.id)).toHaveLength(1);
+});
+
 test.each([
   ['llm', { provider: 'anthropic', model: 'm' }, 'provider', /llm_provider_config\.api_key/],
   ['llm', { provider: 'vllm', model: 'm' }, 'api_url', /^Set api_url/],
