@@ -19,7 +19,7 @@ let execution: string;
 beforeAll(async () => {
   worker = await startTestWorker(database.url);
   await runCli(database.url, 'demo');
-  for (const name of ['anthropic', 'github']) {
+  for (const name of ['anthropic', 'rates']) {
     const set = startCli(database.url, 'secret', 'set', name); // the pages name them
     set.type(`a-key-of-${name}`);
     await set.end();
