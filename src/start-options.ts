@@ -40,7 +40,7 @@ export type StartOptions = {
    * started with the same hooks.
    */
   hooks?: Hooks;
-  /** Ends the start, or closes what was started. Runs at work are released to other workers. */
+  /** Aborts the start, or closes the instance. Its runs are released to other workers. */
   signal?: AbortSignal;
   /** Variables that take precedence over the environment of the process. */
   env?: Readonly<Record<string, string | undefined>>;
@@ -64,7 +64,7 @@ const isList = Array.isArray;
 const isBoolean = (value: unknown) => typeof value === 'boolean';
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;
 
-/** The check of each other option with its fix, which completes the sentence "Set NAME to …". */
+/** The checks of the other options. Each has a fix that completes the sentence "Set NAME to …". */
 const CHECKS: Record<
   Exclude<keyof StartOptions, keyof typeof VARIABLES>,
   readonly [(value: unknown) => boolean, string]
@@ -81,15 +81,15 @@ const CHECKS: Record<
 
 /** Returns the variables that the options stand for. Throws `HWINV` with the name of an option. */
 export function variablesOf(options: StartOptions): Environment {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  for (const [name, value] of given) checkOption(name, value);
-  const values = given.flatMap(([name, value]) =>
+  const set = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name, value] of set) checkOption(name, value);
+  const values = set.flatMap(([name, value]) =>
     isVariable(name) && value !== false ? [[VARIABLES[name], String(value)]] : [],
   );
   return {
     ...options.env,
     ...Object.fromEntries(values),
-    // A pooler or a replica of the environment belongs to another database.
+    // The pooler and the replica in the environment belong to the database of the environment.
     ...(options.databaseUrl !== undefined && {
       DATABASE_DIRECT_URL: options.env?.DATABASE_DIRECT_URL ?? '',
       DATABASE_REPLICA_URL: options.env?.DATABASE_REPLICA_URL ?? '',

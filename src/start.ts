@@ -17,18 +17,18 @@ import { type StartOptions, variablesOf } from './start-options.ts';
 import { createLoggerSink, type Logger } from './telemetry/logger-sink.ts';
 
 /**
- * A running Howdah. Its methods act as the owner of the tenant `default`, whatever login requests
- * from outside need.
+ * A running Howdah. Its methods act as an owner of the tenant `default`, even if requests of other
+ * programs need a login.
  */
 export type Howdah = HowdahClient & {
   /** The URL of the API, or undefined without a port. */
   url: string | undefined;
-  /** The database that Howdah works on, as the owner's URL. Contains a password. */
+  /** The URL of the database for its owner. Contains a password. */
   databaseUrl: string;
   isEmbedded: boolean;
-  /** The description of the model for agents that name none. */
+  /** Describes the model that agents without a model use. */
   model: string;
-  /** Returns the methods for another caller. An unknown caller is an error of its first call. */
+  /** Returns the methods for another caller. The first call fails if the caller is unknown. */
   as(caller: Caller): HowdahClient;
   /** Returns the number of runs at work in this process. */
   inFlight(): number;
@@ -41,7 +41,7 @@ export type Howdah = HowdahClient & {
   handler(options?: MountOptions): Handler;
   /**
    * Passes WebSockets below the prefix from a Node server to the API. Needs `port: false`. Returns
-   * a function that ends this.
+   * a function that detaches the API.
    */
   attach(server: Server, options?: MountOptions): () => void;
   /** Drains the worker and the API, and closes both. An embedded Postgres continues to run. */
@@ -50,7 +50,7 @@ export type Howdah = HowdahClient & {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** Where requests of a client in this process go. No connection is made to this address. */
+/** The base URL of clients in this process, which open no connection to it. */
 const IN_PROCESS = 'http://localhost';
 
 /**
@@ -62,7 +62,7 @@ export async function start(options: StartOptions = {}): Promise<Howdah> {
   options.signal?.throwIfAborted();
   const { api = true, worker = true, port, logger, signal } = options;
   const processKey = randomBytes(64);
-  const talk = talkTo(logger);
+  const talk = lineWriterOf(logger);
   const instance = await openHowdah(
     configOf(variables, options),
     { api, worker, isUnlisted: api && port === false },
@@ -78,8 +78,8 @@ export async function start(options: StartOptions = {}): Promise<Howdah> {
 }
 
 /**
- * Returns the settings of an instance. An API without a port is reached through other servers, so
- * it requires a login unless it is told not to.
+ * Returns the settings of an instance. An API without a port serves requests of other servers, so
+ * it requires a login by default.
  */
 function configOf(variables: Environment, { port, logger }: StartOptions): Config {
   const silent = logger === false ? { HOWDAH_LOG_LEVEL: 'silent' } : {};
@@ -87,7 +87,7 @@ function configOf(variables: Environment, { port, logger }: StartOptions): Confi
   return loadConfig({ ...variables, ...silent }, undefined, defaults);
 }
 
-function talkTo(logger: Logger | false | undefined): (line: string) => void {
+function lineWriterOf(logger: Logger | false | undefined): (line: string) => void {
   if (logger === undefined) return (line) => process.stderr.write(`${line}\n`);
   return (line) => (logger === false ? undefined : logger.info({}, line));
 }

@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
-import { forwardRequest, passedOn } from './forward-request.ts';
-import type { Mounted, OpenConnection } from './handler.ts';
+import { endToEndHeaders, forwardRequest } from './forward-request.ts';
+import type { MountedRequest, OpenConnection } from './handler.ts';
 import { prefixPaths } from './prefix.ts';
 
 /** Status codes of responses that have no body. */
-const BODILESS = new Set([204, 205, 304]);
+const BODILESS_STATUSES = new Set([204, 205, 304]);
 
 /** Answers a Fetch request. */
 export async function answerFetch(
   open: OpenConnection,
   { method, url, headers, body, signal }: Request,
-  { path, prefix, headers: own }: Mounted,
+  { path, prefix, headers: own }: MountedRequest,
 ): Promise<Response> {
   const response = await forwardRequest(open(undefined), {
     ...{ method, path, signal },
@@ -25,10 +25,12 @@ export async function answerFetch(
 function toFetchResponse(response: IncomingMessage, prefix: string): Response {
   const status = response.statusCode ?? 502;
   const headers = new Headers();
-  for (const [name, value] of Object.entries(prefixPaths(passedOn(response.headers), prefix))) {
+  for (const [name, value] of Object.entries(
+    prefixPaths(endToEndHeaders(response.headers), prefix),
+  )) {
     for (const one of [value].flat()) headers.append(name, String(one));
   }
-  if (!BODILESS.has(status)) {
+  if (!BODILESS_STATUSES.has(status)) {
     return new Response(Readable.toWeb(response) as ReadableStream, { status, headers });
   }
   response.resume();

@@ -2,8 +2,8 @@ import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:ht
 import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
-/** Headers that concern one connection, so they are never passed on. */
-const OF_CONNECTION = new Set([
+/** Headers that concern one connection only. A proxy does not forward them. */
+const HOP_BY_HOP_HEADERS = new Set([
   'connection',
   'expect',
   'http2-settings',
@@ -31,7 +31,7 @@ export function forwardRequest(
   connection: Duplex,
   { method, path, headers, body, signal }: ForwardedRequest,
 ): Promise<IncomingMessage> {
-  const forwarded = passedOn(headers);
+  const forwarded = endToEndHeaders(headers);
   const isSized = forwarded['content-length'] !== undefined;
   const outgoing = request({
     ...{ method, path, signal, setHost: false, createConnection: () => connection },
@@ -46,13 +46,14 @@ export function forwardRequest(
 }
 
 /**
- * Returns the headers that belong to a message and not to its connection. Names of HTTP/2 such as
- * `:path` are left out.
+ * Returns the headers that a proxy forwards: all but those of the connection and the pseudo-headers
+ * of HTTP/2, such as `:path`.
  */
-export function passedOn(headers: Readonly<OutgoingHttpHeaders>): OutgoingHttpHeaders {
-  const kept = Object.entries(headers).filter(
-    ([name, value]) => !OF_CONNECTION.has(name) && !name.startsWith(':') && value !== undefined,
+export function endToEndHeaders(headers: Readonly<OutgoingHttpHeaders>): OutgoingHttpHeaders {
+  const endToEnd = Object.entries(headers).filter(
+    ([name, value]) =>
+      !HOP_BY_HOP_HEADERS.has(name) && !name.startsWith(':') && value !== undefined,
   );
   const host = headers.host ?? headers[':authority'];
-  return { ...Object.fromEntries(kept), ...(host !== undefined && { host: String(host) }) };
+  return { ...Object.fromEntries(endToEnd), ...(host !== undefined && { host: String(host) }) };
 }

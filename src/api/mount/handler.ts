@@ -6,7 +6,7 @@ import { shownPath } from '../http/path.ts';
 import type { Caller, TokenOf } from '../login/process-logins.ts';
 import { answerFetch } from './fetch-handler.ts';
 import { answerNode } from './node-handler.ts';
-import { belowPrefix, normalizePrefix } from './prefix.ts';
+import { normalizePrefix, stripPrefix } from './prefix.ts';
 
 /** Opens a connection to the API for one request of a client at this address. */
 export type OpenConnection = (remoteAddress: string | undefined) => Duplex;
@@ -22,13 +22,13 @@ export type MountableApi = {
 
 export type MountOptions = {
   /**
-   * The path of the mount, as clients see it, such as `/howdah`. Express tells it to a handler that
-   * `app.use(path, handler)` mounts; other frameworks do not.
+   * The path of the mount as clients see it, such as `/howdah`. In Express it defaults to the path
+   * of `app.use(path, handler)`.
    */
   prefix?: string;
   /**
    * Returns the tenant and the user of a request that the program has logged in by its own means.
-   * For undefined, the request's own `Authorization` header counts.
+   * If it returns undefined, the `Authorization` header of the request is used.
    */
   authenticate?: (request: Request | IncomingMessage) => Awaitable<Caller | undefined>;
 };
@@ -45,8 +45,8 @@ export type Handler = {
   ): Promise<void>;
 };
 
-/** A request as the API gets it. */
-export type Mounted = {
+/** The parts of a request that a mount changes. */
+export type MountedRequest = {
   /** The address below the prefix. */
   path: string;
   prefix: string;
@@ -54,12 +54,12 @@ export type Mounted = {
   headers: { authorization?: string };
 };
 
-type FromExpress = { originalUrl?: string; baseUrl?: string };
+type ExpressRequest = { originalUrl?: string; baseUrl?: string };
 type Next = (error?: unknown) => void;
 
 const CLOSING = 'Howdah is shutting down; send the request again.';
 
-/** Returns the headers with which a request logs in, if the program has authenticated it. */
+/** Returns the headers that log a request in, if the program has authenticated it. */
 type Authorize = (request: Request | IncomingMessage) => Promise<{ authorization?: string }>;
 
 type Mount = { api: MountableApi; prefix: string | undefined; authorize: Authorize };
@@ -88,7 +88,7 @@ function createAuthorize(tokenOf: TokenOf, { authenticate }: MountOptions): Auth
 
 /**
  * Passes WebSockets below the prefix from a Node server to the API. Other WebSockets are left to
- * the other listeners of the server. Returns a function that ends this.
+ * the other listeners of the server. Returns a function that detaches the API.
  */
 export function attachSockets(
   api: MountableApi,
@@ -99,7 +99,7 @@ export function attachSockets(
   const prefix = normalizePrefix(options.prefix ?? '');
   const authorize = createAuthorize(tokenOf, options);
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const path = belowPrefix(request.url ?? '/', prefix);
+    const path = stripPrefix(request.url ?? '/', prefix);
     if (path === undefined) return;
     socket.on('error', () => socket.destroy());
     authorize(request).then(
@@ -118,7 +118,7 @@ export function attachSockets(
 async function handleFetch(mount: Mount, request: Request): Promise<Response> {
   const { api, prefix = '', authorize } = mount;
   const { pathname, search } = new URL(request.url);
-  const path = belowPrefix(`${pathname}${search}`, prefix);
+  const path = stripPrefix(`${pathname}${search}`, prefix);
   if (path === undefined) return problemResponse(404, 'HWNTF', notMounted(pathname, prefix));
   if (api.isClosing) return problemResponse(503, BUSY, CLOSING, { 'retry-after': RETRY_AFTER });
   const headers = await authorize(request);
@@ -127,13 +127,13 @@ async function handleFetch(mount: Mount, request: Request): Promise<Response> {
 
 async function handleNode(
   { api, prefix, authorize }: Mount,
-  request: IncomingMessage & FromExpress,
+  request: IncomingMessage & ExpressRequest,
   response: ServerResponse,
   next: Next | undefined,
 ): Promise<void> {
   const url = request.url ?? '/';
   const path =
-    prefix === undefined ? belowPrefix(url, '') : belowPrefix(request.originalUrl ?? url, prefix);
+    prefix === undefined ? stripPrefix(url, '') : stripPrefix(request.originalUrl ?? url, prefix);
   if (path === undefined) {
     if (next) return next();
     return sendProblem(response, 404, 'HWNTF', notMounted(url, prefix ?? ''));
@@ -147,8 +147,7 @@ async function handleNode(
     const below = { path, prefix: prefix ?? request.baseUrl ?? '', headers };
     await answerNode(api.connect, request, response, below);
   } catch (error) {
-    // Once headers are sent, the error ends the connection, so that no client takes the part that
-    // it received for the whole response.
+    // Once headers are sent, only a closed connection shows the client that the body is incomplete.
     if (response.headersSent || response.destroyed) response.destroy();
     else if (next) next(error);
     else throw error;

@@ -2,9 +2,9 @@ import type { Server } from 'node:http';
 import { type Duplex, duplexPair } from 'node:stream';
 
 /**
- * Opens a connection to a server of this process that needs no port. Returns the end of the client.
- * Both ends are plain streams, so Node's own HTTP code gives back-pressure, limits and the abort of
- * a client.
+ * Opens a connection to a server in this process, without a port. Returns the client's end. Both
+ * ends are plain streams, so Node's HTTP code applies back-pressure and limits, and notices when
+ * the client disconnects.
  */
 export function openMemoryConnection(server: Server, remoteAddress: string | undefined): Duplex {
   const [client, accepted] = duplexPair();

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { sendProblem } from '../errors/problem.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
-import { forwardRequest, passedOn } from './forward-request.ts';
-import type { Mounted, OpenConnection } from './handler.ts';
+import { endToEndHeaders, forwardRequest } from './forward-request.ts';
+import type { MountedRequest, OpenConnection } from './handler.ts';
 import { prefixPaths } from './prefix.ts';
 
 /** Answers a request of a Node server. Resolves when the response is complete. */
@@ -11,9 +11,9 @@ export async function answerNode(
   open: OpenConnection,
   request: IncomingMessage,
   response: ServerResponse,
-  { path, prefix, headers }: Mounted,
+  { path, prefix, headers }: MountedRequest,
 ): Promise<void> {
-  const hasBody = isFramed(request);
+  const hasBody = announcesBody(request);
   if (hasBody && request.readableDidRead) return refuseReadBody(response);
   const signal = leftSignal(response);
   const answer = await forwardRequest(open(request.socket.remoteAddress), {
@@ -21,13 +21,16 @@ export async function answerNode(
     headers: { ...request.headers, ...headers },
     body: hasBody ? request : undefined,
   });
-  response.writeHead(answer.statusCode ?? 502, prefixPaths(passedOn(answer.headers), prefix));
+  response.writeHead(
+    answer.statusCode ?? 502,
+    prefixPaths(endToEndHeaders(answer.headers), prefix),
+  );
   response.flushHeaders();
   await pipeline(answer, response);
 }
 
 /** Returns whether the headers of a request announce a body. */
-function isFramed({ headers }: IncomingMessage): boolean {
+function announcesBody({ headers }: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding } = headers;
   return encoding !== undefined || (length !== undefined && length !== '0');
 }

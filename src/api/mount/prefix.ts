@@ -1,11 +1,11 @@
 import { HowdahError } from '../../contracts/errors.ts';
 
-/** Headers of a response that may contain a path of the API. */
-const WITH_PATH = ['location', 'content-location'] as const;
+/** Response headers that may contain a path of the API. */
+const PATH_HEADERS = ['location', 'content-location'] as const;
 
 /**
- * Returns a prefix without a slash at its end, so that the API itself has the prefix ''. Throws
- * `HWINV` for a text that is no path.
+ * Removes slashes at the end of a prefix, so that '/' becomes ''. Throws `HWINV` for a text that is
+ * not a path.
  */
 export function normalizePrefix(prefix: string): string {
   if (/^(\/[^?#\s]*)?$/.test(prefix)) return prefix.replace(/\/+$/, '');
@@ -15,8 +15,8 @@ export function normalizePrefix(prefix: string): string {
   });
 }
 
-/** Returns the address below the prefix, or undefined if the address is not below it. */
-export function belowPrefix(url: string, prefix: string): string | undefined {
+/** Removes the prefix from an address. Returns undefined if the address has another prefix. */
+export function stripPrefix(url: string, prefix: string): string | undefined {
   if (!url.startsWith(prefix)) return undefined;
   const rest = url.slice(prefix.length);
   if (rest.startsWith('/')) return rest;
@@ -25,7 +25,7 @@ export function belowPrefix(url: string, prefix: string): string | undefined {
 
 /** Adds the prefix to paths of the API in the headers of a response. */
 export function prefixPaths<H extends Record<string, unknown>>(headers: H, prefix: string): H {
-  const moved = WITH_PATH.flatMap((name) => {
+  const moved = PATH_HEADERS.flatMap((name) => {
     const path = headers[name];
     return typeof path === 'string' && path.startsWith('/') ? [[name, `${prefix}${path}`]] : [];
   });
