@@ -14,17 +14,17 @@ import { cancelsWhenLeft, unlessOver } from '../openai/openai-request.ts';
 import { readBody } from '../openai/read-body.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { sendChatMessage } from './chat-paths.ts';
-import { chatRequest, turnOfRequest } from './chat-request.ts';
+import { chatRequest, readTurn } from './chat-request.ts';
 import { type ChatRun, findLiveRun, startChatRun } from './chat-runs.ts';
 import { type UiChunk, UiMessageChunks } from './ui-message-chunks.ts';
 
 const STREAM = '/api/chat/:id/stream';
-/** Time in which a client that has disconnected finds the text of an unfinished answer again. */
-const RETURN_MS = 60_000;
+/** Time in which a client can reconnect and receive the text of an unfinished answer again. */
+const RECONNECT_MS = 60_000;
 
 /**
- * Registers the endpoint for `useChat` of the AI SDK. A chat is a session of the caller, which has
- * the conversation. A message starts a run, or continues the run that waits for it. The answer is
+ * Registers the endpoint for `useChat` of the AI SDK. A chat is a session of the caller, which
+ * stores the conversation. A message starts a run, or continues the run that waits for it. The answer is
  * a UI message stream.
  */
 export function chatUiRoutes(app: FastifyInstance, options: RestOptions): OpenRequests {
@@ -42,7 +42,7 @@ async function serveMessage(protocolRequest: ProtocolRequest): Promise<void> {
   await permitBody(protocolRequest, headers, { object: 'executions' });
   const body = await readBody(request, chatRequest);
   if (!body) return;
-  const turn = turnOfRequest(body);
+  const turn = readTurn(body);
   const run = await transaction((db) => startChatRun(db, body, turn, headers));
   await stream(protocolRequest, run, isCancelled);
   if (isCancelled && openRequest.signal.reason === 'gone') {
@@ -68,9 +68,9 @@ async function cancel({ request, reply, transaction }: ProtocolRequest): Promise
 }
 
 /**
- * Streams the message of a run until the run stops. A run whose client has disconnected is followed
- * a little longer, so that a client that comes back gets the text of an unfinished answer from its
- * start.
+ * Streams the message of a run until the run stops. When the client disconnects, the run is
+ * followed for another minute, so that a client that reconnects receives the text of an unfinished
+ * answer from its start.
  */
 async function stream(
   protocolRequest: ProtocolRequest,
@@ -81,7 +81,7 @@ async function stream(
   const state = await source.look(run);
   if (!state) throw noSuch('execution', run.id);
   const chunks = new UiMessageChunks(run);
-  const following = isCancelled ? openRequest.signal : afterReturn(openRequest.signal);
+  const following = isCancelled ? openRequest.signal : withReconnectTime(openRequest.signal);
   reply.hijack();
   const writer = writeEvents(reply.raw, {
     'x-vercel-ai-ui-message-stream': 'v1',
@@ -97,8 +97,8 @@ async function stream(
       await write(chunks.chunksOf(item));
       isOver = item.type === 'stopped';
     }
-    const unseen = `the run ${run.id} can no longer be followed`;
-    if (!isOver) await write(chunks.fail(earlyEndOf(run.id)?.message ?? unseen));
+    const lost = `the run ${run.id} can no longer be followed`;
+    if (!isOver) await write(chunks.fail(earlyEndOf(run.id)?.message ?? lost));
   } catch (error) {
     await write(chunks.fail(failureOf(error).message));
   }
@@ -106,15 +106,15 @@ async function stream(
 }
 
 /**
- * Returns a signal that fires with another. It fires later if the client has disconnected, because
- * the client may return.
+ * Returns a signal that fires with another one, or later if the client has disconnected, because
+ * the client may reconnect.
  */
-function afterReturn(signal: AbortSignal): AbortSignal {
+function withReconnectTime(signal: AbortSignal): AbortSignal {
   const leaving = new AbortController();
   onAbort(signal, () => {
     const reason = signal.reason as Leaving;
     const leave = () => leaving.abort(reason);
-    if (reason === 'gone') setTimeout(leave, RETURN_MS).unref();
+    if (reason === 'gone') setTimeout(leave, RECONNECT_MS).unref();
     else leave();
   });
   return leaving.signal;

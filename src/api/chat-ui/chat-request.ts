@@ -56,10 +56,10 @@ export type ChatTurn =
     };
 
 /**
- * Reads what is new in a request. The earlier messages are ignored, because the session of the chat
- * has the conversation.
+ * Reads the new content of a request. Ignores the earlier messages, because the session of the chat
+ * stores the conversation.
  */
-export function turnOfRequest({ messages, trigger, messageId }: ChatRequest): ChatTurn {
+export function readTurn({ messages, trigger, messageId }: ChatRequest): ChatTurn {
   const named = messageId == null ? -1 : messages.findIndex(({ id }) => id === messageId);
   const index = named === -1 ? messages.length - 1 : named;
   const target = messages[index];

@@ -6,12 +6,12 @@ import { withTraceparent } from '../http/traceparent.ts';
 import { answerQuestionOfRun, type StartedRun } from '../openai/conversation-runs.ts';
 import type { ChatRequest, ChatTurn, Decision } from './chat-request.ts';
 
-/** A run that a chat follows as one message, from behind the step `since`. */
+/** A run whose steps after the step `since` are one message of a chat. */
 export type ChatRun = StartedRun & {
   messageId: string;
   /** Calls that the message shows already. */
   callIds: readonly string[];
-  /** Approvals of child runs that were just answered. No step of the run has their results. */
+  /** Approvals of child runs that this request answers. No step of the run has their results. */
   answered: readonly Decision[];
 };
 
@@ -41,11 +41,11 @@ export async function findLiveRun(db: Client, chatId: string): Promise<ChatRun |
     [chatId],
   );
   const [live] = rows;
-  return live?.id == null ? undefined : newMessage({ id: live.id, since: live.since });
+  return live?.id == null ? undefined : asNewMessage({ id: live.id, since: live.since });
 }
 
-/** Returns a run whose message the interface does not have yet. */
-function newMessage({ id, since }: StartedRun): ChatRun {
+/** Turns a run into a message that the interface does not have yet. */
+function asNewMessage({ id, since }: StartedRun): ChatRun {
   const messageId = since === 0 ? id : `${id}.${since}`;
   return { id, since, messageId, callIds: [], answered: [] };
 }
@@ -74,7 +74,7 @@ async function startTurn(
       [headers['idempotency-key']].flat()[0] ?? null,
     ],
   );
-  return newMessage({ id: rows[0]?.id ?? '', since: 0 });
+  return asNewMessage({ id: rows[0]?.id ?? '', since: 0 });
 }
 
 /**
@@ -117,8 +117,8 @@ type Approval = {
 };
 
 /**
- * Answers approvals, and continues the message that showed them. Decisions that were stored before
- * count once, so that a repeated request continues where the first one did.
+ * Answers approvals, and continues the message that showed them. Skips decisions that are stored
+ * already, so that a request can be repeated.
  */
 async function continueRun(
   db: Client,
@@ -128,7 +128,7 @@ async function continueRun(
   const approvals = await findApprovals(db, chatId, decisions);
   const [first] = approvals;
   const missing = decisions.find((one) => !approvals.some(({ id }) => id === one.id));
-  if (!first || missing) throw noApproval(missing?.id ?? '');
+  if (!first || missing) throw unknownApproval(missing?.id ?? '');
   const isStored = ({ id, approved }: Decision) =>
     approvals.some((one) => one.id === id && one.verdict === (approved ? 'approve' : 'reject'));
   const answers = decisions
@@ -149,7 +149,7 @@ async function continueRun(
   return { id: first.run, since, messageId, callIds, answered };
 }
 
-/** Returns the approvals of a chat that decisions are about. */
+/** Finds the approvals of a chat that the decisions answer. */
 async function findApprovals(
   db: Client,
   chatId: string,
@@ -169,7 +169,7 @@ async function findApprovals(
   return rows;
 }
 
-function noApproval(id: string): RequestRefusal {
+function unknownApproval(id: string): RequestRefusal {
   return new RequestRefusal(404, `the chat has no approval ${id.slice(0, 100)}`, {
     code: 'HWNTF',
     hint: 'Answer the approvals of the last message of the chat.',
@@ -225,12 +225,12 @@ async function regenerate(
     await db.query('select howdah.retry_execution($1), howdah_private.register_follower($1)', [
       found.id,
     ]);
-    return newMessage({ id: found.id, since: 0 });
+    return asNewMessage({ id: found.id, since: 0 });
   }
   return restart(db, chatId, found.id, { text: null, inputParts: null });
 }
 
-/** Returns the id of the run of a message, if it is an id of `newMessage`. */
+/** Returns the id of the run of a message, if it is an id of `asNewMessage`. */
 function runIdIn(messageId: string): string {
   return /^([0-9a-f-]{36})\.\d+$/.exec(messageId)?.[1] ?? messageId;
 }
@@ -245,5 +245,5 @@ async function restart(
     'select howdah_private.restart_chat($1, $2, $3, $4)::text as id',
     [chatId, runId, text, inputParts],
   );
-  return newMessage({ id: rows[0]?.id ?? '', since: 0 });
+  return asNewMessage({ id: rows[0]?.id ?? '', since: 0 });
 }

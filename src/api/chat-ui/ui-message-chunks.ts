@@ -29,7 +29,7 @@ export class UiMessageChunks {
   /** The calls that the message shows. Clients reject the result of any other call. */
   readonly #calls: Set<string>;
   /** The calls whose approval a person denied, or may still deny. */
-  readonly #asked = new Set<string>();
+  readonly #approvalCalls = new Set<string>();
   #isInStep = false;
   /** The step of the log whose text is open. */
   #textOf: number | undefined;
@@ -39,7 +39,7 @@ export class UiMessageChunks {
   constructor(run: ChatRun) {
     this.#run = run;
     this.#calls = new Set(run.callIds);
-    for (const id of run.callIds) this.#asked.add(id);
+    for (const id of run.callIds) this.#approvalCalls.add(id);
   }
 
   *started({ id, session_id, name }: ConversationState): Generator<UiChunk> {
@@ -101,7 +101,7 @@ export class UiMessageChunks {
     if (row.step.kind === 'model') yield* this.#answerChunks(item);
     else if (outcome) yield* this.#outcomeChunks(outcome);
     else if (row.step.kind === 'question' && details.question?.kind === 'approval') {
-      this.#asked.add(String(row.step.call_id));
+      this.#approvalCalls.add(String(row.step.call_id));
     } else if (row.step.kind === 'handoff') {
       const data = (row.step.output ?? row.step.input ?? null) as Json;
       yield { type: 'data-howdah-handoff', data };
@@ -109,13 +109,13 @@ export class UiMessageChunks {
   }
 
   /**
-   * The text of the answer was sent before, in pieces. It is sent again behind the reasoning, which
-   * comes only now, and in place of text of a failed attempt.
+   * Yields the chunks of a complete answer. Its text was usually sent before, in pieces. The text is
+   * sent again if reasoning must precede it, or if a failed attempt has sent another text.
    */
   *#answerChunks({ row, details }: StepItem): Generator<UiChunk> {
     const { content, parts } = modelMessageOf(details) ?? {};
-    const said = (Array.isArray(parts) ? parts : []).filter(isJsonObject);
-    const reasoning = said.filter(({ type }) => type === 'reasoning');
+    const messageParts = (Array.isArray(parts) ? parts : []).filter(isJsonObject);
+    const reasoning = messageParts.filter(({ type }) => type === 'reasoning');
     const wasSent = this.#textOf === row.seq;
     const isSentAgain = wasSent && (reasoning.length > 0 || this.#text !== content);
     if (!wasSent) yield* this.#beginStep();
@@ -126,7 +126,8 @@ export class UiMessageChunks {
     }
     if (isSentAgain) yield* partChunks('text', `text-${row.seq}`, content ?? '');
     if (wasSent) this.#text = content ?? '';
-    for (const [nth, part] of said.entries()) yield* sourceChunks(part, `${row.seq}-${nth}`);
+    for (const [nth, part] of messageParts.entries())
+      yield* sourceChunks(part, `${row.seq}-${nth}`);
     for (const { id, name, arguments: args } of callsIn(details)) {
       if (name !== ASK_USER) yield* this.#callChunks(id, name, parsed(args));
     }
@@ -143,7 +144,7 @@ export class UiMessageChunks {
     if (!this.#calls.has(callId)) yield* this.#callChunks(callId, name, input);
     const shared = { toolCallId: callId, dynamic: true };
     if (error === undefined) yield { type: 'tool-output-available', ...shared, output };
-    else if (error.code === 'rejected' && this.#asked.has(callId)) {
+    else if (error.code === 'rejected' && this.#approvalCalls.has(callId)) {
       yield { type: 'tool-output-denied', toolCallId: callId };
     } else yield { type: 'tool-output-error', ...shared, errorText: messageOf(error) };
   }
