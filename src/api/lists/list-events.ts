@@ -10,7 +10,7 @@ import type { Identity } from '../login/auth-result.ts';
 import { type FollowedCollection, type ListFeed, shownRowOf } from './list-feed.ts';
 import type { ListEvent, ListFollower } from './list-subscriber.ts';
 
-/** A list to follow: its rows, and the cursor to continue from or the number of first rows. */
+/** A list to follow, with the cursor to continue from or the number of rows to start with. */
 export type ListQuery = {
   list: FollowedCollection;
   where: readonly Condition[];
@@ -18,7 +18,7 @@ export type ListQuery = {
   first: number;
 };
 
-/** A list that was opened: the events of its newest rows, and from where it is followed. */
+/** An open list: the events of its newest rows, and the position from which it is followed. */
 export type OpenedList = { list: FollowedCollection; first: ListEvent[] } & Pick<
   ListFollower,
   'where' | 'after' | 'known'
@@ -32,7 +32,7 @@ export async function openList(db: Client, query: ListQuery): Promise<OpenedList
   const { list, where } = query;
   const cursor = query.after === undefined ? undefined : readListCursor(query.after);
   if (query.after !== undefined) {
-    if (!cursor || !(await isUsableCursor(db, cursor))) throw unusable(query.after);
+    if (!cursor || !(await isUsableCursor(db, cursor))) throw unusableCursor(query.after);
     return { list, where, first: [], after: cursor, known: undefined };
   }
   const after = await currentCursor(db); // before the rows, so that no change is missed
@@ -103,7 +103,7 @@ function streamEventOf({ table }: FollowedCollection, event: ListEvent): StreamE
   return made;
 }
 
-function unusable(after: string): RequestRefusal {
+function unusableCursor(after: string): RequestRefusal {
   return new RequestRefusal(
     400,
     `${after} is not a cursor of this list that can be continued from`,

@@ -33,7 +33,7 @@ export type ListFeedOptions = {
 
 export type FollowedCollection = Collection & { table: WatchedList };
 
-/** Follows lists of rows: each event is the state of a row, or says that a row left the list. */
+/** Follows lists of rows. An event has the state of a row, or says that a row left the list. */
 export type ListFeed = {
   follow(
     list: FollowedCollection,
@@ -44,10 +44,10 @@ export type ListFeed = {
 /**
  * Creates the feed. Each list of a tenant has one reader, however many subscribers it has.
  *
- * A read finds what was committed after a cursor (list-cursor.ts). Subscribers with the same cursor
- * share it, and whoever has read everything shares the cursor of the others. So in general there is
- * one read for all. A subscriber that does not take its events keeps its cursor, and is served from
- * there when it has room.
+ * A read returns the changes that were committed after a cursor (list-cursor.ts). Subscribers with
+ * the same cursor share the read. Subscribers that have all changes get one common cursor, so one
+ * read usually serves all of them. A subscriber whose buffer is full keeps its cursor, and continues
+ * from there when it has room.
  *
  * A subscriber gets the newest state of each row that has changed. States in between may be left
  * out. The states of one row come in order.
@@ -108,7 +108,7 @@ class ListReader {
     this.#reading = undefined;
   }
 
-  /** Reads once from each cursor, the most common one first. Returns whether all are up to date. */
+  /** Reads once from each cursor, the most common one first. Returns whether no change is left. */
   async #readAll(): Promise<boolean> {
     const reading = [...this.#subscribers].filter(({ hasRoom }) => hasRoom);
     const groups = [...Map.groupBy(reading, ({ cursor }) => cursor).values()];
@@ -117,7 +117,7 @@ class ListReader {
     let isComplete = true;
     for (const group of groups) {
       const read = await this.#readFor(group);
-      // Whoever was read later has what was read before, too, and may get it again.
+      // A later read contains the changes of an earlier one, so the earlier cursor is safe for both.
       const end = read.isComplete ? (shared ?? read.cursor) : read.cursor;
       if (read.isComplete) shared ??= read.cursor;
       isComplete &&= read.isComplete;
@@ -154,7 +154,7 @@ class ListReader {
     }
   }
 
-  /** Returns a look-up of visible rows that asks once for all subscribers with the same rights. */
+  /** Creates a check of visibility that queries once for all subscribers with the same rights. */
   #viewers(): (watching: Watching) => Promise<boolean> {
     const known = new Map<string, Promise<boolean>>();
     return (watching) => {

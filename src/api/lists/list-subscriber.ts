@@ -7,7 +7,7 @@ import { FeedQueue } from '../feed/feed-queue.ts';
 /** Most events and bytes buffered for a subscriber. Further changes stay in the database. */
 const MOST_BUFFERED = 500;
 const MOST_BYTES = 4_000_000;
-/** Most rows of which a subscriber knows what it has sent. */
+/** Most rows whose sent state a subscriber remembers. */
 const MOST_KNOWN = 5_000;
 /** Time after which a quiet list sends its cursor, so that clients do not resume from far back. */
 const SYNC_MS = 15_000;
@@ -24,7 +24,7 @@ export type ListEvent =
   /** The client has everything up to this cursor. */
   | { type: 'synced'; cursor: string };
 
-/** What a subscriber follows, as whom, and from where. */
+/** The caller, the filter and the start position of a subscriber. */
 export type ListFollower = Readonly<{
   watching: Omit<Watching, 'id'>;
   where: readonly Condition[];
@@ -33,16 +33,16 @@ export type ListFollower = Readonly<{
   known: ReadonlyMap<string, string> | undefined;
 }>;
 
-/** A change for a subscriber: the row, if it is one of the list that the caller may see. */
+/** A change for a subscriber: the row if it matches the filter, and whether the caller sees it. */
 export type Offer = Readonly<{ change: ListChange; shown: ShownRow | undefined; isSeen: boolean }>;
 
 /**
  * A subscriber of a list. It takes changes in the order of the reader while it has room, and
  * continues later from the last one that it took.
  *
- * It remembers the rows it has sent. So a change that does not show is not sent, and a row that
- * leaves the list is removed only where the client may have it. Of rows that were there before the
- * client resumed, and of rows that were forgotten, it must assume that.
+ * A subscriber remembers the rows that it has sent. It skips a change that does not alter the shown
+ * row, and removes only rows that the client may have. The client may have any row that existed
+ * before it resumed, and any row that the subscriber has forgotten.
  */
 export class ListSubscriber {
   readonly follower: ListFollower;
@@ -84,8 +84,7 @@ export class ListSubscriber {
   }
 
   /**
-   * Takes the changes of a read from its cursor, as far as there is room. With all of them taken,
-   * it goes on from `end`.
+   * Takes the changes of a read while there is room. After the last one, continues from `end`.
    */
   take(offers: readonly Offer[], { isComplete, now }: ChangesRead, end: ListCursor): void {
     this.#readAt = now;

@@ -2,8 +2,8 @@ import { type Client, jsonPage, jsonRow, jsonRows } from '../queries/json-rows.t
 import type { Collection, Condition } from '../queries/row-collection.ts';
 import {
   cursorAfterAll,
+  cursorAfterEach,
   cursorAt,
-  cursorsAfter,
   type ListCursor,
   type Snapshot,
 } from './list-cursor.ts';
@@ -122,7 +122,7 @@ export async function readChanges(
     xids: change.xids.map((xid) => fullXid(Number(xid), snapshot)),
   }));
   const isComplete = rows.known === found.changes.length && changes.length < MOST_PER_READ;
-  const cursors = cursorsAfter(before, snapshot, changes);
+  const cursors = cursorAfterEach(before, snapshot, changes);
   return {
     changes: changes.map(({ id, execution_id, created_at, matches }, index) => ({
       ...{ id, execution_id, created_at: new Date(created_at), row: rows.byId.get(id) },

@@ -1,21 +1,21 @@
 /**
  * A position in the changes of a list.
  *
- * Transactions commit in another order than the one in which they began to write, so no id or time
- * of a row can be a cursor: a row with a lower one may be committed later. Each row names the
- * transaction that wrote it (`xmin`). A snapshot knows the lowest transaction that is still open.
- * So a cursor consists of that transaction, the horizon, below which every transaction has been
- * read, and of those above it that have been read already. A transaction that is neither is still
- * to come, whenever it commits.
+ * Transactions do not commit in the order in which they began to write. So no id or time of a row
+ * can be a cursor: a row with a lower value may be committed later. But each row has the id of the
+ * transaction that wrote it (`xmin`), and a snapshot has the lowest id of an open transaction. That
+ * id is the horizon: every transaction below it has been read. A cursor consists of the horizon and
+ * of the transactions above it that have been read already. All others are still unread, whenever
+ * they commit.
  */
 export type ListCursor = Readonly<{
   /** The horizon: all transactions with a lower id have been read or have written nothing. */
   horizon: bigint;
-  /** Transactions from the horizon on whose rows have been read. */
+  /** Transactions at or above the horizon whose rows have been read. */
   seen: readonly bigint[];
   /** A transaction of which only the rows up to this id have been read. */
   partial: Readonly<{ xid: bigint; id: string }> | undefined;
-  /** A time before the transactions from the horizon on began to write, in milliseconds. */
+  /** A time before any transaction at or above the horizon began to write, in milliseconds. */
   since: number;
   /** The next `since`: valid as soon as the horizon has reached `xid`. */
   next: Readonly<{ xid: bigint; at: number }>;
@@ -24,7 +24,7 @@ export type ListCursor = Readonly<{
 /** A snapshot of the database: its open transactions, and its time in milliseconds. */
 export type Snapshot = Readonly<{ xmin: bigint; xmax: bigint; now: number }>;
 
-/** A changed row, with the transactions that wrote it and that the reader had not read. */
+/** A changed row, with the unread transactions that wrote it. */
 export type WrittenRow = Readonly<{ id: string; xids: readonly bigint[] }>;
 
 /** Most transactions of the cursor of a reader, and of a cursor that a client has. */
@@ -45,11 +45,11 @@ export function cursorAt({ xmin, xmax, now }: Snapshot): ListCursor {
 }
 
 /**
- * Returns the cursor after each of these rows, which are sorted by `keyOf` and id. A row belongs to
- * the newest of its transactions. So when all rows of a transaction have been read, every other row
- * that it wrote belongs to a later transaction, which is not read yet.
+ * Returns the cursor after each of these rows, which are sorted by `newestXid` and id. A row belongs
+ * to the newest of its transactions. So when all rows of a transaction have been read, every other
+ * row that it wrote belongs to a later transaction, which is not read yet.
  */
-export function cursorsAfter(
+export function cursorAfterEach(
   before: ListCursor,
   { xmin }: Snapshot,
   rows: readonly WrittenRow[],
@@ -57,13 +57,13 @@ export function cursorsAfter(
   const seen = new Set(before.seen);
   let open = before.partial?.xid;
   return rows.map((row) => {
-    const xid = keyOf(row);
+    const xid = newestXid(row);
     if (open !== undefined && open !== xid) seen.add(open);
     open = xid;
     for (const other of row.xids) if (other < xid) seen.add(other);
     const horizon = xid < xmin ? xid : xmin;
     const partial = { xid, id: row.id };
-    return { ...timesAt(horizon, before), horizon, seen: above(horizon, seen), partial };
+    return { ...timesAt(horizon, before), horizon, seen: newestFrom(horizon, seen), partial };
   });
 }
 
@@ -85,20 +85,20 @@ export function cursorAfterAll(
   const isReached = xmin >= before.next.xid;
   return {
     horizon: xmin,
-    seen: above(xmin, seen),
+    seen: newestFrom(xmin, seen),
     partial: undefined,
     since,
     next: isReached ? { xid: xmax, at: now } : next,
   };
 }
 
-/** Returns the transaction that a row belongs to. */
-export function keyOf({ xids }: WrittenRow): bigint {
+/** Returns the newest transaction of a row, to which the row belongs. */
+export function newestXid({ xids }: WrittenRow): bigint {
   return xids.reduce((newest, xid) => (xid > newest ? xid : newest));
 }
 
-/** Returns the newest transactions from the horizon on. Those left out may be read again. */
-function above(horizon: bigint, seen: Iterable<bigint>): bigint[] {
+/** Returns the newest transactions at or above the horizon. Rows of others may be read again. */
+function newestFrom(horizon: bigint, seen: Iterable<bigint>): bigint[] {
   return [...seen]
     .filter((xid) => xid >= horizon)
     .sort((a, b) => (a < b ? -1 : 1))
