@@ -21,11 +21,16 @@ import { mapSdkError } from './ai-sdk/map-error.ts';
 import { createModel, type SdkModels, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
 import { promptOf } from './ai-sdk/prompt.ts';
 import { embedAll } from './ai-sdk/purposes/embed.ts';
-import { makeImage, withoutDownloads, withoutImageOptions } from './ai-sdk/purposes/image.ts';
-import { rankDocuments, withoutRerankOptions } from './ai-sdk/purposes/rerank.ts';
+import { IMAGE_OPTIONS, makeImage, withoutDownloads } from './ai-sdk/purposes/image.ts';
+import { RERANK_OPTIONS, rankDocuments } from './ai-sdk/purposes/rerank.ts';
 import { speak, withoutSpeechOptions } from './ai-sdk/purposes/speech.ts';
 import { transcribeAudio, withVendorSettingsOnly } from './ai-sdk/purposes/transcription.ts';
-import { mergeBody, type RequestParams, readParams } from './ai-sdk/request-params.ts';
+import {
+  mergeBody,
+  type RequestParams,
+  readParams,
+  withoutParams,
+} from './ai-sdk/request-params.ts';
 import {
   addPart,
   emptyAnswer,
@@ -83,13 +88,13 @@ export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
       );
     },
     generateImage: (request, context) => {
-      const row = withoutImageOptions(request.model);
+      const row = withoutParams(request.model, IMAGE_OPTIONS);
       return callModel('imageModel', options, row, context, (model, { watch, peer }) =>
         makeImage(model, request, watch.signal, peer),
       );
     },
     rerank: (request, context) => {
-      const row = withoutRerankOptions(request.model);
+      const row = withoutParams(request.model, RERANK_OPTIONS);
       return callModel('rerankingModel', options, row, context, (model, { watch, peer }) =>
         rankDocuments(model, request, watch.signal, peer),
       );

@@ -37,8 +37,8 @@ const FORMATS: readonly Format[] = [
 ];
 
 /**
- * Decodes an image of an answer, which may be base64 with or without the prefix of a `data:` URL.
- * Its first bytes decide the format, since servers report another one or none.
+ * Decodes an image of an answer: bytes, base64, or a `data:` URL. Detects the format by the first
+ * bytes, since servers report a wrong format or none.
  */
 export function decodeImage(data: string | Uint8Array, { host }: Peer): Outcome<Decoded> {
   const image =
@@ -56,8 +56,8 @@ export function decodeImage(data: string | Uint8Array, { host }: Peer): Outcome<
 }
 
 /**
- * Returns the failure of an answer with the address of an image. Howdah downloads none, since a
- * server could name any address.
+ * Returns the failure of an answer with the address of an image. Howdah downloads no images, since
+ * a server could name any address.
  */
 export function refuseImageAddress({ host }: Peer): Failed {
   const hint =
@@ -70,7 +70,7 @@ function textAt(bytes: Uint8Array, offset: number, length: number): string {
   return String.fromCharCode(...bytes.subarray(offset, offset + length));
 }
 
-/** Returns the size that the header states; nothing if the header is cut off. */
+/** Returns the size in the header, or null if the header is truncated. */
 function sizeIn(image: Uint8Array, { size }: Format): Size | null {
   try {
     return size?.(new DataView(image.buffer, image.byteOffset, image.byteLength)) ?? null;

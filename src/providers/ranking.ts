@@ -4,8 +4,8 @@ import { createFailure } from './failure.ts';
 import type { Peer } from './http/failures.ts';
 
 /**
- * Checks the ranking of a vendor: each document at most once, and all of them unless the model has
- * `top_n`. Returns the documents by descending score, since servers keep no order of equal scores.
+ * Checks the ranking of a vendor: it has each document at most once, and all documents unless the
+ * model has `top_n`. Sorts the documents by descending score, and by index for equal scores.
  */
 export function checkRanking(
   found: readonly RankedDocument[],

@@ -64,7 +64,7 @@ export function reportAllUsable(names: readonly string[]): ProviderReport[] {
 
 const hasPackage = (name: string): boolean => BUNDLED_PACKAGES.has(name) || isInstalled(name);
 
-/** What decides whether a host can use a model. */
+/** The columns of a model that decide whether a host can use it. */
 export type ModelRow = {
   provider: string;
   base_url: string | null;
@@ -72,42 +72,45 @@ export type ModelRow = {
   purpose?: ModelPurpose;
 };
 
-/** What a host lacks for a model, and the one line that adds it. */
-export type Lack = {
-  lacks: 'a package' | 'a key' | 'an address' | 'a known provider';
+/** A requirement of a model that a host does not meet, and the line that meets it. */
+export type MissingRequirement = {
+  missing: 'a package' | 'a key' | 'an address' | 'a known provider';
   fix: string;
 };
 
 /** Returns the one line that makes a model usable on this host, or null if it is usable. */
 export function findFix(model: ModelRow, settings: ReportSettings): string | null {
-  return findLack(model, settings)?.fix ?? null;
+  return findMissingRequirement(model, settings)?.fix ?? null;
 }
 
 /**
- * Returns what this host lacks for a model, or null if the model is usable. The rule is that of
- * `howdah_private.check_provider`, which knows the reports of all hosts.
+ * Returns what this host lacks for a model, or null if the model is usable. The rules are those
+ * of `howdah_private.check_provider`, which knows the reports of all hosts.
  */
-export function findLack(model: ModelRow, settings: ReportSettings): Lack | null {
+export function findMissingRequirement(
+  model: ModelRow,
+  settings: ReportSettings,
+): MissingRequirement | null {
   const { provider, base_url, secret_name, purpose } = model;
   if (purpose !== undefined && MISSING_PURPOSES.get(provider)?.includes(purpose)) {
     const fix = `Choose another provider: ${provider} has no models of purpose ${purpose}.`;
-    return { lacks: 'a known provider', fix };
+    return { missing: 'a known provider', fix };
   }
   if (/^(local|scripted|engine:.*)$/.test(provider)) return null;
   if (provider.startsWith('npm:')) return findLackOfPackage(provider.slice(4), base_url, settings);
   const vendor = findVendor(provider);
   if (vendor === undefined && !isServer(provider)) {
-    return { lacks: 'a known provider', fix: fixOfUnknown(provider) };
+    return { missing: 'a known provider', fix: fixOfUnknown(provider) };
   }
   if (vendor === undefined) return findLackOfServer(provider, base_url);
   if (base_url !== null) return null;
   const { name, sdk, openAiUrl, isLocal } = vendor;
   if (sdk && openAiUrl === undefined && !hasPackage(sdk.package)) {
-    return { lacks: 'a package', fix: `npm install ${sdk.package}` };
+    return { missing: 'a package', fix: `npm install ${sdk.package}` };
   }
   if (isLocal || secret_name !== null || settings.keyedVendors.includes(name)) return null;
   if (name === 'openai' && isElsewhere(settings.models?.openai.baseUrl, openAiUrl)) return null;
-  return { lacks: 'a key', fix: keyFixOf(vendor) };
+  return { missing: 'a key', fix: keyFixOf(vendor) };
 }
 
 /** Returns the line that gives a vendor a key. */
@@ -116,29 +119,29 @@ export function keyFixOf(vendor: Vendor): string {
   return `Set ${variablesOfKey(vendor)}, or store the key (howdah secret set ${name}) and set secret_name.`;
 }
 
-const NO_ADDRESS: Lack = {
-  lacks: 'an address',
+const NO_ADDRESS: MissingRequirement = {
+  missing: 'an address',
   fix: 'Set base_url to the address of the server.',
 };
 
 /** Returns what a server lacks that is no vendor. A host at its usual address may be misspelt. */
-function findLackOfServer(provider: string, base_url: string | null): Lack | null {
+function findLackOfServer(provider: string, base_url: string | null): MissingRequirement | null {
   if (SERVERS_WITHOUT_ADDRESS.has(provider)) return base_url === null ? NO_ADDRESS : null;
   const isElsewhere = base_url !== null && base_url !== `https://${provider}/v1`;
   const near = isElsewhere ? undefined : nearestHost(provider);
   if (near === undefined) return null;
   const fix = `Did you mean ${near}? Otherwise set provider to openai-compatible.`;
-  return { lacks: 'a known provider', fix };
+  return { missing: 'a known provider', fix };
 }
 
 function findLackOfPackage(
   name: string,
   base_url: string | null,
   { providerPackages }: ReportSettings,
-): Lack | null {
-  if (!isInstalled(name)) return { lacks: 'a package', fix: `npm install ${name}` };
+): MissingRequirement | null {
+  if (!isInstalled(name)) return { missing: 'a package', fix: `npm install ${name}` };
   if (!providerPackages.includes(name)) {
-    return { lacks: 'a package', fix: `Add ${name} to HOWDAH_PROVIDER_PACKAGES.` };
+    return { missing: 'a package', fix: `Add ${name} to HOWDAH_PROVIDER_PACKAGES.` };
   }
   return base_url === null ? NO_ADDRESS : null;
 }

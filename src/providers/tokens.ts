@@ -14,6 +14,13 @@ export function tokenCount(value: unknown): number | null {
   return isCount ? Math.ceil(value) : null;
 }
 
+/** Returns the usage that a server reports, or nothing if it reports no count. */
+export function reportedUsage(input: unknown, output: unknown): { usage?: Usage } {
+  const [tokens_in, tokens_out] = [tokenCount(input), tokenCount(output)];
+  if (tokens_in === null && tokens_out === null) return {};
+  return { usage: { tokens_in: tokens_in ?? 0, tokens_out: tokens_out ?? 0 } };
+}
+
 /** Estimates the tokens of a text without a reported count: UTF-8 bytes / 4, rounded up. */
 export function estimateTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / 4);

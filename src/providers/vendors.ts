@@ -31,9 +31,9 @@ export type Vendor = Readonly<{
   missing?: readonly ModelPurpose[];
 }>;
 
-/** The purposes that vendors of language models alone have no models for. */
+/** The purposes that vendors with only language models lack. */
 const TEXT_ONLY: readonly ModelPurpose[] = ['embedding', 'tts', 'stt', 'image', 'rerank'];
-/** The purposes that vendors of speech and transcriptions alone have no models for. */
+/** The purposes that vendors with only speech and transcription lack. */
 const AUDIO_ONLY: readonly ModelPurpose[] = ['llm', 'embedding', 'image', 'rerank', 'classifier'];
 
 /** The address of OpenAI. */

@@ -2,7 +2,12 @@ import { hostname } from 'node:os';
 import type { Config } from '../../config.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { describeDefaultModel, queriesOn } from '../../db/queries/queries.ts';
-import { findLack, keyFixOf, type Lack, type ModelRow } from '../../providers/report.ts';
+import {
+  findMissingRequirement,
+  keyFixOf,
+  type MissingRequirement,
+  type ModelRow,
+} from '../../providers/report.ts';
 import { findVendor, OPENAI_URL, type Vendor } from '../../providers/vendors.ts';
 import type { AuditFinding } from './audit-log.ts';
 
@@ -25,31 +30,32 @@ export async function defaultModelFinding(
      where m.tenant_id = howdah.current_tenant() and m.name = 'default'`,
   );
   const [model] = rows;
-  const lack = model && (findLack(model, config) ?? findLackOfOpenAi(model, config));
-  if (!lack) return serverFinding(found, config);
-  const isElsewhere = await isUsableElsewhere(pool, model, lack);
+  const requirement =
+    model && (findMissingRequirement(model, config) ?? findMissingOpenAiKey(model, config));
+  if (!requirement) return serverFinding(found, config);
+  const isElsewhere = await isUsableElsewhere(pool, model, requirement);
   return {
     check,
     ok: isElsewhere,
-    found: `${found}; ${isElsewhere ? 'only other hosts can use it: ' : ''}it lacks ${lack.lacks} here`,
-    fix: lack.fix,
+    found: `${found}; ${isElsewhere ? 'only other hosts can use it: ' : ''}it lacks ${requirement.missing} here`,
+    fix: requirement.fix,
   };
 }
 
-/** Returns the lack of a key for OpenAI at its own address. */
-function findLackOfOpenAi(model: ModelRow, { models }: Config): Lack | null {
+/** Returns the missing key of a model that OpenAI itself serves, or null. */
+function findMissingOpenAiKey(model: ModelRow, { models }: Config): MissingRequirement | null {
   const { provider, base_url, secret_name } = model;
   const { baseUrl, apiKey } = models.openai;
   if (provider !== 'openai' || base_url !== null || secret_name !== null) return null;
   if (baseUrl !== undefined || apiKey !== undefined) return null;
-  return { lacks: 'a key', fix: keyFixOf(findVendor('openai') as Vendor) };
+  return { missing: 'a key', fix: keyFixOf(findVendor('openai') as Vendor) };
 }
 
 /** Returns whether another host has reported what this one lacks. */
 async function isUsableElsewhere(
   pool: Pool,
   { provider }: ModelRow,
-  { lacks }: Lack,
+  { missing }: MissingRequirement,
 ): Promise<boolean> {
   const { rows } = await pool.query<{ is_usable: boolean }>(
     `select exists (
@@ -57,7 +63,7 @@ async function isUsableElsewhere(
        where r.provider = $1 and split_part(r.host, '/', 1) <> $2
          and case $3 when 'a key' then r.has_key or r.has_address
            when 'a package' then r.has_package else false end) as is_usable`,
-    [provider, hostname(), lacks],
+    [provider, hostname(), missing],
   );
   return rows[0]?.is_usable === true;
 }

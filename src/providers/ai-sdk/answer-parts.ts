@@ -5,7 +5,7 @@ import type { JsonObject } from '../../json/json.ts';
 /** A part of an answer that comes from a package of the AI SDK. */
 export type SdkPart = Exclude<AnswerPart, { type: 'remote_task' }>;
 
-/** Adds data of a vendor to what came before with the same block. */
+/** Merges data of a vendor into the earlier data of the same block. */
 export function mergeMetadata(
   before: JsonObject | undefined,
   metadata: SharedV4ProviderMetadata,
@@ -25,8 +25,8 @@ export function metadataOf(metadata: SharedV4ProviderMetadata | undefined): {
 }
 
 /**
- * Leaves out the places of the text, unless the vendor needs them: its tools ran between two
- * pieces, or a piece has data of its own.
+ * Removes the spans of the text unless the vendor needs them. It needs them if its tools ran between
+ * two spans, or if a span has data of the vendor.
  */
 export function withNeededSpans(parts: readonly SdkPart[]): SdkPart[] {
   const isNeeded = parts.some(

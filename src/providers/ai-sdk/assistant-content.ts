@@ -13,8 +13,8 @@ import type {
 } from '../../contracts/runs/message.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
-// An answer goes back to the vendor that wrote it as it came: reasoning, text and the tools that
-// the vendor ran, in their order. Another vendor gets the text alone.
+// The vendor that wrote an answer gets it back unchanged: reasoning, text and the tools that the
+// vendor ran, in their order. Another vendor gets only the text.
 
 type Content = Extract<LanguageModelV4Message, { role: 'assistant' }>['content'];
 type OwnPart = ReasoningPart | ProviderToolCallPart | ProviderToolResultPart | TextSpanPart;
@@ -26,7 +26,7 @@ const OWN_TYPES: ReadonlySet<unknown> = new Set<OwnPart['type']>([
   'text_span',
 ]);
 
-/** Returns the text of an answer, and the parts that its vendor gets back, without its calls. */
+/** Returns the text of an answer and the parts for its vendor, without the calls of tools. */
 export function answerContent(
   { content, parts }: Pick<Message, 'content' | 'parts'>,
   vendor: string,
@@ -51,8 +51,8 @@ export function answerContent(
 }
 
 /**
- * Returns the length of all pieces. It differs from that of the text when an output filter has
- * changed the text, whose pieces are then unknown.
+ * Returns the length of all spans. It differs from the length of the text if an output filter has
+ * changed the text. The spans are then unknown.
  */
 function lengthOfSpans(parts: readonly OwnPart[]): number {
   return parts.reduce((sum, part) => sum + (part.type === 'text_span' ? part.length : 0), 0);
@@ -66,7 +66,7 @@ function pairedIds(parts: readonly OwnPart[]): Set<string> {
   return new Set([...idsOf('provider_tool_call')].filter((id) => answered.has(id)));
 }
 
-/** Vendors refuse blank text, unless they attached data to it. */
+/** Returns a part with the text. Omits blank text, which vendors reject unless it has their data. */
 function textOf(text: string, metadata?: JsonObject): Content {
   if (text.trim() === '' && metadata === undefined) return [];
   return [{ type: 'text', text, ...optionsOf(metadata) }];
@@ -86,7 +86,7 @@ function providerToolPart(
   return { type: 'tool-result', toolCallId, toolName, output, ...options };
 }
 
-/** Returns what a vendor gets back, unchanged: signatures are in it. */
+/** Returns the data that a vendor gets back unchanged, such as signatures. */
 export function optionsOf(metadata: JsonObject | undefined): {
   providerOptions?: SharedV4ProviderOptions;
 } {

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { createFailure, type Failed } from '../failure.ts';
 import type { SdkModels } from './models.ts';
 
-/** An access key of AWS, by which requests to Bedrock are signed. */
+/** An access key of AWS, which signs requests to Bedrock. */
 export type AwsCredentials = Readonly<{
   accessKeyId: string;
   secretAccessKey: string;
@@ -16,9 +16,8 @@ const ACCESS_KEY_ID = /^A[A-Z]IA[A-Z0-9]{12,60}$/;
 const REGION = /^[a-z]{2,5}(-[a-z]+)+-\d{1,2}$/;
 
 /**
- * Reads an access key in the form `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, with `:REGION` and
- * `:SESSION_TOKEN` behind it if there are any. Returns null for a key in any other form, which is
- * sent as it is.
+ * Parses an access key of the form `ACCESS_KEY_ID:SECRET_ACCESS_KEY`, optionally followed by
+ * `:REGION` and `:SESSION_TOKEN`. Returns null for any other key, which is sent unchanged.
  */
 export function awsCredentialsIn(key: string | undefined): AwsCredentials | null {
   const [accessKeyId = '', secretAccessKey = '', ...others] = key?.trim().split(':') ?? [];
@@ -32,7 +31,7 @@ export function awsCredentialsIn(key: string | undefined): AwsCredentials | null
   };
 }
 
-/** Returns the access key in the variables of AWS, in the form of a key; undefined without one. */
+/** Returns the access key in the variables of AWS, in the form that `awsCredentialsIn` parses. */
 export function awsKeyIn(env: Readonly<Record<string, string | undefined>>): string | undefined {
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: token } = env;
   if (!id?.trim() || !secret?.trim()) return undefined;

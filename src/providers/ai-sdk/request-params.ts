@@ -160,3 +160,9 @@ export function mergeBody(body: JsonObject, params: JsonObject): JsonObject {
   }
   return merged;
 }
+
+/** Returns a model without the parameters of these names, so that no body contains them. */
+export function withoutParams(model: ModelRef, names: readonly string[]): ModelRef {
+  const others = Object.entries(model.request_params).filter(([name]) => !names.includes(name));
+  return { ...model, request_params: Object.fromEntries(others) };
+}

@@ -1,19 +1,14 @@
 import type { ImageGenerateParamsNonStreaming } from 'openai/resources/images';
-import type {
-  GeneratedImage,
-  ImageRequest,
-  ModelRef,
-  Usage,
-} from '../../contracts/agents/model.ts';
+import type { GeneratedImage, ImageRequest, ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
 import { decodeImage, refuseImageAddress } from '../image-format.ts';
-import { tokenCount } from '../tokens.ts';
+import { reportedUsage } from '../tokens.ts';
 import type { Line } from './embed.ts';
 import { readJsonAnswer } from './json-answer.ts';
 
-/** Models that always answer with data, and refuse the parameter that asks for it. */
+/** Models that always answer with the image itself, and reject the parameter that requests it. */
 const ANSWERS_WITH_DATA = /^(chat)?gpt-image/;
 
 /** Sends `POST /images/generations`. Throws the errors of the client. */
@@ -38,7 +33,10 @@ export async function generateImage(
   }
   if (found === url && !found.startsWith('data:')) return refuseImageAddress(peer);
   const image = decodeImage(found, peer);
-  return image.ok ? { ok: true, value: { ...image.value, ...usageIn(answer) } } : image;
+  if (!image.ok) return image;
+  const usage = isJsonObject(answer.usage) ? answer.usage : {};
+  const counts = reportedUsage(usage.input_tokens, usage.output_tokens);
+  return { ok: true, value: { ...image.value, ...counts } };
 }
 
 /**
@@ -49,12 +47,4 @@ function imageParams({ model, request_params }: ModelRef): JsonObject {
   const format = ANSWERS_WITH_DATA.test(model) ? {} : { response_format: 'b64_json' };
   const params = Object.entries({ ...format, ...request_params });
   return Object.fromEntries(params.filter(([, value]) => value !== null));
-}
-
-function usageIn({ usage }: JsonObject): { usage?: Usage } {
-  if (!isJsonObject(usage)) return {};
-  const tokens_in = tokenCount(usage.input_tokens);
-  const tokens_out = tokenCount(usage.output_tokens);
-  if (tokens_in === null && tokens_out === null) return {};
-  return { usage: { tokens_in: tokens_in ?? 0, tokens_out: tokens_out ?? 0 } };
 }

@@ -2,7 +2,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { type Peer, reportedFailure, webPage } from '../http/failures.ts';
 
-/** Reads an answer in JSON. Throws the error of a body that is no JSON. */
+/** Reads an answer in JSON. Throws `SyntaxError` if the body is not JSON. */
 export async function readJsonAnswer(response: Response, peer: Peer): Promise<Outcome<unknown>> {
   if (response.headers.get('content-type')?.includes('html')) return webPage(peer);
   const answer: unknown = JSON.parse(await response.text());

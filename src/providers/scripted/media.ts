@@ -30,7 +30,7 @@ export function imageIn(step: ScriptStep | null): Outcome<GeneratedImage> {
   return decodeImage(step.image, { host: 'the script', model: '', key: null });
 }
 
-/** Returns the documents by the scores of a step: each has that of the first key it contains. */
+/** Ranks the documents by the scores of a step. The first key in a document gives its score. */
 export function rankingBy(step: ScriptStep | null, request: RerankRequest): Outcome<Ranking> {
   const known = Object.entries(step?.scores ?? {});
   const documents: Ranking['documents'] = [];

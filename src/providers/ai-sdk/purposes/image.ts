@@ -1,29 +1,18 @@
 import type { ImageModelV4, ImageModelV4CallOptions } from '@ai-sdk/provider';
-import type {
-  GeneratedImage,
-  ImageRequest,
-  ModelRef,
-  Usage,
-} from '../../../contracts/agents/model.ts';
+import type { GeneratedImage, ImageRequest } from '../../../contracts/agents/model.ts';
 import type { Outcome } from '../../../contracts/errors.ts';
 import type { Json } from '../../../json/json.ts';
 import { createFailure } from '../../failure.ts';
 import type { Peer } from '../../http/failures.ts';
 import type { Fetch } from '../../http/guarded-fetch.ts';
 import { decodeImage, refuseImageAddress } from '../../image-format.ts';
-import { tokenCount } from '../../tokens.ts';
+import { reportedUsage } from '../../tokens.ts';
 import { formatWarning } from '../warnings.ts';
 
 /** The names in `request_params` that are options of the package, or fields of each request. */
-const OPTIONS = ['size', 'aspect_ratio', 'seed', 'response_format', 'prompt'];
+export const IMAGE_OPTIONS = ['size', 'aspect_ratio', 'seed', 'response_format', 'prompt'];
 
-/** Returns a model without the parameters that are options, so that no body repeats them. */
-export function withoutImageOptions(model: ModelRef): ModelRef {
-  const others = Object.entries(model.request_params).filter(([name]) => !OPTIONS.includes(name));
-  return { ...model, request_params: Object.fromEntries(others) };
-}
-
-/** Makes one image. Throws the errors of the package. */
+/** Generates one image. Throws the errors of the package. */
 export async function makeImage(
   model: ImageModelV4,
   { prompt, model: { request_params } }: ImageRequest,
@@ -56,7 +45,7 @@ export async function makeImage(
     ok: true,
     value: {
       ...image.value,
-      ...usageOf(answer.usage),
+      ...reportedUsage(answer.usage?.inputTokens, answer.usage?.outputTokens),
       ...(warnings.length > 0 && { warnings }),
     },
   };
@@ -68,21 +57,12 @@ function pair(value: Json | undefined, separator: 'x' | ':'): string | undefined
   return isPair && value.includes(separator) ? value : undefined;
 }
 
-function usageOf(
-  usage: { inputTokens: number | undefined; outputTokens: number | undefined } | undefined,
-): { usage?: Usage } {
-  const tokens_in = tokenCount(usage?.inputTokens);
-  const tokens_out = tokenCount(usage?.outputTokens);
-  if (tokens_in === null && tokens_out === null) return {};
-  return { usage: { tokens_in: tokens_in ?? 0, tokens_out: tokens_out ?? 0 } };
-}
-
-/** The error of a download that a package tried. */
+/** Error of a download that a package tried. */
 class RefusedDownload extends Error {}
 
 /**
- * Wraps a fetch: it refuses all requests but POST. Packages download an image whose address a
- * vendor answers, from any server that the answer names.
+ * Wraps a fetch so that it rejects all requests but POST. If a vendor answers with the address of
+ * an image, a package would download the image from any server.
  */
 export function withoutDownloads(fetch: Fetch): Fetch {
   return async (input, init) => {
@@ -92,7 +72,7 @@ export function withoutDownloads(fetch: Fetch): Fetch {
   };
 }
 
-/** Returns whether an error is that of a download, which some packages refuse by themselves. */
+/** Returns whether an error rejects a download. Some packages reject downloads by themselves. */
 function isDownload(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const isOurs = error instanceof RefusedDownload || error.cause instanceof RefusedDownload;

@@ -1,18 +1,12 @@
 import type { RerankingModelV4 } from '@ai-sdk/provider';
-import type { ModelRef, Ranking, RerankRequest } from '../../../contracts/agents/model.ts';
+import type { Ranking, RerankRequest } from '../../../contracts/agents/model.ts';
 import type { Outcome } from '../../../contracts/errors.ts';
 import type { Peer } from '../../http/failures.ts';
 import { checkRanking } from '../../ranking.ts';
 import { formatWarning } from '../warnings.ts';
 
 /** The names in `request_params` that are options of the package, or fields of each request. */
-const OPTIONS = ['top_n', 'query', 'documents'];
-
-/** Returns a model without the parameters that are options, so that no body repeats them. */
-export function withoutRerankOptions(model: ModelRef): ModelRef {
-  const others = Object.entries(model.request_params).filter(([name]) => !OPTIONS.includes(name));
-  return { ...model, request_params: Object.fromEntries(others) };
-}
+export const RERANK_OPTIONS = ['top_n', 'query', 'documents'];
 
 /** Sorts documents by relevance. Throws the errors of the package. */
 export async function rankDocuments(
