@@ -6,14 +6,14 @@ import { fastify } from 'fastify';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** Writes the files of the pages that need scripts into a folder. Returns what is in GraphiQL. */
+/** Writes the files of the pages that need scripts into a folder. Returns GraphiQL's metafile. */
 export async function buildPages(folder: string): Promise<Metafile> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'scalar.js'), await readScalar());
   return buildGraphiql(folder);
 }
 
-/** Builds the script and the style sheet of `/graphiql`. Returns what is in them. */
+/** Builds the script and the style sheet of `/graphiql`. Returns the metafile. */
 export async function buildGraphiql(outdir: string, { write = true } = {}): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: ROOT,

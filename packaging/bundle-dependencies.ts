@@ -7,12 +7,19 @@ import { bundledImports, renameImports } from './bundled.ts';
 const ROOT = join(import.meta.dirname, '..');
 
 /**
- * Modules that bundled packages import only if they are installed, or for features that Howdah does
- * not use: other web frameworks, and the GraphiQL of grafserv.
+ * Modules that Howdah never loads. Bundled packages import them only if they are installed, or for
+ * features that Howdah does not use, such as other web frameworks.
  */
-const NEVER_LOADED = ['@envelop/core', '@whatwg-node/server', 'h3', 'hono', 'pg-native', 'ruru'];
+const OPTIONAL_MODULES = [
+  '@envelop/core',
+  '@whatwg-node/server',
+  'h3',
+  'hono',
+  'pg-native',
+  'ruru',
+];
 
-/** What CommonJS modules expect to find, which ES modules lack. */
+/** Defines the variables of CommonJS modules, which ES modules lack. */
 const COMMON_JS = [
   "import { createRequire as createRequire_ } from 'node:module';",
   "import { dirname as dirname_ } from 'node:path';",
@@ -24,7 +31,7 @@ const COMMON_JS = [
 
 /**
  * Bundles the modules of `BUNDLED` that a compiled folder imports into `vendor` of that folder, and
- * rewrites the imports. Returns what went into the bundle.
+ * rewrites the imports. Returns the metafile of the bundle.
  *
  * All modules share their chunks, so that there is one grafast. Packages of `dependencies` stay
  * outside, because a second `graphql` rejects schemas of the first one. Identifiers keep their
@@ -45,8 +52,8 @@ export async function bundleDependencies(dist: string): Promise<Metafile> {
   return metafile;
 }
 
-/** Bundles what the sources import, without writing a file. Returns what is in the bundle. */
-export async function planBundle(): Promise<Metafile> {
+/** Bundles the imports of the sources without writing a file. Returns the metafile. */
+export async function analyzeBundle(): Promise<Metafile> {
   const files = ['src', 'workers'].flatMap((folder) => filesOf(join(ROOT, folder), /\.ts$/));
   const options = await bundleOptions(importedBy(files));
   return (await build({ ...options, outdir: join(ROOT, 'dist/vendor'), write: false })).metafile;
@@ -69,7 +76,7 @@ function fileNameOf(module: string): string {
 
 async function bundleOptions(modules: readonly string[]) {
   const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const kept = [...Object.keys(dependencies), ...NEVER_LOADED];
+  const external = [...Object.keys(dependencies), ...OPTIONAL_MODULES];
   return {
     absWorkingDir: ROOT,
     entryPoints: Object.fromEntries(modules.map((name) => [fileNameOf(name), `entry:${name}`])),
@@ -83,7 +90,7 @@ async function bundleOptions(modules: readonly string[]) {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none', // THIRD_PARTY_NOTICES.txt has the licences
-    external: kept.flatMap((name) => [name, `${name}/*`]),
+    external: external.flatMap((name) => [name, `${name}/*`]),
     banner: { js: COMMON_JS },
   } as const satisfies BuildOptions;
 }

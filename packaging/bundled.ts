@@ -1,6 +1,6 @@
 /**
- * The packages that the build bundles into `dist/vendor`, so that an installation does not bring
- * what they depend on. They are devDependencies.
+ * The packages that the build bundles into `dist/vendor`, so that an installation does not include
+ * their dependencies. They are devDependencies.
  */
 export const BUNDLED = [
   '@graphile/simplify-inflection',
@@ -10,7 +10,7 @@ export const BUNDLED = [
   'postgraphile-plugin-connection-filter',
 ] as const;
 
-/** An import of a package: what is before its name, the quotation mark, and the name. */
+/** An import of a package: the keyword, the quotation mark, and the name. */
 const IMPORT = /((?:\bfrom|\bimport)\s*\(?\s*)(['"])([^'".][^'"]*)\2/g;
 
 /** Returns the bundled modules that a file imports, such as `postgraphile/grafast`. */

@@ -4,7 +4,7 @@ import type { Metafile } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** A package of which the tarball of Howdah contains code. */
+/** A package whose code is in the tarball of Howdah. */
 export type BundledPackage = { name: string; version: string; licence: string; folder: string };
 
 /** Lists the packages in bundles, by name. */
@@ -32,14 +32,18 @@ function noticeOf({ name, version, licence, folder }: BundledPackage): string {
     .filter((file) => /^(licen[cs]e|copying|notice)(\W|$)/i.test(file))
     .sort(order)
     .map((file) => readFileSync(join(ROOT, folder, file), 'utf8').trim());
-  return [`${name} ${version} (${licence})`, ...(texts.length > 0 ? texts : [authorOf(folder)]), '']
+  return [
+    `${name} ${version} (${licence})`,
+    ...(texts.length > 0 ? texts : [shortNotice(folder)]),
+    '',
+  ]
     .join('\n\n')
     .trimEnd()
     .concat('\n');
 }
 
-/** Returns who wrote a package that has no file with its licence. */
-function authorOf(folder: string): string {
+/** Returns the notice of a package that has no licence file: its licence and its author. */
+function shortNotice(folder: string): string {
   const { author, license } = manifestOf(folder);
   const who = typeof author === 'string' ? author : author?.name;
   return `Published under ${license}${who ? ` by ${who}` : ''}; the package has no licence file.`;
@@ -62,6 +66,7 @@ function folderOf(file: string): string {
   return folder ?? dirname(file);
 }
 
-function order(a: string, b: string): number {
+/** Compares in the same order on every machine, independent of its language. */
+export function order(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }

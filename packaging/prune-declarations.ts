@@ -1,13 +1,17 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
+import manifest from '../package.json' with { type: 'json' };
 import { bundledImports } from './bundled.ts';
 
 /**
- * Removes the declarations of a compiled folder that `exports` of package.json does not lead to.
+ * Removes the declarations of a compiled folder that `exports` of package.json does not reach.
  * Throws if one that remains imports a bundled package, because users do not have its types.
  */
 export function pruneDeclarations(dist: string): void {
-  const reachable = declarationsFrom(join(dist, 'src/index.d.ts'));
+  const entries = Object.values<{ types: string }>(manifest.exports);
+  const reachable = declarationsFrom(
+    entries.map(({ types }) => join(dist, relative('dist', types))),
+  );
   for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
     const path = join(dist, file);
     if (path.endsWith('.d.ts') && !reachable.has(path)) rmSync(path);
@@ -18,8 +22,8 @@ export function pruneDeclarations(dist: string): void {
   }
 }
 
-function declarationsFrom(entry: string): Set<string> {
-  const found = new Set([entry]);
+function declarationsFrom(entries: readonly string[]): Set<string> {
+  const found = new Set(entries);
   for (const file of found) {
     const imports = readFileSync(file, 'utf8').matchAll(
       /\b(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { planBundle } from '../packaging/bundle-dependencies.ts';
+import { analyzeBundle } from '../packaging/bundle-dependencies.ts';
 import { BUNDLED } from '../packaging/bundled.ts';
 import { packagesIn } from '../packaging/notices.ts';
 import { bundledPackages, licencesPage, productionDependencies } from './support/licences.ts';
@@ -36,7 +36,7 @@ test('every package in the bundle has an allowed licence', async () => {
 });
 
 test('there is one graphql, since it is not bundled', async () => {
-  const bundled = packagesIn([await planBundle()]).map(({ name }) => name);
+  const bundled = packagesIn([await analyzeBundle()]).map(({ name }) => name);
   const installed = productionDependencies().map(({ name }) => name);
   expect(bundled.filter((name) => ['graphql', 'pg', 'ws'].includes(name))).toEqual([]);
   expect(installed.filter((name) => name === 'graphql')).toEqual(['graphql']);

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildGraphiql } from '../../packaging/build-pages.ts';
-import { planBundle } from '../../packaging/bundle-dependencies.ts';
-import { packagesIn } from '../../packaging/notices.ts';
+import { analyzeBundle } from '../../packaging/bundle-dependencies.ts';
+import { order, packagesIn } from '../../packaging/notices.ts';
 
 /** A package that is installed where Howdah runs. */
 export type Dependency = { name: string; version: string; licence: string };
@@ -79,7 +79,7 @@ function parentsOf(path: string): string[] {
 
 /** Lists the packages of which the npm package contains code. */
 export async function bundledPackages(): Promise<Dependency[]> {
-  return packagesIn([await planBundle(), await buildGraphiql('dist/pages', { write: false })]);
+  return packagesIn([await analyzeBundle(), await buildGraphiql('dist/pages', { write: false })]);
 }
 
 /** Returns the text of docs/licences.md, which `npm run generate` writes. */
@@ -109,9 +109,4 @@ function licenceTable(packages: readonly Dependency[]): string[] {
       `| ${licence} | ${all.map(({ name, version }) => `${name} ${version}`).join(', ')} |`,
   );
   return ['| licence | packages |', '| --- | --- |', ...rows];
-}
-
-/** Compares in the same order on every machine, independent of its language. */
-function order(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }
