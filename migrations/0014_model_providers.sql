@@ -1,7 +1,7 @@
 -- Up Migration
 -- Adds what models of all vendors need: purposes, prices of cached tokens and of units, parameters
--- of a model, and an order of fallbacks. Adds capabilities and the domain of tools, chats, and an
--- index of closed questions.
+-- of a model, an order of fallbacks, reports of providers, and tests of models. Adds capabilities
+-- and the domain of tools, keys of chats, and an index of closed questions.
 
 alter type howdah.model_purpose add value if not exists 'image';
 alter type howdah.model_purpose add value if not exists 'rerank';
@@ -85,7 +85,7 @@ alter table howdah_private.workers
 comment on column howdah_private.workers.custom_tools is
   'Names of the tools in TypeScript that the worker has. Calls of others fail there.';
 
--- Functions of sql/ that have more parameters now; the older signature would stay beside them.
+-- sql/ creates this function with more parameters. The older signature would remain beside it.
 drop function if exists howdah_private.price(int, int, howdah.models);
 
 alter table howdah.deleted_step_usage
@@ -96,7 +96,7 @@ comment on column howdah.deleted_step_usage.cached_tokens is
 comment on column howdah.deleted_step_usage.cache_write_tokens is
   'Input tokens that providers wrote to their prompt caches; a part of tokens_in.';
 
--- Live lists read the questions that closed since a time.
+-- Live lists read the questions that were closed after a time.
 create index questions_closed_idx
   on howdah.questions (tenant_id, updated_at) where status <> 'open';
 

@@ -12,7 +12,7 @@ begin
   return null;
 end $$;
 
--- Trims capabilities and drops repeated ones. Refuses an empty one, which nobody could ask for.
+-- Trims capabilities and removes duplicates. Refuses an empty one, which no search could find.
 create or replace function howdah_private.tg__trim_capabilities() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp

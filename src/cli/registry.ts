@@ -48,7 +48,7 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
     name: 'models',
     group: 'Agents',
     summary: 'manage the models and their prices',
-    args: '[list|show|create|delete|catalog]',
+    args: '[list|show|create|test|…]',
     load: () => import('./commands/agents/models.ts'),
   },
   {

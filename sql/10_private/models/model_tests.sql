@@ -25,8 +25,8 @@ as $$
     job_key => 'model test ' || enqueue_model_test.test_id, max_attempts => 3)
 $$;
 
--- Returns what a test cost at the prices of the model: its tokens, and what it used of the unit
--- that the model is paid by. Returns null if the model has no price for it.
+-- Returns the cost of a test at the prices of the model: of its tokens, and of its units
+-- (price_unit). Returns null if the model has no such price.
 create or replace function howdah_private.model_test_cost(m howdah.models, answer jsonb)
   returns numeric
   language sql immutable
@@ -40,7 +40,7 @@ as $$
     or ((m).unit_price is not null and answer -> 'units' ? (m).price_unit)
 $$;
 
--- Returns what a test of a model that is not stored cost, if the catalogue knows its prices.
+-- Returns the cost of a test of a model that is not stored, if the catalogue has its prices.
 create or replace function howdah_private.unsaved_model_test_cost(
   provider text, model text, base_url text, answer jsonb
 ) returns numeric

@@ -30,8 +30,8 @@ create or replace function howdah_private.cache_surcharge(
     + howdah_private.cache_write_tokens(usage, tokens_in)
       * coalesce((m).cache_write_price - coalesce((m).input_price, 0), 0);
 
--- Returns the cost of what a call used in the unit of the model's price, such as characters of a
--- spoken text: `usage` has units, {"character": 6}. Numbers of providers are never negative here.
+-- Returns the cost of the units that a call used, such as the characters of a spoken text:
+-- `usage` -> 'units' is {"character": 6}. A negative number of a provider counts as 0.
 create or replace function howdah_private.unit_cost(m howdah.models, usage jsonb) returns numeric
   language sql immutable
   return case when jsonb_typeof(usage -> 'units' -> (m).price_unit) = 'number'

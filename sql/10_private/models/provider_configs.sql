@@ -184,8 +184,8 @@ begin
     v_name || v_others, v_params);
 end $$;
 
--- Deletes the key that was stored for a provider configuration, unless something else uses it by
--- now. The key has the name of the model row of the agent.
+-- Deletes the key that was stored for a provider configuration, unless something else uses it now.
+-- The key has the name of the agent's row in howdah.models.
 create or replace function howdah_private.drop_own_secret(
   agent_id uuid, purpose howdah.model_purpose
 ) returns void

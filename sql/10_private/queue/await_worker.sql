@@ -1,4 +1,4 @@
--- Tells a caller that waits for a run that no worker will take it (howdah.ask).
+-- Warns a caller of howdah.ask that no worker will take the run.
 
 -- Reports whether a live worker has the run, or takes runs like it. Serves callers that may not
 -- read the list of workers.
@@ -17,8 +17,8 @@ as $$
 $$;
 
 -- Warns once when no worker has taken the run for worker_warning_seconds, and throws HWCNF after
--- worker_wait_seconds. The caller passes back what it got from the last call; absent_since is null
--- while a worker is there.
+-- worker_wait_seconds. The caller passes the results of each call to the next one. absent_since is
+-- null while a worker is alive that takes the run.
 create or replace function howdah_private.await_worker(
   execution_id uuid, inout absent_since timestamptz, inout is_warned boolean
 )

@@ -1,8 +1,8 @@
--- Chats of user interfaces (useChat of the AI SDK). The interface chooses the id of a chat; the
--- conversation is in a session. A chat points to one session of its user. To answer a message
+-- Chats of user interfaces (useChat of the AI SDK). The interface chooses the id of a chat; a
+-- session stores the conversation. A chat points to one session of its user. To answer a message
 -- again, the chat moves to a fork of that session, and the earlier session stays as it was.
 
--- Returns the key of a chat. A user sees only chats of their own, so two users may use one id.
+-- Returns the key of a chat. Users see only their own chats, so two users may choose the same id.
 create or replace function howdah_private.chat_key(chat_id text) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -10,8 +10,8 @@ as $$
   select coalesce(howdah.current_user_id()::text, '') || '/' || chat_key.chat_id
 $$;
 
--- Returns the session of a chat of the caller, or null. The id of a session of the caller is the id
--- of a chat, too.
+-- Returns the session of a chat of the caller, or null. The id of a session of the caller is also
+-- the id of a chat.
 create or replace function howdah_private.chat_session(chat_id text) returns uuid
   language sql stable
   set search_path = pg_catalog, pg_temp

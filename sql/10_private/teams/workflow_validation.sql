@@ -74,7 +74,7 @@ begin
   where question is not null;
 end $$;
 
--- Returns why the configuration of a workflow names somebody who is not among its members, or null.
+-- Returns the error of a workflow whose configuration names an agent that is not a member, or null.
 create or replace function howdah_private.unknown_member(configuration jsonb, names text[])
   returns text
   language sql immutable
@@ -99,8 +99,8 @@ as $$
   limit 1
 $$;
 
--- Refuses a workflow with members whose configuration names somebody else. Callers write a workflow
--- and all its members at once; one without members is about to get them.
+-- Refuses a workflow whose configuration names an agent that is not a member. Skips a workflow
+-- without members, because its caller is about to write them.
 create or replace function howdah_private.check_named_members(workflow_id uuid) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
