@@ -1,5 +1,6 @@
 import { SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { HowdahError } from '../../contracts/errors.ts';
 import { TOKEN_PARTY } from '../../db/access/subjects.ts';
 import type { Identity } from './auth-result.ts';
 
@@ -34,11 +35,27 @@ export function createProcessLogins(
 ): TokenOf {
   const callers = new LRUCache<string, KnownCaller>({ max: MOST_CALLERS, ttl: FRESH_MS });
   return async (caller) => {
+    refuseNameless(caller);
     const name = JSON.stringify([caller.tenant, caller.user]);
     const known = callers.get(name) ?? (await find(caller));
     callers.set(name, known);
     return signToken(key, known);
   };
+}
+
+/**
+ * Throws `HWINV` for a caller whose user or tenant is there but has no name, such as the user of a
+ * session that is over. Without a user, the caller would be the whole tenant.
+ */
+function refuseNameless(caller: Caller): void {
+  for (const field of ['tenant', 'user'] as const) {
+    const name: unknown = caller[field];
+    if (!(field in caller) || (typeof name === 'string' && name !== '')) continue;
+    throw new HowdahError('HWINV', `the ${field} of a caller is ${name === '' ? "''" : name}`, {
+      hint: `Name the ${field}, or leave the field out for ${field === 'user' ? 'the whole tenant' : 'the tenant default'}. For a request without a login, authenticate returns undefined.`,
+      detail: { field },
+    });
+  }
 }
 
 function signToken(key: Uint8Array, { tenantId, userId, role }: KnownCaller): Promise<string> {
