@@ -44,6 +44,7 @@ import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
 import { type Peer, webPage } from './http/failures.ts';
 import { type Fetch, guardedSdkFetch } from './http/guarded-fetch.ts';
+import { secretsIn } from './http/redact.ts';
 import { checkParams } from './http/reserved-params.ts';
 import type { Limits, Watch } from './http/stall-timeout.ts';
 import { resolveTarget, type Target } from './http/target.ts';
@@ -271,14 +272,15 @@ async function readAnswer(
   context: ModelCallContext,
 ): Promise<Outcome<ModelAnswer>> {
   const answer = emptyAnswer(vendor);
-  const redaction = Redaction.of(peer.key === null ? [] : [peer.key]);
+  const redaction = Redaction.of(secretsIn(peer.key));
   const filter = redaction.stream();
   for await (const part of stream) {
     if (context.signal.aborted) return createCancellation();
-    emitToken(context, filter.pass(addPart(answer, part)));
+    const text = addPart(answer, part);
     if (isTooLong(answer)) {
       return createFailure('bad_answer', `${peer.host} sent a text longer than the limit.`);
     }
+    emitToken(context, filter.pass(text));
   }
   emitToken(context, filter.rest({ isCut: isCutOff(answer) }));
   const whole = wholeAnswer(answer, request);

@@ -15,6 +15,7 @@ import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
 import { type Peer, reportedFailure, webPage } from './http/failures.ts';
 import { type Fetch, guardedFetch } from './http/guarded-fetch.ts';
+import { secretsIn } from './http/redact.ts';
 import { checkParams } from './http/reserved-params.ts';
 import type { Limits } from './http/stall-timeout.ts';
 import {
@@ -149,7 +150,7 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
   const type = response.headers.get('content-type')?.toLowerCase() ?? '';
   if (type.includes('html')) return webPage(peer);
   const fold = emptyFold();
-  const redaction = Redaction.of(peer.key === null ? [] : [peer.key]);
+  const redaction = Redaction.of(secretsIn(peer.key));
   const filter = redaction.stream();
   if (type.includes('json')) {
     const whole: unknown = JSON.parse(await response.text());

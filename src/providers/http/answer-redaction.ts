@@ -1,5 +1,5 @@
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
-import type { AnswerPart, CitationPart } from '../../contracts/runs/message.ts';
+import type { AnswerPart, CitationPart, ToolCall } from '../../contracts/runs/message.ts';
 import { isJsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
 
@@ -15,13 +15,19 @@ export function redactAnswer(answer: ModelAnswer, redaction: Redaction): ModelAn
       answer.content === null
         ? null
         : redactJsonText(redaction.text(answer.content, { isCut }), redaction),
-    tool_calls: answer.tool_calls.map((call) => ({
-      ...call,
-      id: redaction.text(call.id),
-      name: redaction.text(call.name),
-      arguments: redactJsonText(redaction.text(call.arguments), redaction),
-    })),
+    tool_calls: answer.tool_calls.map((call) => redactCall(call, redaction)),
     ...(answer.parts ? { parts: answer.parts.flatMap((part) => redactPart(part, redaction)) } : {}),
+  };
+}
+
+/** Redacts a call. Data of the vendor with a secret is dropped, as that of a part is. */
+function redactCall({ provider_metadata, ...call }: ToolCall, redaction: Redaction): ToolCall {
+  return {
+    ...call,
+    id: redaction.text(call.id),
+    name: redaction.text(call.name),
+    arguments: redactJsonText(redaction.text(call.arguments), redaction),
+    ...(provider_metadata && isFree(provider_metadata, redaction) && { provider_metadata }),
   };
 }
 
@@ -30,9 +36,14 @@ export function redactAnswer(answer: ModelAnswer, redaction: Redaction): ModelAn
  * that no longer fits its signature, and a changed task does not exist.
  */
 function redactPart(part: AnswerPart, redaction: Redaction): AnswerPart[] {
+  if (isFree(part, redaction)) return [part];
   const redacted = redaction.json(part);
-  if (JSON.stringify(redacted) === JSON.stringify(part)) return [part];
   return part.type === 'citation' && isJsonObject(redacted) ? [redacted as CitationPart] : [];
+}
+
+/** Returns whether a value contains no secret. */
+function isFree(value: object, redaction: Redaction): boolean {
+  return JSON.stringify(redaction.json(value)) === JSON.stringify(value);
 }
 
 /** Redacts a JSON text by its parsed values too, since JSON may write any letter as an escape. */

@@ -2,6 +2,8 @@ import { REDACTED, Redaction, SHORTEST_ECHO } from '../../redaction/redaction.ts
 import { truncateToFit } from '../../text/truncate.ts';
 
 const MAX_TEXT = 400;
+/** Fewest characters of a part of a key that is redacted alone. */
+const SHORTEST_PART = 16;
 
 /**
  * Removes the key from a text, and anything else that looks like a key: servers quote what they
@@ -16,7 +18,16 @@ export function redact(text: string, key: string | null): string {
 
 /** Creates the redaction of an error message, which is often about the key and quotes it. */
 export function errorRedaction(key: string | null): Redaction {
-  return Redaction.of(key === null ? [] : [key], { shortest: SHORTEST_ECHO });
+  return Redaction.of(secretsIn(key), { shortest: SHORTEST_ECHO });
+}
+
+/**
+ * Returns the secrets in a key: the key, and its parts between colons. An access key of AWS consists
+ * of parts, of which each is sent or quoted alone.
+ */
+export function secretsIn(key: string | null): string[] {
+  if (key === null) return [];
+  return [key, ...key.split(':').filter((part) => part.length >= SHORTEST_PART)];
 }
 
 /**

@@ -13,7 +13,8 @@ import { startVendorServer, type VendorRequest } from './vendor-server.ts';
 const ID = 'AKIAIOSFODNN7EXAMPLE';
 const SECRET = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY';
 const TOKEN = 'FwoGZXIvYXdzEJr//token==';
-const server = await startVendorServer('bedrock', () => ({ words: ['Hi'] }));
+let words = ['Hi'];
+const server = await startVendorServer('bedrock', () => ({ words }));
 afterAll(() => server.close());
 
 const bedrock = aiSdkProvider({ vendor: sdkVendor('amazon-bedrock') });
@@ -77,6 +78,15 @@ test.each([
 test('a key of Bedrock is sent as it is', async () => {
   const { headers } = await send('bedrock-api-key-YmVkcm9jaw==', { region: 'eu-west-1' });
   expect(headers.authorization).toBe('Bearer bedrock-api-key-YmVkcm9jaw==');
+});
+
+test.each([TOKEN, SECRET])('%s alone is redacted, though it is a part of the key', async (part) => {
+  words = ['It is ', part.slice(0, 9), part.slice(9), '.'];
+  const key = `${ID}:${SECRET}:eu-west-1:${TOKEN}`;
+  const request = modelRequest('Hello', { model: row() });
+  const answer = answerOf(await bedrock.generate(request, { signal: never(), key }));
+  words = ['Hi'];
+  expect(answer.content).toBe('It is ***.');
 });
 
 test('what cannot be signed is refused, without a request', async () => {
