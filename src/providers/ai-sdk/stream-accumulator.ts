@@ -12,6 +12,7 @@ import type {
 } from '../../contracts/agents/model.ts';
 import type { ReasoningPart, TextSpanPart, ToolCall } from '../../contracts/runs/message.ts';
 import type { Json } from '../../json/json.ts';
+import { storableJson } from '../../json/storable-json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
 import { mergeMetadata, metadataOf, type SdkPart, withNeededSpans } from './answer-parts.ts';
 import { formatWarning } from './warnings.ts';
@@ -165,14 +166,15 @@ function addResult(
   part: Extract<LanguageModelV4StreamPart, { type: 'tool-result' }>,
 ): void {
   if (part.preliminary) return;
-  const text = JSON.stringify(part.result).replaceAll('\\u0000', '').toWellFormed();
-  answer.length += text.length;
+  const { length } = JSON.stringify(part.result);
+  answer.length += length;
+  if (length > MAX_TEXT) return; // the answer is refused
   answer.parts.push({
     type: 'provider_tool_result',
     vendor: answer.vendor,
     id: part.toolCallId,
     name: part.toolName,
-    result: JSON.parse(text) as Json,
+    result: JSON.parse(storableJson(part.result)) as Json,
     ...(part.isError ? { is_error: true } : {}),
     ...metadataOf(part.providerMetadata),
   });

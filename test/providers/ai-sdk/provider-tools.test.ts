@@ -3,7 +3,7 @@ import type { ModelAnswer } from '../../../src/contracts/agents/model.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { aiSdkProvider } from '../../../src/providers/ai-sdk.ts';
-import { answerOf, modelRef, modelRequest, never } from '../requests.ts';
+import { answerOf, errorOf, modelRef, modelRequest, never } from '../requests.ts';
 import { sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorReply } from './vendor-server.ts';
 
@@ -101,6 +101,38 @@ test.each<[string, (message: Message) => Message, string[]]>([
 ])('where %s, what is left goes back', async (_, change, types) => {
   const content = await contentSent(change(logged(await search())));
   expect(content.map(({ type }) => type)).toEqual(types);
+});
+
+test('a result keeps the escapes in its texts, and no character that cannot be stored', async () => {
+  const url = 'https://news.example/\\u0000/\0';
+  const answer = { ...REPLY, search: { ...SEARCH, url } };
+  const { answer: read } = await send('anthropic', answer, [QUESTION]);
+  expect(read.parts?.filter(({ type }) => type === 'provider_tool_result')).toMatchObject([
+    { result: [{ url: 'https://news.example/\\u0000/\ufffd' }] },
+  ]);
+});
+
+test('a result that is far too long is refused', async () => {
+  reply = { ...REPLY, search: { ...SEARCH, url: 'x'.repeat(4_000_001) } };
+  const model = modelRef({ provider: 'anthropic', base_url: servers.anthropic.url });
+  const provider = aiSdkProvider({ vendor: sdkVendor('anthropic') });
+  const outcome = await provider.generate(modelRequest([QUESTION], { model }), { signal: never() });
+  expect(errorOf(outcome)).toMatchObject({
+    code: 'bad_answer',
+    message: expect.stringContaining('longer'),
+  });
+});
+
+test('a key in the data of a call is not kept', async () => {
+  const key = 'AIza-test-key-4711';
+  const calls = ['c2ln', key].map((signature) => ({ name: 'look_up', arguments: {}, signature }));
+  reply = { calls };
+  const model = modelRef({ provider: 'google', base_url: servers.google.url, secret_name: 'g' });
+  const provider = aiSdkProvider({ vendor: sdkVendor('google') });
+  const request = modelRequest([QUESTION], { model });
+  const answer = answerOf(await provider.generate(request, { signal: never(), key }));
+  expect(answer.tool_calls).toMatchObject([{ provider_metadata: {} }, { name: 'look_up' }]);
+  expect(JSON.stringify(answer)).not.toContain(key);
 });
 
 test('another vendor gets the text of the answer alone', async () => {
