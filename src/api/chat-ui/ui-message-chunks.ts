@@ -196,9 +196,12 @@ function* partChunks(kind: 'text' | 'reasoning', id: string, delta: string): Gen
   yield { type: `${kind}-end`, id };
 }
 
-/** Returns the chunk of a part of an answer, if the part is a cited source. */
+/**
+ * Returns the chunk of a part of an answer, if the part is a cited web page. Interfaces show it as a
+ * link, so no other address may be in it, such as javascript:.
+ */
 function* sourceChunks({ type, url, title }: JsonObject, sourceId: string): Generator<UiChunk> {
-  if (type !== 'citation' || typeof url !== 'string') return;
+  if (type !== 'citation' || typeof url !== 'string' || !/^https?:\/\//i.test(url)) return;
   yield { type: 'source-url', sourceId, url, ...(typeof title === 'string' && { title }) };
 }
 
