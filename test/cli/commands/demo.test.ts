@@ -10,6 +10,7 @@ test('the demo writes replies beside its tickets, names its model, and is repeat
     expect(status).toBe(0);
     expect(stdout).toContain('local: extractive, without an LLM');
     expect(stdout).toContain('insert into howdah.executions (agent_id, input, metadata)');
+    expect(stdout).toContain('npx howdah start'); // there is no `npm start` in a project of a user
     const { rows } = await database.pool.query(
       `select count(*)::int as tickets, count(reply)::int as replies from shop.tickets`,
     );

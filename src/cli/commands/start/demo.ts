@@ -148,7 +148,7 @@ function goOn(io: CliIo, config: Config): void {
   const url = config.databaseUrl === undefined ? '$(npx howdah db url)' : '$DATABASE_URL';
   heading(io, 'Next steps:');
   io.out(`  npx howdah run support "Where is my order A-1005?"
-  npm start                                  # in another terminal: API and worker on http://127.0.0.1:${config.port}
+  npx howdah start                           # in another terminal: API and worker on http://127.0.0.1:${config.port}
   psql "${url}" -c "call howdah.ask('support', 'Where is A-1003?')"
   curl -s http://127.0.0.1:${config.port}/graphql -H 'content-type: application/json' \\
     -d '{"query":"{ executions(first: 3, orderBy: [ID_DESC]) { nodes { id status output steps { nodes { seq kind name } } } } }"}'`);
