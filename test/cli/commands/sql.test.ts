@@ -87,6 +87,12 @@ describe('howdah sql', () => {
     expect(rows[0].n).toBe(2);
   });
 
+  test('names --write when a statement may only read', async () => {
+    const { status, stderr } = await cli('sql', 'delete from howdah.executions');
+    expect(status).toBe(1);
+    expect(stderr).toContain('hint: Add --write to write and commit.');
+  });
+
   test('writes only with --write', async () => {
     const change = `update howdah.agents set description = 'By hand.' where name = 'day' returning name, description`;
     expect((await cli('sql', change, '--write', '--json')).stdout).toBe(

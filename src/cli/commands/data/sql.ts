@@ -1,5 +1,6 @@
 import { text as readAll } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
+import { DatabaseError } from 'pg';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { type AdHocQuery, adHocQuery } from '../../../db/sql-tools/ad-hoc-query.ts';
 import { withDatabase } from '../../backend/with-database.ts';
@@ -42,6 +43,8 @@ export function register(command: Command, io: CliIo): void {
             ...(tenantId !== undefined && { tenantId }),
             ...(isOwner && { role }),
             ...{ mostRows: limit === 0 ? undefined : limit, seconds: timeout },
+          }).catch((error) => {
+            throw write ? error : suggestWrite(error);
           });
           const { rows, count } = result;
           if (io.json) printJson(io, { items: rows });
@@ -51,6 +54,12 @@ export function register(command: Command, io: CliIo): void {
         { writesModels: write === true },
       );
     });
+}
+
+/** Adds the option that allows writes to the error of a statement that wrote without it. */
+function suggestWrite(error: unknown): unknown {
+  const isWrite = error instanceof DatabaseError && error.code === '25006'; // read_only_sql_transaction
+  return isWrite ? Object.assign(error, { hint: 'Add --write to write and commit.' }) : error;
 }
 
 function summaryOf({ rows, count, command }: AdHocQuery): string {
