@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type Environment, variables } from './config.ts';
 import type { CustomEngine } from './contracts/agents/engine.ts';
 import type { Hooks } from './contracts/agents/hook.ts';
@@ -64,13 +65,24 @@ const isList = Array.isArray;
 const isBoolean = (value: unknown) => typeof value === 'boolean';
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;
 
+/** The parts without which a tool cannot be stored or called. */
+const toolParts = z.object({
+  name: z.string().min(1),
+  description: z.string().min(1),
+  parameters: z.custom<object>(isObject),
+  run: z.custom((value) => typeof value === 'function'),
+});
+
 /** The checks of the other options. Each has a fix that completes the sentence "Set NAME to …". */
 const CHECKS: Record<
   Exclude<keyof StartOptions, keyof typeof VARIABLES>,
   readonly [(value: unknown) => boolean, string]
 > = {
   logger: [isLogger, 'a logger with debug, info, warn and error, such as pino(), or to false'],
-  tools: [isList, 'an array of tools, such as [defineTool({…})]'],
+  tools: [
+    (value) => z.array(toolParts).safeParse(value).success,
+    'an array of tools with name, description, parameters and run, such as [defineTool({…})]',
+  ],
   engines: [isList, 'an array of engines'],
   hooks: [isObject, 'an object whose keys are events'],
   signal: [(value) => value instanceof AbortSignal, 'an AbortSignal'],
@@ -81,9 +93,14 @@ const CHECKS: Record<
 
 /** Returns the variables that the options stand for. Throws `HWINV` with the name of an option. */
 export function variablesOf(options: StartOptions): Environment {
-  const set = Object.entries(options).filter(([, value]) => value !== undefined);
-  for (const [name, value] of set) checkOption(name, value);
-  const values = set.flatMap(([name, value]) =>
+  if (!isObject(options)) {
+    throw new HowdahError('HWINV', 'the options of start() are not an object', {
+      hint: 'Pass an object such as { port: 3000 }, or nothing.',
+    });
+  }
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) checkOption(name, value);
+  const values = given.flatMap(([name, value]) =>
     isVariable(name) && value !== false ? [[VARIABLES[name], String(value)]] : [],
   );
   return {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type StartOptions, start } from '../../src/index.ts';
+import { defineTool, type StartOptions, start } from '../../src/index.ts';
 import { variablesOf } from '../../src/start-options.ts';
 
 test.each<[string, object]>([
@@ -14,6 +14,7 @@ test.each<[string, object]>([
   ['concurrency', { concurrency: 1.5 }],
   ['logger', { logger: { info() {} } }],
   ['tools', { tools: {} }],
+  ['tools', { tools: [{ name: 'parcel' }] }],
   ['hooks', { hooks: 'no' }],
   ['signal', { signal: new AbortController() }],
   ['env', { env: 'PORT=1' }],
@@ -32,6 +33,20 @@ test('start() suggests the option that was meant', async () => {
     hint: 'Did you mean databaseUrl?',
     detail: { option: 'databaseURL' },
   });
+});
+
+test.each([null, 'postgres://x/y'])('start(%j) asks for an object', async (options) => {
+  await expect(start(options as unknown as StartOptions)).rejects.toMatchObject({
+    code: 'HWINV',
+    message: 'the options of start() are not an object',
+  });
+});
+
+test('defineTool() asks for parameters in zod', () => {
+  const spec = { name: 'parcel', description: 'Where a parcel is.', run: () => null };
+  expect(() => defineTool(spec as unknown as Parameters<typeof defineTool>[0])).toThrow(
+    'the parameters of the tool parcel are not a zod object',
+  );
 });
 
 test('an aborted signal rejects with its reason before anything starts', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CustomContext, CustomTool } from '../../contracts/agents/tool.ts';
+import { HowdahError } from '../../contracts/errors.ts';
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 
 /** A tool whose parameters are a zod object, so that the arguments of `run` have its type. */
@@ -11,9 +12,14 @@ export type ToolSpec<Parameters extends z.ZodObject> = Omit<CustomTool, 'paramet
 /**
  * Creates a tool from parameters in zod. The model receives their JSON Schema (draft 2020-12).
  * `run` receives the parsed arguments, with defaults and transformations. Throws when the
- * parameters have no JSON Schema.
+ * parameters are not a zod object, or have no JSON Schema.
  */
 export function defineTool<Parameters extends z.ZodObject>(spec: ToolSpec<Parameters>): CustomTool {
+  if (!isZodObject(spec.parameters)) {
+    throw new HowdahError('HWINV', `the parameters of the tool ${spec.name} are not a zod object`, {
+      hint: 'Set parameters to z.object({…}) of zod 4, or to z.object({}) if there are none.',
+    });
+  }
   const { $schema: _, ...parameters } = z.toJSONSchema(spec.parameters, { io: 'input' });
   return {
     ...spec,
@@ -27,6 +33,12 @@ export function defineTool<Parameters extends z.ZodObject>(spec: ToolSpec<Parame
       return spec.run(parsed.data, context);
     },
   };
+}
+
+/** Returns whether a value is a zod object. The project may have another copy of zod. */
+export function isZodObject(value: unknown): boolean {
+  const def = (value as { _zod?: { def?: { type?: unknown } } } | null | undefined)?._zod?.def;
+  return def?.type === 'object';
 }
 
 function faultsIn(error: z.ZodError): string {

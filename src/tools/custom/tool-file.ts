@@ -2,7 +2,7 @@ import { basename, extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { CustomTool } from '../../contracts/agents/tool.ts';
-import { defineTool } from './define-tool.ts';
+import { defineTool, isZodObject } from './define-tool.ts';
 
 let loads = 0;
 
@@ -13,7 +13,7 @@ const spec = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ or -'),
   description: z.string().min(1, 'must describe the tool'),
   parameters: z.custom<object>(
-    (value) => isZod(value) || isJsonSchema(value),
+    (value) => isZodObject(value) || isJsonSchema(value),
     'must be a zod object or the JSON Schema of an object',
   ),
   effect: z.enum(['pure', 'idempotent', 'once']).optional(),
@@ -53,15 +53,9 @@ function toolOf(key: string, value: object): CustomTool {
     throw new Error(`${key}: ${faults.join('; ')}`);
   }
   const tool = { name: key, ...value } as CustomTool;
-  return isZod(tool.parameters)
+  return isZodObject(tool.parameters)
     ? defineTool(tool as unknown as Parameters<typeof defineTool>[0])
     : tool;
-}
-
-/** Returns whether a value is a zod object. The project may have another copy of zod. */
-function isZod(value: unknown): boolean {
-  const def = (value as { _zod?: { def?: { type?: unknown } } } | null | undefined)?._zod?.def;
-  return def?.type === 'object';
 }
 
 function isJsonSchema(value: unknown): boolean {
