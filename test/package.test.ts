@@ -1,23 +1,22 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
 import { productionPaths } from './support/licences.ts';
+import { installPacked, packHowdah } from './support/packed.ts';
 
 // The package as somebody installs it: packed, unpacked in an empty folder, with what production installs and no more.
 
@@ -34,42 +33,14 @@ let howdah: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'howdah-package-'));
   chmodSync(folder, 0o755);
-  const tarball = await pack(join(folder, 'source'));
   app = join(folder, 'app');
   howdah = join(app, 'node_modules/howdah');
-  mkdirSync(howdah, { recursive: true });
-  await run('tar', ['-xzf', tarball, '-C', howdah, '--strip-components=1']);
-  installProduction(join(app, 'node_modules'));
+  await installPacked(await packHowdah(folder), join(app, 'node_modules'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** In a copy of what `files` names, so that no dist comes to lie in the checkout. */
-async function pack(source: string): Promise<string> {
-  const { files } = readJson('package.json') as { files: string[] };
-  for (const path of ['package.json', ...files.filter((one) => existsSync(join(ROOT, one)))])
-    if (path !== 'dist') cpSync(join(ROOT, path), join(source, path), { recursive: true });
-  await run(join(ROOT, 'node_modules/.bin/tsc'), [
-    ...['-p', join(ROOT, 'tsconfig.build.json')],
-    ...['--outDir', join(source, 'dist')],
-  ]);
-  await run(process.execPath, [join(ROOT, 'packaging/main.ts'), join(source, 'dist')]);
-  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: source });
-  const [tarball = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
-  return join(folder, tarball);
-}
-
 function readJson(path: string): unknown {
   return JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
-}
-
-/** The packages at the top that production installs; each finds its own ones where it really lies. */
-function installProduction(modules: string): void {
-  for (const path of productionPaths()) {
-    const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];
-    if (name === undefined || !existsSync(join(ROOT, path))) continue;
-    mkdirSync(dirname(join(modules, name)), { recursive: true });
-    symlinkSync(join(ROOT, path), join(modules, name), 'dir');
-  }
 }
 
 async function cli(...argv: string[]) {
