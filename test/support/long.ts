@@ -98,6 +98,7 @@ const SLOW = [
   'test/docs/how-to.test.ts',
   'test/docs/reference.test.ts',
   'test/docs/typescript.test.ts',
+  'test/packaging/created-app.test.ts',
   'test/providers/openai-stream.test.ts',
   'test/runtime/hooks/alerts.test.ts',
   'test/runtime/control/compensation.test.ts',

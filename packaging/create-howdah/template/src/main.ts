@@ -13,7 +13,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const howdah = await start({
   port: false,
-  auth: password ? 'required' : 'none',
+  auth: password ? 'required' : 'none', // which Howdah refuses unless HOST is this machine
   tools: [deliveryDate],
   signal: stop.signal,
 });
