@@ -13,7 +13,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const howdah = await start({
   port: false,
-  auth: password ? 'required' : 'none', // which Howdah refuses unless HOST is this machine
+  auth: password ? 'required' : 'none', // none is refused unless HOST is a loopback address
   tools: [deliveryDate],
   signal: stop.signal,
 });
