@@ -51,6 +51,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'queries',
     'feed',
     'access',
+    'lists',
     'files',
     'runs',
     'worker',

@@ -6,6 +6,7 @@ import { secretRowsOn } from '../db/access/secrets.ts';
 import { visibleTo, type Watching } from '../db/access/subjects.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import { refuseOtherServer } from '../db/connection/same-server.ts';
+import { createListFeed, type ListFeed } from '../db/lists/list-feed.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
 import { createSecretWriter, type SecretWriter } from '../secrets/writer.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
@@ -16,6 +17,7 @@ import {
   createAuthentication,
 } from './authentication.ts';
 import type { ErrorLog } from './errors/answer-error.ts';
+import { isTemporary } from './events/log-feed.ts';
 import { transactionOfTenant } from './events/stream-sources.ts';
 import { createFeedHub, type FeedHub } from './feed/feed-hub.ts';
 import {
@@ -28,7 +30,6 @@ import { defaultServerLimits, type ServerLimits } from './http/server-limits.ts'
 import { type Connections, createConnections } from './limits/connections.ts';
 import { ReplicaRouter } from './limits/read-your-writes.ts';
 import { createStreamLimits, type StreamLimits } from './limits/stream-limits.ts';
-import { createListFeed, type ListFeed } from './lists/list-feed.ts';
 import { openLogin, openReplica, openRequests, type PoolOptions } from './pools.ts';
 
 export type ServicesOptions = PoolOptions &
@@ -102,6 +103,7 @@ export async function openServices(
     transaction: transactionOfTenant({ connections, admission }),
     sees: createBatchLoader((watching: Watching[]) => visibleTo(pool, watching)),
     onShown: (reader) => reads?.requireLatest(reader),
+    isTemporary,
   });
   return {
     ...authentication,

@@ -1,18 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import { FORGET_MS, SeenSteps } from '../../db/feed/follow-log.ts';
+import { FORGET_MS, POLL_MS, RESTS_PER_READ, SeenSteps } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { onAbort } from '../http/on-abort.ts';
-import {
-  isTemporary,
-  type LogSubscription,
-  MOST_PER_READ,
-  POLL_MS,
-  RESTS_PER_READ,
-} from './log-feed.ts';
+import { isTemporary, type LogSubscription, MOST_PER_READ } from './log-feed.ts';
 import { type LogLine, linesOf } from './log-lines.ts';
 import { findExecution } from './run-rows.ts';
 

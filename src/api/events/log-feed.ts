@@ -1,18 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Watching } from '../../db/access/subjects.ts';
-import { FORGET_MS, SeenSteps } from '../../db/feed/follow-log.ts';
+import { FeedQueue } from '../../db/feed/feed-queue.ts';
+import { FORGET_MS, POLL_MS, RESTS_PER_READ, SeenSteps } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
 import { type Client, jsonRows } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { failureOf } from '../errors/answer-error.ts';
 import { noSuch } from '../errors/request-refusal.ts';
-import { FeedQueue } from '../feed/feed-queue.ts';
 import { type LogLine, linesOf } from './log-lines.ts';
 
-/** The least pause between two reads. The reader polls, because the log sends no notifications. */
-export const POLL_MS = 500;
-/** A read is followed by a pause of this many times its duration. */
-export const RESTS_PER_READ = 4;
 /** Most lines of one read. */
 export const MOST_PER_READ = 1_000;
 /** Most lines buffered for a subscriber. Further lines stay in the database. */

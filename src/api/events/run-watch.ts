@@ -1,6 +1,6 @@
 import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
 import type { FeedRow, FeedRunState } from '../../db/feed/feed.ts';
-import { FeedQueue } from '../feed/feed-queue.ts';
+import { FeedQueue } from '../../db/feed/feed-queue.ts';
 
 export type WatchSources<Other extends { of: string }> = {
   states: AsyncIterator<FeedRunState, unknown>;

@@ -1,6 +1,6 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { FeedRow, FeedRunState } from '../../db/feed/feed.ts';
-import { FeedQueue } from './feed-queue.ts';
+import { FeedQueue } from '../../db/feed/feed-queue.ts';
 
 /**
  * Most rows buffered for a subscriber that does not take them. Further rows stay in the database.

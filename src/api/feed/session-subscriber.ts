@@ -1,5 +1,5 @@
 import type { MessageCursor, SessionRow } from '../../db/feed/feed.ts';
-import { FeedQueue } from './feed-queue.ts';
+import { FeedQueue } from '../../db/feed/feed-queue.ts';
 
 /**
  * Most rows buffered for a subscriber that does not take them. Further rows stay in the database.

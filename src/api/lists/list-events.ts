@@ -1,71 +1,32 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import { currentCursor, isUsableCursor } from '../../db/feed/list-changes.ts';
-import { readListCursor } from '../../db/feed/list-cursor.ts';
+import {
+  beginList,
+  followList,
+  type ListStart,
+  type OpenedList,
+} from '../../db/lists/follow-list.ts';
+import { isUsableCursor } from '../../db/lists/list-changes.ts';
+import { readListCursor } from '../../db/lists/list-cursor.ts';
+import type { FollowedCollection, ListFeed } from '../../db/lists/list-feed.ts';
+import type { ListEvent } from '../../db/lists/list-subscriber.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
-import { type Condition, listRows } from '../../db/queries/row-collection.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { onAbort } from '../http/on-abort.ts';
 import type { Identity } from '../login/auth-result.ts';
-import { type FollowedCollection, type ListFeed, shownRowOf } from './list-feed.ts';
-import type { ListEvent, ListFollower } from './list-subscriber.ts';
 
 /** A list to follow, with the cursor to continue from or the number of rows to start with. */
-export type ListQuery = {
-  list: FollowedCollection;
-  where: readonly Condition[];
-  after: string | undefined;
-  first: number;
-};
-
-/** An open list: the events of its newest rows, and the position from which it is followed. */
-export type OpenedList = { list: FollowedCollection; first: ListEvent[] } & Pick<
-  ListFollower,
-  'where' | 'after' | 'known'
->;
+export type ListQuery = ListStart & { after: string | undefined };
 
 /**
- * Opens a list as the caller. Without a cursor, reads its newest rows, the oldest of them first.
- * Throws `HWINV` for a cursor that cannot be continued from.
+ * Opens a list as the caller. Throws `HWINV` for a cursor that cannot be continued from.
  */
-export async function openList(db: Client, query: ListQuery): Promise<OpenedList> {
+export async function openList(db: Client, { after, ...query }: ListQuery): Promise<OpenedList> {
+  if (after === undefined) return beginList(db, query);
+  const cursor = readListCursor(after);
+  if (!cursor || !(await isUsableCursor(db, cursor))) throw unusableCursor(after);
   const { list, where } = query;
-  const cursor = query.after === undefined ? undefined : readListCursor(query.after);
-  if (query.after !== undefined) {
-    if (!cursor || !(await isUsableCursor(db, cursor))) throw unusableCursor(query.after);
-    return { list, where, first: [], after: cursor, known: undefined };
-  }
-  const after = await currentCursor(db); // before the rows, so that no change is missed
-  const { rows } =
-    query.first === 0 ? { rows: [] } : await listRows(db, list, { where, limit: query.first });
-  const shown = rows.toReversed().map((row) => shownRowOf(row));
-  const first = shown.map((one): ListEvent => {
-    return { type: 'changed', id: one.row.id, cursor: undefined, shown: one };
-  });
-  const known = new Map(shown.map(({ row, version }) => [row.id, version]));
-  return { list, where, first, after, known };
-}
-
-/** Yields the events of an opened list, until the consumer leaves. */
-export function followList(
-  lists: ListFeed,
-  { tenantId, userId, role }: Pick<Identity, 'tenantId' | 'userId' | 'role'>,
-  { list, first, where, after, known }: OpenedList,
-): AsyncIterableIterator<ListEvent, undefined> {
-  const events = lists.follow(list, { watching: { tenantId, userId, role }, where, after, known });
-  const waiting = first.values();
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async next() {
-      const item = waiting.next();
-      return item.done ? events.next() : { done: false, value: item.value };
-    },
-    async return() {
-      return (await events.return?.()) ?? { done: true, value: undefined };
-    },
-  };
+  return { list, where, first: [], after: cursor, known: undefined };
 }
 
 /** Formats the events of a list as Server-Sent Events, until the signal fires. */

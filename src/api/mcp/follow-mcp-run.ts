@@ -1,13 +1,13 @@
 import type { Watching } from '../../db/access/subjects.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
+import { FeedQueue } from '../../db/feed/feed-queue.ts';
 import { runStatus } from '../../db/mcp/offered-tools.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../db/queries/questions.ts';
 import type { RunEvent } from '../../mcp-server/caller.ts';
 import { RunWatch } from '../events/run-watch.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import { FeedQueue } from '../feed/feed-queue.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
 import { FRESH_MS } from '../login/cached-loader.ts';
 

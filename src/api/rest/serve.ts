@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TryUnsavedModel } from '../../contracts/agents/model-test.ts';
+import type { ListFeed } from '../../db/lists/list-feed.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
@@ -21,7 +22,6 @@ import { type ReplicaRouter, readPosition } from '../limits/read-your-writes.ts'
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
 import { listEvents } from '../lists/list-events.ts';
-import type { ListFeed } from '../lists/list-feed.ts';
 import type { IsActiveAccount } from '../login/account-status.ts';
 import { admitRequest } from '../login/admit-request.ts';
 import type { Identity } from '../login/auth-result.ts';

@@ -8,7 +8,10 @@ import { endOf, LATE_MS, type LogFilter, loggedSteps, type StepLogRow } from './
  * not repeated immediately.
  */
 const LEAST_PAUSE_MS = 50;
-const RESTS_PER_LOOK = 4;
+/** The least pause between two reads of a feed that many follow. */
+export const POLL_MS = 500;
+/** A read is followed by a pause of this many times its duration. */
+export const RESTS_PER_READ = 4;
 /** The age after which a finished step can no longer become readable. */
 export const FORGET_MS = 60_000;
 
@@ -45,7 +48,7 @@ export async function* followLog(
       if (has_ended) return;
       known.forget(started - 2 * FORGET_MS);
       last = now.getTime();
-      const rest = Math.max(LEAST_PAUSE_MS, (Date.now() - started) * RESTS_PER_LOOK);
+      const rest = Math.max(LEAST_PAUSE_MS, (Date.now() - started) * RESTS_PER_READ);
       await pause(rest, undefined, { signal }).catch(() => {});
       await listener.nextChanged(ids);
     }

@@ -3,13 +3,13 @@ import { transactionOfTenant } from '../../../src/api/events/stream-sources.ts';
 import { createAdmission } from '../../../src/api/http/admission.ts';
 import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
 import { createConnections } from '../../../src/api/limits/connections.ts';
-import { createListFeed, type ListFeed } from '../../../src/api/lists/list-feed.ts';
-import { runConditions, runs } from '../../../src/api/lists/list-filters.ts';
-import type { ListEvent } from '../../../src/api/lists/list-subscriber.ts';
 import { openRequests } from '../../../src/api/pools.ts';
 import type { Pool } from '../../../src/db/connection/pool.ts';
-import { currentCursor } from '../../../src/db/feed/list-changes.ts';
-import { listCursorText, readListCursor } from '../../../src/db/feed/list-cursor.ts';
+import { currentCursor } from '../../../src/db/lists/list-changes.ts';
+import { listCursorText, readListCursor } from '../../../src/db/lists/list-cursor.ts';
+import { createListFeed, type ListFeed } from '../../../src/db/lists/list-feed.ts';
+import { runConditions, runs } from '../../../src/api/lists/list-filters.ts';
+import type { ListEvent } from '../../../src/db/lists/list-subscriber.ts';
 import { makeAgent, makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { until } from '../harness.ts';
@@ -35,6 +35,7 @@ beforeAll(async () => {
     },
     sees: async () => true,
     onShown: () => {},
+    isTemporary: () => false,
   });
   tenantId = (await one(db.pool, 'select howdah.current_tenant() as id')).id;
 });

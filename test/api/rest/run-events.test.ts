@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { type RunStreamSources, runEvents } from '../../../src/api/events/run-events.ts';
 import type { Execution } from '../../../src/api/events/run-rows.ts';
 import { eventsOf } from '../../../src/api/events/step-events.ts';
-import { FeedQueue } from '../../../src/api/feed/feed-queue.ts';
+import { FeedQueue } from '../../../src/db/feed/feed-queue.ts';
 import type { TokenPiece } from '../../../src/contracts/runs/step.ts';
 import type { FeedRow } from '../../../src/db/feed/feed.ts';
 

@@ -1,11 +1,13 @@
 import '../environment.ts';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
+import { followList } from '../../../db/lists/follow-list.ts';
+import type { FollowedCollection, ListFeed } from '../../../db/lists/list-feed.ts';
+import type { ListEvent } from '../../../db/lists/list-subscriber.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { followList, openList } from '../../lists/list-events.ts';
-import type { FollowedCollection, ListFeed } from '../../lists/list-feed.ts';
+import { openList } from '../../lists/list-events.ts';
 import {
   agentId,
   type QuestionFilter,
@@ -14,7 +16,6 @@ import {
   runConditions,
   runs,
 } from '../../lists/list-filters.ts';
-import type { ListEvent } from '../../lists/list-subscriber.ts';
 import { questions } from '../../lists/question-rows.ts';
 import type { Identity } from '../../login/auth-result.ts';
 import type { Backpressure } from './backpressure.ts';

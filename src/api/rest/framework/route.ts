@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import type { EndedModelTest, TestedModel } from '../../../contracts/agents/model-test.ts';
+import type { OpenedList } from '../../../db/lists/follow-list.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import type { LogStart } from '../../events/log-events.ts';
 import type { RunCursor } from '../../events/run-events.ts';
 import type { SessionCursor } from '../../events/session-events.ts';
-import type { OpenedList } from '../../lists/list-events.ts';
 import type { Identity } from '../../login/auth-result.ts';
 import type { Permission } from '../../login/rights.ts';
 import type { EventsOf } from './streams.ts';

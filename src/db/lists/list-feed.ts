@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Watching } from '../../db/access/subjects.ts';
+import type { Watching } from '../access/subjects.ts';
+import { POLL_MS, RESTS_PER_READ } from '../feed/follow-log.ts';
+import type { Client } from '../queries/json-rows.ts';
+import type { Collection } from '../queries/row-collection.ts';
 import {
   type ChangesRead,
   type ListedRow,
   readChanges,
   runsOf,
   type WatchedList,
-} from '../../db/feed/list-changes.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
-import type { Collection } from '../../db/queries/row-collection.ts';
-import { isTemporary, POLL_MS, RESTS_PER_READ } from '../events/log-feed.ts';
+} from './list-changes.ts';
 import {
   type ListEvent,
   type ListFollower,
@@ -29,6 +29,8 @@ export type ListFeedOptions = {
   sees(watching: Watching): Promise<boolean>;
   /** Called when events have been read for a caller, who must read nothing older afterwards. */
   onShown(watching: Omit<Watching, 'id'>): void;
+  /** Returns whether a failed read is to be repeated. */
+  isTemporary(failure: unknown): boolean;
 };
 
 export type FollowedCollection = Collection & { table: WatchedList };
@@ -100,7 +102,8 @@ class ListReader {
         isComplete = await this.#readAll();
         if (started - this.#sweptAt > SWEEP_MS) await this.#sweep(started);
       } catch (failure) {
-        if (!isTemporary(failure)) for (const one of this.#subscribers) one.fail(failure);
+        if (!this.#options.isTemporary(failure))
+          for (const one of this.#subscribers) one.fail(failure);
       }
       const rest = (Date.now() - started) * RESTS_PER_READ;
       await pause(isComplete ? Math.max(POLL_MS, rest) : rest);

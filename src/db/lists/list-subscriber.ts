@@ -1,8 +1,8 @@
-import type { Watching } from '../../db/access/subjects.ts';
-import type { ChangesRead, ListChange, ListedRow } from '../../db/feed/list-changes.ts';
-import { type ListCursor, listCursorText } from '../../db/feed/list-cursor.ts';
-import type { Condition } from '../../db/queries/row-collection.ts';
+import type { Watching } from '../access/subjects.ts';
 import { FeedQueue } from '../feed/feed-queue.ts';
+import type { Condition } from '../queries/row-collection.ts';
+import type { ChangesRead, ListChange, ListedRow } from './list-changes.ts';
+import { type ListCursor, listCursorText } from './list-cursor.ts';
 
 /** Most events and bytes buffered for a subscriber. Further changes stay in the database. */
 const MOST_BUFFERED = 500;

@@ -1,0 +1,56 @@
+import type { Watching } from '../access/subjects.ts';
+import type { Client } from '../queries/json-rows.ts';
+import { type Condition, listRows } from '../queries/row-collection.ts';
+import { currentCursor } from './list-changes.ts';
+import { type FollowedCollection, type ListFeed, shownRowOf } from './list-feed.ts';
+import type { ListEvent, ListFollower } from './list-subscriber.ts';
+
+/** A list to follow: its rows, and the number of rows to begin with. */
+export type ListStart = {
+  list: FollowedCollection;
+  where: readonly Condition[];
+  first: number;
+};
+
+/** A list that was opened: the events of its newest rows, and from where it is followed. */
+export type OpenedList = { list: FollowedCollection; first: ListEvent[] } & Pick<
+  ListFollower,
+  'where' | 'after' | 'known'
+>;
+
+/** Opens a list as the caller. Reads its newest rows, the oldest of them first. */
+export async function beginList(
+  db: Client,
+  { list, where, first: limit }: ListStart,
+): Promise<OpenedList> {
+  const after = await currentCursor(db); // before the rows, so that no change is missed
+  const { rows } = limit === 0 ? { rows: [] } : await listRows(db, list, { where, limit });
+  const shown = rows.toReversed().map((row) => shownRowOf(row));
+  const first = shown.map((one): ListEvent => {
+    return { type: 'changed', id: one.row.id, cursor: undefined, shown: one };
+  });
+  const known = new Map(shown.map(({ row, version }) => [row.id, version]));
+  return { list, where, first, after, known };
+}
+
+/** Yields the events of an opened list, until the consumer leaves. */
+export function followList(
+  lists: ListFeed,
+  { tenantId, userId, role }: Omit<Watching, 'id'>,
+  { list, first, where, after, known }: OpenedList,
+): AsyncIterableIterator<ListEvent, undefined> {
+  const events = lists.follow(list, { watching: { tenantId, userId, role }, where, after, known });
+  const waiting = first.values();
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      const item = waiting.next();
+      return item.done ? events.next() : { done: false, value: item.value };
+    },
+    async return() {
+      return (await events.return?.()) ?? { done: true, value: undefined };
+    },
+  };
+}
