@@ -4,7 +4,12 @@ import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import { runCounter } from '../../db/queries/run-counters.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { shownExecution } from '../events/run-rows.ts';
+import { findUnstorable } from '../http/jsonb-safety.ts';
 import type { QUESTION_KINDS, QUESTION_STATUSES } from './question-rows.ts';
+
+/** Most characters of a filter by metadata, which each read of a followed list repeats. */
+const MOST_METADATA = 16_384;
+const TOO_LONG = `has more than ${MOST_METADATA} characters`;
 
 /** Runs as a collection. */
 export const runs = {
@@ -85,14 +90,22 @@ function conditionsOf(values: Readonly<Record<string, unknown>>): Condition[] {
 }
 
 function objectIn(text: string): string {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return text;
-  } catch {}
-  throw new RequestRefusal(400, 'metadata is not a JSON object', {
+  const reason = text.length > MOST_METADATA ? TOO_LONG : reasonAgainst(text);
+  if (reason === undefined) return text;
+  throw new RequestRefusal(400, `metadata ${reason}`, {
     hint: 'Send it percent-encoded, such as metadata={"order":4711}.',
     detail: { field: 'metadata' },
   });
+}
+
+function reasonAgainst(text: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return findUnstorable(value, 'metadata')?.reason;
+    }
+  } catch {}
+  return 'is not a JSON object';
 }
 
 /** Returns the id of an agent. Throws `HWNTF` if the caller sees no agent of that name. */

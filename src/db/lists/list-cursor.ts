@@ -119,8 +119,10 @@ export function listCursorText({ horizon, seen, partial, since, next }: ListCurs
 }
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const XID = '[0-9a-z]{1,13}';
+const TIME = '[0-9a-z]{1,10}';
 const TEXT = new RegExp(
-  `^(\\w{1,13})\\.(\\w{1,10})\\.(\\w{1,13})\\.(-?\\w{1,10})\\.(?:([0-9a-z]{1,13})_(${UUID}))?\\.([0-9a-z_]{0,900})$`,
+  `^(${XID})\\.(${TIME})\\.(${XID})\\.(${TIME})\\.(?:(${XID})_(${UUID}))?\\.([0-9a-z_]{0,900})$`,
 );
 
 /** Parses a cursor. Returns undefined for any other text. */
