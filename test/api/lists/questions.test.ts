@@ -80,7 +80,7 @@ test('is_mine selects the questions of runs of the caller', async () => {
   const guarded = await startTestApi(db.url, locked);
   const me = await makePerson(db.pool, `${(await makeUser(db.pool)).username}-me`);
   const ask = (user_id: string | null) =>
-    makeRun(db.pool, { run_at: 'infinity', ...(user_id && { user_id }) }).then((run) =>
+    makeRun(db.pool, { user_id, run_at: '2100-01-01' }).then((run) =>
       one(
         db.pool,
         `insert into howdah.questions (execution_id, root_execution_id, kind, prompt)
