@@ -31,6 +31,8 @@ export type ListChange = {
 export type ChangesRead = {
   changes: ListChange[];
   cursor: ListCursor;
+  /** The cursor of a new reader. From there, some of these changes may be read again. */
+  newCursor: ListCursor;
   /** False if there are more changes after the cursor already. */
   isComplete: boolean;
   /** The time of the database when it was read, in milliseconds. */
@@ -130,6 +132,7 @@ export async function readChanges(
       cursor: cursors[index] ?? before,
     })),
     cursor: isComplete ? cursorAfterAll(before, snapshot, changes) : (cursors.at(-1) ?? before),
+    newCursor: cursorAt(snapshot),
     isComplete,
     now: snapshot.now,
   };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { Watching } from '../access/subjects.ts';
 import { POLL_MS, RESTS_PER_READ } from '../feed/follow-log.ts';
 import type { Client } from '../queries/json-rows.ts';
@@ -111,7 +111,12 @@ class ListReader {
     this.#reading = undefined;
   }
 
-  /** Reads once from each cursor, the most common one first. Returns whether no change is left. */
+  /**
+   * Reads once from each cursor, the most common one first. Returns whether no change is left.
+   *
+   * A cursor that a client sent may be forged, so no other subscriber continues from it. A filter may
+   * fail, so it fails for those that have it.
+   */
   async #readAll(): Promise<boolean> {
     const reading = [...this.#subscribers].filter(({ hasRoom }) => hasRoom);
     const groups = [...Map.groupBy(reading, ({ cursor }) => cursor).values()];
@@ -119,14 +124,30 @@ class ListReader {
     let shared: ChangesRead['cursor'] | undefined;
     let isComplete = true;
     for (const group of groups) {
-      const read = await this.#readFor(group);
-      // A later read contains the changes of an earlier one, so the earlier cursor is safe for both.
-      const end = read.isComplete ? (shared ?? read.cursor) : read.cursor;
-      if (read.isComplete) shared ??= read.cursor;
+      const read = await this.#tryRead(group);
+      if (!read) {
+        const parts = [...Map.groupBy(group, ({ filter }) => filter).values()];
+        if (parts.length > 1) groups.push(...parts);
+        continue;
+      }
+      const isResuming = group.some((one) => one.isResuming);
+      // Whoever was read later has what was read before, too, and may get it again.
+      if (read.isComplete) shared ??= isResuming ? read.newCursor : read.cursor;
       isComplete &&= read.isComplete;
-      await this.#deliver(group, read, end);
+      await this.#deliver(group, read, read.isComplete && shared ? shared : read.cursor);
     }
     return isComplete;
+  }
+
+  /** Reads for a group. Returns undefined if that fails, and ends a group with a single filter. */
+  async #tryRead(group: readonly ListSubscriber[]): Promise<ChangesRead | undefined> {
+    try {
+      return await this.#readFor(group);
+    } catch (failure) {
+      if (this.#options.isTemporary(failure)) throw failure;
+      if (filtersOf(group).size === 1) for (const one of group) one.fail(failure);
+      return undefined;
+    }
   }
 
   #readFor(group: readonly ListSubscriber[]): Promise<ChangesRead> {
@@ -144,47 +165,63 @@ class ListReader {
   ): Promise<void> {
     const places = [...filtersOf(group).keys()];
     const shown = new Map(read.changes.map((change) => [change, shownRowOf(change.row)]));
-    const sees = this.#viewers();
+    const ids = read.changes.map(({ execution_id }) => execution_id);
+    const seenBy = this.#viewers();
     for (const subscriber of group) {
       const place = places.indexOf(subscriber.filter);
       const { watching } = subscriber.follower;
-      const offers = read.changes.map(async (change): Promise<Offer> => {
-        const isSeen = await sees({ ...watching, id: change.execution_id });
+      const seen = await seenBy(watching, ids);
+      const offers = read.changes.map((change): Offer => {
+        const isSeen = seen.get(change.execution_id) === true;
         return { change, shown: change.matches.has(place) ? shown.get(change) : undefined, isSeen };
       });
-      subscriber.take(await Promise.all(offers), read, end);
+      subscriber.take(offers, read, end);
       if (read.changes.length > 0) this.#options.onShown(watching);
     }
   }
 
-  /** Creates a check of visibility that queries once for all subscribers with the same rights. */
-  #viewers(): (watching: Watching) => Promise<boolean> {
-    const known = new Map<string, Promise<boolean>>();
-    return (watching) => {
-      const key = `${watching.userId} ${watching.role} ${watching.id}`;
-      const answer = known.get(key) ?? this.#options.sees(watching);
-      known.set(key, answer);
-      return answer;
+  /** Creates a check of visibility that queries once for all callers with the same rights. */
+  #viewers() {
+    const known = new Map<string, Map<string, boolean>>();
+    return async (
+      watching: Omit<Watching, 'id'>,
+      ids: readonly string[],
+    ): Promise<ReadonlyMap<string, boolean>> => {
+      const key = `${watching.userId} ${watching.role}`;
+      const answers = known.get(key) ?? new Map<string, boolean>();
+      known.set(key, answers);
+      const missing = [...new Set(ids)].filter((id) => !answers.has(id));
+      const seen = await Promise.all(missing.map((id) => this.#options.sees({ ...watching, id })));
+      for (const [nth, id] of missing.entries()) answers.set(id, seen[nth] === true);
+      return answers;
     };
   }
 
   /** Removes the rows that were deleted, or that a subscriber may not see any more. */
   async #sweep(now: number): Promise<void> {
     this.#sweptAt = now;
-    const all = [...this.#subscribers];
-    const ids = [...new Set(all.flatMap(({ shownIds }) => shownIds))];
-    if (ids.length === 0) return;
-    const runs = await this.#options.transaction(this.#tenantId, (db) =>
-      runsOf(db, this.#list.table, ids),
-    );
-    const sees = this.#viewers();
-    for (const subscriber of all) {
-      for (const id of subscriber.shownIds) {
-        const run = runs.get(id);
-        const { watching } = subscriber.follower;
-        if (run === undefined || !(await sees({ ...watching, id: run }))) subscriber.remove(id);
-      }
+    const runs = new Map<string, string | undefined>();
+    const seenBy = this.#viewers();
+    for (const subscriber of [...this.#subscribers]) {
+      const ids = subscriber.shownIds;
+      await this.#findRuns(ids, runs);
+      const seen = await seenBy(
+        subscriber.follower.watching,
+        ids.flatMap((id) => runs.get(id) ?? []),
+      );
+      for (const id of ids) if (!seen.get(runs.get(id) ?? '')) subscriber.remove(id);
+      await nextTurn();
     }
+  }
+
+  /** Adds the run of each of these rows, or undefined for a row that no longer exists. */
+  async #findRuns(ids: readonly string[], runs: Map<string, string | undefined>): Promise<void> {
+    const missing = ids.filter((id) => !runs.has(id));
+    if (missing.length === 0) return;
+    const found = await this.#options.transaction(this.#tenantId, (db) =>
+      runsOf(db, this.#list.table, missing),
+    );
+    for (const id of missing) runs.set(id, found.get(id));
   }
 }
 

@@ -57,6 +57,7 @@ export class ListSubscriber {
   /** The time of the database at the last read. */
   #readAt = Number.POSITIVE_INFINITY;
   #cursor: ListCursor;
+  #isResuming: boolean;
   #bytes = 0;
   #syncedAt = 0;
 
@@ -64,6 +65,7 @@ export class ListSubscriber {
     this.follower = follower;
     this.filter = JSON.stringify(follower.where);
     this.#cursor = follower.after;
+    this.#isResuming = follower.known === undefined;
     this.#known = new Map(follower.known);
     this.#unknownBefore = follower.known ? 0 : Number.POSITIVE_INFINITY;
     this.#queue = new FeedQueue({ onClose });
@@ -72,6 +74,11 @@ export class ListSubscriber {
 
   get cursor(): ListCursor {
     return this.#cursor;
+  }
+
+  /** True while the cursor comes from the client: until everything after it has been read. */
+  get isResuming(): boolean {
+    return this.#isResuming;
   }
 
   get hasRoom(): boolean {
@@ -86,7 +93,7 @@ export class ListSubscriber {
   /**
    * Takes the changes of a read while there is room. After the last one, continues from `end`.
    */
-  take(offers: readonly Offer[], { isComplete, now }: ChangesRead, end: ListCursor): void {
+  take(offers: readonly Offer[], { cursor, isComplete, now }: ChangesRead, end: ListCursor): void {
     this.#readAt = now;
     for (const offer of offers) {
       if (!this.hasRoom) return;
@@ -94,10 +101,12 @@ export class ListSubscriber {
       this.#cursor = offer.change.cursor;
     }
     this.#cursor = end;
+    const synced = this.#isResuming ? cursor : end; // the own cursor of a client repeats nothing
+    if (isComplete) this.#isResuming = false;
     if (isComplete && this.#unknownBefore > now) this.#unknownBefore = now; // has resumed
     if (isComplete && Date.now() - this.#syncedAt > SYNC_MS) {
       this.#syncedAt = Date.now();
-      this.#queue.push({ type: 'synced', cursor: listCursorText(end) });
+      this.#queue.push({ type: 'synced', cursor: listCursorText(synced) });
     }
   }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { transactionOfTenant } from '../../../src/api/events/stream-sources.ts';
 import { createAdmission } from '../../../src/api/http/admission.ts';
 import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
@@ -113,4 +113,93 @@ test('the text of a cursor has all of it', async () => {
     partial: { xid: cursor.horizon + 1_000_000n, id },
   };
   expect(readListCursor(listCursorText(full))).toEqual(full);
+});
+
+test('a cursor that is no cursor, or has no time, is not read', async () => {
+  const text = listCursorText(await currentCursor(db.pool));
+  const parts = text.split('.');
+  for (const time of ['_', '-1', 'Z', '']) {
+    for (const place of [1, 3]) {
+      expect(readListCursor(parts.with(place, time).join('.')), time).toBeUndefined();
+    }
+  }
+});
+
+test.each([
+  ['{"a":"\\u0000"}', 'U+0000'],
+  [`{"a":${'['.repeat(100)}${']'.repeat(100)}}`, 'levels'],
+  [`{"a":"${'x'.repeat(16_384)}"}`, '16384 characters'],
+  ['[]', 'not a JSON object'],
+])('a filter by metadata that no list can have is refused', (metadata, reason) => {
+  const refusal = { code: 'HWINV', message: expect.stringContaining(reason) };
+  expect(() => runConditions({ metadata })).toThrow(expect.objectContaining(refusal));
+});
+
+test('a filter that fails ends its own stream only', async () => {
+  const agent_id = await makeAgent(db.pool);
+  const after = await currentCursor(db.pool);
+  const watching = { tenantId, userId: undefined, role: 'owner' } as const;
+  const follow = (where: ReturnType<typeof runConditions>) =>
+    lists.follow(runs, { watching, where, after, known: new Map() });
+  const broken = follow([['t.metadata @> ?::jsonb', '{"a":"\\u0000"}']]);
+  const events = follow(runConditions({ agent_id }));
+  await expect(broken.next()).rejects.toMatchObject({ code: '22P05' });
+  const id = await makeRun(db.pool, { agent_id });
+  expect(await takeUntil(events, id)).not.toHaveLength(0);
+});
+
+test('a forged cursor hides nothing from others', async () => {
+  const agent_id = await makeAgent(db.pool);
+  const where = runConditions({ agent_id });
+  const watching = { tenantId, userId: undefined, role: 'owner' } as const;
+  const now = await currentCursor(db.pool);
+  const after = {
+    ...{ ...now, since: now.next.at + 1e12, next: { xid: now.next.xid, at: now.next.at + 1e12 } },
+    seen: Array.from({ length: 300 }, (_, nth) => now.horizon + BigInt(nth)),
+  };
+  const forged = lists.follow(runs, { watching, where, after, known: undefined });
+  for await (const { type } of forged) if (type === 'synced') break;
+  const again = lists.follow(runs, { watching, where, after, known: undefined });
+  const events = await followed(agent_id);
+  const before = reads;
+  await until(() => reads > before + 4);
+  const id = await makeRun(db.pool, { agent_id });
+  expect(await takeUntil(events, id)).not.toHaveLength(0);
+  await again.return?.();
+});
+
+test('who sees the rows of a subscriber is asked at once', async () => {
+  const agent_id = await makeAgent(db.pool);
+  const ids = [await makeRun(db.pool, { agent_id }), await makeRun(db.pool, { agent_id })];
+  const both = Promise.withResolvers<void>();
+  const asked = new Set<string>();
+  const feed = createListFeed({
+    transaction: transactionOfTenant({
+      connections: createConnections(pool),
+      admission: createAdmission(defaultServerLimits),
+    }),
+    async sees({ id }) {
+      if (asked.add(id).size === ids.length) both.resolve();
+      await both.promise;
+      return id === ids[0];
+    },
+    isTemporary: () => false,
+    onShown: () => {},
+  });
+  const watching = { tenantId, userId: undefined, role: 'owner' } as const;
+  const known = new Map(ids.map((id) => [id, 'version']));
+  const after = await currentCursor(db.pool);
+  const time = Date.now.bind(Date);
+  const clock = vi.spyOn(Date, 'now');
+  try {
+    const events = feed.follow(runs, { watching, where: [], after, known });
+    clock.mockImplementation(() => time() + 60_000);
+    for await (const event of events) {
+      if (event.type !== 'removed') continue;
+      expect(event.id).toBe(ids[1]);
+      break;
+    }
+  } finally {
+    clock.mockRestore();
+  }
 });
