@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { transactionOfTenant } from '../../../src/api/events/stream-sources.ts';
 import { createAdmission } from '../../../src/api/http/admission.ts';
@@ -193,6 +194,8 @@ test('who sees the rows of a subscriber is asked at once', async () => {
   const clock = vi.spyOn(Date, 'now');
   try {
     const events = feed.follow(runs, { watching, where: [], after, known });
+    await events.next(); // synced
+    await nextTurn(); // the read is over, so that only the next one is late
     clock.mockImplementation(() => time() + 60_000);
     for await (const event of events) {
       if (event.type !== 'removed') continue;
