@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { type Environment, variables } from './config.ts';
 import type { CustomEngine } from './contracts/agents/engine.ts';
 import type { Hooks } from './contracts/agents/hook.ts';
@@ -65,13 +64,12 @@ const isList = Array.isArray;
 const isBoolean = (value: unknown) => typeof value === 'boolean';
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;
 
-/** The parts without which a tool cannot be stored or called. */
-const toolParts = z.object({
-  name: z.string().min(1),
-  description: z.string().min(1),
-  parameters: z.custom<object>(isObject),
-  run: z.custom((value) => typeof value === 'function'),
-});
+/** Returns whether a value has the parts without which a tool cannot be stored or called. */
+function isTool(value: unknown): boolean {
+  const tool = value as Partial<CustomTool> | null;
+  const isText = [tool?.name, tool?.description].every((text) => text && typeof text === 'string');
+  return isText && isObject(tool?.parameters) && typeof tool?.run === 'function';
+}
 
 /** The checks of the other options. Each has a fix that completes the sentence "Set NAME to …". */
 const CHECKS: Record<
@@ -80,7 +78,7 @@ const CHECKS: Record<
 > = {
   logger: [isLogger, 'a logger with debug, info, warn and error, such as pino(), or to false'],
   tools: [
-    (value) => z.array(toolParts).safeParse(value).success,
+    (value) => isList(value) && value.every(isTool),
     'an array of tools with name, description, parameters and run, such as [defineTool({…})]',
   ],
   engines: [isList, 'an array of engines'],

@@ -1,6 +1,5 @@
 import { text as readAll } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError } from 'commander';
-import { DatabaseError } from 'pg';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { type AdHocQuery, adHocQuery } from '../../../db/sql-tools/ad-hoc-query.ts';
 import { withDatabase } from '../../backend/with-database.ts';
@@ -56,9 +55,12 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
+/** The error read_only_sql_transaction of Postgres. */
+const READ_ONLY = '25006';
+
 /** Adds the option that allows writes to the error of a statement that wrote without it. */
 function suggestWrite(error: unknown): unknown {
-  const isWrite = error instanceof DatabaseError && error.code === '25006'; // read_only_sql_transaction
+  const isWrite = error instanceof Error && 'code' in error && error.code === READ_ONLY;
   return isWrite ? Object.assign(error, { hint: 'Add --write to write and commit.' }) : error;
 }
 
