@@ -43,10 +43,18 @@ export type Backend = {
 /** A row as a list prints it. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/** A change of a followed list: the row as it is now, or none if it is not in the list any more. */
+export type ListedChange<Listed extends Row = Row> = { id: string; row: Listed | undefined };
+
+/** The runs to follow: `limit` is the number of the newest runs to begin with. */
+export type FollowedRuns = Pick<ExecutionFilter, 'status' | 'agent' | 'workflow' | 'limit'>;
+
 /** Runs. Throws `HWNTF` for an unknown run or step. */
 export type RunBackend = {
   /** Lists the newest runs. */
   list(filter: Omit<ExecutionFilter, 'tenantId'>): Promise<readonly (Row & { id: string })[]>;
+  /** Yields the newest runs, then each run that changes, until the signal fires. */
+  followList(filter: FollowedRuns, signal: AbortSignal): AsyncGenerator<ListedChange, void>;
   /**
    * Returns the newest root run: of the user if the login or key has a user, else of the tenant.
    */
@@ -107,6 +115,9 @@ export type StreamedEvent = {
   question?: Question | undefined;
 };
 
+/** A change of the open questions. `item` is the same row for programs. */
+export type FollowedQuestion = ListedChange<ListedQuestion> & { item: Row | undefined };
+
 /**
  * Questions of runs to people. The id of a question may also be the id of a run that has only one
  * open question, together with the runs below it. Throws `HWNTF`, and `HWINV` for several.
@@ -117,6 +128,8 @@ export type QuestionBackend = {
     isOpen: boolean;
     limit: number;
   }): Promise<{ items: readonly Row[]; rows: readonly ListedQuestion[] }>;
+  /** Yields the newest open questions, then each that changes, until the signal fires. */
+  followList(limit: number, signal: AbortSignal): AsyncGenerator<FollowedQuestion, void>;
   answer(id: string, text: string | null, data?: Json): Promise<AnsweredQuestion>;
   /** Approves a call, with other arguments if there are `args`. */
   approve(id: string, options: { remember?: string; args?: Json }): Promise<AnsweredQuestion>;

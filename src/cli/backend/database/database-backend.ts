@@ -22,7 +22,7 @@ export function createDatabaseBackend(
 ): Backend {
   return {
     runs: createDatabaseRuns(database, tenant),
-    questions: createDatabaseQuestions(database),
+    questions: createDatabaseQuestions(database, tenant),
     log: createDatabaseLog(database, tenant),
     definitions: createDatabaseDefinitions(database, tenant),
     settings: (scope) => createDatabaseSettings(database, tenant, scope),

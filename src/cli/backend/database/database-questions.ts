@@ -11,14 +11,20 @@ import { noQuestion, onlyOpenQuestion } from '../../input/resolve-question.ts';
 import type { ListedQuestion } from '../../print/question.ts';
 import type { QuestionBackend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
+import { followQuestions } from './database-lists.ts';
 
 /** Creates the `QuestionBackend` of a database. */
-export function createDatabaseQuestions({ pool, db }: CliDatabase): QuestionBackend {
+export function createDatabaseQuestions(
+  database: CliDatabase,
+  tenant: string | undefined,
+): QuestionBackend {
+  const { pool, db } = database;
   return {
     async list(filter) {
       const items = await listQuestions(db, filter);
       return { items, rows: items as unknown as ListedQuestion[] };
     },
+    followList: (limit, signal) => followQuestions(database, tenant, limit, signal),
     answer: async (id, text, data) => answerQuestion(pool, await idOf(db, id), text, data),
     approve: async (id, { remember = null, args }) =>
       approve(pool, await idOf(db, id), remember, args),

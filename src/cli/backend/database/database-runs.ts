@@ -17,6 +17,7 @@ import { idOfNamed } from '../../input/run-filters.ts';
 import { stepIn } from '../../print/step.ts';
 import type { NewRun, RunBackend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
+import { followRuns } from './database-lists.ts';
 
 type Client = Pick<Pool, 'query'>;
 
@@ -33,6 +34,7 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
   };
   return {
     list: (filter) => listRuns(database, tenant, filter),
+    followList: (filter, signal) => followRuns(database, tenant, filter, signal),
     latest: () => forTenant(database, tenant, findLatestRun),
     async find(id) {
       const { callback_url: _, ...execution } = await find(id);

@@ -1,13 +1,13 @@
 import type { Operations } from '../../../client/operations.generated.ts';
 import type { ExecutionFilter } from '../../../db/queries/queries.ts';
-import { firstCharacters } from '../../../text/truncate.ts';
+import type { FollowedRuns, ListedChange } from '../backend.ts';
 import type { Api } from '../connect.ts';
+import { listedRun } from '../listed-run.ts';
 import { allPages } from './pages.ts';
 import { idsOf } from './server-definitions.ts';
+import { untilLeft } from './until-left.ts';
 
 type Run = Operations['listExecutions']['gives']['data'][number];
-
-const LONGEST_INPUT = 48;
 
 /**
  * Reads the newest runs in the form that `listExecutions` of the database returns. With
@@ -27,33 +27,28 @@ export async function listRuns(api: Api, filter: ExecutionFilter) {
   for await (const { data } of pages) {
     for (const run of data) {
       const at = new Date(run.created_at);
-      if (since && at < since) return found.map(rowOf);
+      if (since && at < since) return found.map(listedRun);
       const isIn = (!until || at < until) && (!before || run.id < before); // ids grow with time
       if (isIn) found.push(run);
-      if (found.length === limit) return found.map(rowOf);
+      if (found.length === limit) return found.map(listedRun);
     }
   }
-  return found.map(rowOf);
+  return found.map(listedRun);
 }
 
-function rowOf(run: Run) {
-  const { id, status, stop_reason, step_count, tokens_in, tokens_out, cost, input } = run;
-  return {
-    id,
-    agent: run.agent ?? run.workflow,
-    ...{ status, stop_reason },
-    steps: step_count,
-    tokens: tokens_in + tokens_out,
-    cost,
-    seconds: secondsOf(run),
-    created_at: new Date(run.created_at),
-    input: firstCharacters(input.replaceAll('\n', ' '), LONGEST_INPUT),
+/** Follows the runs of a list on a server. */
+export async function* followRuns(
+  api: Api,
+  { status, agent, workflow, limit }: FollowedRuns,
+  signal: AbortSignal,
+): AsyncGenerator<ListedChange, void> {
+  const filter = {
+    ...(status && { status: status.join(',') }),
+    ...(await idsOf(api, { agent, workflow })),
+    first: limit,
   };
-}
-
-/** Returns the duration of a run, up to now for a live run. Null before its start. */
-function secondsOf({ started_at, completed_at }: Run): number | null {
-  if (started_at === null) return null;
-  const end = completed_at === null ? Date.now() : Date.parse(completed_at);
-  return (end - Date.parse(started_at)) / 1000;
+  for await (const event of untilLeft(api, api.executionsFeed(filter), signal)) {
+    if (event.type === 'changed') yield { id: event.id, row: listedRun(event.row) };
+    else if (event.type === 'removed') yield { id: event.id, row: undefined };
+  }
 }

@@ -6,9 +6,9 @@ import type { Step } from '../../../db/queries/queries.ts';
 import type { Ended } from '../../print/step-line.ts';
 import type { TurnItem } from '../chat-backend.ts';
 import type { Api } from '../connect.ts';
+import { withDates } from '../with-dates.ts';
 import { PAGE_SIZE } from './pages.ts';
 import { stepOf } from './server-runs.ts';
-import { withDates } from './with-dates.ts';
 
 /** The wait for an announced step, in milliseconds. A replica may lag behind. */
 const BEHIND_MS = 100;

@@ -4,9 +4,9 @@ import type { StepLogRow } from '../../../db/feed/step-log.ts';
 import { noSession, notFound } from '../../input/resolve-id.ts';
 import type { LogBackend, LogSelection, SelectedLog } from '../backend.ts';
 import type { Api } from '../connect.ts';
+import { withDates } from '../with-dates.ts';
 import { allPages } from './pages.ts';
 import { idsOf } from './server-definitions.ts';
-import { withDates } from './with-dates.ts';
 
 /**
  * The seconds before now at which a followed log starts, because a step may become

@@ -1,9 +1,11 @@
+import type { Question } from '../../../client/operations.generated.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { onlyOpenQuestion } from '../../input/resolve-question.ts';
 import type { ListedQuestion } from '../../print/question.ts';
 import type { QuestionBackend } from '../backend.ts';
 import type { Api } from '../connect.ts';
-import { withDates } from './with-dates.ts';
+import { withDates } from '../with-dates.ts';
+import { untilLeft } from './until-left.ts';
 
 /** Creates the `QuestionBackend` of a server. */
 export function createServerQuestions(api: Api): QuestionBackend {
@@ -14,9 +16,14 @@ export function createServerQuestions(api: Api): QuestionBackend {
       const { data } = await api.call('listQuestions', {
         query: { limit, ...(isOpen && { status: 'open' }) },
       });
-      // REST returns the run, and not its agent
-      const rows = data.map((row) => ({ ...withDates(row), run: row.root_execution_id }));
-      return { items: data, rows: rows as unknown as ListedQuestion[] };
+      return { items: data, rows: data.map(listedQuestion) };
+    },
+    async *followList(first, signal) {
+      for await (const event of untilLeft(api, api.questionsFeed({ first }), signal)) {
+        if (event.type === 'synced') continue;
+        const item = event.type === 'changed' ? event.row : undefined;
+        yield { id: event.id, item, row: item && listedQuestion(item) };
+      }
     },
     answer: (id, text, data) => answer(id, { answer: text, ...(data !== undefined && { data }) }),
     async approve(id, { remember, args }) {
@@ -25,6 +32,12 @@ export function createServerQuestions(api: Api): QuestionBackend {
     },
     reject: (id, reason) => answer(id, { answer: 'reject', data: reason }),
   };
+}
+
+/** Returns a question as a list prints it. REST returns the run, and not its agent. */
+function listedQuestion(question: Question): ListedQuestion {
+  const row = { ...withDates(question), run: question.root_execution_id };
+  return row as unknown as ListedQuestion;
 }
 
 /** Returns the id of the question to answer. The id may be the id of its run. */

@@ -9,14 +9,15 @@ import type { PrintedRun } from '../../print/run.ts';
 import { stepIn } from '../../print/step.ts';
 import type { NewFork, NewRun, RunBackend, StreamedEvent } from '../backend.ts';
 import type { Api } from '../connect.ts';
-import { listRuns } from './list-runs.ts';
+import { withDates } from '../with-dates.ts';
+import { followRuns, listRuns } from './list-runs.ts';
 import { allRows } from './pages.ts';
-import { withDates } from './with-dates.ts';
 
 /** Creates the `RunBackend` of a server. */
 export function createServerRuns(api: Api): RunBackend {
   return {
     list: (filter) => listRuns(api, filter),
+    followList: (filter, signal) => followRuns(api, filter, signal),
     latest: () => findLatestRun(api),
     async find(id) {
       const row = await api.call('inspectExecution', { params: { id } }).catch(asCliNotFound(id));

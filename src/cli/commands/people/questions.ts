@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { API_OPTION } from '../../backend/connect.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import type { CliIo } from '../../output/output.ts';
-import { oneLine } from '../../output/terminal-text.ts';
+import { inCell, oneLine } from '../../output/terminal-text.ts';
+import { printListChange, refuseWithFollow, untilInterrupted } from '../../print/list-changes.ts';
 import { previewSummary } from '../../print/preview.ts';
 import type { ListedQuestion } from '../../print/question.ts';
 import { printRows } from '../../print/rows.ts';
@@ -12,9 +13,11 @@ const LIMIT = 100;
 /** Registers `howdah questions`: the questions that runs ask people, the newest first. */
 export function register(command: Command, io: CliIo): void {
   command
+    .option('-f, --follow', 'keep printing questions that open or close, until Ctrl-C')
     .option('--all', 'include questions that are answered, expired or cancelled')
     .option(...API_OPTION)
-    .action(async ({ all = false }: { all?: boolean }) => {
+    .action(async ({ all = false, follow }: { all?: boolean; follow?: true }) => {
+      if (follow) return followOpen(io, command, all);
       const filter = { isOpen: !all, limit: LIMIT };
       const { items, rows } = await withBackend(io, command, {}, ({ questions }) =>
         questions.list(filter),
@@ -23,6 +26,22 @@ export function register(command: Command, io: CliIo): void {
       const empty = all ? 'No questions.' : 'No open questions.';
       printRows(io, { items, rows: shown, empty });
     });
+}
+
+/** Prints the open questions, then a line for each that opens or closes. */
+async function followOpen(io: CliIo, command: Command, all: boolean): Promise<void> {
+  if (all) refuseWithFollow('all', 'A question that is answered leaves the followed list.');
+  const signal = untilInterrupted(io);
+  await withBackend(io, command, {}, async ({ questions }) => {
+    for await (const { id, item, row } of questions.followList(LIMIT, signal)) {
+      printListChange(io, { id, item }, () => (row ? questionWords(row) : []));
+    }
+  });
+}
+
+function questionWords(row: ListedQuestion): string[] {
+  const { id, kind, run, agent, prompt } = openRow(row);
+  return [id, kind, run, ...(agent ? [inCell(agent)] : []), prompt];
 }
 
 function openRow({ id, kind, run, agent, created_at, prompt, preview }: ListedQuestion) {

@@ -8,6 +8,13 @@ import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { limit, moment, statuses } from '../../input/run-filters.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
+import {
+  checkFirst,
+  printListChange,
+  refuseWithFollow,
+  runWords,
+  untilInterrupted,
+} from '../../print/list-changes.ts';
 import { register as registerCancel } from './cancel.ts';
 import { register as registerExplain } from './explain.ts';
 import { register as registerExport } from './export-run.ts';
@@ -19,6 +26,7 @@ import { register as registerShow } from './show.ts';
 import { register as registerWatch } from './watch.ts';
 
 type Options = {
+  follow?: true;
   tenant?: string;
   status?: ExecutionStatus[];
   agent?: string;
@@ -58,6 +66,7 @@ export function register(command: Command, io: CliIo): void {
 function registerList(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
+    .option('-f, --follow', 'keep printing runs that change, one line per change, until Ctrl-C')
     .addOption(
       new Option('--status <status>', 'only runs with this status; several separated by commas')
         .choices(EXECUTION_STATUSES)
@@ -70,11 +79,30 @@ function registerList(command: Command, io: CliIo): void {
     .option('--limit <number>', 'maximum number of runs', limit, 20)
     .option('--before <id>', 'only runs older than this id (next page)', executionId)
     .option(...API_OPTION)
-    .action(async ({ tenant, ...wanted }: Options) => {
+    .action(async ({ tenant, follow, ...wanted }: Options) => {
+      if (follow) return followAll(io, command, tenant, wanted);
       const filter = { ...wanted, limit: wanted.limit + 1 };
       const found = await withBackend(io, command, { tenant }, ({ runs }) => runs.list(filter));
       show(io, found, wanted);
     });
+}
+
+/** Prints the newest runs, then a line for each run that changes. */
+async function followAll(
+  io: CliIo,
+  command: Command,
+  tenant: string | undefined,
+  { since, until, before, limit: first, ...filter }: Omit<Options, 'tenant' | 'follow'>,
+): Promise<void> {
+  const older = Object.entries({ since, until, before }).find(([, value]) => value !== undefined);
+  if (older) refuseWithFollow(older[0], 'The list begins with the newest runs: --limit 100.');
+  checkFirst(first);
+  const signal = untilInterrupted(io);
+  await withBackend(io, command, { tenant }, async ({ runs }) => {
+    for await (const { id, row } of runs.followList({ ...filter, limit: first }, signal)) {
+      printListChange(io, { id, item: row }, () => runWords(io, row ?? {}));
+    }
+  });
 }
 
 type Shown = Readonly<Record<string, unknown>> & { id: string };

@@ -1,4 +1,4 @@
-/** Converts the times of a row of REST to dates, as the database returns them. */
+/** Converts the times of a row of JSON to dates, as the database returns them. */
 export function withDates<Row extends object>(row: Row): Row {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [
