@@ -132,7 +132,7 @@ async function openEndpoints(
     schemas: options.graphqlSchemas ?? [],
   });
   closers.push(() => graphql.close());
-  await warnOfHiddenTypes(requests, log);
+  await warnOfHiddenTypes(requests, log, options.graphqlSchemas ?? []);
   const mcp = createMcpEndpoint({ ...services, pool: requests });
   const ws = createWebSocketEndpoint(services);
   const metrics = openMetrics(options, { login: pool, requests });
@@ -161,9 +161,9 @@ async function openEndpoints(
  * Logs a warning for each type that GraphQL leaves out. A failure is only logged, so that it does
  * not keep the API from starting.
  */
-async function warnOfHiddenTypes(pool: Pool, log: Logger): Promise<void> {
+async function warnOfHiddenTypes(pool: Pool, log: Logger, added: readonly string[]): Promise<void> {
   try {
-    for (const hidden of await findHiddenTypes(pool)) log.warn(describeHiddenType(hidden));
+    for (const hidden of await findHiddenTypes(pool, added)) log.warn(describeHiddenType(hidden));
   } catch (err) {
     log.warn({ err }, 'the types that GraphQL omits could not be determined');
   }

@@ -11,12 +11,13 @@ export type HiddenType = {
 
 /**
  * Finds the columns and functions that the application may use and that have no field in GraphQL,
- * because a type of theirs is in a schema that the introspection does not read.
+ * because a type of theirs is in a schema that the introspection does not read. `added` are the
+ * schemas that were added to it.
  */
-export async function findHiddenTypes(pool: Pool): Promise<HiddenType[]> {
+export async function findHiddenTypes(pool: Pool, added: readonly string[]): Promise<HiddenType[]> {
   return inTransaction(pool, async (client) => {
     await client.query('set local role howdah_app');
-    return (await client.query<HiddenType>(HIDDEN_TYPES)).rows;
+    return (await client.query<HiddenType>(HIDDEN_TYPES, [added])).rows;
   });
 }
 
@@ -52,5 +53,6 @@ const HIDDEN_TYPES = `
   left join pg_catalog.pg_type as e on e.typarray = t.oid
   left join pg_catalog.pg_class as c on c.oid = coalesce(e.typrelid, t.typrelid)
   where t.typnamespace not in (select oid from pg_catalog.pg_namespace where ${TYPE_SCHEMAS})
+    and t.typnamespace not in (select oid from pg_catalog.pg_namespace where nspname = any ($1))
     and t.typnamespace <> 'information_schema'::regnamespace
   order by 1, 2`;

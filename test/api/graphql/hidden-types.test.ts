@@ -6,10 +6,12 @@ import { ask, startTestApi } from '../harness.ts';
 const db = testDatabase();
 
 /** Starts an API, and gives its warnings and the fields of tools in GraphQL. */
-async function start(): Promise<{ warnings: string[]; fields: string[] }> {
+async function start(
+  graphqlSchemas: string[] = [],
+): Promise<{ warnings: string[]; fields: string[] }> {
   const warnings: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => warnings.push(JSON.parse(line).msg) });
-  const api = await startTestApi(db.url, { log });
+  const api = await startTestApi(db.url, { log, graphqlSchemas });
   try {
     const { data } = await ask(api, '{ __type(name: "Tool") { fields { name } } }');
     return { warnings, fields: data.__type.fields.map(({ name }: { name: string }) => name) };
@@ -44,6 +46,21 @@ test('the API warns at startup about columns and functions without a field, with
   const moved = await start();
   expect(moved.warnings).toEqual([]);
   expect(moved.fields).toEqual(expect.arrayContaining(['colour', 'colours']));
+});
+
+test('the API does not warn about types of schemas that were added to GraphQL', async () => {
+  await db.pool.query(
+    `create schema garden;
+     create type garden.season as enum ('spring', 'autumn');
+     grant usage on schema garden to howdah_app;
+     alter table howdah.tools add column season garden.season;
+     grant select (season) on howdah.tools to howdah_app`,
+  );
+  expect((await start()).warnings).toHaveLength(1);
+  const { warnings, fields } = await start(['garden']);
+  expect(warnings).toEqual([]);
+  expect(fields).toContain('season');
+  await db.pool.query('alter table howdah.tools drop column season');
 });
 
 test('the warning names the table of a row type and omits types that cannot be moved', async () => {
