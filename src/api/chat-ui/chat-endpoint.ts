@@ -24,8 +24,8 @@ const RECONNECT_MS = 60_000;
 
 /**
  * Registers the endpoint for `useChat` of the AI SDK. A chat is a session of the caller, which
- * stores the conversation. A message starts a run, or continues the run that waits for it. The answer is
- * a UI message stream.
+ * stores the conversation. A message starts a run, or continues the run that waits for it. The
+ * answer is a UI message stream.
  */
 export function chatUiRoutes(app: FastifyInstance, options: RestOptions): OpenRequests {
   return registerConversationEndpoint(app, 'chat-ui', options, (scope, { handlerOf }) => {

@@ -109,8 +109,8 @@ export class UiMessageChunks {
   }
 
   /**
-   * Yields the chunks of a complete answer. Its text was usually sent before, in pieces. The text is
-   * sent again if reasoning must precede it, or if a failed attempt has sent another text.
+   * Yields the chunks of a complete answer. Its text was usually sent before, in pieces. The text
+   * is sent again if reasoning must precede it, or if a failed attempt has sent another text.
    */
   *#answerChunks({ row, details }: StepItem): Generator<UiChunk> {
     const { content, parts } = modelMessageOf(details) ?? {};

@@ -48,8 +48,8 @@ export type ListFeed = {
  *
  * A read returns the changes that were committed after a cursor (list-cursor.ts). Subscribers with
  * the same cursor share the read. Subscribers that have all changes get one common cursor, so one
- * read usually serves all of them. A subscriber whose buffer is full keeps its cursor, and continues
- * from there when it has room.
+ * read usually serves all of them. A subscriber whose buffer is full keeps its cursor, and
+ * continues from there when it has room.
  *
  * A subscriber gets the newest state of each row that has changed. States in between may be left
  * out. The states of one row come in order.
@@ -131,7 +131,7 @@ class ListReader {
         continue;
       }
       const isResuming = group.some((one) => one.isResuming);
-      // Whoever was read later has what was read before, too, and may get it again.
+      // A later read contains the changes of an earlier one, so the earlier cursor suits both.
       if (read.isComplete) shared ??= isResuming ? read.newCursor : read.cursor;
       isComplete &&= read.isComplete;
       await this.#deliver(group, read, read.isComplete && shared ? shared : read.cursor);

@@ -25,8 +25,8 @@ export function metadataOf(metadata: SharedV4ProviderMetadata | undefined): {
 }
 
 /**
- * Removes the spans of the text unless the vendor needs them. It needs them if its tools ran between
- * two spans, or if a span has data of the vendor.
+ * Removes the spans of the text unless the vendor needs them. It needs them if its tools ran
+ * between two spans, or if a span has data of the vendor.
  */
 export function withNeededSpans(parts: readonly SdkPart[]): SdkPart[] {
   const isNeeded = parts.some(

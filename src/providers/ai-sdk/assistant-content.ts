@@ -66,7 +66,7 @@ function pairedIds(parts: readonly OwnPart[]): Set<string> {
   return new Set([...idsOf('provider_tool_call')].filter((id) => answered.has(id)));
 }
 
-/** Returns a part with the text. Omits blank text, which vendors reject unless it has their data. */
+/** Returns a part with the text. Omits blank text: vendors reject it unless it has their data. */
 function textOf(text: string, metadata?: JsonObject): Content {
   if (text.trim() === '' && metadata === undefined) return [];
   return [{ type: 'text', text, ...optionsOf(metadata) }];
