@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { type RunStreamSources, runEvents } from '../../../src/api/events/run-events.ts';
 import type { Execution } from '../../../src/api/events/run-rows.ts';
 import { eventsOf } from '../../../src/api/events/step-events.ts';
-import { FeedQueue } from '../../../src/db/feed/feed-queue.ts';
 import type { TokenPiece } from '../../../src/contracts/runs/step.ts';
 import type { FeedRow } from '../../../src/db/feed/feed.ts';
+import { FeedQueue } from '../../../src/db/feed/feed-queue.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
