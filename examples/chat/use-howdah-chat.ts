@@ -9,7 +9,7 @@ export function useHowdahChat(id: string, agent: string) {
     transport: new DefaultChatTransport({
       api: '/api/chat',
       body: { agent },
-      // Howdah has the conversation, so the last message is enough
+      // Howdah stores the conversation, so the last message is enough
       prepareSendMessagesRequest: ({ id, messages, trigger, messageId, body }) => ({
         body: { ...body, id, messages: messages.slice(-1), trigger, messageId },
       }),

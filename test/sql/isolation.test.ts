@@ -36,6 +36,11 @@ const REVIEWED: Record<string, string> = {
   delete_workflow: 'current_tenant(), looked for with the id',
   agent_permission: 'agents and workflows of current_tenant(), looked for with the id',
   agent_row: 'current_tenant(), looked for with the id',
+  await_worker: 'runs and settings of current_tenant()',
+  bind_chat: 'sessions and runs of current_tenant() and of who asks',
+  check_named_members: 'workflows of current_tenant(), looked for with the id',
+  drop_own_secret: 'secrets of current_tenant(), then permit()',
+  unsaved_model_test_cost: 'prices of the catalogue, the same for all tenants',
   take_request_key: 'keys of current_tenant() and of who asks, for sessions of the API alone',
   verified_binding: 'what a worker signed for this transaction',
   workflow_row: 'current_tenant(), looked for with the id',
@@ -99,6 +104,7 @@ const REVIEWED: Record<string, string> = {
   test_model: 'models of current_tenant(), by name or id',
   system_rows: 'rows of current_tenant(), by name',
   unsubscribe_mcp_from: 'sessions of current_tenant()',
+  unusable_models: 'models and agents of current_tenant()',
 };
 
 /**
@@ -127,6 +133,7 @@ const REVIEWED_OF_OTHERS: Record<string, string> = {
 
 /** Functions by which a viewer writes, and why that is allowed. */
 const WRITTEN_BY_VIEWERS: Record<string, string> = {
+  bind_chat: 'the chat of a session of his own',
   register_follower: 'has the steps of a run announced, for two minutes; one row for each run',
   set_mcp_log_level: 'a session of MCP whose id he made himself',
   subscribe_mcp_to: 'a session of MCP whose id he made himself',
@@ -147,12 +154,12 @@ const KEYS_OF_PARTS: Record<string, string> = {
 };
 
 /** Functions that make a row of the caller's and give it: its id and the digest of what it was given are new each time. */
-const MAKES = new Set(['howdah_private.save_system_row']);
+const MAKES = new Set(['howdah_private.save_system_row', 'howdah_private.await_worker']);
 const withoutNew = (outcome: Outcome): Outcome =>
   'rows' in outcome
     ? {
         rows: outcome.rows.map((row) =>
-          `${row}`.replace(/("(id|digest)\\?":\\?")[0-9a-f-]+/g, '$1NEW'),
+          `${row}`.replace(/("(id|digest|absent_since)\\?":\\?")[0-9a-f-]+[T0-9:.Z]*/g, '$1NEW'),
         ),
       }
     : outcome;

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { WorkerScope } from '../../src/db/worker/worker-scope.ts';
 import type { Worker } from '../../workers/main.ts';
@@ -19,6 +19,7 @@ import {
 import { makeTeam } from '../runtime/teams.ts';
 import { makeTenant, type Tenant } from '../runtime/tenants.ts';
 import { eventually, testDatabase } from '../support/database.ts';
+import { reportUsable } from '../support/usable-providers.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 
@@ -36,6 +37,7 @@ afterEach(async () => {
   );
   expect(await brokenPromises(db.pool)).toEqual([]);
 });
+beforeAll(() => reportUsable(db.pool, 'openai')); // howdah worker reports that it has no key
 afterAll(async () => {
   killWorkerProcesses();
 });

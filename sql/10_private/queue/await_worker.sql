@@ -1,6 +1,6 @@
 -- Warns a caller of howdah.ask that no worker will take the run.
 
--- Reports whether a live worker has the run, or takes runs like it. Serves callers that may not
+-- Reports whether a live worker has the run of this tenant, or takes runs like it. Serves callers that may not
 -- read the list of workers.
 create or replace function howdah_private.is_taken_by_any_worker(execution_id uuid) returns boolean
   language sql stable security definer
@@ -9,7 +9,7 @@ as $$
   select exists (
     select from howdah.executions as e
     join howdah_private.workers as w on w.heartbeat_at > clock_timestamp() - interval '10 seconds'
-    where e.id = is_taken_by_any_worker.execution_id
+    where e.id = is_taken_by_any_worker.execution_id and e.tenant_id = howdah.current_tenant()
       and (w.only_tenants is null or w.id = e.owner_worker
         or (e.tenant_id = any (w.only_tenants) and (w.only_members is null
           or e.agent_id = any (w.only_members) or e.workflow_id = any (w.only_members))))
@@ -35,8 +35,7 @@ begin
   end if;
   await_worker.absent_since := coalesce(await_worker.absent_since, clock_timestamp());
   v_seconds := extract(epoch from clock_timestamp() - await_worker.absent_since);
-  v_settings := howdah_private.settings_of(
-    (select e.tenant_id from howdah.executions as e where e.id = await_worker.execution_id),
+  v_settings := howdah_private.settings_of(howdah.current_tenant(),
     '{worker_warning_seconds,worker_wait_seconds}');
   if v_seconds >= coalesce((v_settings ->> 'worker_wait_seconds')::numeric, 30) then
     raise exception using errcode = 'HWCNF',
