@@ -197,8 +197,8 @@ function* partChunks(kind: 'text' | 'reasoning', id: string, delta: string): Gen
 }
 
 /**
- * Returns the chunk of a part of an answer, if the part is a cited web page. Interfaces show it as a
- * link, so no other address may be in it, such as javascript:.
+ * Yields the chunk of a part of an answer, if the part is a cited web page. Interfaces show it as
+ * a link, so no other address may be in it, such as javascript:.
  */
 function* sourceChunks({ type, url, title }: JsonObject, sourceId: string): Generator<UiChunk> {
   if (type !== 'citation' || typeof url !== 'string' || !/^https?:\/\//i.test(url)) return;

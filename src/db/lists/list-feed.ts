@@ -114,8 +114,8 @@ class ListReader {
   /**
    * Reads once from each cursor, the most common one first. Returns whether no change is left.
    *
-   * A cursor that a client sent may be forged, so no other subscriber continues from it. A filter may
-   * fail, so it fails for those that have it.
+   * A cursor that a client sent may be forged, so no other subscriber continues from it. A filter
+   * that fails ends only the streams that have it.
    */
   async #readAll(): Promise<boolean> {
     const reading = [...this.#subscribers].filter(({ hasRoom }) => hasRoom);

@@ -22,8 +22,8 @@ export function errorRedaction(key: string | null): Redaction {
 }
 
 /**
- * Returns the secrets in a key: the key, and its parts between colons. An access key of AWS consists
- * of parts, of which each is sent or quoted alone.
+ * Returns the secrets in a key: the key, and its parts between colons. An access key of AWS
+ * consists of parts, of which each is sent or quoted alone.
  */
 export function secretsIn(key: string | null): string[] {
   if (key === null) return [];

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FakeAnswer } from '../../../chaos/openai-server.ts';
 import type { Api } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';
@@ -248,12 +249,12 @@ test('regenerate and edited messages continue in a fork of the session', async (
 });
 
 describe('a stream', () => {
-  /** An agent whose answer ends when the test says so. */
-  const makeSlowAgent = async () => {
+  /** An agent whose answer begins when the test says so. */
+  const makeSlowAgent = async (answer: FakeAnswer = { content: 'At last.' }) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const agent = await stage.agent(async () => {
       await promise;
-      return { content: 'At last.' };
+      return answer;
     });
     return { agent, finish: resolve };
   };
@@ -287,9 +288,11 @@ describe('a stream', () => {
   test('begins with the text so far, also after every client has left', async () => {
     const words = Array.from({ length: 400 }, (_, index) => `word${index} `);
     const chunks = words.map((content) => delta({ content }));
-    const agent = await stage.agent(() => ({ chunks, stall: 16_000 }));
+    const { agent, finish } = await makeSlowAgent({ chunks, stall: 16_000 });
     const chat = createChat(stage.api, { agent });
     const sent = chat.sendMessage({ text: 'Hello.' });
+    await begun(chat); // a worker sends pieces of an answer only while somebody follows the run
+    finish();
     const lengthOf = (one: typeof chat) => textOf(one).length;
     await expect.poll(() => lengthOf(chat)).toBeGreaterThan(20);
     await chat.stop();
