@@ -6599,8 +6599,7 @@ begin
   end if;
   await_worker.absent_since := coalesce(await_worker.absent_since, clock_timestamp());
   v_seconds := extract(epoch from clock_timestamp() - await_worker.absent_since);
-  v_settings := howdah_private.settings_of(
-    (select e.tenant_id from howdah.executions as e where e.id = await_worker.execution_id),
+  v_settings := howdah_private.settings_of(howdah.current_tenant(),
     '{worker_warning_seconds,worker_wait_seconds}');
   if v_seconds >= coalesce((v_settings ->> 'worker_wait_seconds')::numeric, 30) then
     raise exception using errcode = 'HWCNF',
@@ -11391,9 +11390,8 @@ begin
       commit_steps.covers_from_seqs[m.i], commit_steps.covers_to_seqs[m.i], a.agent_id,
       case
         when commit_steps.kinds[m.step] in ('guard', 'handoff') then 'system'
-        when commit_steps.covers_to_seqs[m.i] is not null then 'internal'
         when m.role = 'system' then 'system'
-        when m.role = 'user' then 'user'
+        when m.role = 'user' and commit_steps.covers_to_seqs[m.i] is null then 'user'
         when m.role = 'tool' then coalesce(commit_steps.trusts[m.step], 'external')
         else coalesce(commit_steps.trusts[m.step], 'internal') end,
       case m.role when 'assistant' then coalesce(commit_steps.tokens_in[m.step], 0) else 0 end,
@@ -12735,6 +12733,43 @@ AS $function$
   ) as o
   where howdah_private.is_operator()
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_abandoned_provider_configs()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_own record;
+  v_count int := 0;
+begin
+  for v_own in
+    select m.tenant_id, m.id, m.name, a.id as agent_id
+    from howdah.models as m
+    join howdah.agents as a on a.tenant_id = m.tenant_id
+      and a.id = howdah_private.parse_id(substring(m.name from '^agent-([0-9a-f-]{36})-[a-z]+$'))
+    where m.name = howdah_private.own_model_name(a.id, m.purpose)
+      and a.deleted_at < now() - interval '1 hour'
+      and not exists (select from howdah.executions as e
+        where e.tenant_id = a.tenant_id and e.agent_id = a.id and e.completed_at is null)
+      and not exists (select from howdah.agent_models as x
+        where x.tenant_id = m.tenant_id and x.model_id = m.id and x.agent_id <> a.id)
+    order by m.id
+  loop
+    perform from howdah.secrets as s
+    where s.tenant_id = v_own.tenant_id and s.name = v_own.name for update;
+    delete from howdah.agent_models as x
+    where x.agent_id = v_own.agent_id and x.model_id = v_own.id;
+    delete from howdah.models as m where m.id = v_own.id;
+    delete from howdah.secrets as s
+    where s.tenant_id = v_own.tenant_id and s.name = v_own.name and not exists (
+      select from howdah_private.users_of_secret(s.tenant_id, s.name));
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_files(ids uuid[])
@@ -17527,7 +17562,7 @@ AS $function$
   select exists (
     select from howdah.executions as e
     join howdah_private.workers as w on w.heartbeat_at > clock_timestamp() - interval '10 seconds'
-    where e.id = is_taken_by_any_worker.execution_id
+    where e.id = is_taken_by_any_worker.execution_id and e.tenant_id = howdah.current_tenant()
       and (w.only_tenants is null or w.id = e.owner_worker
         or (e.tenant_id = any (w.only_tenants) and (w.only_members is null
           or e.agent_id = any (w.only_members) or e.workflow_id = any (w.only_members))))
@@ -20198,6 +20233,27 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.model_fault(m howdah.models)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_message text;
+  v_hint text;
+begin
+  perform howdah_private.check_provider(m);
+  return null;
+exception
+  when sqlstate 'HWINV' then
+    get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+    return jsonb_build_object('message', v_message, 'hint', v_hint);
+  when sqlstate 'HWDEN' then
+    return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.model_id_of(provider text, model text)
  RETURNS text
  LANGUAGE sql
@@ -20326,7 +20382,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.model_vendors()
- RETURNS TABLE(name text, title text, package text, is_bundled boolean, openai_url text, is_local boolean, aliases text[], key_variables text[], settings text[])
+ RETURNS TABLE(name text, title text, package text, is_bundled boolean, openai_url text, is_local boolean, aliases text[], key_variables text[], settings text[], key_pair text[])
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -20335,114 +20391,142 @@ AS $function$
     ('openai', 'OpenAI', null, false,
       'https://api.openai.com/v1', false,
       '{openai.com,api.openai.com}'::text[],
-      '{OPENAI_API_KEY}'::text[], '{}'::text[]),
+      '{OPENAI_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('anthropic', 'Anthropic', '@ai-sdk/anthropic', true,
       null, false,
       '{anthropic.com,api.anthropic.com,claude,claude.ai}'::text[],
-      '{ANTHROPIC_API_KEY}'::text[], '{}'::text[]),
+      '{ANTHROPIC_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('google', 'Google Gemini', '@ai-sdk/google', true,
       null, false,
       '{gemini,google-generative-ai,generativelanguage.googleapis.com}'::text[],
-      '{GOOGLE_GENERATIVE_AI_API_KEY,GEMINI_API_KEY,GOOGLE_API_KEY}'::text[], '{}'::text[]),
+      '{GOOGLE_GENERATIVE_AI_API_KEY,GEMINI_API_KEY,GOOGLE_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('google-vertex', 'Google Vertex AI', '@ai-sdk/google-vertex', false,
       null, false,
       '{vertex,vertex_ai,aiplatform.googleapis.com}'::text[],
-      '{GOOGLE_VERTEX_API_KEY}'::text[], '{project,location}'::text[]),
+      '{GOOGLE_VERTEX_API_KEY}'::text[],
+      '{project,location}'::text[], '{}'::text[]),
     ('amazon-bedrock', 'Amazon Bedrock', '@ai-sdk/amazon-bedrock', false,
       null, false,
       '{bedrock,aws-bedrock}'::text[],
-      '{AWS_BEARER_TOKEN_BEDROCK}'::text[], '{region}'::text[]),
+      '{AWS_BEARER_TOKEN_BEDROCK}'::text[],
+      '{region}'::text[], '{AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY}'::text[]),
     ('azure', 'Azure OpenAI', '@ai-sdk/azure', false,
       null, false,
       '{azure-openai,openai.azure.com}'::text[],
-      '{AZURE_API_KEY,AZURE_OPENAI_API_KEY}'::text[], '{resourceName,apiVersion}'::text[]),
+      '{AZURE_API_KEY,AZURE_OPENAI_API_KEY}'::text[],
+      '{resourceName,apiVersion}'::text[], '{}'::text[]),
     ('mistral', 'Mistral', '@ai-sdk/mistral', false,
       'https://api.mistral.ai/v1', false,
       '{mistral.ai,api.mistral.ai,mistralai}'::text[],
-      '{MISTRAL_API_KEY}'::text[], '{}'::text[]),
+      '{MISTRAL_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('cohere', 'Cohere', '@ai-sdk/cohere', false,
       'https://api.cohere.ai/compatibility/v1', false,
       '{cohere.com,api.cohere.com,cohere.ai}'::text[],
-      '{COHERE_API_KEY,CO_API_KEY}'::text[], '{}'::text[]),
+      '{COHERE_API_KEY,CO_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('groq', 'Groq', '@ai-sdk/groq', false,
       'https://api.groq.com/openai/v1', false,
       '{groq.com,api.groq.com}'::text[],
-      '{GROQ_API_KEY}'::text[], '{}'::text[]),
+      '{GROQ_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('xai', 'xAI', '@ai-sdk/xai', false,
       'https://api.x.ai/v1', false,
       '{x.ai,api.x.ai,grok}'::text[],
-      '{XAI_API_KEY}'::text[], '{}'::text[]),
+      '{XAI_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('deepseek', 'DeepSeek', '@ai-sdk/deepseek', false,
       'https://api.deepseek.com/v1', false,
       '{deepseek.com,api.deepseek.com}'::text[],
-      '{DEEPSEEK_API_KEY}'::text[], '{}'::text[]),
+      '{DEEPSEEK_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('togetherai', 'Together AI', '@ai-sdk/togetherai', false,
       'https://api.together.xyz/v1', false,
       '{together,together.ai,together.xyz,api.together.xyz}'::text[],
-      '{TOGETHER_API_KEY,TOGETHER_AI_API_KEY,TOGETHERAI_API_KEY}'::text[], '{}'::text[]),
+      '{TOGETHER_API_KEY,TOGETHER_AI_API_KEY,TOGETHERAI_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('fireworks', 'Fireworks', '@ai-sdk/fireworks', false,
       'https://api.fireworks.ai/inference/v1', false,
       '{fireworks.ai,api.fireworks.ai,fireworks-ai}'::text[],
-      '{FIREWORKS_API_KEY}'::text[], '{}'::text[]),
+      '{FIREWORKS_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('perplexity', 'Perplexity', '@ai-sdk/perplexity', false,
       'https://api.perplexity.ai', false,
       '{perplexity.ai,api.perplexity.ai}'::text[],
-      '{PERPLEXITY_API_KEY}'::text[], '{}'::text[]),
+      '{PERPLEXITY_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('cerebras', 'Cerebras', '@ai-sdk/cerebras', false,
       'https://api.cerebras.ai/v1', false,
       '{cerebras.ai,api.cerebras.ai}'::text[],
-      '{CEREBRAS_API_KEY}'::text[], '{}'::text[]),
+      '{CEREBRAS_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('deepinfra', 'DeepInfra', '@ai-sdk/deepinfra', false,
       'https://api.deepinfra.com/v1/openai', false,
       '{deepinfra.com,api.deepinfra.com}'::text[],
-      '{DEEPINFRA_API_KEY}'::text[], '{}'::text[]),
+      '{DEEPINFRA_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('huggingface', 'Hugging Face', '@ai-sdk/huggingface', false,
       'https://router.huggingface.co/v1', false,
       '{hf,huggingface.co,router.huggingface.co,hugging-face}'::text[],
-      '{HUGGINGFACE_API_KEY,HF_TOKEN}'::text[], '{}'::text[]),
+      '{HUGGINGFACE_API_KEY,HF_TOKEN}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('moonshotai', 'Moonshot AI', '@ai-sdk/moonshotai', false,
       'https://api.moonshot.ai/v1', false,
       '{moonshot,moonshot.ai,api.moonshot.ai,kimi}'::text[],
-      '{MOONSHOT_API_KEY}'::text[], '{}'::text[]),
+      '{MOONSHOT_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('alibaba', 'Alibaba Cloud', '@ai-sdk/alibaba', false,
       'https://dashscope-intl.aliyuncs.com/compatible-mode/v1', false,
       '{aliyun,dashscope,dashscope-intl.aliyuncs.com,qwen}'::text[],
-      '{ALIBABA_API_KEY,DASHSCOPE_API_KEY}'::text[], '{}'::text[]),
+      '{ALIBABA_API_KEY,DASHSCOPE_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('elevenlabs', 'ElevenLabs', '@ai-sdk/elevenlabs', false,
       null, false,
       '{elevenlabs.io,api.elevenlabs.io,11labs}'::text[],
-      '{ELEVENLABS_API_KEY}'::text[], '{}'::text[]),
+      '{ELEVENLABS_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('deepgram', 'Deepgram', '@ai-sdk/deepgram', false,
       null, false,
       '{deepgram.com,api.deepgram.com}'::text[],
-      '{DEEPGRAM_API_KEY}'::text[], '{}'::text[]),
+      '{DEEPGRAM_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('assemblyai', 'AssemblyAI', '@ai-sdk/assemblyai', false,
       null, false,
       '{assemblyai.com,api.assemblyai.com}'::text[],
-      '{ASSEMBLYAI_API_KEY}'::text[], '{}'::text[]),
+      '{ASSEMBLYAI_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('openrouter', 'OpenRouter', null, false,
       'https://openrouter.ai/api/v1', false,
       '{openrouter.ai}'::text[],
-      '{OPENROUTER_API_KEY}'::text[], '{}'::text[]),
+      '{OPENROUTER_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('nvidia', 'NVIDIA NIM', null, false,
       'https://integrate.api.nvidia.com/v1', false,
       '{nvidia.com,integrate.api.nvidia.com,nim}'::text[],
-      '{NVIDIA_API_KEY}'::text[], '{}'::text[]),
+      '{NVIDIA_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('zai', 'Z.ai', null, false,
       'https://api.z.ai/api/paas/v4', false,
       '{z.ai,api.z.ai,zhipu}'::text[],
-      '{ZAI_API_KEY}'::text[], '{}'::text[]),
+      '{ZAI_API_KEY}'::text[],
+      '{}'::text[], '{}'::text[]),
     ('ollama', 'Ollama', null, false,
       'http://127.0.0.1:11434/v1', true,
       '{ollama.local}'::text[],
+      '{}'::text[],
       '{}'::text[], '{}'::text[]),
     ('llamacpp', 'llama.cpp', null, false,
       'http://127.0.0.1:8080/v1', true,
       '{llama.cpp,llama-cpp,llama-server}'::text[],
+      '{}'::text[],
       '{}'::text[], '{}'::text[]),
     ('lmstudio', 'LM Studio', null, false,
       'http://127.0.0.1:1234/v1', true,
       '{lm-studio,lm_studio}'::text[],
+      '{}'::text[],
       '{}'::text[], '{}'::text[])
 $function$
 ;
@@ -20617,7 +20701,7 @@ AS $function$
     select a.host, v.place
     from howdah_private.model_vendors() with ordinality
       as v (name, title, package, is_bundled, openai_url, is_local, aliases, key_variables,
-        settings, place)
+        settings, key_pair, place)
     cross join lateral unnest(v.aliases) as a (host)
     where length(a.host) between 8 and 60 and howdah_private.is_host(a.host)
   )
@@ -23555,7 +23639,10 @@ AS $function$
 declare
   v_vendor record;
 begin
-  select v.title, v.key_variables into v_vendor from howdah_private.model_vendors() as v
+  select v.title, v.key_variables || v.key_pair as variables,
+    v.key_variables[1] || case when v.key_pair <> '{}'
+      then format(', or %s and %s,', v.key_pair[1], v.key_pair[2]) else '' end as words
+  into v_vendor from howdah_private.model_vendors() as v
   where v.name = refuse_missing_key.provider;
   if refuse_missing_key.provider = 'openai' and (
       not exists (
@@ -23567,9 +23654,9 @@ begin
   raise exception using errcode = 'HWINV',
     message = format('there is no API key for %s', v_vendor.title),
     detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_key.provider,
-      'variables', v_vendor.key_variables)::text,
+      'variables', v_vendor.variables)::text,
     hint = format('Set %s and start Howdah again, or store the key (howdah secret set %s) and '
-      'set secret_name to %2$s.', v_vendor.key_variables[1], refuse_missing_key.provider);
+      'set secret_name to %2$s.', v_vendor.words, refuse_missing_key.provider);
 end $function$
 ;
 
@@ -28973,6 +29060,29 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.system_warnings(document jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(w.warning order by w.place, w.name), '[]')
+  from (
+    select 1 as place, f.name, format('workflow %s cannot run: %s', f.name, f.fault) as warning
+    from howdah_private.faulty_workflows(array(
+      select n.name
+      from jsonb_object_keys(coalesce(system_warnings.document -> 'workflows', '{}')) as n (name)
+    )) as f
+    union all
+    select 2, f.name, format('calls of the model %s will fail: %s', f.name, f.fault)
+    from howdah_private.unusable_models(array(
+      select n.name
+      from jsonb_object_keys(coalesce(system_warnings.document -> 'agents', '{}')) as n (name)
+    )) as f
+  ) as w
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.table_change_counts()
  RETURNS jsonb
  LANGUAGE sql
@@ -29869,6 +29979,27 @@ begin
   if new.model_id is not null
     and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
     perform howdah_private.refuse_unknown('agent_models', 'model_id', 'models', new.model_id::text, 'agent_models_tenant_id_model_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__warn_unusable()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text;
+  v_fault jsonb;
+begin
+  select m.name, howdah_private.model_fault(m) into v_name, v_fault from howdah.models as m
+  where m.tenant_id = new.tenant_id and m.id = new.model_id;
+  if v_fault is not null then
+    raise warning using
+      message = format('calls of the model %L will fail: %s', v_name, v_fault ->> 'message'),
+      hint = v_fault ->> 'hint';
   end if;
   return null;
 end $function$
@@ -34602,6 +34733,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.unusable_models(agents text[])
+ RETURNS TABLE(name text, fault text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.name, f.fault ->> 'message'
+  from howdah.models as m
+  cross join lateral (select howdah_private.model_fault(m)) as f (fault)
+  where m.tenant_id = howdah.current_tenant()
+    and exists (
+      select from howdah.agents as a
+      where a.tenant_id = m.tenant_id and a.name = any (unusable_models.agents)
+        and a.deleted_at is null and a.engine = 'builtin'
+        and case when m.name = 'default' and not exists (
+            select from howdah.agent_models as x where x.agent_id = a.id and x.purpose = 'llm')
+          then true
+          else exists (
+            select from howdah.agent_models as x where x.agent_id = a.id and x.model_id = m.id) end
+    )
+    and f.fault is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.unwatch(listener uuid, ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -36344,14 +36499,7 @@ begin
     ) as k
   ), write_system.prune);
   return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version,
-    'digest', v_system.digest, 'warnings', (
-      select coalesce(
-        jsonb_agg(format('workflow %s cannot run: %s', f.name, f.fault) order by f.name), '[]')
-      from howdah_private.faulty_workflows(array(
-        select w.name
-        from jsonb_object_keys(
-          coalesce(write_system.document -> 'workflows', '{}')) as w (name))) as f
-    ),
+    'digest', v_system.digest, 'warnings', howdah_private.system_warnings(write_system.document),
     'kept', (
       select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name)
         order by s.place, n.name collate "C"), '[]')
@@ -37006,6 +37154,8 @@ CREATE TRIGGER _100_await_edit BEFORE INSERT OR DELETE OR UPDATE OF model_id ON 
 CREATE TRIGGER _300_check_params BEFORE INSERT OR UPDATE OF request_params, model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__check_params();
 
 CREATE TRIGGER _500_mark_stale AFTER INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_parts__mark_stale();
+
+CREATE TRIGGER _600_warn_unusable AFTER INSERT OR UPDATE OF model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__warn_unusable();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.agent_models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'purpose', 'position');
 
@@ -40545,6 +40695,8 @@ grant execute on function howdah_private.default_owner_alerts() to howdah_app;
 
 grant execute on function howdah_private.default_owner_alerts() to howdah_engine;
 
+grant execute on function howdah_private.delete_abandoned_provider_configs() to howdah_worker;
+
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
 grant execute on function howdah_private.delete_old_provider_reports() to howdah_worker;
@@ -41943,6 +42095,10 @@ grant execute on function howdah_private.system_uses(jsonb) to howdah_app;
 
 grant execute on function howdah_private.system_uses(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.system_warnings(jsonb) to howdah_app;
+
+grant execute on function howdah_private.system_warnings(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.table_change_counts() to howdah_engine;
 
 grant execute on function howdah_private.table_change_counts() to howdah_tool;
@@ -42276,6 +42432,8 @@ grant execute on function howdah_private.unsubscribe_mcp_from(text,text) to howd
 grant execute on function howdah_private.unsupported_keyword_at(jsonb,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.unsupported_schema_keyword(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.unusable_models(text[]) to howdah_app;
 
 grant execute on function howdah_private.unwatch(uuid,uuid[]) to howdah_authenticator;
 
@@ -43877,7 +44035,7 @@ comment on column howdah.message_sources.execution_id is 'The run.';
 
 comment on column howdah.message_sources.from_execution_id is 'The run that wrote the message: the parent or a child.';
 
-comment on column howdah.message_sources.kind is 'input, tool, guard, handoff, summary; model for an external engine.';
+comment on column howdah.message_sources.kind is 'input, tool, guard, handoff, summary; model for an external engine, or for an answer for which the vendor searched.';
 
 comment on column howdah.message_sources.role is 'As in messages.';
 

@@ -38,9 +38,11 @@ export type Session = { id: string; title: string | null; agent_id: string | nul
 
 export type AgentSystem = { id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string; resolved: { [name: string]: unknown } };
 
+export type KnownModel = { vendor: string; name: string; title: string | null; purpose: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; aliases: (string)[]; context_tokens: number | null; max_output_tokens: number | null; input_modalities: (string)[] | null; output_modalities: (string)[] | null; capabilities: { [name: string]: unknown }; input_price: number | null; cached_input_price: number | null; cache_write_price: number | null; output_price: number | null; unit_price: number | null; price_unit: string | null; as_of: string; source: string; facts_source: string };
+
 export type Workflow = { id: string; name: string; description: string; type: "chain" | "parallel" | "router" | "orchestrator" | "evaluator_optimizer" | "voting" | "map" | "graph"; instruction: string; configuration: { [name: string]: unknown }; is_active: boolean; max_steps: number | null; max_tokens: number | null; max_cost: number | null; max_seconds: number | null; is_restricted: boolean; agent_system_id: string | null; current_version_id: string | null; created_at: string; updated_at: string; version: number | null; members: ({ [name: string]: unknown })[] };
 
-export type ModelTest = { ok: boolean; purpose: string; provider: string; model: string; seconds: number; answer?: string; tool_call?: boolean; vector_length?: number; audio_bytes?: number; media_type?: string; text?: string; usage?: { [name: string]: unknown }; warnings?: (string)[]; error?: { code: string; message: string; hint: string } };
+export type ModelTest = { ok: boolean; purpose: string; provider: string; model: string; seconds: number; answer?: string; tool_call?: boolean; vector_length?: number; audio_bytes?: number; image_bytes?: number; width?: number; height?: number; media_type?: string; ranking?: ({ document: string; score: number })[]; text?: string; usage?: { [name: string]: unknown }; units?: { [name: string]: unknown }; cost?: number; warnings?: (string)[]; error?: { code: string; message: string; hint: string } };
 
 export type Model = { id: string; name: string; provider: string; model: string; purpose: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; domain: string | null; base_url: string | null; secret_name: string | null; capabilities: { [name: string]: unknown }; input_price: number | null; output_price: number | null; cached_input_price: number | null; cache_write_price: number | null; unit_price: number | null; price_unit: "minute" | "character" | "image" | "request" | null; context_tokens: number | null; request_params: { [name: string]: unknown }; fallback_position: number | null; prices_from: string | null; from_environment: boolean; agent_system_id: string | null; created_at: string; updated_at: string };
 
@@ -84,7 +86,7 @@ export type Operations = {
   /** Start a run of an agent or a workflow. */
   execute: { takes: { query?: { wait?: number }; body: { message: string; agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; version?: string; session_id?: string; input_data?: unknown; input_parts?: ({ [name: string]: unknown })[]; metadata?: { [name: string]: unknown }; priority?: number; run_at?: string; max_cost?: number; overrides?: { [name: string]: unknown }; idempotency_key?: string; concurrency_key?: string; debounce_key?: string; debounce_ms?: number; callback_url?: string; wait?: boolean | number; stream?: boolean } }; gives: { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number } | { execution_id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" } };
   /** List runs, newest first. */
-  listExecutions: { takes: { query?: { limit?: number; cursor?: string; status?: string; agent_id?: string; workflow_id?: string; session_id?: string; parent_execution_id?: string; is_root?: "true" | "false"; is_mine?: "true" | "false"; metadata?: string } }; gives: { data: (Execution)[]; next: string | null } };
+  listExecutions: { takes: { query?: { limit?: number; cursor?: string; status?: string; agent_id?: string; workflow_id?: string; session_id?: string; parent_execution_id?: string; is_root?: "true" | "false"; is_mine?: "true" | "false"; metadata?: string; tag?: string } }; gives: { data: (Execution)[]; next: string | null } };
   /** Get a run with its messages and child runs. */
   getExecution: { takes: { params: { id: string } }; gives: ExecutionWithMessages };
   /** List the child runs that a run started itself, in order. */
@@ -159,6 +161,8 @@ export type Operations = {
   getAgentSystem: { takes: { params: { id: string } }; gives: AgentSystem };
   /** Export an agent system as a file. */
   exportAgentSystem: { takes: { params: { id: string }; query?: { format?: "yaml" | "json" } }; gives: string };
+  /** List the known models of vendors, with their prices and aliases. */
+  listModelCatalog: { takes: { query?: { limit?: number; cursor?: string; provider?: string; purpose?: "llm" | "embedding" | "tts" | "stt" | "image" | "rerank" | "classifier"; text?: string } }; gives: { data: (KnownModel)[]; next: string | null } };
   /** List workflows, newest first. */
   listWorkflows: { takes: { query?: { limit?: number; cursor?: string; name?: string; type?: string; is_active?: "true" | "false" } }; gives: { data: (Workflow)[]; next: string | null } };
   /** Create a workflow. */
@@ -217,7 +221,7 @@ export type Operations = {
   changeTool: { takes: { params: { id: string }; body: { name?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases?: (string)[]; description?: string; capabilities?: (string)[]; domain?: string | null; parameters?: { [name: string]: unknown }; configuration?: { [name: string]: unknown }; effect?: "pure" | "idempotent" | "once"; requires_approval?: boolean; timeout_ms?: number; compensation_tool_id?: string | null; agent_id?: string | null; workflow_id?: string | null; is_active?: boolean } }; gives: Tool };
   /** Delete a tool. */
   deleteTool: { takes: { params: { id: string } }; gives: null };
-  /** List mcp-servers, newest first. */
+  /** List MCP servers, newest first. */
   listMcpServers: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (McpServer)[]; next: string | null } };
   /** Create an MCP server. */
   createMCPServer: { takes: { body: { name: string; description?: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations?: boolean; is_active?: boolean } }; gives: McpServer };
@@ -241,7 +245,7 @@ export type Operations = {
   changeResource: { takes: { params: { id: string }; body: { name?: string; type?: string; uri?: string | null; sha256?: string; metadata?: { [name: string]: unknown }; execution_id?: string | null; session_id?: string | null; content?: string; base64?: string } }; gives: Resource };
   /** Delete a resource. */
   deleteResource: { takes: { params: { id: string } }; gives: null };
-  /** List alert-rules, newest first. */
+  /** List alert rules, newest first. */
   listAlertRules: { takes: { query?: { limit?: number; cursor?: string; name?: string; state?: "unknown" | "clear" | "firing" | "failed"; is_active?: "true" | "false" } }; gives: { data: (AlertRule)[]; next: string | null } };
   /** Create an alert rule. */
   createAlertRule: { takes: { body: { name: string; description?: string; query?: string | null; engine_check?: string | null; interval_seconds?: number; webhook_id?: string | null; is_active?: boolean } }; gives: AlertRule };
@@ -336,6 +340,7 @@ export const operations = {
   checkAgentSystems: ['POST', '/agent-systems/check'],
   getAgentSystem: ['GET', '/agent-systems/{id}'],
   exportAgentSystem: ['GET', '/agent-systems/{id}/export'],
+  listModelCatalog: ['GET', '/api/models/catalog'],
   listWorkflows: ['GET', '/api/workflows'],
   createWorkflow: ['POST', '/api/workflows'],
   getWorkflow: ['GET', '/api/workflows/{id}'],

@@ -722,6 +722,7 @@ export interface ModelCatalog {
   cached_input_price: Numeric | null;
   capabilities: Json | null;
   context_tokens: number | null;
+  facts_source: string | null;
   input_modalities: string[] | null;
   input_price: Numeric | null;
   max_output_tokens: number | null;
@@ -749,6 +750,7 @@ export interface Models {
   from_environment: Generated<boolean>;
   id: Generated<string>;
   input_price: Numeric | null;
+  is_guarded: Generated<boolean>;
   model: string;
   name: string;
   output_price: Numeric | null;
@@ -972,6 +974,7 @@ export interface Secrets {
 
 export interface Sessions {
   agent_id: string | null;
+  chat_key: string | null;
   contents_erased_at: Timestamp | null;
   created_at: Generated<Timestamp>;
   forked_from_session_id: string | null;

@@ -148,3 +148,21 @@ as $$
       '{}'::text[],
       '{}'::text[], '{}'::text[])
 $$;
+
+-- Returns the purposes for which a provider has no models.
+create or replace function howdah_private.missing_purposes(provider text) returns text[]
+  language sql immutable parallel safe
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case missing_purposes.provider
+    when 'local' then '{tts,stt,image}'::text[]
+    when 'anthropic' then '{embedding,tts,stt,image,rerank}'::text[]
+    when 'groq' then '{embedding,image,rerank}'::text[]
+    when 'deepseek' then '{embedding,tts,stt,image,rerank}'::text[]
+    when 'cerebras' then '{embedding,tts,stt,image,rerank}'::text[]
+    when 'moonshotai' then '{embedding,tts,stt,image,rerank}'::text[]
+    when 'elevenlabs' then '{llm,embedding,image,rerank,classifier}'::text[]
+    when 'deepgram' then '{llm,embedding,image,rerank,classifier}'::text[]
+    when 'assemblyai' then '{llm,embedding,image,rerank,classifier,tts}'::text[]
+    else '{}' end
+$$;
