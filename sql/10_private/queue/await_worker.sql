@@ -1,7 +1,7 @@
 -- Warns a caller of howdah.ask that no worker will take the run.
 
--- Reports whether a live worker has the run of this tenant, or takes runs like it. Serves callers that may not
--- read the list of workers.
+-- Reports whether a live worker has the run of this tenant, or takes runs like it. Serves callers
+-- that may not read the list of workers.
 create or replace function howdah_private.is_taken_by_any_worker(execution_id uuid) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

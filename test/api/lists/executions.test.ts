@@ -62,6 +62,24 @@ async function cursorNow(query: string): Promise<string> {
   return cursor ?? '';
 }
 
+/**
+ * Waits until each transaction that has written so far is over. Until then, a list may send rows
+ * again that were committed before it was opened.
+ */
+async function untilAllIsRead(): Promise<void> {
+  const { rows } = await db.pool.query('select pg_snapshot_xmax(pg_current_snapshot()) as xid');
+  await vi.waitFor(
+    async () => {
+      const { rowCount } = await db.pool.query(
+        'select where pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8',
+        [rows[0].xid],
+      );
+      expect(rowCount).toBe(1);
+    },
+    { timeout: 20_000 },
+  );
+}
+
 describe('a list of runs', () => {
   test('begins with the newest rows, then sends each change until the end of a run', async () => {
     const agent_id = await makeAgent(db.pool);
@@ -91,6 +109,7 @@ describe('a list of runs', () => {
       await list.when(synced);
       expect(ids(list)).toEqual([newest]);
     });
+    await untilAllIsRead();
     await following(`agent_id=${agent_id}&first=0`, async (list) => {
       await list.when(synced);
       expect(ids(list)).toEqual([]);
