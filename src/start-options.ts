@@ -29,7 +29,7 @@ export type StartOptions = {
   concurrency?: number;
   /** The folder of the key file and of the embedded Postgres. Default: HOWDAH_HOME. */
   home?: string;
-  /** Where log lines go. Default: stderr. False: nowhere. */
+  /** The destination of log lines, by default stderr. False turns the log off. */
   logger?: Logger | false;
   /** Tools written in TypeScript: each becomes a row of howdah.tools with kind `custom`. */
   tools?: readonly CustomTool[];

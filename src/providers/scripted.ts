@@ -202,7 +202,7 @@ function vectorsBy(step: ScriptStep | null, texts: string[]): Outcome<Embeddings
 
 function scriptOver(request: ModelRequest, steps: number): Failed {
   const message =
-    `The script has ${steps} step(s) and is over, but answer ${answersIn(request) + 1} was asked for; ` +
+    `The script has ${steps} step(s), but the run requested answer ${answersIn(request) + 1}; ` +
     `the last message was ${lastMessage(request)}. Add a step.`;
   return createFailure('script_mismatch', message);
 }

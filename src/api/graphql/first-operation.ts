@@ -55,7 +55,7 @@ query RecentRuns {
 }
 `;
 
-/** What GraphiQL shows first. `variables` is JSON text, of the page of a run alone. */
+/** The operation that GraphiQL shows first. `variables` is JSON text; only the page of a run has it. */
 export type FirstOperation = { query: string; variables?: string };
 
 /**

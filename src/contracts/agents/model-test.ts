@@ -13,7 +13,7 @@ export type TestedModel = {
   capabilities: JsonObject;
 };
 
-/** What a model answered in a test. The purpose of the model determines the fields. */
+/** The answer of a model in a test. The purpose of the model determines the fields. */
 export type ModelTestAnswer = {
   /** The text that an llm answered. */
   answer?: string;
@@ -34,7 +34,7 @@ export type ModelTestAnswer = {
   /** Transcript of an stt test; usually empty, because the recording is a tone. */
   text?: string;
   usage?: Usage;
-  /** What the test used of the units of `models.price_unit`. */
+  /** The usage of the test, in the unit of `models.price_unit`. */
   units?: PricedUnits;
   /** The cost of the test. Absent if the model has no price. */
   cost?: number;

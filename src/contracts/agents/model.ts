@@ -83,7 +83,7 @@ export type ModelAnswer = {
    * is opaque: the log stores it, and the next request gives it back to the same vendor.
    */
   parts?: AnswerPart[];
-  /** What the provider left out or changed, for the log. */
+  /** Parameters and parts that the provider left out or changed, for the log. */
   warnings?: string[];
 };
 

@@ -1,4 +1,4 @@
-/** Whether a host can use a provider, as `howdah_private.report_providers` takes it. */
+/** A provider and what a host has for it, as `howdah_private.report_providers` takes it. */
 export type ProviderReport = {
   provider: string;
   has_package: boolean;

@@ -44,7 +44,7 @@ export type CustomTool = {
   description: string;
   parameters: JsonSchema;
   effect?: 'pure' | 'idempotent' | 'once';
-  /** What the tool can do, in short words by which agents find it. */
+  /** Short words for the abilities of the tool, by which agents find it. */
   capabilities?: readonly string[];
   /** The subject of the tool. */
   domain?: string;

@@ -1,7 +1,7 @@
 import type { SharedV4ProviderOptions } from '@ai-sdk/provider';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 
-/** How much a model should think. The budget is in tokens, and 0 turns thinking off. */
+/** The amount of thinking. `budget` is in tokens, and 0 turns thinking off. */
 export type Reasoning = { effort: string; budget: number };
 
 /** The budget of each effort, for vendors that take a number of tokens. */

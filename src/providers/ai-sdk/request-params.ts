@@ -25,7 +25,7 @@ export type RequestParams = {
     | 'toolChoice'
   >;
   reasoning: Reasoning | undefined;
-  /** Whether cache marks are sent. Undefined if the vendor and the model decide. */
+  /** True if cache marks are sent. Undefined if the vendor and the model decide. */
   isCached: boolean | undefined;
   /** False if the model has to make one call after the other. */
   areCallsParallel: boolean;

@@ -17,7 +17,7 @@ const openaiTool = z.object({
   type: z.literal('function'),
   function: z.object({ name: z.string(), description: z.string(), parameters: object }),
 });
-/** What a tool can do. A sub-agent has the tools that it may call as actions. */
+/** The abilities of a tool. The actions of a sub-agent are the tools that it may call. */
 const toolProfile = z.object({
   capabilities: names,
   domain: z.string().nullable(),

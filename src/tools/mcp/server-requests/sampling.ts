@@ -24,10 +24,10 @@ export function samplingOf(
 ): Sampling | { fault: string } {
   const { messages, systemPrompt, maxTokens, temperature } = params;
   if (messages.length === 0 || messages.length > MAX_MESSAGES) {
-    return { fault: `a model is asked with 1 to ${MAX_MESSAGES} messages` };
+    return { fault: `a sampling request takes 1 to ${MAX_MESSAGES} messages` };
   }
   if (Buffer.byteLength(JSON.stringify([messages, systemPrompt])) > MAX_BYTES) {
-    return { fault: `a model is asked with at most ${MAX_BYTES} bytes` };
+    return { fault: `a sampling request takes at most ${MAX_BYTES} bytes` };
   }
   const converted = messages.map(messageOf);
   const fault = converted.find((one): one is { fault: string } => 'fault' in one);
@@ -46,7 +46,9 @@ function messageOf({ role, content }: Params['messages'][number]): Message | { f
   const parts = (Array.isArray(content) ? content : [content]) as Part[];
   const unsupported = parts.find(({ type }) => type !== 'text' && type !== 'image');
   if (unsupported || (role === 'assistant' && parts.some(({ type }) => type === 'image'))) {
-    return { fault: `a model is not asked with ${unsupported?.type ?? 'images of its own'}` };
+    return {
+      fault: `a sampling request cannot contain ${unsupported?.type ?? 'images of the assistant'}`,
+    };
   }
   const texts = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
   const images = parts.flatMap((part): JsonObject[] =>
