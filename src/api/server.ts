@@ -53,8 +53,8 @@ export type Api = Shutdown & {
 export type UnlistedApi = Shutdown & MountableApi;
 
 /**
- * Starts the API on one port: GraphQL, GraphiQL, REST, the endpoints for OpenAI clients, and health
- * checks. Resolves when the server listens.
+ * Starts the API on one port: GraphQL, GraphiQL, REST, WebSockets, MCP, A2A, AG-UI, chats, the
+ * endpoints for OpenAI clients, and health checks. Resolves when the server listens.
  *
  * Throws `HWDEN` when a login is required and no caller could have one; `HWCNF` when the database
  * is not migrated, or lacks the tenant of requests without a login; `HWINV` when GraphQL cannot be

@@ -54,7 +54,7 @@ export type WaitOptions = AnswerOptions & {
 };
 
 export type StreamOptions = {
-  /** The id of an event. The stream starts behind this event. */
+  /** The id of an event. The stream starts after this event. */
   after?: string;
   /** Ends the stream, and not the run. */
   signal?: AbortSignal;
@@ -91,7 +91,7 @@ export type Conversation = {
   /** Answers the oldest open question, or the question with the given id. */
   answer(answer: Json, questionId?: string): Promise<Operations['answerInSession']['gives']>;
   /**
-   * Yields the events of the session over all its turns, from the first turn or behind an event.
+   * Yields the events of the session over all its turns, from the first turn or after an event.
    * Does not end by itself.
    */
   stream(options?: StreamOptions): AsyncGenerator<StreamEvent, void>;
@@ -110,7 +110,7 @@ export type HowdahClient = {
    */
   waitFor(executionId: string, options?: WaitOptions): Promise<RunResult>;
   /**
-   * Yields the events of a run, from the beginning or behind an event, to `complete`. Opens a lost
+   * Yields the events of a run, from the beginning or after an event, to `complete`. Opens a lost
    * connection again.
    */
   stream(executionId: string, options?: StreamOptions): AsyncGenerator<StreamEvent, void>;

@@ -17,7 +17,7 @@ export type FollowEventsOptions = {
 };
 
 /**
- * Yields the events at a path, as they come. After a lost connection, continues behind the last
+ * Yields the events at a path, as they come. After a lost connection, continues after the last
  * event, so that no event is missed or repeated. Waits half a minute for a server that does not
  * answer. Ends with `last`, or when the caller may no longer see the stream.
  */

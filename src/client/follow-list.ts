@@ -10,7 +10,7 @@ type FiltersOf<Id extends 'listExecutions' | 'listQuestions'> = Omit<
 type ListStart = {
   /** The number of the newest rows to begin with: 100, at most 1,000. */
   first?: number;
-  /** The cursor of an event to continue behind. */
+  /** The cursor of an event to continue after. */
   after?: string;
 };
 
@@ -29,7 +29,7 @@ export type QuestionsFeedOptions = FiltersOf<'listQuestions'> &
 
 /**
  * An event of a list: a row as it is now, the id of a row that is not in the list any more, or that
- * nothing is missing. `cursor` is the position behind the event. The rows that the list begins with
+ * nothing is missing. `cursor` is the position after the event. The rows that the list begins with
  * have none.
  */
 export type ListEvent<Row> =
@@ -42,7 +42,7 @@ export type QuestionsFeedEvent = ListEvent<Question>;
 
 /**
  * Yields the rows of a list, then each change, until the signal fires. After a lost connection,
- * continues behind the last event. Throws the error of a list that the caller may not follow.
+ * continues after the last event. Throws the error of a list that the caller may not follow.
  */
 export async function* followList<Row>(
   ask: HttpClient,

@@ -47,8 +47,8 @@ export class AnswerAssembler {
   }
 
   /**
-   * Sends the rest of the committed answers. Steps without an answer were failed attempts, or have
-   * no answer. Call `release` when everything else of these steps was sent.
+   * Sends the rest of the committed answers. Other steps up to `step_count` count as settled too.
+   * Call `release` when everything else of these steps was sent.
    */
   *settle({
     answers,

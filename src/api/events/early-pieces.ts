@@ -4,9 +4,10 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
 const MOST_EARLY = 500;
 
 /**
- * Holds pieces of answers that arrive before the steps before them. Beyond `MOST_EARLY`, pieces are
- * dropped, because the step will have the whole answer. A step that loses a piece here gets no
- * further pieces, so that the pieces of a step are the beginning of its answer, without a gap.
+ * Holds pieces of answers that arrive before the previous step is complete. Beyond `MOST_EARLY`,
+ * pieces are dropped, because the step will have the whole answer. A step that loses a piece here
+ * gets no further pieces, so that the pieces of a step are the beginning of its answer, without a
+ * gap.
  */
 export class EarlyPieces {
   #pieces: TokenPiece[] = [];

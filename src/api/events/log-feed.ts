@@ -48,8 +48,8 @@ export type LogFeedOptions = {
  *
  * Each log has one reader, however many followers it has. The reader reads new lines twice a second
  * in one transaction of the tenant. Each follower gets the lines that match its filter and that its
- * caller may see. Only the database knows which runs have a status, so each followed combination of
- * statuses has a reader of its own.
+ * caller may see. A line does not hold the status of its run, so statuses are filtered in SQL:
+ * each followed combination of statuses has a reader of its own.
  *
  * A follower joins before it reads the existing lines, so no line is lost between the two. The
  * follower drops lines that it has already.

@@ -89,7 +89,8 @@ class RunEventStream {
         yield* lastEventsOf(run, this.#lastStep, this.#position);
         return;
       }
-      // The cursor is behind the last step, so it never existed. Only the last events are sent.
+      // The cursor is beyond the last step, so no client received it. Only the last events are
+      // sent.
       this.#position = { seq: run.step_count, sent: 'all' };
     }
   }

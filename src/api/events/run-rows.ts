@@ -143,7 +143,7 @@ const shownStep = listOf(stepColumns);
 
 export type Execution = z.output<typeof executionSchema>;
 
-/** Reads a run. Throws `HWNTF` if the run does not exist or belongs to another tenant. */
+/** Reads a run. Throws `HWNTF` if the run is not visible to the caller. */
 export async function findExecution(db: Client, id: string): Promise<Execution> {
   const text = `select ${shownExecution} from howdah.executions as t where t.id = $1::uuid`;
   const found = await jsonRow<Execution>(db, text, [id]);

@@ -60,7 +60,10 @@ export class RunWatch<Other extends { of: string }> {
     return this.#isWaiting;
   }
 
-  /** Yields the changes as they come. Rejects as a source does. Leaves all sources at the end. */
+  /**
+   * Yields the changes as they come. Throws the error of a failed source. Closes all sources at the
+   * end.
+   */
   async *changes(): AsyncGenerator<RunChange<Other>, void> {
     try {
       while (this.#open > 0) {

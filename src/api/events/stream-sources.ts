@@ -19,8 +19,8 @@ import { type Execution, shownExecution } from './run-rows.ts';
 import type { SessionStreamSources } from './session-events.ts';
 
 /**
- * Returns the sources of streams for one caller. The caller must have been shown the run or session
- * before.
+ * Returns the sources of streams for one caller. Check first that the caller may see the run or
+ * session.
  */
 export type StreamSources = (
   identity: Identity,

@@ -55,7 +55,9 @@ query RecentRuns {
 }
 `;
 
-/** The operation that GraphiQL shows first. `variables` is JSON text; only the page of a run has it. */
+/**
+ * The operation that GraphiQL shows first. `variables` is JSON text; only the page of a run has it.
+ */
 export type FirstOperation = { query: string; variables?: string };
 
 /**

@@ -6,7 +6,7 @@ import {
   type OpenedList,
 } from '../../db/lists/follow-list.ts';
 import { isUsableCursor } from '../../db/lists/list-changes.ts';
-import { readListCursor } from '../../db/lists/list-cursor.ts';
+import { parseListCursor } from '../../db/lists/list-cursor.ts';
 import type { FollowedCollection, ListFeed } from '../../db/lists/list-feed.ts';
 import type { ListEvent } from '../../db/lists/list-subscriber.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
@@ -23,7 +23,7 @@ export type ListQuery = ListStart & { after: string | undefined };
  */
 export async function openList(db: Client, { after, ...query }: ListQuery): Promise<OpenedList> {
   if (after === undefined) return beginList(db, query);
-  const cursor = readListCursor(after);
+  const cursor = parseListCursor(after);
   if (!cursor || !(await isUsableCursor(db, cursor))) throw unusableCursor(after);
   const { list, where } = query;
   return { list, where, first: [], after: cursor, known: undefined };

@@ -11,7 +11,7 @@ import type { QUESTION_KINDS, QUESTION_STATUSES } from './question-rows.ts';
 const MOST_METADATA = 16_384;
 const TOO_LONG = `has more than ${MOST_METADATA} characters`;
 
-/** Runs as a collection. */
+/** The collection of runs: table, columns, and the value of its ETag. */
 export const runs = {
   table: 'executions',
   shown: shownExecution,
@@ -54,14 +54,17 @@ const IDS_OF_RUNS = [
   'user_id',
 ] as const;
 
-/** Returns the conditions of a filter of runs. Throws `HWINV` if `metadata` is no JSON object. */
+/**
+ * Returns the conditions of a filter of runs. Throws `HWINV` if `metadata` is not a JSON object, is
+ * too long, or cannot be stored.
+ */
 export function runConditions(filter: RunFilter): Condition[] {
   const { status, is_root, metadata, tag } = filter;
   return [
     ...conditionsOf({
       't.status = any (?::howdah.execution_status[])': status,
       '(t.parent_execution_id is null) = ?': is_root,
-      't.metadata @> ?::jsonb': metadata === undefined ? undefined : objectIn(metadata),
+      't.metadata @> ?::jsonb': metadata === undefined ? undefined : checkedMetadata(metadata),
     }),
     ...(tag === undefined
       ? []
@@ -89,16 +92,16 @@ function conditionsOf(values: Readonly<Record<string, unknown>>): Condition[] {
   return Object.entries(values).filter(([, value]) => value !== undefined);
 }
 
-function objectIn(text: string): string {
-  const reason = text.length > MOST_METADATA ? TOO_LONG : reasonAgainst(text);
+function checkedMetadata(text: string): string {
+  const reason = text.length > MOST_METADATA ? TOO_LONG : metadataFault(text);
   if (reason === undefined) return text;
   throw new RequestRefusal(400, `metadata ${reason}`, {
-    hint: 'Send it percent-encoded, such as metadata={"order":4711}.',
+    hint: `Send a JSON object of at most ${MOST_METADATA} characters, in a URL percent-encoded: metadata=%7B%22order%22%3A4711%7D`,
     detail: { field: 'metadata' },
   });
 }
 
-function reasonAgainst(text: string): string | undefined {
+function metadataFault(text: string): string | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {

@@ -24,7 +24,7 @@ export type ConversationTurn = {
 
 export type CallResult = { question_id: string; output: string };
 
-/** A run that a client follows, from behind the step `since`. */
+/** A run that a client follows, from after the step `since`. */
 export type StartedRun = { id: string; since: number };
 
 /** The state of a run, from howdah_private.conversation_since. */

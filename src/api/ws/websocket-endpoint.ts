@@ -24,7 +24,7 @@ const PATH = '/ws';
 const HEARTBEAT_MS = 15_000;
 /**
  * Time without an answer after which a connection is closed, in milliseconds. The client can
- * continue behind the last event that it has.
+ * continue after the last event that it has.
  */
 const STALLED_MS = 60_000;
 /** Longest time until the first message of a client, and until it closes the connection. */

@@ -19,7 +19,7 @@ _howdah() {
 complete -F _howdah howdah
 `,
   zsh: `#compdef howdah
-# howdah dev completion zsh: put this into ~/.zshrc, behind compinit:  eval "$(howdah dev completion zsh)"
+# howdah dev completion zsh: put this into ~/.zshrc, after compinit:  eval "$(howdah dev completion zsh)"
 _howdah() {
   local word summary
   local -a candidates

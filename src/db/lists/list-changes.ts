@@ -8,7 +8,7 @@ import {
   type Snapshot,
 } from './list-cursor.ts';
 
-/** A list that can be followed. */
+/** A table whose rows can be followed. */
 export type WatchedList = 'executions' | 'questions';
 
 /** A row as it is shown. */
@@ -22,7 +22,7 @@ export type ListChange = {
   created_at: Date;
   /** The row as it is now, if it matches a filter. */
   row: ListedRow | undefined;
-  /** The places of the filters that the row matches. */
+  /** The indexes of the filters that the row matches. */
   matches: ReadonlySet<number>;
   /** The cursor of a reader that has this change and all changes before it. */
   cursor: ListCursor;
@@ -39,6 +39,10 @@ export type ChangesRead = {
   now: number;
 };
 
+/**
+ * The first normal id of a transaction. A snapshot needs an id to measure the age of; it is unused.
+ */
+const FIRST_XID = '3';
 /** Most changes of one read. */
 const MOST_PER_READ = 500;
 /** Ids of transactions have 32 bits in rows, so the position of older cursors is ambiguous. */
@@ -48,10 +52,9 @@ const LIVE = `('queued', 'running', 'waiting', 'paused')`;
 const isRecent = (xid: string) => `age(${xid}) <= (select p.reach from position as p)`;
 
 /**
- * The rows that a transaction may have written which the cursor does not have. No row has an index
- * by transaction, and an index would cost each commit a write. Runs that are not over have an
- * index, as do the runs and questions that are over by time. `since` is a time before each unread
- * transaction began to write.
+ * Rows that may have changed after the cursor. There is no index on `xmin`, since it would cost
+ * each commit a write. Live runs and open questions are found by their status, ended ones by time:
+ * `$2` is earlier than the first write of any unread transaction.
  */
 const CANDIDATES: Readonly<Record<WatchedList, string>> = {
   executions: `
@@ -98,13 +101,13 @@ export async function isUsableCursor(db: Client, { horizon }: ListCursor): Promi
 }
 
 async function snapshotOf(db: Client): Promise<Snapshot> {
-  const found = await jsonRow<FoundSnapshot>(db, SNAPSHOT, ['3']);
+  const found = await jsonRow<FoundSnapshot>(db, SNAPSHOT, [FIRST_XID]);
   if (!found) throw new Error('the database gave no snapshot');
   return readSnapshot(found);
 }
 
 /**
- * Reads the changes of a list after a cursor, in the order of transactions, at most some hundred
+ * Reads the changes of a list after a cursor, in the order of transactions, at most `MOST_PER_READ`
  * rows or one megabyte. Must run in a transaction as a reader of the whole tenant. `filters` select
  * the rows that are read in full.
  */

@@ -31,8 +31,8 @@ export type WrittenRow = Readonly<{ id: string; xids: readonly bigint[] }>;
 const MOST_SEEN = 1_000;
 const MOST_SEEN_BY_CLIENTS = 64;
 /**
- * Time before the first snapshot in which an open transaction may have ended a run. Later cursors
- * know the time from snapshots.
+ * Assumed maximum age of a transaction that is open when a cursor is created. Later cursors measure
+ * the age from snapshots.
  */
 const FIRST_REACH_MS = 3_600_000;
 /** Time that may pass between the reading of the clock for a row and its first write. */
@@ -97,7 +97,10 @@ export function newestXid({ xids }: WrittenRow): bigint {
   return xids.reduce((newest, xid) => (xid > newest ? xid : newest));
 }
 
-/** Returns the newest transactions at or above the horizon. Rows of others may be read again. */
+/**
+ * Returns the newest transactions at or above the horizon. Older ones are dropped, so their rows
+ * may be read again.
+ */
 function newestFrom(horizon: bigint, seen: Iterable<bigint>): bigint[] {
   return [...seen]
     .filter((xid) => xid >= horizon)
@@ -106,7 +109,7 @@ function newestFrom(horizon: bigint, seen: Iterable<bigint>): bigint[] {
 }
 
 /** Writes a cursor as text. Transactions and times are differences, so that it stays short. */
-export function listCursorText({ horizon, seen, partial, since, next }: ListCursor): string {
+export function formatListCursor({ horizon, seen, partial, since, next }: ListCursor): string {
   const offset = (xid: bigint) => (xid - horizon).toString(36);
   return [
     horizon.toString(36),
@@ -126,7 +129,7 @@ const TEXT = new RegExp(
 );
 
 /** Parses a cursor. Returns undefined for any other text. */
-export function readListCursor(text: string): ListCursor | undefined {
+export function parseListCursor(text: string): ListCursor | undefined {
   const [, horizon, since, nextXid, nextAt, partialXid, id, seen] = TEXT.exec(text) ?? [];
   if (!horizon || !since || !nextXid || !nextAt) return undefined;
   const from = numberIn(horizon);

@@ -27,12 +27,16 @@ export type ListFeedOptions = {
   transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
   /** Returns whether a caller sees a run. Calls are batched. */
   sees(watching: Watching): Promise<boolean>;
-  /** Called when events have been read for a caller, who must read nothing older afterwards. */
+  /**
+   * Called after events were sent to a caller. Later reads of this caller must not use a replica
+   * that is older.
+   */
   onShown(watching: Omit<Watching, 'id'>): void;
   /** Returns whether a failed read is to be repeated. */
   isTemporary(failure: unknown): boolean;
 };
 
+/** A collection whose changes can be followed. */
 export type FollowedCollection = Collection & { table: WatchedList };
 
 /** Follows lists of rows. An event has the state of a row, or says that a row left the list. */
@@ -145,14 +149,14 @@ class ListReader {
       return await this.#readFor(group);
     } catch (failure) {
       if (this.#options.isTemporary(failure)) throw failure;
-      if (filtersOf(group).size === 1) for (const one of group) one.fail(failure);
+      if (followersByFilter(group).size === 1) for (const one of group) one.fail(failure);
       return undefined;
     }
   }
 
   #readFor(group: readonly ListSubscriber[]): Promise<ChangesRead> {
     const { cursor } = group[0] as ListSubscriber;
-    const filters = [...filtersOf(group).values()].map(({ where }) => where);
+    const filters = [...followersByFilter(group).values()].map(({ where }) => where);
     return this.#options.transaction(this.#tenantId, (db) =>
       readChanges(db, this.#list, cursor, filters),
     );
@@ -163,7 +167,7 @@ class ListReader {
     read: ChangesRead,
     end: ChangesRead['cursor'],
   ): Promise<void> {
-    const places = [...filtersOf(group).keys()];
+    const places = [...followersByFilter(group).keys()];
     const shown = new Map(read.changes.map((change) => [change, shownRowOf(change.row)]));
     const ids = read.changes.map(({ execution_id }) => execution_id);
     const seenBy = this.#viewers();
@@ -225,7 +229,7 @@ class ListReader {
   }
 }
 
-function filtersOf(group: readonly ListSubscriber[]): Map<string, ListFollower> {
+function followersByFilter(group: readonly ListSubscriber[]): Map<string, ListFollower> {
   return new Map(group.map(({ filter, follower }) => [filter, follower]));
 }
 

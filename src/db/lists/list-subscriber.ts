@@ -2,7 +2,7 @@ import type { Watching } from '../access/subjects.ts';
 import { FeedQueue } from '../feed/feed-queue.ts';
 import type { Condition } from '../queries/row-collection.ts';
 import type { ChangesRead, ListChange, ListedRow } from './list-changes.ts';
-import { type ListCursor, listCursorText } from './list-cursor.ts';
+import { formatListCursor, type ListCursor } from './list-cursor.ts';
 
 /** Most events and bytes buffered for a subscriber. Further changes stay in the database. */
 const MOST_BUFFERED = 500;
@@ -29,7 +29,10 @@ export type ListFollower = Readonly<{
   watching: Omit<Watching, 'id'>;
   where: readonly Condition[];
   after: ListCursor;
-  /** The rows that the client has, or undefined if it resumes and only the client knows them. */
+  /**
+   * The digest of each row that the client has, by id. Undefined when a client resumes, since its
+   * rows are not known here.
+   */
   known: ReadonlyMap<string, string> | undefined;
 }>;
 
@@ -101,12 +104,13 @@ export class ListSubscriber {
       this.#cursor = offer.change.cursor;
     }
     this.#cursor = end;
-    const synced = this.#isResuming ? cursor : end; // the own cursor of a client repeats nothing
+    // While resuming, sends the exact cursor. The shared one would repeat changes.
+    const synced = this.#isResuming ? cursor : end;
     if (isComplete) this.#isResuming = false;
     if (isComplete && this.#unknownBefore > now) this.#unknownBefore = now; // has resumed
     if (isComplete && Date.now() - this.#syncedAt > SYNC_MS) {
       this.#syncedAt = Date.now();
-      this.#queue.push({ type: 'synced', cursor: listCursorText(synced) });
+      this.#queue.push({ type: 'synced', cursor: formatListCursor(synced) });
     }
   }
 
@@ -129,7 +133,7 @@ export class ListSubscriber {
       if (known === shown.version) return;
       this.#note(id, shown.version);
       this.#bytes += shown.bytes;
-      this.#queue.push({ type: 'changed', id, cursor: listCursorText(cursor), shown });
+      this.#queue.push({ type: 'changed', id, cursor: formatListCursor(cursor), shown });
       return;
     }
     const mayHave =
@@ -138,7 +142,7 @@ export class ListSubscriber {
         : typeof known === 'string';
     if (!mayHave) return;
     this.#note(id, null);
-    this.#queue.push({ type: 'removed', id, cursor: listCursorText(cursor) });
+    this.#queue.push({ type: 'removed', id, cursor: formatListCursor(cursor) });
   }
 
   #note(id: string, version: string | null): void {

@@ -81,8 +81,8 @@ export function environmentModels(
 }
 
 /**
- * Returns the server of rows of `openai` without an address. The row of a default model with a URL
- * is such a row, so its server comes before OPENAI_BASE_URL.
+ * Returns the server for rows of `openai` without an address. If the default model has a URL, its
+ * server takes precedence over OPENAI_BASE_URL.
  */
 function openAiServer(
   first: LanguageModel | undefined,

@@ -129,7 +129,7 @@ function addressOf(vendor: Vendor | undefined, values: ModelValues): string | un
   return (vendor.name === 'ollama' ? OLLAMA_HOST : undefined) ?? vendor.openAiUrl;
 }
 
-/** Returns the usual model of a vendor whose key is at hand. `LLM_MODEL` names the default one. */
+/** Returns the default model of a vendor whose key is set. `LLM_MODEL` names the default one. */
 function vendorModel(
   vendor: Vendor,
   keys: VendorKeys,

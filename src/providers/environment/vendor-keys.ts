@@ -15,9 +15,9 @@ const PREFIXES = ['LLM', 'TTS', 'STT', 'EMBEDDING'] as const;
 
 /**
  * Returns the key of each vendor. OPENAI_API_KEY is for OpenAI. Otherwise LLM_API_KEY is for the
- * vendor of LLM_PROVIDER, before the variable of that vendor, and keys of other purposes follow. A
- * key beside a URL of its own is for that address alone. For Bedrock the access key of AWS comes
- * after the key of Bedrock.
+ * vendor of LLM_PROVIDER, before the variable of that vendor. Keys of TTS_*, STT_* and EMBEDDING_*
+ * come last. A key whose `*_URL` is set is used for that URL only. For Bedrock the access key of
+ * AWS comes after the key of Bedrock.
  */
 export function vendorKeys(values: ModelValues, env: Variables): VendorKeys {
   const keys = new Map<string, EnvironmentKey>();

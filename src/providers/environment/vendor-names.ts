@@ -2,7 +2,7 @@ import { invalidVariable } from '../../settings/parse-variables.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import { findVendor, VENDORS } from '../vendors.ts';
 
-/** Providers without a vendor, and packages that the operator allows. */
+/** Names that are valid without an entry in `VENDORS`: built-in providers and npm packages. */
 const OTHERS = /^(local|scripted|npm:.+)$/;
 
 /**
@@ -26,7 +26,10 @@ export function namedProvider(variable: string, name: string, url: string | unde
   );
 }
 
-/** Returns whether a provider is a package that the operator allows. */
+/**
+ * Returns whether a provider is an npm package (`npm:…`). The registry checks whether the operator
+ * allows it.
+ */
 export const isPackage = (provider: string): boolean => provider.startsWith('npm:');
 
 /** Returns whether the URL is on a host of this vendor, so that the vendor's key may be sent. */

@@ -44,8 +44,8 @@ export async function askQuestion(
 }
 
 /**
- * Applies the output filters to a question of the model, or to a call of a client tool. Other
- * questions, which are about effects, are text of Howdah and are not filtered.
+ * Applies the output filters to a question of the model, or to a call of a client tool. Questions
+ * about effects are written by Howdah and are not filtered.
  */
 async function filterQuestion(
   tool: ToolDefinition,

@@ -20,7 +20,7 @@ import { requestApproval } from './request-approval.ts';
 //
 // Calls with another plan are settled by followPlan, commitWithoutCalling or handOffRun.
 
-/** A plan for a call about which nothing is to be done now. */
+/** A plan that needs no action now. */
 type Later = Extract<CallPlan, { do: 'wait' | 'hand_over' }>;
 
 /**
@@ -47,6 +47,7 @@ export async function callTools(
   if (!run.isHeld || run.isPauseRequested) {
     return;
   }
+  // A retry at a known time comes first: it plans all calls again, those at a limit included.
   const retryAt = earliestRetry(results);
   if (retryAt !== undefined) {
     await waitUntil(retryAt, run, world);
@@ -55,7 +56,7 @@ export async function callTools(
   }
 }
 
-/** Returns the calls for which something is to be done now. */
+/** Returns the calls whose plans need an action now. */
 async function callsToAdvance(calls: readonly ToolCall[], run: HeldRun): Promise<ToolCall[]> {
   const plans = await plansOf(run);
   const ids = new Set(plans.flatMap(({ open, plan }) => (isForLater(plan) ? [] : [open.call.id])));
@@ -79,8 +80,8 @@ async function waitUntil(time: number, run: HeldRun, world: RuntimeDependencies)
 }
 
 /**
- * Advances one call until it has ended, waits for somebody else, must wait longer than
- * PARK_AFTER_MS, or the run is no longer held.
+ * Follows the plans of one call until it ends or needs no action now. Returns early if the call
+ * must wait longer than PARK_AFTER_MS, or if the run is paused or no longer held.
  */
 async function advanceCall(
   call: ToolCall,
@@ -105,7 +106,7 @@ async function advanceCall(
   }
 }
 
-/** Returns true when there is nothing to do about this call now. */
+/** Returns true if the plan needs no action now. */
 function isForLater(plan: CallPlan): plan is Later {
   return plan.do === 'wait' || plan.do === 'hand_over';
 }
@@ -116,6 +117,8 @@ async function followPlan(
   run: HeldRun,
   world: RuntimeDependencies,
 ): Promise<CallProgress> {
+  // A call may get the plan `tell` or `spawn` only after commitWithoutCalling, as when the result
+  // of another call lowers the trust of the run.
   switch (plan.do) {
     case 'tell':
       await run.commit(resultSteps(plan, open, run));

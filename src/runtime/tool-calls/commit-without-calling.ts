@@ -14,14 +14,14 @@ type Tell = Extract<CallPlan, { do: 'tell' }>;
 type Spawn = Extract<CallPlan, { do: 'spawn' }>;
 
 /**
- * Number of plans that are worked off at the same time. Starting a child takes one statement if the
- * tenant has output filters.
+ * Maximum number of plans prepared at once. A child costs one statement if the tenant has output
+ * filters.
  */
 const MOST_AT_ONCE = 16;
 
 /**
- * Commits, in one transaction, what needs no tool: results that are known already, such as the ends
- * of children, and the starts of children. With a commit for each call, an answer with a thousand
+ * Commits, in one transaction, the calls that run no tool: known results, such as the ends of
+ * children, and the starts of children. With a commit for each call, an answer with a thousand
  * calls would plan all calls a thousand times. Stops when the run is no longer held.
  */
 export async function commitWithoutCalling(

@@ -23,8 +23,7 @@ type QuestionOrFailure =
  * Handles a call that an MCP server interrupted to ask people something. Returns the steps that ask
  * the question, or the failure of the call if a filter blocks the question or the server asked too
  * often. While the question is open, the run waits as a row of the database. With the answer, the
- * call is made again. People read the question as the output filters leave it. The guard step of a
- * blocked question comes before the end of the call.
+ * call is made again. People read the question as the output filters leave it.
  */
 export async function questionForElicitation(
   { elicitation, prompt, schema, options }: PendingElicitation,
@@ -52,6 +51,7 @@ export async function questionForElicitation(
       "the question of the tool's server was not shown to people",
       filtered.filter,
     );
+    // The guard step comes before the end of the call.
     return { outcome: { ok: false, error }, guardSteps: filtered.guardSteps };
   }
   const question = questionForCall('question', tool, open, args, filtered.value.prompt);

@@ -18,8 +18,8 @@ export async function handoffsOf(run: HeldRun): Promise<Handoff[]> {
 
 /**
  * Gives the run to another agent, with one commit. The run is then released: the worker that claims
- * it next, perhaps this one, reads the version that has the run now. The result is therefore the
- * same whether this worker dies here or not.
+ * it next, perhaps this one, reads the version that has the run now. A crash of this worker after
+ * the commit therefore changes nothing.
  *
  * The output filters check everything that the other agent will read. When the filters withhold
  * something, the text that they leave replaces the conversation. When a filter blocks the handoff,
@@ -45,8 +45,10 @@ export async function handOffRun(handoffs: readonly Handoff[], run: HeldRun): Pr
   const isUnchanged = canonicalJson(filtered.value) === canonicalJson(content);
   const guardSteps = isUnchanged
     ? filtered.guardSteps
-    : filtered.guardSteps.map((guard) => withTranscript(conversation, guard, run));
+    : // at most one guard step
+      filtered.guardSteps.map((guard) => withTranscript(conversation, guard, run));
   const step = handoffStep({ open, plan: { ...plan, args } });
+  // A timer of zero releases the run, so that the next claim reads the new version.
   await run.commit([step, ...further.map(furtherHandoffStep), ...guardSteps], {
     status: 'waiting',
     waiting_for: 'timer',

@@ -21,10 +21,10 @@ import { requestApprovalAgain } from './request-approval.ts';
 type Attempt = {
   tool: ToolDefinition;
   open: OpenCall;
-  /** The arguments as the output filters left them. */
+  /** The arguments after the output filters. */
   args: JsonObject;
   approval: Approval | undefined;
-  /** The step of its start. */
+  /** The step that records its start. It is committed only if `commitStart` needs it. */
   startStep: StepRecord;
   started_at: string;
   /** The steps that record the hits of output filters. */
@@ -83,6 +83,7 @@ async function callInDatabase(
     await run.commit(outcomeSteps(attempt, preview, startStep, run, world));
     return 'done';
   }
+  // Undefined if no effects were shown. Then none are compared.
   const shown = approval === 'edited' ? preview?.value.dryRun : approval?.shown;
   const call = { tool, startStep, shown, isApproved: approval !== undefined };
   await failpoint('tool.before');
@@ -127,10 +128,10 @@ async function callOutsideTransaction(
 }
 
 /**
- * Commits the start of a call when the log must not lose track of its effect, or when hooks check
- * the call: hooks may change the arguments, or refuse the call. Returns the arguments of the call
- * that may be made. A call that was started before, by a worker that is gone, was already checked
- * by the hooks.
+ * Commits the start of a call if its effect must not be repeated or must be compensated, or if
+ * hooks check the call: hooks may change the arguments, or refuse the call. Returns the arguments
+ * of the call that may be made. A call that was started before, by a worker that is gone, was
+ * already checked by the hooks.
  */
 async function commitStart(
   { tool, open, args, startStep }: Attempt,

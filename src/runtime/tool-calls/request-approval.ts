@@ -15,8 +15,8 @@ import { policyVerdict } from '../tool-plans/tool-policy.ts';
 import { commitBlockedCall } from './blocked-call.ts';
 
 /**
- * Maximum number of approval questions about one call. It is asked about again if its effects
- * differ from those approved.
+ * Maximum number of approval questions about one call. People are asked again if the effects of the
+ * call differ from those they approved.
  */
 const MOST_APPROVAL_QUESTIONS = 3;
 
@@ -81,7 +81,11 @@ function withPreview(question: Asking['question'], preview: Preview): Asking['qu
   return { ...question, prompt, preview };
 }
 
-/** The dry run of a repeated question where no dry run was possible. */
+/**
+ * The dry run of a repeated question if no dry run was possible. The question records it with the
+ * arguments of the call, which the approver may have edited. Its null digest means that no effects
+ * are compared.
+ */
 const EMPTY_DRY_RUN = { digest: null, ignored: { columns: {}, result: [] } };
 
 /** Asks again about a call that did something else than what was approved, and was undone. */

@@ -8,7 +8,7 @@ import { runConditions, runs } from '../../../src/api/lists/list-filters.ts';
 import { openRequests } from '../../../src/api/pools.ts';
 import type { Pool } from '../../../src/db/connection/pool.ts';
 import { currentCursor } from '../../../src/db/lists/list-changes.ts';
-import { listCursorText, readListCursor } from '../../../src/db/lists/list-cursor.ts';
+import { formatListCursor, parseListCursor } from '../../../src/db/lists/list-cursor.ts';
 import { createListFeed, type ListFeed } from '../../../src/db/lists/list-feed.ts';
 import type { ListEvent } from '../../../src/db/lists/list-subscriber.ts';
 import { makeAgent, makeRun, one } from '../../sql/support.ts';
@@ -107,21 +107,21 @@ test('a row that is deleted is removed', async () => {
 
 test('the text of a cursor has all of it', async () => {
   const cursor = await currentCursor(db.pool);
-  expect(readListCursor(listCursorText(cursor))).toEqual(cursor);
+  expect(parseListCursor(formatListCursor(cursor))).toEqual(cursor);
   const { id } = await one(db.pool, 'select howdah.uuid_v7() as id');
   const full = {
     ...{ ...cursor, seen: [cursor.horizon, cursor.horizon + 70n] },
     partial: { xid: cursor.horizon + 1_000_000n, id },
   };
-  expect(readListCursor(listCursorText(full))).toEqual(full);
+  expect(parseListCursor(formatListCursor(full))).toEqual(full);
 });
 
 test('a cursor that is no cursor, or has no time, is not read', async () => {
-  const text = listCursorText(await currentCursor(db.pool));
+  const text = formatListCursor(await currentCursor(db.pool));
   const parts = text.split('.');
   for (const time of ['_', '-1', 'Z', '']) {
     for (const place of [1, 3]) {
-      expect(readListCursor(parts.with(place, time).join('.')), time).toBeUndefined();
+      expect(parseListCursor(parts.with(place, time).join('.')), time).toBeUndefined();
     }
   }
 });

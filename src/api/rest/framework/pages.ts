@@ -9,7 +9,7 @@ import type { Answer } from './route.ts';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Returns the id in a cursor. A page continues behind a row, so rows that are added or deleted in
+ * Returns the id in a cursor. A page continues after a row, so rows that are added or deleted in
  * the meantime shift no page.
  */
 export function idIn(cursor: string | undefined, url: string): string | undefined {
