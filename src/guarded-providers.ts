@@ -1,4 +1,6 @@
+import type { Config } from './config.ts';
 import type { ModelRef } from './contracts/agents/model.ts';
+import { environmentKeys } from './providers/environment/environment-models.ts';
 import type { Fetch } from './providers/http/guarded-fetch.ts';
 import { createProviders, type ProviderEnv, type Providers } from './providers/registry.ts';
 import { guardedFetch } from './tools/egress/guarded-fetch.ts';
@@ -13,6 +15,17 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Returns the providers for a model: those that reach every address, or those of the guard. */
 export type FindProviders = (model: Pick<ModelRef, 'is_guarded'>) => Providers;
+
+/** Returns the model servers, keys and packages that the environment names. */
+export function providerEnv(config: Pick<Config, 'models' | 'providerPackages'>): ProviderEnv {
+  const { apiKey, baseUrl } = config.models.openai;
+  return {
+    OPENAI_API_KEY: apiKey,
+    OPENAI_BASE_URL: baseUrl,
+    keys: environmentKeys(config.models),
+    packages: config.providerPackages,
+  };
+}
 
 /** Creates the providers of a process, with and without the guard of outgoing requests. */
 export function createGuardedProviders(env: ProviderEnv, egress: Egress): FindProviders {

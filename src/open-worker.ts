@@ -6,7 +6,7 @@ import type { Hooks } from './contracts/agents/hook.ts';
 import { checkpointFile, checkpointKey } from './db/operations/signed-checkpoints.ts';
 import type { ScopeTerm, WorkerScope } from './db/worker/worker-scope.ts';
 import { createEngines, findEngine } from './engines/registry.ts';
-import { createGuardedProviders } from './guarded-providers.ts';
+import { createGuardedProviders, providerEnv } from './guarded-providers.ts';
 import { releaseVersion } from './package-root.ts';
 import { findProvider } from './providers/registry.ts';
 import { armFailpoint } from './runtime/environment/failpoints.ts';
@@ -18,7 +18,6 @@ import { createEgress } from './tools/egress.ts';
 import { extractTool } from './tools/extract.ts';
 import { httpRequestTool } from './tools/http-request.ts';
 import { runCodeTool } from './tools/run-code.ts';
-import { providerEnv } from './update-models.ts';
 
 /** Tools, engines and hooks that a program adds to its worker, and options of its start. */
 export type Extensions = ToolSources & {

@@ -3,12 +3,11 @@ import type { Config } from './config.ts';
 import type { ModelRef } from './contracts/agents/model.ts';
 import type { EndedModelTest, TryUnsavedModel } from './contracts/agents/model-test.ts';
 import { HowdahError } from './contracts/errors.ts';
-import { createGuardedProviders } from './guarded-providers.ts';
+import { createGuardedProviders, providerEnv } from './guarded-providers.ts';
 import { findProvider } from './providers/registry.ts';
 import { Redaction, SHORTEST_ECHO } from './redaction/redaction.ts';
 import { tryModel } from './runtime/model-calls/try-model.ts';
 import { createEgress, type Egress } from './tools/egress.ts';
-import { providerEnv } from './update-models.ts';
 
 // Tests of models that are not stored. The process that got the request calls the model, because
 // the key of such a model must not be written to the database, where a worker could read it.

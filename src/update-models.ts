@@ -9,13 +9,13 @@ import {
 import { secretRowsOn } from './db/access/secrets.ts';
 import { createPool, type Pool } from './db/connection/pool.ts';
 import { syncDefaultModel } from './db/worker/maintenance.ts';
+import { providerEnv } from './guarded-providers.ts';
 import { isInstalled } from './providers/ai-sdk/packages.ts';
 import {
   type EnvironmentModel,
-  environmentKeys,
   usesKeyOfProcess,
 } from './providers/environment/environment-models.ts';
-import { createProviders, findProvider, type ProviderEnv } from './providers/registry.ts';
+import { createProviders, findProvider } from './providers/registry.ts';
 import { findVendor, MISSING_PURPOSES, VENDORS, variablesOfKey } from './providers/vendors.ts';
 import { createSecretReader } from './secrets/reader.ts';
 import { createSecretWriter } from './secrets/writer.ts';
@@ -88,17 +88,6 @@ export function defaultModelRow(config: Pick<Config, 'defaultModel'>): {
 } {
   const { provider, model, baseUrl } = config.defaultModel;
   return { provider: baseUrl === undefined ? provider : 'openai', model };
-}
-
-/** Returns what the environment says about model servers, keys and packages. */
-export function providerEnv(config: Pick<Config, 'models' | 'providerPackages'>): ProviderEnv {
-  const { apiKey, baseUrl } = config.models.openai;
-  return {
-    OPENAI_API_KEY: apiKey,
-    OPENAI_BASE_URL: baseUrl,
-    keys: environmentKeys(config.models),
-    packages: config.providerPackages,
-  };
 }
 
 /** Writes the models of the tenant `default`. Only an owner of the database may. */

@@ -242,6 +242,21 @@ function valueImports(path: string, text: string): string[] {
     .map(([, , name = '']) => relative(ROOT, resolve(ROOT, dirname(path), name)));
 }
 
+test('no files import each other in a circle, types included', () => {
+  const importsOf = new Map(files.map((file) => [file.path, ownImports(file)]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (path: string, from: readonly string[]) => {
+    const start = from.indexOf(path);
+    if (start >= 0) circles.push([...from.slice(start), path].join(' → '));
+    if (start >= 0 || done.has(path)) return;
+    for (const target of importsOf.get(path) ?? []) visit(target, [...from, path]);
+    done.add(path);
+  };
+  for (const { path } of files) visit(path, []);
+  expect(circles).toEqual([]);
+});
+
 test('packages are imported at home only', () => {
   const wrong = files.flatMap(({ path, imports }) =>
     imports

@@ -1,6 +1,18 @@
-import type { CliProcess } from './main.ts';
 import { exitCodes } from './output/exit-codes.ts';
 import type { CliIo } from './output/output.ts';
+import type { Environment, TextStream } from './output/terminal.ts';
+
+/** The parts of a process that the command line uses. A test passes its own. */
+export type CliProcess = {
+  stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
+  stdout: TextStream;
+  stderr: TextStream;
+  env?: Environment;
+  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  exit(status: number): void;
+  /** The time that `howdah` alone waits for something that does not answer; 0.7 s by default. */
+  patienceMs?: number;
+};
 
 /**
  * Handles Ctrl-C and SIGTERM. The first one ends the process at once, unless a command handles it.

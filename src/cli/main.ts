@@ -4,24 +4,12 @@ import { isEntry, releaseVersion } from '../package-root.ts';
 import { type CommandEntry, isNoun, type NounEntry } from './command-entry.ts';
 import { defineProgram, loadWhenNeeded } from './define-program.ts';
 import { missingVerbReport, usageError } from './help/usage-errors.ts';
-import { listenForInterrupts } from './interrupts.ts';
+import { type CliProcess, listenForInterrupts } from './interrupts.ts';
 import { type ErrorReport, exitCodeFor, exitCodes, reportOf } from './output/exit-codes.ts';
 import { type Format, formatIn, formatNamed } from './output/formats.ts';
 import { type CliIo, createOutput, printError } from './output/output.ts';
-import { type Environment, isAttended, type TextStream } from './output/terminal.ts';
+import { type Environment, isAttended } from './output/terminal.ts';
 import { commands } from './registry.ts';
-
-/** The parts of a process that the command line uses. A test passes its own. */
-export type CliProcess = {
-  stdin?: NodeJS.ReadableStream & { isTTY?: boolean };
-  stdout: TextStream;
-  stderr: TextStream;
-  env?: Environment;
-  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
-  exit(status: number): void;
-  /** The time that `howdah` alone waits for something that does not answer; 0.7 s by default. */
-  patienceMs?: number;
-};
 
 /**
  * Runs one command line (without `node` and the script) and returns the exit status. Never throws.

@@ -1,4 +1,4 @@
-import { ENGINE_PREFIX, type EngineRun } from '../contracts/agents/engine.ts';
+import { ENGINE_PREFIX } from '../contracts/agents/engine.ts';
 import type {
   ModelAnswer,
   ModelCallContext,
@@ -6,6 +6,7 @@ import type {
   ModelRequest,
 } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
+import type { EngineRun } from '../contracts/runs/run-context.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
 import { retryAfterMs } from '../network/retry-after.ts';
 import {

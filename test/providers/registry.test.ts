@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
+import { providerEnv } from '../../src/guarded-providers.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import { SERVERS_WITHOUT_ADDRESS, VENDORS } from '../../src/providers/vendors.ts';
-import { providerEnv } from '../../src/update-models.ts';
 import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
 
 const providers = createProviders({});

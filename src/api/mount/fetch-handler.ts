@@ -1,8 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
-import { endToEndHeaders, forwardRequest } from './forward-request.ts';
-import type { MountedRequest, OpenConnection } from './handler.ts';
+import {
+  endToEndHeaders,
+  forwardRequest,
+  type MountedRequest,
+  type OpenConnection,
+} from './forward-request.ts';
 import { prefixPaths } from './prefix.ts';
 
 /** Status codes of responses that have no body. */

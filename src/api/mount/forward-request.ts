@@ -2,6 +2,18 @@ import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:ht
 import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
+/** Opens a connection to the API for one request of a client at this address. */
+export type OpenConnection = (remoteAddress: string | undefined) => Duplex;
+
+/** The parts of a request that a mount changes. */
+export type MountedRequest = {
+  /** The address below the prefix. */
+  path: string;
+  prefix: string;
+  /** Headers that replace those of the request. */
+  headers: { authorization?: string };
+};
+
 /** Headers that concern one connection only. A proxy does not forward them. */
 const HOP_BY_HOP_HEADERS = new Set([
   'connection',

@@ -5,11 +5,9 @@ import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { shownPath } from '../http/path.ts';
 import type { Caller, TokenOf } from '../login/process-logins.ts';
 import { answerFetch } from './fetch-handler.ts';
+import type { OpenConnection } from './forward-request.ts';
 import { answerNode } from './node-handler.ts';
 import { normalizePrefix, stripPrefix } from './prefix.ts';
-
-/** Opens a connection to the API for one request of a client at this address. */
-export type OpenConnection = (remoteAddress: string | undefined) => Duplex;
 
 /** An API without a port, which a handler passes requests to. */
 export type MountableApi = {
@@ -43,15 +41,6 @@ export type Handler = {
     response: ServerResponse,
     next?: (error?: unknown) => void,
   ): Promise<void>;
-};
-
-/** The parts of a request that a mount changes. */
-export type MountedRequest = {
-  /** The address below the prefix. */
-  path: string;
-  prefix: string;
-  /** Headers that replace those of the request. */
-  headers: { authorization?: string };
 };
 
 type ExpressRequest = { originalUrl?: string; baseUrl?: string };

@@ -2,8 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { sendProblem } from '../errors/problem.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
-import { endToEndHeaders, forwardRequest } from './forward-request.ts';
-import type { MountedRequest, OpenConnection } from './handler.ts';
+import {
+  endToEndHeaders,
+  forwardRequest,
+  type MountedRequest,
+  type OpenConnection,
+} from './forward-request.ts';
 import { prefixPaths } from './prefix.ts';
 
 /** Answers a request of a Node server. Resolves when the response is complete. */

@@ -1,7 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { NamedKind } from '../../db/queries/named-objects.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import { joinNames } from '../input/resolve-tenant.ts';
+import { joinNames } from '../../text/join-names.ts';
 
 /** A kind of rows, with its names for people and the message for no rows. */
 export type DefinitionKind = Readonly<{

@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pro
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { HowdahError } from '../../contracts/errors.ts';
-import { joinNames } from '../input/resolve-tenant.ts';
+import { joinNames } from '../../text/join-names.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** A server that `howdah admin login` knows. The key is set only if the server requires one. */

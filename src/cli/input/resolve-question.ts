@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { joinNames } from './resolve-tenant.ts';
+import { joinNames } from '../../text/join-names.ts';
 
 /** Returns the only open question of a run. Throws `HWNTF` for none, and `HWINV` for several. */
 export function onlyOpenQuestion(run: string, open: readonly string[]): string {

@@ -3,10 +3,8 @@ import { inTenant } from '../../db/access/agent-systems.ts';
 import { findTenant, listTenants, ownTenant } from '../../db/access/subjects.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import type { Queries } from '../../db/queries/queries.ts';
+import { joinNames, MOST_NAMES } from '../../text/join-names.ts';
 import type { CliDatabase } from '../backend/with-database.ts';
-
-/** The maximum number of names in a hint. */
-export const MOST_NAMES = 10;
 
 /** The option of every command that can be about any tenant. */
 export const TENANT_OPTION = [
@@ -53,11 +51,4 @@ function actsForNone(names: readonly string[]): HowdahError {
   return new HowdahError('HWDEN', 'this login acts for no tenant', {
     hint: names.length > 0 ? `Name a tenant: --tenant ${names[0]}` : bind,
   });
-}
-
-/** Joins names for a hint, at most `MOST_NAMES`. */
-export function joinNames(names: readonly string[]): string {
-  return names.length > MOST_NAMES
-    ? `${names.slice(0, MOST_NAMES).join(', ')} and more`
-    : names.join(', ');
 }

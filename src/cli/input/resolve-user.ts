@@ -1,7 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { findUser, listUsers, type UserRole } from '../../db/access/subjects.ts';
 import type { Queries } from '../../db/queries/queries.ts';
-import { joinNames, MOST_NAMES } from './resolve-tenant.ts';
+import { joinNames, MOST_NAMES } from '../../text/join-names.ts';
 
 /**
  * Returns the user of this name. Throws `HWNTF` with the users of the tenant. `advice` ends the

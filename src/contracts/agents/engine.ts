@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Message } from '../runs/message.ts';
-import type { RunContext } from '../runs/step.ts';
+import type { EngineRun } from '../runs/run-context.ts';
 import type { Usage } from './model.ts';
 
 /**
@@ -14,17 +14,6 @@ export const A2A_PROVIDER = `${ENGINE_PREFIX}a2a`;
 
 /** The provider of agents that consist of one tool, which is called without a model. */
 export const TOOL_PROVIDER = `${ENGINE_PREFIX}tool`;
-
-/** The run that requests an answer from an engine. */
-export type EngineRun = RunContext & {
-  /** The input of the run. */
-  input: string;
-  /**
-   * The key of this answer, `execution:place of the answer`. It is the same for every attempt to
-   * get the answer, also after a crash.
-   */
-  idempotency_key: string;
-};
 
 /** A request to an engine written in TypeScript. */
 export type EngineRequest = {

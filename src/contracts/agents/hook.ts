@@ -1,7 +1,8 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { RunError } from '../errors.ts';
 import type { Role, ToolCall } from '../runs/message.ts';
-import type { RunContext, StopReason } from '../runs/step.ts';
+import type { RunContext } from '../runs/run-context.ts';
+import type { StopReason } from '../runs/step.ts';
 import type { ToolEffect, ToolKind } from './definition.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
 import type { Outcome } from '../errors.ts';
 import type { AnswerPart, Message, ToolCall } from '../runs/message.ts';
+import type { EngineRun } from '../runs/run-context.ts';
 import type { RunFiles } from '../runs/run-files.ts';
-import type { EngineRun } from './engine.ts';
 
 /** The purposes of models, as in the column `purpose` of a model. */
 export const MODEL_PURPOSES = [

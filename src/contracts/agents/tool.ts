@@ -1,8 +1,8 @@
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 import type { Outcome, RunError } from '../errors.ts';
 import type { Message, ResourcePart } from '../runs/message.ts';
+import type { RunContext } from '../runs/run-context.ts';
 import type { RunFiles } from '../runs/run-files.ts';
-import type { RunContext } from '../runs/step.ts';
 import type { Trust } from '../runs/trust.ts';
 import type { ModelAnswer } from './model.ts';
 import type { ToolIo } from './tool-io.ts';

@@ -1,6 +1,7 @@
 import type { AgentDefinition } from '../agents/definition.ts';
 import type { Message } from './message.ts';
-import type { ExecutionStatus, RunContext, StepRecord, Transition } from './step.ts';
+import type { RunContext } from './run-context.ts';
+import type { ExecutionStatus, StepRecord, Transition } from './step.ts';
 
 /** A run as described to observers: metrics, logs, traces. */
 export type ObservedRun = { context: RunContext; definition: AgentDefinition; isChild: boolean };

@@ -234,14 +234,3 @@ export type TokenSink = {
  * the answer is buffered for subscribers that come before it ends.
  */
 export type OpenSink = (answer: Answering, isHeard: boolean) => TokenSink | undefined;
-
-/** The ids and metadata of a run, as tools may need them. */
-export type RunContext = {
-  execution_id: string;
-  tenant_id: string;
-  agent_id: string;
-  session_id: string | null;
-  /** The run at the top of the tree this one belongs to; its own id for a root. */
-  root_execution_id: string;
-  metadata: JsonObject;
-};

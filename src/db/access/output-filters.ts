@@ -1,5 +1,5 @@
+import type { Json } from '../../json/json.ts';
 import type { Queryable } from '../connection/pool.ts';
-import type { FilteredValue } from '../runs/apply-output-filters.ts';
 
 /** The places through which a value may leave a run. */
 export const filterPlaces = [
@@ -16,6 +16,12 @@ export type FilterPlace = (typeof filterPlaces)[number];
 /** The effects of a filter that matches. */
 export const filterActions = ['flag', 'redact', 'block'] as const;
 export type FilterAction = (typeof filterActions)[number];
+
+/** A filter that matched. For a blocked value, the last hit names the filter that blocked it. */
+export type FilterHit = { filter: string; action: FilterAction };
+
+/** A value after the filters of its tenant. */
+export type FilteredValue = { value: Json; hits: FilterHit[]; place: FilterPlace | null };
 
 /** A rule for values that must not leave the runs of one agent, or of any agent. */
 export type OutputFilter = {

@@ -1,6 +1,6 @@
 import type { Json } from '../../json/json.ts';
 import { storableJson } from '../../json/storable-json.ts';
-import type { FilterAction, FilterPlace } from '../access/output-filters.ts';
+import type { FilteredValue, FilterPlace } from '../access/output-filters.ts';
 import { inTransaction, type Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 
@@ -9,12 +9,6 @@ import { faultOf } from '../connection/sqlstate.ts';
  * is. The database knows the place of a tool.
  */
 export type FilterTarget = FilterPlace | { kind: string; name: string };
-
-/** A filter that matched. For a blocked value, the last hit names the filter that blocked it. */
-export type FilterHit = { filter: string; action: FilterAction };
-
-/** A value after the filters of its tenant. */
-export type FilteredValue = { value: Json; hits: FilterHit[]; place: FilterPlace | null };
 
 /** The maximum time to scan a text. A text that takes longer is blocked. */
 const TIMEOUT_MS = 2_000;

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
 import type { Account } from '../http/target.ts';
 import { VENDORS, type Vendor } from '../vendors.ts';
-import type { SdkModels } from './models.ts';
+import type { SdkModels, VendorSettings } from './models.ts';
 
 /** The names in `request_params` that are settings of a vendor, not parameters of a request. */
 const SETTINGS: ReadonlySet<string> = new Set(VENDORS.flatMap(({ settings }) => settings ?? []));
@@ -13,9 +13,6 @@ const SETTINGS: ReadonlySet<string> = new Set(VENDORS.flatMap(({ settings }) => 
  * the host.
  */
 const SETTING = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
-
-/** The settings of a model's vendor: region, project and so on. */
-export type VendorSettings = Readonly<Record<string, string>>;
 
 /** Reads the settings of the vendor from the parameters of a model. */
 export function settingsIn(params: JsonObject): Outcome<VendorSettings> {

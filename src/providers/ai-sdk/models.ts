@@ -10,8 +10,10 @@ import type { Outcome } from '../../contracts/errors.ts';
 import { createFailure } from '../failure.ts';
 import type { Fetch } from '../http/guarded-fetch.ts';
 import type { Vendor } from '../vendors.ts';
-import type { VendorSettings } from './account.ts';
 import { loadPackage, type SdkPackage } from './packages.ts';
+
+/** The settings of a model's vendor: region, project and so on. */
+export type VendorSettings = Readonly<Record<string, string>>;
 
 /** A vendor with a package of the AI SDK. */
 export type SdkVendor = Vendor & Required<Pick<Vendor, 'sdk'>>;

@@ -5,7 +5,7 @@ import type { NewMessage, StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { resultText } from '../../tools/result-limit.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
-import { childInput } from '../tool-plans/plan-tool-calls.ts';
+import { childInput } from '../tool-plans/tool-call-plan.ts';
 import type { Draft, Facts } from './hook-events.ts';
 import * as events from './hook-events.ts';
 import {

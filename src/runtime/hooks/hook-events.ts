@@ -1,7 +1,8 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { HookEventName, HookEvents } from '../../contracts/agents/hook.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { NewMessage, RunContext, StepRecord, Transition } from '../../contracts/runs/step.ts';
+import type { RunContext } from '../../contracts/runs/run-context.ts';
+import type { NewMessage, StepRecord, Transition } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
 
 /** Steps to be logged, with the transition of the run that they cause. */

@@ -1,8 +1,9 @@
 import { type Release, Semaphore } from '../../concurrency/semaphore.ts';
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
+import type { RunContext } from '../../contracts/runs/run-context.ts';
 import type { RunObserver } from '../../contracts/runs/run-observer.ts';
-import type { RunContext, StepRecord, TokenSink, Transition } from '../../contracts/runs/step.ts';
+import type { StepRecord, TokenSink, Transition } from '../../contracts/runs/step.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
 import type { FilterTarget } from '../../db/runs/apply-output-filters.ts';

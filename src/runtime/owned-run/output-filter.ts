@@ -1,7 +1,7 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { StepNote } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { FilteredValue } from '../../db/runs/apply-output-filters.ts';
+import type { FilteredValue } from '../../db/access/output-filters.ts';
 import type { Json } from '../../json/json.ts';
 
 /**

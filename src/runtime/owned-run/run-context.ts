@@ -1,4 +1,4 @@
-import type { RunContext } from '../../contracts/runs/step.ts';
+import type { RunContext } from '../../contracts/runs/run-context.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 
 /** Returns the ids and metadata of a claimed run. */

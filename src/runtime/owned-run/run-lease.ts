@@ -1,9 +1,6 @@
+import type { FilteredValue } from '../../db/access/output-filters.ts';
 import type { Pool } from '../../db/connection/pool.ts';
-import {
-  applyOutputFilters,
-  type FilteredValue,
-  type FilterTarget,
-} from '../../db/runs/apply-output-filters.ts';
+import { applyOutputFilters, type FilterTarget } from '../../db/runs/apply-output-filters.ts';
 import {
   beginCall,
   type CallAdmission,

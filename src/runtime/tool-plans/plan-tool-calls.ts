@@ -17,6 +17,7 @@ import { questionForCall } from './questions.ts';
 import {
   type Approval,
   type CallPlan,
+  childInput,
   errorPlan,
   formatArguments,
   type PlannedCall,
@@ -221,16 +222,6 @@ function promptOf({ kind, name }: ToolDefinition, args: JsonObject): string {
   return kind === 'client'
     ? `The client of this run is to call ${name} and to answer with its result.`
     : String(args.question);
-}
-
-/**
- * Returns the input of a sub-agent: its message, or all arguments as JSON when there are others.
- */
-export function childInput(args: JsonObject): string {
-  const { message, ...others } = args;
-  return typeof message === 'string' && Object.keys(others).length === 0
-    ? message
-    : JSON.stringify(args);
 }
 
 function planChildEnd(tool: ToolDefinition, input: Json, end: Json): CallPlan {

@@ -53,3 +53,13 @@ export function errorPlan(name: string, input: Json, error: RunError, trust?: Tr
 export function formatArguments(args: JsonObject): string {
   return truncateMiddle(JSON.stringify(args), 2_000);
 }
+
+/**
+ * Returns the input of a sub-agent: its message, or all arguments as JSON when there are others.
+ */
+export function childInput(args: JsonObject): string {
+  const { message, ...others } = args;
+  return typeof message === 'string' && Object.keys(others).length === 0
+    ? message
+    : JSON.stringify(args);
+}

@@ -1,6 +1,11 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import type { Fields } from './fields.ts';
-import type { Models } from './models.ts';
+
+/** Resolves a model string, and reports messages about it with `tell`. */
+type ChooseModel = (
+  spec: string,
+  tell: (message: string) => void,
+) => { model?: string; request_params: JsonObject };
 
 /** The model string of a server's `sampling`, and its place. */
 export type SamplingModel = { spec: string; fields: Fields };
@@ -16,11 +21,11 @@ export function readSampling(fields: Fields): SamplingModel | undefined {
 export function nameSamplingModels(
   entries: JsonObject,
   samplings: ReadonlyMap<string, SamplingModel>,
-  models: Models,
+  choose: ChooseModel,
 ): void {
   for (const [name, { spec, fields }] of samplings) {
     const tell = (message: string) => fields.note(['sampling'], message);
-    const { model, request_params } = models.choose(spec, tell);
+    const { model, request_params } = choose(spec, tell);
     const entry = entries[name] as JsonObject;
     entries[name] = { ...entry, sampling_model: model ?? 'default' };
     if (Object.keys(request_params).length > 0)

@@ -37,7 +37,7 @@ export function importFastAgent(project: Project): Imported {
   findings.notes.push(...of('python').flatMap(pythonAgents));
   const models = createModels(settings, tellOf(settings.default_model?.mapping, findings));
   models.choose(undefined, () => {}); // the default model is carried over even if no card uses it
-  nameSamplingModels(settings.servers.entries, settings.servers.samplings, models);
+  nameSamplingModels(settings.servers.entries, settings.servers.samplings, models.choose);
   const sections = writeCards(cardsByName(cards, findings), {
     project,
     findings,

@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { isHeader } from '../../tools/http-request/headers.ts';
 import type { ArgumentPlace } from '../../tools/http-tool.ts';
-import type { OpenApi } from './document.ts';
+import type { Located, OpenApi } from './document.ts';
 import { Schemas } from './schema.ts';
 
 /** Names of arguments that all model servers accept. */
@@ -36,8 +36,6 @@ export type Arguments = {
   body?: string;
   content_type?: string;
 };
-
-type Located = { value: JsonObject; pointer: string };
 
 export function argumentsOf(
   openApi: OpenApi,

@@ -20,6 +20,9 @@ export function pointerOf($ref: string): string | undefined {
   return $ref.startsWith('#') ? decodePercent($ref.slice(1)) : undefined;
 }
 
+/** An object of the description, and its place as a JSON pointer. */
+export type Located = { value: JsonObject; pointer: string };
+
 /** An OpenAPI description, with the place of each of its parts. */
 export class OpenApi {
   readonly name: string;

@@ -1,12 +1,11 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { truncateToFit } from '../../text/truncate.ts';
 import { type Argument, type Arguments, argumentsOf, methodAndPath } from './arguments.ts';
-import type { OpenApi } from './document.ts';
+import type { Located, OpenApi } from './document.ts';
 import { unfoldedSize } from './expanded-size.ts';
 import { type NeededSecret, type SecretNames, secretsOf } from './security.ts';
 import { secretHost, serverOf } from './server-url.ts';
 
-export type Located = { value: JsonObject; pointer: string };
 export type Operation = {
   name: string;
   method: string;

@@ -1,6 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import type { OpenApi } from './document.ts';
-import type { Operation, ToolOptions } from './operation-tool.ts';
+import type { Located, OpenApi } from './document.ts';
 
 /**
  * Returns the server of an operation, from its own level or from a level above. Reports a fault and
@@ -8,8 +7,8 @@ import type { Operation, ToolOptions } from './operation-tool.ts';
  */
 export function serverOf(
   openApi: OpenApi,
-  one: Operation,
-  options: ToolOptions,
+  one: { path: Located; operation: Located },
+  options: { server?: string | undefined; source?: string | undefined },
 ): string | undefined {
   const levels = [one.operation, one.path, { value: openApi.root, pointer: '' }];
   const level = levels.find(

@@ -1,7 +1,8 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { ModelRef, Usage } from '../../contracts/agents/model.ts';
 import type { Message } from '../../contracts/runs/message.ts';
-import type { RunContext, StepRecord } from '../../contracts/runs/step.ts';
+import type { RunContext } from '../../contracts/runs/run-context.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Attributes } from './otlp.ts';
 
 /** The properties that all steps of one run share. */

@@ -13,13 +13,8 @@ import {
 } from '../../http/fields.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
 import { versionedColumns } from './definitions.ts';
-import {
-  configFields,
-  providerConfig,
-  readConfigs,
-  shownConfigs,
-  writeConfigs,
-} from './provider-configs.ts';
+import { providerConfig } from './provider-config-aliases.ts';
+import { configFields, readConfigs, shownConfigs, writeConfigs } from './provider-configs.ts';
 
 const engine = z.enum(['builtin', 'http', 'openai', 'a2a', 'custom']);
 const contextPolicy = z.enum(['trim', 'summarize', 'none']);

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { ModelPurpose } from '../../../contracts/agents/model.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { isJsonObject } from '../../../json/json.ts';
@@ -5,7 +6,41 @@ import { findVendor } from '../../../providers/vendors.ts';
 import { closestNames } from '../../../text/closest-names.ts';
 import { explainFailure } from '../../errors/database-errors.ts';
 import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
-import type { ProviderConfig } from './provider-configs.ts';
+
+const text = z.string().regex(/\S/, 'it is empty').nullable().optional();
+/**
+ * Members of a provider configuration: the model that an agent answers, speaks or hears with, in
+ * the format of other systems.
+ */
+export const providerConfig = z
+  .looseObject({
+    provider: text.describe('The provider or a host of its API, such as openai or groq.com'),
+    api_key: text.describe(
+      'Stored as a secret. Answers show only its last characters, which may be sent back unchanged.',
+    ),
+    model: text.describe("The provider's id of the model. Servers for speech may have only one"),
+    model_id: text.describe('The same as model'),
+    model_name: text.describe('The same as model'),
+    api_url: text.describe('The address of the API'),
+    url: text.describe('The same as api_url'),
+    base_url: text.describe('The same as api_url'),
+    endpoint: text.describe('The same as api_url'),
+    completions_path: text.describe(
+      'For an llm: the path after api_url, ending in /chat/completions',
+    ),
+    path: text.describe('For tts and stt: the path after url. For an llm: completions_path'),
+    voice_id: text.describe('For tts'),
+    voice: text.describe('The same as voice_id'),
+    sample_rate: z.int32().min(1).nullable().optional().describe('For tts and stt'),
+    output_format: text.describe('For tts'),
+    language: text.describe('For tts and stt'),
+    warnings: z
+      .array(z.string())
+      .optional()
+      .describe('In answers: the members that were left out, since they have no meaning'),
+  })
+  .describe('A member that is null counts as absent. Other members are named in warnings');
+export type ProviderConfig = z.output<typeof providerConfig>;
 
 /** Members of a configuration that are set. */
 export type SetConfig = { [Name in keyof ProviderConfig]: NonNullable<ProviderConfig[Name]> };

@@ -4,8 +4,12 @@ import type { TestedModel } from '../../../contracts/agents/model-test.ts';
 import { type Client, jsonRow } from '../../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import { object } from '../../http/fields.ts';
-import { mergeConfig, refuseShortenedKey, requireModel } from './provider-config-aliases.ts';
-import { providerConfig } from './provider-configs.ts';
+import {
+  mergeConfig,
+  providerConfig,
+  refuseShortenedKey,
+  requireModel,
+} from './provider-config-aliases.ts';
 
 const { warnings: _, ...members } = providerConfig.shape;
 

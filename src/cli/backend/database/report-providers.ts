@@ -1,8 +1,8 @@
 import type { Config } from '../../../config.ts';
+import type { Pool } from '../../../db/connection/pool.ts';
 import { faultOf } from '../../../db/connection/sqlstate.ts';
 import { replaceProviderReports } from '../../../db/worker/provider-reports.ts';
 import { reportProviders } from '../../../providers/report.ts';
-import type { CliDatabase } from '../with-database.ts';
 
 /** The SQLSTATE `read_only_sql_transaction`: a standby, or a login that only reads. */
 const READ_ONLY = '25006';
@@ -13,7 +13,7 @@ const READ_ONLY = '25006';
  * the command itself fails there.
  */
 export async function reportProvidersOfHost(
-  { pool, isOwner }: Pick<CliDatabase, 'pool' | 'isOwner'>,
+  { pool, isOwner }: { pool: Pool; isOwner: boolean },
   config: Config,
 ): Promise<void> {
   if (!isOwner) return;

@@ -3,8 +3,9 @@ import { HowdahError } from '../../../contracts/errors.ts';
 import { exportDocument, inTenant, listSystems } from '../../../db/access/agent-systems.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { writeFile } from '../../../systems/write-file.ts';
+import { joinNames } from '../../../text/join-names.ts';
 import { withDatabase } from '../../backend/with-database.ts';
-import { joinNames, TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import { writeOutput } from '../../output/write-output.ts';
 

@@ -11,10 +11,11 @@ import {
   removeFilter,
   tryFilters,
 } from '../../../db/access/output-filters.ts';
+import { joinNames } from '../../../text/join-names.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../../input/input-argument.ts';
-import { forTenant, joinNames, TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { printRows } from '../../print/rows.ts';
 

@@ -9,9 +9,10 @@ import {
 } from '../../../db/access/secrets.ts';
 import { rotateDataKey, rotateMasterKey } from '../../../secrets/rotation.ts';
 import { createSecretWriter, MAX_SECRET_BYTES } from '../../../secrets/writer.ts';
+import { joinNames } from '../../../text/join-names.ts';
 import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
-import { joinNames, TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
 import { readHidden } from '../../output/hidden-input.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { printRows } from '../../print/rows.ts';

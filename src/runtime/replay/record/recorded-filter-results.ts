@@ -1,6 +1,7 @@
 import type { ExportedStep } from '../../../contracts/runs/exported-run.ts';
 import type { NewQuestion, StepKind } from '../../../contracts/runs/step.ts';
-import type { FilteredValue, FilterTarget } from '../../../db/runs/apply-output-filters.ts';
+import type { FilteredValue } from '../../../db/access/output-filters.ts';
+import type { FilterTarget } from '../../../db/runs/apply-output-filters.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
 import { BLOCKED, FILTERED } from '../../owned-run/output-filter.ts';
 import type { RunRecording } from './run-recording.ts';
