@@ -20,26 +20,26 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'token',
     group: 'People',
-    summary: 'create an API token for a user of a tenant',
+    summary: 'create an API token for a user, signed with HOWDAH_JWT_SECRET',
     args: '--user NAME',
     load: () => import('./commands/people/token.ts'),
   },
   {
     name: 'login',
-    group: 'People',
-    summary: 'store the address of a server and a key, which is read from stdin',
+    group: 'Servers',
+    summary: 'log in to a server: read a key from stdin, and store it with the address',
     args: '[URL]',
     load: () => import('./commands/people/login.ts'),
   },
   {
     name: 'logout',
-    group: 'People',
+    group: 'Servers',
     summary: 'remove a login profile with its key',
     load: () => import('./commands/people/logout.ts'),
   },
   {
     name: 'profiles',
-    group: 'People',
+    group: 'Servers',
     summary: 'list the login profiles, or select one',
     args: '[list|use]',
     load: () => import('./commands/people/profiles.ts'),
@@ -69,7 +69,7 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'settings',
     group: 'Definitions',
-    summary: 'manage the limits and intervals of the engine',
+    summary: 'manage the settings of the engine, such as default limits and retries',
     args: '[list|show|set|remove]',
     load: () => import('./commands/definitions/settings.ts'),
   },
@@ -83,12 +83,12 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'policies',
     group: 'Definitions',
-    summary: 'list policies for tool calls of runs that read untrusted data',
+    summary: 'list or set the policies for tool calls of runs that have read untrusted data',
     load: () => import('./commands/definitions/policies.ts'),
   },
   {
     name: 'alerts',
-    group: 'Definitions',
+    group: 'Operations',
     summary: 'list alert rules and their findings',
     load: () => import('./commands/operations/alerts.ts'),
   },
@@ -107,7 +107,7 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'backup',
     group: 'Data',
-    summary: 'back up the database to one file while it is in use',
+    summary: 'back up the database to a file, even while the database is in use',
     args: '[FILE]',
     load: () => import('./commands/data/backup.ts'),
   },
@@ -121,7 +121,7 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'retention',
     group: 'Data',
-    summary: 'apply the retention policies now; archive or restore months',
+    summary: 'delete old runs as the retention policies say; archive or restore months of runs',
     args: '[months|archive|restore]',
     load: () => import('./commands/data/retention.ts'),
   },

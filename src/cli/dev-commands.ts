@@ -14,7 +14,7 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'open',
     group: 'Start',
-    summary: 'open a server, or one of its runs, in a browser',
+    summary: 'open GraphiQL of a running server in a browser, or one of its runs',
     args: '[ID]',
     load: () => import('./commands/start/open.ts'),
   },
@@ -42,14 +42,14 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'versions',
     group: 'Agents',
-    summary: 'list, compare, label or restore versions of an object',
+    summary: 'list, compare, label or restore versions of an agent, workflow, prompt or skill',
     args: 'NAME',
     load: () => import('./commands/agents/versions.ts'),
   },
   {
     name: 'mcp',
     group: 'Agents',
-    summary: 'serve agents as tools to an MCP client; manage MCP servers',
+    summary: 'serve agents as tools to an MCP client; list and accept the MCP servers that agents use',
     args: '[serve|list|show|accept]',
     load: () => import('./commands/agents/mcp.ts'),
   },
@@ -63,14 +63,14 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'validate',
     group: 'Definitions',
-    summary: 'check whether files could be applied, and report all their faults',
+    summary: 'check whether files could be applied, and report all faults in them',
     args: 'FILE...',
     load: () => import('./commands/definitions/validate.ts'),
   },
   {
     name: 'export',
     group: 'Definitions',
-    summary: 'write an agent system to a file',
+    summary: 'print an agent system as a file that apply accepts',
     args: '[NAME]',
     load: () => import('./commands/definitions/export.ts'),
   },
@@ -97,7 +97,7 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'chaos',
     group: 'Operations',
-    summary: 'test the guarantees while faults are injected, on a temporary server',
+    summary: 'inject faults into a temporary server, and check that the guarantees hold',
     load: () => import('./commands/operations/chaos.ts'),
   },
   {

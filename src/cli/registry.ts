@@ -54,7 +54,7 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'tools',
     group: 'Agents',
-    summary: 'list the tools, or those of an agent as its models see them',
+    summary: 'list all tools, or the tools of one agent as its models see them; import from OpenAPI',
     args: '[AGENT] | show NAME | import-openapi FILE|URL',
     load: () => import('./commands/agents/tools.ts'),
   },
@@ -62,8 +62,8 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
     name: 'runs',
     group: 'Runs',
     alias: 'executions',
-    summary: 'list the newest runs, or manage one',
-    args: '[list|show|…]',
+    summary: 'list the newest runs; cancel, pause, resume, retry, fork or export one',
+    args: '[list|cancel|retry|fork|…]',
     load: () => import('./commands/runs/runs.ts'),
   },
   {
@@ -90,14 +90,14 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'explain',
     group: 'Runs',
-    summary: 'explain the state of a run or an error code, and what to do',
+    summary: 'explain why a run is in its state, or what an error code means, and what to do',
     args: 'ID|CODE',
     load: () => import('./commands/runs/explain.ts'),
   },
   {
     name: 'questions',
     group: 'People',
-    summary: 'list the questions that runs ask people',
+    summary: 'list the open questions and approvals of runs',
     load: () => import('./commands/people/questions.ts'),
   },
   {
@@ -124,7 +124,7 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'apply',
     group: 'Definitions',
-    summary: 'apply agent system files to the tenant',
+    summary: 'create or update agents, tools and workflows from YAML files',
     args: 'FILE...',
     load: () => import('./commands/definitions/apply.ts'),
   },
@@ -138,26 +138,26 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'worker',
     group: 'Operations',
-    summary: 'run a worker, which executes runs until it is stopped',
+    summary: 'run a worker until it is stopped; it executes runs',
     load: () => import('./commands/operations/worker.ts'),
   },
   {
     name: 'migrate',
     group: 'Operations',
-    summary: 'migrate the schema of the database up or down',
+    summary: 'migrate the database schema up or down, or show its state',
     args: '[up|down|status]',
     load: () => import('./commands/operations/migrate.ts'),
   },
   {
     name: 'admin',
     group: 'Operations',
-    summary: 'manage users, keys, secrets, schedules, webhooks, settings and backups',
+    summary: 'log in to a server; manage users, keys, secrets, schedules, webhooks, settings, alerts and backups',
     commands: adminCommands,
   },
   {
     name: 'dev',
     group: 'Operations',
-    summary: 'develop agents: versions, prompts, MCP, replay, export, benchmarks',
+    summary: 'develop agents: workflows, prompts, versions, MCP, replay, validate, export, psql, completion',
     commands: devCommands,
     first: 'start',
   },
@@ -171,7 +171,7 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'db',
     group: 'Data',
-    summary: 'start or stop the embedded PostgreSQL, or print its URL',
+    summary: 'print the URL of the database, or start or stop the embedded PostgreSQL',
     args: 'url|start|stop',
     load: () => import('./commands/data/db.ts'),
   },

@@ -7,7 +7,7 @@ import { type CliIo, printJson } from '../output/output.ts';
 
 /** Registers a command that does one action on one run and prints the new status of the run. */
 export function registerControl(command: Command, io: CliIo, action: RunAction): void {
-  command.argument('<id>', 'id of the execution').option(...API_OPTION);
+  command.argument('<id>', 'id of the run').option(...API_OPTION);
   command.action(async (text: string, _options: object, self: Command) => {
     const id = executionId(text);
     const run = await withBackend(io, self, {}, ({ runs }) => runs.control(id, action));

@@ -51,7 +51,7 @@ export function register(command: Command, io: CliIo): void {
 export function withOptions(command: Command): Command {
   return withOverrides(command)
     .option(...TENANT_OPTION)
-    .option('--detach', 'print the id of the execution and return immediately')
+    .option('--detach', 'print the id of the run and return immediately')
     .option('--idempotency-key <key>', 'return the existing run if the key was used before')
     .option(
       '--concurrency-key <key>',
@@ -77,8 +77,8 @@ export function withOptions(command: Command): Command {
       '--data <json>',
       `items of a map workflow, or variables of a prompt, as JSON; ${ARGUMENT_SOURCES}`,
     )
-    .option('--metadata <json>', `your own tags, a JSON object; ${ARGUMENT_SOURCES}`)
-    .option('--as-version <version>', 'version of the agent or workflow, by number or label')
+    .option('--metadata <json>', `JSON object to store with the run; ${ARGUMENT_SOURCES}`)
+    .option('--as-version <version>', 'version of the agent or workflow to run, as a number or label (default: the current one)')
     .option(...ATTACH_OPTION);
 }
 

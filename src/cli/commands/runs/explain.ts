@@ -26,7 +26,7 @@ const WIDTH = 200;
  * - `howdah explain CODE` shows what an error means and what to do.
  */
 export function register(command: Command, io: CliIo): void {
-  command.argument('<id>', 'id of an execution, or an error code').option(...API_OPTION);
+  command.argument('<id>', 'id of a run, or an error code').option(...API_OPTION);
   command.action(async (text: string, _options: object, self: Command) => {
     if (looksLikeCode(text)) return explainCode(io, text);
     const id = executionId(text);

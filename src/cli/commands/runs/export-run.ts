@@ -11,7 +11,7 @@ import { writeOutput } from '../../output/write-output.ts';
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'id of the execution')
+    .argument('<id>', 'id of the run')
     .option('--out <file>', 'file to write (default: stdout)')
     .option('--redact', 'replace texts, arguments and results with [redacted]')
     .action(async (text: string, { out, redact }: { out?: string; redact?: boolean }) => {

@@ -30,7 +30,7 @@ type ForkOptions = {
  */
 export function register(command: Command, io: CliIo): void {
   withOptions(command)
-    .argument('<id>', 'id of the execution')
+    .argument('<id>', 'id of the run')
     .action(async (text: string, options: ForkOptions, self: Command) => {
       const id = executionId(text);
       const fork = await readFork(io, options);

@@ -24,7 +24,7 @@ type Options = LogOptions & { tenant?: string };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[id]', 'id of an execution (default: all runs of the tenant)')
+    .argument('[id]', 'id of a run (default: all runs of the tenant)')
     .option('-f, --follow', 'keep printing new steps until Ctrl-C or the end of the run')
     .option(
       '--since <when>',

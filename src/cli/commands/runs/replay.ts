@@ -21,7 +21,7 @@ const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<run>', 'id of an execution, or a file written by export-run')
+    .argument('<run>', 'id of a run, or a file written by `howdah runs export`')
     .option(
       '--agent <name>',
       'replay with the current version of this agent (default: the version of the run)',

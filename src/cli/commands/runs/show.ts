@@ -12,7 +12,7 @@ import { printStep, shownIn } from '../../print/step.ts';
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'id of the execution, or of a step: ID/SEQ')
+    .argument('<id>', 'id of the run, or of a step: ID/SEQ')
     .option('--tree', 'show the tree of runs from its root, with status and tokens')
     .option(...API_OPTION)
     .action(async (text: string, { tree = false }: { tree?: boolean }, self: Command) => {

@@ -14,7 +14,7 @@ type Options = { after: number; tenant?: string };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[id]', 'id of the execution (default: your newest run)')
+    .argument('[id]', 'id of the run (default: your newest run)')
     .option(...TENANT_OPTION)
     .option('--after <seq>', 'only steps after this one', seq, 0)
     .option(...API_OPTION)
