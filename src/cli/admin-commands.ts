@@ -3,6 +3,26 @@ import type { CommandEntry } from './command-entry.ts';
 /** The commands of `howdah admin`, which configure and operate an installation. */
 export const adminCommands: readonly CommandEntry[] = [
   {
+    name: 'login',
+    group: 'Start',
+    summary: 'log in to a server: read a key from stdin, and store it with the address',
+    args: '[URL]',
+    load: () => import('./commands/start/login.ts'),
+  },
+  {
+    name: 'logout',
+    group: 'Start',
+    summary: 'remove a login profile with its key',
+    load: () => import('./commands/start/logout.ts'),
+  },
+  {
+    name: 'profiles',
+    group: 'Start',
+    summary: 'list the login profiles, or select one',
+    args: '[list|use]',
+    load: () => import('./commands/start/profiles.ts'),
+  },
+  {
     name: 'users',
     group: 'People',
     summary: 'manage the users of a tenant',
@@ -23,26 +43,6 @@ export const adminCommands: readonly CommandEntry[] = [
     summary: 'create an API token for a user, signed with HOWDAH_JWT_SECRET',
     args: '--user NAME',
     load: () => import('./commands/people/token.ts'),
-  },
-  {
-    name: 'login',
-    group: 'Servers',
-    summary: 'log in to a server: read a key from stdin, and store it with the address',
-    args: '[URL]',
-    load: () => import('./commands/people/login.ts'),
-  },
-  {
-    name: 'logout',
-    group: 'Servers',
-    summary: 'remove a login profile with its key',
-    load: () => import('./commands/people/logout.ts'),
-  },
-  {
-    name: 'profiles',
-    group: 'Servers',
-    summary: 'list the login profiles, or select one',
-    args: '[list|use]',
-    load: () => import('./commands/people/profiles.ts'),
   },
   {
     name: 'schedules',
