@@ -157,13 +157,13 @@ export class ThreadPool {
   }
 
   #makeIdle(worker: Worker): void {
-    worker.unref(); // an idle thread keeps no process alive
     this.#idle.add(worker);
     const idle = setTimeout(() => {
       if (this.#idle.delete(worker)) void worker.terminate();
     }, IDLE_MS);
     idle.unref();
     worker.once('message', () => clearTimeout(idle)); // the thread runs another call
+    worker.unref(); // an idle thread keeps no process alive; a new listener would keep it
   }
 }
 

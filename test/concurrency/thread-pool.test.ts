@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   moduleBeside,
@@ -31,6 +34,14 @@ test('returns the function’s result and reuses the thread', async () => {
   expect(await call('count')).toBe(1);
   expect(await call('count')).toBe(2);
   expect(pool.idle.size).toBe(1);
+});
+
+test('an idle thread keeps no process alive', async () => {
+  const program = fileURLToPath(new URL('../fixtures/idle-thread.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program]);
+  const { idle, resources } = JSON.parse(stdout);
+  expect(idle).toBe(1);
+  expect(resources).not.toContain('MessagePort');
 });
 
 test('rethrows the message and the code of the function’s error', async () => {
