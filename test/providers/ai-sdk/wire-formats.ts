@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { JsonObject } from '../../../src/json/json.ts';
+import type { CachedUsage } from './anthropic-cache.ts';
 import { responsesEvents } from './responses-events.ts';
 
 /** The formats in which vendors stream an answer. */
@@ -14,6 +15,8 @@ export type VendorAnswer = {
   signature?: string;
   thought?: { text: string; signature: string };
   calls?: { name: string; arguments: JsonObject; signature?: string }[];
+  /** The usage in the vendor's own form, else that of `USAGE` (Anthropic). */
+  usage?: CachedUsage & { output_tokens: number };
   /** Set if the vendor withholds the answer. */
   isFiltered?: boolean;
   /** Set for a stream that ends without saying so. */
@@ -43,8 +46,12 @@ const ENCODERS: Record<WireFormat, (answer: VendorAnswer) => JsonObject[]> = {
   responses: responsesEvents,
 };
 
-function anthropicEvents({ words = [], search, thought, calls = [], isFiltered }: VendorAnswer) {
-  const usage = { input_tokens: 36, cache_read_input_tokens: 64, output_tokens: 1 };
+const ANTHROPIC_USAGE = { input_tokens: 36, cache_read_input_tokens: 64, output_tokens: 20 };
+
+function anthropicEvents(answer: VendorAnswer) {
+  const { words = [], search, thought, calls = [], isFiltered } = answer;
+  const { output_tokens, ...read } = answer.usage ?? ANTHROPIC_USAGE;
+  const usage = { ...read, output_tokens: 1 };
   const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'm', content: [] };
   let index = -1;
   const block = (content_block: JsonObject, deltas: JsonObject[]): JsonObject[] => {
@@ -76,7 +83,7 @@ function anthropicEvents({ words = [], search, thought, calls = [], isFiltered }
         { type: 'input_json_delta', partial_json: JSON.stringify(input) },
       ]),
     ),
-    { type: 'message_delta', delta: { stop_reason }, usage: { output_tokens: 20 } },
+    { type: 'message_delta', delta: { stop_reason }, usage: { output_tokens } },
     { type: 'message_stop' },
   ];
 }
