@@ -67,7 +67,8 @@ export function findProvider(providers: Providers, model: Row): Outcome<ModelPro
 
 /**
  * Returns the provider of a vendor: by its package if that is installed, else in OpenAI's format at
- * the address of the model or of the vendor.
+ * the address of the model or of the vendor. The address where the vendor speaks OpenAI's format is
+ * never called in another one.
  */
 function vendorProvider(providers: Providers, vendor: Vendor, model: Row): Outcome<ModelProvider> {
   const { name, title, sdk, openAiUrl: url, keyVariables } = vendor;
@@ -75,7 +76,7 @@ function vendorProvider(providers: Providers, vendor: Vendor, model: Row): Outco
   if (name === 'openai') return { ok: true, value: openai };
   const key = providers.env.keys?.[name];
   const { fetch } = providers;
-  if (sdk !== undefined && isInstalled(sdk.package)) {
+  if (sdk !== undefined && isInstalled(sdk.package) && !isOfOpenAiFormat(vendor, model)) {
     return cached(providers, name, () => aiSdkProvider({ vendor: { ...vendor, sdk }, key, fetch }));
   }
   if (model.base_url) return { ok: true, value: openai };
@@ -88,6 +89,12 @@ function vendorProvider(providers: Providers, vendor: Vendor, model: Row): Outco
   return cached(providers, `${name} in the format of OpenAI`, () =>
     openaiProvider({ account, fetch }),
   );
+}
+
+/** Returns whether a model is at the address where its vendor speaks OpenAI's format alone. */
+function isOfOpenAiFormat({ openAiUrl, sdkUrl }: Vendor, { base_url }: Row): boolean {
+  const url = base_url?.trim().replace(/\/+$/, '');
+  return url !== undefined && url === openAiUrl && url !== sdkUrl;
 }
 
 /** Returns the provider of a server with OpenAI's format that has no address of its own. */

@@ -133,7 +133,7 @@ export const VENDORS: readonly Vendor[] = [
   }),
   aiSdk('deepseek', 'DeepSeek', 'createDeepSeek', {
     openAiUrl: 'https://api.deepseek.com/v1',
-    sdkUrl: 'https://api.deepseek.com',
+    sdkUrl: 'https://api.deepseek.com/v1',
     keyVariables: ['DEEPSEEK_API_KEY'],
     aliases: ['deepseek.com', 'api.deepseek.com'],
     missing: TEXT_ONLY,

@@ -69,6 +69,17 @@ describe('a vendor', () => {
     },
   );
 
+  test.each([
+    ['cohere', 'https://api.cohere.ai/compatibility/v1', 'openai'],
+    ['cohere', 'https://api.cohere.ai/compatibility/v1/', 'openai'],
+    ['cohere', 'https://api.cohere.com/v2', 'cohere'],
+    ['cohere', 'https://gateway.example.com/v2', 'cohere'],
+    ['deepseek', 'https://api.deepseek.com/v1', 'deepseek'],
+    ['groq', 'https://api.groq.com/openai/v1', 'groq'],
+  ])('%s at %s is reached by the provider %s', (name, url, provider) => {
+    expect(answerOf(find(name, url)).name).toBe(provider);
+  });
+
   test('without package and address names the package to install', () => {
     const { code, message } = errorOf(find('vertex'));
     expect(code).toBe('invalid_request');
