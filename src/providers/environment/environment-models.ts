@@ -4,7 +4,7 @@ import { type LanguageModel, languageModels } from './language-models.ts';
 import { type Purpose, usualModel } from './usual-models.ts';
 import type { ModelValues } from './variables.ts';
 import { type EnvironmentKey, type VendorKeys, vendorKeys } from './vendor-keys.ts';
-import { isHostOf, isPackage, namedProvider } from './vendor-names.ts';
+import { isHostOf, isPackage, serverOf } from './vendor-names.ts';
 
 /**
  * The model of agents that name no model. `apiKey` is a secret: pass it to the provider, never to a
@@ -170,8 +170,7 @@ function purposeModel(
   const own = values[`${prefix}_API_KEY`];
   const setVariables = names.filter((name) => values[name] !== undefined);
   if (setVariables.length === 0 && !own) return [];
-  const url = values[`${prefix}_URL`];
-  const named = namedProvider(names[0], values[names[0]] ?? 'openai', url);
+  const { provider: named, url } = serverOf(prefix, values);
   const isNamed = url === undefined || findVendor(named) !== undefined || isPackage(named);
   const provider = isNamed ? named : 'openai';
   if (url === undefined && isPackage(provider)) throw missingAddress(prefix);

@@ -4,7 +4,7 @@ import { BUNDLED_PACKAGES, findVendor, VENDORS, type Vendor } from '../vendors.t
 import { usualModel } from './usual-models.ts';
 import type { ModelValues } from './variables.ts';
 import type { EnvironmentKey, VendorKeys } from './vendor-keys.ts';
-import { isHostOf, isPackage, namedProvider } from './vendor-names.ts';
+import { isPackage, serverOf } from './vendor-names.ts';
 
 /** A language model that variables of the environment describe. */
 export type LanguageModel = Readonly<{
@@ -79,7 +79,7 @@ function openaiName({ LLM_MODEL, OPENAI_MODEL }: ModelValues, isDefault: boolean
 function namedModel(values: ModelValues, keys: VendorKeys): LanguageModel | undefined {
   const { LLM_PROVIDER, LLM_API_KEY, LLM_URL, LLM_MODEL } = values;
   if (!LLM_PROVIDER && !LLM_API_KEY && !LLM_URL) return undefined;
-  const provider = namedProvider('LLM_PROVIDER', LLM_PROVIDER ?? 'openai', LLM_URL);
+  const { provider, url } = serverOf('LLM', values);
   if (isPackage(provider)) throw defaultOfPackage();
   const isOpenAi = provider === 'openai';
   const isOfOpenAi = isOpenAi && (values.OPENAI_API_KEY || values.OPENAI_BASE_URL);
@@ -92,7 +92,7 @@ function namedModel(values: ModelValues, keys: VendorKeys): LanguageModel | unde
   }
   const own = LLM_API_KEY && { variable: 'LLM_API_KEY', value: LLM_API_KEY };
   const vendor = findVendor(provider);
-  const baseUrl = addressOf(vendor, values);
+  const baseUrl = url ?? localAddress(vendor, values);
   const key = own || (baseUrl === undefined ? keys[provider] : undefined);
   const variables = ['LLM_PROVIDER', 'LLM_URL', 'LLM_MODEL'] as const;
   return {
@@ -117,14 +117,11 @@ function defaultOfPackage(): Error {
   );
 }
 
-/** Returns the address of LLM_*: LLM_URL, or for a server on this machine its usual address. */
-function addressOf(vendor: Vendor | undefined, values: ModelValues): string | undefined {
-  const { LLM_URL, OLLAMA_HOST } = values;
-  if (LLM_URL !== undefined) {
-    // A vendor without OpenAI's format is called at its own address in its own format.
-    const isOwn = vendor !== undefined && !vendor.openAiUrl && isHostOf(vendor.name, LLM_URL);
-    return isOwn ? undefined : LLM_URL;
-  }
+/** Returns the usual address of a server on this machine. */
+function localAddress(
+  vendor: Vendor | undefined,
+  { OLLAMA_HOST }: ModelValues,
+): string | undefined {
   if (!vendor?.isLocal) return undefined;
   return (vendor.name === 'ollama' ? OLLAMA_HOST : undefined) ?? vendor.openAiUrl;
 }

@@ -1,7 +1,7 @@
 import { awsKeyIn } from '../ai-sdk/aws-credentials.ts';
 import { VENDORS } from '../vendors.ts';
 import type { ModelValues } from './variables.ts';
-import { namedProvider } from './vendor-names.ts';
+import { type Prefix, serverOf } from './vendor-names.ts';
 
 /** A key and the variable that it comes from. `value` is a secret: never log it. */
 export type EnvironmentKey = Readonly<{ variable: string; value: string }>;
@@ -10,8 +10,6 @@ export type EnvironmentKey = Readonly<{ variable: string; value: string }>;
 export type VendorKeys = Readonly<Record<string, EnvironmentKey>>;
 
 type Variables = Readonly<Record<string, string | undefined>>;
-
-const PREFIXES = ['LLM', 'TTS', 'STT', 'EMBEDDING'] as const;
 
 /**
  * Returns the key of each vendor. OPENAI_API_KEY is for OpenAI. Otherwise LLM_API_KEY is for the
@@ -24,11 +22,9 @@ export function vendorKeys(values: ModelValues, env: Variables): VendorKeys {
   const add = (vendor: string, variable: string, value: string | undefined) => {
     if (value && !keys.has(vendor)) keys.set(vendor, Object.freeze({ variable, value }));
   };
-  const addOfPurpose = (prefix: (typeof PREFIXES)[number]) => {
-    if (values[`${prefix}_URL`] !== undefined) return;
-    const variable = `${prefix}_PROVIDER` as const;
-    const vendor = namedProvider(variable, values[variable] ?? 'openai', undefined);
-    add(vendor, `${prefix}_API_KEY`, values[`${prefix}_API_KEY`]);
+  const addOfPurpose = (prefix: Prefix) => {
+    const { provider, url } = serverOf(prefix, values);
+    if (url === undefined) add(provider, `${prefix}_API_KEY`, values[`${prefix}_API_KEY`]);
   };
   add('openai', 'OPENAI_API_KEY', values.OPENAI_API_KEY);
   addOfPurpose('LLM');
@@ -36,6 +32,6 @@ export function vendorKeys(values: ModelValues, env: Variables): VendorKeys {
     for (const variable of keyVariables) add(name, variable, env[variable]?.trim());
   }
   add('amazon-bedrock', 'AWS_ACCESS_KEY_ID', awsKeyIn(env));
-  for (const prefix of PREFIXES.slice(1)) addOfPurpose(prefix);
+  for (const prefix of ['TTS', 'STT', 'EMBEDDING'] as const) addOfPurpose(prefix);
   return Object.freeze(Object.fromEntries(keys));
 }

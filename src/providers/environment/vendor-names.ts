@@ -1,6 +1,7 @@
 import { invalidVariable } from '../../settings/parse-variables.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import { findVendor, VENDORS } from '../vendors.ts';
+import type { ModelValues } from './variables.ts';
 
 /** Names that are valid without an entry in `VENDORS`: built-in providers and npm packages. */
 const OTHERS = /^(local|scripted|npm:.+)$/;
@@ -24,6 +25,40 @@ export function namedProvider(variable: string, name: string, url: string | unde
     'there is no provider of this name',
     `${meant}Set ${variable} to a provider such as openai, anthropic or groq.com, or set ${urlVariable} to the address of an OpenAI-compatible server.`,
   );
+}
+
+/** The first words of the variables that describe a model. */
+export type Prefix = 'LLM' | 'TTS' | 'STT' | 'EMBEDDING';
+
+/**
+ * Returns the provider that the variables of a prefix name, and the URL of its server. Without
+ * `*_PROVIDER`, the host of the URL names a vendor. A URL that is the usual address of the vendor is
+ * left out, so that the vendor gets its key, and is called in its own format.
+ */
+export function serverOf(
+  prefix: Prefix,
+  values: ModelValues,
+): { provider: string; url: string | undefined } {
+  const url = values[`${prefix}_URL`]?.replace(/\/chat\/completions\/?$/, '');
+  const named = values[`${prefix}_PROVIDER`] ?? (url && vendorOfHost(url));
+  const provider = namedProvider(`${prefix}_PROVIDER`, named ?? 'openai', url);
+  return { provider, url: url !== undefined && isUsualAddress(provider, url) ? undefined : url };
+}
+
+const vendorOfHost = (url: string) => findVendor(new URL(url).hostname)?.name;
+
+/**
+ * Returns whether a URL is the usual address of a vendor: its host alone, or the address where
+ * Howdah calls it. A vendor without OpenAI's format has no other one on its host.
+ */
+function isUsualAddress(provider: string, url: string): boolean {
+  const vendor = findVendor(provider);
+  if (!vendor || vendor.isLocal || !isHostOf(provider, url) || !url.startsWith('https:')) {
+    return false;
+  }
+  const { openAiUrl, sdkUrl } = vendor;
+  const isKnown = [openAiUrl, sdkUrl].includes(url.replace(/\/+$/, ''));
+  return openAiUrl === undefined || isKnown || new URL(url).pathname === '/';
 }
 
 /**

@@ -76,6 +76,39 @@ describe('the default model', () => {
       provider: 'anthropic',
       baseUrl: undefined,
     });
+    expect(modelsOf({ ...env, LLM_API_KEY: 'k' }).keys.anthropic).toMatchObject({ value: 'k' });
+  });
+
+  test.each([
+    ['groq.com', 'https://api.groq.com'],
+    ['groq', 'https://api.groq.com/openai/v1/'],
+    ['groq', 'https://api.groq.com/openai/v1/chat/completions'],
+    [undefined, 'https://api.groq.com'],
+  ])('of LLM_PROVIDER=%s and LLM_URL=%s is Groq at its own address', (LLM_PROVIDER, LLM_URL) => {
+    const env = { LLM_PROVIDER, LLM_URL };
+    const groq = { provider: 'groq', model: 'llama-3.3-70b-versatile', baseUrl: undefined };
+    expect(defaultOf({ ...env, GROQ_API_KEY: 'k' })).toMatchObject({ ...groq, apiKey: 'k' });
+    expect(defaultOf({ ...env, LLM_API_KEY: 'l' })).toMatchObject({ ...groq, apiKey: 'l' });
+    expect(modelsOf({ ...env, LLM_API_KEY: 'l' }).keys.groq).toMatchObject({ value: 'l' });
+  });
+
+  test.each([
+    ['groq', 'https://llm.example/openai'],
+    ['groq', 'http://api.groq.com'],
+    ['groq', 'https://api.groq.com/other'],
+    ['my-server', 'https://api.groq.com'],
+  ])('of LLM_PROVIDER=%s is at LLM_URL=%s, with its own key alone', (LLM_PROVIDER, LLM_URL) => {
+    const env = { LLM_PROVIDER, LLM_URL, LLM_MODEL: 'm', LLM_API_KEY: 'l', GROQ_API_KEY: 'k' };
+    expect(defaultOf(env)).toMatchObject({ baseUrl: LLM_URL, apiKey: 'l' });
+    expect(modelsOf(env).keys.groq).toMatchObject({ value: 'k' });
+  });
+
+  test('of OpenAI is at its usual address for LLM_URL=https://api.openai.com', () => {
+    const env = { LLM_URL: 'https://api.openai.com', LLM_API_KEY: 'k' };
+    expect(modelsOf(env)).toMatchObject({
+      defaultModel: { provider: 'openai', baseUrl: undefined, apiKey: 'k' },
+      openai: { baseUrl: undefined, apiKey: 'k' },
+    });
   });
 
   test.each([
