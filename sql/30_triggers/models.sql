@@ -43,7 +43,8 @@ begin
 end $$;
 
 -- Stores the name of the vendor for one of its other names, and refuses a provider that no process
--- can use. The address of a provider that is a host name changes with the provider.
+-- can use. The address of a provider that is a host name changes with the provider. The host of a
+-- vendor alone becomes the usual address there.
 create or replace function howdah_private.tg_models__check_provider() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -60,8 +61,8 @@ begin
   from howdah_private.resolve_provider(new.provider, new.base_url) as r;
   if new.base_url is null then
     perform howdah_private.refuse_private_host('provider', v_url);
-    new.base_url := v_url;
   end if;
+  new.base_url := v_url;
   perform howdah_private.refuse_misspelt_host(new.provider)
   from howdah_private.resolve_provider(new.provider, null) as r where r.url = new.base_url;
   perform howdah_private.check_provider(new);

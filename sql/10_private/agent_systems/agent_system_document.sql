@@ -69,7 +69,7 @@ create or replace function howdah_private.stored_model_entry(entry jsonb) return
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.sparse(
-    stored_model_entry.entry || jsonb_strip_nulls(jsonb_build_object(
+    (stored_model_entry.entry - 'base_url') || jsonb_strip_nulls(jsonb_build_object(
       'provider', r.name, 'base_url', r.url,
       'model', howdah_private.model_id_of(r.name, entry ->> 'model'))),
     howdah_private.model_defaults())

@@ -61,18 +61,26 @@ create or replace function howdah_private.is_host(name text) returns boolean
     and coalesce(substring(is_host.name from ':([0-9]+)$')::int, 0) <= 65535;
 
 -- Returns the name and the address of a provider as stored: lower case, the vendor for one of its
--- other names, and for any other host name the address of its API in OpenAI's format.
+-- other names, and for any other host name the address of its API in OpenAI's format. The host of a
+-- vendor without a path, such as https://api.groq.com, means the usual address there: none for the
+-- vendor itself, and for another provider the address in OpenAI's format.
 create or replace function howdah_private.resolve_provider(provider text, base_url text)
   returns table (name text, url text)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(v.name, p.word),
-    coalesce(resolve_provider.base_url, case
-      when v.name is null and howdah_private.is_host(p.word)
-        then format('https://%s/v1', p.word) end)
-  from (select lower(btrim(resolve_provider.provider))) as p (word)
+  select coalesce(v.name, p.word), case
+      when h.name = v.name and h.name <> 'openai' then null
+      when h.name is not null then coalesce(h.openai_url, resolve_provider.base_url)
+      when resolve_provider.base_url is null and v.name is null and howdah_private.is_host(p.word)
+        then format('https://%s/v1', p.word)
+      else resolve_provider.base_url end
+  from (
+    select lower(btrim(resolve_provider.provider)),
+      substring(lower(btrim(resolve_provider.base_url)) from '^https://([^/]+)/*$')
+  ) as p (word, host)
   left join howdah_private.model_vendors() as v on p.word = any (v.name || v.aliases)
+  left join howdah_private.model_vendors() as h on p.host = any (h.aliases)
 $$;
 
 -- Returns whether a stored name is that of a provider: ours, a vendor, a package or a host.

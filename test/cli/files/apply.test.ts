@@ -284,7 +284,9 @@ test('a model provider that no process can use is rejected with its position', a
 test('a model provider by another name applies again without changes', async () => {
   const file = await put(
     'version: v1\nname: hosts\nmodels:\n  g: { provider: groq.com, model: x, base_url: https://example.com/v1 }\n' +
-      '  h: { provider: llm.example.com, model: x }\n',
+      '  h: { provider: llm.example.com, model: x }\n' +
+      '  i: { provider: openai.com, model: x, base_url: https://api.openai.com/ }\n' +
+      '  j: { provider: vllm, model: x, base_url: https://api.deepseek.com }\n',
   );
   expect((await cli('apply', file)).status).toBe(0);
   const { status, stdout } = await cli('diff', file);

@@ -125,6 +125,28 @@ describe('the provider of a model', () => {
     });
   });
 
+  test.each([
+    ['groq', 'https://api.groq.com', null],
+    ['groq.com', 'https://GROQ.com/', null],
+    ['anthropic', 'https://api.anthropic.com', null],
+    ['openai', 'https://api.openai.com', 'https://api.openai.com/v1'],
+    ['openai-compatible', 'https://api.deepseek.com/', 'https://api.deepseek.com/v1'],
+    ['openai', 'https://api.anthropic.com', 'https://api.anthropic.com'],
+    ['groq', 'https://api.groq.com/openai/v1', 'https://api.groq.com/openai/v1'],
+    ['groq', 'https://gateway.example.com', 'https://gateway.example.com'],
+    ['groq', 'http://api.groq.com', 'http://api.groq.com'],
+  ])('%s at %s is stored with the address %s', async (provider, url, stored) => {
+    await asOwner(async (client) => {
+      await report(client, 'a', ['groq', true, true], ['anthropic', true, true]);
+      expect(await insert(client, provider, { url })).toMatchObject({ base_url: stored });
+      await client.query('delete from howdah.models where model = $1', ['m']);
+      await insert(client, 'vllm', { url: 'https://llm.example.com/v1' });
+      const change = `update howdah.models set provider = $1, base_url = $2 where model = 'm'
+        returning base_url`;
+      expect(await one(client, change, [provider, url])).toEqual({ base_url: stored });
+    });
+  });
+
   test('that is a host needs no base_url, and changes with the host', async () => {
     await asOwner(async (client) => {
       expect(await insert(client, 'api.example.com')).toEqual({
