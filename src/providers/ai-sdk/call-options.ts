@@ -7,13 +7,23 @@ import type {
 } from '@ai-sdk/provider';
 import type { ModelRequest } from '../../contracts/agents/model.ts';
 import type { JsonSchema } from '../../json/json.ts';
-import { reasoningOptions } from './reasoning-options.ts';
+import { optionsName, reasoningOptions } from './reasoning-options.ts';
 import type { RequestParams } from './request-params.ts';
 
 /** Vendors that refuse a schema for the answer in a request with tools. */
 const NO_SCHEMA_WITH_TOOLS: ReadonlySet<string> = new Set(['google', 'google-vertex', 'cohere']);
 /** Vendors that refuse thinking in a request that forces a tool. */
 const NO_THINKING_IN_FORCED_CALL: ReadonlySet<string> = new Set(['anthropic', 'amazon-bedrock']);
+
+/**
+ * The options of each call of a vendor. Azure and xAI would store every conversation, and expect
+ * references to it; a schema would have to be in the strict form of OpenAI.
+ */
+const EACH_CALL: Readonly<Record<string, SharedV4ProviderOptions[string]>> = {
+  azure: { store: false, strictJsonSchema: false },
+  groq: { strictJsonSchema: false },
+  xai: { store: false },
+};
 
 /** The mark of what a vendor may cache. */
 type CacheMark = { providerOptions: SharedV4ProviderOptions };
@@ -83,19 +93,18 @@ function vendorOptions(
   isForced: boolean,
 ): SharedV4ProviderOptions {
   const isThinking = reasoning && !(isForced && NO_THINKING_IN_FORCED_CALL.has(vendor));
-  const options = isThinking ? reasoningOptions(vendor, reasoning) : {};
-  if (vendor === 'groq')
-    return { groq: { strictJsonSchema: false, ...sequential(), ...options.groq } };
-  if (areCallsParallel) return options;
-  if (vendor === 'anthropic') {
-    return { anthropic: { ...options.anthropic, disableParallelToolUse: true } };
-  }
-  const name = vendor === 'azure' ? 'openai' : vendor;
-  return { ...options, [name]: { ...options[name], parallelToolCalls: false } };
+  const name = optionsName(vendor);
+  const options = {
+    ...EACH_CALL[vendor],
+    ...(isThinking ? reasoningOptions(vendor, reasoning) : {}),
+    ...(areCallsParallel ? {} : sequentialCalls(vendor)),
+  };
+  return Object.keys(options).length > 0 ? { [name]: options } : {};
+}
 
-  function sequential() {
-    return areCallsParallel ? {} : { parallelToolCalls: false };
-  }
+/** Returns the option that makes a model call one tool after the other. */
+function sequentialCalls(vendor: string): SharedV4ProviderOptions[string] {
+  return vendor === 'anthropic' ? { disableParallelToolUse: true } : { parallelToolCalls: false };
 }
 
 /**

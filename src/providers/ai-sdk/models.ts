@@ -65,7 +65,7 @@ export async function createModel<Kind extends keyof SdkModels>(
   let model: SdkModels[Kind] | undefined;
   try {
     const { settings, ...own } = options;
-    model = create({ ...settings, ...own })[kind]?.(modelId);
+    model = modelOf(create({ ...settings, ...own }), kind, modelId);
   } catch (error) {
     const reason = error instanceof Error ? ` (${error.message})` : '';
     return createFailure('invalid_request', `${vendor.title} has no ${KINDS[kind]} here${reason}.`);
@@ -81,9 +81,20 @@ export async function createModel<Kind extends keyof SdkModels>(
   return { ok: true, value: model };
 }
 
-type Factory = (options: object) => {
-  [Kind in keyof SdkModels]?: (modelId: string) => SdkModels[Kind];
-};
+type Models = { [Kind in keyof SdkModels]?: (modelId: string) => SdkModels[Kind] };
+/** A provider of a package. `speech` is the name of `speechModel` in the package of Azure. */
+type SdkProvider = Models & { speech?: Models['speechModel'] };
+type Factory = (options: object) => SdkProvider;
+
+function modelOf<Kind extends keyof SdkModels>(
+  provider: SdkProvider,
+  kind: Kind,
+  modelId: string,
+): SdkModels[Kind] | undefined {
+  const models: Models = provider;
+  const isSpeech = kind === 'speechModel' && models.speechModel === undefined;
+  return isSpeech ? (provider.speech?.(modelId) as SdkModels[Kind]) : models[kind]?.(modelId);
+}
 
 /** Returns the function of a package that creates a provider: by its name, else the first one. */
 function factoryIn(exports: SdkPackage, name: string): Factory | undefined {

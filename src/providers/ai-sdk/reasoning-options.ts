@@ -34,34 +34,44 @@ function effortOf(budget: number): string {
   return found?.[0] ?? 'high';
 }
 
+/** Returns the name under which the package of a vendor expects its options. */
+export function optionsName(vendor: string): string {
+  const names: Readonly<Record<string, string>> = {
+    'amazon-bedrock': 'bedrock',
+    azure: 'openai',
+    'google-vertex': 'google',
+  };
+  return names[vendor] ?? vendor;
+}
+
 /**
  * Returns the options by which a vendor turns thinking on or off. They are numbers where the vendor
- * takes numbers, because the general option of the AI SDK allows up to 38,400 tokens.
+ * takes numbers, because the general option of the AI SDK allows up to 38,400 tokens. The name of a
+ * deployment of Azure does not say whether its model thinks.
  */
 export function reasoningOptions(
   vendor: string,
   { effort, budget }: Reasoning,
-): SharedV4ProviderOptions {
+): SharedV4ProviderOptions[string] {
   const isOn = budget > 0;
   const type = isOn ? 'enabled' : 'disabled';
+  const reasoningEffort = effort === 'minimal' ? 'low' : effort;
   switch (vendor) {
     case 'anthropic':
-      return { anthropic: { thinking: isOn ? { type, budgetTokens: budget } : { type } } };
+      return { thinking: isOn ? { type, budgetTokens: budget } : { type } };
     case 'amazon-bedrock':
-      return { bedrock: { reasoningConfig: isOn ? { type, budgetTokens: budget } : { type } } };
+      return { reasoningConfig: isOn ? { type, budgetTokens: budget } : { type } };
     case 'google':
     case 'google-vertex':
-      return { google: { thinkingConfig: { thinkingBudget: budget, includeThoughts: isOn } } };
+      return { thinkingConfig: { thinkingBudget: budget, includeThoughts: isOn } };
     case 'cohere':
-      return { cohere: { thinking: isOn ? { type, tokenBudget: budget } : { type } } };
+      return { thinking: isOn ? { type, tokenBudget: budget } : { type } };
     case 'deepseek':
-      return {
-        deepseek: { thinking: { type }, ...(isOn ? { reasoningEffort: twoSteps(effort) } : {}) },
-      };
-    default: {
-      const name = vendor === 'azure' ? 'openai' : vendor;
-      return { [name]: { reasoningEffort: effort === 'minimal' ? 'low' : effort } };
-    }
+      return { thinking: { type }, ...(isOn ? { reasoningEffort: twoSteps(effort) } : {}) };
+    case 'azure':
+      return { reasoningEffort, forceReasoning: true };
+    default:
+      return { reasoningEffort };
   }
 }
 

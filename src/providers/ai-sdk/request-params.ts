@@ -64,7 +64,10 @@ const providerTools = z.array(
   }),
 );
 
-/** Sorts the parameters of a model. A value of another type than expected goes into the body. */
+/**
+ * Sorts the parameters of a model. A value of another type than expected goes into the body. So do
+ * parameters that are options of a vendor, for a package whose options are unknown.
+ */
 export function readParams(model: ModelRef, vendor: string): Outcome<RequestParams> {
   const params = model.request_params;
   const own = OWN_FIELDS.find((name) => Object.hasOwn(params, name));
@@ -77,7 +80,8 @@ export function readParams(model: ModelRef, vendor: string): Outcome<RequestPara
     const message = `request_params.provider_tools of model ${model.name} must be a list of {"id": "vendor.tool", "name", "args"}.`;
     return createFailure('invalid_request', message);
   }
-  const reasoning = reasoningIn(params);
+  const isKnown = !vendor.startsWith('npm:');
+  const reasoning = isKnown ? reasoningIn(params) : undefined;
   const options = { ...numbersIn(params), ...stopIn(params), ...toolChoiceIn(params) };
   return {
     ok: true,
@@ -91,7 +95,10 @@ export function readParams(model: ModelRef, vendor: string): Outcome<RequestPara
       areCallsParallel: params.parallel_tool_calls !== false,
       providerTools: tools.data.map((tool) => ({ type: 'provider', ...tool })),
       body: Object.fromEntries(
-        Object.entries(params).filter(([name, value]) => !isMapped(name, value, reasoning)),
+        Object.entries(params).filter(
+          ([name, value]) =>
+            !isMapped(name, value, reasoning) || (!isKnown && name === 'parallel_tool_calls'),
+        ),
       ),
     },
   };

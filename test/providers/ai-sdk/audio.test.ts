@@ -116,3 +116,11 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, vendor) => {
     expect(server.requests).toHaveLength(0);
   });
 });
+
+test('Azure speaks by its package, which names the function of its models otherwise', async () => {
+  const { server, at, model } = await serving('azure', () => ({
+    ...{ raw: MP3, headers: { 'content-type': 'audio/mpeg' } },
+  }));
+  expect(answerOf(await speak(at, model({ voice: 'alloy' })))).toMatchObject({ audio: MP3 });
+  expect(server.requests).toMatchObject([{ path: '/audio/speech', body: { voice: 'alloy' } }]);
+});

@@ -11,6 +11,7 @@ export const SDK_VENDORS = {
   groq: 'openai',
   deepseek: 'openai',
   xai: 'responses',
+  azure: 'responses',
   'amazon-bedrock': 'bedrock',
 } as const satisfies Record<string, WireFormat>;
 

@@ -159,6 +159,42 @@ test.each(['anthropic', 'google', 'amazon-bedrock'] as const)(
   },
 );
 
+describe.each(['azure', 'xai'] as const)('%s, whose answers are responses', (name) => {
+  test('is told to store nothing', async () => {
+    const sent = bodyOf(await call(name, { words: ['Hi'] }));
+    expect(sent).toMatchObject({ store: false });
+  });
+
+  test('gets its reasoning back as it was encrypted', async () => {
+    const thought = { text: 'The order is A-1001.', signature: 'gAAAAABo+/=' };
+    const calls = [{ name: 'order_status', arguments: { order_id: 'A-1001' } }];
+    const request_params = { reasoning_effort: 'medium' };
+    const first = await call(name, { thought, calls }, {}, { request_params });
+    const { parts, tool_calls } = answerOf(first.outcome);
+    expect(parts).toMatchObject([{ type: 'reasoning', vendor: name, text: thought.text }]);
+    expect(bodyOf(first)).toMatchObject({
+      include: ['reasoning.encrypted_content'],
+      reasoning: { effort: 'medium' },
+    });
+    const messages: ModelRequest['messages'] = [
+      { role: 'user', content: 'Where is A-1001?' },
+      { role: 'assistant', content: null, tool_calls, parts: JSON.parse(JSON.stringify(parts)) },
+      { role: 'tool', content: 'shipped', tool_call_id: tool_calls[0]?.id ?? '' },
+    ];
+    const second = await call(name, { words: ['Shipped'] }, { messages }, { request_params });
+    const sent = JSON.stringify(bodyOf(second).input);
+    expect(sent).toContain(JSON.stringify(thought.signature));
+    expect(sent).not.toContain('item_reference');
+    expect(sent).toContain('shipped');
+  });
+});
+
+test('Azure gets a schema of an agent as it is, and not in the strict form of OpenAI', async () => {
+  const output_schema = { type: 'object', properties: { carrier: { type: 'string' } } };
+  const sent = bodyOf(await call('azure', { words: ['{}'] }, { output_schema }));
+  expect(sent.text).toMatchObject({ format: { strict: false, schema: output_schema } });
+});
+
 describe('Bedrock', () => {
   const messages = [
     { role: 'system', content: 'Be brief.' } as const,
