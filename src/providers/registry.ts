@@ -1,4 +1,4 @@
-import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
+import type { ModelProvider, ModelPurpose, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import { closestNames } from '../text/closest-names.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
@@ -24,8 +24,10 @@ export type ProviderEnv = {
 export type Providers = Readonly<{
   env: ProviderEnv;
   fetch: Fetch | undefined;
-  /** Providers by name, as in the column `provider` of a model. Those of vendors are added. */
-  known: Map<string, ModelProvider>;
+  /** Providers without a vendor, by their name in the column `provider` of a model. */
+  known: ReadonlyMap<string, ModelProvider>;
+  /** Providers of vendors and packages, which are created with their first use. */
+  created: Map<string, ModelProvider>;
 }>;
 
 /** Creates the providers that need no package. Vendors get theirs with their first use. */
@@ -40,7 +42,7 @@ export function createProviders(
     scriptedProvider(),
   ];
   const known = new Map(providers.map((provider) => [provider.name, provider]));
-  return { env, fetch: options.fetch, known };
+  return { env, fetch: options.fetch, known, created: new Map() };
 }
 
 type Row = Pick<ModelRef, 'provider' | 'base_url'>;
@@ -76,19 +78,45 @@ function vendorProvider(providers: Providers, vendor: Vendor, model: Row): Outco
   if (name === 'openai') return { ok: true, value: openai };
   const key = providers.env.keys?.[name];
   const { fetch } = providers;
+  const vendorUrl = vendor.isLocal ? undefined : url;
+  const account = url && { title, url, vendorUrl, key, keyVariables };
   if (sdk !== undefined && isInstalled(sdk.package) && !isOfOpenAiFormat(vendor, model)) {
-    return cached(providers, name, () => aiSdkProvider({ vendor: { ...vendor, sdk }, key, fetch }));
+    return cached(providers, name, () => {
+      const own = aiSdkProvider({ vendor: { ...vendor, sdk }, key, fetch });
+      return account ? forPurposes(vendor, own, openaiProvider({ account, fetch })) : own;
+    });
   }
   if (model.base_url) return { ok: true, value: openai };
-  if (url === undefined) {
+  if (!account) {
     const message = `Models of ${title} need the package ${sdk?.package}: run npm install ${sdk?.package}.`;
     return createFailure('invalid_request', message);
   }
-  const vendorUrl = vendor.isLocal ? undefined : url;
-  const account = { title, url, vendorUrl, key, keyVariables };
   return cached(providers, `${name} in the format of OpenAI`, () =>
     openaiProvider({ account, fetch }),
   );
+}
+
+/** The function of a provider for each purpose. */
+const FUNCTIONS = {
+  llm: 'generate',
+  embedding: 'embed',
+  tts: 'synthesizeSpeech',
+  stt: 'transcribe',
+  image: 'generateImage',
+  rerank: 'rerank',
+} as const satisfies Partial<Record<ModelPurpose, keyof ModelProvider>>;
+
+/** Returns a provider that uses the package of a vendor for some purposes alone. */
+function forPurposes(
+  { name, sdkPurposes }: Vendor,
+  own: ModelProvider,
+  openai: ModelProvider,
+): ModelProvider {
+  if (sdkPurposes === undefined) return own;
+  const functions = Object.entries(FUNCTIONS).flatMap(([purpose, fn]) =>
+    sdkPurposes.includes(purpose as ModelPurpose) ? [[fn, own[fn]]] : [],
+  );
+  return { ...openai, name, ...Object.fromEntries(functions) };
 }
 
 /** Returns whether a model is at the address where its vendor speaks OpenAI's format alone. */
@@ -132,11 +160,11 @@ function packageProvider(providers: Providers, name: string): Outcome<ModelProvi
 }
 
 function cached(
-  { known }: Providers,
+  { created }: Providers,
   name: string,
   create: () => ModelProvider,
 ): Outcome<ModelProvider> {
-  const provider = known.get(name) ?? create();
-  known.set(name, provider);
+  const provider = created.get(name) ?? create();
+  created.set(name, provider);
   return { ok: true, value: provider };
 }

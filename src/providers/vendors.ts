@@ -6,13 +6,18 @@ import { isOneLetterApart } from '../text/closest-names.ts';
  *
  * A vendor is reached in one of two ways: through a package of the AI SDK, which speaks the
  * vendor's own format, or through OpenAI's format at `openAiUrl`. A vendor with both uses the
- * package when it is installed.
+ * package when it is installed, for the purposes of `sdkPurposes`.
  */
 export type Vendor = Readonly<{
   name: string;
   title: string;
   /** The package of the AI SDK and the function in it that creates a provider, if any. */
   sdk?: Readonly<{ package: string; create: string }>;
+  /**
+   * The purposes for which the package is used. For all others the vendor is called in OpenAI's
+   * format, which the package knows less well: it loses tools, schemas or parameters.
+   */
+  sdkPurposes?: readonly ModelPurpose[];
   /** The address where the vendor speaks OpenAI's format, if it does. */
   openAiUrl?: string;
   /** The address that the package calls by default. */
@@ -143,22 +148,20 @@ export const VENDORS: readonly Vendor[] = [
     sdkUrl: 'https://api.together.xyz/v1',
     keyVariables: ['TOGETHER_API_KEY', 'TOGETHER_AI_API_KEY', 'TOGETHERAI_API_KEY'],
     aliases: ['together', 'together.ai', 'together.xyz', 'api.together.xyz'],
+    sdkPurposes: ['image'],
   }),
   aiSdk('fireworks', 'Fireworks', 'createFireworks', {
     openAiUrl: 'https://api.fireworks.ai/inference/v1',
     sdkUrl: 'https://api.fireworks.ai/inference/v1',
     keyVariables: ['FIREWORKS_API_KEY'],
     aliases: ['fireworks.ai', 'api.fireworks.ai', 'fireworks-ai'],
+    sdkPurposes: ['image'],
   }),
-  aiSdk('perplexity', 'Perplexity', 'createPerplexity', {
-    openAiUrl: 'https://api.perplexity.ai',
-    sdkUrl: 'https://api.perplexity.ai',
+  compatible('perplexity', 'Perplexity', 'https://api.perplexity.ai', {
     keyVariables: ['PERPLEXITY_API_KEY'],
     aliases: ['perplexity.ai', 'api.perplexity.ai'],
   }),
-  aiSdk('cerebras', 'Cerebras', 'createCerebras', {
-    openAiUrl: 'https://api.cerebras.ai/v1',
-    sdkUrl: 'https://api.cerebras.ai/v1',
+  compatible('cerebras', 'Cerebras', 'https://api.cerebras.ai/v1', {
     keyVariables: ['CEREBRAS_API_KEY'],
     aliases: ['cerebras.ai', 'api.cerebras.ai'],
     missing: TEXT_ONLY,
@@ -168,23 +171,18 @@ export const VENDORS: readonly Vendor[] = [
     sdkUrl: 'https://api.deepinfra.com/v1',
     keyVariables: ['DEEPINFRA_API_KEY'],
     aliases: ['deepinfra.com', 'api.deepinfra.com'],
+    sdkPurposes: ['image'],
   }),
-  aiSdk('huggingface', 'Hugging Face', 'createHuggingFace', {
-    openAiUrl: 'https://router.huggingface.co/v1',
-    sdkUrl: 'https://router.huggingface.co/v1',
+  compatible('huggingface', 'Hugging Face', 'https://router.huggingface.co/v1', {
     keyVariables: ['HUGGINGFACE_API_KEY', 'HF_TOKEN'],
     aliases: ['hf', 'huggingface.co', 'router.huggingface.co', 'hugging-face'],
   }),
-  aiSdk('moonshotai', 'Moonshot AI', 'createMoonshotAI', {
-    openAiUrl: 'https://api.moonshot.ai/v1',
-    sdkUrl: 'https://api.moonshot.ai/v1',
+  compatible('moonshotai', 'Moonshot AI', 'https://api.moonshot.ai/v1', {
     keyVariables: ['MOONSHOT_API_KEY'],
     aliases: ['moonshot', 'moonshot.ai', 'api.moonshot.ai', 'kimi'],
     missing: TEXT_ONLY,
   }),
-  aiSdk('alibaba', 'Alibaba Cloud', 'createAlibaba', {
-    openAiUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
-    sdkUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+  compatible('alibaba', 'Alibaba Cloud', 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1', {
     keyVariables: ['ALIBABA_API_KEY', 'DASHSCOPE_API_KEY'],
     aliases: ['aliyun', 'dashscope', 'dashscope-intl.aliyuncs.com', 'qwen'],
   }),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { providerEnv } from '../../src/guarded-providers.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import { SERVERS_WITHOUT_ADDRESS, VENDORS } from '../../src/providers/vendors.ts';
 import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
@@ -73,6 +74,7 @@ describe('a vendor', () => {
     ['cohere', 'https://api.cohere.ai/compatibility/v1', 'openai'],
     ['cohere', 'https://api.cohere.ai/compatibility/v1/', 'openai'],
     ['cohere', 'https://api.cohere.com/v2', 'cohere'],
+    ['cohere', 'https://api.cohere.ai/compatibility/v1', 'openai'],
     ['cohere', 'https://gateway.example.com/v2', 'cohere'],
     ['deepseek', 'https://api.deepseek.com/v1', 'deepseek'],
     ['groq', 'https://api.groq.com/openai/v1', 'groq'],
@@ -159,4 +161,45 @@ test('an unknown name that resembles no other lists the known names', () => {
   expect(message).not.toContain('Did you mean');
   for (const { name } of VENDORS) expect(message).toContain(name);
   for (const name of ['openai', 'local', 'scripted']) expect(message).toContain(name);
+});
+
+/** Creates providers with a fetch that records the requests, and fails them. */
+function recordingProviders(env: Parameters<typeof createProviders>[0]) {
+  const sent: { url: string; body: JsonObject }[] = [];
+  const fetch = async (input: string | URL | Request, init?: RequestInit) => {
+    sent.push({ url: String(input), body: JSON.parse(String(init?.body)) });
+    return Response.json({}, { status: 500 });
+  };
+  return { sent, providers: createProviders(env, { fetch }) };
+}
+
+test('a vendor whose package lacks schemas is called by it for images alone', async () => {
+  const { sent, providers } = recordingProviders({ keys: { togetherai: 'key-of-together' } });
+  const model = modelRef({ provider: 'together.ai', request_params: { seed: 1 } });
+  const together = answerOf(findProvider(providers, model));
+  expect(together.name).toBe('togetherai');
+  const output_schema = { type: 'object' };
+  const request = modelRequest('Hi', { model, output_schema });
+  await together.generate(request, { signal: never() });
+  await together.generateImage?.({ model, prompt: 'A cat' }, { signal: never() });
+  const url = 'https://api.together.xyz/v1';
+  expect(sent).toMatchObject([
+    {
+      url: `${url}/chat/completions`,
+      body: { response_format: { json_schema: { strict: false, schema: output_schema } } },
+    },
+    { url: `${url}/images/generations`, body: { prompt: 'A cat', response_format: 'base64' } },
+  ]);
+});
+
+test('parameters of a package without a vendor are sent as they are written', async () => {
+  const packages = ['@ai-sdk/openai-compatible'];
+  const { sent, providers } = recordingProviders({ packages });
+  const request_params = { reasoning_effort: 'medium', parallel_tool_calls: false };
+  const model = modelRef({
+    ...{ provider: `npm:${packages[0]}`, base_url: 'https://llm.example.com/v1', request_params },
+  });
+  const own = answerOf(findProvider(providers, model));
+  await own.generate(modelRequest('Hi', { model }), { signal: never() });
+  expect(sent).toMatchObject([{ body: request_params }]);
 });
