@@ -17,6 +17,7 @@ import {
   withBedrockFields,
 } from './ai-sdk/aws-credentials.ts';
 import { callOptions } from './ai-sdk/call-options.ts';
+import { wholeFrames } from './ai-sdk/event-stream-frames.ts';
 import { mapSdkError } from './ai-sdk/map-error.ts';
 import { createModel, type SdkModels, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
 import { promptOf } from './ai-sdk/prompt.ts';
@@ -167,7 +168,10 @@ async function callVendor<T>(
       limits: options.limits,
       send: (watch) => {
         const guarded = guardedSdkFetch(options.fetch ?? fetch, target.key, context.traceparent);
-        const addressed = atAddress(guarded, options.vendor.sdkUrl, target.baseUrl);
+        const isFramed =
+          options.vendor.name === 'amazon-bedrock' && options.kind === 'languageModel';
+        const framed = isFramed ? inWholeFrames(guarded) : guarded;
+        const addressed = atAddress(framed, options.vendor.sdkUrl, target.baseUrl);
         const observed = observe(addressed, isSigned ? {} : params.body, watch, (response) => {
           isWebPage = response.ok && /html/i.test(response.headers.get('content-type') ?? '');
         });
@@ -229,6 +233,16 @@ function atAddress(fetch: Fetch, vendorUrl: string | undefined, baseUrl: string)
       isVendor ? baseUrl.replace(/\/+$/, '') + url.slice(vendorUrl.length) : input,
       init,
     );
+  };
+}
+
+/** Wraps a fetch so that the answer arrives in whole frames of an event stream of Amazon. */
+function inWholeFrames(fetch: Fetch): Fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    if (!response.ok || response.body === null) return response;
+    const { status, statusText, headers } = response;
+    return new Response(response.body.pipeThrough(wholeFrames()), { status, statusText, headers });
   };
 }
 
