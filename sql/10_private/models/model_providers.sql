@@ -117,7 +117,8 @@ create or replace function howdah_private.refuse_private_host(field text, url te
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_host text := substring(lower(refuse_private_host.url) from '^(?:http|ws)s?://([^/:?#]+)');
+  v_host text := substring(lower(refuse_private_host.url)
+    from '^(?:http|ws)s?://(\[[^]]*\]|[^/:?#]+)');
 begin
   if v_host is null or howdah_private.owns_machine()
     or (v_host ~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
@@ -171,8 +172,10 @@ create or replace function howdah_private.refuse_missing_package(provider text, 
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('provider %L needs the package %s, which is not installed',
-      refuse_missing_package.provider, refuse_missing_package.package),
+    message = format('provider %L needs the package %s, which is not installed%s',
+      refuse_missing_package.provider, refuse_missing_package.package,
+      case when starts_with(refuse_missing_package.provider, 'npm:') then ' or not allowed'
+        else '' end),
     detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_package.provider,
       'package', refuse_missing_package.package)::text,
     hint = case when starts_with(refuse_missing_package.provider, 'npm:')

@@ -410,7 +410,11 @@ describe('private addresses', () => {
           const llm = { llm_provider_config: { provider: 'openai', model: 'm', api_url: url } };
           expect(await create(llm, server, token), url).toMatchObject({
             status: 403,
-            body: { code: 'HWDEN', field: 'llm_provider_config.api_url' },
+            body: {
+              code: 'HWDEN',
+              field: 'llm_provider_config.api_url',
+              host: new URL(url).hostname,
+            },
           });
         }
         const model = { name: 'llama', provider: 'openai', model: 'm', baseUrl: models.base_url };
