@@ -62,7 +62,7 @@ export function callOptions(
     ...(schema !== null && !isInstructed
       ? { responseFormat: { type: 'json', schema: schema as JSONSchema7, name: 'output' } }
       : {}),
-    providerOptions: vendorOptions(vendor, params, choice?.type === 'tool'),
+    providerOptions: vendorOptions(vendor, request.model.model, params, choice?.type === 'tool'),
   };
 }
 
@@ -89,6 +89,7 @@ function functionTools({ tools }: ModelRequest, mark?: CacheMark): LanguageModel
 
 function vendorOptions(
   vendor: string,
+  model: string,
   { reasoning, areCallsParallel }: RequestParams,
   isForced: boolean,
 ): SharedV4ProviderOptions {
@@ -96,7 +97,7 @@ function vendorOptions(
   const name = optionsName(vendor);
   const options = {
     ...EACH_CALL[vendor],
-    ...(isThinking ? reasoningOptions(vendor, reasoning) : {}),
+    ...(isThinking ? reasoningOptions(vendor, model, reasoning) : {}),
     ...(areCallsParallel ? {} : sequentialCalls(vendor)),
   };
   return Object.keys(options).length > 0 ? { [name]: options } : {};

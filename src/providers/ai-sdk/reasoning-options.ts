@@ -1,8 +1,20 @@
 import type { SharedV4ProviderOptions } from '@ai-sdk/provider';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 
-/** The amount of thinking. `budget` is in tokens, and 0 turns thinking off. */
-export type Reasoning = { effort: string; budget: number };
+/**
+ * The amount of thinking. The budget is in tokens, and 0 turns thinking off. `isExact` says
+ * that the model names the budget, and not the effort.
+ */
+export type Reasoning = { effort: string; budget: number; isExact?: true };
+
+/** Models of Claude that decide themselves how long to think, and take an effort. */
+const ADAPTIVE = /claude-((opus|sonnet|haiku)-4-[6-9]|[a-z]+-([5-9]|\d\d))(?!\d)/;
+
+/** Returns whether the thinking of a model has an effort in place of a budget. */
+export function isAdaptive(vendor: string, model: string, { isExact }: Reasoning): boolean {
+  const isClaude = vendor === 'anthropic' || vendor === 'amazon-bedrock';
+  return isClaude && !isExact && ADAPTIVE.test(model);
+}
 
 /** The budget of each effort, for vendors that take a number of tokens. */
 const BUDGETS: Readonly<Record<string, number>> = {
@@ -21,7 +33,7 @@ export function reasoningIn({ reasoning_effort, thinking }: JsonObject): Reasoni
   if (isJsonObject(thinking)) {
     const budget = thinking.budget_tokens ?? thinking.budgetTokens;
     if (thinking.type === 'disabled') return { effort: 'none', budget: 0 };
-    if (typeof budget === 'number') return { effort: effortOf(budget), budget };
+    if (typeof budget === 'number') return { effort: effortOf(budget), budget, isExact: true };
   }
   const effort = typeof reasoning_effort === 'string' ? reasoning_effort : undefined;
   const budget = effort === undefined ? undefined : BUDGETS[effort];
@@ -51,16 +63,22 @@ export function optionsName(vendor: string): string {
  */
 export function reasoningOptions(
   vendor: string,
-  { effort, budget }: Reasoning,
+  model: string,
+  reasoning: Reasoning,
 ): SharedV4ProviderOptions[string] {
+  const { effort, budget } = reasoning;
   const isOn = budget > 0;
   const type = isOn ? 'enabled' : 'disabled';
   const reasoningEffort = effort === 'minimal' ? 'low' : effort;
+  if (isOn && isAdaptive(vendor, model, reasoning)) return adaptiveOptions(vendor, reasoningEffort);
   switch (vendor) {
     case 'anthropic':
       return { thinking: isOn ? { type, budgetTokens: budget } : { type } };
-    case 'amazon-bedrock':
-      return { reasoningConfig: isOn ? { type, budgetTokens: budget } : { type } };
+    case 'amazon-bedrock': {
+      const isClaude = model.includes('claude');
+      const depth = isClaude ? { budgetTokens: budget } : { maxReasoningEffort: reasoningEffort };
+      return { reasoningConfig: isOn ? { type, ...depth } : { type } };
+    }
     case 'google':
     case 'google-vertex':
       return { thinkingConfig: { thinkingBudget: budget, includeThoughts: isOn } };
@@ -73,6 +91,14 @@ export function reasoningOptions(
     default:
       return { reasoningEffort };
   }
+}
+
+/** Returns the options of a model of Claude that decides itself how long to think. */
+function adaptiveOptions(vendor: string, effort: string): SharedV4ProviderOptions[string] {
+  const thinking = { type: 'adaptive', display: 'summarized' };
+  return vendor === 'anthropic'
+    ? { thinking, effort }
+    : { reasoningConfig: { ...thinking, maxReasoningEffort: effort } };
 }
 
 /** DeepSeek knows no effort between low and high. */

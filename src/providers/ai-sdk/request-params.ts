@@ -5,7 +5,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
 import { isSetting } from './account.ts';
-import { type Reasoning, reasoningIn } from './reasoning-options.ts';
+import { isAdaptive, type Reasoning, reasoningIn } from './reasoning-options.ts';
 
 /** Most tokens of an answer if neither the model nor its window limits them. */
 const DEFAULT_MAX_TOKENS = 8_192;
@@ -87,7 +87,7 @@ export function readParams(model: ModelRef, vendor: string): Outcome<RequestPara
     ok: true,
     value: {
       options: {
-        maxOutputTokens: maxTokens(model, ADDS_BUDGET.has(vendor) ? undefined : reasoning),
+        maxOutputTokens: maxTokens(model, budgetWithin(vendor, model.model, reasoning)),
         ...options,
       },
       reasoning,
@@ -120,17 +120,24 @@ const FLAGS: ReadonlySet<string> = new Set([
   'stream_options',
 ]);
 
+/** Returns the tokens for thinking that the limit of an answer has to contain. */
+function budgetWithin(vendor: string, model: string, reasoning: Reasoning | undefined): number {
+  if (reasoning === undefined) return 0;
+  const isAdded = ADDS_BUDGET.has(vendor) && !isAdaptive(vendor, model, reasoning);
+  return isAdded ? 0 : reasoning.budget;
+}
+
 /**
  * Returns the limit of an answer. Without one a vendor allows its maximum, up to 128,000 tokens.
  * Tokens for thinking come on top of the default.
  */
-function maxTokens({ request_params, context_tokens }: ModelRef, reasoning?: Reasoning): number {
+function maxTokens({ request_params, context_tokens }: ModelRef, budget: number): number {
   const limit = MAX_TOKENS.map((name) => request_params[name]).find(
     (value) => typeof value === 'number',
   );
   if (limit !== undefined) return limit;
   const window = (context_tokens ?? Number.POSITIVE_INFINITY) / 4;
-  return Math.max(1, Math.floor(Math.min(DEFAULT_MAX_TOKENS + (reasoning?.budget ?? 0), window)));
+  return Math.max(1, Math.floor(Math.min(DEFAULT_MAX_TOKENS + budget, window)));
 }
 
 function numbersIn(params: JsonObject): Partial<RequestParams['options']> {

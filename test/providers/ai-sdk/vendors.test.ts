@@ -195,6 +195,24 @@ test('Azure gets a schema of an agent as it is, and not in the strict form of Op
   expect(sent.text).toMatchObject({ format: { strict: false, schema: output_schema } });
 });
 
+test.each([
+  [
+    'eu.anthropic.claude-sonnet-5-v1:0',
+    { thinking: { type: 'adaptive', display: 'summarized' }, output_config: { effort: 'medium' } },
+  ],
+  [
+    'anthropic.claude-sonnet-4-5-20250929-v1:0',
+    { thinking: { type: 'enabled', budget_tokens: 8_192 } },
+  ],
+  ['amazon.nova-2-lite-v1:0', { reasoningConfig: { maxReasoningEffort: 'medium' } }],
+  ['openai.gpt-oss-120b-1:0', { reasoning_effort: 'medium' }],
+])('Bedrock is told the effort of %s in its own way', async (model, fields) => {
+  const row = { model, request_params: { reasoning_effort: 'medium' } };
+  const sent = await call('amazon-bedrock', { words: ['Hi'] }, {}, row);
+  expect(bodyOf(sent)).toMatchObject({ additionalModelRequestFields: fields });
+  expect(answerOf(sent.outcome).warnings).toBeUndefined();
+});
+
 describe('Bedrock', () => {
   const messages = [
     { role: 'system', content: 'Be brief.' } as const,
@@ -282,6 +300,30 @@ describe('Anthropic', () => {
     const request_params = { prompt_caching: false };
     const plain = await call('anthropic', { words: ['Hi'] }, request, { request_params });
     expect(marks(bodyOf(plain))).toBe(0);
+  });
+
+  test.each([
+    ['claude-sonnet-4-5', { type: 'enabled', budget_tokens: 2_048 }],
+    ['claude-opus-4-1-20250805', { type: 'enabled', budget_tokens: 2_048 }],
+    ['claude-sonnet-4-20250514', { type: 'enabled', budget_tokens: 2_048 }],
+    ['claude-sonnet-4-6', { type: 'adaptive', display: 'summarized' }],
+    ['claude-sonnet-5', { type: 'adaptive', display: 'summarized' }],
+    ['claude-opus-5-5', { type: 'adaptive', display: 'summarized' }],
+  ])('is told the effort of %s in its own way', async (model, thinking) => {
+    const request_params = { reasoning_effort: 'low' };
+    const sent = await call('anthropic', { words: ['Hi'] }, {}, { model, request_params });
+    expect(bodyOf(sent)).toMatchObject({ thinking, max_tokens: 8_192 + 2_048 });
+    const effort = thinking.type === 'adaptive' ? { output_config: { effort: 'low' } } : {};
+    expect(bodyOf(sent)).toMatchObject(effort);
+    expect(answerOf(sent.outcome).warnings).toBeUndefined();
+  });
+
+  test('keeps a budget that is written as a number', async () => {
+    const thinking = { type: 'enabled', budget_tokens: 3_000 };
+    const row = { model: 'claude-sonnet-5', request_params: { thinking, max_tokens: 1_000 } };
+    const sent = bodyOf(await call('anthropic', { words: ['Hi'] }, {}, row));
+    expect(sent).toMatchObject({ thinking, max_tokens: 4_000 });
+    expect(sent).not.toHaveProperty('output_config');
   });
 
   test('gets a budget for thinking in tokens, on top of the limit of the answer', async () => {
