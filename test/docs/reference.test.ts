@@ -8,6 +8,7 @@ import { VENDORS } from '../../src/providers/vendors.ts';
 import type { Worker } from '../../workers/main.ts';
 import { runCli, startCli } from '../cli/run-cli.ts';
 import { testDatabase } from '../support/database.ts';
+import { reportUsable } from '../support/usable-providers.ts';
 import { startTestWorker } from '../support/worker.ts';
 import {
   argumentsOf,
@@ -46,6 +47,7 @@ let execution: string;
 beforeAll(async () => {
   worker = await startTestWorker(database.url);
   await runCli(database.url, 'demo');
+  await reportUsable(database.pool, ...VENDORS.map(({ name }) => name)); // all are installed
   const secrets = {
     github: 'a-token-of-github',
     gitlab: 'a-token-of-gitlab',
@@ -130,5 +132,6 @@ test('docs/models.md names each vendor with its package and its keys', () => {
       expect(row, name).toContain(`\`${word}\``);
     }
     expect(row, name).not.toBe('');
+    expect(page, name).toMatch(new RegExp(`^[^|]*'${name}', '`, 'm')); // an example
   }
 });
