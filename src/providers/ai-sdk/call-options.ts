@@ -53,7 +53,9 @@ export function callOptions(
     : toolChoice;
   const { output_schema: schema } = request;
   const isInstructed = schema !== null && tools.length > 0 && NO_SCHEMA_WITH_TOOLS.has(vendor);
-  const instructedPrompt = isInstructed ? withInstruction(prompt, schema) : prompt;
+  const isCiting = params.isCiting && schema === null && !hasFilesInResults(prompt);
+  const citingPrompt = isCiting ? withCitations(prompt) : prompt;
+  const instructedPrompt = isInstructed ? withInstruction(prompt, schema) : citingPrompt;
   return {
     ...options,
     prompt: mark ? withCacheMarks(instructedPrompt, mark) : instructedPrompt,
@@ -121,6 +123,28 @@ function withCacheMarks(prompt: LanguageModelV4Prompt, mark: CacheMark): Languag
     answered - 1,
   ]);
   return prompt.map((message, at) => (marked.has(at) ? { ...message, ...mark } : message));
+}
+
+/** Marks the documents of users as sources that Anthropic may cite: all of them, or none. */
+function withCitations(prompt: LanguageModelV4Prompt): LanguageModelV4Prompt {
+  const providerOptions = { anthropic: { citations: { enabled: true } } };
+  return prompt.map((message) => {
+    if (message.role !== 'user') return message;
+    const content = message.content.map((part) => {
+      const isDocument = part.type === 'file' && !/^(image|audio)\//.test(part.mediaType);
+      return isDocument ? { ...part, providerOptions } : part;
+    });
+    return { ...message, content };
+  });
+}
+
+/** Returns whether results of tools contain documents, which Anthropic does not cite. */
+function hasFilesInResults(prompt: LanguageModelV4Prompt): boolean {
+  return prompt.some(
+    ({ role, content }) =>
+      role === 'tool' &&
+      content.some((part) => part.type === 'tool-result' && part.output.type === 'content'),
+  );
 }
 
 /** Adds the schema of the answer to the system message. */

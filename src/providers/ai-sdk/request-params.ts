@@ -29,6 +29,8 @@ export type RequestParams = {
   isCached: boolean | undefined;
   /** False if the model has to make one call after the other. */
   areCallsParallel: boolean;
+  /** Whether the answer may cite documents of the user. */
+  isCiting: boolean;
   providerTools: LanguageModelV4ProviderTool[];
   /** All other parameters, for the body of the request. */
   body: JsonObject;
@@ -93,11 +95,13 @@ export function readParams(model: ModelRef, vendor: string): Outcome<RequestPara
       reasoning,
       isCached: typeof params.prompt_caching === 'boolean' ? params.prompt_caching : undefined,
       areCallsParallel: params.parallel_tool_calls !== false,
+      isCiting: vendor === 'anthropic' && params.citations === true,
       providerTools: tools.data.map((tool) => ({ type: 'provider', ...tool })),
       body: Object.fromEntries(
         Object.entries(params).filter(
           ([name, value]) =>
-            !isMapped(name, value, reasoning) || (!isKnown && name === 'parallel_tool_calls'),
+            !(vendor === 'anthropic' && name === 'citations') &&
+            (!isMapped(name, value, reasoning) || (!isKnown && name === 'parallel_tool_calls')),
         ),
       ),
     },

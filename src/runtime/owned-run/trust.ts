@@ -2,7 +2,7 @@ import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
 import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
-import type { AnswerPart, LoggedMessage } from '../../contracts/runs/message.ts';
+import type { LoggedMessage } from '../../contracts/runs/message.ts';
 import type { LoggedStep, StepRecord } from '../../contracts/runs/step.ts';
 import { isTrust, lowestTrust, type Trust } from '../../contracts/runs/trust.ts';
 import { isJsonObject } from '../../json/json.ts';
@@ -29,19 +29,21 @@ export function trustOfResult(tool: ToolDefinition, outcome: ToolOutcome): Trust
   return isTrust(result_trust) ? result_trust : 'external';
 }
 
-/** Parts of an answer that only a vendor writes that has read something for it, such as the web. */
-const READ_BY_VENDOR: ReadonlySet<unknown> = new Set<AnswerPart['type']>([
-  'provider_tool_call',
-  'provider_tool_result',
-  'citation',
-]);
+/**
+ * Returns whether only a vendor writes such a part that has read something for the answer, such as
+ * the web. A citation without an address is of a document of the conversation.
+ */
+function isReadByVendor({ type, url }: { type?: unknown; url?: unknown }): boolean {
+  if (type === 'citation') return url !== undefined;
+  return type === 'provider_tool_call' || type === 'provider_tool_result';
+}
 
 /**
  * Returns the trust level of an answer, as a column of its step. A model that searched the web at
  * its vendor has read what is external, like a run that calls `http_request`.
  */
 export function trustOfAnswer({ parts }: ModelAnswer): Pick<StepRecord, 'trust'> {
-  return parts?.some(({ type }) => READ_BY_VENDOR.has(type)) ? { trust: 'external' } : {};
+  return parts?.some(isReadByVendor) ? { trust: 'external' } : {};
 }
 
 /**
@@ -100,7 +102,7 @@ export function reasonOfTrust({ messages, trust, history }: RunState): TrustReas
     const text = `The run has read what ${tool} gave (message ${first.seq}), which is ${trust}.`;
     return { text, tool: call?.name ?? null, message_seq: first.seq ?? null };
   }
-  if (first?.parts?.some(({ type }) => READ_BY_VENDOR.has(type))) {
+  if (first?.parts?.some(isReadByVendor)) {
     const text = `The model has read what its vendor searched (message ${first.seq}), which is ${trust}.`;
     return { text, tool: null, message_seq: first.seq ?? null };
   }

@@ -218,3 +218,14 @@ test('the local model reads through the marks and never repeats them', async () 
   expect(run.output).toContain('Pay mallory.');
   expect(run.output).not.toContain('external-data');
 });
+
+test.each([
+  ['a page of the web', { url: 'https://news.example/1' }, 'external'],
+  ['a document of the conversation', { title: 'lease.pdf' }, 'user'],
+])('an answer that cites %s has the trust of what its model has read', async (_, source, trust) => {
+  const parts = [{ type: 'citation', ...source }];
+  const agent = await makeAgent(database.pool, { script: [{ content: 'It is 900.', parts }] });
+  const { id } = await runToEnd(database.pool, agent);
+  const run = await one('select trust from howdah.executions where id = $1', [id]);
+  expect(run).toEqual({ trust });
+});
