@@ -177,7 +177,7 @@ as $$
     where p.oid = missing_grants.fn and not p.prosecdef
   ),
   mentions as (
-    select lower(m.parts[1]) as verb, m.parts[3] as name, f.schemas
+    select lower(m.parts[1]) as verb, m.parts[3] as name, f.schemas, f.body
     from functions as f
     cross join lateral regexp_matches(f.body,
       '(\mdelete\s+from\M|\minto\M|\mupdate\M|\mfrom\M|\mjoin\M|\musing\M|,)\s*(only\s+)?'
@@ -191,9 +191,18 @@ as $$
     cross join lateral (select to_regclass(
       case s.name when '' then m.name else format('%I.%s', s.name, m.name) end)) as r (relation)
     join pg_class as t on t.oid = r.relation and t.relkind in ('r', 'p', 'v', 'm', 'f')
-    cross join lateral (select case when m.verb ~ '^delete' then 'delete'
-      when m.verb = 'into' then 'insert' when m.verb = 'update' then 'update'
-      else 'select' end) as v (privilege)
+    cross join lateral (
+      select case when m.verb ~ '^delete' then 'delete'
+        when m.verb = 'into' then 'insert' when m.verb = 'update' then 'update'
+        else 'select' end
+      union all
+      select 'update' where m.verb = 'into' and m.body ~* '\mdo\s+update\M'
+      union all
+      -- columns that are read: in a condition, a result, or the row that a conflict is with
+      select 'select'
+      where m.verb ~ '^(delete|update)' and m.body ~* '\m(where|returning|using)\M'
+        or m.verb = 'into' and m.body ~* '\m(returning|do\s+update)\M'
+    ) as v (privilege)
     where t.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
   )
   select array(

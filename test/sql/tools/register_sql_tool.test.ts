@@ -89,6 +89,12 @@ describe('register_sql_tool', () => {
             update orders set note = a where id = a;
             delete from "Odd name" as d where d.id = a;
           end $f$;
+        create function shop.returns_row(a text) returns depot.orders language sql
+          begin atomic insert into depot.orders (id) values (a) returning *; end;
+        create table depot.counts (id text primary key, n int);
+        create function shop.upserts(a text) returns void language sql as $f$
+          insert into depot.counts as c (id, n) values (a, 1)
+          on conflict (id) do update set n = c.n + 1 $f$;
         create function shop.as_owner(a text) returns bigint language sql stable security definer
           begin atomic select count(*) from depot.orders; end;
       `),
@@ -107,6 +113,8 @@ describe('register_sql_tool', () => {
         for (const hint of first) await client.query(hint ?? '');
         await client.query('select howdah.register_sql_tool($1)', [signature]);
         client.off('notice', listen);
+        await client.query('grant usage on schema shop to howdah_app; set local role howdah_app');
+        await client.query(`select ${signature.replace('(text)', `('a')`)}`); // the grants suffice
         return { first, afterGrants: found.slice(first.length) };
       });
 
@@ -124,10 +132,12 @@ describe('register_sql_tool', () => {
         'shop.writes(text)',
         [
           USAGE,
-          'grant delete on depot."Odd name" to howdah_app',
-          'grant insert, update on depot.orders to howdah_app',
+          'grant delete, select on depot."Odd name" to howdah_app',
+          'grant insert, select, update on depot.orders to howdah_app',
         ],
       ],
+      ['shop.returns_row(text)', [USAGE, 'grant insert, select on depot.orders to howdah_app']],
+      ['shop.upserts(text)', [USAGE, 'grant insert, select, update on depot.counts to howdah_app']],
     ])('%s', async (signature, grants) => {
       expect(await warnings(signature)).toEqual({
         first: [`${grants.join('; ')};`],
