@@ -62,3 +62,7 @@ comment on column howdah.tools.kind is
 comment on column howdah.tools.configuration is
   'Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue.';
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
+comment on table howdah.watched_rows is
+  E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName '
+  'execution|@foreignFieldName watchedRow\nRow of a watched table that each of its runs is about, '
+  'and the state of the answer. Inserted together with the run.';

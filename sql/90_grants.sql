@@ -516,10 +516,11 @@ grant execute on function
   howdah.explain_model(text, text, jsonb), howdah.mcp_server_schema(howdah.mcp_server_type),
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.skill(text),
-  howdah.todolist_markdown(uuid), howdah.workflow(text),
+  howdah.todolist_markdown(uuid), howdah.watches(text), howdah.workflow(text),
   howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
   howdah_private.exported_run(uuid, int, boolean), howdah_private.markdown_line(text),
-  howdah_private.suggest_runnable(text), howdah_private.workflow_by_name(text)
+  howdah_private.refuse_unwatched(text), howdah_private.suggest_runnable(text),
+  howdah_private.workflow_by_name(text)
   to howdah_app, howdah_analyst;
 grant execute on function
   howdah.uuid_v7_floor(timestamptz)
@@ -538,7 +539,9 @@ grant execute on function
 
 -- Functions of views and fields.
 grant execute on function
-  howdah.limits_usage(howdah.limits), howdah.tools_actions(howdah.tools)
+  howdah.limits_usage(howdah.limits), howdah.tools_actions(howdah.tools),
+  howdah.watched_rows_current_row(howdah.watched_rows),
+  howdah_private.current_row_statement(uuid, name)
   to howdah_app, howdah_analyst;
 
 -- Room access.
@@ -895,7 +898,8 @@ grant execute on function
 grant execute on function howdah_private.tg__watch() to howdah_owner;
 grant execute on function howdah_private.watched_inputs(text, text[]) to howdah_tool;
 grant execute on function howdah_private.plan_watch(text) to howdah_tool, howdah_owner;
-grant execute on function howdah_private.canonical_json(anyelement) to howdah_tool, howdah_writer;
+grant execute on function howdah_private.canonical_json(anyelement)
+  to howdah_app, howdah_analyst, howdah_tool, howdah_writer;
 grant execute on function
   howdah_private.begin_delivery(uuid), howdah_private.begin_write_back(uuid),
   howdah_private.end_delivery(uuid, int, int, text, bigint),

@@ -100,15 +100,42 @@ begin
     return next v_watch;
   end loop;
   if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('%s is not watched', coalesce(unwatch_table.target, 'null')),
-      detail = jsonb_build_object('table', unwatch_table.target)::text,
-      hint = coalesce('The watched tables are: ' || (
-        select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w
-        where w.tenant_id = howdah.current_tenant()
-      ), 'No table is watched.');
+    perform howdah_private.refuse_unwatched(coalesce(v_table::text, unwatch_table.target));
   end if;
 end $$;
 comment on function howdah.unwatch_table(text) is
   E'@behavior -*\nEnds the watches of a table. Runs that they started continue, but their answers '
   'are not written. Owners only.';
+
+-- Raises the error for a table that no watch of this tenant is on.
+create or replace function howdah_private.refuse_unwatched(target text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('%s is not watched', coalesce(refuse_unwatched.target, 'null')),
+    detail = jsonb_build_object('table', refuse_unwatched.target)::text,
+    hint = coalesce('The watched tables are: ' || (
+      select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w
+      where w.tenant_id = howdah.current_tenant()
+    ), 'No table is watched.');
+end $$;
+
+-- Returns the watches of a table, by the name under which it is watched.
+create or replace function howdah.watches(target text) returns setof howdah.table_triggers
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+    select w.* from howdah.table_triggers as w
+    where w.tenant_id = howdah.current_tenant() and w.table_name = watches.target
+    order by w.id;
+  if not found then
+    perform howdah_private.refuse_unwatched(watches.target);
+  end if;
+end $$;
+comment on function howdah.watches(text) is
+  E'@behavior -*\nReturns the watches of a table, such as shop.tickets. Raises HWNTF if the table '
+  'is not watched.';

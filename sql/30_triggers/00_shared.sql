@@ -47,6 +47,18 @@ begin
   return new;
 end $$;
 
+-- Sets updated_at of a row that live lists show. A list looks for rows that changed since a time,
+-- and a transaction may have begun long before it changes one. So the clock is read when the row is
+-- locked, and not when the transaction began.
+create or replace function howdah_private.tg__stamp_clock() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.updated_at := clock_timestamp();
+  return new;
+end $$;
+
 -- Refuses to change or delete immutable rows, also for the owner of the table. Only retention and
 -- erasure may, as howdah_eraser.
 create or replace function howdah_private.tg__refuse_change() returns trigger

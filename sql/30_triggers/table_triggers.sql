@@ -76,3 +76,6 @@ end $$;
 create or replace trigger _600_drop after delete on howdah.table_triggers
   for each row when (pg_trigger_depth() = 0)
   execute function howdah_private.tg_table_triggers__drop();
+
+create or replace trigger _100_stamp before update on howdah.watched_rows
+  for each row execute function howdah_private.tg__stamp_clock();

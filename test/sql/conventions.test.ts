@@ -70,6 +70,8 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.tg_hooks__grant()':
     "an owner's trigger; what it formats comes from the catalogue",
   'howdah_private.repair_partitions()': 'names come from the catalogue, settings from a function',
+  'howdah.watched_rows_current_row(howdah.watched_rows)':
+    'no definer; the names come from the catalogue, and the key is a parameter',
   'howdah_private.create_watch_triggers(regclass,howdah.table_triggers)':
     'no definer; names come from the catalogue and an id',
   'howdah_private.run_statements(text[])':

@@ -640,6 +640,24 @@ as $$
   select b.oid from below as b where b.typbasetype = 0
 $$;
 
+-- Builds the condition for the row t whose key is the object `key` in $1.
+create or replace function howdah_private.row_key_condition(
+  watched regclass, key_columns text[]
+) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(case
+      -- the JSON of an array or composite is not its text form
+      when y.typcategory in ('A', 'C') then format('%s = $1 -> %L -> %L',
+        howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
+      else format('t.%I = ($1 -> %L ->> %L)::%s',
+        k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
+  from pg_catalog.pg_attribute as k
+  join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
+  where k.attrelid = row_key_condition.watched and k.attname = any (row_key_condition.key_columns)
+$$;
+
 -- Builds the statement that writes an answer and returns the outcome. The sandbox takes a single
 -- statement that returns one column of text.
 create or replace function howdah_private.write_statement(
@@ -658,15 +676,7 @@ as $$
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
       else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
-    (select string_agg(case
-        -- the JSON of an array or composite is not its text form
-        when y.typcategory in ('A', 'C') then format('%s = $1 -> %L -> %L',
-          howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
-        else format('t.%I = ($1 -> %L ->> %L)::%s',
-          k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
-      from pg_catalog.pg_attribute as k
-      join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
-      where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
+    howdah_private.row_key_condition(write_statement.watched, (watch).key_columns),
     'UTF8', 'hex', 'before', 'written', 'superseded', 'gone',
     howdah_private.json_expression(a.attrelid, a.attname, 't'))
   from pg_catalog.pg_attribute as a
