@@ -19,6 +19,8 @@ export type {
   ExecutionsFeedOptions,
   QuestionsFeedEvent,
   QuestionsFeedOptions,
+  WatchedRowsFeedEvent,
+  WatchedRowsFeedOptions,
 } from './client/follow-list.ts';
 export type { LogOptions } from './client/follow-log.ts';
 export type { ConnectOptions, HttpClient } from './client/http-client.ts';

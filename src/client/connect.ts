@@ -10,6 +10,8 @@ import {
   followList,
   type QuestionsFeedEvent,
   type QuestionsFeedOptions,
+  type WatchedRowsFeedEvent,
+  type WatchedRowsFeedOptions,
 } from './follow-list.ts';
 import { followLog, type LogOptions } from './follow-log.ts';
 import { bodyOf, type ConnectOptions, createHttpClient, type HttpClient } from './http-client.ts';
@@ -129,6 +131,8 @@ export type HowdahClient = {
   executionsFeed(options?: ExecutionsFeedOptions): AsyncGenerator<ExecutionsFeedEvent, void>;
   /** Yields a list of questions, the open ones by default, as `executionsFeed` does. */
   questionsFeed(options?: QuestionsFeedOptions): AsyncGenerator<QuestionsFeedEvent, void>;
+  /** Yields a list of rows of watched tables with their runs, as `executionsFeed` does. */
+  watchedRowsFeed(options?: WatchedRowsFeedOptions): AsyncGenerator<WatchedRowsFeedEvent, void>;
   cancel(executionId: string): Promise<Operations['cancelExecution']['gives']>;
   answer(questionId: string, answer: Json): Promise<Operations['answerQuestion']['gives']>;
   /**
@@ -165,6 +169,7 @@ export function connect(url: string, options: ConnectOptions = {}): HowdahClient
     log: (logOptions = {}) => followLog(open, logOptions, signal),
     executionsFeed: (options = {}) => followList(open, 'executions', options, signal),
     questionsFeed: (options = {}) => followList(open, 'questions', options, signal),
+    watchedRowsFeed: (options = {}) => followList(open, 'watchedRows', options, signal),
     cancel: (id) => call('cancelExecution', { params: { id } }),
     answer,
     call,

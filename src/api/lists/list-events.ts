@@ -5,9 +5,13 @@ import {
   type ListStart,
   type OpenedList,
 } from '../../db/lists/follow-list.ts';
-import { isUsableCursor } from '../../db/lists/list-changes.ts';
+import {
+  type FollowedCollection,
+  isUsableCursor,
+  type WatchedList,
+} from '../../db/lists/list-changes.ts';
 import { parseListCursor } from '../../db/lists/list-cursor.ts';
-import type { FollowedCollection, ListFeed } from '../../db/lists/list-feed.ts';
+import type { ListFeed } from '../../db/lists/list-feed.ts';
 import type { ListEvent } from '../../db/lists/list-subscriber.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../json/json.ts';
@@ -29,21 +33,54 @@ export async function openList(db: Client, { after, ...query }: ListQuery): Prom
   return { list, where, first: [], after: cursor, known: undefined };
 }
 
+/**
+ * Reads the part of rows that differs by caller, as the caller. Subscribers share the other part.
+ */
+export type ReadOwnPart = (ids: readonly string[]) => Promise<ReadonlyMap<string, JsonObject>>;
+
 /** Formats the events of a list as Server-Sent Events, until the signal fires. */
 export async function* listEvents(
   lists: ListFeed,
   identity: Identity,
   opened: OpenedList,
-  signal: AbortSignal,
+  { signal, readOwn }: { signal: AbortSignal; readOwn?: ReadOwnPart | undefined },
 ): AsyncGenerator<StreamEvent, void> {
   const events = followList(lists, identity, opened);
   const cancel = onAbort(signal, () => void events.return?.());
   try {
-    for await (const event of events) yield streamEventOf(opened.list, event);
+    const ids = opened.first.flatMap((event) => (event.type === 'changed' ? [event.id] : []));
+    const firstParts = readOwn && ids.length > 0 ? await readOwn(ids) : undefined;
+    for await (const event of events) {
+      const made = streamEventOf(opened.list, event);
+      if (!readOwn || event.type !== 'changed') yield made;
+      else {
+        const parts = event.cursor === undefined ? firstParts : await readOwn([event.id]);
+        yield withOwnPart(opened.list, made, parts?.get(event.id));
+      }
+    }
   } finally {
     cancel();
     await events.return?.();
   }
+}
+
+/** The name of a row of each list, and of the field with its id. */
+const NAMES = {
+  executions: { row: 'execution', id: 'execution_id' },
+  questions: { row: 'question', id: 'question_id' },
+  watched_rows: { row: 'watched_row', id: 'execution_id' },
+} as const satisfies Readonly<Record<WatchedList, { row: StreamEvent['event']; id: string }>>;
+
+function withOwnPart(
+  { table }: FollowedCollection,
+  event: StreamEvent,
+  part: JsonObject | undefined,
+): StreamEvent {
+  const { row } = NAMES[table];
+  return {
+    ...event,
+    data: { ...event.data, [row]: { ...(event.data[row] as JsonObject), ...part } },
+  };
 }
 
 /** The event of each row, because many streams send the same one. */
@@ -52,14 +89,13 @@ const formatted = new WeakMap<object, StreamEvent>();
 function streamEventOf({ table }: FollowedCollection, event: ListEvent): StreamEvent {
   const id = event.cursor === undefined ? {} : { id: event.cursor };
   if (event.type === 'synced') return { event: 'synced', ...id, data: {} };
-  const name = table === 'executions' ? 'execution' : 'question';
-  if (event.type === 'removed')
-    return { event: 'removed', ...id, data: { [`${name}_id`]: event.id } };
+  const names = NAMES[table];
+  if (event.type === 'removed') return { event: 'removed', ...id, data: { [names.id]: event.id } };
   const known = formatted.get(event.shown);
   if (known && known.id === event.cursor) return known;
   const { row, version } = event.shown;
-  const data: JsonObject = { [`${name}_id`]: event.id, version, [name]: row as JsonObject };
-  const made: StreamEvent = { event: name, ...id, data };
+  const data: JsonObject = { [names.id]: event.id, version, [names.row]: row as JsonObject };
+  const made: StreamEvent = { event: names.row, ...id, data };
   formatted.set(event.shown, made);
   return made;
 }

@@ -2,14 +2,15 @@ import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import { runCounter } from '../../db/queries/run-counters.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { shownExecution } from '../events/run-rows.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 import type { QUESTION_KINDS, QUESTION_STATUSES } from './question-rows.ts';
 
-/** Most characters of a filter by metadata, which each read of a followed list repeats. */
-const MOST_METADATA = 16_384;
-const TOO_LONG = `has more than ${MOST_METADATA} characters`;
+/** Most characters of a filter by JSON, which each read of a followed list repeats. */
+const MOST_JSON = 16_384;
+const TOO_LONG = `has more than ${MOST_JSON} characters`;
 
 /** The collection of runs: table, columns, and the value of its ETag. */
 export const runs = {
@@ -64,7 +65,8 @@ export function runConditions(filter: RunFilter): Condition[] {
     ...conditionsOf({
       't.status = any (?::howdah.execution_status[])': status,
       '(t.parent_execution_id is null) = ?': is_root,
-      't.metadata @> ?::jsonb': metadata === undefined ? undefined : checkedMetadata(metadata),
+      't.metadata @> ?::jsonb':
+        metadata === undefined ? undefined : objectIn(metadata, 'metadata', { order: 4711 }),
     }),
     ...(tag === undefined
       ? []
@@ -88,24 +90,26 @@ function equalities(names: readonly string[], filter: Readonly<Record<string, un
   return conditionsOf(Object.fromEntries(names.map((name) => [`t.${name} = ?`, filter[name]])));
 }
 
-function conditionsOf(values: Readonly<Record<string, unknown>>): Condition[] {
+/** Returns the conditions that have a value. */
+export function conditionsOf(values: Readonly<Record<string, unknown>>): Condition[] {
   return Object.entries(values).filter(([, value]) => value !== undefined);
 }
 
-function checkedMetadata(text: string): string {
-  const reason = text.length > MOST_METADATA ? TOO_LONG : metadataFault(text);
+/** Returns the text of a JSON object. Throws `HWINV` for any other text. */
+export function objectIn(text: string, field: string, example: JsonObject): string {
+  const reason = text.length > MOST_JSON ? TOO_LONG : objectFault(text, field);
   if (reason === undefined) return text;
-  throw new RequestRefusal(400, `metadata ${reason}`, {
-    hint: `Send a JSON object of at most ${MOST_METADATA} characters, in a URL percent-encoded: metadata=%7B%22order%22%3A4711%7D`,
-    detail: { field: 'metadata' },
+  throw new RequestRefusal(400, `${field} ${reason}`, {
+    hint: `Send a JSON object of at most ${MOST_JSON} characters, in a URL percent-encoded: ${field}=${encodeURIComponent(JSON.stringify(example))}`,
+    detail: { field },
   });
 }
 
-function metadataFault(text: string): string | undefined {
+function objectFault(text: string, field: string): string | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return findUnstorable(value, 'metadata')?.reason;
+      return findUnstorable(value, field)?.reason;
     }
   } catch {}
   return 'is not a JSON object';

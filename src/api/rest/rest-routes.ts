@@ -12,6 +12,7 @@ import { questionRoutes } from './runs/questions.ts';
 import { sessionMessageRoutes } from './runs/session-messages.ts';
 import { sessionRoutes } from './runs/sessions.ts';
 import { settingRoutes } from './settings.ts';
+import { watchedRowRoutes } from './watched-rows.ts';
 
 /** All operations of the REST API. */
 export const routes: readonly Route[] = [
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...feedbackRoutes,
   ...queryRoutes,
   ...questionRoutes,
+  ...watchedRowRoutes,
   ...sessionRoutes,
   ...sessionMessageRoutes,
   ...agentSystemRoutes,

@@ -206,7 +206,11 @@ function createRouteContext(
     sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
     logEvents: (start) => (signal) =>
       logEvents({ transaction, followLog: source.followLog }, start, signal),
-    listEvents: (opened) => (signal) => listEvents(lists, identity, opened, signal),
+    listEvents: (opened, readOwn) => (signal) =>
+      listEvents(lists, identity, opened, {
+        signal,
+        readOwn: readOwn && ((ids) => transaction((db) => readOwn(db, ids))),
+      }),
   };
 }
 

@@ -15,6 +15,7 @@ export type StreamEvent = {
     /** Events of a list alone: a row of it, a row that left it, and that nothing is missing. */
     | 'execution'
     | 'question'
+    | 'watched_row'
     | 'removed'
     | 'synced';
   /**

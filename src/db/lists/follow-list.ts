@@ -1,8 +1,8 @@
 import type { Watching } from '../access/subjects.ts';
 import type { Client } from '../queries/json-rows.ts';
 import { type Condition, listRows } from '../queries/row-collection.ts';
-import { currentCursor } from './list-changes.ts';
-import { type FollowedCollection, type ListFeed, shownRowOf } from './list-feed.ts';
+import { currentCursor, type FollowedCollection } from './list-changes.ts';
+import { type ListFeed, shownRowOf } from './list-feed.ts';
 import type { ListEvent, ListFollower } from './list-subscriber.ts';
 
 /** A list to follow: its rows, and the number of rows to begin with. */

@@ -1,5 +1,5 @@
 import { type Client, jsonPage, jsonRow, jsonRows } from '../queries/json-rows.ts';
-import type { Collection, Condition } from '../queries/row-collection.ts';
+import { type Collection, type Condition, idOf } from '../queries/row-collection.ts';
 import {
   cursorAfterAll,
   cursorAfterEach,
@@ -8,8 +8,11 @@ import {
   type Snapshot,
 } from './list-cursor.ts';
 
+/** A list that can be followed. */
+export type WatchedList = 'executions' | 'questions' | 'watched_rows';
+
 /** A table whose rows can be followed. */
-export type WatchedList = 'executions' | 'questions';
+export type FollowedCollection = Collection & { table: WatchedList };
 
 /** A row as it is shown. */
 export type ListedRow = Readonly<Record<string, unknown>> & { id: string };
@@ -72,6 +75,21 @@ const CANDIDATES: Readonly<Record<WatchedList, string>> = {
     select t.id, t.execution_id, t.created_at, t.xmin, null from howdah.questions as t
     where t.tenant_id = (select howdah.current_tenant()) and t.status <> 'open' and t.updated_at >= $2
       and ${isRecent('t.xmin')}`,
+  // A watched row shows the status of its run, so a change of either is a change of the row.
+  watched_rows: `
+    select t.execution_id as id, t.execution_id, t.created_at, t.xmin as row_xid, e.xmin as head_xid
+    from (
+      select w.execution_id as id from howdah.watched_rows as w
+      where w.tenant_id = (select howdah.current_tenant()) and w.updated_at >= $2 and ${isRecent('w.xmin')}
+      union
+      select e.id::uuid from howdah.executions as e
+      where e.tenant_id = (select howdah.current_tenant()) and e.status in ${LIVE} and ${isRecent('e.xmin')}
+      union
+      select e.id::uuid from howdah.executions as e
+      where e.tenant_id = (select howdah.current_tenant()) and e.completed_at >= $2 and ${isRecent('e.xmin')}
+    ) as c
+    join howdah.watched_rows as t on t.execution_id = c.id
+    left join howdah.executions as e on e.id = c.id`,
 };
 
 const SNAPSHOT = `
@@ -113,11 +131,11 @@ async function snapshotOf(db: Client): Promise<Snapshot> {
  */
 export async function readChanges(
   db: Client,
-  list: Collection & { table: WatchedList },
+  list: FollowedCollection,
   before: ListCursor,
   filters: readonly (readonly Condition[])[],
 ): Promise<ChangesRead> {
-  const { text, values } = changesStatement(list.table, before, filters);
+  const { text, values } = changesStatement(list, before, filters);
   const found = await jsonRow<FoundSnapshot & { changes: FoundChange[] }>(db, text, values);
   if (!found) throw new Error('the database gave no snapshot');
   const snapshot = readSnapshot(found);
@@ -144,17 +162,18 @@ export async function readChanges(
 /** Returns the run of each of these rows. Omits rows that no longer exist. */
 export async function runsOf(
   db: Client,
-  table: WatchedList,
+  list: FollowedCollection,
   ids: readonly string[],
 ): Promise<Map<string, string>> {
-  const run = table === 'executions' ? 't.id::uuid' : 't.execution_id';
-  const text = `select t.id::uuid as id, ${run} as run from howdah.${table} as t where t.id = any ($1::uuid[])`;
+  const run = list.table === 'executions' ? 't.id::uuid' : 't.execution_id';
+  const text = `select ${idOf(list)}::uuid as id, ${run} as run from howdah.${list.table} as t
+    where ${idOf(list)} = any ($1::uuid[])`;
   const rows = await jsonRows<{ id: string; run: string }>(db, text, [ids]);
   return new Map(rows.map(({ id, run: of }) => [id, of]));
 }
 
 function changesStatement(
-  table: WatchedList,
+  list: FollowedCollection,
   { horizon, seen, partial, since }: ListCursor,
   filters: readonly (readonly Condition[])[],
 ) {
@@ -168,7 +187,7 @@ function changesStatement(
   });
   const text = `
     with position as materialized (${SNAPSHOT}),
-    candidates as (${CANDIDATES[table]}),
+    candidates as (${CANDIDATES[list.table]}),
     unread as (
       select c.id, c.execution_id, c.created_at, array_remove(array[${unread('row_xid')}, ${unread('head_xid')}], null) as xids
       from candidates as c
@@ -180,7 +199,7 @@ function changesStatement(
     select p.xmin, p.xmax, p.now, coalesce((
       select json_agg(json_build_object('id', c.id, 'execution_id', c.execution_id, 'created_at', c.created_at,
         'xids', c.xids::text[], 'matches', array_remove(array[${places.join(', ')}]::int[], null)) order by c.age desc, c.id)
-      from changes as c join howdah.${table} as t on t.id = c.id
+      from changes as c join howdah.${list.table} as t on ${idOf(list)} = c.id
     ), '[]') as changes
     from position as p`;
   return { text, values };
@@ -190,11 +209,11 @@ function changesStatement(
  * Reads the rows that match a filter, in their order. `known` is the number of changes before the
  * first one whose row did not fit.
  */
-async function readRows(db: Client, { table, shown }: Collection, changes: readonly FoundChange[]) {
+async function readRows(db: Client, list: FollowedCollection, changes: readonly FoundChange[]) {
   const ids = changes.filter(({ matches }) => matches.length > 0).map(({ id }) => id);
   if (ids.length === 0) return { byId: new Map<string, ListedRow>(), known: changes.length };
-  const text = `select ${shown} from unnest($1::uuid[]) with ordinality as i (id, place)
-    join howdah.${table} as t on t.id = i.id order by i.place`;
+  const text = `select ${list.shown} from unnest($1::uuid[]) with ordinality as i (id, place)
+    join howdah.${list.table} as t on ${idOf(list)} = i.id order by i.place`;
   const { rows, isCut } = await jsonPage<ListedRow>(db, text, [ids]);
   const byId = new Map(rows.map((row) => [row.id, row]));
   const last = isCut ? changes.findIndex(({ id }) => id === rows.at(-1)?.id) : changes.length - 1;

@@ -3,13 +3,12 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import type { Watching } from '../access/subjects.ts';
 import { POLL_MS, RESTS_PER_READ } from '../feed/follow-log.ts';
 import type { Client } from '../queries/json-rows.ts';
-import type { Collection } from '../queries/row-collection.ts';
 import {
   type ChangesRead,
+  type FollowedCollection,
   type ListedRow,
   readChanges,
   runsOf,
-  type WatchedList,
 } from './list-changes.ts';
 import {
   type ListEvent,
@@ -35,9 +34,6 @@ export type ListFeedOptions = {
   /** Returns whether a failed read is to be repeated. */
   isTemporary(failure: unknown): boolean;
 };
-
-/** A collection whose changes can be followed. */
-export type FollowedCollection = Collection & { table: WatchedList };
 
 /** Follows lists of rows. An event has the state of a row, or says that a row left the list. */
 export type ListFeed = {
@@ -223,7 +219,7 @@ class ListReader {
     const missing = ids.filter((id) => !runs.has(id));
     if (missing.length === 0) return;
     const found = await this.#options.transaction(this.#tenantId, (db) =>
-      runsOf(db, this.#list.table, missing),
+      runsOf(db, this.#list, missing),
     );
     for (const id of missing) runs.set(id, found.get(id));
   }

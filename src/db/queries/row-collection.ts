@@ -5,6 +5,8 @@ import { type Client, type JsonPage, jsonPage, jsonRow } from './json-rows.ts';
 export type Collection = Readonly<{
   /** The name of a table of the schema `howdah`. */
   table: string;
+  /** The column of the id, if it has another name than `id`. */
+  id?: string;
   /** The columns that are shown of a row, as a select list over `t`. */
   shown: string;
   /**
@@ -22,6 +24,8 @@ export type TaggedRow = { row: Record<string, unknown> & { id: string }; tag: st
 /** A condition with one place for its value, such as `t.name = ?`. */
 export type Condition = readonly [sql: string, value: unknown];
 
+/** Returns the id of a row, as an expression over `t`. */
+export const idOf = ({ id = 'id' }: Pick<Collection, 'id'>) => `t.${id}`;
 const tagOf = ({ stamp, shown }: Collection) =>
   stamp === undefined
     ? `(select md5(s::text) from (select ${shown}) as s)`
@@ -38,11 +42,11 @@ export function listRows(
 ): Promise<JsonPage<TaggedRow['row']>> {
   const all: readonly Condition[] = [
     ...where,
-    ...(before === undefined ? [] : ([['t.id < ?::uuid', before]] as const)),
+    ...(before === undefined ? [] : ([[`${idOf(collection)} < ?::uuid`, before]] as const)),
   ];
   const conditions = all.map(([sql], index) => ` and ${sql.replace('?', `$${index + 1}`)}`);
   const values = [...all.map(([, value]) => value), limit];
-  const text = `${rowsOf(collection)}${conditions.join('')} order by t.id desc limit $${values.length}`;
+  const text = `${rowsOf(collection)}${conditions.join('')} order by ${idOf(collection)} desc limit $${values.length}`;
   return jsonPage(client, text, values);
 }
 

@@ -1,5 +1,5 @@
 import '../environment.ts';
-import { access, type Step } from 'postgraphile/grafast';
+import { access, type FieldArgs, type Step } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
 import type { ListUpdate } from '../subscriptions/list-sources.ts';
 import { listenTo } from './feed-plugin.ts';
@@ -18,6 +18,12 @@ const typeDefs = gql`
     As executionsFeed.
     """
     questionsFeed(filter: QuestionsFeedFilter, after: String, first: Int = 100): QuestionsFeedEvent
+
+    """
+    A list of the rows of watched tables: the newest rows that match the filter, then each whose run changes its status or
+    whose answer is written. As executionsFeed.
+    """
+    watchedRowsFeed(filter: WatchedRowsFeedFilter, after: String, first: Int = 100): WatchedRowsFeedEvent
   }
 
   """A filter of runs. All conditions must be true."""
@@ -47,6 +53,18 @@ const typeDefs = gql`
     status: QuestionStatus = open
     """The user of the root run."""
     userId: UUID
+  }
+
+  """A filter of watched rows. All conditions must be true."""
+  input WatchedRowsFeedFilter {
+    """The name of a watched table, such as shop.tickets."""
+    table: String
+    """A JSON object that the primary key must contain, such as {id: 4711}."""
+    row: JSON
+    executionId: UUID
+    """The status of the run."""
+    status: [ExecutionStatus!]
+    writeBack: WriteBackStatus
   }
 
   enum ListEventKind {
@@ -79,6 +97,17 @@ const typeDefs = gql`
     """The question, when the kind is \`changed\`."""
     question: Question
   }
+
+  """An event of a list of watched rows."""
+  type WatchedRowsFeedEvent {
+    kind: ListEventKind!
+    """The position to continue from. Null for the rows that the list begins with."""
+    cursor: String
+    """The id of the run of the row. Null when the kind is \`synced\`."""
+    id: UUID
+    """The watched row, when the kind is \`changed\`."""
+    watchedRow: WatchedRow
+  }
 `;
 
 const eventPlans = {
@@ -87,25 +116,24 @@ const eventPlans = {
   id: ($event: Step<ListUpdate>) => access($event, 'id'),
 };
 
+const subscriptionTo = (list: 'executions' | 'questions' | 'watchedRows') => ({
+  subscribePlan: (_$root: Step, { $filter, $after, $first }: FieldArgs) =>
+    listenTo(list, { filter: $filter, after: $after, first: $first }),
+  plan: ($event: Step<ListUpdate>) => $event,
+});
+
 /** The subscriptions to lists. The row of an event is read as the caller. */
 export const ListPlugin = extendSchema((build) => {
-  const { executions, questions } = build.input.pgRegistry.pgResources;
-  if (!executions || !questions) throw new Error('the schema lacks runs and questions');
+  const { executions, questions, watched_rows } = build.input.pgRegistry.pgResources;
+  if (!executions || !questions || !watched_rows) throw new Error('the schema lacks a list');
   return {
     typeDefs,
     objects: {
       Subscription: {
         plans: {
-          executionsFeed: {
-            subscribePlan: (_$root, { $filter, $after, $first }) =>
-              listenTo('executions', { filter: $filter, after: $after, first: $first }),
-            plan: ($event: Step<ListUpdate>) => $event,
-          },
-          questionsFeed: {
-            subscribePlan: (_$root, { $filter, $after, $first }) =>
-              listenTo('questions', { filter: $filter, after: $after, first: $first }),
-            plan: ($event: Step<ListUpdate>) => $event,
-          },
+          executionsFeed: subscriptionTo('executions'),
+          questionsFeed: subscriptionTo('questions'),
+          watchedRowsFeed: subscriptionTo('watchedRows'),
         },
       },
       ExecutionsFeedEvent: {
@@ -118,6 +146,13 @@ export const ListPlugin = extendSchema((build) => {
         plans: {
           ...eventPlans,
           question: ($event: Step<ListUpdate>) => questions.get({ id: access($event, 'row') }),
+        },
+      },
+      WatchedRowsFeedEvent: {
+        plans: {
+          ...eventPlans,
+          watchedRow: ($event: Step<ListUpdate>) =>
+            watched_rows.get({ execution_id: access($event, 'row') }),
         },
       },
     },

@@ -2,7 +2,8 @@ import '../environment.ts';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
 import { followList } from '../../../db/lists/follow-list.ts';
-import type { FollowedCollection, ListFeed } from '../../../db/lists/list-feed.ts';
+import type { FollowedCollection } from '../../../db/lists/list-changes.ts';
+import type { ListFeed } from '../../../db/lists/list-feed.ts';
 import type { ListEvent } from '../../../db/lists/list-subscriber.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
@@ -17,6 +18,11 @@ import {
   runs,
 } from '../../lists/list-filters.ts';
 import { questions } from '../../lists/question-rows.ts';
+import {
+  type WatchedRowFilter,
+  watchedRowConditions,
+  watchedRows,
+} from '../../lists/watched-rows.ts';
 import type { Identity } from '../../login/auth-result.ts';
 import type { Backpressure } from './backpressure.ts';
 
@@ -40,7 +46,11 @@ export type ListUpdate = {
 type ListSource = { subscribe(topic: ListTopic): Promise<AsyncIterableIterator<ListUpdate>> };
 
 /** The sources of lists of one operation. */
-export type ListSources = { executions: ListSource; questions: ListSource };
+export type ListSources = {
+  executions: ListSource;
+  questions: ListSource;
+  watchedRows: ListSource;
+};
 
 export type ListSourcesOptions = {
   lists: ListFeed;
@@ -56,6 +66,9 @@ export function listSources(options: ListSourcesOptions): ListSources {
   return {
     executions: { subscribe: (topic) => open(options, topic, runs, runConditionsOf) },
     questions: { subscribe: (topic) => open(options, topic, questions, questionConditionsOf) },
+    watchedRows: {
+      subscribe: (topic) => open(options, topic, watchedRows, watchedRowConditionsOf),
+    },
   };
 }
 
@@ -93,9 +106,7 @@ const runConditionsOf: ConditionsOf = async (db, { agent, metadata, ...filter })
     status: filter.status as RunFilter['status'],
     is_root: filter.isRoot as RunFilter['is_root'],
     tag: filter.tag as RunFilter['tag'],
-    ...(metadata !== undefined && {
-      metadata: typeof metadata === 'string' ? metadata : JSON.stringify(metadata),
-    }),
+    metadata: jsonText(metadata),
   });
 
 const questionConditionsOf: ConditionsOf = async (_db, filter) =>
@@ -107,6 +118,19 @@ const questionConditionsOf: ConditionsOf = async (_db, filter) =>
     kind: filter.kind as QuestionFilter['kind'],
     status: (filter.status ?? 'open') as QuestionFilter['status'],
   });
+
+const watchedRowConditionsOf: ConditionsOf = (db, filter) =>
+  watchedRowConditions(db, {
+    table: filter.table as WatchedRowFilter['table'],
+    row: jsonText(filter.row),
+    execution_id: filter.executionId as WatchedRowFilter['execution_id'],
+    status: filter.status as WatchedRowFilter['status'],
+    write_back: filter.writeBack as WatchedRowFilter['write_back'],
+  });
+
+function jsonText(value: unknown): string | undefined {
+  return value === undefined || typeof value === 'string' ? value : JSON.stringify(value);
+}
 
 function withoutNulls(filter: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));

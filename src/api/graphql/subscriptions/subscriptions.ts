@@ -75,6 +75,7 @@ export const noLiveSources: LiveSources = {
   messages: { subscribe: refuse },
   executions: { subscribe: refuse },
   questions: { subscribe: refuse },
+  watchedRows: { subscribe: refuse },
 };
 
 async function refuse(): Promise<never> {

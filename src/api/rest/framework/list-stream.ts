@@ -10,7 +10,7 @@ export const listStart = {
 };
 
 /** Describes the events of a stream of rows for the OpenAPI document. */
-export function listEventsText(name: 'execution' | 'question'): string {
+export function listEventsText(name: 'execution' | 'question' | 'watched_row'): string {
   return (
     `Sends the newest rows first, then the new state of each row that changes. The event \`${name}\` has the row as it is now, ` +
     '`removed` the id of a row that is not in the list any more, and `synced` says that nothing is missing up to its id. ' +

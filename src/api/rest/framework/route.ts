@@ -7,6 +7,7 @@ import type { SecretWriter } from '../../../secrets/writer.ts';
 import type { LogStart } from '../../events/log-events.ts';
 import type { RunCursor } from '../../events/run-events.ts';
 import type { SessionCursor } from '../../events/session-events.ts';
+import type { ReadOwnPart } from '../../lists/list-events.ts';
 import type { Identity } from '../../login/auth-result.ts';
 import type { Permission } from '../../login/rights.ts';
 import type { EventsOf } from './streams.ts';
@@ -61,8 +62,14 @@ export type RouteContext = {
   sessionEvents(sessionId: string, after: SessionCursor): EventsOf;
   /** Streams the lines of the log that the caller may see. */
   logEvents(start: LogStart): EventsOf;
-  /** Streams the changes of a list that was opened as the caller. */
-  listEvents(opened: OpenedList): EventsOf;
+  /**
+   * Streams the changes of a list that was opened as the caller. `readOwn` reads the part of rows
+   * that differs by caller.
+   */
+  listEvents(
+    opened: OpenedList,
+    readOwn?: (db: Client, ids: readonly string[]) => ReturnType<ReadOwnPart>,
+  ): EventsOf;
 };
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -1,7 +1,8 @@
 import { inTenant } from '../../../db/access/agent-systems.ts';
 import { inTransaction } from '../../../db/connection/pool.ts';
 import { beginList, followList, type ListStart } from '../../../db/lists/follow-list.ts';
-import { createListFeed, type FollowedCollection } from '../../../db/lists/list-feed.ts';
+import type { FollowedCollection } from '../../../db/lists/list-changes.ts';
+import { createListFeed } from '../../../db/lists/list-feed.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { runCounter } from '../../../db/queries/run-counters.ts';
 import { tenantOf } from '../../input/resolve-tenant.ts';
