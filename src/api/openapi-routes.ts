@@ -9,8 +9,8 @@ import { referenceRoutes } from './reference-page.ts';
 import { routes } from './rest/rest-routes.ts';
 import { socketPath } from './ws/socket-messages.ts';
 
-/** The OpenAPI description at `/openapi.json`. */
-const description = openApi({
+/** The OpenAPI description at `/openapi.json`, except for its security. */
+export const description = openApi({
   routes,
   endpoints: [...chatPaths, ...openAiPaths, ...healthPaths],
   sockets: [socketPath],

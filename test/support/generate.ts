@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -42,7 +42,12 @@ try {
   write('sql/schema.sql', await dumpSchema(url));
   write('sql/messages.txt', await sqlMessages(url));
   const { printApiSchema } = await import('./print-schema.ts');
-  write('src/api/schema.graphql', await printApiSchema(url));
+  const sdl = await printApiSchema(url);
+  write('src/api/schema.graphql', sdl);
+  const { description } = await import('../../src/api/openapi-routes.ts');
+  const { referencePages } = await import('./reference/reference-pages.ts');
+  const sources = { databaseUrl: url, sdl, openApi: description };
+  for (const { path, text } of await referencePages(sources)) write(`docs/reference/${path}`, text);
 } finally {
   await sql(server.url, `drop database if exists ${name} with (force)`);
   await server.stop();
@@ -54,7 +59,7 @@ function write(path: string, text: string): void {
   if (!check) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
-  } else if (readFileSync(file, 'utf8') !== text) {
+  } else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
     console.error(`${path} is not what its source gives: npm run generate, then commit it`);
     stale += 1;
   }

@@ -1,0 +1,79 @@
+import { Command } from 'commander';
+import { type CommandEntry, isNoun, type NounEntry } from '../../../src/cli/command-entry.ts';
+import { type CommandMetadata, describe } from '../../../src/cli/help/command-metadata.ts';
+import { examples } from '../../../src/cli/help/examples.ts';
+import type { CliIo } from '../../../src/cli/output/output.ts';
+import { oldNames } from '../../../src/cli/old-names.ts';
+import { commands } from '../../../src/cli/registry.ts';
+import { cell, code, codeCell, escaped, page, type ReferencePage, table } from './markdown.ts';
+
+/** Renders the commands of `howdah` with their arguments, options and examples. */
+export async function commandsPage(): Promise<ReferencePage> {
+  const parts: string[] = [INTRO];
+  for (const entry of commands) {
+    if (entry.isHidden) continue;
+    if (isNoun(entry)) parts.push(...(await nounSection(entry)));
+    else parts.push(...(await section(`howdah ${entry.name}`, entry)));
+  }
+  const old = oldNames.map(({ name }) => code(name)).join(', ');
+  parts.push('## Other names', `These names work too, and help omits them: ${old}.`);
+  return page('cli.md', { title: 'Commands', source: 'src/cli/commands', parts });
+}
+
+const INTRO =
+  'Each command with its arguments and options, as `howdah COMMAND --help` prints them. ' +
+  '[The command line](../cli.md) describes logins, output formats and exit statuses. ' +
+  'Every command also takes `--json`, `-o FORMAT`, `--database-url URL`, `--profile NAME` and `--no-color`.';
+
+async function nounSection(entry: NounEntry): Promise<string[]> {
+  const parts = [`## howdah ${entry.name}`, sentence(entry.summary)];
+  for (const command of entry.commands) {
+    parts.push(...(await section(`howdah ${entry.name} ${command.name}`, command, '###')));
+  }
+  return parts;
+}
+
+async function section(path: string, entry: CommandEntry, heading = '##'): Promise<string[]> {
+  const command = new Command(entry.name).description(entry.summary).helpCommand(false);
+  (await entry.load()).register(command, {} as CliIo);
+  const { verbs = [], ...own } = describe(command);
+  const lines = examples[entry.name] ?? [];
+  return [
+    `${heading} ${path}`,
+    ...described(own),
+    ...verbs
+      .filter(({ isHidden }) => !isHidden)
+      .flatMap(({ name, ...verb }) => [`**${code(`${path} ${name}`)}**`, ...described(verb)]),
+    ...(lines.length > 0 ? [`Examples: ${lines.map(code).join(', ')}.`] : []),
+  ];
+}
+
+function described(metadata: CommandMetadata): string[] {
+  const { description, arguments: values = [], options = [] } = metadata;
+  const rows = [...values, ...options].map((one) => [
+    codeCell(one.written),
+    cell([sentence(one.description), ...detailsOf(one)].join(' ')),
+  ]);
+  const [first = '', ...more] = description.split('\n\n');
+  return [
+    escaped(sentence(first)),
+    ...more.map((text) => (/^ {2}/.test(text) ? `\`\`\`text\n${text}\n\`\`\`` : escaped(text))),
+    ...(rows.length > 0 ? [table(['argument or option', 'meaning'], rows)] : []),
+  ];
+}
+
+type Value = NonNullable<CommandMetadata['options']>[number];
+
+function detailsOf({ choices, otherwise, default: value, isNeeded }: Value): string[] {
+  const usual = otherwise ?? (value === undefined || value === '' ? undefined : String(value));
+  return [
+    ...(choices ? [`One of ${choices.map(code).join(', ')}.`] : []),
+    ...(usual === undefined ? [] : [`Default: ${usual}.`]),
+    ...(isNeeded ? ['Required.'] : []),
+  ];
+}
+
+function sentence(text: string): string {
+  const start = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.:…]$/.test(start) || start === '' ? start : `${start}.`;
+}

@@ -1,0 +1,146 @@
+import { variables } from '../../../src/config.ts';
+import { KEY_VARIABLES } from '../../../src/providers/environment/variables.ts';
+import { cell, code, page, type ReferencePage, table } from './markdown.ts';
+
+type Name = keyof typeof variables;
+
+/** The meaning of each variable, in groups. */
+const GROUPS = {
+  Database: {
+    DATABASE_URL:
+      'The database server. Without it, Howdah starts its own PostgreSQL in HOWDAH_HOME.',
+    DATABASE_DIRECT_URL:
+      'The server itself, [beside a pooler](../operations.md#pgbouncer) at DATABASE_URL.',
+    DATABASE_REPLICA_URL: '[A hot standby](../operations.md#a-replica), from which the API reads.',
+    HOWDAH_HOME:
+      'The folder of the embedded database and of the secret key. Without it: `.howdah` of the project, else of the user.',
+    HOWDAH_ARCHIVE_FOLDER:
+      'The folder of [archived months](../operations.md#dropping-and-archiving-months).',
+    HOWDAH_PG_BIN: 'The folder of pg_dump and psql, for backups. Without it, PATH is searched.',
+  },
+  'API and login': {
+    PORT: 'The port of the API. `--port` takes precedence.',
+    HOST: 'The address that the API listens on. Any address that is not loopback requires tokens and HOWDAH_SECRET_KEY.',
+    HOWDAH_PUBLIC_URL: 'Where others reach this server, for [agent cards](../a2a.md).',
+    HOWDAH_AUTH:
+      '`required` requires tokens on loopback too. Default: `none` on loopback, else `required`.',
+    HOWDAH_JWT_SECRET: 'The secret that signs tokens (HS256): [keys](../keys.md).',
+    HOWDAH_JWKS_URL: 'The keys with which another party signs tokens (RS256, ES256).',
+    HOWDAH_CORS_ORIGINS: 'Origins whose pages may call the API, besides its own.',
+    HOWDAH_GRAPHQL_INTROSPECTION:
+      'Introspection and GraphiQL. Default: on if no login is required, else off.',
+    HOWDAH_GRAPHQL_OPERATIONS:
+      'The only [GraphQL operations](../graphql.md#the-front-door) that are allowed.',
+    HOWDAH_GRAPHQL_SCHEMAS:
+      'Schemas of [your own tables in GraphQL](../live-lists.md#your-own-tables-in-graphql).',
+    HOWDAH_TENANT_STREAMS:
+      'Maximum number of streams, sockets and waits of a tenant in one process: [shares of the API](../operations.md#shares-of-the-api).',
+    HOWDAH_USER_STREAMS: 'The same of one user.',
+  },
+  'Secrets and requests': {
+    HOWDAH_SECRET_KEY:
+      'The key that encrypts [secrets](../secrets.md). On loopback it is created in HOWDAH_HOME.',
+    HOWDAH_SECRET_KEY_OLD: 'Earlier keys, during a rotation.',
+    HOWDAH_EGRESS_ALLOW:
+      'Hosts on private addresses that tools, webhooks, engines, MCP over HTTP and models of tenants may reach. Public addresses need no entry.',
+    HOWDAH_MCP_COMMANDS: 'Commands that may be started as [MCP servers](../mcp.md).',
+    HOWDAH_PROVIDER_PACKAGES:
+      'Packages of npm that [models](../models.md) may use as `npm:PACKAGE`.',
+  },
+  Models: {
+    OPENAI_API_KEY: 'The key of OpenAI, or of the server at OPENAI_BASE_URL.',
+    OPENAI_BASE_URL: 'A server with the API of OpenAI.',
+    OPENAI_MODEL: 'The model of OpenAI, or of that server.',
+    LLM_PROVIDER: 'The provider of the default language model.',
+    LLM_API_KEY: 'Its key.',
+    LLM_MODEL: 'Its name at the provider.',
+    LLM_URL: 'Its server, if it is not that of the provider.',
+    TTS_PROVIDER: 'The provider of the model `tts`, which speaks.',
+    TTS_API_KEY: 'Its key.',
+    TTS_MODEL: 'Its name at the provider.',
+    TTS_URL: 'Its server.',
+    TTS_VOICE: 'Its voice.',
+    STT_PROVIDER: 'The provider of the model `stt`, which transcribes.',
+    STT_API_KEY: 'Its key.',
+    STT_MODEL: 'Its name at the provider.',
+    STT_URL: 'Its server. A URL with `ws://` is stored, but no part of Howdah calls it yet.',
+    EMBEDDING_PROVIDER: 'The provider of the model `embedding`.',
+    EMBEDDING_API_KEY: 'Its key.',
+    EMBEDDING_MODEL: 'Its name at the provider.',
+    EMBEDDING_URL: 'Its server.',
+    OLLAMA_HOST: 'A server of Ollama.',
+    OLLAMA_MODEL: 'Its model. Default: `llama3.2`.',
+  },
+  'Workers and tests': {
+    HOWDAH_WORKER_CONCURRENCY: 'Maximum number of runs in flight per worker.',
+    HOWDAH_FAILPOINT: 'A point at which a worker fails on purpose, in tests.',
+  },
+  'Logs, metrics and traces': {
+    HOWDAH_LOG_LEVEL: 'The least level that is logged.',
+    HOWDAH_LOG_FORMAT: 'The format of the log. Default: pretty at a terminal, else JSON.',
+    HOWDAH_METRICS_PORT:
+      'A port for [metrics](../observability.md) alone. Without it, only the API serves them.',
+    HOWDAH_METRICS_TOKEN: 'The token that a reader of metrics must send.',
+    HOWDAH_TRACEPARENT:
+      'Whether runs `join` the trace of a caller, or begin their own with a `link` to it.',
+    OTEL_SDK_DISABLED: 'True sends no traces.',
+    OTEL_TRACES_EXPORTER: '`none` sends no traces.',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'The collector of traces. Without an endpoint, none are sent.',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'The same, with the path.',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'The protocol of the collector.',
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'The same, for traces alone.',
+    OTEL_EXPORTER_OTLP_HEADERS: 'Headers for the collector.',
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'The same, for traces alone.',
+    OTEL_EXPORTER_OTLP_TIMEOUT: 'Time limit of a request to the collector.',
+    OTEL_BSP_SCHEDULE_DELAY: 'Time for which spans are collected before they are sent.',
+    OTEL_SERVICE_NAME: 'The name of this service in traces.',
+    OTEL_RESOURCE_ATTRIBUTES: 'Further attributes of this process in traces.',
+    OTEL_TRACES_SAMPLER: 'Which traces are kept.',
+    OTEL_TRACES_SAMPLER_ARG: 'The share of traces that samplers with a ratio keep.',
+    OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT:
+      'True includes texts of models and tools in traces.',
+  },
+  'Command line': {
+    HOWDAH_API_URL: 'A server that commands use in place of the database.',
+    HOWDAH_API_KEY: 'The token or API key for that server.',
+    HOWDAH_PROFILE: 'The [profile](../cli.md) that commands use; `none` for none.',
+  },
+} as const satisfies Record<string, Partial<Record<Name, string>>>;
+
+/**
+ * Renders the environment variables with their meaning, format and default. Throws if a variable
+ * has no meaning here.
+ */
+export function environmentPage(): ReferencePage {
+  const described = new Set(Object.values(GROUPS).flatMap((group) => Object.keys(group)));
+  const missing = Object.keys(variables).filter((name) => !described.has(name));
+  if (missing.length > 0) throw new Error(`${missing.join(', ')}: add the meaning to GROUPS`);
+  const sections = Object.entries(GROUPS).flatMap(([title, meanings]) => [
+    `## ${title}`,
+    table(
+      ['variable', 'meaning', 'format', 'default'],
+      Object.entries(meanings).map(([name, meaning]) => rowOf(name as Name, meaning)),
+    ),
+  ]);
+  const keys = KEY_VARIABLES.filter((name) => !(name in variables)).map(code);
+  return page('environment.md', {
+    title: 'Environment variables',
+    source: 'src/config.ts',
+    parts: [INTRO, ...sections, '## Keys of vendors', `${KEYS} ${keys.join(', ')}.`],
+  });
+}
+
+const INTRO =
+  'An empty value counts as unset. A `.env` file in the working folder is read, and the real environment takes ' +
+  'precedence. Options of commands and of [`start()`](../embedding.md) take precedence over both. An invalid value ends ' +
+  'the start with `HWINV`, the name of the variable and its fix, but never the value.';
+const KEYS =
+  'A key of a vendor makes its models available: [models of the environment](../operations.md#models-of-the-environment). ' +
+  'The names are those of the programs of the vendors:';
+
+function rowOf(name: Name, meaning: string): string[] {
+  const [schema, fix] = variables[name];
+  const { data } = schema.safeParse(undefined);
+  const usual = typeof data === 'string' || typeof data === 'number' ? code(`${data}`) : '';
+  return [code(name), meaning, cell(fix.replace(/, or unset it.*$/, '')), usual];
+}

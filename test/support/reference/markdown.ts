@@ -1,0 +1,52 @@
+/** A page of the generated reference: its path below docs/reference, and its text. */
+export type ReferencePage = { path: string; text: string };
+
+/** Renders a page. Its last line says where its facts come from. */
+export function page(
+  path: string,
+  { title, source, parts }: { title: string; source: string; parts: readonly string[] },
+): ReferencePage {
+  const foot = `Generated from ${source} by \`npm run generate\`. Do not edit this page.`;
+  return { path, text: `${[`# ${title}`, ...parts, foot].join('\n\n')}\n` };
+}
+
+/** Renders a table. */
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** Returns a text as the content of a cell. */
+export function cell(text: string): string {
+  return escaped(text)
+    .replaceAll('|', '\\|')
+    .replaceAll(/\s*\n+\s*/g, ' ')
+    .trim();
+}
+
+/** Returns a text as prose: words in angle brackets are no elements, and stars are no emphasis. */
+export function escaped(text: string): string {
+  return outsideOfCode(text, (part) =>
+    part
+      .replaceAll('<', '\\<')
+      .replaceAll('*', '\\*')
+      .replaceAll(/(?<![\w`])_|_(?![\w`])/g, '\\_'),
+  );
+}
+
+/** Returns a text as code in a line. */
+export function code(text: string): string {
+  return `\`${text.replaceAll(/\s*\n\s*/g, ' ')}\``;
+}
+
+/** Returns code as the content of a cell. */
+export function codeCell(text: string): string {
+  return text === '' ? '' : code(text).replaceAll('|', '\\|');
+}
+
+function outsideOfCode(text: string, change: (part: string) => string): string {
+  return text
+    .split(/(`[^`]*`)/)
+    .map((part, index) => (index % 2 === 1 ? part : change(part)))
+    .join('');
+}
