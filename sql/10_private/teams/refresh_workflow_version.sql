@@ -28,6 +28,7 @@ begin
       howdah_private.actor()
     from howdah.workflow_versions as v where v.workflow_id = v_workflow.id
     returning id into v_version_id;
+    perform howdah_private.warn_unknown_member(v_workflow.name, v_definition);
   end if;
   update howdah.workflows as w
   set current_version_id = v_version_id, version_is_stale = false

@@ -121,6 +121,26 @@ begin
   end if;
 end $$;
 
+-- Warns about a workflow whose configuration names an agent that is not a member. Does not refuse
+-- it, since statements may write the members one after another.
+create or replace function howdah_private.warn_unknown_member(workflow text, definition jsonb)
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_names text[] := array(
+    select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
+  v_fault text := howdah_private.unknown_member(
+    warn_unknown_member.definition #> '{workflow,configuration}', v_names);
+begin
+  if v_names <> '{}' and v_fault is not null then
+    raise warning using
+      message = format('the workflow %L cannot run: %s', warn_unknown_member.workflow, v_fault),
+      hint = 'Name a member, by its role if it has one, or add the agent to the members.';
+  end if;
+end $$;
+
 -- Returns why a workflow cannot run, or null if it can. Members are added one by one, so the check
 -- happens when the workflow is to run, not while it is being written.
 create or replace function howdah_private.workflow_fault(definition jsonb) returns text

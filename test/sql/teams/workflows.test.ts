@@ -3,7 +3,15 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { makeTeam, startTeam } from '../../runtime/teams.ts';
 import { testDatabase } from '../../support/database.ts';
-import { makeTenant, makeAgent as makeTenantAgent, one, rolledBack, takeRole } from '../support.ts';
+import {
+  makeTenant,
+  makeAgent as makeTenantAgent,
+  one,
+  rolledBack,
+  takeRole,
+  testClient,
+  unique,
+} from '../support.ts';
 
 const database = testDatabase();
 let agent: string;
@@ -40,6 +48,38 @@ describe('workflow configuration', () => {
   test('rejects a plaintext key', async () => {
     const request_params = { api_key: 'sk-0123456789abcdefghijklmnopqrstuv' };
     await expect(workflow('router', { request_params })).rejects.toMatchObject({ code: 'HWINV' });
+  });
+});
+
+describe('a workflow that names an agent that is no member', () => {
+  /** Returns the warnings of statements, each of which commits. */
+  async function warningsOf(statements: readonly string[]): Promise<string[]> {
+    const client = await testClient(database.pool);
+    const found: string[] = [];
+    const listen = ({ severity, message }: { severity?: string; message?: string }) => {
+      if (severity === 'WARNING') found.push(message ?? '');
+    };
+    client.on('notice', listen);
+    for (const statement of statements) await client.query(statement);
+    client.off('notice', listen);
+    return found;
+  }
+
+  const name = unique('team');
+  const member = (role: string, place: number) =>
+    `insert into howdah.workflow_agents (workflow_id, agent_id, role, sequence_order)
+     values (howdah.workflow('${name}'), '${agent}', '${role}', ${place})`;
+
+  test('is warned about when it is written, and not once it is complete', async () => {
+    const insert = `insert into howdah.workflows (name, type, configuration)
+      values ('${name}', 'parallel', '{"aggregator": "judge"}')`;
+    expect(await warningsOf([insert])).toEqual([]); // its members come next
+    expect(await warningsOf([member('writer', 1)])).toEqual([
+      expect.stringContaining(`the workflow '${name}' cannot run: configuration.aggregator names`),
+    ]);
+    expect(await warningsOf([member('judge', 2)])).toEqual([]);
+    const rename = `update howdah.workflows set configuration = '{"aggregator": "juge"}' where name = '${name}'`;
+    expect(await warningsOf([rename])).toEqual([expect.stringContaining('did you mean judge?')]);
   });
 });
 
