@@ -24,15 +24,20 @@ export function cell(text: string): string {
     .trim();
 }
 
-/** Returns a text as prose: words in angle brackets are no elements, and stars are no emphasis. */
+/**
+ * Returns a text as prose: words in angle brackets are no elements, and stars are no emphasis. URLs
+ * are examples, and not links.
+ */
 export function escaped(text: string): string {
-  return outsideOfCode(text, (part) =>
+  const prose = (part: string) =>
     part
       .replaceAll('<', '\\<')
       .replaceAll('*', '\\*')
-      .replaceAll(/(?<![\w`])_|_(?![\w`])/g, '\\_'),
-  );
+      .replaceAll(/(?<![\w`])_|_(?![\w`])/g, '\\_');
+  return outsideOfCode(text, (part) => outsideOfCode(part.replaceAll(URLS, '`$&`'), prose));
 }
+
+const URLS = /\b[a-z]+:\/\/[^\s,)]*[^\s,).;:]/g;
 
 /** Returns a text as code in a line. */
 export function code(text: string): string {

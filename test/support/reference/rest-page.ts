@@ -79,7 +79,7 @@ function detailsOf(
   ];
   if (rows.length === 0 && description === undefined) return [];
   return [
-    `### ${heading}`,
+    `### ${code(heading)}`,
     ...(description === undefined ? [] : [escaped(description)]),
     ...(rows.length === 0 ? [] : [table(['name', 'in', 'meaning'], rows)]),
   ];
