@@ -55,7 +55,8 @@ test('its program follows a run', async () => {
   await new AsyncFunction('connect', 'console', body)(connect, {
     log: (...told: unknown[]) => lines.push(told),
   });
-  expect(lines.at(-1)).toEqual(['complete', expect.stringContaining('The Odyssey')]);
+  expect(lines).toContainEqual(['action', 'find_book', { book_no: 'B-101' }]);
+  expect(lines.at(-1)).toEqual(['complete', '', expect.stringContaining('The Odyssey')]);
 });
 
 test('its subscription is valid', () => {
