@@ -541,7 +541,9 @@ grant execute on function
 grant execute on function
   howdah.limits_usage(howdah.limits), howdah.tools_actions(howdah.tools),
   howdah.watched_rows_current_row(howdah.watched_rows),
-  howdah_private.current_row_statement(uuid, name)
+  howdah_private.base_type(oid), howdah_private.current_row_statement(uuid),
+  howdah_private.json_expression(regclass, text, text), howdah_private.primary_key_of(regclass),
+  howdah_private.own_watched_table(uuid), howdah_private.row_key_condition(regclass, text[])
   to howdah_app, howdah_analyst;
 
 -- Room access.

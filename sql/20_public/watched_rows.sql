@@ -1,22 +1,30 @@
--- Builds the statement that reads the row of a watch, with the columns that a role may read. $1 of
--- the statement is {"key": row_key}. Returns null if the watch or its table is gone, if the role
--- may not read the key, or if the key no longer identifies a row.
-create or replace function howdah_private.current_row_statement(watch_id uuid, reader name)
-  returns text
+-- Returns the table of a watch of this tenant. Returns null if the watch or its table is gone.
+create or replace function howdah_private.own_watched_table(watch_id uuid) returns regclass
   language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.watched_table(w.id) from howdah.table_triggers as w
+  where w.id = own_watched_table.watch_id and w.tenant_id = howdah.current_tenant()
+$$;
+
+-- Builds the statement that reads the row of a watch, with the columns that the caller may read. $1
+-- of the statement is {"key": row_key}. Returns null if the watch or its table is gone, if the
+-- caller may not read the key, or if the key no longer identifies a row.
+create or replace function howdah_private.current_row_statement(watch_id uuid) returns text
+  language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select format('select to_jsonb(r.*) from (select %s from %s as t where %s limit 1) as r',
     string_agg(format('t.%I', a.attname), ', ' order by a.attnum), c.oid::regclass,
     howdah_private.row_key_condition(c.oid, w.key_columns))
   from howdah.table_triggers as w
-  join pg_catalog.pg_class as c on c.oid = howdah_private.watched_table(w.id)
+  join pg_catalog.pg_class as c on c.oid = howdah_private.own_watched_table(w.id)
   join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
   cross join howdah_private.primary_key_of(c.oid) as k (columns)
-  where w.id = current_row_statement.watch_id and w.tenant_id = howdah.current_tenant()
+  where w.id = current_row_statement.watch_id
     and k.columns <> '{}' and k.columns <@ w.key_columns
-    and has_schema_privilege(current_row_statement.reader, c.relnamespace, 'usage')
-    and has_column_privilege(current_row_statement.reader, c.oid, a.attnum, 'select')
+    and has_schema_privilege(c.relnamespace, 'usage')
+    and has_column_privilege(c.oid, a.attnum, 'select')
   group by c.oid, w.key_columns
   having w.key_columns <@ array_agg(a.attname::text)
 $$;
@@ -29,8 +37,7 @@ create or replace function howdah.watched_rows_current_row(watched_row howdah.wa
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_statement text := howdah_private.current_row_statement(
-    watched_row.table_trigger_id, current_user);
+  v_statement text := howdah_private.current_row_statement(watched_row.table_trigger_id);
   v_row jsonb;
 begin
   if v_statement is not null then

@@ -49,6 +49,7 @@ const REVIEWED: Record<string, string> = {
   execution_row: 'current_tenant(), looked for with the id',
   export_user_data: 'find_user()',
   give_feedback: 'runs of current_tenant(), looked for with the id',
+  own_watched_table: 'watches of current_tenant(), looked for with the id',
   register_follower: 'runs of current_tenant(), looked for with the id',
   fork_execution: 'lock_for_control()',
   lower_trust_to_source: 'runs of current_tenant(), looked for with the id, then permit_control()',
