@@ -34,6 +34,8 @@ export type Feedback = { id: string; execution_id: string; message_seq: number |
 
 export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; preview: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
 
+export type WatchedRow = { id: string; execution_id: string; table: string; row_key: { [name: string]: unknown }; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" | null; into_column: string | null; write_back: "waiting" | "written" | "superseded" | "gone" | "failed" | null; error: { [name: string]: unknown } | null; written_at: string | null; created_at: string; current_row: unknown };
+
 export type Session = { id: string; title: string | null; agent_id: string | null; agent: string | null; workflow_id: string | null; workflow: string | null; user_id: string | null; policy: "queue" | "reject" | "interrupt" | "steer"; state: { [name: string]: unknown }; turns: number; live_execution_id: string | null; forked_from_session_id: string | null; forked_from_turn: number | null; last_activity_at: string; created_at: string; updated_at: string };
 
 export type AgentSystem = { id: string; name: string; description: string; orchestrator: string | null; version: number; digest: string; created_at: string; updated_at: string; resolved: { [name: string]: unknown } };
@@ -129,6 +131,8 @@ export type Operations = {
   getQuestion: { takes: { params: { id: string } }; gives: Question };
   /** Answer a question and resume its run; only the first answer counts. */
   answerQuestion: { takes: { params: { id: string }; body: { answer?: unknown; data?: unknown } }; gives: Question };
+  /** List the rows of watched tables with their runs, newest first. */
+  listWatchedRows: { takes: { query?: { limit?: number; cursor?: string; table?: string; row?: string; execution_id?: string; status?: string; write_back?: string } }; gives: { data: (WatchedRow)[]; next: string | null } };
   /** Create a session. */
   startSession: { takes: { body?: { agent?: string; workflow?: string; agent_id?: string; workflow_id?: string; agent_system_id?: string; title?: string; policy?: "queue" | "reject" | "interrupt" | "steer"; state?: { [name: string]: unknown } } }; gives: Session };
   /** List sessions, newest first. */
@@ -324,6 +328,7 @@ export const operations = {
   listQuestions: ['GET', '/api/questions'],
   getQuestion: ['GET', '/api/questions/{id}'],
   answerQuestion: ['POST', '/api/questions/{id}/answer'],
+  listWatchedRows: ['GET', '/api/watched-rows'],
   startSession: ['POST', '/sessions'],
   listSessions: ['GET', '/sessions'],
   getSession: ['GET', '/sessions/{sid}'],

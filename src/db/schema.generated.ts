@@ -1194,6 +1194,7 @@ export interface WatchedRows {
   row_key: Json;
   table_trigger_id: string;
   tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp | null>;
   value_sha256: Buffer | null;
   watches: string[];
   write_back: WriteBackStatus | null;
