@@ -800,7 +800,10 @@ grant execute on function
   howdah_private.default_alerts(), howdah_private.default_owner_alerts()
   to howdah_app;
 grant execute on function
-  howdah_private.execution_states(uuid[]), howdah_private.steps_after(uuid[], int[], int),
+  howdah_private.execution_states(uuid[]), howdah_private.order_trees(uuid[], int),
+  howdah_private.steps_after(uuid[], int[], int),
+  howdah_private.tree_rows_after(uuid[], int[], int[], int[], int),
+  howdah_private.tree_states(uuid[], int),
   howdah_private.unwatch(uuid, uuid[]), howdah_private.watch(uuid, uuid[])
   to howdah_authenticator;
 grant execute on function

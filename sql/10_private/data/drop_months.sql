@@ -284,6 +284,7 @@ begin
     delete from howdah.questions as q where q.execution_id = any (v_ids);
     delete from howdah.approvals as a where a.execution_id = any (v_ids);
     delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
+    delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
     update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)]
     where c.month = delete_side_rows_of_month.month;
   end if;

@@ -18,6 +18,7 @@ import {
 } from './feed-subscriber.ts';
 import { SessionFeed } from './session-feed.ts';
 import { ToolNotes } from './tool-notes.ts';
+import { TreeFeed } from './tree-feed.ts';
 
 /**
  * The interval at which every followed run is read, all runs in one call, because announcements may
@@ -54,6 +55,8 @@ export class FeedHub {
   readonly #unregistered = new Set<string>();
   readonly #woken = new Set<string>();
   readonly #sessions: SessionFeed;
+  /** The feed of runs with all runs below them. */
+  readonly trees: TreeFeed;
   readonly #answers = new AnswersSoFar();
   readonly #unansweredListeners = new Set<(unanswered: UnansweredQuestion) => void>();
   readonly notes = new ToolNotes();
@@ -64,7 +67,10 @@ export class FeedHub {
 
   constructor(options: FeedHubOptions) {
     this.#options = options;
-    this.#sessions = new SessionFeed({ feed: () => this.#feed, onError: options.onError });
+    const shared = { feed: () => this.#feed, onError: options.onError };
+    const isFollowed = (id: string) => this.#runs.has(id) || this.#sessions.wants(id);
+    this.#sessions = new SessionFeed(shared);
+    this.trees = new TreeFeed({ ...shared, answers: this.#answers, isFollowed });
   }
 
   async open(): Promise<void> {
@@ -73,17 +79,21 @@ export class FeedHub {
       onAnnounced: (id) => {
         this.#wake([id]);
         this.#sessions.handleAnnouncement(id);
+        this.trees.handleAnnouncement(id);
       },
       onTokens: (piece) => {
-        if (this.#runs.has(piece.execution_id)) this.#answers.add(piece);
-        for (const subscriber of this.#subscribersOf(piece.execution_id)) {
-          subscriber.offerPiece(piece);
-        }
+        const { execution_id: id } = piece;
+        if (this.#runs.has(id) || this.trees.wants(id)) this.#answers.add(piece);
+        for (const subscriber of this.#subscribersOf(id)) subscriber.offerPiece(piece);
+        this.trees.offer(id, { of: 'piece', piece });
       },
       onUnanswered: (unanswered) => {
         for (const listener of this.#unansweredListeners) listener(unanswered);
       },
-      onNote: (note) => this.notes.add(note),
+      onNote: (note) => {
+        this.notes.add(note);
+        this.trees.offer(note.execution_id, { of: 'note', note });
+      },
       onReconnected: () => this.#wakeAll({ register: true }),
     });
     this.#poll = setInterval(() => {
@@ -148,7 +158,7 @@ export class FeedHub {
   /** The number of open subscriptions. */
   get subscriptions(): number {
     const ofRuns = [...this.#runs.values()].reduce((sum, { size }) => sum + size, 0);
-    return ofRuns + this.#sessions.subscriptions;
+    return ofRuns + this.#sessions.subscriptions + this.trees.subscriptions;
   }
 
   /** Ends all subscriptions, then the connection. */
@@ -159,7 +169,7 @@ export class FeedHub {
     for (const subscriber of [...this.#runs.values()].flatMap((all) => [...all])) {
       subscriber.close();
     }
-    await Promise.all([this.#reading, this.#sessions.close()]);
+    await Promise.all([this.#reading, this.#sessions.close(), this.trees.close()]);
     await feed?.close();
   }
 
@@ -179,8 +189,9 @@ export class FeedHub {
     const subscribers = this.#runs.get(id);
     if (!subscribers?.delete(subscriber) || subscribers.size > 0) return;
     this.#runs.delete(id);
-    this.#answers.drop(id);
     this.#unregistered.delete(id);
+    if (this.trees.wants(id)) return;
+    this.#answers.drop(id);
     if (this.#sessions.wants(id)) return;
     this.#feed?.unwatch([id]).catch(this.#options.onError);
   }
@@ -191,6 +202,7 @@ export class FeedHub {
     }
     this.#wake(this.#runs.keys());
     this.#sessions.wakeAll({ register });
+    this.trees.wakeAll({ register });
   }
 
   #wake(ids: Iterable<string>): void {

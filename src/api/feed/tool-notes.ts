@@ -1,10 +1,13 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
+import { FeedQueue } from '../../db/feed/feed-queue.ts';
 
 /**
  * The number of recent notes that are kept for subscribers that come a moment after the start of a
  * run.
  */
 const MAX_RECENT = 500;
+/** Most notes that wait for a slow subscriber of a stream. */
+const MOST_WAITING = 500;
 
 type Listener = (note: ToolNote) => void;
 
@@ -25,9 +28,23 @@ export class ToolNotes {
    * that removes the listener.
    */
   follow(executionId: string, listener: Listener): () => void {
+    const leave = this.#listen(executionId, listener);
+    for (const note of this.#recent) if (note.execution_id === executionId) listener(note);
+    return leave;
+  }
+
+  /** Subscribes to new notes of a run. A slow subscriber loses some. `return()` unsubscribes. */
+  stream(executionId: string): AsyncIterableIterator<ToolNote, undefined> {
+    const leave = this.#listen(executionId, (note) => {
+      if (queue.size < MOST_WAITING) queue.push(note);
+    });
+    const queue = new FeedQueue<ToolNote>({ onClose: leave });
+    return queue;
+  }
+
+  #listen(executionId: string, listener: Listener): () => void {
     const listeners = this.#listeners.get(executionId) ?? new Set();
     this.#listeners.set(executionId, listeners.add(listener));
-    for (const note of this.#recent) if (note.execution_id === executionId) listener(note);
     return () => {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#listeners.get(executionId) === listeners) {

@@ -4,6 +4,13 @@ import type { ExecutionStatus, TokenPiece } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
 import { noteOf, pieceOf, type UnansweredQuestion, unansweredOf } from './feed-payloads.ts';
 import { ListenConnection } from './listen-connection.ts';
+import {
+  type FoundTreeRow,
+  type TreePosition,
+  type TreeRow,
+  type TreeState,
+  treeRowOf,
+} from './tree-rows.ts';
 
 /** A step in a feed: the columns of `howdah.steps`, with prices and times as text. */
 export type FeedRow = { execution_id: string; seq: number; step: Readonly<Record<string, Json>> };
@@ -152,6 +159,49 @@ export class Feed {
     return rows.map((row) => placedMessage(row, cursors[row.place - 1]?.[1]));
   }
 
+  /** Returns the states of trees, with at most `mostLive` live runs of each. */
+  treeStates(ids: readonly string[], mostLive: number): Promise<TreeState[]> {
+    return this.#connection.query('select * from howdah_private.tree_states($1, $2)', [
+      ids,
+      mostLive,
+    ]);
+  }
+
+  /**
+   * Appends what has no place yet to the orders of trees, at most `atMost` rows of each. Returns
+   * the trees whose order is complete.
+   */
+  async orderTrees(ids: readonly string[], atMost: number): Promise<Set<string>> {
+    const text = 'select id from howdah_private.order_trees($1, $2) as o (id)';
+    const rows = await this.#connection.query<{ id: string }>(text, [ids, atMost]);
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  /**
+   * Returns the rows of each tree after its cursor, in order, at most `atMost` per cursor, for each
+   * cursor. `count` is the number of steps of a run without children.
+   */
+  async treeRowsAfter(
+    cursors: readonly TreeCursor[],
+    atMost: number,
+  ): Promise<{ cursor: TreeCursor; rows: TreeRow[] }[]> {
+    const found = await this.#connection.query<FoundTreeRow>(
+      'select * from howdah_private.tree_rows_after($1, $2, $3, $4, $5)',
+      [
+        cursors.map(({ id }) => id),
+        cursors.map(({ after }) => after.seq),
+        cursors.map(({ after }) => after.position),
+        cursors.map(({ count }) => count ?? null),
+        atMost,
+      ],
+    );
+    const byPlace = Map.groupBy(found, ({ place }) => place);
+    return cursors.map((cursor, index) => ({
+      cursor,
+      rows: (byPlace.get(index + 1) ?? []).map(treeRowOf),
+    }));
+  }
+
   /** Returns the live run of each session, or null. Omits sessions that do not exist. */
   async liveRuns(ids: readonly string[]): Promise<Map<string, string | null>> {
     const rows = await this.#connection.query<{ session_id: string; execution_id: string | null }>(
@@ -168,6 +218,9 @@ export class Feed {
     await this.#connection.close();
   }
 }
+
+/** A place to read a tree from. */
+export type TreeCursor = { id: string; after: TreePosition; count: number | undefined };
 
 function dispatch(options: FeedOptions, channel: string, payload: string): void {
   if (channel === 'feed') {
