@@ -11,6 +11,7 @@ import { a2aRoutes } from './a2a/a2a-endpoint.ts';
 import { agUiRoutes } from './ag-ui/ag-ui-endpoint.ts';
 import { closeApp, createApp } from './app.ts';
 import { chatUiRoutes } from './chat-ui/chat-endpoint.ts';
+import { createStreamSources } from './events/stream-sources.ts';
 import { createGraphqlServer } from './graphql/graphql-server.ts';
 import { describeHiddenType, findHiddenTypes } from './graphql/hidden-types.ts';
 import { createMetricsEndpoint, type MetricsEndpoint } from './health/metrics-endpoint.ts';
@@ -126,7 +127,7 @@ async function openEndpoints(
   const { auth, host, publicUrl, log } = options;
   const { pool, requests, bounds } = services;
   const graphql = await createGraphqlServer({
-    ...{ ...services, pool: requests },
+    ...{ ...services, pool: requests, streams: createStreamSources(services) },
     introspection: options.graphqlIntrospection,
     operations: options.graphqlOperations,
     schemas: options.graphqlSchemas ?? [],

@@ -21,7 +21,7 @@ import { type SessionTurn, sendSessionMessage } from './send-message.ts';
 /** Options of a run besides its message: docs/rest.md. */
 export type RunOptions = Omit<
   Operations['execute']['takes']['body'],
-  'message' | 'agent' | 'workflow' | 'agent_id' | 'workflow_id' | 'wait' | 'stream'
+  'message' | 'agent' | 'workflow' | 'agent_id' | 'workflow_id' | 'wait' | 'stream' | 'tree'
 >;
 
 /** The final state of a run. */
@@ -37,7 +37,7 @@ export type RunResult = {
 };
 
 /** A run to create: its message, its agent or workflow, and its options. */
-export type RunInput = Omit<Operations['execute']['takes']['body'], 'wait' | 'stream'>;
+export type RunInput = Omit<Operations['execute']['takes']['body'], 'wait' | 'stream' | 'tree'>;
 
 /** A question of a run to people. */
 export type OpenQuestion = { question_id: string; kind: string; prompt: string; options?: Json };
@@ -58,6 +58,12 @@ export type WaitOptions = AnswerOptions & {
 export type StreamOptions = {
   /** The id of an event. The stream starts after this event. */
   after?: string;
+  /**
+   * True to also receive the events of all runs below: of sub-agents and members of workflows. Each
+   * event then has the `path` from the followed run to its run. The default is false for a run, and
+   * true for a session.
+   */
+  tree?: boolean;
   /** Ends the stream, and not the run. */
   signal?: AbortSignal;
 };
@@ -69,8 +75,14 @@ export type Runnable = {
    * failed.
    */
   send(message: string, options?: SendOptions): Promise<RunResult>;
-  /** Sends a message and yields the events of its run, to `complete`. */
-  stream(message: string, options?: RunOptions): AsyncGenerator<StreamEvent, void>;
+  /**
+   * Sends a message and yields the events of its run, to `complete`; with `tree`, also the events of
+   * all runs below.
+   */
+  stream(
+    message: string,
+    options?: RunOptions & { tree?: boolean },
+  ): AsyncGenerator<StreamEvent, void>;
   /** Sends a message and returns the id of its run, which continues by itself. */
   run(message: string, options?: RunOptions): Promise<string>;
 };
@@ -154,8 +166,12 @@ export function connect(url: string, options: ConnectOptions = {}): HowdahClient
   const { signal } = options;
   const open = createHttpClient(url.replace(/\/$/, ''), options);
   const call = createCall(open);
-  const stream: HowdahClient['stream'] = (id, { after, signal: own } = {}) =>
-    followEvents(open, runStream(id), { after, last: 'complete', signal: either(signal, own) });
+  const stream: HowdahClient['stream'] = (id, { after, tree, signal: own } = {}) =>
+    followEvents(open, runStream(id, tree), {
+      after,
+      last: 'complete',
+      signal: either(signal, own),
+    });
   const answer: HowdahClient['answer'] = (id, value) =>
     call('answerQuestion', { params: { id }, body: { answer: value } });
   const createRun: HowdahClient['createRun'] = (input) => call('execute', { body: input });
@@ -208,8 +224,8 @@ function createRunnable(
     (await createRun({ ...target, ...options, message })).execution_id;
   return {
     run,
-    async *stream(message, options) {
-      yield* stream(await run(message, options));
+    async *stream(message, { tree = false, ...options } = {}) {
+      yield* stream(await run(message, options), { tree });
     },
     async send(message, { answer, ...options } = {}) {
       return waitFor(await run(message, options), answer ? { answer } : {});
@@ -235,8 +251,11 @@ function createConversation(
         params,
         body: { answer: value, ...(question_id !== undefined && { question_id }) },
       }),
-    stream: ({ after, signal: own } = {}) =>
-      followEvents(open, `/sessions/${sid}/stream`, { after, signal: either(signal, own) }),
+    stream: ({ after, tree = true, signal: own } = {}) =>
+      followEvents(open, `/sessions/${sid}/stream?tree=${tree ? 1 : 0}`, {
+        after,
+        signal: either(signal, own),
+      }),
   };
 }
 

@@ -11,7 +11,7 @@ export type FollowEventsOptions = {
    * breaks off.
    */
   first?: Response;
-  /** The name of the last event. */
+  /** The name of the last event. In a tree, the event of the run at the top. */
   last?: StreamEvent['event'];
   signal?: AbortSignal | undefined;
 };
@@ -44,7 +44,7 @@ export async function* followEvents(
         for await (const event of parseServerSentEvents(body)) {
           yield event;
           at = event.id ?? at;
-          if (event.event === last) return;
+          if (event.event === last && isOfTop(event)) return;
           // An error without an id is of the stream itself: the caller may no longer see the
           // stream.
           if (event.event === 'error' && event.id === undefined) return;
@@ -58,9 +58,14 @@ export async function* followEvents(
   }
 }
 
-/** Returns the path of the events of a run. */
-export function runStream(id: string): string {
-  return `/api/executions/${id}/stream`;
+/** Returns whether an event belongs to the followed run itself, and not to a run below it. */
+export function isOfTop({ data }: StreamEvent): boolean {
+  return !Array.isArray(data.path) || data.path.length === 1;
+}
+
+/** Returns the path of the events of a run, with `tree` also of all runs below it. */
+export function runStream(id: string, tree = false): string {
+  return `/api/executions/${id}/stream${tree ? '?tree=1' : ''}`;
 }
 
 async function open(

@@ -1,6 +1,7 @@
 -- Returns what streams show of steps beyond their rows, for many steps at once: the agent, the
--- messages and the question. Where `afters` has the last message that the reader knows, only
--- messages after it are read, since a step adds a few.
+-- messages, the question, and whether a model called the child run that the step starts. Where
+-- `afters` has the last message that the reader knows, only messages after it are read, since a
+-- step adds a few.
 create or replace function howdah_private.stream_step_details(ids uuid[], seqs int[], afters int[])
   returns table (place int, story jsonb)
   language sql stable security definer
@@ -18,6 +19,11 @@ as $$
       from howdah.questions as q
       where s.kind = 'question' and q.tenant_id = e.tenant_id
         and q.id::text = s.input ->> 'question_id'
+    ),
+    'is_called', s.kind = 'child_started' and exists (
+      select from howdah.messages as n
+      where n.execution_id = e.id and n.step_seq < s.seq
+        and n.tool_calls @> jsonb_build_array(jsonb_build_object('id', s.call_id))
     ))
   from unnest(stream_step_details.ids, stream_step_details.seqs, stream_step_details.afters)
     with ordinality as i (id, seq, after, place)

@@ -40,7 +40,7 @@ export function createTaskEvents(run: ConversationState, base: string) {
       const id = `${run.id}.${item.row.seq}`;
       const message = agentMessage(run, id, [{ text: first.content }]);
       yield working({ state: 'TASK_STATE_WORKING', message });
-    } else {
+    } else if (item.type === 'stopped') {
       const { run: last } = item;
       const artifacts = artifactsOf(last, base);
       for (const artifact of artifacts) {

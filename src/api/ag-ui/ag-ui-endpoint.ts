@@ -3,6 +3,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import {
   type ProtocolRequest,
   registerConversationEndpoint,
+  wantsTree,
 } from '../conversation-protocols/conversation-endpoint.ts';
 import { followRun, type RunItem } from '../events/follow-run.ts';
 import { withTraceparent } from '../http/traceparent.ts';
@@ -31,11 +32,12 @@ async function serve(protocolRequest: ProtocolRequest): Promise<void> {
   const { request, transaction, openRequest } = protocolRequest;
   const { agent } = request.params as { agent: string };
   const isCancelled = cancelsWhenLeft(request);
+  const tree = wantsTree(request);
   await permitBody(protocolRequest, request.headers, { object: 'executions' });
   const input = await readBody(request, runAgentInput);
   if (!input) return;
   const started = await startRun(protocolRequest, agent, input);
-  await stream(protocolRequest, started, input);
+  await stream(protocolRequest, started, input, tree);
   if (isCancelled && openRequest.signal.reason === 'gone') {
     await transaction((db) => cancelRun(db, started.id)).catch(unlessOver);
   }
@@ -46,6 +48,7 @@ async function stream(
   protocolRequest: ProtocolRequest,
   started: StartedRun,
   input: RunAgentInput,
+  tree: boolean,
 ): Promise<void> {
   const { reply, source, openRequest, earlyEndOf, failureOf } = protocolRequest;
   const { threadId, runId, tools } = input;
@@ -58,7 +61,7 @@ async function stream(
   };
   try {
     await writer.write(events.started());
-    for await (const item of followRun(source, started, openRequest.signal)) {
+    for await (const item of followRun(source, started, openRequest.signal, { tree })) {
       if (item.type === 'stopped') {
         await write(events.finishStep());
         await write(await stateSnapshot(protocolRequest, started, input));

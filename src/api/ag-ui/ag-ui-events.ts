@@ -1,3 +1,4 @@
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { ConversationState, OpenQuestion } from '../conversation-protocols/run-state.ts';
@@ -47,6 +48,7 @@ export class AgUiEvents {
   *eventsOf(item: RunItem): Generator<AgUiEvent> {
     if (item.type === 'text') yield* this.#eventsOfText(item.seq, item.text);
     else if (item.type === 'step') yield* this.#eventsOfStep(item);
+    else if (item.type === 'event') yield customEvent(item.event);
     else yield* this.#eventsOfEnd(item.run);
   }
 
@@ -140,6 +142,12 @@ export class AgUiEvents {
   #messageId(seq: number): string {
     return `${this.#options.executionId}.${seq}`;
   }
+}
+
+/** Passes on an event of a run below, or the progress of a tool. */
+function customEvent({ event, id, data }: StreamEvent): AgUiEvent {
+  const value = { event, ...(id !== undefined && { id }), data: { ...data } };
+  return { type: 'CUSTOM', name: 'howdah.event', value };
 }
 
 function* callEvents(

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import {
   type ProtocolRequest,
   registerConversationEndpoint,
+  wantsTree,
 } from '../conversation-protocols/conversation-endpoint.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import { followRun } from '../events/follow-run.ts';
@@ -39,12 +40,13 @@ async function serveMessage(protocolRequest: ProtocolRequest): Promise<void> {
   const { request, transaction, openRequest } = protocolRequest;
   const { headers } = request;
   const isCancelled = cancelsWhenLeft(request);
+  const tree = wantsTree(request);
   await permitBody(protocolRequest, headers, { object: 'executions' });
   const body = await readBody(request, chatRequest);
   if (!body) return;
   const turn = readTurn(body);
   const run = await transaction((db) => startChatRun(db, body, turn, headers));
-  await stream(protocolRequest, run, isCancelled);
+  await stream(protocolRequest, run, { tree, isCancelled });
   if (isCancelled && openRequest.signal.reason === 'gone') {
     await transaction((db) => cancelRun(db, run.id)).catch(unlessOver);
   }
@@ -52,9 +54,10 @@ async function serveMessage(protocolRequest: ProtocolRequest): Promise<void> {
 
 async function resume(protocolRequest: ProtocolRequest): Promise<void> {
   const { request, reply, transaction } = protocolRequest;
+  const tree = wantsTree(request);
   const { id } = request.params as { id: string };
   const live = await transaction((db) => findLiveRun(db, id));
-  if (live) await stream(protocolRequest, live);
+  if (live) await stream(protocolRequest, live, { tree });
   else reply.code(204).header('cache-control', 'no-store').send();
 }
 
@@ -75,7 +78,7 @@ async function cancel({ request, reply, transaction }: ProtocolRequest): Promise
 async function stream(
   protocolRequest: ProtocolRequest,
   run: ChatRun,
-  isCancelled = false,
+  { tree, isCancelled = false }: { tree: boolean; isCancelled?: boolean },
 ): Promise<void> {
   const { reply, source, openRequest, earlyEndOf, failureOf } = protocolRequest;
   const state = await source.look(run);
@@ -93,7 +96,7 @@ async function stream(
   let isOver = false;
   try {
     await write(chunks.started(state));
-    for await (const item of followRun(source, run, following)) {
+    for await (const item of followRun(source, run, following, { tree })) {
       await write(chunks.chunksOf(item));
       isOver = item.type === 'stopped';
     }

@@ -1,3 +1,4 @@
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { ConversationState, OpenQuestion } from '../conversation-protocols/run-state.ts';
 import {
@@ -56,6 +57,7 @@ export class UiMessageChunks {
   *chunksOf(item: RunItem): Generator<UiChunk> {
     if (item.type === 'text') yield* this.#textChunks(item.seq, item.text);
     else if (item.type === 'step') yield* this.#stepChunks(item);
+    else if (item.type === 'event') yield eventChunk(item.event);
     else yield* this.#lastChunks(item.run);
   }
 
@@ -186,6 +188,15 @@ export class UiMessageChunks {
     }
     yield { type: 'tool-approval-request', approvalId: id, toolCallId, reason: prompt };
   }
+}
+
+/**
+ * Returns the data part of an event of a run below, or of the progress of a tool. Clients keep one
+ * part for each id, and do not keep parts that are transient.
+ */
+function eventChunk({ event, id, data }: StreamEvent): UiChunk {
+  const part = { type: 'data-howdah-event', data: { event, ...data } };
+  return id === undefined ? { ...part, transient: true } : { ...part, id };
 }
 
 /** Returns the chunks of a whole part. */

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerFailure, type Failure, failureOf } from '../errors/answer-error.ts';
-import { noSuch } from '../errors/request-refusal.ts';
+import { noSuch, RequestRefusal } from '../errors/request-refusal.ts';
 import type { RunSource } from '../events/follow-run.ts';
 import { createStreamSources, type StreamSources } from '../events/stream-sources.ts';
+import { switchText } from '../http/fields.ts';
 import type { OpenRequest, OpenRequests } from '../limits/open-requests.ts';
 import {
   createRunRequests,
@@ -72,13 +73,29 @@ export function registerConversationEndpoint(
   return requests.openRequests;
 }
 
+/**
+ * Returns whether a request asks for the events of the runs below, with `tree=1` in the query.
+ * Throws 400 for any other value.
+ */
+export function wantsTree({ query }: FastifyRequest): boolean {
+  const { tree } = query as { tree?: unknown };
+  if (tree === undefined) return false;
+  const parsed = switchText.safeParse(tree);
+  if (parsed.success) return parsed.data;
+  throw new RequestRefusal(400, 'tree is neither 1 nor 0', {
+    hint: 'Send tree=1 to receive the events of the runs below, or leave it out.',
+    detail: { field: 'tree' },
+  });
+}
+
 /** Returns the source of the runs that a caller may see. */
 function sourceFor(
   { identity, transaction }: RequestCaller,
   sources: StreamSources,
   { hub, visibilityGuard: visibility }: RestOptions,
 ): RunSource {
-  const { steps, readStepDetails: details } = sources(identity);
+  const tree = sources(identity);
+  const { steps, readStepDetails: details } = tree;
   const { tenantId, userId, role } = identity;
   const states: RunSource['hub']['states'] = (id) =>
     visibility.whileVisible(hub.states(id), { tenantId, userId, role, id }, () =>
@@ -87,6 +104,7 @@ function sourceFor(
   return {
     steps,
     details,
+    tree,
     hub: { states, tokens: (id) => hub.tokens(id) },
     look: (run) => transaction((db) => conversationState(db, run)),
   };

@@ -1,5 +1,7 @@
 import { mapIterator } from '../../concurrency/merge-iterators.ts';
+import { untilLeft } from '../../concurrency/until-left.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import type { ConversationState } from '../conversation-protocols/run-state.ts';
@@ -9,6 +11,8 @@ import type { RunSnapshot, StartedRun } from '../openai/conversation-runs.ts';
 import { AnswerAssembler, type AssembledItem } from './answer-assembler.ts';
 import type { RunStreamSources } from './run-events.ts';
 import { type RunChange, RunWatch } from './run-watch.ts';
+import { progressEvent, withPath } from './stream-events.ts';
+import { readTree, type TreeItem, type TreeStreamSources } from './tree-reader.ts';
 
 // A2A, AG-UI and the OpenAI protocols follow a run until it ends or asks its client something.
 // `RunFollower` watches the states of the run, the pieces of its answers, its steps and a clock.
@@ -24,6 +28,8 @@ export type RunItem =
   | Extract<AssembledItem, { type: 'text' }>
   /** A committed step. Its answer was sent completely before. */
   | { type: 'step'; row: FeedRow; details: StepDetails }
+  /** An event of a run below, or a report of a tool, as REST sends it. Only in a tree. */
+  | { type: 'event'; event: StreamEvent }
   /** The end of the run, or its wait for somebody. No event follows. */
   | { type: 'stopped'; run: ConversationState };
 
@@ -45,20 +51,23 @@ type StepLog = {
   /** Reads what a step says, besides its row. */
   details: RunStreamSources['readStepDetails'];
 };
-export type RunSource = AnswerSource<ConversationState> & StepLog;
+export type RunSource = AnswerSource<ConversationState> & StepLog & { tree: TreeStreamSources };
 
 /**
  * Follows a run after a step until it stops: sends the text of answers, then each step as it is
  * committed. Every step is sent before `stopped`. Ends without `stopped` when the signal fires or
  * the server closes. Throws when the run may no longer be seen. If the answer of a run counts
- * only as a whole (`is_whole`), no text is sent; the caller takes the output from `stopped`.
+ * only as a whole (`is_whole`), no text is sent; the caller takes the output from `stopped`. With
+ * `tree`, the events of the runs below are sent too, in the one order of the tree.
  */
 export async function* followRun(
   source: RunSource,
   started: StartedRun,
   signal: AbortSignal,
+  { tree = false }: { tree?: boolean } = {},
 ): AsyncGenerator<RunItem, void> {
-  const follower = new RunFollower({ source, started, isStreamed: true, log: source });
+  const below = tree ? { tree: source.tree } : {};
+  const follower = new RunFollower({ source, started, isStreamed: true, log: source, ...below });
   for await (const item of follower.follow(signal)) {
     if (item.type !== 'settled') yield item;
   }
@@ -77,7 +86,7 @@ export async function* followAnswer(
 ): AsyncGenerator<AnswerItem, void> {
   const follower = new RunFollower({ source, started, isStreamed, log: undefined });
   for await (const item of follower.follow(signal)) {
-    if (item.type !== 'step') yield item;
+    if (item.type !== 'step' && item.type !== 'event') yield item;
   }
 }
 
@@ -91,14 +100,17 @@ type FollowerOptions<Run> = {
   isStreamed: boolean;
   /** The steps to send. Without them, the committed answers are read with the state of the run. */
   log: StepLog | undefined;
+  /** The tree of the run, if the events of the runs below are sent. */
+  tree?: TreeStreamSources;
 };
 
 type FollowedItem<Run> =
   | AssembledItem
   | { type: 'step'; row: FeedRow; details: StepDetails }
+  | { type: 'event'; event: StreamEvent }
   | { type: 'stopped'; run: Run };
 
-type Piece = { of: 'piece'; piece: TokenPiece };
+type Other = { of: 'piece'; piece: TokenPiece } | Extract<TreeItem, { of: 'below' }>;
 
 /**
  * The interval at which a waiting run is read. A question of a child run changes nothing in the row
@@ -116,6 +128,9 @@ class RunFollower<Run extends ObservedRun> {
   #lastMessage: number | undefined;
   /** The state in which the run stopped. Its steps are sent first. */
   #stop: Run | undefined;
+  /** The last position in the tree that was sent, and the last one when the run stopped. */
+  #position = 0;
+  #lastPosition = 0;
 
   constructor(options: FollowerOptions<Run>) {
     const { since } = options.started;
@@ -137,9 +152,10 @@ class RunFollower<Run extends ObservedRun> {
           const run = await source.look(started);
           if (!run) return;
           yield* this.#observe(run);
+          if (this.#stop && !hasEnded) await this.#readLastPosition();
         } else yield* this.#send(change);
         const stop = this.#stop;
-        if (stop && (hasEnded || stop.step_count <= this.#assembler.settled)) {
+        if (stop && (hasEnded || this.#hasSentAll(stop))) {
           // the run stopped, and all its steps were sent
           yield { type: 'stopped', run: stop };
           return;
@@ -152,12 +168,12 @@ class RunFollower<Run extends ObservedRun> {
   }
 
   /** Subscribes before the run is read, because a missed piece is not sent again. */
-  #subscribe(signal: AbortSignal): RunWatch<Piece> {
-    const { source, started, isStreamed, log } = this.#options;
+  #subscribe(signal: AbortSignal): RunWatch<Other> {
+    const { source, started, isStreamed, log, tree } = this.#options;
     const { id, since } = started;
-    const steps = log?.steps(id, since);
+    const steps = tree ? followTreeFrom(tree, started) : log?.steps(id, since);
     const states = source.hub.states(id);
-    const toPiece = (piece: TokenPiece): Piece => ({ of: 'piece', piece });
+    const toPiece = (piece: TokenPiece): Other => ({ of: 'piece', piece });
     const others = isStreamed ? [mapIterator(source.hub.tokens(id), toPiece)] : [];
     return new RunWatch({ steps, states, others, tickMs: LOOK_MS }, signal);
   }
@@ -166,10 +182,20 @@ class RunFollower<Run extends ObservedRun> {
    * Returns whether the state of the run must be read now: while the run waits, or for the answers
    * that it committed, if no steps are read.
    */
-  #wantsState({ of }: RunChange<Piece>, isWaiting: boolean): boolean {
+  #wantsState({ of }: RunChange<Other>, isWaiting: boolean): boolean {
     if (of === 'tick') return isWaiting;
     const { isStreamed, log } = this.#options;
     return of === 'state' && (isWaiting || (isStreamed && !log));
+  }
+
+  /** Returns whether everything was sent that precedes a stop of the run. */
+  #hasSentAll(stop: Run): boolean {
+    return stop.step_count <= this.#assembler.settled && this.#position >= this.#lastPosition;
+  }
+
+  async #readLastPosition(): Promise<void> {
+    const { tree, started } = this.#options;
+    if (tree) this.#lastPosition = await tree.lastPosition(started.id);
   }
 
   *#observe(run: Run): Generator<AssembledItem> {
@@ -181,8 +207,12 @@ class RunFollower<Run extends ObservedRun> {
     this.#stop = isAsking || hasEnded(run) ? run : undefined;
   }
 
-  async *#send(change: RunChange<Piece>): AsyncGenerator<FollowedItem<Run>> {
+  async *#send(change: RunChange<Other>): AsyncGenerator<FollowedItem<Run>> {
     if (change.of === 'piece') yield* this.#say(this.#assembler.offer(change.piece));
+    if (change.of === 'below') {
+      this.#position = change.at?.position ?? this.#position;
+      if (change.event) yield { type: 'event', event: change.event };
+    }
     const { log } = this.#options;
     if (change.of !== 'step' || !log) return;
     const { row } = change;
@@ -200,6 +230,25 @@ class RunFollower<Run extends ObservedRun> {
       if (!this.#isSilent) yield item;
     }
   }
+}
+
+/** Follows the tree of a run: its steps after `since`, and what happens below. */
+function followTreeFrom(
+  tree: TreeStreamSources,
+  { id, since }: StartedRun,
+): AsyncIterableIterator<FeedRow | Other> {
+  return untilLeft(async function* (signal) {
+    const start = since === 0 ? 0 : await tree.positionOfQuestion(id, since);
+    const cursor = { seq: since, position: start, sent: Number.MAX_SAFE_INTEGER };
+    for await (const item of readTree(tree, id, cursor, signal)) {
+      if (item.of === 'below') yield item;
+      else if (item.of === 'top' && item.row.seq > since) yield item.row;
+      else if (item.of === 'live' && item.item.of === 'note') {
+        const event = progressEvent(item.item.note, null);
+        if (event) yield { of: 'below', event: { ...event, data: withPath(event.data, [id]) } };
+      }
+    }
+  });
 }
 
 /** Returns the answers of the model in a step. */

@@ -1,21 +1,34 @@
 import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
+import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails, StepRow } from '../../db/feed/step-details.ts';
-import type { Json } from '../../json/json.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { onAbort } from '../http/on-abort.ts';
+import { ChildQuestions } from './child-questions.ts';
 import { EarlyPieces } from './early-pieces.ts';
 import type { Execution } from './run-rows.ts';
-import { childOf, eventsOf, questionFields } from './step-events.ts';
+import {
+  type EventContent,
+  lastEventsOf,
+  progressEvent,
+  readEvents,
+  tokenEvent,
+  withIds,
+  withPath,
+} from './stream-events.ts';
+import { readTree, type TreeItem, type TreeStreamSources } from './tree-reader.ts';
 
-/** The last event that was sent: the step, and the number of the event in the step. */
-export type RunCursor = { seq: number; n: number };
+/**
+ * The last event that was sent: the step, and the number of the event in the step. With `position`,
+ * the event belongs to a run below: to the row at this position of the tree, after the step.
+ */
+export type RunCursor = { seq: number; n: number; position?: number };
 
 /** The sources of streams for a caller that may see the run. */
 export type RunStreamSources = {
-  hub: Pick<FeedHub, 'tokens'>;
+  hub: Pick<FeedHub, 'tokens' | 'notes'>;
   /** Streams the steps of a run for as long as the caller may see the run. */
   steps(id: string, after: number): AsyncIterableIterator<FeedRow>;
   readStepDetails(step: StepRow): Promise<StepDetails>;
@@ -36,57 +49,78 @@ type Position = { seq: number; sent: number | 'all' };
 /** Events after those of the last step: an error that is not a step, and `complete`. */
 const MOST_AT_END = 2;
 
-type LastStep = { kind: string; events: number };
+type LastStep = { seq: number; kind: string; events: number };
 type Item =
   | { of: 'run'; row: FeedRow }
   | { of: 'child'; row: FeedRow }
-  | { of: 'tokens'; piece: TokenPiece };
+  | { of: 'tokens'; piece: TokenPiece }
+  | { of: 'note'; note: ToolNote };
+
+export type RunEventsOptions = {
+  /** True to also send the events of all runs below the run. */
+  tree?: boolean | undefined;
+};
 
 /**
  * Streams the events of a run after a cursor, then new events, until the run has ended. The last
  * event is `complete`. Ids are `seq.n`. A step has the same events whenever it is read, so that an
  * interrupted stream resumes without a gap or a repeat. The open questions of child runs are sent
  * too, without an id.
+ *
+ * With `tree`, the events of all runs below are sent as well, with ids `seq-position.n` and the
+ * path of each event. An id of either kind is a cursor of either stream.
  */
 export function runEvents(
-  sources: RunStreamSources,
+  sources: RunStreamSources & TreeStreamSources,
   id: string,
   after: RunCursor,
   signal: AbortSignal,
+  { tree = false }: RunEventsOptions = {},
 ): AsyncGenerator<StreamEvent, void> {
-  return new RunEventStream(sources, id, after).follow(signal);
+  return new RunEventStream(sources, id, after, tree).follow(signal);
 }
 
 /** The reading of a run until its feed ends, with what belongs to this reading alone. */
-type Reading = { run: Execution; early: EarlyPieces; children: ChildQuestions };
+type Reading = { run: Execution; early: EarlyPieces; children: ChildQuestions<Item> };
 
 /** Streams the events of one run once. */
 class RunEventStream {
-  readonly #sources: RunStreamSources;
+  readonly #sources: RunStreamSources & TreeStreamSources;
   readonly #id: string;
+  /** The path of the events of the run, if its tree is streamed. */
+  readonly #path: readonly string[] | undefined;
   #position: Position;
+  /** The last row below the run that was read in this tree. */
+  #below: { position: number; sent: number } | undefined;
   /** The last message whose step was read; undefined if none is known. */
   #lastMessage: number | undefined;
-  #lastStep: LastStep = { kind: '', events: 0 };
+  #lastStep: LastStep | undefined;
 
-  constructor(sources: RunStreamSources, id: string, after: RunCursor) {
+  constructor(
+    sources: RunStreamSources & TreeStreamSources,
+    id: string,
+    { seq, n, position = 0 }: RunCursor,
+    isTree: boolean,
+  ) {
     this.#sources = sources;
     this.#id = id;
-    this.#position = { seq: after.seq, sent: after.n };
-    this.#lastMessage = after.seq === 0 ? 0 : undefined;
+    this.#path = isTree ? [id] : undefined;
+    this.#position = { seq, sent: position > 0 ? 'all' : n };
+    this.#below = position > 0 ? { position, sent: n } : undefined;
+    this.#lastMessage = seq === 0 ? 0 : undefined;
   }
 
   /** Reads the feed again if it ended before the run did. */
   async *follow(signal: AbortSignal): AsyncGenerator<StreamEvent, void> {
     while (!signal.aborted) {
-      yield* this.#readFeed(signal);
+      yield* this.#path ? this.#readTree(signal) : this.#readFeed(signal);
       if (signal.aborted) return;
       const run = await this.#sources.find(this.#id);
       if (!run) return;
       const { seq } = this.#position;
       if (run.completed_at === null || run.step_count > seq) continue;
       if (run.step_count === seq) {
-        yield* lastEventsOf(run, this.#lastStep, this.#position);
+        yield* await this.#lastEventsOf(run);
         return;
       }
       // The cursor is beyond the last step, so no client received it. Only the last events are
@@ -97,12 +131,14 @@ class RunEventStream {
 
   async *#readFeed(signal: AbortSignal): AsyncGenerator<StreamEvent, void> {
     const merged = new MergedIterator<Item>();
-    const children = new ChildQuestions(this.#sources, merged);
+    const children = new ChildQuestions<Item>(this.#sources, merged);
     const cancel = onAbort(signal, () => merged.close());
     try {
       // Subscribe to pieces first, because a missed piece is not sent again.
-      const pieces = this.#sources.hub.tokens(this.#id);
+      const { hub } = this.#sources;
+      const pieces = hub.tokens(this.#id);
       merged.add(mapIterator(pieces, (piece): Item => ({ of: 'tokens', piece })));
+      merged.add(mapIterator(hub.notes.stream(this.#id), (note): Item => ({ of: 'note', note })));
       const run = await this.#sources.find(this.#id);
       if (!run) return;
       // one step back: some events of the cursor's step may not have been sent
@@ -128,6 +164,8 @@ class RunEventStream {
   ): AsyncGenerator<StreamEvent, void> {
     if (item.of === 'tokens') {
       yield* tokenEvents(early.offer(item.piece, this.#position.seq), run);
+    } else if (item.of === 'note') {
+      yield* progressEvents(item.note, run);
     } else if (item.of === 'child') {
       yield* children.questionIn(item.row);
     } else {
@@ -138,15 +176,52 @@ class RunEventStream {
     }
   }
 
+  async *#readTree(signal: AbortSignal): AsyncGenerator<StreamEvent, void> {
+    const early = new EarlyPieces();
+    const run = await this.#sources.find(this.#id);
+    if (!run) return;
+    const { seq } = this.#position;
+    const cursor = { seq, position: 0, sent: 0, ...this.#below };
+    for await (const item of readTree(this.#sources, this.#id, cursor, signal)) {
+      if (item.of === 'top') {
+        yield* await this.#newEventsOf(item.row);
+        yield* tokenEvents(early.take(item.row.seq), run, this.#path);
+      } else if (item.of === 'below') {
+        yield* this.#belowEvent(item);
+      } else if (item.item.of === 'piece') {
+        const pieces = early.offer(item.item.piece, this.#position.seq);
+        yield* tokenEvents(pieces, run, this.#path);
+      } else yield* progressEvents(item.item.note, run, this.#path);
+    }
+  }
+
+  *#belowEvent({ event, at }: Extract<TreeItem, { of: 'below' }>): Generator<StreamEvent> {
+    if (!event) return;
+    if (at) {
+      if (this.#isEndSent) return; // what comes before the end was sent
+      const n = Number(event.id?.split('.').at(-1));
+      this.#position = { seq: at.seq, sent: 'all' };
+      this.#below = { position: at.position, sent: n };
+    }
+    yield event;
+  }
+
+  /** True if the last events after the last step were sent, when the stream was cut. */
+  get #isEndSent(): boolean {
+    const { seq, sent } = this.#position;
+    const last = this.#lastStep;
+    return last?.seq === seq && sent !== 'all' && sent > last.events;
+  }
+
   /** Advances to a step of the run, and returns its events that were not sent. */
   async #newEventsOf(row: FeedRow): Promise<StreamEvent[]> {
-    const step = stepEvents.get(row) ?? readEvents(this.#sources, row, this.#lastMessage);
-    const { events, message } = await step;
+    const { events, message } = await readEvents(this.#sources, row, this.#lastMessage);
     this.#lastMessage = message ?? this.#lastMessage;
-    this.#lastStep = { kind: String(row.step.kind), events: events.length };
+    this.#lastStep = { seq: row.seq, kind: String(row.step.kind), events: events.length };
     const sent = this.#sentOf(row.seq, events.length);
     this.#position = { seq: row.seq, sent: Math.max(sent, events.length) };
-    return events.slice(sent);
+    this.#below = undefined;
+    return identified(row, events, this.#path).slice(sent);
   }
 
   /**
@@ -159,120 +234,61 @@ class RunEventStream {
     const isCounted = sent !== 'all' && sent <= count + MOST_AT_END;
     return isCounted ? sent : count; // a cursor with a higher number never existed
   }
+
+  /**
+   * Returns the last events. They continue the numbers of the events of the last step, so that they
+   * have the same ids again.
+   */
+  async #lastEventsOf(run: Execution): Promise<StreamEvent[]> {
+    const { seq, sent } = this.#position;
+    const last = await this.#stepAt(seq);
+    const events = lastEventsOf(run, last.kind);
+    const sentAtEnd = sent === 'all' ? 0 : Math.max(0, sent - last.events);
+    return withIds(seq, events, { before: last.events, path: this.#path }).slice(sentAtEnd);
+  }
+
+  /** Returns a step of the run, which a stream of a tree may have passed before it was cut. */
+  async #stepAt(seq: number): Promise<LastStep> {
+    if (this.#lastStep?.seq === seq) return this.#lastStep;
+    const none = { seq, kind: '', events: 0 };
+    if (seq === 0 || !this.#below) return none;
+    const rows = this.#sources.steps(this.#id, seq - 1);
+    const { value: row } = await rows.next();
+    void rows.return?.();
+    if (!row) return none;
+    const { events } = await readEvents(this.#sources, row, undefined);
+    return { seq, kind: String(row.step.kind), events: events.length };
+  }
 }
 
-/**
- * The events of each row. Many streams send the same row, so its events are made once, for the
- * first stream.
- */
-const stepEvents = new WeakMap<FeedRow, Promise<StepEvents>>();
-type StepEvents = { events: StreamEvent[]; message: number | undefined };
+/** Identified events by row, because many streams send the same row. */
+const identifiedEvents = new WeakMap<FeedRow, StreamEvent[]>();
 
-function readEvents(
-  sources: RunStreamSources,
+function identified(
   row: FeedRow,
-  after: number | undefined,
-): Promise<StepEvents> {
-  const { execution_id: id, seq } = row;
-  const made = sources.readStepDetails({ id, seq, after }).then((details) => ({
-    events: withIds(id, seq, eventsOf(row, details)),
-    message: details.messages.at(-1)?.seq,
-  }));
-  stepEvents.set(row, made);
-  made.catch(() => stepEvents.delete(row));
+  events: readonly EventContent[],
+  path: readonly string[] | undefined,
+): StreamEvent[] {
+  const known = identifiedEvents.get(row);
+  if (known) return known;
+  const made = withIds(row.seq, events, { path });
+  identifiedEvents.set(row, made);
   return made;
 }
 
-/**
- * Returns the last events. They continue the numbers of the events of the last step, so that they
- * have the same ids again.
- */
-function lastEventsOf(run: Execution, last: LastStep, { sent }: Position): StreamEvent[] {
-  const { id, step_count: seq, status, output, output_data, stop_reason, error } = run;
-  const { tokens_in, tokens_out, cost } = run;
-  const agent = run.agent ?? run.workflow;
-  const result = {
-    status,
-    output,
-    output_data: output_data as Json,
-    stop_reason,
-    error: error as Json,
-  };
-  const complete = {
-    event: 'complete',
-    data: { agent, ...result, tokens_in, tokens_out, cost },
-  } as const;
-  const isUnreported = status === 'failed' && last.kind !== 'error';
-  const events = isUnreported
-    ? [{ event: 'error', data: { agent, error: error as Json } } as const, complete]
-    : [complete];
-  const sentAtEnd = sent === 'all' ? 0 : Math.max(0, sent - last.events);
-  return withIds(id, seq, events, last.events).slice(sentAtEnd);
-}
-
-type EventContent = Pick<StreamEvent, 'event' | 'data'>;
-
-function withIds(
-  id: string,
-  seq: number,
-  events: readonly EventContent[],
-  before = 0,
+function tokenEvents(
+  pieces: readonly TokenPiece[],
+  run: Execution,
+  path?: readonly string[],
 ): StreamEvent[] {
-  return events.map(({ event, data }, index) => ({
-    event,
-    id: `${seq}.${before + index + 1}`,
-    data: { execution_id: id, seq, ...data },
-  }));
+  return pieces.map((piece) => located(tokenEvent(piece, run.agent ?? run.workflow), path));
 }
 
-function tokenEvents(pieces: readonly TokenPiece[], run: Execution): StreamEvent[] {
-  return pieces.map(({ execution_id, seq, attempt, offset, text: content }) => {
-    const place = { execution_id, seq, agent: run.agent ?? run.workflow, attempt };
-    return { event: 'token', data: { ...place, ...(offset !== undefined && { offset }), content } };
-  });
+function progressEvents(note: ToolNote, run: Execution, path?: readonly string[]): StreamEvent[] {
+  const event = progressEvent(note, run.agent ?? run.workflow);
+  return event ? [located(event, path)] : [];
 }
 
-/** Follows the child runs of a run for their questions. */
-class ChildQuestions {
-  readonly #sources: RunStreamSources;
-  readonly #merged: MergedIterator<Item>;
-  readonly #followed = new Set<string>();
-  readonly #reported = new Set<string>();
-
-  /** The steps of the child runs are added to `merged`. */
-  constructor(sources: RunStreamSources, merged: MergedIterator<Item>) {
-    this.#sources = sources;
-    this.#merged = merged;
-  }
-
-  /** Follows the child runs that are live already. */
-  async followExisting(id: string): Promise<void> {
-    for (const child of await this.#sources.liveChildren(id)) this.#follow(child);
-  }
-
-  /** Follows the child run that a step starts, if it starts one. */
-  async followStartedBy({ step }: FeedRow): Promise<void> {
-    const child = step.kind === 'child_started' ? childOf(step) : undefined;
-    if (child && (await this.#sources.isSeen(child))) this.#follow(child);
-  }
-
-  /** Sends the question of a step of a child run, unless the question is answered. */
-  async *questionIn(row: FeedRow): AsyncGenerator<StreamEvent, void> {
-    await this.followStartedBy(row);
-    if (row.step.kind !== 'question') return;
-    const { execution_id: id, seq } = row;
-    const { agent, question } = await this.#sources.readStepDetails({ id, seq, after: undefined });
-    const questionId = String(question?.question_id);
-    if (question?.status !== 'open' || this.#reported.has(questionId)) return;
-    this.#reported.add(questionId);
-    const data = { execution_id: id, seq, agent, ...questionFields(row.step, question) };
-    yield { event: 'ask_user', data };
-  }
-
-  #follow(id: string): void {
-    if (this.#followed.has(id)) return;
-    this.#followed.add(id);
-    const rows = this.#sources.steps(id, 0);
-    this.#merged.add(mapIterator(rows, (row): Item => ({ of: 'child', row })));
-  }
+function located(event: StreamEvent, path: readonly string[] | undefined): StreamEvent {
+  return path ? { ...event, data: withPath(event.data, path) } : event;
 }

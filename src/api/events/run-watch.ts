@@ -4,7 +4,8 @@ import { FeedQueue } from '../../db/feed/feed-queue.ts';
 
 export type WatchSources<Other extends { of: string }> = {
   states: AsyncIterator<FeedRunState, unknown>;
-  steps?: AsyncIterator<FeedRow, unknown> | undefined;
+  /** The steps of the run. Items of other kinds may come in between, as from a tree. */
+  steps?: AsyncIterator<FeedRow | Other, unknown> | undefined;
   /** Further sources, such as the pieces of an answer. */
   others: readonly AsyncIterator<Other>[];
   /** The interval of the clock, in milliseconds. */
@@ -46,7 +47,7 @@ export class RunWatch<Other extends { of: string }> {
     this.#signal = signal;
     signal.addEventListener('abort', this.close);
     const ofStates = mapIterator(states, (state) => ({ of: 'state' as const, state }));
-    const ofSteps = steps && mapIterator(steps, (row) => ({ of: 'step' as const, row }));
+    const ofSteps = steps && mapIterator(steps, changeOf<Other>);
     this.#endsWith = ofSteps ?? ofStates;
     const sources = [ofStates, ...(ofSteps ? [ofSteps] : []), ...others];
     for (const source of sources) this.#merged.add(source);
@@ -88,6 +89,10 @@ export class RunWatch<Other extends { of: string }> {
     this.#signal.removeEventListener('abort', this.close);
     this.#merged.close();
   };
+}
+
+function changeOf<Other extends { of: string }>(item: FeedRow | Other): RunChange<Other> {
+  return 'of' in item ? item : { of: 'step', row: item };
 }
 
 function isState(change: { of: string }): change is { of: 'state'; state: FeedRunState } {

@@ -3,6 +3,7 @@ import type { MessageCursor, SessionRow } from '../../db/feed/feed.ts';
 import type { SessionTurn } from '../../db/feed/stream-queries.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { type RunCursor, type RunStreamSources, runEvents } from './run-events.ts';
+import type { TreeStreamSources } from './tree-reader.ts';
 
 /** The last event of a session that was sent: the turn, and the event in the run of the turn. */
 export type SessionCursor = RunCursor & { turn: number };
@@ -18,13 +19,15 @@ export type SessionStreamSources = {
 /**
  * Streams the events of a session after a cursor, turn by turn, then new events. These are the
  * events of the run of each turn, with ids `turn.seq.n`. The stream stays open between turns. When
- * a turn that had ended continues (a retry), its events continue too.
+ * a turn that had ended continues (a retry), its events continue too. With `tree`, the events of
+ * the runs below are sent as well, as by `runEvents`.
  */
 export async function* sessionEvents(
-  sources: RunStreamSources & SessionStreamSources,
+  sources: RunStreamSources & TreeStreamSources & SessionStreamSources,
   id: string,
   after: SessionCursor,
   signal: AbortSignal,
+  { tree = true }: { tree?: boolean | undefined } = {},
 ): AsyncGenerator<StreamEvent, void> {
   let at = after;
   while (!signal.aborted) {
@@ -32,10 +35,10 @@ export async function* sessionEvents(
     if (run) {
       const isSame = run.turn === at.turn;
       const cursor = isSame ? at : { seq: 0, n: 0 };
-      at = { turn: run.turn, seq: cursor.seq, n: cursor.n };
-      for await (const event of runEvents(sources, run.id, cursor, signal)) {
+      at = { ...cursor, turn: run.turn };
+      for await (const event of runEvents(sources, run.id, cursor, signal, { tree })) {
         yield event.id === undefined ? event : { ...event, id: `${run.turn}.${event.id}` };
-        at = event.id === undefined ? at : { turn: run.turn, ...placeIn(event.id) };
+        at = event.id === undefined ? at : (parseSessionCursor(`${run.turn}.${event.id}`) ?? at);
       }
     }
     if (signal.aborted) return;
@@ -68,7 +71,20 @@ async function nextTurn(
   }
 }
 
-function placeIn(id: string): RunCursor {
-  const [seq = 0, n = 0] = id.split('.').map(Number);
-  return { seq, n };
+/** Cursors: `seq.n`, with the position below the run `seq-position.n`, and the turn before it. */
+const RUN_CURSOR = /^(\d{1,9})(?:-(\d{1,9}))?\.(\d{1,9})$/;
+const SESSION_CURSOR = /^(\d{1,9})\.(.+)$/;
+
+/** Parses the id of an event of a run. Returns undefined for any other text. */
+export function parseRunCursor(text: string): RunCursor | undefined {
+  const [, seq, position = 0, n] = RUN_CURSOR.exec(text) ?? [];
+  if (seq === undefined) return undefined;
+  return { seq: Number(seq), position: Number(position), n: Number(n) };
+}
+
+/** Parses the id of an event of a session. Returns undefined for any other text. */
+export function parseSessionCursor(text: string): SessionCursor | undefined {
+  const [, turn, rest = ''] = SESSION_CURSOR.exec(text) ?? [];
+  const cursor = parseRunCursor(rest);
+  return cursor && { turn: Number(turn), ...cursor };
 }

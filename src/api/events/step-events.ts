@@ -15,17 +15,7 @@ const EVENTS: Readonly<Record<StepKind, (step: Step, details: StepDetails) => St
   model: modelEvents,
   tool_started: () => [], // the answer that calls the tool has sent the action
   tool: (step) => [observation(step, { tool: step.name ?? null })],
-  child_started: (step) => [
-    {
-      event: 'action',
-      data: {
-        tool: step.name ?? null,
-        call_id: step.call_id ?? null,
-        arguments: step.input ?? null,
-        child_execution_id: childOf(step) ?? null,
-      },
-    },
-  ],
+  child_started: startedEvents,
   child: (step) => [observation(step)], // call_id is that of the action
   question: (step, { question }) => [{ event: 'ask_user', data: questionFields(step, question) }],
   answer: (step) => [observation(step)],
@@ -59,6 +49,19 @@ export function questionFields(step: Step, question: StepDetails['question']): J
   if (!question) return isJsonObject(step.input as Json) ? (step.input as JsonObject) : {};
   const { status: _, ...fields } = question;
   return fields;
+}
+
+/**
+ * Returns the events of the start of a child run. The answer that calls it has sent the action. A
+ * workflow calls its members itself, so the action is here.
+ */
+function startedEvents(step: Step, { is_called }: StepDetails): StepEvent[] {
+  const call = { tool: step.name ?? null, call_id: step.call_id ?? null };
+  const child_execution_id = childOf(step) ?? null;
+  const started: StepEvent = { event: 'started', data: { ...call, child_execution_id } };
+  if (is_called) return [started];
+  const action = { ...call, arguments: step.input ?? null, child_execution_id };
+  return [{ event: 'action', data: action }, started];
 }
 
 function modelEvents(step: Step, { messages }: StepDetails): StepEvent[] {

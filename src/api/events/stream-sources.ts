@@ -1,8 +1,14 @@
 import { createBatchLoader } from '../../concurrency/batch-loader.ts';
-import { visibleTo } from '../../db/access/subjects.ts';
+import { visibleTo, type Watching } from '../../db/access/subjects.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type StepRow, stepDetails } from '../../db/feed/step-details.ts';
 import { executionsById, liveChildrenOf, turnsFrom } from '../../db/feed/stream-queries.ts';
+import {
+  lastPosition,
+  placesOf,
+  positionOfQuestion,
+  treeCursors,
+} from '../../db/feed/tree-rows.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
@@ -17,6 +23,7 @@ import { createLogFeed } from './log-feed.ts';
 import type { RunStreamSources } from './run-events.ts';
 import { type Execution, shownExecution } from './run-rows.ts';
 import type { SessionStreamSources } from './session-events.ts';
+import type { TreeStreamSources } from './tree-reader.ts';
 
 /**
  * Returns the sources of streams for one caller. Check first that the caller may see the run or
@@ -24,7 +31,7 @@ import type { SessionStreamSources } from './session-events.ts';
  */
 export type StreamSources = (
   identity: Identity,
-) => RunStreamSources & SessionStreamSources & Pick<LogSource, 'followLog'>;
+) => RunStreamSources & TreeStreamSources & SessionStreamSources & Pick<LogSource, 'followLog'>;
 
 export type StreamSourcesOptions = {
   hub: FeedHub;
@@ -55,10 +62,9 @@ export function createStreamSources({
   const turnFrom = createBatchLoader((places: { id: string; turn: number }[]) =>
     turnsFrom(pool, places),
   );
-  const sees = createBatchLoader((watching: Parameters<typeof visibleTo>[1][number][]) =>
-    visibleTo(pool, watching),
-  );
+  const sees = createBatchLoader((watching: Watching[]) => visibleTo(pool, watching));
   const log = createLogFeed({ sees, transaction: transactionOfTenant(shares) });
+  const tree = treeSources(pool, hub);
   return ({ tenantId, userId, role }) => {
     const isSeen = (id: string) => sees({ tenantId, userId, role, id });
     const seen = <T>(events: AsyncIterableIterator<T>, id: string, one: string) =>
@@ -69,6 +75,8 @@ export function createStreamSources({
       find,
       isSeen,
       steps: (id, after) => seen(hub.steps(id, after), id, 'execution'),
+      tree: (id, after) => seen(hub.trees.rows(id, after), id, 'execution'),
+      ...tree({ tenantId, userId, role }),
       messages: (id, after) => seen(hub.messages(id, after), id, 'session'),
       async liveChildren(id) {
         const children = await liveChildrenById(id);
@@ -82,6 +90,25 @@ export function createStreamSources({
       },
     };
   };
+}
+
+/** Returns the sources of trees that do not depend on the followed run. */
+function treeSources(pool: Pool, hub: FeedHub) {
+  const sees = createCachedLoader({
+    keyOf: ({ tenantId, userId, role, id }: Watching) => `${tenantId} ${userId} ${role} ${id}`,
+    ask: (watching) => visibleTo(pool, watching),
+  });
+  const placeOf = createBatchLoader((ids: string[]) => placesOf(pool, ids));
+  return (
+    reader: Omit<Watching, 'id'>,
+  ): Omit<TreeStreamSources, 'tree' | 'readStepDetails' | 'find'> => ({
+    treeLive: (id) => hub.trees.live(id),
+    placeOf,
+    seesNow: (id) => sees({ ...reader, id }),
+    treeCursors: (id, at) => treeCursors(pool, id, at),
+    lastPosition: (id) => lastPosition(pool, id),
+    positionOfQuestion: (id, seq) => positionOfQuestion(pool, id, seq),
+  });
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import type { ListFeed } from '../../db/lists/list-feed.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import type { ErrorLog } from '../errors/answer-error.ts';
+import type { StreamSources } from '../events/stream-sources.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { Admission } from '../http/admission.ts';
 import type { Connections } from '../limits/connections.ts';
@@ -19,6 +20,7 @@ import { createMaskError, withoutHelp } from './mask-errors.ts';
 import { createAdmissionPlugin } from './plugins/admission-plugin.ts';
 import { BehaviorCachePlugin } from './plugins/behavior-cache-plugin.ts';
 import { createConnectionsPlugin } from './plugins/connections-plugin.ts';
+import { EventsPlugin } from './plugins/events-plugin.ts';
 import { FeedPlugin } from './plugins/feed-plugin.ts';
 import { createLimitsPlugin } from './plugins/limits-plugin.ts';
 import { ListPlugin } from './plugins/list-plugin.ts';
@@ -48,6 +50,8 @@ export type ServingOptions = RequestsOptions & {
   hub: FeedHub;
   visibilityGuard: VisibilityGuard;
   lists: ListFeed;
+  /** The sources of the events of runs and sessions. */
+  streams: StreamSources;
   identities: Identities;
   admission: Admission;
   /** The connections of `pool`, shared fairly among tenants. */
@@ -85,6 +89,7 @@ export function schemaPreset(
       UuidDomainsPlugin,
       TreesPlugin,
       FeedPlugin,
+      EventsPlugin,
       ListPlugin,
       FeedRowsPlugin,
       SecretsPlugin,
@@ -114,6 +119,7 @@ export function servingPreset({
   hub,
   visibilityGuard,
   lists,
+  streams,
   identities,
   admission,
   connections,
@@ -154,7 +160,7 @@ export function servingPreset({
           secrets,
           tenantId: identity.tenantId,
           live: request.ws
-            ? liveSources({ hub, visibilityGuard, lists, pace, identity })
+            ? liveSources({ hub, visibilityGuard, lists, streams, pace, identity })
             : noLiveSources,
         };
       },

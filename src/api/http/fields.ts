@@ -20,6 +20,10 @@ export const byId = z.strictObject({ id: id.describe('The id of the row, a UUID'
 
 /** A query parameter that is true or false. */
 export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+/** A switch in a query, such as `tree=1`. */
+export const switchText = z
+  .enum(['1', '0', 'true', 'false'])
+  .transform((text) => text === '1' || text === 'true');
 
 /**
  * A query parameter that is a number in digits. `Number` would accept more, for example an empty

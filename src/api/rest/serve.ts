@@ -157,7 +157,8 @@ async function answerInTransaction(
   const run = await route.follows?.(input, answer, routeContext);
   if (run === undefined) return answer;
   const headers = { ...answer.headers, 'content-location': `/api/executions/${run}/stream` };
-  return { events: routeContext.runEvents(run, { seq: 0, n: 0 }), headers };
+  const { tree = false } = (input as { body?: { tree?: boolean } }).body ?? {};
+  return { events: routeContext.runEvents(run, { seq: 0, n: 0 }, { tree }), headers };
 }
 
 function createRouteContext(
@@ -202,8 +203,9 @@ function createRouteContext(
     }),
     waitForEnd: (id, ms) =>
       streams.wait(reply.raw, identity, ms, (signal) => untilEnded(hub, id, signal)),
-    runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
-    sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
+    runEvents: (id, after, options) => (signal) => runEvents(source, id, after, signal, options),
+    sessionEvents: (id, after, options) => (signal) =>
+      sessionEvents(source, id, after, signal, options),
     logEvents: (start) => (signal) =>
       logEvents({ transaction, followLog: source.followLog }, start, signal),
     listEvents: (opened, readOwn) => (signal) =>

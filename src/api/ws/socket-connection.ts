@@ -182,7 +182,7 @@ export class SocketConnection {
     }
   }
 
-  async #eventsOf({ id, after, ...of }: Subscribe, means: RouteContext): Promise<EventsOf> {
+  async #eventsOf({ id, after, tree, ...of }: Subscribe, means: RouteContext): Promise<EventsOf> {
     if (this.#subscriptions.has(id)) throw conflict(`subscription ${id} already exists`);
     if (this.#subscriptions.size >= this.#options.most) {
       throw new RequestRefusal(
@@ -196,6 +196,7 @@ export class SocketConnection {
     }
     const { execution_id, session_id } = of;
     const sent = { headers: {}, query: { after } };
+    const options = tree === undefined ? {} : { tree };
     if (execution_id !== undefined && session_id !== undefined) {
       throw new RequestRefusal(400, 'a subscription needs either a run or a session', {
         hint: 'Set either execution_id or session_id.',
@@ -205,12 +206,12 @@ export class SocketConnection {
     if (execution_id !== undefined) {
       const cursor = runCursor(sent);
       const run = await means.transaction((db) => findExecution(db, execution_id));
-      return means.runEvents(run.id, cursor);
+      return means.runEvents(run.id, cursor, options);
     }
     if (session_id === undefined) throw neitherIsSet('execution_id', 'session_id');
     const cursor = sessionCursor(sent);
     const session = await means.transaction((db) => findSession(db, session_id));
-    return means.sessionEvents(session.id, cursor);
+    return means.sessionEvents(session.id, cursor, options);
   }
 
   /** Sends the events until there are no more, or the subscription or the connection ends. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RUN_EVENTS } from '../../contracts/runs/stream-event.ts';
 import { id } from '../http/fields.ts';
 import type { SocketPath } from '../http/openapi.ts';
 import { executeBody } from '../rest/runs/execute.ts';
@@ -32,6 +33,10 @@ export const messages = {
     execution_id: execution_id.optional(),
     session_id: id.optional(),
     after: z.string().optional().describe('The id of the last event you received'),
+    tree: z
+      .boolean()
+      .optional()
+      .describe('Also sends the events of the runs below; true by default for a session'),
   }),
   unsubscribe: z.strictObject({
     type: z.literal('unsubscribe'),
@@ -39,7 +44,7 @@ export const messages = {
     subscription: z.string().describe('The id of the message that started it'),
   }),
   execute: executeBody
-    .omit({ wait: true, stream: true })
+    .omit({ wait: true, stream: true, tree: true })
     .extend({ type: z.literal('execute'), id: ref, idempotency_key }),
   send_message: z.strictObject({
     type: z.literal('send_message'),
@@ -78,7 +83,7 @@ const serverMessage = z
     z.object({
       type: z.literal('event'),
       subscription: z.string(),
-      event: z.enum(['thought', 'action', 'observation', 'ask_user', 'token', 'complete', 'error']),
+      event: z.enum(RUN_EVENTS),
       id: z.string().optional().describe('The cursor to continue after this event (`after`)'),
       data: z.record(z.string(), z.unknown()),
     }),

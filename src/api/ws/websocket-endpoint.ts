@@ -158,8 +158,9 @@ function createMeans(options: WebSocketEndpointOptions) {
       transaction: createCallerTransaction(options, identity, settings),
       waitForEnd: async () => {}, // no message waits
       leftSignal: () => new AbortController().signal,
-      runEvents: (id, after) => (signal) => runEvents(source, id, after, signal),
-      sessionEvents: (id, after) => (signal) => sessionEvents(source, id, after, signal),
+      runEvents: (id, after, options) => (signal) => runEvents(source, id, after, signal, options),
+      sessionEvents: (id, after, options) => (signal) =>
+        sessionEvents(source, id, after, signal, options),
       logEvents: () => async function* () {}, // no subscription follows a log
       listEvents: () => async function* () {}, // nor a list
     };

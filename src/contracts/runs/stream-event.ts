@@ -1,15 +1,22 @@
 import type { Json } from '../../json/json.ts';
 
+/** The events of a run. */
+export const RUN_EVENTS = [
+  'thought',
+  'action',
+  'started',
+  'observation',
+  'ask_user',
+  'token',
+  'progress',
+  'complete',
+  'error',
+] as const;
+
 /** An event of Server-Sent Events. */
 export type StreamEvent = {
   event:
-    | 'thought'
-    | 'action'
-    | 'observation'
-    | 'ask_user'
-    | 'token'
-    | 'complete'
-    | 'error'
+    | (typeof RUN_EVENTS)[number]
     /** An event of the log of many runs alone. */
     | 'step'
     /** Events of a list alone: a row of it, a row that left it, and that nothing is missing. */

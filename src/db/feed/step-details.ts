@@ -22,9 +22,11 @@ export type StepDetails = {
   messages: StepMessage[];
   /** The question of a step that asks people. */
   question: (JsonObject & { status: string }) | null;
+  /** True if the step starts a child run that a model has called. */
+  is_called: boolean;
 };
 
-const NO_DETAILS: StepDetails = { agent: null, messages: [], question: null };
+const NO_DETAILS: StepDetails = { agent: null, messages: [], question: null, is_called: false };
 
 /** Returns the details of many steps, in the order of the steps. */
 export async function stepDetails(pool: Pool, steps: readonly StepRow[]): Promise<StepDetails[]> {

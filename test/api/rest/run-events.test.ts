@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { type RunStreamSources, runEvents } from '../../../src/api/events/run-events.ts';
 import type { Execution } from '../../../src/api/events/run-rows.ts';
+import type { TreeStreamSources } from '../../../src/api/events/tree-reader.ts';
+import { ToolNotes } from '../../../src/api/feed/tool-notes.ts';
 import { eventsOf } from '../../../src/api/events/step-events.ts';
 import type { TokenPiece } from '../../../src/contracts/runs/step.ts';
 import type { FeedRow } from '../../../src/db/feed/feed.ts';
@@ -12,14 +14,14 @@ const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 function staged(run: Partial<Execution>) {
   const steps = new FeedQueue<FeedRow>({ onClose() {} });
   const tokens = new FeedQueue<TokenPiece>({ onClose() {} });
-  const live: RunStreamSources = {
-    hub: { tokens: () => tokens },
+  const live = {
+    hub: { tokens: () => tokens, notes: new ToolNotes() },
     steps: () => steps,
     readStepDetails: async () => ({ messages: [] }) as never,
     find: async () => run as Execution,
     isSeen: async () => true,
     liveChildren: async () => [],
-  };
+  } as unknown as RunStreamSources & TreeStreamSources;
   const piece = (seq: number, text: string) =>
     tokens.push({ execution_id: ID, seq, attempt: 1, text } as TokenPiece);
   const row = (seq: number) =>
@@ -69,7 +71,7 @@ test('behind a cursor that never existed, a run without steps still has its last
 test('the end of a child run names the call that started it', () => {
   const step = { seq: 3, kind: 'child', name: null, call_id: 'a', output: { status: 'completed' } };
   const row = { execution_id: ID, seq: 3, step } as unknown as FeedRow;
-  const told = eventsOf(row, { agent: 'clerk', messages: [], question: null });
+  const told = eventsOf(row, { agent: 'clerk', messages: [], question: null, is_called: false });
   expect(told).toEqual([
     {
       event: 'observation',

@@ -75,7 +75,9 @@ test('system, session, message, stream, question of a sub-agent and todo list, f
   });
   const answered = await ask('POST', `${path}/answers`, { answer: 'blue' });
   expect(answered).toMatchObject({ status: 200, body: { answer: 'blue', status: 'answered' } });
-  const complete = await stream.when(({ event }) => event === 'complete');
+  const complete = await stream.when(
+    ({ event, data }) => event === 'complete' && data.path.length === 1,
+  );
   expect(complete.data).toMatchObject({
     status: 'completed',
     output: 'It is painted.',

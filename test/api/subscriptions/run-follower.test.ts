@@ -17,6 +17,7 @@ const answer = (content: string, calls: object[] | null = null): StepDetails => 
   agent: 'clerk',
   messages: [{ seq: 1, role: 'assistant', content, tool_calls: calls as never, parts: null }],
   question: null,
+  is_called: false,
 });
 
 test('the text of a later step is sent after the steps before it', async () => {
@@ -48,7 +49,7 @@ test('the text of a later step is sent after the steps before it', async () => {
       },
     },
     details: async ({ seq }: { seq: number }) =>
-      stories.get(seq) ?? { agent: null, messages: [], question: null },
+      stories.get(seq) ?? { agent: null, messages: [], question: null, is_called: false },
     look: async () =>
       ({
         status: 'completed',
@@ -89,7 +90,7 @@ test('early pieces of a followed run are buffered up to a bound', async () => {
       },
     },
     details: async ({ seq }: { seq: number }) =>
-      seq === 2 ? answer(words.join('')) : { agent: null, messages: [], question: null },
+      seq === 2 ? answer(words.join('')) : { agent: null, messages: [], question: null, is_called: false },
     look: async () => ({ status: 'completed', step_count: 2, questions: [], is_whole: false }),
   } as unknown as RunSource;
   const texts: string[] = [];

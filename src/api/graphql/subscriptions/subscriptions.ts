@@ -1,37 +1,37 @@
 import '../environment.ts';
-import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
 import type { TokenPiece } from '../../../contracts/runs/step.ts';
 import type { FeedRow, FeedRunState, MessageCursor, SessionRow } from '../../../db/feed/feed.ts';
 import type { FeedHub } from '../../feed/feed-hub.ts';
+import { type EventSources, type EventSourcesOptions, eventSources } from './event-sources.ts';
 import { type ListSources, type ListSourcesOptions, listSources } from './list-sources.ts';
 import type { VisibilityGuard } from './visibility-guard.ts';
-
-/** The topic of a subscription, and the settings of its caller. */
-export type FeedTopic = {
-  id: string;
-  /** The seq of a step, or a place in a session. */
-  after?: number | string | null;
-  withPgClient: WithPgClient;
-  pgSettings: Record<string, string>;
-};
+import {
+  type FeedTopic,
+  noExecution,
+  noSession,
+  visibleId,
+  visibleSession,
+} from './visible-topic.ts';
 
 /** A source of events in the form of Grafast's `listen`. */
 export type EventSource<T> = { subscribe(topic: FeedTopic): Promise<AsyncIterableIterator<T>> };
 
 /** The sources of one operation. */
-export type LiveSources = ListSources & {
-  steps: EventSource<FeedRow>;
-  states: EventSource<FeedRunState>;
-  tokens: EventSource<TokenPiece>;
-  messages: EventSource<SessionRow>;
-};
+export type LiveSources = ListSources &
+  EventSources & {
+    steps: EventSource<FeedRow>;
+    states: EventSource<FeedRunState>;
+    tokens: EventSource<TokenPiece>;
+    messages: EventSource<SessionRow>;
+  };
 
 /** The inputs of the sources of an operation on a WebSocket, and the identity of its caller. */
 export type LiveOptions = {
   hub: FeedHub;
   visibilityGuard: VisibilityGuard;
-} & ListSourcesOptions;
+} & ListSourcesOptions &
+  EventSourcesOptions;
 
 /**
  * Creates the sources for an operation on a WebSocket. Whether the caller may see the run or
@@ -51,6 +51,7 @@ export function liveSources(options: LiveOptions): LiveSources {
   };
   return {
     ...listSources(options),
+    ...eventSources(options),
     steps: {
       subscribe: (topic) =>
         ofRun(topic, (id) => hub.steps(id, Math.max(0, Number(topic.after ?? 0)))),
@@ -73,6 +74,8 @@ export const noLiveSources: LiveSources = {
   states: { subscribe: refuse },
   tokens: { subscribe: refuse },
   messages: { subscribe: refuse },
+  executionEvents: { subscribe: refuse },
+  sessionEvents: { subscribe: refuse },
   executions: { subscribe: refuse },
   questions: { subscribe: refuse },
   watchedRows: { subscribe: refuse },
@@ -83,52 +86,6 @@ async function refuse(): Promise<never> {
     extensions: {
       code: 'HWINV',
       hint: 'Use graphql-ws (the protocol graphql-transport-ws) with ws://…/graphql.',
-    },
-  });
-}
-
-/** Returns the id as the database writes it. Throws if the caller may not see the run. */
-async function visibleId({ id, withPgClient, pgSettings }: FeedTopic): Promise<string> {
-  const { rows } = await withPgClient(pgSettings, (client) =>
-    client.query<{ id: string }>({
-      text: 'select e.id::uuid::text as id from howdah.executions as e where e.id = $1::uuid',
-      values: [id],
-    }),
-  );
-  const [found] = rows;
-  if (found) return found.id;
-  throw noExecution(id);
-}
-
-function noExecution(id: string): GraphQLError {
-  return new GraphQLError(`there is no execution ${id}`, {
-    extensions: {
-      code: 'HWNTF',
-      hint: 'List the runs that you may see: { executions(first: 10, orderBy: ID_DESC) { nodes { id status } } }',
-      detail: { execution_id: id },
-    },
-  });
-}
-
-/** Returns the id as the database writes it. Throws if the caller may not see the session. */
-async function visibleSession({ id, withPgClient, pgSettings }: FeedTopic): Promise<string> {
-  const { rows } = await withPgClient(pgSettings, (client) =>
-    client.query<{ id: string }>({
-      text: 'select s.id::text as id from howdah.sessions as s where s.id = $1::uuid',
-      values: [id],
-    }),
-  );
-  const [found] = rows;
-  if (found) return found.id;
-  throw noSession(id);
-}
-
-function noSession(id: string): GraphQLError {
-  return new GraphQLError(`there is no session ${id}`, {
-    extensions: {
-      code: 'HWNTF',
-      hint: 'List the sessions that you may see: { sessions(first: 10) { nodes { id title } } }',
-      detail: { session_id: id },
     },
   });
 }

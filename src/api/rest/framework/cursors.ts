@@ -2,24 +2,27 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { FORGET_MS } from '../../../db/feed/follow-log.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import type { RunCursor } from '../../events/run-events.ts';
-import type { SessionCursor } from '../../events/session-events.ts';
+import {
+  parseRunCursor,
+  parseSessionCursor,
+  type SessionCursor,
+} from '../../events/session-events.ts';
 import { time } from '../../http/fields.ts';
 
 type Sent = { headers: IncomingHttpHeaders; query: { after?: string | undefined } };
 
 /**
  * Returns the position where the events of a run continue: `seq.n` of Last-Event-ID, else of
- * `after`. Without either, the events start from the beginning.
+ * `after`. Below the run, `seq-position.n`. Without either, the events start from the beginning.
  */
 export function runCursor(sent: Sent): RunCursor {
-  const [seq = 0, n = 0] = numbersIn(sent, 2);
-  return { seq, n };
+  return cursorIn(sent, parseRunCursor, 'seq.n, such as 3.1') ?? { seq: 0, n: 0 };
 }
 
 /** Returns the position where the events of a session continue, from `turn.seq.n`. */
 export function sessionCursor(sent: Sent): SessionCursor {
-  const [turn = 1, seq = 0, n = 0] = numbersIn(sent, 3);
-  return { turn, seq, n };
+  const form = 'turn.seq.n, such as 1.3.1';
+  return cursorIn(sent, parseSessionCursor, form) ?? { turn: 1, seq: 0, n: 0 };
 }
 
 /**
@@ -50,13 +53,15 @@ function textIn({ headers, query }: Sent) {
   return { field: sent === undefined ? 'after' : 'Last-Event-ID', text: sent ?? query.after };
 }
 
-function numbersIn(sent: Sent, most: number): number[] {
+function cursorIn<Cursor>(
+  sent: Sent,
+  parse: (text: string) => Cursor | undefined,
+  form: string,
+): Cursor | undefined {
   const { text, field } = textIn(sent);
-  if (text === undefined || text === '') return [];
-  const parts = text.split('.');
-  if (parts.length === most && parts.every((part) => /^\d{1,9}$/.test(part)))
-    return parts.map(Number);
-  const form = most === 2 ? 'seq.n, such as 3.1' : 'turn.seq.n, such as 1.3.1';
+  if (text === undefined || text === '') return undefined;
+  const cursor = parse(text);
+  if (cursor) return cursor;
   throw new RequestRefusal(400, `${field} is not the id of an event of this stream`, {
     hint: `Send the id of the last event you received (${form}), or leave it out.`,
     detail: { field },

@@ -44,6 +44,9 @@ export type RouteInput<Params, Query, Body> = {
   url: string;
 };
 
+/** Whether a stream also has the events of the runs below. */
+export type TreeOptions = { tree?: boolean | undefined };
+
 /** Services that a route may use besides its transaction. */
 export type RouteContext = {
   secrets: SecretWriter;
@@ -58,8 +61,8 @@ export type RouteContext = {
    */
   waitForEnd(executionId: string, ms: number): Promise<void>;
   /** Streams the events of a run or a session that the caller may see. */
-  runEvents(executionId: string, after: RunCursor): EventsOf;
-  sessionEvents(sessionId: string, after: SessionCursor): EventsOf;
+  runEvents(executionId: string, after: RunCursor, options?: TreeOptions): EventsOf;
+  sessionEvents(sessionId: string, after: SessionCursor, options?: TreeOptions): EventsOf;
   /** Streams the lines of the log that the caller may see. */
   logEvents(start: LogStart): EventsOf;
   /**

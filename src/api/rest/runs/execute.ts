@@ -67,6 +67,10 @@ export const executeBody = z.strictObject({
     .describe('The address notified when the run ends or asks a question; see docs/webhooks.md'),
   wait: waitField,
   stream: z.boolean().optional().describe('Streams the events of the run in the answer'),
+  tree: z
+    .boolean()
+    .optional()
+    .describe('With stream: also streams the events of all runs below the run'),
 });
 type Body = z.output<typeof executeBody>;
 
@@ -114,7 +118,8 @@ export const executeRoutes: Route[] = [
     async serve({ query, body, headers }, context) {
       const seconds = waitSeconds(query.wait, body);
       const id = await startOnce(body, headers, context);
-      if (body.stream) return { events: context.runEvents(id, { seq: 0, n: 0 }) };
+      const { stream, tree = false } = body;
+      if (stream) return { events: context.runEvents(id, { seq: 0, n: 0 }, { tree }) };
       if (seconds > 0) await context.waitForEnd(id, seconds * 1000);
       return answerFor(context, id, seconds > 0);
     },
@@ -135,7 +140,7 @@ async function startOnce(
   headers: IncomingHttpHeaders,
   context: RouteContext,
 ): Promise<string> {
-  const { wait: _wait, stream, idempotency_key, ...requested } = body;
+  const { wait: _wait, stream, tree: _tree, idempotency_key, ...requested } = body;
   const header = keyIn(headers);
   const sentKey = idempotency_key ?? header;
   if (sentKey !== header && header !== undefined) throw otherKeys();

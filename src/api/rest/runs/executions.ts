@@ -11,7 +11,7 @@ import {
   stepSchema,
   stepsOf,
 } from '../../events/run-rows.ts';
-import { byId, flag, numberText, page, pageOf } from '../../http/fields.ts';
+import { byId, flag, numberText, page, pageOf, switchText } from '../../http/fields.ts';
 import { runConditions, runs } from '../../lists/list-filters.ts';
 import { runCursor } from '../framework/cursors.ts';
 import { idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
@@ -180,12 +180,16 @@ const stream = route({
     'Sends all events from the beginning, or those after the event in the header Last-Event-ID. The last event is `complete`, when the run ends.',
   query: z.strictObject({
     after: z.string().optional().describe('The same as the header Last-Event-ID'),
+    tree: switchText
+      .optional()
+      .describe('1 to also send the events of all runs below the run, with their path'),
   }),
   answers: { 200: { description: 'Events', type: 'text/event-stream' } },
   async serve({ params, query, headers }, context) {
     const after = runCursor({ headers, query });
     await context.transaction((db) => findExecution(db, params.id));
-    return { events: context.runEvents(params.id.toLowerCase(), after) };
+    const { tree } = query;
+    return { events: context.runEvents(params.id.toLowerCase(), after, { tree }) };
   },
 });
 

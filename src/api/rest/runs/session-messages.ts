@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
-import { id, object } from '../../http/fields.ts';
+import { id, object, switchText } from '../../http/fields.ts';
 import { question } from '../../lists/question-rows.ts';
 import { sessionCursor } from '../framework/cursors.ts';
 import { type Answer, type Route, route } from '../framework/route.ts';
@@ -21,6 +21,10 @@ const stream = z
   .boolean()
   .optional()
   .describe('Streams the events of the run in the answer, from its first token');
+const tree = z
+  .boolean()
+  .optional()
+  .describe('With stream: also streams the events of all runs below the run');
 
 /**
  * Registers a follower if the request asks for a stream, so that the run is followed from its first
@@ -37,7 +41,7 @@ const say = route({
   id: 'sendMessage',
   summary: 'Send a message to a session',
   description: 'Sends the message as a person.',
-  body: z.strictObject({ ...saidFields, stream }),
+  body: z.strictObject({ ...saidFields, stream, tree }),
   words: { message: 'content' },
   isKeyed: true,
   answers: {
@@ -81,6 +85,7 @@ const fork = route({
     ...saidFields,
     turn: z.int32().optional().describe('The last turn to copy; all turns by default'),
     stream,
+    tree,
   }),
   words: { message: 'content' },
   isKeyed: true,
@@ -163,12 +168,15 @@ const events = route({
     'Starts at turn 1, or after the event in the header Last-Event-ID. The stream stays open when a turn is complete.',
   query: z.strictObject({
     after: z.string().optional().describe('The same as the header Last-Event-ID'),
+    tree: switchText
+      .optional()
+      .describe('0 to leave out the events of the runs below the runs of the session'),
   }),
   answers: { 200: { description: 'Events', type: 'text/event-stream' } },
   async serve({ params, query, headers }, context) {
     const after = sessionCursor({ headers, query });
     const { id: sid } = await context.transaction((db) => findSession(db, params.sid));
-    return { events: context.sessionEvents(sid, after) };
+    return { events: context.sessionEvents(sid, after, { tree: query.tree }) };
   },
 });
 

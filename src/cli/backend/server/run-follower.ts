@@ -74,6 +74,7 @@ export function createRunFollower(
           if (piece.seq > cursor) yield { type: 'token', id, piece };
           continue;
         }
+        if (event === 'progress') continue;
         if (event === 'error' && next.value.id === undefined) throw accessLost(data);
         if (data.execution_id === id) yield* stepsUpTo(Number(data.seq), signal);
         if (event === 'complete') {

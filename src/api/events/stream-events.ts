@@ -1,0 +1,103 @@
+import type { ToolNote } from '../../contracts/agents/tool-io.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
+import type { FeedRow } from '../../db/feed/feed.ts';
+import type { StepDetails, StepRow } from '../../db/feed/step-details.ts';
+import type { Json } from '../../json/json.ts';
+import type { Execution } from './run-rows.ts';
+import { eventsOf } from './step-events.ts';
+
+/** The events of a step, and the last message that the step added. */
+export type StepEvents = { events: EventContent[]; message: number | undefined };
+
+export type EventContent = Pick<StreamEvent, 'event' | 'data'>;
+
+/**
+ * The events of each row. Many streams send the same row, so its events are made once, for the
+ * first stream.
+ */
+const stepEvents = new WeakMap<FeedRow, Promise<StepEvents>>();
+
+/** Reads the events of a step. `after` is the last known message of its run. */
+export function readEvents(
+  sources: { readStepDetails(step: StepRow): Promise<StepDetails> },
+  row: FeedRow,
+  after: number | undefined,
+): Promise<StepEvents> {
+  const known = stepEvents.get(row);
+  if (known) return known;
+  const { execution_id, seq } = row;
+  const made = sources.readStepDetails({ id: execution_id, seq, after }).then((details) => ({
+    events: eventsOf(row, details).map(({ event, data }) => ({
+      event,
+      data: { execution_id, seq, ...data },
+    })),
+    message: details.messages.at(-1)?.seq,
+  }));
+  stepEvents.set(row, made);
+  made.catch(() => stepEvents.delete(row));
+  return made;
+}
+
+/**
+ * Gives events the ids `place.n`, numbered from `before + 1`, and the path of their run in a tree.
+ */
+export function withIds(
+  place: string | number,
+  events: readonly EventContent[],
+  { before = 0, path }: { before?: number; path?: readonly string[] | undefined } = {},
+): StreamEvent[] {
+  return events.map(({ event, data }, index) => ({
+    event,
+    id: `${place}.${before + index + 1}`,
+    data: path ? withPath(data, path) : data,
+  }));
+}
+
+/** Adds the path to the data of an event, behind the id of its run. */
+export function withPath(data: StreamEvent['data'], path: readonly string[]): StreamEvent['data'] {
+  const { execution_id = null, ...others } = data;
+  return { execution_id, path: [...path], ...others };
+}
+
+/** Returns the event `complete` of a run that has ended. */
+export function completeEvent(run: Execution): EventContent {
+  const { id: execution_id, step_count: seq, status, output, output_data, stop_reason } = run;
+  const { error, tokens_in, tokens_out, cost } = run;
+  const agent = run.agent ?? run.workflow;
+  const result = {
+    status,
+    output,
+    output_data: output_data as Json,
+    stop_reason,
+    error: error as Json,
+  };
+  return {
+    event: 'complete',
+    data: { execution_id, seq, agent, ...result, tokens_in, tokens_out, cost },
+  };
+}
+
+/** Returns the last events of a run: an error that is not a step, and `complete`. */
+export function lastEventsOf(run: Execution, lastKind: string): EventContent[] {
+  const { id: execution_id, step_count: seq, status, error } = run;
+  const agent = run.agent ?? run.workflow;
+  const complete = completeEvent(run);
+  const isUnreported = status === 'failed' && lastKind !== 'error';
+  if (!isUnreported) return [complete];
+  return [{ event: 'error', data: { execution_id, seq, agent, error: error as Json } }, complete];
+}
+
+/** Returns the event of a piece of an answer. */
+export function tokenEvent(piece: TokenPiece, agent: string | null): StreamEvent {
+  const { execution_id, seq, attempt, offset, text: content } = piece;
+  const place = { execution_id, seq, agent, attempt };
+  return { event: 'token', data: { ...place, ...(offset !== undefined && { offset }), content } };
+}
+
+/** Returns the event of a report of a tool; undefined for a log message. */
+export function progressEvent(note: ToolNote, agent: string | null): StreamEvent | undefined {
+  if (note.type !== 'progress') return undefined;
+  const { execution_id, call_id, tool, type: _, ...report } = note;
+  return { event: 'progress', data: { execution_id, agent, call_id, tool, ...report } };
+}

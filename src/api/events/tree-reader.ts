@@ -1,0 +1,223 @@
+import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
+import type { TokenPiece } from '../../contracts/runs/step.ts';
+import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
+import type { FeedRow } from '../../db/feed/feed.ts';
+import type { RunPlace, TreePosition, TreeRow } from '../../db/feed/tree-rows.ts';
+import type { LiveItem } from '../feed/tree-feed.ts';
+import { onAbort } from '../http/on-abort.ts';
+import { EarlyPieces } from './early-pieces.ts';
+import type { RunStreamSources } from './run-events.ts';
+import {
+  completeEvent,
+  type EventContent,
+  progressEvent,
+  readEvents,
+  tokenEvent,
+  withIds,
+  withPath,
+} from './stream-events.ts';
+
+/**
+ * The sources of streams of trees. A caller who may see the top run may be forbidden to see some
+ * runs below it.
+ */
+export type TreeStreamSources = Pick<RunStreamSources, 'readStepDetails' | 'find'> & {
+  /** Streams the rows of a tree for as long as the caller may see the top run. */
+  tree(id: string, after: TreePosition): AsyncIterableIterator<TreeRow>;
+  /** Streams what happens in a tree and is not stored. */
+  treeLive(id: string): AsyncIterableIterator<LiveItem>;
+  /** Returns the place of a run in its tree; undefined if there is no such run. */
+  placeOf(id: string): Promise<RunPlace | undefined>;
+  /** Returns whether the caller sees a run. The answer may be half a second old. */
+  seesNow(id: string): Promise<boolean>;
+  /** Returns the last step of each run below the top run up to a position. */
+  treeCursors(id: string, at: TreePosition): Promise<Map<string, number>>;
+  /** Returns the last position below a run, with everything that is committed now. */
+  lastPosition(id: string): Promise<number>;
+  /** Returns the position of the last question below a run after its step `seq`; 0 if none. */
+  positionOfQuestion(id: string, seq: number): Promise<number>;
+};
+
+/** A position in a tree, and how many events of its row were sent. */
+export type TreeCursor = TreePosition & { sent: number };
+
+/** What happens in a tree: raw rows and pieces of the top run, and events of the runs below. */
+export type TreeItem =
+  | { of: 'top'; row: FeedRow }
+  | { of: 'live'; item: LiveItem }
+  /**
+   * An event below the top run. `at` is absent for an event that is not stored. `event` is absent
+   * for a row without events that the caller may see.
+   */
+  | { of: 'below'; event?: StreamEvent; at?: TreePosition };
+
+type Merged = { of: 'row'; row: TreeRow } | { of: 'live'; item: LiveItem };
+
+/**
+ * Reads a tree from a cursor, until the top run has ended or the signal fires. Rows come in the
+ * order of the tree, in which a cursor has one meaning for all readers. Yields the row of the
+ * cursor again if it belongs to the top run.
+ */
+export async function* readTree(
+  sources: TreeStreamSources,
+  id: string,
+  cursor: TreeCursor,
+  signal: AbortSignal,
+): AsyncGenerator<TreeItem, void> {
+  const merged = new MergedIterator<Merged>();
+  const cancel = onAbort(signal, () => merged.close());
+  try {
+    // Subscribe to pieces first, because a missed piece is not sent again.
+    merged.add(mapIterator(sources.treeLive(id), (item): Merged => ({ of: 'live', item })));
+    const below = await RunsBelow.open(sources, id, cursor);
+    // one row back: some events of the cursor's row may not have been sent
+    const before = { seq: cursor.seq, position: cursor.position - 1 };
+    const rows = mapIterator(sources.tree(id, before), (row): Merged => ({ of: 'row', row }));
+    merged.add(rows);
+    for (;;) {
+      const next = await merged.next();
+      if (!next || ('ended' in next && next.ended === rows)) return;
+      if ('value' in next) yield* itemsOf(next.value, id, below);
+    }
+  } finally {
+    cancel();
+    merged.close();
+  }
+}
+
+async function* itemsOf(next: Merged, id: string, below: RunsBelow): AsyncGenerator<TreeItem> {
+  if (next.of === 'live') {
+    if (runOf(next.item) === id) yield next;
+    else for (const event of await below.live(next.item)) yield { of: 'below', event };
+    return;
+  }
+  const { at, row, execution_id } = next.row;
+  if (execution_id === id) {
+    if (row) yield { of: 'top', row };
+    return;
+  }
+  const events = await below.eventsOf(next.row);
+  if (!events.some(({ id }) => id !== undefined)) yield { of: 'below', at };
+  for (const event of events) {
+    yield event.id === undefined ? { of: 'below', event } : { of: 'below', event, at };
+  }
+}
+
+function runOf(item: LiveItem): string {
+  return item.of === 'piece' ? item.piece.execution_id : item.note.execution_id;
+}
+
+/** What a stream knows of one run below. */
+type RunBelow = {
+  /** The runs from the top to this one; undefined if the run is gone. */
+  path: string[] | undefined;
+  agent: string | null;
+  early: EarlyPieces;
+  /** The last step that was read. */
+  seq: number;
+  /** The last message whose step was read; undefined if none is known. */
+  message: number | undefined;
+};
+
+/** The runs below the top run of one stream. */
+class RunsBelow {
+  readonly #sources: TreeStreamSources;
+  readonly #top: string;
+  readonly #cursor: TreeCursor;
+  readonly #runs = new Map<string, Promise<RunBelow>>();
+  /** The last step of each run before the cursor. */
+  readonly #before: ReadonlyMap<string, number>;
+
+  static async open(sources: TreeStreamSources, top: string, cursor: TreeCursor) {
+    const isNew = cursor.seq === 0 && cursor.position === 0;
+    const before = isNew ? new Map() : await sources.treeCursors(top, cursor);
+    return new RunsBelow(sources, top, cursor, before);
+  }
+
+  constructor(
+    sources: TreeStreamSources,
+    top: string,
+    cursor: TreeCursor,
+    before: ReadonlyMap<string, number>,
+  ) {
+    this.#sources = sources;
+    this.#top = top;
+    this.#cursor = cursor;
+    this.#before = before;
+  }
+
+  /** Returns the events of a row that the caller may see and that were not sent. */
+  async eventsOf({ at, execution_id, seq, row }: TreeRow): Promise<StreamEvent[]> {
+    const run = await this.#runOf(execution_id);
+    const isStarted = run.seq === 0;
+    run.seq = Math.max(run.seq, seq);
+    if (!(await this.#isSeen(run))) return [];
+    const { path } = run;
+    if (!row) {
+      const contents = await this.#endOf(execution_id, seq);
+      return this.#unsent(at, withIds(placeText(at), contents, { path }));
+    }
+    const after = run.message ?? (isStarted && seq === 1 ? 0 : undefined);
+    const { events, message } = await readEvents(this.#sources, row, after);
+    run.message = message ?? run.message;
+    const stored = this.#unsent(at, withIds(placeText(at), events, { path }));
+    return [...stored, ...run.early.take(seq).map((piece) => tokenBelow(piece, run))];
+  }
+
+  /** Returns the events of what is not stored, if the caller may see the run. */
+  async live(item: LiveItem): Promise<StreamEvent[]> {
+    const run = await this.#runOf(runOf(item));
+    if (!(await this.#isSeen(run))) return [];
+    if (item.of === 'piece') {
+      return run.early.offer(item.piece, run.seq).map((piece) => tokenBelow(piece, run));
+    }
+    const event = progressEvent(item.note, run.agent);
+    return event && run.path ? [{ ...event, data: withPath(event.data, run.path) }] : [];
+  }
+
+  /** Returns `complete`, unless the run went on after this end. */
+  async #endOf(id: string, seq: number): Promise<EventContent[]> {
+    const run = await this.#sources.find(id);
+    const isEnd = run && run.completed_at !== null && run.step_count === seq;
+    return isEnd ? [completeEvent(run)] : [];
+  }
+
+  #unsent(at: TreePosition, events: StreamEvent[]): StreamEvent[] {
+    const { seq, position, sent } = this.#cursor;
+    return at.seq === seq && at.position === position ? events.slice(sent) : events;
+  }
+
+  #runOf(id: string): Promise<RunBelow> {
+    const known = this.#runs.get(id);
+    if (known) return known;
+    const run = this.#sources.placeOf(id).then((place): RunBelow => {
+      const all = place && [...place.ancestors, id];
+      return {
+        path: all?.slice(all.indexOf(this.#top)),
+        agent: place?.agent ?? null,
+        early: new EarlyPieces(),
+        seq: this.#before.get(id) ?? 0,
+        message: undefined,
+      };
+    });
+    this.#runs.set(id, run);
+    run.catch(() => this.#runs.delete(id));
+    return run;
+  }
+
+  /** Returns whether the caller sees a run and all runs between it and the top run. */
+  async #isSeen({ path }: RunBelow): Promise<boolean> {
+    const seen = await Promise.all((path ?? []).slice(1).map((id) => this.#sources.seesNow(id)));
+    return path !== undefined && seen.every(Boolean);
+  }
+}
+
+function tokenBelow(piece: TokenPiece, { agent, path }: RunBelow): StreamEvent {
+  const { event, data } = tokenEvent(piece, agent);
+  return { event, data: withPath(data, path ?? []) };
+}
+
+/** Returns the part of an id that names a row: `seq`, or `seq-position` below the top run. */
+function placeText({ seq, position }: TreePosition): string {
+  return position === 0 ? `${seq}` : `${seq}-${position}`;
+}

@@ -1,0 +1,46 @@
+import type pg from 'pg';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { giveTool, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
+import { one } from '../../sql/support.ts';
+
+/** A call in a script. */
+const call = (id: string, name: string, args: JsonObject) => ({
+  tool_calls: [{ id, name, arguments: args }],
+});
+
+export type TreeStage = { boss: string; worker: string; helper: string };
+
+/**
+ * Makes the agents of scene 3 with two levels: the boss asks the worker, the worker asks the
+ * helper, and the helper asks its user. The boss and the worker say something before they call.
+ */
+export async function makeTree(pool: pg.Pool): Promise<TreeStage> {
+  const helper = await makeAgent(pool, {
+    script: [
+      { content: 'I must ask.', ...call('h1', 'ask_user', { question: 'Which parcel?' }) },
+      { content: 'The blue parcel comes tomorrow.' },
+    ],
+    tools: ['ask_user'],
+  });
+  const toHelper = await makeAgentTool(pool, helper);
+  const worker = await makeAgent(pool, {
+    script: [
+      { content: 'I ask the helper.', ...call('w1', toHelper, { message: 'Where is it?' }) },
+      call('w2', 'todo', { action: 'add', title: 'Tell the boss' }),
+      { content: 'It comes tomorrow.' },
+    ],
+    tools: ['todo'],
+  });
+  await giveTool(pool, worker, toHelper);
+  const toWorker = await makeAgentTool(pool, worker);
+  const boss = await makeAgent(pool, {
+    script: [
+      { content: 'I delegate.', ...call('b1', toWorker, { message: 'Find the parcel.' }) },
+      { content: 'Your parcel comes tomorrow.' },
+    ],
+  });
+  await giveTool(pool, boss, toWorker);
+  const name = async (id: string) =>
+    (await one(pool, 'select name from howdah.agents where id = $1', [id])).name as string;
+  return { boss: await name(boss), worker: await name(worker), helper: await name(helper) };
+}

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi } from '../harness.ts';
+import { call } from '../rest/call.ts';
+import { listen } from '../rest/events.ts';
+import { type Door, RUN_DOORS, SESSION_DOORS } from './doors.ts';
+import { makeTree, type TreeStage } from './stage.ts';
+
+// Scene 3 with two levels of sub-agents, followed on one stream by every door.
+
+const db = testDatabase();
+let api: Api;
+let worker: Worker;
+let stage: TreeStage;
+
+beforeAll(async () => {
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+  stage = await makeTree(db.pool);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+});
+
+type Run = { execution_id: string; session_id: string };
+
+async function start(): Promise<Run> {
+  const { body: session } = await call(api, 'POST', '/sessions', { agent: stage.boss });
+  const path = `/sessions/${session.id}/messages`;
+  const { body } = await call(api, 'POST', path, { content: 'Where is my parcel?' });
+  return { execution_id: body.execution_id, session_id: session.id };
+}
+
+const answer = (event: StreamEvent) =>
+  call(api, 'POST', `/api/questions/${event.data.question_id}/answer`, { answer: 'The blue one.' });
+
+/** Events that have a place in the tree. The same event is the same text. */
+const stored = (events: readonly StreamEvent[]) =>
+  events.flatMap(({ id, event, data }) => (id ? JSON.stringify([id, event, data]) : []));
+
+const isEnd = ({ event, data }: StreamEvent) =>
+  event === 'complete' && (data.path as unknown[] | undefined)?.length === 1;
+const isOf = (kind: string) => (event: StreamEvent) => event.event === kind;
+
+/** Follows a run over three cuts: at the first action, the question and the end of a child. */
+async function followWithCuts(door: Door, run: Run): Promise<StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  const read = async (isLast: (event: StreamEvent) => boolean) => {
+    const after = events.findLast(({ id }) => id !== undefined)?.id;
+    events.push(...(await door(api, run, after, isLast)));
+    return events.at(-1) as StreamEvent;
+  };
+  await read(isOf('action'));
+  await answer(await read(isOf('ask_user')));
+  await read(isOf('complete'));
+  await read(isEnd);
+  return events;
+}
+
+/** The story of the tree: agents by their names in the stage, events in order. */
+const storyOf = (events: readonly StreamEvent[]) => {
+  const names = new Map(Object.entries(stage).map(([role, name]) => [name, role]));
+  return events
+    .filter(({ id }) => id !== undefined)
+    .map(({ event, data }) => {
+      const { length } = data.path as unknown[];
+      return `${length} ${names.get(String(data.agent))} ${event}`;
+    });
+};
+
+const STORY = [
+  '1 boss thought',
+  '1 boss action',
+  '1 boss started',
+  '2 worker thought',
+  '2 worker action',
+  '2 worker started',
+  '3 helper thought',
+  '3 helper action',
+  '3 helper ask_user',
+  '3 helper observation', // the answer
+  '3 helper observation', // the result of ask_user
+  '3 helper thought',
+  '3 helper complete',
+  '2 worker observation', // the end of the helper
+  '2 worker observation', // the result of the call
+  '2 worker action',
+  '2 worker observation',
+  '2 worker thought',
+  '2 worker complete',
+  '1 boss observation',
+  '1 boss observation',
+  '1 boss thought',
+  '1 boss complete',
+];
+
+describe.each([
+  ['a run', RUN_DOORS],
+  ['a session', SESSION_DOORS],
+])('the tree of %s', (_what, doors) => {
+  test.each(Object.keys(doors))('is complete over three cuts by %s', async (name) => {
+    const run = await start();
+    const events = await followWithCuts(doors[name] as Door, run);
+    expect(storyOf(events)).toEqual(STORY);
+    for (const [other, door] of Object.entries(doors)) {
+      const replayed = await door(api, run, undefined, isEnd);
+      expect(stored(replayed), `${name} and ${other}`).toEqual(stored(events));
+    }
+  });
+});
+
+test('answers of all levels stream, and each piece names its run', async () => {
+  const run = await start();
+  const stream = await listen(api, `/api/executions/${run.execution_id}/stream?tree=1`);
+  await answer((await stream.when(({ event }) => event === 'ask_user')) as StreamEvent);
+  await stream.end;
+  const tokens = stream.events.filter(({ event }) => event === 'token');
+  const texts = Map.groupBy(tokens, ({ data }) => `${data.agent} ${data.path.length} ${data.seq}`);
+  const joined = [...texts].map(([key, all]) => [
+    key,
+    all.map(({ data }) => data.content).join(''),
+  ]);
+  expect(Object.fromEntries(joined)).toMatchObject({
+    [`${stage.helper} 3 5`]: 'The blue parcel comes tomorrow.',
+    [`${stage.worker} 2 7`]: 'It comes tomorrow.',
+    [`${stage.boss} 1 5`]: 'Your parcel comes tomorrow.',
+  });
+});
+
+test('the stream of a child run has the tree below the child, with ids of its own', async () => {
+  const run = await start();
+  const whole = await listen(api, `/api/executions/${run.execution_id}/stream?tree=1`);
+  await answer((await whole.when(({ event }) => event === 'ask_user')) as StreamEvent);
+  await whole.end;
+  const child = whole.events.find(({ event }) => event === 'started')?.data.child_execution_id;
+  const stream = await listen(api, `/api/executions/${child}/stream?tree=1`);
+  await stream.end;
+  const below = STORY.filter((line) => !line.startsWith('1'));
+  expect(storyOf(stream.events as StreamEvent[])).toEqual(
+    below.map((line) => `${Number(line[0]) - 1}${line.slice(1)}`),
+  );
+  const ids = stream.events.flatMap(({ id }) => id ?? []);
+  expect(ids.slice(0, 4)).toEqual(['1.1', '1.2', '2.1', '2-1.1']);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('without the tree, a stream is as before, and cursors of both kinds resume both', async () => {
+  const run = await start();
+  const path = `/api/executions/${run.execution_id}/stream`;
+  const tree = await listen(api, `${path}?tree=1`);
+  await answer((await tree.when(({ event }) => event === 'ask_user')) as StreamEvent);
+  await tree.end;
+  const own = await listen(api, path);
+  await own.end;
+  const ofTop = tree.events.filter(({ id, data }) => id && data.path.length === 1);
+  expect(own.told()).toEqual(ofTop.map(({ event, id }) => `${event} ${id}`));
+  expect(own.events.some(({ data }) => 'path' in data)).toBe(false);
+  const from = async (lastEventId: string, query = '') => {
+    const stream = await listen(api, `${path}${query}`, { lastEventId });
+    await stream.end;
+    return stream.told();
+  };
+  expect(await from('2-5.1')).toEqual(own.told().slice(own.told().indexOf('started 2.1') + 1));
+  for (const id of ['1.1', '2.1', '2-1.1', '2-9.1', '5.1']) {
+    const index = tree.events.findIndex((event) => event.id === id);
+    const rest = tree.events.slice(index + 1).filter((event) => event.id);
+    expect(await from(id, '?tree=1')).toEqual(rest.map((event) => `${event.event} ${event.id}`));
+  }
+  expect(await from('6.1', '?tree=1')).toEqual([]);
+  const session = await listen(api, `/sessions/${run.session_id}/stream?tree=0`);
+  await session.when(({ event }) => event === 'complete');
+  session.close();
+  expect(session.told()).toEqual(own.told().map((line) => line.replace(' ', ' 1.')));
+});
+
+test('a wrong value of tree and a wrong cursor are refused with the field', async () => {
+  const { execution_id } = await start();
+  const path = `/api/executions/${execution_id}/stream`;
+  expect(await call(api, 'GET', `${path}?tree=yes`)).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV', field: 'tree' },
+  });
+  expect(await call(api, 'GET', `${path}?tree=1&after=2-x.1`)).toMatchObject({
+    status: 400,
+    body: { code: 'HWINV', field: 'after' },
+  });
+});
