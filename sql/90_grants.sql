@@ -807,7 +807,8 @@ grant execute on function
   howdah_private.unwatch(uuid, uuid[]), howdah_private.watch(uuid, uuid[])
   to howdah_authenticator;
 grant execute on function
-  howdah_private.announce(uuid[]), howdah_private.announce_tokens(jsonb),
+  howdah_private.announce(uuid[]), howdah_private.announce_notes(jsonb),
+  howdah_private.announce_tokens(jsonb),
   howdah_private.finish_alert_check(uuid, uuid, text, jsonb, text), howdah_private.metrics(),
   howdah_private.model_prices(uuid[]), howdah_private.runs_to_trace(interval, int),
   howdah_private.start_alert_check(uuid, uuid), howdah_private.token_prices(uuid[]),

@@ -76,8 +76,8 @@ export type Runnable = {
    */
   send(message: string, options?: SendOptions): Promise<RunResult>;
   /**
-   * Sends a message and yields the events of its run, to `complete`; with `tree`, also the events of
-   * all runs below.
+   * Sends a message and yields the events of its run, to `complete`. With `tree`, also yields the
+   * events of all runs below.
    */
   stream(
     message: string,

@@ -54,6 +54,20 @@ as $$
   order by p.position
 $$;
 
+-- Announces notes of tools at work. The progress of a run that nobody listens to is left out.
+create or replace function howdah_private.announce_notes(notes jsonb) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select pg_notify(c.name, n.note::text)
+  from howdah_private.channel('tokens') as c (name),
+    jsonb_array_elements(announce_notes.notes) with ordinality as n (note, position)
+  where n.note ->> 'type' <> 'progress' or exists (
+    select from howdah_private.watchers as w
+    where w.execution_id = (n.note ->> 'execution_id')::uuid)
+  order by n.position
+$$;
+
 -- Announces the runs that have a listener, in the transaction of the caller.
 create or replace function howdah_private.announce_watched(ids uuid[]) returns void
   language sql volatile security definer

@@ -1,5 +1,4 @@
-import { mapIterator } from '../../concurrency/merge-iterators.ts';
-import { untilLeft } from '../../concurrency/until-left.ts';
+import { mapIterator, untilLeft } from '../../concurrency/merge-iterators.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/feed.ts';

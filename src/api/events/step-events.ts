@@ -92,7 +92,9 @@ function parsed(value: Json): Json {
 }
 
 function observation(step: Step, more: JsonObject = {}): StepEvent {
-  const { call_id = null, output = null, error = null } = step;
+  const { call_id = null, output = null, error = null, annotations = null } = step;
   const result = error === null ? { output } : { error };
-  return { event: 'observation', data: { ...more, call_id, ...result } };
+  const progress = isJsonObject(annotations) ? annotations.progress : undefined;
+  const last = progress === undefined ? {} : { progress };
+  return { event: 'observation', data: { ...more, call_id, ...result, ...last } };
 }

@@ -98,6 +98,7 @@ export function tokenEvent(piece: TokenPiece, agent: string | null): StreamEvent
 /** Returns the event of a report of a tool; undefined for a log message. */
 export function progressEvent(note: ToolNote, agent: string | null): StreamEvent | undefined {
   if (note.type !== 'progress') return undefined;
-  const { execution_id, call_id, tool, type: _, ...report } = note;
+  const { execution_id, call_id, tool, message = null, percent = null, data = null } = note;
+  const report = { message, percent, data };
   return { event: 'progress', data: { execution_id, agent, call_id, tool, ...report } };
 }

@@ -55,6 +55,8 @@ export type McpHost = {
   sample(sampling: Sampling, signal: AbortSignal): Promise<Outcome<ModelAnswer>>;
   /** Returns the answer, or the question that has to be asked. */
   elicit(elicitation: Elicitation): ElicitationAnswer | PendingElicitation;
+  /** Reports the progress of the call, as the server tells it. */
+  progress?(progress: number, total?: number, message?: string): void;
   /** Logs a rejected request of the server. */
   recordRejection(name: string, output: Json): Promise<void>;
 };

@@ -13,13 +13,26 @@ export const LOG_LEVELS = [
 ] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** The progress of a tool, as the tool reports it. */
+export type ProgressReport = {
+  /** What the tool does now. */
+  message?: string;
+  /** From 0 to 100. */
+  percent?: number;
+  /** Anything else, of up to 1,000 characters as JSON. */
+  data?: Json;
+};
+
+/** The progress of a tool as subscribers get it. `progress` and `total` are those of MCP. */
+export type Progress = ProgressReport & { progress: number; total?: number };
+
 /**
  * A message of a tool while it works. It goes to the current subscribers of the run, and is not
- * stored.
+ * stored. The step of the call keeps the last progress.
  */
 export type ToolNote = { execution_id: string; call_id: string; tool: string } & (
   | { type: 'log'; level: LogLevel; data: Json }
-  | { type: 'progress'; progress: number; total?: number; message?: string }
+  | ({ type: 'progress' } & Progress)
 );
 
 /** The answer of people to a tool or to the MCP server of a tool. */
@@ -43,7 +56,12 @@ export type ToolIo = {
    * Never fails.
    */
   log(level: LogLevel, data: Json): void;
-  /** Reports the progress of the tool. Never fails. */
+  /**
+   * Reports the progress of the tool: `progress({ message: 'page 3', percent: 30 })`, or as MCP
+   * does, `progress(3, 10, 'page 3')`. Subscribers of the run get at most ten reports in a second,
+   * the newest ones. The step of the call keeps the last report. Never fails.
+   */
+  progress(report: ProgressReport): void;
   progress(progress: number, total?: number, message?: string): void;
   /**
    * Asks a person to fill in a form, which is a JSON Schema of an object. While there is no answer,

@@ -50,7 +50,7 @@ export function createNotifier(url: string, answerWithinMs?: number): Notifier {
     ]);
   });
   const noted = gather<ToolNote>(GATHER_MS, async (notes) => {
-    await pool.query('select howdah_private.announce_tokens($1)', [storableJson(notes)]);
+    await pool.query('select howdah_private.announce_notes($1)', [storableJson(notes)]);
   });
   const announced = gather<string>(GATHER_MS, async (ids) => {
     // Send what belongs to a step before the step.

@@ -20,7 +20,7 @@ import { type FilterResult, toFilterResult } from './output-filter.ts';
 import { applyOverrides } from './overrides.ts';
 import { contextOf } from './run-context.ts';
 import { RunLimits } from './run-limits.ts';
-import { createToolNoteSink } from './tool-note-sink.ts';
+import { createToolNoteSink, LastProgress } from './tool-note-sink.ts';
 import { StaleRunError, type TransactionalCommit } from './transactional-commit.ts';
 
 /** A run that this process owns: its folded log, and the only way to add to it. */
@@ -31,6 +31,7 @@ export class HeldRun {
   readonly hooks: RunHooks | undefined;
   readonly observer: RunObserver | undefined;
   readonly tell: ReturnType<typeof createToolNoteSink>;
+  readonly progress: LastProgress;
   /** Fires when this process does not own the run any more: cancelled, taken over, released. */
   readonly abort: AbortController;
   state: RunState;
@@ -64,6 +65,7 @@ export class HeldRun {
     this.hooks = options.hooks;
     this.observer = options.observer;
     this.tell = createToolNoteSink(options);
+    this.progress = new LastProgress(options);
     this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
     this.#isWatched = claimed.watched;

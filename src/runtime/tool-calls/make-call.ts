@@ -157,6 +157,9 @@ function outcomeSteps(
   { random }: RuntimeDependencies,
 ): StepRecord[] {
   const retryInputs = { random, settings: run.limits.settings };
-  const step = attemptOutcomeStep(tool, open, outcome, startedStep, started_at, retryInputs);
+  const annotations = { ...startedStep.annotations, ...run.progress.take(open.call.id) };
+  const started =
+    Object.keys(annotations).length > 0 ? { ...startedStep, annotations } : startedStep;
+  const step = attemptOutcomeStep(tool, open, outcome, started, started_at, retryInputs);
   return [step, ...limitGuard(tool, step), ...guardSteps];
 }

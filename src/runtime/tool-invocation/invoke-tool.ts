@@ -19,6 +19,7 @@ import { filterFiles } from '../owned-run/filter-files.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { createCallHost } from './mcp-host.ts';
+import { createProgressReporter } from './progress-reporter.ts';
 import { runWithToolIo } from './run-with-tool-io.ts';
 
 /**
@@ -83,7 +84,9 @@ async function runTool(
     return builtin.run(args, builtinContext, tool.configuration);
   }
   if (tool.kind === 'mcp') {
-    return world.mcp.call(tool, args, context, createCallHost(call_id, run, world));
+    const reporter = createProgressReporter(tool, call_id, run);
+    const host = { ...createCallHost(call_id, run, world), progress: reporter.report };
+    return world.mcp.call(tool, args, context, host).finally(reporter.end);
   }
   const custom = tool.kind === 'custom' ? world.customTools.get(tool.name) : undefined;
   if (!custom) {

@@ -7,15 +7,13 @@ import type {
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
 import { LOG_LEVELS, type SampleRequest, type ToolIo } from '../../contracts/agents/tool-io.ts';
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
-import { truncateMiddle } from '../../text/truncate-middle.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import { createCallHost } from './mcp-host.ts';
+import { createProgressReporter, type ProgressReporter, shortData } from './progress-reporter.ts';
 
 /** Maximum number of notes of one call. Further notes are dropped. */
 const MOST_NOTIFICATIONS = 500;
-/** Maximum length of one note, in characters, because a NOTIFY carries 8,000 bytes. */
-const NOTE_CHARACTERS = 1_000;
 const DEFAULT_MAX_TOKENS = 1_000;
 const EMPTY_FORM: JsonSchema = { type: 'object', properties: {}, required: [] };
 
@@ -39,8 +37,9 @@ export async function runWithToolIo(
     abort();
     return new Promise(() => {});
   };
-  const io = createToolIo(tool, context, call_id, run, world, abandonFor);
-  return Promise.race([asks, work({ ...context, ...io })]);
+  const reporter = createProgressReporter(tool, call_id, run);
+  const io = createToolIo(tool, context, call_id, run, world, reporter, abandonFor);
+  return Promise.race([asks, work({ ...context, ...io })]).finally(reporter.end);
 }
 
 function createToolIo(
@@ -49,6 +48,7 @@ function createToolIo(
   call_id: string,
   run: HeldRun,
   world: RuntimeDependencies,
+  reporter: ProgressReporter,
   abandonFor: (question: PendingElicitation) => Promise<never>,
 ): ToolIo {
   const host = createCallHost(call_id, run, world);
@@ -63,23 +63,9 @@ function createToolIo(
   return {
     log(level, data) {
       if (!LOG_LEVELS.includes(level) || !maySend()) return;
-      const text = JSON.stringify(data) ?? 'null';
-      const isShort = text.length <= NOTE_CHARACTERS;
-      const note = isShort ? JSON.parse(text) : truncateMiddle(text, NOTE_CHARACTERS);
-      run.tell({ ...about, type: 'log', level, data: note });
+      run.tell({ ...about, type: 'log', level, data: shortData(data) });
     },
-    progress(progress, total, message) {
-      if (!Number.isFinite(progress) || !maySend()) return;
-      run.tell({
-        ...about,
-        type: 'progress',
-        progress,
-        ...(Number.isFinite(total) ? { total: total as number } : {}),
-        ...(message === undefined
-          ? {}
-          : { message: truncateMiddle(String(message), NOTE_CHARACTERS) }),
-      });
-    },
+    progress: reporter.report,
     elicit: (message, schema = EMPTY_FORM) => ask(String(message), schema),
     async sample(request) {
       const { sampling_model: model } = configuration;

@@ -151,7 +151,11 @@ export class McpConnection {
     this.#served = host && { host, signal, giveUp };
     try {
       const all = AbortSignal.any([signal, this.#line.broken, abandonment.signal]);
-      const options = { signal: all, timeout: NEVER_MS, onprogress: progress.take };
+      const onprogress = (report: Parameters<typeof progress.take>[0]) => {
+        progress.take(report);
+        host?.progress?.(report.progress, report.total, report.message);
+      };
+      const options = { signal: all, timeout: NEVER_MS, onprogress };
       return await this.#ask(name, args, context, options, keep);
     } catch (error) {
       const question = pendingQuestion ?? (host && this.#urlOf(error, host));

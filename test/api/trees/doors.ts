@@ -12,6 +12,8 @@ export type Door = (
   isLast: (event: StreamEvent) => boolean,
 ) => Promise<StreamEvent[]>;
 
+type Received = Pick<StreamEvent, 'event' | 'data'> & { cursor: string | null };
+
 const GRAPHQL = {
   run: `subscription ($id: UUID!, $after: String) {
     events: executionEvents(executionId: $id, after: $after, tree: true) { event cursor data }
@@ -61,8 +63,8 @@ async function readGraphql(
     {
       next({ data, errors }) {
         if (errors) return done.reject(errors[0]);
-        const { event, cursor, data: said } = (data as { events: Record<string, never> }).events;
-        read.push({ event: event as never, ...(cursor && { id: cursor }), data: said as never });
+        const { event, cursor: id, data: said } = (data as unknown as { events: Received }).events;
+        read.push({ event, ...(id !== null && { id }), data: said });
         if (isLast(read.at(-1) as StreamEvent)) done.resolve();
       },
       error: done.reject,

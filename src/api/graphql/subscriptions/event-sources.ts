@@ -1,6 +1,6 @@
 import '../environment.ts';
 import { GraphQLError } from 'postgraphile/graphql';
-import { untilLeft } from '../../../concurrency/until-left.ts';
+import { untilLeft } from '../../../concurrency/merge-iterators.ts';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { runEvents } from '../../events/run-events.ts';

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { Api } from '../../../src/api/server.ts';
+import { defineTool } from '../../../src/tools/custom/define-tool.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { ended, giveTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
+import { one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi, until } from '../harness.ts';
+import { listen } from '../rest/events.ts';
+
+// The progress that tools report while they work.
+
+const db = testDatabase();
+let api: Api;
+let worker: Worker;
+/** Resolves when the test lets the tool go on. */
+let gate = Promise.withResolvers<void>();
+
+const crawl = defineTool({
+  name: 'crawl',
+  description: 'Crawls pages.',
+  parameters: z.object({}),
+  async run(_args, { progress }) {
+    progress({ message: 'page 1', percent: 33.333, data: { page: 1 } });
+    await gate.promise;
+    for (let page = 2; page <= 500; page += 1) progress({ message: `page ${page}`, percent: 99 });
+    progress({ percent: 170, data: { pages: 500 } });
+    progress(Number.NaN);
+    progress('half' as never);
+    return { pages: 500 };
+  },
+});
+
+beforeAll(async () => {
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url, { tools: [crawl] });
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+});
+
+const nameOf = async (id: string) =>
+  (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name;
+
+test('progress of a sub-agent streams, is bounded, and its step keeps the last report', async () => {
+  const crawler = await makeAgent(db.pool, {
+    script: [{ tool_calls: [{ id: 'c', name: 'crawl', arguments: {} }] }, { content: 'Crawled.' }],
+    tools: ['crawl'],
+  });
+  const tool = await makeAgentTool(db.pool, crawler);
+  const boss = await makeAgent(db.pool, {
+    script: [
+      { tool_calls: [{ id: 'b', name: tool, arguments: { message: 'Crawl.' } }] },
+      { content: 'Done.' },
+    ],
+  });
+  await giveTool(db.pool, boss, tool);
+  const agent = await nameOf(boss);
+  const stream = await listen(api, '/api/execute', {
+    method: 'POST',
+    body: { agent, message: 'Go.', stream: true, tree: true },
+  });
+  const started = await stream.when(({ event }) => event === 'started');
+  const action = await stream.when(({ data, event }) => event === 'action' && data.call_id === 'c');
+  expect(action.data.execution_id).toBe(started.data.child_execution_id);
+  gate.resolve();
+  await stream.end;
+  const reports = stream.events.filter(({ event }) => event === 'progress');
+  expect(reports.length).toBeGreaterThan(0);
+  expect(reports.length).toBeLessThan(40);
+  expect(reports.at(-1)).toMatchObject({
+    id: undefined,
+    data: {
+      execution_id: started.data.child_execution_id,
+      path: [started.data.execution_id, started.data.child_execution_id],
+      agent: await nameOf(crawler),
+      call_id: 'c',
+      tool: 'crawl',
+      percent: 100,
+      message: null,
+      data: { pages: 500 },
+    },
+  });
+  const { annotations } = await one(
+    db.pool,
+    `select annotations from howdah.steps where execution_id = $1 and kind = 'tool'`,
+    [started.data.child_execution_id],
+  );
+  const last = { progress: 100, total: 100, percent: 100, data: { pages: 500 } };
+  expect(annotations).toEqual({ progress: last });
+  const result = stream.events.find(
+    ({ event, data }) => event === 'observation' && data.kind === 'tool' && data.call_id === 'c',
+  );
+  expect(result?.data).toMatchObject({ output: { pages: 500 }, progress: last });
+});
+
+test('a run that nobody follows announces no progress, and its step keeps the last report', async () => {
+  gate = Promise.withResolvers();
+  const agent = await makeAgent(db.pool, {
+    script: [{ tool_calls: [{ id: 'c', name: 'crawl', arguments: {} }] }, { content: 'Done.' }],
+    tools: ['crawl'],
+  });
+  const listener = await db.pool.connect();
+  const heard: string[] = [];
+  listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
+  const { name } = await one(db.pool, `select howdah_private.channel('tokens') as name`);
+  await listener.query(`listen "${name}"`);
+  gate.resolve();
+  const id = await insertRun(db.pool, agent);
+  expect(await ended(db.pool, id)).toMatchObject({ status: 'completed', output: 'Done.' });
+  const { annotations } = await one(
+    db.pool,
+    `select annotations from howdah.steps where execution_id = $1 and kind = 'tool'`,
+    [id],
+  );
+  expect(annotations).toMatchObject({ progress: { percent: 100 } });
+  await listener.query('select pg_notify($1, $2)', [name, 'last']);
+  await until(() => heard.includes('last'));
+  expect(heard.filter((payload) => payload.includes(id) && payload.includes('progress'))).toEqual(
+    [],
+  );
+  await listener.query('unlisten *');
+  listener.release();
+});
