@@ -5,6 +5,7 @@ import type { Explanation } from '../../contracts/runs/explanation.ts';
 import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FollowedItem } from '../../db/feed/follow-runs.ts';
+import type { PlaceInTree } from '../../db/feed/follow-tree.ts';
 import type { StepLogRow } from '../../db/feed/step-log.ts';
 import type { ExecutionFilter, Step, TreeNode } from '../../db/queries/queries.ts';
 import type { AnsweredQuestion, Question } from '../../db/queries/questions.ts';
@@ -74,7 +75,7 @@ export type RunBackend = {
   /** Starts a run that shares the first steps of another run. Returns the id of the new run. */
   fork(id: string, fork: NewFork): Promise<string>;
   /** Yields what happens in a run after a step, until the run has ended or the signal fires. */
-  follow(id: string, after: number, signal: AbortSignal): AsyncGenerator<FollowedEvent>;
+  follow(id: string, options: FollowOptions, signal: AbortSignal): AsyncGenerator<FollowedEvent>;
 };
 
 export type RunAction = 'cancel' | 'pause' | 'resume' | 'retry';
@@ -106,8 +107,14 @@ export type NewFork = {
   changes: string | null;
 };
 
-/** Something that happened in a run: in the log of a database, or in the stream of a server. */
-export type FollowedEvent = FollowedItem | StreamedEvent;
+/** `after` is the last step that is known. With `tree`, all runs below are followed too. */
+export type FollowOptions = { after: number; tree: boolean };
+
+/**
+ * Something that happened in a run: in the log of a database, or in the stream of a server. In a
+ * tree, an item of a log names the place of its run.
+ */
+export type FollowedEvent = (FollowedItem & Partial<PlaceInTree>) | StreamedEvent;
 /** An event of a stream, with the question that it announces if the question is still open. */
 export type StreamedEvent = {
   type: 'streamed';

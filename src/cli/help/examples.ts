@@ -55,7 +55,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   ],
   'run-agent': ['howdah run-agent --agent-id ID --message "Where is my order?"'],
   chat: ['howdah chat support', 'howdah chat support --session ID'],
-  watch: ['howdah watch', 'howdah watch ID --after 12'],
+  watch: ['howdah watch', 'howdah watch ID --tree', 'howdah watch ID --after 12'],
   logs: [
     'howdah logs --follow',
     'howdah logs --errors --since 1d --agent support',

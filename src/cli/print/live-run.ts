@@ -1,3 +1,4 @@
+import { isOfTop } from '../../client/follow-events.ts';
 import { ERROR_CODES } from '../../contracts/errors.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { Step } from '../../db/queries/queries.ts';
@@ -13,6 +14,8 @@ import { type Ended, endLine, errorOf, stepLine } from './step-line.ts';
 type FollowOptions = {
   /** The step after which events are shown. */
   after?: number;
+  /** True to also show all runs below. */
+  tree?: boolean;
   /**
    * Handles each question of the run to a person. Returns true if the question was answered here.
    * If none was, the run is left waiting, and the exit code says so. Without a handler, questions
@@ -29,14 +32,14 @@ export async function showUntilEnd(
   io: CliIo,
   runs: Pick<RunBackend, 'follow'>,
   id: string,
-  { after = 0, onQuestion }: FollowOptions = {},
+  { after = 0, tree = false, onQuestion }: FollowOptions = {},
 ): Promise<void> {
   const detach = new AbortController();
   io.onInterrupt(() => {
     io.err(`The run continues. Follow it again: howdah watch ${id}`);
     detach.abort();
   });
-  for await (const event of runs.follow(id, after, detach.signal)) {
+  for await (const event of runs.follow(id, { after, tree }, detach.signal)) {
     showEvent(io, id, event);
     const status = endStatusOf(event);
     if (status !== undefined && status !== 'completed') io.setExitCode(exitCodes.runFailed);
@@ -53,16 +56,43 @@ export async function showUntilEnd(
 
 /** Prints an event of a run. Questions are printed separately. */
 function showEvent(io: CliIo, id: string, event: FollowedEvent): void {
-  if (event.type === 'step') showStep(io, id, event.step);
+  if (event.type === 'streamed') showStreamEvent(io, event.event);
+  else if (isBelow(event)) showBelow(io, event);
+  else if (event.type === 'step') showStep(io, id, event.step, event.path);
   else if (event.type === 'limited') showLimit(io, id);
-  else if (event.type === 'end') showEnd(io, event.execution);
-  else if (event.type === 'streamed') showStreamEvent(io, event.event);
+  else if (event.type === 'end') showEnd(io, event.execution, event.path);
+}
+
+type LogEvent = Exclude<FollowedEvent, { type: 'streamed' }>;
+
+/** Returns whether an event belongs to a run below the followed run. */
+function isBelow({ path = [] }: LogEvent): boolean {
+  return path.length > 1;
+}
+
+/** Prints an event of a run below, indented by its depth. All of it is talk. */
+function showBelow(io: CliIo, event: LogEvent): void {
+  const { path = [], agent = null, id: execution_id } = event;
+  const label = labelOf(io, path.length - 1, agent);
+  if (event.type === 'step') {
+    const { step } = event;
+    if (io.json) printJson(io, { type: 'step', execution_id, path, agent, ...step });
+    else io.err(label + stepLine(io, step));
+  } else if (event.type === 'end') {
+    if (io.json) printJson(io, { type: 'end', path, ...event.execution });
+    else io.err(label + endLine(event.execution));
+  } else if (event.type === 'limited') showLimit(io, execution_id);
+}
+
+function labelOf(io: CliIo, depth: number, agent: unknown): string {
+  return `${'  '.repeat(depth)}${paint(io, 'dim', plainText(String(agent ?? '')))} `;
 }
 
 /** Returns the final status of the run if the event ends the run. */
 function endStatusOf(event: FollowedEvent): unknown {
-  if (event.type === 'end') return event.execution.status;
-  const isEnd = event.type === 'streamed' && event.event.event === 'complete';
+  if (event.type === 'end') return isBelow(event) ? undefined : event.execution.status;
+  const isEnd =
+    event.type === 'streamed' && event.event.event === 'complete' && isOfTop(event.event);
   return isEnd ? event.event.data.status : undefined;
 }
 
@@ -72,9 +102,14 @@ function questionsOf(event: FollowedEvent): readonly Question[] {
 }
 
 /** Prints one step, as it commits. */
-export function showStep(io: CliIo, execution_id: string, step: Step): void {
+export function showStep(
+  io: CliIo,
+  execution_id: string,
+  step: Step,
+  path?: readonly string[],
+): void {
   if (io.json) {
-    printJson(io, { type: 'step', execution_id, ...step });
+    printJson(io, { type: 'step', execution_id, ...(path && { path }), ...step });
   } else {
     io.err(stepLine(io, step));
   }
@@ -119,9 +154,9 @@ async function showQuestions(
 }
 
 /** Prints the end of a run. Its answer is the result, and anything else is talk. */
-export function showEnd(io: CliIo, execution: Ended): void {
+export function showEnd(io: CliIo, execution: Ended, path?: readonly string[]): void {
   if (io.json) {
-    printJson(io, { type: 'end', ...execution });
+    printJson(io, { type: 'end', ...(path && { path }), ...execution });
     return;
   }
   io.err(endLine(execution));
@@ -142,9 +177,12 @@ function showStreamEvent(io: CliIo, streamEvent: StreamEvent): void {
     return;
   }
   const { event, data } = streamEvent;
-  if (event !== 'complete') {
-    const seq = String(data.seq).padStart(3);
-    io.err(`${seq}  ${event.padEnd(11)} ${paint(io, 'dim', wordsOf(streamEvent))}`);
+  const isTop = isOfTop(streamEvent);
+  if (event !== 'complete' || !isTop) {
+    const depth = Array.isArray(data.path) ? data.path.length - 1 : 0;
+    const label = isTop ? '' : labelOf(io, depth, data.agent);
+    const seq = String(data.seq ?? '').padStart(3);
+    io.err(`${label}${seq}  ${event.padEnd(11)} ${paint(io, 'dim', wordsOf(streamEvent))}`);
     return;
   }
   const tokens = Number(data.tokens_in) + Number(data.tokens_out);
@@ -155,8 +193,16 @@ function showStreamEvent(io: CliIo, streamEvent: StreamEvent): void {
 
 /** Returns the text of an event in one line. */
 function wordsOf({ data }: StreamEvent): string {
+  const share = typeof data.percent === 'number' ? `${data.percent} %` : undefined;
   const said =
-    data.prompt ?? errorOf(data.error) ?? data.content ?? data.output ?? data.arguments ?? '';
+    data.prompt ??
+    errorOf(data.error) ??
+    data.message ??
+    share ??
+    data.content ??
+    data.output ??
+    data.arguments ??
+    '';
   const named = data.tool ?? data.name ?? (data.kind === 'fork' ? 'fork' : undefined);
   const name = typeof named === 'string' ? `${named} ` : '';
   return name + oneLine(typeof said === 'string' ? said : JSON.stringify(said));

@@ -59,7 +59,7 @@ export async function* followExecutions(
     while (cursors.size > 0 && !signal.aborted) {
       for (const note of listener.notes()) yield { type: 'note', id: note.execution_id, note };
       for (const id of due) {
-        yield* readOn(db, id, cursors, reported);
+        yield* readRun(db, id, cursors, reported);
       }
       due = await listener.nextChanged([...cursors.keys()]);
     }
@@ -69,7 +69,8 @@ export async function* followExecutions(
   }
 }
 
-async function* readOn(
+/** Yields what is new in a run. Removes the cursor of a run that has ended. */
+export async function* readRun(
   db: Queries,
   id: string,
   cursors: Map<string, number>,

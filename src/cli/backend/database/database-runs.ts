@@ -1,5 +1,6 @@
 import { inTransaction, type Pool } from '../../../db/connection/pool.ts';
 import { followExecutions } from '../../../db/feed/follow-runs.ts';
+import { followTree } from '../../../db/feed/follow-tree.ts';
 import { compareExecutions } from '../../../db/queries/comparisons.ts';
 import { explainExecution } from '../../../db/queries/explanations.ts';
 import {
@@ -65,9 +66,9 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
       );
       return rows[0].id;
     },
-    async *follow(id, after, signal) {
-      await requireExecution(db, id);
-      yield* followExecutions(url, [id], after, signal);
+    async *follow(named, { after, tree }, signal) {
+      const id = await requireExecution(db, named);
+      yield* tree ? followTree(url, id, signal) : followExecutions(url, [id], after, signal);
     },
   };
 }

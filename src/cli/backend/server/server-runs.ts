@@ -7,7 +7,7 @@ import { partsOf } from '../../input/attach-option.ts';
 import { noRunYet, notFound } from '../../input/resolve-id.ts';
 import type { PrintedRun } from '../../print/run.ts';
 import { stepIn } from '../../print/step.ts';
-import type { NewFork, NewRun, RunBackend, StreamedEvent } from '../backend.ts';
+import type { FollowOptions, NewFork, NewRun, RunBackend, StreamedEvent } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { withDates } from '../with-dates.ts';
 import { followRuns, listRuns } from './list-runs.ts';
@@ -52,7 +52,7 @@ export function createServerRuns(api: Api): RunBackend {
     control: (id, action) => api.call(`${action}Execution`, { params: { id } }),
     start: (run) => startRun(api, run),
     fork: (id, fork) => forkRun(api, id, fork),
-    follow: (id, after, signal) => followRun(api, id, after, signal),
+    follow: (id, options, signal) => followRun(api, id, options, signal),
   };
 }
 
@@ -100,11 +100,11 @@ async function forkRun(
 async function* followRun(
   api: Api,
   id: string,
-  after: number,
+  { after, tree }: FollowOptions,
   signal: AbortSignal,
 ): AsyncGenerator<StreamedEvent> {
   signal.addEventListener('abort', () => api.leave(), { once: true });
-  for await (const event of api.stream(id)) {
+  for await (const event of api.stream(id, { tree })) {
     if (event.event === 'token' || isBefore(event, after)) continue;
     const question = event.event === 'ask_user' ? await openQuestion(api, event) : undefined;
     yield { type: 'streamed', event, question };

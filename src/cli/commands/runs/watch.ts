@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { API_OPTION } from '../../backend/connect.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { executionId } from '../../input/resolve-id.ts';
@@ -6,24 +6,28 @@ import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import { showUntilEnd } from '../../print/live-run.ts';
 
-type Options = { after: number; tenant?: string };
+type Options = { after?: number; tree?: true; tenant?: string };
 
 /**
  * Registers `howdah watch [ID]`, which shows the steps so far, and then each new step as it
- * commits.
+ * commits. With `--tree`, also shows the runs below: sub-agents and members of workflows.
  */
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[id]', 'id of the run (default: your newest run)')
     .option(...TENANT_OPTION)
-    .option('--after <seq>', 'only steps after this one', seq, 0)
+    .option('--tree', 'also show the runs below: sub-agents and members of workflows')
+    .addOption(
+      new Option('--after <seq>', 'only steps after this one').argParser(seq).conflicts('tree'),
+    )
     .option(...API_OPTION)
     .action(async (text: string | undefined, options: Options, self: Command) => {
       const named = text === undefined ? undefined : executionId(text);
       await withBackend(io, self, options, async ({ runs }) => {
         const id = named ?? (await runs.latest());
         if (named === undefined) io.err(`execution ${id}`);
-        await showUntilEnd(io, runs, id, { after: options.after });
+        const { after = 0, tree = false } = options;
+        await showUntilEnd(io, runs, id, { after, tree });
       });
     });
 }

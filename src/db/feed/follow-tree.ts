@@ -1,0 +1,110 @@
+import { createPool } from '../connection/pool.ts';
+import { findExecutionRow, type Queries, queriesOn } from '../queries/queries.ts';
+import { type FollowedItem, readRun } from './follow-runs.ts';
+import { openRunListener, type RunListener } from './run-listener.ts';
+
+/** Where the run of an item stands: the ids from the followed run down, and its name. */
+export type PlaceInTree = { path: string[]; agent: string | null };
+export type FollowedInTree = FollowedItem & PlaceInTree;
+
+type Reading = {
+  db: Queries;
+  listener: RunListener;
+  /** Runs one statement on the connection of the reader. */
+  pool: ReturnType<typeof createPool>;
+  cursors: Map<string, number>;
+  reported: Set<string>;
+  places: Map<string, PlaceInTree>;
+};
+
+/**
+ * Yields the steps of a run and of all runs below it, each new step as it commits, the questions,
+ * and the end of each run. Steps of one read are ordered by time, which the clock of the database
+ * gives, so a child run comes after its start and before its result. Ends with the followed run, or
+ * when the signal fires. The end of the followed run is the last item.
+ */
+export async function* followTree(
+  url: string,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<FollowedInTree> {
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
+  const listener = await openRunListener(url, [id], signal);
+  const places = new Map<string, PlaceInTree>([[id, { path: [id], agent: null }]]);
+  const cursors = new Map([[id, 0]]);
+  const reading = {
+    db: queriesOn(pool),
+    listener,
+    pool,
+    cursors,
+    reported: new Set<string>(),
+    places,
+  };
+  try {
+    let due: string[] = [id];
+    while (cursors.has(id) && !signal.aborted) {
+      // after the read that finds the end, one more read finds what was committed before the end
+      const items = await readAll(due, reading);
+      const end = items.find((item) => item.type === 'end' && item.id === id);
+      if (end) items.push(...(await readAll([...cursors.keys()], reading)));
+      yield* inOrder(items.filter((item) => item !== end));
+      if (end) yield end;
+      due = await listener.nextChanged([...cursors.keys()]);
+    }
+  } finally {
+    await listener.close();
+    await pool.end();
+  }
+}
+
+/** Reads what is new in runs, and in the runs that they have started. */
+async function readAll(due: readonly string[], reading: Reading): Promise<FollowedInTree[]> {
+  const { db, cursors, reported, places } = reading;
+  const items: FollowedInTree[] = [];
+  const waiting = [...due];
+  for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
+    const place = places.get(id) ?? { path: [id], agent: null };
+    for await (const item of readRun(db, id, cursors, reported)) {
+      items.push({ ...item, ...place });
+      const child = startedBy(item);
+      if (child === undefined || places.has(child)) continue;
+      await follow(child, place, reading);
+      waiting.push(child);
+    }
+  }
+  return items;
+}
+
+/** Returns the run that a step has started. */
+function startedBy(item: FollowedItem): string | undefined {
+  if (item.type !== 'step' || item.step.kind !== 'child_started') return undefined;
+  const id = (item.step.output as { execution_id?: unknown } | null)?.execution_id;
+  return typeof id === 'string' ? id : undefined;
+}
+
+/** Follows a child run. A run that the caller may not see is left out. */
+async function follow(id: string, above: PlaceInTree, reading: Reading): Promise<void> {
+  const { db, listener, pool, cursors, places } = reading;
+  const row = await findExecutionRow(db, id);
+  places.set(id, { path: [...above.path, id], agent: row?.agent ?? row?.workflow ?? null });
+  if (!row) return;
+  cursors.set(id, 0);
+  await listener.watch(pool, id);
+}
+
+/** Orders items by time. Items without a time, such as questions, come last. */
+function inOrder(items: FollowedInTree[]): FollowedInTree[] {
+  const latest = new Map<string, number>();
+  const timed = items.map((item) => {
+    const at = Math.max(timeOf(item), latest.get(item.id) ?? 0); // keeps the order of each run
+    latest.set(item.id, at);
+    return { item, at };
+  });
+  return timed.sort((a, b) => a.at - b.at).map(({ item }) => item);
+}
+
+function timeOf(item: FollowedItem): number {
+  if (item.type === 'step') return item.step.finished_at.getTime();
+  if (item.type === 'end') return item.execution.completed_at?.getTime() ?? Infinity;
+  return Infinity;
+}

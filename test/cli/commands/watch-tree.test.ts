@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { startTestApi, until } from '../../api/harness.ts';
+import { makeTree, type TreeStage } from '../../api/trees/stage.ts';
+import { one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { runCli, startCli } from '../run-cli.ts';
+
+// howdah watch --tree, on a database and on a server.
+
+const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const db = testDatabase();
+let api: Api;
+let worker: Worker;
+let stage: TreeStage;
+
+beforeAll(async () => {
+  api = await startTestApi(db.url);
+  worker = await startTestWorker(db.url);
+  stage = await makeTree(db.pool);
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+});
+
+const start = async () =>
+  (await one(db.pool, `select (howdah.run($1, 'Where is my parcel?')).id`, [stage.boss])).id;
+
+/** Watches a run to its end, and answers its question meanwhile. */
+async function watch(url: string, line: string[]) {
+  const cli = startCli(url, 'watch', ...line);
+  await until(() => `${cli.stdout()}${cli.stderr()}`.includes('Which parcel?'));
+  await db.pool.query(
+    `select howdah.answer_question(q.id, 'The blue one.') from howdah.questions as q where q.status = 'open'`,
+  );
+  return { ...(await cli.end()), cli };
+}
+
+describe.each(['database', 'server'])('over a %s', (over) => {
+  const url = () => (over === 'server' ? NOWHERE : db.url);
+  const line = (id: string, ...more: string[]) => [
+    ...[id, '--tree', ...more],
+    ...(over === 'server' ? ['--api', api.url] : []),
+  ];
+
+  test('shows the runs below, indented by their depth, and the answer as the result', async () => {
+    const { status, stdout, stderr } = await watch(url(), line(await start()));
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'Your parcel comes tomorrow.\n' });
+    const lines = stderr.split('\n');
+    const of = (agent: string) => lines.filter((one) => one.trimStart().startsWith(agent));
+    expect(of(stage.worker).every((one) => /^ {2}\S/.test(one))).toBe(true);
+    expect(of(stage.helper).every((one) => /^ {4}\S/.test(one))).toBe(true);
+    expect(of(stage.helper).join('\n')).toContain('The blue parcel comes tomorrow.');
+    expect(of(stage.worker).length).toBeGreaterThan(5);
+    const at = (text: string) => lines.findIndex((one) => one.includes(text));
+    expect(at('I delegate.')).toBeLessThan(at('I ask the helper.'));
+    expect(at('I ask the helper.')).toBeLessThan(at('I must ask.'));
+  });
+
+  test('prints each event with its path for programs', async () => {
+    const id = await start();
+    const { status, stdout } = await watch(url(), line(id, '--json'));
+    expect(status).toBe(0);
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+    const paths = events.flatMap(({ path, data }) => [path ?? data?.path ?? []]);
+    expect(new Set(paths.map(({ length }) => length))).toEqual(
+      new Set(over === 'server' ? [1, 2, 3] : [0, 1, 2, 3]), // a question names no path
+    );
+    expect(paths.filter(({ length }) => length > 0).every(([top]) => top === id)).toBe(true);
+    const { type, event } = events.at(-1);
+    expect(type ?? event).toBe(over === 'server' ? 'complete' : 'end');
+  });
+});
+
+test('a cursor and the tree cannot be combined', async () => {
+  const refused = await runCli(db.url, 'watch', await start(), '--tree', '--after', '2');
+  expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('--tree') });
+});
