@@ -101,7 +101,7 @@ function treeSources(pool: Pool, hub: FeedHub) {
   const placeOf = createBatchLoader((ids: string[]) => placesOf(pool, ids));
   return (
     reader: Omit<Watching, 'id'>,
-  ): Omit<TreeStreamSources, 'tree' | 'readStepDetails' | 'find'> => ({
+  ): Omit<TreeStreamSources, 'tree' | 'readStepDetails' | 'find' | 'isSeen'> => ({
     treeLive: (id) => hub.trees.live(id),
     placeOf,
     seesNow: (id) => sees({ ...reader, id }),

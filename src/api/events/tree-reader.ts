@@ -21,7 +21,7 @@ import {
  * The sources of streams of trees. A caller who may see the top run may be forbidden to see some
  * runs below it.
  */
-export type TreeStreamSources = Pick<RunStreamSources, 'readStepDetails' | 'find'> & {
+export type TreeStreamSources = Pick<RunStreamSources, 'readStepDetails' | 'find' | 'isSeen'> & {
   /** Streams the rows of a tree for as long as the caller may see the top run. */
   tree(id: string, after: TreePosition): AsyncIterableIterator<TreeRow>;
   /** Streams what happens in a tree and is not stored. */
@@ -117,6 +117,8 @@ type RunBelow = {
   seq: number;
   /** The last message whose step was read; undefined if none is known. */
   message: number | undefined;
+  /** True if it was checked whether the caller sees the run. Later answers may be a moment old. */
+  wasChecked: boolean;
 };
 
 /** The runs below the top run of one stream. */
@@ -198,6 +200,7 @@ class RunsBelow {
         early: new EarlyPieces(),
         seq: this.#before.get(id) ?? 0,
         message: undefined,
+        wasChecked: false,
       };
     });
     this.#runs.set(id, run);
@@ -206,9 +209,12 @@ class RunsBelow {
   }
 
   /** Returns whether the caller sees a run and all runs between it and the top run. */
-  async #isSeen({ path }: RunBelow): Promise<boolean> {
-    const seen = await Promise.all((path ?? []).slice(1).map((id) => this.#sources.seesNow(id)));
-    return path !== undefined && seen.every(Boolean);
+  async #isSeen(run: RunBelow): Promise<boolean> {
+    const { isSeen, seesNow } = this.#sources;
+    const sees = run.wasChecked ? seesNow : isSeen;
+    run.wasChecked = true;
+    const seen = await Promise.all((run.path ?? []).slice(1).map(sees));
+    return run.path !== undefined && seen.every(Boolean);
   }
 }
 

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Api } from '../../../src/api/server.ts';
@@ -5,7 +6,7 @@ import { defineTool } from '../../../src/tools/custom/define-tool.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { ended, giveTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
 import { listen } from '../rest/events.ts';
@@ -124,4 +125,63 @@ test('a run that nobody follows announces no progress, and its step keeps the la
   );
   await listener.query('unlisten *');
   listener.release();
+});
+
+test('progress notifications of an MCP server are the progress of the call', async () => {
+  const fixture = fileURLToPath(new URL('../../fixtures/mcp/slow.mjs', import.meta.url));
+  await db.pool.query(
+    `insert into howdah.mcp_servers (name, type, configuration) values ('slow', 'stdio', $1)`,
+    [JSON.stringify({ command: process.execPath, args: [fixture] })],
+  );
+  await eventually(
+    db.pool,
+    'the tool of the server',
+    `select from howdah.tools where name = 'slow__dig' and is_active`,
+  );
+  const agent = await makeAgent(db.pool, {
+    script: [{ tool_calls: [{ id: 'd', name: 'slow__dig', arguments: {} }] }, { content: 'Done.' }],
+  });
+  await db.pool.query(
+    `insert into howdah.agent_servers (agent_id, server_id) select $1, id from howdah.mcp_servers where name = 'slow'`,
+    [agent],
+  );
+  const stream = await listen(api, '/api/execute', {
+    method: 'POST',
+    body: { agent: await nameOf(agent), message: 'Dig.', stream: true },
+  });
+  await stream.end;
+  const reports = stream.events.filter(({ event }) => event === 'progress');
+  expect(reports.map(({ data }) => [data.message, data.percent])).toEqual([
+    ['metre 1', 25],
+    ['metre 2', 50],
+    ['metre 3', 75],
+    ['metre 4', 100],
+  ]);
+  const { annotations } = await one(
+    db.pool,
+    `select annotations from howdah.steps where execution_id = $1 and kind = 'tool'`,
+    [reports[0]?.data.execution_id],
+  );
+  expect(annotations.progress).toMatchObject({ progress: 4, total: 4, message: 'metre 4' });
+});
+
+test('in a tenant with output filters, progress has no texts', async () => {
+  gate = Promise.withResolvers();
+  gate.resolve();
+  await db.pool.query(
+    `insert into howdah.output_filters (name, pattern, action) values ('pages', 'page', 'redact')`,
+  );
+  const agent = await makeAgent(db.pool, {
+    script: [{ tool_calls: [{ id: 'c', name: 'crawl', arguments: {} }] }, { content: 'Done.' }],
+    tools: ['crawl'],
+  });
+  const stream = await listen(api, '/api/execute', {
+    method: 'POST',
+    body: { agent: await nameOf(agent), message: 'Go.', stream: true },
+  });
+  await stream.end;
+  const reports = stream.events.filter(({ event }) => event === 'progress');
+  expect(reports.length).toBeGreaterThan(0);
+  for (const { data } of reports) expect(data).toMatchObject({ message: null, data: null });
+  expect(reports.at(-1)?.data.percent).toBe(100);
 });

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { makeTenant, one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { startTestApi, until } from '../harness.ts';
+import { call } from '../rest/call.ts';
+import { listen } from '../rest/events.ts';
+import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
+import { makeTree, type TreeStage } from './stage.ts';
+
+// Who sees what of a tree.
+
+const db = testDatabase();
+let api: Api;
+let worker: Worker;
+let stage: TreeStage;
+let ada: Person;
+let bob: Person;
+
+beforeAll(async () => {
+  api = await startTestApi(db.url, locked);
+  worker = await startTestWorker(db.url);
+  stage = await makeTree(db.pool);
+  ada = await makePerson(db.pool, 'ada');
+  bob = await makePerson(db.pool, 'bob');
+});
+afterAll(async () => {
+  await worker?.stop(0);
+  await api?.close();
+});
+
+/** Lets only these people see an agent. */
+async function restrict(agent: string, ...people: Person[]): Promise<void> {
+  await db.pool.query('delete from howdah.grants where agent_id = howdah.agent($1)', [agent]);
+  for (const { user_id } of people) {
+    await db.pool.query(
+      `insert into howdah.grants (agent_id, user_id, permission) values (howdah.agent($1), $2, 'read')`,
+      [agent, user_id],
+    );
+  }
+}
+
+async function finishedRun(): Promise<string> {
+  const { id } = await one(db.pool, `select (howdah.run($1, 'Where?')).id`, [stage.boss]);
+  const owner = await tokenFor(bob, { role: 'owner' });
+  const stream = await listen(api, `/api/executions/${id}/stream?tree=1`, { token: owner });
+  const asked = await stream.when(({ event }) => event === 'ask_user');
+  await db.pool.query('select howdah.answer_question($1, $2)', [asked.data.question_id, 'blue']);
+  await stream.end;
+  return id;
+}
+
+const treeFor = async (id: string, person: Person, lastEventId?: string) => {
+  const token = await tokenFor(person);
+  const options = { token, ...(lastEventId && { lastEventId }) };
+  const stream = await listen(api, `/api/executions/${id}/stream?tree=1`, options);
+  await stream.end;
+  return stream.events;
+};
+
+test('a child run of a hidden agent, and all below it, is left out', async () => {
+  const id = await finishedRun();
+  const whole = await treeFor(id, ada);
+  const agentsOf = (events: typeof whole) => new Set(events.map(({ data }) => data.agent));
+  expect(agentsOf(whole)).toEqual(new Set([stage.boss, stage.worker, stage.helper]));
+  await restrict(stage.helper, bob);
+  const withoutHelper = await treeFor(id, ada);
+  expect(agentsOf(withoutHelper)).toEqual(new Set([stage.boss, stage.worker]));
+  expect(withoutHelper.map(({ id: cursor }) => cursor)).toEqual(
+    whole.filter(({ data }) => data.agent !== stage.helper).map(({ id: cursor }) => cursor),
+  );
+  expect(await treeFor(id, bob)).toEqual(whole);
+  await restrict(stage.helper);
+  await restrict(stage.worker, bob);
+  const ofBoss = await treeFor(id, ada);
+  expect(agentsOf(ofBoss)).toEqual(new Set([stage.boss]));
+  expect(JSON.stringify(ofBoss)).not.toContain('I must ask.');
+  expect((await treeFor(id, ada, '2-1.1')).every(({ data }) => data.agent === stage.boss)).toBe(
+    true,
+  );
+  await restrict(stage.worker, ada);
+  await restrict(stage.helper, ada);
+  await until(async () => (await treeFor(id, ada)).length === whole.length);
+  expect(await treeFor(id, ada)).toEqual(whole);
+});
+
+test('the tree of another tenant is not found by any door', async () => {
+  const id = await finishedRun();
+  const tenant = await makeTenant(db.pool);
+  const stranger = await makePerson(db.pool, 'stranger', tenant);
+  const token = await tokenFor(stranger, { role: 'owner' });
+  const path = `/api/executions/${id}/stream?tree=1`;
+  expect(await call(api, 'GET', path, undefined, { token })).toMatchObject({
+    status: 404,
+    body: { code: 'HWNTF' },
+  });
+});
