@@ -76,7 +76,7 @@ export function createStreamSources({
       isSeen,
       steps: (id, after) => seen(hub.steps(id, after), id, 'execution'),
       tree: (id, after) => seen(hub.trees.rows(id, after), id, 'execution'),
-      ...tree({ tenantId, userId, role }),
+      ...tree,
       messages: (id, after) => seen(hub.messages(id, after), id, 'session'),
       async liveChildren(id) {
         const children = await liveChildrenById(id);
@@ -92,23 +92,15 @@ export function createStreamSources({
   };
 }
 
-/** Returns the sources of trees that do not depend on the followed run. */
+/** Returns the sources of trees that do not depend on the caller. */
 function treeSources(pool: Pool, hub: FeedHub) {
-  const sees = createCachedLoader({
-    keyOf: ({ tenantId, userId, role, id }: Watching) => `${tenantId} ${userId} ${role} ${id}`,
-    ask: (watching) => visibleTo(pool, watching),
-  });
-  const placeOf = createBatchLoader((ids: string[]) => placesOf(pool, ids));
-  return (
-    reader: Omit<Watching, 'id'>,
-  ): Omit<TreeStreamSources, 'tree' | 'readStepDetails' | 'find' | 'isSeen'> => ({
+  return {
+    placeOf: createBatchLoader((ids: string[]) => placesOf(pool, ids)),
     treeLive: (id) => hub.trees.live(id),
-    placeOf,
-    seesNow: (id) => sees({ ...reader, id }),
     treeCursors: (id, at) => treeCursors(pool, id, at),
     lastPosition: (id) => lastPosition(pool, id),
     positionOfQuestion: (id, seq) => positionOfQuestion(pool, id, seq),
-  });
+  } satisfies Partial<TreeStreamSources>;
 }
 
 /**

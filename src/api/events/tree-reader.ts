@@ -5,6 +5,7 @@ import type { FeedRow } from '../../db/feed/feed.ts';
 import type { RunPlace, TreePosition, TreeRow } from '../../db/feed/tree-rows.ts';
 import type { LiveItem } from '../feed/tree-feed.ts';
 import { onAbort } from '../http/on-abort.ts';
+import { FRESH_MS } from '../login/cached-loader.ts';
 import { EarlyPieces } from './early-pieces.ts';
 import type { RunStreamSources } from './run-events.ts';
 import {
@@ -28,8 +29,6 @@ export type TreeStreamSources = Pick<RunStreamSources, 'readStepDetails' | 'find
   treeLive(id: string): AsyncIterableIterator<LiveItem>;
   /** Returns the place of a run in its tree; undefined if there is no such run. */
   placeOf(id: string): Promise<RunPlace | undefined>;
-  /** Returns whether the caller sees a run. The answer may be half a second old. */
-  seesNow(id: string): Promise<boolean>;
   /** Returns the last step of each run below the top run up to a position. */
   treeCursors(id: string, at: TreePosition): Promise<Map<string, number>>;
   /** Returns the last position below a run, with everything that is committed now. */
@@ -117,8 +116,9 @@ type RunBelow = {
   seq: number;
   /** The last message whose step was read; undefined if none is known. */
   message: number | undefined;
-  /** True if it was checked whether the caller sees the run. Later answers may be a moment old. */
-  wasChecked: boolean;
+  /** Whether the caller sees the run, and when that was checked. */
+  isSeen: boolean;
+  checkedAt: number;
 };
 
 /** The runs below the top run of one stream. */
@@ -200,7 +200,8 @@ class RunsBelow {
         early: new EarlyPieces(),
         seq: this.#before.get(id) ?? 0,
         message: undefined,
-        wasChecked: false,
+        isSeen: false,
+        checkedAt: Number.NEGATIVE_INFINITY,
       };
     });
     this.#runs.set(id, run);
@@ -210,11 +211,12 @@ class RunsBelow {
 
   /** Returns whether the caller sees a run and all runs between it and the top run. */
   async #isSeen(run: RunBelow): Promise<boolean> {
-    const { isSeen, seesNow } = this.#sources;
-    const sees = run.wasChecked ? seesNow : isSeen;
-    run.wasChecked = true;
-    const seen = await Promise.all((run.path ?? []).slice(1).map(sees));
-    return run.path !== undefined && seen.every(Boolean);
+    const now = performance.now();
+    if (now - run.checkedAt < FRESH_MS) return run.isSeen;
+    const seen = await Promise.all((run.path ?? []).slice(1).map(this.#sources.isSeen));
+    run.checkedAt = now;
+    run.isSeen = run.path !== undefined && seen.every(Boolean);
+    return run.isSeen;
   }
 }
 

@@ -4,7 +4,7 @@ import type { Worker } from '../../../workers/main.ts';
 import { makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { startTestApi, until } from '../harness.ts';
+import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { listen } from '../rest/events.ts';
 import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
@@ -80,9 +80,8 @@ test('a child run of a hidden agent, and all below it, is left out', async () =>
   expect((await treeFor(id, ada, '2-1.1')).every(({ data }) => data.agent === stage.boss)).toBe(
     true,
   );
-  await restrict(stage.worker, ada);
-  await restrict(stage.helper, ada);
-  await until(async () => (await treeFor(id, ada)).length === whole.length);
+  await restrict(stage.worker, ada, bob);
+  await restrict(stage.helper, ada, bob);
   expect(await treeFor(id, ada)).toEqual(whole);
 });
 
