@@ -2066,6 +2066,31 @@ create table howdah_private.tool_names (
 alter table howdah_private.tool_names enable row level security, force row level security;
 CREATE INDEX tool_names_tool_id_idx ON howdah_private.tool_names USING btree (tenant_id, tool_id);
 
+create table howdah_private.tree_entries (
+  top_execution_id uuid not null,
+  execution_id uuid not null,
+  top_seq integer not null,
+  "position" integer not null,
+  seq integer not null,
+  is_end boolean not null,
+  constraint tree_entries_top_execution_id_execution_id_seq_is_end_key UNIQUE (top_execution_id, execution_id, seq, is_end),
+  constraint tree_entries_pkey PRIMARY KEY (top_execution_id, top_seq, "position"),
+  constraint tree_entries_top_execution_id_fkey FOREIGN KEY (top_execution_id) REFERENCES howdah_private.tree_orders(top_execution_id) ON DELETE CASCADE
+);
+alter table howdah_private.tree_entries enable row level security, force row level security;
+
+create table howdah_private.tree_orders (
+  top_execution_id uuid not null,
+  tenant_id uuid not null,
+  top_seq integer not null,
+  last_position integer not null,
+  constraint tree_orders_pkey PRIMARY KEY (top_execution_id),
+  constraint tree_orders_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint counts_are_not_negative CHECK (((top_seq >= 0) AND (last_position >= 0)))
+);
+alter table howdah_private.tree_orders enable row level security, force row level security;
+CREATE INDEX tree_orders_tenant_id_idx ON howdah_private.tree_orders USING btree (tenant_id);
+
 create unlogged table howdah_private.watchers (
   listener uuid not null,
   execution_id uuid not null,
@@ -5543,6 +5568,22 @@ CREATE OR REPLACE FUNCTION howdah_private.announce_due_runs()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_notify(howdah_private.channel('due_runs'), '')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.announce_notes(notes jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select pg_notify(c.name, n.note::text)
+  from howdah_private.channel('tokens') as c (name),
+    jsonb_array_elements(announce_notes.notes) with ordinality as n (note, position)
+  where n.note ->> 'type' <> 'progress' or exists (
+    select from howdah_private.watchers as w
+    where w.execution_id = (n.note ->> 'execution_id')::uuid)
+  order by n.position
 $function$
 ;
 
@@ -11725,6 +11766,24 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.complete_tree(id uuid, at_most integer, OUT is_complete boolean, OUT last_position integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_is_behind boolean;
+begin
+  select t.is_behind into v_is_behind
+  from howdah_private.tree_states(array[complete_tree.id], 0) as t;
+  is_complete := v_is_behind is not true or exists (
+    select from howdah_private.order_trees(array[complete_tree.id], complete_tree.at_most));
+  select o.last_position into last_position from howdah_private.tree_orders as o
+  where o.top_execution_id = complete_tree.id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.complete_wake_ups(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -13034,6 +13093,7 @@ begin
   into v_sessions, v_changes, v_questions from shares as s;
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
+  delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
   perform howdah_private.roll_up_usage(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
@@ -13100,6 +13160,7 @@ begin
     delete from howdah.questions as q where q.execution_id = any (v_ids);
     delete from howdah.approvals as a where a.execution_id = any (v_ids);
     delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
+    delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
     update howdah_private.closed_months as c set cleared_to = v_ids[cardinality(v_ids)]
     where c.month = delete_side_rows_of_month.month;
   end if;
@@ -15229,6 +15290,71 @@ begin
   end if;
   return howdah_private.without_deleted_references(
     howdah_private.system_document(v_system.id, howdah_private.system_heading(v_system)));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.extend_tree_order(o howdah_private.tree_orders, at_most integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_is_complete boolean;
+begin
+  with top as materialized (
+    select e.root_execution_id as root_id, coalesce(h.step_count, e.step_count) as step_count
+    from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
+    where e.id = o.top_execution_id
+  ),
+  runs as materialized (
+    select r.* from top as t
+    cross join howdah_private.runs_below(o.top_execution_id, t.root_id) as r
+  ),
+  fresh as (
+    select r.id, s.seq, false as is_end, s.finished_at as at
+    from runs as r
+    join howdah.steps as s
+      on s.execution_id = r.id and s.seq > r.told_seq and s.seq <= r.step_count
+    union all
+    select r.id, r.step_count, true, r.ended_at from runs as r
+    where r.has_ended and not r.is_end_told
+  ),
+  timed as (
+    select f.id, f.seq, f.is_end,
+      max(f.at) over (partition by f.id order by f.seq, f.is_end) as at
+    from fresh as f
+  ),
+  placed as (
+    select t.*, row_number() over (order by t.at, t.id, t.seq, t.is_end)::int as place
+    from timed as t
+  ),
+  top_times as (
+    select s.seq, max(s.finished_at) over (order by s.seq) as at
+    from howdah.steps as s cross join top as t
+    where s.execution_id = o.top_execution_id and s.seq > o.top_seq and s.seq <= t.step_count
+  ),
+  entries as (
+    insert into howdah_private.tree_entries (
+      top_execution_id, execution_id, top_seq, position, seq, is_end)
+    select o.top_execution_id, p.id,
+      greatest(o.top_seq, (select max(x.seq) from top_times as x where x.at <= p.at)),
+      o.last_position + p.place, p.seq, p.is_end
+    from placed as p where p.place <= extend_tree_order.at_most
+    returning top_seq, position
+  ),
+  result as (
+    select t.step_count, count(p.place) <= extend_tree_order.at_most as is_complete
+    from top as t left join placed as p on true group by t.step_count
+  )
+  update howdah_private.tree_orders as u
+  set last_position = greatest(u.last_position, (select max(n.position) from entries as n)),
+    top_seq = greatest(u.top_seq, case when r.is_complete then r.step_count
+      else (select max(n.top_seq) from entries as n) end)
+  from result as r
+  where u.top_execution_id = o.top_execution_id
+  returning r.is_complete into v_is_complete;
+  return coalesce(v_is_complete, false);
 end $function$
 ;
 
@@ -18656,6 +18782,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.last_question_position(id uuid, seq integer)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select n.position from howdah_private.tree_entries as n
+  join howdah.steps as s on s.execution_id = n.execution_id and s.seq = n.seq
+  where n.top_execution_id = last_question_position.id
+    and n.top_seq = last_question_position.seq and not n.is_end and s.kind = 'question'
+  order by n.position desc limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.last_version(what text, id uuid)
  RETURNS text
  LANGUAGE sql
@@ -21074,6 +21214,34 @@ AS $function$
   where m.month < date_trunc('month', now() at time zone 'UTC') - interval '1 month'
   order by m.month
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.order_trees(ids uuid[], at_most integer)
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid;
+  v_order howdah_private.tree_orders;
+begin
+  insert into howdah_private.tree_orders (top_execution_id, tenant_id, top_seq, last_position)
+  select e.id::uuid, e.tenant_id, coalesce((
+      -- readers may have read the log of the top run until here, when it had no child runs
+      select min(s.seq) from howdah.steps as s
+      where s.execution_id = e.id and s.kind = 'child_started'), 0), 0
+  from howdah.executions as e where e.id = any (order_trees.ids)
+  order by e.id
+  on conflict do nothing;
+  foreach v_id in array order_trees.ids loop
+    select o.* into v_order from howdah_private.tree_orders as o
+    where o.top_execution_id = v_id for update skip locked;
+    if found and howdah_private.extend_tree_order(v_order, order_trees.at_most) then
+      return next v_id;
+    end if;
+  end loop;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.original_overrides(e howdah.executions, seq integer)
@@ -26360,6 +26528,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.runs_below(top_id uuid, root_id uuid)
+ RETURNS TABLE(id uuid, step_count integer, has_ended boolean, ended_at timestamp with time zone, told_seq integer, is_end_told boolean)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT (e.id)::uuid AS id,
+     COALESCE(h.step_count, e.step_count) AS "coalesce",
+     (e.completed_at IS NOT NULL),
+     e.completed_at,
+     COALESCE(t.seq, 0) AS "coalesce",
+     COALESCE((t.is_end AND (t.seq = e.step_count)), false) AS "coalesce"
+    FROM ((howdah.executions e
+      LEFT JOIN howdah_private.run_heads h ON ((h.execution_id = (e.id)::uuid)))
+      LEFT JOIN LATERAL ( SELECT n.seq,
+             n.is_end
+            FROM howdah_private.tree_entries n
+           WHERE ((n.top_execution_id = runs_below.top_id) AND (n.execution_id = (e.id)::uuid))
+           ORDER BY n.seq DESC, n.is_end DESC
+          LIMIT 1) t ON (true))
+   WHERE ((e.root_execution_id = runs_below.root_id) AND (e.parent_execution_id IS NOT NULL) AND (runs_below.top_id = ANY (e.ancestors)));
+END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.runs_continued_by(u howdah.users)
  RETURNS SETOF uuid
  LANGUAGE sql
@@ -28401,6 +28592,11 @@ AS $function$
       from howdah.questions as q
       where s.kind = 'question' and q.tenant_id = e.tenant_id
         and q.id::text = s.input ->> 'question_id'
+    ),
+    'is_called', s.kind = 'child_started' and exists (
+      select from howdah.messages as n
+      where n.execution_id = e.id and n.step_seq < s.seq
+        and n.tool_calls @> jsonb_build_array(jsonb_build_object('id', s.call_id))
     ))
   from unnest(stream_step_details.ids, stream_step_details.seqs, stream_step_details.afters)
     with ordinality as i (id, seq, after, place)
@@ -34526,6 +34722,93 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tree_cursors(id uuid, top_seq integer, "position" integer)
+ RETURNS TABLE(execution_id uuid, seq integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select n.execution_id, max(n.seq) from howdah_private.tree_entries as n
+  where n.top_execution_id = tree_cursors.id
+    and (n.top_seq, n.position) <= (tree_cursors.top_seq, tree_cursors.position)
+  group by n.execution_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tree_places(ids uuid[])
+ RETURNS TABLE(execution_id uuid, agent text, ancestors uuid[])
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.id::uuid, coalesce(a.name, w.name), e.ancestors
+  from howdah.executions as e
+  left join howdah.agents as a on a.id = e.agent_id
+  left join howdah.workflows as w on w.id = e.workflow_id
+  where e.id = any (tree_places.ids)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tree_rows_after(ids uuid[], top_seqs integer[], positions integer[], counts integer[], at_most integer)
+ RETURNS TABLE(place integer, top_seq integer, "position" integer, execution_id uuid, seq integer, step jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+  select r.place, r.top_seq, r.position, r.execution_id, r.seq, to_jsonb(s) || jsonb_build_object(
+      'cost', s.cost::text,
+      'started_at', to_char(s.started_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'),
+      'finished_at', to_char(s.finished_at, 'YYYY-MM-DD"T"HH24:MI:SS.USTZH:TZM'))
+  from (
+    select i.place::int as place, x.*
+    from unnest(tree_rows_after.ids, tree_rows_after.top_seqs, tree_rows_after.positions,
+      tree_rows_after.counts) with ordinality as i (id, top_seq, position, count, place)
+    cross join lateral (
+      (select t.seq as top_seq, 0 as position, t.execution_id, t.seq, false as is_end
+      from howdah.steps as t
+      where t.execution_id = i.id
+        and t.seq >= case when i.position < 0 then i.top_seq else i.top_seq + 1 end
+        and t.seq <= coalesce(i.count, (
+          select o.top_seq from howdah_private.tree_orders as o where o.top_execution_id = i.id), 0)
+      order by t.seq limit tree_rows_after.at_most)
+      union all
+      (select n.top_seq, n.position, n.execution_id, n.seq, n.is_end
+      from howdah_private.tree_entries as n
+      where n.top_execution_id = i.id
+        and (n.top_seq, n.position) > (i.top_seq, greatest(i.position, 0))
+      order by n.top_seq, n.position limit tree_rows_after.at_most)
+      order by 1, 2 limit tree_rows_after.at_most
+    ) as x
+  ) as r
+  left join howdah.steps as s on s.execution_id = r.execution_id and s.seq = r.seq and not r.is_end
+  order by r.place, r.top_seq, r.position
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tree_states(ids uuid[], most_live integer)
+ RETURNS TABLE(execution_id uuid, step_count integer, has_ended boolean, has_children boolean, is_behind boolean, live uuid[])
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.id::uuid, coalesce(h.step_count, e.step_count), e.completed_at is not null,
+    b.runs > 0,
+    b.runs > 0 and (b.is_behind or o.top_seq is distinct from coalesce(h.step_count, e.step_count)),
+    coalesce(b.live[:tree_states.most_live], '{}')
+  from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
+  left join howdah_private.tree_orders as o on o.top_execution_id = e.id
+  cross join lateral (
+    select count(*) as runs,
+      bool_or(r.step_count > r.told_seq or r.has_ended and not r.is_end_told) as is_behind,
+      array_agg(r.id order by r.id) filter (where not r.has_ended) as live
+    from howdah_private.runs_below(e.id::uuid, e.root_execution_id) as r
+  ) as b
+  where e.id = any (tree_states.ids)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.trust_of_log(e howdah.executions, up_to integer)
  RETURNS howdah.trust
  LANGUAGE sql
@@ -39058,6 +39341,14 @@ create policy engine on howdah_private.tool_names to howdah_engine using (true) 
 
 create policy operator on howdah_private.tool_names to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.tree_entries to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.tree_entries to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.tree_orders to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.tree_orders to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.watchers to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.watchers to howdah_owner using (true) with check (true);
@@ -40321,6 +40612,8 @@ grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]
 grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.announce_due_runs() to howdah_worker;
+
+grant execute on function howdah_private.announce_notes(jsonb) to howdah_worker;
 
 grant execute on function howdah_private.announce_tokens(jsonb) to howdah_worker;
 
@@ -41604,6 +41897,8 @@ grant execute on function howdah_private.offered_tools(text,text,integer) to how
 
 grant execute on function howdah_private.old_months() to howdah_owner;
 
+grant execute on function howdah_private.order_trees(uuid[],integer) to howdah_authenticator;
+
 grant execute on function howdah_private.overrides_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_app;
@@ -42019,6 +42314,8 @@ grant execute on function howdah_private.run_timers(text) to howdah_worker;
 grant execute on function howdah_private.runnable_models(text) to howdah_app;
 
 grant execute on function howdah_private.runnable_models(text) to howdah_engine;
+
+grant execute on function howdah_private.runs_below(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.runs_to_trace(interval,integer) to howdah_worker;
 
@@ -42594,6 +42891,10 @@ grant execute on function howdah_private.traced_runs(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.traceparent_of(uuid) to howdah_worker;
 
+grant execute on function howdah_private.tree_rows_after(uuid[],integer[],integer[],integer[],integer) to howdah_authenticator;
+
+grant execute on function howdah_private.tree_states(uuid[],integer) to howdah_authenticator;
+
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 
 grant execute on function howdah_private.unaligned_trees(date,integer) to howdah_owner;
@@ -43157,6 +43458,10 @@ grant delete, insert, select, update on table howdah_private.sealed_secrets to h
 grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.tool_names to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.tree_entries to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.tree_orders to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.watchers to howdah_engine;
 
@@ -44804,7 +45109,7 @@ comment on column howdah.status_transitions.from_status is 'The status before th
 
 comment on column howdah.status_transitions.to_status is 'The status after the transition.';
 
-comment on column howdah.steps.annotations is 'Notes of hooks, as a JSON object.';
+comment on column howdah.steps.annotations is 'Notes of hooks, and under `progress` the last progress that the tool of the step reported, as a JSON object.';
 
 comment on column howdah.steps.call_id is 'Tool call that the step belongs to.';
 
@@ -45260,6 +45565,22 @@ comment on column howdah_private.run_heads.children_tokens is 'Input and output 
 
 comment on column howdah_private.run_heads.fence is 'The fence of the run. A commit under another fence finds no row.';
 
+comment on column howdah_private.tree_entries."position" is 'Position among all entries of the tree, counted from 1.';
+
+comment on column howdah_private.tree_entries.execution_id is 'Child run at any depth.';
+
+comment on column howdah_private.tree_entries.is_end is 'True for the end of the child run, false for a step.';
+
+comment on column howdah_private.tree_entries.seq is 'Step of the child run; for an end, its last step.';
+
+comment on column howdah_private.tree_entries.top_seq is 'Step of the top run after which the entry comes.';
+
+comment on column howdah_private.tree_orders.last_position is 'Position of the last entry in tree_entries.';
+
+comment on column howdah_private.tree_orders.top_execution_id is 'Run at the top of the followed tree. It may be a child run itself.';
+
+comment on column howdah_private.tree_orders.top_seq is 'Number of steps of the top run whose place in the order is final.';
+
 comment on column howdah_private.workers.custom_tools is 'Names of the tools in TypeScript that the worker has. Calls of others fail there.';
 
 comment on column howdah_private.workers.master_keys is 'Fingerprints of the master keys the worker has. Empty while it has none.';
@@ -45650,6 +45971,10 @@ comment on table howdah_private.sealed_secrets is 'Encrypted values of secrets (
 comment on table howdah_private.todo_changes is 'Number of changes of the todo list of a session, deletions included. Triggers on todos write the row, which is deleted with its session. It is not a column of sessions, because todos are locked before runs, and sessions after them.';
 
 comment on table howdah_private.tool_names is 'Names and aliases of the tools of a tenant, written by a trigger on tools. A model may call a tool by any of them, so names and aliases are unique together.';
+
+comment on table howdah_private.tree_entries is 'Order of the steps below a followed run: an entry for each step of a child run at any depth, and for the end of each child run. Append-only, so every stream tells the tree in the same order.';
+
+comment on table howdah_private.tree_orders is 'Runs with child runs that somebody follows as a tree. The row is the lock under which the order of the tree grows. Written only while a stream of the tree is open.';
 
 comment on table howdah_private.watchers is 'Listeners of the live feed and the runs they follow. A listener renews its rows until expires_at. The table is unlogged: after a crash of the server listeners register again.';
 
