@@ -28,6 +28,7 @@ const LAYERS = [
 const ROOMS: Record<string, readonly string[]> = {
   'src/runtime': [
     'environment',
+    'inbound',
     'messages',
     'dry-run',
     'owned-run',
@@ -95,6 +96,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'a2a',
     'ag-ui',
     'chat-ui',
+    'inbound',
     'mcp',
     'ws',
     '.',
@@ -130,7 +132,7 @@ const HOMES: Record<string, RegExp> = {
   '@ai-sdk/provider': /^src\/providers\//,
   '@graphile/simplify-inflection': /^src\/api\//,
   '@jitl/quickjs-wasmfile-release-sync': /^src\/tools\//,
-  '@marcbachmann/cel-js': /^src\/runtime\/teams\//,
+  '@marcbachmann/cel-js': /^src\/runtime\/environment\//,
   '@modelcontextprotocol/client': /^src\/tools\/mcp\//,
   '@modelcontextprotocol/server': /^src\/mcp-server\//,
   ajv: /^src\/runtime\/environment\//,

@@ -1,0 +1,118 @@
+import { evaluate, parse } from '@marcbachmann/cel-js';
+import { isSuspension, type Offloadable, offload } from '../../concurrency/offload.ts';
+import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
+import { isOutOfTime } from '../../concurrency/within-time.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
+
+// Expressions of CEL that tenants write: conditions of workflows, and the mapping of inbound hooks.
+// An expression reaches nothing but its variables. Most expressions take a time that depends on
+// their length alone, and are evaluated here. Others run under a deadline, in a thread within
+// `withOffload`.
+
+/**
+ * Calls whose time is not bounded: patterns, and lists in lists. The time of any other expression
+ * depends only on its length.
+ */
+const MAY_NOT_END = /\b(matches|all|exists|exists_one|map|filter)\s*\(/;
+/** Maximum length of an expression that is evaluated without a thread, in characters. */
+const SHORT = 1_000;
+/** Most levels of lists and maps in the value of an expression. */
+const MOST_LEVELS = 100;
+
+/** The value of an expression as JSON, or why it has none. */
+export type CelResult = { value: Json } | { fault: string };
+
+const EVALUATE: Offloadable<[expression: string, variables: JsonObject], CelResult> = {
+  module: moduleBeside('./cel.ts', import.meta.url),
+  name: 'celResult',
+  deadline_ms: 250,
+  callHere: celResult,
+};
+const PARSE: Offloadable<[expression: string], string | undefined> = {
+  module: EVALUATE.module,
+  name: 'parseFault',
+  deadline_ms: 250,
+  callHere: parseFault,
+};
+
+/** Evaluates an expression over variables. An expression that takes too long has no value. */
+export function evaluateCel(expression: string, variables: JsonObject): CelResult {
+  if (expression.length <= SHORT && !MAY_NOT_END.test(expression)) {
+    return celResult(expression, variables);
+  }
+  return (
+    withinDeadline(() => offload(EVALUATE, expression, variables)) ?? {
+      fault: 'it takes too long',
+    }
+  );
+}
+
+/**
+ * Returns what is wrong with an expression by itself, or undefined when the expression can be
+ * evaluated.
+ */
+export function celFault(expression: string): string | undefined {
+  if (expression.length <= SHORT) return parseFault(expression);
+  const parsed = withinDeadline(() => ({ fault: offload(PARSE, expression) }));
+  return parsed ? parsed.fault : 'parsing it takes too long';
+}
+
+/** Evaluates an expression, in this thread or in another one. */
+export function celResult(expression: string, variables: JsonObject): CelResult {
+  try {
+    return { value: jsonOf(evaluate(expression, variables), 0) };
+  } catch (cause) {
+    if (isOutOfTime(cause)) throw cause;
+    return { fault: firstLine(cause) };
+  }
+}
+
+/** Returns why a text is no expression; runs in this thread or in another one. */
+export function parseFault(expression: string): string | undefined {
+  try {
+    parse(expression);
+    return undefined;
+  } catch (cause) {
+    if (isOutOfTime(cause)) throw cause;
+    return firstLine(cause);
+  }
+}
+
+/**
+ * Returns a value of CEL as JSON. Integers are BigInts there. A type of the language, a duration
+ * and bytes have no JSON.
+ */
+function jsonOf(value: unknown, level: number): Json {
+  if (level > MOST_LEVELS) throw new Error(`its value has more than ${MOST_LEVELS} levels`);
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map((one) => jsonOf(one, level + 1));
+  const entries = value instanceof Map ? [...value] : entriesOf(value);
+  return Object.fromEntries(entries.map(([key, one]) => [String(key), jsonOf(one, level + 1)]));
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  const prototype = Object.getPrototypeOf(value);
+  if (typeof value === 'object' && (prototype === Object.prototype || prototype === null)) {
+    return Object.entries(value as object);
+  }
+  throw new Error('its value is neither text, number, boolean, list nor map');
+}
+
+/** Returns undefined when the work exceeds its deadline. */
+function withinDeadline<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    const isTimeout = isOutOfTime(error) || error instanceof ThreadFault;
+    if (isSuspension(error) || !isTimeout) throw error;
+    return undefined;
+  }
+}
+
+function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n', 1)[0] ?? '';
+}
