@@ -16,6 +16,14 @@ export function signingKey(name: string, secret: string): Outcome<Buffer> {
   return { ok: false, error: { code: 'invalid_request', message, retryable: true } };
 }
 
+/** Returns the signature of Standard Webhooks for a request, as bytes. */
+export function webhookSignature(
+  key: Buffer,
+  { id, timestamp, body }: { id: string; timestamp: string; body: string | Buffer },
+): Buffer {
+  return createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest();
+}
+
 /**
  * Builds the headers of a webhook, with one signature for each key, so that keys can be rotated.
  */
@@ -24,7 +32,6 @@ export function webhookHeaders(
   keys: readonly Buffer[],
 ): Headers {
   const timestamp = Math.floor(at.getTime() / 1_000).toString();
-  const signed = `${id}.${timestamp}.${body}`;
   const headers = new Headers({
     'content-type': 'application/json',
     'user-agent': 'howdah',
@@ -33,7 +40,7 @@ export function webhookHeaders(
   });
   if (keys.length > 0) {
     const signatures = keys.map(
-      (key) => `v1,${createHmac('sha256', key).update(signed).digest('base64')}`,
+      (key) => `v1,${webhookSignature(key, { id, timestamp, body }).toString('base64')}`,
     );
     headers.set('webhook-signature', signatures.join(' '));
   }
