@@ -401,6 +401,30 @@ comment on constraint delivered_ones_have_a_time on howdah.webhook_deliveries is
   'Leave this column to the engine, which writes it.';
 comment on constraint a_delivery_is_about_a_run_or_an_alert on howdah.webhook_deliveries is
   'Leave this column to the engine, which writes it.';
+comment on constraint name_is_part_of_a_path on howdah.inbound_hooks is
+  'Give the hook a name of 1 to 63 lower-case letters, digits, _ and -, such as github-issues.';
+comment on constraint secret_header_is_a_header on howdah.inbound_hooks is
+  'Set secret_header only with verification shared_secret, to a header such as X-Gitlab-Token.';
+comment on constraint mapping_is_an_object on howdah.inbound_hooks is
+  'Write mapping as a JSON object of expressions, such as {"input": "body.text"}.';
+comment on constraint reply_is_an_object on howdah.inbound_hooks is
+  'Write reply as a JSON object: {"url": …, "secret_name": …, "body": …}.';
+comment on constraint debounce_ms_is_positive on howdah.inbound_hooks is
+  'Set debounce_ms to the length of the window in milliseconds, such as 5000.';
+comment on constraint a_debounce_key_has_a_window on howdah.inbound_hooks is
+  'Set debounce_key and debounce_ms, or neither.';
+comment on constraint messages_of_a_session_are_not_debounced on howdah.inbound_hooks is
+  'Set session_key or debounce_key, not both: every message of a session has a run.';
+comment on constraint a_hook_is_for_an_agent_or_a_workflow on howdah.inbound_hooks is
+  'Set one of agent_id and workflow_id.';
+comment on constraint reply_is_an_object on howdah.inbound_deliveries is
+  'Leave this column to the engine, which writes it.';
+comment on constraint error_is_an_object on howdah.inbound_deliveries is
+  'Leave this column to the engine, which writes it.';
+comment on constraint an_accepted_delivery_has_a_run on howdah.inbound_deliveries is
+  'Leave this column to the engine, which writes it.';
+comment on constraint requests_are_counted_from_one on howdah.inbound_deliveries is
+  'Leave this column to the engine, which writes it.';
 comment on constraint interval_is_from_ten_seconds_to_a_day on howdah.alert_rules is
   'Set interval_seconds to a whole number from 10 to 86400.';
 comment on constraint query_is_not_empty on howdah.alert_rules is

@@ -166,6 +166,7 @@ begin
       ('mcp_tools.status', 'accepted, new, changed, refused, gone.'),
       ('model_tests.status', 'queued, passed, failed.'),
       ('webhook_deliveries.status', 'pending, delivered, failed.'),
+      ('inbound_deliveries.status', 'accepted, ignored, failed, refused.'),
       ('webhook_deliveries.url', 'The URL of the last attempt, or of the first attempt to come.'),
       ('webhook_deliveries.event', 'The event, as in the events of a webhook.'),
       ('execution_tree.status', 'As in executions.'),

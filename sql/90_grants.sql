@@ -367,6 +367,21 @@ grant
   delete
   on howdah.webhooks to howdah_app;
 
+grant select on howdah.inbound_hooks to howdah_app, howdah_analyst;
+grant
+  insert (
+    name, description, verification, secret_name, previous_secret_name, secret_header, agent_id,
+    workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply, is_active
+  ),
+  update (
+    name, description, verification, secret_name, previous_secret_name, secret_header, agent_id,
+    workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply, is_active
+  ),
+  delete
+  on howdah.inbound_hooks to howdah_app;
+
+grant select on howdah.inbound_deliveries to howdah_app, howdah_analyst;
+
 grant select on howdah.alert_rules to howdah_app, howdah_analyst;
 grant
   insert (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
@@ -486,6 +501,7 @@ grant execute on function
   howdah.explain_execution(uuid), howdah.export_agent_system(text),
   howdah.export_user_data(uuid, boolean), howdah.fork_execution(uuid, int, text, int, jsonb, jsonb),
   howdah.fork_session(uuid, text, int, jsonb), howdah.give_feedback(uuid, float8, text, int),
+  howdah.inbound_hooks_path(howdah.inbound_hooks),
   howdah.label_agent_version(uuid, int, text), howdah.label_prompt_version(uuid, int, text),
   howdah.label_workflow_version(uuid, int, text), howdah.pause_execution(uuid),
   howdah.preview_output_filters(text, howdah.filter_place, text), howdah.redeliver(uuid),
@@ -663,7 +679,8 @@ grant execute on function
   howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.unaligned_trees(date, int)
   to howdah_owner;
 grant execute on function
-  howdah_private.claim_file_deletions(int), howdah_private.delete_old_receivers(),
+  howdah_private.claim_file_deletions(int), howdah_private.delete_old_deliveries(),
+  howdah_private.delete_old_receivers(),
   howdah_private.ensure_partitions(int, int), howdah_private.erase_ended(int, interval),
   howdah_private.record_file_deletions(uuid[], uuid[], text[]),
   howdah_private.retain_tenant(uuid, int), howdah_private.tenants_with_retention()
@@ -900,6 +917,14 @@ grant execute on function
   howdah_private.cron_times(text, text, timestamptz, timestamptz, int, boolean),
   howdah_private.cron_value(text, text, int, int), howdah_private.parse_cron(text),
   howdah_private.refuse_cron(text, text, text), howdah_private.check_timezone(text)
+  to howdah_app;
+grant execute on function
+  howdah_private.count_refused_deliveries(jsonb),
+  howdah_private.find_inbound_hooks(text[], text[]), howdah_private.receive_delivery(uuid, jsonb)
+  to howdah_authenticator;
+grant execute on function
+  howdah_private.check_hook_fields(text, jsonb, text[], text),
+  howdah_private.check_hook_reply(jsonb)
   to howdah_app;
 grant execute on function howdah_private.tg__watch() to howdah_owner;
 grant execute on function howdah_private.watched_inputs(text, text[]) to howdah_tool;

@@ -44,6 +44,7 @@ export function taskList(
     check_alert: checkAlertTask(pools, audit.log),
     deliver_mail: deliverMailTask(pools.pool),
     deliver: deliverTask(deliveriesOn(pools.pool), send, audit.log),
+    deliver_reply: deliverTask(deliveriesOn(pools.pool), send, audit.log, 'deliver_reply'),
     discover_tools: discoverToolsTask(mcp, mcpRowsOn<McpServer>(pools.pool).begin),
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool, audit.log),

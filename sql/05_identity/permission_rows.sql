@@ -45,6 +45,7 @@ as $$
     ('webhooks', 'manage', 'admin', false),
     ('webhooks', 'read', 'admin', false),
     ('webhook_deliveries', 'read', 'admin', false),
+    ('inbound_hooks', 'manage', 'admin', false),
     ('alert_rules', 'manage', 'admin', false),
     ('alert_rules', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)

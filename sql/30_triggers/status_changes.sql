@@ -43,6 +43,12 @@ begin
   ) then
     perform howdah_private.enqueue_webhooks(new, 'execution.' || new.status);
   end if;
+  if v_has_ended and new.parent_execution_id is null and exists (
+    select from howdah.inbound_deliveries as d
+    where d.execution_id = new.id and d.tenant_id = new.tenant_id and d.reply is not null
+  ) then
+    perform howdah_private.enqueue_replies(new);
+  end if;
   return null;
 end $$;
 

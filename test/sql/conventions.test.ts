@@ -191,6 +191,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.workflow_version_id': 'as agent_version_id',
   'howdah.executions.table_trigger_id': 'written by the trigger of that watch; it may be gone',
   'howdah.webhook_deliveries.execution_id': 'none points at executions; the run it tells of',
+  'howdah.inbound_deliveries.execution_id': 'none points at executions; written with its run',
+  'howdah.inbound_deliveries.delivery_id': 'an id that the sender chose',
   'howdah.watched_rows.execution_id': 'none points at executions; inserted with its run',
   'howdah.executions.parent_execution_id':
     'none points at executions; checked by the insert trigger',
@@ -295,6 +297,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.deleted_step_usage': 'figures of steps that are deleted',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.feedback_entries': 'said by give_feedback, which audits it',
+  'howdah.inbound_deliveries': 'requests to hooks, and their results; hooks are audited',
   'howdah.messages': 'the log of a run: immutable',
   'howdah.model_tests': 'results of workers, with created_by',
   'howdah.prompt_versions': 'immutable, with created_by; made by an edit that is audited',

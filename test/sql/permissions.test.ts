@@ -57,6 +57,7 @@ const WRITES: Record<string, string> = {
   secrets: `select howdah.remove_secret('openai')`,
   api_keys: `update howdah.api_keys set name = 'x'`,
   alert_rules: `insert into howdah.alert_rules (name, query) values ('x', 'select 1')`,
+  inbound_hooks: `insert into howdah.inbound_hooks (name, verification, secret_name, agent_id) values ('x', 'github', 'openai', howdah.agent('desk'))`,
   webhooks: `insert into howdah.webhooks (url) values ('https://hooks.example.com/')`,
 };
 

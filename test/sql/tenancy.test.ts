@@ -32,6 +32,8 @@ const READABLE = [
   'feedback_entries',
   'grants',
   'hooks',
+  'inbound_deliveries',
+  'inbound_hooks',
   'limit_usage',
   'limits',
   'mail',

@@ -78,6 +78,8 @@ const ROWS = [
   `insert into howdah.webhooks (tenant_id, url, secret_name) values ($1, 'https://hooks.example.com/' || $2, $2)`,
   `insert into howdah.webhook_deliveries (tenant_id, webhook_id, execution_id, event, url, payload, next_attempt_at)
    select $1, id, howdah.uuid_v7(), 'execution.completed', url, jsonb_build_object('type', $2::text), now() from howdah.webhooks where tenant_id = $1`,
+  `insert into howdah.inbound_hooks (tenant_id, name, description, verification, secret_name, agent_id) values ($1, $2, $2, 'github', $2, $3)`,
+  `insert into howdah.inbound_deliveries (tenant_id, inbound_hook_id, status, error) select $1, id, 'failed', jsonb_build_object('message', $2::text) from howdah.inbound_hooks where tenant_id = $1`,
   `insert into howdah.table_triggers (tenant_id, table_name, agent_id, input, key_columns)
    values ($1, $2, $3, $2, '{id}')`,
   `insert into howdah.watched_rows (execution_id, tenant_id, table_trigger_id, row_key, watches)

@@ -14,12 +14,14 @@ const ROOM = { atOnce: 32, ofOneTenant: 8 };
 /**
  * Creates the task that sends a webhook delivery that is due. The delivery is sent outside of the
  * job, because a receiver that does not answer would delay wake-ups. If this process ends before,
- * the job that `begin` left in the queue tries again.
+ * the job that `begin` left in the queue tries again. Replies to inbound deliveries are sent in the
+ * same way, by a job of their own.
  */
 export function deliverTask(
   deliveries: Deliveries<WebhookDelivery, DeliveryResult>,
   send: (delivery: WebhookDelivery) => Promise<DeliveryResult>,
   log: Logger,
+  job: 'deliver' | 'deliver_reply' = 'deliver',
 ): Task {
   const line = new FairTaskQueue<WebhookDelivery>(
     ROOM,
@@ -32,6 +34,6 @@ export function deliverTask(
   return async (payload, { addJob }) => {
     const { id, tenant_id } = deliverPayload.parse(payload);
     const runAt = await line.submit({ id, tenant_id });
-    if (runAt) await addJob('deliver', { id, tenant_id }, { jobKey: `delivery ${id}`, runAt });
+    if (runAt) await addJob(job, { id, tenant_id }, { jobKey: `delivery ${id}`, runAt });
   };
 }

@@ -1,5 +1,6 @@
--- Returns the objects that refer to a secret by name: models, engines, MCP servers, webhooks, and
--- tools that send requests or query a database. None of them works without the secret.
+-- Returns the objects that refer to a secret by name: models, engines, MCP servers, webhooks,
+-- inbound hooks, and tools that send requests or query a database. None of them works without the
+-- secret.
 create or replace function howdah_private.users_of_secret(tenant_id uuid, name text)
   returns table (used_by text, agent_system_id uuid)
   language sql stable
@@ -19,6 +20,10 @@ as $$
   select 'webhook ' || w.url, null from howdah.webhooks as w
   where w.tenant_id = users_of_secret.tenant_id
     and users_of_secret.name in (w.secret_name, w.previous_secret_name)
+  union all
+  select 'inbound hook ' || h.name, null from howdah.inbound_hooks as h
+  where h.tenant_id = users_of_secret.tenant_id and users_of_secret.name
+    in (h.secret_name, h.previous_secret_name, h.reply ->> 'secret_name')
   union all
   select 'tool ' || t.name || coalesce(' of agent ' || x.agent, ''), t.agent_system_id
   from howdah.tools as t

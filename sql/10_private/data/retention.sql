@@ -54,6 +54,10 @@ begin
   if v_done = 0 then
     v_done := howdah_private.retain_mail(v_policy, retain_tenant.batch);
   end if;
+  if v_done = 0 then
+    v_done := howdah_private.retain_deliveries(
+      v_policy.tenant_id, v_policy.keep_runs_days, retain_tenant.batch);
+  end if;
   return v_done;
 end $$;
 

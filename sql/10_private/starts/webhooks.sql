@@ -55,6 +55,48 @@ select graphile_worker.add_job('deliver',
   from deliveries as d
 $$;
 
+-- Inserts a delivery of the answer of a run for each different reply that its inbound deliveries
+-- ask for. The event of such a delivery is `reply`, and its payload is the object that the hook
+-- made of the request, with the answer as a text.
+create or replace function howdah_private.enqueue_replies(e howdah.executions) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+with replies as (
+  select distinct d.inbound_hook_id, d.reply, h.reply as settings
+  from howdah.inbound_deliveries as d
+  join howdah.inbound_hooks as h on h.id = d.inbound_hook_id and h.tenant_id = d.tenant_id
+  where d.execution_id = e.id and d.tenant_id = e.tenant_id and num_nonnulls(d.reply, h.reply) = 2
+),
+deliveries as (
+  insert into howdah.webhook_deliveries (
+    tenant_id, execution_id, event, url, next_attempt_at, payload
+  )
+  select e.tenant_id, e.id, 'reply', r.settings ->> 'url', clock_timestamp(),
+    r.reply || jsonb_build_object(coalesce(r.settings ->> 'field', 'text'), left(
+      coalesce(case when e.status = 'completed'
+          then coalesce(nullif(e.output, ''), e.output_data::text) end,
+        format('The run ended without an answer (%s).', coalesce(e.stop_reason::text,
+          e.status::text))), 40000))
+  from replies as r
+  returning id
+)
+select howdah_private.enqueue_delivery(d.id, clock_timestamp()) from deliveries as d
+$$;
+
+-- Returns the settings of the reply that a delivery sends: those of the hook as it is now. Null if
+-- the hook sends no replies any more.
+create or replace function howdah_private.reply_settings(d howdah.webhook_deliveries) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select h.reply from howdah.inbound_deliveries as i
+  join howdah.inbound_hooks as h on h.id = i.inbound_hook_id and h.tenant_id = i.tenant_id
+  where i.execution_id = d.execution_id and i.tenant_id = d.tenant_id and h.is_active
+    and h.reply is not null
+  order by i.id limit 1
+$$;
+
 -- Begins an attempt, and enqueues the next attempt first: if this worker dies before the answer,
 -- another worker tries again after a minute. Returns null when nothing is left to send, or when
 -- another worker is sending the delivery.
@@ -64,7 +106,13 @@ create or replace function howdah_private.begin_delivery(id uuid) returns jsonb
 as $$
 declare
   v_row howdah.webhook_deliveries;
+  v_reply jsonb;
 begin
+  select howdah_private.reply_settings(d) into v_reply from howdah.webhook_deliveries as d
+  where d.id = begin_delivery.id and d.event = 'reply';
+  update howdah.webhook_deliveries as d
+  set status = 'failed', next_attempt_at = null, last_error = 'the hook sends no replies any more'
+  where d.id = begin_delivery.id and d.status = 'pending' and d.event = 'reply' and v_reply is null;
   update howdah.webhook_deliveries as d
   set status = 'failed', next_attempt_at = null, last_error = 'the webhook was switched off'
   from howdah.webhooks as w
@@ -73,7 +121,7 @@ begin
   update howdah.webhook_deliveries as d
   set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(),
     next_attempt_at = clock_timestamp() + interval '1 minute',
-    url = coalesce(( -- the current URL of the webhook
+    url = coalesce(v_reply ->> 'url', ( -- the current URL of the webhook
       select w.url from howdah.webhooks as w
       where w.id = d.webhook_id and w.tenant_id = d.tenant_id
     ), d.url)
@@ -87,8 +135,9 @@ begin
   perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
   return jsonb_build_object(
     'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts,
-    'body', v_row.payload::text,
-    'secrets', case when v_row.webhook_id is null
+    'body', v_row.payload::text, 'is_reply', v_row.event = 'reply',
+    'bearer_secret', v_reply ->> 'secret_name',
+    'secrets', case when v_row.event = 'reply' then null when v_row.webhook_id is null
       then (select jsonb_agg(s.name) from howdah.secrets as s
         where s.tenant_id = v_row.tenant_id and s.name = 'callbacks')
       else (
@@ -97,11 +146,14 @@ begin
       ) end);
 end $$;
 
+-- Enqueues the next attempt of a delivery. Replies have a job of their own, which workers of
+-- earlier releases do not take: those would send the reply without its secret.
 create or replace function howdah_private.enqueue_delivery(id uuid, run_at timestamptz) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select graphile_worker.add_job('deliver',
+  select graphile_worker.add_job(
+    case d.event when 'reply' then 'deliver_reply' else 'deliver' end,
     json_build_object('id', d.id, 'tenant_id', d.tenant_id),
     run_at => enqueue_delivery.run_at, job_key => 'delivery ' || d.id)
   from howdah.webhook_deliveries as d where d.id = enqueue_delivery.id
@@ -114,9 +166,10 @@ create or replace function howdah_private.delivery_pause(attempts int) returns i
     '5 s', '5 min', '30 min', '2 h', '5 h', '10 h', '14 h', '20 h', '24 h'
   ]::interval[])[attempts];
 
--- Records the outcome of an attempt. Status 2xx means received; status 410 switches the webhook
--- off. Retry-After counts if it asks for a longer pause than the schedule, up to a day. The pause
--- varies by 10%, so that deliveries that failed together are not retried together.
+-- Records the outcome of an attempt. Status 2xx without an error means received; status 410
+-- switches the webhook off. Retry-After counts if it asks for a longer pause than the schedule, up
+-- to a day. The pause varies by 10%, so that deliveries that failed together are not retried
+-- together.
 create or replace function howdah_private.end_delivery(
   id uuid, attempt int, status int, error text, retry_after_ms bigint
 ) returns void
@@ -124,7 +177,8 @@ create or replace function howdah_private.end_delivery(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_is_received boolean := coalesce(end_delivery.status between 200 and 299, false);
+  v_is_received boolean := coalesce(end_delivery.status between 200 and 299
+    and end_delivery.error is null, false);
   v_pause interval := case
     when not v_is_received and end_delivery.status is distinct from 410 then greatest(
     howdah_private.delivery_pause(end_delivery.attempt) * (0.9 + 0.2 * random()),

@@ -85,6 +85,7 @@ export async function retain(
   }
   await run(async (client) => {
     await client.query('select howdah_private.delete_old_receivers()');
+    await client.query('select howdah_private.delete_old_deliveries()');
     await client.query('select howdah_private.delete_old_provider_reports()');
     await client.query('select howdah_private.delete_abandoned_provider_configs()');
   });
