@@ -15,6 +15,7 @@ import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './h
 import { createLoopbackGuard } from './http/loopback-guard.ts';
 import { pathOf, shownPath } from './http/path.ts';
 import { setSecurityHeaders } from './http/security-headers.ts';
+import { HOOKS } from './inbound/inbound-paths.ts';
 import type { ConnectionDraining } from './limits/connection-draining.ts';
 import type { McpEndpoint } from './mcp/mcp-endpoint.ts';
 import { isOpenAiPath } from './openai/not-found.ts';
@@ -41,7 +42,8 @@ export type HttpServerOptions = Pick<Config, 'host' | 'auth' | 'corsOrigins'> & 
  * Creates the HTTP server. Requests for GraphQL go to grafserv, requests for `/mcp`, `/metrics` and
  * `/ws` go to their endpoints, and all others go to Fastify. Before that, the server checks where a
  * request comes from. Without a login, the request must come from this machine. With a login, the
- * request must not come from a page of a foreign Origin.
+ * request must not come from a page of a foreign Origin. Requests to inbound hooks are signed, and
+ * may come from anywhere.
  */
 export function createHttpServer(options: HttpServerOptions, others: RequestListener): Server {
   const { graphql, mcp, metrics, ws, corsOrigins, requestMs, draining, onError } = options;
@@ -53,7 +55,8 @@ export function createHttpServer(options: HttpServerOptions, others: RequestList
     draining.watch(response);
     metrics?.watch(path, request, response);
     setSecurityHeaders(request, response, graphql.isPage(path));
-    const refusal = refusalOf(request);
+    // the signature of a request to a hook stands for its origin
+    const refusal = path.startsWith(HOOKS) ? undefined : refusalOf(request);
     if (isHostless(request))
       return sendProblem(response, 400, 'HWINV', 'The header Host is missing.');
     if (refusal) return sendForbidden(response, path, refusal);

@@ -4,6 +4,7 @@ import { chatPaths } from './chat-ui/chat-paths.ts';
 import { DOCS_POLICY, renderDocsPage } from './docs-page.ts';
 import { healthPaths } from './health/health-paths.ts';
 import { openApi } from './http/openapi.ts';
+import { inboundPaths } from './inbound/inbound-paths.ts';
 import { openAiPaths } from './openai/paths.ts';
 import { referenceRoutes } from './reference-page.ts';
 import { routes } from './rest/rest-routes.ts';
@@ -12,7 +13,7 @@ import { socketPath } from './ws/socket-messages.ts';
 /** The OpenAPI description at `/openapi.json`, except for its security. */
 export const description = openApi({
   routes,
-  endpoints: [...chatPaths, ...openAiPaths, ...healthPaths],
+  endpoints: [...chatPaths, ...inboundPaths, ...openAiPaths, ...healthPaths],
   sockets: [socketPath],
 });
 

@@ -2,12 +2,14 @@ import type { Logger } from 'pino';
 import { createBatchLoader } from '../concurrency/batch-loader.ts';
 import type { Config } from '../config.ts';
 import type { TryUnsavedModel } from '../contracts/agents/model-test.ts';
+import type { ReadSecret } from '../contracts/secret.ts';
 import { secretRowsOn } from '../db/access/secrets.ts';
 import { visibleTo, type Watching } from '../db/access/subjects.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import { refuseOtherServer } from '../db/connection/same-server.ts';
 import { createListFeed, type ListFeed } from '../db/lists/list-feed.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
+import { createSecretReader } from '../secrets/reader.ts';
 import { createSecretWriter, type SecretWriter } from '../secrets/writer.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
@@ -64,6 +66,8 @@ export type Services = Authentication & {
   limits: StreamLimits;
   bounds: ServerLimits;
   secrets: SecretWriter;
+  /** Reads secrets for the engine, such as those that verify requests. */
+  readSecret: ReadSecret;
   tryUnsavedModel: TryUnsavedModel | undefined;
   onError: ErrorLog;
 };
@@ -110,6 +114,7 @@ export async function openServices(
     ...{ pool, requests, reads, hub, visibilityGuard, lists, admission, bounds, connections },
     limits: createStreamLimits(bounds),
     secrets: createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
+    readSecret: createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     tryUnsavedModel: options.tryUnsavedModel,
     onError: (err, id) => log.error({ err, id }, 'a request failed'),
   };

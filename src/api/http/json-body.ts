@@ -16,12 +16,36 @@ export type TextBody = Readonly<{ ok: true; value: string }> | RefusedBody;
  * may have checked the other value.
  */
 export async function readJson(request: IncomingMessage, mostBytes: number): Promise<Body> {
-  const fault = headersFault(request.headers);
-  if (fault) return refuse(415, fault);
+  const bytes = await readJsonBytes(request, mostBytes);
+  return bytes.ok ? parseJsonBody(bytes.value) : bytes;
+}
+
+/** Reads the bytes of a JSON body, which is parsed after its signature was verified. */
+export async function readJsonBytes(
+  request: IncomingMessage,
+  mostBytes: number,
+): Promise<Readonly<{ ok: true; value: Buffer }> | RefusedBody> {
+  const fault = jsonHeadersFault(request, mostBytes);
+  if (fault) return { ok: false, fault };
   const bytes = await readBytes(request, mostBytes);
   if (bytes === 'gone') return { ok: false, fault: 'gone' };
-  if (bytes === 'too many') return refuse(413, `A request may have at most ${mostBytes} bytes.`);
-  return parseJsonBody(bytes);
+  return bytes === 'too many'
+    ? { ok: false, fault: tooLarge(mostBytes) }
+    : { ok: true, value: bytes };
+}
+
+/** Returns why a JSON body is rejected by its headers alone, before it is read. */
+export function jsonHeadersFault(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  mostBytes: number,
+): BodyFault | undefined {
+  const message = headersFault(headers);
+  if (message !== undefined) return { status: 415, message };
+  return Number(headers['content-length']) > mostBytes ? tooLarge(mostBytes) : undefined;
+}
+
+function tooLarge(mostBytes: number): BodyFault {
+  return { status: 413, message: `A request may have at most ${mostBytes} bytes.` };
 }
 
 /** Reads the text body of a request: UTF-8, of one of these types, at most `mostBytes` bytes. */

@@ -1,6 +1,7 @@
 import { agentRoutes } from './definitions/agent-routes.ts';
 import { agentSystemRoutes } from './definitions/agent-systems.ts';
 import { definitionRoutes } from './definitions/definition-routes.ts';
+import { inboundHookRoutes } from './definitions/inbound-hooks.ts';
 import { webhookRoutes } from './definitions/webhooks.ts';
 import type { Route } from './framework/route.ts';
 import { modelCatalog } from './model-catalog.ts';
@@ -29,5 +30,6 @@ export const routes: readonly Route[] = [
   modelCatalog,
   ...definitionRoutes,
   ...webhookRoutes,
+  ...inboundHookRoutes,
   ...settingRoutes,
 ];

@@ -24,6 +24,9 @@ const OPEN = [
   'GET /docs/reference',
   'GET /docs/reference/scalar.js',
   'GET /healthz',
+  // signed: test/api/inbound
+  'POST /hooks/:name',
+  'POST /hooks/:tenant/:name',
   'GET /openapi.json',
   'GET /readyz',
   'GET /schemas/agent-system.v1.json',

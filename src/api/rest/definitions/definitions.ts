@@ -26,6 +26,8 @@ export function createResource(
     columns: Columns;
     /** Columns that are only shown. */
     readOnly: Columns;
+    /** Expressions of SQL over the row `t` that are only shown, by name. They are texts. */
+    computed?: Readonly<Record<string, string>>;
     /** Fields that are written into columns by `valuesOf`. */
     more?: Columns;
     living?: string;
@@ -34,17 +36,20 @@ export function createResource(
     filters: Columns;
   },
 ): CrudResource {
-  const { table, name, columns, readOnly, more = {}, living, filters, ...rest } = kind;
+  const { table, name, columns, readOnly, computed = {}, more = {}, living, ...rest } = kind;
+  const { filters, ...others } = rest;
   const shown = { id, ...z.object(columns).required().shape, ...readOnly };
+  const expressions = Object.entries(computed).map(([one, text]) => `, ${text} as ${one}`);
+  const texts = Object.fromEntries(Object.keys(computed).map((one) => [one, z.string()]));
   return {
-    ...rest,
+    ...others,
     collection: {
       table,
-      shown: columnList(shown),
+      shown: `${columnList(shown)}${expressions.join('')}`,
       ...(kind.stamp !== undefined && { stamp: kind.stamp }),
       ...(living !== undefined && { living }),
     },
-    row: z.object(shown).meta({ id: name }),
+    row: z.object({ ...shown, ...texts }).meta({ id: name }),
     fields: z.strictObject({ ...columns, ...more }),
     columns: [...Object.keys(columns), ...(more.base64 ? ['bytes'] : [])],
     filters: { query: filters, conditions: equalTo },

@@ -1,0 +1,159 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ReadSecret } from '../../contracts/secret.ts';
+import {
+  countRefusedRequests,
+  type DeliveryResult,
+  findInboundHooks,
+  type HookAddress,
+  type InboundHook,
+  receiveDelivery,
+} from '../../db/operations/inbound-hooks.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { answerFailure, failureOf, statuses } from '../errors/answer-error.ts';
+import { sendLimitRefusal } from '../errors/problem.ts';
+import { BUSY } from '../http/admission.ts';
+import { jsonHeadersFault } from '../http/json-body.ts';
+import { registerRoutes } from '../limits/run-requests.ts';
+import { createCachedLoader } from '../login/cached-loader.ts';
+import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
+import type { RestOptions } from '../rest/serve.ts';
+import { BodyMemory } from './body-memory.ts';
+import { bodyFault, MOST_BYTES, type RequestFault, receiveRequest } from './receive-request.ts';
+import { createRefusedRequestCounter } from './refused-requests.ts';
+
+export type InboundOptions = RestOptions & {
+  /** Reads the secrets of hooks. */
+  readSecret: ReadSecret;
+};
+
+/**
+ * Registers the endpoint of inbound hooks. Everybody may send a request, so nothing is done for one
+ * that is not verified: its body is bounded, its refusal is counted, and the look-up of its hook is
+ * shared with others. A verified request is received in one transaction, as the user of the hook.
+ * Returns a function that writes what was counted.
+ */
+export function inboundHookRoutes(
+  app: FastifyInstance,
+  options: InboundOptions,
+): { close(): Promise<void> } {
+  const { pool, onError } = options;
+  const refused = createRefusedRequestCounter(
+    (refusals) => countRefusedRequests(pool, refusals),
+    (error) => onError(error, 'refused requests to hooks were not counted'),
+  );
+  const memory = new BodyMemory();
+  const find = createCachedLoader<HookAddress, InboundHook | null>({
+    keyOf: ({ tenant, name }) => `${tenant}/${name}`,
+    ask: (addresses) => findInboundHooks(pool, addresses),
+  });
+  const receive = async (request: FastifyRequest, reply: FastifyReply) => {
+    const { tenant = 'default', name = '' } = request.params as Partial<HookAddress>;
+    const hook = isAddress(tenant) && isAddress(name) ? await find({ tenant, name }) : null;
+    const fault = jsonHeadersFault(request.raw, MOST_BYTES);
+    const refuse = (why: RequestFault) => {
+      const { code, message, hint } = why;
+      if (hook) refused.count({ hook_id: hook.id, code, message, hint });
+      return answerFault(reply, why);
+    };
+    if (fault) return refuse(bodyFault(fault));
+    if (!hook) return answerFault(reply, UNKNOWN);
+    const giveBack = memory.take(hook.id, bytesOf(request));
+    if (!giveBack) return answerFault(reply, FULL);
+    try {
+      const received = await receiveRequest(request.raw, hook, options.readSecret);
+      if (!received.ok) return received.fault === 'gone' ? reply.hijack() : refuse(received.fault);
+      if ('challenge' in received) return reply.send({ challenge: received.challenge });
+      return await begin(reply, request, hook, received.delivery, options);
+    } finally {
+      giveBack();
+    }
+  };
+  registerRoutes(app, {
+    admit: async () => {},
+    answerError: (reply, error) => answerFailure(reply, failureOf(error, onError)),
+    addRoutes(scope) {
+      scope.post('/hooks/:name', receive);
+      scope.post('/hooks/:tenant/:name', receive);
+    },
+  });
+  return refused;
+}
+
+/** Begins what a verified delivery asks for, within the limits of the tenant, and answers. */
+async function begin(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  hook: InboundHook,
+  delivery: JsonObject,
+  { countRequest, admission, connections }: InboundOptions,
+): Promise<FastifyReply> {
+  const identity = {
+    tenantId: hook.tenant_id,
+    userId: hook.user_id ?? undefined,
+    role: 'admin', // the least role that may write hooks; the user may have less by now
+    expiresAt: undefined,
+  } as const;
+  const limited = await countRequest(identity);
+  if (limited) {
+    sendLimitRefusal(reply.raw, limited);
+    return reply.hijack();
+  }
+  const settings = {
+    ...settingsFor(identity, 'hooks', request.raw.socket.remoteAddress),
+    role: 'howdah_authenticator', // only the API may receive deliveries
+    timezone: 'UTC',
+  };
+  const result = await admission.run(identity, () =>
+    inTransactionAs(connections.as(identity), settings, (db) =>
+      receiveDelivery(db, hook.id, delivery),
+    ),
+  );
+  return answerResult(reply, result);
+}
+
+function answerResult(reply: FastifyReply, result: DeliveryResult): FastifyReply {
+  const { error, ...shown } = result;
+  if (result.status === 'failed' && error) {
+    const { code, message, hint, detail = {} } = error;
+    return answerFailure(reply, { status: statuses[code] ?? 400, code, message, hint, detail });
+  }
+  const isNew = result.status === 'accepted' && !result.is_repeat;
+  return reply
+    .code(isNew ? 202 : 200)
+    .send({ ...shown, ...(result.status === 'ignored' && { reason: error?.message }) });
+}
+
+/**
+ * The answer to every request that is not verified, whether or not there is such a hook. The rows
+ * of the hook have the reason.
+ */
+const UNKNOWN: RequestFault = {
+  status: 401,
+  code: 'unknown',
+  message: 'No active hook at this address accepts this request.',
+  hint: 'Check the address and the secret. The rows of howdah.inbound_deliveries have the reason.',
+};
+const FULL: RequestFault = {
+  status: 503,
+  code: 'busy',
+  message: 'Too many requests to hooks are arriving at once; try again in a moment.',
+  hint: 'Send fewer requests at the same time.',
+};
+const CODES: Readonly<Record<number, string>> = { 401: 'HWDEN', 503: BUSY };
+
+function answerFault(reply: FastifyReply, fault: RequestFault): FastifyReply {
+  const { status, message, hint } = fault.status === 401 ? UNKNOWN : fault;
+  const code = CODES[status] ?? 'HWINV';
+  return answerFailure(reply, { status, code, message, hint, detail: {} });
+}
+
+/** Returns whether a part of a path may be that of a hook. Others need no look-up. */
+function isAddress(part: string): boolean {
+  return /^[a-z0-9][a-z0-9_-]{0,62}$/.test(part);
+}
+
+/** Returns the memory that the body of a request may take. */
+function bytesOf({ headers }: FastifyRequest): number {
+  const length = Number(headers['content-length'] ?? MOST_BYTES);
+  return Number.isFinite(length) ? length : MOST_BYTES;
+}
