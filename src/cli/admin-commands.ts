@@ -59,6 +59,13 @@ export const adminCommands: readonly CommandEntry[] = [
     load: () => import('./commands/definitions/webhooks.ts'),
   },
   {
+    name: 'inbound-hooks',
+    group: 'Definitions',
+    summary: 'manage addresses at which other programs begin runs',
+    args: '[list|show|create|test|…]',
+    load: () => import('./commands/definitions/inbound-hooks.ts'),
+  },
+  {
     name: 'secret',
     group: 'Definitions',
     alias: 'secrets',

@@ -43,3 +43,33 @@ export async function redeliver(client: Queryable, id: string): Promise<Delivery
   const { rows } = await client.query(`select ${SHOWN} from howdah.redeliver($1) as d`, [id]);
   return rows[0];
 }
+
+/** A request to an inbound hook, or the refused requests of an hour. */
+export type InboundDelivery = {
+  id: string;
+  hook: string;
+  status: string;
+  requests: number;
+  delivery_id: string | null;
+  execution_id: string | null;
+  received_at: Date;
+  last_received_at: Date;
+  error: { code: string; message: string; hint?: string } | null;
+};
+
+/** Returns the newest deliveries to inbound hooks of the tenant. */
+export async function listInboundDeliveries(
+  client: Queryable,
+  filter: { hookId: string | undefined; status: string | undefined; limit: number },
+): Promise<InboundDelivery[]> {
+  const { rows } = await client.query<InboundDelivery>(
+    `select d.id, h.name as hook, d.status, d.requests, d.delivery_id, d.execution_id, d.received_at,
+       d.last_received_at, d.error
+     from howdah.inbound_deliveries as d join howdah.inbound_hooks as h on h.id = d.inbound_hook_id
+     where d.tenant_id = howdah.current_tenant()
+       and ($1::uuid is null or d.inbound_hook_id = $1) and ($2::text is null or d.status::text = $2)
+     order by d.id desc limit $3`,
+    [filter.hookId ?? null, filter.status ?? null, filter.limit],
+  );
+  return rows;
+}

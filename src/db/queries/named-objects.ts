@@ -94,6 +94,13 @@ const KINDS = {
     show: `t.input, t.input_data, t.metadata, t.overlap_policy, t.catchup_policy, t.priority, t.concurrency_key,
       t.last_execution_id, t.last_error, ${TIMES}`,
   },
+  inbound_hooks: {
+    table: 'inbound_hooks',
+    joins: `left join howdah.agents as a on a.id = t.agent_id left join howdah.workflows as w on w.id = t.workflow_id`,
+    list: `t.id, t.name, ${RUNS}, t.verification, howdah.inbound_hooks_path(t) as path, t.is_active, t.description`,
+    show: `t.secret_name, t.previous_secret_name, t.secret_header, t.condition, t.mapping, t.session_key,
+      t.debounce_key, t.debounce_ms, t.reply, ${TIMES}`,
+  },
   webhooks: {
     table: 'webhooks',
     name: 'url',

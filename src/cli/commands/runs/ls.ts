@@ -8,6 +8,7 @@ import { register as models } from '../agents/models.ts';
 import { register as prompts } from '../agents/prompts.ts';
 import { register as tools } from '../agents/tools.ts';
 import { register as workflows } from '../agents/workflows.ts';
+import { register as inboundHooks } from '../definitions/inbound-hooks.ts';
 import { register as schedules } from '../definitions/schedules.ts';
 import { register as secret } from '../definitions/secret.ts';
 import { register as settings } from '../definitions/settings.ts';
@@ -30,6 +31,7 @@ const NOUNS: readonly Noun[] = [
   ['questions', 'list the questions that runs ask people', questions],
   ['schedules', 'list the schedules', schedules],
   ['webhooks', 'list the webhooks', webhooks],
+  ['inbound-hooks', 'list the inbound hooks', inboundHooks],
   ['settings', 'list the settings', settings],
   ['users', 'list the users', users],
   ['keys', 'list the API keys', key],
