@@ -19,7 +19,7 @@ let execution: string;
 beforeAll(async () => {
   worker = await startTestWorker(database.url);
   await runCli(database.url, 'demo');
-  for (const name of ['anthropic', 'rates']) {
+  for (const name of ['anthropic', 'rates', 'github_hook', 'stripe_hook']) {
     const set = startCli(database.url, 'secret', 'set', name); // the pages name them
     set.type(`a-key-of-${name}`);
     await set.end();

@@ -54,6 +54,7 @@ beforeAll(async () => {
     anthropic: 'a-key-of-anthropic',
     google: 'a-key-of-google',
     groq: 'a-key-of-groq',
+    github_hook: 'a-secret-of-github',
     warehouse: 'postgresql://agents:a-password@warehouse.example.com/sales',
   };
   for (const [name, value] of Object.entries(secrets)) {
