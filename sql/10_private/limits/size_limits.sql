@@ -40,7 +40,6 @@ as $$
     ('inbound_hooks', 'condition', 4000, 'characters'),
     ('inbound_hooks', 'session_key', 4000, 'characters'),
     ('inbound_hooks', 'debounce_key', 4000, 'characters'),
-    ('inbound_hooks', 'secret_header', null, null),
     ('schedules', 'input', null, null),
     ('schedules', 'concurrency_key', 500, 'characters'),
     ('prompts', 'template', 262144, 'bytes'),

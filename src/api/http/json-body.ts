@@ -20,18 +20,21 @@ export async function readJson(request: IncomingMessage, mostBytes: number): Pro
   return bytes.ok ? parseJsonBody(bytes.value) : bytes;
 }
 
-/** Reads the bytes of a JSON body, which is parsed after its signature was verified. */
+/**
+ * Reads the bytes of a JSON body, which is parsed after its signature was verified. When the signal
+ * fires, the rest is not awaited.
+ */
 export async function readJsonBytes(
   request: IncomingMessage,
   mostBytes: number,
+  signal?: AbortSignal,
 ): Promise<Readonly<{ ok: true; value: Buffer }> | RefusedBody> {
   const fault = jsonHeadersFault(request, mostBytes);
   if (fault) return { ok: false, fault };
-  const bytes = await readBytes(request, mostBytes);
+  const bytes = await readBytes(request, mostBytes, signal);
   if (bytes === 'gone') return { ok: false, fault: 'gone' };
-  return bytes === 'too many'
-    ? { ok: false, fault: tooLarge(mostBytes) }
-    : { ok: true, value: bytes };
+  if (bytes === 'too many') return { ok: false, fault: tooLarge(mostBytes) };
+  return { ok: true, value: bytes };
 }
 
 /** Returns why a JSON body is rejected by its headers alone, before it is read. */
@@ -90,10 +93,11 @@ function headersFault(
   return encoding === 'identity' ? undefined : 'A request must not have a Content-Encoding.';
 }
 
-/** Reads the bytes of a body. */
+/** Reads the bytes of a body. A body that is not awaited any more is `gone`. */
 async function readBytes(
   request: IncomingMessage,
   most: number,
+  signal?: AbortSignal,
 ): Promise<Buffer | 'gone' | 'too many'> {
   if (Number(request.headers['content-length']) > most) return 'too many';
   const chunks: Buffer[] = [];
@@ -102,12 +106,15 @@ async function readBytes(
   request.on('data', (chunk: Buffer) => {
     length += chunk.length;
     if (length > most) resolve('too many');
-    else chunks.push(chunk);
+    else if (!signal?.aborted) chunks.push(chunk);
   });
   request.on('end', () => resolve(Buffer.concat(chunks)));
   request.on('error', () => resolve('gone'));
   request.on('close', () => resolve('gone'));
-  return promise;
+  signal?.addEventListener('abort', () => resolve('gone'), { once: true });
+  const bytes = await promise;
+  if (bytes === 'gone') chunks.length = 0; // the listeners keep the list
+  return bytes;
 }
 
 /** Parses bytes as JSON, by the rules of `readJson`. */

@@ -57,15 +57,18 @@ export function inboundHookRoutes(
     };
     if (fault) return refuse(bodyFault(fault));
     if (!hook) return answerFault(reply, UNKNOWN);
-    const giveBack = memory.take(hook.id, bytesOf(request));
-    if (!giveBack) return answerFault(reply, FULL);
+    const place = memory.take(hook.id, bytesOf(request));
+    if (!place) return answerFault(reply, FULL);
     try {
-      const received = await receiveRequest(request.raw, hook, options.readSecret);
-      if (!received.ok) return received.fault === 'gone' ? reply.hijack() : refuse(received.fault);
+      const received = await receiveRequest(request.raw, hook, options.readSecret, place);
+      if (!received.ok) {
+        if (received.fault !== 'gone') return refuse(received.fault);
+        return place.signal.aborted ? answerFault(reply, FULL) : reply.hijack();
+      }
       if ('challenge' in received) return reply.send({ challenge: received.challenge });
       return await begin(reply, request, hook, received.delivery, options);
     } finally {
-      giveBack();
+      place.giveBack();
     }
   };
   registerRoutes(app, {

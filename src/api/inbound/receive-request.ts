@@ -8,6 +8,7 @@ import { mapDelivery } from '../../runtime/inbound/map-delivery.ts';
 import { secretHeaders, type VerifiedRequest, verifyRequest } from '../../tools/webhooks/verify.ts';
 import { parseJsonBody, readJsonBytes } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
+import type { BodyPlace } from './body-memory.ts';
 
 /** Most bytes of a request to a hook. */
 export const MOST_BYTES = 1024 * 1024;
@@ -23,18 +24,21 @@ export type ReceivedRequest =
   | { ok: true; challenge: string }
   | { ok: false; fault: RequestFault | 'gone' };
 
-/** Reads and verifies a request to a hook, and maps its body. */
+/** Reads and verifies a request to a hook, and maps its body. `place` is the memory of the body. */
 export async function receiveRequest(
   request: IncomingMessage,
   hook: InboundHook,
   readSecret: ReadSecret,
+  place: BodyPlace,
 ): Promise<ReceivedRequest> {
-  const bytes = await readJsonBytes(request, MOST_BYTES);
+  const bytes = await readJsonBytes(request, MOST_BYTES, place.signal);
+  place.arrived();
   if (!bytes.ok) {
     if (bytes.fault === 'gone') return { ok: false, fault: 'gone' };
     return { ok: false, fault: bodyFault(bytes.fault) };
   }
   const verified = await verify(request.headers, bytes.value, hook, readSecret);
+  place.giveBack();
   if (!verified.ok) return verified;
   const parsed = parseJsonBody(bytes.value);
   if (!parsed.ok) {

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import { all, makeAgent, makeTenant, one } from '../../sql/support.ts';
@@ -380,6 +381,25 @@ describe('the run acts as the user of the hook', () => {
     expect(second).toMatchObject({ status: 429, body: { code: 'HWQTA' } });
     expect(second.headers.get('retry-after')).toMatch(/^\d+$/);
   });
+});
+
+test('senders that never finish do not keep others from a hook', async () => {
+  const hook = await makeHook(db.pool, 'github', { agent_id: agent });
+  const { port } = new URL(api.url);
+  const answers: string[] = [];
+  const slow = Array.from({ length: 20 }, () => {
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.on('data', (data) => answers.push(String(data).slice(9, 12)));
+    socket.write(
+      `POST ${hook.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${1024 * 1024}\r\n\r\n{`,
+    );
+    return socket;
+  });
+  await expect.poll(() => answers).toEqual(['503', '503', '503', '503']);
+  expect((await send(api, hook.path, 'github', { a: 'b' })).status).toBe(202);
+  for (const socket of slow) socket.destroy();
 });
 
 test('other paths still need a login, and a hook takes only POST', async () => {

@@ -206,6 +206,9 @@ test('the JSON output of each command matches the recorded file', async () => {
     insert into howdah.mcp_servers (name, type, configuration) values ('shelf', 'http', '{"url": "https://example.com/mcp"}');
     insert into howdah.schedules (name, cron, agent_id, input) values ('morning', '0 0 29 2 *', howdah.agent('greeter'), 'Good morning');
     insert into howdah.webhooks (url, is_active) values ('https://example.com/hook', false);
+    insert into howdah.secrets (name, fingerprint) values ('hook', '');
+    insert into howdah.inbound_hooks (name, verification, secret_name, agent_id) values ('issues', 'github', 'hook', howdah.agent('greeter'));
+    insert into howdah.inbound_deliveries (inbound_hook_id, status, error) select h.id, 'refused', '{"code": "late", "message": "late"}' from howdah.inbound_hooks as h;
     insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status)
     select w.id, '${done.id}', 'execution.completed', w.url, '{}', 'failed' from howdah.webhooks as w`);
   for (const [noun, name] of Object.entries({
@@ -217,6 +220,7 @@ test('the JSON output of each command matches the recorded file', async () => {
     mcp: 'shelf',
     schedules: 'morning',
     webhooks: 'https://example.com/hook',
+    'inbound-hooks': 'issues',
   })) {
     await note(`${noun} list`, noun, 'list');
     await note(`${noun} show`, noun, 'show', name);
@@ -226,6 +230,7 @@ test('the JSON output of each command matches the recorded file', async () => {
     prompts: ['made', 'Hello.'],
     schedules: ['made', '--cron', '0 0 29 2 *', '--agent', 'greeter', '--input', 'Hi', '--paused'],
     webhooks: ['https://example.com/made'],
+    'inbound-hooks': ['made', '--verification', 'github', '--secret', 'hook', '--agent', 'greeter'],
   })) {
     await note(`${noun} create`, noun, 'create', ...more);
     await note(`${noun} delete`, noun, 'delete', more[0] ?? '');
@@ -233,6 +238,8 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('schedules run', 'schedules', 'run', 'morning');
   const [told] = await note('webhooks deliveries', 'webhooks', 'deliveries');
   await note('webhooks redeliver', 'webhooks', 'redeliver', told.items[0].id);
+  await note('inbound-hooks deliveries', 'inbound-hooks', 'deliveries');
+  await note('inbound-hooks test', 'inbound-hooks', 'test', 'issues', '--file', 'package.json');
   await note('completion', 'completion', 'words', 'exec');
 
   if (process.env.HOWDAH_WRITE_SHAPES) writeFileSync(FILE, `${JSON.stringify(shapes, null, 2)}\n`);

@@ -67,6 +67,7 @@ function withHook(command: Command): Command {
     .option('--input <cel>', 'input of the run (default: the body as JSON)')
     .option('--map <field=cel>', 'value of metadata, input_data, agent and others', mapOf, {})
     .option('--session-key <cel>', 'deliveries with one value are messages of one session')
+    .option('--reply <json>', 'where the answer is sent: {"url", "secret_name", "body"}')
     .option('--description <text>', 'purpose of the hook');
 }
 
@@ -91,22 +92,25 @@ type CreateOptions = {
   input?: string;
   map: Record<string, string>;
   sessionKey?: string;
+  reply?: string;
   description?: string;
 };
 
-function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
+async function columnsOf(io: CliIo, [name]: readonly string[], options: object) {
   const { verification, secret, agent, workflow, input, map, ...more } = options as CreateOptions;
   if ((agent === undefined) === (workflow === undefined)) {
     throw new HowdahError('EUSAGE', 'an inbound hook needs exactly one of --agent and --workflow', {
       hint: 'Use --agent NAME or --workflow NAME.',
     });
   }
+  const reply = await readArgument(io, 'reply', more.reply);
   const mapping = { ...map, ...(input !== undefined && { input }) };
   return {
     ...{ name, verification, secret_name: secret, agent, workflow, mapping },
     ...(more.secretHeader !== undefined && { secret_header: more.secretHeader }),
     ...(more.condition !== undefined && { condition: more.condition }),
     ...(more.sessionKey !== undefined && { session_key: more.sessionKey }),
+    ...(reply !== undefined && { reply }),
     ...(more.description !== undefined && { description: more.description }),
   };
 }
