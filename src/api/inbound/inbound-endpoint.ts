@@ -13,9 +13,10 @@ import { answerFailure, failureOf, statuses } from '../errors/answer-error.ts';
 import { sendLimitRefusal } from '../errors/problem.ts';
 import { BUSY } from '../http/admission.ts';
 import { jsonHeadersFault } from '../http/json-body.ts';
+import { createCallerTransaction } from '../limits/caller-transactions.ts';
 import { registerRoutes } from '../limits/run-requests.ts';
 import { createCachedLoader } from '../login/cached-loader.ts';
-import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
+import { settingsFor } from '../login/session-settings.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { BodyMemory } from './body-memory.ts';
 import { bodyFault, MOST_BYTES, type RequestFault, receiveRequest } from './receive-request.ts';
@@ -88,7 +89,7 @@ async function begin(
   request: FastifyRequest,
   hook: InboundHook,
   delivery: JsonObject,
-  { countRequest, admission, connections }: InboundOptions,
+  options: InboundOptions,
 ): Promise<FastifyReply> {
   const identity = {
     tenantId: hook.tenant_id,
@@ -96,7 +97,7 @@ async function begin(
     role: 'admin', // the least role that may write hooks; the user may have less by now
     expiresAt: undefined,
   } as const;
-  const limited = await countRequest(identity);
+  const limited = await options.countRequest(identity);
   if (limited) {
     sendLimitRefusal(reply.raw, limited);
     return reply.hijack();
@@ -106,11 +107,8 @@ async function begin(
     role: 'howdah_authenticator', // only the API may receive deliveries
     timezone: 'UTC',
   };
-  const result = await admission.run(identity, () =>
-    inTransactionAs(connections.as(identity), settings, (db) =>
-      receiveDelivery(db, hook.id, delivery),
-    ),
-  );
+  const transaction = createCallerTransaction(options, identity, settings);
+  const result = await transaction((db) => receiveDelivery(db, hook.id, delivery));
   return answerResult(reply, result);
 }
 

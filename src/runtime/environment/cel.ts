@@ -1,4 +1,4 @@
-import { evaluate, parse } from '@marcbachmann/cel-js';
+import { Environment } from '@marcbachmann/cel-js';
 import { isSuspension, type Offloadable, offload } from '../../concurrency/offload.ts';
 import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
 import { isOutOfTime } from '../../concurrency/within-time.ts';
@@ -10,10 +10,21 @@ import type { Json, JsonObject } from '../../json/json.ts';
 // `withOffload`.
 
 /**
- * Calls whose time is not bounded: patterns, and lists in lists. The time of any other expression
- * depends only on its length.
+ * Calls whose time is not bounded: patterns, lists in lists, and variables, each of which may be
+ * twice as long as the one before. The time of any other expression depends only on its length.
  */
-const MAY_NOT_END = /\b(matches|all|exists|exists_one|map|filter)\s*\(/;
+const MAY_NOT_END = /\b(matches|all|exists|exists_one|map|filter|bind)\s*\(/;
+/** A call that may take memory as fast as time, so that it is not tried in this thread. */
+const MAY_FILL_MEMORY = /\bbind\s*\(/;
+/**
+ * Variables have the types of their JSON. Lists and maps may mix types, as JSON does, and
+ * `body.?user.?name.orValue('')` reads fields that may be missing.
+ */
+const LANGUAGE = new Environment({
+  unlistedVariablesAreDyn: true,
+  homogeneousAggregateLiterals: false,
+  enableOptionalTypes: true,
+});
 /** Maximum length of an expression that is evaluated without a thread, in characters. */
 const SHORT = 1_000;
 /** Most levels of lists and maps in the value of an expression. */
@@ -27,6 +38,7 @@ const EVALUATE: Offloadable<[expression: string, variables: JsonObject], CelResu
   name: 'celResult',
   deadline_ms: 250,
   callHere: celResult,
+  mayTryHere: (expression) => !MAY_FILL_MEMORY.test(expression),
 };
 const PARSE: Offloadable<[expression: string], string | undefined> = {
   module: EVALUATE.module,
@@ -60,7 +72,7 @@ export function celFault(expression: string): string | undefined {
 /** Evaluates an expression, in this thread or in another one. */
 export function celResult(expression: string, variables: JsonObject): CelResult {
   try {
-    return { value: jsonOf(evaluate(expression, variables), 0) };
+    return { value: jsonOf(LANGUAGE.evaluate(expression, variables), 0) };
   } catch (cause) {
     if (isOutOfTime(cause)) throw cause;
     return { fault: firstLine(cause) };
@@ -70,7 +82,7 @@ export function celResult(expression: string, variables: JsonObject): CelResult 
 /** Returns why a text is no expression; runs in this thread or in another one. */
 export function parseFault(expression: string): string | undefined {
   try {
-    parse(expression);
+    LANGUAGE.parse(expression);
     return undefined;
   } catch (cause) {
     if (isOutOfTime(cause)) throw cause;

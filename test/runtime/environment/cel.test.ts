@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { withOffload } from '../../../src/concurrency/offload.ts';
+import type { Json } from '../../../src/json/json.ts';
+import { celFault, evaluateCel } from '../../../src/runtime/environment/cel.ts';
+
+const body = {
+  n: 7,
+  f: 1.5,
+  name: 'x',
+  items: [1, 2, 3],
+  nested: { a: null },
+  big: 12_345_678_901,
+  time: '2026-11-24T21:00:00Z',
+};
+
+describe('an expression over JSON', () => {
+  test.each<[string, Json]>([
+    ["{'n': body.n, 'name': 'x', 'isSeven': body.n == 7}", { n: 7, name: 'x', isSeven: true }],
+    ["[1, 'a', true, null, body.items]", [1, 'a', true, null, [1, 2, 3]]],
+    ["string(body.n) + ' of ' + string(body.big)", '7 of 12345678901'],
+    ['size(body.items) > 2 && body.n > 3 && body.n < 7.5', true],
+    ["body.?user.?name.orValue('nobody')", 'nobody'],
+    ["body.?name.orValue('nobody')", 'x'],
+    ['has(body.missing) || body.nested.a == null', true],
+    ['body.items.filter(i, i > 1).map(i, i * 2.0)', [4, 6]],
+    ["timestamp(body.time) > timestamp('2026-01-01T00:00:00Z')", true],
+    ['timestamp(body.time)', '2026-11-24T21:00:00.000Z'],
+    ['9007199254740992', 9_007_199_254_740_992],
+    ['body', body],
+  ])('%s', (expression, value) => {
+    expect(evaluateCel(expression, { body })).toEqual({ value });
+  });
+
+  test.each([
+    ['body.missing', 'No such key'],
+    ['process', 'Unknown variable'],
+    ['body.constructor', 'No such key'],
+    ["body['__proto__']", 'No such key'],
+    ['type(body)', 'neither text'],
+    ["duration('1h')", 'neither text'],
+    ['body.?missing', 'neither text'],
+    ['body.(', 'Expected IDENTIFIER'],
+  ])('%s has no value', (expression, fault) => {
+    expect(evaluateCel(expression, { body })).toEqual({ fault: expect.stringContaining(fault) });
+  });
+
+  test('variables that double are stopped in a thread, and leave this process as it is', async () => {
+    const doubled = `${'cel.bind(a, a + a, '.repeat(24)}size(a)${')'.repeat(24)}`;
+    const result = await withOffload('a tenant', undefined, () =>
+      evaluateCel(`cel.bind(a, body.name, ${doubled})`, { body: { name: 'x'.repeat(16) } }),
+    );
+    expect(Object.keys(result)).toEqual(['fault']);
+    const fine = withOffload('a tenant', undefined, () =>
+      evaluateCel('cel.bind(a, body.name, a + a)', { body }),
+    );
+    expect(await fine).toEqual({ value: 'xx' });
+  });
+
+  test('a key of JSON with a special name is only a key', () => {
+    const evil = JSON.parse('{"__proto__": {"polluted": true}, "toString": "x"}');
+    expect(evaluateCel('body', { body: evil })).toEqual({ value: evil });
+    expect(({} as { polluted?: true }).polluted).toBeUndefined();
+  });
+
+  test('one that is too long or nested too deep is refused in time', () => {
+    const before = performance.now();
+    expect(celFault(`${'('.repeat(2_000)}1${')'.repeat(2_000)}`)).toBeDefined();
+    expect(
+      evaluateCel(`${'body.items.all(a, '.repeat(12)}true${')'.repeat(12)}`, {
+        body: { items: Array.from({ length: 300 }, (_, index) => index) },
+      }),
+    ).toEqual({ fault: 'it takes too long' });
+    expect(performance.now() - before).toBeLessThan(5_000);
+  });
+});
