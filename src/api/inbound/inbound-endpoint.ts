@@ -15,16 +15,23 @@ import { BUSY } from '../http/admission.ts';
 import { jsonHeadersFault } from '../http/json-body.ts';
 import { createCallerTransaction } from '../limits/caller-transactions.ts';
 import { registerRoutes } from '../limits/run-requests.ts';
-import { createCachedLoader } from '../login/cached-loader.ts';
+import { type CachedLoader, createCachedLoader } from '../login/cached-loader.ts';
 import { settingsFor } from '../login/session-settings.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { BodyMemory } from './body-memory.ts';
 import { bodyFault, MOST_BYTES, type RequestFault, receiveRequest } from './receive-request.ts';
-import { createRefusedRequestCounter } from './refused-requests.ts';
+import { createRefusedRequestCounter, type RefusedRequestCounter } from './refused-requests.ts';
 
 export type InboundOptions = RestOptions & {
   /** Reads the secrets of hooks. */
   readSecret: ReadSecret;
+};
+
+/** What the endpoint needs besides the services of the server. */
+type Means = InboundOptions & {
+  find: CachedLoader<HookAddress, InboundHook | null>;
+  memory: BodyMemory;
+  refused: RefusedRequestCounter;
 };
 
 /**
@@ -42,45 +49,53 @@ export function inboundHookRoutes(
     (refusals) => countRefusedRequests(pool, refusals),
     (error) => onError(error, 'refused requests to hooks were not counted'),
   );
-  const memory = new BodyMemory();
   const find = createCachedLoader<HookAddress, InboundHook | null>({
     keyOf: ({ tenant, name }) => `${tenant}/${name}`,
     ask: (addresses) => findInboundHooks(pool, addresses),
   });
-  const receive = async (request: FastifyRequest, reply: FastifyReply) => {
-    const { tenant = 'default', name = '' } = request.params as Partial<HookAddress>;
-    const hook = isAddress(tenant) && isAddress(name) ? await find({ tenant, name }) : null;
-    const fault = jsonHeadersFault(request.raw, MOST_BYTES);
-    const refuse = (why: RequestFault) => {
-      const { code, message, hint } = why;
-      if (hook) refused.count({ hook_id: hook.id, code, message, hint });
-      return answerFault(reply, why);
-    };
-    if (fault) return refuse(bodyFault(fault));
-    if (!hook) return answerFault(reply, UNKNOWN);
-    const place = memory.take(hook.id, bytesOf(request));
-    if (!place) return answerFault(reply, FULL);
-    try {
-      const received = await receiveRequest(request.raw, hook, options.readSecret, place);
-      if (!received.ok) {
-        if (received.fault !== 'gone') return refuse(received.fault);
-        return place.signal.aborted ? answerFault(reply, FULL) : reply.hijack();
-      }
-      if ('challenge' in received) return reply.send({ challenge: received.challenge });
-      return await begin(reply, request, hook, received.delivery, options);
-    } finally {
-      place.giveBack();
-    }
-  };
+  const means = { ...options, find, memory: new BodyMemory(), refused };
+  const handler = (request: FastifyRequest, reply: FastifyReply) => receive(request, reply, means);
   registerRoutes(app, {
     admit: async () => {},
     answerError: (reply, error) => answerFailure(reply, failureOf(error, onError)),
     addRoutes(scope) {
-      scope.post('/hooks/:name', receive);
-      scope.post('/hooks/:tenant/:name', receive);
+      scope.post('/hooks/:name', handler);
+      scope.post('/hooks/:tenant/:name', handler);
     },
   });
   return refused;
+}
+
+/** Receives a request, or refuses it in the same way whether or not there is such a hook. */
+async function receive(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  means: Means,
+): Promise<FastifyReply> {
+  const { find, memory, refused, readSecret } = means;
+  const { tenant = 'default', name = '' } = request.params as Partial<HookAddress>;
+  const hook = isAddress(tenant) && isAddress(name) ? await find({ tenant, name }) : null;
+  const refuse = (why: RequestFault) => {
+    const { code, message, hint } = why;
+    if (hook) refused.count({ hook_id: hook.id, code, message, hint });
+    return answerFault(reply, why);
+  };
+  const fault = jsonHeadersFault(request.raw, MOST_BYTES);
+  if (fault) return refuse(bodyFault(fault));
+  if (!hook) return answerFault(reply, UNKNOWN);
+  const place = memory.take(hook.id, bytesOf(request));
+  if (!place) return answerFault(reply, FULL);
+  try {
+    const received = await receiveRequest(request.raw, hook, readSecret, place);
+    if (!received.ok) {
+      if (received.fault !== 'gone') return refuse(received.fault);
+      return place.signal.aborted ? answerFault(reply, FULL) : reply.hijack();
+    }
+    if ('challenge' in received) return reply.send({ challenge: received.challenge });
+    return await begin(reply, request, hook, received.delivery, means);
+  } finally {
+    place.giveBack();
+  }
 }
 
 /** Begins what a verified delivery asks for, within the limits of the tenant, and answers. */
