@@ -32,6 +32,10 @@ create type howdah.grant_permission as enum ('read', 'run', 'edit');
 
 create type howdah.hook_event as enum ('before_run', 'after_setup', 'message_sent', 'tool_before', 'tool_after', 'execution_complete');
 
+create type howdah.hook_verification as enum ('standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret');
+
+create type howdah.inbound_status as enum ('accepted', 'ignored', 'failed', 'refused');
+
 create type howdah.limit_metric as enum ('requests', 'runs', 'tokens', 'cost', 'storage', 'running_runs', 'running_calls', 'calls');
 
 create type howdah.limit_period as enum ('minute', 'hour', 'day', 'month');
@@ -624,6 +628,80 @@ create table howdah.hooks (
 alter table howdah.hooks enable row level security, force row level security;
 CREATE INDEX hooks_agent_id_idx ON howdah.hooks USING btree (tenant_id, agent_id);
 CREATE INDEX hooks_workflow_id_idx ON howdah.hooks USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
+
+create table howdah.inbound_deliveries (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  received_at timestamp with time zone default clock_timestamp() not null,
+  last_received_at timestamp with time zone default clock_timestamp() not null,
+  inbound_hook_id uuid not null,
+  status howdah.inbound_status not null,
+  requests integer default 1 not null,
+  bytes integer,
+  execution_id uuid,
+  delivery_id text,
+  signature_sha256 bytea,
+  reply jsonb,
+  error jsonb,
+  constraint inbound_deliveries_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint inbound_deliveries_pkey PRIMARY KEY (id),
+  constraint inbound_deliveries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint inbound_deliveries_tenant_id_inbound_hook_id_fkey FOREIGN KEY (tenant_id, inbound_hook_id) REFERENCES howdah.inbound_hooks(tenant_id, id) ON DELETE CASCADE,
+  constraint an_accepted_delivery_has_a_run CHECK (((status = 'accepted'::howdah.inbound_status) = (execution_id IS NOT NULL))),
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint reply_is_an_object CHECK ((jsonb_typeof(reply) = 'object'::text)),
+  constraint requests_are_counted_from_one CHECK ((requests >= 1))
+);
+alter table howdah.inbound_deliveries enable row level security, force row level security;
+CREATE UNIQUE INDEX inbound_deliveries_delivery_id_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, delivery_id) WHERE (delivery_id IS NOT NULL);
+CREATE INDEX inbound_deliveries_execution_id_idx ON howdah.inbound_deliveries USING btree (execution_id, tenant_id) WHERE (execution_id IS NOT NULL);
+CREATE INDEX inbound_deliveries_hook_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, id);
+CREATE INDEX inbound_deliveries_last_received_at_idx ON howdah.inbound_deliveries USING btree (tenant_id, last_received_at);
+CREATE UNIQUE INDEX inbound_deliveries_refused_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, ((error ->> 'code'::text)), date_trunc('hour'::text, (received_at AT TIME ZONE 'UTC'::text))) WHERE (status = 'refused'::howdah.inbound_status);
+CREATE UNIQUE INDEX inbound_deliveries_signature_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, signature_sha256) WHERE (signature_sha256 IS NOT NULL);
+CREATE INDEX inbound_deliveries_without_run_idx ON howdah.inbound_deliveries USING btree (last_received_at) WHERE (status <> 'accepted'::howdah.inbound_status);
+
+create table howdah.inbound_hooks (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  verification howdah.hook_verification not null,
+  secret_name text not null,
+  previous_secret_name text,
+  secret_header text,
+  agent_id uuid,
+  workflow_id uuid,
+  condition text,
+  mapping jsonb default '{}'::jsonb not null,
+  session_key text,
+  debounce_key text,
+  debounce_ms integer,
+  reply jsonb,
+  user_id uuid,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint inbound_hooks_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint inbound_hooks_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint inbound_hooks_pkey PRIMARY KEY (id),
+  constraint inbound_hooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint inbound_hooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint inbound_hooks_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint inbound_hooks_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_debounce_key_has_a_window CHECK (((debounce_key IS NULL) = (debounce_ms IS NULL))),
+  constraint a_hook_is_for_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
+  constraint debounce_ms_is_positive CHECK ((debounce_ms > 0)),
+  constraint mapping_is_an_object CHECK ((jsonb_typeof(mapping) = 'object'::text)),
+  constraint messages_of_a_session_are_not_debounced CHECK (((session_key IS NULL) OR (debounce_key IS NULL))),
+  constraint name_is_part_of_a_path CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
+  constraint reply_is_an_object CHECK ((jsonb_typeof(reply) = 'object'::text)),
+  constraint secret_header_is_a_header CHECK (((secret_header IS NULL) OR ((secret_header ~ '^[A-Za-z0-9-]{1,100}$'::text) AND (verification = 'shared_secret'::howdah.hook_verification))))
+);
+alter table howdah.inbound_hooks enable row level security, force row level security;
+CREATE INDEX inbound_hooks_agent_id_idx ON howdah.inbound_hooks USING btree (tenant_id, agent_id);
+CREATE INDEX inbound_hooks_user_id_idx ON howdah.inbound_hooks USING btree (tenant_id, user_id);
+CREATE INDEX inbound_hooks_workflow_id_idx ON howdah.inbound_hooks USING btree (tenant_id, workflow_id);
 
 create table howdah.limits (
   id uuid default howdah.uuid_v7() not null,
@@ -3236,6 +3314,17 @@ begin
     case when v_comment is not null then jsonb_build_object('comment', v_comment) end);
   return v_entry;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.inbound_hooks_path(hook howdah.inbound_hooks)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select '/hooks/' || case when t.slug = 'default' then '' else t.slug || '/' end || (hook).name
+  from howdah.tenants as t where t.id = (hook).tenant_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
@@ -6932,6 +7021,51 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_delivered_run(hook howdah.inbound_hooks, delivery jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name constant text := delivery ->> 'agent';
+  v_run howdah.executions;
+  v_session howdah.sessions;
+  v_id uuid;
+begin
+  v_run.workflow_id := case when v_name is null then (hook).workflow_id
+    else howdah_private.workflow_by_name(v_name) end;
+  if v_run.workflow_id is null then
+    v_run.agent_id := case when v_name is null then (hook).agent_id else howdah.agent(v_name) end;
+  end if;
+  if coalesce(delivery ->> 'session_key', '') ~ '\S' then
+    v_session := howdah_private.session_of_hook(hook, delivery ->> 'session_key', v_run);
+    if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 1 then
+      v_run.agent_id := v_session.agent_id;
+      v_run.workflow_id := v_session.workflow_id;
+    end if;
+  end if;
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.permit_agent(v_run.agent_id, 'run');
+  perform howdah_private.permit_agent(v_run.workflow_id, 'run', 'workflow');
+  v_run.debounce_key := case when delivery ->> 'debounce_key' ~ '\S'
+    then (hook).name || ':' || (delivery ->> 'debounce_key') end;
+  insert into howdah.executions (
+    tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, input_trust,
+    metadata, concurrency_key, debounce_key, debounce_ms
+  ) values (
+    (hook).tenant_id, (hook).user_id, v_run.agent_id, v_run.workflow_id, v_session.id,
+    delivery ->> 'input', nullif(delivery -> 'input_data', 'null'), 'external',
+    coalesce(nullif(delivery -> 'metadata', 'null'), '{}') || jsonb_strip_nulls(
+      jsonb_build_object('hook', (hook).name, 'delivery_id', delivery -> 'delivery_id')),
+    case when delivery ->> 'concurrency_key' ~ '\S' then delivery ->> 'concurrency_key' end,
+    v_run.debounce_key, case when v_run.debounce_key is not null then (hook).debounce_ms end
+  )
+  returning executions.id into v_id;
+  return v_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_delivery(id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -6940,7 +7074,13 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_delivery(id uuid)
 AS $function$
 declare
   v_row howdah.webhook_deliveries;
+  v_reply jsonb;
 begin
+  select howdah_private.reply_settings(d) into v_reply from howdah.webhook_deliveries as d
+  where d.id = begin_delivery.id and d.event = 'reply';
+  update howdah.webhook_deliveries as d
+  set status = 'failed', next_attempt_at = null, last_error = 'the hook sends no replies any more'
+  where d.id = begin_delivery.id and d.status = 'pending' and d.event = 'reply' and v_reply is null;
   update howdah.webhook_deliveries as d
   set status = 'failed', next_attempt_at = null, last_error = 'the webhook was switched off'
   from howdah.webhooks as w
@@ -6949,7 +7089,7 @@ begin
   update howdah.webhook_deliveries as d
   set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(),
     next_attempt_at = clock_timestamp() + interval '1 minute',
-    url = coalesce(( -- the current URL of the webhook
+    url = coalesce(v_reply ->> 'url', ( -- the current URL of the webhook
       select w.url from howdah.webhooks as w
       where w.id = d.webhook_id and w.tenant_id = d.tenant_id
     ), d.url)
@@ -6963,8 +7103,9 @@ begin
   perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
   return jsonb_build_object(
     'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts,
-    'body', v_row.payload::text,
-    'secrets', case when v_row.webhook_id is null
+    'body', v_row.payload::text, 'is_reply', v_row.event = 'reply',
+    'bearer_secret', v_reply ->> 'secret_name',
+    'secrets', case when v_row.event = 'reply' then null when v_row.webhook_id is null
       then (select jsonb_agg(s.name) from howdah.secrets as s
         where s.tenant_id = v_row.tenant_id and s.name = 'callbacks')
       else (
@@ -9269,6 +9410,61 @@ begin
       detail = jsonb_build_object('field', format('history[%s]', v_fault.index))::text,
       hint = 'A message is {"role": "user", "content": "…"}; tool_calls is a list of '
         '{"id", "name", "arguments"}.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_hook_fields(field text, document jsonb, known text[], example text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_entry record;
+begin
+  perform howdah_private.check_plain_secrets(check_hook_fields.field, check_hook_fields.document);
+  for v_entry in select e.key, e.value from jsonb_each(check_hook_fields.document) as e loop
+    if v_entry.key <> all (check_hook_fields.known) then
+      raise exception using errcode = 'HWINV',
+        message = format('%s.%s is not known', field, v_entry.key),
+        detail = jsonb_build_object('field', field || '.' || v_entry.key)::text,
+        hint = format('The fields of %s: %s.', field, array_to_string(known, ', '));
+    elsif jsonb_typeof(v_entry.value) <> 'string' or v_entry.value #>> '{}' !~ '\S'
+      or length(v_entry.value #>> '{}') > 4000 then
+      raise exception using errcode = 'HWINV',
+        message = format('%s.%s is not a text of 1 to 4000 characters', field, v_entry.key),
+        detail = jsonb_build_object('field', field || '.' || v_entry.key)::text,
+        hint = format('Example: %s', check_hook_fields.example);
+    end if;
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_hook_reply(reply jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_example constant text := '{"url": "https://slack.com/api/chat.postMessage", '
+    '"secret_name": "slack_bot", "body": "{''channel'': body.event.channel}"}';
+  v_missing text;
+begin
+  perform howdah_private.check_hook_fields('reply', check_hook_reply.reply,
+    '{url,secret_name,body,field}', v_example);
+  select f.name into v_missing from unnest('{url,body}'::text[]) as f (name)
+  where not check_hook_reply.reply ? f.name limit 1;
+  if v_missing is not null then
+    raise exception using errcode = 'HWINV', message = format('reply.%s is missing', v_missing),
+      detail = jsonb_build_object('field', 'reply.' || v_missing)::text,
+      hint = 'Example: ' || v_example;
+  elsif check_hook_reply.reply ->> 'url'
+      !~* '^(https://[^/@?#\s]+|http://[^/@?#:\s]+:[0-9]+)([/?#]\S*)?$' then
+    raise exception using errcode = 'HWINV',
+      message = 'reply.url is not an https URL, nor an http URL with a port',
+      detail = '{"field": "reply.url"}',
+      hint = 'Write it as https://host/path, or for a server of your own as http://host:port/path, '
+        'with no user, password or space in it.';
   end if;
 end $function$
 ;
@@ -12240,6 +12436,28 @@ CREATE OR REPLACE FUNCTION howdah_private.count_in(value jsonb, most integer)
 RETURN CASE WHEN (jsonb_typeof(value) = 'number'::text) THEN (trunc(LEAST(GREATEST((value)::numeric, (0)::numeric), (COALESCE(most, 0))::numeric)))::integer ELSE 0 END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.count_refused_deliveries(refusals jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.inbound_deliveries as d (
+    tenant_id, inbound_hook_id, status, requests, error
+  )
+  select h.tenant_id, h.id, 'refused', r.requests,
+    jsonb_build_object('code', r.code, 'message', r.message, 'hint', r.hint)
+  from jsonb_to_recordset(count_refused_deliveries.refusals)
+    as r (hook_id uuid, code text, message text, hint text, requests int)
+  join howdah.inbound_hooks as h on h.id = r.hook_id
+  order by h.id, r.code
+  on conflict (tenant_id, inbound_hook_id, (error ->> 'code'),
+      date_trunc('hour', received_at at time zone 'UTC')) where status = 'refused'
+  do update set requests = least(d.requests::bigint + excluded.requests, 2147483647)::int,
+    last_received_at = excluded.last_received_at
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.count_requests(tenants uuid[], users uuid[], api_keys uuid[])
  RETURNS SETOF jsonb
  LANGUAGE plpgsql
@@ -12996,6 +13214,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_deliveries()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah.inbound_deliveries as d
+  where d.id in (
+    select o.id from howdah.inbound_deliveries as o
+    where o.status <> 'accepted' and o.last_received_at < now() - interval '30 days'
+    order by o.last_received_at limit 10000
+    for update skip locked
+  );
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_old_provider_reports()
  RETURNS integer
  LANGUAGE plpgsql
@@ -13245,6 +13484,17 @@ CREATE OR REPLACE FUNCTION howdah_private.delivery_pause(attempts integer)
  LANGUAGE sql
  IMMUTABLE
 RETURN (ARRAY['00:00:05'::interval, '00:05:00'::interval, '00:30:00'::interval, '02:00:00'::interval, '05:00:00'::interval, '10:00:00'::interval, '14:00:00'::interval, '20:00:00'::interval, '24:00:00'::interval])[attempts]
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delivery_result(d howdah.inbound_deliveries, is_repeat boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('status', d.status, 'delivery_id', d.id,
+    'execution_id', d.execution_id, 'is_repeat', delivery_result.is_repeat, 'error', d.error)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.descends_from_agent(id uuid, ancestors uuid[], members uuid[])
@@ -13871,7 +14121,8 @@ CREATE OR REPLACE FUNCTION howdah_private.end_delivery(id uuid, attempt integer,
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_is_received boolean := coalesce(end_delivery.status between 200 and 299, false);
+  v_is_received boolean := coalesce(end_delivery.status between 200 and 299
+    and end_delivery.error is null, false);
   v_pause interval := case
     when not v_is_received and end_delivery.status is distinct from 410 then greatest(
     howdah_private.delivery_pause(end_delivery.attempt) * (0.9 + 0.2 * random()),
@@ -14109,7 +14360,8 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_delivery(id uuid, run_at times
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select graphile_worker.add_job('deliver',
+  select graphile_worker.add_job(
+    case d.event when 'reply' then 'deliver_reply' else 'deliver' end,
     json_build_object('id', d.id, 'tenant_id', d.tenant_id),
     run_at => enqueue_delivery.run_at, job_key => 'delivery ' || d.id)
   from howdah.webhook_deliveries as d where d.id = enqueue_delivery.id
@@ -14258,6 +14510,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_replies(e howdah.executions)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+with replies as (
+  select distinct d.inbound_hook_id, d.reply, h.reply as settings
+  from howdah.inbound_deliveries as d
+  join howdah.inbound_hooks as h on h.id = d.inbound_hook_id and h.tenant_id = d.tenant_id
+  where d.execution_id = e.id and d.tenant_id = e.tenant_id and num_nonnulls(d.reply, h.reply) = 2
+),
+deliveries as (
+  insert into howdah.webhook_deliveries (
+    tenant_id, execution_id, event, url, next_attempt_at, payload
+  )
+  select e.tenant_id, e.id, 'reply', r.settings ->> 'url', clock_timestamp(),
+    r.reply || jsonb_build_object(coalesce(r.settings ->> 'field', 'text'), left(
+      coalesce(case when e.status = 'completed'
+          then coalesce(nullif(e.output, ''), e.output_data::text) end,
+        format('The run ended without an answer (%s).', coalesce(e.stop_reason::text,
+          e.status::text))), 40000))
+  from replies as r
+  returning id
+)
+select howdah_private.enqueue_delivery(d.id, clock_timestamp()) from deliveries as d
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_webhooks(e howdah.executions, event text, more jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -14394,6 +14675,42 @@ begin
   perform howdah_private.repair_partitions()
   where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enter_delivery(hook howdah.inbound_hooks, delivery jsonb)
+ RETURNS howdah.inbound_deliveries
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_signature bytea := decode(delivery ->> 'signature', 'hex');
+  v_row howdah.inbound_deliveries;
+begin
+  loop
+    insert into howdah.inbound_deliveries (
+      tenant_id, inbound_hook_id, status, bytes, delivery_id, signature_sha256
+    ) values (
+      (hook).tenant_id, (hook).id, 'failed', (delivery ->> 'bytes')::int,
+      delivery ->> 'delivery_id', v_signature
+    )
+    on conflict do nothing
+    returning inbound_deliveries.* into v_row;
+    exit when found;
+    update howdah.inbound_deliveries as d
+    set requests = least(d.requests::bigint + 1, 2147483647)::int,
+      last_received_at = clock_timestamp()
+    where d.tenant_id = (hook).tenant_id and d.id = (
+      select k.id from howdah.inbound_deliveries as k
+      where k.tenant_id = (hook).tenant_id and k.inbound_hook_id = (hook).id
+        and (k.delivery_id = delivery ->> 'delivery_id' or k.signature_sha256 = v_signature)
+      order by k.id limit 1
+    )
+    returning d.* into v_row;
+    exit when found;
+  end loop;
+  return v_row;
 end $function$
 ;
 
@@ -15560,6 +15877,25 @@ AS $function$
     end as fault
   ) as f
   where f.fault is not null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.find_inbound_hooks(tenants text[], names text[])
+ RETURNS TABLE(hook jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when h.id is not null then jsonb_build_object(
+    'id', h.id, 'tenant_id', h.tenant_id, 'user_id', h.user_id, 'verification', h.verification,
+    'secrets', array_remove(array[h.secret_name, h.previous_secret_name], null),
+    'secret_header', h.secret_header, 'condition', h.condition, 'mapping', h.mapping,
+    'session_key', h.session_key, 'debounce_key', h.debounce_key, 'reply', h.reply ->> 'body') end
+  from unnest(find_inbound_hooks.tenants, find_inbound_hooks.names)
+    with ordinality as a (slug, name, place)
+  left join howdah.tenants as t on t.slug = a.slug and t.is_active
+  left join howdah.inbound_hooks as h on h.tenant_id = t.id and h.name = a.name and h.is_active
+  order by a.place
 $function$
 ;
 
@@ -21883,6 +22219,7 @@ AS $function$
     ('webhooks', 'manage', 'admin', false),
     ('webhooks', 'read', 'admin', false),
     ('webhook_deliveries', 'read', 'admin', false),
+    ('inbound_hooks', 'manage', 'admin', false),
     ('alert_rules', 'manage', 'admin', false),
     ('alert_rules', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)
@@ -23342,6 +23679,57 @@ begin
         v_failed[cardinality(v_failed)], v_message),
       detail = jsonb_build_object('workers', v_failed)::text;
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.receive_delivery(hook_id uuid, delivery jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_hook howdah.inbound_hooks;
+  v_row howdah.inbound_deliveries;
+  v_id uuid;
+  v_error jsonb := coalesce(delivery -> 'error',
+    jsonb_build_object('code', 'ignored', 'message', delivery ->> 'ignored'));
+  v_detail text;
+  v_hint text;
+begin
+  select h.* into v_hook from howdah.inbound_hooks as h
+  where h.id = receive_delivery.hook_id and h.tenant_id = howdah.current_tenant() and h.is_active;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no inbound hook %s', receive_delivery.hook_id),
+      detail = jsonb_build_object('inbound_hook_id', receive_delivery.hook_id)::text,
+      hint = 'See howdah.inbound_hooks for the hooks that exist.';
+  end if;
+  v_row := howdah_private.enter_delivery(v_hook, receive_delivery.delivery);
+  if v_row.requests > 1 and v_row.status <> 'failed' then
+    return howdah_private.delivery_result(v_row, true);
+  end if;
+  if not delivery ?| array['ignored', 'error'] then
+    begin
+      v_id := howdah_private.begin_delivered_run(v_hook, receive_delivery.delivery);
+      v_error := null;
+    exception when others then
+      if sqlstate !~ '^HW' then
+        raise;
+      end if;
+      get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      v_error := jsonb_strip_nulls(jsonb_build_object('code', sqlstate, 'message', sqlerrm,
+        'detail', nullif(v_detail, '')::jsonb, 'hint', nullif(v_hint, '')));
+    end;
+  end if;
+  update howdah.inbound_deliveries as d
+  set status = case when v_id is not null then 'accepted' when delivery ? 'ignored' then 'ignored'
+      else 'failed' end::howdah.inbound_status,
+    execution_id = v_id, error = v_error,
+    reply = case when v_id is not null then nullif(delivery -> 'reply', 'null') end
+  where d.tenant_id = v_hook.tenant_id and d.id = v_row.id
+  returning d.* into v_row;
+  return howdah_private.delivery_result(v_row, false);
 end $function$
 ;
 
@@ -25082,6 +25470,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.reply_settings(d howdah.webhook_deliveries)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select h.reply from howdah.inbound_deliveries as i
+  join howdah.inbound_hooks as h on h.id = i.inbound_hook_id and h.tenant_id = i.tenant_id
+  where i.execution_id = d.execution_id and i.tenant_id = d.tenant_id and h.is_active
+    and h.reply is not null
+  order by i.id limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.report_child_ends()
  RETURNS void
  LANGUAGE plpgsql
@@ -25668,6 +26070,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.retain_deliveries(tenant_id uuid, keep_runs_days integer, batch integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah.inbound_deliveries as d
+  where d.tenant_id = retain_deliveries.tenant_id and d.id in (
+    select o.id from howdah.inbound_deliveries as o
+    where o.tenant_id = retain_deliveries.tenant_id
+      and o.last_received_at < now() - make_interval(days => retain_deliveries.keep_runs_days)
+    order by o.last_received_at limit retain_deliveries.batch
+    for update skip locked
+  );
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.retain_history(tenant_id uuid, until timestamp with time zone, batch integer, is_delete boolean)
  RETURNS integer
  LANGUAGE plpgsql
@@ -25827,6 +26251,10 @@ begin
   end if;
   if v_done = 0 then
     v_done := howdah_private.retain_mail(v_policy, retain_tenant.batch);
+  end if;
+  if v_done = 0 then
+    v_done := howdah_private.retain_deliveries(
+      v_policy.tenant_id, v_policy.keep_runs_days, retain_tenant.batch);
   end if;
   return v_done;
 end $function$
@@ -27449,6 +27877,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.session_of_hook(hook howdah.inbound_hooks, key text, target howdah.executions)
+ RETURNS howdah.sessions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_key constant text := (hook).id || '/' || session_of_hook.key;
+  v_session howdah.sessions;
+begin
+  if length(session_of_hook.key) > 500
+    or howdah_private.name_fault(session_of_hook.key) is not null then
+    raise exception using errcode = 'HWINV',
+      message = 'the value of session_key is not one line of at most 500 visible characters',
+      detail = '{"field": "session_key"}',
+      hint = 'Change session_key of the hook to an expression of an id, such as body.thread_id.';
+  end if;
+  perform pg_advisory_xact_lock(
+    hashtextextended('howdah.senders ' || (hook).tenant_id || v_key, 0));
+  select s.* into v_session from howdah.sessions as s
+  where s.tenant_id = (hook).tenant_id and s.chat_key = v_key;
+  if not found then
+    insert into howdah.sessions (tenant_id, user_id, agent_id, workflow_id, title, chat_key)
+    values ((hook).tenant_id, (hook).user_id, (target).agent_id, (target).workflow_id,
+      left((hook).name || ' ' || session_of_hook.key, 200), v_key)
+    returning sessions.* into v_session;
+  end if;
+  return v_session;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.session_of_root(execution_id uuid)
  RETURNS TABLE(tenant_id uuid, session_id uuid)
  LANGUAGE plpgsql
@@ -28176,6 +28635,9 @@ AS $function$
     ('executions', 'client_tools', null, null),
     ('executions', 'metadata', null, null),
     ('executions', 'overrides', null, null),
+    ('inbound_hooks', 'condition', 4000, 'characters'),
+    ('inbound_hooks', 'session_key', 4000, 'characters'),
+    ('inbound_hooks', 'debounce_key', 4000, 'characters'),
     ('schedules', 'input', null, null),
     ('schedules', 'concurrency_key', 500, 'characters'),
     ('prompts', 'template', 262144, 'bytes'),
@@ -31394,6 +31856,12 @@ begin
   ) then
     perform howdah_private.enqueue_webhooks(new, 'execution.' || new.status);
   end if;
+  if v_has_ended and new.parent_execution_id is null and exists (
+    select from howdah.inbound_deliveries as d
+    where d.execution_id = new.id and d.tenant_id = new.tenant_id and d.reply is not null
+  ) then
+    perform howdah_private.enqueue_replies(new);
+  end if;
   return null;
 end $function$
 ;
@@ -31669,6 +32137,159 @@ begin
     perform howdah_private.refuse_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_deliveries__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.inbound_hook_id is null then array[null, 'inbound_hook_id']
+    when n.status is null then array[null, 'status']
+    when not ((status = 'accepted'::howdah.inbound_status) = (execution_id IS NOT NULL)) then array['an_accepted_delivery_has_a_run', null]
+    when not (jsonb_typeof(error) = 'object'::text) then array['error_is_an_object', null]
+    when not (jsonb_typeof(reply) = 'object'::text) then array['reply_is_an_object', null]
+    when not (requests >= 1) then array['requests_are_counted_from_one', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_kind constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
+begin
+  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when new.agent_id is null then 'agent_id is missing'
+        else 'agent_id and workflow_id are both set' end,
+      detail = jsonb_build_object(
+        'field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
+      hint = 'Set either agent_id to howdah.agent(name), or workflow_id to howdah.workflow(name).';
+  elsif not exists (
+    select from howdah.agents as a
+    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
+    union all
+    select from howdah.workflows as w
+    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no %s %s', v_kind, coalesce(new.agent_id, new.workflow_id)),
+      detail = jsonb_build_object('field', v_kind || '_id',
+        v_kind || '_id', coalesce(new.agent_id, new.workflow_id))::text,
+      hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
+        v_kind);
+  end if;
+  perform howdah_private.check_hook_fields('mapping', new.mapping,
+    '{agent,input,input_data,metadata,concurrency_key,delivery_id}',
+    '{"input": "''New issue: '' + body.issue.title"}')
+  where jsonb_typeof(new.mapping) = 'object';
+  perform howdah_private.check_hook_reply(new.reply) where jsonb_typeof(new.reply) = 'object';
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__check_secrets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text;
+begin
+  for v_name in
+    select distinct n.name
+    from unnest(array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name'])
+      as n (name)
+    where n.name is not null order by n.name
+  loop
+    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
+    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
+    for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when n.secret_name is null then array[null, 'secret_name']
+    when n.verification is null then array[null, 'verification']
+    when not ((debounce_key IS NULL) = (debounce_ms IS NULL)) then array['a_debounce_key_has_a_window', null]
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_hook_is_for_an_agent_or_a_workflow', null]
+    when not (debounce_ms > 0) then array['debounce_ms_is_positive', null]
+    when not (jsonb_typeof(mapping) = 'object'::text) then array['mapping_is_an_object', null]
+    when not ((session_key IS NULL) OR (debounce_key IS NULL)) then array['messages_of_a_session_are_not_debounced', null]
+    when not (name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text) then array['name_is_part_of_a_path', null]
+    when not (jsonb_typeof(reply) = 'object'::text) then array['reply_is_an_object', null]
+    when not ((secret_header IS NULL) OR ((secret_header ~ '^[A-Za-z0-9-]{1,100}$'::text) AND (verification = 'shared_secret'::howdah.hook_verification))) then array['secret_header_is_a_header', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('inbound_hooks', 'agent_id', 'agents', new.agent_id::text, 'inbound_hooks_tenant_id_agent_id_fkey');
+  end if;
+  if new.user_id is not null
+    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('inbound_hooks', 'user_id', 'users', new.user_id::text, 'inbound_hooks_tenant_id_user_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('inbound_hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'inbound_hooks_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__set_user()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  elsif current_user <> 'howdah_engine' then
+    new.user_id := howdah_private.author(new.user_id);
+  end if;
+  return new;
 end $function$
 ;
 
@@ -35473,6 +36094,10 @@ AS $function$
   where w.tenant_id = users_of_secret.tenant_id
     and users_of_secret.name in (w.secret_name, w.previous_secret_name)
   union all
+  select 'inbound hook ' || h.name, null from howdah.inbound_hooks as h
+  where h.tenant_id = users_of_secret.tenant_id and users_of_secret.name
+    in (h.secret_name, h.previous_secret_name, h.reply ->> 'secret_name')
+  union all
   select 'tool ' || t.name || coalesce(' of agent ' || x.agent, ''), t.agent_system_id
   from howdah.tools as t
   cross join lateral (
@@ -37859,6 +38484,36 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TA
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, agent_id, workflow_id, timeout_ms ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF inbound_hook_id, status, requests, execution_id, reply, error ON howdah.inbound_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_deliveries__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_unknown();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.inbound_hooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('inbound_hooks', 'manage');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 1000) AND (octet_length((to_jsonb(new.mapping))::text) > 1048576)) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 1000) AND (octet_length((to_jsonb(new.reply))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__set_user();
+
+CREATE TRIGGER _210_set_user BEFORE UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((((((((((((new.verification IS DISTINCT FROM old.verification) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.previous_secret_name IS DISTINCT FROM old.previous_secret_name)) OR (new.secret_header IS DISTINCT FROM old.secret_header)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.condition IS DISTINCT FROM old.condition)) OR (new.mapping IS DISTINCT FROM old.mapping)) OR (new.session_key IS DISTINCT FROM old.session_key)) OR (new.debounce_key IS DISTINCT FROM old.debounce_key)) OR (new.debounce_ms IS DISTINCT FROM old.debounce_ms)) OR (new.reply IS DISTINCT FROM old.reply))) EXECUTE FUNCTION howdah_private.tg_inbound_hooks__set_user();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF agent_id, workflow_id, mapping, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check();
+
+CREATE TRIGGER _310_check_secrets BEFORE INSERT OR UPDATE OF secret_name, previous_secret_name, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check_secrets();
+
+CREATE TRIGGER _320_refuse_keys BEFORE INSERT OR UPDATE OF description, condition, session_key, debounce_key ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('description', 'condition', 'session_key', 'debounce_key');
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.inbound_hooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.inbound_hooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.inbound_hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, verification, secret_name, secret_header, agent_id, workflow_id, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.inbound_hooks FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_id, model_id, session_id, tool_id, user_id ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('limits', 'manage');
@@ -38770,6 +39425,38 @@ create policy engine on howdah.hooks to howdah_engine using (true) with check (t
 create policy operator on howdah.hooks to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
+create policy engine on howdah.inbound_deliveries to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.inbound_deliveries to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.inbound_deliveries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = inbound_deliveries.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = inbound_deliveries.execution_id))))
+END));
+
+create policy engine on howdah.inbound_hooks to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.inbound_hooks to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.inbound_hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -39835,6 +40522,36 @@ grant insert on column howdah.grants.user_id to howdah_app;
 
 grant insert on column howdah.grants.workflow_id to howdah_app;
 
+grant insert, update on column howdah.inbound_hooks.agent_id to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.condition to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.debounce_key to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.debounce_ms to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.description to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.is_active to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.mapping to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.name to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.previous_secret_name to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.reply to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.secret_header to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.secret_name to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.session_key to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.verification to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.workflow_id to howdah_app;
+
 grant insert on column howdah.limits.key to howdah_app;
 
 grant insert, update on column howdah.limits.max_value to howdah_app;
@@ -40368,6 +41085,10 @@ grant execute on function howdah.fork_execution(uuid,integer,text,integer,jsonb,
 grant execute on function howdah.fork_session(uuid,text,integer,jsonb) to howdah_app;
 
 grant execute on function howdah.give_feedback(uuid,double precision,text,integer) to howdah_app;
+
+grant execute on function howdah.inbound_hooks_path(howdah.inbound_hooks) to howdah_app;
+
+grant execute on function howdah.inbound_hooks_path(howdah.inbound_hooks) to howdah_engine;
 
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_app;
 
@@ -40905,6 +41626,14 @@ grant execute on function howdah_private.check_function_exists(jsonb) to howdah_
 
 grant execute on function howdah_private.check_history(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_hook_fields(text,jsonb,text[],text) to howdah_app;
+
+grant execute on function howdah_private.check_hook_fields(text,jsonb,text[],text) to howdah_engine;
+
+grant execute on function howdah_private.check_hook_reply(jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_hook_reply(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.check_http_tool(jsonb,jsonb,boolean) to howdah_app;
 
 grant execute on function howdah_private.check_input(howdah.executions) to howdah_engine;
@@ -41085,6 +41814,8 @@ grant execute on function howdah_private.count_in(jsonb,integer) to howdah_app;
 
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_engine;
 
+grant execute on function howdah_private.count_refused_deliveries(jsonb) to howdah_authenticator;
+
 grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_authenticator;
@@ -41149,6 +41880,8 @@ grant execute on function howdah_private.delete_abandoned_provider_configs() to 
 
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
+grant execute on function howdah_private.delete_old_deliveries() to howdah_worker;
+
 grant execute on function howdah_private.delete_old_provider_reports() to howdah_worker;
 
 grant execute on function howdah_private.delete_old_receivers() to howdah_worker;
@@ -41164,6 +41897,8 @@ grant execute on function howdah_private.delete_unaligned_trees(date,integer) to
 grant execute on function howdah_private.deliver_mail(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.delivery_pause(integer) to howdah_engine;
+
+grant execute on function howdah_private.delivery_result(howdah.inbound_deliveries,boolean) to howdah_engine;
 
 grant execute on function howdah_private.detach_prompts(jsonb) to howdah_app;
 
@@ -41328,6 +42063,8 @@ grant execute on function howdah_private.filter_place_of(text,text) to howdah_en
 grant execute on function howdah_private.filter_value(uuid,howdah.filter_place,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.final_system_prompt(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.find_inbound_hooks(text[],text[]) to howdah_authenticator;
 
 grant execute on function howdah_private.find_recipient_agent(howdah.executions,text) to howdah_engine;
 
@@ -42059,6 +42796,8 @@ grant execute on function howdah_private.reading_rules() to howdah_worker;
 
 grant execute on function howdah_private.reap_workers(interval,uuid) to howdah_worker;
 
+grant execute on function howdah_private.receive_delivery(uuid,jsonb) to howdah_authenticator;
+
 grant execute on function howdah_private.record_file_deletions(uuid[],uuid[],text[]) to howdah_worker;
 
 grant execute on function howdah_private.record_hook_results(uuid,jsonb) to howdah_worker;
@@ -42697,6 +43436,14 @@ grant execute on function howdah_private.tg_hooks__grant() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_inbound_deliveries__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_inbound_hooks__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_inbound_hooks__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_inbound_hooks__set_user() to howdah_engine;
+
 grant execute on function howdah_private.tg_limits__check_insert() to howdah_engine;
 
 grant execute on function howdah_private.tg_limits__refuse_imposed() to howdah_engine;
@@ -43176,6 +43923,18 @@ grant select on table howdah.hooks to howdah_analyst;
 grant select on table howdah.hooks to howdah_app;
 
 grant delete, insert, select, update on table howdah.hooks to howdah_engine;
+
+grant select on table howdah.inbound_deliveries to howdah_analyst;
+
+grant select on table howdah.inbound_deliveries to howdah_app;
+
+grant delete, insert, select, update on table howdah.inbound_deliveries to howdah_engine;
+
+grant select on table howdah.inbound_hooks to howdah_analyst;
+
+grant delete, select on table howdah.inbound_hooks to howdah_app;
+
+grant delete, insert, select, update on table howdah.inbound_hooks to howdah_engine;
 
 grant select on table howdah.limits to howdah_analyst;
 
@@ -44322,6 +45081,72 @@ comment on column howdah.hooks.timeout_ms is 'Time limit of one call in millisec
 comment on column howdah.hooks.updated_at is 'Time of the last change.';
 
 comment on column howdah.hooks.workflow_id is 'Workflow whose runs call the hook, without the runs of its members. Without agent_id and workflow_id, all runs of the tenant call it.';
+
+comment on column howdah.inbound_deliveries.bytes is 'Size of the body.';
+
+comment on column howdah.inbound_deliveries.delivery_id is 'Id that the sender gave the delivery. Null if it gave none.';
+
+comment on column howdah.inbound_deliveries.error is 'Why the delivery began no run: {code, message, hint}. Null if it began one.';
+
+comment on column howdah.inbound_deliveries.execution_id is 'Run that the delivery began, or whose input it became. Null without one.';
+
+comment on column howdah.inbound_deliveries.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.inbound_deliveries.inbound_hook_id is 'The hook.';
+
+comment on column howdah.inbound_deliveries.last_received_at is 'Time of the last request that this row stands for.';
+
+comment on column howdah.inbound_deliveries.received_at is 'Time of the request; of refused requests, the time of the first one.';
+
+comment on column howdah.inbound_deliveries.reply is 'Object that the answer of the run is sent with. Null if no answer is sent.';
+
+comment on column howdah.inbound_deliveries.requests is 'Number of requests that this row stands for: the delivery and its repeats, or the requests of one hour that were refused for one reason.';
+
+comment on column howdah.inbound_deliveries.signature_sha256 is 'SHA-256 of the signature. Recognizes a request that is sent again under another id.';
+
+comment on column howdah.inbound_deliveries.status is 'accepted, ignored, failed, refused.';
+
+comment on column howdah.inbound_deliveries.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.inbound_hooks.agent_id is 'The agent.';
+
+comment on column howdah.inbound_hooks.condition is 'CEL expression over body and headers. A delivery for which it is false begins no run. Null accepts every delivery.';
+
+comment on column howdah.inbound_hooks.created_at is 'Time of creation.';
+
+comment on column howdah.inbound_hooks.debounce_key is 'CEL expression. Deliveries with one value within debounce_ms make one run, for the newest of them. Null or a blank value makes a run for each delivery.';
+
+comment on column howdah.inbound_hooks.debounce_ms is 'Length of the window of debounce_key, in milliseconds.';
+
+comment on column howdah.inbound_hooks.description is 'Purpose, in words.';
+
+comment on column howdah.inbound_hooks.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.inbound_hooks.is_active is 'False refuses every delivery, as if there were no such hook.';
+
+comment on column howdah.inbound_hooks.mapping is 'CEL expressions over body and headers, by name: agent (another agent or workflow, by name), input, input_data, metadata, concurrency_key, delivery_id. Without input, the input is the body as JSON.';
+
+comment on column howdah.inbound_hooks.name is 'Name of the hook, the last part of its path: lower-case letters, digits, _ and -.';
+
+comment on column howdah.inbound_hooks.previous_secret_name is 'Second secret that is accepted during a rotation.';
+
+comment on column howdah.inbound_hooks.reply is 'Request that sends the answer of a run: {url, secret_name, body, field}. body is a CEL expression of an object, and the answer is added to it as field (text). Null sends none.';
+
+comment on column howdah.inbound_hooks.secret_header is 'Header that contains a shared secret. Null means Authorization: Bearer.';
+
+comment on column howdah.inbound_hooks.secret_name is 'Secret that requests are signed with, or that they contain.';
+
+comment on column howdah.inbound_hooks.session_key is 'CEL expression. Deliveries with one value are messages of one session. Null or a blank value begins a run without a session.';
+
+comment on column howdah.inbound_hooks.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.inbound_hooks.updated_at is 'Time of the last change.';
+
+comment on column howdah.inbound_hooks.user_id is 'User that the runs act as: who last changed what the hook does. Null acts for the tenant.';
+
+comment on column howdah.inbound_hooks.verification is 'standard_webhooks, github, stripe, slack: the signature in the headers of that sender. shared_secret: the secret itself in a header.';
+
+comment on column howdah.inbound_hooks.workflow_id is 'The workflow.';
 
 comment on column howdah.limit_usage.key is 'The key of the limit. Of a limit for each key: a concurrency key in use.';
 
@@ -45666,6 +46491,8 @@ comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a se
 
 comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A second call replaces the earlier feedback.';
 
+comment on routine howdah.inbound_hooks_path(howdah.inbound_hooks) is 'Path of the hook: /hooks/NAME for the tenant default, else /hooks/TENANT/NAME.';
+
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
 comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Labels a version of a prompt (production, candidate, …). A label that exists already moves to this version.';
@@ -45827,6 +46654,10 @@ Feedback of people and automatic checks on runs, written by howdah.give_feedback
 comment on table howdah.grants is 'Permissions of users and roles to read, run or edit an agent or workflow, given by admins. An agent or workflow without grants is open to its tenant, as far as roles allow.';
 
 comment on table howdah.hooks is 'Functions of this database that are called on events of a run. They may write, annotate and refuse. Only an owner of the database writes the rows.';
+
+comment on table howdah.inbound_deliveries is 'Requests to inbound hooks, with their results. Contains no body and no secret. A repeated request finds its row and begins no second run.';
+
+comment on table howdah.inbound_hooks is 'Inbound hooks: addresses at which other programs begin runs. A request to POST /hooks/TENANT/NAME needs no login, but the signature or secret of the hook.';
 
 comment on table howdah.limits is 'Maximum use within a period, or at once. Runs, requests and storage above it are refused (HWQTA). Runs above tokens, cost, running runs or calls wait (quota).';
 

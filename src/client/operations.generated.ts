@@ -62,6 +62,12 @@ export type Webhook = { id: string; url: string; events: (string)[]; description
 
 export type WebhookDelivery = { id: string; webhook_id: string | null; execution_id: string | null; alert_rule_id: string | null; event: string; url: string; status: "pending" | "delivered" | "failed"; attempts: number; next_attempt_at: string | null; last_attempt_at: string | null; last_status: number | null; last_error: string | null; delivered_at: string | null; payload: { [name: string]: unknown }; created_at: string };
 
+export type InboundHook = { id: string; name: string; description: string; verification: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name: string; previous_secret_name: string | null; secret_header: string | null; agent_id: string | null; workflow_id: string | null; condition: string | null; mapping: { [name: string]: string }; session_key: string | null; debounce_key: string | null; debounce_ms: number | null; reply: { [name: string]: string } | null; is_active: boolean; user_id: string | null; created_at: string; updated_at: string; path: string };
+
+export type InboundHookTest = { result: "accepted" | "ignored" | "failed"; reason?: string; field?: string; message?: string; values?: { [name: string]: unknown } };
+
+export type InboundDelivery = { id: string; inbound_hook_id: string; status: "accepted" | "ignored" | "failed" | "refused"; requests: number; bytes: number | null; execution_id: string | null; delivery_id: string | null; reply: { [name: string]: unknown } | null; error: { [name: string]: unknown } | null; received_at: string; last_received_at: string };
+
 export type Setting = { key: string; value: number | null; source: "tenant" | "system" | "default"; default_value: number | null; minimum: number; maximum: number; description: string };
 
 export type Operations = {
@@ -283,6 +289,24 @@ export type Operations = {
   getWebhookDelivery: { takes: { params: { id: string } }; gives: WebhookDelivery };
   /** Send a delivery again, under the same id. */
   redeliver: { takes: { params: { id: string } }; gives: WebhookDelivery };
+  /** List inbound hooks, newest first. */
+  listInboundHooks: { takes: { query?: { limit?: number; cursor?: string; name?: string; verification?: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (InboundHook)[]; next: string | null } };
+  /** Create an inbound hook. */
+  createInboundHook: { takes: { body: { name: string; description?: string; verification: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name: string; previous_secret_name?: string | null; secret_header?: string | null; agent_id?: string | null; workflow_id?: string | null; condition?: string | null; mapping?: { [name: string]: string }; session_key?: string | null; debounce_key?: string | null; debounce_ms?: number | null; reply?: { [name: string]: string } | null; is_active?: boolean } }; gives: InboundHook };
+  /** Get an inbound hook. */
+  getInboundHook: { takes: { params: { id: string } }; gives: InboundHook };
+  /** Replace an inbound hook; fields that are left out take their defaults. */
+  replaceInboundHook: { takes: { params: { id: string }; body: { name: string; description?: string; verification: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name: string; previous_secret_name?: string | null; secret_header?: string | null; agent_id?: string | null; workflow_id?: string | null; condition?: string | null; mapping?: { [name: string]: string }; session_key?: string | null; debounce_key?: string | null; debounce_ms?: number | null; reply?: { [name: string]: string } | null; is_active?: boolean; id?: unknown; user_id?: unknown; created_at?: unknown; updated_at?: unknown; path?: unknown } }; gives: InboundHook };
+  /** Change fields of an inbound hook. */
+  changeInboundHook: { takes: { params: { id: string }; body: { name?: string; description?: string; verification?: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name?: string; previous_secret_name?: string | null; secret_header?: string | null; agent_id?: string | null; workflow_id?: string | null; condition?: string | null; mapping?: { [name: string]: string }; session_key?: string | null; debounce_key?: string | null; debounce_ms?: number | null; reply?: { [name: string]: string } | null; is_active?: boolean } }; gives: InboundHook };
+  /** Delete an inbound hook. */
+  deleteInboundHook: { takes: { params: { id: string } }; gives: null };
+  /** Show what the expressions of a hook make of a body; nothing is stored or begun. */
+  testInboundHook: { takes: { params: { id: string }; body: { body: unknown; headers?: { [name: string]: string } } }; gives: InboundHookTest };
+  /** List the deliveries of inbound hooks, newest first. */
+  listInboundDeliveries: { takes: { query?: { limit?: number; cursor?: string; status?: string; execution_id?: string; inbound_hook_id?: string } }; gives: { data: (InboundDelivery)[]; next: string | null } };
+  /** Get a delivery of an inbound hook. */
+  getInboundDelivery: { takes: { params: { id: string } }; gives: InboundDelivery };
   /** List the settings of the tenant, ordered by key. */
   listSettings: { takes: {  }; gives: { data: (Setting)[] } };
   /** Get a setting. */
@@ -404,6 +428,15 @@ export const operations = {
   listWebhookDeliveries: ['GET', '/api/webhook-deliveries'],
   getWebhookDelivery: ['GET', '/api/webhook-deliveries/{id}'],
   redeliver: ['POST', '/api/webhook-deliveries/{id}/redeliver'],
+  listInboundHooks: ['GET', '/api/inbound-hooks'],
+  createInboundHook: ['POST', '/api/inbound-hooks'],
+  getInboundHook: ['GET', '/api/inbound-hooks/{id}'],
+  replaceInboundHook: ['PUT', '/api/inbound-hooks/{id}'],
+  changeInboundHook: ['PATCH', '/api/inbound-hooks/{id}'],
+  deleteInboundHook: ['DELETE', '/api/inbound-hooks/{id}'],
+  testInboundHook: ['POST', '/api/inbound-hooks/{id}/test'],
+  listInboundDeliveries: ['GET', '/api/inbound-deliveries'],
+  getInboundDelivery: ['GET', '/api/inbound-deliveries/{id}'],
   listSettings: ['GET', '/api/settings'],
   getSetting: ['GET', '/api/settings/{key}'],
   putSetting: ['PUT', '/api/settings/{key}'],

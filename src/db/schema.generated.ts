@@ -43,6 +43,10 @@ export type GrantPermission = "edit" | "read" | "run";
 
 export type HookEvent = "after_setup" | "before_run" | "execution_complete" | "message_sent" | "tool_after" | "tool_before";
 
+export type HookVerification = "github" | "shared_secret" | "slack" | "standard_webhooks" | "stripe";
+
+export type InboundStatus = "accepted" | "failed" | "ignored" | "refused";
+
 export type Int8 = ColumnType<string, bigint | number | string, bigint | number | string>;
 
 export type Json = JsonValue;
@@ -561,6 +565,45 @@ export interface Hooks {
   tenant_id: Generated<string>;
   timeout_ms: Generated<number>;
   updated_at: Generated<Timestamp>;
+  workflow_id: string | null;
+}
+
+export interface InboundDeliveries {
+  bytes: number | null;
+  delivery_id: string | null;
+  error: Json | null;
+  execution_id: string | null;
+  id: Generated<string>;
+  inbound_hook_id: string;
+  last_received_at: Generated<Timestamp>;
+  received_at: Generated<Timestamp>;
+  reply: Json | null;
+  requests: Generated<number>;
+  signature_sha256: Buffer | null;
+  status: InboundStatus;
+  tenant_id: Generated<string>;
+}
+
+export interface InboundHooks {
+  agent_id: string | null;
+  condition: string | null;
+  created_at: Generated<Timestamp>;
+  debounce_key: string | null;
+  debounce_ms: number | null;
+  description: Generated<string>;
+  id: Generated<string>;
+  is_active: Generated<boolean>;
+  mapping: Generated<Json>;
+  name: string;
+  previous_secret_name: string | null;
+  reply: Json | null;
+  secret_header: string | null;
+  secret_name: string;
+  session_key: string | null;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  user_id: string | null;
+  verification: HookVerification;
   workflow_id: string | null;
 }
 
@@ -1310,6 +1353,8 @@ export interface DB {
   feedback_entries: FeedbackEntries;
   grants: Grants;
   hooks: Hooks;
+  inbound_deliveries: InboundDeliveries;
+  inbound_hooks: InboundHooks;
   limit_usage: LimitUsage;
   limits: Limits;
   mail: Mail;
