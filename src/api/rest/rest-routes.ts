@@ -1,3 +1,4 @@
+import { administrationRoutes } from './administration/administration-routes.ts';
 import { agentRoutes } from './definitions/agent-routes.ts';
 import { agentSystemRoutes } from './definitions/agent-systems.ts';
 import { definitionRoutes } from './definitions/definition-routes.ts';
@@ -32,4 +33,5 @@ export const routes: readonly Route[] = [
   ...webhookRoutes,
   ...inboundHookRoutes,
   ...settingRoutes,
+  ...administrationRoutes,
 ];

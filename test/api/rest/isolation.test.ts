@@ -55,7 +55,10 @@ afterAll(async () => {
 async function rowsOf(tenant: string): Promise<string> {
   const tables = ['agents', 'workflows', 'models', 'prompts', 'tools', 'mcp_servers', 'resources'];
   const texts = [];
-  for (const table of [...tables, 'sessions', 'executions', 'questions', 'todos', 'messages']) {
+  const administered = ['skills', 'schedules', 'limits', 'grants', 'hooks', 'users', 'api_keys'];
+  const others = ['secrets', 'output_filters', 'tool_policies', 'version_labels'];
+  const runs = ['sessions', 'executions', 'questions', 'todos', 'messages'];
+  for (const table of [...tables, ...administered, ...others, ...runs]) {
     const rows = await all(
       db.pool,
       `select md5(string_agg(t::text, '' order by t::text)) as hash from howdah.${table} as t where tenant_id = $1`,
@@ -198,6 +201,7 @@ const EXPECTED: Record<string, string[]> = {
   member: ['/api/agents', '/api/execute', '/api/prompts', '/api/resources', '/query', '/sessions'],
   admin: [
     '/api/agents',
+    '/api/api-keys',
     '/api/execute',
     '/api/models',
     '/api/prompts',
@@ -211,6 +215,7 @@ const BODIES: Record<string, object> = {
   '/api/agents': { name: 'walked' },
   '/api/execute': { agent: 'development', message: 'x' },
   '/api/models': { name: 'walked', provider: 'openai', model: 'x' },
+  '/api/api-keys': { name: 'walked' },
   '/api/prompts': { name: 'walked', template: 'x' },
   '/api/resources': { name: 'walked', type: 'text/plain', content: 'x' },
   '/api/tools': { name: 'walked', kind: 'custom' },
@@ -233,7 +238,7 @@ test.each(Object.entries(EXPECTED))(
       if (made.status < 300) may.push(path);
       else expect(made, path).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
     }
-    expect(may).toEqual(allowed);
+    expect(may.toSorted()).toEqual(allowed);
     for (const route of routes.filter(isList)) {
       const read = await call(api, 'GET', route.path, undefined, { token: own });
       expect(read.status, label(route)).toBe(200);

@@ -7,7 +7,7 @@ import { crudRoutes, shownRow } from '../framework/crud-resource.ts';
 import { type Route, route } from '../framework/route.ts';
 import { agents } from './agents.ts';
 import { performance } from './performance.ts';
-import { versionsRoute } from './versions.ts';
+import { versionRoutes } from './versions.ts';
 
 const shown = { 200: { description: 'The agent', schema: agents.row } };
 
@@ -51,7 +51,7 @@ export const agentRoutes: Route[] = [
       return shownRow(agents, after ?? found);
     },
   }),
-  versionsRoute(agents),
+  ...versionRoutes(agents),
   route({
     method: 'GET',
     path: '/api/agents/{id}/performance',

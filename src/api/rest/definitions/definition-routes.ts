@@ -6,10 +6,11 @@ import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 import { alertRules } from './alert-rules.ts';
-import { mcpServers, models, prompts, resources, tools } from './definitions.ts';
+import { mcpServers, models, prompts, resources, skills, tools } from './definitions.ts';
 import { testModel } from './model-test.ts';
 import { workflowPerformance } from './performance.ts';
-import { versionsRoute } from './versions.ts';
+import { scheduleRoutes } from './schedules.ts';
+import { versionRoutes } from './versions.ts';
 import { workflows } from './workflows.ts';
 
 /** A tool in the format of OpenAI's API, for clients that pass the tool to a model. */
@@ -143,16 +144,19 @@ const resourceContent = route({
 /** Routes of the definitions that runs use, besides agents. */
 export const definitionRoutes: Route[] = [
   ...crudRoutes(workflows),
-  versionsRoute(workflows),
+  ...versionRoutes(workflows),
   workflowPerformance,
   testModel,
   ...crudRoutes(models),
   ...crudRoutes(prompts),
-  versionsRoute(prompts),
+  ...versionRoutes(prompts),
+  ...crudRoutes(skills),
+  ...versionRoutes(skills, { hasLabels: false }),
   toolRegistry,
   ...crudRoutes(tools),
   ...crudRoutes(mcpServers),
   ...crudRoutes(resources),
   ...crudRoutes(alertRules),
   resourceContent,
+  ...scheduleRoutes,
 ];

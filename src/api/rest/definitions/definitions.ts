@@ -152,6 +152,27 @@ export const prompts = createResource({
   },
 });
 
+/** Skills: texts that an agent reads on demand. */
+export const skills = createResource({
+  path: '/api/skills',
+  one: 'skill',
+  table: 'skills',
+  name: 'Skill',
+  living: 't.deleted_at is null',
+  columns: {
+    name: z.string().describe('The name: at most 64 letters, digits, _ and -'),
+    description: z.string().describe('One line, by which an agent chooses the skill'),
+    content: z.string().describe('The text that the agent reads'),
+    is_active: z.boolean().optional(),
+  },
+  readOnly: { agent_system_id: id.nullable(), created_at: time, updated_at: time },
+  filters: { name: z.string().optional(), is_active: flag.optional() },
+  words: { active: 'is_active', skill_id: 'id' },
+  async remove(db, skillId) {
+    await db.query('select (howdah.delete_skill($1)).id', [skillId]);
+  },
+});
+
 const kind = z.enum(['builtin', 'sql', 'http', 'mcp', 'code', 'agent', 'workflow', 'custom']);
 
 export const tools = createResource({

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { jsonPage } from '../../../db/queries/json-rows.ts';
-import { findRow } from '../../../db/queries/row-collection.ts';
+import { type Client, jsonPage, jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
+import { findRow, settle } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
-import { byId, object, page, pageOf, time } from '../../http/fields.ts';
-import { type CrudResource, withArticle } from '../framework/crud-resource.ts';
+import { byId, json, object, page, pageOf, time } from '../../http/fields.ts';
+import { type CrudResource, shownRow, withArticle } from '../framework/crud-resource.ts';
 import { numberIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 
@@ -18,27 +18,67 @@ const version = z
   })
   .meta({ id: 'Version' });
 
-/** Creates the route that lists the immutable versions of a row, the newest first. */
-export function versionsRoute(kind: CrudResource): Route {
-  const { path, one, collection } = kind;
+const change = z
+  .object({
+    place: z.string().describe('The part of the definition'),
+    op: z.enum(['add', 'remove', 'replace']),
+    path: z.string(),
+    old: json,
+    new: json,
+    operation: object.describe('The operation of a JSON Patch (RFC 6902)'),
+    text: z.string().describe('The change in words'),
+  })
+  .meta({ id: 'VersionChange' });
+
+const label = z
+  .object({ label: z.string(), version: z.int(), created_at: time, updated_at: time })
+  .meta({ id: 'VersionLabel' });
+
+/** Rows that have versions, and the names of their operations. */
+type Versioned = {
+  kind: CrudResource;
+  one: string;
+  Name: string;
+  tag: string;
+  path: string;
+};
+
+/**
+ * Creates the routes for the immutable versions of a kind: list, compare, restore and, unless
+ * `hasLabels` is false, label.
+ */
+export function versionRoutes(kind: CrudResource, { hasLabels = true } = {}): Route[] {
+  const { path, one } = kind;
+  const Name = `${one.charAt(0).toUpperCase()}${one.slice(1)}`;
+  const versioned = { kind, one, Name, tag: path.split('/').at(-1) ?? path, path };
+  return [
+    listRoute(versioned, hasLabels),
+    compareRoute(versioned),
+    restoreRoute(versioned),
+    ...(hasLabels ? [labelRoute(versioned), removeLabelRoute(versioned)] : []),
+  ];
+}
+
+function listRoute({ kind, path, one, Name, tag }: Versioned, hasLabels: boolean): Route {
+  const labels = hasLabels
+    ? `array(select l.label from howdah.version_labels as l
+         where l.${one}_id = v.${one}_id and l.version = v.version order by l.label)`
+    : `'{}'::text[]`;
   return route({
     method: 'GET',
     path: `${path}/{id}/versions`,
-    id: `list${one.charAt(0).toUpperCase()}${one.slice(1)}Versions`,
-    tag: path.split('/').at(-1) ?? path,
+    id: `list${Name}Versions`,
+    tag,
     summary: `List the versions of ${withArticle(one)}, newest first`,
     isReplicable: true,
     params: byId,
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of versions', schema: pageOf(version) } },
     async work(db, { params, query, url }) {
-      if (!(await findRow(db, collection, params.id))) throw noSuch(one, params.id);
+      await requireRow(db, kind, params.id);
       const rows = await jsonPage<{ version: number }>(
         db,
-        `select v.version, v.digest, array(
-           select l.label from howdah.version_labels as l
-           where l.${one}_id = v.${one}_id and l.version = v.version order by l.label) as labels,
-           v.created_by, v.created_at, v.definition
+        `select v.version, v.digest, ${labels} as labels, v.created_by, v.created_at, v.definition
          from howdah.${one}_versions as v
          where v.${one}_id = $1 and ($2::int is null or v.version < $2)
          order by v.version desc limit $3`,
@@ -47,4 +87,115 @@ export function versionsRoute(kind: CrudResource): Route {
       return pageAnswer(rows, query.limit, url, (row) => row.version);
     },
   });
+}
+
+const named = z.string().describe('The number of a version, or its label');
+
+function compareRoute({ kind, path, one, Name, tag }: Versioned): Route {
+  return route({
+    method: 'GET',
+    path: `${path}/{id}/versions/{version}/compare/{other}`,
+    id: `compare${Name}Versions`,
+    tag,
+    summary: `Compare two versions of ${withArticle(one)}`,
+    isReplicable: true,
+    params: byId.extend({ version: named, other: named }),
+    answers: {
+      200: {
+        description: 'The changes from the version to the other, in order',
+        schema: z.object({ data: z.array(change) }),
+      },
+    },
+    async work(db, { params }) {
+      await requireRow(db, kind, params.id);
+      const data = await jsonRows(
+        db,
+        `select c.* from howdah.diff_${one}_versions($1, $2, $3) as c`,
+        [params.id, params.version, params.other],
+      );
+      return { body: { data } };
+    },
+  });
+}
+
+function restoreRoute({ kind, path, one, Name, tag }: Versioned): Route {
+  return route({
+    method: 'POST',
+    path: `${path}/{id}/versions/{version}/restore`,
+    id: `restore${Name}Version`,
+    tag,
+    summary: `Restore ${withArticle(one)} to a version`,
+    description: 'The restored state is a new version. See docs/versions.md for what stays.',
+    params: byId.extend({ version: named }),
+    answers: { 200: { description: `The ${one}`, schema: kind.row } },
+    async work(db, { params: { id, version } }) {
+      await requireRow(db, kind, id);
+      await db.query(
+        `select howdah.restore_${one}_version($1, v.version)
+         from howdah_private.version_of($2, $1, $3) as v`,
+        [id, one, version],
+      );
+      await settle(db);
+      return shownRow(kind, await requireRow(db, kind, id));
+    },
+  });
+}
+
+const labelPath = ({ path }: Versioned) => `${path}/{id}/labels/{label}`;
+const ofLabel = byId.extend({
+  label: z
+    .string()
+    .describe('The label, such as production: a lower-case letter, then a-z 0-9 _ -'),
+});
+
+function labelRoute(versioned: Versioned): Route {
+  const { kind, one, Name, tag } = versioned;
+  return route({
+    method: 'PUT',
+    path: labelPath(versioned),
+    id: `label${Name}Version`,
+    tag,
+    summary: `Give a version of ${withArticle(one)} a label, or move the label to it`,
+    params: ofLabel,
+    body: z.strictObject({ version: z.int32().describe('The number of the version') }),
+    answers: { 200: { description: 'The label', schema: label } },
+    async work(db, { params: { id, label }, body }) {
+      await requireRow(db, kind, id);
+      const made = await jsonRow(
+        db,
+        `select l.label, l.version, l.created_at, l.updated_at
+         from howdah.label_${one}_version($1, $2, $3) as l`,
+        [id, body.version, label],
+      );
+      return { body: made };
+    },
+  });
+}
+
+function removeLabelRoute(versioned: Versioned): Route {
+  const { kind, one, Name, tag } = versioned;
+  return route({
+    method: 'DELETE',
+    path: labelPath(versioned),
+    id: `delete${Name}Label`,
+    tag,
+    summary: `Remove a label from a version of ${withArticle(one)}`,
+    params: ofLabel,
+    answers: { 204: { description: 'The label was removed; the version stays' } },
+    async work(db, { params: { id, label } }) {
+      await requireRow(db, kind, id);
+      const { rowCount } = await db.query(
+        `delete from howdah.version_labels as l where l.${one}_id = $1 and l.label = $2`,
+        [id, label],
+      );
+      if (rowCount === 0) throw noSuch('label', label);
+      return { status: 204 };
+    },
+  });
+}
+
+async function requireRow(db: Client, { collection, one }: CrudResource, id: string) {
+  const found = await findRow(db, collection, id);
+  if (!found) throw noSuch(one, id);
+  return found;
 }

@@ -11,7 +11,7 @@ import {
   stepSchema,
   stepsOf,
 } from '../../events/run-rows.ts';
-import { byId, flag, numberText, page, pageOf, switchText } from '../../http/fields.ts';
+import { byId, flag, numberText, object, page, pageOf, switchText } from '../../http/fields.ts';
 import { runConditions, runs } from '../../lists/list-filters.ts';
 import { runCursor } from '../framework/cursors.ts';
 import { idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
@@ -216,6 +216,26 @@ const controls: Route[] = Object.entries(CONTROLS).map(([name, summary]) =>
   }),
 );
 
+const input = route({
+  ...shared,
+  method: 'POST',
+  path: '/api/executions/{id}/input',
+  id: 'addExecutionInput',
+  summary: 'Send input to a live or paused run, which receives it at its next step',
+  isKeyed: true,
+  findAgain: findExecution,
+  body: z.strictObject({
+    content: z.string().describe('The text for the agent'),
+    input_parts: z.array(object).optional().describe('Files and images; see docs/artifacts.md'),
+  }),
+  words: { message: 'content', input: 'content' },
+  answers: shown,
+  async work(db, { params, body: { content, input_parts: parts } }) {
+    await control(db, 'add_input', [params.id, content, parts ? JSON.stringify(parts) : null]);
+    return { body: await findExecution(db, params.id) };
+  },
+});
+
 async function control(db: Client, name: string, values: unknown[]): Promise<string> {
   const places = values.map((_value, index) => `$${index + 1}`).join(', ');
   const text = `select (howdah.${name}(${places})).id::uuid::text as id`;
@@ -230,6 +250,7 @@ export const executionRoutes: Route[] = [
   comparisonRoute,
   stream,
   ...controls,
+  input,
   forkRoute,
   ...inspectionRoutes,
   ...stepLogRoutes,

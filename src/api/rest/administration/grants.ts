@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { id, time } from '../../http/fields.ts';
+import { createResource } from '../definitions/definitions.ts';
+
+const role = z.enum(['owner', 'admin', 'member', 'viewer']);
+const permission = z.enum(['read', 'run', 'edit']);
+
+/** Grants: who may see, run or edit one agent or workflow. */
+export const grants = createResource({
+  path: '/api/grants',
+  one: 'grant',
+  table: 'grants',
+  name: 'Grant',
+  columns: {
+    agent_id: id.nullable().optional(),
+    workflow_id: id.nullable().optional(),
+    user_id: id.nullable().optional().describe('The user that gets the permission'),
+    role: role.nullable().optional().describe('The role that gets the permission'),
+    permission,
+  },
+  fixed: ['agent_id', 'workflow_id', 'user_id', 'role'],
+  readOnly: { created_at: time, updated_at: time },
+  filters: {
+    agent_id: id.optional(),
+    workflow_id: id.optional(),
+    user_id: id.optional(),
+    role: role.optional(),
+    permission: permission.optional(),
+  },
+  words: { grant_id: 'id' },
+});

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { flag, id, time } from '../../http/fields.ts';
+import { createResource } from '../definitions/definitions.ts';
+
+const times = { created_at: time, updated_at: time };
+
+/** Output filters: patterns that redact or block what a run says. */
+export const outputFilters = createResource({
+  path: '/api/output-filters',
+  one: 'output filter',
+  table: 'output_filters',
+  name: 'OutputFilter',
+  columns: {
+    name: z.string().describe('The name: at most 64 letters, digits, _ and -'),
+    agent_id: id.nullable().optional().describe('Only runs of this agent'),
+    pattern: z.string().describe('A regular expression; see docs/trust.md'),
+    places: z
+      .array(z.enum(['output', 'question', 'arguments', 'sql', 'message', 'board', 'file']))
+      .optional()
+      .describe('All places by default'),
+    action: z.enum(['flag', 'redact', 'block']).optional().describe('redact by default'),
+    is_active: z.boolean().optional(),
+  },
+  fixed: ['agent_id'],
+  readOnly: times,
+  filters: { name: z.string().optional(), agent_id: id.optional(), is_active: flag.optional() },
+  words: { active: 'is_active' },
+});
+
+const toolKind = z.enum(['builtin', 'sql', 'http', 'mcp', 'code', 'agent', 'workflow', 'custom']);
+
+/** Tool policies: which calls of runs that have read untrusted data are asked about or denied. */
+export const toolPolicies = createResource({
+  path: '/api/tool-policies',
+  one: 'tool policy',
+  table: 'tool_policies',
+  name: 'ToolPolicy',
+  columns: {
+    agent_id: id.nullable().optional().describe('Only runs of this agent'),
+    tool_id: id.nullable().optional().describe('Only calls of this tool'),
+    kind: toolKind.nullable().optional().describe('Only calls of tools of this kind'),
+    effect: z
+      .enum(['pure', 'idempotent', 'once'])
+      .nullable()
+      .optional()
+      .describe('Only calls with this effect'),
+    min_trust: z
+      .enum(['system', 'user', 'internal'])
+      .optional()
+      .describe('The policy holds for runs below this trust; see docs/trust.md'),
+    decision: z.enum(['allow', 'ask', 'deny']),
+  },
+  fixed: ['agent_id', 'tool_id', 'kind', 'effect'],
+  readOnly: times,
+  filters: { agent_id: id.optional(), tool_id: id.optional(), kind: toolKind.optional() },
+});
