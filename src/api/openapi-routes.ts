@@ -6,6 +6,7 @@ import { healthPaths } from './health/health-paths.ts';
 import { openApi } from './http/openapi.ts';
 import { inboundPaths } from './inbound/inbound-paths.ts';
 import { openAiPaths } from './openai/paths.ts';
+import { protocolPaths } from './protocol-paths.ts';
 import { referenceRoutes } from './reference-page.ts';
 import { routes } from './rest/rest-routes.ts';
 import { socketPath } from './ws/socket-messages.ts';
@@ -13,7 +14,7 @@ import { socketPath } from './ws/socket-messages.ts';
 /** The OpenAPI description at `/openapi.json`, except for its security. */
 export const description = openApi({
   routes,
-  endpoints: [...chatPaths, ...inboundPaths, ...openAiPaths, ...healthPaths],
+  endpoints: [...chatPaths, ...inboundPaths, ...openAiPaths, ...protocolPaths, ...healthPaths],
   sockets: [socketPath],
 });
 

@@ -110,10 +110,21 @@ export function openApi({ routes, endpoints = [], sockets = [] }: Paths): JsonOb
   };
 }
 
+/** Words of group names that are not written like other words. */
+const TITLES: Readonly<Record<string, string>> = {
+  a2a: 'A2A',
+  'ag-ui': 'AG-UI',
+  api: 'API',
+  graphql: 'GraphQL',
+  mcp: 'MCP',
+  openai: 'OpenAI',
+};
+
 /** Returns the title of a group: `mcp-servers` is `MCP servers`. */
 function titleOf(tag: string): string {
-  const title = tag.replaceAll('-', ' ').replace(/^mcp\b/, 'MCP');
-  return title === 'openai' ? 'OpenAI' : title.charAt(0).toUpperCase() + title.slice(1);
+  const [first = '', ...others] = tag in TITLES ? [tag] : tag.split('-');
+  const word = TITLES[first] ?? first.charAt(0).toUpperCase() + first.slice(1);
+  return [word, ...others].join(' ');
 }
 
 type SchemaOf = (schema: z.ZodType) => JsonObject;
