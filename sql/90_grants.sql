@@ -91,7 +91,7 @@ grant select on howdah.tenants to howdah_app, howdah_analyst;
 
 grant select on howdah.users to howdah_app, howdah_analyst;
 grant
-  insert (username, email, role),
+  insert (username, email, role, is_active),
   update (username, email, role, is_active)
   on howdah.users to howdah_app;
 
@@ -788,7 +788,8 @@ grant execute on function
   howdah_private.drop_own_secret(uuid, howdah.model_purpose),
   howdah_private.drop_provider_config(uuid, howdah.model_purpose), howdah_private.editor_params(),
   howdah_private.model_vendors(), howdah_private.own_model_name(uuid, howdah.model_purpose),
-  howdah_private.refuse_private_host(text, text), howdah_private.resolve_provider(text, text),
+  howdah_private.check_machine(text, text, boolean), howdah_private.host_of(text),
+  howdah_private.is_address_open(text), howdah_private.resolve_provider(text, text),
   howdah_private.provider_config(uuid, howdah.model_purpose),
   howdah_private.check_engine(howdah.agents),
   howdah_private.check_request_params(text, jsonb, jsonb), howdah_private.reserved_params(),
@@ -797,6 +798,7 @@ grant execute on function
 grant execute on function
   howdah_private.delete_abandoned_provider_configs(),
   howdah_private.delete_old_provider_reports(), howdah_private.report_providers(text, jsonb),
+  howdah_private.report_egress(text, jsonb),
   howdah_private.sync_default_model(text, text)
   to howdah_worker;
 grant execute on function

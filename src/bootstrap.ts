@@ -9,8 +9,9 @@ import { waitForServer } from './db/connection/wait-for-server.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { describeDefaultModel, queriesOn } from './db/queries/queries.ts';
 import { migrateUp } from './db/schema/migrate.ts';
-import { replaceProviderReports } from './db/worker/provider-reports.ts';
+import { replaceEgressReport, replaceProviderReports } from './db/worker/provider-reports.ts';
 import { resolveScope, type ScopeTerm, type WorkerScope } from './db/worker/worker-scope.ts';
+import { parseHostPattern } from './network/host-pattern.ts';
 import type { Extensions } from './open-worker.ts';
 import { reportProviders } from './providers/report.ts';
 import { openApiHere, type Serving, serveApi } from './serve-api.ts';
@@ -147,7 +148,7 @@ async function openParts(
   talk: (line: string) => void,
   extensions: Extensions,
 ): Promise<Instance> {
-  await reportOwnProviders(url, config, parts);
+  await reportEnvironment(url, config, parts);
   if (parts.worker) {
     await updateModels(url, config, parts.api, talk); // whoever calls the models knows their keys
   }
@@ -197,11 +198,20 @@ async function loadAndOpenTools(...tools: Parameters<OpenTools>): ReturnType<Ope
 }
 type OpenTools = typeof import('../workers/registered-tools.ts').openTools;
 
-/** Reports which model providers this process can use. Models of other providers are refused. */
-async function reportOwnProviders(url: string, config: Config, { worker }: Parts): Promise<void> {
+/**
+ * Reports which model providers this process can use, and which private addresses it may reach.
+ * Models of other providers, and other private addresses of tenants, are refused.
+ */
+async function reportEnvironment(url: string, config: Config, { worker }: Parts): Promise<void> {
   const pool = createPool({ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 });
   const reporter = worker ? 'worker' : 'api';
-  await replaceProviderReports(pool, reporter, reportProviders(config)).finally(() => pool.end());
+  const addresses = config.egressAllow.map(parseHostPattern).filter((one) => one !== null);
+  try {
+    await replaceProviderReports(pool, reporter, reportProviders(config));
+    await replaceEgressReport(pool, reporter, addresses);
+  } finally {
+    await pool.end();
+  }
 }
 
 async function scopeOf(url: string, terms: readonly ScopeTerm[]): Promise<WorkerScope | undefined> {

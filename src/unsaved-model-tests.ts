@@ -53,7 +53,7 @@ async function refusePrivateAddress(
   if (found.ok || found.error.code !== 'invalid_request') return; // the provider reports the others
   const field = isHost || url.host === provider ? 'provider' : 'base_url';
   throw new HowdahError('HWDEN', `${field} must have a public host name, not ${url.hostname}`, {
-    hint: 'An operator can add its host and port to HOWDAH_EGRESS_ALLOW.',
+    hint: 'Ask an owner of the database to write it, or an operator to add the host and port to HOWDAH_EGRESS_ALLOW and start Howdah again.',
     detail: { field, host: url.hostname },
   });
 }

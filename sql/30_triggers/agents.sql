@@ -270,7 +270,7 @@ create or replace trigger _300_check_configuration
   for each row execute function howdah_private.tg_agent_tools__check_configuration();
 
 -- Checks the engine. Like a model, the engine decides where conversations and secrets are sent, so
--- only an admin may set it.
+-- only an admin may set it, and only a caller who owns the machine may name an address of it.
 create or replace function howdah_private.tg_agents__check_engine() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -280,6 +280,8 @@ begin
     perform howdah_private.permit('models', 'manage');
   end if;
   perform howdah_private.check_engine(new);
+  perform howdah_private.check_machine('engine_configuration.' || u.key, u.value)
+  from jsonb_each_text(new.engine_configuration) as u where u.key in ('url', 'base_url');
   return new;
 end $$;
 

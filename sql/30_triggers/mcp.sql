@@ -4,19 +4,18 @@
 -- accepted tool marks the agents that have the server stale. Only the engine inserts and redefines
 -- rows of tools with kind mcp, when a tool is accepted.
 
--- Refuses servers of type stdio, except from an owner of the database: such a server is a command
--- on the machine of the worker.
-create or replace function howdah_private.tg_mcp_servers__refuse_command() returns trigger
-  language plpgsql volatile
+-- Refuses a command, or an address of the machine, from a caller who may not name it. The same
+-- configuration may be written again.
+create or replace function howdah_private.tg_mcp_servers__guard() returns trigger
+  language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN',
-      message = 'only an owner of the database may write MCP servers of type stdio',
-      detail = jsonb_build_object('field', 'type', 'server', new.name)::text,
-      hint = 'A stdio server is a command on the machine of the worker. Ask the owner of the '
-        'database, or use type http.';
+  if tg_op = 'INSERT' or (new.type, new.configuration) is distinct from
+      (old.type, old.configuration) then
+    new.is_guarded := case new.type
+      when 'stdio' then howdah_private.check_machine('type', null, is_command => true)
+      else howdah_private.check_machine('configuration.url', new.configuration ->> 'url') end;
   end if;
   return new;
 end $$;
@@ -86,10 +85,10 @@ end $$;
 
 create or replace trigger _100_stamp before update on howdah.mcp_servers
   for each row execute function howdah_private.tg__stamp();
-create or replace trigger _200_refuse_command
+drop trigger if exists _200_refuse_command on howdah.mcp_servers;
+create or replace trigger _400_guard
   before insert or update of type, configuration on howdah.mcp_servers
-  for each row when (new.type = 'stdio')
-  execute function howdah_private.tg_mcp_servers__refuse_command();
+  for each row execute function howdah_private.tg_mcp_servers__guard();
 create or replace trigger _300_check
   before insert or update of type, configuration, sampling_model_id on howdah.mcp_servers
   for each row execute function howdah_private.tg_mcp_servers__check();

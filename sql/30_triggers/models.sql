@@ -38,7 +38,7 @@ create or replace function howdah_private.tg_models__refuse_private() returns tr
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.refuse_private_host('base_url', new.base_url);
+  perform howdah_private.check_machine('base_url', new.base_url);
   return new;
 end $$;
 
@@ -60,7 +60,7 @@ begin
   select r.name, r.url into new.provider, v_url
   from howdah_private.resolve_provider(new.provider, new.base_url) as r;
   if new.base_url is null then
-    perform howdah_private.refuse_private_host('provider', v_url);
+    perform howdah_private.check_machine('provider', v_url);
   end if;
   new.base_url := v_url;
   perform howdah_private.refuse_misspelt_host(new.provider)

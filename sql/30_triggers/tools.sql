@@ -96,6 +96,20 @@ begin
   return new;
 end $$;
 
+-- Refuses an address of the machine from a caller who may not name it. The same configuration may
+-- be written again.
+create or replace function howdah_private.tg_tools__guard() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' or new.configuration is distinct from old.configuration then
+    new.is_guarded :=
+      howdah_private.check_machine('configuration.url', new.configuration ->> 'url');
+  end if;
+  return new;
+end $$;
+
 -- Refuses unknown built-in tools. Sets description and parameters of a new row from the definition
 -- of the tool, because a model cannot call a tool without them. Capabilities that the row has stay.
 create or replace function howdah_private.tg_tools__refuse_unknown_builtin() returns trigger
@@ -134,6 +148,8 @@ create or replace trigger _500_mark_stale after update on howdah.tools
 create or replace trigger _300_check_parameters
   before insert or update of parameters, configuration on howdah.tools
   for each row execute function howdah_private.tg_tools__check_parameters();
+create or replace trigger _420_guard before insert or update of configuration on howdah.tools
+  for each row when (new.kind = 'http') execute function howdah_private.tg_tools__guard();
 create or replace trigger _305_trim_capabilities
   before insert or update of capabilities on howdah.tools
   for each row when (new.capabilities <> '{}')

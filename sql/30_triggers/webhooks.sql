@@ -50,8 +50,22 @@ begin
   end if;
   return new;
 end $$;
+-- Refuses an address of the machine from a caller who may not name it. Workers check the addresses
+-- of the host again when they deliver.
+create or replace function howdah_private.tg_webhooks__guard() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' or new.url <> old.url then
+    perform howdah_private.check_machine('url', new.url);
+  end if;
+  return new;
+end $$;
 create or replace trigger _100_stamp before update on howdah.webhooks
   for each row execute function howdah_private.tg__stamp();
+create or replace trigger _400_guard before insert or update of url on howdah.webhooks
+  for each row execute function howdah_private.tg_webhooks__guard();
 create or replace trigger _300_check before insert or update on howdah.webhooks
   for each row execute function howdah_private.tg_webhooks__check();
 create or replace trigger _310_refuse_keys before insert or update of description on howdah.webhooks

@@ -29,6 +29,12 @@ export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
 }
 
+/** Returns the pattern of exactly the host and port of a URL. */
+export function patternOf(url: URL): HostPattern {
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  return { host: hostOf(url), wildcard: false, port };
+}
+
 /** Returns whether one of the patterns matches this host and port. */
 export function isListed(patterns: readonly HostPattern[], host: string, port: number): boolean {
   return patterns.some(

@@ -41,6 +41,8 @@ export type EgressRequest = {
   signal: AbortSignal;
   /** The only hosts that may be reached, redirects included. By default all public hosts. */
   only?: readonly HostPattern[] | undefined;
+  /** Hosts of this request that may be reached although they are not public. */
+  allowPrivate?: readonly HostPattern[] | undefined;
   /** The handling of redirects. `manual` returns a redirect as the answer. */
   redirect?: 'follow' | 'manual';
   /** The largest body after decompression. By default 1 MiB. */
@@ -149,7 +151,7 @@ async function ask(hop: Hop, request: EgressRequest, wiring: Wiring): Promise<Ou
   const onConnect = (): void => clearTimeout(timer);
   const signal = AbortSignal.any([request.signal, connecting.signal]);
   try {
-    const target = await checkedTarget(hop.url, { ...wiring.rules, only: request.only }, signal);
+    const target = await checkedTarget(hop.url, rulesOf(request, wiring), signal);
     if (!target.ok) return target;
     try {
       const answer = await exchange(target.value, hop, dial, { signal, onConnect });
@@ -160,6 +162,10 @@ async function ask(hop: Hop, request: EgressRequest, wiring: Wiring): Promise<Ou
   } finally {
     clearTimeout(timer);
   }
+}
+
+function rulesOf({ only, allowPrivate = [] }: EgressRequest, { rules }: Wiring): Rules {
+  return { ...rules, only, allowPrivate: [...rules.allowPrivate, ...allowPrivate] };
 }
 
 function openBody(

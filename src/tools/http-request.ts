@@ -100,7 +100,10 @@ function requestOf(
   );
   return {
     ok: true,
-    value: { url, method, headers, body, signal: context.signal, only: only.value },
+    value: {
+      ...{ url, method, headers, body, signal: context.signal, only: only.value },
+      allowPrivate: context.allowPrivate,
+    },
   };
 }
 

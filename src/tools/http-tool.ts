@@ -1,5 +1,6 @@
 import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+import { type HostPattern, patternOf } from '../network/host-pattern.ts';
 
 /** The place of an argument in the request, with the terms of OpenAPI. */
 export type ArgumentPlace = {
@@ -26,7 +27,12 @@ export type HttpSettings = {
 };
 
 /** A call of the tool `http_request`, which sends the request. */
-export type HttpCall = { args: JsonObject; configuration: JsonObject };
+export type HttpCall = {
+  args: JsonObject;
+  configuration: JsonObject;
+  /** The host of the tool, if it may be reached although its address is private. */
+  allowPrivate?: readonly HostPattern[];
+};
 
 const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE'];
 const SEPARATORS: Record<string, string> = { form: ',', spaceDelimited: ' ', pipeDelimited: '|' };
@@ -34,9 +40,14 @@ const SEPARATORS: Record<string, string> = { form: ',', spaceDelimited: ' ', pip
 /**
  * Builds the request of a tool of kind `http`. The request reaches only the host of the tool's URL,
  * whatever the arguments are. Arguments have been checked against the tool's parameters. Arguments
- * that fit the parameters but no request are rejected here.
+ * that fit the parameters but no request are rejected here. Without the guard, that host may have a
+ * private address.
  */
-export function httpRequestOf(args: JsonObject, configuration: JsonObject): Outcome<HttpCall> {
+export function httpRequestOf(
+  args: JsonObject,
+  configuration: JsonObject,
+  { isGuarded = true } = {},
+): Outcome<HttpCall> {
   const { url: template, method = 'GET', body, content_type, ...rest } = configuration;
   const settings = configuration as unknown as HttpSettings;
   const places = placesOf(args, settings);
@@ -61,6 +72,7 @@ export function httpRequestOf(args: JsonObject, configuration: JsonObject): Outc
         ...(sent && { body: sent.text }),
       },
       configuration: { ...sending, allow: [hostAndPort(url)], methods: [method] },
+      ...(!isGuarded && { allowPrivate: [patternOf(url)] }),
     },
   };
 }

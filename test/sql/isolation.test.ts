@@ -71,6 +71,7 @@ const REVIEWED: Record<string, string> = {
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   limit_use: 'current_tenant(), looked for with the id',
   is_provider_reported: 'says what hosts of the installation report, nothing of a tenant',
+  is_address_open: 'says what an operator opens to everybody, nothing of a tenant',
   owns_machine: 'says whether the login is the API without login; writes nothing',
   reserve_run_key: 'reserve_idempotency_key() in current_tenant()',
   faulty_workflows: 'workflows of current_tenant() that the caller sees',

@@ -297,9 +297,9 @@ mcp_servers:
       {
         line: 6,
         column: 11,
-        message: 'only an owner of the database may write MCP servers of type stdio',
+        message: 'type must not be stdio, which is a command on the machine of the workers',
       },
-      { line: 8, column: 16, hint: expect.stringContaining('Ask the owner of the database') },
+      { line: 8, column: 16, hint: expect.stringContaining('ask an owner of the database') },
     ]);
     await tenant.apply(text);
     expect(changes(await byAdmin(tenant, text))).toEqual([]);

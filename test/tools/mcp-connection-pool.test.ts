@@ -8,7 +8,7 @@ import type { McpServer } from '../../src/tools/mcp/server.ts';
 const server: McpServer = {
   ...{ id: 'shop', tenant_id: 't', name: 'shop', type: 'stdio', revision: '1' },
   configuration: { command: 'node', secrets: { KEY: 'key' } },
-  ...{ sampling_model: null, allows_elicitation: false },
+  ...{ sampling_model: null, allows_elicitation: false, is_guarded: true },
 };
 
 let pool: ConnectionPool;

@@ -101,4 +101,5 @@ as $$
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
   ) || case tool.kind when 'mcp' then jsonb_build_object('server_id', tool.server_id) else '{}' end
+    || case when tool.is_guarded then '{}' else '{"is_guarded": false}'::jsonb end
 $$;

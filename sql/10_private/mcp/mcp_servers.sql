@@ -88,7 +88,8 @@ create or replace function howdah_private.mcp_server(tenant_id uuid, server_id u
 as $$
   select jsonb_build_object('id', s.id, 'tenant_id', s.tenant_id, 'name', s.name, 'type', s.type,
     'configuration', s.configuration, 'revision', howdah_private.mcp_revision(s),
-    'allows_elicitation', s.allows_elicitation, 'sampling_model', howdah_private.sampling_model(s))
+    'is_guarded', s.is_guarded, 'allows_elicitation', s.allows_elicitation,
+    'sampling_model', howdah_private.sampling_model(s))
   from howdah.mcp_servers as s
   where s.tenant_id = mcp_server.tenant_id and s.id = mcp_server.server_id and s.is_active
 $$;

@@ -38,8 +38,8 @@ begin
   end if;
 end $$;
 
--- Deletes the reports of hosts without a worker that have not reported for 30 days. Returns their
--- number.
+-- Deletes the reports of hosts without a worker that have not reported for 30 days. Returns the
+-- number of reports about providers.
 create or replace function howdah_private.delete_old_provider_reports() returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -51,6 +51,9 @@ begin
   where r.reported_at < now() - interval '30 days'
     and split_part(r.host, '/', 1) not in (select w.host from howdah_private.workers as w);
   get diagnostics v_count = row_count;
+  delete from howdah_private.egress_reports as r
+  where r.reported_at < now() - interval '30 days'
+    and split_part(r.host, '/', 1) not in (select w.host from howdah_private.workers as w);
   return v_count;
 end $$;
 
@@ -109,28 +112,6 @@ as $$
         when 'address' then r.has_address and r.host not like '%/cli'
         else r.has_package end)
 $$;
-
--- Refuses IP addresses and private host names, except from a caller who owns the machine: they
--- could reach services in the network of the workers (server-side request forgery).
-create or replace function howdah_private.refuse_private_host(field text, url text) returns void
-  language plpgsql stable
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_host text := substring(lower(refuse_private_host.url)
-    from '^(?:http|ws)s?://(\[[^]]*\]|[^/:?#]+)');
-begin
-  if v_host is null or howdah_private.owns_machine()
-    or (v_host ~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
-      and v_host !~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
-        'nip\.io|sslip\.io)\.?$')) then
-    return;
-  end if;
-  raise exception using errcode = 'HWDEN',
-    message = format('%s must have a public host name, not %s', refuse_private_host.field, v_host),
-    detail = jsonb_build_object('field', refuse_private_host.field, 'host', v_host)::text,
-    hint = 'Ask an owner of the database to set IP addresses and private host names.';
-end $$;
 
 -- Refuses a server or a package without an address.
 create or replace function howdah_private.refuse_missing_address(provider text) returns void
@@ -317,7 +298,7 @@ begin
     and not howdah_private.is_provider_reported(m.provider, 'package') then
     perform howdah_private.refuse_missing_package(m.provider, v_vendor.package);
   elsif v_vendor.is_local then
-    perform howdah_private.refuse_private_host('provider', v_vendor.openai_url);
+    perform howdah_private.check_machine('provider', v_vendor.openai_url);
   elsif m.secret_name is null and not howdah_private.is_provider_reported(m.provider, 'key') then
     perform howdah_private.refuse_missing_key(m.provider);
   end if;

@@ -31,6 +31,8 @@ export type ToolDefinition = {
   workflow_id?: string | null;
   /** The MCP server that does the work, for the kind `mcp`. */
   server_id?: string;
+  /** False if the address of a tool of kind `http` may be private; absent otherwise. */
+  is_guarded?: false;
   /** The tool that reverts a finished call when its run fails or is cancelled. */
   compensation?: ToolDefinition;
 };

@@ -1,4 +1,5 @@
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
+import type { HostPattern } from '../../network/host-pattern.ts';
 import type { Outcome, RunError } from '../errors.ts';
 import type { Message, ResourcePart } from '../runs/message.ts';
 import type { RunContext } from '../runs/run-context.ts';
@@ -66,6 +67,8 @@ export type ToolOutcome = (
  * no other tool receives.
  */
 export type BuiltinContext = ToolContext & {
+  /** Hosts that the call may reach although they are not public. */
+  allowPrivate?: readonly HostPattern[] | undefined;
   readSecret(name: string): Promise<Outcome<string>>;
   files: RunFiles;
   /**

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { ProviderReport } from '../../contracts/agents/provider-report.ts';
+import type { HostPattern } from '../../network/host-pattern.ts';
 import type { Queryable } from '../connection/pool.ts';
 
 /**
@@ -12,6 +13,19 @@ export async function replaceProviderReports(
   reporter: 'worker' | 'api' | 'cli',
   reports: readonly ProviderReport[],
 ): Promise<void> {
-  const host = reporter === 'worker' ? hostname() : `${hostname()}/${reporter}`;
-  await db.query('select howdah_private.report_providers($1, $2)', [host, JSON.stringify(reports)]);
+  const values = [hostOf(reporter), JSON.stringify(reports)];
+  await db.query('select howdah_private.report_providers($1, $2)', values);
 }
+
+/** Replaces the private addresses that every tenant may name, because this host may reach them. */
+export async function replaceEgressReport(
+  db: Queryable,
+  reporter: 'worker' | 'api',
+  addresses: readonly HostPattern[],
+): Promise<void> {
+  const values = [hostOf(reporter), JSON.stringify(addresses)];
+  await db.query('select howdah_private.report_egress($1, $2)', values);
+}
+
+const hostOf = (reporter: 'worker' | 'api' | 'cli') =>
+  reporter === 'worker' ? hostname() : `${hostname()}/${reporter}`;

@@ -74,10 +74,12 @@ async function runTool(
     files: filterFiles(world.filesOf(context.tenant_id, context.execution_id), call_id, run),
   };
   if (tool.kind === 'http') {
-    const request = httpRequestOf(args, tool.configuration);
+    const isGuarded = tool.is_guarded !== false;
+    const request = httpRequestOf(args, tool.configuration, { isGuarded });
     const sender = world.builtins.get('http_request');
     if (!request.ok || !sender) return request.ok ? notRegistered(tool) : request;
-    return sender.run(request.value.args, builtinContext, request.value.configuration);
+    const { allowPrivate, configuration } = request.value;
+    return sender.run(request.value.args, { ...builtinContext, allowPrivate }, configuration);
   }
   const builtin = tool.kind === 'builtin' ? world.builtins.get(tool.name) : undefined;
   if (builtin) {

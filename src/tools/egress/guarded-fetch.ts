@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { RunError } from '../../contracts/errors.ts';
+import type { HostPattern } from '../../network/host-pattern.ts';
 import type { Egress } from '../egress.ts';
 import { egressFailure } from './failures.ts';
 
@@ -8,6 +9,8 @@ export type GuardedFetchOptions = {
   signal: AbortSignal;
   /** The largest body of an answer, after decompression. */
   maxBytes: number;
+  /** Hosts that may be reached although they are not public. */
+  allowPrivate?: readonly HostPattern[] | undefined;
   /**
    * Receives the error of a request that was rejected or failed. Some clients wrap the errors of
    * `fetch` and lose their cause.
@@ -31,6 +34,7 @@ export function guardedFetch(egress: Egress, options: GuardedFetchOptions): type
       signal,
       redirect: 'manual',
       maxBytes: options.maxBytes,
+      allowPrivate: options.allowPrivate,
     });
     if (!outcome.ok) {
       options.onRejected?.(outcome.error);

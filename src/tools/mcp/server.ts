@@ -11,6 +11,8 @@ export type McpServer = {
   configuration: JsonObject;
   /** A version that changes with the type, the configuration and the permissions of the server. */
   revision: string;
+  /** False if workers may connect to its address although the address is private. */
+  is_guarded: boolean;
   /** The model for its sampling requests. Null rejects such requests. */
   sampling_model: ModelRef | null;
   /** True if the server may ask people. */

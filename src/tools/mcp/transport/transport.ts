@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
 import type { Outcome } from '../../../contracts/errors.ts';
 import type { ReadSecret } from '../../../contracts/secret.ts';
+import { patternOf } from '../../../network/host-pattern.ts';
 import { Redaction } from '../../../redaction/redaction.ts';
 import type { McpCommands } from '../../../settings/mcp-commands.ts';
 import { guardedFetch } from '../../egress/guarded-fetch.ts';
@@ -84,7 +85,9 @@ async function toUrl(
   const broken = new AbortController();
   const first = await headersOf(server, options, keys);
   if (!first.ok) return first;
-  const bounds = { signal: broken.signal, maxBytes: MAX_BYTES };
+  const url = new URL(String(server.configuration.url));
+  const allowPrivate = server.is_guarded === false ? [patternOf(url)] : [];
+  const bounds = { signal: broken.signal, maxBytes: MAX_BYTES, allowPrivate };
   const guarded = guardedFetch(options.egress, {
     ...bounds,
     onBroken: (method) => void (method === 'POST' && broken.abort()),
@@ -97,9 +100,7 @@ async function toUrl(
     for (const [name, value] of own.value) headers.set(name, value);
     return (isListening(init) ? listening : guarded)(input, { ...init, headers });
   };
-  const transport = new StreamableHTTPClientTransport(new URL(String(server.configuration.url)), {
-    fetch,
-  });
+  const transport = new StreamableHTTPClientTransport(url, { fetch });
   let known = { size: 0, redaction: Redaction.of([]) };
   const redaction = () => {
     if (known.size !== keys.size) known = { size: keys.size, redaction: Redaction.of(keys) };

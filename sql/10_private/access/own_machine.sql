@@ -1,0 +1,82 @@
+-- The rule for addresses and commands of the machine, for everything that names one: models, MCP
+-- servers, HTTP tools, engines and webhooks. A caller who owns the machine (owns_machine) may name
+-- its addresses and start commands there. Others could reach services in the network of the workers
+-- (server-side request forgery): they may name public hosts, and the addresses that an operator
+-- opens by HOWDAH_EGRESS_ALLOW. A public name may still resolve to a private address, so workers
+-- check the addresses again when they connect.
+
+-- Records the private addresses that a worker or an API may reach.
+create or replace function howdah_private.report_egress(host text, addresses jsonb) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into howdah_private.egress_reports as r (host, addresses)
+  values (report_egress.host, report_egress.addresses)
+  on conflict on constraint egress_reports_pkey do update
+  set addresses = excluded.addresses, reported_at = now()
+$$;
+
+-- Returns the host of a URL in lower case, without brackets around an IPv6 address.
+create or replace function howdah_private.host_of(url text) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select btrim(substring(lower(host_of.url)
+    from '^(?:http|ws)s?://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]+)'), '[]')
+$$;
+
+-- Returns whether an operator opens the address of a URL to everybody.
+create or replace function howdah_private.is_address_open(url text) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah_private.egress_reports as r
+    cross join lateral jsonb_to_recordset(r.addresses) as a (host text, wildcard boolean, port int)
+    cross join (
+      select howdah_private.host_of(is_address_open.url) as host, coalesce(
+        substring(is_address_open.url
+          from '(?i)^(?:http|ws)s?://(?:[^/?#@]*@)?(?:\[[^\]]*\]|[^/:?#]+):([0-9]{1,5})')::int,
+        case when is_address_open.url ~* '^(http|ws)s:' then 443 else 80 end) as port
+    ) as u
+    where coalesce(a.port = u.port, true)
+      and case when a.wildcard then right(u.host, length(a.host) + 1) = '.' || a.host
+        else u.host = a.host end)
+$$;
+
+-- Refuses a URL with an IP address or a private host name, or a command, unless the caller may name
+-- it. Returns whether requests to it have to pass the guard of workers, which is the case unless
+-- the caller owns the machine and names it. A row without a URL names nothing.
+create or replace function howdah_private.check_machine(
+  field text, url text, is_command boolean default false
+) returns boolean
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_host text := howdah_private.host_of(check_machine.url);
+begin
+  if not check_machine.is_command and (v_host is null
+    or (v_host ~ '^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+([a-z]{2,}|xn--[a-z0-9-]+)\.?$'
+      and v_host !~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
+        'home\.arpa|nip\.io|sslip\.io)\.?$'))) then
+    return true;
+  end if;
+  if howdah_private.owns_machine() then
+    return false;
+  end if;
+  if not check_machine.is_command and howdah_private.is_address_open(check_machine.url) then
+    return true;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = case when check_machine.is_command
+      then format('%s must not be stdio, which is a command on the machine of the workers',
+        check_machine.field)
+      else format('%s must have a public host name, not %s', check_machine.field, v_host) end,
+    detail = jsonb_strip_nulls(
+      jsonb_build_object('field', check_machine.field, 'host', v_host))::text,
+    hint = case when check_machine.is_command
+      then 'Use type http, or ask an owner of the database to write it.'
+      else 'Ask an owner of the database to write it, or an operator to add the host and port to '
+        'HOWDAH_EGRESS_ALLOW and start Howdah again.' end;
+end $$;

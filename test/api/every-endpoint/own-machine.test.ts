@@ -1,0 +1,387 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Api } from '../../../src/api/server.ts';
+import { replaceEgressReport } from '../../../src/db/worker/provider-reports.ts';
+import { parseHostPattern } from '../../../src/network/host-pattern.ts';
+import { runCli } from '../../cli/run-cli.ts';
+import { one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { ask, startTestApi } from '../harness.ts';
+import { call } from '../rest/call.ts';
+import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+
+/**
+ * One rule for whoever names an address or a command of the machine: who owns it may, on every
+ * interface and for every kind of row, and a tenant gets one and the same refusal.
+ */
+
+const db = testDatabase();
+let open: Api;
+let walled: Api;
+let token: string;
+let key: string;
+let login: pg.Client;
+let loginUrl: string;
+let folder: string;
+const LOGIN = `own_machine_${process.pid}`;
+
+beforeAll(async () => {
+  open = await startTestApi(db.url);
+  walled = await startTestApi(db.url, locked);
+  const { tenant_id } = await makePerson(db.pool, 'boss');
+  token = await tokenFor(
+    { sub: 'boss', tenant_id, user_id: '' },
+    { user_id: undefined, role: 'owner' },
+  );
+  key = (await one(db.pool, `select key from howdah.create_api_key('boss', 'owner')`)).key;
+  await db.pool.query(`
+    create role ${LOGIN} login password 'secret'; grant howdah_app to ${LOGIN};
+    insert into howdah_private.login_tenants (login, tenant_id, role)
+    values ('${LOGIN}', '${tenant_id}', 'owner')`);
+  const url = new URL(db.url);
+  url.username = LOGIN;
+  url.password = 'secret';
+  loginUrl = url.href;
+  login = new pg.Client({ connectionString: loginUrl });
+  await login.connect();
+  folder = mkdtempSync(join(tmpdir(), 'own-machine-'));
+});
+afterAll(async () => {
+  await login?.end();
+  await db.pool.query(`
+    delete from howdah_private.login_tenants where login = '${LOGIN}';
+    drop owned by ${LOGIN}; drop role ${LOGIN}`);
+  await open?.close();
+  await walled?.close();
+  if (folder) rmSync(folder, { recursive: true });
+});
+
+const PRIVATE = 'http://127.0.0.1:9/v1';
+const parameters = { type: 'object', properties: {} };
+
+type Kind = {
+  /** The field that an error names. */
+  field: string;
+  /** The table, and the columns of the row. */
+  table: string;
+  row: Record<string, unknown>;
+  /** The collection of REST, and the mutation of GraphQL with its argument. */
+  path: string;
+  mutation: [name: string, input: string];
+  /** The row in a file of an agent system. Absent if files have no such rows. */
+  file?: object;
+  message: string;
+};
+
+const named = (what: string) => `${what} must have a public host name, not 127.0.0.1`;
+
+const KINDS: Record<string, Kind> = {
+  'a model': {
+    field: 'base_url',
+    table: 'models',
+    row: { name: 'n', provider: 'openai', model: 'llama', base_url: PRIVATE },
+    path: '/api/models',
+    mutation: ['createModel', 'model'],
+    file: { models: { n: { provider: 'openai', model: 'llama', base_url: PRIVATE } } },
+    message: named('base_url'),
+  },
+  'an MCP server over HTTP': {
+    field: 'configuration.url',
+    table: 'mcp_servers',
+    row: { name: 'n', type: 'http', configuration: { url: PRIVATE } },
+    path: '/api/mcp-servers',
+    mutation: ['createMcpServer', 'mcpServer'],
+    file: { mcp_servers: { n: { type: 'http', url: PRIVATE } } },
+    message: named('configuration.url'),
+  },
+  'an MCP server that is a command': {
+    field: 'type',
+    table: 'mcp_servers',
+    row: { name: 'n', type: 'stdio', configuration: { command: 'true' } },
+    path: '/api/mcp-servers',
+    mutation: ['createMcpServer', 'mcpServer'],
+    file: { mcp_servers: { n: { type: 'stdio', command: 'true' } } },
+    message: 'type must not be stdio, which is a command on the machine of the workers',
+  },
+  'an HTTP tool': {
+    field: 'configuration.url',
+    table: 'tools',
+    row: { name: 'n', kind: 'http', configuration: { url: PRIVATE }, parameters },
+    path: '/api/tools',
+    mutation: ['createTool', 'tool'],
+    file: { tools: { n: { kind: 'http', configuration: { url: PRIVATE }, parameters } } },
+    message: named('configuration.url'),
+  },
+  'an engine': {
+    field: 'engine_configuration.url',
+    table: 'agents',
+    row: { name: 'n', engine: 'http', engine_configuration: { url: PRIVATE } },
+    path: '/api/agents',
+    mutation: ['createAgent', 'agent'],
+    message: named('engine_configuration.url'),
+  },
+  'a webhook': {
+    field: 'url',
+    table: 'webhooks',
+    row: { url: PRIVATE },
+    path: '/api/webhooks',
+    mutation: ['createWebhook', 'webhook'],
+    message: named('url'),
+  },
+};
+
+/** What an interface answered: nothing, or the code, the message and the field of its refusal. */
+type Said = 'accepted' | { code: unknown; message: unknown; field: unknown };
+
+const camel = (name: string) => name.replaceAll(/_(\w)/g, (_all, letter) => letter.toUpperCase());
+let made = 0;
+
+async function bySql(client: Pick<pg.Pool, 'query'>, { table, row }: Kind): Promise<Said> {
+  const names = Object.keys(row).join(', ');
+  const text = `insert into howdah.${table} (${names})
+    select ${names} from jsonb_populate_record(null::howdah.${table}, $1)`;
+  try {
+    await client.query(text, [JSON.stringify(row)]);
+    return 'accepted';
+  } catch (error) {
+    const { code, message, detail } = error as { code: string; message: string; detail: string };
+    return { code, message, field: JSON.parse(detail).field };
+  }
+}
+
+async function byRest(api: Api, { path, row }: Kind, bearer?: string): Promise<Said> {
+  const { status, body } = await call(api, 'POST', path, row, bearer ? { token: bearer } : {});
+  if (status === 201) return 'accepted';
+  expect(status).toBe(403);
+  return { code: body.code, message: body.detail, field: body.field };
+}
+
+async function byGraphql(api: Api, { mutation, row }: Kind, bearer?: string): Promise<Said> {
+  const [name, input] = mutation;
+  const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`;
+  const value = Object.fromEntries(Object.entries(row).map(([one, what]) => [camel(one), what]));
+  const { errors } = await ask(
+    api,
+    `mutation ($input: ${type}!) { ${name}(input: $input) { ${input} { id } } }`,
+    { input: { [input]: value } },
+    bearer,
+  );
+  if (errors.length === 0) return 'accepted';
+  const [{ message, extensions }] = errors as [(typeof errors)[0]];
+  const { code, detail } = extensions;
+  return { code, message, field: (detail as { field: string }).field };
+}
+
+async function byFile(url: string, { file }: Kind): Promise<Said> {
+  const path = join(folder, `n${made}.yaml`);
+  writeFileSync(path, JSON.stringify({ version: 'v1', name: `n${made}`, ...file }));
+  const { status, stderr } = await runCli(url, 'apply', path, '--json');
+  if (status === 0) return 'accepted';
+  const { error } = JSON.parse(stderr);
+  const [fault] = error.detail?.faults ?? [];
+  return { code: error.code, message: fault?.message ?? error.message, field: 'in a file' };
+}
+
+/** Gives a row a name of its own, since names are unique. */
+function fresh(kind: Kind): Kind {
+  made += 1;
+  const name = `n${made}`;
+  const row =
+    'name' in kind.row ? { ...kind.row, name } : { ...kind.row, url: `${PRIVATE}/${made}` };
+  const file =
+    kind.file &&
+    Object.fromEntries(
+      Object.entries(kind.file).map(([part, { n }]: [string, { n?: object }]) => [
+        part,
+        { [name]: n },
+      ]),
+    );
+  return { ...kind, row, ...(file && { file }) };
+}
+
+describe.each(Object.entries(KINDS))('%s', (_name, kind) => {
+  const refusal = { code: 'HWDEN', message: kind.message, field: kind.field };
+
+  test('may be written by who owns the machine', async () => {
+    expect(await bySql(db.pool, fresh(kind)), 'SQL').toBe('accepted');
+    expect(await byRest(open, fresh(kind)), 'REST').toBe('accepted');
+    expect(await byGraphql(open, fresh(kind)), 'GraphQL').toBe('accepted');
+    if (kind.file) expect(await byFile(db.url, fresh(kind)), 'CLI').toBe('accepted');
+  });
+
+  test('is refused to a tenant in the same words everywhere', async () => {
+    for (const bearer of [token, key]) {
+      for (const api of [walled, open]) {
+        if (bearer === token && api === open) continue; // that server knows no tokens
+        expect(await byRest(api, fresh(kind), bearer), 'REST').toEqual(refusal);
+        expect(await byGraphql(api, fresh(kind), bearer), 'GraphQL').toEqual(refusal);
+      }
+    }
+    expect(await bySql(login, fresh(kind)), 'SQL').toEqual(refusal);
+    if (kind.file) {
+      const { code, message } = refusal;
+      const said = { code, message, field: 'in a file' };
+      expect(await byFile(loginUrl, fresh(kind)), 'CLI').toEqual(said);
+    }
+  });
+});
+
+test.each(['llm', 'tts', 'stt'])(
+  'an %s configuration of a provider follows the rule',
+  async (purpose) => {
+    const config = (n: number) => ({
+      name: `voice_${purpose}_${n}`,
+      [`${purpose}_provider_config`]: { provider: 'openai', model: 'm', api_url: PRIVATE },
+    });
+    expect((await call(open, 'POST', '/api/agents', config(1))).status).toBe(201);
+    for (const bearer of [token, key]) {
+      expect(await call(walled, 'POST', '/api/agents', config(2), { token: bearer })).toMatchObject(
+        {
+          status: 403,
+          body: { code: 'HWDEN', field: `${purpose}_provider_config.api_url` },
+        },
+      );
+    }
+  },
+);
+
+describe('an address that an owner wrote', () => {
+  const tool = { kind: 'http', configuration: { url: PRIVATE }, parameters };
+
+  test('stays when a tenant writes the same row again, and no other address', async () => {
+    const { body } = await call(open, 'POST', '/api/tools', { name: 'kept', ...tool });
+    const place = `/api/tools/${body.id}`;
+    const put = (configuration: object) =>
+      call(walled, 'PUT', place, { ...body, description: 'Ours.', configuration }, { token });
+    expect((await put(tool.configuration)).status).toBe(200);
+    expect((await put({ url: 'http://127.0.0.1:10/v1' })).status).toBe(403);
+    expect((await put({ ...tool.configuration, method: 'DELETE' })).status).toBe(403);
+    expect((await put({ url: 'https://api.example.com/' })).status).toBe(200);
+    expect((await put(tool.configuration)).status).toBe(403);
+  });
+
+  test.each([
+    ['127.0.0.1:9', 'http://127.0.0.1:9/v1', 201],
+    ['127.0.0.1:9', 'http://127.0.0.1:10/v1', 403],
+    ['127.0.0.1:9', 'http://127.0.0.1/v1', 403],
+    ['10.0.0.7', 'https://10.0.0.7:8443/v1', 201],
+    ['*.svc.internal', 'http://crm.svc.internal/v1', 201],
+    ['*.svc.internal', 'http://svc.internal/v1', 403],
+    ['crm.internal:443', 'https://CRM.internal/v1', 201],
+    ['[::1]:9', 'http://[::1]:9/v1', 201],
+    ['[::1]:9', 'http://[::2]:9/v1', 403],
+  ])('HOWDAH_EGRESS_ALLOW=%s and %s: %i', async (allowed, url, status) => {
+    const pattern = parseHostPattern(allowed);
+    if (!pattern) throw new Error('no pattern');
+    await replaceEgressReport(db.pool, 'api', [pattern]);
+    try {
+      made += 1;
+      const row = { name: `open${made}`, ...tool, configuration: { url } };
+      const answer = await call(walled, 'POST', '/api/tools', row, { token });
+      expect(answer.status, JSON.stringify(answer.body)).toBe(status);
+      const { rows } = await db.pool.query('select is_guarded from howdah.tools where name = $1', [
+        row.name,
+      ]);
+      expect(rows).toEqual(status === 201 ? [{ is_guarded: true }] : []);
+    } finally {
+      await replaceEgressReport(db.pool, 'api', []);
+    }
+  });
+
+  test.each([
+    'http://localhost/',
+    'http://LOCALHOST:80/',
+    'http://intranet/',
+    'http://printer.local/',
+    'http://10.1.2.3/',
+    'http://[fd00::1]/',
+    'http://2130706433/',
+    'http://0x7f.1/',
+    'http://169.254.169.254/latest',
+    'http://metadata.google.internal/',
+    'http://127.0.0.1.nip.io/',
+  ])('%s is no public host', async (url) => {
+    const row = { name: 'never', ...tool, configuration: { url } };
+    const answer = await call(walled, 'POST', '/api/tools', row, { token });
+    expect(answer).toMatchObject({ status: expect.toBeOneOf([400, 403]) });
+    const webhook = await call(walled, 'POST', '/api/webhooks', { url }, { token });
+    expect(webhook).toMatchObject({ status: 403, body: { code: 'HWDEN', field: 'url' } });
+  });
+
+  test.each([
+    'https://hooks.example.com/a',
+    'https://hooks.example.com.:8443/a',
+    'https://xn--mnchen-3ya.example.xn--p1ai/a',
+    'https://my_host.example.com/a?b=localhost',
+  ])('%s is a public host', async (url) => {
+    const answer = await call(walled, 'POST', '/api/webhooks', { url }, { token });
+    expect(answer.status, JSON.stringify(answer.body)).toBe(201);
+  });
+});
+
+describe('at work', () => {
+  let server: Server;
+  let url: string;
+  const seen: string[] = [];
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      seen.push(request.url ?? '');
+      const moved = request.url === '/moved';
+      response.writeHead(moved ? 302 : 200, {
+        'content-type': 'text/plain',
+        ...(moved && { location: 'http://127.0.0.1:9/' }),
+      });
+      response.end('ready');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => void server?.close());
+
+  test('a worker calls the tool of an owner at that address, and nothing else there', async () => {
+    const worker = await startTestWorker(db.url);
+    try {
+      const calls = ['machine', 'moved'].map((name, index) => ({
+        id: `c${index}`,
+        name,
+        arguments: {},
+      }));
+      await call(open, 'POST', '/api/models', { name: 's', provider: 'scripted', model: 'script' });
+      for (const name of ['machine', 'moved']) {
+        const configuration = { url: `${url}/${name}` };
+        const row = { name, kind: 'http', configuration, parameters, effect: 'pure' };
+        expect((await call(open, 'POST', '/api/tools', row)).status).toBe(201);
+      }
+      const script = [{ tool_calls: calls }, { content: 'Done.' }];
+      const agent = {
+        name: 'caller',
+        model: 's',
+        request_params: { script },
+        tools: ['machine', 'moved'],
+      };
+      expect((await call(open, 'POST', '/api/agents', agent)).status).toBe(201);
+      const ran = await call(open, 'POST', '/api/execute', {
+        agent: 'caller',
+        message: 'Go.',
+        wait: 60,
+      });
+      expect(ran.body).toMatchObject({ status: 'completed', output: 'Done.' });
+      const { rows } = await db.pool.query(
+        `select name, output::text as output, error::text as error from howdah.steps
+         where execution_id = $1 and kind = 'tool' order by name`,
+        [ran.body.execution_id],
+      );
+      expect(rows[0].output).toContain('ready');
+      expect(`${rows[1].output}${rows[1].error}`).toMatch(/may not/);
+      expect(seen.toSorted()).toEqual(['/machine', '/moved']);
+    } finally {
+      await worker.stop(0);
+    }
+  });
+});
