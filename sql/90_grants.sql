@@ -633,7 +633,8 @@ grant execute on function
   howdah_private.check_part_exists(text, text[], text[], text[]),
   howdah_private.restore_parts(uuid, jsonb), howdah_private.seeded_parts(),
   howdah_private.set_agent_models(uuid, howdah.model_purpose, text[], jsonb),
-  howdah_private.set_agent_servers(uuid, text[]), howdah_private.set_agent_tools(uuid, text[]),
+  howdah_private.set_agent_servers(uuid, text[]),
+  howdah_private.set_agent_skills(uuid, text[]), howdah_private.set_agent_tools(uuid, text[]),
   howdah_private.set_request_params(uuid, jsonb), howdah_private.workflow_row(uuid)
   to howdah_app;
 grant execute on function

@@ -129,3 +129,26 @@ begin
     select from howdah.agent_servers as x
     where x.agent_id = set_agent_servers.agent_id and x.server_id = s.id);
 end $$;
+
+-- Sets the skills by name, in the order of the names.
+create or replace function howdah_private.set_agent_skills(agent_id uuid, names text[])
+  returns void
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.check_part_exists('skills', set_agent_skills.names,
+    array(select s.name from howdah.skills as s
+      where s.tenant_id = howdah.current_tenant() and s.deleted_at is null order by s.name));
+  delete from howdah.agent_skills as x using howdah.skills as s
+  where x.agent_id = set_agent_skills.agent_id and s.id = x.skill_id
+    and s.name <> all (set_agent_skills.names);
+  insert into howdah.agent_skills (agent_id, skill_id, position)
+  select set_agent_skills.agent_id, s.id, min(n.place)::int
+  from unnest(set_agent_skills.names) with ordinality as n (name, place)
+  join howdah.skills as s on s.name = n.name and s.tenant_id = howdah.current_tenant()
+    and s.deleted_at is null
+  group by s.id
+  on conflict on constraint agent_skills_pkey do update set position = excluded.position
+    where agent_skills.position <> excluded.position;
+end $$;

@@ -6,6 +6,7 @@ const PATHS: Readonly<Record<string, string>> = {
   agents: '/api/agents',
   alert_rules: '/api/alert-rules',
   api_keys: '/api/api-keys',
+  approvals: '/api/approvals',
   audit_log: '/api/audit-log',
   execution_timeline: '/api/executions/ID/steps',
   executions: '/api/executions',

@@ -181,6 +181,48 @@ describe.each(Object.entries(CASES))('/api/%s', (path, one) => {
   });
 });
 
+describe('skills of an agent', () => {
+  test('are given by name, in their order, and taken away', async () => {
+    for (const name of ['first', 'second']) {
+      const skill = { name, description: 'Rules.', content: 'Be kind.' };
+      expect((await ask('POST', '/api/skills', skill)).status).toBe(201);
+    }
+    const made = await ask('POST', '/api/agents', { name: 'skilled', skills: ['second', 'first'] });
+    expect(made).toMatchObject({ status: 201, body: { skills: ['second', 'first'] } });
+    const place = `/api/agents/${made.body.id}`;
+    const patch = (body: object) => ask('PATCH', place, body);
+    expect((await patch({ description: 'Kept.' })).body.skills).toEqual(['second', 'first']);
+    expect((await patch({ skills: ['first', 'first'] })).body.skills).toEqual(['first']);
+    expect(await patch({ skills: ['frist'] })).toMatchObject({
+      status: 404,
+      body: { code: 'HWNTF', hint: expect.stringContaining('first') },
+    });
+    const { body } = await ask('GET', '/api/skills?name=first');
+    expect(await ask('DELETE', `/api/skills/${body.data[0].id}`)).toMatchObject({
+      status: 409,
+      body: { code: 'HWCNF' },
+    });
+    expect((await patch({ skills: [] })).body.skills).toEqual([]);
+    expect((await ask('DELETE', `/api/skills/${body.data[0].id}`)).status).toBe(204);
+  });
+});
+
+describe('remembered approvals', () => {
+  test('are listed and taken back, and never made', async () => {
+    const { id } = await one<{ id: string }>(
+      db.pool,
+      `insert into howdah.approvals (tenant_id, scope, agent_id, tool, created_by)
+       values ($1, 'agent', $2, 'calculator', 'somebody') returning id`,
+      [tenant, agent],
+    );
+    const { body } = await as('viewer', 'GET', `/api/approvals?agent_id=${agent}`);
+    expect(body.data).toMatchObject([{ id, tool: 'calculator', scope: 'agent' }]);
+    expect((await as('member', 'DELETE', `/api/approvals/${id}`)).status).toBe(403);
+    expect((await as('admin', 'DELETE', `/api/approvals/${id}`)).status).toBe(204);
+    expect((await ask('POST', '/api/approvals', { tool: 'calculator' })).status).toBe(405);
+  });
+});
+
 describe('schedules', () => {
   const nightly = { cron: '@daily', input: 'Report.' };
 

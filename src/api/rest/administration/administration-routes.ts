@@ -3,7 +3,7 @@ import type { Route } from '../framework/route.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { auditLogRoutes } from './audit-log.ts';
 import { grants } from './grants.ts';
-import { outputFilters, toolPolicies } from './guardrails.ts';
+import { approvalRoutes, outputFilters, toolPolicies } from './guardrails.ts';
 import { hookRoutes } from './hooks.ts';
 import { limits } from './limits.ts';
 import { retentionPolicies } from './retention.ts';
@@ -19,6 +19,7 @@ export const administrationRoutes: Route[] = [
   ...crudRoutes(limits),
   ...crudRoutes(outputFilters),
   ...crudRoutes(toolPolicies),
+  ...approvalRoutes,
   ...crudRoutes(retentionPolicies),
   ...hookRoutes,
   ...auditLogRoutes,

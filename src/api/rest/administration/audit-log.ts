@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jsonPage } from '../../../db/queries/json-rows.ts';
+import { listAuditLog } from '../../../db/access/audit-log.ts';
 import { id, object, page, pageOf, time } from '../../http/fields.ts';
 import { numberIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
@@ -47,32 +47,10 @@ export const auditLogRoutes: Route[] = [
       until: time.optional().describe('Only entries before this time'),
     }),
     answers: { 200: { description: 'A page of entries', schema: pageOf(entry) } },
-    async work(db, { query, url }) {
-      const { actor, user_id, api_key_id, action, object, object_id, since, until } = query;
-      const filters = [actor, user_id, api_key_id, action, object, object_id, since, until];
-      const rows = await jsonPage<{ seq: number }>(db, SELECT_ENTRIES, [
-        numberIn(query.cursor, url) ?? null,
-        query.limit + 1,
-        ...filters.map((one) => one ?? null),
-      ]);
-      return pageAnswer(rows, query.limit, url, (row) => row.seq);
+    async work(db, { query: { cursor, limit, ...filter }, url }) {
+      const before = numberIn(cursor, url);
+      const entries = await listAuditLog(db, { ...filter, before, limit: limit + 1 });
+      return pageAnswer(entries, limit, url, ({ seq }) => seq);
     },
   }),
 ];
-
-const SELECT_ENTRIES = `
-  select l.seq, l.id, l.created_at, l.actor, l.user_id, l.api_key_id, l.login, l.client, l.action,
-    l.object, l.object_id, l.changed, l.detail, encode(l.before_digest, 'hex') as before_digest,
-    encode(l.after_digest, 'hex') as after_digest, encode(l.hash, 'hex') as hash
-  from howdah.audit_log as l
-  where l.tenant_id = howdah.current_tenant()
-    and ($1::bigint is null or l.seq < $1)
-    and ($3::text is null or l.actor = $3)
-    and ($4::uuid is null or l.user_id = $4)
-    and ($5::uuid is null or l.api_key_id = $5)
-    and ($6::text is null or l.action = $6)
-    and ($7::text is null or l.object = $7)
-    and ($8::text is null or l.object_id = $8)
-    and ($9::timestamptz is null or l.created_at >= $9)
-    and ($10::timestamptz is null or l.created_at < $10)
-  order by l.seq desc limit $2`;

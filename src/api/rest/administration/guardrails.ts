@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { flag, id, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
+import { crudRoutes } from '../framework/crud-resource.ts';
+import type { Route } from '../framework/route.ts';
 
 const times = { created_at: time, updated_at: time };
 
@@ -54,3 +56,31 @@ export const toolPolicies = createResource({
   readOnly: times,
   filters: { agent_id: id.optional(), tool_id: id.optional(), kind: toolKind.optional() },
 });
+
+const approvals = createResource({
+  path: '/api/approvals',
+  one: 'approval',
+  table: 'approvals',
+  name: 'Approval',
+  columns: { tool: z.string().describe('The tool whose calls are approved') },
+  readOnly: {
+    scope: z.enum(['run', 'session', 'agent']),
+    trust: z.enum(['system', 'user', 'internal', 'external']),
+    execution_id: id.nullable(),
+    session_id: id.nullable(),
+    agent_id: id.nullable(),
+    created_by: z.string(),
+    created_at: time,
+  },
+  filters: {
+    tool: z.string().optional(),
+    execution_id: id.optional(),
+    session_id: id.optional(),
+    agent_id: id.optional(),
+  },
+});
+
+/** Routes of remembered approvals, which answers to questions write. */
+export const approvalRoutes: Route[] = crudRoutes(approvals).filter(
+  ({ method }) => method === 'GET' || method === 'DELETE',
+);

@@ -63,11 +63,13 @@ const parts = {
   request_params: object.optional().describe('Parameters of requests to the first model'),
   tools: names.optional().describe('Names of tools'),
   servers: names.optional().describe('Names of MCP servers'),
+  skills: names.optional().describe('Names of skills, in their order'),
   ...configFields,
 };
 
 /**
- * Returns an SQL expression for the names of the models, tools or servers of an agent, in order.
+ * Returns an SQL expression for the names of the models, tools, servers or skills of an agent, in
+ * order.
  */
 const namesOf = (table: string, of: string, key: string, order: string) =>
   `array(select y.name from howdah.${table} as x join howdah.${of} as y on y.id = x.${key}
@@ -85,11 +87,12 @@ const shownParts = `(select v.version from howdah.agent_versions as v where v.id
     order by x.position limit 1), '{}') as request_params,
   ${namesOf('agent_tools', 'tools', 'tool_id', 'order by y.name')} as tools,
   ${namesOf('agent_servers', 'mcp_servers', 'server_id', 'order by y.name')} as servers,
+  ${namesOf('agent_skills', 'skills', 'skill_id', 'order by x.position, y.name')} as skills,
   ${shownConfigs}`;
 
 const shownConfig = providerConfig.nullable();
 
-/** Agents, whose models, tools and servers are given by name. */
+/** Agents, whose models, tools, servers and skills are given by name. */
 export const agents: CrudResource = {
   path: '/api/agents',
   one: 'agent',
@@ -109,6 +112,7 @@ export const agents: CrudResource = {
       request_params: object,
       tools: names,
       servers: names,
+      skills: names,
       llm_provider_config: shownConfig,
       tts_provider_config: shownConfig,
       stt_provider_config: shownConfig,
@@ -136,7 +140,7 @@ export const agents: CrudResource = {
     ],
   },
   async writeParts(db, agentId, body, { context, tenantId, isWhole }) {
-    const { model, models, request_params, tools, servers } = body;
+    const { model, models, request_params, tools, servers, skills } = body;
     const before = await readConfigs(db, agentId);
     if (isWhole || model !== undefined || models !== undefined) {
       await setModels(db, agentId, { model, models, request_params, isWhole });
@@ -149,6 +153,9 @@ export const agents: CrudResource = {
     }
     if (isWhole || servers !== undefined) {
       await db.query('select howdah_private.set_agent_servers($1, $2)', [agentId, servers ?? []]);
+    }
+    if (isWhole || skills !== undefined) {
+      await db.query('select howdah_private.set_agent_skills($1, $2)', [agentId, skills ?? []]);
     }
     await writeConfigs({ db, agentId, tenantId, secrets: context.secrets, isWhole }, body, before);
   },
