@@ -38,6 +38,19 @@ export const adminCommands: readonly CommandEntry[] = [
     load: () => import('./commands/people/key.ts'),
   },
   {
+    name: 'grants',
+    group: 'People',
+    summary: 'manage who may see, run or edit an agent',
+    args: '[list|show|create|delete]',
+    load: () => import('./commands/people/grants.ts'),
+  },
+  {
+    name: 'audit',
+    group: 'People',
+    summary: 'list who changed and controlled what',
+    load: () => import('./commands/people/audit.ts'),
+  },
+  {
     name: 'token',
     group: 'People',
     summary: 'create an API token for a user, signed with HOWDAH_JWT_SECRET',
@@ -79,6 +92,20 @@ export const adminCommands: readonly CommandEntry[] = [
     summary: 'manage the settings of the engine, such as default limits and retries',
     args: '[list|show|set|remove]',
     load: () => import('./commands/definitions/settings.ts'),
+  },
+  {
+    name: 'limits',
+    group: 'Definitions',
+    summary: 'manage limits of usage and concurrency',
+    args: '[list|show|create|delete]',
+    load: () => import('./commands/definitions/limits.ts'),
+  },
+  {
+    name: 'hooks',
+    group: 'Definitions',
+    summary: 'list the functions that are called at events of runs',
+    args: '[list|show]',
+    load: () => import('./commands/definitions/hooks.ts'),
   },
   {
     name: 'filters',

@@ -40,6 +40,13 @@ export const devCommands: readonly CommandEntry[] = [
     load: () => import('./commands/agents/prompts.ts'),
   },
   {
+    name: 'skills',
+    group: 'Agents',
+    summary: 'manage the skills, which agents read on demand',
+    args: '[list|show|create|delete]',
+    load: () => import('./commands/agents/skills.ts'),
+  },
+  {
     name: 'versions',
     group: 'Agents',
     summary: 'list, compare, label or restore versions of an agent, workflow, prompt or skill',

@@ -70,6 +70,8 @@ export type RunBackend = {
   explain(id: string): Promise<Explanation>;
   compare(a: string, b: string): Promise<Comparison>;
   control(id: string, action: RunAction): Promise<ControlledRun>;
+  /** Sends input to a live or paused run, which receives it at its next step. */
+  addInput(id: string, content: string): Promise<ControlledRun>;
   /** Starts a run of an agent or workflow. Returns the id of the run. */
   start(run: NewRun): Promise<string>;
   /** Starts a run that shares the first steps of another run. Returns the id of the new run. */

@@ -12,7 +12,7 @@ type Kind = Readonly<{
   table: string;
   list: string;
   show: string;
-  /** The column that people use as the name. The id is accepted as well. */
+  /** The column, or text, that people use as the name. The id is accepted as well. */
   name?: string;
   joins?: string;
   living?: string;
@@ -66,6 +66,16 @@ const KINDS = {
     list: 't.id, t.name, t.description',
     show: `t.template, t.variables, ${TIMES}`,
   },
+  skills: {
+    table: 'skills',
+    living: 't.deleted_at is null',
+    list: 't.id, t.name, t.is_active, t.description',
+    show: `t.content, (
+        select coalesce(json_agg(a.name order by a.name), '[]') from howdah.agents as a
+        where a.deleted_at is null
+          and exists (select from howdah.agent_skills as g where g.agent_id = a.id and g.skill_id = t.id)
+      ) as agents, ${TIMES}`,
+  },
   tools: {
     table: 'tools',
     list: 't.id, t.name, t.kind, t.effect, t.requires_approval, t.timeout_ms, t.is_active, t.capabilities, t.domain, t.description',
@@ -86,6 +96,27 @@ const KINDS = {
     name: 'username',
     list: 't.id, t.username, t.email, t.role, t.is_active',
     show: TIMES,
+  },
+  grants: {
+    table: 'grants',
+    name: 'id::text',
+    joins: `left join howdah.agents as a on a.id = t.agent_id left join howdah.workflows as w on w.id = t.workflow_id
+      left join howdah.users as u on u.id = t.user_id`,
+    list: 't.id, a.name as agent, w.name as workflow, u.username as user, t.role, t.permission',
+    show: TIMES,
+  },
+  limits: {
+    table: 'limits',
+    name: 'id::text',
+    list: 't.id, t.scope, t.subject_id, t.key, t.metric, t.period, t.max_value, t.is_imposed',
+    show: TIMES,
+  },
+  hooks: {
+    table: 'hooks',
+    name: 'id::text',
+    joins: `left join howdah.agents as a on a.id = t.agent_id left join howdah.workflows as w on w.id = t.workflow_id`,
+    list: 't.id, t.event, t.function, a.name as agent, w.name as workflow, t.position, t.is_active',
+    show: `t.timeout_ms, ${TIMES}`,
   },
   schedules: {
     table: 'schedules',

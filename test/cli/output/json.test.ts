@@ -203,6 +203,10 @@ test('the JSON output of each command matches the recorded file', async () => {
     insert into howdah.workflows (name, type) values ('visit', 'chain');
     insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values (howdah.workflow('visit'), howdah.agent('greeter'), 1);
     insert into howdah.prompts (name, template) values ('hello', 'Hello.');
+    insert into howdah.skills (name, description, content) values ('manners', 'Manners.', 'Be kind.');
+    create function public.look(payload jsonb) returns jsonb language sql as 'select null::jsonb';
+    grant execute on function public.look(jsonb) to howdah_tool;
+    insert into howdah.hooks (event, function, is_active) values ('before_run', 'public.look', false);
     insert into howdah.mcp_servers (name, type, configuration) values ('shelf', 'http', '{"url": "https://example.com/mcp"}');
     insert into howdah.schedules (name, cron, agent_id, input) values ('morning', '0 0 29 2 *', howdah.agent('greeter'), 'Good morning');
     insert into howdah.webhooks (url, is_active) values ('https://example.com/hook', false);
@@ -219,6 +223,7 @@ test('the JSON output of each command matches the recorded file', async () => {
     tools: 'calculator',
     mcp: 'shelf',
     schedules: 'morning',
+    skills: 'manners',
     webhooks: 'https://example.com/hook',
     'inbound-hooks': 'issues',
   })) {
@@ -228,6 +233,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   for (const [noun, more] of Object.entries({
     models: ['made', '--provider', 'local', '--model', 'extractive'],
     prompts: ['made', 'Hello.'],
+    skills: ['made', 'Be brief.', '--description', 'Brevity.'],
     schedules: ['made', '--cron', '0 0 29 2 *', '--agent', 'greeter', '--input', 'Hi', '--paused'],
     webhooks: ['https://example.com/made'],
     'inbound-hooks': ['made', '--verification', 'github', '--secret', 'hook', '--agent', 'greeter'],
@@ -235,6 +241,19 @@ test('the JSON output of each command matches the recorded file', async () => {
     await note(`${noun} create`, noun, 'create', ...more);
     await note(`${noun} delete`, noun, 'delete', more[0] ?? '');
   }
+  for (const [noun, more] of Object.entries({
+    grants: ['run', '--agent', 'greeter', '--role', 'owner'],
+    limits: ['cost', '50', '--period', 'day'],
+  })) {
+    const [{ id }] = await note(`${noun} create`, noun, 'create', ...more);
+    await note(`${noun} list`, noun, 'list');
+    await note(`${noun} show`, noun, 'show', id);
+    await note(`${noun} delete`, noun, 'delete', id);
+  }
+  const [{ items: hooks }] = await note('hooks list', 'hooks', 'list');
+  await note('hooks show', 'hooks', 'show', hooks[0].id);
+  await note('audit', 'audit', '--object', 'hooks');
+  await note('runs input', 'runs', 'input', await later(), 'Only to ten.');
   await note('schedules run', 'schedules', 'run', 'morning');
   const [told] = await note('webhooks deliveries', 'webhooks', 'deliveries');
   await note('webhooks redeliver', 'webhooks', 'redeliver', told.items[0].id);

@@ -66,9 +66,9 @@ async function rowOf(client: Client, { agent, workflow, values }: NewDefinition)
 }
 
 async function remove(client: Client, named: DefinitionKind, id: string): Promise<void> {
-  if (named.kind === 'prompts') {
-    // a prompt is kept if other rows refer to it
-    await client.query('select (howdah.delete_prompt($1)).id', [id]);
+  if (named.kind === 'prompts' || named.kind === 'skills') {
+    // the row is kept if other rows refer to it
+    await client.query(`select (howdah.delete_${named.singular}($1)).id`, [id]);
   } else if (!(await deleteRow(client, collectionOf(named), id))) {
     throw new HowdahError('HWDEN', `this login has no permission to delete ${named.singular}s`);
   }

@@ -16,7 +16,7 @@ import { noRunYet, notFound, requireExecution } from '../../input/resolve-id.ts'
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import { idOfNamed } from '../../input/run-filters.ts';
 import { stepIn } from '../../print/step.ts';
-import type { NewRun, RunBackend } from '../backend.ts';
+import type { ControlledRun, NewRun, RunBackend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
 import { followRuns } from './database-lists.ts';
 
@@ -49,12 +49,8 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
     explain: async (id) => explainExecution(db, await requireExecution(db, id)),
     compare: async (a, b) =>
       compareExecutions(db, await requireExecution(db, a), await requireExecution(db, b)),
-    async control(id, action) {
-      const { rows } = await pool.query(`select * from howdah.${action}_execution($1)`, [
-        await requireExecution(db, id),
-      ]);
-      return rows[0];
-    },
+    control: (id, action) => callOnRun(database, `${action}_execution`, id),
+    addInput: (id, content) => callOnRun(database, 'add_input', id, content),
     start: (run) =>
       tenant === undefined
         ? inTransaction(pool, (client) => insertRun(client, run))
@@ -71,6 +67,22 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
       yield* tree ? followTree(url, id, signal) : followExecutions(url, [id], after, signal);
     },
   };
+}
+
+/** Calls a function of a run, and returns the row of the run that the function returns. */
+async function callOnRun(
+  { pool, db }: CliDatabase,
+  name: string,
+  id: string,
+  ...values: unknown[]
+): Promise<ControlledRun> {
+  const places = values.map((_value, index) => `, $${index + 2}`).join('');
+  const text = `select * from howdah.${name}($1${places})`;
+  const { rows } = await pool.query<ControlledRun>(text, [
+    await requireExecution(db, id),
+    ...values,
+  ]);
+  return rows[0] as ControlledRun;
 }
 
 async function listRuns(

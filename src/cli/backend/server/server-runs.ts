@@ -50,6 +50,7 @@ export function createServerRuns(api: Api): RunBackend {
     explain: (id) => api.call('explainExecution', { params: { id } }),
     compare: (a, b) => api.call('compareExecutions', { params: { id: a, other_id: b } }),
     control: (id, action) => api.call(`${action}Execution`, { params: { id } }),
+    addInput: (id, content) => api.call('addExecutionInput', { params: { id }, body: { content } }),
     start: (run) => startRun(api, run),
     fork: (id, fork) => forkRun(api, id, fork),
     follow: (id, options, signal) => followRun(api, id, options, signal),

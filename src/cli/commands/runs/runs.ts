@@ -19,6 +19,7 @@ import { register as registerCancel } from './cancel.ts';
 import { register as registerExplain } from './explain.ts';
 import { register as registerExport } from './export-run.ts';
 import { register as registerFork } from './fork.ts';
+import { register as registerInput } from './input.ts';
 import { register as registerPause } from './pause.ts';
 import { register as registerResume } from './resume.ts';
 import { register as registerRetry } from './retry.ts';
@@ -58,6 +59,7 @@ export function register(command: Command, io: CliIo): void {
       summary: 'continue a failed or cancelled run',
       register: registerRetry,
     },
+    { name: 'input', summary: 'send input to a live run', register: registerInput },
     { name: 'fork', summary: 'start a new run from a step of another run', register: registerFork },
     { name: 'export', summary: 'write a run as one JSON document', register: registerExport },
   ]);

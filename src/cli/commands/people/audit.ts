@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { inTenant } from '../../../db/access/agent-systems.ts';
+import { type AuditFilter, listAuditLog } from '../../../db/access/audit-log.ts';
+import { withDatabase } from '../../backend/with-database.ts';
+import { limit, moment } from '../../input/run-filters.ts';
+import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import type { CliIo } from '../../output/output.ts';
+import { printRows, shortenRow } from '../../print/rows.ts';
+
+type Options = Pick<AuditFilter, 'actor' | 'action' | 'object' | 'object_id'> & {
+  tenant?: string;
+  since?: Date;
+  until?: Date;
+  limit: number;
+};
+
+const SHOWN = ['seq', 'created_at', 'actor', 'client', 'action', 'object', 'object_id', 'changed'];
+
+/** Registers `howdah admin audit`, which lists who changed and controlled what, newest first. */
+export function register(command: Command, io: CliIo): void {
+  command
+    .option('--actor <name>', 'only what this user, API key or login did')
+    .option('--action <action>', 'only this action, such as insert, update, cancel or approve')
+    .option('--object <table>', 'only rows of this table, such as agents')
+    .option('--object-id <id>', 'only this row')
+    .option('--since <when>', 'only entries since, such as 1h, 7d or 2026-12-01', moment)
+    .option('--until <when>', 'only entries before, such as 1h, 7d or 2026-12-01', moment)
+    .option('--limit <number>', 'maximum number of entries', limit, 20)
+    .option(...TENANT_OPTION)
+    .action(async (options: Options & { objectId?: string }) => {
+      const items = await withDatabase(io, async ({ db, pool }) => {
+        const { id } = await tenantOf(db, options.tenant);
+        return inTenant(pool, id, async (client) => {
+          return (await listAuditLog(client, filterOf(options))).rows;
+        });
+      });
+      const rows = items.map((item) => shortenRow(item, SHOWN));
+      printRows(io, { items, rows, empty: 'No entries match, or this login may not read them.' });
+    });
+}
+
+function filterOf({ since, until, limit: most, ...options }: Options & { objectId?: string }) {
+  const { actor, action, object, objectId } = options;
+  return {
+    ...{ actor, action, object, object_id: objectId },
+    ...{ since: since?.toISOString(), until: until?.toISOString() },
+    ...{ before: undefined, limit: most },
+  };
+}

@@ -1,0 +1,47 @@
+import { type Command, Option } from 'commander';
+import { userRoles } from '../../../db/access/subjects.ts';
+import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { uuidOf } from '../../input/resolve-id.ts';
+import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
+import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { withVerbs } from '../../nouns/subcommands.ts';
+import type { CliIo } from '../../output/output.ts';
+
+const GRANTS: DefinitionKind = {
+  kind: 'grants',
+  singular: 'grant',
+  noun: 'admin grants',
+  emptyMessage: 'No grants: every user sees every agent. See docs/security.md.',
+  nameColumn: 'id',
+};
+
+/**
+ * Registers `howdah admin grants [list | show | create | delete]`: who may see, run or edit an
+ * agent or workflow.
+ */
+export function register(command: Command, io: CliIo): void {
+  withVerbs(command, io, [
+    listVerb(GRANTS),
+    showVerb(GRANTS),
+    createVerb(GRANTS, { register: withGrant, columns: columnsOf }),
+    deleteVerb(GRANTS),
+  ]);
+}
+
+function withGrant(command: Command): Command {
+  return command
+    .argument('<permission>', 'read, run or edit')
+    .option('--agent <name>', 'agent that the grant is about')
+    .option('--workflow <name>', 'workflow that the grant is about')
+    .addOption(new Option('--role <role>', 'role that gets the permission').choices([...userRoles]))
+    .option('--user-id <id>', 'id of the user that gets the permission', (text) =>
+      uuidOf(text, 'a user'),
+    );
+}
+
+type Options = { agent?: string; workflow?: string; role?: string; userId?: string };
+
+function columnsOf(_io: CliIo, [permission]: readonly string[], options: object) {
+  const { agent, workflow, role, userId } = options as Options;
+  return { permission, agent, workflow, ...(role && { role }), ...(userId && { user_id: userId }) };
+}
