@@ -48,6 +48,7 @@ try {
   const { referencePages } = await import('./reference/reference-pages.ts');
   const sources = { databaseUrl: url, sdl, openApi: description };
   for (const { path, text } of await referencePages(sources)) write(`docs/reference/${path}`, text);
+  write('docs/interfaces.md', await renderInterfaces(url, sdl));
 } finally {
   await sql(server.url, `drop database if exists ${name} with (force)`);
   await server.stop();
@@ -62,6 +63,19 @@ function write(path: string, text: string): void {
   } else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
     console.error(`${path} is not what its source gives: npm run generate, then commit it`);
     stale += 1;
+  }
+}
+
+/** Compares the interfaces, after the files that describe them have been written. */
+async function renderInterfaces(url: string, graphqlSdl: string): Promise<string> {
+  const { createPool } = await import('../../src/db/connection/pool.ts');
+  const { readRegistries } = await import('./interfaces/registries.ts');
+  const { interfacesPage } = await import('./interfaces/interfaces-page.ts');
+  const pool = createPool({ url, applicationName: 'howdah-interfaces', max: 1 });
+  try {
+    return interfacesPage(await readRegistries(pool, graphqlSdl));
+  } finally {
+    await pool.end();
   }
 }
 

@@ -1,0 +1,203 @@
+import { capital, type NamedCapability } from './names.ts';
+
+/** What people want of definitions, people, rules and figures. */
+export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
+  {
+    ...{ group: 'Agents and tools', what: 'set the default agent' },
+    ...{ sql: 'howdah.set_default_agent()', rest: 'POST /api/agents/{id}/set-default' },
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'find the current agent' },
+    ...{ sql: 'howdah.current_agent()', rest: 'GET /api/agents/current' },
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'list the tools that models of an agent get' },
+    ...{ sql: 'howdah.agent_tool_list()', rest: 'GET /tools', cli: 'tools list' },
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'show what a tool can do' },
+    ...{ sql: 'howdah.tools_actions()', graphql: 'tools', rest: 'GET /tools' },
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'accept a changed tool of an MCP server' },
+    ...{ sql: 'howdah.accept_mcp_tool()', cli: 'dev mcp accept' },
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'accept a changed prompt of an MCP server' },
+    sql: 'howdah.accept_mcp_prompt()',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'test a model' },
+    ...{ sql: ['howdah.test_model()', 'select howdah.model_tests'] },
+    ...{ graphql: ['modelTest', 'modelTests'], rest: 'POST /api/models/test', cli: 'models test' },
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'list known models with prices' },
+    ...{ sql: 'select howdah.model_catalog', graphql: 'modelCatalogs' },
+    ...{ rest: 'GET /api/models/catalog', cli: 'models catalog' },
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'explain which model a run would use' },
+    sql: 'howdah.explain_model()',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'render a prompt with values' },
+    sql: 'howdah.render_prompt()',
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'look up an id by its name' },
+    sql: [
+      'howdah.agent()',
+      'howdah.workflow()',
+      'howdah.model()',
+      'howdah.prompt()',
+      'howdah.skill()',
+    ],
+    graphql: ['agents', 'workflows', 'models', 'prompts', 'skills'],
+    rest: [
+      'GET /api/agents',
+      'GET /api/workflows',
+      'GET /api/models',
+      'GET /api/prompts',
+      'GET /api/skills',
+    ],
+    cli: ['agents show', 'dev workflows show', 'models show', 'dev prompts show'],
+  },
+  {
+    ...{ group: 'Agents and tools', what: 'get the JSON Schema of a configuration' },
+    sql: ['howdah.engine_schema()', 'howdah.mcp_server_schema()', 'howdah.workflow_schema()'],
+  },
+  ...['agent', 'workflow', 'prompt', 'skill'].flatMap((one) => {
+    const Name = capital(one);
+    const path = `/api/${one}s/{id}`;
+    const cli = 'dev versions';
+    const group = 'Versions';
+    return [
+      {
+        ...{ group, what: `list the versions of ${one}s`, cli, rest: `GET ${path}/versions` },
+        ...{ sql: `select howdah.${one}_versions`, graphql: [`${one}Versions`, `${one}Version`] },
+      },
+      {
+        ...{
+          group,
+          what: `compare versions of ${one}s`,
+          sql: `howdah.diff_${one}_versions()`,
+          cli,
+        },
+        rest: `GET ${path}/versions/{version}/compare/{other}`,
+      },
+      {
+        ...{ group, what: `restore a version of ${one}s`, cli },
+        ...{ sql: `howdah.restore_${one}_version()`, graphql: `restore${Name}Version` },
+        rest: `POST ${path}/versions/{version}/restore`,
+      },
+      ...(one === 'skill'
+        ? []
+        : [
+            {
+              ...{ group, what: `label a version of ${one}s`, cli },
+              sql: [
+                `howdah.label_${one}_version()`,
+                'insert howdah.version_labels',
+                'update howdah.version_labels',
+              ],
+              graphql: ['createVersionLabel', 'updateVersionLabel'],
+              rest: `PUT ${path}/labels/{label}`,
+            },
+          ]),
+    ];
+  }),
+  {
+    ...{ group: 'Versions', what: 'list labels of versions', sql: 'select howdah.version_labels' },
+    ...{ graphql: ['versionLabels', 'versionLabel'], cli: 'dev versions' },
+    rest: ['agents', 'workflows', 'prompts'].map((kind) => `GET /api/${kind}/{id}/versions`),
+  },
+  {
+    ...{ group: 'Versions', what: 'remove a label of a version' },
+    ...{ sql: 'delete howdah.version_labels', graphql: 'deleteVersionLabel' },
+    rest: ['agents', 'workflows', 'prompts'].map(
+      (kind) => `DELETE /api/${kind}/{id}/labels/{label}`,
+    ),
+  },
+  {
+    ...{ group: 'Agent systems', what: 'apply files of an agent system' },
+    ...{ sql: 'howdah.apply_agent_system()', rest: 'POST /agent-systems', cli: 'apply' },
+  },
+  {
+    ...{ group: 'Agent systems', what: 'check files without applying them' },
+    ...{ sql: 'howdah.apply_agent_system()', graphql: 'applyAgentSystem' },
+    ...{ rest: 'POST /agent-systems/check', cli: ['dev validate', 'diff'] },
+  },
+  {
+    ...{ group: 'Agent systems', what: 'list agent systems' },
+    sql: ['select howdah.agent_systems', 'select howdah.agent_system_versions'],
+    graphql: ['agentSystems', 'agentSystem', 'agentSystemVersions', 'agentSystemVersion'],
+    rest: ['GET /agent-systems', 'GET /agent-systems/{id}'],
+  },
+  {
+    ...{
+      group: 'Agent systems',
+      what: 'export an agent system',
+      sql: 'howdah.export_agent_system()',
+    },
+    ...{ rest: 'GET /agent-systems/{id}/export', cli: 'dev export' },
+  },
+  {
+    ...{
+      group: 'Agent systems',
+      what: 'import a project of fast-agent',
+      cli: 'dev import fast-agent',
+    },
+  },
+  {
+    ...{ group: 'People and keys', what: 'revoke an API key', sql: 'howdah.revoke_api_key()' },
+    ...{ rest: 'POST /api/api-keys/{id}/revoke', cli: 'admin key revoke' },
+  },
+  {
+    ...{ group: 'People and keys', what: 'erase the data of a user', sql: 'howdah.erase_user()' },
+    ...{ rest: 'POST /api/users/{id}/erase', cli: 'admin users erase' },
+  },
+  {
+    ...{ group: 'People and keys', what: 'export the data of a user' },
+    ...{ sql: 'howdah.export_user_data()', cli: 'admin users export' },
+  },
+  { group: 'People and keys', what: 'make a token', cli: 'admin token' },
+  {
+    ...{ group: 'People and keys', what: 'show the permissions of roles' },
+    ...{ sql: 'select howdah.permissions', graphql: 'permissions' },
+  },
+  {
+    ...{ group: 'Rules', what: 'show the use of limits' },
+    sql: ['select howdah.limit_usage', 'howdah.limits_usage()'],
+    graphql: 'limitUsages',
+  },
+  {
+    ...{ group: 'Rules', what: 'try output filters', sql: 'howdah.preview_output_filters()' },
+    cli: 'admin filters test',
+  },
+  {
+    ...{ group: 'Rules', what: 'use a set of tool policies', sql: 'howdah.use_tool_policies()' },
+    cli: 'admin policies',
+  },
+  {
+    ...{ group: 'Observing', what: 'read the audit log', sql: 'select howdah.audit_log' },
+    ...{ graphql: 'auditLogs', rest: 'GET /api/audit-log', cli: 'admin audit' },
+  },
+  {
+    ...{ group: 'Observing', what: 'performance of agents and workflows' },
+    ...{ sql: 'select howdah.agent_performance', graphql: 'agentPerformances' },
+    rest: ['GET /api/agents/{id}/performance', 'GET /api/workflows/{id}/performance'],
+  },
+  {
+    ...{ group: 'Observing', what: 'cost, usage and other figures' },
+    sql: ['daily_usage', 'model_usage', 'tool_performance', 'routing_decisions', 'plan_tasks'].map(
+      (view) => `select howdah.${view}`,
+    ),
+    graphql: ['dailyUsages', 'modelUsages', 'toolPerformances', 'routingDecisions', 'planTasks'],
+    cli: 'sql',
+  },
+  {
+    ...{ group: 'Observing', what: 'tenants', sql: 'select howdah.tenants' },
+    graphql: ['tenants', 'tenant', 'tenantBySlug'],
+  },
+];

@@ -1,0 +1,134 @@
+import type { Capability } from './capabilities.ts';
+import type { InterfaceName } from './registries.ts';
+
+/** Why interfaces lack some capabilities. `what` matches the words of their rows. */
+export type Gap = { on: InterfaceName | readonly InterfaceName[]; what: RegExp; because: string };
+
+export const GAPS: readonly Gap[] = [
+  {
+    on: 'CLI',
+    what: /^(create|change|delete) (an agent|a workflow|a tool|an MCP server)$/,
+    because:
+      'Files of an agent system describe it: `howdah apply FILE`, and `--prune` to delete. `howdah sql --write` changes single rows.',
+  },
+  {
+    on: 'CLI',
+    what: /^list (models|tools|skills|MCP servers) of an agent$|^list members of a workflow$|^show what a tool can do$/,
+    because:
+      'Part of what `howdah agents show`, `howdah dev workflows show` and `howdah tools AGENT` print.',
+  },
+  {
+    on: 'CLI',
+    what: /^change a (model|prompt|skill|webhook|grant|limit|tool policy|retention policy)$|^change an (alert rule|API key|output filter)$|^(create|delete) (an alert rule|a tool policy|a retention policy)$|^list retention policies$/,
+    because:
+      'A row is changed rarely, and then with other columns each time: `howdah sql --write`, or another interface.',
+  },
+  {
+    on: 'CLI',
+    what: /file$|^list files$|messages? to|^list entries of boards$|remembered approval|todo|^(give|read) feedback$|^(list|change).* sessions?$|^set the default agent$|^find the current agent$|^accept a changed prompt/,
+    because:
+      'Meant for programs and user interfaces. `howdah sql` reads the rows, and `howdah chat` covers conversations.',
+  },
+  {
+    on: 'CLI',
+    what: /watched table|^list offered MCP|^explain which model|^render a prompt|^get the JSON Schema|^remove a label|^list agent systems$|^list times of|^performance|^show the|^tenants$/,
+    because: 'One `select`: `howdah sql "select …"`.',
+  },
+  {
+    on: ['REST', 'TypeScript'],
+    what: /^list offered MCP|^accept a changed/,
+    because:
+      'An admin reviews what a server offers before it is accepted: GraphQL shows all of it in one query, and `howdah dev mcp accept` accepts by digest.',
+  },
+  {
+    on: ['REST', 'TypeScript'],
+    what: /messages? to|^list entries of boards$|todo of a session$|^change a session$|watched table/,
+    because:
+      'Runs write these rows. REST shows the todos in the state of a session; GraphQL and SQL have the rows.',
+  },
+  {
+    on: ['REST', 'TypeScript'],
+    what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^try output filters|^cost, usage|^tenants$|^use (the standard|a set)/,
+    because:
+      'Questions to the database with figures and lists of their own: GraphQL or SQL answers them with the columns that you choose.',
+  },
+  {
+    on: ['REST', 'TypeScript'],
+    what: /^export (a run|the data of a user)$/,
+    because:
+      'An export has no largest size, and an answer of REST has: SQL, GraphQL (in pages) and the command line write it document by document.',
+  },
+  {
+    on: 'SQL',
+    what: /^(create|change) a secret$/,
+    because:
+      'A statement would show the value to the logs of the server. Processes with the master key seal it first.',
+  },
+  {
+    on: 'SQL',
+    what: /^follow /,
+    because: 'SQL answers once. `call howdah.tail(id)` follows one run.',
+  },
+  {
+    on: 'GraphQL',
+    what: /^start a run and wait/,
+    because: 'A mutation answers at once. The subscription `executionUpdated` tells the end.',
+  },
+  {
+    on: 'GraphQL',
+    what: /^follow the log of all runs$/,
+    because: 'GraphQL follows a run (`executionSteps`) and lists of runs (`executionsFeed`).',
+  },
+  {
+    on: 'GraphQL',
+    what: /^use (the standard|a set)/,
+    because:
+      'The functions return tables that GraphQL has no type for. `createAlertRule` and `createToolPolicy` write single rows.',
+  },
+  {
+    on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],
+    what: /^import a project of fast-agent$|^replay a run$/,
+    because: 'Reads files of your machine, or calls models in its own process.',
+  },
+  {
+    on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],
+    what: /^make a token$/,
+    because:
+      'Tokens are signed with `HOWDAH_JWT_SECRET`, which no request may use, or by your identity provider.',
+  },
+];
+
+/** Operations that are in no row of the table, each with the reason. */
+export const OUTSIDE: readonly { on: InterfaceName; name: RegExp; because: string }[] = [
+  {
+    on: 'SQL',
+    name: /^howdah\.(current_|uuid_v7)/,
+    because: 'says who is asking, or makes an id',
+  },
+  { on: 'SQL', name: /^select howdah\.deleted_/, because: 'read by the analytics views' },
+  {
+    on: 'GraphQL',
+    name: /ByNodeId$|^node$|^nodeId$|^query$|^(agent|workflow)VersionBy/,
+    because: 'finds the same rows by their ids of Relay, or by another key',
+  },
+  {
+    on: 'CLI',
+    name: /^(start|demo|doctor|worker|migrate|db \w+|dev (start|open|completion|generate|bench|chaos|psql|mcp serve))$/,
+    because: 'starts, checks or develops an installation',
+  },
+  {
+    on: 'CLI',
+    name: /^admin (api|login|logout|profiles \w+|backup|restore|retention \w+)$/,
+    because: 'operates an installation, or stores a login on this machine',
+  },
+  {
+    on: 'TypeScript',
+    name: /^\.(call|open|request)\(\)$/,
+    because: 'calls any operation of REST',
+  },
+];
+
+/** Returns the reason why an interface lacks a capability. */
+export function reasonFor(on: InterfaceName, { what }: Capability): Gap | undefined {
+  return GAPS.find((gap) => [gap.on].flat().includes(on) && gap.what.test(what));
+}

@@ -1,0 +1,78 @@
+import { type Capability, capabilitiesIn } from './capabilities.ts';
+import { GAPS, OUTSIDE, reasonFor } from './gaps.ts';
+import { INTERFACES, type InterfaceName, type Registries } from './registries.ts';
+
+/** A gap without a reason, and an operation that is in no row. */
+export type Faults = { unexplained: string[]; unlisted: string[]; idle: string[] };
+
+/** Compares the rows with what the interfaces really have. */
+export function findFaults(registries: Registries): Faults {
+  const rows = capabilitiesIn(registries);
+  const gaps = rows.flatMap((row) =>
+    INTERFACES.filter((on) => row.by[on].length === 0).map((on) => ({ row, on })),
+  );
+  const listed = new Set(rows.flatMap(({ by }) => INTERFACES.flatMap((on) => nameAll(on, by[on]))));
+  const outside = INTERFACES.flatMap((on) =>
+    nameAll(on, [...registries[on]]).filter((name) => !listed.has(name)),
+  );
+  const isOutside = (name: string) =>
+    OUTSIDE.find(
+      (one) => name.startsWith(`${one.on}: `) && one.name.test(name.slice(one.on.length + 2)),
+    );
+  const used = new Set([
+    ...gaps.map(({ row, on }) => reasonFor(on, row)),
+    ...outside.map(isOutside),
+  ]);
+  return {
+    unexplained: gaps
+      .filter(({ row, on }) => !reasonFor(on, row))
+      .map(({ row, on }) => `${on}: ${row.what}`),
+    unlisted: outside.filter((name) => !isOutside(name)),
+    idle: [...GAPS, ...OUTSIDE].filter((one) => !used.has(one)).map(({ because }) => because),
+  };
+}
+
+const nameAll = (on: InterfaceName, names: readonly string[]) =>
+  names.map((name) => `${on}: ${name}`);
+
+/** Renders docs/interfaces.md. */
+export function interfacesPage(registries: Registries): string {
+  const groups = [...Map.groupBy(capabilitiesIn(registries), ({ group }) => group)];
+  const notes: string[] = [];
+  const noteOf = (reason: string) => {
+    if (!notes.includes(reason)) notes.push(reason);
+    return notes.indexOf(reason) + 1;
+  };
+  const tables = groups.map(([group, rows]) => {
+    const lines = rows.map((row) => lineOf(row, noteOf));
+    const head = `| | ${INTERFACES.join(' | ')} |\n| --- ${'| --- '.repeat(INTERFACES.length)}|`;
+    return `## ${group}\n\n${head}\n${lines.join('\n')}\n`;
+  });
+  const reasons = notes.map((reason, index) => `${index + 1}. ${reason}`);
+  return `${INTRODUCTION}\n${tables.join('\n')}\n## Gaps\n\n${reasons.join('\n')}\n`;
+}
+
+const INTRODUCTION = `# What each interface can do
+
+Each row is something to do, and each column says how an interface does it. A number is a [gap](#gaps) with its
+reason. The table is generated from the interfaces themselves by \`npm run generate\`, and a test fails for a gap
+without a reason.
+
+- **SQL**: functions and tables, as the role \`howdah_app\`, in [sql.md](sql.md). Owners of the database may do more.
+- **GraphQL**: fields of queries, mutations and subscriptions, in [graphql.md](graphql.md).
+- **REST**: [rest.md](rest.md), and \`/docs\` of a server. WebSockets on \`/ws\` follow runs and sessions too.
+- **CLI**: what follows \`howdah\`, in [cli.md](cli.md).
+- **TypeScript**: methods of \`connect()\`, and the operations of its \`call()\`: \`call('listSchedules')\`.
+
+Other programs use [OpenAI's format](openai.md), [MCP](mcp-server.md), [A2A](a2a.md), [AG-UI](ag-ui.md) and
+[\`useChat\`](chat-ui.md) to run agents.
+`;
+
+function lineOf(row: Capability, noteOf: (reason: string) => number): string {
+  const cells = INTERFACES.map((on) => {
+    const names = row.by[on];
+    if (names.length > 0) return names.map((name) => `\`${name}\``).join('<br>');
+    return `[${noteOf(reasonFor(on, row)?.because ?? 'unexplained')}](#gaps)`;
+  });
+  return `| ${row.what} | ${cells.join(' | ')} |`;
+}
