@@ -6,6 +6,7 @@ import { routes } from '../../../src/api/rest/rest-routes.ts';
 import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import { STEP_KINDS } from '../../../src/contracts/runs/step.ts';
+import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -26,7 +27,8 @@ const db = testDatabase();
 let api: Api;
 let worker: Worker;
 beforeAll(async () => {
-  api = await startTestApi(db.url);
+  const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
+  api = await startTestApi(db.url, { masterKeys });
   worker = await startTestWorker(db.url);
 });
 afterAll(async () => {
@@ -47,8 +49,9 @@ function routeOf(method: string, path: string) {
 
 test.each(lines)('%s', async (line) => {
   const [, method = '', path = '', body] = /^(\w+) (\S+) ?(.*)$/.exec(line) ?? [];
-  const url = path.replaceAll(/[A-Z]+_ID/g, (name) => ids[name] ?? name);
-  const answer = await call(api, method, url, body ? JSON.parse(body) : undefined);
+  const withIds = (text: string) => text.replaceAll(/[A-Z]+_ID/g, (name) => ids[name] ?? name);
+  const url = withIds(path);
+  const answer = await call(api, method, url, body ? JSON.parse(withIds(body)) : undefined);
   expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
   const made = KINDS[path.split('/').at(-1) ?? ''];
   if (method === 'POST' && made) ids[made] = answer.body.id;
