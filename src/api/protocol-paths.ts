@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { EndpointPath } from './http/openapi.ts';
 
 /**
- * The endpoints whose requests other specifications define, as the OpenAPI document names them.
- * Each description says which specification and which page of the documentation describe it.
+ * The endpoints whose requests other specifications define. The OpenAPI document names them with a
+ * link to the specification.
  */
 
 const params = z.object({ agent: z.string().describe('The name of the agent or workflow') });
@@ -37,9 +37,10 @@ export const protocolPaths: readonly EndpointPath[] = [
     path: '/graphql',
     id: 'queryGraphql',
     tag: 'graphql',
+    specification: 'https://graphql.github.io/graphql-over-http/',
     summary: 'Run a GraphQL operation',
     description:
-      'The schema describes itself by introspection; /graphiql shows it. Subscriptions use a WebSocket on the same path (graphql-ws). See docs/graphql.md and https://graphql.github.io/graphql-over-http/.',
+      'The schema describes itself by introspection; /graphiql shows it. Subscriptions use a WebSocket on the same path (graphql-ws). See docs/graphql.md.',
     body: z.strictObject({
       query: z.string(),
       variables: object.optional(),
@@ -61,9 +62,10 @@ export const protocolPaths: readonly EndpointPath[] = [
     path: '/mcp',
     id: 'callMcp',
     tag: 'mcp',
+    specification: 'https://modelcontextprotocol.io/specification',
     summary: 'Send a message of the Model Context Protocol',
     description:
-      'Agents, workflows and tools as tools of MCP clients, over streamable HTTP. See docs/mcp-server.md and https://modelcontextprotocol.io/specification.',
+      'Agents, workflows and tools as tools of MCP clients, over streamable HTTP. See docs/mcp-server.md.',
     body: rpc,
     answers: {
       200: {
@@ -79,8 +81,9 @@ export const protocolPaths: readonly EndpointPath[] = [
     path: '/.well-known/agent-card.json',
     id: 'getAgentCard',
     tag: 'a2a',
+    specification: 'https://a2a-protocol.org/',
     summary: 'Get the A2A card of the current agent',
-    description: 'See docs/a2a.md and https://a2a-protocol.org/.',
+    description: 'See docs/a2a.md.',
     answers: card,
   },
   {
@@ -88,8 +91,9 @@ export const protocolPaths: readonly EndpointPath[] = [
     path: '/a2a/{agent}/.well-known/agent-card.json',
     id: 'getCardOfAgent',
     tag: 'a2a',
+    specification: 'https://a2a-protocol.org/',
     summary: 'Get the A2A card of an agent or workflow',
-    description: 'See docs/a2a.md and https://a2a-protocol.org/.',
+    description: 'See docs/a2a.md.',
     params,
     answers: card,
   },
@@ -98,9 +102,10 @@ export const protocolPaths: readonly EndpointPath[] = [
     path: '/a2a/{agent}',
     id: 'callA2a',
     tag: 'a2a',
+    specification: 'https://a2a-protocol.org/',
     summary: 'Send a request of the Agent2Agent protocol (A2A) to an agent or workflow',
     description:
-      'JSON-RPC: messages start runs, which are tasks; sessions are contexts. See docs/a2a.md and https://a2a-protocol.org/.',
+      'JSON-RPC: messages start runs, which are tasks; sessions are contexts. See docs/a2a.md.',
     params,
     body: rpc,
     answers: {
@@ -112,8 +117,9 @@ export const protocolPaths: readonly EndpointPath[] = [
     path: '/ag-ui/agents/{agent}',
     id: 'runAgUi',
     tag: 'ag-ui',
+    specification: 'https://docs.ag-ui.com/',
     summary: 'Run an agent or workflow for a user interface that speaks AG-UI',
-    description: 'See docs/ag-ui.md and https://docs.ag-ui.com/.',
+    description: 'See docs/ag-ui.md.',
     params,
     body: z
       .looseObject({

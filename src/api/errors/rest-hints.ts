@@ -31,6 +31,7 @@ const PATHS: Readonly<Record<string, string>> = {
   tool_policies: '/api/tool-policies',
   tools: '/api/tools',
   users: '/api/users',
+  version_labels: '/api/agents/ID/versions',
   webhook_deliveries: '/api/webhook-deliveries',
   webhooks: '/api/webhooks',
   agent_versions: '/api/agents/ID/versions',

@@ -48,6 +48,8 @@ export type EndpointPath = Pick<
   'method' | 'path' | 'id' | 'tag' | 'summary' | 'description' | 'params' | 'body' | 'answers'
 > & {
   headers?: z.ZodObject;
+  /** The address of the specification of the requests, if they are not ours. */
+  specification?: string;
   /** The error format; a Problem when absent. */
   error?: AnswerDescription;
   /** The login that the path needs; the token or key of the caller when absent. */
@@ -164,6 +166,7 @@ function operation(
     tags: [tag],
     summary,
     ...(description !== undefined && { description }),
+    ...(route.specification !== undefined && { externalDocs: { url: route.specification } }),
     ...(route.login && { security: LOGINS[route.login] }),
     ...(parameters.length > 0 && { parameters }),
     ...(content && { requestBody: { required: route.isBodyOptional !== true, content } }),

@@ -514,6 +514,12 @@ test('OpenAPI is generated from the same schemas, and the docs page needs no scr
   expect(body.paths['/api/executions/{id}/stream'].get.parameters).toContainEqual(
     expect.objectContaining({ name: 'Last-Event-ID', in: 'header' }),
   );
+  for (const path of ['/graphql', '/mcp', '/a2a/{agent}', '/ag-ui/agents/{agent}']) {
+    expect(body.paths[path].post.externalDocs.url, path).toMatch(/^https:/);
+  }
+  for (const path of ['/v1/chat/completions', '/api/chat', '/ws']) {
+    expect(body.paths[path], path).toBeTruthy();
+  }
   const page = await ask('GET', '/docs');
   expect(page.body).toContain('/api/agents/{id}/set-default');
   expect(page.body).not.toMatch(/<script|https?:\/\//);

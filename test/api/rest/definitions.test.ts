@@ -209,11 +209,16 @@ test('prices per thousand tokens and alternative names in workflows are accepted
   expect(versions.body.data).toMatchObject([{ version: 1 }]);
 });
 
-test('MCP server presets are commands and need an owner of the database', async () => {
+test('MCP server presets are commands, which only who owns the machine writes', async () => {
   const body = { name: 'files', type: 'filesystem', configuration: { args: ['/tmp'] } };
-  expect(await ask('POST', '/api/mcp-servers', body)).toMatchObject({
+  const { key } = await one(db.pool, `select key from howdah.create_api_key('presets', 'owner')`);
+  expect(await ask('POST', '/api/mcp-servers', body, { token: key })).toMatchObject({
     status: 403,
     body: { code: 'HWDEN', field: 'type' },
+  });
+  expect(await ask('POST', '/api/mcp-servers', body)).toMatchObject({
+    status: 201,
+    body: { type: 'stdio', configuration: { command: 'npx' } },
   });
 });
 
