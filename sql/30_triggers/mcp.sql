@@ -13,9 +13,13 @@ as $$
 begin
   if tg_op = 'INSERT' or (new.type, new.configuration) is distinct from
       (old.type, old.configuration) then
-    new.is_guarded := case new.type
-      when 'stdio' then howdah_private.check_machine('type', null, is_command => true)
-      else howdah_private.check_machine('configuration.url', new.configuration ->> 'url') end;
+    if new.type = 'stdio' then
+      perform howdah_private.check_machine('type', null, is_command => true);
+      new.is_guarded := true; -- it has no address
+    else
+      new.is_guarded :=
+        howdah_private.check_machine('configuration.url', new.configuration ->> 'url');
+    end if;
   end if;
   return new;
 end $$;

@@ -63,7 +63,8 @@ create or replace function howdah_private.mcp_revision(s howdah.mcp_servers) ret
 as $$
   select encode(sha256(convert_to(s.type || ' ' || s.configuration
     || case when s.sampling_model_id is null then '' else ' sampling' end
-    || case when s.allows_elicitation then ' elicitation' else '' end, 'UTF8')), 'hex')
+    || case when s.allows_elicitation then ' elicitation' else '' end
+    || case when s.is_guarded then '' else ' unguarded' end, 'UTF8')), 'hex')
 $$;
 
 -- Returns the current definition of the model that answers sampling requests of a server.

@@ -448,9 +448,17 @@ describe('tools of MCP servers', () => {
     expect(error).toContain('ENOENT');
   });
 
-  test('a private address that is not allowed is rejected', async () => {
+  test('a private address is reached only if who owns the machine wrote it', async () => {
     const { error } = await makeServer('inside', 'http', { url: 'http://127.0.0.1:1/mcp' });
-    expect(error).toContain('not a public address');
+    expect(error).toContain('ECONNREFUSED');
+    await db.pool.query(`
+      update howdah.mcp_servers set is_active = false, error = null where name = 'inside';
+      update howdah.mcp_servers set is_active = true, is_guarded = true where name = 'inside'`);
+    await eventually(
+      db.pool,
+      'inside is asked again',
+      `select from howdah.mcp_servers where name = 'inside' and error like '%not a public address%'`,
+    );
   });
 
   test('prompts of a server are templates that need acceptance and stay as accepted', async () => {
