@@ -880,6 +880,7 @@ create table howdah.mcp_servers (
   failed_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  is_guarded boolean default true not null,
   constraint mcp_servers_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint mcp_servers_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint mcp_servers_pkey PRIMARY KEY (id),
@@ -1493,6 +1494,7 @@ create table howdah.tools (
   updated_at timestamp with time zone default now() not null,
   capabilities text[] default '{}'::text[] not null,
   domain text,
+  is_guarded boolean default true not null,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
@@ -1873,6 +1875,15 @@ create table howdah_private.deleted_subject_usage (
   constraint scope_is_user_or_session CHECK ((scope = ANY (ARRAY['user'::howdah.limit_scope, 'session'::howdah.limit_scope])))
 );
 alter table howdah_private.deleted_subject_usage enable row level security, force row level security;
+
+create table howdah_private.egress_reports (
+  host text not null,
+  addresses jsonb not null,
+  reported_at timestamp with time zone default now() not null,
+  constraint egress_reports_pkey PRIMARY KEY (host),
+  constraint addresses_are_a_list CHECK ((jsonb_typeof(addresses) = 'array'::text))
+);
+alter table howdah_private.egress_reports enable row level security, force row level security;
 
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
@@ -9575,6 +9586,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_machine(field text, url text, is_command boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_host text := howdah_private.host_of(check_machine.url);
+begin
+  if not check_machine.is_command and (v_host is null
+    or (v_host ~ '^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+([a-z]{2,}|xn--[a-z0-9-]+)\.?$'
+      and v_host !~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
+        'home\.arpa|nip\.io|sslip\.io)\.?$'))) then
+    return true;
+  end if;
+  if howdah_private.owns_machine() then
+    return false;
+  end if;
+  if not check_machine.is_command and howdah_private.is_address_open(check_machine.url) then
+    return true;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = case when check_machine.is_command
+      then format('%s must not be stdio, which is a command on the machine of the workers',
+        check_machine.field)
+      else format('%s must have a public host name, not %s', check_machine.field, v_host) end,
+    detail = jsonb_strip_nulls(
+      jsonb_build_object('field', check_machine.field, 'host', v_host))::text,
+    hint = case when check_machine.is_command
+      then 'Use type http, or ask an owner of the database to write it.'
+      else 'Ask an owner of the database to write it, or an operator to add the host and port to '
+        'HOWDAH_EGRESS_ALLOW and start Howdah again.' end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_mail_loop(run howdah.executions, thread_id uuid, configuration jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -10088,7 +10134,7 @@ begin
     and not howdah_private.is_provider_reported(m.provider, 'package') then
     perform howdah_private.refuse_missing_package(m.provider, v_vendor.package);
   elsif v_vendor.is_local then
-    perform howdah_private.refuse_private_host('provider', v_vendor.openai_url);
+    perform howdah_private.check_machine('provider', v_vendor.openai_url);
   elsif m.secret_name is null and not howdah_private.is_provider_reported(m.provider, 'key') then
     perform howdah_private.refuse_missing_key(m.provider);
   end if;
@@ -13248,6 +13294,9 @@ begin
   where r.reported_at < now() - interval '30 days'
     and split_part(r.host, '/', 1) not in (select w.host from howdah_private.workers as w);
   get diagnostics v_count = row_count;
+  delete from howdah_private.egress_reports as r
+  where r.reported_at < now() - interval '30 days'
+    and split_part(r.host, '/', 1) not in (select w.host from howdah_private.workers as w);
   return v_count;
 end $function$
 ;
@@ -17447,6 +17496,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.host_of(url text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select btrim(substring(lower(host_of.url)
+    from '^(?:http|ws)s?://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]+)'), '[]')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.http_arguments(parameters jsonb, configuration jsonb)
  RETURNS TABLE(argument text, place text, wire_name text, is_required boolean)
  LANGUAGE sql
@@ -17777,6 +17837,27 @@ CREATE OR REPLACE FUNCTION howdah_private.invisible_characters()
  LANGUAGE sql
  IMMUTABLE
 RETURN (('[­͏؜ᅟᅠ឴឵᠋-᠏​-‏‪-‮'::text || '⁠-⁯ㅤ︀-️﻿ﾠ￰-￸'::text) || '𛲠-𛲣𝅳-𝅺󠀀-󠿿]'::text)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_address_open(url text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah_private.egress_reports as r
+    cross join lateral jsonb_to_recordset(r.addresses) as a (host text, wildcard boolean, port int)
+    cross join (
+      select howdah_private.host_of(is_address_open.url) as host, coalesce(
+        substring(is_address_open.url
+          from '(?i)^(?:http|ws)s?://(?:[^/?#@]*@)?(?:\[[^\]]*\]|[^/:?#]+):([0-9]{1,5})')::int,
+        case when is_address_open.url ~* '^(http|ws)s:' then 443 else 80 end) as port
+    ) as u
+    where coalesce(a.port = u.port, true)
+      and case when a.wildcard then right(u.host, length(a.host) + 1) = '.' || a.host
+        else u.host = a.host end)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_among_lockers(multixact xid)
@@ -20361,7 +20442,8 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_revision(s howdah.mcp_servers)
 AS $function$
   select encode(sha256(convert_to(s.type || ' ' || s.configuration
     || case when s.sampling_model_id is null then '' else ' sampling' end
-    || case when s.allows_elicitation then ' elicitation' else '' end, 'UTF8')), 'hex')
+    || case when s.allows_elicitation then ' elicitation' else '' end
+    || case when s.is_guarded then '' else ' unguarded' end, 'UTF8')), 'hex')
 $function$
 ;
 
@@ -20380,7 +20462,8 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_server(tenant_id uuid, server_id u
 AS $function$
   select jsonb_build_object('id', s.id, 'tenant_id', s.tenant_id, 'name', s.name, 'type', s.type,
     'configuration', s.configuration, 'revision', howdah_private.mcp_revision(s),
-    'allows_elicitation', s.allows_elicitation, 'sampling_model', howdah_private.sampling_model(s))
+    'is_guarded', s.is_guarded, 'allows_elicitation', s.allows_elicitation,
+    'sampling_model', howdah_private.sampling_model(s))
   from howdah.mcp_servers as s
   where s.tenant_id = mcp_server.tenant_id and s.id = mcp_server.server_id and s.is_active
 $function$
@@ -24390,29 +24473,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refuse_private_host(field text, url text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_host text := substring(lower(refuse_private_host.url)
-    from '^(?:http|ws)s?://(\[[^]]*\]|[^/:?#]+)');
-begin
-  if v_host is null or howdah_private.owns_machine()
-    or (v_host ~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
-      and v_host !~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
-        'nip\.io|sslip\.io)\.?$')) then
-    return;
-  end if;
-  raise exception using errcode = 'HWDEN',
-    message = format('%s must have a public host name, not %s', refuse_private_host.field, v_host),
-    detail = jsonb_build_object('field', refuse_private_host.field, 'host', v_host)::text,
-    hint = 'Ask an owner of the database to set IP addresses and private host names.';
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.refuse_question_setting(place text, fault text, hint text)
  RETURNS void
  LANGUAGE plpgsql
@@ -25553,6 +25613,19 @@ CREATE OR REPLACE FUNCTION howdah_private.report_custom_tools(worker uuid, tools
 AS $function$
   update howdah_private.workers as w set custom_tools = report_custom_tools.tools
   where w.id = report_custom_tools.worker
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.report_egress(host text, addresses jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.egress_reports as r (host, addresses)
+  values (report_egress.host, report_egress.addresses)
+  on conflict on constraint egress_reports_pkey do update
+  set addresses = excluded.addresses, reported_at = now()
 $function$
 ;
 
@@ -28105,6 +28178,29 @@ begin
   where not exists (
     select from howdah.agent_servers as x
     where x.agent_id = set_agent_servers.agent_id and x.server_id = s.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_agent_skills(agent_id uuid, names text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_part_exists('skills', set_agent_skills.names,
+    array(select s.name from howdah.skills as s
+      where s.tenant_id = howdah.current_tenant() and s.deleted_at is null order by s.name));
+  delete from howdah.agent_skills as x using howdah.skills as s
+  where x.agent_id = set_agent_skills.agent_id and s.id = x.skill_id
+    and s.name <> all (set_agent_skills.names);
+  insert into howdah.agent_skills (agent_id, skill_id, position)
+  select set_agent_skills.agent_id, s.id, min(n.place)::int
+  from unnest(set_agent_skills.names) with ordinality as n (name, place)
+  join howdah.skills as s on s.name = n.name and s.tenant_id = howdah.current_tenant()
+    and s.deleted_at is null
+  group by s.id
+  on conflict on constraint agent_skills_pkey do update set position = excluded.position
+    where agent_skills.position <> excluded.position;
 end $function$
 ;
 
@@ -31114,6 +31210,8 @@ begin
     perform howdah_private.permit('models', 'manage');
   end if;
   perform howdah_private.check_engine(new);
+  perform howdah_private.check_machine('engine_configuration.' || u.key, u.value)
+  from jsonb_each_text(new.engine_configuration) as u where u.key in ('url', 'base_url');
   return new;
 end $function$
 ;
@@ -32718,6 +32816,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' or (new.type, new.configuration) is distinct from
+      (old.type, old.configuration) then
+    if new.type = 'stdio' then
+      perform howdah_private.check_machine('type', null, is_command => true);
+      new.is_guarded := true; -- it has no address
+    else
+      new.is_guarded :=
+        howdah_private.check_machine('configuration.url', new.configuration ->> 'url');
+    end if;
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__lock_secrets()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -32747,23 +32866,6 @@ AS $function$
 begin
   perform howdah_private.mark_server_agents_stale(new.id);
   return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__refuse_command()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN',
-      message = 'only an owner of the database may write MCP servers of type stdio',
-      detail = jsonb_build_object('field', 'type', 'server', new.name)::text,
-      hint = 'A stdio server is a command on the machine of the worker. Ask the owner of the '
-        'database, or use type http.';
-  end if;
-  return new;
 end $function$
 ;
 
@@ -32930,7 +33032,7 @@ begin
   select r.name, r.url into new.provider, v_url
   from howdah_private.resolve_provider(new.provider, new.base_url) as r;
   if new.base_url is null then
-    perform howdah_private.refuse_private_host('provider', v_url);
+    perform howdah_private.check_machine('provider', v_url);
   end if;
   new.base_url := v_url;
   perform howdah_private.refuse_misspelt_host(new.provider)
@@ -33073,7 +33175,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_private()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_private_host('base_url', new.base_url);
+  perform howdah_private.check_machine('base_url', new.base_url);
   return new;
 end $function$
 ;
@@ -34378,6 +34480,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' or new.configuration is distinct from old.configuration then
+    new.is_guarded :=
+      howdah_private.check_machine('configuration.url', new.configuration ->> 'url');
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_tools__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -34710,6 +34827,19 @@ begin
   end loop;
   if new.is_active then
     new.disabled_because := null;
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' or new.url <> old.url then
+    perform howdah_private.check_machine('url', new.url);
   end if;
   return new;
 end $function$
@@ -35118,6 +35248,7 @@ AS $function$
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
   ) || case tool.kind when 'mcp' then jsonb_build_object('server_id', tool.server_id) else '{}' end
+    || case when tool.is_guarded then '{}' else '{"is_guarded": false}'::jsonb end
 $function$
 ;
 
@@ -38584,13 +38715,13 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_refuse_command BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW WHEN ((new.type = 'stdio'::howdah.mcp_server_type)) EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_command();
-
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF type, configuration, sampling_model_id ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__check();
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description');
 
 CREATE TRIGGER _320_lock_secrets BEFORE INSERT OR UPDATE OF configuration ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__lock_secrets();
+
+CREATE TRIGGER _400_guard BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__guard();
 
 CREATE TRIGGER _500_change_tools AFTER UPDATE OF name, trusts_annotations ON howdah.mcp_servers FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.trusts_annotations IS DISTINCT FROM new.trusts_annotations))) EXECUTE FUNCTION howdah_private.tg_mcp_servers__change_tools();
 
@@ -39026,6 +39157,8 @@ CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, aliases, descri
 
 CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__reserve_names();
 
+CREATE TRIGGER _420_guard BEFORE INSERT OR UPDATE OF configuration ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'http'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__guard();
+
 CREATE TRIGGER _500_mark_stale AFTER UPDATE ON howdah.tools FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_tools__mark_stale();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.tools REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -39093,6 +39226,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__check();
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF description ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('description');
+
+CREATE TRIGGER _400_guard BEFORE INSERT OR UPDATE OF url ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__guard();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.webhooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -39933,6 +40068,10 @@ create policy operator on howdah_private.debounced_runs to howdah_owner using (t
 create policy engine on howdah_private.deleted_subject_usage to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.deleted_subject_usage to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.egress_reports to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.egress_reports to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
@@ -40782,7 +40921,7 @@ grant insert, update on column howdah.tools.workflow_id to howdah_app;
 
 grant insert, update on column howdah.users.email to howdah_app;
 
-grant update on column howdah.users.is_active to howdah_app;
+grant insert, update on column howdah.users.is_active to howdah_app;
 
 grant insert, update on column howdah.users.role to howdah_app;
 
@@ -41642,6 +41781,10 @@ grant execute on function howdah_private.check_input_size(text,integer,integer) 
 
 grant execute on function howdah_private.check_leftovers(text) to howdah_worker;
 
+grant execute on function howdah_private.check_machine(text,text,boolean) to howdah_app;
+
+grant execute on function howdah_private.check_machine(text,text,boolean) to howdah_engine;
+
 grant execute on function howdah_private.check_mail_loop(howdah.executions,uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_map_data(jsonb,jsonb) to howdah_engine;
@@ -42174,6 +42317,10 @@ grant execute on function howdah_private.history_trust(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
+grant execute on function howdah_private.host_of(text) to howdah_app;
+
+grant execute on function howdah_private.host_of(text) to howdah_engine;
+
 grant execute on function howdah_private.http_arguments(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.http_faults(jsonb,jsonb) to howdah_engine;
@@ -42187,6 +42334,8 @@ grant execute on function howdah_private.installation_alerts() to howdah_engine;
 grant execute on function howdah_private.invisible_characters() to howdah_app;
 
 grant execute on function howdah_private.invisible_characters() to howdah_engine;
+
+grant execute on function howdah_private.is_address_open(text) to howdah_app;
 
 grant execute on function howdah_private.is_among_lockers(xid) to howdah_engine;
 
@@ -42864,10 +43013,6 @@ grant execute on function howdah_private.refuse_plain_secret(text,text) to howda
 
 grant execute on function howdah_private.refuse_plain_secret(text,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_private_host(text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_private_host(text,text) to howdah_engine;
-
 grant execute on function howdah_private.refuse_question_setting(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_app;
@@ -42947,6 +43092,8 @@ grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb
 grant execute on function howdah_private.reply_recipient(howdah.mail) to howdah_engine;
 
 grant execute on function howdah_private.report_custom_tools(uuid,text[]) to howdah_worker;
+
+grant execute on function howdah_private.report_egress(text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.report_master_keys(uuid,text[]) to howdah_worker;
 
@@ -43133,6 +43280,10 @@ grant execute on function howdah_private.set_agent_models(uuid,howdah.model_purp
 grant execute on function howdah_private.set_agent_servers(uuid,text[]) to howdah_app;
 
 grant execute on function howdah_private.set_agent_servers(uuid,text[]) to howdah_engine;
+
+grant execute on function howdah_private.set_agent_skills(uuid,text[]) to howdah_app;
+
+grant execute on function howdah_private.set_agent_skills(uuid,text[]) to howdah_engine;
 
 grant execute on function howdah_private.set_agent_tools(uuid,text[]) to howdah_app;
 
@@ -43462,8 +43613,6 @@ grant execute on function howdah_private.tg_mcp_prompts__refuse_invalid() to how
 
 grant execute on function howdah_private.tg_mcp_servers__check() to howdah_engine;
 
-grant execute on function howdah_private.tg_mcp_servers__refuse_command() to howdah_engine;
-
 grant execute on function howdah_private.tg_mcp_servers__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_mcp_tools__refuse_invalid() to howdah_engine;
@@ -43567,6 +43716,8 @@ grant execute on function howdah_private.tg_version_labels__refuse_invalid() to 
 grant execute on function howdah_private.tg_watched_rows__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_webhook_deliveries__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_webhooks__guard() to howdah_engine;
 
 grant execute on function howdah_private.tg_webhooks__refuse_invalid() to howdah_engine;
 
@@ -44175,6 +44326,8 @@ grant delete, insert, select, update on table howdah_private.data_keys to howdah
 grant delete, insert, select, update on table howdah_private.debounced_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.deleted_subject_usage to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.egress_reports to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
 
@@ -45298,6 +45451,8 @@ comment on column howdah.mcp_servers.id is 'Primary key, a uuid v7; the order of
 
 comment on column howdah.mcp_servers.is_active is 'False disables the row without deleting it.';
 
+comment on column howdah.mcp_servers.is_guarded is 'False if a caller who may name addresses of the machine wrote a private address. Workers then connect to this address. Otherwise they connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
+
 comment on column howdah.mcp_servers.name is 'The name.';
 
 comment on column howdah.mcp_servers.sampling_model_id is 'Model that answers sampling requests of the server, within the budget of the run. Null refuses these requests.';
@@ -46099,6 +46254,8 @@ comment on column howdah.tools.id is 'Primary key, a uuid v7; the order of ids i
 
 comment on column howdah.tools.is_active is 'False disables the row without deleting it.';
 
+comment on column howdah.tools.is_guarded is 'False if a caller who may name addresses of the machine wrote a private address. Workers then connect to this address. Otherwise they connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
+
 comment on column howdah.tools.kind is 'sql: a function of this database; http: a request to an API; custom: a TypeScript function registered in code.';
 
 comment on column howdah.tools.name is 'The name.';
@@ -46349,6 +46506,12 @@ comment on column howdah_private.deleted_subject_usage.scope is 'user or session
 comment on column howdah_private.deleted_subject_usage.subject_id is 'User or session of the runs.';
 
 comment on column howdah_private.deleted_subject_usage.tokens is 'Input and output tokens, children included.';
+
+comment on column howdah_private.egress_reports.addresses is 'List of {host, wildcard, port}. With wildcard, all names below the host; without port, all ports.';
+
+comment on column howdah_private.egress_reports.host is 'Name of the machine, with /api for an API.';
+
+comment on column howdah_private.egress_reports.reported_at is 'Time of the last report.';
 
 comment on column howdah_private.file_deletions.due_at is 'Time of the next attempt. An attempt sets it later, so that no two workers make the same one.';
 
@@ -46760,6 +46923,8 @@ comment on table howdah_private.data_keys is 'Keys that encrypt secrets, encrypt
 comment on table howdah_private.debounced_runs is 'Last run of each debounce key. Its row lock makes inserts with one key wait for each other. Deleted some time after the run has begun.';
 
 comment on table howdah_private.deleted_subject_usage is 'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with the user or session.';
+
+comment on table howdah_private.egress_reports is 'Private addresses that workers and APIs may reach, as they reported at their start from HOWDAH_EGRESS_ALLOW. Every tenant may name these addresses.';
 
 comment on table howdah_private.ended_runs is 'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not been called. A worker deletes the row in the transaction that calls the hooks, so they are called once. A job alone could call them twice: it is completed in a later transaction.';
 

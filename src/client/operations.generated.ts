@@ -2,9 +2,13 @@
 
 export type Problem = { type: string; title: string; status: number; detail: string; code: string; hint?: string; field?: string };
 
-export type Agent = { id: string; name: string; description: string; instruction: string; system_prompt: string | null; use_history: boolean; human_input: boolean; is_active: boolean; is_default: boolean; user_id: string | null; engine: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration: { [name: string]: unknown }; capabilities: (string)[]; domain: string | null; output_schema: { [name: string]: unknown } | null; context_policy: "trim" | "summarize" | "none"; prompt_id: string | null; prompt_values: { [name: string]: unknown }; max_steps: number | null; max_tokens: number | null; max_cost: number | null; max_seconds: number | null; is_restricted: boolean; agent_system_id: string | null; current_version_id: string | null; created_at: string; updated_at: string; version: number | null; model: string | null; models: (string)[]; request_params: { [name: string]: unknown }; tools: (string)[]; servers: (string)[]; llm_provider_config: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null };
+export type Agent = { id: string; name: string; description: string; instruction: string; system_prompt: string | null; use_history: boolean; human_input: boolean; is_active: boolean; is_default: boolean; user_id: string | null; engine: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration: { [name: string]: unknown }; capabilities: (string)[]; domain: string | null; output_schema: { [name: string]: unknown } | null; context_policy: "trim" | "summarize" | "none"; prompt_id: string | null; prompt_values: { [name: string]: unknown }; max_steps: number | null; max_tokens: number | null; max_cost: number | null; max_seconds: number | null; is_restricted: boolean; agent_system_id: string | null; current_version_id: string | null; created_at: string; updated_at: string; version: number | null; model: string | null; models: (string)[]; request_params: { [name: string]: unknown }; tools: (string)[]; servers: (string)[]; skills: (string)[]; llm_provider_config: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null };
 
 export type Version = { version: number; digest: string; labels: (string)[]; created_by: string; created_at: string; definition: { [name: string]: unknown } };
+
+export type VersionChange = { place: string; op: "add" | "remove" | "replace"; path: string; old: unknown; new: unknown; operation: { [name: string]: unknown }; text: string };
+
+export type VersionLabel = { label: string; version: number; created_at: string; updated_at: string };
 
 export type Execution = { id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; agent_id: string | null; agent: string | null; agent_version_id: string | null; workflow_id: string | null; workflow: string | null; workflow_version_id: string | null; session_id: string | null; turn: number | null; user_id: string | null; parent_execution_id: string | null; root_execution_id: string; forked_from_execution_id: string | null; forked_from_seq: number | null; input: string; input_data: unknown; input_parts: unknown; output: string | null; output_data: unknown; stop_reason: string | null; error: { [name: string]: unknown } | null; tokens_in: number; tokens_out: number; cost: number; step_count: number; metrics: { [name: string]: unknown }; metadata: { [name: string]: unknown }; priority: number; idempotency_key: string | null; concurrency_key: string | null; debounce_key: string | null; created_by: string; run_at: string; created_at: string; started_at: string | null; completed_at: string | null };
 
@@ -50,6 +54,8 @@ export type Model = { id: string; name: string; provider: string; model: string;
 
 export type Prompt = { id: string; name: string; description: string; template: string; variables: { [name: string]: unknown }; agent_system_id: string | null; created_at: string; updated_at: string };
 
+export type Skill = { id: string; name: string; description: string; content: string; is_active: boolean; agent_system_id: string | null; created_at: string; updated_at: string };
+
 export type Tool = { id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string };
 
 export type McpServer = { id: string; name: string; description: string; type: "stdio" | "http" | "filesystem" | "fetch"; configuration: { [name: string]: unknown }; trusts_annotations: boolean; is_active: boolean; server_info: { [name: string]: unknown } | null; discovered_at: string | null; error: string | null; failed_at: string | null; agent_system_id: string | null; created_at: string; updated_at: string };
@@ -57,6 +63,8 @@ export type McpServer = { id: string; name: string; description: string; type: "
 export type Resource = { id: string; name: string; type: string; uri: string | null; sha256: string; metadata: { [name: string]: unknown }; execution_id: string | null; session_id: string | null; size: number; storage_path: string | null; created_by: string; created_at: string };
 
 export type AlertRule = { id: string; name: string; description: string; query: string | null; engine_check: string | null; interval_seconds: number; webhook_id: string | null; is_active: boolean; state: "unknown" | "clear" | "firing" | "failed"; found_rows: number | null; sample: ({ [name: string]: unknown })[] | null; last_error: string | null; last_at: string | null; changed_at: string | null; created_at: string; updated_at: string };
+
+export type Schedule = { id: string; name: string; cron: string; timezone: string; agent_id: string | null; workflow_id: string | null; input: string; input_data: unknown; metadata: { [name: string]: unknown }; session_id: string | null; priority: number; concurrency_key: string | null; overlap_policy: "allow" | "skip" | "cancel"; catchup_policy: "skip" | "one" | "all"; is_active: boolean; user_id: string | null; next_at: string | null; retry_at: string | null; last_at: string | null; last_execution_id: string | null; last_error: { [name: string]: unknown } | null; created_at: string; updated_at: string };
 
 export type Webhook = { id: string; url: string; events: (string)[]; description: string; agent_id: string | null; workflow_id: string | null; secret_name: string | null; previous_secret_name: string | null; is_active: boolean; disabled_because: string | null; created_at: string; updated_at: string };
 
@@ -70,25 +78,55 @@ export type InboundDelivery = { id: string; inbound_hook_id: string; status: "ac
 
 export type Setting = { key: string; value: number | null; source: "tenant" | "system" | "default"; default_value: number | null; minimum: number; maximum: number; description: string };
 
+export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
+
+export type Grant = { id: string; agent_id: string | null; workflow_id: string | null; user_id: string | null; role: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; created_at: string; updated_at: string };
+
+export type ApiKey = { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string };
+
+export type Secret = { id: string; name: string; fingerprint: string; last_four: string | null; version: number; created_by: string | null; rotated_at: string | null; created_at: string; updated_at: string };
+
+export type Limit = { id: string; scope: "tenant" | "user" | "agent" | "session" | "api_key" | "model" | "tool" | "key" | "system"; subject_id: string | null; key: string | null; metric: "requests" | "runs" | "tokens" | "cost" | "storage" | "running_runs" | "running_calls" | "calls"; period: "minute" | "hour" | "day" | "month" | null; max_value: number; is_imposed: boolean; created_at: string; updated_at: string };
+
+export type OutputFilter = { id: string; name: string; agent_id: string | null; pattern: string; places: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file")[]; action: "flag" | "redact" | "block"; is_active: boolean; created_at: string; updated_at: string };
+
+export type ToolPolicy = { id: string; agent_id: string | null; tool_id: string | null; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect: "pure" | "idempotent" | "once" | null; min_trust: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; created_at: string; updated_at: string };
+
+export type Approval = { id: string; tool: string; scope: "run" | "session" | "agent"; trust: "system" | "user" | "internal" | "external"; execution_id: string | null; session_id: string | null; agent_id: string | null; created_by: string; created_at: string };
+
+export type RetentionPolicy = { id: string; keep_contents_days: number | null; keep_sessions_minutes: number; keep_runs_days: number | null; is_by_month: boolean; created_at: string; updated_at: string };
+
+export type Hook = { id: string; event: "before_run" | "after_setup" | "message_sent" | "tool_before" | "tool_after" | "execution_complete"; function: string; agent_id: string | null; workflow_id: string | null; position: number; timeout_ms: number; is_active: boolean; created_at: string; updated_at: string };
+
+export type AuditEntry = { seq: number; id: string; created_at: string; actor: string; user_id: string | null; api_key_id: string | null; login: string; client: string; action: string; object: string; object_id: string; changed: (string)[] | null; detail: { [name: string]: unknown } | null; before_digest: string | null; after_digest: string | null; hash: string };
+
 export type Operations = {
   /** Get the default agent. */
   getCurrentAgent: { takes: { query?: { session_id?: string } }; gives: Agent };
   /** List agents, newest first. */
   listAgents: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false"; domain?: string; capability?: string; agent_system_id?: string } }; gives: { data: (Agent)[]; next: string | null } };
   /** Create an agent. */
-  createAgent: { takes: { body: { name: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null } }; gives: Agent };
+  createAgent: { takes: { body: { name: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; skills?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null } }; gives: Agent };
   /** Get an agent. */
   getAgent: { takes: { params: { id: string } }; gives: Agent };
   /** Replace an agent; fields that are left out take their defaults. */
-  replaceAgent: { takes: { params: { id: string }; body: { name: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; id?: unknown; is_restricted?: unknown; agent_system_id?: unknown; current_version_id?: unknown; created_at?: unknown; updated_at?: unknown; version?: unknown } }; gives: Agent };
+  replaceAgent: { takes: { params: { id: string }; body: { name: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; skills?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; id?: unknown; is_restricted?: unknown; agent_system_id?: unknown; current_version_id?: unknown; created_at?: unknown; updated_at?: unknown; version?: unknown } }; gives: Agent };
   /** Change fields of an agent. */
-  changeAgent: { takes: { params: { id: string }; body: { name?: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null } }; gives: Agent };
+  changeAgent: { takes: { params: { id: string }; body: { name?: string; description?: string; instruction?: string; system_prompt?: string | null; use_history?: boolean; human_input?: boolean; is_active?: boolean; is_default?: boolean; user_id?: string | null; engine?: "builtin" | "http" | "openai" | "a2a" | "custom"; engine_configuration?: { [name: string]: unknown }; capabilities?: (string)[]; domain?: string | null; output_schema?: { [name: string]: unknown } | null; context_policy?: "trim" | "summarize" | "none"; prompt_id?: string | null; prompt_values?: { [name: string]: unknown }; max_steps?: number | null; max_tokens?: number | null; max_cost?: number | null; max_seconds?: number | null; model?: string | null; models?: (string | { model: string; is_default?: boolean; request_params?: { [name: string]: unknown } })[]; request_params?: { [name: string]: unknown }; tools?: (string)[]; servers?: (string)[]; skills?: (string)[]; llm_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; tts_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null; stt_provider_config?: { provider?: string | null; api_key?: string | null; model?: string | null; model_id?: string | null; model_name?: string | null; api_url?: string | null; url?: string | null; base_url?: string | null; endpoint?: string | null; completions_path?: string | null; path?: string | null; voice_id?: string | null; voice?: string | null; sample_rate?: number | null; output_format?: string | null; language?: string | null; warnings?: (string)[] } | null } }; gives: Agent };
   /** Delete an agent. */
   deleteAgent: { takes: { params: { id: string } }; gives: null };
   /** Make an agent the default of its user or tenant. */
   setDefaultAgent: { takes: { params: { id: string } }; gives: Agent };
   /** List the versions of an agent, newest first. */
   listAgentVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
+  /** Compare two versions of an agent. */
+  compareAgentVersions: { takes: { params: { id: string; version: string; other: string } }; gives: { data: (VersionChange)[] } };
+  /** Restore an agent to a version. */
+  restoreAgentVersion: { takes: { params: { id: string; version: string } }; gives: Agent };
+  /** Give a version of an agent a label, or move the label to it. */
+  labelAgentVersion: { takes: { params: { id: string; label: string }; body: { version: number } }; gives: VersionLabel };
+  /** Remove a label from a version of an agent. */
+  deleteAgentLabel: { takes: { params: { id: string; label: string } }; gives: null };
   /** Get statistics of the runs of an agent, by version. */
   getAgentPerformance: { takes: { params: { id: string } }; gives: { agent_id: string; agent: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
   /** Start a run of an agent or a workflow. */
@@ -115,6 +153,8 @@ export type Operations = {
   resumeExecution: { takes: { params: { id: string } }; gives: Execution };
   /** Retry a failed or cancelled run after its last successful step. */
   retryExecution: { takes: { params: { id: string } }; gives: Execution };
+  /** Send input to a live or paused run, which receives it at its next step. */
+  addExecutionInput: { takes: { params: { id: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[] } }; gives: Execution };
   /** Fork a run. */
   forkExecution: { takes: { params: { id: string }; body?: { seq?: number; input?: string; version?: number; input_data?: unknown; changes?: { [name: string]: unknown } } }; gives: Execution };
   /** Get the whole record of a run, with limits, counters, versions and owner. */
@@ -187,6 +227,14 @@ export type Operations = {
   deleteWorkflow: { takes: { params: { id: string } }; gives: null };
   /** List the versions of a workflow, newest first. */
   listWorkflowVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
+  /** Compare two versions of a workflow. */
+  compareWorkflowVersions: { takes: { params: { id: string; version: string; other: string } }; gives: { data: (VersionChange)[] } };
+  /** Restore a workflow to a version. */
+  restoreWorkflowVersion: { takes: { params: { id: string; version: string } }; gives: Workflow };
+  /** Give a version of a workflow a label, or move the label to it. */
+  labelWorkflowVersion: { takes: { params: { id: string; label: string }; body: { version: number } }; gives: VersionLabel };
+  /** Remove a label from a version of a workflow. */
+  deleteWorkflowLabel: { takes: { params: { id: string; label: string } }; gives: null };
   /** Get statistics of the runs of a workflow, by version. */
   getWorkflowPerformance: { takes: { params: { id: string } }; gives: { workflow_id: string; workflow: string; data: ({ version: number; runs: number; completed: number; failed: number; success_rate: number | null; steps_per_run: number; tokens_in: number; tokens_out: number; cost: number; seconds_p50: number | null; seconds_p95: number | null })[] } };
   /** Test a model, or a configuration before it is stored. */
@@ -217,6 +265,32 @@ export type Operations = {
   deletePrompt: { takes: { params: { id: string } }; gives: null };
   /** List the versions of a prompt, newest first. */
   listPromptVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
+  /** Compare two versions of a prompt. */
+  comparePromptVersions: { takes: { params: { id: string; version: string; other: string } }; gives: { data: (VersionChange)[] } };
+  /** Restore a prompt to a version. */
+  restorePromptVersion: { takes: { params: { id: string; version: string } }; gives: Prompt };
+  /** Give a version of a prompt a label, or move the label to it. */
+  labelPromptVersion: { takes: { params: { id: string; label: string }; body: { version: number } }; gives: VersionLabel };
+  /** Remove a label from a version of a prompt. */
+  deletePromptLabel: { takes: { params: { id: string; label: string } }; gives: null };
+  /** List skills, newest first. */
+  listSkills: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (Skill)[]; next: string | null } };
+  /** Create a skill. */
+  createSkill: { takes: { body: { name: string; description: string; content: string; is_active?: boolean } }; gives: Skill };
+  /** Get a skill. */
+  getSkill: { takes: { params: { id: string } }; gives: Skill };
+  /** Replace a skill; fields that are left out take their defaults. */
+  replaceSkill: { takes: { params: { id: string }; body: { name: string; description: string; content: string; is_active?: boolean; id?: unknown; agent_system_id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Skill };
+  /** Change fields of a skill. */
+  changeSkill: { takes: { params: { id: string }; body: { name?: string; description?: string; content?: string; is_active?: boolean } }; gives: Skill };
+  /** Delete a skill. */
+  deleteSkill: { takes: { params: { id: string } }; gives: null };
+  /** List the versions of a skill, newest first. */
+  listSkillVersions: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string } }; gives: { data: (Version)[]; next: string | null } };
+  /** Compare two versions of a skill. */
+  compareSkillVersions: { takes: { params: { id: string; version: string; other: string } }; gives: { data: (VersionChange)[] } };
+  /** Restore a skill to a version. */
+  restoreSkillVersion: { takes: { params: { id: string; version: string } }; gives: Skill };
   /** List all tools, or the tools of an agent, newest first. */
   listToolRegistry: { takes: { query?: { limit?: number; cursor?: string; agent?: string; is_active?: "true" | "false"; capability?: string; domain?: string } }; gives: { data: ({ id: string; name: string; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom"; aliases: (string)[]; description: string; capabilities: (string)[]; domain: string | null; parameters: { [name: string]: unknown }; configuration: { [name: string]: unknown }; effect: "pure" | "idempotent" | "once"; requires_approval: boolean; timeout_ms: number; compensation_tool_id: string | null; agent_id: string | null; workflow_id: string | null; is_active: boolean; server_id: string | null; agent_system_id: string | null; created_at: string; updated_at: string; type: "function"; function: { name: string; description: string; parameters: { [name: string]: unknown } }; actions?: ({ name: string; description: string; parameters: { [name: string]: unknown } | null })[] })[]; next: string | null; offered?: ({ type: "function"; function: { name: string; description: string; parameters: { [name: string]: unknown } }; capabilities: (string)[]; domain: string | null; actions?: ({ name: string; description: string; parameters: { [name: string]: unknown } | null })[] })[] } };
   /** List tools, newest first. */
@@ -269,6 +343,22 @@ export type Operations = {
   deleteAlertRule: { takes: { params: { id: string } }; gives: null };
   /** Get the content of a resource. */
   getResourceContent: { takes: { params: { id: string } }; gives: string };
+  /** List the next times of a cron expression, to check it before it is used. */
+  listScheduleTimes: { takes: { query?: { cron?: string; timezone?: string; after?: string; count?: number } }; gives: { data: (string)[] } };
+  /** List schedules, newest first. */
+  listSchedules: { takes: { query?: { limit?: number; cursor?: string; name?: string; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (Schedule)[]; next: string | null } };
+  /** Create a schedule. */
+  createSchedule: { takes: { body: { name: string; cron: string; timezone?: string; agent_id?: string | null; workflow_id?: string | null; input: string; input_data?: unknown; metadata?: { [name: string]: unknown }; session_id?: string | null; priority?: number; concurrency_key?: string | null; overlap_policy?: "allow" | "skip" | "cancel"; catchup_policy?: "skip" | "one" | "all"; is_active?: boolean; agent?: string; workflow?: string } }; gives: Schedule };
+  /** Get a schedule. */
+  getSchedule: { takes: { params: { id: string } }; gives: Schedule };
+  /** Replace a schedule; fields that are left out take their defaults. */
+  replaceSchedule: { takes: { params: { id: string }; body: { name: string; cron: string; timezone?: string; agent_id?: string | null; workflow_id?: string | null; input: string; input_data?: unknown; metadata?: { [name: string]: unknown }; session_id?: string | null; priority?: number; concurrency_key?: string | null; overlap_policy?: "allow" | "skip" | "cancel"; catchup_policy?: "skip" | "one" | "all"; is_active?: boolean; agent?: string; workflow?: string; id?: unknown; user_id?: unknown; next_at?: unknown; retry_at?: unknown; last_at?: unknown; last_execution_id?: unknown; last_error?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Schedule };
+  /** Change fields of a schedule. */
+  changeSchedule: { takes: { params: { id: string }; body: { name?: string; cron?: string; timezone?: string; agent_id?: string | null; workflow_id?: string | null; input?: string; input_data?: unknown; metadata?: { [name: string]: unknown }; session_id?: string | null; priority?: number; concurrency_key?: string | null; overlap_policy?: "allow" | "skip" | "cancel"; catchup_policy?: "skip" | "one" | "all"; is_active?: boolean; agent?: string; workflow?: string } }; gives: Schedule };
+  /** Delete a schedule. */
+  deleteSchedule: { takes: { params: { id: string } }; gives: null };
+  /** Start a run of a schedule now, in addition to its times. */
+  runSchedule: { takes: { params: { id: string } }; gives: Execution };
   /** List webhooks, newest first. */
   listWebhooks: { takes: { query?: { limit?: number; cursor?: string; url?: string; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (Webhook)[]; next: string | null } };
   /** Create a webhook. */
@@ -315,6 +405,112 @@ export type Operations = {
   putSetting: { takes: { params: { key: string }; body: { value: number } }; gives: Setting };
   /** Reset a setting of the tenant. */
   deleteSetting: { takes: { params: { key: string } }; gives: null };
+  /** List users, newest first. */
+  listUsers: { takes: { query?: { limit?: number; cursor?: string; username?: string; role?: "owner" | "admin" | "member" | "viewer"; is_active?: "true" | "false" } }; gives: { data: (User)[]; next: string | null } };
+  /** Create a user. */
+  createUser: { takes: { body: { username: string; email?: string | null; role?: "owner" | "admin" | "member" | "viewer"; is_active?: boolean } }; gives: User };
+  /** Get a user. */
+  getUser: { takes: { params: { id: string } }; gives: User };
+  /** Replace a user; fields that are left out take their defaults. */
+  replaceUser: { takes: { params: { id: string }; body: { username: string; email?: string | null; role?: "owner" | "admin" | "member" | "viewer"; is_active?: boolean; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: User };
+  /** Change fields of a user. */
+  changeUser: { takes: { params: { id: string }; body: { username?: string; email?: string | null; role?: "owner" | "admin" | "member" | "viewer"; is_active?: boolean } }; gives: User };
+  /** Erase the data of a user. */
+  eraseUser: { takes: { params: { id: string }; body?: { mode?: "anonymise" | "delete"; cancel_live?: boolean } }; gives: { user_id: string; mode: string; files?: ({ [name: string]: unknown })[] } };
+  /** List grants, newest first. */
+  listGrants: { takes: { query?: { limit?: number; cursor?: string; agent_id?: string; workflow_id?: string; user_id?: string; role?: "owner" | "admin" | "member" | "viewer"; permission?: "read" | "run" | "edit" } }; gives: { data: (Grant)[]; next: string | null } };
+  /** Create a grant. */
+  createGrant: { takes: { body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit" } }; gives: Grant };
+  /** Get a grant. */
+  getGrant: { takes: { params: { id: string } }; gives: Grant };
+  /** Replace a grant; fields that are left out take their defaults. */
+  replaceGrant: { takes: { params: { id: string }; body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Grant };
+  /** Change fields of a grant. */
+  changeGrant: { takes: { params: { id: string }; body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission?: "read" | "run" | "edit" } }; gives: Grant };
+  /** Delete a grant. */
+  deleteGrant: { takes: { params: { id: string } }; gives: null };
+  /** List API keys, newest first. */
+  listApiKeys: { takes: { query?: { limit?: number; cursor?: string; name?: string; prefix?: string; user_id?: string } }; gives: { data: (ApiKey)[]; next: string | null } };
+  /** Create an API key. */
+  createApiKey: { takes: { body: { name: string; role?: "owner" | "admin" | "member" | "viewer"; scopes?: ("read" | "run" | "edit" | "manage")[]; expires_at?: string; user_id?: string } }; gives: { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; key?: string } };
+  /** Get a API key. */
+  getAPIKey: { takes: { params: { id: string } }; gives: ApiKey };
+  /** Replace a API key; fields that are left out take their defaults. */
+  replaceAPIKey: { takes: { params: { id: string }; body: { name: string; id?: unknown; prefix?: unknown; user_id?: unknown; role?: unknown; scopes?: unknown; expires_at?: unknown; last_used_at?: unknown; revoked_at?: unknown; created_by?: unknown; created_at?: unknown } }; gives: ApiKey };
+  /** Change fields of a API key. */
+  changeAPIKey: { takes: { params: { id: string }; body: { name?: string } }; gives: ApiKey };
+  /** Revoke an API key for good, within a second. */
+  revokeApiKey: { takes: { params: { id: string } }; gives: ApiKey };
+  /** List secrets, newest first. */
+  listSecrets: { takes: { query?: { limit?: number; cursor?: string; name?: string } }; gives: { data: (Secret)[]; next: string | null } };
+  /** Store a secret under a new name. */
+  createSecret: { takes: { body: { name: string; value: string } }; gives: Secret };
+  /** Get a secret. */
+  getSecret: { takes: { params: { id: string } }; gives: Secret };
+  /** Give a secret its next value. */
+  rotateSecret: { takes: { params: { id: string }; body: { value: string } }; gives: Secret };
+  /** Remove a secret that nothing uses. */
+  deleteSecret: { takes: { params: { id: string }; query?: { force?: "true" | "false" } }; gives: null };
+  /** List limits, newest first. */
+  listLimits: { takes: { query?: { limit?: number; cursor?: string; scope?: "tenant" | "user" | "agent" | "session" | "api_key" | "model" | "tool" | "key" | "system"; subject_id?: string; metric?: "requests" | "runs" | "tokens" | "cost" | "storage" | "running_runs" | "running_calls" | "calls"; period?: "minute" | "hour" | "day" | "month" } }; gives: { data: (Limit)[]; next: string | null } };
+  /** Create a limit. */
+  createLimit: { takes: { body: { scope?: "tenant" | "user" | "agent" | "session" | "api_key" | "model" | "tool" | "key" | "system"; subject_id?: string | null; key?: string | null; metric: "requests" | "runs" | "tokens" | "cost" | "storage" | "running_runs" | "running_calls" | "calls"; period?: "minute" | "hour" | "day" | "month" | null; max_value: number } }; gives: Limit };
+  /** Get a limit. */
+  getLimit: { takes: { params: { id: string } }; gives: Limit };
+  /** Replace a limit; fields that are left out take their defaults. */
+  replaceLimit: { takes: { params: { id: string }; body: { scope?: "tenant" | "user" | "agent" | "session" | "api_key" | "model" | "tool" | "key" | "system"; subject_id?: string | null; key?: string | null; metric: "requests" | "runs" | "tokens" | "cost" | "storage" | "running_runs" | "running_calls" | "calls"; period?: "minute" | "hour" | "day" | "month" | null; max_value: number; id?: unknown; is_imposed?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Limit };
+  /** Change fields of a limit. */
+  changeLimit: { takes: { params: { id: string }; body: { scope?: "tenant" | "user" | "agent" | "session" | "api_key" | "model" | "tool" | "key" | "system"; subject_id?: string | null; key?: string | null; metric?: "requests" | "runs" | "tokens" | "cost" | "storage" | "running_runs" | "running_calls" | "calls"; period?: "minute" | "hour" | "day" | "month" | null; max_value?: number } }; gives: Limit };
+  /** Delete a limit. */
+  deleteLimit: { takes: { params: { id: string } }; gives: null };
+  /** List output filters, newest first. */
+  listOutputFilters: { takes: { query?: { limit?: number; cursor?: string; name?: string; agent_id?: string; is_active?: "true" | "false" } }; gives: { data: (OutputFilter)[]; next: string | null } };
+  /** Create an output filter. */
+  createOutputFilter: { takes: { body: { name: string; agent_id?: string | null; pattern: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file")[]; action?: "flag" | "redact" | "block"; is_active?: boolean } }; gives: OutputFilter };
+  /** Get an output filter. */
+  getOutputFilter: { takes: { params: { id: string } }; gives: OutputFilter };
+  /** Replace an output filter; fields that are left out take their defaults. */
+  replaceOutputFilter: { takes: { params: { id: string }; body: { name: string; agent_id?: string | null; pattern: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file")[]; action?: "flag" | "redact" | "block"; is_active?: boolean; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: OutputFilter };
+  /** Change fields of an output filter. */
+  changeOutputFilter: { takes: { params: { id: string }; body: { name?: string; agent_id?: string | null; pattern?: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file")[]; action?: "flag" | "redact" | "block"; is_active?: boolean } }; gives: OutputFilter };
+  /** Delete an output filter. */
+  deleteOutputFilter: { takes: { params: { id: string } }; gives: null };
+  /** List tool policys, newest first. */
+  listToolPolicies: { takes: { query?: { limit?: number; cursor?: string; agent_id?: string; tool_id?: string; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" } }; gives: { data: (ToolPolicy)[]; next: string | null } };
+  /** Create a tool policy. */
+  createToolPolicy: { takes: { body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny" } }; gives: ToolPolicy };
+  /** Get a tool policy. */
+  getToolPolicy: { takes: { params: { id: string } }; gives: ToolPolicy };
+  /** Replace a tool policy; fields that are left out take their defaults. */
+  replaceToolPolicy: { takes: { params: { id: string }; body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: ToolPolicy };
+  /** Change fields of a tool policy. */
+  changeToolPolicy: { takes: { params: { id: string }; body: { agent_id?: string | null; tool_id?: string | null; kind?: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect?: "pure" | "idempotent" | "once" | null; min_trust?: "system" | "user" | "internal"; decision?: "allow" | "ask" | "deny" } }; gives: ToolPolicy };
+  /** Delete a tool policy. */
+  deleteToolPolicy: { takes: { params: { id: string } }; gives: null };
+  /** List approvals, newest first. */
+  listApprovals: { takes: { query?: { limit?: number; cursor?: string; tool?: string; execution_id?: string; session_id?: string; agent_id?: string } }; gives: { data: (Approval)[]; next: string | null } };
+  /** Get an approval. */
+  getApproval: { takes: { params: { id: string } }; gives: Approval };
+  /** Delete an approval. */
+  deleteApproval: { takes: { params: { id: string } }; gives: null };
+  /** List retention policys, newest first. */
+  listRetentionPolicies: { takes: { query?: { limit?: number; cursor?: string } }; gives: { data: (RetentionPolicy)[]; next: string | null } };
+  /** Create a retention policy. */
+  createRetentionPolicy: { takes: { body: { keep_contents_days?: number | null; keep_sessions_minutes?: number; keep_runs_days?: number | null; is_by_month?: boolean } }; gives: RetentionPolicy };
+  /** Get a retention policy. */
+  getRetentionPolicy: { takes: { params: { id: string } }; gives: RetentionPolicy };
+  /** Replace a retention policy; fields that are left out take their defaults. */
+  replaceRetentionPolicy: { takes: { params: { id: string }; body: { keep_contents_days?: number | null; keep_sessions_minutes?: number; keep_runs_days?: number | null; is_by_month?: boolean; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: RetentionPolicy };
+  /** Change fields of a retention policy. */
+  changeRetentionPolicy: { takes: { params: { id: string }; body: { keep_contents_days?: number | null; keep_sessions_minutes?: number; keep_runs_days?: number | null; is_by_month?: boolean } }; gives: RetentionPolicy };
+  /** Delete a retention policy. */
+  deleteRetentionPolicy: { takes: { params: { id: string } }; gives: null };
+  /** List hooks, newest first. */
+  listHooks: { takes: { query?: { limit?: number; cursor?: string; event?: "before_run" | "after_setup" | "message_sent" | "tool_before" | "tool_after" | "execution_complete"; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (Hook)[]; next: string | null } };
+  /** Get a hook. */
+  getHook: { takes: { params: { id: string } }; gives: Hook };
+  /** List the audit log of the tenant, newest first. */
+  listAuditLog: { takes: { query?: { limit?: number; cursor?: string; actor?: string; user_id?: string; api_key_id?: string; action?: string; object?: string; object_id?: string; since?: string; until?: string } }; gives: { data: (AuditEntry)[]; next: string | null } };
 };
 
 /** The method and path of each. */
@@ -328,6 +524,10 @@ export const operations = {
   deleteAgent: ['DELETE', '/api/agents/{id}'],
   setDefaultAgent: ['POST', '/api/agents/{id}/set-default'],
   listAgentVersions: ['GET', '/api/agents/{id}/versions'],
+  compareAgentVersions: ['GET', '/api/agents/{id}/versions/{version}/compare/{other}'],
+  restoreAgentVersion: ['POST', '/api/agents/{id}/versions/{version}/restore'],
+  labelAgentVersion: ['PUT', '/api/agents/{id}/labels/{label}'],
+  deleteAgentLabel: ['DELETE', '/api/agents/{id}/labels/{label}'],
   getAgentPerformance: ['GET', '/api/agents/{id}/performance'],
   execute: ['POST', '/api/execute'],
   listExecutions: ['GET', '/api/executions'],
@@ -341,6 +541,7 @@ export const operations = {
   pauseExecution: ['POST', '/api/executions/{id}/pause'],
   resumeExecution: ['POST', '/api/executions/{id}/resume'],
   retryExecution: ['POST', '/api/executions/{id}/retry'],
+  addExecutionInput: ['POST', '/api/executions/{id}/input'],
   forkExecution: ['POST', '/api/executions/{id}/fork'],
   inspectExecution: ['GET', '/api/executions/{id}/row'],
   listExecutionTree: ['GET', '/api/executions/{id}/tree'],
@@ -377,6 +578,10 @@ export const operations = {
   changeWorkflow: ['PATCH', '/api/workflows/{id}'],
   deleteWorkflow: ['DELETE', '/api/workflows/{id}'],
   listWorkflowVersions: ['GET', '/api/workflows/{id}/versions'],
+  compareWorkflowVersions: ['GET', '/api/workflows/{id}/versions/{version}/compare/{other}'],
+  restoreWorkflowVersion: ['POST', '/api/workflows/{id}/versions/{version}/restore'],
+  labelWorkflowVersion: ['PUT', '/api/workflows/{id}/labels/{label}'],
+  deleteWorkflowLabel: ['DELETE', '/api/workflows/{id}/labels/{label}'],
   getWorkflowPerformance: ['GET', '/api/workflows/{id}/performance'],
   testModel: ['POST', '/api/models/test'],
   listModels: ['GET', '/api/models'],
@@ -392,6 +597,19 @@ export const operations = {
   changePrompt: ['PATCH', '/api/prompts/{id}'],
   deletePrompt: ['DELETE', '/api/prompts/{id}'],
   listPromptVersions: ['GET', '/api/prompts/{id}/versions'],
+  comparePromptVersions: ['GET', '/api/prompts/{id}/versions/{version}/compare/{other}'],
+  restorePromptVersion: ['POST', '/api/prompts/{id}/versions/{version}/restore'],
+  labelPromptVersion: ['PUT', '/api/prompts/{id}/labels/{label}'],
+  deletePromptLabel: ['DELETE', '/api/prompts/{id}/labels/{label}'],
+  listSkills: ['GET', '/api/skills'],
+  createSkill: ['POST', '/api/skills'],
+  getSkill: ['GET', '/api/skills/{id}'],
+  replaceSkill: ['PUT', '/api/skills/{id}'],
+  changeSkill: ['PATCH', '/api/skills/{id}'],
+  deleteSkill: ['DELETE', '/api/skills/{id}'],
+  listSkillVersions: ['GET', '/api/skills/{id}/versions'],
+  compareSkillVersions: ['GET', '/api/skills/{id}/versions/{version}/compare/{other}'],
+  restoreSkillVersion: ['POST', '/api/skills/{id}/versions/{version}/restore'],
   listToolRegistry: ['GET', '/tools'],
   listTools: ['GET', '/api/tools'],
   createTool: ['POST', '/api/tools'],
@@ -418,6 +636,14 @@ export const operations = {
   changeAlertRule: ['PATCH', '/api/alert-rules/{id}'],
   deleteAlertRule: ['DELETE', '/api/alert-rules/{id}'],
   getResourceContent: ['GET', '/api/resources/{id}/content'],
+  listScheduleTimes: ['GET', '/api/schedules/times'],
+  listSchedules: ['GET', '/api/schedules'],
+  createSchedule: ['POST', '/api/schedules'],
+  getSchedule: ['GET', '/api/schedules/{id}'],
+  replaceSchedule: ['PUT', '/api/schedules/{id}'],
+  changeSchedule: ['PATCH', '/api/schedules/{id}'],
+  deleteSchedule: ['DELETE', '/api/schedules/{id}'],
+  runSchedule: ['POST', '/api/schedules/{id}/run'],
   listWebhooks: ['GET', '/api/webhooks'],
   createWebhook: ['POST', '/api/webhooks'],
   getWebhook: ['GET', '/api/webhooks/{id}'],
@@ -441,4 +667,57 @@ export const operations = {
   getSetting: ['GET', '/api/settings/{key}'],
   putSetting: ['PUT', '/api/settings/{key}'],
   deleteSetting: ['DELETE', '/api/settings/{key}'],
+  listUsers: ['GET', '/api/users'],
+  createUser: ['POST', '/api/users'],
+  getUser: ['GET', '/api/users/{id}'],
+  replaceUser: ['PUT', '/api/users/{id}'],
+  changeUser: ['PATCH', '/api/users/{id}'],
+  eraseUser: ['POST', '/api/users/{id}/erase'],
+  listGrants: ['GET', '/api/grants'],
+  createGrant: ['POST', '/api/grants'],
+  getGrant: ['GET', '/api/grants/{id}'],
+  replaceGrant: ['PUT', '/api/grants/{id}'],
+  changeGrant: ['PATCH', '/api/grants/{id}'],
+  deleteGrant: ['DELETE', '/api/grants/{id}'],
+  listApiKeys: ['GET', '/api/api-keys'],
+  createApiKey: ['POST', '/api/api-keys'],
+  getAPIKey: ['GET', '/api/api-keys/{id}'],
+  replaceAPIKey: ['PUT', '/api/api-keys/{id}'],
+  changeAPIKey: ['PATCH', '/api/api-keys/{id}'],
+  revokeApiKey: ['POST', '/api/api-keys/{id}/revoke'],
+  listSecrets: ['GET', '/api/secrets'],
+  createSecret: ['POST', '/api/secrets'],
+  getSecret: ['GET', '/api/secrets/{id}'],
+  rotateSecret: ['PUT', '/api/secrets/{id}'],
+  deleteSecret: ['DELETE', '/api/secrets/{id}'],
+  listLimits: ['GET', '/api/limits'],
+  createLimit: ['POST', '/api/limits'],
+  getLimit: ['GET', '/api/limits/{id}'],
+  replaceLimit: ['PUT', '/api/limits/{id}'],
+  changeLimit: ['PATCH', '/api/limits/{id}'],
+  deleteLimit: ['DELETE', '/api/limits/{id}'],
+  listOutputFilters: ['GET', '/api/output-filters'],
+  createOutputFilter: ['POST', '/api/output-filters'],
+  getOutputFilter: ['GET', '/api/output-filters/{id}'],
+  replaceOutputFilter: ['PUT', '/api/output-filters/{id}'],
+  changeOutputFilter: ['PATCH', '/api/output-filters/{id}'],
+  deleteOutputFilter: ['DELETE', '/api/output-filters/{id}'],
+  listToolPolicies: ['GET', '/api/tool-policies'],
+  createToolPolicy: ['POST', '/api/tool-policies'],
+  getToolPolicy: ['GET', '/api/tool-policies/{id}'],
+  replaceToolPolicy: ['PUT', '/api/tool-policies/{id}'],
+  changeToolPolicy: ['PATCH', '/api/tool-policies/{id}'],
+  deleteToolPolicy: ['DELETE', '/api/tool-policies/{id}'],
+  listApprovals: ['GET', '/api/approvals'],
+  getApproval: ['GET', '/api/approvals/{id}'],
+  deleteApproval: ['DELETE', '/api/approvals/{id}'],
+  listRetentionPolicies: ['GET', '/api/retention-policies'],
+  createRetentionPolicy: ['POST', '/api/retention-policies'],
+  getRetentionPolicy: ['GET', '/api/retention-policies/{id}'],
+  replaceRetentionPolicy: ['PUT', '/api/retention-policies/{id}'],
+  changeRetentionPolicy: ['PATCH', '/api/retention-policies/{id}'],
+  deleteRetentionPolicy: ['DELETE', '/api/retention-policies/{id}'],
+  listHooks: ['GET', '/api/hooks'],
+  getHook: ['GET', '/api/hooks/{id}'],
+  listAuditLog: ['GET', '/api/audit-log'],
 } as const satisfies Record<keyof Operations, readonly [method: string, path: string, type?: string]>;

@@ -694,6 +694,7 @@ export interface McpServers {
   failed_at: Timestamp | null;
   id: Generated<string>;
   is_active: Generated<boolean>;
+  is_guarded: Generated<boolean>;
   name: string;
   sampling_model_id: string | null;
   server_info: Json | null;
@@ -1188,6 +1189,7 @@ export interface Tools {
   effect: Generated<ToolEffect>;
   id: Generated<string>;
   is_active: Generated<boolean>;
+  is_guarded: Generated<boolean>;
   kind: ToolKind;
   name: string;
   parameters: Generated<Json>;

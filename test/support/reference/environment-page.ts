@@ -42,7 +42,7 @@ const GROUPS = {
       'The key that encrypts [secrets](../secrets.md). On loopback it is created in HOWDAH_HOME.',
     HOWDAH_SECRET_KEY_OLD: 'Earlier keys, during a rotation.',
     HOWDAH_EGRESS_ALLOW:
-      'Hosts on private addresses that tools, webhooks, engines, MCP over HTTP and models of tenants may reach. Public addresses need no entry.',
+      'Hosts on private addresses that tools, webhooks, engines, MCP over HTTP and models of tenants may reach, and that tenants may name. Public addresses need no entry.',
     HOWDAH_MCP_COMMANDS: 'Commands that may be started as [MCP servers](../mcp.md).',
     HOWDAH_PROVIDER_PACKAGES:
       'Packages of npm that [models](../models.md) may use as `npm:PACKAGE`.',
