@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { expect } from 'vitest';
 import { runCli } from '../cli/run-cli.ts';
@@ -13,15 +16,17 @@ export type Said = { rows: Record<string, unknown>[]; text: string };
  */
 export async function readAlong(url: string, snippets: Snippet[], execution = ''): Promise<Said[]> {
   const pool = new pg.Pool({ connectionString: url, max: 1 });
+  const folder = mkdtempSync(join(tmpdir(), 'howdah-docs-'));
   const said: Said[] = [];
   try {
     for (const { language, text } of snippets) {
       if (language === 'sql') said.push(await runSql(pool, text.replaceAll('…', execution)));
-      if (language === 'sh') said.push(await runCommands(url, text, execution));
+      if (language === 'sh') said.push(await runCommands(url, text, execution, folder));
       await untilIdle(pool);
     }
   } finally {
     await pool.end();
+    rmSync(folder, { recursive: true, force: true });
   }
   return said;
 }
@@ -35,10 +40,17 @@ async function runSql(pool: pg.Pool, text: string): Promise<Said> {
   return { rows, text: '' };
 }
 
-async function runCommands(url: string, text: string, execution: string): Promise<Said> {
+/** Runs commands. JSON files that they write and read are in a folder of the page. */
+async function runCommands(
+  url: string,
+  text: string,
+  execution: string,
+  folder: string,
+): Promise<Said> {
   let printed = '';
+  const inFolder = (word: string) => (/^[\w-]+\.json$/.test(word) ? join(folder, word) : word);
   for (const words of commandsOf(text)) {
-    const argv = argumentsOf(words).map((word) => (word === 'ID' ? execution : word));
+    const argv = argumentsOf(words).map((word) => (word === 'ID' ? execution : inFolder(word)));
     if (argv[0] === 'start') continue; // the test is the server
     const { status, stdout, stderr } = await runCli(url, ...argv);
     expect(status, `howdah ${words}\n${stdout}${stderr}`).toBe(0);
