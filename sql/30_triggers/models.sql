@@ -199,8 +199,9 @@ create or replace trigger _300_refuse_keys
   before insert or update of base_url, capabilities, request_params on howdah.models
   for each row execute function howdah_private.tg_models__refuse_keys();
 create or replace trigger _310_refuse_keys
-  before insert or update of name, model, domain on howdah.models
-  for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'model', 'domain');
+  before insert or update of name, provider, model, domain on howdah.models
+  for each row execute function
+    howdah_private.tg__refuse_keys_in_texts('name', 'provider', 'model', 'domain');
 create or replace trigger _400_check_provider before insert on howdah.models
   for each row when (not new.from_environment)
   execute function howdah_private.tg_models__check_provider();

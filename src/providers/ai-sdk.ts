@@ -9,7 +9,7 @@ import type {
 import type { Outcome } from '../contracts/errors.ts';
 import type { JsonObject } from '../json/json.ts';
 import { Redaction } from '../redaction/redaction.ts';
-import { accountOf, settingsIn } from './ai-sdk/account.ts';
+import { accountOf, atAddress, settingsIn } from './ai-sdk/account.ts';
 import {
   type AwsCredentials,
   awsCredentialsIn,
@@ -17,7 +17,7 @@ import {
   withBedrockFields,
 } from './ai-sdk/aws-credentials.ts';
 import { callOptions } from './ai-sdk/call-options.ts';
-import { wholeFrames } from './ai-sdk/event-stream-frames.ts';
+import { inWholeFrames } from './ai-sdk/event-stream-frames.ts';
 import { mapSdkError } from './ai-sdk/map-error.ts';
 import { createModel, type SdkModels, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
 import { promptOf } from './ai-sdk/prompt.ts';
@@ -218,32 +218,6 @@ function prepareCall(
   const unsignable = credentials && refuseUnsignable(model, settings.region, kind, params.value);
   if (unsignable) return unsignable;
   return { ok: true, value: { target: target.value, params: params.value, settings, credentials } };
-}
-
-/**
- * Wraps a fetch for packages that know no address but their vendor's (ElevenLabs, Deepgram): a
- * request to the vendor goes to the address of the model.
- */
-function atAddress(fetch: Fetch, vendorUrl: string | undefined, baseUrl: string): Fetch {
-  if (vendorUrl === undefined || vendorUrl === baseUrl) return fetch;
-  return (input, init) => {
-    const url = input instanceof Request ? input.url : String(input);
-    const isVendor = url.startsWith(`${vendorUrl}/`);
-    return fetch(
-      isVendor ? baseUrl.replace(/\/+$/, '') + url.slice(vendorUrl.length) : input,
-      init,
-    );
-  };
-}
-
-/** Wraps a fetch so that the answer arrives in whole frames of an event stream of Amazon. */
-function inWholeFrames(fetch: Fetch): Fetch {
-  return async (input, init) => {
-    const response = await fetch(input, init);
-    if (!response.ok || response.body === null) return response;
-    const { status, statusText, headers } = response;
-    return new Response(response.body.pipeThrough(wholeFrames()), { status, statusText, headers });
-  };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
+import type { Fetch } from '../http/guarded-fetch.ts';
 import type { Account } from '../http/target.ts';
 import { VENDORS, type Vendor } from '../vendors.ts';
 import type { SdkModels, VendorSettings } from './models.ts';
@@ -84,4 +85,20 @@ function vertexUrl(project: string | undefined, location: string | undefined): s
   const host = location === 'global' ? '' : `${location}-`;
   const path = `projects/${project}/locations/${location}/publishers/google`;
   return `https://${host}aiplatform.googleapis.com/v1beta1/${path}`;
+}
+
+/**
+ * Wraps a fetch for packages that know no address but their vendor's (ElevenLabs, Deepgram): a
+ * request to the vendor goes to the address of the model.
+ */
+export function atAddress(fetch: Fetch, vendorUrl: string | undefined, baseUrl: string): Fetch {
+  if (vendorUrl === undefined || vendorUrl === baseUrl) return fetch;
+  return (input, init) => {
+    const url = input instanceof Request ? input.url : String(input);
+    const isVendor = url.startsWith(`${vendorUrl}/`);
+    return fetch(
+      isVendor ? baseUrl.replace(/\/+$/, '') + url.slice(vendorUrl.length) : input,
+      init,
+    );
+  };
 }

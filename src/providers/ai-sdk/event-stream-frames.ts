@@ -1,9 +1,21 @@
+import type { Fetch } from '../http/guarded-fetch.ts';
+
 /** Most bytes of a frame, as Amazon defines it. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 /** Fewest bytes of a frame: two lengths and two checksums. */
 const MIN_FRAME_BYTES = 16;
 /** Bytes at the beginning of a frame that contain its length. */
 const LENGTH_BYTES = 4;
+
+/** Wraps a fetch so that the answer arrives in whole frames of an event stream of Amazon. */
+export function inWholeFrames(fetch: Fetch): Fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    if (!response.ok || response.body === null) return response;
+    const { status, statusText, headers } = response;
+    return new Response(response.body.pipeThrough(wholeFrames()), { status, statusText, headers });
+  };
+}
 
 /**
  * Cuts an event stream of Amazon into whole frames, and fails for a frame that is too long. The

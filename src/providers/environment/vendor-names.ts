@@ -32,8 +32,8 @@ export type Prefix = 'LLM' | 'TTS' | 'STT' | 'EMBEDDING';
 
 /**
  * Returns the provider that the variables of a prefix name, and the URL of its server. Without
- * `*_PROVIDER`, the host of the URL names a vendor. A URL that is the usual address of the vendor is
- * left out, so that the vendor gets its key, and is called in its own format.
+ * `*_PROVIDER`, the host of the URL names a vendor. A URL that is the usual address of the vendor
+ * is left out, so that the vendor gets its key, and is called in its own format.
  */
 export function serverOf(
   prefix: Prefix,

@@ -194,6 +194,15 @@ describe('the provider of a model', () => {
     },
   );
 
+  test('that is a key is refused, and not repeated', async () => {
+    await asOwner(async (client) => {
+      const key = 'sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789';
+      const error = await refused(client, key);
+      expect(error).toMatchObject({ code: 'HWINV', fields: { field: 'provider' } });
+      expect(JSON.stringify(error)).not.toContain('abcdefghij');
+    });
+  });
+
   test('openai is refused without a key once processes have reported', async () => {
     await asOwner(async (client) => {
       await report(client, 'a', ['anthropic', true, false]);
