@@ -1,0 +1,66 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ROOT } from './snippets.ts';
+
+// Every link of the README and of docs/ leads to a file, and to a heading of that page.
+
+const PAGES = ['README.md', ...pagesOf('docs')];
+const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8');
+
+function pagesOf(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return /^(node_modules|\.)/.test(entry.name) ? [] : pagesOf(path);
+    return entry.name.endsWith('.md') ? [path] : [];
+  });
+}
+
+const withoutCode = (text: string) =>
+  text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '');
+
+/** Returns the anchors of the headings of a page, as GitHub and the site form them. */
+function anchorsOf(page: string): Set<string> {
+  const seen = new Map<string, number>();
+  const headings = textOf(page)
+    .replaceAll(/^```[\s\S]*?^```/gm, '')
+    .matchAll(/^#+ (.+)$/gm);
+  return new Set(
+    [...headings].map(([, heading = '']) => {
+      const words = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
+      const anchor = words.replaceAll(/[^\p{L}\p{N}\-_ ]/gu, '').replaceAll(' ', '-');
+      const nth = seen.get(anchor) ?? 0;
+      seen.set(anchor, nth + 1);
+      return nth === 0 ? anchor : `${anchor}-${nth}`;
+    }),
+  );
+}
+
+describe.each(PAGES)('%s', (page) => {
+  test('has no broken link', () => {
+    const broken = [...withoutCode(textOf(page)).matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link = '']) => link)
+      .filter((link) => {
+        if (/^[a-z]+:/.test(link)) return false;
+        const [path = '', anchor] = link.split('#');
+        const target = path === '' ? page : normalize(join(dirname(page), path));
+        if (!existsSync(join(ROOT, target))) return true;
+        return anchor !== undefined && !anchorsOf(target).has(anchor);
+      });
+    expect(broken).toEqual([]);
+  });
+});
+
+describe.each(PAGES.filter((page) => page.startsWith('docs/reference/')))('%s', (page) => {
+  const text = withoutCode(textOf(page));
+
+  test('has no words that the site would read as markup', () => {
+    expect(text.match(/^#.*\{.*\}$/gm)).toBeNull(); // attributes of a heading
+    expect(text.match(/(?<!\\)<[a-z]/g)).toBeNull(); // elements
+    expect(text.match(/(?<!\()https?:\/\//g)).toBeNull(); // links to examples
+  });
+
+  test('is listed in docs/README.md', () => {
+    expect(textOf('docs/README.md')).toContain(`(${page.slice('docs/'.length)})`);
+  });
+});
