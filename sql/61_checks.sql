@@ -134,6 +134,30 @@ comment on constraint refused_prompts_have_a_fault on howdah.mcp_prompts is
   'Leave status and fault to the worker, which sets both together.';
 comment on constraint an_accepted_prompt_is_what_was_accepted on howdah.mcp_prompts is
   'Accept the prompt with howdah.accept_mcp_prompt(server, prompt).';
+comment on constraint name_is_a_short_word on howdah.integrations is
+  'Use a name of 1 to 64 letters, digits, _ and -, beginning with a letter or digit.';
+comment on constraint resource_url_is_http on howdah.integrations is
+  'Write resource_url as https://host/path, the URL of the MCP server or API, without a user, '
+  'password or fragment.';
+comment on constraint issuer_is_http on howdah.integrations is
+  'Write issuer as https://host/path, the issuer of the authorization server, or leave it out.';
+comment on constraint endpoints_are_an_object on howdah.integrations is
+  'Write endpoints as a JSON object, such as {"authorization_endpoint": "https://…", '
+  '"token_endpoint": "https://…"}, or leave it out.';
+comment on constraint endpoints_have_an_issuer on howdah.integrations is
+  'Set issuer too, or leave endpoints out.';
+comment on constraint a_client_secret_has_a_client on howdah.integrations is
+  'Set client_id to the client that the secret belongs to, or leave secret_name out.';
+comment on constraint client_credentials_have_a_client on howdah.integrations is
+  'Set client_id and secret_name. Store the secret with: howdah admin secret set NAME.';
+comment on constraint client_credentials_are_of_the_tenant on howdah.integrations is
+  'Set account_scope to tenant: the client is the account of all runs.';
+comment on constraint scopes_are_words on howdah.integrations is
+  'Write each scope as a word of its own, such as ["repo", "read:user"].';
+comment on constraint there_is_one_address on howdah_private.public_address is
+  'Leave this row to the API, which writes it.';
+comment on constraint a_document_has_one_owner on howdah_private.sealed_documents is
+  'Leave this row to the processes that hold tokens, which write it.';
 comment on constraint mcp_tools_name_their_server on howdah.tools is
   'Insert the server into howdah.mcp_servers; workers then add its tools.';
 

@@ -216,6 +216,22 @@ grant
   delete
   on howdah.mcp_servers to howdah_app;
 
+grant select on howdah.integrations to howdah_app, howdah_analyst;
+grant
+  insert (
+    name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints,
+    client_id, secret_name, sends_resource, is_active
+  ),
+  update (
+    description, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id,
+    secret_name, sends_resource, is_active
+  ),
+  delete
+  on howdah.integrations to howdah_app;
+
+-- connect_account and disconnect_account write accounts.
+grant select on howdah.connected_accounts to howdah_app, howdah_analyst;
+
 -- Workers write what servers offer; accept_mcp_tool accepts a tool.
 grant select on howdah.mcp_tools to howdah_app, howdah_analyst;
 
@@ -495,6 +511,7 @@ grant execute on function
   howdah.answer_question(uuid, text, jsonb),
   howdah.apply_agent_system(jsonb, text, boolean, boolean),
   howdah.approve(uuid, howdah.approval_scope, jsonb), howdah.cancel_execution(uuid),
+  howdah.connect_account(text, text), howdah.disconnect_account(uuid),
   howdah.create_api_key(text, howdah.user_role, text[], timestamptz, uuid),
   howdah.delete_agent(uuid), howdah.delete_prompt(uuid), howdah.delete_skill(uuid),
   howdah.delete_workflow(uuid), howdah.erase_user(uuid, howdah.erasure_mode, boolean),
@@ -772,6 +789,16 @@ grant execute on function
   howdah_private.record_mcp_prompts(uuid, text, jsonb),
   howdah_private.record_mcp_tools(uuid, text, jsonb, jsonb),
   howdah_private.store_mcp_file(uuid, text, text, bytea, jsonb)
+  to howdah_worker;
+
+-- Room accounts.
+grant execute on function
+  howdah_private.account_by_id(uuid), howdah_private.account_for_discovery(uuid, text),
+  howdah_private.account_for_run(uuid, text), howdah_private.begin_refresh(uuid, int),
+  howdah_private.consent_link(uuid), howdah_private.document_slot(uuid, uuid),
+  howdah_private.fail_refresh(uuid, int, text, boolean),
+  howdah_private.forget_tokens(uuid, int), howdah_private.store_oauth_client(jsonb),
+  howdah_private.store_tokens(jsonb, text[], timestamptz, boolean, boolean)
   to howdah_worker;
 
 -- Functions of column defaults and checks.

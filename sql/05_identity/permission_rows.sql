@@ -30,6 +30,7 @@ as $$
     ('agent_system_versions', 'read', 'admin', false),
     ('models', 'manage', 'admin', false),
     ('mcp_servers', 'manage', 'admin', false),
+    ('integrations', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
     ('tool_policies', 'manage', 'admin', false),

@@ -37,6 +37,11 @@ begin
     from howdah.api_keys as k
     where k.tenant_id = v_user.tenant_id and k.user_id = v_user.id order by k.id;
   return query
+    select howdah_private.exported_row('connected_account', to_jsonb(a),
+      'howdah.connected_accounts', v_redact)
+    from howdah.connected_accounts as a
+    where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
+  return query
     select howdah_private.exported_row('session', to_jsonb(s), 'howdah.sessions', v_redact)
       || jsonb_build_object('todos', coalesce((
         select jsonb_agg(howdah_private.exported_row('todo', to_jsonb(t), 'howdah.todos', v_redact)
@@ -76,8 +81,9 @@ begin
 end $$;
 comment on function howdah.export_user_data(uuid, boolean) is
   'Exports everything about a user, by default the caller, one document per row: user, grants, '
-  'API keys, sessions, runs with their logs, answers, feedback, messages to agents, board '
-  'entries, files (without content), schedules, agents. With redact, leaves out all contents.';
+  'API keys, connected accounts (without tokens), sessions, runs with their logs, answers, '
+  'feedback, messages to agents, board entries, files (without content), schedules, agents. With '
+  'redact, leaves out all contents.';
 
 -- Returns the messages that the user and the runs of the user sent to agents, and the board entries
 -- that these runs wrote.

@@ -34,6 +34,8 @@ as $$
           "description": "Sent with each request."},
         "secret_name": {"type": "string", "minLength": 1,
           "description": "The secret to send as Authorization: Bearer."},
+        "integration": {"type": "string", "minLength": 1,
+          "description": "The integration whose OAuth token is sent as Authorization: Bearer."},
         "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9-]+$"},
           "additionalProperties": {"type": "string", "minLength": 1},
           "description": "Secret names by header: {\"X-API-Key\": \"search\"}."}

@@ -102,6 +102,20 @@ create or replace trigger _310_refuse_keys
 create or replace trigger _320_lock_secrets
   before insert or update of configuration on howdah.mcp_servers
   for each row execute function howdah_private.tg_mcp_servers__lock_secrets();
+
+-- Locks the integration of the configuration, as above.
+create or replace function howdah_private.tg_mcp_servers__lock_integration() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.lock_integration(new.tenant_id, new.configuration);
+  return new;
+end $$;
+create or replace trigger _330_lock_integration
+  before insert or update of configuration on howdah.mcp_servers
+  for each row when (new.configuration ? 'integration')
+  execute function howdah_private.tg_mcp_servers__lock_integration();
 create or replace trigger _500_change_tools
   after update of name, trusts_annotations on howdah.mcp_servers
   for each row when (

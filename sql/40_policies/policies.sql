@@ -7,7 +7,8 @@
 -- The table tenants compares its id. Everybody reads the rows of tables without tenant_id. Private
 -- tables have no tenant policy, so only the engine and the owner see their rows. The exception is
 -- run_heads, which has the rule of executions: its rows are as visible as their runs. Some tables
--- take more to read than membership of the tenant: the action `read` of permission_rows. The loop
+-- take more to read than membership of the tenant: the action `read` of permission_rows. The
+-- connected account of a user is for that user and for admins. The loop
 -- leaves tables of others in these schemas alone. It also leaves a policy alone whose rule has not
 -- changed, since creating a policy locks its table. The comment of a policy is its rule.
 do $$
@@ -65,6 +66,9 @@ begin
             when 'tenant_id' = any (t.columns) then 'tenant_id = (select howdah.current_tenant())'
             else 'true'
           end,
+          case when t.relname = 'connected_accounts' then
+            '(user_id is null or user_id = (select howdah.current_user_id())'
+            ' or (select howdah_private.may(''integrations'', ''manage'')))' end,
           case when h.rule <> '' then format(
             'case when (select howdah_private.hidden_agents()) = ''{}'' then true else %s end',
             h.rule) end,

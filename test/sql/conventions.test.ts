@@ -122,7 +122,7 @@ const LONG_BODIES: Record<string, number> = {
   // one select per invariant, read one by one
   'howdah_private.find_violations(timestamp with time zone)': 220,
   // one query per kind of row
-  'howdah.export_user_data(uuid,boolean)': 70,
+  'howdah.export_user_data(uuid,boolean)': 75,
   'howdah_private.exported_run(uuid,integer,boolean)': 80,
   // one statement per table of parts
   'howdah_private.prune_system(uuid,jsonb)': 80,
@@ -178,6 +178,7 @@ const OTHER_TIMES: Record<string, string> = {
 const IDS_WITHOUT_DEFAULT: Record<string, string> = {
   'howdah_private.limited_calls': 'the order in which calls began; none points at it',
   'howdah_private.inbox': 'the order in which events came; never shown to anybody',
+  'howdah_private.sealed_documents': 'the id of its connection, account or flow',
   'howdah_private.workers': 'a worker names itself before it connects',
 };
 
@@ -248,6 +249,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.board_entries.root_execution_id': 'none points at executions; of the run that writes',
   'howdah.board_entries.written_by_execution_id': 'none points at executions; the run that writes',
   'howdah_private.receivers.execution_id': 'none points at executions; a row is over with its time',
+  'howdah.integrations.client_id': 'a client of an authorization server, no row',
   'howdah_private.receivers.call_id': 'a call of a message, no row',
   'howdah.resources.execution_id': 'none points at executions; checked by the insert trigger',
   'howdah_private.ended_runs.execution_id': 'none points at executions; written as the run ends',
@@ -293,6 +295,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.agent_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.audit_log': 'the log itself',
   'howdah.board_entries': 'what runs share; says who wrote it',
+  'howdah.connected_accounts': 'connect_account and disconnect_account audit what people do',
   'howdah.deleted_run_usage': 'figures of runs that are deleted',
   'howdah.deleted_step_usage': 'figures of steps that are deleted',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',

@@ -37,6 +37,7 @@ const WRITES: Record<string, string> = {
   agent_skills: `update howdah.agent_skills set position = 2`,
   agent_servers: `update howdah.agent_servers set allowed_tools = '{}'`,
   mcp_servers: `update howdah.mcp_servers set description = 'x'`,
+  integrations: `insert into howdah.integrations (name, resource_url) values ('x', 'https://api.example.com')`,
   skills: `update howdah.skills set content = 'y'`,
   prompts: `update howdah.prompts set template = 'y'`,
   schedules: `insert into howdah.schedules (name, cron, agent_id, input) values ('x', '0 9 * * *', howdah.agent('desk'), 'x')`,
@@ -111,6 +112,8 @@ const MANAGES: Record<string, string> = {
 /** Volatile functions that write nothing of their own accord, or what others above do. */
 const OTHER_FUNCTIONS: Record<string, string> = {
   approve: 'answer_question',
+  connect_account: 'by whose account it is: test/accounts/access.test.ts',
+  disconnect_account: 'connect_account',
   reject: 'answer_question',
   remove_secret: 'the write of secrets',
   ask: 'run',

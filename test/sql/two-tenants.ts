@@ -68,6 +68,10 @@ const ROWS = [
    select $1, $3, id from howdah.skills where tenant_id = $1 and name = $2`,
   `insert into howdah.mcp_servers (tenant_id, name, type, configuration)
    values ($1, $2, 'http', '{"url": "https://mcp.example.com/"}')`,
+  `insert into howdah.integrations (tenant_id, name, resource_url)
+   values ($1, $2, 'https://api.example.com/')`,
+  `insert into howdah.connected_accounts (tenant_id, integration_id)
+   select $1, id from howdah.integrations where tenant_id = $1 and name = $2`,
   `insert into howdah.mcp_tools (tenant_id, server_id, name, description, parameters, annotations, digest, status)
    select $1, id, $2, $2, '{}', '{}', $2, 'new' from howdah.mcp_servers where tenant_id = $1`,
   `insert into howdah.mcp_prompts (tenant_id, server_id, name, description, template, variables, digest, status)

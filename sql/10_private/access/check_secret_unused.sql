@@ -1,6 +1,6 @@
--- Returns the objects that refer to a secret by name: models, engines, MCP servers, webhooks,
--- inbound hooks, and tools that send requests or query a database. None of them works without the
--- secret.
+-- Returns the objects that refer to a secret by name: models, engines, MCP servers, integrations,
+-- webhooks, inbound hooks, and tools that send requests or query a database. None of them works
+-- without the secret.
 create or replace function howdah_private.users_of_secret(tenant_id uuid, name text)
   returns table (used_by text, agent_system_id uuid)
   language sql stable
@@ -16,6 +16,9 @@ as $$
   select 'MCP server ' || s.name, s.agent_system_id from howdah.mcp_servers as s
   where s.tenant_id = users_of_secret.tenant_id
     and users_of_secret.name = any (howdah_private.mcp_secrets(s.configuration))
+  union all
+  select 'integration ' || c.name, null from howdah.integrations as c
+  where c.tenant_id = users_of_secret.tenant_id and c.secret_name = users_of_secret.name
   union all
   select 'webhook ' || w.url, null from howdah.webhooks as w
   where w.tenant_id = users_of_secret.tenant_id

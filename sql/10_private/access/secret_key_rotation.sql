@@ -121,17 +121,21 @@ begin
   return found;
 end $$;
 
--- Returns secrets that are not sealed with the current data key.
+-- Returns secrets and documents of OAuth that are not sealed with the current data key.
 create or replace function howdah_private.secrets_to_reseal(tenant_id uuid, max_rows int)
   returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(howdah_private.sealed_document(old.secret, old.sealed, old.key)), '[]')
+  select coalesce(jsonb_agg(old.document), '[]')
   from (
-    select s as secret, c as sealed, k as key from howdah_private.data_keys as k
+    select howdah_private.sealed_document(s, c, k) as document from howdah_private.data_keys as k
     join howdah_private.sealed_secrets as c on c.tenant_id = k.tenant_id and c.data_key_id = k.id
     join howdah.secrets as s on s.id = c.secret_id
+    where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
+    union all
+    select howdah_private.sealed_oauth_document(d, k) from howdah_private.data_keys as k
+    join howdah_private.sealed_documents as d on d.tenant_id = k.tenant_id and d.data_key_id = k.id
     where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
     limit secrets_to_reseal.max_rows
   ) as old
@@ -167,13 +171,23 @@ begin
     update howdah.secrets as s set fingerprint = r.fingerprint
     from resealed as r where s.id = r.secret_id
     returning s.id
+  ),
+  documents as (
+    update howdah_private.sealed_documents as d
+    set data_key_id = (r.secret -> 'key' ->> 'id')::uuid,
+      nonce = decode(r.secret ->> 'nonce', 'base64'),
+      ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
+    from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
+    where d.tenant_id = reseal_secrets.tenant_id and d.id = (r.secret ->> 'id')::uuid
+      and d.version = (r.secret ->> 'version')::int
+    returning d.id
   )
-  select count(*) into v_count from known;
+  select (select count(*) from known) + (select count(*) from documents) into v_count;
   return v_count;
 end $$;
 
--- Deletes the data keys that seal no secret. Locks a key before the check, so that a transaction
--- that uses the key ends first.
+-- Deletes the data keys that seal no secret and no document. Locks a key before the check, so that
+-- a transaction that uses the key ends first.
 create or replace function howdah_private.drop_unused_data_keys(tenant_id uuid) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -189,7 +203,9 @@ begin
   loop
     delete from howdah_private.data_keys as k
     where k.id = v_key
-      and not exists (select from howdah_private.sealed_secrets as c where c.data_key_id = k.id);
+      and not exists (select from howdah_private.sealed_secrets as c where c.data_key_id = k.id)
+      and not exists (
+        select from howdah_private.sealed_documents as d where d.data_key_id = k.id);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;

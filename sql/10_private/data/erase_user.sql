@@ -440,6 +440,8 @@ as $$
   update howdah.model_tests as t set created_by = new_name
   where t.tenant_id = u.tenant_id and t.created_by = u.username;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
+  select howdah_private.end_account(a) from howdah.connected_accounts as a
+  where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;
   delete from howdah_private.request_keys as k
   where k.tenant_id = u.tenant_id and k.caller = u.id::text;
   delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;

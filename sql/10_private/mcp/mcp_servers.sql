@@ -23,6 +23,13 @@ begin
   perform howdah_private.refuse_plain_secret('configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
+  if s.configuration ? 'integration' and s.configuration ? 'secret_name' then
+    raise exception using errcode = 'HWINV',
+      message = 'configuration names both an integration and a secret_name',
+      detail = jsonb_build_object('field', 'configuration',
+        'path', 'configuration.integration')::text,
+      hint = 'Both are sent as Authorization: Bearer. Leave one out.';
+  end if;
   if s.configuration ->> 'url' ~* '^https?://[^/?#\s]*@' then
     raise exception using errcode = 'HWINV',
       message = 'configuration.url contains a user name or password',

@@ -27,6 +27,7 @@ as $$
           "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}
         },
         "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+        "integration": {"type": "string", "minLength": 1},
         "secrets": {
           "type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"},
           "additionalProperties": {
@@ -106,6 +107,8 @@ begin
         v_known.example);
   end if;
   perform howdah_private.lock_secrets(check_builtin_settings.configuration);
+  perform howdah_private.lock_integration(howdah.current_tenant(),
+    check_builtin_settings.configuration);
 end $$;
 
 -- Returns the settings of the tenant's tool `sql_query`, by which admins limit the queries that

@@ -129,6 +129,7 @@ begin
         'with order as a required property of parameters.');
   end if;
   perform howdah_private.lock_secrets(check_http_tool.configuration);
+  perform howdah_private.lock_integration(howdah.current_tenant(), check_http_tool.configuration);
 end $$;
 
 -- Locks the secrets that a configuration names, so that none can be removed before the

@@ -1,0 +1,117 @@
+-- Keeps integrations and the accounts that people connected for them in agreement.
+
+create or replace trigger _100_stamp before update on howdah.integrations
+  for each row execute function howdah_private.tg__stamp();
+create or replace trigger _100_stamp before update on howdah.connected_accounts
+  for each row execute function howdah_private.tg__stamp();
+
+-- Locks the secret of the client, so that it cannot be deleted before the integration is visible.
+create or replace function howdah_private.tg_integrations__lock_secret() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform from howdah.secrets as s
+  where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
+  if not found then
+    perform howdah_private.refuse_unknown_secret(new.secret_name);
+  end if;
+  return new;
+end $$;
+create or replace trigger _320_lock_secret
+  before insert or update of secret_name on howdah.integrations
+  for each row when (new.secret_name is not null)
+  execute function howdah_private.tg_integrations__lock_secret();
+
+-- Checks the URLs of an authorization server without metadata.
+create or replace function howdah_private.tg_integrations__check_endpoints() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_faults text[] := howdah_private.json_faults('{
+    "type": "object", "required": ["token_endpoint"], "additionalProperties": false,
+    "properties": {
+      "authorization_endpoint": {"type": "string", "pattern": "^https?://[^ @]+$"},
+      "token_endpoint": {"type": "string", "pattern": "^https?://[^ @]+$"},
+      "revocation_endpoint": {"type": "string", "pattern": "^https?://[^ @]+$"}}}',
+    new.endpoints);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'endpoints: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'endpoints', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Example: {"authorization_endpoint": "https://example.com/authorize", '
+        '"token_endpoint": "https://example.com/token"}. Leave endpoints out if the server '
+        'publishes metadata.';
+  end if;
+  return new;
+end $$;
+create or replace trigger _300_check_endpoints
+  before insert or update of endpoints on howdah.integrations
+  for each row when (new.endpoints is not null)
+  execute function howdah_private.tg_integrations__check_endpoints();
+
+create or replace trigger _310_refuse_keys
+  before insert or update of name, description, resource_url, issuer on howdah.integrations
+  for each row
+  execute function howdah_private.tg__refuse_keys_in_texts('name', 'description', 'resource_url',
+    'issuer');
+
+-- Ends the accounts of an integration that now leads elsewhere. Their tokens were given for the
+-- former server, and nobody consented to send them to another one.
+create or replace function howdah_private.tg_integrations__end_accounts() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update howdah.connected_accounts as a
+  set status = 'expired', expires_at = null, error = 'the integration was changed'
+  where a.integration_id = new.id and a.status = 'connected';
+  delete from howdah_private.account_flows as f using howdah.connected_accounts as a
+  where a.integration_id = new.id and f.account_id = a.id;
+  delete from howdah_private.sealed_documents as d using howdah.connected_accounts as a
+  where a.integration_id = new.id and d.id = a.id;
+  delete from howdah_private.sealed_documents as d where d.id = new.id;
+  return null;
+end $$;
+create or replace trigger _500_end_accounts
+  after update of resource_url, issuer, endpoints, client_id, grant_type, account_scope
+  on howdah.integrations
+  for each row when (
+    (old.resource_url, old.issuer, old.endpoints, old.client_id, old.grant_type, old.account_scope)
+    is distinct from
+    (new.resource_url, new.issuer, new.endpoints, new.client_id, new.grant_type, new.account_scope))
+  execute function howdah_private.tg_integrations__end_accounts();
+
+-- Refuses to delete an integration that something uses, or whose accounts are still connected at
+-- the server. Deleting the tenant deletes its integrations unchecked.
+create or replace function howdah_private.tg_integrations__refuse_used() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_users text[];
+  v_accounts int;
+begin
+  if not exists (select from howdah.tenants as t where t.id = old.tenant_id) then
+    return old;
+  end if;
+  v_users := array(select howdah_private.users_of_integration(old.tenant_id, old.name));
+  select count(*) into v_accounts from howdah.connected_accounts as a
+  where a.integration_id = old.id and a.status = 'connected';
+  if v_users <> '{}' or v_accounts > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = case when v_users <> '{}'
+        then format('integration %L is used by %s', old.name, array_to_string(v_users, ', '))
+        else format('integration %L has %s connected accounts', old.name, v_accounts) end,
+      detail = jsonb_build_object('integration', old.name, 'used_by', v_users,
+        'connected_accounts', v_accounts)::text,
+      hint = case when v_users <> '{}' then 'Change them to another integration first.'
+        else 'Disconnect them first, so that their tokens are revoked: '
+          'howdah.disconnect_account(id).' end;
+  end if;
+  return old;
+end $$;
+create or replace trigger _200_refuse_used before delete on howdah.integrations
+  for each row execute function howdah_private.tg_integrations__refuse_used();
