@@ -1,4 +1,6 @@
 import type { BuiltinTool } from '../src/contracts/agents/tool.ts';
+import type { AccountUpkeep } from '../src/contracts/connected-account.ts';
+import { accountRowsOn } from '../src/db/access/connected-accounts.ts';
 import { secretRowsOn } from '../src/db/access/secrets.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import type { Pool } from '../src/db/connection/pool.ts';
@@ -14,6 +16,7 @@ import { querySettings } from '../src/db/sql-tools/query-settings.ts';
 import { withSecrets } from '../src/providers/with-secret.ts';
 import { type RuntimeDependencies, sleep } from '../src/runtime/environment/world.ts';
 import { MAX_FILE_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
+import { createDocumentSealer } from '../src/secrets/documents.ts';
 import { noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import { tapSecrets } from '../src/telemetry/tap-secrets.ts';
@@ -22,6 +25,7 @@ import { createEgress, type Egress } from '../src/tools/egress.ts';
 import { createLazyMcpPool } from '../src/tools/mcp/lazy-pool.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
+import { createLazyAccessTokens } from '../src/tools/oauth/lazy-access-tokens.ts';
 import { sqlQueryTool } from '../src/tools/sql-query.ts';
 import {
   createSender,
@@ -45,6 +49,7 @@ export type WorkerDependencies = {
   /** The environment of each run. `customTools` may be replaced while the worker runs. */
   runs: RuntimeDependencies;
   mcp: McpPool;
+  accounts: AccountUpkeep;
   queries: QueryPool;
   /** Sends a delivery to a webhook. */
   send(delivery: WebhookDelivery): Promise<DeliveryResult>;
@@ -61,7 +66,12 @@ export function createDependencies(
     options.onSecret,
   );
   const rows = mcpRowsOn<McpServer>(pool);
-  const mcp = createLazyMcpPool({ ...access, rows, readSecret, log: options.log });
+  const accounts = createLazyAccessTokens({
+    ...{ rows: accountRowsOn(pool), egress: access.egress, readSecret },
+    sealer: createDocumentSealer(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
+    onSecret: options.onSecret,
+  });
+  const mcp = createLazyMcpPool({ ...access, rows, readSecret, accounts, log: options.log });
   const queries = createQueryPool(queryPool, MOST.queries);
   const builtins = [...options.builtins, createSqlQuery(queryPool, queries, access.egress)];
   const readFile: RuntimeDependencies['loadResource'] = (tenantId, id) =>
@@ -76,6 +86,7 @@ export function createDependencies(
     querySettings: (tenantId) => querySettings(pool, tenantId),
     hooks: options.hooks ?? {},
     readSecret,
+    accounts,
     modelNamed: (tenantId, name) => resolveModel(pool, tenantId, name),
     loadResource: readFile,
     filesOf: runFilesOn(pool, readFile),
@@ -83,7 +94,8 @@ export function createDependencies(
     random: Math.random,
     sleep,
   };
-  return { runs, mcp, queries, send: createSender({ egress: access.egress, readSecret }) };
+  const send = createSender({ egress: access.egress, readSecret });
+  return { runs, mcp, accounts, queries, send };
 }
 
 /** Creates the tool that queries this database and others. */

@@ -202,13 +202,14 @@ class RunningWorker implements Worker {
   #createTasks(): TaskList {
     const { url, archiveFolder, audit = {}, log } = this.#options;
     const { pool, sqlToolPool } = this.#pools;
-    const { queries, mcp, send, runs } = this.#dependencies;
+    const { queries, mcp, accounts, send, runs } = this.#dependencies;
     return taskList(
       this.#runtime,
       { pool, sqlToolPool, queries },
       this.#registered.promise,
       { anchor: audit, log },
       mcp,
+      accounts,
       send,
       { url, archiveFolder },
       runs.provider,

@@ -39,6 +39,13 @@ export const executionCompletePayload = z.object({ id: z.uuid(), tenant_id: z.uu
 /** Payload of the job `deliver`: the webhook delivery that is due. */
 export const deliverPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
+/** Payload of the jobs `refresh_account` and `revoke_account`: the account and the attempt. */
+export const accountPayload = z.object({
+  id: z.uuid(),
+  tenant_id: z.uuid(),
+  attempt: z.int().positive().default(1),
+});
+
 /** Payload of the job `write_back`: the run whose answer is written into a watched table. */
 export const writeBackPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 

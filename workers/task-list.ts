@@ -1,6 +1,7 @@
 import { type ParsedCronItem, parseCronItems, type TaskList } from 'graphile-worker';
 import type { Logger } from 'pino';
 import type { TestedModel } from '../src/contracts/agents/model-test.ts';
+import type { AccountUpkeep } from '../src/contracts/connected-account.ts';
 import type { Pool } from '../src/db/connection/pool.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import type { MonthOptions } from '../src/db/retention/drop-months.ts';
@@ -12,6 +13,7 @@ import type { Runtime } from '../src/runtime/runtime.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
 import type { DeliveryResult, WebhookDelivery } from '../src/tools/webhooks/send.ts';
+import { accountTask } from './tasks/account.ts';
 import { admitTask } from './tasks/admit.ts';
 import { advanceTask } from './tasks/advance.ts';
 import { type AuditAnchor, auditCheckpointsTask } from './tasks/audit-checkpoints.ts';
@@ -33,6 +35,7 @@ export function taskList(
   ready: Promise<void>,
   audit: { anchor: AuditAnchor; log: Logger },
   mcp: McpPool,
+  accounts: AccountUpkeep,
   send: (delivery: WebhookDelivery) => Promise<DeliveryResult>,
   months: MonthOptions,
   provider: RuntimeDependencies['provider'],
@@ -49,7 +52,9 @@ export function taskList(
     execution_complete: executionCompleteTask(pools.sqlToolPool),
     partitions: partitionsTask(pools.pool, audit.log),
     recount_limit: recountLimitTask(pools.pool),
+    refresh_account: accountTask('refresh_account', accounts.refresh, audit.log),
     retention: retentionTask(pools.pool, months, audit.log),
+    revoke_account: accountTask('revoke_account', accounts.revoke, audit.log),
     test_model: testModelTask(modelTestsOn<TestedModel>(pools.pool), provider, audit.log),
     write_back: writeBackTask(pools, audit.log),
   };

@@ -68,4 +68,4 @@ export type WorkerMetrics = Pick<Metrics, 'countRecovery' | 'watchPool' | 'watch
  * The requirements of MCP servers besides their rows: the guard of requests, the commands that may
  * be started, and their environment.
  */
-export type McpAccess = Omit<McpTransportOptions, 'readSecret'>;
+export type McpAccess = Omit<McpTransportOptions, 'readSecret' | 'accounts'>;

@@ -3,7 +3,7 @@ import type { ErrorCode, Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../json/json.ts';
 import { type HostPattern, parseHostPattern } from '../network/host-pattern.ts';
 import { retryAfterMs } from '../network/retry-after.ts';
-import type { Redaction } from '../redaction/redaction.ts';
+import { Redaction, SHORTEST_ECHO } from '../redaction/redaction.ts';
 import {
   createEgress,
   type Egress,
@@ -11,6 +11,7 @@ import {
   type EgressOptions,
   type EgressRequest,
 } from './egress.ts';
+import { openAsAccount, type SentTokens } from './http-request/account-token.ts';
 import { readHeaders, requestHeaders } from './http-request/headers.ts';
 import { excerpt, responseResult } from './http-request/response-result.ts';
 import { secretHeaders } from './http-request/secrets.ts';
@@ -22,7 +23,8 @@ const EXCERPT_CHARACTERS = 1_000;
  * The built-in tool `http_request`. `configuration.allow` (`host`, `host:port`, `*.example.com`)
  * restricts the hosts and never adds any. `configuration.methods` restricts the methods.
  * `configuration.headers` are sent with each request and override the model's headers.
- * `configuration.secrets` are sent to the hosts that they name, and override both. Never throws.
+ * `configuration.secrets` are sent to the hosts that they name, and override both. The token of
+ * `configuration.integration` is sent to the resource of that integration. Never throws.
  */
 export function httpRequestTool(options: EgressOptions): BuiltinTool {
   const egress = createEgress(options);
@@ -44,20 +46,24 @@ async function run(
   const secrets = await secretHeaders(configuration.secrets, url, context.readSecret);
   if (!secrets.ok) return secrets;
   for (const [name, value] of secrets.value.headers) headers.set(name, value);
-  const { redaction } = secrets.value;
+  const tokens: SentTokens = new Set();
+  const sent = { ...request.value, headers };
+  const opened = await openAsAccount(egress, sent, configuration.integration, context, tokens);
+  const values = [...secrets.value.values, ...tokens];
+  const redaction = Redaction.of(values, { shortest: SHORTEST_ECHO });
   const responseOptions = { isSource: args.html === 'source', redaction };
-  const outcome = await ask(egress, { ...request.value, headers }, responseOptions);
+  const outcome = await readAnswer(egress, opened, sent, responseOptions);
   return outcome.ok
     ? { ok: true, value: redaction.json(outcome.value) }
-    : { ok: false, error: redaction.error(outcome.error) };
+    : { ...outcome, error: redaction.error(outcome.error) };
 }
 
-async function ask(
+async function readAnswer(
   egress: Egress,
+  opened: Awaited<ReturnType<typeof openAsAccount>>,
   request: EgressRequest,
   responseOptions: { isSource: boolean; redaction: Redaction },
 ): Promise<ToolOutcome> {
-  const opened = await egress.open(request);
   if (!opened.ok) return opened;
   const code = codeOf(opened.value.status);
   if (code !== undefined) return failedAnswer(code, opened.value, responseOptions.redaction);

@@ -27,6 +27,7 @@ const context = (extra: Partial<BuiltinContext> = {}): BuiltinContext => ({
       ? { ok: false, error: { code: 'not_found', message: `no ${name}`, retryable: false } }
       : { ok: true, value };
   },
+  accessToken: undefined as never, // no integration is named
   files: undefined as never, // none are read or kept
   secondModel: undefined as never, // none is asked
   ...extra,

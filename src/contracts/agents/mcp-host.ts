@@ -35,6 +35,12 @@ export type Elicitation = {
  */
 export const SAMPLING = 'x-sampling';
 
+/**
+ * The field in the schema of a question that contains the id of the account to connect. The
+ * database answers such a question when the account is connected.
+ */
+export const CONNECTED_ACCOUNT = 'x-connected-account';
+
 /** A question that has to be answered before the call can be made again. */
 export type PendingElicitation = {
   /** A key that is the same for the same words and the same form. */

@@ -1,5 +1,6 @@
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 import type { HostPattern } from '../../network/host-pattern.ts';
+import type { AccountAccess, AccessRequest, ConsentRequest } from '../connected-account.ts';
 import type { Outcome, RunError } from '../errors.ts';
 import type { Message, ResourcePart } from '../runs/message.ts';
 import type { RunContext } from '../runs/run-context.ts';
@@ -55,12 +56,13 @@ export type CustomTool = {
 /**
  * The outcome of a tool call. The model receives `text` in place of the value, which the log
  * stores. `trust` is the trust level of the result, if the tool knows it. `parts` are files for
- * models that accept them, as stored resources.
+ * models that accept them, as stored resources. `consent` names the account that a person has to
+ * connect before the call can be made.
  */
 export type ToolOutcome = (
   | { ok: true; value: Json; text?: string }
   | { ok: false; error: RunError }
-) & { trust?: Trust; parts?: ResourcePart[] };
+) & { trust?: Trust; parts?: ResourcePart[]; consent?: ConsentRequest };
 
 /**
  * The context of a built-in tool. It adds secrets of the run's tenant and files of the run, which
@@ -70,6 +72,8 @@ export type BuiltinContext = ToolContext & {
   /** Hosts that the call may reach although they are not public. */
   allowPrivate?: readonly HostPattern[] | undefined;
   readSecret(name: string): Promise<Outcome<string>>;
+  /** Returns the OAuth token of the run for an integration of its tenant. */
+  accessToken(integration: string, request: AccessRequest): Promise<AccountAccess>;
   files: RunFiles;
   /**
    * Calls another model of the run's tenant, without tools. The run pays for the call and logs it.

@@ -91,6 +91,13 @@ const KINDS = {
       (select count(*)::int from howdah.mcp_tools as m where m.server_id = t.id) as tools, t.discovered_at, t.error`,
     show: `t.description, t.trusts_annotations, t.failed_at, ${MCP_TOOLS}, ${TIMES}`,
   },
+  integrations: {
+    table: 'integrations',
+    list: 't.id, t.name, t.resource_url, t.account_scope, t.grant_type, t.is_active',
+    show: `t.description, t.scopes, t.issuer, t.endpoints, t.client_id, t.secret_name, t.sends_resource,
+      (select count(*)::int from howdah.connected_accounts as a
+        where a.integration_id = t.id and a.status = 'connected') as connected_accounts, ${TIMES}`,
+  },
   users: {
     table: 'users',
     name: 'username',

@@ -5,6 +5,7 @@ import type { ModelProvider, ModelRef } from '../../contracts/agents/model.ts';
 import type { Resource } from '../../contracts/agents/resource.ts';
 import type { BuiltinTool } from '../../contracts/agents/tool.ts';
 import type { QuerySettings } from '../../contracts/bounded-read.ts';
+import type { AccessTokens } from '../../contracts/connected-account.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { RunFiles } from '../../contracts/runs/run-files.ts';
 import type { ReadSecret } from '../../contracts/secret.ts';
@@ -41,6 +42,8 @@ export type RuntimeDependencies = {
   modelNamed(tenantId: string, name: string): Promise<Outcome<ModelRef>>;
   /** Reads a secret of the tenant, for built-in tools. */
   readSecret: ReadSecret;
+  /** The OAuth tokens of the accounts of runs. */
+  accounts: Pick<AccessTokens, 'forRun'>;
   /** Loads the content of a resource of the tenant. */
   loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
   /** Returns the files of a run, for built-in tools and engines. */

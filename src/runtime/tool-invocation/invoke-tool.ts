@@ -18,6 +18,7 @@ import { callNestedModel } from '../model-calls/nested-model-call.ts';
 import { filterFiles } from '../owned-run/filter-files.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
+import { consentOutcome } from './consent.ts';
 import { createCallHost } from './mcp-host.ts';
 import { createProgressReporter } from './progress-reporter.ts';
 import { runWithToolIo } from './run-with-tool-io.ts';
@@ -55,7 +56,12 @@ export async function invokeTool(
     ...(traceparent ? { traceparent } : {}),
   };
   // stop listening for the end of the run once the call has returned
-  return runTool(tool, args, context, call.id, run, world, time.abort).finally(time.clear);
+  const outcome = await runTool(tool, args, context, call.id, run, world, time.abort).finally(
+    time.clear,
+  );
+  return 'ok' in outcome && !outcome.ok && outcome.consent
+    ? consentOutcome(outcome, outcome.consent, call.id, run)
+    : outcome;
 }
 
 async function runTool(
@@ -71,6 +77,7 @@ async function runTool(
     ...context,
     secondModel: (reading) => readWithModel(reading, context, call_id, run, world),
     readSecret: (name) => world.readSecret(context.tenant_id, name),
+    accessToken: (...request) => world.accounts.forRun(context.execution_id, ...request),
     files: filterFiles(world.filesOf(context.tenant_id, context.execution_id), call_id, run),
   };
   if (tool.kind === 'http') {

@@ -104,7 +104,7 @@ function keyOf({ message, schema, url }: Elicitation): string {
  * Returns the answers of people to the same question of this call, in order. A server may ask the
  * same question more than once.
  */
-function answersTo(key: string, call_id: string, notes: readonly StepNote[]): Answer[] {
+export function answersTo(key: string, call_id: string, notes: readonly StepNote[]): Answer[] {
   const questions = new Set<Json | undefined>();
   const answers: Answer[] = [];
   for (const note of notes) {
@@ -123,7 +123,7 @@ function answersTo(key: string, call_id: string, notes: readonly StepNote[]): An
   return answers;
 }
 
-function elicitationAnswer({ answer, data, status }: Answer): ElicitationAnswer {
+export function elicitationAnswer({ answer, data, status }: Answer): ElicitationAnswer {
   if (status === 'expired') return { action: 'cancel' };
   if (answer === 'decline' && !isJsonObject(data)) return { action: 'decline' };
   return { action: 'accept', content: isJsonObject(data) ? data : {} };

@@ -6,13 +6,12 @@ import {
   isListed,
   parseHostPattern,
 } from '../../network/host-pattern.ts';
-import { Redaction, SHORTEST_ECHO } from '../../redaction/redaction.ts';
 import { isHeader } from './headers.ts';
 
 type HeaderSecret = { secret_name: string; hosts: string[]; prefix?: string };
 
-/** The headers with secrets for this URL, and the redaction of these secrets in the answer. */
-export type SecretHeaders = { headers: [name: string, value: string][]; redaction: Redaction };
+/** The headers with secrets for this URL, and their values, which the answer may not show. */
+export type SecretHeaders = { headers: [name: string, value: string][]; values: string[] };
 
 /**
  * Returns the headers of `configuration.secrets`: `{"authorization": {"secret_name", "hosts",
@@ -28,7 +27,7 @@ export async function secretHeaders(
   const values: string[] = [];
   const target = URL.parse(url);
   if (!target || !isJsonObject(configured ?? null)) {
-    return { ok: true, value: { headers, redaction: Redaction.of([]) } };
+    return { ok: true, value: { headers, values } };
   }
   for (const [header, entry] of Object.entries(configured as Record<string, HeaderSecret>)) {
     if (!isFor(entry.hosts, target)) continue;
@@ -40,8 +39,7 @@ export async function secretHeaders(
     headers.push([header, sent]);
     values.push(value);
   }
-  const redaction = Redaction.of(values, { shortest: SHORTEST_ECHO });
-  return { ok: true, value: { headers, redaction } };
+  return { ok: true, value: { headers, values } };
 }
 
 function isFor(hosts: string[], target: URL): boolean {

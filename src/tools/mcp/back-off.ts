@@ -1,5 +1,5 @@
 import type { RunError } from '../../contracts/errors.ts';
-import type { McpServer } from './server.ts';
+import { keyOfAccount, type McpServer } from './server.ts';
 
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 60_000;
@@ -14,18 +14,18 @@ export class ConnectionBackOff {
   readonly #failures = new Map<string, Failure>();
 
   recordFailure(server: McpServer, error: RunError): void {
-    const times = (this.#failures.get(server.id)?.times ?? 0) + 1;
+    const times = (this.#failures.get(keyOfAccount(server))?.times ?? 0) + 1;
     const until = Date.now() + Math.min(FIRST_DELAY_MS * 2 ** (times - 1), MAX_DELAY_MS);
-    this.#failures.set(server.id, { revision: server.revision, times, until, error });
+    this.#failures.set(keyOfAccount(server), { revision: server.revision, times, until, error });
   }
 
   recordSuccess(server: McpServer): void {
-    this.#failures.delete(server.id);
+    this.#failures.delete(keyOfAccount(server));
   }
 
   /** Returns the last error, with the remaining delay. Undefined if a connection may be opened. */
   errorDuringDelay(server: McpServer): RunError | undefined {
-    const failure = this.#failures.get(server.id);
+    const failure = this.#failures.get(keyOfAccount(server));
     const retry_after_ms = (failure?.until ?? 0) - Date.now();
     if (failure?.revision !== server.revision || retry_after_ms <= 0) return undefined;
     return { ...failure.error, retryable: true, retry_after_ms };

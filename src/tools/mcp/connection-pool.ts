@@ -4,7 +4,7 @@ import { McpConnection } from './connection.ts';
 import type { ToolDiscovery } from './discovery.ts';
 import { mcpError } from './failures.ts';
 import type { McpRows } from './mcp-rows.ts';
-import type { McpServer } from './server.ts';
+import { keyOfAccount, type McpServer } from './server.ts';
 import { type Log, logOf } from './server-requests/server-log.ts';
 import { type McpTransportOptions, openTransport } from './transport/transport.ts';
 
@@ -42,7 +42,7 @@ class PooledConnection {
   }
 }
 
-/** The connections of this process to MCP servers, by server and lane. */
+/** The connections of this process to MCP servers, by server, account and lane. */
 export class ConnectionPool {
   readonly #options: ConnectionPoolOptions;
   readonly #discovery: ToolDiscovery;
@@ -102,7 +102,8 @@ export class ConnectionPool {
     }
     this.#remove(place, pooled);
     this.#backOff.recordFailure(server, outcome.error);
-    await this.#options.rows.fail(server, outcome.error.message).catch(() => {});
+    const isOfAccount = server.account_id !== undefined && outcome.error.code === 'unauthorized';
+    if (!isOfAccount) await this.#options.rows.fail(server, outcome.error.message).catch(() => {});
     return outcome;
   }
 
@@ -177,5 +178,5 @@ export class ConnectionPool {
 }
 
 function placeOf(server: McpServer, lane: number): string {
-  return `${server.id}/${lane}`;
+  return `${keyOfAccount(server)}/${lane}`;
 }

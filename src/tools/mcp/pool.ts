@@ -1,6 +1,7 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { CallOutcome, McpHost } from '../../contracts/agents/mcp-host.ts';
 import type { ToolContext } from '../../contracts/agents/tool.ts';
+import type { AccessTokens, AccountAccess } from '../../contracts/connected-account.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { errorOfAbort } from '../custom/custom-tools.ts';
@@ -11,7 +12,7 @@ import { ToolDiscovery } from './discovery.ts';
 import { digestMismatch, lostConnection, markUnsent, rejectCall } from './failures.ts';
 import type { McpRows } from './mcp-rows.ts';
 import type { McpFile } from './results/files.ts';
-import type { McpServer } from './server.ts';
+import { integrationOf, keyOfAccount, type McpServer } from './server.ts';
 import { asksBack } from './server-requests/server-requests.ts';
 import { raceAbort } from './transport/race-abort.ts';
 
@@ -45,12 +46,14 @@ export function createMcpPool(options: McpPoolOptions): McpPool {
 
 class ConnectedMcpPool implements McpPool {
   readonly #rows: McpRows;
+  readonly #accounts: AccessTokens;
   readonly #discovery: ToolDiscovery;
   readonly #connections: ConnectionPool;
   readonly #lanes = new ConnectionLanes();
 
   constructor(options: McpPoolOptions) {
     this.#rows = options.rows;
+    this.#accounts = options.accounts;
     this.#discovery = new ToolDiscovery(options.rows, options.log);
     this.#connections = new ConnectionPool(options, this.#discovery);
   }
@@ -70,10 +73,14 @@ class ConnectedMcpPool implements McpPool {
       return rejectCall(`the MCP server of ${tool.name} does not exist or is not active`);
     }
     const call = { tool, args, context, host };
-    return asksBack(server) ? this.#callOnOwnLane(server, call) : this.#callOn(server, 0, call);
+    return integrationOf(server) === undefined
+      ? this.#callAt(server, call)
+      : this.#callAsAccount(server, call);
   }
 
-  async discover(server: McpServer): Promise<void> {
+  async discover(found: McpServer): Promise<void> {
+    const server = await this.#forDiscovery(found);
+    if (!server) return;
     const known = this.#connections.find(server);
     // a new connection lists its tools when it opens
     const connection = await this.#connections.acquire(server);
@@ -86,14 +93,47 @@ class ConnectedMcpPool implements McpPool {
     return this.#connections.close();
   }
 
+  /**
+   * Calls a tool with the account of the run. A call that the server refused as unauthorized names
+   * the consent that would help, if the account has just come to an end.
+   */
+  async #callAsAccount(server: McpServer, call: ToolCall): Promise<CallOutcome> {
+    const access = await this.#accessOf(server, call.context.execution_id);
+    if (!access.ok) return { ...access, error: markUnsent(server.name, access.error) };
+    const outcome = await this.#callAt({ ...server, account_id: access.account_id }, call);
+    if (!('ok' in outcome) || outcome.ok || outcome.error.code !== 'unauthorized') return outcome;
+    const now = await this.#accessOf(server, call.context.execution_id);
+    return now.ok || !now.consent ? outcome : { ...outcome, consent: now.consent };
+  }
+
+  #accessOf(server: McpServer, executionId: string): Promise<AccountAccess> {
+    const request = { url: String(server.configuration.url) };
+    return this.#accounts.forRun(executionId, integrationOf(server) ?? '', request);
+  }
+
+  /** Returns the server with the account that lists its tools. Undefined if there is none yet. */
+  async #forDiscovery(server: McpServer): Promise<McpServer | undefined> {
+    const integration = integrationOf(server);
+    if (integration === undefined) return server;
+    const request = { url: String(server.configuration.url) };
+    const access = await this.#accounts.forDiscovery(server.tenant_id, integration, request);
+    if (access.ok) return { ...server, account_id: access.account_id };
+    await this.#rows.fail(server, access.error.message).catch(() => {});
+    return undefined;
+  }
+
+  #callAt(server: McpServer, call: ToolCall): Promise<CallOutcome> {
+    return asksBack(server) ? this.#callOnOwnLane(server, call) : this.#callOn(server, 0, call);
+  }
+
   /** Calls a tool on a connection that serves no other run meanwhile. */
   async #callOnOwnLane(server: McpServer, call: ToolCall): Promise<CallOutcome> {
     const { execution_id, signal } = call.context;
-    const taken = await this.#lanes.take(server.id, execution_id, signal);
+    const taken = await this.#lanes.take(keyOfAccount(server), execution_id, signal);
     if (!taken) return { ok: false, error: markUnsent(server.name, errorOfAbort(signal.reason)) };
     if (taken.isForeign) this.#connections.retire(server, taken.lane);
     return this.#callOn(server, taken.lane, call).finally(() =>
-      this.#lanes.free(server.id, taken.lane),
+      this.#lanes.free(keyOfAccount(server), taken.lane),
     );
   }
 

@@ -17,7 +17,22 @@ export type McpServer = {
   sampling_model: ModelRef | null;
   /** True if the server may ask people. */
   allows_elicitation: boolean;
+  /** The account whose token requests carry. Absent without `configuration.integration`. */
+  account_id?: string;
 };
+
+/**
+ * Returns the key of what belongs to a server and an account: connections, lanes and delays. A
+ * connection never serves two accounts, because a server ties its session to the token.
+ */
+export function keyOfAccount({ id, account_id }: McpServer): string {
+  return account_id === undefined ? id : `${id}/${account_id}`;
+}
+
+/** Returns the name of the integration whose tokens the server wants. */
+export function integrationOf({ configuration: { integration } }: McpServer): string | undefined {
+  return typeof integration === 'string' ? integration : undefined;
+}
 
 /** A tool as its server describes it. */
 export type FoundTool = {

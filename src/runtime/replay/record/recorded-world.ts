@@ -54,6 +54,7 @@ export function recordedWorld(
       ok: false,
       error: { code: 'unauthorized', message: 'a replay has no secrets', retryable: false },
     }),
+    accounts: { forRun: async () => GONE }, // as above
     modelNamed: async () => GONE, // as above
     loadResource: (_tenant, id) => fileOf(id),
     filesOf: () => undefined as unknown as RunFiles, // as above

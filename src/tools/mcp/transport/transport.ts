@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
+import type { AccessTokens } from '../../../contracts/connected-account.ts';
 import type { Outcome } from '../../../contracts/errors.ts';
 import type { ReadSecret } from '../../../contracts/secret.ts';
 import { patternOf } from '../../../network/host-pattern.ts';
@@ -31,6 +32,7 @@ export type McpTransport = {
 export type McpTransportOptions = McpCommands & {
   egress: Egress;
   readSecret: ReadSecret;
+  accounts: AccessTokens;
 };
 
 /** Creates the transport to a server. Does not start or send anything. */
@@ -93,12 +95,19 @@ async function toUrl(
     onBroken: (method) => void (method === 'POST' && broken.abort()),
   });
   const listening = guardedFetch(options.egress, bounds);
-  const fetch = async (input: string | URL, init: RequestInit = {}) => {
-    const own = await headersOf(server, options, keys);
+  const send = async (input: string | URL, init: RequestInit, rejected?: string) => {
+    const own = await headersOf(server, options, keys, rejected);
     if (!own.ok) throw new TypeError(own.error.message, { cause: own.error });
     const headers = new Headers(init.headers);
     for (const [name, value] of own.value) headers.set(name, value);
-    return (isListening(init) ? listening : guarded)(input, { ...init, headers });
+    const fetch = isListening(init) ? listening : guarded;
+    return { response: await fetch(input, { ...init, headers }), token: bearerIn(own.value) };
+  };
+  const fetch = async (input: string | URL, init: RequestInit = {}) => {
+    const { response, token } = await send(input, init);
+    if (response.status !== 401 || server.account_id === undefined) return response;
+    await response.body?.cancel();
+    return (await send(input, init, token)).response; // with a new token
   };
   const transport = new StreamableHTTPClientTransport(url, { fetch });
   let known = { size: 0, redaction: Redaction.of([]) };
@@ -122,8 +131,11 @@ async function headersOf(
   server: McpServer,
   options: McpTransportOptions,
   keys: Set<string>,
+  rejected?: string,
 ): Promise<Outcome<Headers>> {
   const { configuration } = server;
+  const token = await accountToken(server, options, rejected);
+  if (!token.ok) return token;
   const named = textsIn(configuration, 'secrets');
   const bearer = configuration.secret_name;
   const secrets = await readAll(
@@ -137,8 +149,27 @@ async function headersOf(
     keys.add(value);
     headers[name || 'authorization'] = name ? value : `Bearer ${value}`;
   }
+  if (token.value !== null) {
+    keys.add(token.value);
+    headers.authorization = `Bearer ${token.value}`;
+  }
   const read = readHeaders(headers, 'configuration.headers');
   return read.ok ? read : unfit(read.error.message);
+}
+
+/** Returns the current token of the account of an integration, or null without an account. */
+async function accountToken(
+  { account_id, configuration }: McpServer,
+  { accounts }: McpTransportOptions,
+  rejected: string | undefined,
+): Promise<Outcome<string | null>> {
+  if (account_id === undefined) return { ok: true, value: null };
+  const access = await accounts.ofAccount(account_id, { url: String(configuration.url), rejected });
+  return access.ok ? { ok: true, value: access.token } : { ok: false, error: access.error };
+}
+
+function bearerIn(headers: Headers): string | undefined {
+  return headers.get('authorization')?.replace(/^Bearer /, '');
 }
 
 /** Reads secrets. The result maps the names of variables or headers to values. */

@@ -1,0 +1,134 @@
+import type {
+  AccountRows,
+  NewTokens,
+  NoAccount,
+  StoredAccount,
+} from '../../contracts/connected-account.ts';
+import type { SealedSecret } from '../../contracts/secret.ts';
+import type { Pool, Queryable } from '../connection/pool.ts';
+
+/** Returns access to the stored accounts, with the rights of howdah_worker or of the owner. */
+export function accountRowsOn(pool: Pool): AccountRows {
+  const call = caller(pool);
+  return {
+    find: async (id) => (await call<StoredAccount | null>('account_by_id', id)) ?? undefined,
+    ofRun: (id, integration) => call<StoredAccount | NoAccount>('account_for_run', id, integration),
+    forDiscovery: (tenantId, integration) =>
+      call<StoredAccount | NoAccount>('account_for_discovery', tenantId, integration),
+    slot: (tenantId, id) => call('document_slot', tenantId, id),
+    storeClient: (document) => call('store_oauth_client', JSON.stringify(document)),
+    storeTokens: (document, tokens) => call('store_tokens', ...tokenValues(document, tokens)),
+    beginRefresh: (id, version) => call('begin_refresh', id, version),
+    failRefresh: (id, version, error, isFinal) => call('fail_refresh', id, version, error, isFinal),
+    forgetTokens: (id, version) => call('forget_tokens', id, version),
+    consentLink: (id) => call('consent_link', id),
+  };
+}
+
+/** An account with the address of the API, as the page of a link shows it. */
+export type LinkedAccount = StoredAccount & { address: string };
+
+/** The rows of links and authorizations, which the API reads for browsers without a login. */
+export type AccountFlows = {
+  ofLink(digest: Buffer): Promise<LinkedAccount | undefined>;
+  /** Begins an authorization. Returns false if its document must be sealed again. */
+  begin(
+    accountId: string,
+    digests: { state: Buffer; browser: Buffer },
+    document: SealedSecret,
+  ): Promise<boolean>;
+  /** Ends an authorization. Undefined if there is none with this state in this browser. */
+  take(digests: {
+    state: Buffer;
+    browser: Buffer;
+  }): Promise<(StoredAccount & { flow: SealedSecret }) | undefined>;
+  fail(accountId: string, error: string): Promise<void>;
+  /** Answers the questions of runs that wait for an account that is connected already. */
+  answerQuestions(accountId: string): Promise<number>;
+  newId(): Promise<string>;
+};
+
+/** Returns access to links and authorizations, with the rights of the owner. */
+export function accountFlowsOn(pool: Pool): AccountFlows {
+  const call = caller(pool);
+  return {
+    ofLink: async (digest) =>
+      (await call<LinkedAccount | null>('account_of_link', digest)) ?? undefined,
+    begin: (accountId, { state, browser }, document) =>
+      call('begin_account_flow', accountId, state, browser, JSON.stringify(document)),
+    take: async ({ state, browser }) =>
+      (await call<(StoredAccount & { flow: SealedSecret }) | null>(
+        'take_account_flow',
+        state,
+        browser,
+      )) ?? undefined,
+    fail: (accountId, error) => call('fail_account', accountId, error),
+    answerQuestions: (accountId) => call('answer_consent', accountId),
+    newId: async () => (await pool.query('select howdah.uuid_v7() as id')).rows[0].id,
+  };
+}
+
+/** Stores the address at which browsers reach this API, for the links of accounts. */
+export async function setPublicAddress(pool: Pool, url: string): Promise<void> {
+  await pool.query('select howdah_private.set_public_address($1)', [url]);
+}
+
+/** The link by which a person connects an account. Null if nobody has to consent. */
+export type AccountLink = {
+  account_id: string;
+  integration: string;
+  authorization_url: string | null;
+  expires_at: string | null;
+};
+
+/** Begins to connect an account of a user or of the tenant. Throws `HWNTF`, `HWDEN`, `HWINV`. */
+export async function connectAccount(
+  client: Queryable,
+  integration: string,
+  user: string | undefined,
+): Promise<AccountLink> {
+  const { rows } = await client.query<{ link: AccountLink }>(
+    `select howdah.connect_account(coalesce((
+       select i.name from howdah.integrations as i
+       where i.tenant_id = howdah.current_tenant() and i.id::text = $1), $1), $2) as link`,
+    [integration, user ?? null],
+  );
+  return rows[0]?.link as AccountLink;
+}
+
+/** Lists the connected accounts of the tenant, without their tokens. */
+export async function listAccounts(client: Queryable) {
+  const { rows } = await client.query(
+    `select a.id, i.name as integration, u.username as user, a.status, a.scopes, a.expires_at,
+       a.connected_at, a.refreshed_at, a.error, a.integration_id, a.user_id, a.created_at
+     from howdah.connected_accounts as a
+     join howdah.integrations as i on i.id = a.integration_id
+     left join howdah.users as u on u.id = a.user_id
+     where a.tenant_id = howdah.current_tenant()
+     order by i.name, u.username nulls first`,
+  );
+  return rows;
+}
+
+/** Disconnects an account. A worker revokes its tokens. Throws `HWNTF`. */
+export async function disconnectAccount(
+  client: Queryable,
+  id: string,
+): Promise<{ id: string; status: string }> {
+  const { rows } = await client.query('select (howdah.disconnect_account($1)).*', [id]);
+  return rows[0];
+}
+
+function tokenValues(document: SealedSecret, tokens: NewTokens): unknown[] {
+  const { scopes, expires_at, is_refreshable, is_consent } = tokens;
+  return [JSON.stringify(document), scopes, expires_at, is_refreshable, is_consent];
+}
+
+/** Returns a function that calls a private function and returns its result. */
+function caller(pool: Pool) {
+  return async <T>(name: string, ...values: unknown[]): Promise<T> => {
+    const places = values.map((_, index) => `$${index + 1}`).join(', ');
+    const text = `select howdah_private.${name}(${places}) as result`;
+    return (await pool.query<{ result: T }>(text, values)).rows[0]?.result as T;
+  };
+}

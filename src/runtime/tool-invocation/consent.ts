@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { type CallOutcome, CONNECTED_ACCOUNT } from '../../contracts/agents/mcp-host.ts';
+import type { ToolOutcome } from '../../contracts/agents/tool.ts';
+import type { ConsentRequest } from '../../contracts/connected-account.ts';
+import type { HeldRun } from '../owned-run/held-run.ts';
+import { answersTo, elicitationAnswer } from './mcp-host.ts';
+
+/**
+ * Returns the question that asks a person to connect an account, in place of the failure of a call
+ * without one. The database answers it when the account is connected, and the call is made again.
+ * If a person declines, or nobody answers in time, the failure reaches the model.
+ */
+export async function consentOutcome(
+  failure: ToolOutcome & { ok: false },
+  consent: ConsentRequest,
+  call_id: string,
+  run: HeldRun,
+): Promise<CallOutcome> {
+  const { account_id } = consent;
+  const elicitation = createHash('sha256').update(`connect ${account_id}`).digest('hex');
+  const last = answersTo(elicitation, call_id, run.state.attempts).at(-1);
+  if (last && elicitationAnswer(last).action !== 'accept') {
+    const message = `${failure.error.message}: nobody connected it`;
+    return { ok: false, error: { code: 'rejected', message, retryable: false } };
+  }
+  return {
+    asks: {
+      elicitation,
+      prompt: promptOf(consent, await consent.link()),
+      schema: { type: 'object', properties: {}, required: [], [CONNECTED_ACCOUNT]: account_id },
+      options: ['accept', 'decline'],
+    },
+  };
+}
+
+function promptOf({ integration, user, reason }: ConsentRequest, link: string | undefined): string {
+  const whose = user === null ? 'the account of this tenant' : `the account of ${user}`;
+  const why = reason === null ? '' : ` It was connected before: ${reason}.`;
+  const how = link
+    ? `Open this page: ${link}`
+    : `Run: howdah admin integrations connect ${integration}`;
+  return `To go on, the run needs ${whose} for ${integration}.${why} ${how}`;
+}

@@ -1,0 +1,40 @@
+import type { DocumentKind, DocumentSealer } from '../contracts/connected-account.ts';
+import type { SealedSecret, SecretRows } from '../contracts/secret.ts';
+import type { JsonObject } from '../json/json.ts';
+import { createDataKeys } from './data-keys.ts';
+import { placeOfSecret, seal } from './envelope.ts';
+import type { MasterKeys } from './master-keys.ts';
+import { openSecret } from './reader.ts';
+
+/**
+ * The names under which documents are sealed, by kind. A secret of a person cannot have such a
+ * name, so that neither opens in the place of the other. `howdah_private.sealed_oauth_document` has
+ * the same names.
+ */
+const NAMES: Record<DocumentKind, string> = {
+  client: 'oauth client',
+  tokens: 'oauth tokens',
+  flow: 'oauth flow',
+};
+
+/**
+ * Creates a sealer of documents with the master keys of this process. The first document of a
+ * tenant creates its data key, which needs the rights of the owner.
+ */
+export function createDocumentSealer(rows: SecretRows, masterKeys: MasterKeys): DocumentSealer {
+  const dataKeys = createDataKeys(rows, masterKeys);
+  return {
+    open: async (document) => JSON.parse(await openSecret(document, dataKeys)) as JsonObject,
+    async seal(kind, { id, tenant_id }, slot, value): Promise<SealedSecret> {
+      let { key } = slot;
+      if (!key) {
+        await dataKeys.add(tenant_id, false);
+        key = (await rows.slot(tenant_id, '')).key;
+        if (!key) throw new Error(`tenant ${tenant_id} has no data key`);
+      }
+      const place = { id, tenant_id, name: NAMES[kind], version: slot.version };
+      const plain = Buffer.from(JSON.stringify(value), 'utf8');
+      return { ...place, ...seal(await dataKeys.open(key), placeOfSecret(place), plain), key };
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import {
+  type AuthorizationServerMetadata,
+  exchangeAuthorization,
+  startAuthorization,
+  validateAuthorizationResponseIssuer,
+} from '@modelcontextprotocol/client';
+import type { StoredAccount } from '../../contracts/connected-account.ts';
+import type { SealedSecret } from '../../contracts/secret.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { digestOf, randomKey } from './authorizations.ts';
+import { type ClientServices, clientFor, type OAuthClient, ownClient } from './client.ts';
+import { findServer } from './discovery.ts';
+import { OAuthRefusal, wordOf } from './failures.ts';
+import { documentOf, factsOf, type ServerFacts, storeTokens } from './tokens.ts';
+
+/** The path to which authorization servers send browsers back. */
+export const CALLBACK_PATH = '/oauth/callback';
+
+/** What is kept of an authorization until the browser comes back. */
+type FlowDocument = {
+  verifier: string;
+  redirect_uri: string;
+  server: ServerFacts;
+  client: OAuthClient;
+  scopes: string[];
+  resource?: string;
+};
+
+/** Where authorizations under way are kept. */
+export type FlowRows = {
+  newId(): Promise<string>;
+  begin(
+    accountId: string,
+    digests: { state: Buffer; browser: Buffer },
+    document: SealedSecret,
+  ): Promise<boolean>;
+};
+
+export type AuthorizationServices = ClientServices & { flows: FlowRows };
+
+const ATTEMPTS = 10;
+
+/**
+ * Begins an authorization: finds the server, registers a client if need be, and keeps the PKCE
+ * verifier with the issuer and the client, sealed. The state is random, and only its digest is
+ * kept. Returns the URL of the authorization server.
+ */
+export async function beginAuthorization(
+  account: StoredAccount,
+  address: string,
+  browserKey: string,
+  services: AuthorizationServices,
+): Promise<string> {
+  const { metadata, resource, scopes } = await findServer(account.integration, services.fetch);
+  const redirectUri = address + CALLBACK_PATH;
+  const client = await clientFor(account, metadata, redirectUri, services);
+  const state = randomKey();
+  const { authorizationUrl, codeVerifier } = await startAuthorization(metadata.issuer, {
+    metadata,
+    clientInformation: client,
+    redirectUrl: redirectUri,
+    state,
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    ...(resource !== undefined && { resource }),
+  });
+  if (!isSafe(authorizationUrl)) {
+    throw new OAuthRefusal('the authorization endpoint of the server does not use https');
+  }
+  const { client_secret, ...withoutSecret } = client;
+  const isOwn = account.integration.secret_name !== null;
+  const document: FlowDocument = {
+    verifier: codeVerifier,
+    redirect_uri: redirectUri,
+    server: factsOf(metadata),
+    client: isOwn || client_secret === undefined ? withoutSecret : client,
+    scopes,
+    ...(resource !== undefined && { resource }),
+  };
+  await keep(
+    account,
+    { state: digestOf(state), browser: digestOf(browserKey) },
+    document,
+    services,
+  );
+  return authorizationUrl.href;
+}
+
+async function keep(
+  { id: accountId, tenant_id }: StoredAccount,
+  digests: { state: Buffer; browser: Buffer },
+  document: FlowDocument,
+  { flows, rows, sealer }: AuthorizationServices,
+): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const id = await flows.newId();
+    const slot = await rows.slot(tenant_id, id);
+    const value = document as unknown as JsonObject;
+    const sealed = await sealer.seal('flow', { id, tenant_id }, slot, value);
+    if (await flows.begin(accountId, digests, sealed)) return;
+  }
+  throw new OAuthRefusal('the keys are being rotated; try again in a moment');
+}
+
+/**
+ * Ends an authorization whose browser came back: checks the issuer (RFC 9207), exchanges the code
+ * with the verifier, and stores the tokens. Throws the errors of the client.
+ */
+export async function finishAuthorization(
+  account: StoredAccount & { flow: SealedSecret },
+  answer: URLSearchParams,
+  services: ClientServices,
+): Promise<void> {
+  const flow = (await services.sealer.open(account.flow)) as unknown as FlowDocument;
+  const { server, resource, scopes } = flow;
+  const iss = answer.get('iss') ?? undefined;
+  validateAuthorizationResponseIssuer({
+    iss,
+    expectedIssuer: server.issuer,
+    issParameterSupported: server.authorization_response_iss_parameter_supported === true,
+  });
+  const code = answer.get('code');
+  const error = answer.get('error');
+  if (error !== null) {
+    throw new OAuthRefusal(`the authorization server answered ${wordOf(error)}`);
+  }
+  if (code === null) throw new OAuthRefusal('the authorization server sent no code');
+  const { integration } = account;
+  const client =
+    integration.secret_name === null
+      ? flow.client
+      : await ownClient(integration, services.readSecret);
+  const tokens = await exchangeAuthorization(server.issuer, {
+    metadata: server as AuthorizationServerMetadata,
+    clientInformation: client,
+    authorizationCode: code,
+    codeVerifier: flow.verifier,
+    redirectUri: flow.redirect_uri,
+    ...(iss !== undefined && { iss }),
+    ...(resource !== undefined && { resource }),
+    fetchFn: services.fetch,
+  });
+  const asked = { server, client, scopes, ...(resource !== undefined && { resource }) };
+  await storeTokens(account, documentOf(tokens, asked, integration), true, services);
+}
+
+/** Returns whether a browser may be sent there: over https, or to this machine. */
+function isSafe({ protocol, hostname }: URL): boolean {
+  const isLocal = /^(127\.0\.0\.1|\[::1\]|localhost)$/.test(hostname);
+  return protocol === 'https:' || (protocol === 'http:' && isLocal);
+}
