@@ -6,6 +6,7 @@ import { createPool } from './db/connection/pool.ts';
 import { refuseWrongKeys } from './secrets/data-keys.ts';
 import { createMasterKeys, type MasterKeys, noKey } from './secrets/master-keys.ts';
 import type { ApiMetrics } from './telemetry/metrics.ts';
+import { createEgress } from './tools/egress.ts';
 import { createUnsavedModelTests } from './unsaved-model-tests.ts';
 
 /**
@@ -53,5 +54,6 @@ export async function openApiHere(
 async function apiOptions(url: string, config: Config, serving: Serving): Promise<ApiOptions> {
   const masterKeys = await checkedMasterKeys(url, config);
   const tryUnsavedModel = createUnsavedModelTests(config);
-  return { ...config, ...serving, url, masterKeys, tryUnsavedModel };
+  const egress = createEgress({ allowPrivate: config.egressAllow });
+  return { ...config, ...serving, url, masterKeys, egress, tryUnsavedModel };
 }

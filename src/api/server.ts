@@ -4,8 +4,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { runAll } from '../concurrency/run-all.ts';
 import type { Config } from '../config.ts';
+import { setPublicAddress } from '../db/access/connected-accounts.ts';
 import type { Pool } from '../db/connection/pool.ts';
-import { inBrackets } from '../network/addresses.ts';
+import { inBrackets, isLoopback } from '../network/addresses.ts';
 import { createReadiness, type Readiness } from '../telemetry/readiness.ts';
 import { a2aRoutes } from './a2a/a2a-endpoint.ts';
 import { agUiRoutes } from './ag-ui/ag-ui-endpoint.ts';
@@ -21,6 +22,7 @@ import { type ConnectionDraining, createConnectionDraining } from './limits/conn
 import { createMcpEndpoint } from './mcp/mcp-endpoint.ts';
 import type { MountableApi } from './mount/handler.ts';
 import { openMemoryConnection } from './mount/memory-connection.ts';
+import { oauthRoutes } from './oauth/oauth-endpoint.ts';
 import { openAiRoutes } from './openai/openai-routes.ts';
 import { type Closer, openServices, type Services, type ServicesOptions } from './services.ts';
 import { createWebSocketEndpoint } from './ws/websocket-endpoint.ts';
@@ -64,16 +66,19 @@ export type UnlistedApi = Shutdown & MountableApi;
  * in use; and the error of node-pg when the database cannot be reached.
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
-  return openApi(options, async ({ app, drain, close }) => {
+  return openApi(options, async ({ app, pool, drain, close }) => {
     const port = await listen(app, options);
-    return { url: `http://${inBrackets(options.host)}:${port}`, port, drain, close };
+    const url = `http://${inBrackets(options.host)}:${port}`;
+    await announce(pool, options, isLoopback(options.host) ? url : undefined);
+    return { url, port, drain, close };
   });
 }
 
 /** Opens the API without a port. Throws as `startApi` does. */
 export async function openUnlistedApi(options: ApiOptions): Promise<UnlistedApi> {
-  return openApi(options, async ({ app, draining, drain, close }) => {
+  return openApi(options, async ({ app, pool, draining, drain, close }) => {
     await app.ready();
+    await announce(pool, options, undefined);
     return {
       get isClosing() {
         return draining.isClosing;
@@ -86,7 +91,23 @@ export async function openUnlistedApi(options: ApiOptions): Promise<UnlistedApi>
   });
 }
 
-type OpenApi = Shutdown & { app: FastifyInstance; draining: ConnectionDraining };
+/**
+ * Stores the address at which browsers reach this API, for links to connect accounts. A failure is
+ * only logged, so that it does not keep the API from starting.
+ */
+async function announce(
+  pool: Pool,
+  { publicUrl, log }: ApiOptions,
+  ownUrl: string | undefined,
+): Promise<void> {
+  const url = (publicUrl ?? ownUrl)?.replace(/\/$/, '');
+  if (url === undefined) return;
+  await setPublicAddress(pool, url).catch((err: unknown) =>
+    log.warn({ err }, 'the address of the API could not be stored'),
+  );
+}
+
+type OpenApi = Shutdown & { app: FastifyInstance; pool: Pool; draining: ConnectionDraining };
 
 /** Opens the server, which `serve` makes reachable. Closes everything again if that fails. */
 async function openApi<T>(options: ApiOptions, serve: (api: OpenApi) => Promise<T>): Promise<T> {
@@ -106,7 +127,7 @@ async function openApi<T>(options: ApiOptions, serve: (api: OpenApi) => Promise<
   try {
     const services = await openServices(options, readiness, closers);
     const app = await openEndpoints({ options, services, readiness, draining }, closers);
-    return await serve({ app, draining, drain, close });
+    return await serve({ app, pool: services.pool, draining, drain, close });
   } catch (error) {
     await close().catch((err) => log.warn({ err }, 'resources of the API could not be closed'));
     throw error;
@@ -147,6 +168,7 @@ async function openEndpoints(
   );
   const inbound = inboundHookRoutes(app, services);
   closers.push(() => inbound.close());
+  oauthRoutes(app, { ...services.accounts, onError: services.onError });
   closers.push(() =>
     closeApp(app, draining, {
       async endStreams() {

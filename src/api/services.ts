@@ -3,16 +3,24 @@ import { createBatchLoader } from '../concurrency/batch-loader.ts';
 import type { Config } from '../config.ts';
 import type { TryUnsavedModel } from '../contracts/agents/model-test.ts';
 import type { ReadSecret } from '../contracts/secret.ts';
+import {
+  type AccountFlows,
+  accountFlowsOn,
+  accountRowsOn,
+} from '../db/access/connected-accounts.ts';
 import { secretRowsOn } from '../db/access/secrets.ts';
 import { visibleTo, type Watching } from '../db/access/subjects.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import { refuseOtherServer } from '../db/connection/same-server.ts';
 import { createListFeed, type ListFeed } from '../db/lists/list-feed.ts';
+import { createDocumentSealer } from '../secrets/documents.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
 import { createSecretReader } from '../secrets/reader.ts';
 import { createSecretWriter, type SecretWriter } from '../secrets/writer.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
+import { createEgress, type Egress } from '../tools/egress.ts';
+import { type Authorizations, createAuthorizations } from '../tools/oauth/authorizations.ts';
 import {
   type Authentication,
   type AuthenticationOptions,
@@ -40,6 +48,11 @@ export type ServicesOptions = PoolOptions &
     log: Logger;
     /** The keys that encrypt secrets. Without them, this API cannot store secrets. */
     masterKeys?: MasterKeys;
+    /**
+     * The guard of requests to authorization servers. Without one, only public addresses are
+     * reached.
+     */
+    egress?: Egress;
     /** Tests models that are not stored. Without it, this API tests stored models only. */
     tryUnsavedModel?: TryUnsavedModel;
     /** Limits that differ from the defaults. */
@@ -68,9 +81,13 @@ export type Services = Authentication & {
   secrets: SecretWriter;
   /** Reads secrets for the engine, such as those that verify requests. */
   readSecret: ReadSecret;
+  accounts: AccountServices;
   tryUnsavedModel: TryUnsavedModel | undefined;
   onError: ErrorLog;
 };
+
+/** The authorizations by which people connect accounts. */
+export type AccountServices = { flows: AccountFlows; authorizations: Authorizations };
 
 /** Closes a part of the server. */
 export type Closer = () => Promise<unknown>;
@@ -115,9 +132,23 @@ export async function openServices(
     limits: createStreamLimits(bounds),
     secrets: createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     readSecret: createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
+    accounts: openAccounts(pool, options),
     tryUnsavedModel: options.tryUnsavedModel,
     onError: (err, id) => log.error({ err, id }, 'a request failed'),
   };
+}
+
+/** Opens what the pages need by which people connect accounts. */
+function openAccounts(pool: Pool, { masterKeys, egress }: ServicesOptions): AccountServices {
+  const [secrets, keys] = [secretRowsOn(pool), masterKeys ?? noMasterKeys];
+  const flows = accountFlowsOn(pool);
+  const authorizations = createAuthorizations({
+    ...{ flows, rows: accountRowsOn(pool) },
+    sealer: createDocumentSealer(secrets, keys),
+    readSecret: createSecretReader(secrets, keys),
+    egress: egress ?? createEgress({ allowPrivate: [] }),
+  });
+  return { flows, authorizations };
 }
 
 function boundsOf({ tenantStreams, userStreams, bounds }: ServicesOptions): ServerLimits {

@@ -3,6 +3,7 @@ import { agentRoutes } from './definitions/agent-routes.ts';
 import { agentSystemRoutes } from './definitions/agent-systems.ts';
 import { definitionRoutes } from './definitions/definition-routes.ts';
 import { inboundHookRoutes } from './definitions/inbound-hooks.ts';
+import { integrationRoutes } from './definitions/integrations.ts';
 import { webhookRoutes } from './definitions/webhooks.ts';
 import type { Route } from './framework/route.ts';
 import { modelCatalog } from './model-catalog.ts';
@@ -32,6 +33,7 @@ export const routes: readonly Route[] = [
   ...definitionRoutes,
   ...webhookRoutes,
   ...inboundHookRoutes,
+  ...integrationRoutes,
   ...settingRoutes,
   ...administrationRoutes,
 ];

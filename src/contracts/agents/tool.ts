@@ -1,6 +1,6 @@
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 import type { HostPattern } from '../../network/host-pattern.ts';
-import type { AccountAccess, AccessRequest, ConsentRequest } from '../connected-account.ts';
+import type { AccessRequest, AccountAccess, ConsentRequest } from '../connected-account.ts';
 import type { Outcome, RunError } from '../errors.ts';
 import type { Message, ResourcePart } from '../runs/message.ts';
 import type { RunContext } from '../runs/run-context.ts';

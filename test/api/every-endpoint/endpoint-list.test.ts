@@ -17,7 +17,7 @@ import { locked, tokenFor } from '../subscriptions/tokens.ts';
  * these are the others. A door that is added and named nowhere fails here; one that is for somebody is walked.
  */
 
-/** For everybody: they say nothing of anybody. */
+/** For everybody: they say nothing of anybody, unless the path itself is the proof. */
 const OPEN = [
   'GET /',
   'GET /docs',
@@ -27,6 +27,9 @@ const OPEN = [
   // signed: test/api/inbound
   'POST /hooks/:name',
   'POST /hooks/:tenant/:name',
+  'GET /oauth/callback',
+  'GET /oauth/connect/:link',
+  'GET /oauth/connect/:link/continue',
   'GET /openapi.json',
   'GET /readyz',
   'GET /schemas/agent-system.v1.json',
@@ -147,6 +150,9 @@ const UNDESCRIBED = [
   'GET /docs',
   'GET /docs/reference',
   'GET /docs/reference/scalar.js',
+  'GET /oauth/callback',
+  'GET /oauth/connect/:link',
+  'GET /oauth/connect/:link/continue',
   'GET /openapi.json',
   'GET /schemas/agent-system.v1.json',
 ];

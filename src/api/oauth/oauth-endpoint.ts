@@ -1,0 +1,153 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Semaphore } from '../../concurrency/semaphore.ts';
+import type { AccountFlows, LinkedAccount } from '../../db/access/connected-accounts.ts';
+import type { Authorizations } from '../../tools/oauth/authorizations.ts';
+import { type ErrorLog, failureOf } from '../errors/answer-error.ts';
+import { confirmationPage, connectedPage, failedPage, PAGE_HEADERS } from './pages.ts';
+
+// The pages by which a person connects an account. They need no login, since a browser has none:
+// the link in their path is the proof. It lets nobody read anything.
+//
+//   GET /oauth/connect/LINK            says who gets the account, and gives the browser a key
+//   GET /oauth/connect/LINK/continue   begins the authorization, and sends the browser there
+//   GET /oauth/callback                ends it: the state must be of this browser
+//
+// The key of the browser is a cookie. Without it, somebody could send another person to the second
+// or third address, and so get that person's account for runs of their own.
+
+export type OAuthEndpointOptions = {
+  flows: AccountFlows;
+  authorizations: Authorizations;
+  onError: ErrorLog;
+};
+
+const COOKIE = 'howdah_browser';
+const COOKIE_SECONDS = 3_600;
+const KEY = /^[A-Za-z0-9_-]{43}$/;
+/** Authorization servers asked at once. */
+const AT_ONCE = 16;
+
+/** Registers the pages. */
+export function oauthRoutes(app: FastifyInstance, options: OAuthEndpointOptions): void {
+  const pages = new OAuthPages(options);
+  const guarded = (work: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) => {
+    return async (request: FastifyRequest, reply: FastifyReply) => {
+      try {
+        return await work(request, reply);
+      } catch (error) {
+        const { status, message, hint } = failureOf(error, options.onError);
+        return sendPage(reply, status, failedPage(message, hint ?? TRY_AGAIN));
+      }
+    };
+  };
+  app.get('/oauth/connect/:link', { exposeHeadRoute: false }, guarded(pages.show));
+  app.get('/oauth/connect/:link/continue', { exposeHeadRoute: false }, guarded(pages.begin));
+  app.get('/oauth/callback', { exposeHeadRoute: false }, guarded(pages.finish));
+}
+
+const TRY_AGAIN = 'Open the link again, or ask for a new one.';
+
+class OAuthPages {
+  readonly #options: OAuthEndpointOptions;
+  readonly #semaphore = new Semaphore(AT_ONCE);
+
+  constructor(options: OAuthEndpointOptions) {
+    this.#options = options;
+  }
+
+  readonly show = async (request: FastifyRequest, reply: FastifyReply) => {
+    const { authorizations, flows } = this.#options;
+    const account = await this.#accountOf(request);
+    if (!account) return sendUnknownLink(reply);
+    const { integration, tenant, user, address } = account;
+    if (account.status === 'connected' && (await flows.answerQuestions(account.id)) > 0) {
+      return sendPage(reply, 200, connectedPage(integration.name)); // by another link
+    }
+    const key = browserKeyOf(request) ?? authorizations.newKey();
+    setBrowserKey(reply, key, address);
+    const continueUrl = `${address}/oauth/connect/${linkOf(request)}/continue?key=${key}`;
+    const about = { integration: integration.name, resource: integration.resource_url };
+    return sendPage(reply, 200, confirmationPage({ ...about, tenant, user, continueUrl }));
+  };
+
+  readonly begin = async (request: FastifyRequest, reply: FastifyReply) => {
+    const key = browserKeyOf(request);
+    const { key: sent } = request.query as { key?: unknown };
+    if (key === undefined || typeof sent !== 'string' || !isSame(key, sent)) {
+      const message = 'This page was not opened from the page of the link in this browser.';
+      return sendPage(reply, 400, failedPage(message, 'Open the link itself; cookies are needed.'));
+    }
+    const account = await this.#accountOf(request);
+    if (!account) return sendUnknownLink(reply);
+    const begun = await this.#semaphore.run({}, () =>
+      this.#options.authorizations.begin(account, account.address, key),
+    );
+    if (begun.ok) return reply.header('cache-control', 'no-store').redirect(begun.value, 303);
+    await this.#options.flows.fail(account.id, begun.error.message);
+    return sendPage(reply, 502, failedPage(`${begun.error.message}.`, TRY_AGAIN));
+  };
+
+  readonly finish = async (request: FastifyRequest, reply: FastifyReply) => {
+    const { flows, authorizations } = this.#options;
+    const answer = new URL(request.url, 'http://callback').searchParams;
+    const [state, key] = [answer.get('state') ?? '', browserKeyOf(request)];
+    const { digestOf } = authorizations;
+    const account =
+      key !== undefined && KEY.test(state)
+        ? await flows.take({ state: digestOf(state), browser: digestOf(key) })
+        : undefined;
+    if (!account) {
+      const message =
+        'This answer belongs to no authorization of this browser: it was used before, it is older than ten minutes, or it began elsewhere.';
+      return sendPage(reply, 400, failedPage(message, TRY_AGAIN));
+    }
+    const ended = await this.#semaphore.run({}, () => authorizations.finish(account, answer));
+    if (ended.ok) return sendPage(reply, 200, connectedPage(account.integration.name));
+    await flows.fail(account.id, ended.error.message);
+    return sendPage(reply, 502, failedPage(`${ended.error.message}.`, TRY_AGAIN));
+  };
+
+  #accountOf(request: FastifyRequest): Promise<LinkedAccount | undefined> {
+    const { flows, authorizations } = this.#options;
+    const link = linkOf(request);
+    return /^[A-Za-z0-9]{43}$/.test(link)
+      ? flows.ofLink(authorizations.digestOf(link))
+      : Promise.resolve(undefined);
+  }
+}
+
+function linkOf(request: FastifyRequest): string {
+  return (request.params as { link: string }).link;
+}
+
+/** Returns the key that this browser was given. */
+function browserKeyOf({ headers }: FastifyRequest): string | undefined {
+  const cookies = headers.cookie?.split(';').map((one) => one.trim()) ?? [];
+  const own = cookies.find((one) => one.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
+  return own !== undefined && KEY.test(own) ? own : undefined;
+}
+
+function setBrowserKey(reply: FastifyReply, key: string, address: string): void {
+  const { protocol, pathname } = new URL(address);
+  const path = `${pathname.replace(/\/$/, '')}/oauth/`;
+  const secure = protocol === 'https:' ? '; Secure' : '';
+  reply.header(
+    'set-cookie',
+    `${COOKIE}=${key}; Path=${path}; Max-Age=${COOKIE_SECONDS}; HttpOnly; SameSite=Lax${secure}`,
+  );
+}
+
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function sendUnknownLink(reply: FastifyReply) {
+  const message = 'This link is not valid any more, or never was.';
+  return sendPage(reply, 404, failedPage(message, 'Ask for a new one.'));
+}
+
+function sendPage(reply: FastifyReply, status: number, html: string) {
+  return reply.code(status).headers(PAGE_HEADERS).send(html);
+}

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { noSuch } from '../../errors/request-refusal.ts';
+import { columnList } from '../../http/column-list.ts';
+import {
+  byId,
+  flag,
+  id,
+  names,
+  object,
+  optionalText,
+  page,
+  pageOf,
+  time,
+} from '../../http/fields.ts';
+import { crudRoutes } from '../framework/crud-resource.ts';
+import { idIn, pageAnswer } from '../framework/pages.ts';
+import { type Route, route } from '../framework/route.ts';
+import { createResource, equalTo } from './definitions.ts';
+
+const integrations = createResource({
+  path: '/api/integrations',
+  one: 'integration',
+  table: 'integrations',
+  name: 'Integration',
+  columns: {
+    name: z.string().describe('The name that MCP servers and HTTP tools refer to'),
+    description: z.string().optional(),
+    resource_url: z.string().describe('The URL of the MCP server or API'),
+    account_scope: z.enum(['tenant', 'user']).optional().describe('Whose accounts there are'),
+    grant_type: z.enum(['authorization_code', 'client_credentials']).optional(),
+    scopes: names.optional().describe('The scopes to ask for; empty for those of the server'),
+    issuer: optionalText.describe('The authorization server; null for that of the resource'),
+    endpoints: object.nullable().optional().describe('The URLs of a server without metadata'),
+    client_id: optionalText.describe('A client that was registered by hand'),
+    secret_name: optionalText.describe('The secret that holds the secret of the client'),
+    sends_resource: z.boolean().optional(),
+    is_active: z.boolean().optional(),
+  },
+  fixed: ['name'],
+  readOnly: { created_at: time, updated_at: time },
+  filters: { name: z.string().optional(), is_active: flag.optional() },
+});
+
+const STATUSES = ['pending', 'connected', 'expired', 'revoked', 'failed'] as const;
+
+const account = z
+  .object({
+    id,
+    integration_id: id,
+    user_id: id.nullable().describe('Null for the account of the tenant'),
+    status: z.enum(STATUSES),
+    scopes: names.describe('The scopes that the server granted'),
+    expires_at: time.nullable().describe('The end of the current token'),
+    connected_at: time.nullable(),
+    refreshed_at: time.nullable(),
+    error: z.string().nullable(),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: 'ConnectedAccount' });
+const accounts: Collection = { table: 'connected_accounts', shown: columnList(account.shape) };
+const ofAccount = { tag: 'connected-accounts', params: byId };
+const shown = { description: 'The account, without its tokens', schema: account };
+
+const connect = route({
+  method: 'POST',
+  path: '/api/integrations/{id}/connect',
+  id: 'connectAccount',
+  tag: 'integrations',
+  summary: 'Begin to connect an account: the own account, or that of the tenant',
+  description:
+    'A person opens `authorization_url` in a browser, and consents at the authorization server. ' +
+    'Null means that the client of the integration is the account, and nobody has to consent.',
+  params: byId,
+  permission: { object: 'executions', action: 'run' },
+  answers: {
+    200: {
+      description: 'The page to open',
+      schema: z.object({
+        account_id: id,
+        integration: z.string(),
+        authorization_url: z.string().nullable(),
+        expires_at: time.nullable(),
+      }),
+    },
+  },
+  async work(db, { params }) {
+    const found = await findRow(db, integrations.collection, params.id);
+    if (!found) throw noSuch('integration', params.id);
+    const { rows } = await db.query<{ link: object }>('select howdah.connect_account($1) as link', [
+      found.row.name,
+    ]);
+    return { body: rows[0]?.link };
+  },
+});
+
+const listAccounts = route({
+  method: 'GET',
+  path: '/api/connected-accounts',
+  id: 'listConnectedAccounts',
+  tag: 'connected-accounts',
+  summary: 'List the connected accounts that the caller may see, newest first',
+  isReplicable: true,
+  query: z.strictObject({
+    ...page,
+    integration_id: id.optional(),
+    user_id: id.optional(),
+    status: z.enum(STATUSES).optional(),
+  }),
+  answers: { 200: { description: 'A page of accounts', schema: pageOf(account) } },
+  async work(db, { query, url }) {
+    const before = idIn(query.cursor, url);
+    const rows = await listRows(db, accounts, {
+      where: equalTo(query),
+      limit: query.limit + 1,
+      ...(before !== undefined && { before }),
+    });
+    return pageAnswer(rows, query.limit, url, (row) => row.id);
+  },
+});
+
+const getAccount = route({
+  ...ofAccount,
+  method: 'GET',
+  path: '/api/connected-accounts/{id}',
+  id: 'getConnectedAccount',
+  summary: 'Get a connected account',
+  answers: { 200: shown },
+  async work(db, { params }) {
+    const found = await findRow(db, accounts, params.id);
+    if (!found) throw noSuch('connected account', params.id);
+    return { body: found.row, tag: found.tag };
+  },
+});
+
+const disconnect = route({
+  ...ofAccount,
+  method: 'DELETE',
+  path: '/api/connected-accounts/{id}',
+  id: 'disconnectAccount',
+  summary: 'Disconnect an account, and revoke its tokens at the authorization server',
+  answers: { 200: shown },
+  async work(db, { params }) {
+    await db.query('select (howdah.disconnect_account($1)).id', [params.id]);
+    const found = await findRow(db, accounts, params.id);
+    if (!found) throw noSuch('connected account', params.id);
+    return { body: found.row };
+  },
+});
+
+/** Routes of integrations, and of the accounts that people connected for them. */
+export const integrationRoutes: Route[] = [
+  ...crudRoutes(integrations),
+  connect,
+  listAccounts,
+  getAccount,
+  disconnect,
+];

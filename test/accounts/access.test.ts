@@ -1,0 +1,287 @@
+import { beforeAll, expect, test } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import { secretRowsOn } from '../../src/db/access/secrets.ts';
+import { rotateDataKey } from '../../src/secrets/rotation.ts';
+import { createEgress } from '../../src/tools/egress.ts';
+import { ask, startTestApi } from '../api/harness.ts';
+import { type CallOptions, call } from '../api/rest/call.ts';
+import { locked, makePerson, type Person, tokenFor } from '../api/subscriptions/tokens.ts';
+import { calling, ended, makeAgent, resultsOf } from '../runtime/arrange.ts';
+import { asRole, makeTenant, refusal } from '../sql/support.ts';
+import { eventually } from '../support/database.ts';
+import { consent } from '../support/oauth/browser.ts';
+import {
+  accountOf,
+  linkFor,
+  makeApiTool,
+  makeIntegration,
+  masterKeys,
+  oauthScene,
+  runAs,
+} from './arrange.ts';
+
+const scene = oauthScene();
+let api: Api;
+let people: Record<'ada' | 'ben' | 'root' | 'eve', Person>;
+let foreigner: Person;
+
+beforeAll(async () => {
+  const hosts = [scene.server.issuer, scene.resource.origin].map((url) => new URL(url).host);
+  const egress = createEgress({ allowPrivate: hosts });
+  api = await startTestApi(scene.db.url, { ...locked, masterKeys, egress });
+  const names = ['ada', 'ben', 'root', 'eve'] as const;
+  const made = await Promise.all(names.map((name) => makePerson(scene.db.pool, name)));
+  people = Object.fromEntries(names.map((name, index) => [name, made[index]])) as typeof people;
+  await scene.db.pool.query(`update howdah.users set role = 'admin' where username = 'root'`);
+  await scene.db.pool.query(`update howdah.users set role = 'viewer' where username = 'eve'`);
+  foreigner = await makePerson(scene.db.pool, 'far', await makeTenant(scene.db.pool));
+  return () => api.close();
+});
+
+const roles = { ada: 'member', ben: 'member', root: 'admin', eve: 'viewer' } as const;
+type Name = keyof typeof roles;
+const as = async (name: Name): Promise<CallOptions> => ({
+  token: await tokenFor(people[name], { role: roles[name] }),
+});
+const connect = async (name: Name, integration: { id: string }) =>
+  call(api, 'POST', `/api/integrations/${integration.id}/connect`, undefined, await as(name));
+const list = async (name: Name, path = '/api/connected-accounts') =>
+  (await call(api, 'GET', path, undefined, await as(name))).body.data;
+
+test('only an admin connects the account of the tenant', async () => {
+  const integration = await makeIntegration(scene, { account_scope: 'tenant' });
+  for (const name of ['ada', 'eve'] as const) {
+    expect(await connect(name, integration)).toMatchObject({
+      status: 403,
+      body: { code: 'HWDEN', object: 'integrations', required_role: 'admin' },
+    });
+  }
+  const { status, body } = await connect('root', integration);
+  expect({ status, body }).toMatchObject({
+    status: 200,
+    body: {
+      integration: integration.name,
+      authorization_url: expect.stringContaining('/oauth/connect/'),
+    },
+  });
+  expect((await consent(body.authorization_url)).status).toBe(200);
+  const { id } = await accountOf(scene, integration.name);
+  const path = `/api/connected-accounts/${id}`;
+  expect(await call(api, 'DELETE', path, undefined, await as('ada'))).toMatchObject({
+    status: 403,
+  });
+  expect(await call(api, 'DELETE', path, undefined, await as('root'))).toMatchObject({
+    status: 200,
+    body: { status: 'revoked' },
+  });
+});
+
+test('users connect their own accounts, and see no account of another user', async () => {
+  const integration = await makeIntegration(scene);
+  expect(await connect('eve', integration)).toMatchObject({ status: 403 });
+  for (const name of ['ada', 'ben'] as const) {
+    scene.server.person = `${name}@example.com`;
+    const { body } = await connect(name, integration);
+    expect((await consent(body.authorization_url)).status).toBe(200);
+  }
+  const of = `/api/connected-accounts?integration_id=${integration.id}`;
+  const own = await list('ada', of);
+  expect(own).toMatchObject([{ user_id: people.ada.user_id, status: 'connected' }]);
+  expect(Object.keys(own[0]).sort()).toEqual(
+    'connected_at created_at error expires_at id integration_id refreshed_at scopes status updated_at user_id'.split(
+      ' ',
+    ),
+  );
+  expect(await list('root', of)).toHaveLength(2);
+  expect(await list('eve', of)).toEqual([]);
+  const path = `/api/connected-accounts/${own[0].id}`;
+  for (const name of ['ben', 'eve'] as const) {
+    expect(await call(api, 'GET', path, undefined, await as(name))).toMatchObject({ status: 404 });
+    expect(await call(api, 'DELETE', path, undefined, await as(name))).toMatchObject({
+      status: 404,
+    });
+  }
+  const far = { token: await tokenFor(foreigner) };
+  expect(await call(api, 'GET', path, undefined, far)).toMatchObject({ status: 404 });
+  expect(await call(api, 'DELETE', path, undefined, far)).toMatchObject({ status: 404 });
+  expect(
+    await call(api, 'POST', `/api/integrations/${integration.id}/connect`, undefined, far),
+  ).toMatchObject({ status: 404 });
+  expect(await call(api, 'DELETE', path, undefined, await as('ada'))).toMatchObject({
+    status: 200,
+  });
+});
+
+test('GraphQL begins and ends an integration, and has no field for a token', async () => {
+  const integration = await makeIntegration(scene);
+  const { token } = await as('ada');
+  const begun = await ask(
+    api,
+    'mutation ($name: String!) { connectAccount(input: { integration: $name }) { result } }',
+    { name: integration.name },
+    token,
+  );
+  expect(begun.errors).toEqual([]);
+  await consent(begun.data.connectAccount.result.authorization_url);
+  const { id } = await accountOf(scene, integration.name, people.ada.user_id);
+  const ended = await ask(
+    api,
+    'mutation ($id: UUID!) { disconnectAccount(input: { id: $id }) { result { status } } }',
+    { id },
+    token,
+  );
+  expect(ended.data.disconnectAccount.result).toEqual({ status: 'revoked' });
+  const { data } = await ask(
+    api,
+    '{ account: __type(name: "ConnectedAccount") { fields { name } } integration: __type(name: "Integration") { fields { name } } }',
+    {},
+    token,
+  );
+  const fields = [...data.account.fields, ...data.integration.fields].map(({ name }) => name);
+  expect(fields).toContain('resourceUrl');
+  expect(fields.filter((name: string) => /token|verifier|state$|cipher/i.test(name))).toEqual([]);
+});
+
+test('neither tenants nor tools read sealed documents, or connect by themselves', async () => {
+  const settings = { 'howdah.tenant_id': scene.tenantId };
+  for (const text of [
+    'select * from howdah_private.sealed_documents',
+    'select * from howdah_private.account_links',
+    'select howdah_private.account_by_id(howdah.uuid_v7())',
+    `select howdah_private.account_for_run(howdah.uuid_v7(), 'x')`,
+    'insert into howdah.connected_accounts (integration_id) values (howdah.uuid_v7())',
+  ]) {
+    const tried = asRole(scene.db.pool, 'howdah_app', settings, (client) => client.query(text));
+    expect({ text, ...(await refusal(tried)) }).toMatchObject({ text, code: '42501' });
+  }
+});
+
+test.each([
+  [{ resource_url: 'ftp://example.com' }, { constraint: 'resource_url_is_http' }],
+  [{ resource_url: 'https://user@example.com' }, { constraint: 'resource_url_is_http' }],
+  [
+    { grant_type: 'client_credentials', account_scope: 'tenant' },
+    { constraint: 'client_credentials_have_a_client' },
+  ],
+  [{ secret_name: 'robot' }, { code: 'HWNTF' }],
+  [
+    { issuer: 'https://as.example.com', endpoints: { token: 'x' } },
+    { code: 'HWINV', field: 'endpoints' },
+  ],
+  [
+    { endpoints: { token_endpoint: 'https://as.example.com/t' } },
+    { constraint: 'endpoints_have_an_issuer' },
+  ],
+  [{ scopes: ['a b', ''] }, { constraint: 'scopes_are_words' }],
+  [{ name: 'with space' }, { constraint: 'name_is_a_short_word' }],
+])('an integration %j is refused with its field', async (fields, problem) => {
+  const body = { name: 'refused', resource_url: 'https://api.example.com', ...fields };
+  const refused = await call(api, 'POST', '/api/integrations', body, await as('root'));
+  expect([400, 404]).toContain(refused.status);
+  expect(refused.body).toMatchObject(problem);
+  expect(refused.body.hint).toEqual(expect.any(String));
+});
+
+test('servers and tools name an integration that exists, for their own host', async () => {
+  const { name } = await makeIntegration(scene);
+  const insert = (configuration: object) =>
+    refusal(
+      scene.db.pool.query(
+        `insert into howdah.mcp_servers (name, type, configuration) values ('notes', 'http', $1)`,
+        [JSON.stringify(configuration)],
+      ),
+    );
+  expect(await insert({ url: scene.resource.url, integration: 'nowhere' })).toMatchObject({
+    code: 'HWNTF',
+    fields: { integration: 'nowhere' },
+  });
+  expect(await insert({ url: 'https://evil.example.com/mcp', integration: name })).toMatchObject({
+    code: 'HWINV',
+    fields: { path: 'configuration.integration' },
+  });
+  expect(await refusal(makeApiTool(scene, name, 'https://evil.example.com/me'))).toMatchObject({
+    code: 'HWINV',
+    fields: { path: 'configuration.integration' },
+  });
+});
+
+test('http_request sends the token to the resource alone, and never on a redirect elsewhere', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  await consent(await linkFor(scene, name));
+  const other = scene.server.issuer; // another origin, which repeats no headers
+  const agent = await makeAgent(scene.db.pool, {
+    script: [
+      calling({ name: 'http_request', arguments: { url: `${scene.resource.origin}/me` } }),
+      calling({
+        name: 'http_request',
+        arguments: { url: `${other}/.well-known/openid-configuration` },
+      }),
+      { content: 'done' },
+    ],
+    tools: ['http_request'],
+  });
+  await scene.db.pool.query(
+    'update howdah.agent_tools set configuration = $2 where agent_id = $1',
+    [agent, JSON.stringify({ integration: name })],
+  );
+  scene.resource.tokens.length = 0;
+  const seen: (string | undefined)[] = [];
+  scene.server.provider.use(async (ctx, next) => {
+    seen.push(ctx.get('authorization'));
+    await next();
+  });
+  const run = await ended(scene.db.pool, await runAs(scene, agent, null));
+  const said = await resultsOf(scene.db.pool, run.id);
+  expect(said[0]).toContain('"authorization":"Bearer ***"');
+  expect(scene.resource.tokens).toHaveLength(1);
+  expect(JSON.parse(said[1] ?? '').status).toBe(200);
+  expect(seen.filter(Boolean)).toEqual([]);
+});
+
+test('tokens are sealed anew with the next data key, and open afterwards', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  await consent(await linkFor(scene, name));
+  const keys = async () =>
+    (
+      await scene.db.pool.query(
+        `select k.id, k.is_current from howdah_private.data_keys as k where k.tenant_id = $1`,
+        [scene.tenantId],
+      )
+    ).rows;
+  const before = await keys();
+  const count = await rotateDataKey(secretRowsOn(scene.db.pool), masterKeys, scene.tenantId);
+  expect(count).toBeGreaterThan(1);
+  const after = await keys();
+  expect(after).toHaveLength(1);
+  expect(after[0].id).not.toBe(before[0].id);
+  const tool = await makeApiTool(scene, name);
+  const agent = await makeAgent(scene.db.pool, {
+    script: [calling({ name: tool, arguments: {} }), { content: 'done' }],
+    tools: [tool],
+  });
+  const run = await ended(scene.db.pool, await runAs(scene, agent, null));
+  expect((await resultsOf(scene.db.pool, run.id))[0]).toContain('@example.com');
+});
+
+test('an erased user is disconnected, and an export names the account without its tokens', async () => {
+  const integration = await makeIntegration(scene);
+  const gone = await makePerson(scene.db.pool, 'gone');
+  await consent(await linkFor(scene, integration.name, 'gone'));
+  const { rows } = await scene.db.pool.query('select howdah.export_user_data($1) as part', [
+    gone.user_id,
+  ]);
+  const parts = rows.map(({ part }) => part).filter(({ kind }) => kind === 'connected_account');
+  expect(parts).toMatchObject([{ integration_id: integration.id, status: 'connected' }]);
+  const { id } = await accountOf(scene, integration.name, gone.user_id);
+  await scene.db.pool.query(`select howdah.erase_user($1, 'anonymise')`, [gone.user_id]);
+  expect(await accountOf(scene, integration.name, gone.user_id)).toMatchObject({
+    status: 'revoked',
+  });
+  await eventually(
+    scene.db.pool,
+    'the tokens are deleted',
+    'select where not exists (select from howdah_private.sealed_documents where id = $1)',
+    [id],
+  );
+  expect(scene.server.requests).toContain('POST /token/revocation');
+});

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { afterAll, beforeAll } from 'vitest';
+import type { Api } from '../../src/api/server.ts';
+import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
+import type { JsonObject } from '../../src/json/json.ts';
+import { createMasterKeys } from '../../src/secrets/master-keys.ts';
+import { createSecretWriter } from '../../src/secrets/writer.ts';
+import { createEgress } from '../../src/tools/egress.ts';
+import type { Worker } from '../../workers/main.ts';
+import { startTestApi } from '../api/harness.ts';
+import { type TestDatabase, testDatabase } from '../support/database.ts';
+import {
+  type AuthorizationServer,
+  startAuthorizationServer,
+} from '../support/oauth/authorization-server.ts';
+import { type ResourceServer, startResourceServer } from '../support/oauth/resource-server.ts';
+import { startTestWorker } from '../support/worker.ts';
+
+export const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });
+
+export type Scene = {
+  db: TestDatabase;
+  server: AuthorizationServer;
+  resource: ResourceServer;
+  api: Api;
+  worker: Worker;
+  /** The lines of the logs of the API and the worker. */
+  lines: string[];
+  tenantId: string;
+};
+
+/** Declares the scene of a file: both servers of OAuth, a database, an API and a worker. */
+export function oauthScene(): Scene {
+  const scene = { db: testDatabase(), lines: [] as string[] } as Scene;
+  beforeAll(async () => {
+    scene.server = await startAuthorizationServer();
+    scene.resource = await startResourceServer(scene.server);
+    const log = pino({ level: 'trace' }, { write: (line: string) => void scene.lines.push(line) });
+    const hosts = [scene.server.issuer, scene.resource.origin].map((url) => new URL(url).host);
+    const egressAllow = [...hosts, hosts[0]?.replace('127.0.0.1', 'localhost') ?? ''];
+    const egress = createEgress({ allowPrivate: egressAllow });
+    scene.api = await startTestApi(scene.db.url, { masterKeys, egress, log });
+    scene.worker = await startTestWorker(scene.db.url, { masterKeys, egressAllow, log });
+    const { rows } = await scene.db.pool.query('select howdah.current_tenant() as id');
+    scene.tenantId = rows[0].id;
+  });
+  afterAll(async () => {
+    await scene.worker?.stop(1_000);
+    await scene.api?.close();
+    scene.resource?.close();
+    await scene.server?.close();
+  });
+  return scene;
+}
+
+/** Inserts an integration, by default for the MCP server of the scene. */
+export async function makeIntegration(
+  { db, resource }: Scene,
+  columns: JsonObject = {},
+): Promise<{ id: string; name: string }> {
+  const name = `c_${randomBytes(6).toString('hex')}`;
+  const row = { name, resource_url: resource.url, ...columns };
+  const names = Object.keys(row).join(', ');
+  const { rows } = await db.pool.query(
+    `insert into howdah.integrations (${names})
+     select ${names} from jsonb_populate_record(null::howdah.integrations, $1) returning id, name`,
+    [JSON.stringify(row)],
+  );
+  return rows[0];
+}
+
+export async function makeUser({ db }: Scene, username: string, role = 'member'): Promise<string> {
+  const { rows } = await db.pool.query(
+    `insert into howdah.users (username, email, role) values ($1, $1 || '@example.com', $2) returning id`,
+    [username, role],
+  );
+  return rows[0].id;
+}
+
+/** Returns a link, as the owner of the database gets it for a user or the tenant. */
+export async function linkFor({ db }: Scene, integration: string, user?: string): Promise<string> {
+  const { rows } = await db.pool.query('select howdah.connect_account($1, $2) as link', [
+    integration,
+    user ?? null,
+  ]);
+  return rows[0].link.authorization_url;
+}
+
+export async function accountOf({ db }: Scene, integration: string, userId: string | null = null) {
+  const { rows } = await db.pool.query(
+    `select a.* from howdah.connected_accounts as a join howdah.integrations as c on c.id = a.integration_id
+     where c.name = $1 and a.user_id is not distinct from $2`,
+    [integration, userId],
+  );
+  return rows[0];
+}
+
+/** Inserts an HTTP tool that asks the API of the scene, and returns its name. */
+export async function makeApiTool(
+  { db, resource }: Scene,
+  integration: string,
+  url = `${resource.origin}/me`,
+): Promise<string> {
+  const name = `api_${randomBytes(6).toString('hex')}`;
+  await db.pool.query(
+    `insert into howdah.tools (name, kind, description, parameters, configuration, effect)
+     values ($1, 'http', 'Asks.', '{"type": "object", "properties": {}}', $2, 'pure')`,
+    [name, JSON.stringify({ url, integration })],
+  );
+  return name;
+}
+
+export async function storeSecret({ db, tenantId }: Scene, name: string, value: string) {
+  const writer = createSecretWriter(secretRowsOn(db.pool), masterKeys);
+  await writer.set(tenantId, name, value, putSecretOn(db.pool, tenantId));
+}
+
+/** Inserts a run of a user. */
+export async function runAs({ db }: Scene, agent: string, userId: string | null): Promise<string> {
+  const { rows } = await db.pool.query(
+    `insert into howdah.executions (agent_id, input, user_id) values ($1, 'go', $2) returning id`,
+    [agent, userId],
+  );
+  return rows[0].id;
+}

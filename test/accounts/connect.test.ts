@@ -1,0 +1,236 @@
+import { describe, expect, test } from 'vitest';
+import { createEgress } from '../../src/tools/egress.ts';
+import { startTestApi } from '../api/harness.ts';
+import { refusal } from '../sql/support.ts';
+import { consent, continueIn, createBrowser } from '../support/oauth/browser.ts';
+import { accountOf, linkFor, makeIntegration, masterKeys, oauthScene } from './arrange.ts';
+
+const scene = oauthScene();
+
+const ofTenant = { account_scope: 'tenant' };
+const callback = () => `${scene.api.url}/oauth/callback`;
+
+/** Goes through the authorization, and returns the address of the callback without opening it. */
+async function untilCallback(integration: string, browser = createBrowser()) {
+  const { html } = await browser.open(await linkFor(scene, integration));
+  const { url } = await browser.open(continueIn(html), callback());
+  expect(url.startsWith(callback())).toBe(true);
+  return { browser, url: new URL(url) };
+}
+
+const flows = async () =>
+  (await scene.db.pool.query('select count(*)::int as count from howdah_private.account_flows'))
+    .rows[0].count;
+
+test('a client registers itself, consents with PKCE for the resource, and its link is used up', async () => {
+  const { name, id } = await makeIntegration(scene, ofTenant);
+  const link = await linkFor(scene, name);
+  const browser = createBrowser();
+  const page = await browser.open(link);
+  expect(page.html).toContain('all runs of the tenant');
+  const asked = await browser.open(continueIn(page.html), scene.server.issuer);
+  const sent = Object.fromEntries(new URL(asked.url).searchParams);
+  expect(sent).toMatchObject({
+    response_type: 'code',
+    code_challenge_method: 'S256',
+    redirect_uri: callback(),
+    resource: scene.resource.url,
+    scope: 'notes offline_access',
+    state: expect.stringMatching(/^[\w-]{43}$/),
+  });
+  expect(await browser.open(asked.url)).toMatchObject({ status: 200 });
+  expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
+  expect((await createBrowser().open(link)).status).toBe(404);
+
+  await consent(await linkFor(scene, name));
+  const again = await untilCallback(name);
+  expect(again.url.searchParams.get('iss')).toBe(scene.server.issuer);
+  const registered = scene.server.requests.filter((one) => one === 'POST /reg');
+  const { rows } = await scene.db.pool.query(
+    'select version from howdah_private.sealed_documents where id = $1',
+    [id],
+  );
+  expect({ registered: registered.length, rows }).toEqual({
+    registered: 1,
+    rows: [{ version: 1 }],
+  });
+});
+
+describe('the callback refuses', () => {
+  test('a state that nobody began, and one without the browser that began it', async () => {
+    const { name } = await makeIntegration(scene, ofTenant);
+    const { browser, url } = await untilCallback(name);
+    const forged = new URL(url);
+    forged.searchParams.set('state', 'A'.repeat(43));
+    expect((await browser.open(forged.href)).status).toBe(400);
+    expect((await createBrowser().open(url.href)).status).toBe(400); // the link of an attacker
+    expect(await accountOf(scene, name)).toMatchObject({ status: 'pending' });
+    expect((await browser.open(url.href)).status).toBe(200);
+  });
+
+  test('a state that was used before', async () => {
+    const { name } = await makeIntegration(scene, ofTenant);
+    const { browser, url } = await untilCallback(name);
+    const answers = await Promise.all([1, 2, 3].map(() => browser.open(url.href)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
+    expect((await browser.open(url.href)).status).toBe(400);
+  });
+
+  test('a state that is older than ten minutes', async () => {
+    const { name } = await makeIntegration(scene, ofTenant);
+    const { browser, url } = await untilCallback(name);
+    await scene.db.pool.query(
+      `update howdah_private.account_flows set expires_at = now() - interval '1 second'`,
+    );
+    expect((await browser.open(url.href)).status).toBe(400);
+    expect(await accountOf(scene, name)).toMatchObject({ status: 'pending' });
+    await untilCallback(name); // clears what is over
+    expect(await flows()).toBe(1);
+  });
+
+  test('a code of another issuer, which is never sent anywhere', async () => {
+    const { name } = await makeIntegration(scene, ofTenant);
+    for (const iss of ['https://evil.example.com', undefined]) {
+      const { browser, url } = await untilCallback(name);
+      if (iss === undefined) url.searchParams.delete('iss');
+      else url.searchParams.set('iss', iss);
+      const before = scene.server.requests.filter((one) => one === 'POST /token').length;
+      const page = await browser.open(url.href);
+      expect(page).toMatchObject({ status: 502, html: expect.stringContaining('another issuer') });
+      expect(scene.server.requests.filter((one) => one === 'POST /token').length).toBe(before);
+    }
+    expect(await accountOf(scene, name)).toMatchObject({
+      status: 'failed',
+      error: expect.stringContaining('another issuer'),
+    });
+  });
+
+  test('an error of the server, whose text it does not repeat', async () => {
+    const { name } = await makeIntegration(scene, ofTenant);
+    const { browser, url } = await untilCallback(name);
+    url.searchParams.delete('code');
+    url.searchParams.set('error', 'access_denied<script>');
+    url.searchParams.set('error_description', 'call 555 now');
+    const { status, html } = await browser.open(url.href);
+    expect({ status, html }).toMatchObject({
+      status: 502,
+      html: expect.stringContaining('answered access_denied_script_.'),
+    });
+    expect(html).not.toContain('555');
+    const { error } = await accountOf(scene, name);
+    expect(error).not.toContain('555');
+  });
+
+  test('a code that was given for another verifier', async () => {
+    const [one, other] = [
+      await makeIntegration(scene, ofTenant),
+      await makeIntegration(scene, ofTenant),
+    ];
+    const first = await untilCallback(one.name);
+    const second = await untilCallback(other.name);
+    second.url.searchParams.set('code', first.url.searchParams.get('code') ?? '');
+    const page = await second.browser.open(second.url.href);
+    expect(page).toMatchObject({ status: 502, html: expect.stringContaining('invalid_grant') });
+  });
+});
+
+test('the authorization begins only from the page of the link in the same browser', async () => {
+  const { name } = await makeIntegration(scene, ofTenant);
+  const link = await linkFor(scene, name);
+  const { html } = await createBrowser().open(link);
+  const before = await flows();
+  for (const url of [continueIn(html), `${link}/continue`, `${link}/continue?key=x`]) {
+    expect((await createBrowser().open(url, scene.server.issuer)).status).toBe(400);
+  }
+  const browser = createBrowser();
+  await browser.open(link);
+  expect((await browser.open(continueIn(html), scene.server.issuer)).status).toBe(400);
+  expect(await flows()).toBe(before);
+  expect(
+    (await createBrowser().open(`${scene.api.url}/oauth/connect/${'x'.repeat(43)}`)).status,
+  ).toBe(404);
+  expect((await createBrowser().open(`${scene.api.url}/oauth/connect/..%2f..%2fapi`)).status).toBe(
+    404,
+  );
+});
+
+test('pages have no scripts, stand in no frame, and lead nowhere that a request names', async () => {
+  const { name } = await makeIntegration(scene, { ...ofTenant, resource_url: scene.resource.url });
+  const link = await linkFor(scene, name);
+  const response = await fetch(
+    `${link}?redirect_uri=https://evil.example.com&next=//evil.example.com`,
+  );
+  const html = await response.text();
+  expect(html).not.toContain('evil');
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    'content-security-policy': expect.stringContaining("default-src 'none'"),
+    'x-frame-options': 'DENY',
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+    'set-cookie': expect.stringMatching(/; Path=\/oauth\/; .*HttpOnly; SameSite=Lax/),
+  });
+});
+
+test('a tenant cannot reach a private address, neither to discover nor to register', async () => {
+  const api = await startTestApi(scene.db.url, {
+    masterKeys,
+    egress: createEgress({ allowPrivate: [new URL(scene.resource.origin).host] }),
+  });
+  try {
+    const { name } = await makeIntegration(scene, ofTenant); // its resource names a private server
+    const requests = scene.server.requests.length;
+    const browser = createBrowser();
+    const { html } = await browser.open(await linkFor(scene, name));
+    const page = await browser.open(continueIn(html));
+    expect(page).toMatchObject({
+      status: 502,
+      html: expect.stringContaining('its host is not a public address'),
+    });
+    expect(scene.server.requests.length).toBe(requests);
+  } finally {
+    await api.close();
+    await startTestApi(scene.db.url).then((one) => one.close());
+    await scene.db.pool.query('select howdah_private.set_public_address($1)', [scene.api.url]);
+  }
+});
+
+test('metadata of another issuer than the one that was asked is refused', async () => {
+  for (const [issuer, reason] of [
+    [scene.server.issuer.replace('127.0.0.1', 'localhost'), 'another issuer'],
+    [`${scene.server.issuer}/elsewhere`, 'no authorization server'],
+  ]) {
+    const { name } = await makeIntegration(scene, { ...ofTenant, issuer: issuer ?? '' });
+    const browser = createBrowser();
+    const { html } = await browser.open(await linkFor(scene, name));
+    const page = await browser.open(continueIn(html));
+    expect(page).toMatchObject({ status: 502, html: expect.stringContaining(reason ?? '') });
+    expect(await accountOf(scene, name)).toMatchObject({ status: 'failed' });
+  }
+});
+
+test('a changed integration ends its accounts, and a used one cannot be deleted', async () => {
+  const { name, id } = await makeIntegration(scene, ofTenant);
+  await consent(await linkFor(scene, name));
+  expect(
+    await refusal(scene.db.pool.query('delete from howdah.integrations where id = $1', [id])),
+  ).toMatchObject({ code: 'HWCNF', fields: { integration: name, connected_accounts: 1 } });
+  await scene.db.pool.query(
+    `update howdah.integrations set description = 'other words' where id = $1`,
+    [id],
+  );
+  expect(await accountOf(scene, name)).toMatchObject({ status: 'connected' });
+  await scene.db.pool.query(
+    `update howdah.integrations set resource_url = 'https://evil.example.com/mcp' where id = $1`,
+    [id],
+  );
+  expect(await accountOf(scene, name)).toMatchObject({
+    status: 'expired',
+    error: 'the integration was changed',
+  });
+  const { rows } = await scene.db.pool.query(
+    'select from howdah_private.sealed_documents where tenant_id = $1 and (integration_id = $2 or account_id in (select a.id from howdah.connected_accounts as a where a.integration_id = $2))',
+    [scene.tenantId, id],
+  );
+  expect(rows).toEqual([]);
+  await scene.db.pool.query('delete from howdah.integrations where id = $1', [id]);
+});

@@ -1,0 +1,318 @@
+import { beforeEach, expect, test } from 'vitest';
+import { calling, ended, makeAgent, resultsOf, stepsOf } from '../runtime/arrange.ts';
+import { expectEqual, question } from '../runtime/replay/replay-runs.ts';
+import { eventually } from '../support/database.ts';
+import { CLIENT } from '../support/oauth/authorization-server.ts';
+import { consent } from '../support/oauth/browser.ts';
+import {
+  accountOf,
+  linkFor,
+  makeApiTool,
+  makeIntegration,
+  makeUser,
+  oauthScene,
+  runAs,
+  storeSecret,
+} from './arrange.ts';
+
+const scene = oauthScene();
+
+beforeEach(() => {
+  scene.server.person = 'ada@example.com';
+  scene.server.tokenSeconds = 3_600;
+});
+
+/** Adds an MCP server for an integration, once an account is connected, and returns its tool. */
+async function makeMcpServer(integration: string): Promise<string> {
+  const name = integration.replace('c_', 's_');
+  await scene.db.pool.query(
+    `insert into howdah.mcp_servers (name, type, configuration) values ($1, 'http', $2)`,
+    [name, JSON.stringify({ url: scene.resource.url, integration })],
+  );
+  await eventually(
+    scene.db.pool,
+    `${name} is asked`,
+    'select from howdah.mcp_servers where name = $1 and discovered_at is not null',
+    [name],
+  );
+  return name;
+}
+
+async function mcpAgent(server: string): Promise<string> {
+  const script = [calling({ name: `${server}__whoami`, arguments: {} }), { content: 'done' }];
+  const agent = await makeAgent(scene.db.pool, { script });
+  await scene.db.pool.query(
+    `insert into howdah.agent_servers (agent_id, server_id)
+     select $1, id from howdah.mcp_servers where name = $2`,
+    [agent, server],
+  );
+  return agent;
+}
+
+const apiAgent = (tool: string) =>
+  makeAgent(scene.db.pool, {
+    script: [calling({ name: tool, arguments: {} }), { content: 'done' }],
+    tools: [tool],
+  });
+
+const questionOf = async (run: string) => {
+  const id = await question(scene.db.pool, run);
+  const { rows } = await scene.db.pool.query('select * from howdah.questions where id = $1', [id]);
+  return rows[0];
+};
+const linkIn = (prompt: string) => /https?:\/\/\S+$/.exec(prompt)?.[0] ?? '';
+const resultOf = async (run: string) => {
+  const { status } = await ended(scene.db.pool, run);
+  const [said = ''] = await resultsOf(scene.db.pool, run);
+  return { status, said };
+};
+
+test('an MCP server gets the token of the user of each run, and never that of another user', async () => {
+  const { name } = await makeIntegration(scene);
+  const [ada, ben] = [await makeUser(scene, 'ada'), await makeUser(scene, 'ben')];
+  await consent(await linkFor(scene, name, 'ada'));
+  const agent = await mcpAgent(await makeMcpServer(name));
+  const first = await resultOf(await runAs(scene, agent, ada));
+  // the server repeats the token of the request, which nobody may read
+  expect(first).toMatchObject({
+    status: 'completed',
+    said: expect.stringContaining('ada@example.com with Bearer ***'),
+  });
+
+  scene.resource.tokens.length = 0;
+  const run = await runAs(scene, agent, ben);
+  const asked = await questionOf(run);
+  expect(scene.resource.tokens).toEqual([]); // nothing was sent for the second user
+  expect(asked).toMatchObject({
+    prompt: expect.stringContaining(`the account of ben for ${name}`),
+    options: ['accept', 'decline'],
+  });
+  scene.server.person = 'ben@example.com';
+  expect(await consent(linkIn(asked.prompt))).toMatchObject({ status: 200 });
+  expect(await resultOf(run)).toMatchObject({
+    status: 'completed',
+    said: expect.stringContaining('ben@example.com with'),
+  });
+  const { rows } = await scene.db.pool.query('select * from howdah.questions where id = $1', [
+    asked.id,
+  ]);
+  expect(rows[0]).toMatchObject({ status: 'answered', answer: 'accept', answered_by: 'ben' });
+  await expectEqual(scene.db.pool, run);
+  expect(await resultOf(await runAs(scene, agent, ada))).toMatchObject({
+    said: expect.stringContaining('ada@example.com with'),
+  });
+});
+
+test('a run that lacks an account asks for it, and the refusal of a person reaches the model', async () => {
+  const { name } = await makeIntegration(scene);
+  const cleo = await makeUser(scene, 'cleo');
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  const run = await runAs(scene, agent, cleo);
+  const asked = await questionOf(run);
+  await scene.db.pool.query(`select howdah.answer_question($1, 'decline')`, [asked.id]);
+  expect(await resultOf(run)).toMatchObject({
+    status: 'completed',
+    said: expect.stringContaining('nobody connected it'),
+  });
+});
+
+test('an answer without an account asks again, with another link', async () => {
+  const { name } = await makeIntegration(scene);
+  const dora = await makeUser(scene, 'dora');
+  const run = await runAs(scene, await apiAgent(await makeApiTool(scene, name)), dora);
+  const first = await questionOf(run);
+  await scene.db.pool.query(`select howdah.answer_question($1, 'accept')`, [first.id]);
+  await eventually(
+    scene.db.pool,
+    'it is asked again',
+    `select from howdah.questions where execution_id = $1 and id <> $2 and status = 'open'`,
+    [run, first.id],
+  );
+  const second = await questionOf(run);
+  expect(linkIn(second.prompt)).not.toBe(linkIn(first.prompt));
+  await consent(linkIn(second.prompt));
+  expect(await resultOf(run)).toMatchObject({ status: 'completed' });
+});
+
+test('a token that ends soon is refreshed before a call, by one process alone', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  scene.server.tokenSeconds = 5;
+  await consent(await linkFor(scene, name));
+  scene.server.tokenSeconds = 3_600;
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  const before = await accountOf(scene, name);
+  const asked = scene.server.requests.filter((one) => one === 'POST /token').length;
+  const runs = await Promise.all([1, 2, 3, 4].map(() => runAs(scene, agent, null)));
+  for (const run of runs) {
+    expect(await resultOf(run)).toMatchObject({ said: expect.stringContaining('ada@example.com') });
+  }
+  // a second use of a refresh token would have ended the account
+  expect(scene.server.requests.filter((one) => one === 'POST /token').length).toBe(asked + 1);
+  const after = await accountOf(scene, name);
+  expect(after.status).toBe('connected');
+  expect(after.expires_at.getTime()).toBeGreaterThan(before.expires_at.getTime() + 3_000_000);
+});
+
+test('a token that the server refuses is refreshed, and the call is made again', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  await consent(await linkFor(scene, name));
+  const server = await makeMcpServer(name);
+  const agents = [await apiAgent(await makeApiTool(scene, name)), await mcpAgent(server)];
+  for (const agent of agents) {
+    scene.resource.tokens.length = 0;
+    expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({ status: 'completed' });
+    const token = scene.resource.tokens.at(-1) ?? '';
+    scene.resource.refused.add(token);
+    const run = await runAs(scene, agent, null);
+    expect(await resultOf(run)).toMatchObject({
+      status: 'completed',
+      said: expect.stringContaining('ada@example.com'),
+    });
+    expect(scene.resource.tokens.at(-1)).not.toBe(token);
+    const steps = await stepsOf(scene.db.pool, run);
+    expect(steps.filter(({ kind }) => kind === 'retry' || kind === 'question')).toEqual([]);
+  }
+});
+
+test('a refresh token that the server no longer accepts asks the person again', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  scene.server.tokenSeconds = 5;
+  await consent(await linkFor(scene, name));
+  for (const token of await scene.server.refreshTokens()) await token.destroy();
+  const run = await runAs(scene, await apiAgent(await makeApiTool(scene, name)), null);
+  const asked = await questionOf(run);
+  expect(asked.prompt).toContain('the authorization server answered invalid_grant');
+  expect(await accountOf(scene, name)).toMatchObject({
+    status: 'expired',
+    error: expect.stringContaining('invalid_grant'),
+  });
+  scene.server.tokenSeconds = 3_600;
+  await consent(linkIn(asked.prompt));
+  expect(await resultOf(run)).toMatchObject({ status: 'completed' });
+});
+
+test('a job refreshes an account before its token ends, and retries while the server is down', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  await consent(await linkFor(scene, name));
+  const { id, expires_at, refreshed_at } = await accountOf(scene, name);
+  const job = async () =>
+    (
+      await scene.db.pool.query(
+        `select j.run_at, j.task_identifier from graphile_worker.jobs as j where j.key = $1`,
+        [`account ${id}`],
+      )
+    ).rows[0];
+  const planned = await job();
+  expect(planned.task_identifier).toBe('refresh_account');
+  expect(expires_at.getTime() - planned.run_at.getTime()).toBeCloseTo(300_000, -4);
+  const now = `select graphile_worker.add_job('refresh_account',
+    json_build_object('id', $1::uuid, 'tenant_id', $2::uuid), job_key => 'account ' || $1)`;
+
+  scene.server.isDown = true;
+  await scene.db.pool.query(now, [id, scene.tenantId]);
+  await eventually(
+    scene.db.pool,
+    'the failure is recorded',
+    `select from howdah.connected_accounts where id = $1 and status = 'connected' and error is not null`,
+    [id],
+  );
+  const again = await job();
+  expect(again.run_at.getTime()).toBeGreaterThan(Date.now() + 30_000);
+
+  scene.server.isDown = false;
+  await scene.db.pool.query(now, [id, scene.tenantId]);
+  await eventually(
+    scene.db.pool,
+    'the account is refreshed',
+    'select from howdah.connected_accounts where id = $1 and refreshed_at > $2 and error is null',
+    [id, refreshed_at],
+  );
+  expect((await job()).run_at.getTime()).toBeGreaterThan(Date.now() + 3_000_000);
+});
+
+test('a disconnected account is at an end at once, and its tokens are revoked and deleted', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  await consent(await linkFor(scene, name));
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  await resultOf(await runAs(scene, agent, null));
+  const token = scene.resource.tokens.at(-1) ?? '';
+  expect(await scene.server.ownerOf(token)).toBeDefined();
+  const { id } = await accountOf(scene, name);
+  await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
+  await eventually(
+    scene.db.pool,
+    'the tokens are deleted',
+    `select where not exists (select from howdah_private.sealed_documents where id = $1)
+       and not exists (select from graphile_worker.jobs where key = 'account ' || $1)`,
+    [id],
+  );
+  expect(await scene.server.ownerOf(token)).toBeUndefined();
+  const run = await runAs(scene, agent, null);
+  expect((await questionOf(run)).prompt).toContain('the account of this tenant');
+  await scene.db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
+test('client credentials need no person, and their secret is a secret of the tenant', async () => {
+  await storeSecret(scene, 'robot', CLIENT.client_secret);
+  const { name } = await makeIntegration(scene, {
+    account_scope: 'tenant',
+    grant_type: 'client_credentials',
+    client_id: CLIENT.client_id,
+    secret_name: 'robot',
+    scopes: ['notes'],
+  });
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+    status: 'completed',
+    said: expect.stringContaining(CLIENT.client_id),
+  });
+  const account = await accountOf(scene, name);
+  expect(account).toMatchObject({ status: 'connected', user_id: null });
+  await scene.db.pool.query('select howdah.disconnect_account($1)', [account.id]);
+  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+    said: expect.stringContaining('was disconnected'),
+  });
+});
+
+test('a run without a user has no account of a user', async () => {
+  const { name } = await makeIntegration(scene);
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+    status: 'completed',
+    said: expect.stringContaining('this run has no user'),
+  });
+});
+
+test('no token is in a log, a row, an error or an export', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  scene.server.tokenSeconds = 5;
+  await consent(await linkFor(scene, name));
+  scene.server.tokenSeconds = 3_600;
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  const run = await runAs(scene, agent, null);
+  await resultOf(run);
+  const tokens = [
+    ...new Set(scene.resource.tokens),
+    ...(await scene.server.refreshTokens()).map(({ jti }) => jti),
+  ];
+  expect(tokens.length).toBeGreaterThan(2);
+  const { rows: tables } = await scene.db.pool.query(
+    `select c.oid::regclass::text as name from pg_class as c
+     where c.relnamespace::regnamespace::text in ('howdah', 'howdah_private', 'graphile_worker')
+       and c.relkind in ('r', 'p')`,
+  );
+  const texts: [string, string][] = [['the logs', scene.lines.join('\n')]];
+  for (const { name: table } of tables) {
+    const { rows } = await scene.db.pool.query(
+      `select string_agg(t::text, ' ') as text from ${table} as t`,
+    );
+    texts.push([table, rows[0].text ?? '']);
+  }
+  const { rows } = await scene.db.pool.query('select howdah.export_run($1, false)::text as text', [
+    run,
+  ]);
+  texts.push(['the export', rows[0].text]);
+  expect(texts.length).toBeGreaterThan(50);
+  const found = texts.filter(([, text]) => tokens.some((token) => text.includes(token)));
+  expect(found.map(([place]) => place)).toEqual([]);
+});
