@@ -87,6 +87,13 @@ export const adminCommands: readonly CommandEntry[] = [
     load: () => import('./commands/definitions/secret.ts'),
   },
   {
+    name: 'integrations',
+    group: 'Definitions',
+    summary: 'manage integrations with OAuth, and connect accounts',
+    args: '[list|create|connect|…]',
+    load: () => import('./commands/definitions/integrations.ts'),
+  },
+  {
     name: 'settings',
     group: 'Definitions',
     summary: 'manage the settings of the engine, such as default limits and retries',

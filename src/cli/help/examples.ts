@@ -189,6 +189,15 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah admin inbound-hooks deliveries --status refused',
     'howdah admin inbound-hooks delete issues',
   ],
+  integrations: [
+    'howdah admin integrations list',
+    'howdah admin integrations show notes',
+    'howdah admin integrations create notes --url https://mcp.example.com/mcp',
+    'howdah admin integrations connect notes --user ada',
+    'howdah admin integrations accounts',
+    'howdah admin integrations disconnect ID',
+    'howdah admin integrations delete notes',
+  ],
   alerts: ['howdah admin alerts --now', 'howdah admin alerts --use --webhook ID'],
   policies: ['howdah admin policies', 'howdah admin policies --use strict'],
   filters: [

@@ -208,6 +208,7 @@ test('the JSON output of each command matches the recorded file', async () => {
     grant execute on function public.look(jsonb) to howdah_tool;
     insert into howdah.hooks (event, function, is_active) values ('before_run', 'public.look', false);
     insert into howdah.mcp_servers (name, type, configuration) values ('shelf', 'http', '{"url": "https://example.com/mcp"}');
+    insert into howdah.integrations (name, resource_url, account_scope) values ('notes', 'https://example.com/mcp', 'tenant');
     insert into howdah.schedules (name, cron, agent_id, input) values ('morning', '0 0 29 2 *', howdah.agent('greeter'), 'Good morning');
     insert into howdah.webhooks (url, is_active) values ('https://example.com/hook', false);
     insert into howdah.secrets (name, fingerprint) values ('hook', '');
@@ -222,6 +223,7 @@ test('the JSON output of each command matches the recorded file', async () => {
     prompts: 'hello',
     tools: 'calculator',
     mcp: 'shelf',
+    integrations: 'notes',
     schedules: 'morning',
     skills: 'manners',
     webhooks: 'https://example.com/hook',
@@ -234,6 +236,7 @@ test('the JSON output of each command matches the recorded file', async () => {
     models: ['made', '--provider', 'local', '--model', 'extractive'],
     prompts: ['made', 'Hello.'],
     skills: ['made', 'Be brief.', '--description', 'Brevity.'],
+    integrations: ['made', '--url', 'https://example.com/api'],
     schedules: ['made', '--cron', '0 0 29 2 *', '--agent', 'greeter', '--input', 'Hi', '--paused'],
     webhooks: ['https://example.com/made'],
     'inbound-hooks': ['made', '--verification', 'github', '--secret', 'hook', '--agent', 'greeter'],
@@ -254,6 +257,10 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('hooks show', 'hooks', 'show', hooks[0].id);
   await note('audit', 'audit', '--object', 'hooks');
   await note('runs input', 'runs', 'input', await later(), 'Only to ten.');
+  await database.pool.query(`select howdah_private.set_public_address('http://127.0.0.1:8000')`);
+  const [link] = await note('integrations connect', 'integrations', 'connect', 'notes');
+  await note('integrations accounts', 'integrations', 'accounts');
+  await note('integrations disconnect', 'integrations', 'disconnect', link.account_id);
   await note('schedules run', 'schedules', 'run', 'morning');
   const [told] = await note('webhooks deliveries', 'webhooks', 'deliveries');
   await note('webhooks redeliver', 'webhooks', 'redeliver', told.items[0].id);

@@ -58,7 +58,11 @@ export async function listDefinitions(
 }
 
 /** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
-async function requireDefinition(api: Api, named: DefinitionKind, name: string): Promise<RestRow> {
+export async function requireDefinition(
+  api: Api,
+  named: DefinitionKind,
+  name: string,
+): Promise<RestRow> {
   const { nameColumn = 'name', restPath } = named;
   const [found] = await listDefinitions(api, named, { [nameColumn]: name });
   if (found) return found;

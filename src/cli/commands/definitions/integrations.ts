@@ -1,0 +1,200 @@
+import { type Command, Option } from 'commander';
+import {
+  type AccountLink,
+  connectAccount,
+  disconnectAccount,
+  listAccounts,
+} from '../../../db/access/connected-accounts.ts';
+import { API_OPTION, type Api, connectCommand } from '../../backend/connect.ts';
+import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { allRows, type Page } from '../../backend/server/pages.ts';
+import { requireDefinition } from '../../backend/server/server-definitions.ts';
+import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
+import { uuidOf } from '../../input/resolve-id.ts';
+import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
+import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { withVerbs } from '../../nouns/subcommands.ts';
+import { type CliIo, printJson } from '../../output/output.ts';
+import { printRows } from '../../print/rows.ts';
+
+const INTEGRATIONS: DefinitionKind = {
+  kind: 'integrations',
+  singular: 'integration',
+  noun: 'admin integrations',
+  emptyMessage: 'No integrations. Create one: howdah admin integrations create NAME --url URL',
+  restPath: '/api/integrations',
+  columns: ['id', 'name', 'resource_url', 'account_scope', 'grant_type', 'is_active'],
+};
+const ACCOUNTS = '/api/connected-accounts';
+const ACCOUNT_COLUMNS = ['id', 'integration', 'user', 'status', 'expires_at', 'error'] as const;
+
+type EndedAccount = { id: string; status: string };
+type Options = { tenant?: string; user?: string };
+type NewOptions = {
+  url: string;
+  scope?: string;
+  grant?: string;
+  scopes?: string;
+  issuer?: string;
+  clientId?: string;
+  secret?: string;
+  resource?: false;
+  description?: string;
+};
+
+/**
+ * Registers `howdah admin integrations [list | show | create | delete | connect | accounts |
+ * disconnect]`: the APIs and MCP servers that agents use with OAuth, and the connected accounts.
+ */
+export function register(command: Command, io: CliIo): void {
+  withVerbs(command, io, [
+    listVerb(INTEGRATIONS),
+    showVerb(INTEGRATIONS),
+    createVerb(INTEGRATIONS, { register: withIntegration, columns: columnsOf }),
+    deleteVerb(INTEGRATIONS),
+    {
+      name: 'connect',
+      summary: 'print the link by which a person connects an account',
+      register: registerConnect,
+    },
+    { name: 'accounts', summary: 'list the connected accounts', register: registerAccounts },
+    {
+      name: 'disconnect',
+      summary: 'disconnect an account, and revoke its tokens',
+      register: registerDisconnect,
+    },
+  ]);
+}
+
+function withIntegration(command: Command): Command {
+  return command
+    .argument('<name>', 'name that MCP servers and HTTP tools refer to')
+    .requiredOption('--url <url>', 'URL of the MCP server or API')
+    .addOption(
+      new Option('--scope <owner>', 'whose accounts there are (default: user)').choices([
+        'user',
+        'tenant',
+      ]),
+    )
+    .addOption(
+      new Option('--grant <type>', 'how tokens are got (default: authorization_code)').choices([
+        'authorization_code',
+        'client_credentials',
+      ]),
+    )
+    .option('--scopes <list>', 'scopes to ask for, separated by commas')
+    .option('--issuer <url>', 'authorization server, if the resource names none')
+    .option('--client-id <id>', 'client that was registered by hand')
+    .option('--secret <name>', 'secret with the secret of the client')
+    .option('--no-resource', 'do not send the resource to the authorization server')
+    .option('--description <text>', 'purpose of the integration');
+}
+
+function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
+  const { url, scope, grant, scopes, issuer, clientId, secret, resource, description } =
+    options as NewOptions;
+  return {
+    ...{ name, resource_url: url },
+    ...(scope !== undefined && { account_scope: scope }),
+    ...(grant !== undefined && { grant_type: grant }),
+    ...(scopes !== undefined && { scopes: scopes.split(',').map((word) => word.trim()) }),
+    ...(issuer !== undefined && { issuer }),
+    ...(clientId !== undefined && { client_id: clientId }),
+    ...(secret !== undefined && { secret_name: secret }),
+    ...(resource === false && { sends_resource: false }),
+    ...(description !== undefined && { description }),
+  };
+}
+
+function registerConnect(command: Command, io: CliIo): void {
+  command
+    .argument('<name>', 'name or id of the integration')
+    .option('--user <name>', 'user whose account it is; only with a database')
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION)
+    .action(async (name: string, options: Options) => {
+      const link = await atEither(io, command, options, {
+        server: async (api) => {
+          const { id } = await requireDefinition(api, INTEGRATIONS, name);
+          const path = `${INTEGRATIONS.restPath}/${id}/connect`;
+          return (await api.request('POST', path)) as unknown as AccountLink;
+        },
+        database: (database) =>
+          forTenant(database, options.tenant, (client) =>
+            connectAccount(client, name, options.user),
+          ),
+      });
+      if (io.json) return printJson(io, link);
+      if (link.authorization_url === null) {
+        return io.err('Nobody has to consent. The first call that needs a token gets one.');
+      }
+      io.out(link.authorization_url);
+      io.err('Open the link in a browser. It is valid for one hour.');
+    });
+}
+
+function registerAccounts(command: Command, io: CliIo): void {
+  command
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION)
+    .action(async (options: Options) => {
+      const items = await atEither(io, command, options, {
+        server: listFromServer,
+        database: (database) => forTenant(database, options.tenant, listAccounts),
+      });
+      const rows = items.map((row) =>
+        Object.fromEntries(ACCOUNT_COLUMNS.map((column) => [column, row[column]])),
+      );
+      printRows(io, { items, rows, empty: 'No connected accounts.' });
+    });
+}
+
+async function listFromServer(api: Api): Promise<Readonly<Record<string, unknown>>[]> {
+  const read = (path: string) =>
+    allRows(async ({ limit, ...page }) => {
+      const search = new URLSearchParams({ limit: String(limit), ...page });
+      return (await api.request('GET', `${path}?${search}`)) as unknown as Page<{ id: string }>;
+    }) as Promise<{ [column: string]: unknown }[]>;
+  const integrations = new Map((await read('/api/integrations')).map(({ id, name }) => [id, name]));
+  const accounts = await read(ACCOUNTS);
+  return accounts.map((row) => ({
+    ...row,
+    integration: integrations.get(row.integration_id),
+    user: row.user_id,
+  }));
+}
+
+function registerDisconnect(command: Command, io: CliIo): void {
+  command
+    .argument('<id>', 'id of the account')
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION)
+    .action(async (text: string, options: Options) => {
+      const id = uuidOf(text, 'an account', ' List them: howdah admin integrations accounts');
+      const row = await atEither<EndedAccount>(io, command, options, {
+        server: async (api) =>
+          (await api.request('DELETE', `${ACCOUNTS}/${id}`)) as unknown as EndedAccount,
+        database: (database) =>
+          forTenant(database, options.tenant, (client) => disconnectAccount(client, id)),
+      });
+      if (io.json) printJson(io, row);
+      else io.out(`${row.id} ${row.status}`);
+    });
+}
+
+/** Runs a verb at the server that the command uses, else in the database. */
+async function atEither<T>(
+  io: CliIo,
+  command: Command,
+  { tenant }: Options,
+  work: { server(api: Api): Promise<T>; database(database: CliDatabase): Promise<T> },
+): Promise<T> {
+  const api = await connectCommand(io, command, tenant);
+  if (api === undefined) return withDatabase(io, work.database);
+  try {
+    return await work.server(api);
+  } finally {
+    api.leave();
+  }
+}
