@@ -65,6 +65,12 @@ export const mcpServer = z.discriminatedUnion('type', [
     headers: headers(z.string()).optional().describe('Sent with each request.'),
     secret_name: secret.optional().describe('The secret that is sent as Authorization: Bearer.'),
     secrets: headers(secret).optional().describe('Names of secrets by header.'),
+    integration: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('The integration whose OAuth token is sent as Authorization: Bearer.'),
     ...fields,
   }),
   z.strictObject({
