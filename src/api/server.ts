@@ -17,7 +17,7 @@ import { createGraphqlServer } from './graphql/graphql-server.ts';
 import { describeHiddenType, findHiddenTypes } from './graphql/hidden-types.ts';
 import { createMetricsEndpoint, type MetricsEndpoint } from './health/metrics-endpoint.ts';
 import { explainListenError } from './http/listen-error.ts';
-import { inboundHookRoutes } from './inbound/inbound-endpoint.ts';
+import { inboundDeliveryRoutes } from './inbound/inbound-endpoint.ts';
 import { type ConnectionDraining, createConnectionDraining } from './limits/connection-draining.ts';
 import { createMcpEndpoint } from './mcp/mcp-endpoint.ts';
 import type { MountableApi } from './mount/handler.ts';
@@ -166,7 +166,7 @@ async function openEndpoints(
   const conversations = [openAiRoutes, a2aRoutes, agUiRoutes, chatUiRoutes].map((open) =>
     open(app, { ...services, auth, host, publicUrl }),
   );
-  const inbound = inboundHookRoutes(app, services);
+  const inbound = inboundDeliveryRoutes(app, services);
   closers.push(() => inbound.close());
   oauthRoutes(app, { ...services.accounts, onError: services.onError });
   closers.push(() =>

@@ -94,6 +94,18 @@ test('a mention is answered in its thread once, though Slack repeats it; the thr
   expect(slack.posted).toHaveLength(3);
 });
 
+test('a run that fails says so in the thread', async () => {
+  // the script of the model has no third answer
+  const mention = { type: 'app_mention', user: 'U1', channel: 'C1', text: 'Once more?' };
+  await slack.emit(url, { ...mention, thread_ts: '1700000000.000001' });
+  await settled(4);
+  expect(slack.posted[3]).toEqual({
+    channel: 'C1',
+    thread_ts: '1700000000.000001',
+    text: 'The run ended without an answer (error).',
+  });
+});
+
 test('messages of the app and of other bots, edits, joins and other channels begin no run', async () => {
   const before = (await all(database.pool, 'select id from howdah.executions')).length;
   const said = { type: 'message', channel_type: 'im', user: 'U9', channel: 'D1', text: 'x' };
@@ -145,7 +157,7 @@ test('an answer that Slack refuses is kept, and sent again', async () => {
   );
   expect(refused.last_error).toContain('not_in_channel');
   await database.pool.query('select howdah.redeliver($1)', [refused.id]);
-  await settled(4);
+  await settled(5);
   expect(slack.posted.slice(before)).toEqual([
     { channel: 'C2', thread_ts: '1700000000.000077', text: 'The first answer.' },
   ]);

@@ -7,7 +7,7 @@ const MOST = 64 * 1024 * 1024;
 export type BodyPlace = {
   /** Fires when the body, which is still arriving, has to make room for another one. */
   signal: AbortSignal;
-  /** Says that the whole body has arrived. It gives way to no other any more. */
+  /** Marks the body as complete. No other body displaces it any more. */
   arrived(): void;
   giveBack(): void;
 };

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ReadSecret } from '../../contracts/secret.ts';
 import {
   countRefusedRequests,
-  type DeliveryResult,
+  type InboundResult,
   findInboundHooks,
   type HookAddress,
   type InboundHook,
@@ -27,7 +27,7 @@ export type InboundOptions = RestOptions & {
   readSecret: ReadSecret;
 };
 
-/** What the endpoint needs besides the services of the server. */
+/** The services of the server, and the state of the endpoint. */
 type Means = InboundOptions & {
   find: CachedLoader<HookAddress, InboundHook | null>;
   memory: BodyMemory;
@@ -40,7 +40,7 @@ type Means = InboundOptions & {
  * shared with others. A verified request is received in one transaction, as the user of the hook.
  * Returns a function that writes what was counted.
  */
-export function inboundHookRoutes(
+export function inboundDeliveryRoutes(
   app: FastifyInstance,
   options: InboundOptions,
 ): { close(): Promise<void> } {
@@ -127,7 +127,7 @@ async function begin(
   return answerResult(reply, result);
 }
 
-function answerResult(reply: FastifyReply, result: DeliveryResult): FastifyReply {
+function answerResult(reply: FastifyReply, result: InboundResult): FastifyReply {
   const { error, ...shown } = result;
   if (result.status === 'failed' && error) {
     const { code, message, hint, detail = {} } = error;

@@ -15,7 +15,7 @@ export const MOST_BYTES = 1024 * 1024;
 /** Most characters of an id of a delivery. A longer id is stored as its digest. */
 const MOST_ID = 200;
 
-/** Why a request is refused. `status` 401 has one answer for all reasons. */
+/** The reason why a request is refused. `status` 401 has one answer for all reasons. */
 export type RequestFault = { status: number; code: string; message: string; hint: string };
 
 /** A verified request: a delivery for the database, or the answer to a challenge. */

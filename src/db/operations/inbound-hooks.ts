@@ -51,7 +51,7 @@ export async function countRefusedRequests(
 }
 
 /** The result of a delivery. `error` says why it has no run. */
-export type DeliveryResult = {
+export type InboundResult = {
   status: 'accepted' | 'ignored' | 'failed';
   delivery_id: string;
   execution_id: string | null;
@@ -65,8 +65,8 @@ export async function receiveDelivery(
   db: Queryable,
   hookId: string,
   delivery: JsonObject,
-): Promise<DeliveryResult> {
-  const { rows } = await db.query<{ result: DeliveryResult }>(
+): Promise<InboundResult> {
+  const { rows } = await db.query<{ result: InboundResult }>(
     'select howdah_private.receive_delivery($1, $2) as result',
     [hookId, JSON.stringify(delivery)],
   );

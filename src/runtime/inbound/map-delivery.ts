@@ -15,7 +15,7 @@ export type HookExpressions = {
 /** A delivery, as expressions see it. Headers have lower-case names, and none is a secret. */
 export type DeliveryContents = { body: Json; headers: Readonly<Record<string, string>> };
 
-/** What expressions make of a delivery: a run, nothing, or a fault of one of them. */
+/** The result of the expressions of a hook: a run, nothing, or a fault of one of them. */
 export type MappedDelivery =
   | { result: 'accepted'; values: DeliveryValues }
   | { result: 'ignored'; reason: string }

@@ -37,7 +37,7 @@ const TOLERANCE_S = 300;
 /** Most signatures of one request. Senders add one for each key while they rotate keys. */
 const MOST_SIGNATURES = 8;
 
-/** Where the parts of a signed request stand, and how its signature is made. */
+/** The places of the parts of a signed request, and the way its signature is made. */
 type SignatureFormat = {
   id?: string;
   /** Returns the time stamp, if the signature covers one. */
