@@ -1,3 +1,4 @@
+import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { celFault, evaluateCel } from '../environment/cel.ts';
 
@@ -92,8 +93,18 @@ export function mapDelivery(hook: HookExpressions, delivery: DeliveryContents): 
   return { result: 'accepted', values: { input: JSON.stringify(delivery.body), ...values } };
 }
 
+/** Refuses a hook with an expression that cannot be parsed. Throws `HWINV` with its field. */
+export function refuseUnreadableHook(hook: Partial<HookExpressions>): void {
+  const fault = findHookFault(hook);
+  if (!fault) return;
+  throw new HowdahError('HWINV', fault.message, {
+    hint: 'Write a CEL expression over body and headers, such as body.issue.title.',
+    detail: { field: fault.field },
+  });
+}
+
 /** Returns the first expression of a hook that cannot be parsed, with the reason. */
-export function findHookFault(hook: Partial<HookExpressions>): Fault | undefined {
+function findHookFault(hook: Partial<HookExpressions>): Fault | undefined {
   for (const field of ['condition', ...Object.keys(MAPPED)]) {
     const expression =
       field === 'condition' ? hook.condition : expressionOf({ mapping: {}, ...hook }, field);

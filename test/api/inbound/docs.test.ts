@@ -93,6 +93,21 @@ test('hooks are created, listed and deleted on the command line', async () => {
   expect(deleted).toMatchObject({ status: 0 });
 });
 
+test('the command line does the same over the API of a server', async () => {
+  const agent = await makeAgent(db.pool);
+  const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
+  const over = (...argv: string[]) =>
+    runCli(db.url, 'admin', 'inbound-hooks', ...argv, '--api', api.url);
+  const options = ['--verification', 'github', '--secret', 'github', '--agent', name];
+  expect(await over('create', 'remote', ...options)).toMatchObject({ status: 0 });
+  expect((await over('list')).stdout).toContain('/hooks/remote');
+  const faulty = ['create', 'faulty', ...options, '--input', 'body.('];
+  const refused = { status: 2, stderr: expect.stringContaining('mapping.input') };
+  expect(await over(...faulty)).toMatchObject(refused);
+  expect(await runCli(db.url, 'admin', 'inbound-hooks', ...faulty)).toMatchObject(refused);
+  expect(await over('delete', 'remote', '--yes')).toMatchObject({ status: 0 });
+});
+
 test('deliveries are listed on the command line', async () => {
   const hook = await makeHook(db.pool, 'github', { agent_id: await makeAgent(db.pool) });
   await db.pool.query(

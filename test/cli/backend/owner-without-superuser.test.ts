@@ -202,6 +202,10 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await typed('secret set github', 'a-token-of-github');
   await typed('secret rotate github', 'another-token');
   await cli('secret', 'list');
+  const hook = ['--verification', 'github', '--secret', 'github', '--agent', 'greeter'];
+  await cli('inbound-hooks', 'create', 'made', ...hook);
+  await cli('inbound-hooks', 'deliveries');
+  await cli('inbound-hooks', 'delete', 'made');
   await cli('secret', 'remove', 'github');
   await cli('token', '--user', 'ada', '--create');
   await cli('users');

@@ -55,6 +55,7 @@ const LINES: Record<string, string[]> = {
   mcp: [],
   schedules: ['run', 'morning'],
   webhooks: ['deliveries'],
+  'inbound-hooks': ['deliveries'],
   alerts: [],
   policies: [],
   filters: ['list'],

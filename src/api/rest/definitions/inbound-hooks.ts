@@ -3,11 +3,11 @@ import { withOffload } from '../../../concurrency/offload.ts';
 import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
 import type { Json } from '../../../json/json.ts';
 import {
-  findHookFault,
   type HookExpressions,
   mapDelivery,
+  refuseUnreadableHook,
 } from '../../../runtime/inbound/map-delivery.ts';
-import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
+import { noSuch } from '../../errors/request-refusal.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
   anyCase,
@@ -65,12 +65,8 @@ const inboundHooks = createResource({
     const { reply, ...hook } = body as Partial<Omit<HookExpressions, 'reply'>> & {
       reply?: { body?: string } | null;
     };
-    const fault = findHookFault({ ...hook, reply: reply?.body ?? null });
-    if (!fault) return body;
-    throw new RequestRefusal(400, fault.message, {
-      hint: 'Write a CEL expression over body and headers, such as body.issue.title.',
-      detail: { field: fault.field },
-    });
+    refuseUnreadableHook({ ...hook, reply: reply?.body ?? null });
+    return body;
   },
 });
 

@@ -3,7 +3,11 @@ import { withOffload } from '../../../concurrency/offload.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { listInboundDeliveries } from '../../../db/operations/deliveries.ts';
 import type { Json } from '../../../json/json.ts';
-import { type HookExpressions, mapDelivery } from '../../../runtime/inbound/map-delivery.ts';
+import {
+  type HookExpressions,
+  mapDelivery,
+  refuseUnreadableHook,
+} from '../../../runtime/inbound/map-delivery.ts';
 import { requireDefinition } from '../../backend/database/database-definitions.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withDatabase } from '../../backend/with-database.ts';
@@ -22,7 +26,7 @@ const HOOKS: DefinitionKind = {
   noun: 'admin inbound-hooks',
   emptyMessage: 'No inbound hooks. Create one: howdah admin inbound-hooks create NAME --help',
   restPath: '/api/inbound-hooks',
-  columns: ['id', 'name', 'verification', 'is_active', 'description'],
+  columns: ['id', 'name', 'verification', 'path', 'is_active', 'description'],
 };
 const VERIFICATIONS = ['standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret'];
 const STATUSES = ['accepted', 'ignored', 'failed', 'refused'];
@@ -105,6 +109,8 @@ async function columnsOf(io: CliIo, [name]: readonly string[], options: object) 
   }
   const reply = await readArgument(io, 'reply', more.reply);
   const mapping = { ...map, ...(input !== undefined && { input }) };
+  const { condition = null, sessionKey = null } = more;
+  refuseUnreadableHook({ mapping, condition, session_key: sessionKey });
   return {
     ...{ name, verification, secret_name: secret, agent, workflow, mapping },
     ...(more.secretHeader !== undefined && { secret_header: more.secretHeader }),
