@@ -116,8 +116,12 @@ begin
   fresh as (
     select r.id, s.seq, false as is_end, s.finished_at as at
     from runs as r
-    join howdah.steps as s
-      on s.execution_id = r.id and s.seq > r.told_seq and s.seq <= r.step_count
+    cross join lateral (
+      select n.seq, n.finished_at from howdah.steps as n
+      where n.execution_id = r.id and n.seq > r.told_seq and n.seq <= r.step_count
+      offset 0 -- by the key for each run, whatever the statistics say
+    ) as s
+    where r.step_count > r.told_seq
     union all
     select r.id, r.step_count, true, r.ended_at from runs as r
     where r.has_ended and not r.is_end_told
@@ -195,7 +199,11 @@ as $$
       order by 1, 2 limit tree_rows_after.at_most
     ) as x
   ) as r
-  left join howdah.steps as s on s.execution_id = r.execution_id and s.seq = r.seq and not r.is_end
+  left join lateral (
+    select t.* from howdah.steps as t
+    where t.execution_id = r.execution_id and t.seq = r.seq and not r.is_end
+    offset 0 -- by the key for each row, whatever the statistics say
+  ) as s on true
   order by r.place, r.top_seq, r.position
 $$;
 
@@ -248,8 +256,10 @@ create or replace function howdah_private.last_question_position(id uuid, seq in
   set search_path = pg_catalog, pg_temp
 as $$
   select n.position from howdah_private.tree_entries as n
-  join howdah.steps as s on s.execution_id = n.execution_id and s.seq = n.seq
   where n.top_execution_id = last_question_position.id
-    and n.top_seq = last_question_position.seq and not n.is_end and s.kind = 'question'
+    and n.top_seq = last_question_position.seq and not n.is_end
+    and (
+      select s.kind = 'question' from howdah.steps as s
+      where s.execution_id = n.execution_id and s.seq = n.seq)
   order by n.position desc limit 1
 $$;

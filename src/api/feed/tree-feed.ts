@@ -18,7 +18,7 @@ const BUSY_MS = 20;
  * A tree of many live runs rests between two reads, for this many milliseconds for each of them, so
  * that it does not keep the connection busy.
  */
-const REST_MS_PER_RUN = 0.2;
+const REST_MS_PER_RUN = 0.4;
 const LEAST_RUNS_TO_REST = 50;
 /** Most pieces and notes that wait for a slow subscriber. */
 const MOST_LIVE_ITEMS = 500;
