@@ -93,6 +93,32 @@ begin
   end loop;
 end $$;
 
+-- Returns the steps and ends of the runs below a run that have no entry in its order, with the
+-- times by which they are ordered. The times of one run do not fall.
+create or replace function howdah_private.rows_to_order(top_id uuid, root_id uuid)
+  returns table (id uuid, seq int, is_end boolean, at timestamptz)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with runs as materialized (
+    select r.* from howdah_private.runs_below(rows_to_order.top_id, rows_to_order.root_id) as r
+  )
+  select f.id, f.seq, f.is_end, max(f.at) over (partition by f.id order by f.seq, f.is_end)
+  from (
+    select r.id, s.seq, false as is_end, s.finished_at as at
+    from runs as r
+    cross join lateral (
+      select n.seq, n.finished_at from howdah.steps as n
+      where n.execution_id = r.id and n.seq > r.told_seq and n.seq <= r.step_count
+      offset 0 -- by the key for each run, whatever the statistics say
+    ) as s
+    where r.step_count > r.told_seq
+    union all
+    select r.id, r.step_count, true, r.ended_at from runs as r
+    where r.has_ended and not r.is_end_told
+  ) as f
+$$;
+
 -- Appends to the order of one tree, whose row the caller has locked. One statement reads the log of
 -- the tree, so everything comes from one snapshot. Returns whether nothing is left to append.
 create or replace function howdah_private.extend_tree_order(
@@ -109,31 +135,9 @@ begin
     from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
     where e.id = o.top_execution_id
   ),
-  runs as materialized (
-    select r.* from top as t
-    cross join howdah_private.runs_below(o.top_execution_id, t.root_id) as r
-  ),
-  fresh as (
-    select r.id, s.seq, false as is_end, s.finished_at as at
-    from runs as r
-    cross join lateral (
-      select n.seq, n.finished_at from howdah.steps as n
-      where n.execution_id = r.id and n.seq > r.told_seq and n.seq <= r.step_count
-      offset 0 -- by the key for each run, whatever the statistics say
-    ) as s
-    where r.step_count > r.told_seq
-    union all
-    select r.id, r.step_count, true, r.ended_at from runs as r
-    where r.has_ended and not r.is_end_told
-  ),
-  timed as (
-    select f.id, f.seq, f.is_end,
-      max(f.at) over (partition by f.id order by f.seq, f.is_end) as at
-    from fresh as f
-  ),
   placed as (
-    select t.*, row_number() over (order by t.at, t.id, t.seq, t.is_end)::int as place
-    from timed as t
+    select f.*, row_number() over (order by f.at, f.id, f.seq, f.is_end)::int as place
+    from top as t cross join howdah_private.rows_to_order(o.top_execution_id, t.root_id) as f
   ),
   top_times as (
     select s.seq, max(s.finished_at) over (order by s.seq) as at
