@@ -32,10 +32,6 @@ create type howdah.grant_permission as enum ('read', 'run', 'edit');
 
 create type howdah.hook_event as enum ('before_run', 'after_setup', 'message_sent', 'tool_before', 'tool_after', 'execution_complete');
 
-create type howdah.hook_verification as enum ('standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret');
-
-create type howdah.inbound_status as enum ('accepted', 'ignored', 'failed', 'refused');
-
 create type howdah.limit_metric as enum ('requests', 'runs', 'tokens', 'cost', 'storage', 'running_runs', 'running_calls', 'calls');
 
 create type howdah.limit_period as enum ('minute', 'hour', 'day', 'month');
@@ -629,80 +625,6 @@ alter table howdah.hooks enable row level security, force row level security;
 CREATE INDEX hooks_agent_id_idx ON howdah.hooks USING btree (tenant_id, agent_id);
 CREATE INDEX hooks_workflow_id_idx ON howdah.hooks USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
-create table howdah.inbound_deliveries (
-  id uuid default howdah.uuid_v7() not null,
-  tenant_id uuid default howdah.current_tenant() not null,
-  received_at timestamp with time zone default clock_timestamp() not null,
-  last_received_at timestamp with time zone default clock_timestamp() not null,
-  inbound_hook_id uuid not null,
-  status howdah.inbound_status not null,
-  requests integer default 1 not null,
-  bytes integer,
-  execution_id uuid,
-  delivery_id text,
-  signature_sha256 bytea,
-  reply jsonb,
-  error jsonb,
-  constraint inbound_deliveries_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint inbound_deliveries_pkey PRIMARY KEY (id),
-  constraint inbound_deliveries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint inbound_deliveries_tenant_id_inbound_hook_id_fkey FOREIGN KEY (tenant_id, inbound_hook_id) REFERENCES howdah.inbound_hooks(tenant_id, id) ON DELETE CASCADE,
-  constraint an_accepted_delivery_has_a_run CHECK (((status = 'accepted'::howdah.inbound_status) = (execution_id IS NOT NULL))),
-  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
-  constraint reply_is_an_object CHECK ((jsonb_typeof(reply) = 'object'::text)),
-  constraint requests_are_counted_from_one CHECK ((requests >= 1))
-);
-alter table howdah.inbound_deliveries enable row level security, force row level security;
-CREATE UNIQUE INDEX inbound_deliveries_delivery_id_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, delivery_id) WHERE (delivery_id IS NOT NULL);
-CREATE INDEX inbound_deliveries_execution_id_idx ON howdah.inbound_deliveries USING btree (execution_id, tenant_id) WHERE (execution_id IS NOT NULL);
-CREATE INDEX inbound_deliveries_hook_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, id);
-CREATE INDEX inbound_deliveries_last_received_at_idx ON howdah.inbound_deliveries USING btree (tenant_id, last_received_at);
-CREATE UNIQUE INDEX inbound_deliveries_refused_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, ((error ->> 'code'::text)), date_trunc('hour'::text, (received_at AT TIME ZONE 'UTC'::text))) WHERE (status = 'refused'::howdah.inbound_status);
-CREATE UNIQUE INDEX inbound_deliveries_signature_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, signature_sha256) WHERE (signature_sha256 IS NOT NULL);
-CREATE INDEX inbound_deliveries_without_run_idx ON howdah.inbound_deliveries USING btree (last_received_at) WHERE (status <> 'accepted'::howdah.inbound_status);
-
-create table howdah.inbound_hooks (
-  id uuid default howdah.uuid_v7() not null,
-  tenant_id uuid default howdah.current_tenant() not null,
-  name text not null,
-  description text default ''::text not null,
-  verification howdah.hook_verification not null,
-  secret_name text not null,
-  previous_secret_name text,
-  secret_header text,
-  agent_id uuid,
-  workflow_id uuid,
-  condition text,
-  mapping jsonb default '{}'::jsonb not null,
-  session_key text,
-  debounce_key text,
-  debounce_ms integer,
-  reply jsonb,
-  user_id uuid,
-  is_active boolean default true not null,
-  created_at timestamp with time zone default now() not null,
-  updated_at timestamp with time zone default now() not null,
-  constraint inbound_hooks_tenant_id_id_key UNIQUE (tenant_id, id),
-  constraint inbound_hooks_tenant_id_name_key UNIQUE (tenant_id, name),
-  constraint inbound_hooks_pkey PRIMARY KEY (id),
-  constraint inbound_hooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
-  constraint inbound_hooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint inbound_hooks_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
-  constraint inbound_hooks_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
-  constraint a_debounce_key_has_a_window CHECK (((debounce_key IS NULL) = (debounce_ms IS NULL))),
-  constraint a_hook_is_for_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
-  constraint debounce_ms_is_positive CHECK ((debounce_ms > 0)),
-  constraint mapping_is_an_object CHECK ((jsonb_typeof(mapping) = 'object'::text)),
-  constraint messages_of_a_session_are_not_debounced CHECK (((session_key IS NULL) OR (debounce_key IS NULL))),
-  constraint name_is_part_of_a_path CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
-  constraint reply_is_an_object CHECK ((jsonb_typeof(reply) = 'object'::text)),
-  constraint secret_header_is_a_header CHECK (((secret_header IS NULL) OR ((secret_header ~ '^[A-Za-z0-9-]{1,100}$'::text) AND (verification = 'shared_secret'::howdah.hook_verification))))
-);
-alter table howdah.inbound_hooks enable row level security, force row level security;
-CREATE INDEX inbound_hooks_agent_id_idx ON howdah.inbound_hooks USING btree (tenant_id, agent_id);
-CREATE INDEX inbound_hooks_user_id_idx ON howdah.inbound_hooks USING btree (tenant_id, user_id);
-CREATE INDEX inbound_hooks_workflow_id_idx ON howdah.inbound_hooks USING btree (tenant_id, workflow_id);
-
 create table howdah.limits (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -880,7 +802,6 @@ create table howdah.mcp_servers (
   failed_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  is_guarded boolean default true not null,
   constraint mcp_servers_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint mcp_servers_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint mcp_servers_pkey PRIMARY KEY (id),
@@ -1494,7 +1415,6 @@ create table howdah.tools (
   updated_at timestamp with time zone default now() not null,
   capabilities text[] default '{}'::text[] not null,
   domain text,
-  is_guarded boolean default true not null,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
@@ -1578,7 +1498,6 @@ create table howdah.watched_rows (
   watches uuid[] not null,
   value_sha256 bytea,
   error jsonb,
-  updated_at timestamp with time zone default clock_timestamp(),
   constraint watched_rows_pkey PRIMARY KEY (execution_id),
   constraint watched_rows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint watched_rows_tenant_id_table_trigger_id_fkey FOREIGN KEY (tenant_id, table_trigger_id) REFERENCES howdah.table_triggers(tenant_id, id) ON DELETE CASCADE,
@@ -1587,7 +1506,6 @@ create table howdah.watched_rows (
 );
 alter table howdah.watched_rows enable row level security, force row level security;
 CREATE INDEX watched_rows_table_trigger_id_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, md5((row_key)::text), created_at);
-CREATE INDEX watched_rows_updated_at_idx ON howdah.watched_rows USING btree (tenant_id, updated_at) WHERE (updated_at IS NOT NULL);
 
 create table howdah.webhook_deliveries (
   id uuid default howdah.uuid_v7() not null,
@@ -1875,15 +1793,6 @@ create table howdah_private.deleted_subject_usage (
   constraint scope_is_user_or_session CHECK ((scope = ANY (ARRAY['user'::howdah.limit_scope, 'session'::howdah.limit_scope])))
 );
 alter table howdah_private.deleted_subject_usage enable row level security, force row level security;
-
-create table howdah_private.egress_reports (
-  host text not null,
-  addresses jsonb not null,
-  reported_at timestamp with time zone default now() not null,
-  constraint egress_reports_pkey PRIMARY KEY (host),
-  constraint addresses_are_a_list CHECK ((jsonb_typeof(addresses) = 'array'::text))
-);
-alter table howdah_private.egress_reports enable row level security, force row level security;
 
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
@@ -3327,17 +3236,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.inbound_hooks_path(hook howdah.inbound_hooks)
- RETURNS text
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select '/hooks/' || case when t.slug = 'default' then '' else t.slug || '/' end || (hook).name
-  from howdah.tenants as t where t.id = (hook).tenant_id
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
  RETURNS howdah.version_labels
  LANGUAGE sql
@@ -4436,7 +4334,13 @@ begin
     return next v_watch;
   end loop;
   if not found then
-    perform howdah_private.refuse_unwatched(coalesce(v_table::text, unwatch_table.target));
+    raise exception using errcode = 'HWNTF',
+      message = format('%s is not watched', coalesce(unwatch_table.target, 'null')),
+      detail = jsonb_build_object('table', unwatch_table.target)::text,
+      hint = coalesce('The watched tables are: ' || (
+        select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w
+        where w.tenant_id = howdah.current_tenant()
+      ), 'No table is watched.');
   end if;
 end $function$
 ;
@@ -4585,40 +4489,6 @@ begin
   returning * into v_watch;
   perform howdah_private.create_watch_triggers(v_table, v_watch);
   return v_watch;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah.watched_rows_current_row(watched_row howdah.watched_rows)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_statement text := howdah_private.current_row_statement(watched_row.table_trigger_id);
-  v_row jsonb;
-begin
-  if v_statement is not null then
-    execute v_statement into v_row using jsonb_build_object('key', watched_row.row_key);
-  end if;
-  return case when octet_length(v_row::text) <= 65536 then v_row end;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah.watches(target text)
- RETURNS SETOF howdah.table_triggers
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  return query
-    select w.* from howdah.table_triggers as w
-    where w.tenant_id = howdah.current_tenant() and w.table_name = watches.target
-    order by w.id;
-  if not found then
-    perform howdah_private.refuse_unwatched(watches.target);
-  end if;
 end $function$
 ;
 
@@ -7032,51 +6902,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.begin_delivered_run(hook howdah.inbound_hooks, delivery jsonb)
- RETURNS uuid
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_name constant text := delivery ->> 'agent';
-  v_run howdah.executions;
-  v_session howdah.sessions;
-  v_id uuid;
-begin
-  v_run.workflow_id := case when v_name is null then (hook).workflow_id
-    else howdah_private.workflow_by_name(v_name) end;
-  if v_run.workflow_id is null then
-    v_run.agent_id := case when v_name is null then (hook).agent_id else howdah.agent(v_name) end;
-  end if;
-  if coalesce(delivery ->> 'session_key', '') ~ '\S' then
-    v_session := howdah_private.session_of_hook(hook, delivery ->> 'session_key', v_run);
-    if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 1 then
-      v_run.agent_id := v_session.agent_id;
-      v_run.workflow_id := v_session.workflow_id;
-    end if;
-  end if;
-  perform howdah_private.permit('executions', 'run');
-  perform howdah_private.permit_agent(v_run.agent_id, 'run');
-  perform howdah_private.permit_agent(v_run.workflow_id, 'run', 'workflow');
-  v_run.debounce_key := case when delivery ->> 'debounce_key' ~ '\S'
-    then (hook).name || ':' || (delivery ->> 'debounce_key') end;
-  insert into howdah.executions (
-    tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, input_trust,
-    metadata, concurrency_key, debounce_key, debounce_ms
-  ) values (
-    (hook).tenant_id, (hook).user_id, v_run.agent_id, v_run.workflow_id, v_session.id,
-    delivery ->> 'input', nullif(delivery -> 'input_data', 'null'), 'external',
-    coalesce(nullif(delivery -> 'metadata', 'null'), '{}') || jsonb_strip_nulls(
-      jsonb_build_object('hook', (hook).name, 'delivery_id', delivery -> 'delivery_id')),
-    case when delivery ->> 'concurrency_key' ~ '\S' then delivery ->> 'concurrency_key' end,
-    v_run.debounce_key, case when v_run.debounce_key is not null then (hook).debounce_ms end
-  )
-  returning executions.id into v_id;
-  return v_id;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.begin_delivery(id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -7085,13 +6910,7 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_delivery(id uuid)
 AS $function$
 declare
   v_row howdah.webhook_deliveries;
-  v_reply jsonb;
 begin
-  select howdah_private.reply_settings(d) into v_reply from howdah.webhook_deliveries as d
-  where d.id = begin_delivery.id and d.event = 'reply';
-  update howdah.webhook_deliveries as d
-  set status = 'failed', next_attempt_at = null, last_error = 'the hook sends no replies any more'
-  where d.id = begin_delivery.id and d.status = 'pending' and d.event = 'reply' and v_reply is null;
   update howdah.webhook_deliveries as d
   set status = 'failed', next_attempt_at = null, last_error = 'the webhook was switched off'
   from howdah.webhooks as w
@@ -7100,7 +6919,7 @@ begin
   update howdah.webhook_deliveries as d
   set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(),
     next_attempt_at = clock_timestamp() + interval '1 minute',
-    url = coalesce(v_reply ->> 'url', ( -- the current URL of the webhook
+    url = coalesce(( -- the current URL of the webhook
       select w.url from howdah.webhooks as w
       where w.id = d.webhook_id and w.tenant_id = d.tenant_id
     ), d.url)
@@ -7114,9 +6933,8 @@ begin
   perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
   return jsonb_build_object(
     'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts,
-    'body', v_row.payload::text, 'is_reply', v_row.event = 'reply',
-    'bearer_secret', v_reply ->> 'secret_name',
-    'secrets', case when v_row.event = 'reply' then null when v_row.webhook_id is null
+    'body', v_row.payload::text,
+    'secrets', case when v_row.webhook_id is null
       then (select jsonb_agg(s.name) from howdah.secrets as s
         where s.tenant_id = v_row.tenant_id and s.name = 'callbacks')
       else (
@@ -9425,61 +9243,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.check_hook_fields(field text, document jsonb, known text[], example text)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_entry record;
-begin
-  perform howdah_private.check_plain_secrets(check_hook_fields.field, check_hook_fields.document);
-  for v_entry in select e.key, e.value from jsonb_each(check_hook_fields.document) as e loop
-    if v_entry.key <> all (check_hook_fields.known) then
-      raise exception using errcode = 'HWINV',
-        message = format('%s.%s is not known', field, v_entry.key),
-        detail = jsonb_build_object('field', field || '.' || v_entry.key)::text,
-        hint = format('The fields of %s: %s.', field, array_to_string(known, ', '));
-    elsif jsonb_typeof(v_entry.value) <> 'string' or v_entry.value #>> '{}' !~ '\S'
-      or length(v_entry.value #>> '{}') > 4000 then
-      raise exception using errcode = 'HWINV',
-        message = format('%s.%s is not a text of 1 to 4000 characters', field, v_entry.key),
-        detail = jsonb_build_object('field', field || '.' || v_entry.key)::text,
-        hint = format('Example: %s', check_hook_fields.example);
-    end if;
-  end loop;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.check_hook_reply(reply jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_example constant text := '{"url": "https://slack.com/api/chat.postMessage", '
-    '"secret_name": "slack_bot", "body": "{''channel'': body.event.channel}"}';
-  v_missing text;
-begin
-  perform howdah_private.check_hook_fields('reply', check_hook_reply.reply,
-    '{url,secret_name,body,field}', v_example);
-  select f.name into v_missing from unnest('{url,body}'::text[]) as f (name)
-  where not check_hook_reply.reply ? f.name limit 1;
-  if v_missing is not null then
-    raise exception using errcode = 'HWINV', message = format('reply.%s is missing', v_missing),
-      detail = jsonb_build_object('field', 'reply.' || v_missing)::text,
-      hint = 'Example: ' || v_example;
-  elsif check_hook_reply.reply ->> 'url'
-      !~* '^(https://[^/@?#\s]+|http://[^/@?#:\s]+:[0-9]+)([/?#]\S*)?$' then
-    raise exception using errcode = 'HWINV',
-      message = 'reply.url is not an https URL, nor an http URL with a port',
-      detail = '{"field": "reply.url"}',
-      hint = 'Write it as https://host/path, or for a server of your own as http://host:port/path, '
-        'with no user, password or space in it.';
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.check_http_tool(parameters jsonb, configuration jsonb, of_agent boolean)
  RETURNS void
  LANGUAGE plpgsql
@@ -9583,41 +9346,6 @@ begin
         'so nothing they leave may run in it later. '
         'On tables that tools write, make the triggers and constraints of tenants not deferrable.';
   end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.check_machine(field text, url text, is_command boolean DEFAULT false)
- RETURNS boolean
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_host text := howdah_private.host_of(check_machine.url);
-begin
-  if not check_machine.is_command and (v_host is null
-    or (v_host ~ '^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+([a-z]{2,}|xn--[a-z0-9-]+)\.?$'
-      and v_host !~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
-        'home\.arpa|nip\.io|sslip\.io)\.?$'))) then
-    return true;
-  end if;
-  if howdah_private.owns_machine() then
-    return false;
-  end if;
-  if not check_machine.is_command and howdah_private.is_address_open(check_machine.url) then
-    return true;
-  end if;
-  raise exception using errcode = 'HWDEN',
-    message = case when check_machine.is_command
-      then format('%s must not be stdio, which is a command on the machine of the workers',
-        check_machine.field)
-      else format('%s must have a public host name, not %s', check_machine.field, v_host) end,
-    detail = jsonb_strip_nulls(
-      jsonb_build_object('field', check_machine.field, 'host', v_host))::text,
-    hint = case when check_machine.is_command
-      then 'Use type http, or ask an owner of the database to write it.'
-      else 'Ask an owner of the database to write it, or an operator to add the host and port to '
-        'HOWDAH_EGRESS_ALLOW and start Howdah again.' end;
 end $function$
 ;
 
@@ -10134,7 +9862,7 @@ begin
     and not howdah_private.is_provider_reported(m.provider, 'package') then
     perform howdah_private.refuse_missing_package(m.provider, v_vendor.package);
   elsif v_vendor.is_local then
-    perform howdah_private.check_machine('provider', v_vendor.openai_url);
+    perform howdah_private.refuse_private_host('provider', v_vendor.openai_url);
   elsif m.secret_name is null and not howdah_private.is_provider_reported(m.provider, 'key') then
     perform howdah_private.refuse_missing_key(m.provider);
   end if;
@@ -12482,28 +12210,6 @@ CREATE OR REPLACE FUNCTION howdah_private.count_in(value jsonb, most integer)
 RETURN CASE WHEN (jsonb_typeof(value) = 'number'::text) THEN (trunc(LEAST(GREATEST((value)::numeric, (0)::numeric), (COALESCE(most, 0))::numeric)))::integer ELSE 0 END
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.count_refused_deliveries(refusals jsonb)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  insert into howdah.inbound_deliveries as d (
-    tenant_id, inbound_hook_id, status, requests, error
-  )
-  select h.tenant_id, h.id, 'refused', r.requests,
-    jsonb_build_object('code', r.code, 'message', r.message, 'hint', r.hint)
-  from jsonb_to_recordset(count_refused_deliveries.refusals)
-    as r (hook_id uuid, code text, message text, hint text, requests int)
-  join howdah.inbound_hooks as h on h.id = r.hook_id
-  order by h.id, r.code
-  on conflict (tenant_id, inbound_hook_id, (error ->> 'code'),
-      date_trunc('hour', received_at at time zone 'UTC')) where status = 'refused'
-  do update set requests = least(d.requests::bigint + excluded.requests, 2147483647)::int,
-    last_received_at = excluded.last_received_at
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.count_requests(tenants uuid[], users uuid[], api_keys uuid[])
  RETURNS SETOF jsonb
  LANGUAGE plpgsql
@@ -12891,28 +12597,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.current_row_statement(watch_id uuid)
- RETURNS text
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select format('select to_jsonb(r.*) from (select %s from %s as t where %s limit 1) as r',
-    string_agg(format('t.%I', a.attname), ', ' order by a.attnum), c.oid::regclass,
-    howdah_private.row_key_condition(c.oid, w.key_columns))
-  from howdah.table_triggers as w
-  join pg_catalog.pg_class as c on c.oid = howdah_private.own_watched_table(w.id)
-  join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-  cross join howdah_private.primary_key_of(c.oid) as k (columns)
-  where w.id = current_row_statement.watch_id
-    and k.columns <> '{}' and k.columns <@ w.key_columns
-    and has_schema_privilege(c.relnamespace, 'usage')
-    and has_column_privilege(c.oid, a.attnum, 'select')
-  group by c.oid, w.key_columns
-  having w.key_columns <@ array_agg(a.attname::text)
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.data_keys_to_rewrap(max_rows integer)
  RETURNS jsonb
  LANGUAGE sql
@@ -13260,27 +12944,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.delete_old_deliveries()
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_count int;
-begin
-  delete from howdah.inbound_deliveries as d
-  where d.id in (
-    select o.id from howdah.inbound_deliveries as o
-    where o.status <> 'accepted' and o.last_received_at < now() - interval '30 days'
-    order by o.last_received_at limit 10000
-    for update skip locked
-  );
-  get diagnostics v_count = row_count;
-  return v_count;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.delete_old_provider_reports()
  RETURNS integer
  LANGUAGE plpgsql
@@ -13294,9 +12957,6 @@ begin
   where r.reported_at < now() - interval '30 days'
     and split_part(r.host, '/', 1) not in (select w.host from howdah_private.workers as w);
   get diagnostics v_count = row_count;
-  delete from howdah_private.egress_reports as r
-  where r.reported_at < now() - interval '30 days'
-    and split_part(r.host, '/', 1) not in (select w.host from howdah_private.workers as w);
   return v_count;
 end $function$
 ;
@@ -13533,17 +13193,6 @@ CREATE OR REPLACE FUNCTION howdah_private.delivery_pause(attempts integer)
  LANGUAGE sql
  IMMUTABLE
 RETURN (ARRAY['00:00:05'::interval, '00:05:00'::interval, '00:30:00'::interval, '02:00:00'::interval, '05:00:00'::interval, '10:00:00'::interval, '14:00:00'::interval, '20:00:00'::interval, '24:00:00'::interval])[attempts]
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.delivery_result(d howdah.inbound_deliveries, is_repeat boolean)
- RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select jsonb_build_object('status', d.status, 'delivery_id', d.id,
-    'execution_id', d.execution_id, 'is_repeat', delivery_result.is_repeat, 'error', d.error)
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.descends_from_agent(id uuid, ancestors uuid[], members uuid[])
@@ -14170,8 +13819,7 @@ CREATE OR REPLACE FUNCTION howdah_private.end_delivery(id uuid, attempt integer,
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_is_received boolean := coalesce(end_delivery.status between 200 and 299
-    and end_delivery.error is null, false);
+  v_is_received boolean := coalesce(end_delivery.status between 200 and 299, false);
   v_pause interval := case
     when not v_is_received and end_delivery.status is distinct from 410 then greatest(
     howdah_private.delivery_pause(end_delivery.attempt) * (0.9 + 0.2 * random()),
@@ -14409,8 +14057,7 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_delivery(id uuid, run_at times
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select graphile_worker.add_job(
-    case d.event when 'reply' then 'deliver_reply' else 'deliver' end,
+  select graphile_worker.add_job('deliver',
     json_build_object('id', d.id, 'tenant_id', d.tenant_id),
     run_at => enqueue_delivery.run_at, job_key => 'delivery ' || d.id)
   from howdah.webhook_deliveries as d where d.id = enqueue_delivery.id
@@ -14559,35 +14206,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.enqueue_replies(e howdah.executions)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-with replies as (
-  select distinct d.inbound_hook_id, d.reply, h.reply as settings
-  from howdah.inbound_deliveries as d
-  join howdah.inbound_hooks as h on h.id = d.inbound_hook_id and h.tenant_id = d.tenant_id
-  where d.execution_id = e.id and d.tenant_id = e.tenant_id and num_nonnulls(d.reply, h.reply) = 2
-),
-deliveries as (
-  insert into howdah.webhook_deliveries (
-    tenant_id, execution_id, event, url, next_attempt_at, payload
-  )
-  select e.tenant_id, e.id, 'reply', r.settings ->> 'url', clock_timestamp(),
-    r.reply || jsonb_build_object(coalesce(r.settings ->> 'field', 'text'), left(
-      coalesce(case when e.status = 'completed'
-          then coalesce(nullif(e.output, ''), e.output_data::text) end,
-        format('The run ended without an answer (%s).', coalesce(e.stop_reason::text,
-          e.status::text))), 40000))
-  from replies as r
-  returning id
-)
-select howdah_private.enqueue_delivery(d.id, clock_timestamp()) from deliveries as d
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_webhooks(e howdah.executions, event text, more jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -14724,42 +14342,6 @@ begin
   perform howdah_private.repair_partitions()
   where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.enter_delivery(hook howdah.inbound_hooks, delivery jsonb)
- RETURNS howdah.inbound_deliveries
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_signature bytea := decode(delivery ->> 'signature', 'hex');
-  v_row howdah.inbound_deliveries;
-begin
-  loop
-    insert into howdah.inbound_deliveries (
-      tenant_id, inbound_hook_id, status, bytes, delivery_id, signature_sha256
-    ) values (
-      (hook).tenant_id, (hook).id, 'failed', (delivery ->> 'bytes')::int,
-      delivery ->> 'delivery_id', v_signature
-    )
-    on conflict do nothing
-    returning inbound_deliveries.* into v_row;
-    exit when found;
-    update howdah.inbound_deliveries as d
-    set requests = least(d.requests::bigint + 1, 2147483647)::int,
-      last_received_at = clock_timestamp()
-    where d.tenant_id = (hook).tenant_id and d.id = (
-      select k.id from howdah.inbound_deliveries as k
-      where k.tenant_id = (hook).tenant_id and k.inbound_hook_id = (hook).id
-        and (k.delivery_id = delivery ->> 'delivery_id' or k.signature_sha256 = v_signature)
-      order by k.id limit 1
-    )
-    returning d.* into v_row;
-    exit when found;
-  end loop;
-  return v_row;
 end $function$
 ;
 
@@ -15673,27 +15255,9 @@ begin
     from howdah.executions as e left join howdah_private.run_heads as h on h.execution_id = e.id
     where e.id = o.top_execution_id
   ),
-  runs as materialized (
-    select r.* from top as t
-    cross join howdah_private.runs_below(o.top_execution_id, t.root_id) as r
-  ),
-  fresh as (
-    select r.id, s.seq, false as is_end, s.finished_at as at
-    from runs as r
-    join howdah.steps as s
-      on s.execution_id = r.id and s.seq > r.told_seq and s.seq <= r.step_count
-    union all
-    select r.id, r.step_count, true, r.ended_at from runs as r
-    where r.has_ended and not r.is_end_told
-  ),
-  timed as (
-    select f.id, f.seq, f.is_end,
-      max(f.at) over (partition by f.id order by f.seq, f.is_end) as at
-    from fresh as f
-  ),
   placed as (
-    select t.*, row_number() over (order by t.at, t.id, t.seq, t.is_end)::int as place
-    from timed as t
+    select f.*, row_number() over (order by f.at, f.id, f.seq, f.is_end)::int as place
+    from top as t cross join howdah_private.rows_to_order(o.top_execution_id, t.root_id) as f
   ),
   top_times as (
     select s.seq, max(s.finished_at) over (order by s.seq) as at
@@ -15926,25 +15490,6 @@ AS $function$
     end as fault
   ) as f
   where f.fault is not null
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.find_inbound_hooks(tenants text[], names text[])
- RETURNS TABLE(hook jsonb)
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select case when h.id is not null then jsonb_build_object(
-    'id', h.id, 'tenant_id', h.tenant_id, 'user_id', h.user_id, 'verification', h.verification,
-    'secrets', array_remove(array[h.secret_name, h.previous_secret_name], null),
-    'secret_header', h.secret_header, 'condition', h.condition, 'mapping', h.mapping,
-    'session_key', h.session_key, 'debounce_key', h.debounce_key, 'reply', h.reply ->> 'body') end
-  from unnest(find_inbound_hooks.tenants, find_inbound_hooks.names)
-    with ordinality as a (slug, name, place)
-  left join howdah.tenants as t on t.slug = a.slug and t.is_active
-  left join howdah.inbound_hooks as h on h.tenant_id = t.id and h.name = a.name and h.is_active
-  order by a.place
 $function$
 ;
 
@@ -17496,17 +17041,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.host_of(url text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select btrim(substring(lower(host_of.url)
-    from '^(?:http|ws)s?://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]+)'), '[]')
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.http_arguments(parameters jsonb, configuration jsonb)
  RETURNS TABLE(argument text, place text, wire_name text, is_required boolean)
  LANGUAGE sql
@@ -17837,27 +17371,6 @@ CREATE OR REPLACE FUNCTION howdah_private.invisible_characters()
  LANGUAGE sql
  IMMUTABLE
 RETURN (('[­͏؜ᅟᅠ឴឵᠋-᠏​-‏‪-‮'::text || '⁠-⁯ㅤ︀-️﻿ﾠ￰-￸'::text) || '𛲠-𛲣𝅳-𝅺󠀀-󠿿]'::text)
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_address_open(url text)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from howdah_private.egress_reports as r
-    cross join lateral jsonb_to_recordset(r.addresses) as a (host text, wildcard boolean, port int)
-    cross join (
-      select howdah_private.host_of(is_address_open.url) as host, coalesce(
-        substring(is_address_open.url
-          from '(?i)^(?:http|ws)s?://(?:[^/?#@]*@)?(?:\[[^\]]*\]|[^/:?#]+):([0-9]{1,5})')::int,
-        case when is_address_open.url ~* '^(http|ws)s:' then 443 else 80 end) as port
-    ) as u
-    where coalesce(a.port = u.port, true)
-      and case when a.wildcard then right(u.host, length(a.host) + 1) = '.' || a.host
-        else u.host = a.host end)
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_among_lockers(multixact xid)
@@ -19206,9 +18719,11 @@ CREATE OR REPLACE FUNCTION howdah_private.last_question_position(id uuid, seq in
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select n.position from howdah_private.tree_entries as n
-  join howdah.steps as s on s.execution_id = n.execution_id and s.seq = n.seq
   where n.top_execution_id = last_question_position.id
-    and n.top_seq = last_question_position.seq and not n.is_end and s.kind = 'question'
+    and n.top_seq = last_question_position.seq and not n.is_end
+    and (
+      select s.kind = 'question' from howdah.steps as s
+      where s.execution_id = n.execution_id and s.seq = n.seq)
   order by n.position desc limit 1
 $function$
 ;
@@ -20442,8 +19957,7 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_revision(s howdah.mcp_servers)
 AS $function$
   select encode(sha256(convert_to(s.type || ' ' || s.configuration
     || case when s.sampling_model_id is null then '' else ' sampling' end
-    || case when s.allows_elicitation then ' elicitation' else '' end
-    || case when s.is_guarded then '' else ' unguarded' end, 'UTF8')), 'hex')
+    || case when s.allows_elicitation then ' elicitation' else '' end, 'UTF8')), 'hex')
 $function$
 ;
 
@@ -20462,8 +19976,7 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_server(tenant_id uuid, server_id u
 AS $function$
   select jsonb_build_object('id', s.id, 'tenant_id', s.tenant_id, 'name', s.name, 'type', s.type,
     'configuration', s.configuration, 'revision', howdah_private.mcp_revision(s),
-    'is_guarded', s.is_guarded, 'allows_elicitation', s.allows_elicitation,
-    'sampling_model', howdah_private.sampling_model(s))
+    'allows_elicitation', s.allows_elicitation, 'sampling_model', howdah_private.sampling_model(s))
   from howdah.mcp_servers as s
   where s.tenant_id = mcp_server.tenant_id and s.id = mcp_server.server_id and s.is_active
 $function$
@@ -20727,7 +20240,7 @@ AS $function$
     where p.oid = missing_grants.fn and not p.prosecdef
   ),
   mentions as (
-    select lower(m.parts[1]) as verb, m.parts[3] as name, f.schemas, f.body
+    select lower(m.parts[1]) as verb, m.parts[3] as name, f.schemas
     from functions as f
     cross join lateral regexp_matches(f.body,
       '(\mdelete\s+from\M|\minto\M|\mupdate\M|\mfrom\M|\mjoin\M|\musing\M|,)\s*(only\s+)?'
@@ -20741,18 +20254,9 @@ AS $function$
     cross join lateral (select to_regclass(
       case s.name when '' then m.name else format('%I.%s', s.name, m.name) end)) as r (relation)
     join pg_class as t on t.oid = r.relation and t.relkind in ('r', 'p', 'v', 'm', 'f')
-    cross join lateral (
-      select case when m.verb ~ '^delete' then 'delete'
-        when m.verb = 'into' then 'insert' when m.verb = 'update' then 'update'
-        else 'select' end
-      union all
-      select 'update' where m.verb = 'into' and m.body ~* '\mdo\s+update\M'
-      union all
-      -- columns that are read: in a condition, a result, or the row that a conflict is with
-      select 'select'
-      where m.verb ~ '^(delete|update)' and m.body ~* '\m(where|returning|using)\M'
-        or m.verb = 'into' and m.body ~* '\m(returning|do\s+update)\M'
-    ) as v (privilege)
+    cross join lateral (select case when m.verb ~ '^delete' then 'delete'
+      when m.verb = 'into' then 'insert' when m.verb = 'update' then 'update'
+      else 'select' end) as v (privilege)
     where t.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
   )
   select array(
@@ -20800,7 +20304,7 @@ CREATE OR REPLACE FUNCTION howdah_private.model_catalog_document()
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN '{"as_of": "2026-09-23", "facts": {"as_of": "2026-09-23", "source": "@oh-my-pi/pi-catalog 18.2.11 (MIT)"}, "models": [{"also": [], "name": "amazon.titan-embed-text-v1", "input": null, "title": "Titan Embeddings G1 - Text", "output": null, "vendor": "amazon-bedrock", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "amazon.nova-lite-v1:0", "input": null, "title": "Nova Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.06, "capabilities": {}, "output_price": 0.24, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "amazon.nova-micro-v1:0", "input": null, "title": "Nova Micro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.035, "capabilities": {}, "output_price": 0.14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.00875}, {"also": [], "name": "amazon.nova-premier-v1:0", "input": null, "title": "Nova Premier", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 12.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.625}, {"also": [], "name": "amazon.nova-pro-v1:0", "input": null, "title": "Nova Pro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.8, "capabilities": {}, "output_price": 3.2, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "global.amazon.nova-2-lite-v1:0", "input": ["text", "image"], "title": "Nova 2 Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65535, "cached_input_price": 0.075}, {"also": [], "name": "global.anthropic.claude-haiku-4-5-20251001-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "global.anthropic.claude-opus-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": null, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-opus-5", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": null, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-5-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "meta.llama3-3-70b-instruct-v1:0", "input": null, "title": "Llama 3.3 70B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.72, "capabilities": {}, "output_price": 0.72, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "meta.llama4-maverick-17b-instruct-v1:0", "input": null, "title": "Llama 4 Maverick 17B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.24, "capabilities": {}, "output_price": 0.97, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral.mistral-large-3-675b-instruct", "input": ["text", "image"], "title": "Mistral Large 3", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": false}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-120b-1:0", "input": ["text"], "title": "gpt-oss-120b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"reasoning": true}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-20b-1:0", "input": ["text"], "title": "gpt-oss-20b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.07, "capabilities": {"reasoning": true}, "output_price": 0.3, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "claude-fable-5", "input": ["text", "image"], "title": "Claude Fable 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "claude-fable-5-1", "input": ["text", "image"], "title": "Claude Fable 5.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": [], "name": "claude-haiku-4-5", "input": ["text", "image"], "title": "Claude Haiku 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "claude-opus-4-1", "input": ["text", "image"], "title": "Claude Opus 4.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"reasoning": true}, "output_price": 75, "context_tokens": 200000, "cache_write_price": 18.75, "max_output_tokens": 32000, "cached_input_price": 1.5}, {"also": [], "name": "claude-opus-4-5", "input": ["text", "image"], "title": "Claude Opus 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 200000, "cache_write_price": 6.25, "max_output_tokens": 64000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-6", "input": ["text", "image"], "title": "Claude Opus 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-7", "input": ["text", "image"], "title": "Claude Opus 4.7", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-8", "input": ["text", "image"], "title": "Claude Opus 4.8", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5", "input": ["text", "image"], "title": "Claude Opus 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5-5", "input": ["text", "image"], "title": "Claude Opus 5.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"reasoning": true}, "output_price": 20, "context_tokens": 1000000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "claude-sonnet-4-5", "input": ["text", "image"], "title": "Claude Sonnet 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-4-6", "input": ["text", "image"], "title": "Claude Sonnet 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": 128000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-5", "input": ["text", "image"], "title": "Claude Sonnet 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemma-4-31b", "input": ["text", "image"], "title": "Gemma 4 31B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.99, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.49, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "gpt-oss-120b", "input": ["text"], "title": "GPT-OSS 120B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.35, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "llama3.1-8b", "input": ["text"], "title": "Llama 3.1 8B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.1, "context_tokens": 32768, "cache_write_price": null, "max_output_tokens": 8000, "cached_input_price": null}, {"also": [], "name": "zai-glm-4.7", "input": ["text"], "title": "Z.ai GLM 4.7", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "embed-v4.0", "input": null, "title": "Embed v4.0", "output": null, "vendor": "cohere", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.12, "capabilities": {}, "output_price": null, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-a-03-2025"], "name": "command-a", "input": null, "title": "Command A", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-08-2024"], "name": "command-r", "input": null, "title": "Command R", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.6, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-plus-08-2024"], "name": "command-r-plus", "input": null, "title": "Command R+", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r7b-12-2024"], "name": "command-r7b", "input": null, "title": "Command R7B", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.0375, "capabilities": {}, "output_price": 0.15, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["deepseek-chat-v3-0324"], "name": "deepseek-chat", "input": null, "title": "DeepSeek Chat", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.27, "capabilities": {}, "output_price": 1.1, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.07}, {"also": ["deepseek-r1-0528"], "name": "deepseek-reasoner", "input": null, "title": "Deepseek R1", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.55, "capabilities": {}, "output_price": 2.19, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.14}, {"also": [], "name": "deepseek-v4-flash", "input": ["text", "image"], "title": "DeepSeek V4 Flash", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.44, "capabilities": {"reasoning": true}, "output_price": 1.32, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.014}, {"also": [], "name": "deepseek-v4-pro", "input": ["text"], "title": "DeepSeek V4 Pro", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.32, "capabilities": {"reasoning": true}, "output_price": 3.96, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.044}, {"also": [], "name": "gemini-embedding-001", "input": null, "title": null, "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-embedding-2", "input": null, "title": "Gemini Embedding 2", "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-flash-image-preview"], "name": "gemini-2.5-flash-image", "input": null, "title": "Gemini 2.5 Flash Image", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-3-pro-image"], "name": "gemini-3-pro-image-preview", "input": null, "title": "Gemini 3 Pro Image Preview", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 12, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-2.0-flash", "input": ["text", "image"], "title": "gemini 2.0 flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": 0.025}, {"also": ["gemini-2.5-flash-latest", "gemini-2.5-flash-preview-09-2025"], "name": "gemini-2.5-flash", "input": ["text", "image"], "title": "Gemini 2.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-2.5-flash-lite", "input": ["text", "image"], "title": "Gemini 2.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": true}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.01}, {"also": [], "name": "gemini-2.5-pro", "input": ["text", "image"], "title": "Gemini 2.5 Pro", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.125}, {"also": [], "name": "gemini-3-flash-preview", "input": ["text", "image"], "title": "Gemini 3 Flash Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": true}, "output_price": 3, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.05}, {"also": ["gemini-3-pro-text-preview"], "name": "gemini-3-pro-preview", "input": ["text", "image"], "title": "Gemini 3 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.1-flash-lite", "input": ["text", "image"], "title": "Gemini 3.1 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"reasoning": true}, "output_price": 1.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.025}, {"also": [], "name": "gemini-3.1-pro-preview", "input": ["text", "image"], "title": "Gemini 3.1 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.5-flash", "input": ["text", "image"], "title": "Gemini 3.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {"reasoning": true}, "output_price": 9, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.15}, {"also": [], "name": "gemini-3.5-flash-lite", "input": ["text", "image"], "title": "Gemini 3.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-3.6-flash", "input": ["text", "image"], "title": "Gemini 3.6 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.7-flash", "input": ["text", "image"], "title": "Gemini 3.7 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.8-flash", "input": ["text", "image"], "title": "Gemini 3.8 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": ["gemini-2.5-flash-preview-tts"], "name": "gemini-2.5-flash-tts", "input": null, "title": "Gemini 2.5 Flash TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {}, "output_price": 10, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-pro-preview-tts"], "name": "gemini-2.5-pro-tts", "input": null, "title": "Gemini 2.5 Pro TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 20, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "llama-3.1-8b-instant", "input": ["text"], "title": "Llama 3.1 8B Instant 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.08, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": null}, {"also": [], "name": "llama-3.3-70b-versatile", "input": ["text"], "title": "Llama 3.3 70B Versatile 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.59, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.79, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-maverick-17b-128e-instruct", "input": ["text", "image"], "title": "Llama 4 Maverick 17B 128E", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-scout-17b-16e-instruct", "input": ["text", "image"], "title": "Llama 4 Scout (17Bx16E) 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.11, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.34, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": ["openai/gpt-oss-safeguard-20b"], "name": "openai/gpt-oss-120b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "openai/gpt-oss-20b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.3, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.0375}, {"also": [], "name": "qwen/qwen3-32b", "input": ["text"], "title": "Qwen3 32B 131k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.29, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.59, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3", "input": null, "title": "Whisper Large V3", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.00185, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3-turbo", "input": null, "title": "Whisper Large V3 Turbo", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.000666666666667, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral-embed", "input": null, "title": null, "output": null, "vendor": "mistral", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "codestral-2508", "input": null, "title": "Codestral 2508", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 0.9, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.03}, {"also": [], "name": "devstral-2512", "input": ["text"], "title": "Devstral 2 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.04}, {"also": [], "name": "ministral-14b-2512", "input": null, "title": "Ministral 3 14B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.02}, {"also": [], "name": "ministral-3b-2512", "input": null, "title": "Ministral 3 3B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.01}, {"also": [], "name": "ministral-8b-2512", "input": null, "title": "Ministral 3 8B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.15, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "mistral-large-2512", "input": ["text", "image"], "title": "Mistral Large 3 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.05}, {"also": ["mistral-medium-3", "mistral-medium-3.5"], "name": "mistral-medium-3-5", "input": null, "title": "Mistral Medium 3.5", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {}, "output_price": 7.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.15}, {"also": [], "name": "mistral-small-2603", "input": ["text", "image"], "title": "Mistral Small 4", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 256000, "cached_input_price": 0.015}, {"also": [], "name": "mistral-small-latest", "input": null, "title": "Mistral Small 3.2", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.3, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["voxtral-mini-latest"], "name": "voxtral-mini-2602", "input": null, "title": "Voxtral Mini Transcribe 2", "output": null, "vendor": "mistral", "purpose": "stt", "price_unit": "minute", "unit_price": 0.003, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": 16384, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "kimi-k2-thinking", "input": ["text"], "title": "Kimi K2 Thinking", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.15}, {"also": [], "name": "kimi-k2.5", "input": ["text", "image"], "title": "Kimi K2.5", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 3, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.1}, {"also": [], "name": "kimi-k2.6", "input": ["text", "image"], "title": "Kimi K2.6", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.16}, {"also": [], "name": "kimi-k2.7-code", "input": ["text", "image"], "title": "Kimi K2.7 Code", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.19}, {"also": [], "name": "kimi-k3", "input": ["text", "image"], "title": "Kimi K3", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.3}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["text-embedding-ada", "text-embedding-ada-002-v2"], "name": "text-embedding-ada-002", "input": null, "title": "text embedding ada", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-image-1", "input": null, "title": "GPT Image 1", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 40, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": [], "name": "gpt-image-1-mini", "input": null, "title": "GPT Image 1 Mini", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["gpt-image-1.5-2025-12-16"], "name": "gpt-image-1.5", "input": null, "title": "GPT Image 1.5", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-image-2-2026-04-21"], "name": "gpt-image-2", "input": null, "title": "GPT Image 2", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 30, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-4.1-2025-04-14"], "name": "gpt-4.1", "input": ["text", "image"], "title": "gpt 4.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 8, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.5}, {"also": ["gpt-4.1-mini-2025-04-14"], "name": "gpt-4.1-mini", "input": ["text", "image"], "title": "gpt 4.1 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.6, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.1}, {"also": ["gpt-4.1-nano-2025-04-14"], "name": "gpt-4.1-nano", "input": ["text", "image"], "title": "gpt 4.1 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.025}, {"also": ["gpt-4o-2024-08-06", "gpt-4o-2024-11-20"], "name": "gpt-4o", "input": ["text", "image"], "title": "gpt 4o", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 1.25}, {"also": [], "name": "gpt-4o-2024-05-13", "input": ["text", "image"], "title": "gpt 4o (2024-05-13)", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 15, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 4096, "cached_input_price": null}, {"also": ["gpt-4o-mini-2024-07-18", "gpt-4o-mini-search-preview", "gpt-4o-mini-search-preview-2025-03-11"], "name": "gpt-4o-mini", "input": ["text", "image"], "title": "gpt 4o mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 0.075}, {"also": ["gpt-5-2025-08-07", "gpt-5-chat", "gpt-5-chat-latest", "gpt-5-codex"], "name": "gpt-5", "input": ["text", "image"], "title": "GPT-5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-mini-2025-08-07"], "name": "gpt-5-mini", "input": ["text", "image"], "title": "GPT-5 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.025}, {"also": [], "name": "gpt-5-nano", "input": ["text", "image"], "title": "GPT-5 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.4, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.005}, {"also": ["gpt-5-pro-2025-10-06"], "name": "gpt-5-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 120, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 272000, "cached_input_price": null}, {"also": ["gpt-5-1", "gpt-5-1-2025-11-13", "gpt-5-1-chat", "gpt-5-1-chat-latest", "gpt-5-1-codex", "gpt-5-1-codex-max", "gpt-5.1-2025-11-13", "gpt-5.1-chat", "gpt-5.1-chat-latest", "gpt-5.1-codex", "gpt-5.1-codex-max"], "name": "gpt-5.1", "input": ["text", "image"], "title": "GPT-5.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-2", "gpt-5-2-2025-12-11", "gpt-5-2-chat", "gpt-5-2-chat-latest", "gpt-5-2-codex", "gpt-5.2-2025-12-11", "gpt-5.2-chat", "gpt-5.2-chat-latest", "gpt-5.2-codex"], "name": "gpt-5.2", "input": ["text", "image"], "title": "GPT-5.2", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-2-pro-2025-12-11", "gpt-5.2-pro-2025-12-11"], "name": "gpt-5.2-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 21, "capabilities": {"tools": true, "reasoning": true}, "output_price": 168, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-3", "gpt-5-3-chat", "gpt-5-3-chat-latest", "gpt-5.3-chat", "gpt-5.3-chat-latest"], "name": "gpt-5.3", "input": null, "title": "GPT-5.3 Chat", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {}, "output_price": 14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.175}, {"also": ["gpt-5-3-codex"], "name": "gpt-5.3-codex", "input": ["text", "image"], "title": "GPT-5.3-Codex", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-4", "gpt-5-4-2026-03-05", "gpt-5.4-2026-03-05"], "name": "gpt-5.4", "input": ["text", "image"], "title": "GPT-5.4", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": ["gpt-5-4-mini", "gpt-5-4-mini-2026-03-17", "gpt-5.4-mini-2026-03-17"], "name": "gpt-5.4-mini", "input": ["text", "image"], "title": "GPT-5.4 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.5, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.075}, {"also": ["gpt-5-4-nano", "gpt-5-4-nano-2026-03-17", "gpt-5.4-nano-2026-03-17"], "name": "gpt-5.4-nano", "input": ["text", "image"], "title": "GPT-5.4 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.25, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-4-pro", "gpt-5-4-pro-2026-03-05", "gpt-5.4-pro-2026-03-05"], "name": "gpt-5.4-pro", "input": ["text", "image"], "title": "GPT-5.4 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-5", "gpt-5-5-2026-04-23", "gpt-5-5-2026-04-24", "gpt-5-5-chat", "gpt-5-5-chat-latest", "gpt-5-5-codex", "gpt-5.5-2026-04-23", "gpt-5.5-2026-04-24", "gpt-5.5-chat", "gpt-5.5-chat-latest", "gpt-5.5-codex"], "name": "gpt-5.5", "input": ["text", "image"], "title": "GPT-5.5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 30, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": ["gpt-5-5-pro", "gpt-5-5-pro-2026-04-23", "gpt-5.5-pro-2026-04-23"], "name": "gpt-5.5-pro", "input": ["text", "image"], "title": "GPT-5.5 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-6-luna"], "name": "gpt-5.6-luna", "input": ["text", "image"], "title": "GPT-5.6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.2, "context_tokens": 1050000, "cache_write_price": 0.25, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-6", "gpt-5-6-sol", "gpt-5.6"], "name": "gpt-5.6-sol", "input": ["text", "image"], "title": "GPT-5.6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"tools": true, "reasoning": true}, "output_price": 20, "context_tokens": 1050000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.4}, {"also": ["gpt-5-6-terra"], "name": "gpt-5.6-terra", "input": ["text", "image"], "title": "GPT-5.6 Terra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 12, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "gpt-6-astra", "input": ["text", "image"], "title": "GPT-6 Astra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"tools": true, "reasoning": true}, "output_price": 50, "context_tokens": 1050000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "gpt-6-luna", "input": ["text", "image"], "title": "GPT-6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.5, "context_tokens": 1050000, "cache_write_price": 0.125, "max_output_tokens": 128000, "cached_input_price": 0.01}, {"also": [], "name": "gpt-6-sol", "input": ["text", "image"], "title": "GPT-6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": ["gpt-audio-1.5", "gpt-audio-2025-08-28"], "name": "gpt-audio", "input": null, "title": "GPT Audio", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-audio-mini-2025-10-06", "gpt-audio-mini-2025-12-15"], "name": "gpt-audio-mini", "input": null, "title": "GPT Audio Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 2.4, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["o3-2025-04-16"], "name": "o3", "input": ["text", "image"], "title": "o3", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 8, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.5}, {"also": ["o3-mini-2025-01-31", "o3-mini-high"], "name": "o3-mini", "input": ["text"], "title": "o3 Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.55}, {"also": ["o3-pro-2025-06-10"], "name": "o3-pro", "input": ["text", "image"], "title": "o3 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 20, "capabilities": {"tools": true, "reasoning": true}, "output_price": 80, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": null}, {"also": ["o4-mini-2025-04-16", "o4-mini-high"], "name": "o4-mini", "input": ["text", "image"], "title": "o4 Mini High", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.275}, {"also": [], "name": "gpt-4o-mini-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 5, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-4o-transcribe-diarize"], "name": "gpt-4o-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.0045, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-1", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.006, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-4o-mini-tts", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 12, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar", "input": null, "title": "Sonar", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 1, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-deep-research", "input": null, "title": "Sonar Deep Research", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-pro", "input": null, "title": "Sonar Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-reasoning-pro", "input": null, "title": "Sonar Reasoning Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["grok-4", "grok-4-latest"], "name": "grok-4-0709", "input": null, "title": "Grok 4", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.75}, {"also": ["grok-4-1-fast-non-reasoning-latest"], "name": "grok-4-1-fast-non-reasoning", "input": ["text", "image"], "title": "Grok 4.1 Fast Non-Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.05}, {"also": ["grok-4-1-fast", "grok-4-1-fast-reasoning-latest"], "name": "grok-4-1-fast-reasoning", "input": null, "title": "Grok 4.1 Fast Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.05}, {"also": [], "name": "grok-4.20", "input": null, "title": "Grok 4.20", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["grok-4.3-latest", "x-ai/grok-4.3"], "name": "grok-4.3", "input": ["text", "image"], "title": "Grok 4.3", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.2}, {"also": ["grok-4.5-latest", "grok-latest", "x-ai/grok-4.5"], "name": "grok-4.5", "input": ["text", "image"], "title": "Grok 4.5", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.3}, {"also": ["grok-4.6-latest", "x-ai/grok-4.6"], "name": "grok-4.6", "input": ["text", "image"], "title": "Grok 4.6", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.5}, {"also": ["grok-code-fast", "grok-code-fast-1-0825"], "name": "grok-code-fast-1", "input": ["text"], "title": "Grok Code Fast 1", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 10000, "cached_input_price": 0.02}, {"also": ["glm-5.2"], "name": "GLM-5.2", "input": ["text"], "title": "GLM-5.2", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3"], "name": "GLM-5.3", "input": ["text"], "title": "GLM-5.3", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3-flash"], "name": "GLM-5.3-Flash", "input": ["text", "image"], "title": "GLM-5.3-Flash", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.25, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.015}], "source": "@pydantic/genai-prices 0.1.8", "aliases": [{"alias": "chatgpt", "model": "chat-latest", "vendor": "openai"}, {"alias": "chat-latest", "model": "chat-latest", "vendor": "openai"}, {"alias": "claude", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "claude-haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "claude-opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "claude-sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "deepseek", "model": "deepseek-v4-flash", "vendor": "deepseek"}, {"alias": "deepseek-hf", "model": "deepseek-ai/DeepSeek-V4-Pro:together", "vendor": "huggingface"}, {"alias": "deepseekpro", "model": "deepseek-v4-pro", "vendor": "deepseek"}, {"alias": "fable", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "fable5", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "gemini", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini2", "model": "gemini-2.0-flash", "vendor": "google"}, {"alias": "gemini25", "model": "gemini-2.5-flash", "vendor": "google"}, {"alias": "gemini25pro", "model": "gemini-2.5-pro", "vendor": "google"}, {"alias": "gemini3", "model": "gemini-3-pro-preview", "vendor": "google"}, {"alias": "gemini3.1", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini3.1flashlite", "model": "gemini-3.1-flash-lite-preview", "vendor": "google"}, {"alias": "gemini3.5flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini31pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini35", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini35flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini3flash", "model": "gemini-3-flash-preview", "vendor": "google"}, {"alias": "glm", "model": "zai-org/GLM-5.2:zai-org", "vendor": "huggingface"}, {"alias": "gemini-flash", "model": "gemini-3.8-flash", "vendor": "google"}, {"alias": "gemini-flash-lite", "model": "gemini-3.5-flash-lite", "vendor": "google"}, {"alias": "gemini-pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gpt-oss", "model": "openai/gpt-oss-120b:cerebras", "vendor": "huggingface"}, {"alias": "gpt-oss-20b", "model": "openai/gpt-oss-20b", "vendor": "huggingface"}, {"alias": "gpt51", "model": "gpt-5.1", "vendor": "openai"}, {"alias": "gpt52", "model": "gpt-5.2", "vendor": "openai"}, {"alias": "gpt54", "model": "gpt-5.4", "vendor": "openai"}, {"alias": "gpt54-mini", "model": "gpt-5.4-mini", "vendor": "openai"}, {"alias": "gpt54-nano", "model": "gpt-5.4-nano", "vendor": "openai"}, {"alias": "gpt55", "model": "gpt-5.5", "vendor": "openai"}, {"alias": "gpt56", "model": "gpt-5.6", "vendor": "openai"}, {"alias": "grok", "model": "grok-4.6", "vendor": "xai"}, {"alias": "grok4", "model": "grok-4.6", "vendor": "xai"}, {"alias": "haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "haiku45", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "kimik3", "model": "kimi-k3", "vendor": "moonshotai"}, {"alias": "opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "opus4", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus46", "model": "claude-opus-4-6", "vendor": "anthropic"}, {"alias": "opus47", "model": "claude-opus-4-7", "vendor": "anthropic"}, {"alias": "opus48", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus5", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "qwen3-32b", "model": "qwen/qwen3-32b", "vendor": "groq"}, {"alias": "qwen3.6-27b", "model": "qwen/qwen3.6-27b", "vendor": "groq"}, {"alias": "qwen-turbo", "model": "qwen-turbo", "vendor": "alibaba"}, {"alias": "sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "sonnet4", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet46", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet5", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "zaiglm", "model": "glm-5.2", "vendor": "zai"}], "addresses": {"xai": ["https://api.x.ai/v1"], "zai": ["https://api.z.ai/api/paas/v4"], "groq": ["https://api.groq.com/openai/v1"], "azure": [], "cohere": ["https://api.cohere.ai/compatibility/v1", "https://api.cohere.com/v2"], "google": ["https://generativelanguage.googleapis.com/v1beta"], "nvidia": ["https://integrate.api.nvidia.com/v1"], "ollama": ["http://127.0.0.1:11434/v1"], "openai": ["https://api.openai.com/v1"], "alibaba": ["https://dashscope-intl.aliyuncs.com/compatible-mode/v1"], "mistral": ["https://api.mistral.ai/v1"], "cerebras": ["https://api.cerebras.ai/v1"], "deepgram": ["https://api.deepgram.com"], "deepseek": ["https://api.deepseek.com/v1"], "llamacpp": ["http://127.0.0.1:8080/v1"], "lmstudio": ["http://127.0.0.1:1234/v1"], "anthropic": ["https://api.anthropic.com/v1"], "deepinfra": ["https://api.deepinfra.com/v1/openai", "https://api.deepinfra.com/v1"], "fireworks": ["https://api.fireworks.ai/inference/v1"], "assemblyai": ["https://api.assemblyai.com"], "elevenlabs": ["https://api.elevenlabs.io"], "moonshotai": ["https://api.moonshot.ai/v1"], "openrouter": ["https://openrouter.ai/api/v1"], "perplexity": ["https://api.perplexity.ai"], "togetherai": ["https://api.together.xyz/v1"], "huggingface": ["https://router.huggingface.co/v1"], "google-vertex": [], "amazon-bedrock": []}}'::jsonb
+RETURN '{"as_of": "2026-09-23", "facts": {"as_of": "2026-09-23", "source": "@oh-my-pi/pi-catalog 18.2.11 (MIT)"}, "models": [{"also": [], "name": "amazon.titan-embed-text-v1", "input": null, "title": "Titan Embeddings G1 - Text", "output": null, "vendor": "amazon-bedrock", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "amazon.nova-lite-v1:0", "input": null, "title": "Nova Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.06, "capabilities": {}, "output_price": 0.24, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "amazon.nova-micro-v1:0", "input": null, "title": "Nova Micro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.035, "capabilities": {}, "output_price": 0.14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.00875}, {"also": [], "name": "amazon.nova-premier-v1:0", "input": null, "title": "Nova Premier", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 12.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.625}, {"also": [], "name": "amazon.nova-pro-v1:0", "input": null, "title": "Nova Pro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.8, "capabilities": {}, "output_price": 3.2, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "global.amazon.nova-2-lite-v1:0", "input": ["text", "image"], "title": "Nova 2 Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65535, "cached_input_price": 0.075}, {"also": [], "name": "global.anthropic.claude-haiku-4-5-20251001-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "global.anthropic.claude-opus-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": null, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-opus-5", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": null, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-5-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "meta.llama3-3-70b-instruct-v1:0", "input": null, "title": "Llama 3.3 70B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.72, "capabilities": {}, "output_price": 0.72, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "meta.llama4-maverick-17b-instruct-v1:0", "input": null, "title": "Llama 4 Maverick 17B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.24, "capabilities": {}, "output_price": 0.97, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral.mistral-large-3-675b-instruct", "input": ["text", "image"], "title": "Mistral Large 3", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": false}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-120b-1:0", "input": ["text"], "title": "gpt-oss-120b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"reasoning": true}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-20b-1:0", "input": ["text"], "title": "gpt-oss-20b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.07, "capabilities": {"reasoning": true}, "output_price": 0.3, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "claude-fable-5", "input": ["text", "image"], "title": "Claude Fable 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "claude-fable-5-1", "input": ["text", "image"], "title": "Claude Fable 5.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": [], "name": "claude-haiku-4-5", "input": ["text", "image"], "title": "Claude Haiku 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "claude-opus-4-1", "input": ["text", "image"], "title": "Claude Opus 4.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"reasoning": true}, "output_price": 75, "context_tokens": 200000, "cache_write_price": 18.75, "max_output_tokens": 32000, "cached_input_price": 1.5}, {"also": [], "name": "claude-opus-4-5", "input": ["text", "image"], "title": "Claude Opus 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 200000, "cache_write_price": 6.25, "max_output_tokens": 64000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-6", "input": ["text", "image"], "title": "Claude Opus 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-7", "input": ["text", "image"], "title": "Claude Opus 4.7", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-8", "input": ["text", "image"], "title": "Claude Opus 4.8", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5", "input": ["text", "image"], "title": "Claude Opus 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5-5", "input": ["text", "image"], "title": "Claude Opus 5.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"reasoning": true}, "output_price": 20, "context_tokens": 1000000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "claude-sonnet-4-5", "input": ["text", "image"], "title": "Claude Sonnet 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-4-6", "input": ["text", "image"], "title": "Claude Sonnet 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": 128000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-5", "input": ["text", "image"], "title": "Claude Sonnet 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemma-4-31b", "input": ["text", "image"], "title": "Gemma 4 31B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.99, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.49, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "gpt-oss-120b", "input": ["text"], "title": "GPT-OSS 120B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.35, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "llama3.1-8b", "input": ["text"], "title": "Llama 3.1 8B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.1, "context_tokens": 32768, "cache_write_price": null, "max_output_tokens": 8000, "cached_input_price": null}, {"also": [], "name": "zai-glm-4.7", "input": ["text"], "title": "Z.ai GLM 4.7", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "embed-v4.0", "input": null, "title": "Embed v4.0", "output": null, "vendor": "cohere", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.12, "capabilities": {}, "output_price": null, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-a-03-2025"], "name": "command-a", "input": null, "title": "Command A", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-08-2024"], "name": "command-r", "input": null, "title": "Command R", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.6, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-plus-08-2024"], "name": "command-r-plus", "input": null, "title": "Command R+", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r7b-12-2024"], "name": "command-r7b", "input": null, "title": "Command R7B", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.0375, "capabilities": {}, "output_price": 0.15, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["deepseek-chat-v3-0324"], "name": "deepseek-chat", "input": null, "title": "DeepSeek Chat", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.27, "capabilities": {}, "output_price": 1.1, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.07}, {"also": ["deepseek-r1-0528"], "name": "deepseek-reasoner", "input": null, "title": "Deepseek R1", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.55, "capabilities": {}, "output_price": 2.19, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.14}, {"also": [], "name": "deepseek-v4-flash", "input": ["text", "image"], "title": "DeepSeek V4 Flash", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.44, "capabilities": {"reasoning": true}, "output_price": 1.32, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.014}, {"also": [], "name": "deepseek-v4-pro", "input": ["text"], "title": "DeepSeek V4 Pro", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.32, "capabilities": {"reasoning": true}, "output_price": 3.96, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.044}, {"also": [], "name": "gemini-embedding-001", "input": null, "title": null, "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-embedding-2", "input": null, "title": "Gemini Embedding 2", "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-flash-image-preview"], "name": "gemini-2.5-flash-image", "input": null, "title": "Gemini 2.5 Flash Image", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-3-pro-image"], "name": "gemini-3-pro-image-preview", "input": null, "title": "Gemini 3 Pro Image Preview", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 12, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-2.0-flash", "input": ["text", "image"], "title": "gemini 2.0 flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": 0.025}, {"also": ["gemini-2.5-flash-latest", "gemini-2.5-flash-preview-09-2025"], "name": "gemini-2.5-flash", "input": ["text", "image"], "title": "Gemini 2.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-2.5-flash-lite", "input": ["text", "image"], "title": "Gemini 2.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": true}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.01}, {"also": [], "name": "gemini-2.5-pro", "input": ["text", "image"], "title": "Gemini 2.5 Pro", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.125}, {"also": [], "name": "gemini-3-flash-preview", "input": ["text", "image"], "title": "Gemini 3 Flash Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": true}, "output_price": 3, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.05}, {"also": ["gemini-3-pro-text-preview"], "name": "gemini-3-pro-preview", "input": ["text", "image"], "title": "Gemini 3 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.1-flash-lite", "input": ["text", "image"], "title": "Gemini 3.1 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"reasoning": true}, "output_price": 1.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.025}, {"also": [], "name": "gemini-3.1-pro-preview", "input": ["text", "image"], "title": "Gemini 3.1 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.5-flash", "input": ["text", "image"], "title": "Gemini 3.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {"reasoning": true}, "output_price": 9, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.15}, {"also": [], "name": "gemini-3.5-flash-lite", "input": ["text", "image"], "title": "Gemini 3.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-3.6-flash", "input": ["text", "image"], "title": "Gemini 3.6 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.7-flash", "input": ["text", "image"], "title": "Gemini 3.7 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.8-flash", "input": ["text", "image"], "title": "Gemini 3.8 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": ["gemini-2.5-flash-preview-tts"], "name": "gemini-2.5-flash-tts", "input": null, "title": "Gemini 2.5 Flash TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {}, "output_price": 10, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-pro-preview-tts"], "name": "gemini-2.5-pro-tts", "input": null, "title": "Gemini 2.5 Pro TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 20, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "llama-3.1-8b-instant", "input": ["text"], "title": "Llama 3.1 8B Instant 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.08, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": null}, {"also": [], "name": "llama-3.3-70b-versatile", "input": ["text"], "title": "Llama 3.3 70B Versatile 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.59, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.79, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-maverick-17b-128e-instruct", "input": ["text", "image"], "title": "Llama 4 Maverick 17B 128E", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-scout-17b-16e-instruct", "input": ["text", "image"], "title": "Llama 4 Scout (17Bx16E) 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.11, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.34, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": ["openai/gpt-oss-safeguard-20b"], "name": "openai/gpt-oss-120b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "openai/gpt-oss-20b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.3, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.0375}, {"also": [], "name": "qwen/qwen3-32b", "input": ["text"], "title": "Qwen3 32B 131k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.29, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.59, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3", "input": null, "title": "Whisper Large V3", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.00185, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3-turbo", "input": null, "title": "Whisper Large V3 Turbo", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.000666666666667, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral-embed", "input": null, "title": null, "output": null, "vendor": "mistral", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "codestral-2508", "input": null, "title": "Codestral 2508", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 0.9, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.03}, {"also": [], "name": "devstral-2512", "input": ["text"], "title": "Devstral 2 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.04}, {"also": [], "name": "ministral-14b-2512", "input": null, "title": "Ministral 3 14B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.02}, {"also": [], "name": "ministral-3b-2512", "input": null, "title": "Ministral 3 3B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.01}, {"also": [], "name": "ministral-8b-2512", "input": null, "title": "Ministral 3 8B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.15, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "mistral-large-2512", "input": ["text", "image"], "title": "Mistral Large 3 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.05}, {"also": ["mistral-medium-3", "mistral-medium-3.5"], "name": "mistral-medium-3-5", "input": null, "title": "Mistral Medium 3.5", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {}, "output_price": 7.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.15}, {"also": [], "name": "mistral-small-2603", "input": ["text", "image"], "title": "Mistral Small 4", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 256000, "cached_input_price": 0.015}, {"also": [], "name": "mistral-small-latest", "input": null, "title": "Mistral Small 3.2", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.3, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["voxtral-mini-latest"], "name": "voxtral-mini-2602", "input": null, "title": "Voxtral Mini Transcribe 2", "output": null, "vendor": "mistral", "purpose": "stt", "price_unit": "minute", "unit_price": 0.003, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": 16384, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "kimi-k2-thinking", "input": ["text"], "title": "Kimi K2 Thinking", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.15}, {"also": [], "name": "kimi-k2.5", "input": ["text", "image"], "title": "Kimi K2.5", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 3, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.1}, {"also": [], "name": "kimi-k2.6", "input": ["text", "image"], "title": "Kimi K2.6", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.16}, {"also": [], "name": "kimi-k2.7-code", "input": ["text", "image"], "title": "Kimi K2.7 Code", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.19}, {"also": [], "name": "kimi-k3", "input": ["text", "image"], "title": "Kimi K3", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.3}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["text-embedding-ada", "text-embedding-ada-002-v2"], "name": "text-embedding-ada-002", "input": null, "title": "text embedding ada", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-image-1", "input": null, "title": "GPT Image 1", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 40, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": [], "name": "gpt-image-1-mini", "input": null, "title": "GPT Image 1 Mini", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["gpt-image-1.5-2025-12-16"], "name": "gpt-image-1.5", "input": null, "title": "GPT Image 1.5", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-image-2-2026-04-21"], "name": "gpt-image-2", "input": null, "title": "GPT Image 2", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 30, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-4.1-2025-04-14"], "name": "gpt-4.1", "input": ["text", "image"], "title": "gpt 4.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 8, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.5}, {"also": ["gpt-4.1-mini-2025-04-14"], "name": "gpt-4.1-mini", "input": ["text", "image"], "title": "gpt 4.1 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.6, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.1}, {"also": ["gpt-4.1-nano-2025-04-14"], "name": "gpt-4.1-nano", "input": ["text", "image"], "title": "gpt 4.1 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.025}, {"also": ["gpt-4o-2024-08-06", "gpt-4o-2024-11-20"], "name": "gpt-4o", "input": ["text", "image"], "title": "gpt 4o", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 1.25}, {"also": [], "name": "gpt-4o-2024-05-13", "input": ["text", "image"], "title": "gpt 4o (2024-05-13)", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 15, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 4096, "cached_input_price": null}, {"also": ["gpt-4o-mini-2024-07-18", "gpt-4o-mini-search-preview", "gpt-4o-mini-search-preview-2025-03-11"], "name": "gpt-4o-mini", "input": ["text", "image"], "title": "gpt 4o mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 0.075}, {"also": ["gpt-5-2025-08-07", "gpt-5-chat", "gpt-5-chat-latest", "gpt-5-codex"], "name": "gpt-5", "input": ["text", "image"], "title": "GPT-5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-mini-2025-08-07"], "name": "gpt-5-mini", "input": ["text", "image"], "title": "GPT-5 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.025}, {"also": [], "name": "gpt-5-nano", "input": ["text", "image"], "title": "GPT-5 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.4, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.005}, {"also": ["gpt-5-pro-2025-10-06"], "name": "gpt-5-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 120, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 272000, "cached_input_price": null}, {"also": ["gpt-5-1", "gpt-5-1-2025-11-13", "gpt-5-1-chat", "gpt-5-1-chat-latest", "gpt-5-1-codex", "gpt-5-1-codex-max", "gpt-5.1-2025-11-13", "gpt-5.1-chat", "gpt-5.1-chat-latest", "gpt-5.1-codex", "gpt-5.1-codex-max"], "name": "gpt-5.1", "input": ["text", "image"], "title": "GPT-5.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-2", "gpt-5-2-2025-12-11", "gpt-5-2-chat", "gpt-5-2-chat-latest", "gpt-5-2-codex", "gpt-5.2-2025-12-11", "gpt-5.2-chat", "gpt-5.2-chat-latest", "gpt-5.2-codex"], "name": "gpt-5.2", "input": ["text", "image"], "title": "GPT-5.2", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-2-pro-2025-12-11", "gpt-5.2-pro-2025-12-11"], "name": "gpt-5.2-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 21, "capabilities": {"tools": true, "reasoning": true}, "output_price": 168, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-3", "gpt-5-3-chat", "gpt-5-3-chat-latest", "gpt-5.3-chat", "gpt-5.3-chat-latest"], "name": "gpt-5.3", "input": null, "title": "GPT-5.3 Chat", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {}, "output_price": 14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.175}, {"also": ["gpt-5-3-codex"], "name": "gpt-5.3-codex", "input": ["text", "image"], "title": "GPT-5.3-Codex", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-4", "gpt-5-4-2026-03-05", "gpt-5.4-2026-03-05"], "name": "gpt-5.4", "input": ["text", "image"], "title": "GPT-5.4", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": ["gpt-5-4-mini", "gpt-5-4-mini-2026-03-17", "gpt-5.4-mini-2026-03-17"], "name": "gpt-5.4-mini", "input": ["text", "image"], "title": "GPT-5.4 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.5, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.075}, {"also": ["gpt-5-4-nano", "gpt-5-4-nano-2026-03-17", "gpt-5.4-nano-2026-03-17"], "name": "gpt-5.4-nano", "input": ["text", "image"], "title": "GPT-5.4 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.25, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-4-pro", "gpt-5-4-pro-2026-03-05", "gpt-5.4-pro-2026-03-05"], "name": "gpt-5.4-pro", "input": ["text", "image"], "title": "GPT-5.4 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-5", "gpt-5-5-2026-04-23", "gpt-5-5-2026-04-24", "gpt-5-5-chat", "gpt-5-5-chat-latest", "gpt-5-5-codex", "gpt-5.5-2026-04-23", "gpt-5.5-2026-04-24", "gpt-5.5-chat", "gpt-5.5-chat-latest", "gpt-5.5-codex"], "name": "gpt-5.5", "input": ["text", "image"], "title": "GPT-5.5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 30, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": ["gpt-5-5-pro", "gpt-5-5-pro-2026-04-23", "gpt-5.5-pro-2026-04-23"], "name": "gpt-5.5-pro", "input": ["text", "image"], "title": "GPT-5.5 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-6-luna"], "name": "gpt-5.6-luna", "input": ["text", "image"], "title": "GPT-5.6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.2, "context_tokens": 1050000, "cache_write_price": 0.25, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-6", "gpt-5-6-sol", "gpt-5.6"], "name": "gpt-5.6-sol", "input": ["text", "image"], "title": "GPT-5.6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"tools": true, "reasoning": true}, "output_price": 20, "context_tokens": 1050000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.4}, {"also": ["gpt-5-6-terra"], "name": "gpt-5.6-terra", "input": ["text", "image"], "title": "GPT-5.6 Terra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 12, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "gpt-6-astra", "input": ["text", "image"], "title": "GPT-6 Astra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"tools": true, "reasoning": true}, "output_price": 50, "context_tokens": 1050000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "gpt-6-luna", "input": ["text", "image"], "title": "GPT-6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.5, "context_tokens": 1050000, "cache_write_price": 0.125, "max_output_tokens": 128000, "cached_input_price": 0.01}, {"also": [], "name": "gpt-6-sol", "input": ["text", "image"], "title": "GPT-6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": ["gpt-audio-1.5", "gpt-audio-2025-08-28"], "name": "gpt-audio", "input": null, "title": "GPT Audio", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-audio-mini-2025-10-06", "gpt-audio-mini-2025-12-15"], "name": "gpt-audio-mini", "input": null, "title": "GPT Audio Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 2.4, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["o3-2025-04-16"], "name": "o3", "input": ["text", "image"], "title": "o3", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 8, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.5}, {"also": ["o3-mini-2025-01-31", "o3-mini-high"], "name": "o3-mini", "input": ["text"], "title": "o3 Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.55}, {"also": ["o3-pro-2025-06-10"], "name": "o3-pro", "input": ["text", "image"], "title": "o3 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 20, "capabilities": {"tools": true, "reasoning": true}, "output_price": 80, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": null}, {"also": ["o4-mini-2025-04-16", "o4-mini-high"], "name": "o4-mini", "input": ["text", "image"], "title": "o4 Mini High", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.275}, {"also": [], "name": "gpt-4o-mini-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 5, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-4o-transcribe-diarize"], "name": "gpt-4o-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.0045, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-1", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.006, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-4o-mini-tts", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 12, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar", "input": null, "title": "Sonar", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 1, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-deep-research", "input": null, "title": "Sonar Deep Research", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-pro", "input": null, "title": "Sonar Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-reasoning-pro", "input": null, "title": "Sonar Reasoning Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["grok-4", "grok-4-latest"], "name": "grok-4-0709", "input": null, "title": "Grok 4", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.75}, {"also": ["grok-4-1-fast-non-reasoning-latest"], "name": "grok-4-1-fast-non-reasoning", "input": ["text", "image"], "title": "Grok 4.1 Fast Non-Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.05}, {"also": ["grok-4-1-fast", "grok-4-1-fast-reasoning-latest"], "name": "grok-4-1-fast-reasoning", "input": null, "title": "Grok 4.1 Fast Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.05}, {"also": [], "name": "grok-4.20", "input": null, "title": "Grok 4.20", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["grok-4.3-latest", "x-ai/grok-4.3"], "name": "grok-4.3", "input": ["text", "image"], "title": "Grok 4.3", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.2}, {"also": ["grok-4.5-latest", "grok-latest", "x-ai/grok-4.5"], "name": "grok-4.5", "input": ["text", "image"], "title": "Grok 4.5", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.3}, {"also": ["grok-4.6-latest", "x-ai/grok-4.6"], "name": "grok-4.6", "input": ["text", "image"], "title": "Grok 4.6", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.5}, {"also": ["grok-code-fast", "grok-code-fast-1-0825"], "name": "grok-code-fast-1", "input": ["text"], "title": "Grok Code Fast 1", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 10000, "cached_input_price": 0.02}, {"also": ["glm-5.2"], "name": "GLM-5.2", "input": ["text"], "title": "GLM-5.2", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3"], "name": "GLM-5.3", "input": ["text"], "title": "GLM-5.3", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3-flash"], "name": "GLM-5.3-Flash", "input": ["text", "image"], "title": "GLM-5.3-Flash", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.25, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.015}], "source": "@pydantic/genai-prices 0.1.8", "aliases": [{"alias": "chatgpt", "model": "chat-latest", "vendor": "openai"}, {"alias": "chat-latest", "model": "chat-latest", "vendor": "openai"}, {"alias": "claude", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "claude-haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "claude-opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "claude-sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "deepseek", "model": "deepseek-v4-flash", "vendor": "deepseek"}, {"alias": "deepseek-hf", "model": "deepseek-ai/DeepSeek-V4-Pro:together", "vendor": "huggingface"}, {"alias": "deepseekpro", "model": "deepseek-v4-pro", "vendor": "deepseek"}, {"alias": "fable", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "fable5", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "gemini", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini2", "model": "gemini-2.0-flash", "vendor": "google"}, {"alias": "gemini25", "model": "gemini-2.5-flash", "vendor": "google"}, {"alias": "gemini25pro", "model": "gemini-2.5-pro", "vendor": "google"}, {"alias": "gemini3", "model": "gemini-3-pro-preview", "vendor": "google"}, {"alias": "gemini3.1", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini3.1flashlite", "model": "gemini-3.1-flash-lite-preview", "vendor": "google"}, {"alias": "gemini3.5flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini31pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini35", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini35flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini3flash", "model": "gemini-3-flash-preview", "vendor": "google"}, {"alias": "glm", "model": "zai-org/GLM-5.2:zai-org", "vendor": "huggingface"}, {"alias": "gemini-flash", "model": "gemini-3.8-flash", "vendor": "google"}, {"alias": "gemini-flash-lite", "model": "gemini-3.5-flash-lite", "vendor": "google"}, {"alias": "gemini-pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gpt-oss", "model": "openai/gpt-oss-120b:cerebras", "vendor": "huggingface"}, {"alias": "gpt-oss-20b", "model": "openai/gpt-oss-20b", "vendor": "huggingface"}, {"alias": "gpt51", "model": "gpt-5.1", "vendor": "openai"}, {"alias": "gpt52", "model": "gpt-5.2", "vendor": "openai"}, {"alias": "gpt54", "model": "gpt-5.4", "vendor": "openai"}, {"alias": "gpt54-mini", "model": "gpt-5.4-mini", "vendor": "openai"}, {"alias": "gpt54-nano", "model": "gpt-5.4-nano", "vendor": "openai"}, {"alias": "gpt55", "model": "gpt-5.5", "vendor": "openai"}, {"alias": "gpt56", "model": "gpt-5.6", "vendor": "openai"}, {"alias": "grok", "model": "grok-4.6", "vendor": "xai"}, {"alias": "grok4", "model": "grok-4.6", "vendor": "xai"}, {"alias": "haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "haiku45", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "kimik3", "model": "kimi-k3", "vendor": "moonshotai"}, {"alias": "opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "opus4", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus46", "model": "claude-opus-4-6", "vendor": "anthropic"}, {"alias": "opus47", "model": "claude-opus-4-7", "vendor": "anthropic"}, {"alias": "opus48", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus5", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "qwen3-32b", "model": "qwen/qwen3-32b", "vendor": "groq"}, {"alias": "qwen3.6-27b", "model": "qwen/qwen3.6-27b", "vendor": "groq"}, {"alias": "qwen-turbo", "model": "qwen-turbo", "vendor": "alibaba"}, {"alias": "sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "sonnet4", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet46", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet5", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "zaiglm", "model": "glm-5.2", "vendor": "zai"}], "addresses": {"xai": ["https://api.x.ai/v1"], "zai": ["https://api.z.ai/api/paas/v4"], "groq": ["https://api.groq.com/openai/v1"], "azure": [], "cohere": ["https://api.cohere.ai/compatibility/v1", "https://api.cohere.com/v2"], "google": ["https://generativelanguage.googleapis.com/v1beta"], "nvidia": ["https://integrate.api.nvidia.com/v1"], "ollama": ["http://127.0.0.1:11434/v1"], "openai": ["https://api.openai.com/v1"], "alibaba": ["https://dashscope-intl.aliyuncs.com/compatible-mode/v1"], "mistral": ["https://api.mistral.ai/v1"], "cerebras": ["https://api.cerebras.ai/v1"], "deepgram": ["https://api.deepgram.com"], "deepseek": ["https://api.deepseek.com/v1", "https://api.deepseek.com"], "llamacpp": ["http://127.0.0.1:8080/v1"], "lmstudio": ["http://127.0.0.1:1234/v1"], "anthropic": ["https://api.anthropic.com/v1"], "deepinfra": ["https://api.deepinfra.com/v1/openai", "https://api.deepinfra.com/v1"], "fireworks": ["https://api.fireworks.ai/inference/v1"], "assemblyai": ["https://api.assemblyai.com"], "elevenlabs": ["https://api.elevenlabs.io"], "moonshotai": ["https://api.moonshot.ai/v1"], "openrouter": ["https://openrouter.ai/api/v1"], "perplexity": ["https://api.perplexity.ai"], "togetherai": ["https://api.together.xyz/v1"], "huggingface": ["https://router.huggingface.co/v1"], "google-vertex": [], "amazon-bedrock": []}}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.model_chosen(overrides jsonb, handoffs integer)
@@ -21073,12 +20577,12 @@ AS $function$
       '{fireworks.ai,api.fireworks.ai,fireworks-ai}'::text[],
       '{FIREWORKS_API_KEY}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('perplexity', 'Perplexity', null, false,
+    ('perplexity', 'Perplexity', '@ai-sdk/perplexity', false,
       'https://api.perplexity.ai', false,
       '{perplexity.ai,api.perplexity.ai}'::text[],
       '{PERPLEXITY_API_KEY}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('cerebras', 'Cerebras', null, false,
+    ('cerebras', 'Cerebras', '@ai-sdk/cerebras', false,
       'https://api.cerebras.ai/v1', false,
       '{cerebras.ai,api.cerebras.ai}'::text[],
       '{CEREBRAS_API_KEY}'::text[],
@@ -21088,17 +20592,17 @@ AS $function$
       '{deepinfra.com,api.deepinfra.com}'::text[],
       '{DEEPINFRA_API_KEY}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('huggingface', 'Hugging Face', null, false,
+    ('huggingface', 'Hugging Face', '@ai-sdk/huggingface', false,
       'https://router.huggingface.co/v1', false,
       '{hf,huggingface.co,router.huggingface.co,hugging-face}'::text[],
       '{HUGGINGFACE_API_KEY,HF_TOKEN}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('moonshotai', 'Moonshot AI', null, false,
+    ('moonshotai', 'Moonshot AI', '@ai-sdk/moonshotai', false,
       'https://api.moonshot.ai/v1', false,
       '{moonshot,moonshot.ai,api.moonshot.ai,kimi}'::text[],
       '{MOONSHOT_API_KEY}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('alibaba', 'Alibaba Cloud', null, false,
+    ('alibaba', 'Alibaba Cloud', '@ai-sdk/alibaba', false,
       'https://dashscope-intl.aliyuncs.com/compatible-mode/v1', false,
       '{aliyun,dashscope,dashscope-intl.aliyuncs.com,qwen}'::text[],
       '{ALIBABA_API_KEY,DASHSCOPE_API_KEY}'::text[],
@@ -21868,17 +21372,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.own_watched_table(watch_id uuid)
- RETURNS regclass
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select howdah_private.watched_table(w.id) from howdah.table_triggers as w
-  where w.id = own_watched_table.watch_id and w.tenant_id = howdah.current_tenant()
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.owns_machine()
  RETURNS boolean
  LANGUAGE sql
@@ -22302,7 +21795,6 @@ AS $function$
     ('webhooks', 'manage', 'admin', false),
     ('webhooks', 'read', 'admin', false),
     ('webhook_deliveries', 'read', 'admin', false),
-    ('inbound_hooks', 'manage', 'admin', false),
     ('alert_rules', 'manage', 'admin', false),
     ('alert_rules', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)
@@ -23765,57 +23257,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.receive_delivery(hook_id uuid, delivery jsonb)
- RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_hook howdah.inbound_hooks;
-  v_row howdah.inbound_deliveries;
-  v_id uuid;
-  v_error jsonb := coalesce(delivery -> 'error',
-    jsonb_build_object('code', 'ignored', 'message', delivery ->> 'ignored'));
-  v_detail text;
-  v_hint text;
-begin
-  select h.* into v_hook from howdah.inbound_hooks as h
-  where h.id = receive_delivery.hook_id and h.tenant_id = howdah.current_tenant() and h.is_active;
-  if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no inbound hook %s', receive_delivery.hook_id),
-      detail = jsonb_build_object('inbound_hook_id', receive_delivery.hook_id)::text,
-      hint = 'See howdah.inbound_hooks for the hooks that exist.';
-  end if;
-  v_row := howdah_private.enter_delivery(v_hook, receive_delivery.delivery);
-  if v_row.requests > 1 and v_row.status <> 'failed' then
-    return howdah_private.delivery_result(v_row, true);
-  end if;
-  if not delivery ?| array['ignored', 'error'] then
-    begin
-      v_id := howdah_private.begin_delivered_run(v_hook, receive_delivery.delivery);
-      v_error := null;
-    exception when others then
-      if sqlstate !~ '^HW' then
-        raise;
-      end if;
-      get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
-      v_error := jsonb_strip_nulls(jsonb_build_object('code', sqlstate, 'message', sqlerrm,
-        'detail', nullif(v_detail, '')::jsonb, 'hint', nullif(v_hint, '')));
-    end;
-  end if;
-  update howdah.inbound_deliveries as d
-  set status = case when v_id is not null then 'accepted' when delivery ? 'ignored' then 'ignored'
-      else 'failed' end::howdah.inbound_status,
-    execution_id = v_id, error = v_error,
-    reply = case when v_id is not null then nullif(delivery -> 'reply', 'null') end
-  where d.tenant_id = v_hook.tenant_id and d.id = v_row.id
-  returning d.* into v_row;
-  return howdah_private.delivery_result(v_row, false);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.record_file_deletions(deleted uuid[], failed uuid[], errors text[])
  RETURNS void
  LANGUAGE sql
@@ -24209,7 +23650,6 @@ begin
       howdah_private.actor()
     from howdah.workflow_versions as v where v.workflow_id = v_workflow.id
     returning id into v_version_id;
-    perform howdah_private.warn_unknown_member(v_workflow.name, v_definition);
   end if;
   update howdah.workflows as w
   set current_version_id = v_version_id, version_is_stale = false
@@ -24380,10 +23820,8 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_package(provider text, 
 AS $function$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('provider %L needs the package %s, which is not installed%s',
-      refuse_missing_package.provider, refuse_missing_package.package,
-      case when starts_with(refuse_missing_package.provider, 'npm:') then ' or not allowed'
-        else '' end),
+    message = format('provider %L needs the package %s, which is not installed',
+      refuse_missing_package.provider, refuse_missing_package.package),
     detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_package.provider,
       'package', refuse_missing_package.package)::text,
     hint = case when starts_with(refuse_missing_package.provider, 'npm:')
@@ -24470,6 +23908,28 @@ begin
       'field', refuse_plain_secret.field, 'path', refuse_plain_secret.path)::text,
     hint = 'Store the key as a secret: howdah secret set NAME (the value comes from stdin). '
       'Then write the name of the secret, such as in secret_name of a model.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_private_host(field text, url text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_host text := substring(lower(refuse_private_host.url) from '^(?:http|ws)s?://([^/:?#]+)');
+begin
+  if v_host is null or howdah_private.owns_machine()
+    or (v_host ~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
+      and v_host !~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
+        'nip\.io|sslip\.io)\.?$')) then
+    return;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = format('%s must have a public host name, not %s', refuse_private_host.field, v_host),
+    detail = jsonb_build_object('field', refuse_private_host.field, 'host', v_host)::text,
+    hint = 'Ask an owner of the database to set IP addresses and private host names.';
 end $function$
 ;
 
@@ -24644,23 +24104,6 @@ begin
       'condition', (watch).condition)::text,
     hint = 'Call howdah.watch_table again with an expression that fits every row; '
       'howdah.unwatch_table ends the watch.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_unwatched(target text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWNTF',
-    message = format('%s is not watched', coalesce(refuse_unwatched.target, 'null')),
-    detail = jsonb_build_object('table', refuse_unwatched.target)::text,
-    hint = coalesce('The watched tables are: ' || (
-      select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w
-      where w.tenant_id = howdah.current_tenant()
-    ), 'No table is watched.');
 end $function$
 ;
 
@@ -25530,20 +24973,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reply_settings(d howdah.webhook_deliveries)
- RETURNS jsonb
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select h.reply from howdah.inbound_deliveries as i
-  join howdah.inbound_hooks as h on h.id = i.inbound_hook_id and h.tenant_id = i.tenant_id
-  where i.execution_id = d.execution_id and i.tenant_id = d.tenant_id and h.is_active
-    and h.reply is not null
-  order by i.id limit 1
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.report_child_ends()
  RETURNS void
  LANGUAGE plpgsql
@@ -25613,19 +25042,6 @@ CREATE OR REPLACE FUNCTION howdah_private.report_custom_tools(worker uuid, tools
 AS $function$
   update howdah_private.workers as w set custom_tools = report_custom_tools.tools
   where w.id = report_custom_tools.worker
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.report_egress(host text, addresses jsonb)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  insert into howdah_private.egress_reports as r (host, addresses)
-  values (report_egress.host, report_egress.addresses)
-  on conflict on constraint egress_reports_pkey do update
-  set addresses = excluded.addresses, reported_at = now()
 $function$
 ;
 
@@ -25862,18 +25278,12 @@ CREATE OR REPLACE FUNCTION howdah_private.resolve_provider(provider text, base_u
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(v.name, p.word), case
-      when h.name = v.name and h.name <> 'openai' then null
-      when h.name is not null then coalesce(h.openai_url, resolve_provider.base_url)
-      when resolve_provider.base_url is null and v.name is null and howdah_private.is_host(p.word)
-        then format('https://%s/v1', p.word)
-      else resolve_provider.base_url end
-  from (
-    select lower(btrim(resolve_provider.provider)),
-      substring(lower(btrim(resolve_provider.base_url)) from '^https://([^/]+)/*$')
-  ) as p (word, host)
+  select coalesce(v.name, p.word),
+    coalesce(resolve_provider.base_url, case
+      when v.name is null and howdah_private.is_host(p.word)
+        then format('https://%s/v1', p.word) end)
+  from (select lower(btrim(resolve_provider.provider))) as p (word)
   left join howdah_private.model_vendors() as v on p.word = any (v.name || v.aliases)
-  left join howdah_private.model_vendors() as h on p.host = any (h.aliases)
 $function$
 ;
 
@@ -26143,28 +25553,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.retain_deliveries(tenant_id uuid, keep_runs_days integer, batch integer)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_count int;
-begin
-  delete from howdah.inbound_deliveries as d
-  where d.tenant_id = retain_deliveries.tenant_id and d.id in (
-    select o.id from howdah.inbound_deliveries as o
-    where o.tenant_id = retain_deliveries.tenant_id
-      and o.last_received_at < now() - make_interval(days => retain_deliveries.keep_runs_days)
-    order by o.last_received_at limit retain_deliveries.batch
-    for update skip locked
-  );
-  get diagnostics v_count = row_count;
-  return v_count;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.retain_history(tenant_id uuid, until timestamp with time zone, batch integer, is_delete boolean)
  RETURNS integer
  LANGUAGE plpgsql
@@ -26324,10 +25712,6 @@ begin
   end if;
   if v_done = 0 then
     v_done := howdah_private.retain_mail(v_policy, retain_tenant.batch);
-  end if;
-  if v_done = 0 then
-    v_done := howdah_private.retain_deliveries(
-      v_policy.tenant_id, v_policy.keep_runs_days, retain_tenant.batch);
   end if;
   return v_done;
 end $function$
@@ -26532,24 +25916,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.row_key_condition(watched regclass, key_columns text[])
- RETURNS text
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select string_agg(case
-      -- the JSON of an array or composite is not its text form
-      when y.typcategory in ('A', 'C') then format('%s = $1 -> %L -> %L',
-        howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
-      else format('t.%I = ($1 -> %L ->> %L)::%s',
-        k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
-  from pg_catalog.pg_attribute as k
-  join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
-  where k.attrelid = row_key_condition.watched and k.attname = any (row_key_condition.key_columns)
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.row_parsing_query(watched regclass)
  RETURNS text
  LANGUAGE sql
@@ -26651,6 +26017,32 @@ begin
   end loop;
   return next;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rows_to_order(top_id uuid, root_id uuid)
+ RETURNS TABLE(id uuid, seq integer, is_end boolean, at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with runs as materialized (
+    select r.* from howdah_private.runs_below(rows_to_order.top_id, rows_to_order.root_id) as r
+  )
+  select f.id, f.seq, f.is_end, max(f.at) over (partition by f.id order by f.seq, f.is_end)
+  from (
+    select r.id, s.seq, false as is_end, s.finished_at as at
+    from runs as r
+    cross join lateral (
+      select n.seq, n.finished_at from howdah.steps as n
+      where n.execution_id = r.id and n.seq > r.told_seq and n.seq <= r.step_count
+      offset 0 -- by the key for each run, whatever the statistics say
+    ) as s
+    where r.step_count > r.told_seq
+    union all
+    select r.id, r.step_count, true, r.ended_at from runs as r
+    where r.has_ended and not r.is_end_told
+  ) as f
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.run_and_forks(tenant_id uuid, id uuid)
@@ -27950,37 +27342,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.session_of_hook(hook howdah.inbound_hooks, key text, target howdah.executions)
- RETURNS howdah.sessions
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_key constant text := (hook).id || '/' || session_of_hook.key;
-  v_session howdah.sessions;
-begin
-  if length(session_of_hook.key) > 500
-    or howdah_private.name_fault(session_of_hook.key) is not null then
-    raise exception using errcode = 'HWINV',
-      message = 'the value of session_key is not one line of at most 500 visible characters',
-      detail = '{"field": "session_key"}',
-      hint = 'Change session_key of the hook to an expression of an id, such as body.thread_id.';
-  end if;
-  perform pg_advisory_xact_lock(
-    hashtextextended('howdah.senders ' || (hook).tenant_id || v_key, 0));
-  select s.* into v_session from howdah.sessions as s
-  where s.tenant_id = (hook).tenant_id and s.chat_key = v_key;
-  if not found then
-    insert into howdah.sessions (tenant_id, user_id, agent_id, workflow_id, title, chat_key)
-    values ((hook).tenant_id, (hook).user_id, (target).agent_id, (target).workflow_id,
-      left((hook).name || ' ' || session_of_hook.key, 200), v_key)
-    returning sessions.* into v_session;
-  end if;
-  return v_session;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.session_of_root(execution_id uuid)
  RETURNS TABLE(tenant_id uuid, session_id uuid)
  LANGUAGE plpgsql
@@ -28178,29 +27539,6 @@ begin
   where not exists (
     select from howdah.agent_servers as x
     where x.agent_id = set_agent_servers.agent_id and x.server_id = s.id);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.set_agent_skills(agent_id uuid, names text[])
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.check_part_exists('skills', set_agent_skills.names,
-    array(select s.name from howdah.skills as s
-      where s.tenant_id = howdah.current_tenant() and s.deleted_at is null order by s.name));
-  delete from howdah.agent_skills as x using howdah.skills as s
-  where x.agent_id = set_agent_skills.agent_id and s.id = x.skill_id
-    and s.name <> all (set_agent_skills.names);
-  insert into howdah.agent_skills (agent_id, skill_id, position)
-  select set_agent_skills.agent_id, s.id, min(n.place)::int
-  from unnest(set_agent_skills.names) with ordinality as n (name, place)
-  join howdah.skills as s on s.name = n.name and s.tenant_id = howdah.current_tenant()
-    and s.deleted_at is null
-  group by s.id
-  on conflict on constraint agent_skills_pkey do update set position = excluded.position
-    where agent_skills.position <> excluded.position;
 end $function$
 ;
 
@@ -28731,9 +28069,6 @@ AS $function$
     ('executions', 'client_tools', null, null),
     ('executions', 'metadata', null, null),
     ('executions', 'overrides', null, null),
-    ('inbound_hooks', 'condition', 4000, 'characters'),
-    ('inbound_hooks', 'session_key', 4000, 'characters'),
-    ('inbound_hooks', 'debounce_key', 4000, 'characters'),
     ('schedules', 'input', null, null),
     ('schedules', 'concurrency_key', 500, 'characters'),
     ('prompts', 'template', 262144, 'bytes'),
@@ -29124,7 +28459,7 @@ CREATE OR REPLACE FUNCTION howdah_private.stored_model_entry(entry jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select howdah_private.sparse(
-    (stored_model_entry.entry - 'base_url') || jsonb_strip_nulls(jsonb_build_object(
+    stored_model_entry.entry || jsonb_strip_nulls(jsonb_build_object(
       'provider', r.name, 'base_url', r.url,
       'model', howdah_private.model_id_of(r.name, entry ->> 'model'))),
     howdah_private.model_defaults())
@@ -30689,17 +30024,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg__stamp_clock()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  new.updated_at := clock_timestamp();
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg__trim_capabilities()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -31210,8 +30534,6 @@ begin
     perform howdah_private.permit('models', 'manage');
   end if;
   perform howdah_private.check_engine(new);
-  perform howdah_private.check_machine('engine_configuration.' || u.key, u.value)
-  from jsonb_each_text(new.engine_configuration) as u where u.key in ('url', 'base_url');
   return new;
 end $function$
 ;
@@ -31954,12 +31276,6 @@ begin
   ) then
     perform howdah_private.enqueue_webhooks(new, 'execution.' || new.status);
   end if;
-  if v_has_ended and new.parent_execution_id is null and exists (
-    select from howdah.inbound_deliveries as d
-    where d.execution_id = new.id and d.tenant_id = new.tenant_id and d.reply is not null
-  ) then
-    perform howdah_private.enqueue_replies(new);
-  end if;
   return null;
 end $function$
 ;
@@ -32235,159 +31551,6 @@ begin
     perform howdah_private.refuse_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
   end if;
   return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_deliveries__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.inbound_hook_id is null then array[null, 'inbound_hook_id']
-    when n.status is null then array[null, 'status']
-    when not ((status = 'accepted'::howdah.inbound_status) = (execution_id IS NOT NULL)) then array['an_accepted_delivery_has_a_run', null]
-    when not (jsonb_typeof(error) = 'object'::text) then array['error_is_an_object', null]
-    when not (jsonb_typeof(reply) = 'object'::text) then array['reply_is_an_object', null]
-    when not (requests >= 1) then array['requests_are_counted_from_one', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__check()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_kind constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
-begin
-  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else 'agent_id and workflow_id are both set' end,
-      detail = jsonb_build_object(
-        'field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
-      hint = 'Set either agent_id to howdah.agent(name), or workflow_id to howdah.workflow(name).';
-  elsif not exists (
-    select from howdah.agents as a
-    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
-    union all
-    select from howdah.workflows as w
-    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no %s %s', v_kind, coalesce(new.agent_id, new.workflow_id)),
-      detail = jsonb_build_object('field', v_kind || '_id',
-        v_kind || '_id', coalesce(new.agent_id, new.workflow_id))::text,
-      hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
-        v_kind);
-  end if;
-  perform howdah_private.check_hook_fields('mapping', new.mapping,
-    '{agent,input,input_data,metadata,concurrency_key,delivery_id}',
-    '{"input": "''New issue: '' + body.issue.title"}')
-  where jsonb_typeof(new.mapping) = 'object';
-  perform howdah_private.check_hook_reply(new.reply) where jsonb_typeof(new.reply) = 'object';
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__check_secrets()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_name text;
-begin
-  for v_name in
-    select distinct n.name
-    from unnest(array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name'])
-      as n (name)
-    where n.name is not null order by n.name
-  loop
-    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
-    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
-    for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.name is null then array[null, 'name']
-    when n.secret_name is null then array[null, 'secret_name']
-    when n.verification is null then array[null, 'verification']
-    when not ((debounce_key IS NULL) = (debounce_ms IS NULL)) then array['a_debounce_key_has_a_window', null]
-    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_hook_is_for_an_agent_or_a_workflow', null]
-    when not (debounce_ms > 0) then array['debounce_ms_is_positive', null]
-    when not (jsonb_typeof(mapping) = 'object'::text) then array['mapping_is_an_object', null]
-    when not ((session_key IS NULL) OR (debounce_key IS NULL)) then array['messages_of_a_session_are_not_debounced', null]
-    when not (name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text) then array['name_is_part_of_a_path', null]
-    when not (jsonb_typeof(reply) = 'object'::text) then array['reply_is_an_object', null]
-    when not ((secret_header IS NULL) OR ((secret_header ~ '^[A-Za-z0-9-]{1,100}$'::text) AND (verification = 'shared_secret'::howdah.hook_verification))) then array['secret_header_is_a_header', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('inbound_hooks', 'agent_id', 'agents', new.agent_id::text, 'inbound_hooks_tenant_id_agent_id_fkey');
-  end if;
-  if new.user_id is not null
-    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('inbound_hooks', 'user_id', 'users', new.user_id::text, 'inbound_hooks_tenant_id_user_id_fkey');
-  end if;
-  if new.workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('inbound_hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'inbound_hooks_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__set_user()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if tg_op = 'INSERT' then
-    new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  elsif current_user <> 'howdah_engine' then
-    new.user_id := howdah_private.author(new.user_id);
-  end if;
-  return new;
 end $function$
 ;
 
@@ -32816,27 +31979,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__guard()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if tg_op = 'INSERT' or (new.type, new.configuration) is distinct from
-      (old.type, old.configuration) then
-    if new.type = 'stdio' then
-      perform howdah_private.check_machine('type', null, is_command => true);
-      new.is_guarded := true; -- it has no address
-    else
-      new.is_guarded :=
-        howdah_private.check_machine('configuration.url', new.configuration ->> 'url');
-    end if;
-  end if;
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__lock_secrets()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -32866,6 +32008,23 @@ AS $function$
 begin
   perform howdah_private.mark_server_agents_stale(new.id);
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__refuse_command()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_operator() then
+    raise exception using errcode = 'HWDEN',
+      message = 'only an owner of the database may write MCP servers of type stdio',
+      detail = jsonb_build_object('field', 'type', 'server', new.name)::text,
+      hint = 'A stdio server is a command on the machine of the worker. Ask the owner of the '
+        'database, or use type http.';
+  end if;
+  return new;
 end $function$
 ;
 
@@ -33032,9 +32191,9 @@ begin
   select r.name, r.url into new.provider, v_url
   from howdah_private.resolve_provider(new.provider, new.base_url) as r;
   if new.base_url is null then
-    perform howdah_private.check_machine('provider', v_url);
+    perform howdah_private.refuse_private_host('provider', v_url);
+    new.base_url := v_url;
   end if;
-  new.base_url := v_url;
   perform howdah_private.refuse_misspelt_host(new.provider)
   from howdah_private.resolve_provider(new.provider, null) as r where r.url = new.base_url;
   perform howdah_private.check_provider(new);
@@ -33175,7 +32334,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_private()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.check_machine('base_url', new.base_url);
+  perform howdah_private.refuse_private_host('base_url', new.base_url);
   return new;
 end $function$
 ;
@@ -33475,6 +32634,17 @@ begin
     and (e.callback_url is not null or exists (
       select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_questions__stamp()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.updated_at := clock_timestamp();
+  return new;
 end $function$
 ;
 
@@ -34480,21 +33650,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_tools__guard()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if tg_op = 'INSERT' or new.configuration is distinct from old.configuration then
-    new.is_guarded :=
-      howdah_private.check_machine('configuration.url', new.configuration ->> 'url');
-  end if;
-  return new;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_tools__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -34827,19 +33982,6 @@ begin
   end loop;
   if new.is_active then
     new.disabled_because := null;
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__guard()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if tg_op = 'INSERT' or new.url <> old.url then
-    perform howdah_private.check_machine('url', new.url);
   end if;
   return new;
 end $function$
@@ -35248,7 +34390,6 @@ AS $function$
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
   ) || case tool.kind when 'mcp' then jsonb_build_object('server_id', tool.server_id) else '{}' end
-    || case when tool.is_guarded then '{}' else '{"is_guarded": false}'::jsonb end
 $function$
 ;
 
@@ -35533,7 +34674,11 @@ AS $function$
       order by 1, 2 limit tree_rows_after.at_most
     ) as x
   ) as r
-  left join howdah.steps as s on s.execution_id = r.execution_id and s.seq = r.seq and not r.is_end
+  left join lateral (
+    select t.* from howdah.steps as t
+    where t.execution_id = r.execution_id and t.seq = r.seq and not r.is_end
+    offset 0 -- by the key for each row, whatever the statistics say
+  ) as s on true
   order by r.place, r.top_seq, r.position
 $function$
 ;
@@ -36225,10 +35370,6 @@ AS $function$
   where w.tenant_id = users_of_secret.tenant_id
     and users_of_secret.name in (w.secret_name, w.previous_secret_name)
   union all
-  select 'inbound hook ' || h.name, null from howdah.inbound_hooks as h
-  where h.tenant_id = users_of_secret.tenant_id and users_of_secret.name
-    in (h.secret_name, h.previous_secret_name, h.reply ->> 'secret_name')
-  union all
   select 'tool ' || t.name || coalesce(' of agent ' || x.agent, ''), t.agent_system_id
   from howdah.tools as t
   cross join lateral (
@@ -36524,26 +35665,6 @@ begin
       message = format('calls of %s run as howdah_app, which may not use all that it names',
         warn_missing_grants.fn),
       hint = array_to_string(v_grants, '; ') || ';';
-  end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.warn_unknown_member(workflow text, definition jsonb)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_names text[] := array(
-    select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
-  v_fault text := howdah_private.unknown_member(
-    warn_unknown_member.definition #> '{workflow,configuration}', v_names);
-begin
-  if v_names <> '{}' and v_fault is not null then
-    raise warning using
-      message = format('the workflow %L cannot run: %s', warn_unknown_member.workflow, v_fault),
-      hint = 'Name a member, by its role if it has one, or add the agent to the members.';
   end if;
 end $function$
 ;
@@ -37623,7 +36744,15 @@ AS $function$
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
       else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
-    howdah_private.row_key_condition(write_statement.watched, (watch).key_columns),
+    (select string_agg(case
+        -- the JSON of an array or composite is not its text form
+        when y.typcategory in ('A', 'C') then format('%s = $1 -> %L -> %L',
+          howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
+        else format('t.%I = ($1 -> %L ->> %L)::%s',
+          k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
+      from pg_catalog.pg_attribute as k
+      join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
+      where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
     'UTF8', 'hex', 'before', 'written', 'superseded', 'gone',
     howdah_private.json_expression(a.attrelid, a.attname, 't'))
   from pg_catalog.pg_attribute as a
@@ -38615,36 +37744,6 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TA
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, agent_id, workflow_id, timeout_ms ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF inbound_hook_id, status, requests, execution_id, reply, error ON howdah.inbound_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_deliveries__refuse_invalid();
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_unknown();
-
-CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.inbound_hooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('inbound_hooks', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 1000) AND (octet_length((to_jsonb(new.mapping))::text) > 1048576)) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 1000) AND (octet_length((to_jsonb(new.reply))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
-
-CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
-
-CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__set_user();
-
-CREATE TRIGGER _210_set_user BEFORE UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((((((((((((new.verification IS DISTINCT FROM old.verification) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.previous_secret_name IS DISTINCT FROM old.previous_secret_name)) OR (new.secret_header IS DISTINCT FROM old.secret_header)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.condition IS DISTINCT FROM old.condition)) OR (new.mapping IS DISTINCT FROM old.mapping)) OR (new.session_key IS DISTINCT FROM old.session_key)) OR (new.debounce_key IS DISTINCT FROM old.debounce_key)) OR (new.debounce_ms IS DISTINCT FROM old.debounce_ms)) OR (new.reply IS DISTINCT FROM old.reply))) EXECUTE FUNCTION howdah_private.tg_inbound_hooks__set_user();
-
-CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF agent_id, workflow_id, mapping, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check();
-
-CREATE TRIGGER _310_check_secrets BEFORE INSERT OR UPDATE OF secret_name, previous_secret_name, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check_secrets();
-
-CREATE TRIGGER _320_refuse_keys BEFORE INSERT OR UPDATE OF description, condition, session_key, debounce_key ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('description', 'condition', 'session_key', 'debounce_key');
-
-CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.inbound_hooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
-
-CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.inbound_hooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
-
-CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.inbound_hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
-
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, verification, secret_name, secret_header, agent_id, workflow_id, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid();
-
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.inbound_hooks FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_id, model_id, session_id, tool_id, user_id ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('limits', 'manage');
@@ -38715,13 +37814,13 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
+CREATE TRIGGER _200_refuse_command BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW WHEN ((new.type = 'stdio'::howdah.mcp_server_type)) EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_command();
+
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF type, configuration, sampling_model_id ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__check();
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description');
 
 CREATE TRIGGER _320_lock_secrets BEFORE INSERT OR UPDATE OF configuration ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__lock_secrets();
-
-CREATE TRIGGER _400_guard BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__guard();
 
 CREATE TRIGGER _500_change_tools AFTER UPDATE OF name, trusts_annotations ON howdah.mcp_servers FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.trusts_annotations IS DISTINCT FROM new.trusts_annotations))) EXECUTE FUNCTION howdah_private.tg_mcp_servers__change_tools();
 
@@ -38871,7 +37970,7 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, template, va
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
-CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp_clock();
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_questions__stamp();
 
 CREATE TRIGGER _900_deliver AFTER INSERT ON howdah.questions FOR EACH ROW WHEN ((new.status = 'open'::howdah.question_status)) EXECUTE FUNCTION howdah_private.tg_questions__deliver();
 
@@ -39157,8 +38256,6 @@ CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, aliases, descri
 
 CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__reserve_names();
 
-CREATE TRIGGER _420_guard BEFORE INSERT OR UPDATE OF configuration ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'http'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__guard();
-
 CREATE TRIGGER _500_mark_stale AFTER UPDATE ON howdah.tools FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_tools__mark_stale();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.tools REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -39209,8 +38306,6 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCI
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, prompt_id, label, version ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
 
-CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.watched_rows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp_clock();
-
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, table_trigger_id, row_key, watches, error ON howdah.watched_rows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_watched_rows__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF status, execution_id, alert_rule_id, next_attempt_at, delivered_at, event, url, payload ON howdah.webhook_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhook_deliveries__refuse_invalid();
@@ -39226,8 +38321,6 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__check();
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF description ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('description');
-
-CREATE TRIGGER _400_guard BEFORE INSERT OR UPDATE OF url ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__guard();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.webhooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -39560,38 +38653,6 @@ create policy engine on howdah.hooks to howdah_engine using (true) with check (t
 create policy operator on howdah.hooks to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
-
-create policy engine on howdah.inbound_deliveries to howdah_engine using (true) with check (true);
-
-create policy operator on howdah.inbound_deliveries to howdah_owner using (true) with check (true);
-
-create policy tenant on howdah.inbound_deliveries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = inbound_deliveries.execution_id))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = inbound_deliveries.execution_id))))
-END));
-
-create policy engine on howdah.inbound_hooks to howdah_engine using (true) with check (true);
-
-create policy operator on howdah.inbound_hooks to howdah_owner using (true) with check (true);
-
-create policy tenant on howdah.inbound_hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -40068,10 +39129,6 @@ create policy operator on howdah_private.debounced_runs to howdah_owner using (t
 create policy engine on howdah_private.deleted_subject_usage to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.deleted_subject_usage to howdah_owner using (true) with check (true);
-
-create policy engine on howdah_private.egress_reports to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.egress_reports to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
@@ -40661,36 +39718,6 @@ grant insert on column howdah.grants.user_id to howdah_app;
 
 grant insert on column howdah.grants.workflow_id to howdah_app;
 
-grant insert, update on column howdah.inbound_hooks.agent_id to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.condition to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.debounce_key to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.debounce_ms to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.description to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.is_active to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.mapping to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.name to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.previous_secret_name to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.reply to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.secret_header to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.secret_name to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.session_key to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.verification to howdah_app;
-
-grant insert, update on column howdah.inbound_hooks.workflow_id to howdah_app;
-
 grant insert on column howdah.limits.key to howdah_app;
 
 grant insert, update on column howdah.limits.max_value to howdah_app;
@@ -40921,7 +39948,7 @@ grant insert, update on column howdah.tools.workflow_id to howdah_app;
 
 grant insert, update on column howdah.users.email to howdah_app;
 
-grant insert, update on column howdah.users.is_active to howdah_app;
+grant update on column howdah.users.is_active to howdah_app;
 
 grant insert, update on column howdah.users.role to howdah_app;
 
@@ -41225,10 +40252,6 @@ grant execute on function howdah.fork_session(uuid,text,integer,jsonb) to howdah
 
 grant execute on function howdah.give_feedback(uuid,double precision,text,integer) to howdah_app;
 
-grant execute on function howdah.inbound_hooks_path(howdah.inbound_hooks) to howdah_app;
-
-grant execute on function howdah.inbound_hooks_path(howdah.inbound_hooks) to howdah_engine;
-
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_app;
 
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_engine;
@@ -41396,18 +40419,6 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
 
 grant execute on function howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) to howdah_engine;
-
-grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_analyst;
-
-grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_app;
-
-grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_engine;
-
-grant execute on function howdah.watches(text) to howdah_analyst;
-
-grant execute on function howdah.watches(text) to howdah_app;
-
-grant execute on function howdah.watches(text) to howdah_engine;
 
 grant execute on function howdah.workflow(text) to howdah_analyst;
 
@@ -41583,10 +40594,6 @@ grant execute on function howdah_private.await_worker(uuid,timestamp with time z
 
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
-grant execute on function howdah_private.base_type(oid) to howdah_analyst;
-
-grant execute on function howdah_private.base_type(oid) to howdah_app;
-
 grant execute on function howdah_private.base_type(oid) to howdah_engine;
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_app;
@@ -41685,10 +40692,6 @@ grant execute on function howdah_private.caller_label() to howdah_engine;
 
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
 
-grant execute on function howdah_private.canonical_json(anyelement) to howdah_analyst;
-
-grant execute on function howdah_private.canonical_json(anyelement) to howdah_app;
-
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_engine;
 
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_tool;
@@ -41765,14 +40768,6 @@ grant execute on function howdah_private.check_function_exists(jsonb) to howdah_
 
 grant execute on function howdah_private.check_history(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.check_hook_fields(text,jsonb,text[],text) to howdah_app;
-
-grant execute on function howdah_private.check_hook_fields(text,jsonb,text[],text) to howdah_engine;
-
-grant execute on function howdah_private.check_hook_reply(jsonb) to howdah_app;
-
-grant execute on function howdah_private.check_hook_reply(jsonb) to howdah_engine;
-
 grant execute on function howdah_private.check_http_tool(jsonb,jsonb,boolean) to howdah_app;
 
 grant execute on function howdah_private.check_input(howdah.executions) to howdah_engine;
@@ -41780,10 +40775,6 @@ grant execute on function howdah_private.check_input(howdah.executions) to howda
 grant execute on function howdah_private.check_input_size(text,integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.check_leftovers(text) to howdah_worker;
-
-grant execute on function howdah_private.check_machine(text,text,boolean) to howdah_app;
-
-grant execute on function howdah_private.check_machine(text,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.check_mail_loop(howdah.executions,uuid,jsonb) to howdah_engine;
 
@@ -41957,8 +40948,6 @@ grant execute on function howdah_private.count_in(jsonb,integer) to howdah_app;
 
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_engine;
 
-grant execute on function howdah_private.count_refused_deliveries(jsonb) to howdah_authenticator;
-
 grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to howdah_authenticator;
 
 grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_authenticator;
@@ -41995,12 +40984,6 @@ grant execute on function howdah_private.cron_value(text,text,integer,integer) t
 
 grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_engine;
 
-grant execute on function howdah_private.current_row_statement(uuid) to howdah_analyst;
-
-grant execute on function howdah_private.current_row_statement(uuid) to howdah_app;
-
-grant execute on function howdah_private.current_row_statement(uuid) to howdah_engine;
-
 grant execute on function howdah_private.debounce_caller(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.decides_by_embedding(jsonb) to howdah_app;
@@ -42023,8 +41006,6 @@ grant execute on function howdah_private.delete_abandoned_provider_configs() to 
 
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
-grant execute on function howdah_private.delete_old_deliveries() to howdah_worker;
-
 grant execute on function howdah_private.delete_old_provider_reports() to howdah_worker;
 
 grant execute on function howdah_private.delete_old_receivers() to howdah_worker;
@@ -42040,8 +41021,6 @@ grant execute on function howdah_private.delete_unaligned_trees(date,integer) to
 grant execute on function howdah_private.deliver_mail(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.delivery_pause(integer) to howdah_engine;
-
-grant execute on function howdah_private.delivery_result(howdah.inbound_deliveries,boolean) to howdah_engine;
 
 grant execute on function howdah_private.detach_prompts(jsonb) to howdah_app;
 
@@ -42207,8 +41186,6 @@ grant execute on function howdah_private.filter_value(uuid,howdah.filter_place,j
 
 grant execute on function howdah_private.final_system_prompt(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.find_inbound_hooks(text[],text[]) to howdah_authenticator;
-
 grant execute on function howdah_private.find_recipient_agent(howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.find_recipient_run(howdah.executions,uuid) to howdah_engine;
@@ -42317,10 +41294,6 @@ grant execute on function howdah_private.history_trust(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
-grant execute on function howdah_private.host_of(text) to howdah_app;
-
-grant execute on function howdah_private.host_of(text) to howdah_engine;
-
 grant execute on function howdah_private.http_arguments(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.http_faults(jsonb,jsonb) to howdah_engine;
@@ -42334,8 +41307,6 @@ grant execute on function howdah_private.installation_alerts() to howdah_engine;
 grant execute on function howdah_private.invisible_characters() to howdah_app;
 
 grant execute on function howdah_private.invisible_characters() to howdah_engine;
-
-grant execute on function howdah_private.is_address_open(text) to howdah_app;
 
 grant execute on function howdah_private.is_among_lockers(xid) to howdah_engine;
 
@@ -42480,10 +41451,6 @@ grant execute on function howdah_private.json_count(numeric,text) to howdah_engi
 grant execute on function howdah_private.json_duplicate_faults(jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.json_excerpt(jsonb) to howdah_engine;
-
-grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_analyst;
-
-grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_app;
 
 grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_engine;
 
@@ -42791,10 +41758,6 @@ grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpos
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_engine;
 
-grant execute on function howdah_private.own_watched_table(uuid) to howdah_analyst;
-
-grant execute on function howdah_private.own_watched_table(uuid) to howdah_app;
-
 grant execute on function howdah_private.owns_machine() to howdah_analyst;
 
 grant execute on function howdah_private.owns_machine() to howdah_app;
@@ -42889,10 +41852,6 @@ grant execute on function howdah_private.previous_turn(uuid,boolean) to howdah_e
 
 grant execute on function howdah_private.price(integer,integer,howdah.models,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.primary_key_of(regclass) to howdah_analyst;
-
-grant execute on function howdah_private.primary_key_of(regclass) to howdah_app;
-
 grant execute on function howdah_private.primary_key_of(regclass) to howdah_engine;
 
 grant execute on function howdah_private.priority_of(integer) to howdah_app;
@@ -42944,8 +41903,6 @@ grant execute on function howdah_private.reading_rules() to howdah_engine;
 grant execute on function howdah_private.reading_rules() to howdah_worker;
 
 grant execute on function howdah_private.reap_workers(interval,uuid) to howdah_worker;
-
-grant execute on function howdah_private.receive_delivery(uuid,jsonb) to howdah_authenticator;
 
 grant execute on function howdah_private.record_file_deletions(uuid[],uuid[],text[]) to howdah_worker;
 
@@ -43013,6 +41970,10 @@ grant execute on function howdah_private.refuse_plain_secret(text,text) to howda
 
 grant execute on function howdah_private.refuse_plain_secret(text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_private_host(text,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_private_host(text,text) to howdah_engine;
+
 grant execute on function howdah_private.refuse_question_setting(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_app;
@@ -43034,12 +41995,6 @@ grant execute on function howdah_private.refuse_unknown_provider(text) to howdah
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unreadable_row(howdah.table_triggers,regclass,text) to howdah_engine;
-
-grant execute on function howdah_private.refuse_unwatched(text) to howdah_analyst;
-
-grant execute on function howdah_private.refuse_unwatched(text) to howdah_app;
-
-grant execute on function howdah_private.refuse_unwatched(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_usage(howdah.limits,uuid,numeric,numeric,timestamp with time zone) to howdah_engine;
 
@@ -43093,8 +42048,6 @@ grant execute on function howdah_private.reply_recipient(howdah.mail) to howdah_
 
 grant execute on function howdah_private.report_custom_tools(uuid,text[]) to howdah_worker;
 
-grant execute on function howdah_private.report_egress(text,jsonb) to howdah_worker;
-
 grant execute on function howdah_private.report_master_keys(uuid,text[]) to howdah_worker;
 
 grant execute on function howdah_private.report_providers(text,jsonb) to howdah_worker;
@@ -43140,12 +42093,6 @@ grant execute on function howdah_private.return_wake_ups(uuid[]) to howdah_worke
 grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howdah_owner;
 
 grant execute on function howdah_private.row_key_columns(regclass,text,text) to howdah_engine;
-
-grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_analyst;
-
-grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_app;
-
-grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_engine;
 
 grant execute on function howdah_private.row_parsing_query(regclass) to howdah_engine;
 
@@ -43280,10 +42227,6 @@ grant execute on function howdah_private.set_agent_models(uuid,howdah.model_purp
 grant execute on function howdah_private.set_agent_servers(uuid,text[]) to howdah_app;
 
 grant execute on function howdah_private.set_agent_servers(uuid,text[]) to howdah_engine;
-
-grant execute on function howdah_private.set_agent_skills(uuid,text[]) to howdah_app;
-
-grant execute on function howdah_private.set_agent_skills(uuid,text[]) to howdah_engine;
 
 grant execute on function howdah_private.set_agent_tools(uuid,text[]) to howdah_app;
 
@@ -43519,8 +42462,6 @@ grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_
 
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
 
-grant execute on function howdah_private.tg__stamp_clock() to howdah_engine;
-
 grant execute on function howdah_private.tg__trim_capabilities() to howdah_engine;
 
 grant execute on function howdah_private.tg__watch() to howdah_owner;
@@ -43587,14 +42528,6 @@ grant execute on function howdah_private.tg_hooks__grant() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__refuse_invalid() to howdah_engine;
 
-grant execute on function howdah_private.tg_inbound_deliveries__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_inbound_hooks__check() to howdah_engine;
-
-grant execute on function howdah_private.tg_inbound_hooks__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_inbound_hooks__set_user() to howdah_engine;
-
 grant execute on function howdah_private.tg_limits__check_insert() to howdah_engine;
 
 grant execute on function howdah_private.tg_limits__refuse_imposed() to howdah_engine;
@@ -43612,6 +42545,8 @@ grant execute on function howdah_private.tg_mail__refuse_tools() to howdah_engin
 grant execute on function howdah_private.tg_mcp_prompts__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_mcp_servers__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_mcp_servers__refuse_command() to howdah_engine;
 
 grant execute on function howdah_private.tg_mcp_servers__refuse_invalid() to howdah_engine;
 
@@ -43636,6 +42571,8 @@ grant execute on function howdah_private.tg_output_filters__refuse_invalid() to 
 grant execute on function howdah_private.tg_prompt_versions__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_prompts__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_questions__stamp() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
 
@@ -43716,8 +42653,6 @@ grant execute on function howdah_private.tg_version_labels__refuse_invalid() to 
 grant execute on function howdah_private.tg_watched_rows__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_webhook_deliveries__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_webhooks__guard() to howdah_engine;
 
 grant execute on function howdah_private.tg_webhooks__refuse_invalid() to howdah_engine;
 
@@ -43870,8 +42805,6 @@ grant execute on function howdah_private.version_of(text,uuid,text) to howdah_en
 grant execute on function howdah_private.wait_is_over(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.warn_missing_grants(regprocedure) to howdah_engine;
-
-grant execute on function howdah_private.warn_unknown_member(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.was_deleted(text,text) to howdah_app;
 
@@ -44074,18 +43007,6 @@ grant select on table howdah.hooks to howdah_analyst;
 grant select on table howdah.hooks to howdah_app;
 
 grant delete, insert, select, update on table howdah.hooks to howdah_engine;
-
-grant select on table howdah.inbound_deliveries to howdah_analyst;
-
-grant select on table howdah.inbound_deliveries to howdah_app;
-
-grant delete, insert, select, update on table howdah.inbound_deliveries to howdah_engine;
-
-grant select on table howdah.inbound_hooks to howdah_analyst;
-
-grant delete, select on table howdah.inbound_hooks to howdah_app;
-
-grant delete, insert, select, update on table howdah.inbound_hooks to howdah_engine;
 
 grant select on table howdah.limits to howdah_analyst;
 
@@ -44326,8 +43247,6 @@ grant delete, insert, select, update on table howdah_private.data_keys to howdah
 grant delete, insert, select, update on table howdah_private.debounced_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.deleted_subject_usage to howdah_engine;
-
-grant delete, insert, select, update on table howdah_private.egress_reports to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
 
@@ -45235,72 +44154,6 @@ comment on column howdah.hooks.updated_at is 'Time of the last change.';
 
 comment on column howdah.hooks.workflow_id is 'Workflow whose runs call the hook, without the runs of its members. Without agent_id and workflow_id, all runs of the tenant call it.';
 
-comment on column howdah.inbound_deliveries.bytes is 'Size of the body.';
-
-comment on column howdah.inbound_deliveries.delivery_id is 'Id that the sender gave the delivery. Null if it gave none.';
-
-comment on column howdah.inbound_deliveries.error is 'Why the delivery began no run: {code, message, hint}. Null if it began one.';
-
-comment on column howdah.inbound_deliveries.execution_id is 'Run that the delivery began, or whose input it became. Null without one.';
-
-comment on column howdah.inbound_deliveries.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
-
-comment on column howdah.inbound_deliveries.inbound_hook_id is 'The hook.';
-
-comment on column howdah.inbound_deliveries.last_received_at is 'Time of the last request that this row stands for.';
-
-comment on column howdah.inbound_deliveries.received_at is 'Time of the request; of refused requests, the time of the first one.';
-
-comment on column howdah.inbound_deliveries.reply is 'Object that the answer of the run is sent with. Null if no answer is sent.';
-
-comment on column howdah.inbound_deliveries.requests is 'Number of requests that this row stands for: the delivery and its repeats, or the requests of one hour that were refused for one reason.';
-
-comment on column howdah.inbound_deliveries.signature_sha256 is 'SHA-256 of the signature. Recognizes a request that is sent again under another id.';
-
-comment on column howdah.inbound_deliveries.status is 'accepted, ignored, failed, refused.';
-
-comment on column howdah.inbound_deliveries.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
-
-comment on column howdah.inbound_hooks.agent_id is 'The agent.';
-
-comment on column howdah.inbound_hooks.condition is 'CEL expression over body and headers. A delivery for which it is false begins no run. Null accepts every delivery.';
-
-comment on column howdah.inbound_hooks.created_at is 'Time of creation.';
-
-comment on column howdah.inbound_hooks.debounce_key is 'CEL expression. Deliveries with one value within debounce_ms make one run, for the newest of them. Null or a blank value makes a run for each delivery.';
-
-comment on column howdah.inbound_hooks.debounce_ms is 'Length of the window of debounce_key, in milliseconds.';
-
-comment on column howdah.inbound_hooks.description is 'Purpose, in words.';
-
-comment on column howdah.inbound_hooks.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
-
-comment on column howdah.inbound_hooks.is_active is 'False refuses every delivery, as if there were no such hook.';
-
-comment on column howdah.inbound_hooks.mapping is 'CEL expressions over body and headers, by name: agent (another agent or workflow, by name), input, input_data, metadata, concurrency_key, delivery_id. Without input, the input is the body as JSON.';
-
-comment on column howdah.inbound_hooks.name is 'Name of the hook, the last part of its path: lower-case letters, digits, _ and -.';
-
-comment on column howdah.inbound_hooks.previous_secret_name is 'Second secret that is accepted during a rotation.';
-
-comment on column howdah.inbound_hooks.reply is 'Request that sends the answer of a run: {url, secret_name, body, field}. body is a CEL expression of an object, and the answer is added to it as field (text). Null sends none.';
-
-comment on column howdah.inbound_hooks.secret_header is 'Header that contains a shared secret. Null means Authorization: Bearer.';
-
-comment on column howdah.inbound_hooks.secret_name is 'Secret that requests are signed with, or that they contain.';
-
-comment on column howdah.inbound_hooks.session_key is 'CEL expression. Deliveries with one value are messages of one session. Null or a blank value begins a run without a session.';
-
-comment on column howdah.inbound_hooks.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
-
-comment on column howdah.inbound_hooks.updated_at is 'Time of the last change.';
-
-comment on column howdah.inbound_hooks.user_id is 'User that the runs act as: who last changed what the hook does. Null acts for the tenant.';
-
-comment on column howdah.inbound_hooks.verification is 'standard_webhooks, github, stripe, slack: the signature in the headers of that sender. shared_secret: the secret itself in a header.';
-
-comment on column howdah.inbound_hooks.workflow_id is 'The workflow.';
-
 comment on column howdah.limit_usage.key is 'The key of the limit. Of a limit for each key: a concurrency key in use.';
 
 comment on column howdah.limit_usage.limit_id is 'The limit.';
@@ -45450,8 +44303,6 @@ comment on column howdah.mcp_servers.failed_at is 'Time of the last failure.';
 comment on column howdah.mcp_servers.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.mcp_servers.is_active is 'False disables the row without deleting it.';
-
-comment on column howdah.mcp_servers.is_guarded is 'False if a caller who may name addresses of the machine wrote a private address. Workers then connect to this address. Otherwise they connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
 
 comment on column howdah.mcp_servers.name is 'The name.';
 
@@ -46254,8 +45105,6 @@ comment on column howdah.tools.id is 'Primary key, a uuid v7; the order of ids i
 
 comment on column howdah.tools.is_active is 'False disables the row without deleting it.';
 
-comment on column howdah.tools.is_guarded is 'False if a caller who may name addresses of the machine wrote a private address. Workers then connect to this address. Otherwise they connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
-
 comment on column howdah.tools.kind is 'sql: a function of this database; http: a request to an API; custom: a TypeScript function registered in code.';
 
 comment on column howdah.tools.name is 'The name.';
@@ -46329,8 +45178,6 @@ comment on column howdah.watched_rows.row_key is 'Primary key of the row, such a
 comment on column howdah.watched_rows.table_trigger_id is 'The watch of the table.';
 
 comment on column howdah.watched_rows.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
-
-comment on column howdah.watched_rows.updated_at is 'Time of the last change, read when the row is written and not when the transaction began. Null for a row that was last changed before this column existed.';
 
 comment on column howdah.watched_rows.value_sha256 is 'SHA-256 of into_column at the start of the run. If the value differs at the end, another user has edited it and the value is kept.';
 
@@ -46507,12 +45354,6 @@ comment on column howdah_private.deleted_subject_usage.subject_id is 'User or se
 
 comment on column howdah_private.deleted_subject_usage.tokens is 'Input and output tokens, children included.';
 
-comment on column howdah_private.egress_reports.addresses is 'List of {host, wildcard, port}. With wildcard, all names below the host; without port, all ports.';
-
-comment on column howdah_private.egress_reports.host is 'Name of the machine, with /api for an API.';
-
-comment on column howdah_private.egress_reports.reported_at is 'Time of the last report.';
-
 comment on column howdah_private.file_deletions.due_at is 'Time of the next attempt. An attempt sets it later, so that no two workers make the same one.';
 
 comment on column howdah_private.file_deletions.last_error is 'Reason why the last attempt failed.';
@@ -46654,8 +45495,6 @@ comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a se
 
 comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A second call replaces the earlier feedback.';
 
-comment on routine howdah.inbound_hooks_path(howdah.inbound_hooks) is 'Path of the hook: /hooks/NAME for the tenant default, else /hooks/TENANT/NAME.';
-
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
 comment on routine howdah.label_prompt_version(uuid,integer,text) is 'Labels a version of a prompt (production, candidate, …). A label that exists already moves to this version.';
@@ -46752,12 +45591,6 @@ Returns the smallest id of a time: `where id >= howdah.uuid_v7_floor(now() - int
 comment on routine howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) is '@behavior -*
 Starts a run of an agent for each row that arrives in a table, and writes its answer into a column. concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. unwatch_table ends the watch. Owners only.';
 
-comment on routine howdah.watched_rows_current_row(howdah.watched_rows) is '@behavior -filterBy -orderBy
-The row of the watched table as it is now: the columns that the caller may read. Null if the caller may not read the row or its key, if the row is gone, or if it has more than 64 kB.';
-
-comment on routine howdah.watches(text) is '@behavior -*
-Returns the watches of a table, such as shop.tickets. Raises HWNTF if the table is not watched.';
-
 comment on routine howdah.workflow(text) is '@behavior -*
 Returns the id of the workflow with this name in the current tenant. Raises HWNTF if there is none.';
 
@@ -46817,10 +45650,6 @@ Feedback of people and automatic checks on runs, written by howdah.give_feedback
 comment on table howdah.grants is 'Permissions of users and roles to read, run or edit an agent or workflow, given by admins. An agent or workflow without grants is open to its tenant, as far as roles allow.';
 
 comment on table howdah.hooks is 'Functions of this database that are called on events of a run. They may write, annotate and refuse. Only an owner of the database writes the rows.';
-
-comment on table howdah.inbound_deliveries is 'Requests to inbound hooks, with their results. Contains no body and no secret. A repeated request finds its row and begins no second run.';
-
-comment on table howdah.inbound_hooks is 'Inbound hooks: addresses at which other programs begin runs. A request to POST /hooks/TENANT/NAME needs no login, but the signature or secret of the hook.';
 
 comment on table howdah.limits is 'Maximum use within a period, or at once. Runs, requests and storage above it are refused (HWQTA). Runs above tokens, cost, running runs or calls wait (quota).';
 
@@ -46887,8 +45716,7 @@ comment on table howdah.users is 'Users of a tenant, managed by its admins and o
 
 comment on table howdah.version_labels is 'Labels such as production and candidate. A label names one version of an agent, workflow or prompt; an update moves it to another version.';
 
-comment on table howdah.watched_rows is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName watchedRow
-Row of a watched table that each of its runs is about, and the state of the answer. Inserted together with the run.';
+comment on table howdah.watched_rows is 'Row of a watched table that each of its runs is about, and the state of the answer. Inserted together with the run.';
 
 comment on table howdah.webhook_deliveries is 'Deliveries to webhooks, with payload, attempts and result. Workers send them and retry; howdah.redeliver sends one again.';
 
@@ -46923,8 +45751,6 @@ comment on table howdah_private.data_keys is 'Keys that encrypt secrets, encrypt
 comment on table howdah_private.debounced_runs is 'Last run of each debounce key. Its row lock makes inserts with one key wait for each other. Deleted some time after the run has begun.';
 
 comment on table howdah_private.deleted_subject_usage is 'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with the user or session.';
-
-comment on table howdah_private.egress_reports is 'Private addresses that workers and APIs may reach, as they reported at their start from HOWDAH_EGRESS_ALLOW. Every tenant may name these addresses.';
 
 comment on table howdah_private.ended_runs is 'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not been called. A worker deletes the row in the transaction that calls the hooks, so they are called once. A job alone could call them twice: it is completed in a later transaction.';
 
