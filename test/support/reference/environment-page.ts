@@ -21,7 +21,8 @@ const GROUPS = {
   'API and login': {
     PORT: 'The port of the API. `--port` takes precedence.',
     HOST: 'The address that the API listens on. Any address that is not loopback requires tokens and HOWDAH_SECRET_KEY.',
-    HOWDAH_PUBLIC_URL: 'Where others reach this server, for [agent cards](../a2a.md).',
+    HOWDAH_PUBLIC_URL:
+      'Where others reach this server, for [agent cards](../a2a.md) and links that [connect accounts](../connected-accounts.md).',
     HOWDAH_AUTH:
       '`required` requires tokens on loopback too. Default: `none` on loopback, else `required`.',
     HOWDAH_JWT_SECRET: 'The secret that signs tokens (HS256): [keys](../keys.md).',
