@@ -330,7 +330,7 @@ grant select (
   waiting_for, stop_reason, forked_from_seq, cost, children_cost, max_cost, input, metrics,
   metadata, created_by, ancestors, input_data, output, output_data, error, idempotency_key,
   input_parts, overrides, history, client_tools, concurrency_key, debounce_key, debounce_ms,
-  debounced_at, xmin
+  debounced_at, input_hits, xmin
 ) on howdah.executions to howdah_app, howdah_analyst;
 grant insert (
   run_at, input_trust, priority, agent_id, agent_version_id, session_id, workflow_id,
@@ -707,8 +707,10 @@ grant execute on function
 -- Room guardrails.
 grant execute on function
   howdah_private.apply_output_filters(howdah.output_filters[], jsonb),
+  howdah_private.count_text(text, text),
   howdah_private.invisible_characters(), howdah_private.latin_lookalikes(text),
-  howdah_private.withhold(jsonb, text, text), howdah_private.withhold_text(text, text, text)
+  howdah_private.visible_text(text), howdah_private.withhold(jsonb, text, text),
+  howdah_private.withhold_text(text, text, text)
   to howdah_app;
 grant execute on function howdah_private.history_json(jsonb) to howdah_app, howdah_analyst;
 grant execute on function

@@ -9,11 +9,15 @@ create or replace function howdah.answer_question(id uuid, answer text default n
 as $$
 declare
   v_question howdah.questions := howdah_private.lock_question(answer_question.id);
+  v_sent record;
   v_answer record;
 begin
   perform howdah_private.check_answerer(v_question);
+  v_sent := howdah_private.filter_answer(
+    v_question, answer_question.answer, answer_question.data);
   select * into v_answer
-  from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
+  from howdah_private.read_answer(v_question, v_sent.answer, v_sent.data);
+  perform howdah_private.record_input_hits(v_question.execution_id, v_sent.hits);
   perform howdah_private.audit_action(v_question.tenant_id,
     case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions',
       v_question.id::text,

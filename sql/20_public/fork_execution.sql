@@ -20,6 +20,8 @@ declare
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
   v_data jsonb;
   v_messages int;
+  v_run howdah.executions;
+  v_sent record;
 begin
   perform howdah_private.check_fork(v_execution, v_seq, fork_execution.input);
   v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data,
@@ -43,26 +45,32 @@ begin
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric,
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
     howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key
-  );
+  ) returning executions.* into v_run; -- with what input filters leave
+  v_sent := howdah_private.filter_message(v_run,
+    case when v_seq > 0 then fork_execution.input end, null);
+  if v_seq = 0 and fork_execution.input is not null then
+    v_sent.content := v_run.input;
+  end if;
+  perform howdah_private.record_input_hits(v_id, v_sent.hits);
   v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
   if v_seq > 0 and v_messages = 0 then
     v_messages := 1; -- the original never began
     insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
     values (v_id, 1, v_execution.tenant_id, 'user',
-      howdah_private.first_content(v_execution.input, v_execution.input_data,
-        v_execution.agent_version_id),
-      v_execution.input_parts, 'user');
+      howdah_private.first_content(v_run.input, v_run.input_data, v_execution.agent_version_id),
+      v_run.input_parts, 'user');
   end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
   values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
-    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input,
+    'execution_id', v_execution.id, 'seq', v_seq, 'input', v_sent.content,
     'by', howdah_private.actor())
-    || case when v_has_other_data then jsonb_build_object('input_data', v_data) else '{}' end);
-  if v_seq > 0 and fork_execution.input is not null then
+    || case when v_has_other_data then jsonb_build_object('input_data', v_run.input_data)
+      else '{}' end);
+  if v_seq > 0 and v_sent.content is not null then
     v_messages := v_messages + 1;
     insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
     values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user',
-      fork_execution.input, 'user');
+      v_sent.content, 'user');
   end if;
   update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages,
     trust = greatest(e.trust, howdah_private.trust_of_log(v_execution, v_seq)),
@@ -73,8 +81,8 @@ begin
     v_execution.id::text,
     jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id),
     case when v_has_other_data
-      then jsonb_build_object('input', fork_execution.input, 'input_data', v_data)
-      else to_jsonb(fork_execution.input) end);
+      then jsonb_build_object('input', v_sent.content, 'input_data', v_run.input_data)
+      else to_jsonb(v_sent.content) end);
   return howdah_private.execution_row(v_id);
 end $$;
 comment on function howdah.fork_execution(uuid, int, text, int, jsonb, jsonb) is

@@ -13,12 +13,18 @@ declare
   v_run howdah.executions := howdah_private.rated_run(give_feedback.execution_id,
     give_feedback.message_seq);
   v_comment text := nullif(btrim(give_feedback.comment), '');
+  v_hits jsonb;
   v_entry howdah.feedback_entries;
 begin
   if give_feedback.score is null and v_comment is null then
     raise exception using errcode = 'HWINV', message = 'feedback has neither a score nor a comment',
       detail = '{"field": "score"}', hint = 'Give a score from 0 to 1, a comment, or both.';
   end if;
+  select f.value, f.hits into v_comment, v_hits
+  from howdah_private.filter_text(
+    coalesce(howdah_private.input_filters(v_run.tenant_id, v_run.agent_id), '{}'),
+    'comment', v_comment, null) as f;
+  perform howdah_private.record_input_hits(v_run.id, v_hits);
   insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score,
     comment, created_by)
   values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment,

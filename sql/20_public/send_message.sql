@@ -49,6 +49,7 @@ create or replace function howdah.add_input(execution_id uuid, content text,
 as $$
 declare
   v_execution howdah.executions := howdah_private.lock_for_control(add_input.execution_id);
+  v_sent record;
 begin
   perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
   perform howdah_private.check_message_content(v_execution.tenant_id, add_input.content,
@@ -56,7 +57,9 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
-  if not howdah_private.add_user_input(v_execution, add_input.content, add_input.input_parts) then
+  v_sent := howdah_private.filter_message(
+    v_execution, add_input.content, add_input.input_parts);
+  if not howdah_private.add_user_input(v_execution, v_sent.content, v_sent.parts) then
     raise exception using errcode = 'HWCNF',
       message = format('workflow run %s has no active agent that could receive input',
         v_execution.id),
@@ -64,8 +67,9 @@ begin
         'status', v_execution.status)::text,
       hint = 'Answer its open question, or send the input when its next member has started.';
   end if;
+  perform howdah_private.record_input_hits(v_execution.id, v_sent.hits);
   perform howdah_private.audit_control(v_execution, 'add_input',
-    jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
+    jsonb_build_object('content', v_sent.content, 'input_parts', v_sent.parts));
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.add_input(uuid, text, jsonb) is

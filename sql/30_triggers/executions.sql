@@ -32,7 +32,7 @@ as $$
 $$;
 
 -- Returns what a run gets from its agent: {agent, tenant, version, max_steps, max_tokens, max_cost,
--- max_seconds, prompt}. Raises the reason why the agent can have no run. Pins the result for the
+-- max_seconds, prompt, is_filtered}; the last is null if no filter checks its input. Raises the reason why the agent can have no run. Pins the result for the
 -- next row of the statement, for owners only, whose settings are trusted.
 create or replace function howdah_private.run_defaults_of_agent(
   e howdah.executions, may_pin boolean
@@ -76,7 +76,8 @@ begin
   v_defaults := array[e.agent_id::text, e.tenant_id::text,
     case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
     v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
-    v_agent.max_seconds::text, v_agent.prompt_id::text];
+    v_agent.max_seconds::text, v_agent.prompt_id::text,
+    (howdah_private.input_filters(e.tenant_id, e.agent_id) is not null or null)::text];
   if exists (select from howdah.settings) then
     v_limits := howdah_private.settings_of(
       e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
@@ -135,6 +136,9 @@ begin
       and howdah_private.may_contain_secret(new.metadata)) then
     perform howdah_private.check_run(new);
   end if;
+  if v_defaults[9] is not null then
+    new := howdah_private.filter_run(new);
+  end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
     new.agent_version_id := case
@@ -186,6 +190,9 @@ begin
   if e.history is not null then
     perform howdah_private.check_history(e.history);
     e.history := nullif(e.history, '[]');
+  end if;
+  if num_nonnulls(e.input_parts, e.history) > 0 then
+    e := howdah_private.filter_run_parts(e);
   end if;
   if e.client_tools is not null then
     perform howdah_private.check_client_tools(e);
@@ -265,6 +272,7 @@ begin
       or exists (select from howdah.settings);
   end if;
   perform howdah_private.check_run(e);
+  e := howdah_private.filter_run(e);
   if e.forked_from_execution_id is null then
     e.workflow_version_id := case
       when e.workflow_version_id is not null then howdah_private.own_version(e)

@@ -46,6 +46,7 @@ begin
   if new.from_execution_id is null then
     perform howdah_private.lock_caller();
     new.created_by := howdah_private.actor();
+    new := howdah_private.filter_mail(new);
   else
     new.created_by := null;
     select e.agent_id, e.root_execution_id into new.from_agent_id, new.root_execution_id

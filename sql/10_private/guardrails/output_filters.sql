@@ -4,7 +4,7 @@
 -- see all texts and numbers of the value, including keys.
 --
 --   value   the value after redaction; null if a filter blocked it
---   hits    [{filter, action}], in the order of their names
+--   hits    [{filter, action, matches}], in the order of their names
 create or replace function howdah_private.filter_value(
   execution_id uuid, place howdah.filter_place, inout value jsonb, out hits jsonb
 )
@@ -29,14 +29,17 @@ create or replace function howdah_private.apply_output_filters(
 as $$
 declare
   v_filter howdah.output_filters;
+  v_placeholder text;
   v_clean jsonb;
 begin
   hits := '[]';
   foreach v_filter in array coalesce(filters, '{}') loop
-    v_clean := howdah_private.withhold(value, v_filter.pattern,
-      '[' || v_filter.name || ' withheld]');
+    v_placeholder := '[' || v_filter.name || ' withheld]';
+    v_clean := howdah_private.withhold(value, v_filter.pattern, v_placeholder);
     continue when v_clean = value;
-    hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action);
+    hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action,
+      'matches', greatest(1, howdah_private.count_text(v_clean::text, v_placeholder)
+        - howdah_private.count_text(value::text, v_placeholder)));
     if v_filter.action = 'redact' then
       value := v_clean;
     elsif v_filter.action = 'block' then
@@ -45,6 +48,12 @@ begin
     end if;
   end loop;
 end $$;
+
+-- Returns how often a text contains another one.
+create or replace function howdah_private.count_text(value text, part text) returns int
+  language sql immutable
+return (length(count_text.value) - length(replace(count_text.value, count_text.part, '')))
+  / length(count_text.part);
 
 -- Applies the filters to the arguments of a call, at the place where its tool sends them.
 create or replace function howdah_private.filter_arguments(
@@ -84,13 +93,15 @@ end)::howdah.filter_place;
 -- placeholder.
 create or replace function howdah_private.withhold(value jsonb, pattern text, placeholder text)
   returns jsonb
-  language sql immutable
+  language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case jsonb_typeof(withhold.value)
-    when 'string'
-      then to_jsonb(howdah_private.withhold_text(withhold.value #>> '{}', withhold.pattern,
-        withhold.placeholder))
+begin
+  if jsonb_typeof(withhold.value) = 'string' then
+    return to_jsonb(howdah_private.withhold_text(withhold.value #>> '{}', withhold.pattern,
+      withhold.placeholder));
+  end if;
+  return case jsonb_typeof(withhold.value)
     when 'number' then case when withhold.value #>> '{}' ~ withhold.pattern
       then to_jsonb(withhold.placeholder) else withhold.value end
     when 'array' then (
@@ -102,8 +113,8 @@ as $$
         howdah_private.withhold_text(m.key, withhold.pattern, withhold.placeholder),
         howdah_private.withhold(m.value, withhold.pattern, withhold.placeholder)), '{}')
       from jsonb_each(withhold.value) as m)
-    else withhold.value end
-$$;
+    else withhold.value end;
+end $$;
 
 -- Matches the pattern three times: in the text as it is; in the text as a reader sees it, without
 -- invisible characters and in compatible forms (NFKC); and with lookalike letters replaced by Latin
@@ -122,8 +133,7 @@ declare
 begin
   v_text := regexp_replace(v_text, withhold_text.pattern, v_mark, 'g');
   if octet_length(v_text) > length(v_text) then
-    v_visible := normalize(regexp_replace(v_text, howdah_private.invisible_characters(), '',
-      'g'), nfkc);
+    v_visible := howdah_private.visible_text(v_text);
     for i in 1 .. 2 loop
       if v_visible ~ withhold_text.pattern then
         v_is_found := true;
@@ -144,6 +154,12 @@ create or replace function howdah_private.invisible_characters() returns text
 return U&'[\00AD\034F\061C\115F\1160\17B4\17B5\180B-\180F\200B-\200F\202A-\202E'
   || U&'\2060-\206F\3164\FE00-\FE0F\FEFF\FFA0\FFF0-\FFF8'
   || U&'\+01BCA0-\+01BCA3\+01D173-\+01D17A\+0E0000-\+0E0FFF]';
+
+-- Returns a text as a reader sees it: without invisible characters, in compatible forms.
+create or replace function howdah_private.visible_text(value text) returns text
+  language sql immutable
+return normalize(regexp_replace(visible_text.value, howdah_private.invisible_characters(), '', 'g'),
+  nfkc);
 
 -- Replaces Cyrillic and Greek letters that look like Latin ones (confusables of Unicode UTS 39) and
 -- removes accents.

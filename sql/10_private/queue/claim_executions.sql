@@ -136,7 +136,8 @@ begin
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust,
-    exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
+    exists (select from howdah.output_filters as f
+      where f.tenant_id = e.tenant_id and f.is_active and not f.places::text[] <@ '{input}'),
     exists (
       select from howdah.limits as l
       where l.scope in ('model', 'tool') and l.metric <> 'running_runs'

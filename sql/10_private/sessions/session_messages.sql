@@ -146,6 +146,8 @@ as $$
 declare
   v_run howdah.executions;
   v_question_id uuid;
+  v_sent record;
+  v_is_received boolean;
 begin
   perform howdah_private.lock_ancestors(array[steer.execution_id]);
   select e.* into v_run from howdah.executions as e
@@ -160,7 +162,10 @@ begin
   if v_question_id is null and not howdah_private.is_author(v_run.user_id) then
     return false;
   elsif v_question_id is null then
-    return howdah_private.add_user_input(v_run, steer.content, steer.input_parts);
+    v_sent := howdah_private.filter_message(v_run, steer.content, steer.input_parts);
+    v_is_received := howdah_private.add_user_input(v_run, v_sent.content, v_sent.parts);
+    perform howdah_private.record_input_hits(v_run.id, v_sent.hits) where v_is_received;
+    return v_is_received;
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'the run has an open question, and an answer cannot have input_parts',

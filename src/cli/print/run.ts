@@ -1,5 +1,6 @@
 import type { ExecutionRow, Step, TreeNode } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
+import type { FilterHit } from '../../db/runs/apply-output-filters.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 import { questionLines } from './question.ts';
@@ -29,12 +30,21 @@ export async function printRun(
   if (keys) io.out(`keys      ${plainText(keys)}`);
   io.out(`status    ${execution.completed_at ? endLine(execution) : execution.status}`);
   io.out(`input     ${plainText(execution.input)}`);
+  const hits = hitsOf(execution.input_hits);
+  if (hits) io.out(`filtered  ${hits}`);
   for (const step of steps) io.out(stepLine({ ...io, color: false }, step));
   for (const question of await readQuestions()) io.out(questionLines(question).join('\n'));
   const error = errorOf(execution.error);
   if (error || execution.output !== null) {
     io.out(error ? `error     ${error}` : `output    ${plainText(execution.output ?? '')}`);
   }
+}
+
+/** Describes the filters that matched what people sent to a run. */
+function hitsOf(hits: unknown): string {
+  return ((hits ?? []) as FilterHit[])
+    .map(({ filter, action, matches }) => `${filter} (${action}, ${matches}×)`)
+    .join(', ');
 }
 
 function keysOf(execution: PrintedRun['execution']): string {

@@ -1,8 +1,8 @@
 import type { Json } from '../../json/json.ts';
 import type { Queryable } from '../connection/pool.ts';
 
-/** The places through which a value may leave a run. */
-export const filterPlaces = [
+/** The places through which a value may leave a run. A filter that names no place checks all. */
+export const outgoingPlaces = [
   'output',
   'question',
   'arguments',
@@ -11,19 +11,25 @@ export const filterPlaces = [
   'board',
   'file',
 ] as const;
+
+/** The places that a filter may check: those of output, and what people send to a run. */
+export const filterPlaces = [...outgoingPlaces, 'input'] as const;
 export type FilterPlace = (typeof filterPlaces)[number];
 
 /** The effects of a filter that matches. */
 export const filterActions = ['flag', 'redact', 'block'] as const;
 export type FilterAction = (typeof filterActions)[number];
 
-/** A filter that matched. For a blocked value, the last hit names the filter that blocked it. */
-export type FilterHit = { filter: string; action: FilterAction };
+/**
+ * A filter that matched, and how often. For a blocked value, the last hit names the filter that
+ * blocked it. A value that could not be scanned in time has no number of matches.
+ */
+export type FilterHit = { filter: string; action: FilterAction; matches?: number };
 
 /** A value after the filters of its tenant. */
 export type FilteredValue = { value: Json; hits: FilterHit[]; place: FilterPlace | null };
 
-/** A rule for values that must not leave the runs of one agent, or of any agent. */
+/** A rule for values that must not leave or enter the runs of one agent, or of any agent. */
 export type OutputFilter = {
   name: string;
   agent: string | null;
@@ -48,7 +54,7 @@ export async function listFilters(client: Queryable, name?: string): Promise<Out
 }
 
 /**
- * Adds a filter. Without places, the filter applies to all places. Throws `HWNTF` for an agent that
+ * Adds a filter. Without places, the filter applies to all but `input`. Throws `HWNTF` for an agent that
  * does not exist, and `HWCNF` for a name that is taken.
  */
 export async function addFilter(
@@ -58,7 +64,7 @@ export async function addFilter(
     places?: FilterPlace[];
   },
 ): Promise<void> {
-  const { name, pattern, action, agent = null, places = filterPlaces } = filter;
+  const { name, pattern, action, agent = null, places = outgoingPlaces } = filter;
   await client.query(
     `insert into howdah.output_filters (name, pattern, action, places, agent_id)
      values ($1, $2, $3, $4::text[]::howdah.filter_place[], case when $5::text is not null then howdah.agent($5) end)`,

@@ -85,6 +85,7 @@ export const executionRecord = z
     parent_call_id: z.string().nullable(),
     first_limits: json,
     input_parts: of.input_parts,
+    input_hits: json,
     overrides: json,
     history: json,
     client_tools: json,

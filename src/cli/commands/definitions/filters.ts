@@ -30,7 +30,7 @@ type Options = {
 
 /**
  * Registers `howdah admin filters list | add | remove | test`: the filters for text that must not
- * leave a run.
+ * leave a run, or must not be stored when people send it.
  */
 export function register(command: Command, io: CliIo): void {
   const add = (usage: string, description: string) =>
@@ -39,7 +39,7 @@ export function register(command: Command, io: CliIo): void {
       .description(description)
       .option(...TENANT_OPTION);
   add('list', 'list the filters').action(({ tenant }: Options) => list(io, tenant));
-  add('add', 'add a filter for a pattern in the output of runs')
+  add('add', 'add a filter for a pattern in the output or input of runs')
     .argument('<name>', 'name of the filter; matches are replaced with [name withheld]')
     .argument('<pattern>', 'a PostgreSQL regular expression')
     .addOption(
@@ -49,7 +49,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(
       '--places <list>',
-      `places to search, out of ${filterPlaces.join(',')} (default: all)`,
+      `places to search, out of ${filterPlaces.join(',')} (default: all but input)`,
       placesOf,
     )
     .option('--agent <name>', 'only in runs of this agent')
@@ -126,7 +126,9 @@ async function test(io: CliIo, text: string, { tenant, place, agent }: Options):
     );
     if (io.json) return printJson(io, found);
     io.out(found.value === null ? '' : String(found.value));
-    const hits = found.hits.map(({ filter, action }) => `${filter} (${action})`).join(', ');
+    const hits = found.hits
+      .map(({ filter, action, matches }) => `${filter} (${action}, ${matches}×)`)
+      .join(', ');
     io.err(
       found.value === null
         ? `Blocked: ${hits}.`
@@ -139,6 +141,7 @@ async function test(io: CliIo, text: string, { tenant, place, agent }: Options):
 
 function show(io: CliIo, items: OutputFilter[]): void {
   const rows = items.map((row) => ({ ...row, places: row.places.join(',') }));
-  const empty = 'There are no filters: the output of runs is not filtered. See docs/trust.md.';
+  const empty =
+    'There are no filters: output and input of runs are not filtered. See docs/trust.md.';
   printRows(io, { items, rows, empty });
 }
