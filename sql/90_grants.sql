@@ -707,7 +707,7 @@ grant execute on function
 -- Room guardrails.
 grant execute on function
   howdah_private.apply_output_filters(howdah.output_filters[], jsonb),
-  howdah_private.count_text(text, text),
+  howdah_private.count_matches(text, text),
   howdah_private.invisible_characters(), howdah_private.latin_lookalikes(text),
   howdah_private.visible_text(text), howdah_private.withhold(jsonb, text, text),
   howdah_private.withhold_text(text, text, text)

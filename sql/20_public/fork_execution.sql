@@ -52,26 +52,8 @@ begin
     v_sent.content := v_run.input;
   end if;
   perform howdah_private.record_input_hits(v_id, v_sent.hits);
-  v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
-  if v_seq > 0 and v_messages = 0 then
-    v_messages := 1; -- the original never began
-    insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
-    values (v_id, 1, v_execution.tenant_id, 'user',
-      howdah_private.first_content(v_run.input, v_run.input_data, v_execution.agent_version_id),
-      v_run.input_parts, 'user');
-  end if;
-  insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
-  values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
-    'execution_id', v_execution.id, 'seq', v_seq, 'input', v_sent.content,
-    'by', howdah_private.actor())
-    || case when v_has_other_data then jsonb_build_object('input_data', v_run.input_data)
-      else '{}' end);
-  if v_seq > 0 and v_sent.content is not null then
-    v_messages := v_messages + 1;
-    insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
-    values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user',
-      v_sent.content, 'user');
-  end if;
+  v_messages := howdah_private.write_fork_log(v_execution, v_run, v_seq, v_sent.content,
+    v_has_other_data);
   update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages,
     trust = greatest(e.trust, howdah_private.trust_of_log(v_execution, v_seq)),
     handoffs = (

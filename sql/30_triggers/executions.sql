@@ -32,8 +32,9 @@ as $$
 $$;
 
 -- Returns what a run gets from its agent: {agent, tenant, version, max_steps, max_tokens, max_cost,
--- max_seconds, prompt, is_filtered}; the last is null if no filter checks its input. Raises the reason why the agent can have no run. Pins the result for the
--- next row of the statement, for owners only, whose settings are trusted.
+-- max_seconds, prompt, is_filtered}. The last is null if no filter checks the input of its runs.
+-- Raises the reason why the agent can have no run. Pins the result for the next row of the
+-- statement, for owners only, whose settings are trusted.
 create or replace function howdah_private.run_defaults_of_agent(
   e howdah.executions, may_pin boolean
 ) returns text[]
@@ -124,9 +125,7 @@ begin
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
   if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.check_input(new)
-    where new.input is null or octet_length(new.input) > 1048576
-      or exists (select from howdah.settings);
+    perform howdah_private.check_long_input(new);
   end if;
   if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
     or jsonb_typeof(new.metadata) is distinct from 'object'
@@ -267,9 +266,7 @@ begin
   end if;
   v_workflow := howdah_private.workflow_to_run(e);
   if e.input is null or octet_length(e.input) > 1024 then
-    perform howdah_private.check_input(e)
-    where e.input is null or octet_length(e.input) > 1048576
-      or exists (select from howdah.settings);
+    perform howdah_private.check_long_input(e);
   end if;
   perform howdah_private.check_run(e);
   e := howdah_private.filter_run(e);
@@ -310,8 +307,20 @@ begin
 end $$;
 
 -- Refuses an input that is missing or too large. Called for rows with 1 kB or more, the smallest
--- limit that a tenant can set. Runs that the engine starts (forks, members of workflows, rows of
--- watched tables) may have 1 MB whatever the tenant has set.
+-- limit that a tenant can set.
+create or replace function howdah_private.check_long_input(e howdah.executions) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if e.input is null or octet_length(e.input) > 1048576
+    or exists (select from howdah.settings) then
+    perform howdah_private.check_input(e);
+  end if;
+end $$;
+
+-- Refuses an input that is missing, or larger than the tenant allows. Runs that the engine starts
+-- (forks, members of workflows, rows of watched tables) may have 1 MB whatever the tenant has set.
 create or replace function howdah_private.check_input(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

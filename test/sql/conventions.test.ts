@@ -143,6 +143,8 @@ const ANY_JSON: Record<string, string> = {
   'howdah.questions.answer_data': 'whatever its schema describes',
   'howdah.questions.tool_call': 'written by the engine only, a copy of the call',
   'howdah.executions.first_limits': 'written by the engine only',
+  'howdah.executions.input_hits': 'written by the engine only',
+  'howdah.mail.input_hits': 'written by the engine only',
   'howdah.executions.overrides':
     'its shape is checked with the row, by overrides_fault; below a run the engine writes it',
   'howdah_private.inbox.output': 'written by the engine only, becomes steps.output',

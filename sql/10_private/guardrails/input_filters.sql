@@ -1,9 +1,11 @@
--- Applies output filters at the place `input`: to what people and their programs send, before it is
--- stored. Nothing else keeps the text, so what a filter withholds is in no row, job or notification.
+-- Applies output filters at the place `input`: to what people and their programs send, before it
+-- is stored. Nothing else keeps the text, so what a filter withholds is in no row, job or
+-- notification.
 --
 --   runs      input, input_data, and the texts of input_parts and history: _100_prepare of
---             executions calls filter_run and filter_run_parts. Rows of watched tables and schedules
---             count too. Child runs do not: what an agent writes is checked at the place `message`.
+--             executions calls filter_run and filter_run_parts. Rows of watched tables and
+--             schedules count too. Child runs do not: what an agent writes is checked at the place
+--             `message`.
 --   later     messages to live runs, inputs of forks, answers to questions, comments of feedback:
 --             the functions that store them call filter_message, filter_answer or filter_text
 --   mail      messages of people to agents: _100_address of mail

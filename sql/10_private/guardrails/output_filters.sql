@@ -38,8 +38,8 @@ begin
     v_clean := howdah_private.withhold(value, v_filter.pattern, v_placeholder);
     continue when v_clean = value;
     hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action,
-      'matches', greatest(1, howdah_private.count_text(v_clean::text, v_placeholder)
-        - howdah_private.count_text(value::text, v_placeholder)));
+      'matches', greatest(1, howdah_private.count_matches(v_clean::text, v_placeholder)
+        - howdah_private.count_matches(value::text, v_placeholder)));
     if v_filter.action = 'redact' then
       value := v_clean;
     elsif v_filter.action = 'block' then
@@ -49,11 +49,11 @@ begin
   end loop;
 end $$;
 
--- Returns how often a text contains another one.
-create or replace function howdah_private.count_text(value text, part text) returns int
+-- Returns how often a text contains another one, such as the placeholder of a filter.
+create or replace function howdah_private.count_matches(value text, part text) returns int
   language sql immutable
-return (length(count_text.value) - length(replace(count_text.value, count_text.part, '')))
-  / length(count_text.part);
+return (length(count_matches.value) - length(replace(count_matches.value, count_matches.part, '')))
+  / length(count_matches.part);
 
 -- Applies the filters to the arguments of a call, at the place where its tool sends them.
 create or replace function howdah_private.filter_arguments(

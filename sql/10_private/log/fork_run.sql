@@ -239,3 +239,37 @@ as $$
   )
   select count(*)::int from copied_messages
 $$;
+
+-- Writes the log of a fork: the copied steps, a step `fork`, and the text that the caller adds
+-- after them. Returns the number of messages.
+create or replace function howdah_private.write_fork_log(
+  original howdah.executions, fork howdah.executions, seq int, content text,
+  has_other_data boolean
+) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_messages int := howdah_private.copy_log(original.id, fork.id, write_fork_log.seq);
+begin
+  if write_fork_log.seq > 0 and v_messages = 0 then
+    v_messages := 1; -- the original never began
+    insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
+    values (fork.id, 1, fork.tenant_id, 'user',
+      howdah_private.first_content(fork.input, fork.input_data, original.agent_version_id),
+      fork.input_parts, 'user');
+  end if;
+  insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
+  values (fork.id, write_fork_log.seq + 1, fork.tenant_id, 'fork', jsonb_build_object(
+    'execution_id', original.id, 'seq', write_fork_log.seq, 'input', write_fork_log.content,
+    'by', howdah_private.actor())
+    || case when write_fork_log.has_other_data
+      then jsonb_build_object('input_data', fork.input_data) else '{}' end);
+  if write_fork_log.seq > 0 and write_fork_log.content is not null then
+    v_messages := v_messages + 1;
+    insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
+    values (fork.id, v_messages, fork.tenant_id, write_fork_log.seq + 1, 'user',
+      write_fork_log.content, 'user');
+  end if;
+  return v_messages;
+end $$;

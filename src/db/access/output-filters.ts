@@ -54,8 +54,8 @@ export async function listFilters(client: Queryable, name?: string): Promise<Out
 }
 
 /**
- * Adds a filter. Without places, the filter applies to all but `input`. Throws `HWNTF` for an agent that
- * does not exist, and `HWCNF` for a name that is taken.
+ * Adds a filter. Without places, the filter applies to all but `input`. Throws `HWNTF` for an agent
+ * that does not exist, and `HWCNF` for a name that is taken.
  */
 export async function addFilter(
   client: Queryable,

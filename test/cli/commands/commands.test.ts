@@ -39,7 +39,7 @@ describe('howdah filters', () => {
     expect(await cli('filters', 'test', 'my B-1234')).toMatchObject({
       status: 0,
       stdout: 'my [badge withheld]\n',
-      stderr: expect.stringContaining('Matched: badge (redact).'),
+      stderr: expect.stringContaining('Matched: badge (redact, 1×).'),
     });
     expect(await cli('filters', 'test', 'my B-1234', '--place', 'file')).toMatchObject({
       stdout: 'my B-1234\n',
@@ -47,7 +47,7 @@ describe('howdah filters', () => {
     const own = ['filters', 'add', 'own', 'X\\d', '--action', 'block', '--agent', 'greeter'];
     expect(await cli(...own)).toMatchObject({ status: 0 });
     expect(await cli('filters', 'test', 'X1', '--agent', 'greeter', '--json')).toMatchObject({
-      stdout: '{"hits":[{"action":"block","filter":"own"}],"value":null}\n',
+      stdout: '{"hits":[{"action":"block","filter":"own","matches":1}],"value":null}\n',
     });
     expect(await cli('filters', 'test', 'X1')).toMatchObject({ stdout: 'X1\n' });
     const { stdout } = await cli('filters', 'list', '--json');

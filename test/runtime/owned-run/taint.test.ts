@@ -416,7 +416,10 @@ describe('the goal of an attack', () => {
     expect(steps.at(-2)).toMatchObject({
       kind: 'guard',
       name: 'output_filter',
-      output: { place: 'output', hits: [{ filter: 'foreign_images', action: 'redact' }] },
+      output: {
+        place: 'output',
+        hits: [{ filter: 'foreign_images', action: 'redact', matches: 1 }],
+      },
     });
     expect(JSON.stringify([steps, await messagesOf(database.pool, run.id)])).not.toContain('1234');
     await expectEqual(database.pool, run.id);
@@ -832,7 +835,7 @@ describe('filters', () => {
     const step = (await stepsOf(database.pool, cleaned.id)).find(({ kind }) => kind === 'tool');
     expect(JSON.stringify(step?.input)).toContain('[key withheld]');
     expect(await guardsOf(cleaned.id)).toEqual([
-      { place, hits: [{ filter: 'key', action: 'redact' }] },
+      { place, hits: [{ filter: 'key', action: 'redact', matches: 1 }] },
     ]);
     await expectEqual(database.pool, refused.id);
     await expectEqual(database.pool, cleaned.id);
