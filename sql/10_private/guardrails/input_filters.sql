@@ -46,6 +46,64 @@ as $$
   ) as h
 $$;
 
+-- Reports whether a filter may match a text, in one of the forms that withhold_text matches. Makes
+-- these forms once for all filters; the usual text of a bulk insert needs no more than this.
+create or replace function howdah_private.may_match(filters howdah.output_filters[], value text)
+  returns boolean
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_filter howdah.output_filters;
+  v_is_ascii constant boolean := octet_length(value) = length(value);
+  v_visible text;
+  v_latin text;
+begin
+  if not v_is_ascii then
+    v_visible := howdah_private.visible_text(value);
+    v_latin := howdah_private.latin_lookalikes(v_visible);
+  end if;
+  foreach v_filter in array filters loop
+    if value ~ v_filter.pattern or position(' withheld]' in value) > 0
+      or not v_is_ascii and (v_visible ~ v_filter.pattern or v_latin ~ v_filter.pattern) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end $$;
+
+-- Reports whether a filter may match a value: one of its texts, keys or numbers.
+create or replace function howdah_private.value_may_match(
+  filters howdah.output_filters[], value jsonb
+) returns boolean
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_part jsonb;
+  v_key text;
+begin
+  case jsonb_typeof(value)
+    when 'string', 'number' then
+      return howdah_private.may_match(filters, value #>> '{}');
+    when 'array' then
+      for v_part in select a.item from jsonb_array_elements(value) as a (item) loop
+        if howdah_private.value_may_match(filters, v_part) then
+          return true;
+        end if;
+      end loop;
+    when 'object' then
+      for v_key, v_part in select m.key, m.value from jsonb_each(value) as m loop
+        if howdah_private.may_match(filters, v_key)
+          or howdah_private.value_may_match(filters, v_part) then
+          return true;
+        end if;
+      end loop;
+    else null;
+  end case;
+  return false;
+end $$;
+
 -- Refuses a value that takes longer than two seconds. A function cannot stop a match that has
 -- begun: the statement_timeout of the caller does.
 create or replace function howdah_private.check_filter_time(field text, since timestamptz)
@@ -75,7 +133,8 @@ declare
   v_filter howdah.output_filters;
   v_found jsonb;
 begin
-  if coalesce(value, 'null') = 'null' then
+  if value is null or not howdah_private.value_may_match(filters, value) then
+    perform howdah_private.check_filter_time(filter_field.field, v_since);
     return;
   end if;
   foreach v_filter in array filters loop
@@ -93,32 +152,6 @@ begin
   end loop;
 end $$;
 
--- Reports whether a filter may match a text, in one of the forms that withhold_text matches. Makes
--- these forms once for all filters; the usual text of a bulk insert needs no more than this.
-create or replace function howdah_private.may_match(filters howdah.output_filters[], value text)
-  returns boolean
-  language plpgsql immutable
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_filter howdah.output_filters;
-  v_is_ascii constant boolean := octet_length(value) = length(value);
-  v_visible text;
-  v_latin text;
-begin
-  if not v_is_ascii then
-    v_visible := howdah_private.visible_text(value);
-    v_latin := howdah_private.latin_lookalikes(v_visible);
-  end if;
-  foreach v_filter in array filters loop
-    if value ~ v_filter.pattern or position(' withheld]' in value) > 0
-      or not v_is_ascii and (v_visible ~ v_filter.pattern or v_latin ~ v_filter.pattern) then
-      return true;
-    end if;
-  end loop;
-  return false;
-end $$;
-
 create or replace function howdah_private.filter_text(
   filters howdah.output_filters[], field text, inout value text, inout hits jsonb
 )
@@ -126,15 +159,11 @@ create or replace function howdah_private.filter_text(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_since constant timestamptz := clock_timestamp();
   v_result record;
 begin
-  if howdah_private.may_match(filters, value) then
-    v_result := howdah_private.filter_field(filters, field, to_jsonb(value), hits);
-    value := v_result.value #>> '{}';
-    hits := v_result.hits;
-  end if;
-  perform howdah_private.check_filter_time(field, v_since);
+  v_result := howdah_private.filter_field(filters, field, to_jsonb(value), hits);
+  value := v_result.value #>> '{}';
+  hits := v_result.hits;
 end $$;
 
 -- Returns the texts of input parts, in their order: the text of a part or the name of its file,
@@ -297,6 +326,7 @@ begin
   if e.input_parts is not null then
     select f.parts, f.hits into e.input_parts, e.input_hits
     from howdah_private.filter_parts(v_filters, 'input_parts', e.input_parts, e.input_hits) as f;
+    perform howdah_private.check_parts(e.tenant_id, e.input_parts);
   end if;
   if e.history is not null then
     select f.history, f.hits into e.history, e.input_hits

@@ -162,16 +162,27 @@ return normalize(regexp_replace(visible_text.value, howdah_private.invisible_cha
   nfkc);
 
 -- Replaces Cyrillic and Greek letters that look like Latin ones (confusables of Unicode UTS 39) and
--- removes accents.
+-- removes accents. `translate` compares each letter of the text with the whole list, which takes
+-- most of the time, so a text without such letters and dashes skips it.
 create or replace function howdah_private.latin_lookalikes(value text) returns text
-  language sql immutable
-return translate(regexp_replace(normalize(latin_lookalikes.value, nfkd),
-  U&'[\0300-\036F]', '', 'g'),
-  -- Cyrillic, Greek, hyphens and dashes
-  U&'\0410\0412\0415\0405\0406\0408\041A\041C\041D' ||
-  U&'\041E\0420\0421\0422\0423\0425\04AE\050C\051A\051C' ||
-  U&'\0430\0501\0435\04BB\0456\0458\04CF\043A\043E\0440\0441\051B\0455\0443\0475\051D\0445' ||
-  U&'\0391\0392\0395\0396\0397\0399\039A\039C\039D\039F\03A1\03A4\03A5\03A7' ||
-  U&'\03B1\03B3\03B9\03BA\03BD\03BF\03C1\03C5\03C7\03F2' ||
-  U&'\2010\2011\2012\2013\2014\2212\2044',
-  'ABESIJKMHOPCTYXYGQW' || 'adehijlkopcqsyvwx' || 'ABEZHIKMNOPTYX' || 'ayikvopuxc' || '------/');
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_plain constant text := regexp_replace(normalize(latin_lookalikes.value, nfkd),
+    U&'[\0300-\036F]', '', 'g');
+begin
+  if v_plain !~ U&'[\0370-\052F\2010-\2014\2212\2044]' then
+    return v_plain;
+  end if;
+  return translate(v_plain,
+    -- Cyrillic, Greek, hyphens and dashes
+    U&'\0410\0412\0415\0405\0406\0408\041A\041C\041D' ||
+    U&'\041E\0420\0421\0422\0423\0425\04AE\050C\051A\051C' ||
+    U&'\0430\0501\0435\04BB\0456\0458\04CF\043A\043E' ||
+    U&'\0440\0441\051B\0455\0443\0475\051D\0445' ||
+    U&'\0391\0392\0395\0396\0397\0399\039A\039C\039D\039F\03A1\03A4\03A5\03A7' ||
+    U&'\03B1\03B3\03B9\03BA\03BD\03BF\03C1\03C5\03C7\03F2' ||
+    U&'\2010\2011\2012\2013\2014\2212\2044',
+    'ABESIJKMHOPCTYXYGQW' || 'adehijlkopcqsyvwx' || 'ABEZHIKMNOPTYX' || 'ayikvopuxc' || '------/');
+end $$;

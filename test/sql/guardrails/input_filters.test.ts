@@ -611,6 +611,30 @@ describe('the cost', () => {
   });
 });
 
+test('a conversation in other letters is looked at once for all filters', async () => {
+  for (const name of ['card', 'iban', 'phone']) {
+    await db.pool.query(
+      `insert into howdah.output_filters (name, pattern, places) values ($1, '\\m(\\d[ -]?){13,16}\\M', '{input}')`,
+      [name],
+    );
+  }
+  const history = Array.from({ length: 200 }, (_, place) => ({
+    role: place % 2 ? 'assistant' : 'user',
+    content: `Lieferung Nummer ${place} für Müller`,
+  }));
+  await rolledBack(db.pool, async (client) => {
+    await client.query(`set local track_functions = 'all'`);
+    const values = [agent, JSON.stringify(history)];
+    const insert = `insert into howdah.executions (agent_id, input, history) values ($1, 'und', $2)`;
+    await client.query(insert, values);
+    const { calls } = await one(
+      client,
+      `select pg_stat_get_xact_function_calls('howdah_private.latin_lookalikes(text)'::regprocedure)::int as calls`,
+    );
+    expect(calls).toBe(history.length);
+  });
+});
+
 test('the forms of a text are those that filters match', async () => {
   const texts = [
     'plain',
