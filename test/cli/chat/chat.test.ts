@@ -98,6 +98,18 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     ]);
   });
 
+  test('takes the id of an agent in place of its name', async () => {
+    const { rows } = await database.pool.query(`select howdah.agent('greeter') as id`);
+    const talk = chat('--agent-id', rows[0].id);
+    talk.type('Hi');
+    expect(await talk.end()).toMatchObject({ status: 0, stdout: 'Hello there\n' });
+    const unknown = chat('--agent-id', '01980000-0000-7000-8000-000000000000');
+    expect((await unknown.end()).status).toBe(3);
+    for (const argv of [['--agent-id', 'greeter'], ['greeter', '--agent-id', rows[0].id], []]) {
+      expect((await chat(...argv).end()).status, argv.join(' ')).toBe(2);
+    }
+  });
+
   test('lines sent together are answered in order', async () => {
     const talk = chat('greeter');
     for (const line of ['a', 'b', 'c']) talk.type(line);

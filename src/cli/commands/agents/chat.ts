@@ -1,8 +1,10 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
+import { HowdahError } from '../../../contracts/errors.ts';
 import type { ChatQuestion } from '../../../db/queries/chat-session.ts';
 import type { ChatBackend } from '../../backend/chat-backend.ts';
 import { API_OPTION } from '../../backend/connect.ts';
+import { AGENTS } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { printTurn, showQuestion } from '../../chat/print-turn.ts';
 import { type ChatContext, runSlashCommand } from '../../chat/slash-commands.ts';
@@ -10,25 +12,29 @@ import { uuidOf } from '../../input/resolve-id.ts';
 import { exitCodes, reportOf } from '../../output/exit-codes.ts';
 import { type CliIo, printError, printJson } from '../../output/output.ts';
 
-type Options = { session?: string; stream?: boolean };
+type Options = { session?: string; stream?: boolean; agentId?: string };
 
 /**
- * Registers `howdah chat AGENT`: a conversation in which each line of standard input is a message,
- * an answer or a command.
+ * Registers `howdah chat AGENT` and `howdah chat --agent-id ID`: a conversation in which each line
+ * of standard input is a message, an answer or a command.
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<agent>', 'name of the agent')
+    .argument('[agent]', 'name of the agent')
+    .option('--agent-id <id>', 'id of the agent, in place of its name')
     .option('--session <id>', 'continue this session')
     .option('--stream', 'show answers while they are generated (default at a terminal)')
     .option('--no-stream', 'show answers when they are complete (default elsewhere)')
     .option(...API_OPTION)
-    .action(async (agent: string, options: Options, self: Command) => {
+    .action(async (name: string | undefined, options: Options, self: Command) => {
       const session = options.session && uuidOf(options.session, 'a session');
-      const start = { agent, session };
+      const named = agentIn(name, options.agentId);
       const tokens = options.stream ?? (io.isTerminal && !io.json);
       const stop = new AbortController();
-      await withBackend(io, self, { createsDatabase: true }, async ({ openChat, withWorker }) => {
+      await withBackend(io, self, { createsDatabase: true }, async (all) => {
+        const { openChat, withWorker, definitions } = all;
+        const agent = named.name ?? String((await definitions.find(AGENTS, named.id)).name);
+        const start = { agent, session };
         const backend = await openChat({ tokens, signal: stop.signal });
         try {
           const talk = { backend, agent, session: await opened(io, backend, start) };
@@ -38,6 +44,19 @@ export function register(command: Command, io: CliIo): void {
         }
       });
     });
+}
+
+/** Returns the name or the id of the agent. Throws `EUSAGE` for both or neither. */
+function agentIn(
+  name: string | undefined,
+  agentId: string | undefined,
+): { name: string; id?: never } | { name?: never; id: string } {
+  if (name !== undefined && agentId === undefined) return { name };
+  if (name === undefined && agentId !== undefined) return { id: uuidOf(agentId, 'an agent') };
+  const message = name === undefined ? 'no agent is named' : 'the agent is named twice';
+  throw new HowdahError('EUSAGE', message, {
+    hint: 'Name it once: howdah chat AGENT, or howdah chat --agent-id ID. List agents: howdah agents',
+  });
 }
 
 /** The agent, and the session to continue. */
