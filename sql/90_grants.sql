@@ -585,13 +585,21 @@ grant execute on function
   howdah_private.is_secret_name(text), howdah_private.key_parameters(),
   howdah_private.line_assigns_secret(text), howdah_private.may_contain_secret(jsonb),
   howdah_private.prose_contains_secret(text), howdah_private.put_secret(jsonb, text, text),
+  howdah_private.put_signing_key(jsonb, text, text, uuid, boolean),
+  howdah_private.signing_key_name(uuid, boolean), howdah_private.signing_secrets(uuid, uuid),
+  howdah_private.signing_key_number(text, text),
   howdah_private.refuse_plain_secret(text, text), howdah_private.check_plain_secrets(text, jsonb),
   howdah_private.refuse_row(regclass, name, name), howdah_private.check_secret_in_prose(text, text)
   to howdah_app;
 grant execute on function
   howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),
   howdah_private.master_key_state(), howdah_private.restore_checkpoints(jsonb),
-  howdah_private.sealed_secret(uuid, text)
+  howdah_private.sealed_secret(uuid, text),
+  -- A worker generates the signing key of a webhook that has none.
+  howdah_private.adopt_master_key(text), howdah_private.add_data_key(jsonb, boolean),
+  howdah_private.secret_slot(uuid, text), howdah_private.delivery_secrets(uuid, uuid),
+  howdah_private.fresh_signing_key(uuid, uuid),
+  howdah_private.keep_signing_key(jsonb, text, text, uuid)
   to howdah_worker;
 
 -- Room agent_systems.

@@ -2,6 +2,7 @@ import type { BuiltinTool } from '../src/contracts/agents/tool.ts';
 import type { AccountUpkeep } from '../src/contracts/connected-account.ts';
 import { accountRowsOn } from '../src/db/access/connected-accounts.ts';
 import { secretRowsOn } from '../src/db/access/secrets.ts';
+import { missingSigningKeyOn } from '../src/db/access/signing-keys.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import type { Pool } from '../src/db/connection/pool.ts';
 import { createExternalReader } from '../src/db/external-database/reader.ts';
@@ -19,6 +20,8 @@ import { MAX_FILE_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
 import { createDocumentSealer } from '../src/secrets/documents.ts';
 import { noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
+import { keepSigningKey } from '../src/secrets/signing-keys.ts';
+import { createSecretWriter } from '../src/secrets/writer.ts';
 import { tapSecrets } from '../src/telemetry/tap-secrets.ts';
 import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { createEgress, type Egress } from '../src/tools/egress.ts';
@@ -94,8 +97,19 @@ export function createDependencies(
     random: Math.random,
     sleep,
   };
-  const send = createSender({ egress: access.egress, readSecret });
+  const generateKey = keyGenerator(pool, options);
+  const send = createSender({ egress: access.egress, readSecret, generateKey });
   return { runs, mcp, accounts, queries, send };
+}
+
+/** Returns the function that generates the signing key of a delivery without one. */
+function keyGenerator(pool: Pool, { masterKeys = noMasterKeys }: WorkerOptions) {
+  const writer = createSecretWriter(secretRowsOn(pool), masterKeys);
+  return async ({ tenant_id, webhook_id }: WebhookDelivery): Promise<string[]> => {
+    const rows = missingSigningKeyOn(pool, tenant_id, webhook_id);
+    await keepSigningKey(writer, tenant_id, rows);
+    return rows.names();
+  };
 }
 
 /** Creates the tool that queries this database and others. */

@@ -29,7 +29,8 @@ create or replace trigger _900_deliver after insert on howdah.questions
   execute function howdah_private.tg_questions__deliver();
 
 -- Checks the secrets of a webhook and locks them, so that they cannot be deleted before this
--- webhook is visible. Clears disabled_because of an active webhook.
+-- webhook is visible. Clears disabled_because of an active webhook. Tells who inserts a webhook by
+-- SQL how to get its key, since no statement can contain a key.
 create or replace function howdah_private.tg_webhooks__check() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -47,6 +48,10 @@ begin
   end loop;
   if new.is_active then
     new.disabled_because := null;
+  end if;
+  if tg_op = 'INSERT' and new.secret_name is null then
+    raise notice 'deliveries of webhook % are signed with a generated key', new.id
+      using hint = format('Get the key, which is shown once: howdah admin webhooks key %s', new.id);
   end if;
   return new;
 end $$;

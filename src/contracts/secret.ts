@@ -74,3 +74,26 @@ export type PutSecret = (
  * value.
  */
 export type ReadSecret = (tenantId: string, name: string) => Promise<Outcome<string>>;
+
+/** The first characters of a signing key. Base64 follows. */
+export const SIGNING_KEY_PREFIX = 'whsec_';
+
+/** A signing key in the moment in which it is shown, and the names of the secrets that now sign. */
+export type IssuedSigningKey = {
+  signing_key: string;
+  secret_name: string;
+  /** The name of the key before, which also signs; null for none. */
+  previous_secret_name: string | null;
+};
+
+/** Access to the signing key of one webhook, or of callbacks, with the rights of the caller. */
+export type SigningKeyRows = {
+  /**
+   * Returns the name to seal the next key for. Throws `HWCNF` if somebody has seen the current key
+   * and it is not rotated, and `HWNTF` if there is no such webhook.
+   */
+  name(): Promise<string>;
+  put: PutSecret;
+  /** Returns the names of the secrets that sign, the current one first. */
+  names(): Promise<string[]>;
+};

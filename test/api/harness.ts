@@ -6,6 +6,7 @@ import WebSocket from 'ws';
 import { type Api, type ApiOptions, startApi } from '../../src/api/server.ts';
 import type { Json } from '../../src/json/json.ts';
 import { claim, commit, completed, type Db, makeWorker } from '../sql/support.ts';
+import { TEST_MASTER_KEYS } from '../support/worker.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked into by tests, field by field
 export type Answer = any;
@@ -26,7 +27,7 @@ const open = {
 /** Starts the API as `howdah api` does, on a free port. */
 export function startTestApi(url: string, options: Partial<ApiOptions> = {}): Promise<Api> {
   const log = pino({ level: 'silent' });
-  return startApi({ ...open, url, log, ...options });
+  return startApi({ ...open, url, log, masterKeys: TEST_MASTER_KEYS, ...options });
 }
 
 /** Runs one operation over HTTP, with a bearer token if there is one. */

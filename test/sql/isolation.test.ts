@@ -71,6 +71,8 @@ const REVIEWED: Record<string, string> = {
   permit_tool: 'tools of current_tenant(), then permit_agent()',
   put_secret:
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
+  put_signing_key: 'webhooks and secrets of current_tenant()',
+  signing_key_name: 'webhooks and secrets of current_tenant()',
   limit_use: 'current_tenant(), looked for with the id',
   is_provider_reported: 'says what hosts of the installation report, nothing of a tenant',
   is_address_open: 'says what an operator opens to everybody, nothing of a tenant',

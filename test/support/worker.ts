@@ -5,7 +5,7 @@ import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { createEngines, findEngine } from '../../src/engines/registry.ts';
 import { createGuardedProviders } from '../../src/guarded-providers.ts';
 import { findProvider } from '../../src/providers/registry.ts';
-import type { MasterKeys } from '../../src/secrets/master-keys.ts';
+import { createMasterKeys, type MasterKeys } from '../../src/secrets/master-keys.ts';
 import { calculatorTool } from '../../src/tools/calculator/calculator.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import { extractTool } from '../../src/tools/extract.ts';
@@ -13,6 +13,9 @@ import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { runCodeTool } from '../../src/tools/run-code.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 import type { WorkerOptions } from '../../workers/worker-options.ts';
+
+/** The keys of workers and APIs of tests that name no others. */
+export const TEST_MASTER_KEYS = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
 
 export type TestWorkerOptions = {
   /** URL of an OpenAI-compatible server, as in OPENAI_BASE_URL. */
@@ -32,7 +35,7 @@ export type TestWorkerOptions = {
   /** Commands that may be started as MCP servers; all commands when absent. */
   mcpCommands?: string[];
   resourceFolder?: string;
-  /** Keys that open secrets. */
+  /** Keys that open secrets; TEST_MASTER_KEYS when absent. */
   masterKeys?: MasterKeys;
   log?: Logger;
 } & Pick<WorkerOptions, 'metrics' | 'observe' | 'scope'>;
@@ -63,7 +66,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     release: 'test',
     ...(options.answerWithinMs ? { answerWithinMs: options.answerWithinMs } : {}),
     ...(options.resourceFolder ? { resourceFolder: options.resourceFolder } : {}),
-    ...(options.masterKeys ? { masterKeys: options.masterKeys } : {}),
+    masterKeys: options.masterKeys ?? TEST_MASTER_KEYS,
     log: options.log ?? pino({ level: 'silent' }),
     scope: options.scope,
     metrics: options.metrics,

@@ -52,35 +52,33 @@ as $$
   left join howdah.secrets as s on s.tenant_id = secret_slot.tenant_id and s.name = secret_slot.name
 $$;
 
--- Stores a sealed value for the current tenant. Returns null when the value was sealed for an
--- outdated version or with an outdated key; the caller then seals it again. Locks the data key, so
--- that the key is not replaced while a value uses it.
-create or replace function howdah_private.put_secret(
-  secret jsonb, fingerprint text, last_four text
+-- Stores a sealed value of a tenant, for callers that have checked permissions. Returns null when
+-- the value was sealed for an outdated version or with an outdated key; the caller then seals it
+-- again. Locks the data key, so that the key is not replaced while a value uses it.
+create or replace function howdah_private.store_secret(
+  tenant_id uuid, secret jsonb, fingerprint text, last_four text
 ) returns uuid
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_tenant uuid := howdah.current_tenant();
-  v_key uuid := (put_secret.secret -> 'key' ->> 'id')::uuid;
+  v_key uuid := (store_secret.secret -> 'key' ->> 'id')::uuid;
   v_id uuid;
 begin
-  perform howdah_private.permit('secrets', 'manage');
   perform from howdah_private.data_keys as k
-  where k.tenant_id = v_tenant and k.id = v_key and k.is_current for share;
+  where k.tenant_id = store_secret.tenant_id and k.id = v_key and k.is_current for share;
   if not found then
     return null;
   end if;
   insert into howdah.secrets as s (id, tenant_id, name, fingerprint, last_four, version, created_by)
   values (
-    (put_secret.secret ->> 'id')::uuid, v_tenant, put_secret.secret ->> 'name',
-    put_secret.fingerprint,
-    put_secret.last_four, (put_secret.secret ->> 'version')::int, howdah.current_user_id()
+    (store_secret.secret ->> 'id')::uuid, store_secret.tenant_id, store_secret.secret ->> 'name',
+    store_secret.fingerprint,
+    store_secret.last_four, (store_secret.secret ->> 'version')::int, howdah.current_user_id()
   )
-  on conflict (tenant_id, name) do update
+  on conflict on constraint secrets_tenant_id_name_key do update
   set fingerprint = excluded.fingerprint, last_four = excluded.last_four,
-    version = excluded.version,
+    version = excluded.version, is_unseen = false,
     rotated_at = now()
   where s.id = excluded.id and s.version = excluded.version - 1
   returning s.id into v_id;
@@ -89,13 +87,27 @@ begin
       secret_id, tenant_id, data_key_id, version, nonce, ciphertext
     )
     values (
-      v_id, v_tenant, v_key, (put_secret.secret ->> 'version')::int,
-      decode(put_secret.secret ->> 'nonce', 'base64'),
-      decode(put_secret.secret ->> 'ciphertext', 'base64')
+      v_id, store_secret.tenant_id, v_key, (store_secret.secret ->> 'version')::int,
+      decode(store_secret.secret ->> 'nonce', 'base64'),
+      decode(store_secret.secret ->> 'ciphertext', 'base64')
     )
     on conflict (secret_id) do update
     set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
       ciphertext = excluded.ciphertext;
   end if;
   return v_id;
+end $$;
+
+-- Stores a sealed value for the current tenant, if the caller may do so. Returns null when the
+-- value must be sealed again.
+create or replace function howdah_private.put_secret(
+  secret jsonb, fingerprint text, last_four text
+) returns uuid
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.permit('secrets', 'manage');
+  return howdah_private.store_secret(
+    howdah.current_tenant(), put_secret.secret, put_secret.fingerprint, put_secret.last_four);
 end $$;

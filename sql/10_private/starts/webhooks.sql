@@ -136,14 +136,9 @@ begin
   return jsonb_build_object(
     'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts,
     'body', v_row.payload::text, 'is_reply', v_row.event = 'reply',
-    'bearer_secret', v_reply ->> 'secret_name',
-    'secrets', case when v_row.event = 'reply' then null when v_row.webhook_id is null
-      then (select jsonb_agg(s.name) from howdah.secrets as s
-        where s.tenant_id = v_row.tenant_id and s.name = 'callbacks')
-      else (
-        select to_jsonb(array_remove(array[w.secret_name, w.previous_secret_name], null))
-        from howdah.webhooks as w where w.id = v_row.webhook_id and w.tenant_id = v_row.tenant_id
-      ) end);
+    'bearer_secret', v_reply ->> 'secret_name', 'webhook_id', v_row.webhook_id,
+    'secrets', case when v_row.event <> 'reply'
+      then to_jsonb(howdah_private.signing_secrets(v_row.tenant_id, v_row.webhook_id)) end);
 end $$;
 
 -- Enqueues the next attempt of a delivery. Replies have a job of their own, which workers of

@@ -4,6 +4,7 @@ import type { Comparison } from '../../contracts/runs/comparison.ts';
 import type { Explanation } from '../../contracts/runs/explanation.ts';
 import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
+import type { IssuedSigningKey } from '../../contracts/secret.ts';
 import type { FollowedItem } from '../../db/feed/follow-runs.ts';
 import type { PlaceInTree } from '../../db/feed/follow-tree.ts';
 import type { StepLogRow } from '../../db/feed/step-log.ts';
@@ -35,6 +36,11 @@ export type Backend = {
   openChat(options: ChatOptions): Promise<ChatBackend>;
   /** Lets a worker test a model, by its name or id. Throws `HWNTF`. */
   testModel(name: string): Promise<ModelTestReport>;
+  /**
+   * Generates and returns the signing key of a webhook, by its id, or of callbacks. Throws `HWCNF`
+   * if somebody has seen the current key, unless it is rotated.
+   */
+  issueSigningKey(webhookId: string | null, rotates: boolean): Promise<IssuedSigningKey>;
   /** Returns whether a worker is alive. A server looks after its own workers. */
   isAnyWorkerAlive(): Promise<boolean>;
   /** Runs `work` with a worker in this process, if a database has no other worker. */

@@ -54,7 +54,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah run clerk @letter.txt --attach invoice.pdf --detach',
   ],
   'run-agent': ['howdah run-agent --agent-id ID --message "Where is my order?"'],
-  chat: ['howdah chat support', 'howdah chat support --session ID'],
+  chat: [
+    'howdah chat support',
+    'howdah chat support --session ID',
+    'howdah chat --agent-id ID --stream',
+  ],
   watch: ['howdah watch', 'howdah watch ID --tree', 'howdah watch ID --after 12'],
   logs: [
     'howdah logs --follow',
@@ -178,6 +182,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah admin webhooks show https://example.com/hook',
     'howdah admin webhooks create https://example.com/hook --events execution.failed,question.opened',
     'howdah admin webhooks delete https://example.com/hook',
+    'howdah admin webhooks key https://example.com/hook --rotate',
+    'howdah admin webhooks key callbacks',
     'howdah admin webhooks deliveries --status failed',
     'howdah admin webhooks redeliver ID',
   ],

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Backend, Row } from '../backend/backend.ts';
 import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { confirm, YES_OPTION } from '../input/confirm-option.ts';
@@ -15,6 +16,8 @@ export type Creation = Readonly<{
   register(command: Command): Command;
   /** Returns the columns of the row. `agent` and `workflow` are names. */
   columns(io: CliIo, args: readonly string[], options: Options): Promise<Columns> | Columns;
+  /** Completes the new row. What it returns is printed. */
+  complete?(io: CliIo, backend: Backend, row: Row & { id: string }): Promise<Row & { id: string }>;
 }>;
 type Columns = Readonly<Record<string, unknown>> & {
   agent?: string | undefined;
@@ -22,7 +25,7 @@ type Columns = Readonly<Record<string, unknown>> & {
 };
 
 /** Creates the verb `create`, which adds one row. */
-export function createVerb(named: DefinitionKind, { register, columns }: Creation): Verb {
+export function createVerb(named: DefinitionKind, { register, columns, complete }: Creation): Verb {
   return {
     name: 'create',
     summary: `create a ${named.singular}`,
@@ -33,9 +36,10 @@ export function createVerb(named: DefinitionKind, { register, columns }: Creatio
         const { tenant } = options;
         const writesModels = named.kind === 'models';
         const made = { tenant, writesModels, createsDatabase: true };
-        const row = await withBackend(io, command, made, ({ definitions }) =>
-          definitions.create(named, { agent, workflow, values }),
-        );
+        const row = await withBackend(io, command, made, async (backend) => {
+          const row = await backend.definitions.create(named, { agent, workflow, values });
+          return (await complete?.(io, backend, row)) ?? row;
+        });
         if (io.json) return printJson(io, row);
         io.out(row.id);
         io.err(`The ${named.singular} ${row[named.nameColumn ?? 'name']} was created.`);

@@ -13,7 +13,9 @@ export type WebhookDelivery = {
   attempt: number;
   /** The body, with the same bytes in each attempt. */
   body: string;
-  /** The names of the secrets that sign the request. Without secrets, the request is not signed. */
+  /** The webhook; null for a callback. */
+  webhook_id: string | null;
+  /** The names of the secrets that sign the request; none if no key was generated yet. */
   secrets: string[] | null;
   /** True for the answer of a run to an inbound delivery, which is JSON of the receiver's API. */
   is_reply?: boolean;
@@ -30,13 +32,20 @@ export type DeliveryResult = {
 
 const ANSWER_MS = 20_000;
 
+type Ways = {
+  egress: Egress;
+  readSecret: ReadSecret;
+  /** Generates the key of a webhook or callbacks without one. Returns the names that sign. */
+  generateKey(delivery: WebhookDelivery): Promise<string[]>;
+};
+
 /**
- * Creates the sender of webhooks. It sends each webhook in one guarded POST. It never throws: an
- * error is part of the result.
+ * Creates the sender of webhooks. It sends each webhook in one guarded and signed POST. It never
+ * throws: an error is part of the result.
  */
-export function createSender(ways: { egress: Egress; readSecret: ReadSecret }) {
+export function createSender(ways: Ways) {
   return async (delivery: WebhookDelivery): Promise<DeliveryResult> => {
-    const headers = await headersOf(delivery, ways.readSecret);
+    const headers = await headersOf(delivery, ways);
     if (!headers.ok) return { status: null, error: headers.error.message, retryAfterMs: null };
     const { url, body } = delivery;
     const answer = await ways.egress.open({
@@ -83,33 +92,56 @@ async function refusalIn(body: AsyncIterable<Uint8Array>): Promise<string | null
   }
 }
 
-/** Returns the headers of a request: those of Standard Webhooks, or the secret of a reply. */
-async function headersOf(
-  delivery: WebhookDelivery,
+/** Returns the headers of a request: signed ones of Standard Webhooks, or those of a reply. */
+async function headersOf(delivery: WebhookDelivery, ways: Ways): Promise<Outcome<Headers>> {
+  if (delivery.is_reply) return replyHeaders(delivery, ways.readSecret);
+  const keys = await signingKeys(delivery, ways);
+  if (!keys.ok) return keys;
+  return { ok: true, value: webhookHeaders({ ...delivery, at: new Date() }, keys.value) };
+}
+
+/** Returns the headers of a reply, which sends a secret of the receiver in place of a signature. */
+async function replyHeaders(
+  { id, tenant_id, bearer_secret }: WebhookDelivery,
   readSecret: ReadSecret,
 ): Promise<Outcome<Headers>> {
-  const keys = await signingKeys(delivery, readSecret);
-  if (!keys.ok) return keys;
-  const headers = webhookHeaders({ ...delivery, at: new Date() }, keys.value);
-  if (delivery.is_reply) headers.set('content-type', 'application/json; charset=utf-8');
-  if (delivery.bearer_secret) {
-    const secret = await readSecret(delivery.tenant_id, delivery.bearer_secret);
+  const headers = new Headers({
+    'content-type': 'application/json; charset=utf-8',
+    'user-agent': 'howdah',
+    'webhook-id': id,
+  });
+  if (bearer_secret) {
+    const secret = await readSecret(tenant_id, bearer_secret);
     if (!secret.ok) return secret;
     headers.set('authorization', `Bearer ${secret.value.trim()}`);
   }
   return { ok: true, value: headers };
 }
 
+/** Returns the keys that sign a delivery: at least one, or an error. */
 async function signingKeys(
-  { tenant_id, secrets }: WebhookDelivery,
-  readSecret: ReadSecret,
+  delivery: WebhookDelivery,
+  { readSecret, generateKey }: Ways,
 ): Promise<Outcome<Buffer[]>> {
+  let names = delivery.secrets ?? [];
+  if (names.length === 0) {
+    try {
+      names = await generateKey(delivery);
+    } catch (error) {
+      return noSigningKey(error instanceof Error ? error.message : String(error));
+    }
+  }
   const keys: Buffer[] = [];
-  for (const name of secrets ?? []) {
-    const secret = await readSecret(tenant_id, name);
+  for (const name of names) {
+    const secret = await readSecret(delivery.tenant_id, name);
     const key = secret.ok ? signingKey(name, secret.value) : secret;
     if (!key.ok) return key;
     keys.push(key.value);
   }
-  return { ok: true, value: keys };
+  return keys.length > 0 ? { ok: true, value: keys } : noSigningKey('there is none');
+}
+
+function noSigningKey(cause: string): Outcome<never> {
+  const message = `the delivery cannot be signed: ${cause}`;
+  return { ok: false, error: { code: 'unauthorized', message, retryable: true } };
 }

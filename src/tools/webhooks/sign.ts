@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Outcome } from '../../contracts/errors.ts';
-
-const PREFIX = 'whsec_';
+import { SIGNING_KEY_PREFIX as PREFIX } from '../../contracts/secret.ts';
 
 /** Returns the key of a secret in the format of Standard Webhooks. */
 export function signingKey(name: string, secret: string): Outcome<Buffer> {
@@ -26,6 +25,7 @@ export function webhookSignature(
 
 /**
  * Builds the headers of a webhook, with one signature for each key, so that keys can be rotated.
+ * There is at least one key.
  */
 export function webhookHeaders(
   { id, body, at }: { id: string; body: string; at: Date },
@@ -38,11 +38,9 @@ export function webhookHeaders(
     'webhook-id': id,
     'webhook-timestamp': timestamp,
   });
-  if (keys.length > 0) {
-    const signatures = keys.map(
-      (key) => `v1,${webhookSignature(key, { id, timestamp, body }).toString('base64')}`,
-    );
-    headers.set('webhook-signature', signatures.join(' '));
-  }
+  const signatures = keys.map(
+    (key) => `v1,${webhookSignature(key, { id, timestamp, body }).toString('base64')}`,
+  );
+  headers.set('webhook-signature', signatures.join(' '));
   return headers;
 }

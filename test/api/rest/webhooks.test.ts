@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/index.ts';
+import { makeTenant } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
-import { startTestApi } from '../harness.ts';
+import { ask as askGraphql, startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 import { type CallOptions, call } from './call.ts';
 
@@ -75,6 +76,101 @@ test('deliveries are listed, shown and sent again', async () => {
   const page = await ask('GET', '/api/webhook-deliveries?limit=1');
   const next = await ask('GET', `/api/webhook-deliveries?limit=1&cursor=${page.body.next}`);
   expect(next.body.data[0].id).not.toBe(page.body.data[0].id);
+});
+
+test('the key of a new webhook is shown once, then only by a rotation', async () => {
+  const made = await ask('POST', '/api/webhooks', { url: 'https://erp.example.com/keyed' });
+  const { id, signing_key, secret_name } = made.body;
+  expect(signing_key).toMatch(/^whsec_[\w+/]{43}=$/);
+  expect(secret_name).toBe(`webhook-${id}`);
+  const place = `/api/webhooks/${id}`;
+  expect((await ask('GET', place)).body).not.toHaveProperty('signing_key');
+  expect(await ask('POST', `${place}/signing-key`)).toMatchObject({
+    status: 409,
+    body: { code: 'HWCNF' },
+  });
+  const rotated = await ask('POST', `${place}/signing-key`, { rotate: true });
+  expect(rotated).toMatchObject({
+    status: 200,
+    body: { secret_name: `webhook-${id}-2`, previous_secret_name: secret_name },
+  });
+  expect(rotated.body.signing_key).not.toBe(signing_key);
+  expect((await ask('GET', place)).body).toMatchObject({ previous_secret_name: secret_name });
+  expect((await ask('DELETE', place)).status).toBe(204);
+  const left = await db.pool.query('select from howdah.secrets where name like $1', [
+    `webhook-${id}%`,
+  ]);
+  expect(left.rowCount).toBe(0);
+});
+
+test('a repeated request for a webhook does not repeat its key', async () => {
+  const send = () =>
+    ask(
+      'POST',
+      '/api/webhooks',
+      { url: 'https://erp.example.com/twice' },
+      { headers: { 'idempotency-key': 'one' } },
+    );
+  const [first, again] = [await send(), await send()];
+  expect(first.body.signing_key).toMatch(/^whsec_/);
+  expect(again.body.id).toBe(first.body.id);
+  expect(again.body).not.toHaveProperty('signing_key');
+  const { rows } = await db.pool.query(
+    'select r.answer::text from howdah_private.request_keys as r',
+  );
+  expect(JSON.stringify(rows)).not.toContain('whsec_');
+});
+
+test('a webhook of an insert and callbacks show their keys once', async () => {
+  const { rows } = await db.pool.query(
+    `insert into howdah.webhooks (url) values ('https://erp.example.com/sql') returning id`,
+  );
+  for (const path of [`/api/webhooks/${rows[0].id}`, '/api/callbacks']) {
+    const shown = await ask('POST', `${path}/signing-key`);
+    expect(shown.body.signing_key).toMatch(/^whsec_/);
+    expect((await ask('POST', `${path}/signing-key`, {})).status).toBe(409);
+  }
+  expect((await ask('POST', '/api/callbacks/signing-key', { rotates: true })).status).toBe(400);
+});
+
+test('GraphQL shows the key of a new webhook once', async () => {
+  const text = `mutation ($id: UUID, $rotate: Boolean) {
+    issueSigningKey(input: { webhookId: $id, rotate: $rotate }) { signingKey secretName previousSecretName }
+  }`;
+  const { rows } = await db.pool.query(
+    `insert into howdah.webhooks (url) values ('https://erp.example.com/gql') returning id`,
+  );
+  const { id } = rows[0];
+  const shown = await askGraphql(api, text, { id });
+  expect(shown.data.issueSigningKey).toMatchObject({
+    signingKey: expect.stringMatching(/^whsec_/),
+    secretName: `webhook-${id}`,
+    previousSecretName: null,
+  });
+  const again = await askGraphql(api, text, { id });
+  expect(again.errors[0]?.extensions).toMatchObject({ code: 'HWCNF' });
+  const rotated = await askGraphql(api, text, { id, rotate: true });
+  expect(rotated.data.issueSigningKey.previousSecretName).toBe(`webhook-${id}`);
+});
+
+test('only admins get keys, and only of their own webhooks', async () => {
+  const { body: hook } = await ask('POST', '/api/webhooks', { url: 'https://erp.example.com/own' });
+  const shut = await startTestApi(db.url, locked);
+  const path = `/api/webhooks/${hook.id}/signing-key`;
+  try {
+    const member = await tokenFor(await makePerson(db.pool, 'ada'));
+    for (const of of [path, '/api/callbacks/signing-key']) {
+      const answer = await call(shut, 'POST', of, { rotate: true }, { token: member });
+      expect(answer).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
+    }
+    const stranger = await makePerson(db.pool, 'eve', await makeTenant(db.pool));
+    await db.pool.query(`update howdah.users set role = 'owner' where id = $1`, [stranger.user_id]);
+    const foreign = await tokenFor(stranger, { role: 'owner' });
+    const answer = await call(shut, 'POST', path, { rotate: true }, { token: foreign });
+    expect(answer).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
+  } finally {
+    await shut.close();
+  }
 });
 
 test('members can neither see nor write webhooks', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { makeTenant, unique } from '../../sql/support.ts';
@@ -21,6 +21,7 @@ const runs = ['one', 'two', 'three'].map((input) => ({
 }));
 
 beforeAll(async () => {
+  vi.stubEnv('HOWDAH_SECRET_KEY', Buffer.alloc(32, 7).toString('base64')); // as the API has it
   api = await startTestApi(database.url);
   slug = unique('tenant');
   await makeTenant(database.pool, slug);
@@ -35,6 +36,7 @@ beforeAll(async () => {
     );
 });
 afterAll(async () => {
+  vi.unstubAllEnvs();
   await api?.close();
 });
 

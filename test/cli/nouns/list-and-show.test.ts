@@ -248,6 +248,24 @@ describe('howdah webhooks', () => {
     expect((await cli('webhooks', 'redeliver', '4711')).status).toBe(2);
   });
 
+  test('shows the key of a webhook once, and rotates it', async () => {
+    const url = 'https://example.com/keyed';
+    const made = await cli('webhooks', 'create', url);
+    expect(made.stderr).toMatch(/shown only now: whsec_[\w+/]{43}=/);
+    expect(made.stdout).not.toContain('whsec_');
+    const again = await cli('webhooks', 'key', url);
+    expect(again).toMatchObject({ status: 1, stdout: '' });
+    expect(again.stderr).toContain('--rotate');
+    const rotated = await json('webhooks', 'key', url, '--rotate');
+    expect(rotated.signing_key).toMatch(/^whsec_/);
+    expect(made.stderr).not.toContain(rotated.signing_key);
+    expect(rotated.previous_secret_name).toMatch(/^webhook-/);
+    expect((await cli('webhooks', 'key', 'callbacks')).stdout).toMatch(/^whsec_[\w+/]{43}=\n$/);
+    expect((await cli('webhooks', 'key', 'callbacks')).status).toBe(1);
+    expect((await cli('webhooks', 'key', 'https://example.com/nowhere')).status).toBe(3);
+    await cli('webhooks', 'delete', url, '--yes');
+  });
+
   test('masks parts of a URL that may be a key', async () => {
     const url =
       'https://example.com/services/T024/a1b2c3d4e5f6a1b2c3d4e5f6?token=hunter2&a=b#c=d4e5';

@@ -4,9 +4,12 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { inTenant } from '../../../src/db/access/agent-systems.ts';
 import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
+import { signingKeyRowsOn } from '../../../src/db/access/signing-keys.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
-import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
+import { createMasterKeys, noMasterKeys } from '../../../src/secrets/master-keys.ts';
+import { issueSigningKey } from '../../../src/secrets/signing-keys.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -17,6 +20,8 @@ type Received = { path: string; headers: IncomingHttpHeaders; body: string };
 
 const signing = `whsec_${randomBytes(32).toString('base64')}`;
 const before = `whsec_${randomBytes(24).toString('base64')}`;
+
+const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });
 
 const database = testDatabase();
 let worker: Worker;
@@ -40,7 +45,6 @@ beforeAll(async () => {
   await once(receiver, 'listening');
   const { port } = receiver.address() as AddressInfo;
   base = `http://127.0.0.1:${port}`;
-  const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });
   const { rows } = await database.pool.query(`select howdah.current_tenant() as id`);
   const { set } = createSecretWriter(secretRowsOn(database.pool), masterKeys);
   const put = putSecretOn(database.pool, rows[0].id);
@@ -92,6 +96,20 @@ const makeDue = (id: string) =>
      from due where j.key = 'delivery ' || due.id`,
     [id],
   );
+const secrets = async (condition: string) =>
+  (
+    await database.pool.query(
+      `select name, is_unseen, webhook_id from howdah.secrets where ${condition} order by name`,
+    )
+  ).rows;
+/** Shows a signing key, as the owner of the database. */
+async function issue(webhookId: string | null, rotates: boolean) {
+  const tenant = (await database.pool.query('select howdah.current_tenant() as id')).rows[0].id;
+  const writer = createSecretWriter(secretRowsOn(database.pool), masterKeys);
+  return inTenant(database.pool, tenant, (client) =>
+    issueSigningKey(writer, tenant, signingKeyRowsOn(client, tenant, { webhookId, rotates })),
+  );
+}
 const verify = (secret: string, { body, headers }: Received) =>
   new Webhook(secret).verify(body, headers as Record<string, string>) as JsonObject;
 
@@ -170,7 +188,95 @@ test('a run calls its callback_url', async () => {
   ).rows[0];
   await deliveryOf(id, HAS_BEEN);
   expect(received).toMatchObject([{ path: '/callback' }]);
-  expect(received[0]?.headers).not.toHaveProperty('webhook-signature');
+  expect(received[0]?.headers['webhook-signature']).toMatch(/^v1,[\w+/=]+$/);
+  expect(await secrets(`name = 'callbacks'`)).toEqual([
+    { name: 'callbacks', is_unseen: true, webhook_id: null },
+  ]);
+});
+
+test('concurrent first deliveries get one key, and showing the key replaces it once', async () => {
+  const agent = await webhook('/f');
+  const runs = await Promise.all(Array.from({ length: 4 }, () => runToEnd(database.pool, agent)));
+  for (const { id } of runs) await deliveryOf(id, HAS_BEEN);
+  const { rows } = await database.pool.query(
+    'select id, secret_name from howdah.webhooks where agent_id = $1',
+    [agent],
+  );
+  const [{ id: webhookId, secret_name }] = rows;
+  expect(secret_name).toBe(`webhook-${webhookId}`);
+  expect(await secrets(`name = '${secret_name}'`)).toEqual([
+    { name: secret_name, is_unseen: true, webhook_id: webhookId },
+  ]);
+  const { signing_key } = await issue(webhookId, false);
+  expect(() => verify(signing_key, received[0] as Received)).toThrow(WebhookVerificationError);
+  await expect(issue(webhookId, false)).rejects.toMatchObject({ code: 'HWCNF' });
+  received.length = 0;
+  await deliveryOf((await runToEnd(database.pool, agent)).id, HAS_BEEN);
+  expect(verify(signing_key, received[0] as Received)).toMatchObject({
+    type: 'execution.completed',
+  });
+});
+
+test('a rotation lets both keys sign, and the next rotation replaces the older key', async () => {
+  const agent = await webhook('/g');
+  const { rows } = await database.pool.query('select id from howdah.webhooks where agent_id = $1', [
+    agent,
+  ]);
+  const keys = [await issue(rows[0].id, false)];
+  for (const _ of [1, 2]) {
+    keys.push(await issue(rows[0].id, true));
+    received.length = 0;
+    await deliveryOf((await runToEnd(database.pool, agent)).id, HAS_BEEN);
+    const [older, newer] = keys.slice(-2).map(({ signing_key }) => signing_key);
+    const one = received[0] as Received;
+    expect(verify(older ?? '', one)).toEqual(verify(newer ?? '', one));
+  }
+  expect(() => verify(keys[0]?.signing_key ?? '', received[0] as Received)).toThrow(
+    WebhookVerificationError,
+  );
+  const name = `webhook-${rows[0].id}`;
+  expect(keys.map((one) => [one.secret_name, one.previous_secret_name])).toEqual([
+    [name, null],
+    [`${name}-2`, name],
+    [`${name}-3`, `${name}-2`],
+  ]);
+  await database.pool.query('delete from howdah.webhooks where id = $1', [rows[0].id]);
+  expect(await secrets(`name like '${name}%'`)).toEqual([]);
+});
+
+test('the keys of callbacks rotate as well', async () => {
+  const call = async () => {
+    received.length = 0;
+    const agent = await makeAgent(database.pool, { script: [{ content: 'done' }] });
+    const made = await database.pool.query(
+      `insert into howdah.executions (agent_id, input, callback_url) values ($1, 'x', $2) returning id`,
+      [agent, `${base}/callback`],
+    );
+    await deliveryOf(made.rows[0].id, HAS_BEEN);
+    return received[0] as Received;
+  };
+  const first = await issue(null, true);
+  verify(first.signing_key, await call());
+  await expect(issue(null, false)).rejects.toMatchObject({ code: 'HWCNF' });
+  const second = await issue(null, true);
+  expect(second.previous_secret_name).toBe(first.secret_name);
+  const one = await call();
+  expect(verify(first.signing_key, one)).toEqual(verify(second.signing_key, one));
+});
+
+test('a delivery that cannot be signed is not sent', async () => {
+  const agent = await webhook('/h');
+  await worker.stop(1_000);
+  worker = await startTestWorker(database.url, {
+    masterKeys: noMasterKeys,
+    egressAllow: [base.slice(7)],
+  });
+  const { id } = await runToEnd(database.pool, agent);
+  const { last_error } = await deliveryOf(id, COULD_NOT);
+  expect(last_error).toContain('the delivery cannot be signed: HOWDAH_SECRET_KEY is not');
+  expect(received).toEqual([]);
+  await worker.stop(1_000);
+  worker = await startTestWorker(database.url, { masterKeys, egressAllow: [base.slice(7)] });
 });
 
 test('a worker that stops during an attempt leaves it to the next worker', async () => {
@@ -184,6 +290,7 @@ test('a worker that stops during an attempt leaves it to the next worker', async
     agent,
   ]);
   const second = await startTestWorker(database.url, {
+    masterKeys,
     egressAllow: [`127.0.0.1:${port}`, base.slice(7)],
   });
   await worker.stop(0);
@@ -192,7 +299,7 @@ test('a worker that stops during an attempt leaves it to the next worker', async
   await second.stop(0);
   silent.closeAllConnections();
   silent.close();
-  worker = await startTestWorker(database.url, { egressAllow: [base.slice(7)] });
+  worker = await startTestWorker(database.url, { masterKeys, egressAllow: [base.slice(7)] });
   const { id: delivery, attempts } = await deliveryOf(id, 'd.attempts > 0');
   expect(attempts).toBe(1);
   await database.pool.query('update howdah.webhooks set url = $1 where agent_id = $2', [

@@ -19,7 +19,10 @@ type Columns = z.ZodRawShape;
 
 /** Creates a kind of rows whose fields are columns. The columns are shown as they are written. */
 export function createResource(
-  kind: Pick<CrudResource, 'path' | 'one' | 'words' | 'valuesOf' | 'remove' | 'fixed'> & {
+  kind: Pick<
+    CrudResource,
+    'path' | 'one' | 'words' | 'valuesOf' | 'remove' | 'fixed' | 'shownOnce'
+  > & {
     table: string;
     /** The name of the schema in the OpenAPI description. */
     name: string;

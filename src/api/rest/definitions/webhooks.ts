@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
+import type { Client } from '../../../db/queries/json-rows.ts';
 import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { issueSigningKey } from '../../../secrets/signing-keys.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
@@ -15,8 +18,12 @@ import {
 } from '../../http/fields.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
-import { type Route, type RouteInput, route } from '../framework/route.ts';
+import { type Route, type RouteContext, type RouteInput, route } from '../framework/route.ts';
 import { createResource, equalTo } from './definitions.ts';
+
+const signingKey = z
+  .string()
+  .describe('The key that verifies deliveries: whsec_ and Base64. It is shown once');
 
 const webhooks = createResource({
   path: '/api/webhooks',
@@ -29,7 +36,9 @@ const webhooks = createResource({
     description: z.string().optional(),
     agent_id: id.nullable().optional().describe('Only runs of this agent'),
     workflow_id: id.nullable().optional().describe('Only runs of this workflow'),
-    secret_name: optionalText.describe('The secret that signs deliveries; see docs/webhooks.md'),
+    secret_name: optionalText.describe(
+      'The secret that signs deliveries; without one, a key is generated. See docs/webhooks.md',
+    ),
     previous_secret_name: optionalText.describe(
       'The previous secret, which also signs while it is set',
     ),
@@ -41,6 +50,15 @@ const webhooks = createResource({
     agent_id: id.optional(),
     workflow_id: id.optional(),
     is_active: flag.optional(),
+  },
+  shownOnce: {
+    fields: { signing_key: signingKey.nullable() },
+    async create(db, webhookId, { secret_name }, { context: { secrets }, tenantId }) {
+      if (secret_name != null) return { signing_key: null };
+      const rows = signingKeyRowsOn(db, tenantId, { webhookId, rotates: false });
+      const { signing_key } = await issueSigningKey(secrets, tenantId, rows);
+      return { signing_key };
+    },
   },
 });
 
@@ -102,9 +120,58 @@ async function showDelivery(db: Parameters<typeof findRow>[0], deliveryId: strin
   return { body: found.row };
 }
 
-/** Routes of webhooks and their deliveries, including repeated delivery. */
+const issuedKey = z
+  .object({
+    signing_key: signingKey,
+    secret_name: z.string().describe('The secret that holds the key'),
+    previous_secret_name: z.string().nullable().describe('The key before, which signs too'),
+  })
+  .meta({ id: 'SigningKey' });
+
+const issuing = {
+  method: 'POST',
+  tag: 'webhooks',
+  isBodyOptional: true,
+  body: z.strictObject({
+    rotate: z
+      .boolean()
+      .optional()
+      .describe('True replaces a key that was shown before; the key before signs too'),
+  }),
+  answers: { 200: { description: 'The key, for the only time', schema: issuedKey } },
+} as const;
+
+async function issueKey(
+  db: Client,
+  webhookId: string | null,
+  {
+    body,
+    identity: { tenantId },
+  }: Pick<RouteInput<never, never, { rotate?: boolean | undefined }>, 'body' | 'identity'>,
+  { secrets }: RouteContext,
+) {
+  const rows = signingKeyRowsOn(db, tenantId, { webhookId, rotates: body.rotate === true });
+  return { body: await issueSigningKey(secrets, tenantId, rows) };
+}
+
+/** Routes of webhooks, their keys and their deliveries, including repeated delivery. */
 export const webhookRoutes: Route[] = [
   ...crudRoutes(webhooks),
+  route({
+    ...issuing,
+    path: '/api/webhooks/{id}/signing-key',
+    id: 'issueSigningKey',
+    summary: 'Show the signing key of a webhook, once, or rotate it',
+    params: byId,
+    work: (db, input, context) => issueKey(db, input.params.id, input, context),
+  }),
+  route({
+    ...issuing,
+    path: '/api/callbacks/signing-key',
+    id: 'issueCallbackSigningKey',
+    summary: 'Show the signing key of all callback URLs, once, or rotate it',
+    work: (db, input, context) => issueKey(db, null, input, context),
+  }),
   route({
     ...deliveryPage,
     method: 'GET',

@@ -52,6 +52,16 @@ export type CrudResource = {
     body: Body,
     as: { context: RouteContext; tenantId: string; isWhole: boolean },
   ): Promise<void>;
+  /** What the answer to the creation shows besides the row, and no later answer shows. */
+  shownOnce?: {
+    fields: z.ZodRawShape;
+    create(
+      db: Client,
+      id: string,
+      body: Body,
+      as: { context: RouteContext; tenantId: string },
+    ): Promise<Body>;
+  };
   /** Deletes the row in another way than by a DELETE statement. */
   remove?(db: Client, id: string): Promise<void>;
 };
@@ -73,6 +83,12 @@ const inCamels = (words: string) =>
 export const withArticle = (name: string) => `${/^([aeio]|MCP)/.test(name) ? 'an' : 'a'} ${name}`;
 const tagOf = ({ path }: CrudResource) => path.split('/').at(-1) ?? path;
 const shown = (kind: CrudResource) => ({ description: `The ${kind.one}`, schema: kind.row });
+const shownOfNew = (kind: CrudResource) => ({
+  ...shown(kind),
+  ...(kind.shownOnce && {
+    schema: kind.row.extend(kind.shownOnce.fields).meta({ id: `New${inCamels(kind.one)}` }),
+  }),
+});
 const ofPath = (kind: CrudResource) => ({
   tag: tagOf(kind),
   path: `${kind.path}/{id}`,
@@ -112,16 +128,14 @@ function createRoute(kind: CrudResource): Route {
     isKeyed: true,
     body: kind.fields,
     ...(kind.words && { words: wordsOfNewRow(kind.words) }),
-    answers: { 201: shown(kind) },
-    async work(db, { body, identity }, context) {
+    answers: { 201: shownOfNew(kind) },
+    async work(db, { body, identity: { tenantId } }, context) {
       const id = await insertRow(db, kind.collection, await columnsIn(kind, body, db));
-      await kind.writeParts?.(db, id, body, {
-        context,
-        tenantId: identity.tenantId,
-        isWhole: true,
-      });
-      const answer = await answerRow(db, kind, id);
-      return { ...answer, status: 201, headers: { location: `${kind.path}/${id}` } };
+      await kind.writeParts?.(db, id, body, { context, tenantId, isWhole: true });
+      const more = await kind.shownOnce?.create(db, id, body, { context, tenantId });
+      const { body: row, ...answer } = await answerRow(db, kind, id);
+      const headers = { location: `${kind.path}/${id}` };
+      return { ...answer, body: more ? { ...(row as Body), ...more } : row, status: 201, headers };
     },
   });
 }

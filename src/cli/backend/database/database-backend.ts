@@ -1,8 +1,14 @@
 import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
+import type { IssuedSigningKey } from '../../../contracts/secret.ts';
+import { inTenant } from '../../../db/access/agent-systems.ts';
+import { secretRowsOn } from '../../../db/access/secrets.ts';
+import { type SigningKeyOf, signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { awaitModelTest, startModelTest } from '../../../db/operations/model-tests.ts';
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
-import { forTenant } from '../../input/resolve-tenant.ts';
+import { issueSigningKey } from '../../../secrets/signing-keys.ts';
+import { createSecretWriter } from '../../../secrets/writer.ts';
+import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import type { Backend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
@@ -28,6 +34,7 @@ export function createDatabaseBackend(
     settings: (scope) => createDatabaseSettings(database, tenant, scope),
     openChat: (options) => openDatabaseChat(database, options),
     testModel: (name) => testModel(io, database, tenant, name),
+    issueSigningKey: (webhookId, rotates) => issueKey(database, tenant, { webhookId, rotates }),
     isAnyWorkerAlive: () => isAnyWorkerAlive(database.db),
     withWorker: (work) => withInlineWorker(io, database, work),
   };
@@ -44,5 +51,19 @@ function testModel(
     forTenant(database, tenant, work);
   return withInlineWorker(io, database, async () =>
     awaitModelTest(await asTenant((client) => startModelTest(client, name)), asTenant),
+  );
+}
+
+/** Generates a signing key with the master key of this process. */
+async function issueKey(
+  { db, pool, config }: CliDatabase,
+  tenant: string | undefined,
+  key: SigningKeyOf,
+): Promise<IssuedSigningKey> {
+  const { masterKeysOf } = await import('../../../bootstrap.ts');
+  const { id } = await tenantOf(db, tenant);
+  const writer = createSecretWriter(secretRowsOn(pool), masterKeysOf(config));
+  return inTenant(pool, id, (client) =>
+    issueSigningKey(writer, id, signingKeyRowsOn(client, id, key)),
   );
 }

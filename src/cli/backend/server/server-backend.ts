@@ -1,4 +1,5 @@
 import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
+import type { IssuedSigningKey } from '../../../contracts/secret.ts';
 import type { Backend } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { ServerChat } from './server-chat.ts';
@@ -19,6 +20,11 @@ export function createServerBackend(api: Api): Backend {
     openChat: async (options) => new ServerChat(api, options),
     testModel: async (model) =>
       (await api.request('POST', '/api/models/test', { model })) as unknown as ModelTestReport,
+    async issueSigningKey(webhookId, rotates) {
+      const path = webhookId === null ? '/api/callbacks' : `/api/webhooks/${webhookId}`;
+      const answer = await api.request('POST', `${path}/signing-key`, { rotate: rotates });
+      return answer as unknown as IssuedSigningKey;
+    },
     isAnyWorkerAlive: async () => true,
     withWorker: (work) => work(),
   };

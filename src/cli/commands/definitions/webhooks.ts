@@ -1,7 +1,10 @@
 import { type Command, Option } from 'commander';
 import { listDeliveries, redeliver } from '../../../db/operations/deliveries.ts';
+import type { Backend, Row } from '../../backend/backend.ts';
+import { API_OPTION } from '../../backend/connect.ts';
 import { requireDefinition } from '../../backend/database/database-definitions.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
@@ -23,7 +26,7 @@ const WEBHOOKS: DefinitionKind = {
 };
 const LIMIT = 100;
 
-type Options = { tenant?: string; status?: string };
+type Options = { tenant?: string; status?: string; rotate?: true };
 type WebhookOptions = {
   events?: string;
   agent?: string;
@@ -33,15 +36,24 @@ type WebhookOptions = {
 };
 
 /**
- * Registers `howdah admin webhooks [list | show | create | delete | deliveries | redeliver]`: the
- * receivers of run events, and the results of the deliveries.
+ * Registers `howdah admin webhooks [list | show | create | delete | key | deliveries | redeliver]`:
+ * the receivers of run events, their signing keys, and the results of the deliveries.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
     listVerb(WEBHOOKS),
     showVerb(WEBHOOKS),
-    createVerb(WEBHOOKS, { register: withWebhook, columns: columnsOf }),
+    createVerb(WEBHOOKS, {
+      register: withWebhook,
+      columns: columnsOf,
+      complete: withSigningKey,
+    }),
     deleteVerb(WEBHOOKS),
+    {
+      name: 'key',
+      summary: 'show the signing key of a webhook or of callbacks, once, or rotate it',
+      register: registerKey,
+    },
     {
       name: 'deliveries',
       summary: 'list the deliveries, newest first',
@@ -60,7 +72,7 @@ function withWebhook(command: Command): Command {
     )
     .option('--agent <name>', 'only runs of this agent')
     .option('--workflow <name>', 'only runs of this workflow')
-    .option('--secret <name>', 'secret to sign with: howdah admin secret set NAME')
+    .option('--secret <name>', 'secret to sign with (default: a new key, shown once)')
     .option('--description <text>', 'purpose of the webhook');
 }
 
@@ -73,6 +85,50 @@ function columnsOf(_io: CliIo, [url]: readonly string[], options: object) {
     ...(secret !== undefined && { secret_name: secret }),
     ...(description !== undefined && { description }),
   };
+}
+
+/** Adds the signing key to a new webhook without a secret, and prints the key for the only time. */
+async function withSigningKey(io: CliIo, backend: Backend, row: Row & { id: string }) {
+  if (row.secret_name != null && row.signing_key == null) return row;
+  const made = row.signing_key == null ? await generatedKey(io, backend, row.id) : undefined;
+  const complete: Row & { id: string } = { ...row, ...made };
+  if (complete.signing_key != null && !io.json) {
+    io.err(`Its signing key, which is shown only now: ${complete.signing_key}`);
+  }
+  return complete;
+}
+
+/** Generates the key of a new webhook. The webhook stays if this process cannot generate keys. */
+async function generatedKey(io: CliIo, backend: Backend, id: string) {
+  try {
+    const { signing_key, secret_name } = await backend.issueSigningKey(id, false);
+    return { signing_key, secret_name };
+  } catch (error) {
+    io.err(`No signing key was generated here: ${(error as Error).message}`);
+    io.err(`A worker generates one. Get it: howdah admin webhooks key ${id}`);
+    return { signing_key: null };
+  }
+}
+
+function registerKey(command: Command, io: CliIo): void {
+  command
+    .argument('<webhook>', 'URL or id of the webhook, or "callbacks" for all callback URLs')
+    .option('--rotate', 'replace a key that was shown before; the key before signs too')
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION)
+    .action(async (webhook: string, { tenant, rotate }: Options) => {
+      const made = { tenant, createsDatabase: true };
+      const issued = await withBackend(io, command, made, async (backend) => {
+        const isWebhook = webhook !== 'callbacks';
+        const id = isWebhook ? (await backend.definitions.find(WEBHOOKS, webhook)).id : null;
+        return backend.issueSigningKey(id as string | null, rotate === true);
+      });
+      if (io.json) return printJson(io, issued);
+      io.out(issued.signing_key);
+      const { secret_name, previous_secret_name: before } = issued;
+      io.err(`The key is shown only now. It is stored as the secret ${secret_name}.`);
+      if (before) io.err(`Deliveries are also signed with the key before (secret ${before}).`);
+    });
 }
 
 function registerDeliveries(command: Command, io: CliIo): void {

@@ -4,7 +4,11 @@ import { access, context, type Step, sideEffect } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
 import { extendSchema, gql } from 'postgraphile/utils';
 import { HowdahError } from '../../../../contracts/errors.ts';
+import type { IssuedSigningKey } from '../../../../contracts/secret.ts';
 import { putSecretStatement } from '../../../../db/access/secrets.ts';
+import { signingKeyRowsOn } from '../../../../db/access/signing-keys.ts';
+import type { Queryable } from '../../../../db/connection/pool.ts';
+import { issueSigningKey } from '../../../../secrets/signing-keys.ts';
 import type { SecretWriter } from '../../../../secrets/writer.ts';
 
 declare global {
@@ -24,6 +28,28 @@ const typeDefs = gql`
     operation returns it. Send the value as a variable.
     """
     setSecret(input: SetSecretInput!): SetSecretPayload
+
+    """
+    Generates the signing key of a webhook, or of all callback URLs, and returns it once. A key that was shown before
+    is replaced only with rotate.
+    """
+    issueSigningKey(input: IssueSigningKeyInput!): IssueSigningKeyPayload
+  }
+
+  input IssueSigningKeyInput {
+    """The webhook. Without one, the key is that of all callback URLs."""
+    webhookId: UUID
+    """True replaces a key that was shown before. The key before signs too."""
+    rotate: Boolean
+  }
+
+  type IssueSigningKeyPayload {
+    """The key, in the format of Standard Webhooks. No other operation returns it."""
+    signingKey: String!
+    """The secret that holds the key."""
+    secretName: String!
+    """The secret of the key before, which signs too."""
+    previousSecretName: String
   }
 
   input SetSecretInput {
@@ -38,14 +64,14 @@ const typeDefs = gql`
   }
 `;
 
-type Setting = Readonly<{
-  name: string;
-  value: string;
+type Caller = Readonly<{
   tenantId: string;
   writer: SecretWriter;
   withPgClient: WithPgClient;
   pgSettings: Record<string, string>;
 }>;
+type Setting = Caller & Readonly<{ name: string; value: string }>;
+type Issuing = Caller & Readonly<{ webhookId?: string | null; rotate?: boolean | null }>;
 
 /**
  * Adds the mutation that encrypts a value in this process. put_secret runs as the caller and checks
@@ -73,6 +99,27 @@ export const SecretsPlugin = extendSchema((build) => {
               (setting) => setSecret(setting as Setting),
             );
           },
+          issueSigningKey(_$root, { $input }) {
+            const $context = context();
+            return sideEffect(
+              {
+                webhookId: access<string | null>($input as Step, 'webhookId'),
+                rotate: access<boolean | null>($input as Step, 'rotate'),
+                tenantId: $context.get('tenantId'),
+                writer: $context.get('secrets'),
+                withPgClient: $context.get('withPgClient'),
+                pgSettings: $context.get('pgSettings'),
+              },
+              (issuing) => issueKey(issuing as Issuing),
+            );
+          },
+        },
+      },
+      IssueSigningKeyPayload: {
+        plans: {
+          signingKey: ($issued: Step) => access<string>($issued, 'signing_key'),
+          secretName: ($issued: Step) => access<string>($issued, 'secret_name'),
+          previousSecretName: ($issued: Step) => access<string>($issued, 'previous_secret_name'),
         },
       },
       SetSecretPayload: {
@@ -95,8 +142,29 @@ async function setSecret(setting: Setting): Promise<string> {
       return rows[0]?.id;
     });
   } catch (error) {
-    if (!(error instanceof HowdahError)) throw error;
-    const { code, message, hint, detail } = error;
-    throw new GraphQLError(message, { extensions: { code, hint, detail } });
+    throw asGraphQLError(error);
   }
+}
+
+/** Generates a signing key in one transaction, as the caller. */
+async function issueKey(issuing: Issuing): Promise<IssuedSigningKey> {
+  const { writer, tenantId, webhookId, rotate, withPgClient, pgSettings } = issuing;
+  const key = { webhookId: webhookId ?? null, rotates: rotate === true };
+  try {
+    return await withPgClient(pgSettings, (client) =>
+      client.withTransaction((transaction) => {
+        const query = (text: string, values: unknown[]) => transaction.query({ text, values });
+        const rows = signingKeyRowsOn({ query } as unknown as Queryable, tenantId, key);
+        return issueSigningKey(writer, tenantId, rows);
+      }),
+    );
+  } catch (error) {
+    throw asGraphQLError(error);
+  }
+}
+
+function asGraphQLError(error: unknown): unknown {
+  if (!(error instanceof HowdahError)) return error;
+  const { code, message, hint, detail } = error;
+  return new GraphQLError(message, { extensions: { code, hint, detail } });
 }
