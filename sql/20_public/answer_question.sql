@@ -40,6 +40,15 @@ declare
   v_question howdah.questions := howdah_private.lock_question(approve.question_id);
 begin
   perform howdah_private.check_question_kind(v_question, 'approval');
+  if approve.remember = 'session' and v_question.session_id is null then
+    raise exception using errcode = 'HWINV',
+      message = format('run %s has no session to remember the approval for',
+        v_question.execution_id),
+      detail = jsonb_build_object('field', 'remember', 'execution_id',
+        v_question.execution_id)::text,
+      hint = 'Remember it for the run, or for the agent: '
+        || format('howdah.approve(%L, ''run'')', v_question.id);
+  end if;
   if approve.remember in ('agent', 'session') then
     perform howdah_private.permit('approvals', 'manage'); -- it will speak for others, and later
   end if;

@@ -255,7 +255,7 @@ begin
 end $$;
 
 -- Remembers an approval: later calls of this tool are not asked about in the run and its
--- descendants, its session, or its agent. A run without a session counts as its own session. An
+-- descendants, its session, or its agent. approve() refuses a session for a run without one. An
 -- approval that was given for runs with more trust is extended to the trust of this run.
 create or replace function howdah_private.remember_approval(
   q howdah.questions, scope howdah.approval_scope
@@ -273,10 +273,7 @@ as $$
     greatest('user', coalesce(h.trust, e.trust))
   from howdah.executions as e
   left join howdah_private.run_heads as h on h.execution_id = e.id
-  cross join lateral (
-    select case when remember_approval.scope = 'session' and q.session_id is null then 'run'
-      else remember_approval.scope end as scope
-  ) as s
+  cross join lateral (select remember_approval.scope as scope) as s
   where e.id = q.execution_id and s.scope is not null
   on conflict do nothing;
   update howdah.approvals as a set trust = coalesce(h.trust, e.trust)

@@ -215,8 +215,18 @@ describe('approve and reject', () => {
     ]);
     const inSession = await remember('session', { session_id: session.id });
     expect(inSession.rows).toMatchObject([{ scope: 'session', session_id: session.id }]);
-    const alone = await remember('session', {});
-    expect(alone.rows).toMatchObject([{ scope: 'run', execution_id: alone.execution }]);
+    const alone = await ask(db.pool, { ...approval, run: {} });
+    expect(
+      await refusal(db.pool.query(`select howdah.approve($1, 'session')`, [alone.id])),
+    ).toMatchObject({
+      code: 'HWINV',
+      fields: { field: 'remember', execution_id: alone.execution },
+    });
+    expect(
+      await one(db.pool, 'select status from howdah.questions where id = $1', [alone.id]),
+    ).toEqual({ status: 'open' });
+    await db.pool.query(`select howdah.approve($1, 'run')`, [alone.id]);
+    await db.pool.query('delete from howdah.approvals');
     const agent_id = await makeAgent(db.pool);
     const ofAgent = await remember('agent', { agent_id });
     expect(ofAgent.rows).toMatchObject([{ scope: 'agent', agent_id }]);
