@@ -1008,7 +1008,8 @@ grant execute on function
   howdah_private.tools_with_capabilities(jsonb),
   howdah_private.offered_tools(text, text, int),
   howdah_private.check_builtin_settings(text, jsonb),
-  howdah_private.check_http_tool(jsonb, jsonb, boolean), howdah_private.check_result_limit(jsonb)
+  howdah_private.check_http_tool(jsonb, jsonb, boolean), howdah_private.missing_secrets(text[]),
+  howdah_private.check_result_limit(jsonb)
   to howdah_app;
 grant execute on function howdah_private.is_text_type(text) to howdah_app, howdah_analyst;
 grant execute on function

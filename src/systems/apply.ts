@@ -129,11 +129,12 @@ type Applied = { plan?: Plan; faults: Fault[] };
 
 async function applyOne(
   client: Queryable,
-  { file: { text, parts = [] }, read, checked }: ReadSystem,
-  options: ApplyOptions,
+  { file: { text, parts }, read, checked }: ReadSystem,
+  given: ApplyOptions,
 ): Promise<Applied> {
   if (read.faults.length > 0) return { faults: read.faults };
-  const source = packSource(text, parts);
+  const options = { ...given, waitsForSecrets: parts !== undefined };
+  const source = packSource(text, parts ?? []);
   if (checked.faults.length === 0) {
     const tried = await attempt(client, { document: read.document, source }, options);
     return 'plan' in tried ? { ...tried, faults: [] } : { faults: placesOf(read, tried.found) };
@@ -142,7 +143,7 @@ async function applyOne(
   // unknown names, and values that the database rejects, are reported for all valid parts too
   const { document } = checked.rest;
   const original = originalPaths(checked.rest, checked.faults);
-  const rest = await attempt(client, { document, source }, { dryRun: true });
+  const rest = await attempt(client, { document, source }, { ...options, dryRun: true });
   const found = 'found' in rest ? rest.found : [];
   const others = found.flatMap((fault): Found[] => {
     const path = fault.line === undefined ? original(fault) : fault.path;

@@ -28,8 +28,8 @@ beforeAll(async () => {
   worker = await startTestWorker(database.url, { egressAllow: ['127.0.0.1'], masterKeys });
   gitlab = await startGitLab(TOKEN);
   expect(await applyPack(database.url, 'gitlab')).toMatchObject({
-    status: 3,
-    stderr: expect.stringContaining('howdah secret set gitlab'),
+    status: 0,
+    stderr: expect.stringContaining('howdah admin secret set gitlab'),
   });
   const { id } = await one(database.pool, 'select howdah.current_tenant() as id');
   const { set } = createSecretWriter(secretRowsOn(database.pool), masterKeys);

@@ -52,8 +52,8 @@ begin
       from unnest(howdah_private.system_sections()) as s (kind)))));
 end $$;
 
--- Returns what will fail of a document that has been written: workflows that cannot run, and models
--- of its agents that no process can run.
+-- Returns what will fail of a document that has been written: workflows that cannot run, models of
+-- its agents that no process can run, and tools whose secrets do not exist yet.
 create or replace function howdah_private.system_warnings(document jsonb) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -71,6 +71,13 @@ as $$
       select n.name
       from jsonb_object_keys(coalesce(system_warnings.document -> 'agents', '{}')) as n (name)
     )) as f
+    union all
+    select 3, m.name, format('%s cannot be called before the secret is stored: '
+      'howdah admin secret set %s', m.tools, m.name)
+    from howdah_private.missing_secrets(array(
+      select n.name
+      from jsonb_object_keys(coalesce(system_warnings.document -> 'tools', '{}')) as n (name)
+    )) as m
   ) as w
 $$;
 

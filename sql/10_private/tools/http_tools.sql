@@ -128,9 +128,45 @@ begin
         'Example: {"method": "GET", "url": "https://api.example.org/orders/{order}"}, '
         'with order as a required property of parameters.');
   end if;
-  perform howdah_private.lock_secrets(check_http_tool.configuration);
+  perform howdah_private.lock_secrets(case
+    when not check_http_tool.of_agent
+      and current_setting('howdah.missing_secrets', true) = 'wait'
+    then howdah_private.without_missing_secrets(check_http_tool.configuration)
+    else check_http_tool.configuration end);
   perform howdah_private.lock_integration(howdah.current_tenant(), check_http_tool.configuration);
 end $$;
+
+-- Leaves out the secrets of an HTTP tool that do not exist yet. The tools of a pack wait for their
+-- secrets: a call fails until its secret is stored. Whoever applies a pack gets a warning
+-- (missing_secrets), and sets howdah.missing_secrets for the transaction.
+create or replace function howdah_private.without_missing_secrets(configuration jsonb)
+  returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('secrets', coalesce(jsonb_object_agg(s.key, s.value), '{}'))
+  from jsonb_each(without_missing_secrets.configuration -> 'secrets') as s
+  where exists (
+    select from howdah.secrets as k
+    where k.tenant_id = howdah.current_tenant() and k.name = s.value ->> 'secret_name')
+$$;
+
+-- Returns the secrets that these HTTP tools wait for, with the names of the tools.
+create or replace function howdah_private.missing_secrets(tools text[])
+  returns table (name text, tools text)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select s.value ->> 'secret_name', string_agg(distinct t.name, ', ')
+  from howdah.tools as t
+  cross join jsonb_each(t.configuration -> 'secrets') as s
+  where t.tenant_id = howdah.current_tenant() and t.kind = 'http'
+    and t.name = any (missing_secrets.tools)
+    and not exists (
+      select from howdah.secrets as k
+      where k.tenant_id = t.tenant_id and k.name = s.value ->> 'secret_name')
+  group by 1
+$$;
 
 -- Locks the secrets that a configuration names, so that none can be removed before the
 -- configuration is committed.

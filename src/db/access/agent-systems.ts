@@ -7,6 +7,8 @@ export type ApplyOptions = {
   dryRun?: boolean;
   /** True to delete objects that the system owns and its file no longer has. */
   prune?: boolean;
+  /** True if HTTP tools may name secrets that do not exist yet. They are reported as warnings. */
+  waitsForSecrets?: boolean;
 };
 
 /**
@@ -52,8 +54,10 @@ export type Plan = {
 export async function applyDocument(
   client: Queryable,
   { document, source }: { document: unknown; source?: string },
-  { dryRun = false, prune = false }: ApplyOptions = {},
+  { dryRun = false, prune = false, waitsForSecrets = false }: ApplyOptions = {},
 ): Promise<Plan> {
+  const missing = waitsForSecrets ? 'wait' : '';
+  await client.query(`select set_config('howdah.missing_secrets', $1, true)`, [missing]);
   const { rows } = await client.query<{ plan: Plan }>(
     'select howdah.apply_agent_system($1, $2, $3, $4) as plan',
     [JSON.stringify(document), source ?? null, dryRun, prune],
