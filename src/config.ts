@@ -28,6 +28,7 @@ import {
   telemetrySettings,
   telemetryVariables,
 } from './settings/telemetry-settings.ts';
+import { type ToolKey, toolKeys } from './settings/tool-keys.ts';
 import { decodePercent } from './text/decode-percent.ts';
 
 /** Environment variables of the process or of a test. An empty string counts as unset. */
@@ -76,6 +77,8 @@ export type Config = Readonly<{
   providerPackages: readonly string[];
   /** All models that the environment describes. Contains keys, and must never be logged. */
   models: EnvironmentModels;
+  /** Keys of tools. Contains keys, and must never be logged. */
+  toolKeys: readonly ToolKey[];
   /** The vendors whose API key is in the environment. */
   keyedVendors: readonly string[];
   /** The point where workers of this process fail on purpose, for tests. */
@@ -194,6 +197,7 @@ export function readConfig(env: Environment, folder: string = process.cwd()): Co
     providerPackages: Object.freeze(values.HOWDAH_PROVIDER_PACKAGES),
     defaultModel: models.defaultModel,
     models,
+    toolKeys: Object.freeze(toolKeys(env)),
     keyedVendors: Object.freeze(Object.keys(environmentKeys(models))),
     failpoint: values.HOWDAH_FAILPOINT,
     ...telemetrySettings(values),

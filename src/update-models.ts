@@ -23,8 +23,8 @@ import { masterKeysOf } from './serve-api.ts';
 
 /**
  * Writes the models of this environment: the models named `default` of all tenants, and in the
- * tenant `default` one model for each other vendor and purpose. Their keys become secrets where no
- * request needs a login; `isApi` says whether this process serves the API. Commands that only read
+ * tenant `default` one model for each other vendor and purpose. Their keys, and those of tools,
+ * become secrets where no request needs a login; `isApi` says whether this process serves the API. Commands that only read
  * do not write models. `talk` receives a line about keys that do not become secrets.
  */
 export async function updateModels(
@@ -122,13 +122,47 @@ async function updateOthers(
       if (!isKeyless || usesKeyOfProcess(model, config.models)) rows.push(rowOf(model, secretName));
     }
     await locked.write(rows.length < others.length ? withoutLoneLocal(rows) : rows);
+    if (obstacle === null) await storeToolKeys(pool, config, locked, talk);
   });
+  if (obstacle !== null && isApi && config.toolKeys.length > 0) {
+    const variables = config.toolKeys.map(({ variable }) => variable).join(', ');
+    talk(`Not stored as secrets: ${variables} (${obstacle}).`);
+  }
   warnUnstoredKeys(
     keyless,
     config,
     obstacle ?? 'secrets of these names exist with other values',
     talk,
   );
+}
+
+/**
+ * Stores the keys of tools as secrets. A secret that somebody has stored by hand stays, and `talk`
+ * tells which variables are not used for that reason.
+ */
+async function storeToolKeys(
+  pool: Pool,
+  config: Config,
+  { tenantId, followsEnvironment, putToolKey }: LockedModels,
+  talk: (line: string) => void,
+): Promise<void> {
+  const rows = secretRowsOn(pool);
+  const masterKeys = masterKeysOf(config);
+  const read = createSecretReader(rows, masterKeys);
+  const writer = createSecretWriter(rows, masterKeys);
+  const stored: string[] = [];
+  for (const { variable, secretName, value } of config.toolKeys) {
+    const before = await read(tenantId, secretName);
+    if (before.ok && before.value === value) continue;
+    const isFree = !before.ok && before.error.code === 'not_found';
+    if (isFree || (await followsEnvironment(secretName))) {
+      await writer.set(tenantId, secretName, value, putToolKey);
+      stored.push(`${variable} as ${secretName}`);
+    } else {
+      talk(`${variable} is not used: the secret ${secretName} has another value.`);
+    }
+  }
+  if (stored.length > 0) talk(`Stored as secrets of tools: ${stored.join(', ')}.`);
 }
 
 /** Leaves out `local` as the only fallback: its answers must not replace a model in silence. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { putSecretOn, secretRowsOn } from '../src/db/access/secrets.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import { createSecretWriter } from '../src/secrets/writer.ts';
 import { masterKeysOf } from '../src/serve-api.ts';
+import { TOOL_KEY_VARIABLES } from '../src/settings/tool-keys.ts';
 import { updateModels } from '../src/update-models.ts';
 import { runCli } from './cli/run-cli.ts';
 import { runToEnd, shortenBackOff, stepsOf } from './runtime/arrange.ts';
@@ -352,5 +353,56 @@ describe('a run falls back from the default model to Ollama and to local', () =>
     expect(await stepsOfFallback()).toEqual(attempts);
     expect(requests).toEqual(Array(4).fill('POST /v1/messages'));
     await new Promise((resolve) => server.close(resolve));
+  });
+});
+
+describe('keys of tools in the environment', () => {
+  const GITHUB_TOKEN = 'plain-canary-github-token';
+
+  test('become secrets that follow the environment, and no row has them', async () => {
+    const lines = await start({ GITHUB_TOKEN, SLACK_BOT_TOKEN: 'plain-canary-slack-bot' });
+    expect(lines).toContain(
+      'Stored as secrets of tools: GITHUB_TOKEN as github, SLACK_BOT_TOKEN as slack.',
+    );
+    expect(await secret('github')).toBe(GITHUB_TOKEN);
+    expect(await countRowsWith('plain-canary')).toBe(0);
+    expect(await start({ GITHUB_TOKEN })).toEqual([]);
+    await start({ GH_TOKEN: 'plain-canary-newer', GITHUB_TOKEN: ' ' });
+    expect(await secret('github')).toBe('plain-canary-newer');
+  });
+
+  test('do not replace a value that somebody has stored', async () => {
+    await start({ GITHUB_TOKEN });
+    const { rows } = await db.pool.query(`select id from howdah.tenants where slug = 'default'`);
+    const writer = createSecretWriter(secretRowsOn(db.pool), masterKeysOf(configOf({})));
+    await writer.set(
+      rows[0].id,
+      'github',
+      'my-own-token-of-github',
+      putSecretOn(db.pool, rows[0].id),
+    );
+    expect(await start({ GITHUB_TOKEN })).toEqual([
+      'GITHUB_TOKEN is not used: the secret github has another value.',
+    ]);
+    expect(await secret('github')).toBe('my-own-token-of-github');
+  });
+
+  test('are listed in the documentation', () => {
+    const page = readFileSync(join(import.meta.dirname, '../docs/operations.md'), 'utf8');
+    const text = page.replaceAll(/\s+/g, ' ');
+    for (const [name, variables] of Object.entries(TOOL_KEY_VARIABLES)) {
+      const words = variables.map((variable) => `\`${variable}\``).join(' or ');
+      expect(text).toContain(`${words} → \`${name}\``);
+    }
+  });
+
+  test('are not stored where requests need a login', async () => {
+    const lines = await start({
+      NOTION_TOKEN: 'plain-canary-notion',
+      HOWDAH_AUTH: 'required',
+      HOWDAH_JWT_SECRET: 'x'.repeat(40),
+    });
+    expect(lines).toEqual([expect.stringMatching(/^Not stored as secrets: NOTION_TOKEN \(/)]);
+    expect(await secret('notion')).toBeUndefined();
   });
 });

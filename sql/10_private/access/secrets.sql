@@ -78,7 +78,7 @@ begin
   )
   on conflict on constraint secrets_tenant_id_name_key do update
   set fingerprint = excluded.fingerprint, last_four = excluded.last_four,
-    version = excluded.version, is_unseen = false,
+    version = excluded.version, is_unseen = false, from_environment = false,
     rotated_at = now()
   where s.id = excluded.id and s.version = excluded.version - 1
   returning s.id into v_id;

@@ -24,6 +24,10 @@ export type LockedModels = {
   tenantId: string;
   present: readonly PresentModel[];
   putSecret: PutSecret;
+  /** Returns whether the secret of this name follows the environment. */
+  followsEnvironment(secretName: string): Promise<boolean>;
+  /** Writes a sealed value that follows the environment. */
+  putToolKey: PutSecret;
   write(models: readonly EnvironmentModelRow[]): Promise<void>;
 };
 
@@ -49,11 +53,24 @@ export async function withEnvironmentModels(
        from howdah.models as m where m.tenant_id = $1`,
       [tenantId],
     );
+    const putSecret: PutSecret = async (secret, traits) =>
+      (await client.query(putSecretStatement(secret, traits))).rows[0]?.id;
     await work({
       tenantId,
       present: rows,
-      putSecret: async (secret, traits) =>
-        (await client.query(putSecretStatement(secret, traits))).rows[0]?.id,
+      putSecret,
+      async followsEnvironment(secretName) {
+        const text = `select s.from_environment from howdah.secrets as s where s.tenant_id = $1 and s.name = $2`;
+        return (
+          (await client.query(text, [tenantId, secretName])).rows[0]?.from_environment ?? false
+        );
+      },
+      async putToolKey(secret, traits) {
+        const id = await putSecret(secret, traits);
+        const text = 'update howdah.secrets as s set from_environment = true where s.id = $1';
+        if (id) await client.query(text, [id]);
+        return id;
+      },
       write: async (models) => {
         await client.query('select howdah_private.sync_environment_models($1, $2)', [
           tenantId,
