@@ -6,7 +6,8 @@
 --   asked         tools that require an approval now, though not when the version was made; the
 --                 stricter of the two applies
 --   withdrawn     tools that may not be called any more, with the reason
---   decided       decisions of the tool policies by trust level of the run (tool_policies.sql)
+--   decided       decisions of the tool policies by trust level of the run (tool_policies.sql), and
+--                 as model:tools those about tools that a vendor runs within a model call
 --   approved_for  tools for which a policy need not ask, with the lowest trust that the approval
 --                 covers
 --
@@ -64,6 +65,8 @@ begin
       left join howdah.agent_tools as g on g.agent_id = v.agent_id and g.tool_id = t.id
       where v.id = v_run.agent_version_id
     ) as p;
+    decided := decided || howdah_private.vendor_tool_rules(v_run.tenant_id, (
+      select v.agent_id from howdah.agent_versions as v where v.id = v_run.agent_version_id));
   end if;
   return next;
 end $$;

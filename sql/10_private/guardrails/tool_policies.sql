@@ -26,6 +26,28 @@ as $$
   where d.decision <> 'allow'
 $$;
 
+-- Returns the decisions about tools that a vendor runs within a model call, such as a search of the
+-- web, under the name model:tools. Such a tool sends data to any host, as http_request does, so the
+-- policies of http_request apply. It is denied if http_request is switched off or limited to hosts.
+create or replace function howdah_private.vendor_tool_rules(tenant_id uuid, agent_id uuid)
+  returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_object_agg('model:tools', d.decisions), '{}')
+  from howdah.tools as t
+  cross join lateral (
+    select case when not t.is_active
+        or coalesce(jsonb_array_length(t.configuration -> 'allow'), 0) > 0
+      then (
+        select jsonb_object_agg(l.trust, 'deny')
+        from unnest(enum_range(null::howdah.trust)) as l (trust))
+      else howdah_private.policies_of(vendor_tool_rules.agent_id, t, t.effect) end as decisions
+  ) as d
+  where t.tenant_id = vendor_tool_rules.tenant_id and t.kind = 'builtin'
+    and t.name = 'http_request' and d.decisions is not null
+$$;
+
 -- Returns the tools for which a policy need not ask in a run, because an approval was remembered,
 -- each with the lowest trust level that the approval covers.
 create or replace function howdah_private.approved_trusts(execution_id uuid) returns jsonb

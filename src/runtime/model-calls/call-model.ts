@@ -19,6 +19,7 @@ import { trustOfAnswer } from '../owned-run/trust.ts';
 import { answerDetails, filterParts, tokensOf } from './answer-record.ts';
 import { commitFailedAttempt, SAME } from './failed-model-attempt.ts';
 import { toolSchemas } from './plan-model-call.ts';
+import { type PermittedModel, permittedModel } from './vendor-tools.ts';
 
 const FILTERED: RunError = {
   code: 'content_filtered',
@@ -27,6 +28,7 @@ const FILTERED: RunError = {
 };
 
 type CallModel = Extract<Action, { type: 'call_model' }>;
+type AnsweredCall = CallModel & Pick<PermittedModel, 'withheld'>;
 
 /** Calls the model once and commits the result: an answer, or one failed attempt. */
 export async function callModel(
@@ -35,10 +37,13 @@ export async function callModel(
   world: RuntimeDependencies,
 ): Promise<void> {
   const started_at = new Date().toISOString();
-  const found = world.provider(action.model, run.context.tenant_id);
+  const { model, withheld } = await permittedModel(action.model, run);
+  const found = world.provider(model, run.context.tenant_id);
   const time = deadline(run.abort.signal, run.timeLeft);
   const outcome = found.ok
-    ? await requestAnswer(found.value, action, run, world, time.signal).finally(time.clear)
+    ? await requestAnswer(found.value, { ...action, model }, run, world, time.signal).finally(
+        time.clear,
+      )
     : found;
   if (run.abort.signal.aborted) {
     return; // the run is not owned any more: nothing may be committed
@@ -46,7 +51,7 @@ export async function callModel(
   if (outcome.ok && outcome.value.finish_reason === 'content_filter') {
     await commitFailedAttempt(action, run, world, FILTERED, started_at);
   } else if (outcome.ok) {
-    await commitAnswer(action, run, outcome.value, started_at);
+    await commitAnswer({ ...action, withheld }, run, outcome.value, started_at);
   } else if (time.signal.aborted) {
     run.state = { ...run.state, exhausted: 'max_time' };
   } else {
@@ -128,7 +133,7 @@ function isOfEarlierTurn(message: Message): boolean {
 
 /** Commits an answer. An answer that ends the run is committed together with the end. */
 async function commitAnswer(
-  action: CallModel,
+  action: AnsweredCall,
   run: HeldRun,
   answer: ModelAnswer,
   started_at: string,
@@ -201,7 +206,7 @@ function jsonOr(text: string | null): Json {
 }
 
 function stepOf(
-  action: CallModel,
+  action: AnsweredCall,
   answer: ModelAnswer,
   tool_calls: number,
   started_at: string,
@@ -210,7 +215,11 @@ function stepOf(
     kind: 'model',
     name: action.model.name,
     model_id: action.model.id,
-    output: { ...answerDetails(answer), tool_calls },
+    output: {
+      ...answerDetails(answer),
+      tool_calls,
+      ...(action.withheld.length > 0 && { withheld_params: action.withheld }),
+    },
     ...tokensOf(answer.usage),
     ...(isEngineElsewhere(action) ? { trust: 'external' } : trustOfAnswer(answer)),
     started_at,

@@ -7,6 +7,7 @@ import type { HeldRun } from '../owned-run/held-run.ts';
 import type { LimitedCall } from '../owned-run/run-limits.ts';
 import { trustOfAnswer } from '../owned-run/trust.ts';
 import { answerDetails, tokensOf } from './answer-record.ts';
+import { permittedModel } from './vendor-tools.ts';
 
 /** A request to a model within a call, with its data for the log. */
 export type NestedModelRequest = Pick<ModelRequest, 'model' | 'messages' | 'output_schema'> & {
@@ -19,7 +20,7 @@ export type NestedModelRequest = Pick<ModelRequest, 'model' | 'messages' | 'outp
  * budget, before it is returned.
  */
 export async function callNestedModel(
-  { model, messages, output_schema, input, outputOf }: NestedModelRequest,
+  { model: named, messages, output_schema, input, outputOf }: NestedModelRequest,
   signal: AbortSignal,
   call_id: string,
   run: HeldRun,
@@ -30,6 +31,7 @@ export async function callNestedModel(
     return failure('limit_reached', `the run may not call a model again: ${used} is reached`);
   }
   const started_at = new Date().toISOString();
+  const { model } = await permittedModel(named, run);
   const found = world.provider(model, run.context.tenant_id);
   if (!found.ok) return found;
   const time = deadline(signal, run.timeLeft);

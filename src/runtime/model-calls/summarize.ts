@@ -8,6 +8,7 @@ import { trustOfAnswer } from '../owned-run/trust.ts';
 import { answerDetails, tokensOf } from './answer-record.ts';
 import { CONTEXT_GUARD } from './plan-model-call.ts';
 import { summaryPrompt } from './summary-prompt.ts';
+import { permittedModel } from './vendor-tools.ts';
 
 type Summarize = Extract<Action, { type: 'summarize' }>;
 
@@ -62,7 +63,8 @@ async function requestSummary(
   run: HeldRun,
   world: RuntimeDependencies,
 ): Promise<Outcome<ModelAnswer>> {
-  const found = world.provider(action.model, run.context.tenant_id);
+  const { model } = await permittedModel(action.model, run);
+  const found = world.provider(model, run.context.tenant_id);
   if (!found.ok) {
     return found;
   }
@@ -70,7 +72,9 @@ async function requestSummary(
   const traceparent = run.observer?.onModelCall?.('chat', action.messages);
   const { tenant_id } = run.context;
   const context = { signal, tenant_id, ...(traceparent ? { traceparent } : {}) };
-  const outcome = await found.value.generate(summaryRequest(action), context).finally(clear);
+  const outcome = await found.value
+    .generate(summaryRequest({ ...action, model }), context)
+    .finally(clear);
   return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
 }
 
