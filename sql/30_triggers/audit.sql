@@ -131,6 +131,75 @@ create or replace trigger _960_audit_insert after insert on howdah.sessions
   when (current_user <> 'howdah_engine' and new.user_id is distinct from howdah.current_user_id())
   execute function howdah_private.tg_sessions__audit();
 
+-- Records the other changes of todos, files, sessions and mail, for tenants with the setting
+-- audit_contents: those by the engine, and new rows. Each change is recorded by one of the two
+-- families of triggers, because their conditions exclude each other.
+create or replace function howdah_private.tg__audit_contents() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex'
+as $$
+declare
+  v_before jsonb[];
+  v_after jsonb[];
+begin
+  if not exists (select from howdah.settings as s where s.key = 'audit_contents') then
+    return null;
+  end if;
+  if tg_op <> 'INSERT' then
+    select array_agg(to_jsonb(o) - 'bytes') into v_before from old_rows as o
+    where howdah_private.setting(o.tenant_id, 'audit_contents') = 1;
+  end if;
+  if tg_op <> 'DELETE' then
+    select array_agg(to_jsonb(n) - 'bytes') into v_after from new_rows as n
+    where howdah_private.setting(n.tenant_id, 'audit_contents') = 1;
+  end if;
+  perform howdah_private.audit_changes(tg_table_name, '{id}', v_before, v_after)
+  where v_before is not null or v_after is not null;
+  return null;
+end $$;
+
+-- Records a session that somebody begins for themselves, under the same setting.
+create or replace function howdah_private.tg_sessions__audit_own() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC'
+as $$
+begin
+  perform howdah_private.audit_changes('sessions', '{id}', null, array[to_jsonb(new)])
+  where howdah_private.setting(new.tenant_id, 'audit_contents') = 1;
+  return null;
+end $$;
+
+do $$
+declare
+  v_row record;
+begin
+  for v_row in
+    select t.name, e.event, e.rows
+    from (values ('todos'), ('resources'), ('sessions'), ('mail')) as t (name)
+    cross join (values
+      ('insert', 'new table as new_rows'),
+      ('update', 'old table as old_rows new table as new_rows'),
+      ('delete', 'old table as old_rows')
+    ) as e (event, rows)
+  loop
+    execute format(
+      'create or replace trigger _970_audit_%1$s after %1$s on howdah.%2$I
+         referencing %3$s for each statement when (%4$s)
+         execute function howdah_private.tg__audit_contents()', v_row.event, v_row.name,
+      v_row.rows, case
+        when v_row.event = 'insert' and v_row.name in ('resources', 'mail') then 'true'
+        when v_row.event = 'insert' and v_row.name = 'sessions'
+          then 'current_user = ''howdah_engine'''
+        else 'current_user = ''howdah_engine'' or (current_user = ''howdah_owner''
+          and current_setting(''role'') <> ''howdah_owner'')' end);
+  end loop;
+end $$;
+create or replace trigger _975_audit_insert after insert on howdah.sessions
+  for each row
+  when (current_user <> 'howdah_engine'
+    and new.user_id is not distinct from howdah.current_user_id())
+  execute function howdah_private.tg_sessions__audit_own();
+
 -- Appends the actions of the transaction to the audit log at commit, after all other deferred
 -- triggers. The transaction then needs no further locks when it locks the head of the chain, so it
 -- cannot deadlock with a transaction that waits for the head.

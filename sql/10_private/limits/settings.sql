@@ -16,6 +16,9 @@ create or replace function howdah_private.setting_kinds()
   set search_path = pg_catalog, pg_temp
 as $$
   values
+    ('audit_contents', true, 0, 1, 0,
+      '1 also records in the audit log what runs do to todos, files, sessions and mail, and who '
+      'creates them.'),
     ('backoff_initial_seconds', false, 0.1, 60, 0.5,
       'Longest wait after the first failed attempt of a model or a tool; it doubles with each.'),
     ('backoff_max_seconds', false, 0.1, 3600, 30,

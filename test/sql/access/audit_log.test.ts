@@ -285,6 +285,68 @@ describe('audit of definition changes', () => {
     ]);
   });
 
+  test('also records changes by runs and new rows with the setting audit_contents', async () => {
+    const tenant_id = await makeTenant(db.pool);
+    const { id: bea } = await makeUser(db.pool, { tenant_id, username: 'bea' });
+    const agent_id = await agentOf(db.pool, tenant_id);
+    const as = async (text: string, values: unknown[]) => {
+      const rows = await committed(db.pool, async (client) => {
+        const settings = { 'howdah.tenant_id': tenant_id, 'howdah.user_id': bea };
+        await takeRole(client, 'howdah_app', { ...settings, 'howdah.role': 'owner' });
+        return all(client, text, values);
+      });
+      return rows[0]?.id;
+    };
+    /** Begins a session, and returns what its run and its user do, as the log has it. */
+    const recorded = async () => {
+      const from = await endOf(tenant_id);
+      const session = await as(
+        'insert into howdah.sessions (agent_id, user_id) values ($1, $2) returning id',
+        [agent_id, bea],
+      );
+      await as('select howdah.send_message($1, $2)', [session, 'x']);
+      const live = await one(
+        db.pool,
+        'select live_execution_id as id from howdah.sessions where id = $1',
+        [session],
+      );
+      await db.pool.query(
+        `select howdah_private.call_todo($1, '{"action": "add", "title": "z"}')`,
+        [live.id],
+      );
+      const file = `insert into howdah.resources (session_id, name, type, bytes) values ($1, 'x', 'text/plain', 'x')`;
+      await as(file, [session]);
+      await as(`insert into howdah.mail (to_agent_id, content) values ($1, 'x')`, [agent_id]);
+      await as('delete from howdah.todos where session_id = $1', [session]);
+      await db.pool.query('select howdah.cancel_execution($1)', [live.id]);
+      const rows = await logOf(tenant_id, from);
+      const objects = ['todos', 'sessions', 'resources', 'mail'];
+      return rows
+        .filter(({ object }) => objects.includes(object))
+        .map(({ action, object }) => `${action} ${object}`);
+    };
+    expect(await recorded()).toEqual(['delete todos']);
+    await db.pool.query(
+      `insert into howdah.settings (tenant_id, key, value) values ($1, 'audit_contents', '1')`,
+      [tenant_id],
+    );
+    const everything = await recorded();
+    expect(everything).toEqual(
+      expect.arrayContaining([
+        'insert todos',
+        'update sessions',
+        'insert resources',
+        'insert mail',
+      ]),
+    );
+    expect(everything.filter((one) => /insert sessions|delete todos/.test(one))).toEqual([
+      'insert sessions',
+      'delete todos',
+    ]); // each once
+    const chains = await verifyAudit(db.pool);
+    expect(chains.find((one) => one.tenant_id === tenant_id)?.broken).toBeUndefined();
+  });
+
   test('stores no content, but a digest that can be recomputed from the row', async () => {
     const tenant_id = await makeTenant(db.pool);
     const id = await makeAgent(db.pool, { tenant_id, instruction: 'canary-4711' });

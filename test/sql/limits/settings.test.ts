@@ -69,7 +69,7 @@ describe('a setting', () => {
 
   test('accepts the minimum and maximum of its range, and nothing beyond', async () => {
     const kinds = await all(db.pool, 'select * from howdah.setting_values order by key');
-    expect(kinds).toHaveLength(12);
+    expect(kinds).toHaveLength(13);
     for (const { key, minimum, maximum, default_value } of kinds) {
       if (default_value !== null) {
         expect(Number(default_value)).toBeGreaterThanOrEqual(Number(minimum));
@@ -106,9 +106,9 @@ describe('a setting', () => {
   });
 
   test.each([
-    ['max_dept', 'Did you mean max_depth? The settings: backoff_initial_seconds, '],
+    ['max_dept', 'Did you mean max_depth? The settings: audit_contents, backoff_initial_seconds, '],
     ['MAX_DEPTH', 'Did you mean max_depth? '],
-    ['giraffe', 'The settings: backoff_initial_seconds, '],
+    ['giraffe', 'The settings: audit_contents, backoff_initial_seconds, '],
   ])('with an unknown name is rejected: %s', async (key, hint) => {
     const refused = await refusal(set(key, 5));
     expect(refused).toMatchObject({
