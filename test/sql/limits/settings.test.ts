@@ -79,7 +79,7 @@ describe('a setting', () => {
         await set(key, Number(value));
         expect(await inForce(key)).toMatchObject({ value: Number(value), source: 'tenant' });
       }
-      for (const value of [Number(minimum) / 2, Number(maximum) * 2, '5', null, true, [5]]) {
+      for (const value of [Number(minimum) - 1, Number(maximum) * 2, '5', null, true, [5]]) {
         const refused = await refusal(set(key, value));
         expect(refused).toMatchObject({
           code: 'HWINV',
