@@ -28,16 +28,16 @@ import {
   UNDER_WAY,
 } from './release-scenes.ts';
 
-// node test/support/record-release.ts COMMIT: records the database of a release in
-// test/fixtures/releases. The release's own migrations create the database, and its own worker
+// node test/support/record-release.ts COMMIT [FOLDER]: records the database of a release in
+// test/fixtures/releases, or in another folder. The release's own migrations create the database, and its own worker
 // fills it, with runs that were active when the worker was killed. Requires the commit in this
 // clone, and PostgreSQL with pg_dump of a supported major version: the newest one in
 // /usr/lib/postgresql, or PG_BIN.
 
-const RELEASES = join(PACKAGE_ROOT, 'test/fixtures/releases');
-const [commit] = process.argv.slice(2);
+const [commit, folder] = process.argv.slice(2);
+const RELEASES = folder ?? join(PACKAGE_ROOT, 'test/fixtures/releases');
 if (commit === undefined) {
-  console.error('usage: node test/support/record-release.ts COMMIT');
+  console.error('usage: node test/support/record-release.ts COMMIT [FOLDER]');
   process.exit(2);
 }
 const home = mkdtempSync(join(tmpdir(), 'howdah-record-'));

@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process';
+import { PACKAGE_ROOT } from '../../src/package-root.ts';
+
+/**
+ * Checks that an earlier version may run on the schema of a later one: every migration of the
+ * earlier version is in the later one, unchanged. That the later migrations only add is checked for
+ * each commit by test/db/beside-release.test.ts. Throws with the reasons.
+ */
+export function checkRollback(from: string, to: string, repository = PACKAGE_ROOT): string[] {
+  if (from === '' || to === '') throw new Error('name both versions: --from v1.4.0 --to v1.3.2');
+  const later = migrationsOf(from, repository);
+  const earlier = migrationsOf(to, repository);
+  const faults = [...earlier].flatMap(([name, blob]) => {
+    const now = later.get(name);
+    if (now === undefined) return [`${from} lacks the migration ${name} of ${to}`];
+    return now === blob ? [] : [`the migration ${name} differs between ${to} and ${from}`];
+  });
+  if (earlier.size > later.size) faults.push(`${to} is not earlier than ${from}`);
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+  const added = [...later.keys()].filter((name) => !earlier.has(name));
+  return [
+    `${to} has ${earlier.size} of the ${later.size} migrations of ${from}, unchanged`,
+    added.length > 0
+      ? `the database keeps ${added.join(', ')}`
+      : 'both versions have the same migrations',
+  ];
+}
+
+/** Returns the migrations of a commit: the name of each file, and the digest of its content. */
+function migrationsOf(ref: string, repository: string): Map<string, string> {
+  const options = { cwd: repository, encoding: 'utf8' as const };
+  let text: string;
+  try {
+    text = execFileSync('git', ['ls-tree', `${ref}:migrations`], { ...options, stdio: 'pipe' });
+  } catch {
+    throw new Error(`there is no commit ${ref} with a folder migrations`);
+  }
+  const lines = text.trim().split('\n');
+  return new Map(
+    lines.map((line) => {
+      const [info = '', name = ''] = line.split('\t');
+      return [name, info.split(' ')[2] ?? ''];
+    }),
+  );
+}
