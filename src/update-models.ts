@@ -24,8 +24,9 @@ import { masterKeysOf } from './serve-api.ts';
 /**
  * Writes the models of this environment: the models named `default` of all tenants, and in the
  * tenant `default` one model for each other vendor and purpose. Their keys, and those of tools,
- * become secrets where no request needs a login; `isApi` says whether this process serves the API. Commands that only read
- * do not write models. `talk` receives a line about keys that do not become secrets.
+ * become secrets where no request needs a login; `isApi` says whether this process serves the API.
+ * Commands that only read do not write models. `talk` receives a line about keys that do not become
+ * secrets.
  */
 export async function updateModels(
   url: string,

@@ -19,6 +19,7 @@ const BREAKING = [
   'test/cli/commands/backup.test.ts',
   'test/cli/files/validate-offline.test.ts',
   'test/db/closing-months.test.ts',
+  'test/db/copy-cluster.test.ts',
   'test/db/embedded.test.ts',
   'test/db/migrate.test.ts',
   'test/db/releases.test.ts',

@@ -15,7 +15,7 @@ export type RestoreReport = {
   seconds: number;
   server: string;
   createdAt: string;
-  pg_restore: string;
+  pg_restore: string | null;
   migrated: string[];
   paused: boolean;
   live_runs: Record<string, number>;

@@ -34,7 +34,8 @@ export type BackupReport = {
   bytes: number;
   seconds: number;
   server: string;
-  pg_dump: string;
+  /** The version of pg_dump; null for a copy of the embedded server. */
+  pg_dump: string | null;
   /** Null for the whole database. */
   schemas: string[] | null;
   /** The last migration in the backup. */
@@ -126,7 +127,8 @@ function refuseBlind({ login, passes }: Server): void {
   );
 }
 
-function refuseTaken(file: string): void {
+/** Throws `HWCNF` for a path that exists. */
+export function refuseTaken(file: string): void {
   if (!existsSync(file)) return;
   throw new HowdahError(
     'HWCNF',
@@ -168,7 +170,7 @@ type Snapshot = Pick<BackupReport, 'migration' | 'live_runs' | 'left_out'> & {
  * Begins the transaction whose snapshot pg_dump uses, so that the report describes the content of
  * the file.
  */
-async function readSnapshot(client: Client, isWhole: boolean): Promise<Snapshot> {
+export async function readSnapshot(client: Client, isWhole: boolean): Promise<Snapshot> {
   await client.query('begin isolation level repeatable read read only');
   const { rows } = await client.query<Omit<Snapshot, 'schemas'> & { own: string[] }>(SNAPSHOT, [
     isWhole,

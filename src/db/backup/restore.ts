@@ -22,7 +22,7 @@ export type RestoreRequest = Readonly<{
 }>;
 
 /** The description of a restored backup. */
-export type RestoredBackup = Pick<Archive, 'server' | 'createdAt'> & { pg_restore: string };
+export type RestoredBackup = Pick<Archive, 'server' | 'createdAt'> & { pg_restore: string | null };
 
 /**
  * Restores a backup in one transaction: a truncated file or a killed process leaves nothing. The

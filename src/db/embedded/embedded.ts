@@ -204,7 +204,8 @@ async function launchOnce(launch: Launch, port: number): Promise<string | undefi
   return ok ? undefined : output;
 }
 
-function dataFolder(home: string): string {
+/** Returns the data folder of the server of `home`. */
+export function dataFolder(home: string): string {
   return join(resolve(home), 'postgres');
 }
 

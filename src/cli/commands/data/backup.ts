@@ -1,12 +1,16 @@
 import type { Command } from 'commander';
+import type { Config } from '../../../config.ts';
+import { HowdahError } from '../../../contracts/errors.ts';
 import { type BackupReport, backUp } from '../../../db/backup/backup.ts';
+import { copyCluster } from '../../../db/backup/copy-cluster.ts';
 import { createPool } from '../../../db/connection/pool.ts';
+import { dataFolder } from '../../../db/embedded/embedded.ts';
 import { refuseGuest, schemaState } from '../../../db/schema/schema-state.ts';
 import { noSchema, openChosenDatabase } from '../../backend/with-database.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { interruption, PG_BIN_OPTION, placesOf } from '../../process/pg-programs.ts';
 
-type Options = { all?: true; pgBin?: string };
+type Options = { all?: true; copy?: true; pgBin?: string };
 
 /**
  * Registers `howdah admin backup [FILE]`, which writes the installation to one file while it is in
@@ -16,19 +20,66 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('[file]', 'file to write (default: howdah-DATABASE-TIME.dump in this folder)')
     .option('--all', 'back up every schema of the database, not only those of Howdah')
+    .option(
+      '--copy',
+      'copy the data folder of the embedded database, which needs no pg_dump (default without one)',
+    )
     .option(...PG_BIN_OPTION)
-    .action(async (file: string | undefined, { all, pgBin }: Options) => {
+    .action(async (file: string | undefined, options: Options) => {
       const config = await io.config();
       const { url } = await openChosenDatabase(io);
       await refuseOther(url);
-      const report = await backUp({
-        ...{ url, file: file ?? nameFor(url), isWhole: all === true },
-        ...{ places: placesOf(config, pgBin), signal: interruption(io) },
-      });
+      const report = await backUpBy(io, config, url, file, options);
       if (io.json) return printJson(io, report);
       io.out(report.file);
       for (const line of reportLines(report)) io.err(line);
     });
+}
+
+/** Backs up by pg_dump. Copies the embedded database if there is no suitable pg_dump. */
+async function backUpBy(
+  io: CliIo,
+  config: Config,
+  url: string,
+  file: string | undefined,
+  { all, copy, pgBin }: Options,
+): Promise<BackupReport> {
+  const { databaseUrl, home } = config;
+  const signal = interruption(io);
+  const copyFolder = () =>
+    copyCluster({ url, dataDir: dataFolder(home), folder: file ?? nameFor(url, 'copy'), signal });
+  if (copy && databaseUrl !== undefined) throw notEmbedded();
+  if (copy) return copyFolder();
+  const places = placesOf(config, pgBin);
+  try {
+    return await backUp({
+      url,
+      file: file ?? nameFor(url, 'dump'),
+      isWhole: all === true,
+      places,
+      signal,
+    });
+  } catch (error) {
+    if (!isProgramMissing(error) || databaseUrl !== undefined || pgBin !== undefined) throw error;
+    io.err(`There is no suitable pg_dump, so the data folder is copied. ${error.message}.`);
+    return copyFolder();
+  }
+}
+
+/** Returns whether an error says that there is no suitable pg_dump, and not that it failed. */
+function isProgramMissing(error: unknown): error is HowdahError {
+  const isOfPostgres = error instanceof HowdahError && error.code === 'EPOSTGRES';
+  return isOfPostgres && (error.detail as { needed?: number } | undefined)?.needed !== undefined;
+}
+
+function notEmbedded(): HowdahError {
+  return new HowdahError(
+    'EUSAGE',
+    '--copy copies the embedded database, and DATABASE_URL names another',
+    {
+      hint: 'Omit --copy: pg_dump writes the file. Or use pg_basebackup: docs/backup.md.',
+    },
+  );
 }
 
 /**
@@ -43,10 +94,10 @@ async function refuseOther(url: string): Promise<void> {
 }
 
 /** Returns a file name for the backup. Backups sorted by name are sorted by time. */
-function nameFor(url: string): string {
+function nameFor(url: string, ending: 'dump' | 'copy'): string {
   const database = decodeURIComponent(new URL(url).pathname.slice(1)).replace(/[^\w.-]/g, '_');
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
-  return `howdah-${database}-${time}.dump`;
+  return `howdah-${database}-${time}.${ending}`;
 }
 
 function reportLines({ bytes, seconds, server, live_runs, left_out }: BackupReport): string[] {

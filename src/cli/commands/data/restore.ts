@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import type { Config } from '../../../config.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { restore } from '../../../db/backup/restore.ts';
+import { type RestoreRequest, restore } from '../../../db/backup/restore.ts';
+import { isClusterCopy, restoreCopy } from '../../../db/backup/restore-copy.ts';
 import { createPool } from '../../../db/connection/pool.ts';
 import { knownMigrations } from '../../../db/schema/known-migrations.ts';
 import { openChosenDatabase } from '../../backend/with-database.ts';
@@ -17,7 +19,7 @@ type Options = { into?: string; paused?: true; pgBin?: string };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<file>', 'file written by howdah admin backup')
+    .argument('<file>', 'file or folder written by howdah admin backup')
     .option('--into <url>', 'target database, without a Howdah schema (default: DATABASE_URL)')
     .option(
       '--paused',
@@ -27,15 +29,12 @@ export function register(command: Command, io: CliIo): void {
     .action(async (file: string, { into, paused, pgBin }: Options) => {
       const { migrateDatabase } = await import('../../../bootstrap.ts');
       const config = await io.config();
-      const url =
-        into === undefined
-          ? (await openChosenDatabase(io, { createsDatabase: true })).url
-          : checkedUrl(into);
       const startedAt = performance.now();
-      const brought = await restore({
-        ...{ url, file, isPaused: paused === true, known: knownMigrations() },
-        ...{ places: placesOf(config, pgBin), signal: interruption(io) },
-      });
+      const given = { file, isPaused: paused === true, known: knownMigrations() };
+      const places = placesOf(config, pgBin);
+      const { url, ...brought } = isClusterCopy(file)
+        ? await bringCopy(io, config, into, given)
+        : await bringFile(io, into, { ...given, places, signal: interruption(io) });
       io.err('The data is restored. Migrating the schema and checking the database.');
       const migrated = await migrateDatabase(url);
       const pool = createPool({ url, applicationName: 'howdah-restore', max: 2, numbers: true });
@@ -43,6 +42,38 @@ export function register(command: Command, io: CliIo): void {
       const seconds = (performance.now() - startedAt) / 1000;
       report(io, { file, seconds, ...brought, migrated, paused: paused === true, ...settled });
     });
+}
+
+type Given = Pick<RestoreRequest, 'file' | 'isPaused' | 'known'>;
+
+async function bringFile(
+  io: CliIo,
+  into: string | undefined,
+  request: Omit<RestoreRequest, 'url'>,
+) {
+  const url =
+    into === undefined
+      ? (await openChosenDatabase(io, { createsDatabase: true })).url
+      : checkedUrl(into);
+  return { url, ...(await restore({ ...request, url })) };
+}
+
+/** Restores a copy of an embedded database as the embedded database of this HOWDAH_HOME. */
+async function bringCopy(
+  io: CliIo,
+  { databaseUrl, home }: Config,
+  into: string | undefined,
+  { file, ...given }: Given,
+) {
+  if (into !== undefined || databaseUrl !== undefined) {
+    throw new HowdahError('EUSAGE', 'a copy of an embedded database becomes an embedded database', {
+      hint: 'Omit --into, and unset DATABASE_URL. HOWDAH_HOME names the folder of the new database.',
+    });
+  }
+  return {
+    ...(await restoreCopy({ ...given, folder: file, home, log: io.err })),
+    pg_restore: null,
+  };
 }
 
 function checkedUrl(into: string): string {
