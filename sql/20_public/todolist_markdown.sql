@@ -27,14 +27,7 @@ begin
       detail = jsonb_build_object('session_id', todolist_markdown.session_id)::text,
       hint = 'See howdah.sessions for the sessions that exist.';
   end if;
-  select string_agg(
-    case t.status when 'open' then '- [ ] ' when 'doing' then '- [~] ' when 'done' then '- [x] '
-      when 'blocked' then '- [!] ' when 'cancelled' then '- [-] ~~' end
-    || howdah_private.markdown_line(t.title)
-    || case when t.status = 'cancelled' then '~~' else '' end
-    || coalesce(' — ' || nullif(howdah_private.markdown_line(t.note), ''), ''),
-    E'\n' order by t.position
-  ) into v_lines
+  select string_agg(howdah_private.todo_line(t), E'\n' order by t.position) into v_lines
   from howdah.todos as t where t.session_id = todolist_markdown.session_id;
   return format(E'# %s\n\n%s\n', v_title, coalesce(v_lines, '_Nothing to do._'));
 end $$;

@@ -33,6 +33,13 @@ export const devCommands: readonly CommandEntry[] = [
     load: () => import('./commands/agents/workflows.ts'),
   },
   {
+    name: 'todo',
+    group: 'Agents',
+    summary: 'print the todo list of a session, write it to a file, or edit it',
+    args: 'SESSION',
+    load: () => import('./commands/agents/todo.ts'),
+  },
+  {
     name: 'prompts',
     group: 'Agents',
     summary: 'manage the prompt templates of agents',

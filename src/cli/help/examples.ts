@@ -59,6 +59,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah chat support --session ID',
     'howdah chat --agent-id ID --stream',
   ],
+  todo: [
+    'howdah dev todo ID',
+    'howdah dev todo ID --write checklists/',
+    'howdah dev todo --apply checklists/todolist.md',
+  ],
   watch: ['howdah watch', 'howdah watch ID --tree', 'howdah watch ID --after 12'],
   logs: [
     'howdah logs --follow',

@@ -197,6 +197,10 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('settings list', 'settings', 'list');
   await note('settings show', 'settings', 'show', 'max_depth');
   await note('settings set', 'settings', 'set', 'max_depth', '6');
+  const { rows: lists } = await database.pool.query(
+    `insert into howdah.sessions (agent_id) values (howdah.agent('greeter')) returning id`,
+  );
+  await note('todo', 'todo', lists[0].id);
   await note('settings remove', 'settings', 'remove', 'max_depth');
   await note('sql', 'sql', 'select 1 as one');
   await database.pool.query(`

@@ -164,6 +164,105 @@ describe('a todo list', () => {
   });
 });
 
+describe('apply_todolist', () => {
+  const apply = async (session: string, content: string, version: string | null = null) =>
+    (
+      await one(db.pool, 'select howdah.apply_todolist($1, $2, $3) as text', [
+        session,
+        content,
+        version,
+      ])
+    ).text;
+  const rows = (session: string) =>
+    all(
+      db.pool,
+      'select id, position, status, title, note from howdah.todos where session_id = $1 order by position',
+      [session],
+    );
+  const odd = 'one\r\n- [x] two — `c` *d* ~~k~~ <h> #i |j| \\';
+
+  test('of an unedited list changes nothing, whatever the texts are', async () => {
+    const session = await makeSession(db.pool, { title: 'a' });
+    await db.pool.query(
+      `insert into howdah.todos (session_id, title, status, note)
+       select $1, t.title, s.status, t.note
+       from unnest(enum_range(null::howdah.todo_status)) as s (status)
+       cross join (values ($2, $2), ('plain', null), ('a — b', 'c — d')) as t (title, note)`,
+      [session, odd],
+    );
+    const [before, text] = [
+      await rows(session),
+      (await one(db.pool, 'select howdah.todolist_markdown($1) as text', [session])).text,
+    ];
+    expect(await apply(session, text)).toBe(text);
+    expect(await rows(session)).toEqual(before);
+  });
+
+  test('adds, changes, moves and deletes todos, and keeps the ids of the others', async () => {
+    const session = await makeSession(db.pool, {});
+    for (const title of ['first', 'second', 'third']) await add(db.pool, session, title);
+    const before = await rows(session);
+    const idOf = (title: string) => before.find((todo) => todo.title === title)?.id;
+    await apply(
+      session,
+      [
+        '# x',
+        '',
+        '- [x] third — it is \\*done\\*',
+        '* [ ] new \\_one\\_',
+        '- [X] first',
+        '- [-] ~~gone~~ — why',
+        '',
+      ].join('\r\n'),
+    );
+    const after = await rows(session);
+    expect(after.map(({ id: _, ...todo }) => todo)).toEqual([
+      { position: 1, status: 'done', title: 'third', note: 'it is *done*' },
+      { position: 2, status: 'open', title: 'new _one_', note: null },
+      { position: 3, status: 'done', title: 'first', note: null },
+      { position: 4, status: 'cancelled', title: 'gone', note: 'why' },
+    ]);
+    expect([after[0]?.id, after[2]?.id]).toEqual([idOf('third'), idOf('first')]);
+    expect(await apply(session, '')).toContain('_Nothing to do._');
+    expect(await rows(session)).toEqual([]);
+  });
+
+  test('rejects an outdated version, and a line that is no todo', async () => {
+    const session = await makeSession(db.pool, {});
+    await add(db.pool, session, 'first');
+    const { version } = await one(db.pool, 'select md5(howdah.todolist_markdown($1)) as version', [
+      session,
+    ]);
+    await add(db.pool, session, 'by a run');
+    expect(await refusal(apply(session, '- [ ] mine', version))).toMatchObject({
+      code: 'HWCNF',
+      fields: { session_id: session, version },
+    });
+    for (const [content, line] of [
+      ['- [ ] a\nsome text', 2],
+      ['- [?] a', 1],
+      ['- [ ]', 1],
+      [`- [ ] ${'x'.repeat(501)}`, 1],
+      [Array.from({ length: 201 }, (_, n) => `- [ ] ${n}`).join('\n'), null],
+    ] as const) {
+      expect(await refusal(apply(session, content))).toMatchObject({
+        code: 'HWINV',
+        fields: { field: 'content', line },
+      });
+    }
+    expect((await rows(session)).map(({ title }) => title)).toEqual(['first', 'by a run']);
+  });
+
+  test('is for who sees the session', async () => {
+    const session = await makeSession(db.pool, {});
+    const foreign = { 'howdah.tenant_id': await makeTenant(db.pool), 'howdah.role': 'owner' };
+    const refused = await asRole(db.pool, 'howdah_app', foreign, (client) =>
+      refusal(client.query('select howdah.apply_todolist($1, $2)', [session, '- [ ] x'])),
+    );
+    expect(refused).toMatchObject({ code: 'HWNTF' });
+  });
+});
+
 describe('todolist_markdown', () => {
   const markdown = async (client: Db, session: string) =>
     (await one(client, 'select howdah.todolist_markdown($1) as text', [session])).text;
