@@ -96,9 +96,12 @@ describe('access to secrets', () => {
        order by 1`,
     );
     expect(callers.map(({ name }) => name)).toEqual([
+      'add_data_key howdah_worker', // three of them for the signing keys that workers generate
+      'adopt_master_key howdah_worker',
       'master_key_state howdah_worker',
       'put_secret howdah_app',
       'sealed_secret howdah_worker',
+      'secret_slot howdah_worker',
     ]);
   });
 

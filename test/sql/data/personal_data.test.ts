@@ -526,7 +526,7 @@ describe('a write of the user in an open transaction', () => {
     [
       'an approval',
       (client, { questions }) =>
-        client.query('select howdah.approve($1, $2)', [questions.a, 'session']),
+        client.query('select howdah.approve($1, $2)', [questions.a, 'run']),
     ],
     [
       'feedback',
