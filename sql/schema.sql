@@ -1162,16 +1162,21 @@ create table howdah.secrets (
   rotated_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  webhook_id uuid,
+  is_unseen boolean default false not null,
+  from_environment boolean default false not null,
   constraint secrets_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint secrets_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint secrets_pkey PRIMARY KEY (id),
   constraint secrets_tenant_id_created_by_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (created_by),
   constraint secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint secrets_webhook_id_fkey FOREIGN KEY (tenant_id, webhook_id) REFERENCES howdah.webhooks(tenant_id, id) ON DELETE CASCADE,
   constraint name_is_a_word CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$'::text)),
   constraint version_is_positive CHECK ((version > 0))
 );
 alter table howdah.secrets enable row level security, force row level security;
 CREATE INDEX secrets_created_by_idx ON howdah.secrets USING btree (tenant_id, created_by);
+CREATE INDEX secrets_webhook_id_idx ON howdah.secrets USING btree (tenant_id, webhook_id) WHERE (webhook_id IS NOT NULL);
 
 create table howdah.sessions (
   id uuid default howdah.uuid_v7() not null,
@@ -2355,6 +2360,47 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.apply_todolist(session_id uuid, content text, version text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_items jsonb;
+  v_now text;
+begin
+  perform howdah_private.lock_todos(apply_todolist.session_id);
+  v_now := md5(howdah.todolist_markdown(apply_todolist.session_id));
+  if apply_todolist.version <> v_now then
+    raise exception using errcode = 'HWCNF',
+      message = format('the todo list of session %s has changed since it was read',
+        apply_todolist.session_id),
+      detail = jsonb_build_object('session_id', apply_todolist.session_id,
+        'version', apply_todolist.version, 'current_version', v_now)::text,
+      hint = 'Read the list again, and repeat the edit.';
+  end if;
+  v_items := howdah_private.match_todo_lines(
+    apply_todolist.session_id, howdah_private.parse_todolist(apply_todolist.content));
+  delete from howdah.todos as t
+  where t.session_id = apply_todolist.session_id
+    and not exists (
+      select from jsonb_array_elements(v_items) as i (item) where i.item ->> 'id' = t.id::text);
+  update howdah.todos as t
+  set position = i.position, status = i.status, title = i.title, note = i.note
+  from jsonb_to_recordset(v_items) as i (
+    id uuid, position int, status howdah.todo_status, title text, note text)
+  where t.id = i.id and t.session_id = apply_todolist.session_id
+    and (t.position, t.status, t.title, t.note)
+      is distinct from (i.position, i.status, i.title, i.note);
+  insert into howdah.todos (session_id, position, status, title, note)
+  select apply_todolist.session_id, i.position, i.status, i.title, i.note
+  from jsonb_to_recordset(v_items) as i (
+    id uuid, position int, status howdah.todo_status, title text, note text)
+  where i.id is null;
+  return howdah.todolist_markdown(apply_todolist.session_id);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.approve(question_id uuid, remember howdah.approval_scope DEFAULT NULL::howdah.approval_scope, arguments jsonb DEFAULT NULL::jsonb)
  RETURNS howdah.questions
  LANGUAGE plpgsql
@@ -2365,6 +2411,15 @@ declare
   v_question howdah.questions := howdah_private.lock_question(approve.question_id);
 begin
   perform howdah_private.check_question_kind(v_question, 'approval');
+  if approve.remember = 'session' and v_question.session_id is null then
+    raise exception using errcode = 'HWINV',
+      message = format('run %s has no session to remember the approval for',
+        v_question.execution_id),
+      detail = jsonb_build_object('field', 'remember', 'execution_id',
+        v_question.execution_id)::text,
+      hint = 'Remember it for the run, or for the agent: '
+        || format('howdah.approve(%L, ''run'')', v_question.id);
+  end if;
   if approve.remember in ('agent', 'session') then
     perform howdah_private.permit('approvals', 'manage'); -- it will speak for others, and later
   end if;
@@ -4288,14 +4343,7 @@ begin
       detail = jsonb_build_object('session_id', todolist_markdown.session_id)::text,
       hint = 'See howdah.sessions for the sessions that exist.';
   end if;
-  select string_agg(
-    case t.status when 'open' then '- [ ] ' when 'doing' then '- [~] ' when 'done' then '- [x] '
-      when 'blocked' then '- [!] ' when 'cancelled' then '- [-] ~~' end
-    || howdah_private.markdown_line(t.title)
-    || case when t.status = 'cancelled' then '~~' else '' end
-    || coalesce(' — ' || nullif(howdah_private.markdown_line(t.note), ''), ''),
-    E'\n' order by t.position
-  ) into v_lines
+  select string_agg(howdah_private.todo_line(t), E'\n' order by t.position) into v_lines
   from howdah.todos as t where t.session_id = todolist_markdown.session_id;
   return format(E'# %s\n\n%s\n', v_title, coalesce(v_lines, '_Nothing to do._'));
 end $function$
@@ -6934,13 +6982,8 @@ begin
   return jsonb_build_object(
     'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts,
     'body', v_row.payload::text,
-    'secrets', case when v_row.webhook_id is null
-      then (select jsonb_agg(s.name) from howdah.secrets as s
-        where s.tenant_id = v_row.tenant_id and s.name = 'callbacks')
-      else (
-        select to_jsonb(array_remove(array[w.secret_name, w.previous_secret_name], null))
-        from howdah.webhooks as w where w.id = v_row.webhook_id and w.tenant_id = v_row.tenant_id
-      ) end);
+    'webhook_id', v_row.webhook_id,
+    'secrets', to_jsonb(howdah_private.signing_secrets(v_row.tenant_id, v_row.webhook_id)));
 end $function$
 ;
 
@@ -8015,6 +8058,8 @@ begin
       left join howdah.agent_tools as g on g.agent_id = v.agent_id and g.tool_id = t.id
       where v.id = v_run.agent_version_id
     ) as p;
+    decided := decided || howdah_private.vendor_tool_rules(v_run.tenant_id, (
+      select v.agent_id from howdah.agent_versions as v where v.id = v_run.agent_version_id));
   end if;
   return next;
 end $function$
@@ -9273,7 +9318,11 @@ begin
         'Example: {"method": "GET", "url": "https://api.example.org/orders/{order}"}, '
         'with order as a required property of parameters.');
   end if;
-  perform howdah_private.lock_secrets(check_http_tool.configuration);
+  perform howdah_private.lock_secrets(case
+    when not check_http_tool.of_agent
+      and current_setting('howdah.missing_secrets', true) = 'wait'
+    then howdah_private.without_missing_secrets(check_http_tool.configuration)
+    else check_http_tool.configuration end);
 end $function$
 ;
 
@@ -12976,6 +13025,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_signing_keys(tenant_id uuid, webhook_id uuid, kept text[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah.secrets as s
+  where s.tenant_id = delete_old_signing_keys.tenant_id
+    and case when delete_old_signing_keys.webhook_id is null
+      then howdah_private.signing_key_number(s.name, 'callbacks') > 0
+      else s.webhook_id = delete_old_signing_keys.webhook_id and not exists (
+        select from howdah.webhooks as w
+        where w.tenant_id = s.tenant_id and s.name in (w.secret_name, w.previous_secret_name)) end
+    and s.name <> all (array_remove(delete_old_signing_keys.kept, null))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_replaced_input(id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -13193,6 +13259,16 @@ CREATE OR REPLACE FUNCTION howdah_private.delivery_pause(attempts integer)
  LANGUAGE sql
  IMMUTABLE
 RETURN (ARRAY['00:00:05'::interval, '00:05:00'::interval, '00:30:00'::interval, '02:00:00'::interval, '05:00:00'::interval, '10:00:00'::interval, '14:00:00'::interval, '20:00:00'::interval, '24:00:00'::interval])[attempts]
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delivery_secrets(tenant_id uuid, webhook_id uuid)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.signing_secrets(delivery_secrets.tenant_id, delivery_secrets.webhook_id)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.descends_from_agent(id uuid, ancestors uuid[], members uuid[])
@@ -16495,6 +16571,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.fresh_signing_key(tenant_id uuid, webhook_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select f.name || coalesce('-' || 1 + max(howdah_private.signing_key_number(s.name, f.name)), '')
+  from (
+    select coalesce('webhook-' || fresh_signing_key.webhook_id, 'callbacks') as name
+  ) as f
+  left join howdah.secrets as s on s.tenant_id = fresh_signing_key.tenant_id
+    and howdah_private.signing_key_number(s.name, f.name) > 0
+  group by f.name
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.function_arguments(fn regprocedure)
  RETURNS jsonb
  LANGUAGE sql
@@ -18494,6 +18586,37 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.keep_signing_key(secret jsonb, fingerprint text, last_four text, webhook_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant uuid := (keep_signing_key.secret ->> 'tenant_id')::uuid;
+  v_name text := (howdah_private.signing_secrets(v_tenant, null))[1];
+  v_id uuid;
+begin
+  if keep_signing_key.webhook_id is not null then
+    select w.secret_name into v_name from howdah.webhooks as w
+    where w.tenant_id = v_tenant and w.id = keep_signing_key.webhook_id for update;
+    if not found then
+      perform howdah_private.refuse_unknown_webhook(keep_signing_key.webhook_id);
+    end if;
+  end if;
+  if v_name is not null then
+    return (keep_signing_key.secret ->> 'id')::uuid;
+  end if;
+  v_id := howdah_private.store_secret(v_tenant, keep_signing_key.secret,
+    keep_signing_key.fingerprint, keep_signing_key.last_four);
+  update howdah.secrets as s
+  set webhook_id = keep_signing_key.webhook_id, is_unseen = true where s.id = v_id;
+  update howdah.webhooks as w set secret_name = keep_signing_key.secret ->> 'name'
+  where w.tenant_id = v_tenant and w.id = keep_signing_key.webhook_id and v_id is not null;
+  return v_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.key_document(key howdah_private.data_keys)
  RETURNS jsonb
  LANGUAGE sql
@@ -19727,6 +19850,50 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.match_todo_lines(session_id uuid, items jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with lines as (
+    select l.item, l.position, l.item ->> 'line' as line, l.item ->> 'title' as title,
+      row_number() over (partition by l.item ->> 'line' order by l.position) as nth_line
+    from jsonb_array_elements(match_todo_lines.items) with ordinality as l (item, position)
+  ),
+  present as (
+    select t.id, t.title, t.note, howdah_private.todo_line(t) as line, t.position,
+      row_number() over (partition by howdah_private.todo_line(t) order by t.position) as nth_line
+    from howdah.todos as t where t.session_id = match_todo_lines.session_id
+  ),
+  unchanged as (
+    select l.position, p.id, p.title, p.note
+    from lines as l join present as p using (line, nth_line)
+  ),
+  changed as (
+    select l.position, l.title,
+      row_number() over (partition by l.title order by l.position) as nth_title
+    from lines as l where not exists (select from unchanged as u where u.position = l.position)
+  ),
+  free as (
+    select p.id, f.title, row_number() over (partition by f.title order by p.position) as nth_title
+    from present as p
+    cross join lateral (
+      select howdah_private.unescape_markdown(howdah_private.markdown_line(p.title)) as title
+    ) as f
+    where not exists (select from unchanged as u where u.id = p.id)
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('id', coalesce(u.id, f.id), 'position', l.position,
+    'status', l.item -> 'status', 'title', coalesce(u.title, l.title),
+    'note', case when u.id is not null then u.note else l.item ->> 'note' end)
+    order by l.position), '[]')
+  from lines as l
+  left join unchanged as u on u.position = l.position
+  left join changed as c on c.position = l.position
+  left join free as f on f.title = c.title and f.nth_title = c.nth_title
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.matching_branch(schema jsonb, value jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -20297,6 +20464,24 @@ AS $function$
     when 'deepgram' then '{llm,embedding,image,rerank,classifier}'::text[]
     when 'assemblyai' then '{llm,embedding,image,rerank,classifier,tts}'::text[]
     else '{}' end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.missing_secrets(tools text[])
+ RETURNS TABLE(name text, tools text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.value ->> 'secret_name', string_agg(distinct t.name, ', ')
+  from howdah.tools as t
+  cross join jsonb_each(t.configuration -> 'secrets') as s
+  where t.tenant_id = howdah.current_tenant() and t.kind = 'http'
+    and t.name = any (missing_secrets.tools)
+    and not exists (
+      select from howdah.secrets as k
+      where k.tenant_id = t.tenant_id and k.name = s.value ->> 'secret_name')
+  group by 1
 $function$
 ;
 
@@ -20948,6 +21133,38 @@ begin
     where p.limit_id = next_parked_runs.limit_id
       and (p.subject_id is null or p.subject_id = any (next_parked_runs.subjects))
     order by p.priority, p.due_at, p.execution_id limit next_parked_runs.row_limit);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.next_signing_key(tenant_id uuid, webhook_id uuid, rotates boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := (howdah_private.signing_secrets(next_signing_key.tenant_id, null))[1];
+begin
+  if next_signing_key.webhook_id is not null then
+    select w.secret_name into v_name from howdah.webhooks as w
+    where w.tenant_id = next_signing_key.tenant_id and w.id = next_signing_key.webhook_id
+    for update;
+    if not found then
+      perform howdah_private.refuse_unknown_webhook(next_signing_key.webhook_id);
+    end if;
+  end if;
+  if not next_signing_key.rotates and exists (
+    select from howdah.secrets as s
+    where s.tenant_id = next_signing_key.tenant_id and s.name = v_name and not s.is_unseen
+  ) then
+    raise exception using errcode = 'HWCNF',
+      message = format('the signing key %L was shown before, and a key is shown once', v_name),
+      detail = jsonb_build_object('secret', v_name)::text,
+      hint = 'Rotate the key to get a new one: howdah admin webhooks key '
+        || coalesce(next_signing_key.webhook_id::text, 'callbacks') || ' --rotate. '
+        || 'The key before signs too, until it is taken away.';
+  end if;
+  return howdah_private.fresh_signing_key(next_signing_key.tenant_id, next_signing_key.webhook_id);
 end $function$
 ;
 
@@ -21606,6 +21823,39 @@ begin
   else
     data := payload;
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.parse_todolist(content text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_row record;
+  v_parts text[];
+  v_items jsonb := '[]';
+begin
+  if content is null or octet_length(content) > 1048576 then
+    perform howdah_private.refuse_todo_line(null, 'a todo list must have 1 byte to 1 MB');
+  end if;
+  for v_row in
+    select l.number, rtrim(l.line) as line
+    from regexp_split_to_table(content, E'\r?\n') with ordinality as l (line, number)
+    where l.line ~ '\S' and l.line !~ '^\s*(#|<!--.*-->\s*$|_Nothing to do\._\s*$)'
+  loop
+    v_parts := regexp_match(v_row.line, '^\s*[-*] \[([ ~xX!-])\] (.*\S)$');
+    if v_parts is null then
+      perform howdah_private.refuse_todo_line(v_row.number, format(
+        'this is not a todo: %s', left(regexp_replace(v_row.line, '[[:cntrl:]]', ' ', 'g'), 60)));
+    end if;
+    v_items := v_items || howdah_private.todo_item(v_row.number::int, v_parts[1], v_parts[2]);
+  end loop;
+  if jsonb_array_length(v_items) > 200 then
+    perform howdah_private.refuse_todo_line(null, 'a list can have at most 200 todos');
+  end if;
+  return v_items;
 end $function$
 ;
 
@@ -22868,42 +23118,41 @@ CREATE OR REPLACE FUNCTION howdah_private.put_secret(secret jsonb, fingerprint t
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_tenant uuid := howdah.current_tenant();
-  v_key uuid := (put_secret.secret -> 'key' ->> 'id')::uuid;
-  v_id uuid;
 begin
   perform howdah_private.permit('secrets', 'manage');
-  perform from howdah_private.data_keys as k
-  where k.tenant_id = v_tenant and k.id = v_key and k.is_current for share;
-  if not found then
+  return howdah_private.store_secret(
+    howdah.current_tenant(), put_secret.secret, put_secret.fingerprint, put_secret.last_four);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.put_signing_key(secret jsonb, fingerprint text, last_four text, webhook_id uuid, rotates boolean)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant uuid := howdah.current_tenant();
+  v_name text := howdah_private.signing_key_name(
+    put_signing_key.webhook_id, put_signing_key.rotates);
+  v_before text := (howdah_private.signing_secrets(v_tenant, put_signing_key.webhook_id))[1];
+  v_id uuid;
+begin
+  if v_name is distinct from put_signing_key.secret ->> 'name' then
     return null;
   end if;
-  insert into howdah.secrets as s (id, tenant_id, name, fingerprint, last_four, version, created_by)
-  values (
-    (put_secret.secret ->> 'id')::uuid, v_tenant, put_secret.secret ->> 'name',
-    put_secret.fingerprint,
-    put_secret.last_four, (put_secret.secret ->> 'version')::int, howdah.current_user_id()
-  )
-  on conflict (tenant_id, name) do update
-  set fingerprint = excluded.fingerprint, last_four = excluded.last_four,
-    version = excluded.version,
-    rotated_at = now()
-  where s.id = excluded.id and s.version = excluded.version - 1
-  returning s.id into v_id;
-  if v_id is not null then
-    insert into howdah_private.sealed_secrets as c (
-      secret_id, tenant_id, data_key_id, version, nonce, ciphertext
-    )
-    values (
-      v_id, v_tenant, v_key, (put_secret.secret ->> 'version')::int,
-      decode(put_secret.secret ->> 'nonce', 'base64'),
-      decode(put_secret.secret ->> 'ciphertext', 'base64')
-    )
-    on conflict (secret_id) do update
-    set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
-      ciphertext = excluded.ciphertext;
+  v_id := howdah_private.put_secret(
+    put_signing_key.secret, put_signing_key.fingerprint, put_signing_key.last_four);
+  if v_id is null then
+    return null;
   end if;
+  update howdah.secrets as s set webhook_id = put_signing_key.webhook_id where s.id = v_id;
+  update howdah.webhooks as w
+  set secret_name = v_name, previous_secret_name = case
+    when put_signing_key.rotates then v_before else w.previous_secret_name end
+  where w.tenant_id = v_tenant and w.id = put_signing_key.webhook_id;
+  perform howdah_private.delete_old_signing_keys(v_tenant, put_signing_key.webhook_id,
+    array[v_name, case when put_signing_key.rotates then v_before end]);
   return v_id;
 end $function$
 ;
@@ -24023,6 +24272,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_todo_line(number bigint, reason text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = concat('line ' || refuse_todo_line.number || ': ', refuse_todo_line.reason),
+    detail = jsonb_build_object('field', 'content', 'line', refuse_todo_line.number)::text,
+    hint = 'Write each todo as - [ ] TITLE — NOTE, with [ ] open, [~] doing, [x] done, [!] blocked '
+      'or [-] cancelled.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_turn(session_id uuid, live_execution_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -24088,6 +24352,20 @@ begin
     hint = format('Store the secret: howdah secret set %s (the value comes from stdin). '
       'See howdah.secrets for the secrets that exist.',
       refuse_unknown_secret.name);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_webhook(webhook_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no webhook %s', refuse_unknown_webhook.webhook_id),
+    detail = jsonb_build_object('webhook_id', refuse_unknown_webhook.webhook_id)::text,
+    hint = 'See howdah.webhooks for the webhooks that exist.';
 end $function$
 ;
 
@@ -24503,10 +24781,7 @@ AS $function$
     greatest('user', coalesce(h.trust, e.trust))
   from howdah.executions as e
   left join howdah_private.run_heads as h on h.execution_id = e.id
-  cross join lateral (
-    select case when remember_approval.scope = 'session' and q.session_id is null then 'run'
-      else remember_approval.scope end as scope
-  ) as s
+  cross join lateral (select remember_approval.scope as scope) as s
   where e.id = q.execution_id and s.scope is not null
   on conflict do nothing;
   update howdah.approvals as a set trust = coalesce(h.trust, e.trust)
@@ -27697,6 +27972,9 @@ CREATE OR REPLACE FUNCTION howdah_private.setting_kinds()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   values
+    ('audit_contents', true, 0, 1, 0,
+      '1 also records in the audit log what runs do to todos, files, sessions and mail, and who '
+      'creates them.'),
     ('backoff_initial_seconds', false, 0.1, 60, 0.5,
       'Longest wait after the first failed attempt of a model or a tool; it doubles with each.'),
     ('backoff_max_seconds', false, 0.1, 3600, 30,
@@ -28011,6 +28289,47 @@ begin
   perform pg_current_xact_id(); -- assigns the id that the seal contains
   return v_payload || ' ' || howdah_private.binding_seal(v_payload);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.signing_key_name(webhook_id uuid, rotates boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit('webhooks', 'manage');
+  perform howdah_private.permit('secrets', 'manage');
+  return howdah_private.next_signing_key(
+    howdah.current_tenant(), signing_key_name.webhook_id, signing_key_name.rotates);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.signing_key_number(name text, first_name text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN (name = first_name) THEN 1 WHEN starts_with(name, (first_name || '-'::text)) THEN ("substring"(name, '-([1-9][0-9]{0,8})$'::text))::integer ELSE NULL::integer END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.signing_secrets(tenant_id uuid, webhook_id uuid)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when signing_secrets.webhook_id is null then (
+      select coalesce(
+        array_agg(s.name order by coalesce(s.rotated_at, s.created_at) desc, s.name), '{}')
+      from howdah.secrets as s
+      where s.tenant_id = signing_secrets.tenant_id
+        and howdah_private.signing_key_number(s.name, 'callbacks') > 0)
+    else (
+      select array_remove(array[w.secret_name, w.previous_secret_name], null)
+      from howdah.webhooks as w
+      where w.tenant_id = signing_secrets.tenant_id and w.id = signing_secrets.webhook_id)
+    end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.size_fix(most integer, unit text, type text)
@@ -28450,6 +28769,50 @@ AS $function$
   where k.tenant_id = howdah.current_tenant() and k.caller = howdah_private.key_holder()
     and k.key = store_request_answer.key
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.store_secret(tenant_id uuid, secret jsonb, fingerprint text, last_four text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_key uuid := (store_secret.secret -> 'key' ->> 'id')::uuid;
+  v_id uuid;
+begin
+  perform from howdah_private.data_keys as k
+  where k.tenant_id = store_secret.tenant_id and k.id = v_key and k.is_current for share;
+  if not found then
+    return null;
+  end if;
+  insert into howdah.secrets as s (id, tenant_id, name, fingerprint, last_four, version, created_by)
+  values (
+    (store_secret.secret ->> 'id')::uuid, store_secret.tenant_id, store_secret.secret ->> 'name',
+    store_secret.fingerprint,
+    store_secret.last_four, (store_secret.secret ->> 'version')::int, howdah.current_user_id()
+  )
+  on conflict on constraint secrets_tenant_id_name_key do update
+  set fingerprint = excluded.fingerprint, last_four = excluded.last_four,
+    version = excluded.version, is_unseen = false, from_environment = false,
+    rotated_at = now()
+  where s.id = excluded.id and s.version = excluded.version - 1
+  returning s.id into v_id;
+  if v_id is not null then
+    insert into howdah_private.sealed_secrets as c (
+      secret_id, tenant_id, data_key_id, version, nonce, ciphertext
+    )
+    values (
+      v_id, store_secret.tenant_id, v_key, (store_secret.secret ->> 'version')::int,
+      decode(store_secret.secret ->> 'nonce', 'base64'),
+      decode(store_secret.secret ->> 'ciphertext', 'base64')
+    )
+    on conflict (secret_id) do update
+    set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
+      ciphertext = excluded.ciphertext;
+  end if;
+  return v_id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.stored_model_entry(entry jsonb)
@@ -29285,6 +29648,13 @@ AS $function$
       select n.name
       from jsonb_object_keys(coalesce(system_warnings.document -> 'agents', '{}')) as n (name)
     )) as f
+    union all
+    select 3, m.name, format('%s cannot be called before the secret is stored: '
+      'howdah admin secret set %s', m.tools, m.name)
+    from howdah_private.missing_secrets(array(
+      select n.name
+      from jsonb_object_keys(coalesce(system_warnings.document -> 'tools', '{}')) as n (name)
+    )) as m
   ) as w
 $function$
 ;
@@ -29815,6 +30185,35 @@ begin
     select array_agg(to_jsonb(n)) into v_after from new_rows as n;
   end if;
   perform howdah_private.audit_changes(tg_table_name, tg_argv::text[], v_before, v_after)
+  where v_before is not null or v_after is not null;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__audit_contents()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+AS $function$
+declare
+  v_before jsonb[];
+  v_after jsonb[];
+begin
+  if not exists (select from howdah.settings as s where s.key = 'audit_contents') then
+    return null;
+  end if;
+  if tg_op <> 'INSERT' then
+    select array_agg(to_jsonb(o) - 'bytes') into v_before from old_rows as o
+    where howdah_private.setting(o.tenant_id, 'audit_contents') = 1;
+  end if;
+  if tg_op <> 'DELETE' then
+    select array_agg(to_jsonb(n) - 'bytes') into v_after from new_rows as n
+    where howdah_private.setting(n.tenant_id, 'audit_contents') = 1;
+  end if;
+  perform howdah_private.audit_changes(tg_table_name, '{id}', v_before, v_after)
   where v_before is not null or v_after is not null;
   return null;
 end $function$
@@ -33063,6 +33462,10 @@ begin
     and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.created_by) then
     perform howdah_private.refuse_unknown('secrets', 'created_by', 'users', new.created_by::text, 'secrets_tenant_id_created_by_fkey');
   end if;
+  if new.webhook_id is not null
+    and not exists (select from howdah.webhooks as r where r.tenant_id = new.tenant_id and r.id = new.webhook_id) then
+    perform howdah_private.refuse_unknown('secrets', 'webhook_id', 'webhooks', new.webhook_id::text, 'secrets_webhook_id_fkey');
+  end if;
   return null;
 end $function$
 ;
@@ -33090,6 +33493,20 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__audit()
 AS $function$
 begin
   perform howdah_private.audit_changes('sessions', '{id}', null, array[to_jsonb(new)]);
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__audit_own()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+begin
+  perform howdah_private.audit_changes('sessions', '{id}', null, array[to_jsonb(new)])
+  where howdah_private.setting(new.tenant_id, 'audit_contents') = 1;
   return null;
 end $function$
 ;
@@ -33983,6 +34400,10 @@ begin
   if new.is_active then
     new.disabled_because := null;
   end if;
+  if tg_op = 'INSERT' and new.secret_name is null then
+    raise notice 'deliveries of webhook % are signed with a generated key', new.id
+      using hint = format('Get the key, which is shown once: howdah admin webhooks key %s', new.id);
+  end if;
   return new;
 end $function$
 ;
@@ -34308,6 +34729,49 @@ CREATE OR REPLACE FUNCTION howdah_private.timestamp_key(at timestamp with time z
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select (to_jsonb(timestamp_key.at at time zone 'UTC') #>> '{}') || 'Z' $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.todo_item(number integer, mark text, content text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_mark text := lower(todo_item.mark);
+  v_struck text[] := case when todo_item.mark = '-'
+    then regexp_match(todo_item.content, '^~~(.*?)~~(?: — (.*))?$') end;
+  v_title text := howdah_private.unescape_markdown(
+    coalesce(v_struck[1], split_part(todo_item.content, ' — ', 1)));
+  v_note text := nullif(howdah_private.unescape_markdown(case when v_struck is not null
+    then v_struck[2] else substring(todo_item.content from ' — (.*)$') end), '');
+begin
+  if v_title !~ '\S' or char_length(v_title) > 500 then
+    perform howdah_private.refuse_todo_line(todo_item.number,
+      'the title of a todo must have 1 to 500 characters');
+  elsif char_length(v_note) > 4000 then
+    perform howdah_private.refuse_todo_line(todo_item.number,
+      'the note of a todo must have at most 4000 characters');
+  end if;
+  return jsonb_build_object('line', format('- [%s] %s', v_mark, todo_item.content),
+    'status', case v_mark when ' ' then 'open' when '~' then 'doing' when 'x' then 'done'
+      when '!' then 'blocked' else 'cancelled' end,
+    'title', v_title, 'note', v_note);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.todo_line(t howdah.todos)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case t.status when 'open' then '- [ ] ' when 'doing' then '- [~] '
+      when 'done' then '- [x] ' when 'blocked' then '- [!] ' when 'cancelled' then '- [-] ~~' end
+    || howdah_private.markdown_line(t.title)
+    || case when t.status = 'cancelled' then '~~' else '' end
+    || coalesce(' — ' || nullif(howdah_private.markdown_line(t.note), ''), '')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.todo_text(session_id uuid, field text, value jsonb, max_length integer)
@@ -34812,6 +35276,16 @@ begin
     and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
   limit unaligned_trees.batch;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unescape_markdown(content text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select btrim(regexp_replace(unescape_markdown.content, '\\([\\`*_\[\]<>#|~])', '\1', 'g'))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.unfreeze_month(month date)
@@ -35406,6 +35880,27 @@ AS $function$
     from jsonb_each(values_schema.variables) as v (name, schema)
     where values_schema.is_complete and not v.schema ? 'default'
   ))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.vendor_tool_rules(tenant_id uuid, agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_object_agg('model:tools', d.decisions), '{}')
+  from howdah.tools as t
+  cross join lateral (
+    select case when not t.is_active
+        or coalesce(jsonb_array_length(t.configuration -> 'allow'), 0) > 0
+      then (
+        select jsonb_object_agg(l.trust, 'deny')
+        from unnest(enum_range(null::howdah.trust)) as l (trust))
+      else howdah_private.policies_of(vendor_tool_rules.agent_id, t, t.effect) end as decisions
+  ) as d
+  where t.tenant_id = vendor_tool_rules.tenant_id and t.kind = 'builtin'
+    and t.name = 'http_request' and d.decisions is not null
 $function$
 ;
 
@@ -36296,6 +36791,20 @@ CREATE OR REPLACE FUNCTION howdah_private.without_fields(document jsonb, fields 
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (jsonb_typeof(document) <> 'object'::text) THEN (document #>> '{}'::text[]) ELSE NULLIF(((document - fields))::text, '{}'::text) END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.without_missing_secrets(configuration jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('secrets', coalesce(jsonb_object_agg(s.key, s.value), '{}'))
+  from jsonb_each(without_missing_secrets.configuration -> 'secrets') as s
+  where exists (
+    select from howdah.secrets as k
+    where k.tenant_id = howdah.current_tenant() and k.name = s.value ->> 'secret_name')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.without_preset(entry jsonb)
@@ -37790,6 +38299,12 @@ CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.mail REFERENCING OLD TAB
 
 CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.mail REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
+CREATE TRIGGER _970_audit_delete AFTER DELETE ON howdah.mail REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.mail REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (true) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.mail REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF to_agent_id, thread_id, is_within_tree, from_execution_id, root_execution_id, received_by_execution_id, received_at, content, created_by ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__refuse_invalid();
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF prompt_id, server_id ON howdah.mcp_prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_prompts__refuse_unknown();
@@ -38004,6 +38519,12 @@ CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.resources REFERENCING OL
 
 CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.resources REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg_resources__audit('id');
 
+CREATE TRIGGER _970_audit_delete AFTER DELETE ON howdah.resources REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.resources REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (true) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.resources REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF size, name, type, sha256, metadata, created_by, storage_path, bytes, uri ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.retention_policies FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('retention_policies', 'manage');
@@ -38054,7 +38575,7 @@ CREATE TRIGGER _995_refuse_unreadable_key BEFORE INSERT OR UPDATE OF concurrency
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF created_by ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__refuse_unknown();
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF created_by, webhook_id ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__refuse_unknown();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.secrets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('secrets', 'manage');
 
@@ -38093,6 +38614,14 @@ CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.sessions REFERENCING OLD
 CREATE TRIGGER _960_audit_insert AFTER INSERT ON howdah.sessions FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND (new.user_id IS DISTINCT FROM howdah.current_user_id()))) EXECUTE FUNCTION howdah_private.tg_sessions__audit();
 
 CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _970_audit_delete AFTER DELETE ON howdah.sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.sessions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN ((CURRENT_USER = 'howdah_engine'::name)) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.sessions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _975_audit_insert AFTER INSERT ON howdah.sessions FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND (NOT (new.user_id IS DISTINCT FROM howdah.current_user_id())))) EXECUTE FUNCTION howdah_private.tg_sessions__audit_own();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, state ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
@@ -38217,6 +38746,12 @@ CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.todos REFERENCING OLD TA
 CREATE TRIGGER _960_audit_insert AFTER INSERT ON howdah.todos REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _960_audit_update AFTER UPDATE ON howdah.todos REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _970_audit_delete AFTER DELETE ON howdah.todos REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.todos REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
+
+CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.todos REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF session_id, "position", title, note ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__refuse_invalid();
 
@@ -40130,6 +40665,10 @@ grant execute on function howdah.apply_agent_system(jsonb,text,boolean,boolean) 
 
 grant execute on function howdah.apply_agent_system(jsonb,text,boolean,boolean) to howdah_engine;
 
+grant execute on function howdah.apply_todolist(uuid,text,text) to howdah_app;
+
+grant execute on function howdah.apply_todolist(uuid,text,text) to howdah_engine;
+
 grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to howdah_app;
 
 grant execute on function howdah.ask(text,text,text) to howdah_app;
@@ -40438,11 +40977,15 @@ grant execute on function howdah_private.active_agent(text) to howdah_engine;
 
 grant execute on function howdah_private.active_ms_left(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.add_data_key(jsonb,boolean) to howdah_worker;
+
 grant execute on function howdah_private.add_late_turn(howdah.sessions,integer) to howdah_engine;
 
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.admit_parked(uuid,uuid,uuid) to howdah_worker;
+
+grant execute on function howdah_private.adopt_master_key(text) to howdah_worker;
 
 grant execute on function howdah_private.agent_actions(uuid,jsonb) to howdah_analyst;
 
@@ -41022,6 +41565,8 @@ grant execute on function howdah_private.deliver_mail(uuid,uuid) to howdah_worke
 
 grant execute on function howdah_private.delivery_pause(integer) to howdah_engine;
 
+grant execute on function howdah_private.delivery_secrets(uuid,uuid) to howdah_worker;
+
 grant execute on function howdah_private.detach_prompts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.detach_prompts(jsonb) to howdah_engine;
@@ -41229,6 +41774,8 @@ grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
 grant execute on function howdah_private.freeze_month(date) to howdah_engine;
 
 grant execute on function howdah_private.freeze_month_statement(date) to howdah_engine;
+
+grant execute on function howdah_private.fresh_signing_key(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.function_arguments(regprocedure) to howdah_engine;
 
@@ -41492,6 +42039,8 @@ grant execute on function howdah_private.json_value_faults(jsonb,jsonb,text) to 
 
 grant execute on function howdah_private.keep_checkpoints(jsonb) to howdah_worker;
 
+grant execute on function howdah_private.keep_signing_key(jsonb,text,text,uuid) to howdah_worker;
+
 grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
 
 grant execute on function howdah_private.key_holder() to howdah_engine;
@@ -41608,6 +42157,10 @@ grant execute on function howdah_private.marker_name(text) to howdah_engine;
 
 grant execute on function howdah_private.master_key_state() to howdah_worker;
 
+grant execute on function howdah_private.match_todo_lines(uuid,jsonb) to howdah_app;
+
+grant execute on function howdah_private.match_todo_lines(uuid,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.matching_branch(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.max_handoffs() to howdah_engine;
@@ -41675,6 +42228,8 @@ grant execute on function howdah_private.metrics() to howdah_worker;
 grant execute on function howdah_private.missing_grants(regprocedure) to howdah_engine;
 
 grant execute on function howdah_private.missing_purposes(text) to howdah_engine;
+
+grant execute on function howdah_private.missing_secrets(text[]) to howdah_app;
 
 grant execute on function howdah_private.model_catalog_document() to howdah_analyst;
 
@@ -41773,6 +42328,10 @@ grant execute on function howdah_private.parse_id(text) to howdah_engine;
 grant execute on function howdah_private.parse_interrupt_answer(jsonb) to howdah_app;
 
 grant execute on function howdah_private.parse_interrupt_answer(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.parse_todolist(text) to howdah_app;
+
+grant execute on function howdah_private.parse_todolist(text) to howdah_engine;
 
 grant execute on function howdah_private.part_fault(jsonb) to howdah_engine;
 
@@ -41886,6 +42445,8 @@ grant execute on function howdah_private.prune_system(uuid,jsonb) to howdah_engi
 
 grant execute on function howdah_private.put_secret(jsonb,text,text) to howdah_app;
 
+grant execute on function howdah_private.put_signing_key(jsonb,text,text,uuid,boolean) to howdah_app;
+
 grant execute on function howdah_private.query_settings(uuid) to howdah_worker;
 
 grant execute on function howdah_private.queue_table() to howdah_engine;
@@ -41986,6 +42547,10 @@ grant execute on function howdah_private.refuse_system(jsonb[]) to howdah_engine
 
 grant execute on function howdah_private.refuse_todo(uuid,text,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_todo_line(bigint,text) to howdah_app;
+
+grant execute on function howdah_private.refuse_todo_line(bigint,text) to howdah_engine;
+
 grant execute on function howdah_private.refuse_turn(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unknown(name,name,name,text,name) to howdah_engine;
@@ -41993,6 +42558,8 @@ grant execute on function howdah_private.refuse_unknown(name,name,name,text,name
 grant execute on function howdah_private.refuse_unknown_provider(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_unknown_webhook(uuid) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unreadable_row(howdah.table_triggers,regclass,text) to howdah_engine;
 
@@ -42184,6 +42751,8 @@ grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_work
 
 grant execute on function howdah_private.search_words(text) to howdah_engine;
 
+grant execute on function howdah_private.secret_slot(uuid,text) to howdah_worker;
+
 grant execute on function howdah_private.seeded_parts() to howdah_app;
 
 grant execute on function howdah_private.seeded_parts() to howdah_engine;
@@ -42277,6 +42846,16 @@ grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_app
 grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.signing_key_name(uuid,boolean) to howdah_app;
+
+grant execute on function howdah_private.signing_key_number(text,text) to howdah_app;
+
+grant execute on function howdah_private.signing_key_number(text,text) to howdah_engine;
+
+grant execute on function howdah_private.signing_secrets(uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.signing_secrets(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.size_fix(integer,text,text) to howdah_app;
 
@@ -42670,6 +43249,16 @@ grant execute on function howdah_private.tg_workflows__refuse_invalid() to howda
 
 grant execute on function howdah_private.timestamp_key(timestamp with time zone) to howdah_engine;
 
+grant execute on function howdah_private.todo_item(integer,text,text) to howdah_app;
+
+grant execute on function howdah_private.todo_item(integer,text,text) to howdah_engine;
+
+grant execute on function howdah_private.todo_line(howdah.todos) to howdah_analyst;
+
+grant execute on function howdah_private.todo_line(howdah.todos) to howdah_app;
+
+grant execute on function howdah_private.todo_line(howdah.todos) to howdah_engine;
+
 grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to howdah_engine;
 
 grant execute on function howdah_private.todos_json(uuid) to howdah_engine;
@@ -42731,6 +43320,10 @@ grant execute on function howdah_private.tree_states(uuid[],integer) to howdah_a
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 
 grant execute on function howdah_private.unaligned_trees(date,integer) to howdah_owner;
+
+grant execute on function howdah_private.unescape_markdown(text) to howdah_app;
+
+grant execute on function howdah_private.unescape_markdown(text) to howdah_engine;
 
 grant execute on function howdah_private.unfreeze_month(date) to howdah_engine;
 
@@ -42859,6 +43452,8 @@ grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_
 grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_app;
 
 grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.without_missing_secrets(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.without_preset(jsonb) to howdah_app;
 
@@ -44815,7 +45410,11 @@ comment on column howdah.secrets.created_by is 'The creator: the user of the tok
 
 comment on column howdah.secrets.fingerprint is 'Equal for equal values of a tenant. A guessed value cannot be checked against it without the key of the tenant.';
 
+comment on column howdah.secrets.from_environment is 'True while the secret follows a tool key of the environment, such as GITHUB_TOKEN. Storing a value by hand makes it false.';
+
 comment on column howdah.secrets.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.secrets.is_unseen is 'True for a generated signing key that nobody has seen. Showing the key replaces it by a new one, since no stored value is ever shown.';
 
 comment on column howdah.secrets.last_four is 'Last characters of the value. Null if the value is too short to show any.';
 
@@ -44828,6 +45427,8 @@ comment on column howdah.secrets.tenant_id is 'The tenant that owns the row; no 
 comment on column howdah.secrets.updated_at is 'Time of the last change.';
 
 comment on column howdah.secrets.version is 'Number of values so far. Each new value raises it.';
+
+comment on column howdah.secrets.webhook_id is 'Webhook that this generated signing key belongs to and is deleted with. Null for other secrets.';
 
 comment on column howdah.sessions.agent_id is 'The agent.';
 
@@ -45235,7 +45836,7 @@ comment on column howdah.webhooks.is_active is 'False disables the row without d
 
 comment on column howdah.webhooks.previous_secret_name is 'Second secret that also signs during a rotation. The receiver accepts either signature.';
 
-comment on column howdah.webhooks.secret_name is 'Secret that signs deliveries: whsec_ and Base64. Null leaves them unsigned.';
+comment on column howdah.webhooks.secret_name is 'Secret that signs deliveries: whsec_ and Base64. Null until a key is generated, at the latest for the first delivery.';
 
 comment on column howdah.webhooks.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -45434,6 +46035,8 @@ comment on routine howdah.agent_tool_list(text) is 'Returns the tools of an agen
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run continue. Approvals take approve (data: edited arguments) or reject; effects take done (data: the result), again or give_up.';
 
 comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system document, the content of a file as JSON. Returns {id, name, version, digest, dry_run, kept: [{kind, name}], objects: [{kind, name, action, before, after, ownership}]}.';
+
+comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. version is the MD5 of the list that was edited; another state raises HWCNF.';
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run, its session or its agent.';
 

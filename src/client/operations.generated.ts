@@ -68,6 +68,10 @@ export type Schedule = { id: string; name: string; cron: string; timezone: strin
 
 export type Webhook = { id: string; url: string; events: (string)[]; description: string; agent_id: string | null; workflow_id: string | null; secret_name: string | null; previous_secret_name: string | null; is_active: boolean; disabled_because: string | null; created_at: string; updated_at: string };
 
+export type NewWebhook = { id: string; url: string; events: (string)[]; description: string; agent_id: string | null; workflow_id: string | null; secret_name: string | null; previous_secret_name: string | null; is_active: boolean; disabled_because: string | null; created_at: string; updated_at: string; signing_key: string | null };
+
+export type SigningKey = { signing_key: string; secret_name: string; previous_secret_name: string | null };
+
 export type WebhookDelivery = { id: string; webhook_id: string | null; execution_id: string | null; alert_rule_id: string | null; event: string; url: string; status: "pending" | "delivered" | "failed"; attempts: number; next_attempt_at: string | null; last_attempt_at: string | null; last_status: number | null; last_error: string | null; delivered_at: string | null; payload: { [name: string]: unknown }; created_at: string };
 
 export type InboundHook = { id: string; name: string; description: string; verification: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name: string; previous_secret_name: string | null; secret_header: string | null; agent_id: string | null; workflow_id: string | null; condition: string | null; mapping: { [name: string]: string }; session_key: string | null; debounce_key: string | null; debounce_ms: number | null; reply: { [name: string]: string } | null; is_active: boolean; user_id: string | null; created_at: string; updated_at: string; path: string };
@@ -362,7 +366,7 @@ export type Operations = {
   /** List webhooks, newest first. */
   listWebhooks: { takes: { query?: { limit?: number; cursor?: string; url?: string; agent_id?: string; workflow_id?: string; is_active?: "true" | "false" } }; gives: { data: (Webhook)[]; next: string | null } };
   /** Create a webhook. */
-  createWebhook: { takes: { body: { url: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean } }; gives: Webhook };
+  createWebhook: { takes: { body: { url: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean } }; gives: NewWebhook };
   /** Get a webhook. */
   getWebhook: { takes: { params: { id: string } }; gives: Webhook };
   /** Replace a webhook; fields that are left out take their defaults. */
@@ -371,6 +375,10 @@ export type Operations = {
   changeWebhook: { takes: { params: { id: string }; body: { url?: string; events?: (string)[]; description?: string; agent_id?: string | null; workflow_id?: string | null; secret_name?: string | null; previous_secret_name?: string | null; is_active?: boolean } }; gives: Webhook };
   /** Delete a webhook. */
   deleteWebhook: { takes: { params: { id: string } }; gives: null };
+  /** Show the signing key of a webhook, once, or rotate it. */
+  issueSigningKey: { takes: { params: { id: string }; body?: { rotate?: boolean } }; gives: SigningKey };
+  /** Show the signing key of all callback URLs, once, or rotate it. */
+  issueCallbackSigningKey: { takes: { body?: { rotate?: boolean } }; gives: SigningKey };
   /** List the deliveries of a webhook, newest first. */
   listDeliveriesOfWebhook: { takes: { params: { id: string }; query?: { limit?: number; cursor?: string; status?: string; event?: string; execution_id?: string } }; gives: { data: (WebhookDelivery)[]; next: string | null } };
   /** List the deliveries of all webhooks and callbacks, newest first. */
@@ -650,6 +658,8 @@ export const operations = {
   replaceWebhook: ['PUT', '/api/webhooks/{id}'],
   changeWebhook: ['PATCH', '/api/webhooks/{id}'],
   deleteWebhook: ['DELETE', '/api/webhooks/{id}'],
+  issueSigningKey: ['POST', '/api/webhooks/{id}/signing-key'],
+  issueCallbackSigningKey: ['POST', '/api/callbacks/signing-key'],
   listDeliveriesOfWebhook: ['GET', '/api/webhooks/{id}/deliveries'],
   listWebhookDeliveries: ['GET', '/api/webhook-deliveries'],
   getWebhookDelivery: ['GET', '/api/webhook-deliveries/{id}'],

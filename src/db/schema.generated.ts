@@ -1007,13 +1007,16 @@ export interface Secrets {
   created_at: Generated<Timestamp>;
   created_by: string | null;
   fingerprint: string;
+  from_environment: Generated<boolean>;
   id: Generated<string>;
+  is_unseen: Generated<boolean>;
   last_four: string | null;
   name: string;
   rotated_at: Timestamp | null;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;
   version: Generated<number>;
+  webhook_id: string | null;
 }
 
 export interface Sessions {
