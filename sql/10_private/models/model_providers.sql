@@ -80,10 +80,10 @@ as $$
       else resolve_provider.base_url end
   from (
     select lower(btrim(resolve_provider.provider)),
-      substring(lower(btrim(resolve_provider.base_url)) from '^https://([^/]+)/*$')
+      substring(lower(btrim(resolve_provider.base_url)) from '^https://([^/]+\.[^/]+)/*$')
   ) as p (word, host)
   left join howdah_private.model_vendors() as v on p.word = any (v.name || v.aliases)
-  left join howdah_private.model_vendors() as h on p.host = any (h.aliases)
+  left join howdah_private.model_vendors() as h on p.host = any (h.aliases) and not h.is_local
 $$;
 
 -- Returns whether a stored name is that of a provider: ours, a vendor, a package or a host.

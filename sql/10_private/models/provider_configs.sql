@@ -112,7 +112,8 @@ begin
     select v.openai_url, lower(config ->> 'provider') = any (v.name || v.aliases) as is_named
     into v_vendor
     from howdah_private.model_vendors() as v
-    where substring(lower(v_url) from '^https://([^/]+)$') = any (v.aliases);
+    where substring(lower(v_url) from '^https://([^/]+\.[^/]+)$') = any (v.aliases)
+      and not v.is_local;
     if v_vendor.openai_url is not null or v_vendor.is_named then
       return v_vendor.openai_url;
     end if;

@@ -1,6 +1,6 @@
 import { invalidVariable } from '../../settings/parse-variables.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import { findVendor, VENDORS } from '../vendors.ts';
+import { findVendor, isHost, VENDORS } from '../vendors.ts';
 import type { ModelValues } from './variables.ts';
 
 /** Names that are valid without an entry in `VENDORS`: built-in providers and npm packages. */
@@ -45,7 +45,11 @@ export function serverOf(
   return { provider, url: url !== undefined && isUsualAddress(provider, url) ? undefined : url };
 }
 
-const vendorOfHost = (url: string) => findVendor(new URL(url).hostname)?.name;
+/** Returns the vendor of a host. A host without a dot (`gemini`) is one of a private network. */
+function vendorOfHost(url: string): string | undefined {
+  const { hostname } = new URL(url);
+  return isHost(hostname) ? findVendor(hostname)?.name : undefined;
+}
 
 /**
  * Returns whether a URL is the usual address of a vendor: its host alone, or the address where
@@ -69,5 +73,5 @@ export const isPackage = (provider: string): boolean => provider.startsWith('npm
 
 /** Returns whether the URL is on a host of this vendor, so that the vendor's key may be sent. */
 export function isHostOf(vendor: string, url: string): boolean {
-  return findVendor(new URL(url).hostname)?.name === vendor;
+  return vendorOfHost(url) === vendor;
 }

@@ -148,6 +148,7 @@ test.each([
     'llm.example.com',
     'https://llm.example.com/v1',
   ],
+  [{ provider: 'gemini', model: 'm', api_url: 'https://gemini' }, 'google', 'https://gemini'],
   [
     { provider: 'vllm', model: 'm', endpoint: 'http://10.0.0.8:8000/v1' },
     'vllm',

@@ -22,8 +22,8 @@ const MOST_MARKS = 4;
 /**
  * Creates a prompt cache that counts as the documentation of Anthropic says. A request is a list of
  * blocks: tools, system message, conversation. A block with `cache_control` is a mark. The prefix
- * that ends at a mark is written to the cache. The longest prefix that ends at a mark, or at most 20
- * blocks before one, is read from the cache. A token is four characters of JSON.
+ * that ends at a mark is written to the cache. The longest prefix that ends at a mark, or at most
+ * 20 blocks before one, is read from the cache. A token is four characters of JSON.
  */
 export function createPromptCache(): PromptCache {
   const known = new Set<string>();

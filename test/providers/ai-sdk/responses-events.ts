@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { VendorAnswer } from './wire-formats.ts';
 
-/** Encodes an answer as the events of a response (OpenAI's responses, which Azure and xAI stream). */
+/** Encodes an answer as the events of a response, OpenAI's format that Azure and xAI stream. */
 export function responsesEvents({ words = [], calls = [], thought, isFiltered }: VendorAnswer) {
   const response = { id: 'resp_1', object: 'response', created_at: 1, model: 'm', output: [] };
   const usage = {

@@ -97,6 +97,8 @@ describe('the default model', () => {
     ['groq', 'http://api.groq.com'],
     ['groq', 'https://api.groq.com/other'],
     ['my-server', 'https://api.groq.com'],
+    ['google', 'https://gemini/v1'],
+    ['ollama', 'https://ollama.local'],
   ])('of LLM_PROVIDER=%s is at LLM_URL=%s, with its own key alone', (LLM_PROVIDER, LLM_URL) => {
     const env = { LLM_PROVIDER, LLM_URL, LLM_MODEL: 'm', LLM_API_KEY: 'l', GROQ_API_KEY: 'k' };
     expect(defaultOf(env)).toMatchObject({ baseUrl: LLM_URL, apiKey: 'l' });

@@ -135,6 +135,8 @@ describe('the provider of a model', () => {
     ['groq', 'https://api.groq.com/openai/v1', 'https://api.groq.com/openai/v1'],
     ['groq', 'https://gateway.example.com', 'https://gateway.example.com'],
     ['groq', 'http://api.groq.com', 'http://api.groq.com'],
+    ['google', 'https://gemini', 'https://gemini'], // a host of a private network
+    ['ollama', 'https://ollama.local', 'https://ollama.local'],
   ])('%s at %s is stored with the address %s', async (provider, url, stored) => {
     await asOwner(async (client) => {
       await report(client, 'a', ['groq', true, true], ['anthropic', true, true]);
