@@ -4,6 +4,10 @@
 
 create domain howdah.execution_id as uuid constraint must_be_uuid_v7 CHECK (howdah_private.is_uuid_v7(VALUE));
 
+create type howdah.account_scope as enum ('tenant', 'user');
+
+create type howdah.account_status as enum ('pending', 'connected', 'expired', 'revoked', 'failed');
+
 create type howdah.agent_engine as enum ('builtin', 'http', 'openai', 'a2a', 'custom');
 
 create type howdah.alert_severity as enum ('warning', 'critical');
@@ -26,11 +30,15 @@ create type howdah.execution_status as enum ('queued', 'running', 'waiting', 'pa
 
 create type howdah.filter_action as enum ('flag', 'redact', 'block');
 
-create type howdah.filter_place as enum ('output', 'question', 'arguments', 'sql', 'message', 'board', 'file');
+create type howdah.filter_place as enum ('output', 'question', 'arguments', 'sql', 'message', 'board', 'file', 'input');
 
 create type howdah.grant_permission as enum ('read', 'run', 'edit');
 
 create type howdah.hook_event as enum ('before_run', 'after_setup', 'message_sent', 'tool_before', 'tool_after', 'execution_complete');
+
+create type howdah.hook_verification as enum ('standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret');
+
+create type howdah.inbound_status as enum ('accepted', 'ignored', 'failed', 'refused');
 
 create type howdah.limit_metric as enum ('requests', 'runs', 'tokens', 'cost', 'storage', 'running_runs', 'running_calls', 'calls');
 
@@ -47,6 +55,8 @@ create type howdah.message_role as enum ('system', 'user', 'assistant', 'tool');
 create type howdah.model_purpose as enum ('llm', 'embedding', 'tts', 'stt', 'image', 'rerank', 'classifier');
 
 create type howdah.model_test_status as enum ('queued', 'passed', 'failed');
+
+create type howdah.oauth_grant as enum ('authorization_code', 'client_credentials');
 
 create type howdah.overlap_policy as enum ('allow', 'skip', 'cancel');
 
@@ -390,6 +400,29 @@ create table howdah.board_entries (
 alter table howdah.board_entries enable row level security, force row level security;
 CREATE INDEX board_entries_written_by_execution_id_idx ON howdah.board_entries USING btree (written_by_execution_id);
 
+create table howdah.connected_accounts (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  integration_id uuid not null,
+  user_id uuid,
+  status howdah.account_status default 'pending'::howdah.account_status not null,
+  scopes text[] default '{}'::text[] not null,
+  expires_at timestamp with time zone,
+  connected_at timestamp with time zone,
+  refreshed_at timestamp with time zone,
+  error text,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint a_user_has_one_account_of_a_integration UNIQUE NULLS NOT DISTINCT (tenant_id, integration_id, user_id),
+  constraint connected_accounts_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint connected_accounts_pkey PRIMARY KEY (id),
+  constraint connected_accounts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint connected_accounts_tenant_id_integration_id_fkey FOREIGN KEY (tenant_id, integration_id) REFERENCES howdah.integrations(tenant_id, id) ON DELETE CASCADE,
+  constraint connected_accounts_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE CASCADE
+);
+alter table howdah.connected_accounts enable row level security, force row level security;
+CREATE INDEX connected_accounts_user_id_idx ON howdah.connected_accounts USING btree (tenant_id, user_id);
+
 create table howdah.deleted_run_usage (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid not null,
@@ -513,6 +546,7 @@ create table howdah.executions (
   client_tools jsonb,
   concurrency_key text,
   debounce_key text,
+  input_hits jsonb,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -625,6 +659,113 @@ alter table howdah.hooks enable row level security, force row level security;
 CREATE INDEX hooks_agent_id_idx ON howdah.hooks USING btree (tenant_id, agent_id);
 CREATE INDEX hooks_workflow_id_idx ON howdah.hooks USING btree (tenant_id, workflow_id) WHERE (workflow_id IS NOT NULL);
 
+create table howdah.inbound_deliveries (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  received_at timestamp with time zone default clock_timestamp() not null,
+  last_received_at timestamp with time zone default clock_timestamp() not null,
+  inbound_hook_id uuid not null,
+  status howdah.inbound_status not null,
+  requests integer default 1 not null,
+  bytes integer,
+  execution_id uuid,
+  delivery_id text,
+  signature_sha256 bytea,
+  reply jsonb,
+  error jsonb,
+  constraint inbound_deliveries_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint inbound_deliveries_pkey PRIMARY KEY (id),
+  constraint inbound_deliveries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint inbound_deliveries_tenant_id_inbound_hook_id_fkey FOREIGN KEY (tenant_id, inbound_hook_id) REFERENCES howdah.inbound_hooks(tenant_id, id) ON DELETE CASCADE,
+  constraint an_accepted_delivery_has_a_run CHECK (((status = 'accepted'::howdah.inbound_status) = (execution_id IS NOT NULL))),
+  constraint error_is_an_object CHECK ((jsonb_typeof(error) = 'object'::text)),
+  constraint reply_is_an_object CHECK ((jsonb_typeof(reply) = 'object'::text)),
+  constraint requests_are_counted_from_one CHECK ((requests >= 1))
+);
+alter table howdah.inbound_deliveries enable row level security, force row level security;
+CREATE UNIQUE INDEX inbound_deliveries_delivery_id_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, delivery_id) WHERE (delivery_id IS NOT NULL);
+CREATE INDEX inbound_deliveries_execution_id_idx ON howdah.inbound_deliveries USING btree (execution_id, tenant_id) WHERE (execution_id IS NOT NULL);
+CREATE INDEX inbound_deliveries_hook_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, id);
+CREATE INDEX inbound_deliveries_last_received_at_idx ON howdah.inbound_deliveries USING btree (tenant_id, last_received_at);
+CREATE UNIQUE INDEX inbound_deliveries_refused_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, ((error ->> 'code'::text)), date_trunc('hour'::text, (received_at AT TIME ZONE 'UTC'::text))) WHERE (status = 'refused'::howdah.inbound_status);
+CREATE UNIQUE INDEX inbound_deliveries_signature_idx ON howdah.inbound_deliveries USING btree (tenant_id, inbound_hook_id, signature_sha256) WHERE (signature_sha256 IS NOT NULL);
+CREATE INDEX inbound_deliveries_without_run_idx ON howdah.inbound_deliveries USING btree (last_received_at) WHERE (status <> 'accepted'::howdah.inbound_status);
+
+create table howdah.inbound_hooks (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  verification howdah.hook_verification not null,
+  secret_name text not null,
+  previous_secret_name text,
+  secret_header text,
+  agent_id uuid,
+  workflow_id uuid,
+  condition text,
+  mapping jsonb default '{}'::jsonb not null,
+  session_key text,
+  debounce_key text,
+  debounce_ms integer,
+  reply jsonb,
+  user_id uuid,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint inbound_hooks_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint inbound_hooks_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint inbound_hooks_pkey PRIMARY KEY (id),
+  constraint inbound_hooks_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
+  constraint inbound_hooks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint inbound_hooks_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
+  constraint inbound_hooks_tenant_id_workflow_id_fkey FOREIGN KEY (tenant_id, workflow_id) REFERENCES howdah.workflows(tenant_id, id) ON DELETE CASCADE,
+  constraint a_debounce_key_has_a_window CHECK (((debounce_key IS NULL) = (debounce_ms IS NULL))),
+  constraint a_hook_is_for_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
+  constraint debounce_ms_is_positive CHECK ((debounce_ms > 0)),
+  constraint mapping_is_an_object CHECK ((jsonb_typeof(mapping) = 'object'::text)),
+  constraint messages_of_a_session_are_not_debounced CHECK (((session_key IS NULL) OR (debounce_key IS NULL))),
+  constraint name_is_part_of_a_path CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
+  constraint reply_is_an_object CHECK ((jsonb_typeof(reply) = 'object'::text)),
+  constraint secret_header_is_a_header CHECK (((secret_header IS NULL) OR ((secret_header ~ '^[A-Za-z0-9-]{1,100}$'::text) AND (verification = 'shared_secret'::howdah.hook_verification))))
+);
+alter table howdah.inbound_hooks enable row level security, force row level security;
+CREATE INDEX inbound_hooks_agent_id_idx ON howdah.inbound_hooks USING btree (tenant_id, agent_id);
+CREATE INDEX inbound_hooks_user_id_idx ON howdah.inbound_hooks USING btree (tenant_id, user_id);
+CREATE INDEX inbound_hooks_workflow_id_idx ON howdah.inbound_hooks USING btree (tenant_id, workflow_id);
+
+create table howdah.integrations (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid default howdah.current_tenant() not null,
+  name text not null,
+  description text default ''::text not null,
+  resource_url text not null,
+  account_scope howdah.account_scope default 'user'::howdah.account_scope not null,
+  grant_type howdah.oauth_grant default 'authorization_code'::howdah.oauth_grant not null,
+  scopes text[] default '{}'::text[] not null,
+  issuer text,
+  endpoints jsonb,
+  client_id text,
+  secret_name text,
+  sends_resource boolean default true not null,
+  is_active boolean default true not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint integrations_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint integrations_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint integrations_pkey PRIMARY KEY (id),
+  constraint integrations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint a_client_secret_has_a_client CHECK (((secret_name IS NULL) OR (client_id IS NOT NULL))),
+  constraint client_credentials_are_of_the_tenant CHECK (((grant_type <> 'client_credentials'::howdah.oauth_grant) OR (account_scope = 'tenant'::howdah.account_scope))),
+  constraint client_credentials_have_a_client CHECK (((grant_type <> 'client_credentials'::howdah.oauth_grant) OR ((client_id IS NOT NULL) AND (secret_name IS NOT NULL)))),
+  constraint endpoints_are_an_object CHECK ((jsonb_typeof(endpoints) = 'object'::text)),
+  constraint endpoints_have_an_issuer CHECK (((endpoints IS NULL) OR (issuer IS NOT NULL))),
+  constraint issuer_is_http CHECK ((issuer ~* '^https?://[^/?#\s@]+(/[^?#\s]*)?$'::text)),
+  constraint name_is_a_short_word CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text)),
+  constraint resource_url_is_http CHECK ((resource_url ~* '^https?://[^/?#\s@]+(/[^?#\s]*)?(\?[^#\s]*)?$'::text)),
+  constraint scopes_are_words CHECK ((array_to_string(scopes, ' '::text, ' '::text) ~ '^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$'::text))
+);
+alter table howdah.integrations enable row level security, force row level security;
+
 create table howdah.limits (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -732,6 +873,7 @@ END not null,
   created_by text,
   subject text,
   received_call_id text,
+  input_hits jsonb,
   constraint mail_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint mail_pkey PRIMARY KEY (id),
   constraint mail_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -802,6 +944,7 @@ create table howdah.mcp_servers (
   failed_at timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  is_guarded boolean default true not null,
   constraint mcp_servers_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint mcp_servers_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint mcp_servers_pkey PRIMARY KEY (id),
@@ -1420,6 +1563,7 @@ create table howdah.tools (
   updated_at timestamp with time zone default now() not null,
   capabilities text[] default '{}'::text[] not null,
   domain text,
+  is_guarded boolean default true not null,
   constraint tools_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint tools_tenant_id_name_key UNIQUE (tenant_id, name),
   constraint tools_pkey PRIMARY KEY (id),
@@ -1503,6 +1647,7 @@ create table howdah.watched_rows (
   watches uuid[] not null,
   value_sha256 bytea,
   error jsonb,
+  updated_at timestamp with time zone default clock_timestamp(),
   constraint watched_rows_pkey PRIMARY KEY (execution_id),
   constraint watched_rows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
   constraint watched_rows_tenant_id_table_trigger_id_fkey FOREIGN KEY (tenant_id, table_trigger_id) REFERENCES howdah.table_triggers(tenant_id, id) ON DELETE CASCADE,
@@ -1511,6 +1656,7 @@ create table howdah.watched_rows (
 );
 alter table howdah.watched_rows enable row level security, force row level security;
 CREATE INDEX watched_rows_table_trigger_id_idx ON howdah.watched_rows USING btree (tenant_id, table_trigger_id, md5((row_key)::text), created_at);
+CREATE INDEX watched_rows_updated_at_idx ON howdah.watched_rows USING btree (tenant_id, updated_at) WHERE (updated_at IS NOT NULL);
 
 create table howdah.webhook_deliveries (
   id uuid default howdah.uuid_v7() not null,
@@ -1655,6 +1801,34 @@ CREATE INDEX workflows_current_version_id_idx ON howdah.workflows USING btree (t
 CREATE UNIQUE INDEX workflows_living_name_key ON howdah.workflows USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 CREATE INDEX workflows_restricted_idx ON howdah.workflows USING btree (tenant_id) WHERE is_restricted;
 
+create table howdah_private.account_flows (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  account_id uuid not null,
+  state_digest bytea not null,
+  browser_digest bytea not null,
+  expires_at timestamp with time zone not null,
+  constraint account_flows_state_digest_key UNIQUE (state_digest),
+  constraint account_flows_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint account_flows_pkey PRIMARY KEY (id),
+  constraint account_flows_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES howdah.connected_accounts(tenant_id, id) ON DELETE CASCADE,
+  constraint account_flows_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.account_flows enable row level security, force row level security;
+CREATE INDEX account_flows_account_id_idx ON howdah_private.account_flows USING btree (tenant_id, account_id);
+
+create table howdah_private.account_links (
+  digest bytea not null,
+  tenant_id uuid not null,
+  account_id uuid not null,
+  expires_at timestamp with time zone not null,
+  constraint account_links_pkey PRIMARY KEY (digest),
+  constraint account_links_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES howdah.connected_accounts(tenant_id, id) ON DELETE CASCADE,
+  constraint account_links_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.account_links enable row level security, force row level security;
+CREATE INDEX account_links_account_id_idx ON howdah_private.account_links USING btree (tenant_id, account_id);
+
 create table howdah_private.alert_limits (
   name text not null,
   severity howdah.alert_severity not null,
@@ -1798,6 +1972,15 @@ create table howdah_private.deleted_subject_usage (
   constraint scope_is_user_or_session CHECK ((scope = ANY (ARRAY['user'::howdah.limit_scope, 'session'::howdah.limit_scope])))
 );
 alter table howdah_private.deleted_subject_usage enable row level security, force row level security;
+
+create table howdah_private.egress_reports (
+  host text not null,
+  addresses jsonb not null,
+  reported_at timestamp with time zone default now() not null,
+  constraint egress_reports_pkey PRIMARY KEY (host),
+  constraint addresses_are_a_list CHECK ((jsonb_typeof(addresses) = 'array'::text))
+);
+alter table howdah_private.egress_reports enable row level security, force row level security;
 
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
@@ -1964,6 +2147,15 @@ create table howdah_private.provider_reports (
 );
 alter table howdah_private.provider_reports enable row level security, force row level security;
 
+create table howdah_private.public_address (
+  is_only boolean default true not null,
+  url text not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint public_address_pkey PRIMARY KEY (is_only),
+  constraint there_is_one_address CHECK (is_only)
+);
+alter table howdah_private.public_address enable row level security, force row level security;
+
 create table howdah_private.queue_sweep (
   status howdah.execution_status not null,
   tenant_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
@@ -2031,6 +2223,33 @@ create table howdah_private.run_heads (
   constraint run_heads_pkey PRIMARY KEY (execution_id)
 );
 alter table howdah_private.run_heads enable row level security, force row level security;
+
+create table howdah_private.sealed_documents (
+  integration_id uuid,
+  account_id uuid,
+  flow_id uuid,
+  id uuid default COALESCE(flow_id, account_id, integration_id) not null,
+  tenant_id uuid not null,
+  data_key_id uuid not null,
+  version integer not null,
+  nonce bytea not null,
+  ciphertext bytea not null,
+  lock_ends_at timestamp with time zone,
+  constraint sealed_documents_data_key_id_nonce_key UNIQUE (data_key_id, nonce),
+  constraint sealed_documents_pkey PRIMARY KEY (id),
+  constraint sealed_documents_tenant_id_account_id_fkey FOREIGN KEY (tenant_id, account_id) REFERENCES howdah.connected_accounts(tenant_id, id) ON DELETE CASCADE,
+  constraint sealed_documents_tenant_id_data_key_id_fkey FOREIGN KEY (tenant_id, data_key_id) REFERENCES howdah_private.data_keys(tenant_id, id) ON DELETE RESTRICT,
+  constraint sealed_documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint sealed_documents_tenant_id_flow_id_fkey FOREIGN KEY (tenant_id, flow_id) REFERENCES howdah_private.account_flows(tenant_id, id) ON DELETE CASCADE,
+  constraint sealed_documents_tenant_id_integration_id_fkey FOREIGN KEY (tenant_id, integration_id) REFERENCES howdah.integrations(tenant_id, id) ON DELETE CASCADE,
+  constraint a_document_has_one_owner CHECK ((num_nonnulls(integration_id, account_id, flow_id) = 1)),
+  constraint nonce_has_96_bits CHECK ((octet_length(nonce) = 12))
+);
+alter table howdah_private.sealed_documents enable row level security, force row level security;
+CREATE INDEX sealed_documents_account_id_idx ON howdah_private.sealed_documents USING btree (tenant_id, account_id);
+CREATE INDEX sealed_documents_data_key_id_idx ON howdah_private.sealed_documents USING btree (tenant_id, data_key_id);
+CREATE INDEX sealed_documents_flow_id_idx ON howdah_private.sealed_documents USING btree (tenant_id, flow_id);
+CREATE INDEX sealed_documents_integration_id_idx ON howdah_private.sealed_documents USING btree (tenant_id, integration_id);
 
 create table howdah_private.sealed_secrets (
   secret_id uuid not null,
@@ -2225,6 +2444,7 @@ CREATE OR REPLACE FUNCTION howdah.add_input(execution_id uuid, content text, inp
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.lock_for_control(add_input.execution_id);
+  v_sent record;
 begin
   perform howdah_private.permit_author('execution', v_execution.id, v_execution.user_id);
   perform howdah_private.check_message_content(v_execution.tenant_id, add_input.content,
@@ -2232,7 +2452,9 @@ begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'steered');
   end if;
-  if not howdah_private.add_user_input(v_execution, add_input.content, add_input.input_parts) then
+  v_sent := howdah_private.filter_message(
+    v_execution, add_input.content, add_input.input_parts);
+  if not howdah_private.add_user_input(v_execution, v_sent.content, v_sent.parts) then
     raise exception using errcode = 'HWCNF',
       message = format('workflow run %s has no active agent that could receive input',
         v_execution.id),
@@ -2240,8 +2462,9 @@ begin
         'status', v_execution.status)::text,
       hint = 'Answer its open question, or send the input when its next member has started.';
   end if;
+  perform howdah_private.record_input_hits(v_execution.id, v_sent.hits);
   perform howdah_private.audit_control(v_execution, 'add_input',
-    jsonb_build_object('content', add_input.content, 'input_parts', add_input.input_parts));
+    jsonb_build_object('content', v_sent.content, 'input_parts', v_sent.parts));
   return howdah_private.execution_row(v_execution.id);
 end $function$
 ;
@@ -2318,11 +2541,15 @@ CREATE OR REPLACE FUNCTION howdah.answer_question(id uuid, answer text DEFAULT N
 AS $function$
 declare
   v_question howdah.questions := howdah_private.lock_question(answer_question.id);
+  v_sent record;
   v_answer record;
 begin
   perform howdah_private.check_answerer(v_question);
+  v_sent := howdah_private.filter_answer(
+    v_question, answer_question.answer, answer_question.data);
   select * into v_answer
-  from howdah_private.read_answer(v_question, answer_question.answer, answer_question.data);
+  from howdah_private.read_answer(v_question, v_sent.answer, v_sent.data);
+  perform howdah_private.record_input_hits(v_question.execution_id, v_sent.hits);
   perform howdah_private.audit_action(v_question.tenant_id,
     case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions',
       v_question.id::text,
@@ -2530,6 +2757,33 @@ begin
     'is_same', v_began = '[]' and v_ended = '[]' and v_steps -> 'parts_at' = 'null',
     'a', howdah_private.run_figures(v_a), 'b', howdah_private.run_figures(v_b),
     'shared_steps', v_shared, 'began', v_began, 'steps', v_steps, 'ended', v_ended);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.connect_account(integration text, username text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_integration howdah.integrations := howdah_private.find_integration(connect_account.integration);
+  v_account howdah.connected_accounts;
+  v_valid_for constant interval := '1 hour';
+begin
+  v_account := howdah_private.account_of(v_integration,
+    howdah_private.account_user(v_integration, connect_account.username));
+  perform howdah_private.audit_action(v_integration.tenant_id, 'connect', 'connected_accounts',
+    v_account.id::text, jsonb_build_object('integration', v_integration.name));
+  if v_integration.grant_type = 'client_credentials' then
+    update howdah.connected_accounts as a set status = 'pending', error = null
+    where a.id = v_account.id and a.status <> 'connected';
+    return jsonb_build_object('account_id', v_account.id, 'integration', v_integration.name,
+      'authorization_url', null, 'expires_at', null);
+  end if;
+  return jsonb_build_object('account_id', v_account.id, 'integration', v_integration.name,
+    'authorization_url', howdah_private.create_account_link(v_account, v_valid_for),
+    'expires_at', now() + v_valid_for);
 end $function$
 ;
 
@@ -2849,6 +3103,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.disconnect_account(id uuid)
+ RETURNS howdah.connected_accounts
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_account howdah.connected_accounts;
+begin
+  select a.* into v_account from howdah.connected_accounts as a
+  where a.id = disconnect_account.id and howdah_private.may_act_for(a.tenant_id)
+    and (a.user_id is null or a.user_id is not distinct from howdah.current_user_id()
+      or howdah_private.may('integrations', 'manage'))
+  for no key update;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no connected account %s', disconnect_account.id),
+      detail = jsonb_build_object('account_id', disconnect_account.id)::text,
+      hint = 'See howdah.connected_accounts for the accounts that exist.';
+  elsif v_account.user_id is null
+    or v_account.user_id is distinct from howdah.current_user_id() then
+    perform howdah_private.permit('integrations', 'manage');
+  end if;
+  perform howdah_private.audit_action(v_account.tenant_id, 'disconnect', 'connected_accounts',
+    v_account.id::text, jsonb_build_object('integration_id', v_account.integration_id));
+  return howdah_private.end_account(v_account);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.engine_schema(engine howdah.agent_engine)
  RETURNS jsonb
  LANGUAGE sql
@@ -3094,6 +3377,11 @@ begin
     from howdah.api_keys as k
     where k.tenant_id = v_user.tenant_id and k.user_id = v_user.id order by k.id;
   return query
+    select howdah_private.exported_row('connected_account', to_jsonb(a),
+      'howdah.connected_accounts', v_redact)
+    from howdah.connected_accounts as a
+    where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
+  return query
     select howdah_private.exported_row('session', to_jsonb(s), 'howdah.sessions', v_redact)
       || jsonb_build_object('todos', coalesce((
         select jsonb_agg(howdah_private.exported_row('todo', to_jsonb(t), 'howdah.todos', v_redact)
@@ -3149,6 +3437,8 @@ declare
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
   v_data jsonb;
   v_messages int;
+  v_run howdah.executions;
+  v_sent record;
 begin
   perform howdah_private.check_fork(v_execution, v_seq, fork_execution.input);
   v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data,
@@ -3172,27 +3462,15 @@ begin
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric,
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
     howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key
-  );
-  v_messages := howdah_private.copy_log(v_execution.id, v_id, v_seq);
-  if v_seq > 0 and v_messages = 0 then
-    v_messages := 1; -- the original never began
-    insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
-    values (v_id, 1, v_execution.tenant_id, 'user',
-      howdah_private.first_content(v_execution.input, v_execution.input_data,
-        v_execution.agent_version_id),
-      v_execution.input_parts, 'user');
+  ) returning executions.* into v_run; -- with what input filters leave
+  v_sent := howdah_private.filter_message(v_run,
+    case when v_seq > 0 then fork_execution.input end, null);
+  if v_seq = 0 and fork_execution.input is not null then
+    v_sent.content := v_run.input;
   end if;
-  insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
-  values (v_id, v_seq + 1, v_execution.tenant_id, 'fork', jsonb_build_object(
-    'execution_id', v_execution.id, 'seq', v_seq, 'input', fork_execution.input,
-    'by', howdah_private.actor())
-    || case when v_has_other_data then jsonb_build_object('input_data', v_data) else '{}' end);
-  if v_seq > 0 and fork_execution.input is not null then
-    v_messages := v_messages + 1;
-    insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
-    values (v_id, v_messages, v_execution.tenant_id, v_seq + 1, 'user',
-      fork_execution.input, 'user');
-  end if;
+  perform howdah_private.record_input_hits(v_id, v_sent.hits);
+  v_messages := howdah_private.write_fork_log(v_execution, v_run, v_seq, v_sent.content,
+    v_has_other_data);
   update howdah.executions as e set step_count = v_seq + 1, message_count = v_messages,
     trust = greatest(e.trust, howdah_private.trust_of_log(v_execution, v_seq)),
     handoffs = (
@@ -3202,8 +3480,8 @@ begin
     v_execution.id::text,
     jsonb_build_object('status', v_execution.status, 'seq', v_seq, 'fork_id', v_id),
     case when v_has_other_data
-      then jsonb_build_object('input', fork_execution.input, 'input_data', v_data)
-      else to_jsonb(fork_execution.input) end);
+      then jsonb_build_object('input', v_sent.content, 'input_data', v_run.input_data)
+      else to_jsonb(v_sent.content) end);
   return howdah_private.execution_row(v_id);
 end $function$
 ;
@@ -3269,12 +3547,18 @@ declare
   v_run howdah.executions := howdah_private.rated_run(give_feedback.execution_id,
     give_feedback.message_seq);
   v_comment text := nullif(btrim(give_feedback.comment), '');
+  v_hits jsonb;
   v_entry howdah.feedback_entries;
 begin
   if give_feedback.score is null and v_comment is null then
     raise exception using errcode = 'HWINV', message = 'feedback has neither a score nor a comment',
       detail = '{"field": "score"}', hint = 'Give a score from 0 to 1, a comment, or both.';
   end if;
+  select f.value, f.hits into v_comment, v_hits
+  from howdah_private.filter_text(
+    coalesce(howdah_private.input_filters(v_run.tenant_id, v_run.agent_id), '{}'),
+    'comment', v_comment, null) as f;
+  perform howdah_private.record_input_hits(v_run.id, v_hits);
   insert into howdah.feedback_entries as f (tenant_id, execution_id, message_seq, score,
     comment, created_by)
   values (v_run.tenant_id, v_run.id, give_feedback.message_seq, give_feedback.score, v_comment,
@@ -3289,6 +3573,17 @@ begin
     case when v_comment is not null then jsonb_build_object('comment', v_comment) end);
   return v_entry;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.inbound_hooks_path(hook howdah.inbound_hooks)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select '/hooks/' || case when t.slug = 'default' then '' else t.slug || '/' end || (hook).name
+  from howdah.tenants as t where t.id = (hook).tenant_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah.label_agent_version(agent_id uuid, version integer, label text)
@@ -3372,6 +3667,8 @@ AS $function$
           "description": "Sent with each request."},
         "secret_name": {"type": "string", "minLength": 1,
           "description": "The secret to send as Authorization: Bearer."},
+        "integration": {"type": "string", "minLength": 1,
+          "description": "The integration whose OAuth token is sent as Authorization: Bearer."},
         "secrets": {"type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9-]+$"},
           "additionalProperties": {"type": "string", "minLength": 1},
           "description": "Secret names by header: {\"X-API-Key\": \"search\"}."}
@@ -4382,13 +4679,7 @@ begin
     return next v_watch;
   end loop;
   if not found then
-    raise exception using errcode = 'HWNTF',
-      message = format('%s is not watched', coalesce(unwatch_table.target, 'null')),
-      detail = jsonb_build_object('table', unwatch_table.target)::text,
-      hint = coalesce('The watched tables are: ' || (
-        select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w
-        where w.tenant_id = howdah.current_tenant()
-      ), 'No table is watched.');
+    perform howdah_private.refuse_unwatched(coalesce(v_table::text, unwatch_table.target));
   end if;
 end $function$
 ;
@@ -4540,6 +4831,40 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.watched_rows_current_row(watched_row howdah.watched_rows)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_statement text := howdah_private.current_row_statement(watched_row.table_trigger_id);
+  v_row jsonb;
+begin
+  if v_statement is not null then
+    execute v_statement into v_row using jsonb_build_object('key', watched_row.row_key);
+  end if;
+  return case when octet_length(v_row::text) <= 65536 then v_row end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.watches(target text)
+ RETURNS SETOF howdah.table_triggers
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return query
+    select w.* from howdah.table_triggers as w
+    where w.tenant_id = howdah.current_tenant() and w.table_name = watches.target
+    order by w.id;
+  if not found then
+    perform howdah_private.refuse_unwatched(watches.target);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.workflow(name text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -4679,6 +5004,166 @@ exception when sqlstate 'HWINV' or sqlstate 'HWCNF' then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.account_by_id(id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.account_document(a) from howdah.connected_accounts as a
+  where a.id = account_by_id.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.account_document(a howdah.connected_accounts)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('id', a.id, 'tenant_id', a.tenant_id, 'status', a.status,
+    'user', u.username, 'tenant', t.name, 'expires_at', a.expires_at, 'error', a.error,
+    'integration', howdah_private.integration_document(c),
+    'tokens', case when a.status in ('connected', 'revoked')
+      then howdah_private.oauth_document(a.id) end,
+    'client', howdah_private.oauth_document(c.id))
+  from howdah.integrations as c
+  join howdah.tenants as t on t.id = c.tenant_id
+  left join howdah.users as u on u.id = a.user_id
+  where c.tenant_id = a.tenant_id and c.id = a.integration_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.account_for_discovery(tenant_id uuid, integration text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_integration howdah.integrations;
+  v_account howdah.connected_accounts;
+begin
+  select c.* into v_integration from howdah.integrations as c
+  where c.tenant_id = account_for_discovery.tenant_id
+    and c.name = account_for_discovery.integration and c.is_active;
+  if not found then
+    return jsonb_build_object('fault', 'it does not exist or is not active');
+  elsif v_integration.account_scope = 'tenant' then
+    return howdah_private.account_document(howdah_private.account_of(v_integration, null));
+  end if;
+  select a.* into v_account from howdah.connected_accounts as a
+  where a.tenant_id = v_integration.tenant_id and a.integration_id = v_integration.id
+    and a.status = 'connected' and a.user_id is not null
+  order by a.connected_at desc limit 1;
+  if not found then
+    return jsonb_build_object('fault', 'no user has connected an account yet');
+  end if;
+  return howdah_private.account_document(v_account);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.account_for_run(execution_id uuid, integration text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions;
+  v_integration howdah.integrations;
+begin
+  select e.* into v_run from howdah.executions as e where e.id = account_for_run.execution_id;
+  select c.* into v_integration from howdah.integrations as c
+  where c.tenant_id = v_run.tenant_id and c.name = account_for_run.integration;
+  if not found then
+    return jsonb_build_object('fault', 'it does not exist');
+  elsif not v_integration.is_active then
+    return jsonb_build_object('fault', 'it is not active');
+  elsif v_integration.account_scope = 'user' and v_run.user_id is null then
+    return jsonb_build_object('fault', 'each user has an own account there, '
+      'and this run has no user');
+  end if;
+  return howdah_private.account_document(howdah_private.account_of(v_integration,
+    case v_integration.account_scope when 'user' then v_run.user_id end));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.account_of(integration howdah.integrations, user_id uuid)
+ RETURNS howdah.connected_accounts
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_account howdah.connected_accounts;
+begin
+  loop
+    select a.* into v_account from howdah.connected_accounts as a
+    where a.tenant_id = integration.tenant_id and a.integration_id = integration.id
+      and a.user_id is not distinct from account_of.user_id;
+    exit when found;
+    insert into howdah.connected_accounts (tenant_id, integration_id, user_id)
+    values (integration.tenant_id, integration.id, account_of.user_id)
+    on conflict do nothing;
+  end loop;
+  return v_account;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.account_of_link(digest bytea)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.account_document(a) || jsonb_build_object(
+    'address', (select p.url from howdah_private.public_address as p))
+  from howdah_private.account_links as l
+  join howdah.connected_accounts as a on a.id = l.account_id
+  join howdah.integrations as c on c.id = a.integration_id
+  where l.digest = account_of_link.digest and l.expires_at > now() and c.is_active
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.account_user(integration howdah.integrations, username text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_user_id uuid := howdah.current_user_id();
+begin
+  if howdah_private.is_bound() then
+    raise exception using errcode = 'HWDEN', message = 'a tool may not connect an account',
+      detail = jsonb_build_object('integration', integration.name)::text,
+      hint = 'Let a person connect it: docs/connected-accounts.md.';
+  elsif integration.account_scope = 'tenant' then
+    perform howdah_private.permit('integrations', 'manage');
+    return null;
+  end if;
+  perform howdah_private.permit('executions', 'run');
+  if account_user.username is not null and howdah_private.is_trusted() then
+    select u.id into v_user_id from howdah.users as u
+    where u.tenant_id = integration.tenant_id and u.username = account_user.username;
+  elsif account_user.username is not null then
+    select u.id into v_user_id from howdah.users as u
+    where u.id = v_user_id and u.username = account_user.username;
+  end if;
+  if v_user_id is null then
+    raise exception using errcode = 'HWINV',
+      message = format('integration %L has an account for each user, and %s', integration.name,
+        case when account_user.username is null then 'the caller is no user'
+          else format('%L is not a user whose account the caller may connect',
+            account_user.username) end),
+      detail = jsonb_build_object('field', 'username', 'integration', integration.name)::text,
+      hint = 'Call it as that user. An owner of the database may name a user of the tenant.';
+  end if;
+  return v_user_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.active_agent(name text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -4750,6 +5235,24 @@ begin
   on conflict do nothing;
   return found;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.add_hits(known jsonb, found jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_agg(jsonb_build_object('filter', h.filter, 'action', h.action, 'matches', h.matches)
+    order by h.filter, h.action)
+  from (
+    select x.hit ->> 'filter' as filter, x.hit ->> 'action' as action,
+      sum((x.hit ->> 'matches')::int) as matches
+    from jsonb_array_elements(
+      coalesce(add_hits.known, '[]') || coalesce(add_hits.found, '[]')) as x (hit)
+    group by 1, 2
+  ) as h
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.add_late_turn(s howdah.sessions, turn integer)
@@ -5402,7 +5905,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_system_schema()
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The name of the agent system, which owns everything in this file."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "The JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "A function, such as shop.order_status(text); only for owners of the database."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "configuration"], "properties": {"kind": {"type": "string", "const": "http"}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "The JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "configuration": {"type": "object", "description": "The request: url, method, arguments, headers, secrets, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "The JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "The JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the model named default by default."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool; overrides the configuration of the tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "Whether calls need approval, by tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may delegate work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "The engine that produces its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt", "image", "rerank", "classifier"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "prompt": {"type": "string", "maxLength": 200, "minLength": 1, "description": "A prompt, placed before the mission."}, "skills": {"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}, "description": "In the order they are listed to the agent."}, "mission": {"type": "string", "maxLength": 1000000, "description": "The task of this agent."}, "servers": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools, by their names at the server; all by default."}}, "additionalProperties": false}}], "description": "MCP servers whose tools the agent has."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may delegate work to."}, "is_default": {"type": "boolean", "description": "Whether this is the default agent."}, "description": {"type": "string", "maxLength": 1000000, "description": "The description by which other agents and routers choose it."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "The JSON Schema that the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "prompt_values": {"type": "object", "description": "Values by variable of the prompt; values of a run take precedence.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": ["string", "number", "boolean"]}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt, placed before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model unchanged: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "The configuration of the engine; use secret_name for keys.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt", "image", "rerank", "classifier"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai (also for compatible servers), local or scripted."}, "price_unit": {"enum": ["minute", "character", "image", "request"], "type": "string"}, "unit_price": {"type": "number", "minimum": 0, "description": "Price of one unit of price_unit."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}, "request_params": {"type": "object", "description": "Parameters of each request to the model.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "cache_write_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens written to a prompt cache."}, "fallback_position": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Place among the fallbacks of agents that name no model."}, "cached_input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens read from a prompt cache."}}, "additionalProperties": false}}, "skills": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}, "additionalProperties": {"type": "object", "required": ["description", "content"], "properties": {"content": {"type": "string", "maxLength": 61440, "minLength": 1, "description": "The text that the agent reads, as Markdown."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "pattern": "^[^\\r\\n]*$", "maxLength": 500, "minLength": 1, "description": "One line: when to read it."}}, "additionalProperties": false}}, "prompts": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["template"], "properties": {"template": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "The text for agents, with {{name}} for values."}, "variables": {"type": "object", "description": "JSON Schemas by name; a variable without default is required.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["string", "number", "integer", "boolean"], "type": "string"}, "description": {"type": "string"}}, "additionalProperties": {}}}, "description": {"type": "string", "maxLength": 1000000}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "functions": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[a-z_][a-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["definition"], "properties": {"comment": {"type": "string", "maxLength": 1000000, "description": "The description of the tool for models."}, "definition": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "create function …, in the schema called as the system; owners of the database only."}}, "additionalProperties": false}}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression; the first answer that satisfies it ends the workflow."}, "cumulative": {"type": "boolean", "description": "Whether each member gets the task and all earlier answers."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"stop_when": {"type": "string", "minLength": 1, "description": "An expression; the first answer that satisfies it ends the workflow."}, "cumulative": {"type": "boolean", "description": "Whether each member gets the task and all earlier answers."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that combines the answers of the others."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "template": {"type": "string", "minLength": 1}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that combines the answers of the others."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member to use when no decision is confident enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"enum": ["listed", "capable"], "type": "string", "description": "capable adds all active agents to the listed members."}, "fallback": {"type": "string", "minLength": 1, "description": "The member to use when no decision is confident enough."}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "The criteria of the evaluator."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "rubric": {"type": "string", "minLength": 1, "description": "The criteria of the evaluator."}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "A query; each of its rows is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"query": {"type": "string", "minLength": 1, "description": "A query; each of its rows is one task."}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "template": {"type": "string", "minLength": 1}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "mcp_servers": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9](_?[A-Za-z0-9-])*$", "maxLength": 32}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "url"], "properties": {"url": {"type": "string", "pattern": "^https?:\\/\\/[^ ]+$", "description": "The URL of a server with streamable HTTP."}, "type": {"type": "string", "const": "http"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders returned to the server when it asks for roots."}, "headers": {"type": "object", "description": "Sent with each request.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string"}}, "secrets": {"type": "object", "description": "Names of secrets by header.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers sampling requests of the server; without it, they are refused."}, "allows_elicitation": {"type": "boolean", "description": "Whether it may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Whether its statements that a tool is read-only or idempotent are trusted."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "command"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The working directory."}, "env": {"type": "object", "description": "Environment variables; put keys in secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "stdio"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders returned to the server when it asks for roots."}, "command": {"type": "string", "minLength": 1, "description": "A program on the worker''s machine; only for owners of the database."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers sampling requests of the server; without it, they are refused."}, "allows_elicitation": {"type": "boolean", "description": "Whether it may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Whether its statements that a tool is read-only or idempotent are trusted."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "args"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The working directory."}, "env": {"type": "object", "description": "Environment variables; put keys in secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "description": "The folders the server may use."}, "type": {"type": "string", "const": "filesystem"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders returned to the server when it asks for roots."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers sampling requests of the server; without it, they are refused."}, "allows_elicitation": {"type": "boolean", "description": "Whether it may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Whether its statements that a tool is read-only or idempotent are trusted."}}, "additionalProperties": false}, {"type": "object", "required": ["type"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The working directory."}, "env": {"type": "object", "description": "Environment variables; put keys in secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "fetch"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders returned to the server when it asks for roots."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers sampling requests of the server; without it, they are refused."}, "allows_elicitation": {"type": "boolean", "description": "Whether it may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Whether its statements that a tool is read-only or idempotent are trusted."}}, "additionalProperties": false}]}}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that answers for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
+RETURN '{"type": "object", "title": "Agent system file, version v1", "$schema": "https://json-schema.org/draft/2020-12/schema", "required": ["version", "name"], "properties": {"name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The name of the agent system, which owns everything in this file."}, "tools": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string", "const": "custom"}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "The JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "function"], "properties": {"kind": {"type": "string", "const": "sql"}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "function": {"type": "string", "maxLength": 1000, "minLength": 1, "description": "A function, such as shop.order_status(text); only for owners of the database."}, "is_active": {"type": "boolean"}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "configuration"], "properties": {"kind": {"type": "string", "const": "http"}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "The JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "configuration": {"type": "object", "description": "The request: url, method, arguments, headers, secrets, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "agent"], "properties": {"kind": {"type": "string", "const": "agent"}, "agent": {"type": "string", "maxLength": 200, "minLength": 1}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "The JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}, {"type": "object", "required": ["kind", "workflow"], "properties": {"kind": {"type": "string", "const": "workflow"}, "domain": {"type": "string", "maxLength": 200, "description": "The subject of the tool."}, "effect": {"enum": ["pure", "idempotent", "once"], "type": "string"}, "aliases": {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}, "description": "Other names that the tool may be allowed and called by."}, "workflow": {"type": "string", "maxLength": 200, "minLength": 1}, "is_active": {"type": "boolean"}, "parameters": {"type": "object", "description": "The JSON Schema of its arguments.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "timeout_ms": {"type": "integer", "maximum": 3600000, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "capabilities": {"type": "array", "items": {"type": "string"}, "description": "What the tool can do, in short words by which agents find it."}, "compensation": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": "The tool that reverts a finished call."}, "configuration": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "requires_approval": {"type": "boolean"}}, "additionalProperties": false}]}}, "agents": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "Its model; the model named default by default."}, "tools": {"type": "object", "properties": {"allow": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "By name or alias."}, "configuration": {"type": "object", "description": "By tool; overrides the configuration of the tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "requires_approval": {"type": "object", "description": "Whether calls need approval, by tool.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "boolean"}}}, "additionalProperties": false}, "agents": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}], "description": "Agents it may delegate work to."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "domain": {"type": "string", "maxLength": 200}, "engine": {"enum": ["builtin", "http", "openai", "a2a", "custom"], "type": "string", "description": "The engine that produces its answers."}, "models": {"type": "array", "items": {"anyOf": [{"type": "string", "maxLength": 200, "minLength": 1}, {"type": "object", "required": ["model"], "properties": {"model": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt", "image", "rerank", "classifier"], "type": "string"}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Its models in order: the first, then the fallbacks."}, "prompt": {"type": "string", "maxLength": 200, "minLength": 1, "description": "A prompt, placed before the mission."}, "skills": {"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}, "description": "In the order they are listed to the agent."}, "mission": {"type": "string", "maxLength": 1000000, "description": "The task of this agent."}, "servers": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools, by their names at the server; all by default."}}, "additionalProperties": false}}], "description": "MCP servers whose tools the agent has."}, "is_active": {"type": "boolean"}, "workflows": {"anyOf": [{"type": "array", "items": {"type": "string", "maxLength": 200, "minLength": 1}}, {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "requires_approval": {"type": "boolean"}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}], "description": "Workflows it may delegate work to."}, "is_default": {"type": "boolean", "description": "Whether this is the default agent."}, "description": {"type": "string", "maxLength": 1000000, "description": "The description by which other agents and routers choose it."}, "human_input": {"type": "boolean", "description": "Whether it may ask people."}, "use_history": {"type": "boolean"}, "capabilities": {"type": "array", "items": {"type": "string"}}, "output_schema": {"type": "object", "description": "The JSON Schema that the answer must satisfy.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "prompt_values": {"type": "object", "description": "Values by variable of the prompt; values of a run take precedence.", "propertyNames": {"type": "string"}, "additionalProperties": {"type": ["string", "number", "boolean"]}}, "system_prompt": {"type": "string", "maxLength": 1000000, "description": "A generic prompt, placed before the mission."}, "context_policy": {"enum": ["trim", "summarize", "none"], "type": "string"}, "request_params": {"type": "object", "description": "Sent to that model unchanged: temperature, …", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "engine_configuration": {"type": "object", "description": "The configuration of the engine; use secret_name for keys.", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}}, "models": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["provider", "model"], "properties": {"model": {"type": "string", "maxLength": 500, "minLength": 1, "description": "The provider''s id of the model."}, "domain": {"type": "string", "maxLength": 200, "minLength": 1}, "purpose": {"enum": ["llm", "embedding", "tts", "stt", "image", "rerank", "classifier"], "type": "string"}, "base_url": {"type": "string", "maxLength": 2000, "description": "An OpenAI-compatible endpoint."}, "provider": {"type": "string", "maxLength": 200, "minLength": 1, "description": "openai (also for compatible servers), local or scripted."}, "price_unit": {"enum": ["minute", "character", "image", "request"], "type": "string"}, "unit_price": {"type": "number", "minimum": 0, "description": "Price of one unit of price_unit."}, "input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that holds the key: howdah secret set NAME."}, "capabilities": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "output_price": {"type": "number", "minimum": 0, "description": "Price of a million output tokens."}, "context_tokens": {"type": "integer", "maximum": 2147483647, "minimum": 1}, "request_params": {"type": "object", "description": "Parameters of each request to the model.", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "cache_write_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens written to a prompt cache."}, "fallback_position": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Place among the fallbacks of agents that name no model."}, "cached_input_price": {"type": "number", "minimum": 0, "description": "Price of a million input tokens read from a prompt cache."}}, "additionalProperties": false}}, "skills": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"}, "additionalProperties": {"type": "object", "required": ["description", "content"], "properties": {"content": {"type": "string", "maxLength": 61440, "minLength": 1, "description": "The text that the agent reads, as Markdown."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "pattern": "^[^\\r\\n]*$", "maxLength": 500, "minLength": 1, "description": "One line: when to read it."}}, "additionalProperties": false}}, "prompts": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"type": "object", "required": ["template"], "properties": {"template": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "The text for agents, with {{name}} for values."}, "variables": {"type": "object", "description": "JSON Schemas by name; a variable without default is required.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["type"], "properties": {"type": {"enum": ["string", "number", "integer", "boolean"], "type": "string"}, "description": {"type": "string"}}, "additionalProperties": {}}}, "description": {"type": "string", "maxLength": 1000000}}, "additionalProperties": false}}, "version": {"type": "string", "const": "v1"}, "functions": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[a-z_][a-z0-9_]{0,62}$"}, "additionalProperties": {"type": "object", "required": ["definition"], "properties": {"comment": {"type": "string", "maxLength": 1000000, "description": "The description of the tool for models."}, "definition": {"type": "string", "maxLength": 262144, "minLength": 1, "description": "create function …, in the schema called as the system; owners of the database only."}}, "additionalProperties": false}}, "workflows": {"type": "object", "propertyNames": {"type": "string", "maxLength": 200, "minLength": 1}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "chain"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "stop_when": {"type": "string", "minLength": 1, "description": "An expression; the first answer that satisfies it ends the workflow."}, "cumulative": {"type": "boolean", "description": "Whether each member gets the task and all earlier answers."}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"stop_when": {"type": "string", "minLength": 1, "description": "An expression; the first answer that satisfies it ends the workflow."}, "cumulative": {"type": "boolean", "description": "Whether each member gets the task and all earlier answers."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "parallel"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that combines the answers of the others."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "template": {"type": "string", "minLength": 1}, "aggregator": {"type": "string", "minLength": 1, "description": "The member that combines the answers of the others."}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "router"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "fallback": {"type": "string", "minLength": 1, "description": "The member to use when no decision is confident enough."}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "top_k": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "method": {"enum": ["llm", "lexical", "embedding"], "type": "string", "description": "By a model, by common words, or by a model with purpose embedding."}, "members": {"enum": ["listed", "capable"], "type": "string", "description": "capable adds all active agents to the listed members."}, "fallback": {"type": "string", "minLength": 1, "description": "The member to use when no decision is confident enough."}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "min_confidence": {"type": "number", "maximum": 1, "minimum": 0}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "orchestrator"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "is_active": {"type": "boolean"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "planning": {"enum": ["full", "iterative"], "type": "string"}, "max_plans": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "max_tasks": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"enum": ["evaluator_optimizer", "evaluator-optimizer"], "type": "string"}, "model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "rubric": {"type": "string", "minLength": 1, "description": "The criteria of the evaluator."}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"model": {"type": "string", "minLength": 1, "description": "The model that decides; the model named default by default."}, "rubric": {"type": "string", "minLength": 1, "description": "The criteria of the evaluator."}, "min_score": {"type": "number", "maximum": 1, "minimum": 0}, "max_rounds": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "request_params": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "type": {"type": "string", "const": "voting"}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"ties": {"enum": ["first", "fail"], "type": "string"}, "method": {"enum": ["majority", "weighted", "ranked"], "type": "string"}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "map"}, "query": {"type": "string", "minLength": 1, "description": "A query; each of its rows is one task."}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "template": {"type": "string", "minLength": 1}, "is_active": {"type": "boolean"}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"query": {"type": "string", "minLength": 1, "description": "A query; each of its rows is one task."}, "quorum": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "template": {"type": "string", "minLength": 1}, "on_failure": {"enum": ["fail", "ignore", "quorum"], "type": "string"}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}, "max_concurrency": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum number of members that work at the same time."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "members"], "properties": {"type": {"type": "string", "const": "graph"}, "edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "members": {"type": "array", "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "object", "required": ["agent"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "agent": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["workflow"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "workflow": {"type": "string", "minLength": 1}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}, {"type": "object", "required": ["question"], "properties": {"role": {"type": "string", "maxLength": 200, "minLength": 1}, "question": {"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string", "minLength": 1}}, "additionalProperties": {}}, "configuration": {"type": "object", "properties": {"budget": {"type": "object", "properties": {"max_cost": {"type": "number", "description": "Maximum cost of a run and its child runs.", "exclusiveMinimum": 0}, "max_steps": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum number of model answers of a run; 50 by default."}, "max_tokens": {"type": "integer", "maximum": 9007199254740991, "minimum": 1, "description": "Maximum tokens of a run and its child runs."}, "max_seconds": {"type": "integer", "maximum": 2147483647, "minimum": 1, "description": "Maximum active seconds of a run; 600 by default."}}, "description": "Limits of each run.", "additionalProperties": false}, "weight": {"type": "number", "description": "For a member that votes.", "exclusiveMinimum": 0}, "handoff": {"type": "boolean", "description": "Hands the conversation over to this agent."}, "ephemeral": {"type": "boolean"}, "allowed_tools": {"type": "array", "items": {"type": "string", "minLength": 1}, "description": "The allowed tools; all of its tools by default."}, "mission_override": {"type": "string", "minLength": 1, "description": "Replaces its own mission."}, "suppress_markdown": {"type": "boolean", "description": "Whether the answer must be plain text."}}, "additionalProperties": {}}}, "additionalProperties": false}]}, "description": "Agents by name, or {agent | workflow | question, role, configuration}."}, "is_active": {"type": "boolean"}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}, "description": {"type": "string", "maxLength": 1000000}, "instruction": {"type": "string", "maxLength": 1000000, "description": "Additional instructions for the deciding model."}, "configuration": {"type": "object", "properties": {"edges": {"type": "array", "items": {"type": "object", "required": ["from", "to"], "properties": {"to": {"type": "string", "minLength": 1}, "from": {"type": "string", "minLength": 1}, "when": {"type": "string", "minLength": 1}}, "additionalProperties": false}}, "joins": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"enum": ["any", "all"], "type": "string"}}, "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}, "max_visits": {"type": "integer", "maximum": 9007199254740991, "minimum": 1}}, "description": "The keys of the type; they may also be set beside type.", "additionalProperties": false}}, "additionalProperties": false}]}}, "description": {"type": "string", "maxLength": 1000000}, "mcp_servers": {"type": "object", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9](_?[A-Za-z0-9-])*$", "maxLength": 32}, "additionalProperties": {"oneOf": [{"type": "object", "required": ["type", "url"], "properties": {"url": {"type": "string", "pattern": "^https?:\\/\\/[^ ]+$", "description": "The URL of a server with streamable HTTP."}, "type": {"type": "string", "const": "http"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders returned to the server when it asks for roots."}, "headers": {"type": "object", "description": "Sent with each request.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string"}}, "secrets": {"type": "object", "description": "Names of secrets by header.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "integration": {"type": "string", "maxLength": 64, "minLength": 1, "description": "The integration whose OAuth token is sent as Authorization: Bearer."}, "secret_name": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The secret that is sent as Authorization: Bearer."}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers sampling requests of the server; without it, they are refused."}, "allows_elicitation": {"type": "boolean", "description": "Whether it may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Whether its statements that a tool is read-only or idempotent are trusted."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "command"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The working directory."}, "env": {"type": "object", "description": "Environment variables; put keys in secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "stdio"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders returned to the server when it asks for roots."}, "command": {"type": "string", "minLength": 1, "description": "A program on the worker''s machine; only for owners of the database."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers sampling requests of the server; without it, they are refused."}, "allows_elicitation": {"type": "boolean", "description": "Whether it may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Whether its statements that a tool is read-only or idempotent are trusted."}}, "additionalProperties": false}, {"type": "object", "required": ["type", "args"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The working directory."}, "env": {"type": "object", "description": "Environment variables; put keys in secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "description": "The folders the server may use."}, "type": {"type": "string", "const": "filesystem"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders returned to the server when it asks for roots."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers sampling requests of the server; without it, they are refused."}, "allows_elicitation": {"type": "boolean", "description": "Whether it may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Whether its statements that a tool is read-only or idempotent are trusted."}}, "additionalProperties": false}, {"type": "object", "required": ["type"], "properties": {"cwd": {"type": "string", "pattern": "^\\/", "description": "The working directory."}, "env": {"type": "object", "description": "Environment variables; put keys in secrets.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string"}}, "args": {"type": "array", "items": {"type": "string"}}, "type": {"type": "string", "const": "fetch"}, "roots": {"type": "array", "items": {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string", "pattern": "^file:\\/\\/\\/"}, "name": {"type": "string"}}, "additionalProperties": false}, "maxItems": 50, "description": "Folders returned to the server when it asks for roots."}, "secrets": {"type": "object", "description": "Names of secrets by variable.", "propertyNames": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": {"type": "string", "maxLength": 200, "minLength": 1}}, "is_active": {"type": "boolean"}, "description": {"type": "string", "maxLength": 1000000}, "sampling_model": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The model that answers sampling requests of the server; without it, they are refused."}, "allows_elicitation": {"type": "boolean", "description": "Whether it may ask people."}, "trusts_annotations": {"type": "boolean", "description": "Whether its statements that a tool is read-only or idempotent are trusted."}}, "additionalProperties": false}]}}, "orchestrator": {"type": "string", "maxLength": 200, "minLength": 1, "description": "The agent or workflow that answers for the system."}}, "description": "An agent system of Howdah.", "additionalProperties": false}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.agent_tools_entry(agent_id uuid)
@@ -5701,6 +6204,39 @@ begin
     and answer_client_calls.results
       @> jsonb_build_array(jsonb_build_object('question_id', s.input ->> 'question_id'));
   perform howdah_private.register_follower(execution_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.answer_consent(account_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_account howdah.connected_accounts;
+  v_by text;
+  v_question record;
+  v_count int := 0;
+begin
+  select a.* into v_account from howdah.connected_accounts as a
+  where a.id = answer_consent.account_id;
+  v_by := coalesce((select u.username from howdah.users as u where u.id = v_account.user_id),
+    howdah_private.actor());
+  perform howdah_private.lock_ancestors(array(
+    select q.execution_id from howdah.questions as q
+    where q.tenant_id = v_account.tenant_id and q.status = 'open'
+      and q.schema ->> 'x-connected-account' = v_account.id::text));
+  for v_question in
+    select q.id from howdah.questions as q
+    where q.tenant_id = v_account.tenant_id and q.status = 'open'
+      and q.schema ->> 'x-connected-account' = v_account.id::text
+    order by q.id for no key update
+  loop
+    perform howdah_private.settle_question(v_question.id, 'answered', 'accept', null, v_by);
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
 end $function$
 ;
 
@@ -6198,14 +6734,17 @@ CREATE OR REPLACE FUNCTION howdah_private.apply_output_filters(filters howdah.ou
 AS $function$
 declare
   v_filter howdah.output_filters;
+  v_placeholder text;
   v_clean jsonb;
 begin
   hits := '[]';
   foreach v_filter in array coalesce(filters, '{}') loop
-    v_clean := howdah_private.withhold(value, v_filter.pattern,
-      '[' || v_filter.name || ' withheld]');
+    v_placeholder := '[' || v_filter.name || ' withheld]';
+    v_clean := howdah_private.withhold(value, v_filter.pattern, v_placeholder);
     continue when v_clean = value;
-    hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action);
+    hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action,
+      'matches', greatest(1, howdah_private.count_matches(v_clean::text, v_placeholder)
+        - howdah_private.count_matches(value::text, v_placeholder)));
     if v_filter.action = 'redact' then
       value := v_clean;
     elsif v_filter.action = 'block' then
@@ -6760,7 +7299,8 @@ begin
     select v.openai_url, lower(config ->> 'provider') = any (v.name || v.aliases) as is_named
     into v_vendor
     from howdah_private.model_vendors() as v
-    where substring(lower(v_url) from '^https://([^/]+)$') = any (v.aliases);
+    where substring(lower(v_url) from '^https://([^/]+\.[^/]+)$') = any (v.aliases)
+      and not v.is_local;
     if v_vendor.openai_url is not null or v_vendor.is_named then
       return v_vendor.openai_url;
     end if;
@@ -6811,6 +7351,31 @@ begin
     children_tokens_out = e.children_tokens_out + s.tokens_out,
     children_cost = e.children_cost + s.cost
   from spent as s where e.id = s.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_account_flow(account_id uuid, state_digest bytea, browser_digest bytea, document jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_id uuid := (begin_account_flow.document ->> 'id')::uuid;
+begin
+  delete from howdah_private.account_flows as f where f.id in (
+    select o.id from howdah_private.account_flows as o where o.expires_at < now()
+    order by o.id limit 100 for update skip locked);
+  insert into howdah_private.account_flows (
+    id, tenant_id, account_id, state_digest, browser_digest, expires_at)
+  select v_id, a.tenant_id, a.id, begin_account_flow.state_digest,
+    begin_account_flow.browser_digest, now() + interval '10 minutes'
+  from howdah.connected_accounts as a where a.id = begin_account_flow.account_id;
+  if howdah_private.put_document('flow', begin_account_flow.document) then
+    return true;
+  end if;
+  delete from howdah_private.account_flows as f where f.id = v_id;
+  return false;
 end $function$
 ;
 
@@ -6950,6 +7515,51 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.begin_delivered_run(hook howdah.inbound_hooks, delivery jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name constant text := delivery ->> 'agent';
+  v_run howdah.executions;
+  v_session howdah.sessions;
+  v_id uuid;
+begin
+  v_run.workflow_id := case when v_name is null then (hook).workflow_id
+    else howdah_private.workflow_by_name(v_name) end;
+  if v_run.workflow_id is null then
+    v_run.agent_id := case when v_name is null then (hook).agent_id else howdah.agent(v_name) end;
+  end if;
+  if coalesce(delivery ->> 'session_key', '') ~ '\S' then
+    v_session := howdah_private.session_of_hook(hook, delivery ->> 'session_key', v_run);
+    if num_nonnulls(v_session.agent_id, v_session.workflow_id) = 1 then
+      v_run.agent_id := v_session.agent_id;
+      v_run.workflow_id := v_session.workflow_id;
+    end if;
+  end if;
+  perform howdah_private.permit('executions', 'run');
+  perform howdah_private.permit_agent(v_run.agent_id, 'run');
+  perform howdah_private.permit_agent(v_run.workflow_id, 'run', 'workflow');
+  v_run.debounce_key := case when delivery ->> 'debounce_key' ~ '\S'
+    then (hook).name || ':' || (delivery ->> 'debounce_key') end;
+  insert into howdah.executions (
+    tenant_id, user_id, agent_id, workflow_id, session_id, input, input_data, input_trust,
+    metadata, concurrency_key, debounce_key, debounce_ms
+  ) values (
+    (hook).tenant_id, (hook).user_id, v_run.agent_id, v_run.workflow_id, v_session.id,
+    delivery ->> 'input', nullif(delivery -> 'input_data', 'null'), 'external',
+    coalesce(nullif(delivery -> 'metadata', 'null'), '{}') || jsonb_strip_nulls(
+      jsonb_build_object('hook', (hook).name, 'delivery_id', delivery -> 'delivery_id')),
+    case when delivery ->> 'concurrency_key' ~ '\S' then delivery ->> 'concurrency_key' end,
+    v_run.debounce_key, case when v_run.debounce_key is not null then (hook).debounce_ms end
+  )
+  returning executions.id into v_id;
+  return v_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.begin_delivery(id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -6958,7 +7568,13 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_delivery(id uuid)
 AS $function$
 declare
   v_row howdah.webhook_deliveries;
+  v_reply jsonb;
 begin
+  select howdah_private.reply_settings(d) into v_reply from howdah.webhook_deliveries as d
+  where d.id = begin_delivery.id and d.event = 'reply';
+  update howdah.webhook_deliveries as d
+  set status = 'failed', next_attempt_at = null, last_error = 'the hook sends no replies any more'
+  where d.id = begin_delivery.id and d.status = 'pending' and d.event = 'reply' and v_reply is null;
   update howdah.webhook_deliveries as d
   set status = 'failed', next_attempt_at = null, last_error = 'the webhook was switched off'
   from howdah.webhooks as w
@@ -6967,7 +7583,7 @@ begin
   update howdah.webhook_deliveries as d
   set attempts = d.attempts + 1, last_attempt_at = clock_timestamp(),
     next_attempt_at = clock_timestamp() + interval '1 minute',
-    url = coalesce(( -- the current URL of the webhook
+    url = coalesce(v_reply ->> 'url', ( -- the current URL of the webhook
       select w.url from howdah.webhooks as w
       where w.id = d.webhook_id and w.tenant_id = d.tenant_id
     ), d.url)
@@ -6981,9 +7597,10 @@ begin
   perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
   return jsonb_build_object(
     'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts,
-    'body', v_row.payload::text,
-    'webhook_id', v_row.webhook_id,
-    'secrets', to_jsonb(howdah_private.signing_secrets(v_row.tenant_id, v_row.webhook_id)));
+    'body', v_row.payload::text, 'is_reply', v_row.event = 'reply',
+    'bearer_secret', v_reply ->> 'secret_name', 'webhook_id', v_row.webhook_id,
+    'secrets', case when v_row.event <> 'reply'
+      then to_jsonb(howdah_private.signing_secrets(v_row.tenant_id, v_row.webhook_id)) end);
 end $function$
 ;
 
@@ -7091,6 +7708,21 @@ begin
   return jsonb_build_object('purpose', v_model.purpose, 'capabilities', v_model.capabilities,
     'model', howdah_private.model_definition(v_model,
       howdah_private.model_test_params(v_model)));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.begin_refresh(account_id uuid, version integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah_private.sealed_documents as d
+  set lock_ends_at = clock_timestamp() + interval '30 seconds'
+  where d.id = begin_refresh.account_id and d.version = begin_refresh.version
+    and coalesce(d.lock_ends_at < clock_timestamp(), true);
+  return found;
 end $function$
 ;
 
@@ -7371,6 +8003,7 @@ AS $function$
           "items": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]}
         },
         "headers": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+        "integration": {"type": "string", "minLength": 1},
         "secrets": {
           "type": "object", "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&''*+.^_`|~-]+$"},
           "additionalProperties": {
@@ -8905,6 +9538,8 @@ begin
         v_known.example);
   end if;
   perform howdah_private.lock_secrets(check_builtin_settings.configuration);
+  perform howdah_private.lock_integration(howdah.current_tenant(),
+    check_builtin_settings.configuration);
 end $function$
 ;
 
@@ -9050,6 +9685,21 @@ begin
     raise exception using errcode = 'HWQTA',
       message = 'maximum number of files of a task (200) reached',
       hint = 'Combine related contents in one file.';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_filter_time(field text, since timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if clock_timestamp() > since + interval '2 seconds' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s could not be filtered within two seconds', field),
+      detail = jsonb_build_object('field', field)::text,
+      hint = 'Send a shorter text, or ask an admin to simplify the patterns of the filters.';
   end if;
 end $function$
 ;
@@ -9288,6 +9938,61 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_hook_fields(field text, document jsonb, known text[], example text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_entry record;
+begin
+  perform howdah_private.check_plain_secrets(check_hook_fields.field, check_hook_fields.document);
+  for v_entry in select e.key, e.value from jsonb_each(check_hook_fields.document) as e loop
+    if v_entry.key <> all (check_hook_fields.known) then
+      raise exception using errcode = 'HWINV',
+        message = format('%s.%s is not known', field, v_entry.key),
+        detail = jsonb_build_object('field', field || '.' || v_entry.key)::text,
+        hint = format('The fields of %s: %s.', field, array_to_string(known, ', '));
+    elsif jsonb_typeof(v_entry.value) <> 'string' or v_entry.value #>> '{}' !~ '\S'
+      or length(v_entry.value #>> '{}') > 4000 then
+      raise exception using errcode = 'HWINV',
+        message = format('%s.%s is not a text of 1 to 4000 characters', field, v_entry.key),
+        detail = jsonb_build_object('field', field || '.' || v_entry.key)::text,
+        hint = format('Example: %s', check_hook_fields.example);
+    end if;
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_hook_reply(reply jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_example constant text := '{"url": "https://slack.com/api/chat.postMessage", '
+    '"secret_name": "slack_bot", "body": "{''channel'': body.event.channel}"}';
+  v_missing text;
+begin
+  perform howdah_private.check_hook_fields('reply', check_hook_reply.reply,
+    '{url,secret_name,body,field}', v_example);
+  select f.name into v_missing from unnest('{url,body}'::text[]) as f (name)
+  where not check_hook_reply.reply ? f.name limit 1;
+  if v_missing is not null then
+    raise exception using errcode = 'HWINV', message = format('reply.%s is missing', v_missing),
+      detail = jsonb_build_object('field', 'reply.' || v_missing)::text,
+      hint = 'Example: ' || v_example;
+  elsif check_hook_reply.reply ->> 'url'
+      !~* '^(https://[^/@?#\s]+|http://[^/@?#:\s]+:[0-9]+)([/?#]\S*)?$' then
+    raise exception using errcode = 'HWINV',
+      message = 'reply.url is not an https URL, nor an http URL with a port',
+      detail = '{"field": "reply.url"}',
+      hint = 'Write it as https://host/path, or for a server of your own as http://host:port/path, '
+        'with no user, password or space in it.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_http_tool(parameters jsonb, configuration jsonb, of_agent boolean)
  RETURNS void
  LANGUAGE plpgsql
@@ -9323,6 +10028,7 @@ begin
       and current_setting('howdah.missing_secrets', true) = 'wait'
     then howdah_private.without_missing_secrets(check_http_tool.configuration)
     else check_http_tool.configuration end);
+  perform howdah_private.lock_integration(howdah.current_tenant(), check_http_tool.configuration);
 end $function$
 ;
 
@@ -9395,6 +10101,55 @@ begin
         'so nothing they leave may run in it later. '
         'On tables that tools write, make the triggers and constraints of tenants not deferrable.';
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_long_input(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if e.input is null or octet_length(e.input) > 1048576
+    or exists (select from howdah.settings) then
+    perform howdah_private.check_input(e);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_machine(field text, url text, is_command boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_host text := howdah_private.host_of(check_machine.url);
+begin
+  if not check_machine.is_command and (v_host is null
+    or (v_host ~ '^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+([a-z]{2,}|xn--[a-z0-9-]+)\.?$'
+      and v_host !~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
+        'home\.arpa|nip\.io|sslip\.io)\.?$'))) then
+    return true;
+  end if;
+  if howdah_private.owns_machine() then
+    return false;
+  end if;
+  if not check_machine.is_command and howdah_private.is_address_open(check_machine.url) then
+    return true;
+  end if;
+  raise exception using errcode = 'HWDEN',
+    message = case when check_machine.is_command
+      then format('%s must not be stdio, which is a command on the machine of the workers',
+        check_machine.field)
+      else format('%s must have a public host name, not %s', check_machine.field, v_host) end,
+    detail = jsonb_strip_nulls(
+      jsonb_build_object('field', check_machine.field, 'host', v_host))::text,
+    hint = case when check_machine.is_command
+      then 'Use type http, or ask an owner of the database to write it.'
+      else 'Ask an owner of the database to write it, or an operator to add the host and port to '
+        'HOWDAH_EGRESS_ALLOW and start Howdah again.' end;
 end $function$
 ;
 
@@ -9471,6 +10226,13 @@ begin
   perform howdah_private.refuse_plain_secret('configuration', 'headers.' || h.name)
   from jsonb_object_keys(coalesce(s.configuration -> 'headers', '{}')) as h (name)
   where h.name ~* '(auth|key|token|secret|passw|credential|cookie|session)';
+  if s.configuration ? 'integration' and s.configuration ? 'secret_name' then
+    raise exception using errcode = 'HWINV',
+      message = 'configuration names both an integration and a secret_name',
+      detail = jsonb_build_object('field', 'configuration',
+        'path', 'configuration.integration')::text,
+      hint = 'Both are sent as Authorization: Bearer. Leave one out.';
+  end if;
   if s.configuration ->> 'url' ~* '^https?://[^/?#\s]*@' then
     raise exception using errcode = 'HWINV',
       message = 'configuration.url contains a user name or password',
@@ -9911,7 +10673,7 @@ begin
     and not howdah_private.is_provider_reported(m.provider, 'package') then
     perform howdah_private.refuse_missing_package(m.provider, v_vendor.package);
   elsif v_vendor.is_local then
-    perform howdah_private.refuse_private_host('provider', v_vendor.openai_url);
+    perform howdah_private.check_machine('provider', v_vendor.openai_url);
   elsif m.secret_name is null and not howdah_private.is_provider_reported(m.provider, 'key') then
     perform howdah_private.refuse_missing_key(m.provider);
   end if;
@@ -11188,7 +11950,8 @@ begin
     case when e.depth = 0 and e.compensates_execution_id is null and e.handoffs = 0
       then concat_ws(' ', e.agent_version_id, e.workflow_version_id, e.user_id) end,
     e.trust,
-    exists (select from howdah.output_filters as f where f.tenant_id = e.tenant_id and f.is_active),
+    exists (select from howdah.output_filters as f
+      where f.tenant_id = e.tenant_id and f.is_active and not f.places::text[] <@ '{input}'),
     exists (
       select from howdah.limits as l
       where l.scope in ('model', 'tool') and l.metric <> 'running_runs'
@@ -11920,6 +12683,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.consent_link(account_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.create_account_link(a, interval '7 days')
+  from howdah.connected_accounts as a where a.id = consent_link.account_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.constraint_sentence(rule text, fields jsonb)
  RETURNS text
  LANGUAGE sql
@@ -12259,6 +13033,35 @@ CREATE OR REPLACE FUNCTION howdah_private.count_in(value jsonb, most integer)
 RETURN CASE WHEN (jsonb_typeof(value) = 'number'::text) THEN (trunc(LEAST(GREATEST((value)::numeric, (0)::numeric), (COALESCE(most, 0))::numeric)))::integer ELSE 0 END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.count_matches(value text, part text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((length(value) - length(replace(value, part, ''::text))) / length(part))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_refused_deliveries(refusals jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.inbound_deliveries as d (
+    tenant_id, inbound_hook_id, status, requests, error
+  )
+  select h.tenant_id, h.id, 'refused', r.requests,
+    jsonb_build_object('code', r.code, 'message', r.message, 'hint', r.hint)
+  from jsonb_to_recordset(count_refused_deliveries.refusals)
+    as r (hook_id uuid, code text, message text, hint text, requests int)
+  join howdah.inbound_hooks as h on h.id = r.hook_id
+  order by h.id, r.code
+  on conflict (tenant_id, inbound_hook_id, (error ->> 'code'),
+      date_trunc('hour', received_at at time zone 'UTC')) where status = 'refused'
+  do update set requests = least(d.requests::bigint + excluded.requests, 2147483647)::int,
+    last_received_at = excluded.last_received_at
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.count_requests(tenants uuid[], users uuid[], api_keys uuid[])
  RETURNS SETOF jsonb
  LANGUAGE plpgsql
@@ -12418,6 +13221,34 @@ begin
     end loop;
   end loop;
   return v_crc # 4294967295;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.create_account_link(account howdah.connected_accounts, valid_for interval)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_address text := (select p.url from howdah_private.public_address as p);
+  v_part text := howdah_private.base62(howdah_private.random_bytes(), 43);
+begin
+  if v_address is null then
+    raise exception using errcode = 'HWCNF',
+      message = 'the address of the API is not known, so no link can be made',
+      detail = jsonb_build_object('variable', 'HOWDAH_PUBLIC_URL')::text,
+      hint = 'Start the API once (npm start, or howdah admin api). Set HOWDAH_PUBLIC_URL if '
+        'browsers reach it at another address.';
+  end if;
+  delete from howdah_private.account_links as l
+  where l.account_id = account.id and (l.expires_at < now() or l.digest not in (
+    select n.digest from howdah_private.account_links as n where n.account_id = account.id
+    order by n.expires_at desc limit 19));
+  insert into howdah_private.account_links (digest, tenant_id, account_id, expires_at)
+  values (sha256(convert_to(v_part, 'UTF8')), account.tenant_id, account.id,
+    now() + create_account_link.valid_for);
+  return v_address || '/oauth/connect/' || v_part;
 end $function$
 ;
 
@@ -12644,6 +13475,28 @@ begin
   end if;
   return v_value;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.current_row_statement(watch_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('select to_jsonb(r.*) from (select %s from %s as t where %s limit 1) as r',
+    string_agg(format('t.%I', a.attname), ', ' order by a.attnum), c.oid::regclass,
+    howdah_private.row_key_condition(c.oid, w.key_columns))
+  from howdah.table_triggers as w
+  join pg_catalog.pg_class as c on c.oid = howdah_private.own_watched_table(w.id)
+  join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  cross join howdah_private.primary_key_of(c.oid) as k (columns)
+  where w.id = current_row_statement.watch_id
+    and k.columns <> '{}' and k.columns <@ w.key_columns
+    and has_schema_privilege(c.relnamespace, 'usage')
+    and has_column_privilege(c.oid, a.attnum, 'select')
+  group by c.oid, w.key_columns
+  having w.key_columns <@ array_agg(a.attname::text)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.data_keys_to_rewrap(max_rows integer)
@@ -12993,6 +13846,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_deliveries()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah.inbound_deliveries as d
+  where d.id in (
+    select o.id from howdah.inbound_deliveries as o
+    where o.status <> 'accepted' and o.last_received_at < now() - interval '30 days'
+    order by o.last_received_at limit 10000
+    for update skip locked
+  );
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_old_provider_reports()
  RETURNS integer
  LANGUAGE plpgsql
@@ -13006,6 +13880,9 @@ begin
   where r.reported_at < now() - interval '30 days'
     and split_part(r.host, '/', 1) not in (select w.host from howdah_private.workers as w);
   get diagnostics v_count = row_count;
+  delete from howdah_private.egress_reports as r
+  where r.reported_at < now() - interval '30 days'
+    and split_part(r.host, '/', 1) not in (select w.host from howdah_private.workers as w);
   return v_count;
 end $function$
 ;
@@ -13261,6 +14138,17 @@ CREATE OR REPLACE FUNCTION howdah_private.delivery_pause(attempts integer)
 RETURN (ARRAY['00:00:05'::interval, '00:05:00'::interval, '00:30:00'::interval, '02:00:00'::interval, '05:00:00'::interval, '10:00:00'::interval, '14:00:00'::interval, '20:00:00'::interval, '24:00:00'::interval])[attempts]
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.delivery_result(d howdah.inbound_deliveries, is_repeat boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('status', d.status, 'delivery_id', d.id,
+    'execution_id', d.execution_id, 'is_repeat', delivery_result.is_repeat, 'error', d.error)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delivery_secrets(tenant_id uuid, webhook_id uuid)
  RETURNS text[]
  LANGUAGE sql
@@ -13307,6 +14195,21 @@ begin
   update howdah.agents as a set prompt_id = null, prompt_values = '{}'
   where a.id = any (v_agents) and (a.prompt_id is not null or a.prompt_values <> '{}');
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.discover_with_account(account howdah.connected_accounts)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.enqueue_discovery(s.tenant_id, s.id, 1)
+  from howdah.mcp_servers as s
+  join howdah.integrations as c
+    on c.tenant_id = s.tenant_id and c.name = s.configuration ->> 'integration'
+  where c.id = account.integration_id and s.is_active
+    and (s.discovered_at is null or s.error is not null)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.discovered_agents(run howdah.executions, words text[])
@@ -13416,6 +14319,22 @@ begin
     from (values ('a', a), ('b', b)) as t (run, value)
   );
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.document_slot(tenant_id uuid, id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'version', coalesce((
+      select d.version from howdah_private.sealed_documents as d
+      where d.tenant_id = document_slot.tenant_id and d.id = document_slot.id), 0) + 1,
+    'key', (
+      select howdah_private.key_document(k) from howdah_private.data_keys as k
+      where k.tenant_id = document_slot.tenant_id and k.is_current))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.drain_inbox(ids uuid[])
@@ -13576,7 +14495,9 @@ begin
   loop
     delete from howdah_private.data_keys as k
     where k.id = v_key
-      and not exists (select from howdah_private.sealed_secrets as c where c.data_key_id = k.id);
+      and not exists (select from howdah_private.sealed_secrets as c where c.data_key_id = k.id)
+      and not exists (
+        select from howdah_private.sealed_documents as d where d.data_key_id = k.id);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;
@@ -13843,6 +14764,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.end_account(account howdah.connected_accounts)
+ RETURNS howdah.connected_accounts
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_account howdah.connected_accounts;
+begin
+  update howdah.connected_accounts as a set status = 'revoked', expires_at = null, error = null
+  where a.id = account.id returning a.* into v_account;
+  delete from howdah_private.account_links as l where l.account_id = account.id;
+  delete from howdah_private.account_flows as f where f.account_id = account.id;
+  if exists (select from howdah_private.sealed_documents as d where d.id = account.id) then
+    perform graphile_worker.add_job('revoke_account',
+      json_build_object('id', account.id, 'tenant_id', account.tenant_id),
+      job_key => 'account ' || account.id, max_attempts => 10);
+  else
+    perform graphile_worker.remove_job('account ' || account.id);
+  end if;
+  return v_account;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.end_call(call_id uuid, tokens integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -13895,7 +14840,8 @@ CREATE OR REPLACE FUNCTION howdah_private.end_delivery(id uuid, attempt integer,
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_is_received boolean := coalesce(end_delivery.status between 200 and 299, false);
+  v_is_received boolean := coalesce(end_delivery.status between 200 and 299
+    and end_delivery.error is null, false);
   v_pause interval := case
     when not v_is_received and end_delivery.status is distinct from 410 then greatest(
     howdah_private.delivery_pause(end_delivery.attempt) * (0.9 + 0.2 * random()),
@@ -14133,7 +15079,8 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_delivery(id uuid, run_at times
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select graphile_worker.add_job('deliver',
+  select graphile_worker.add_job(
+    case d.event when 'reply' then 'deliver_reply' else 'deliver' end,
     json_build_object('id', d.id, 'tenant_id', d.tenant_id),
     run_at => enqueue_delivery.run_at, job_key => 'delivery ' || d.id)
   from howdah.webhook_deliveries as d where d.id = enqueue_delivery.id
@@ -14282,6 +15229,49 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_refresh(tenant_id uuid, account_id uuid, expires_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select graphile_worker.add_job('refresh_account',
+    json_build_object('id', enqueue_refresh.account_id, 'tenant_id', enqueue_refresh.tenant_id),
+    run_at => enqueue_refresh.expires_at - least(interval '5 minutes',
+      greatest(enqueue_refresh.expires_at - clock_timestamp(), interval '0') / 5),
+    job_key => 'account ' || enqueue_refresh.account_id, max_attempts => 10)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_replies(e howdah.executions)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+with replies as (
+  select distinct d.inbound_hook_id, d.reply, h.reply as settings
+  from howdah.inbound_deliveries as d
+  join howdah.inbound_hooks as h on h.id = d.inbound_hook_id and h.tenant_id = d.tenant_id
+  where d.execution_id = e.id and d.tenant_id = e.tenant_id and num_nonnulls(d.reply, h.reply) = 2
+),
+deliveries as (
+  insert into howdah.webhook_deliveries (
+    tenant_id, execution_id, event, url, next_attempt_at, payload
+  )
+  select e.tenant_id, e.id, 'reply', r.settings ->> 'url', clock_timestamp(),
+    r.reply || jsonb_build_object(coalesce(r.settings ->> 'field', 'text'), left(
+      coalesce(case when e.status = 'completed'
+          then coalesce(nullif(e.output, ''), e.output_data::text) end,
+        format('The run ended without an answer (%s).', coalesce(e.stop_reason::text,
+          e.status::text))), 40000))
+  from replies as r
+  returning id
+)
+select howdah_private.enqueue_delivery(d.id, clock_timestamp()) from deliveries as d
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_webhooks(e howdah.executions, event text, more jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -14418,6 +15408,42 @@ begin
   perform howdah_private.repair_partitions()
   where v_made = 0 or ensure_partitions.max_partitions is null;
   return v_made;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enter_delivery(hook howdah.inbound_hooks, delivery jsonb)
+ RETURNS howdah.inbound_deliveries
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_signature bytea := decode(delivery ->> 'signature', 'hex');
+  v_row howdah.inbound_deliveries;
+begin
+  loop
+    insert into howdah.inbound_deliveries (
+      tenant_id, inbound_hook_id, status, bytes, delivery_id, signature_sha256
+    ) values (
+      (hook).tenant_id, (hook).id, 'failed', (delivery ->> 'bytes')::int,
+      delivery ->> 'delivery_id', v_signature
+    )
+    on conflict do nothing
+    returning inbound_deliveries.* into v_row;
+    exit when found;
+    update howdah.inbound_deliveries as d
+    set requests = least(d.requests::bigint + 1, 2147483647)::int,
+      last_received_at = clock_timestamp()
+    where d.tenant_id = (hook).tenant_id and d.id = (
+      select k.id from howdah.inbound_deliveries as k
+      where k.tenant_id = (hook).tenant_id and k.inbound_hook_id = (hook).id
+        and (k.delivery_id = delivery ->> 'delivery_id' or k.signature_sha256 = v_signature)
+      order by k.id limit 1
+    )
+    returning d.* into v_row;
+    exit when found;
+  end loop;
+  return v_row;
 end $function$
 ;
 
@@ -15131,8 +16157,9 @@ AS $function$
     select e.id, e.agent_id, e.agent_version_id, e.workflow_id, e.workflow_version_id, e.session_id,
       e.turn, e.user_id, e.parent_execution_id, e.root_execution_id, e.depth,
       e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id, e.status,
-      e.waiting_for, e.input, e.input_data, e.input_parts, e.history, e.client_tools, e.output,
-      e.output_data, e.stop_reason, e.error, coalesce(h.tokens_in, e.tokens_in) as tokens_in,
+      e.waiting_for, e.input, e.input_data, e.input_parts, e.input_hits, e.history,
+      e.client_tools, e.output, e.output_data, e.stop_reason, e.error,
+      coalesce(h.tokens_in, e.tokens_in) as tokens_in,
       coalesce(h.tokens_out, e.tokens_out) as tokens_out, coalesce(h.cost, e.cost) as cost,
       e.children_tokens_in, e.children_tokens_out, e.children_cost,
       coalesce(h.step_count, e.step_count) as step_count,
@@ -15364,6 +16391,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.fail_account(account_id uuid, error text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.connected_accounts as a
+  set status = 'failed', error = left(fail_account.error, 1000)
+  where a.id = fail_account.account_id and a.status <> 'connected'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.fail_refresh(account_id uuid, version integer, error text, is_final boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah.connected_accounts as a where a.id = fail_refresh.account_id
+  for no key update;
+  update howdah_private.sealed_documents as d set lock_ends_at = null
+  where d.id = fail_refresh.account_id and d.version = fail_refresh.version;
+  if not found then
+    return; -- another process has stored newer tokens
+  end if;
+  update howdah.connected_accounts as a
+  set error = fail_refresh.error,
+    status = case when fail_refresh.is_final then 'expired' else a.status end,
+    expires_at = case when fail_refresh.is_final then null else a.expires_at end
+  where a.id = fail_refresh.account_id and a.status = 'connected';
+  if found and fail_refresh.is_final then
+    delete from howdah_private.sealed_documents as d where d.id = fail_refresh.account_id;
+    perform graphile_worker.remove_job('account ' || fail_refresh.account_id);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.fault_path(path text, what text, entry jsonb, detail jsonb)
  RETURNS text
  LANGUAGE sql
@@ -15476,6 +16541,29 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.filter_answer(q howdah.questions, INOUT answer text, INOUT data jsonb, OUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filters constant howdah.output_filters[] := (
+    select howdah_private.input_filters(e.tenant_id, e.agent_id)
+    from howdah.executions as e where e.id = q.execution_id);
+begin
+  if v_filters is null or greatest(octet_length(answer), octet_length(data::text)) > 1048576 then
+    return;
+  end if;
+  if q.kind = 'question' and coalesce(q.options ? answer, false) is false then
+    select f.value, f.hits into answer, hits
+    from howdah_private.filter_text(v_filters, 'answer', answer, hits) as f;
+  end if;
+  select f.value, f.hits into data, hits
+  from howdah_private.filter_field(v_filters, 'data', data, hits) as f;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.filter_arguments(execution_id uuid, kind text, tool text, INOUT value jsonb, OUT hits jsonb, OUT place howdah.filter_place)
  RETURNS record
  LANGUAGE plpgsql
@@ -15489,11 +16577,196 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.filter_field(filters howdah.output_filters[], field text, INOUT value jsonb, INOUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_since constant timestamptz := clock_timestamp();
+  v_filter howdah.output_filters;
+  v_found jsonb;
+begin
+  if value is null or not howdah_private.value_may_match(filters, value) then
+    perform howdah_private.check_filter_time(filter_field.field, v_since);
+    return;
+  end if;
+  foreach v_filter in array filters loop
+    select a.value, a.hits into value, v_found
+    from howdah_private.apply_output_filters(array[v_filter], filter_field.value) as a;
+    if value is null then
+      raise exception using errcode = 'HWINV',
+        message = format('%s is blocked by the filter %s', filter_field.field, v_filter.name),
+        detail = jsonb_build_object(
+          'field', filter_field.field, 'filter', v_filter.name)::text,
+        hint = 'Remove what the filter looks for, and send the rest again.';
+    end if;
+    perform howdah_private.check_filter_time(filter_field.field, v_since);
+    hits := howdah_private.add_hits(hits, v_found);
+  end loop;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filter_history(filters howdah.output_filters[], INOUT history jsonb, INOUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_texts constant jsonb := (
+    select jsonb_agg(howdah_private.history_texts(m.message) order by m.place)
+    from jsonb_array_elements(history) with ordinality as m (message, place));
+  v_result record;
+begin
+  v_result := howdah_private.filter_field(filters, 'history', v_texts, hits);
+  hits := v_result.hits;
+  if v_result.value <> v_texts then
+    history := (
+      select jsonb_agg(case when t.texts = v_texts -> (m.place::int - 1) then m.message
+        else howdah_private.message_with_texts(m.message, t.texts) end order by m.place)
+      from jsonb_array_elements(history) with ordinality as m (message, place)
+      join jsonb_array_elements(v_result.value) with ordinality as t (texts, place) using (place)
+    );
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filter_mail(m howdah.mail)
+ RETURNS howdah.mail
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filters constant howdah.output_filters[] :=
+    howdah_private.input_filters(m.tenant_id, m.to_agent_id);
+begin
+  if v_filters is not null then
+    select f.value, f.hits into m.subject, m.input_hits
+    from howdah_private.filter_text(v_filters, 'subject', m.subject, null) as f;
+    select f.value, f.hits into m.content, m.input_hits
+    from howdah_private.filter_text(v_filters, 'content', m.content, m.input_hits) as f;
+    perform howdah_private.refuse_large('content', octet_length(m.content), 32768, 'bytes')
+    where octet_length(m.content) > 32768;
+  end if;
+  return m;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filter_message(run howdah.executions, INOUT content text, INOUT parts jsonb, OUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filters constant howdah.output_filters[] :=
+    howdah_private.input_filters(run.tenant_id, run.agent_id);
+begin
+  if v_filters is not null then
+    select f.value, f.hits into content, hits
+    from howdah_private.filter_text(v_filters, 'content', content, null) as f;
+    select f.parts, f.hits into parts, hits
+    from howdah_private.filter_parts(v_filters, 'input_parts', parts, hits) as f;
+    perform howdah_private.check_message_content(run.tenant_id, content, parts)
+    where hits is not null;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filter_parts(filters howdah.output_filters[], field text, INOUT parts jsonb, INOUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_texts constant jsonb := howdah_private.part_texts(parts);
+  v_result record;
+begin
+  v_result := howdah_private.filter_field(filters, field, v_texts, hits);
+  hits := v_result.hits;
+  if v_result.value <> v_texts then
+    parts := howdah_private.parts_with_texts(parts, v_result.value);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.filter_place_of(kind text, tool text)
  RETURNS howdah.filter_place
  LANGUAGE sql
  IMMUTABLE
 RETURN (CASE kind WHEN 'http'::text THEN 'arguments'::text WHEN 'mcp'::text THEN 'arguments'::text WHEN 'custom'::text THEN 'arguments'::text WHEN 'client'::text THEN 'arguments'::text WHEN 'sql'::text THEN 'sql'::text WHEN 'agent'::text THEN 'message'::text WHEN 'workflow'::text THEN 'message'::text WHEN 'builtin'::text THEN CASE tool WHEN 'http_request'::text THEN 'arguments'::text WHEN 'sql_query'::text THEN 'sql'::text WHEN 'send_message'::text THEN 'message'::text WHEN 'board_write'::text THEN 'board'::text WHEN 'todo'::text THEN 'board'::text WHEN 'write_resource'::text THEN 'file'::text ELSE NULL::text END ELSE NULL::text END)::howdah.filter_place
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filter_run(e howdah.executions)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filters constant howdah.output_filters[] := case when howdah_private.is_sent(e)
+    then howdah_private.input_filters(e.tenant_id, e.agent_id) end;
+begin
+  if v_filters is null then
+    return e;
+  end if;
+  select f.value, f.hits into e.input, e.input_hits
+  from howdah_private.filter_text(v_filters, 'input', e.input, null) as f;
+  if e.input_data is not null then
+    select f.value, f.hits into e.input_data, e.input_hits
+    from howdah_private.filter_field(v_filters, 'input_data', e.input_data, e.input_hits) as f;
+  end if;
+  if e.input_hits is not null then
+    perform howdah_private.check_input(e), howdah_private.check_run(e);
+  end if;
+  return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filter_run_parts(e howdah.executions)
+ RETURNS howdah.executions
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filters constant howdah.output_filters[] := case when howdah_private.is_sent(e)
+    then howdah_private.input_filters(e.tenant_id, e.agent_id) end;
+begin
+  if v_filters is null then
+    return e;
+  end if;
+  if e.input_parts is not null then
+    select f.parts, f.hits into e.input_parts, e.input_hits
+    from howdah_private.filter_parts(v_filters, 'input_parts', e.input_parts, e.input_hits) as f;
+    perform howdah_private.check_parts(e.tenant_id, e.input_parts);
+  end if;
+  if e.history is not null then
+    select f.history, f.hits into e.history, e.input_hits
+    from howdah_private.filter_history(v_filters, e.history, e.input_hits) as f;
+    perform howdah_private.check_history(e.history);
+  end if;
+  return e;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filter_text(filters howdah.output_filters[], field text, INOUT value text, INOUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_result record;
+begin
+  v_result := howdah_private.filter_field(filters, field, to_jsonb(value), hits);
+  value := v_result.value #>> '{}';
+  hits := v_result.hits;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.filter_value(execution_id uuid, place howdah.filter_place, INOUT value jsonb, OUT hits jsonb)
@@ -15567,6 +16840,48 @@ AS $function$
   ) as f
   where f.fault is not null
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.find_inbound_hooks(tenants text[], names text[])
+ RETURNS TABLE(hook jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when h.id is not null then jsonb_build_object(
+    'id', h.id, 'tenant_id', h.tenant_id, 'user_id', h.user_id, 'verification', h.verification,
+    'secrets', array_remove(array[h.secret_name, h.previous_secret_name], null),
+    'secret_header', h.secret_header, 'condition', h.condition, 'mapping', h.mapping,
+    'session_key', h.session_key, 'debounce_key', h.debounce_key, 'reply', h.reply ->> 'body') end
+  from unnest(find_inbound_hooks.tenants, find_inbound_hooks.names)
+    with ordinality as a (slug, name, place)
+  left join howdah.tenants as t on t.slug = a.slug and t.is_active
+  left join howdah.inbound_hooks as h on h.tenant_id = t.id and h.name = a.name and h.is_active
+  order by a.place
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.find_integration(name text)
+ RETURNS howdah.integrations
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_integration howdah.integrations;
+begin
+  select c.* into v_integration from howdah.integrations as c
+  where c.tenant_id = howdah.current_tenant() and c.name = find_integration.name;
+  if not found then
+    perform howdah_private.refuse_unknown_integration(find_integration.name);
+  elsif not v_integration.is_active then
+    raise exception using errcode = 'HWCNF',
+      message = format('integration %L is not active', find_integration.name),
+      detail = jsonb_build_object('integration', find_integration.name)::text,
+      hint = 'An admin sets is_active of the integration to true.';
+  end if;
+  return v_integration;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.find_recipient_agent(run howdah.executions, name text)
@@ -16390,6 +17705,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.forget_tokens(account_id uuid, version integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah.connected_accounts as a
+  where a.id = forget_tokens.account_id and a.status = 'revoked' for no key update;
+  if found then
+    delete from howdah_private.sealed_documents as d
+    where d.id = forget_tokens.account_id and d.version = forget_tokens.version;
+    perform graphile_worker.remove_job('account ' || forget_tokens.account_id) where found;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.forget_worker(worker uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -17025,6 +18357,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.history_texts(message jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_array(message -> 'content', howdah_private.part_texts(message -> 'parts'), (
+    select coalesce(jsonb_agg(
+      howdah_private.read_arguments(c.call ->> 'arguments') order by c.place), '[]')
+    from jsonb_array_elements(
+      case jsonb_typeof(message -> 'tool_calls') when 'array' then message -> 'tool_calls' end
+    ) with ordinality as c (call, place)))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.history_trust(history jsonb)
  RETURNS howdah.trust
  LANGUAGE sql
@@ -17130,6 +18477,17 @@ AS $function$
   where h.tenant_id = hooks_of.tenant_id and h.is_active
     and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = hooks_of.agent_id
       or h.workflow_id = hooks_of.workflow_id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.host_of(url text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select btrim(substring(lower(host_of.url)
+    from '^(?:http|ws)s?://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]+)'), '[]')
 $function$
 ;
 
@@ -17321,6 +18679,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.input_filters(tenant_id uuid, agent_id uuid)
+ RETURNS howdah.output_filters[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    select array_agg(f order by f.action, f.name) from howdah.output_filters as f
+    where f.tenant_id = input_filters.tenant_id and f.is_active
+      and 'input' = any (f.places::text[])
+      and (f.agent_id is null or f.agent_id = input_filters.agent_id)
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.insert_children(parent howdah.executions, children jsonb[])
  RETURNS void
  LANGUAGE plpgsql
@@ -17439,6 +18813,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.integration_document(c howdah.integrations)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('id', c.id, 'tenant_id', c.tenant_id, 'name', c.name,
+    'resource_url', c.resource_url, 'account_scope', c.account_scope, 'grant_type', c.grant_type,
+    'scopes', c.scopes, 'issuer', c.issuer, 'endpoints', c.endpoints, 'client_id', c.client_id,
+    'secret_name', c.secret_name, 'sends_resource', c.sends_resource)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(new_run howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -17463,6 +18850,27 @@ CREATE OR REPLACE FUNCTION howdah_private.invisible_characters()
  LANGUAGE sql
  IMMUTABLE
 RETURN (('[­͏؜ᅟᅠ឴឵᠋-᠏​-‏‪-‮'::text || '⁠-⁯ㅤ︀-️﻿ﾠ￰-￸'::text) || '𛲠-𛲣𝅳-𝅺󠀀-󠿿]'::text)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_address_open(url text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah_private.egress_reports as r
+    cross join lateral jsonb_to_recordset(r.addresses) as a (host text, wildcard boolean, port int)
+    cross join (
+      select howdah_private.host_of(is_address_open.url) as host, coalesce(
+        substring(is_address_open.url
+          from '(?i)^(?:http|ws)s?://(?:[^/?#@]*@)?(?:\[[^\]]*\]|[^/:?#]+):([0-9]{1,5})')::int,
+        case when is_address_open.url ~* '^(http|ws)s:' then 443 else 80 end) as port
+    ) as u
+    where coalesce(a.port = u.port, true)
+      and case when a.wildcard then right(u.host, length(a.host) + 1) = '.' || a.host
+        else u.host = a.host end)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_among_lockers(multixact xid)
@@ -17751,6 +19159,13 @@ AS $function$
       || '|secret|password|passwd|passphrase|credentials?|authorization|set-cookie|cookie)$'
       || '|^(token|pwd|bearer)$')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_sent(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (num_nonnulls((e).parent_execution_id, (e).compensates_execution_id, (e).completed_at) = 0)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_taken_by_any_worker(execution_id uuid)
@@ -18879,9 +20294,28 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.latin_lookalikes(value text)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
-RETURN translate(regexp_replace(NORMALIZE(value, NFKD), '[̀-ͯ]'::text, ''::text, 'g'::text), ((((('АВЕЅІЈКМН'::text || 'ОРСТУХҮԌԚԜ'::text) || 'аԁеһіјӏкорсԛѕуѵԝх'::text) || 'ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ'::text) || 'αγικνορυχϲ'::text) || '‐‑‒–—−⁄'::text), (((('ABESIJKMHOPCTYXYGQW'::text || 'adehijlkopcqsyvwx'::text) || 'ABEZHIKMNOPTYX'::text) || 'ayikvopuxc'::text) || '------/'::text))
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_plain constant text := regexp_replace(normalize(latin_lookalikes.value, nfkd),
+    U&'[\0300-\036F]', '', 'g');
+begin
+  if v_plain !~ U&'[\0370-\052F\2010-\2014\2212\2044]' then
+    return v_plain;
+  end if;
+  return translate(v_plain,
+    -- Cyrillic, Greek, hyphens and dashes
+    U&'\0410\0412\0415\0405\0406\0408\041A\041C\041D' ||
+    U&'\041E\0420\0421\0422\0423\0425\04AE\050C\051A\051C' ||
+    U&'\0430\0501\0435\04BB\0456\0458\04CF\043A\043E' ||
+    U&'\0440\0441\051B\0455\0443\0475\051D\0445' ||
+    U&'\0391\0392\0395\0396\0397\0399\039A\039C\039D\039F\03A1\03A4\03A5\03A7' ||
+    U&'\03B1\03B3\03B9\03BA\03BD\03BF\03C1\03C5\03C7\03F2' ||
+    U&'\2010\2011\2012\2013\2014\2212\2044',
+    'ABESIJKMHOPCTYXYGQW' || 'adehijlkopcqsyvwx' || 'ABEZHIKMNOPTYX' || 'ayikvopuxc' || '------/');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.limit_lock_id(l howdah.limits)
@@ -19240,6 +20674,37 @@ begin
   where h.execution_id = any (lock_heads.ids)
   order by h.execution_id
   for no key update;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_integration(tenant_id uuid, configuration jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text := lock_integration.configuration ->> 'integration';
+  v_url text := lock_integration.configuration ->> 'url';
+  v_resource text;
+begin
+  if v_name is null or not howdah_private.may_act_for(lock_integration.tenant_id) then
+    return;
+  end if;
+  select c.resource_url into v_resource from howdah.integrations as c
+  where c.tenant_id = lock_integration.tenant_id and c.name = v_name for key share;
+  if not found then
+    perform howdah_private.refuse_unknown_integration(v_name);
+  end if;
+  if howdah_private.origin_of(v_url) <> howdah_private.origin_of(v_resource) then
+    raise exception using errcode = 'HWINV',
+      message = format('integration %L is for %s, not for %s', v_name,
+        howdah_private.origin_of(v_resource), howdah_private.origin_of(v_url)),
+      detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.integration',
+        'integration', v_name)::text,
+      hint = 'Tokens are sent only to the scheme, host and port of the resource_url of an '
+        'integration. Name another integration.';
+  end if;
 end $function$
 ;
 
@@ -20035,6 +21500,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.may_match(filters howdah.output_filters[], value text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filter howdah.output_filters;
+  v_is_ascii constant boolean := octet_length(value) = length(value);
+  v_visible text;
+  v_latin text;
+begin
+  if not v_is_ascii then
+    v_visible := howdah_private.visible_text(value);
+    v_latin := howdah_private.latin_lookalikes(v_visible);
+  end if;
+  foreach v_filter in array filters loop
+    if value ~ v_filter.pattern or position(' withheld]' in value) > 0
+      or not v_is_ascii and (v_visible ~ v_filter.pattern or v_latin ~ v_filter.pattern) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.may_write_to(run howdah.executions, a howdah.agents)
  RETURNS boolean
  LANGUAGE sql
@@ -20124,7 +21615,8 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_revision(s howdah.mcp_servers)
 AS $function$
   select encode(sha256(convert_to(s.type || ' ' || s.configuration
     || case when s.sampling_model_id is null then '' else ' sampling' end
-    || case when s.allows_elicitation then ' elicitation' else '' end, 'UTF8')), 'hex')
+    || case when s.allows_elicitation then ' elicitation' else '' end
+    || case when s.is_guarded then '' else ' unguarded' end, 'UTF8')), 'hex')
 $function$
 ;
 
@@ -20143,7 +21635,8 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_server(tenant_id uuid, server_id u
 AS $function$
   select jsonb_build_object('id', s.id, 'tenant_id', s.tenant_id, 'name', s.name, 'type', s.type,
     'configuration', s.configuration, 'revision', howdah_private.mcp_revision(s),
-    'allows_elicitation', s.allows_elicitation, 'sampling_model', howdah_private.sampling_model(s))
+    'is_guarded', s.is_guarded, 'allows_elicitation', s.allows_elicitation,
+    'sampling_model', howdah_private.sampling_model(s))
   from howdah.mcp_servers as s
   where s.tenant_id = mcp_server.tenant_id and s.id = mcp_server.server_id and s.is_active
 $function$
@@ -20281,6 +21774,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.message_with_texts(message jsonb, texts jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select message
+    || case when message ? 'content' then jsonb_build_object('content', texts -> 0) else '{}' end
+    || case when jsonb_array_length(texts -> 1) > 0 then jsonb_build_object('parts',
+        howdah_private.parts_with_texts(message -> 'parts', texts -> 1)) else '{}' end
+    || case when jsonb_array_length(texts -> 2) > 0 then jsonb_build_object('tool_calls', (
+        select jsonb_agg(c.call || jsonb_build_object('arguments',
+          case jsonb_typeof(a.value) when 'string' then a.value #>> '{}' else a.value::text end
+        ) order by c.place)
+        from jsonb_array_elements(message -> 'tool_calls') with ordinality as c (call, place)
+        join jsonb_array_elements(texts -> 2) with ordinality as a (value, place) using (place)))
+      else '{}' end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.messages_before_turn(tenant_id uuid, session_id uuid, turn integer)
  RETURNS jsonb
  LANGUAGE sql
@@ -20407,7 +21920,7 @@ AS $function$
     where p.oid = missing_grants.fn and not p.prosecdef
   ),
   mentions as (
-    select lower(m.parts[1]) as verb, m.parts[3] as name, f.schemas
+    select lower(m.parts[1]) as verb, m.parts[3] as name, f.schemas, f.body
     from functions as f
     cross join lateral regexp_matches(f.body,
       '(\mdelete\s+from\M|\minto\M|\mupdate\M|\mfrom\M|\mjoin\M|\musing\M|,)\s*(only\s+)?'
@@ -20421,9 +21934,18 @@ AS $function$
     cross join lateral (select to_regclass(
       case s.name when '' then m.name else format('%I.%s', s.name, m.name) end)) as r (relation)
     join pg_class as t on t.oid = r.relation and t.relkind in ('r', 'p', 'v', 'm', 'f')
-    cross join lateral (select case when m.verb ~ '^delete' then 'delete'
-      when m.verb = 'into' then 'insert' when m.verb = 'update' then 'update'
-      else 'select' end) as v (privilege)
+    cross join lateral (
+      select case when m.verb ~ '^delete' then 'delete'
+        when m.verb = 'into' then 'insert' when m.verb = 'update' then 'update'
+        else 'select' end
+      union all
+      select 'update' where m.verb = 'into' and m.body ~* '\mdo\s+update\M'
+      union all
+      -- columns that are read: in a condition, a result, or the row that a conflict is with
+      select 'select'
+      where m.verb ~ '^(delete|update)' and m.body ~* '\m(where|returning|using)\M'
+        or m.verb = 'into' and m.body ~* '\m(returning|do\s+update)\M'
+    ) as v (privilege)
     where t.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
   )
   select array(
@@ -20489,7 +22011,7 @@ CREATE OR REPLACE FUNCTION howdah_private.model_catalog_document()
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN '{"as_of": "2026-09-23", "facts": {"as_of": "2026-09-23", "source": "@oh-my-pi/pi-catalog 18.2.11 (MIT)"}, "models": [{"also": [], "name": "amazon.titan-embed-text-v1", "input": null, "title": "Titan Embeddings G1 - Text", "output": null, "vendor": "amazon-bedrock", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "amazon.nova-lite-v1:0", "input": null, "title": "Nova Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.06, "capabilities": {}, "output_price": 0.24, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "amazon.nova-micro-v1:0", "input": null, "title": "Nova Micro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.035, "capabilities": {}, "output_price": 0.14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.00875}, {"also": [], "name": "amazon.nova-premier-v1:0", "input": null, "title": "Nova Premier", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 12.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.625}, {"also": [], "name": "amazon.nova-pro-v1:0", "input": null, "title": "Nova Pro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.8, "capabilities": {}, "output_price": 3.2, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "global.amazon.nova-2-lite-v1:0", "input": ["text", "image"], "title": "Nova 2 Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65535, "cached_input_price": 0.075}, {"also": [], "name": "global.anthropic.claude-haiku-4-5-20251001-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "global.anthropic.claude-opus-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": null, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-opus-5", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": null, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-5-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "meta.llama3-3-70b-instruct-v1:0", "input": null, "title": "Llama 3.3 70B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.72, "capabilities": {}, "output_price": 0.72, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "meta.llama4-maverick-17b-instruct-v1:0", "input": null, "title": "Llama 4 Maverick 17B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.24, "capabilities": {}, "output_price": 0.97, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral.mistral-large-3-675b-instruct", "input": ["text", "image"], "title": "Mistral Large 3", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": false}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-120b-1:0", "input": ["text"], "title": "gpt-oss-120b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"reasoning": true}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-20b-1:0", "input": ["text"], "title": "gpt-oss-20b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.07, "capabilities": {"reasoning": true}, "output_price": 0.3, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "claude-fable-5", "input": ["text", "image"], "title": "Claude Fable 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "claude-fable-5-1", "input": ["text", "image"], "title": "Claude Fable 5.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": [], "name": "claude-haiku-4-5", "input": ["text", "image"], "title": "Claude Haiku 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "claude-opus-4-1", "input": ["text", "image"], "title": "Claude Opus 4.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"reasoning": true}, "output_price": 75, "context_tokens": 200000, "cache_write_price": 18.75, "max_output_tokens": 32000, "cached_input_price": 1.5}, {"also": [], "name": "claude-opus-4-5", "input": ["text", "image"], "title": "Claude Opus 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 200000, "cache_write_price": 6.25, "max_output_tokens": 64000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-6", "input": ["text", "image"], "title": "Claude Opus 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-7", "input": ["text", "image"], "title": "Claude Opus 4.7", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-8", "input": ["text", "image"], "title": "Claude Opus 4.8", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5", "input": ["text", "image"], "title": "Claude Opus 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5-5", "input": ["text", "image"], "title": "Claude Opus 5.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"reasoning": true}, "output_price": 20, "context_tokens": 1000000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "claude-sonnet-4-5", "input": ["text", "image"], "title": "Claude Sonnet 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-4-6", "input": ["text", "image"], "title": "Claude Sonnet 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": 128000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-5", "input": ["text", "image"], "title": "Claude Sonnet 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemma-4-31b", "input": ["text", "image"], "title": "Gemma 4 31B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.99, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.49, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "gpt-oss-120b", "input": ["text"], "title": "GPT-OSS 120B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.35, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "llama3.1-8b", "input": ["text"], "title": "Llama 3.1 8B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.1, "context_tokens": 32768, "cache_write_price": null, "max_output_tokens": 8000, "cached_input_price": null}, {"also": [], "name": "zai-glm-4.7", "input": ["text"], "title": "Z.ai GLM 4.7", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "embed-v4.0", "input": null, "title": "Embed v4.0", "output": null, "vendor": "cohere", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.12, "capabilities": {}, "output_price": null, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-a-03-2025"], "name": "command-a", "input": null, "title": "Command A", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-08-2024"], "name": "command-r", "input": null, "title": "Command R", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.6, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-plus-08-2024"], "name": "command-r-plus", "input": null, "title": "Command R+", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r7b-12-2024"], "name": "command-r7b", "input": null, "title": "Command R7B", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.0375, "capabilities": {}, "output_price": 0.15, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["deepseek-chat-v3-0324"], "name": "deepseek-chat", "input": null, "title": "DeepSeek Chat", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.27, "capabilities": {}, "output_price": 1.1, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.07}, {"also": ["deepseek-r1-0528"], "name": "deepseek-reasoner", "input": null, "title": "Deepseek R1", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.55, "capabilities": {}, "output_price": 2.19, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.14}, {"also": [], "name": "deepseek-v4-flash", "input": ["text", "image"], "title": "DeepSeek V4 Flash", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.44, "capabilities": {"reasoning": true}, "output_price": 1.32, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.014}, {"also": [], "name": "deepseek-v4-pro", "input": ["text"], "title": "DeepSeek V4 Pro", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.32, "capabilities": {"reasoning": true}, "output_price": 3.96, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.044}, {"also": [], "name": "gemini-embedding-001", "input": null, "title": null, "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-embedding-2", "input": null, "title": "Gemini Embedding 2", "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-flash-image-preview"], "name": "gemini-2.5-flash-image", "input": null, "title": "Gemini 2.5 Flash Image", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-3-pro-image"], "name": "gemini-3-pro-image-preview", "input": null, "title": "Gemini 3 Pro Image Preview", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 12, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-2.0-flash", "input": ["text", "image"], "title": "gemini 2.0 flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": 0.025}, {"also": ["gemini-2.5-flash-latest", "gemini-2.5-flash-preview-09-2025"], "name": "gemini-2.5-flash", "input": ["text", "image"], "title": "Gemini 2.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-2.5-flash-lite", "input": ["text", "image"], "title": "Gemini 2.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": true}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.01}, {"also": [], "name": "gemini-2.5-pro", "input": ["text", "image"], "title": "Gemini 2.5 Pro", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.125}, {"also": [], "name": "gemini-3-flash-preview", "input": ["text", "image"], "title": "Gemini 3 Flash Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": true}, "output_price": 3, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.05}, {"also": ["gemini-3-pro-text-preview"], "name": "gemini-3-pro-preview", "input": ["text", "image"], "title": "Gemini 3 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.1-flash-lite", "input": ["text", "image"], "title": "Gemini 3.1 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"reasoning": true}, "output_price": 1.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.025}, {"also": [], "name": "gemini-3.1-pro-preview", "input": ["text", "image"], "title": "Gemini 3.1 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.5-flash", "input": ["text", "image"], "title": "Gemini 3.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {"reasoning": true}, "output_price": 9, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.15}, {"also": [], "name": "gemini-3.5-flash-lite", "input": ["text", "image"], "title": "Gemini 3.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-3.6-flash", "input": ["text", "image"], "title": "Gemini 3.6 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.7-flash", "input": ["text", "image"], "title": "Gemini 3.7 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.8-flash", "input": ["text", "image"], "title": "Gemini 3.8 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": ["gemini-2.5-flash-preview-tts"], "name": "gemini-2.5-flash-tts", "input": null, "title": "Gemini 2.5 Flash TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {}, "output_price": 10, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-pro-preview-tts"], "name": "gemini-2.5-pro-tts", "input": null, "title": "Gemini 2.5 Pro TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 20, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "llama-3.1-8b-instant", "input": ["text"], "title": "Llama 3.1 8B Instant 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.08, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": null}, {"also": [], "name": "llama-3.3-70b-versatile", "input": ["text"], "title": "Llama 3.3 70B Versatile 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.59, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.79, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-maverick-17b-128e-instruct", "input": ["text", "image"], "title": "Llama 4 Maverick 17B 128E", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-scout-17b-16e-instruct", "input": ["text", "image"], "title": "Llama 4 Scout (17Bx16E) 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.11, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.34, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": ["openai/gpt-oss-safeguard-20b"], "name": "openai/gpt-oss-120b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "openai/gpt-oss-20b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.3, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.0375}, {"also": [], "name": "qwen/qwen3-32b", "input": ["text"], "title": "Qwen3 32B 131k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.29, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.59, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3", "input": null, "title": "Whisper Large V3", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.00185, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3-turbo", "input": null, "title": "Whisper Large V3 Turbo", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.000666666666667, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral-embed", "input": null, "title": null, "output": null, "vendor": "mistral", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "codestral-2508", "input": null, "title": "Codestral 2508", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 0.9, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.03}, {"also": [], "name": "devstral-2512", "input": ["text"], "title": "Devstral 2 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.04}, {"also": [], "name": "ministral-14b-2512", "input": null, "title": "Ministral 3 14B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.02}, {"also": [], "name": "ministral-3b-2512", "input": null, "title": "Ministral 3 3B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.01}, {"also": [], "name": "ministral-8b-2512", "input": null, "title": "Ministral 3 8B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.15, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "mistral-large-2512", "input": ["text", "image"], "title": "Mistral Large 3 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.05}, {"also": ["mistral-medium-3", "mistral-medium-3.5"], "name": "mistral-medium-3-5", "input": null, "title": "Mistral Medium 3.5", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {}, "output_price": 7.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.15}, {"also": [], "name": "mistral-small-2603", "input": ["text", "image"], "title": "Mistral Small 4", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 256000, "cached_input_price": 0.015}, {"also": [], "name": "mistral-small-latest", "input": null, "title": "Mistral Small 3.2", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.3, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["voxtral-mini-latest"], "name": "voxtral-mini-2602", "input": null, "title": "Voxtral Mini Transcribe 2", "output": null, "vendor": "mistral", "purpose": "stt", "price_unit": "minute", "unit_price": 0.003, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": 16384, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "kimi-k2-thinking", "input": ["text"], "title": "Kimi K2 Thinking", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.15}, {"also": [], "name": "kimi-k2.5", "input": ["text", "image"], "title": "Kimi K2.5", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 3, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.1}, {"also": [], "name": "kimi-k2.6", "input": ["text", "image"], "title": "Kimi K2.6", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.16}, {"also": [], "name": "kimi-k2.7-code", "input": ["text", "image"], "title": "Kimi K2.7 Code", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.19}, {"also": [], "name": "kimi-k3", "input": ["text", "image"], "title": "Kimi K3", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.3}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["text-embedding-ada", "text-embedding-ada-002-v2"], "name": "text-embedding-ada-002", "input": null, "title": "text embedding ada", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-image-1", "input": null, "title": "GPT Image 1", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 40, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": [], "name": "gpt-image-1-mini", "input": null, "title": "GPT Image 1 Mini", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["gpt-image-1.5-2025-12-16"], "name": "gpt-image-1.5", "input": null, "title": "GPT Image 1.5", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-image-2-2026-04-21"], "name": "gpt-image-2", "input": null, "title": "GPT Image 2", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 30, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-4.1-2025-04-14"], "name": "gpt-4.1", "input": ["text", "image"], "title": "gpt 4.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 8, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.5}, {"also": ["gpt-4.1-mini-2025-04-14"], "name": "gpt-4.1-mini", "input": ["text", "image"], "title": "gpt 4.1 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.6, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.1}, {"also": ["gpt-4.1-nano-2025-04-14"], "name": "gpt-4.1-nano", "input": ["text", "image"], "title": "gpt 4.1 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.025}, {"also": ["gpt-4o-2024-08-06", "gpt-4o-2024-11-20"], "name": "gpt-4o", "input": ["text", "image"], "title": "gpt 4o", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 1.25}, {"also": [], "name": "gpt-4o-2024-05-13", "input": ["text", "image"], "title": "gpt 4o (2024-05-13)", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 15, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 4096, "cached_input_price": null}, {"also": ["gpt-4o-mini-2024-07-18", "gpt-4o-mini-search-preview", "gpt-4o-mini-search-preview-2025-03-11"], "name": "gpt-4o-mini", "input": ["text", "image"], "title": "gpt 4o mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 0.075}, {"also": ["gpt-5-2025-08-07", "gpt-5-chat", "gpt-5-chat-latest", "gpt-5-codex"], "name": "gpt-5", "input": ["text", "image"], "title": "GPT-5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-mini-2025-08-07"], "name": "gpt-5-mini", "input": ["text", "image"], "title": "GPT-5 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.025}, {"also": [], "name": "gpt-5-nano", "input": ["text", "image"], "title": "GPT-5 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.4, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.005}, {"also": ["gpt-5-pro-2025-10-06"], "name": "gpt-5-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 120, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 272000, "cached_input_price": null}, {"also": ["gpt-5-1", "gpt-5-1-2025-11-13", "gpt-5-1-chat", "gpt-5-1-chat-latest", "gpt-5-1-codex", "gpt-5-1-codex-max", "gpt-5.1-2025-11-13", "gpt-5.1-chat", "gpt-5.1-chat-latest", "gpt-5.1-codex", "gpt-5.1-codex-max"], "name": "gpt-5.1", "input": ["text", "image"], "title": "GPT-5.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-2", "gpt-5-2-2025-12-11", "gpt-5-2-chat", "gpt-5-2-chat-latest", "gpt-5-2-codex", "gpt-5.2-2025-12-11", "gpt-5.2-chat", "gpt-5.2-chat-latest", "gpt-5.2-codex"], "name": "gpt-5.2", "input": ["text", "image"], "title": "GPT-5.2", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-2-pro-2025-12-11", "gpt-5.2-pro-2025-12-11"], "name": "gpt-5.2-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 21, "capabilities": {"tools": true, "reasoning": true}, "output_price": 168, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-3", "gpt-5-3-chat", "gpt-5-3-chat-latest", "gpt-5.3-chat", "gpt-5.3-chat-latest"], "name": "gpt-5.3", "input": null, "title": "GPT-5.3 Chat", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {}, "output_price": 14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.175}, {"also": ["gpt-5-3-codex"], "name": "gpt-5.3-codex", "input": ["text", "image"], "title": "GPT-5.3-Codex", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-4", "gpt-5-4-2026-03-05", "gpt-5.4-2026-03-05"], "name": "gpt-5.4", "input": ["text", "image"], "title": "GPT-5.4", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": ["gpt-5-4-mini", "gpt-5-4-mini-2026-03-17", "gpt-5.4-mini-2026-03-17"], "name": "gpt-5.4-mini", "input": ["text", "image"], "title": "GPT-5.4 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.5, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.075}, {"also": ["gpt-5-4-nano", "gpt-5-4-nano-2026-03-17", "gpt-5.4-nano-2026-03-17"], "name": "gpt-5.4-nano", "input": ["text", "image"], "title": "GPT-5.4 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.25, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-4-pro", "gpt-5-4-pro-2026-03-05", "gpt-5.4-pro-2026-03-05"], "name": "gpt-5.4-pro", "input": ["text", "image"], "title": "GPT-5.4 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-5", "gpt-5-5-2026-04-23", "gpt-5-5-2026-04-24", "gpt-5-5-chat", "gpt-5-5-chat-latest", "gpt-5-5-codex", "gpt-5.5-2026-04-23", "gpt-5.5-2026-04-24", "gpt-5.5-chat", "gpt-5.5-chat-latest", "gpt-5.5-codex"], "name": "gpt-5.5", "input": ["text", "image"], "title": "GPT-5.5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 30, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": ["gpt-5-5-pro", "gpt-5-5-pro-2026-04-23", "gpt-5.5-pro-2026-04-23"], "name": "gpt-5.5-pro", "input": ["text", "image"], "title": "GPT-5.5 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-6-luna"], "name": "gpt-5.6-luna", "input": ["text", "image"], "title": "GPT-5.6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.2, "context_tokens": 1050000, "cache_write_price": 0.25, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-6", "gpt-5-6-sol", "gpt-5.6"], "name": "gpt-5.6-sol", "input": ["text", "image"], "title": "GPT-5.6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"tools": true, "reasoning": true}, "output_price": 20, "context_tokens": 1050000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.4}, {"also": ["gpt-5-6-terra"], "name": "gpt-5.6-terra", "input": ["text", "image"], "title": "GPT-5.6 Terra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 12, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "gpt-6-astra", "input": ["text", "image"], "title": "GPT-6 Astra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"tools": true, "reasoning": true}, "output_price": 50, "context_tokens": 1050000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "gpt-6-luna", "input": ["text", "image"], "title": "GPT-6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.5, "context_tokens": 1050000, "cache_write_price": 0.125, "max_output_tokens": 128000, "cached_input_price": 0.01}, {"also": [], "name": "gpt-6-sol", "input": ["text", "image"], "title": "GPT-6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": ["gpt-audio-1.5", "gpt-audio-2025-08-28"], "name": "gpt-audio", "input": null, "title": "GPT Audio", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-audio-mini-2025-10-06", "gpt-audio-mini-2025-12-15"], "name": "gpt-audio-mini", "input": null, "title": "GPT Audio Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 2.4, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["o3-2025-04-16"], "name": "o3", "input": ["text", "image"], "title": "o3", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 8, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.5}, {"also": ["o3-mini-2025-01-31", "o3-mini-high"], "name": "o3-mini", "input": ["text"], "title": "o3 Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.55}, {"also": ["o3-pro-2025-06-10"], "name": "o3-pro", "input": ["text", "image"], "title": "o3 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 20, "capabilities": {"tools": true, "reasoning": true}, "output_price": 80, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": null}, {"also": ["o4-mini-2025-04-16", "o4-mini-high"], "name": "o4-mini", "input": ["text", "image"], "title": "o4 Mini High", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.275}, {"also": [], "name": "gpt-4o-mini-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 5, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-4o-transcribe-diarize"], "name": "gpt-4o-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.0045, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-1", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.006, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-4o-mini-tts", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 12, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar", "input": null, "title": "Sonar", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 1, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-deep-research", "input": null, "title": "Sonar Deep Research", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-pro", "input": null, "title": "Sonar Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-reasoning-pro", "input": null, "title": "Sonar Reasoning Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["grok-4", "grok-4-latest"], "name": "grok-4-0709", "input": null, "title": "Grok 4", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.75}, {"also": ["grok-4-1-fast-non-reasoning-latest"], "name": "grok-4-1-fast-non-reasoning", "input": ["text", "image"], "title": "Grok 4.1 Fast Non-Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.05}, {"also": ["grok-4-1-fast", "grok-4-1-fast-reasoning-latest"], "name": "grok-4-1-fast-reasoning", "input": null, "title": "Grok 4.1 Fast Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.05}, {"also": [], "name": "grok-4.20", "input": null, "title": "Grok 4.20", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["grok-4.3-latest", "x-ai/grok-4.3"], "name": "grok-4.3", "input": ["text", "image"], "title": "Grok 4.3", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.2}, {"also": ["grok-4.5-latest", "grok-latest", "x-ai/grok-4.5"], "name": "grok-4.5", "input": ["text", "image"], "title": "Grok 4.5", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.3}, {"also": ["grok-4.6-latest", "x-ai/grok-4.6"], "name": "grok-4.6", "input": ["text", "image"], "title": "Grok 4.6", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.5}, {"also": ["grok-code-fast", "grok-code-fast-1-0825"], "name": "grok-code-fast-1", "input": ["text"], "title": "Grok Code Fast 1", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 10000, "cached_input_price": 0.02}, {"also": ["glm-5.2"], "name": "GLM-5.2", "input": ["text"], "title": "GLM-5.2", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3"], "name": "GLM-5.3", "input": ["text"], "title": "GLM-5.3", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3-flash"], "name": "GLM-5.3-Flash", "input": ["text", "image"], "title": "GLM-5.3-Flash", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.25, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.015}], "source": "@pydantic/genai-prices 0.1.8", "aliases": [{"alias": "chatgpt", "model": "chat-latest", "vendor": "openai"}, {"alias": "chat-latest", "model": "chat-latest", "vendor": "openai"}, {"alias": "claude", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "claude-haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "claude-opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "claude-sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "deepseek", "model": "deepseek-v4-flash", "vendor": "deepseek"}, {"alias": "deepseek-hf", "model": "deepseek-ai/DeepSeek-V4-Pro:together", "vendor": "huggingface"}, {"alias": "deepseekpro", "model": "deepseek-v4-pro", "vendor": "deepseek"}, {"alias": "fable", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "fable5", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "gemini", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini2", "model": "gemini-2.0-flash", "vendor": "google"}, {"alias": "gemini25", "model": "gemini-2.5-flash", "vendor": "google"}, {"alias": "gemini25pro", "model": "gemini-2.5-pro", "vendor": "google"}, {"alias": "gemini3", "model": "gemini-3-pro-preview", "vendor": "google"}, {"alias": "gemini3.1", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini3.1flashlite", "model": "gemini-3.1-flash-lite-preview", "vendor": "google"}, {"alias": "gemini3.5flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini31pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini35", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini35flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini3flash", "model": "gemini-3-flash-preview", "vendor": "google"}, {"alias": "glm", "model": "zai-org/GLM-5.2:zai-org", "vendor": "huggingface"}, {"alias": "gemini-flash", "model": "gemini-3.8-flash", "vendor": "google"}, {"alias": "gemini-flash-lite", "model": "gemini-3.5-flash-lite", "vendor": "google"}, {"alias": "gemini-pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gpt-oss", "model": "openai/gpt-oss-120b:cerebras", "vendor": "huggingface"}, {"alias": "gpt-oss-20b", "model": "openai/gpt-oss-20b", "vendor": "huggingface"}, {"alias": "gpt51", "model": "gpt-5.1", "vendor": "openai"}, {"alias": "gpt52", "model": "gpt-5.2", "vendor": "openai"}, {"alias": "gpt54", "model": "gpt-5.4", "vendor": "openai"}, {"alias": "gpt54-mini", "model": "gpt-5.4-mini", "vendor": "openai"}, {"alias": "gpt54-nano", "model": "gpt-5.4-nano", "vendor": "openai"}, {"alias": "gpt55", "model": "gpt-5.5", "vendor": "openai"}, {"alias": "gpt56", "model": "gpt-5.6", "vendor": "openai"}, {"alias": "grok", "model": "grok-4.6", "vendor": "xai"}, {"alias": "grok4", "model": "grok-4.6", "vendor": "xai"}, {"alias": "haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "haiku45", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "kimik3", "model": "kimi-k3", "vendor": "moonshotai"}, {"alias": "opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "opus4", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus46", "model": "claude-opus-4-6", "vendor": "anthropic"}, {"alias": "opus47", "model": "claude-opus-4-7", "vendor": "anthropic"}, {"alias": "opus48", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus5", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "qwen3-32b", "model": "qwen/qwen3-32b", "vendor": "groq"}, {"alias": "qwen3.6-27b", "model": "qwen/qwen3.6-27b", "vendor": "groq"}, {"alias": "qwen-turbo", "model": "qwen-turbo", "vendor": "alibaba"}, {"alias": "sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "sonnet4", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet46", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet5", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "zaiglm", "model": "glm-5.2", "vendor": "zai"}], "addresses": {"xai": ["https://api.x.ai/v1"], "zai": ["https://api.z.ai/api/paas/v4"], "groq": ["https://api.groq.com/openai/v1"], "azure": [], "cohere": ["https://api.cohere.ai/compatibility/v1", "https://api.cohere.com/v2"], "google": ["https://generativelanguage.googleapis.com/v1beta"], "nvidia": ["https://integrate.api.nvidia.com/v1"], "ollama": ["http://127.0.0.1:11434/v1"], "openai": ["https://api.openai.com/v1"], "alibaba": ["https://dashscope-intl.aliyuncs.com/compatible-mode/v1"], "mistral": ["https://api.mistral.ai/v1"], "cerebras": ["https://api.cerebras.ai/v1"], "deepgram": ["https://api.deepgram.com"], "deepseek": ["https://api.deepseek.com/v1", "https://api.deepseek.com"], "llamacpp": ["http://127.0.0.1:8080/v1"], "lmstudio": ["http://127.0.0.1:1234/v1"], "anthropic": ["https://api.anthropic.com/v1"], "deepinfra": ["https://api.deepinfra.com/v1/openai", "https://api.deepinfra.com/v1"], "fireworks": ["https://api.fireworks.ai/inference/v1"], "assemblyai": ["https://api.assemblyai.com"], "elevenlabs": ["https://api.elevenlabs.io"], "moonshotai": ["https://api.moonshot.ai/v1"], "openrouter": ["https://openrouter.ai/api/v1"], "perplexity": ["https://api.perplexity.ai"], "togetherai": ["https://api.together.xyz/v1"], "huggingface": ["https://router.huggingface.co/v1"], "google-vertex": [], "amazon-bedrock": []}}'::jsonb
+RETURN '{"as_of": "2026-09-23", "facts": {"as_of": "2026-09-23", "source": "@oh-my-pi/pi-catalog 18.2.11 (MIT)"}, "models": [{"also": [], "name": "amazon.titan-embed-text-v1", "input": null, "title": "Titan Embeddings G1 - Text", "output": null, "vendor": "amazon-bedrock", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "amazon.nova-lite-v1:0", "input": null, "title": "Nova Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.06, "capabilities": {}, "output_price": 0.24, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "amazon.nova-micro-v1:0", "input": null, "title": "Nova Micro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.035, "capabilities": {}, "output_price": 0.14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.00875}, {"also": [], "name": "amazon.nova-premier-v1:0", "input": null, "title": "Nova Premier", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 12.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.625}, {"also": [], "name": "amazon.nova-pro-v1:0", "input": null, "title": "Nova Pro", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.8, "capabilities": {}, "output_price": 3.2, "context_tokens": 300000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "global.amazon.nova-2-lite-v1:0", "input": ["text", "image"], "title": "Nova 2 Lite", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65535, "cached_input_price": 0.075}, {"also": [], "name": "global.anthropic.claude-haiku-4-5-20251001-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "global.anthropic.claude-opus-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": null, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-opus-5", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "input": ["text", "image"], "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-4-6-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": null, "cached_input_price": 0.3}, {"also": [], "name": "global.anthropic.claude-sonnet-5-v1:0", "input": null, "title": null, "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": [], "name": "meta.llama3-3-70b-instruct-v1:0", "input": null, "title": "Llama 3.3 70B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.72, "capabilities": {}, "output_price": 0.72, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "meta.llama4-maverick-17b-instruct-v1:0", "input": null, "title": "Llama 4 Maverick 17B Instruct", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.24, "capabilities": {}, "output_price": 0.97, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral.mistral-large-3-675b-instruct", "input": ["text", "image"], "title": "Mistral Large 3", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": false}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-120b-1:0", "input": ["text"], "title": "gpt-oss-120b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"reasoning": true}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "openai.gpt-oss-20b-1:0", "input": ["text"], "title": "gpt-oss-20b", "output": null, "vendor": "amazon-bedrock", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.07, "capabilities": {"reasoning": true}, "output_price": 0.3, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": null}, {"also": [], "name": "claude-fable-5", "input": ["text", "image"], "title": "Claude Fable 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "claude-fable-5-1", "input": ["text", "image"], "title": "Claude Fable 5.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"reasoning": true}, "output_price": 50, "context_tokens": 1000000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": [], "name": "claude-haiku-4-5", "input": ["text", "image"], "title": "Claude Haiku 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {"reasoning": true}, "output_price": 5, "context_tokens": 200000, "cache_write_price": 1.25, "max_output_tokens": 64000, "cached_input_price": 0.1}, {"also": [], "name": "claude-opus-4-1", "input": ["text", "image"], "title": "Claude Opus 4.1", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"reasoning": true}, "output_price": 75, "context_tokens": 200000, "cache_write_price": 18.75, "max_output_tokens": 32000, "cached_input_price": 1.5}, {"also": [], "name": "claude-opus-4-5", "input": ["text", "image"], "title": "Claude Opus 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 200000, "cache_write_price": 6.25, "max_output_tokens": 64000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-6", "input": ["text", "image"], "title": "Claude Opus 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-7", "input": ["text", "image"], "title": "Claude Opus 4.7", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-4-8", "input": ["text", "image"], "title": "Claude Opus 4.8", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5", "input": ["text", "image"], "title": "Claude Opus 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"reasoning": true}, "output_price": 25, "context_tokens": 1000000, "cache_write_price": 6.25, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": [], "name": "claude-opus-5-5", "input": ["text", "image"], "title": "Claude Opus 5.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"reasoning": true}, "output_price": 20, "context_tokens": 1000000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "claude-sonnet-4-5", "input": ["text", "image"], "title": "Claude Sonnet 4.5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 200000, "cache_write_price": 3.75, "max_output_tokens": 64000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-4-6", "input": ["text", "image"], "title": "Claude Sonnet 4.6", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"reasoning": true}, "output_price": 15, "context_tokens": 1000000, "cache_write_price": 3.75, "max_output_tokens": 128000, "cached_input_price": 0.3}, {"also": [], "name": "claude-sonnet-5", "input": ["text", "image"], "title": "Claude Sonnet 5", "output": null, "vendor": "anthropic", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1000000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": null, "output": null, "vendor": "azure", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemma-4-31b", "input": ["text", "image"], "title": "Gemma 4 31B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.99, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.49, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "gpt-oss-120b", "input": ["text"], "title": "GPT-OSS 120B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.35, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "llama3.1-8b", "input": ["text"], "title": "Llama 3.1 8B", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.1, "context_tokens": 32768, "cache_write_price": null, "max_output_tokens": 8000, "cached_input_price": null}, {"also": [], "name": "zai-glm-4.7", "input": ["text"], "title": "Z.ai GLM 4.7", "output": null, "vendor": "cerebras", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.75, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "embed-v4.0", "input": null, "title": "Embed v4.0", "output": null, "vendor": "cohere", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.12, "capabilities": {}, "output_price": null, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-a-03-2025"], "name": "command-a", "input": null, "title": "Command A", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-08-2024"], "name": "command-r", "input": null, "title": "Command R", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.6, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r-plus-08-2024"], "name": "command-r-plus", "input": null, "title": "Command R+", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["command-r7b-12-2024"], "name": "command-r7b", "input": null, "title": "Command R7B", "output": null, "vendor": "cohere", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.0375, "capabilities": {}, "output_price": 0.15, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["deepseek-chat-v3-0324"], "name": "deepseek-chat", "input": null, "title": "DeepSeek Chat", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.27, "capabilities": {}, "output_price": 1.1, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.07}, {"also": ["deepseek-r1-0528"], "name": "deepseek-reasoner", "input": null, "title": "Deepseek R1", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.55, "capabilities": {}, "output_price": 2.19, "context_tokens": 64000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.14}, {"also": [], "name": "deepseek-v4-flash", "input": ["text", "image"], "title": "DeepSeek V4 Flash", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.44, "capabilities": {"reasoning": true}, "output_price": 1.32, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.014}, {"also": [], "name": "deepseek-v4-pro", "input": ["text"], "title": "DeepSeek V4 Pro", "output": null, "vendor": "deepseek", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.32, "capabilities": {"reasoning": true}, "output_price": 3.96, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 384000, "cached_input_price": 0.044}, {"also": [], "name": "gemini-embedding-001", "input": null, "title": null, "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-embedding-2", "input": null, "title": "Gemini Embedding 2", "output": null, "vendor": "google", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-flash-image-preview"], "name": "gemini-2.5-flash-image", "input": null, "title": "Gemini 2.5 Flash Image", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-3-pro-image"], "name": "gemini-3-pro-image-preview", "input": null, "title": "Gemini 3 Pro Image Preview", "output": null, "vendor": "google", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 12, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gemini-2.0-flash", "input": ["text", "image"], "title": "gemini 2.0 flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": 0.025}, {"also": ["gemini-2.5-flash-latest", "gemini-2.5-flash-preview-09-2025"], "name": "gemini-2.5-flash", "input": ["text", "image"], "title": "Gemini 2.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-2.5-flash-lite", "input": ["text", "image"], "title": "Gemini 2.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"reasoning": true}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.01}, {"also": [], "name": "gemini-2.5-pro", "input": ["text", "image"], "title": "Gemini 2.5 Pro", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"reasoning": true}, "output_price": 10, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.125}, {"also": [], "name": "gemini-3-flash-preview", "input": ["text", "image"], "title": "Gemini 3 Flash Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"reasoning": true}, "output_price": 3, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.05}, {"also": ["gemini-3-pro-text-preview"], "name": "gemini-3-pro-preview", "input": ["text", "image"], "title": "Gemini 3 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.1-flash-lite", "input": ["text", "image"], "title": "Gemini 3.1 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"reasoning": true}, "output_price": 1.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.025}, {"also": [], "name": "gemini-3.1-pro-preview", "input": ["text", "image"], "title": "Gemini 3.1 Pro Preview", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"reasoning": true}, "output_price": 12, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.2}, {"also": [], "name": "gemini-3.5-flash", "input": ["text", "image"], "title": "Gemini 3.5 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {"reasoning": true}, "output_price": 9, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.15}, {"also": [], "name": "gemini-3.5-flash-lite", "input": ["text", "image"], "title": "Gemini 3.5 Flash Lite", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {"reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.03}, {"also": [], "name": "gemini-3.6-flash", "input": ["text", "image"], "title": "Gemini 3.6 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.7-flash", "input": ["text", "image"], "title": "Gemini 3.7 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "gemini-3.8-flash", "input": ["text", "image"], "title": "Gemini 3.8 Flash", "output": null, "vendor": "google", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"reasoning": true}, "output_price": 3.75, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": ["gemini-2.5-flash-preview-tts"], "name": "gemini-2.5-flash-tts", "input": null, "title": "Gemini 2.5 Flash TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {}, "output_price": 10, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gemini-2.5-pro-preview-tts"], "name": "gemini-2.5-pro-tts", "input": null, "title": "Gemini 2.5 Pro TTS", "output": null, "vendor": "google", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 20, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "llama-3.1-8b-instant", "input": ["text"], "title": "Llama 3.1 8B Instant 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.08, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": null}, {"also": [], "name": "llama-3.3-70b-versatile", "input": ["text"], "title": "Llama 3.3 70B Versatile 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.59, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.79, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-maverick-17b-128e-instruct", "input": ["text", "image"], "title": "Llama 4 Maverick 17B 128E", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": [], "name": "meta-llama/llama-4-scout-17b-16e-instruct", "input": ["text", "image"], "title": "Llama 4 Scout (17Bx16E) 128k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.11, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.34, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 8192, "cached_input_price": null}, {"also": ["openai/gpt-oss-safeguard-20b"], "name": "openai/gpt-oss-120b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.075}, {"also": [], "name": "openai/gpt-oss-20b", "input": ["text"], "title": null, "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.3, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 65536, "cached_input_price": 0.0375}, {"also": [], "name": "qwen/qwen3-32b", "input": ["text"], "title": "Qwen3 32B 131k", "output": null, "vendor": "groq", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.29, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.59, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": 40960, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3", "input": null, "title": "Whisper Large V3", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.00185, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-large-v3-turbo", "input": null, "title": "Whisper Large V3 Turbo", "output": null, "vendor": "groq", "purpose": "stt", "price_unit": "minute", "unit_price": 0.000666666666667, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "mistral-embed", "input": null, "title": null, "output": null, "vendor": "mistral", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "codestral-2508", "input": null, "title": "Codestral 2508", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.3, "capabilities": {}, "output_price": 0.9, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.03}, {"also": [], "name": "devstral-2512", "input": ["text"], "title": "Devstral 2 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.04}, {"also": [], "name": "ministral-14b-2512", "input": null, "title": "Ministral 3 14B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.2, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.02}, {"also": [], "name": "ministral-3b-2512", "input": null, "title": "Ministral 3 3B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.1, "context_tokens": 131072, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.01}, {"also": [], "name": "ministral-8b-2512", "input": null, "title": "Ministral 3 8B 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {}, "output_price": 0.15, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.015}, {"also": [], "name": "mistral-large-2512", "input": ["text", "image"], "title": "Mistral Large 3 2512", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.05}, {"also": ["mistral-medium-3", "mistral-medium-3.5"], "name": "mistral-medium-3-5", "input": null, "title": "Mistral Medium 3.5", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.5, "capabilities": {}, "output_price": 7.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.15}, {"also": [], "name": "mistral-small-2603", "input": ["text", "image"], "title": "Mistral Small 4", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.6, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 256000, "cached_input_price": 0.015}, {"also": [], "name": "mistral-small-latest", "input": null, "title": "Mistral Small 3.2", "output": null, "vendor": "mistral", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": 0.3, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["voxtral-mini-latest"], "name": "voxtral-mini-2602", "input": null, "title": "Voxtral Mini Transcribe 2", "output": null, "vendor": "mistral", "purpose": "stt", "price_unit": "minute", "unit_price": 0.003, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": 16384, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "kimi-k2-thinking", "input": ["text"], "title": "Kimi K2 Thinking", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.15}, {"also": [], "name": "kimi-k2.5", "input": ["text", "image"], "title": "Kimi K2.5", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {"tools": true, "reasoning": true}, "output_price": 3, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.1}, {"also": [], "name": "kimi-k2.6", "input": ["text", "image"], "title": "Kimi K2.6", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.16}, {"also": [], "name": "kimi-k2.7-code", "input": ["text", "image"], "title": "Kimi K2.7 Code", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.95, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4, "context_tokens": 262144, "cache_write_price": null, "max_output_tokens": 262144, "cached_input_price": 0.19}, {"also": [], "name": "kimi-k3", "input": ["text", "image"], "title": "Kimi K3", "output": null, "vendor": "moonshotai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1048576, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.3}, {"also": [], "name": "text-embedding-3-large", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.13, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "text-embedding-3-small", "input": null, "title": "text embedding 3", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.02, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["text-embedding-ada", "text-embedding-ada-002-v2"], "name": "text-embedding-ada-002", "input": null, "title": "text embedding ada", "output": null, "vendor": "openai", "purpose": "embedding", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {}, "output_price": null, "context_tokens": 8192, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-image-1", "input": null, "title": "GPT Image 1", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 40, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": [], "name": "gpt-image-1-mini", "input": null, "title": "GPT Image 1 Mini", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["gpt-image-1.5-2025-12-16"], "name": "gpt-image-1.5", "input": null, "title": "GPT Image 1.5", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 10, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-image-2-2026-04-21"], "name": "gpt-image-2", "input": null, "title": "GPT Image 2", "output": null, "vendor": "openai", "purpose": "image", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {}, "output_price": 30, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 1.25}, {"also": ["gpt-4.1-2025-04-14"], "name": "gpt-4.1", "input": ["text", "image"], "title": "gpt 4.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 8, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.5}, {"also": ["gpt-4.1-mini-2025-04-14"], "name": "gpt-4.1-mini", "input": ["text", "image"], "title": "gpt 4.1 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.4, "capabilities": {"tools": true, "reasoning": false}, "output_price": 1.6, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.1}, {"also": ["gpt-4.1-nano-2025-04-14"], "name": "gpt-4.1-nano", "input": ["text", "image"], "title": "gpt 4.1 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 32768, "cached_input_price": 0.025}, {"also": ["gpt-4o-2024-08-06", "gpt-4o-2024-11-20"], "name": "gpt-4o", "input": ["text", "image"], "title": "gpt 4o", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 1.25}, {"also": [], "name": "gpt-4o-2024-05-13", "input": ["text", "image"], "title": "gpt 4o (2024-05-13)", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": false}, "output_price": 15, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 4096, "cached_input_price": null}, {"also": ["gpt-4o-mini-2024-07-18", "gpt-4o-mini-search-preview", "gpt-4o-mini-search-preview-2025-03-11"], "name": "gpt-4o-mini", "input": ["text", "image"], "title": "gpt 4o mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.15, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.6, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": 16384, "cached_input_price": 0.075}, {"also": ["gpt-5-2025-08-07", "gpt-5-chat", "gpt-5-chat-latest", "gpt-5-codex"], "name": "gpt-5", "input": ["text", "image"], "title": "GPT-5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-mini-2025-08-07"], "name": "gpt-5-mini", "input": ["text", "image"], "title": "GPT-5 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.025}, {"also": [], "name": "gpt-5-nano", "input": ["text", "image"], "title": "GPT-5 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.05, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.4, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.005}, {"also": ["gpt-5-pro-2025-10-06"], "name": "gpt-5-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 15, "capabilities": {"tools": true, "reasoning": true}, "output_price": 120, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 272000, "cached_input_price": null}, {"also": ["gpt-5-1", "gpt-5-1-2025-11-13", "gpt-5-1-chat", "gpt-5-1-chat-latest", "gpt-5-1-codex", "gpt-5-1-codex-max", "gpt-5.1-2025-11-13", "gpt-5.1-chat", "gpt-5.1-chat-latest", "gpt-5.1-codex", "gpt-5.1-codex-max"], "name": "gpt-5.1", "input": ["text", "image"], "title": "GPT-5.1", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.125}, {"also": ["gpt-5-2", "gpt-5-2-2025-12-11", "gpt-5-2-chat", "gpt-5-2-chat-latest", "gpt-5-2-codex", "gpt-5.2-2025-12-11", "gpt-5.2-chat", "gpt-5.2-chat-latest", "gpt-5.2-codex"], "name": "gpt-5.2", "input": ["text", "image"], "title": "GPT-5.2", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-2-pro-2025-12-11", "gpt-5.2-pro-2025-12-11"], "name": "gpt-5.2-pro", "input": ["text", "image"], "title": null, "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 21, "capabilities": {"tools": true, "reasoning": true}, "output_price": 168, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-3", "gpt-5-3-chat", "gpt-5-3-chat-latest", "gpt-5.3-chat", "gpt-5.3-chat-latest"], "name": "gpt-5.3", "input": null, "title": "GPT-5.3 Chat", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {}, "output_price": 14, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.175}, {"also": ["gpt-5-3-codex"], "name": "gpt-5.3-codex", "input": ["text", "image"], "title": "GPT-5.3-Codex", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 14, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.175}, {"also": ["gpt-5-4", "gpt-5-4-2026-03-05", "gpt-5.4-2026-03-05"], "name": "gpt-5.4", "input": ["text", "image"], "title": "GPT-5.4", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 15, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.25}, {"also": ["gpt-5-4-mini", "gpt-5-4-mini-2026-03-17", "gpt-5.4-mini-2026-03-17"], "name": "gpt-5.4-mini", "input": ["text", "image"], "title": "GPT-5.4 mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.75, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.5, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.075}, {"also": ["gpt-5-4-nano", "gpt-5-4-nano-2026-03-17", "gpt-5.4-nano-2026-03-17"], "name": "gpt-5.4-nano", "input": ["text", "image"], "title": "GPT-5.4 nano", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.25, "context_tokens": 400000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-4-pro", "gpt-5-4-pro-2026-03-05", "gpt-5.4-pro-2026-03-05"], "name": "gpt-5.4-pro", "input": ["text", "image"], "title": "GPT-5.4 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1050000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-5", "gpt-5-5-2026-04-23", "gpt-5-5-2026-04-24", "gpt-5-5-chat", "gpt-5-5-chat-latest", "gpt-5-5-codex", "gpt-5.5-2026-04-23", "gpt-5.5-2026-04-24", "gpt-5.5-chat", "gpt-5.5-chat-latest", "gpt-5.5-codex"], "name": "gpt-5.5", "input": ["text", "image"], "title": "GPT-5.5", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 5, "capabilities": {"tools": true, "reasoning": true}, "output_price": 30, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": 0.5}, {"also": ["gpt-5-5-pro", "gpt-5-5-pro-2026-04-23", "gpt-5.5-pro-2026-04-23"], "name": "gpt-5.5-pro", "input": ["text", "image"], "title": "GPT-5.5 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 30, "capabilities": {"tools": true, "reasoning": true}, "output_price": 180, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 128000, "cached_input_price": null}, {"also": ["gpt-5-6-luna"], "name": "gpt-5.6-luna", "input": ["text", "image"], "title": "GPT-5.6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.2, "context_tokens": 1050000, "cache_write_price": 0.25, "max_output_tokens": 128000, "cached_input_price": 0.02}, {"also": ["gpt-5-6", "gpt-5-6-sol", "gpt-5.6"], "name": "gpt-5.6-sol", "input": ["text", "image"], "title": "GPT-5.6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 4, "capabilities": {"tools": true, "reasoning": true}, "output_price": 20, "context_tokens": 1050000, "cache_write_price": 5, "max_output_tokens": 128000, "cached_input_price": 0.4}, {"also": ["gpt-5-6-terra"], "name": "gpt-5.6-terra", "input": ["text", "image"], "title": "GPT-5.6 Terra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 12, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": [], "name": "gpt-6-astra", "input": ["text", "image"], "title": "GPT-6 Astra", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 10, "capabilities": {"tools": true, "reasoning": true}, "output_price": 50, "context_tokens": 1050000, "cache_write_price": 12.5, "max_output_tokens": 128000, "cached_input_price": 1}, {"also": [], "name": "gpt-6-luna", "input": ["text", "image"], "title": "GPT-6 Luna", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.5, "context_tokens": 1050000, "cache_write_price": 0.125, "max_output_tokens": 128000, "cached_input_price": 0.01}, {"also": [], "name": "gpt-6-sol", "input": ["text", "image"], "title": "GPT-6 Sol", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 10, "context_tokens": 1050000, "cache_write_price": 2.5, "max_output_tokens": 128000, "cached_input_price": 0.2}, {"also": ["gpt-audio-1.5", "gpt-audio-2025-08-28"], "name": "gpt-audio", "input": null, "title": "GPT Audio", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-audio-mini-2025-10-06", "gpt-audio-mini-2025-12-15"], "name": "gpt-audio-mini", "input": null, "title": "GPT Audio Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 2.4, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["o3-2025-04-16"], "name": "o3", "input": ["text", "image"], "title": "o3", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 8, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.5}, {"also": ["o3-mini-2025-01-31", "o3-mini-high"], "name": "o3-mini", "input": ["text"], "title": "o3 Mini", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.55}, {"also": ["o3-pro-2025-06-10"], "name": "o3-pro", "input": ["text", "image"], "title": "o3 Pro", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 20, "capabilities": {"tools": true, "reasoning": true}, "output_price": 80, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": null}, {"also": ["o4-mini-2025-04-16", "o4-mini-high"], "name": "o4-mini", "input": ["text", "image"], "title": "o4 Mini High", "output": null, "vendor": "openai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.1, "capabilities": {"tools": true, "reasoning": true}, "output_price": 4.4, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": 100000, "cached_input_price": 0.275}, {"also": [], "name": "gpt-4o-mini-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 5, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["gpt-4o-transcribe-diarize"], "name": "gpt-4o-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": null, "unit_price": null, "input_price": 2.5, "capabilities": {}, "output_price": 10, "context_tokens": 16000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-transcribe", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.0045, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "whisper-1", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "stt", "price_unit": "minute", "unit_price": 0.006, "input_price": null, "capabilities": {}, "output_price": null, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "gpt-4o-mini-tts", "input": null, "title": null, "output": null, "vendor": "openai", "purpose": "tts", "price_unit": null, "unit_price": null, "input_price": 0.6, "capabilities": {}, "output_price": 12, "context_tokens": null, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar", "input": null, "title": "Sonar", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1, "capabilities": {}, "output_price": 1, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-deep-research", "input": null, "title": "Sonar Deep Research", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-pro", "input": null, "title": "Sonar Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 200000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": [], "name": "sonar-reasoning-pro", "input": null, "title": "Sonar Reasoning Pro", "output": null, "vendor": "perplexity", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {}, "output_price": 8, "context_tokens": 128000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": null}, {"also": ["grok-4", "grok-4-latest"], "name": "grok-4-0709", "input": null, "title": "Grok 4", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 3, "capabilities": {}, "output_price": 15, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.75}, {"also": ["grok-4-1-fast-non-reasoning-latest"], "name": "grok-4-1-fast-non-reasoning", "input": ["text", "image"], "title": "Grok 4.1 Fast Non-Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": false}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.05}, {"also": ["grok-4-1-fast", "grok-4-1-fast-reasoning-latest"], "name": "grok-4-1-fast-reasoning", "input": null, "title": "Grok 4.1 Fast Reasoning", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {}, "output_price": 0.5, "context_tokens": 2000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.05}, {"also": [], "name": "grok-4.20", "input": null, "title": "Grok 4.20", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": null, "cached_input_price": 0.2}, {"also": ["grok-4.3-latest", "x-ai/grok-4.3"], "name": "grok-4.3", "input": ["text", "image"], "title": "Grok 4.3", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.25, "capabilities": {"tools": true, "reasoning": true}, "output_price": 2.5, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 30000, "cached_input_price": 0.2}, {"also": ["grok-4.5-latest", "grok-latest", "x-ai/grok-4.5"], "name": "grok-4.5", "input": ["text", "image"], "title": "Grok 4.5", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.3}, {"also": ["grok-4.6-latest", "x-ai/grok-4.6"], "name": "grok-4.6", "input": ["text", "image"], "title": "Grok 4.6", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 6, "context_tokens": 500000, "cache_write_price": null, "max_output_tokens": 500000, "cached_input_price": 0.5}, {"also": ["grok-code-fast", "grok-code-fast-1-0825"], "name": "grok-code-fast-1", "input": ["text"], "title": "Grok Code Fast 1", "output": null, "vendor": "xai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.2, "capabilities": {"tools": true, "reasoning": true}, "output_price": 1.5, "context_tokens": 256000, "cache_write_price": null, "max_output_tokens": 10000, "cached_input_price": 0.02}, {"also": ["glm-5.2"], "name": "GLM-5.2", "input": ["text"], "title": "GLM-5.2", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3"], "name": "GLM-5.3", "input": ["text"], "title": "GLM-5.3", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 1.4, "capabilities": {"reasoning": true}, "output_price": 4.4, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.26}, {"also": ["glm-5.3-flash"], "name": "GLM-5.3-Flash", "input": ["text", "image"], "title": "GLM-5.3-Flash", "output": null, "vendor": "zai", "purpose": "llm", "price_unit": null, "unit_price": null, "input_price": 0.075, "capabilities": {"tools": true, "reasoning": true}, "output_price": 0.25, "context_tokens": 1000000, "cache_write_price": null, "max_output_tokens": 131072, "cached_input_price": 0.015}], "source": "@pydantic/genai-prices 0.1.8", "aliases": [{"alias": "chatgpt", "model": "chat-latest", "vendor": "openai"}, {"alias": "chat-latest", "model": "chat-latest", "vendor": "openai"}, {"alias": "claude", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "claude-haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "claude-opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "claude-sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "deepseek", "model": "deepseek-v4-flash", "vendor": "deepseek"}, {"alias": "deepseek-hf", "model": "deepseek-ai/DeepSeek-V4-Pro:together", "vendor": "huggingface"}, {"alias": "deepseekpro", "model": "deepseek-v4-pro", "vendor": "deepseek"}, {"alias": "fable", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "fable5", "model": "claude-fable-5", "vendor": "anthropic"}, {"alias": "gemini", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini2", "model": "gemini-2.0-flash", "vendor": "google"}, {"alias": "gemini25", "model": "gemini-2.5-flash", "vendor": "google"}, {"alias": "gemini25pro", "model": "gemini-2.5-pro", "vendor": "google"}, {"alias": "gemini3", "model": "gemini-3-pro-preview", "vendor": "google"}, {"alias": "gemini3.1", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini3.1flashlite", "model": "gemini-3.1-flash-lite-preview", "vendor": "google"}, {"alias": "gemini3.5flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini31pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gemini35", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini35flash", "model": "gemini-3.5-flash", "vendor": "google"}, {"alias": "gemini3flash", "model": "gemini-3-flash-preview", "vendor": "google"}, {"alias": "glm", "model": "zai-org/GLM-5.2:zai-org", "vendor": "huggingface"}, {"alias": "gemini-flash", "model": "gemini-3.8-flash", "vendor": "google"}, {"alias": "gemini-flash-lite", "model": "gemini-3.5-flash-lite", "vendor": "google"}, {"alias": "gemini-pro", "model": "gemini-3.1-pro-preview", "vendor": "google"}, {"alias": "gpt-oss", "model": "openai/gpt-oss-120b:cerebras", "vendor": "huggingface"}, {"alias": "gpt-oss-20b", "model": "openai/gpt-oss-20b", "vendor": "huggingface"}, {"alias": "gpt51", "model": "gpt-5.1", "vendor": "openai"}, {"alias": "gpt52", "model": "gpt-5.2", "vendor": "openai"}, {"alias": "gpt54", "model": "gpt-5.4", "vendor": "openai"}, {"alias": "gpt54-mini", "model": "gpt-5.4-mini", "vendor": "openai"}, {"alias": "gpt54-nano", "model": "gpt-5.4-nano", "vendor": "openai"}, {"alias": "gpt55", "model": "gpt-5.5", "vendor": "openai"}, {"alias": "gpt56", "model": "gpt-5.6", "vendor": "openai"}, {"alias": "grok", "model": "grok-4.6", "vendor": "xai"}, {"alias": "grok4", "model": "grok-4.6", "vendor": "xai"}, {"alias": "haiku", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "haiku45", "model": "claude-haiku-4-5", "vendor": "anthropic"}, {"alias": "kimik3", "model": "kimi-k3", "vendor": "moonshotai"}, {"alias": "opus", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "opus4", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus46", "model": "claude-opus-4-6", "vendor": "anthropic"}, {"alias": "opus47", "model": "claude-opus-4-7", "vendor": "anthropic"}, {"alias": "opus48", "model": "claude-opus-4-8", "vendor": "anthropic"}, {"alias": "opus5", "model": "claude-opus-5", "vendor": "anthropic"}, {"alias": "qwen3-32b", "model": "qwen/qwen3-32b", "vendor": "groq"}, {"alias": "qwen3.6-27b", "model": "qwen/qwen3.6-27b", "vendor": "groq"}, {"alias": "qwen-turbo", "model": "qwen-turbo", "vendor": "alibaba"}, {"alias": "sonnet", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "sonnet4", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet46", "model": "claude-sonnet-4-6", "vendor": "anthropic"}, {"alias": "sonnet5", "model": "claude-sonnet-5", "vendor": "anthropic"}, {"alias": "zaiglm", "model": "glm-5.2", "vendor": "zai"}], "addresses": {"xai": ["https://api.x.ai/v1"], "zai": ["https://api.z.ai/api/paas/v4"], "groq": ["https://api.groq.com/openai/v1"], "azure": [], "cohere": ["https://api.cohere.ai/compatibility/v1", "https://api.cohere.com/v2"], "google": ["https://generativelanguage.googleapis.com/v1beta"], "nvidia": ["https://integrate.api.nvidia.com/v1"], "ollama": ["http://127.0.0.1:11434/v1"], "openai": ["https://api.openai.com/v1"], "alibaba": ["https://dashscope-intl.aliyuncs.com/compatible-mode/v1"], "mistral": ["https://api.mistral.ai/v1"], "cerebras": ["https://api.cerebras.ai/v1"], "deepgram": ["https://api.deepgram.com"], "deepseek": ["https://api.deepseek.com/v1"], "llamacpp": ["http://127.0.0.1:8080/v1"], "lmstudio": ["http://127.0.0.1:1234/v1"], "anthropic": ["https://api.anthropic.com/v1"], "deepinfra": ["https://api.deepinfra.com/v1/openai", "https://api.deepinfra.com/v1"], "fireworks": ["https://api.fireworks.ai/inference/v1"], "assemblyai": ["https://api.assemblyai.com"], "elevenlabs": ["https://api.elevenlabs.io"], "moonshotai": ["https://api.moonshot.ai/v1"], "openrouter": ["https://openrouter.ai/api/v1"], "perplexity": ["https://api.perplexity.ai"], "togetherai": ["https://api.together.xyz/v1"], "huggingface": ["https://router.huggingface.co/v1"], "google-vertex": [], "amazon-bedrock": []}}'::jsonb
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.model_chosen(overrides jsonb, handoffs integer)
@@ -20762,12 +22284,12 @@ AS $function$
       '{fireworks.ai,api.fireworks.ai,fireworks-ai}'::text[],
       '{FIREWORKS_API_KEY}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('perplexity', 'Perplexity', '@ai-sdk/perplexity', false,
+    ('perplexity', 'Perplexity', null, false,
       'https://api.perplexity.ai', false,
       '{perplexity.ai,api.perplexity.ai}'::text[],
       '{PERPLEXITY_API_KEY}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('cerebras', 'Cerebras', '@ai-sdk/cerebras', false,
+    ('cerebras', 'Cerebras', null, false,
       'https://api.cerebras.ai/v1', false,
       '{cerebras.ai,api.cerebras.ai}'::text[],
       '{CEREBRAS_API_KEY}'::text[],
@@ -20777,17 +22299,17 @@ AS $function$
       '{deepinfra.com,api.deepinfra.com}'::text[],
       '{DEEPINFRA_API_KEY}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('huggingface', 'Hugging Face', '@ai-sdk/huggingface', false,
+    ('huggingface', 'Hugging Face', null, false,
       'https://router.huggingface.co/v1', false,
       '{hf,huggingface.co,router.huggingface.co,hugging-face}'::text[],
       '{HUGGINGFACE_API_KEY,HF_TOKEN}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('moonshotai', 'Moonshot AI', '@ai-sdk/moonshotai', false,
+    ('moonshotai', 'Moonshot AI', null, false,
       'https://api.moonshot.ai/v1', false,
       '{moonshot,moonshot.ai,api.moonshot.ai,kimi}'::text[],
       '{MOONSHOT_API_KEY}'::text[],
       '{}'::text[], '{}'::text[]),
-    ('alibaba', 'Alibaba Cloud', '@ai-sdk/alibaba', false,
+    ('alibaba', 'Alibaba Cloud', null, false,
       'https://dashscope-intl.aliyuncs.com/compatible-mode/v1', false,
       '{aliyun,dashscope,dashscope-intl.aliyuncs.com,qwen}'::text[],
       '{ALIBABA_API_KEY,DASHSCOPE_API_KEY}'::text[],
@@ -21210,6 +22732,19 @@ CREATE OR REPLACE FUNCTION howdah_private.no_embedding_model(configuration jsonb
 RETURN CASE WHEN (configuration ? 'model'::text) THEN format('there is no model %L with purpose embedding'::text, (configuration ->> 'model'::text)) ELSE 'method embedding needs a model with purpose embedding, but there is none'::text END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.oauth_document(id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.sealed_oauth_document(d, k)
+  from howdah_private.sealed_documents as d
+  join howdah_private.data_keys as k on k.id = d.data_key_id
+  where d.id = oauth_document.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.offer_mcp_tool(tool howdah.mcp_tools)
  RETURNS void
  LANGUAGE plpgsql
@@ -21382,6 +22917,21 @@ begin
     end if;
   end loop;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.origin_of(url text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select lower(p.parts[1]) || '://' || lower(p.parts[2]) || ':'
+    || coalesce(p.parts[3], case lower(p.parts[1]) when 'https' then '443' else '80' end)
+  from (
+    select regexp_match(origin_of.url,
+      '^(https?)://(\[[0-9A-Fa-f.:]+\]|[^/?#\s@:]+)(?::(\d+))?', 'i')
+  ) as p (parts)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.original_overrides(e howdah.executions, seq integer)
@@ -21587,6 +23137,17 @@ begin
   perform howdah_private.permit_version(coalesce(e.agent_version_id, e.workflow_version_id));
   return coalesce(e.agent_version_id, e.workflow_version_id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.own_watched_table(watch_id uuid)
+ RETURNS regclass
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.watched_table(w.id) from howdah.table_triggers as w
+  where w.id = own_watched_table.watch_id and w.tenant_id = howdah.current_tenant()
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.owns_machine()
@@ -21921,6 +23482,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.part_texts(parts jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(coalesce(
+    case p.part ->> 'type' when 'text' then p.part -> 'text' when 'file'
+      then p.part #> '{file,filename}' end, 'null') order by p.place), '[]')
+  from jsonb_array_elements(
+    case jsonb_typeof(part_texts.parts) when 'array' then part_texts.parts end
+  ) with ordinality as p (part, place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.partition_settings(partitioned text)
  RETURNS text
  LANGUAGE sql
@@ -21959,6 +23535,21 @@ AS $function$
   from jsonb_array_elements(
     case jsonb_typeof(parts_trust.parts) when 'array' then parts_trust.parts else '[]' end
   ) as p (part)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.parts_with_texts(parts jsonb, texts jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_agg(case p.part ->> 'type'
+    when 'text' then jsonb_set(p.part, '{text}', parts_with_texts.texts -> (p.place::int - 1))
+    when 'file' then jsonb_set(p.part, '{file,filename}',
+      parts_with_texts.texts -> (p.place::int - 1))
+    else p.part end order by p.place)
+  from jsonb_array_elements(parts_with_texts.parts) with ordinality as p (part, place)
 $function$
 ;
 
@@ -22030,6 +23621,7 @@ AS $function$
     ('agent_system_versions', 'read', 'admin', false),
     ('models', 'manage', 'admin', false),
     ('mcp_servers', 'manage', 'admin', false),
+    ('integrations', 'manage', 'admin', false),
     ('tools', 'manage', 'admin', false),
     ('approvals', 'manage', 'admin', false),
     ('tool_policies', 'manage', 'admin', false),
@@ -22045,6 +23637,7 @@ AS $function$
     ('webhooks', 'manage', 'admin', false),
     ('webhooks', 'read', 'admin', false),
     ('webhook_deliveries', 'read', 'admin', false),
+    ('inbound_hooks', 'manage', 'admin', false),
     ('alert_rules', 'manage', 'admin', false),
     ('alert_rules', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)
@@ -22621,6 +24214,9 @@ begin
     perform howdah_private.check_history(e.history);
     e.history := nullif(e.history, '[]');
   end if;
+  if num_nonnulls(e.input_parts, e.history) > 0 then
+    e := howdah_private.filter_run_parts(e);
+  end if;
   if e.client_tools is not null then
     perform howdah_private.check_client_tools(e);
     e.client_tools := nullif(e.client_tools, '[]');
@@ -22663,11 +24259,10 @@ begin
   end if;
   v_workflow := howdah_private.workflow_to_run(e);
   if e.input is null or octet_length(e.input) > 1024 then
-    perform howdah_private.check_input(e)
-    where e.input is null or octet_length(e.input) > 1048576
-      or exists (select from howdah.settings);
+    perform howdah_private.check_long_input(e);
   end if;
   perform howdah_private.check_run(e);
+  e := howdah_private.filter_run(e);
   if e.forked_from_execution_id is null then
     e.workflow_version_id := case
       when e.workflow_version_id is not null then howdah_private.own_version(e)
@@ -23112,6 +24707,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.put_document(kind text, document jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := (put_document.document ->> 'tenant_id')::uuid;
+  v_key uuid := (put_document.document #>> '{key,id}')::uuid;
+  v_id uuid := (put_document.document ->> 'id')::uuid;
+begin
+  perform from howdah_private.data_keys as k
+  where k.tenant_id = v_tenant_id and k.id = v_key and k.is_current for share;
+  if not found then
+    return false;
+  end if;
+  insert into howdah_private.sealed_documents as d (
+    integration_id, account_id, flow_id, tenant_id, data_key_id, version, nonce, ciphertext
+  )
+  values (
+    case put_document.kind when 'client' then v_id end,
+    case put_document.kind when 'tokens' then v_id end,
+    case put_document.kind when 'flow' then v_id end,
+    v_tenant_id, v_key, (put_document.document ->> 'version')::int,
+    decode(put_document.document ->> 'nonce', 'base64'),
+    decode(put_document.document ->> 'ciphertext', 'base64')
+  )
+  on conflict (id) do update
+  set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
+    ciphertext = excluded.ciphertext, lock_ends_at = null
+  where d.tenant_id = excluded.tenant_id and d.version = excluded.version - 1;
+  return found;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.put_secret(secret jsonb, fingerprint text, last_four text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -23444,6 +25074,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.read_arguments(arguments text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return read_arguments.arguments::jsonb;
+exception when data_exception or statement_too_complex then
+  return to_jsonb(read_arguments.arguments);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.reading_rules(OUT refused_calls text, OUT table_outside_schemas text)
  RETURNS record
  LANGUAGE sql
@@ -23506,6 +25149,57 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.receive_delivery(hook_id uuid, delivery jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_hook howdah.inbound_hooks;
+  v_row howdah.inbound_deliveries;
+  v_id uuid;
+  v_error jsonb := coalesce(delivery -> 'error',
+    jsonb_build_object('code', 'ignored', 'message', delivery ->> 'ignored'));
+  v_detail text;
+  v_hint text;
+begin
+  select h.* into v_hook from howdah.inbound_hooks as h
+  where h.id = receive_delivery.hook_id and h.tenant_id = howdah.current_tenant() and h.is_active;
+  if not found then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no inbound hook %s', receive_delivery.hook_id),
+      detail = jsonb_build_object('inbound_hook_id', receive_delivery.hook_id)::text,
+      hint = 'See howdah.inbound_hooks for the hooks that exist.';
+  end if;
+  v_row := howdah_private.enter_delivery(v_hook, receive_delivery.delivery);
+  if v_row.requests > 1 and v_row.status <> 'failed' then
+    return howdah_private.delivery_result(v_row, true);
+  end if;
+  if not delivery ?| array['ignored', 'error'] then
+    begin
+      v_id := howdah_private.begin_delivered_run(v_hook, receive_delivery.delivery);
+      v_error := null;
+    exception when others then
+      if sqlstate !~ '^HW' then
+        raise;
+      end if;
+      get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      v_error := jsonb_strip_nulls(jsonb_build_object('code', sqlstate, 'message', sqlerrm,
+        'detail', nullif(v_detail, '')::jsonb, 'hint', nullif(v_hint, '')));
+    end;
+  end if;
+  update howdah.inbound_deliveries as d
+  set status = case when v_id is not null then 'accepted' when delivery ? 'ignored' then 'ignored'
+      else 'failed' end::howdah.inbound_status,
+    execution_id = v_id, error = v_error,
+    reply = case when v_id is not null then nullif(delivery -> 'reply', 'null') end
+  where d.tenant_id = v_hook.tenant_id and d.id = v_row.id
+  returning d.* into v_row;
+  return howdah_private.delivery_result(v_row, false);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.record_file_deletions(deleted uuid[], failed uuid[], errors text[])
  RETURNS void
  LANGUAGE sql
@@ -23528,6 +25222,18 @@ AS $function$
   update howdah.executions as e set metrics = e.metrics || record_hook_results.metrics,
     updated_at = now()
   where e.id = record_hook_results.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.record_input_hits(execution_id uuid, hits jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.executions as e
+  set input_hits = howdah_private.add_hits(e.input_hits, record_input_hits.hits)
+  where record_input_hits.hits is not null and e.id = record_input_hits.execution_id
 $function$
 ;
 
@@ -23899,6 +25605,7 @@ begin
       howdah_private.actor()
     from howdah.workflow_versions as v where v.workflow_id = v_workflow.id
     returning id into v_version_id;
+    perform howdah_private.warn_unknown_member(v_workflow.name, v_definition);
   end if;
   update howdah.workflows as w
   set current_version_id = v_version_id, version_is_stale = false
@@ -24069,8 +25776,10 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_missing_package(provider text, 
 AS $function$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('provider %L needs the package %s, which is not installed',
-      refuse_missing_package.provider, refuse_missing_package.package),
+    message = format('provider %L needs the package %s, which is not installed%s',
+      refuse_missing_package.provider, refuse_missing_package.package,
+      case when starts_with(refuse_missing_package.provider, 'npm:') then ' or not allowed'
+        else '' end),
     detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_package.provider,
       'package', refuse_missing_package.package)::text,
     hint = case when starts_with(refuse_missing_package.provider, 'npm:')
@@ -24157,28 +25866,6 @@ begin
       'field', refuse_plain_secret.field, 'path', refuse_plain_secret.path)::text,
     hint = 'Store the key as a secret: howdah secret set NAME (the value comes from stdin). '
       'Then write the name of the secret, such as in secret_name of a model.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.refuse_private_host(field text, url text)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_host text := substring(lower(refuse_private_host.url) from '^(?:http|ws)s?://([^/:?#]+)');
-begin
-  if v_host is null or howdah_private.owns_machine()
-    or (v_host ~ '^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\.?$'
-      and v_host !~ ('(^|\.)(localhost|local|internal|intranet|lan|home|corp|localdomain|'
-        'nip\.io|sslip\.io)\.?$')) then
-    return;
-  end if;
-  raise exception using errcode = 'HWDEN',
-    message = format('%s must have a public host name, not %s', refuse_private_host.field, v_host),
-    detail = jsonb_build_object('field', refuse_private_host.field, 'host', v_host)::text,
-    hint = 'Ask an owner of the database to set IP addresses and private host names.';
 end $function$
 ;
 
@@ -24318,6 +26005,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_integration(name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no integration %L', refuse_unknown_integration.name),
+    detail = jsonb_build_object('integration', refuse_unknown_integration.name)::text,
+    hint = 'See howdah.integrations for the integrations that exist. An admin adds one with a row '
+      'there: docs/connected-accounts.md.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_unknown_provider(provider text)
  RETURNS void
  LANGUAGE plpgsql
@@ -24382,6 +26084,23 @@ begin
       'condition', (watch).condition)::text,
     hint = 'Call howdah.watch_table again with an expression that fits every row; '
       'howdah.unwatch_table ends the watch.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_unwatched(target text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWNTF',
+    message = format('%s is not watched', coalesce(refuse_unwatched.target, 'null')),
+    detail = jsonb_build_object('table', refuse_unwatched.target)::text,
+    hint = coalesce('The watched tables are: ' || (
+      select string_agg(distinct w.table_name, ', ') from howdah.table_triggers as w
+      where w.tenant_id = howdah.current_tenant()
+    ), 'No table is watched.');
 end $function$
 ;
 
@@ -24931,6 +26650,8 @@ AS $function$
   update howdah.model_tests as t set created_by = new_name
   where t.tenant_id = u.tenant_id and t.created_by = u.username;
   delete from howdah.api_keys as k where k.tenant_id = u.tenant_id and k.user_id = u.id;
+  select howdah_private.end_account(a) from howdah.connected_accounts as a
+  where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id;
   delete from howdah_private.request_keys as k
   where k.tenant_id = u.tenant_id and k.caller = u.id::text;
   delete from howdah_private.mcp_sessions as s where s.tenant_id = u.tenant_id and s.caller = u.id;
@@ -25248,6 +26969,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.reply_settings(d howdah.webhook_deliveries)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select h.reply from howdah.inbound_deliveries as i
+  join howdah.inbound_hooks as h on h.id = i.inbound_hook_id and h.tenant_id = i.tenant_id
+  where i.execution_id = d.execution_id and i.tenant_id = d.tenant_id and h.is_active
+    and h.reply is not null
+  order by i.id limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.report_child_ends()
  RETURNS void
  LANGUAGE plpgsql
@@ -25317,6 +27052,19 @@ CREATE OR REPLACE FUNCTION howdah_private.report_custom_tools(worker uuid, tools
 AS $function$
   update howdah_private.workers as w set custom_tools = report_custom_tools.tools
   where w.id = report_custom_tools.worker
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.report_egress(host text, addresses jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.egress_reports as r (host, addresses)
+  values (report_egress.host, report_egress.addresses)
+  on conflict on constraint egress_reports_pkey do update
+  set addresses = excluded.addresses, reported_at = now()
 $function$
 ;
 
@@ -25451,8 +27199,18 @@ begin
     update howdah.secrets as s set fingerprint = r.fingerprint
     from resealed as r where s.id = r.secret_id
     returning s.id
+  ),
+  documents as (
+    update howdah_private.sealed_documents as d
+    set data_key_id = (r.secret -> 'key' ->> 'id')::uuid,
+      nonce = decode(r.secret ->> 'nonce', 'base64'),
+      ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
+    from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
+    where d.tenant_id = reseal_secrets.tenant_id and d.id = (r.secret ->> 'id')::uuid
+      and d.version = (r.secret ->> 'version')::int
+    returning d.id
   )
-  select count(*) into v_count from known;
+  select (select count(*) from known) + (select count(*) from documents) into v_count;
   return v_count;
 end $function$
 ;
@@ -25553,12 +27311,18 @@ CREATE OR REPLACE FUNCTION howdah_private.resolve_provider(provider text, base_u
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(v.name, p.word),
-    coalesce(resolve_provider.base_url, case
-      when v.name is null and howdah_private.is_host(p.word)
-        then format('https://%s/v1', p.word) end)
-  from (select lower(btrim(resolve_provider.provider))) as p (word)
+  select coalesce(v.name, p.word), case
+      when h.name = v.name and h.name <> 'openai' then null
+      when h.name is not null then coalesce(h.openai_url, resolve_provider.base_url)
+      when resolve_provider.base_url is null and v.name is null and howdah_private.is_host(p.word)
+        then format('https://%s/v1', p.word)
+      else resolve_provider.base_url end
+  from (
+    select lower(btrim(resolve_provider.provider)),
+      substring(lower(btrim(resolve_provider.base_url)) from '^https://([^/]+\.[^/]+)/*$')
+  ) as p (word, host)
   left join howdah_private.model_vendors() as v on p.word = any (v.name || v.aliases)
+  left join howdah_private.model_vendors() as h on p.host = any (h.aliases) and not h.is_local
 $function$
 ;
 
@@ -25828,6 +27592,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.retain_deliveries(tenant_id uuid, keep_runs_days integer, batch integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  delete from howdah.inbound_deliveries as d
+  where d.tenant_id = retain_deliveries.tenant_id and d.id in (
+    select o.id from howdah.inbound_deliveries as o
+    where o.tenant_id = retain_deliveries.tenant_id
+      and o.last_received_at < now() - make_interval(days => retain_deliveries.keep_runs_days)
+    order by o.last_received_at limit retain_deliveries.batch
+    for update skip locked
+  );
+  get diagnostics v_count = row_count;
+  return v_count;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.retain_history(tenant_id uuid, until timestamp with time zone, batch integer, is_delete boolean)
  RETURNS integer
  LANGUAGE plpgsql
@@ -25987,6 +27773,10 @@ begin
   end if;
   if v_done = 0 then
     v_done := howdah_private.retain_mail(v_policy, retain_tenant.batch);
+  end if;
+  if v_done = 0 then
+    v_done := howdah_private.retain_deliveries(
+      v_policy.tenant_id, v_policy.keep_runs_days, retain_tenant.batch);
   end if;
   return v_done;
 end $function$
@@ -26189,6 +27979,24 @@ begin
   end if;
   return v_key;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.row_key_condition(watched regclass, key_columns text[])
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select string_agg(case
+      -- the JSON of an array or composite is not its text form
+      when y.typcategory in ('A', 'C') then format('%s = $1 -> %L -> %L',
+        howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
+      else format('t.%I = ($1 -> %L ->> %L)::%s',
+        k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
+  from pg_catalog.pg_attribute as k
+  join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
+  where k.attrelid = row_key_condition.watched and k.attname = any (row_key_condition.key_columns)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.row_parsing_query(watched regclass)
@@ -26432,7 +28240,8 @@ begin
   v_defaults := array[e.agent_id::text, e.tenant_id::text,
     case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
     v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
-    v_agent.max_seconds::text, v_agent.prompt_id::text];
+    v_agent.max_seconds::text, v_agent.prompt_id::text,
+    (howdah_private.input_filters(e.tenant_id, e.agent_id) is not null or null)::text];
   if exists (select from howdah.settings) then
     v_limits := howdah_private.settings_of(
       e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
@@ -27163,6 +28972,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.sealed_oauth_document(d howdah_private.sealed_documents, k howdah_private.data_keys)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('id', d.id, 'tenant_id', d.tenant_id,
+    'name', case when d.flow_id is not null then 'oauth flow'
+      when d.account_id is not null then 'oauth tokens' else 'oauth client' end,
+    'version', d.version, 'nonce', encode(d.nonce, 'base64'),
+    'ciphertext', encode(d.ciphertext, 'base64'), 'key', howdah_private.key_document(k))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.sealed_secret(tenant_id uuid, name text)
  RETURNS jsonb
  LANGUAGE sql
@@ -27214,11 +29037,15 @@ CREATE OR REPLACE FUNCTION howdah_private.secrets_to_reseal(tenant_id uuid, max_
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(howdah_private.sealed_document(old.secret, old.sealed, old.key)), '[]')
+  select coalesce(jsonb_agg(old.document), '[]')
   from (
-    select s as secret, c as sealed, k as key from howdah_private.data_keys as k
+    select howdah_private.sealed_document(s, c, k) as document from howdah_private.data_keys as k
     join howdah_private.sealed_secrets as c on c.tenant_id = k.tenant_id and c.data_key_id = k.id
     join howdah.secrets as s on s.id = c.secret_id
+    where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
+    union all
+    select howdah_private.sealed_oauth_document(d, k) from howdah_private.data_keys as k
+    join howdah_private.sealed_documents as d on d.tenant_id = k.tenant_id and d.data_key_id = k.id
     where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
     limit secrets_to_reseal.max_rows
   ) as old
@@ -27617,6 +29444,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.session_of_hook(hook howdah.inbound_hooks, key text, target howdah.executions)
+ RETURNS howdah.sessions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_key constant text := (hook).id || '/' || session_of_hook.key;
+  v_session howdah.sessions;
+begin
+  if length(session_of_hook.key) > 500
+    or howdah_private.name_fault(session_of_hook.key) is not null then
+    raise exception using errcode = 'HWINV',
+      message = 'the value of session_key is not one line of at most 500 visible characters',
+      detail = '{"field": "session_key"}',
+      hint = 'Change session_key of the hook to an expression of an id, such as body.thread_id.';
+  end if;
+  perform pg_advisory_xact_lock(
+    hashtextextended('howdah.senders ' || (hook).tenant_id || v_key, 0));
+  select s.* into v_session from howdah.sessions as s
+  where s.tenant_id = (hook).tenant_id and s.chat_key = v_key;
+  if not found then
+    insert into howdah.sessions (tenant_id, user_id, agent_id, workflow_id, title, chat_key)
+    values ((hook).tenant_id, (hook).user_id, (target).agent_id, (target).workflow_id,
+      left((hook).name || ' ' || session_of_hook.key, 200), v_key)
+    returning sessions.* into v_session;
+  end if;
+  return v_session;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.session_of_root(execution_id uuid)
  RETURNS TABLE(tenant_id uuid, session_id uuid)
  LANGUAGE plpgsql
@@ -27817,6 +29675,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.set_agent_skills(agent_id uuid, names text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_part_exists('skills', set_agent_skills.names,
+    array(select s.name from howdah.skills as s
+      where s.tenant_id = howdah.current_tenant() and s.deleted_at is null order by s.name));
+  delete from howdah.agent_skills as x using howdah.skills as s
+  where x.agent_id = set_agent_skills.agent_id and s.id = x.skill_id
+    and s.name <> all (set_agent_skills.names);
+  insert into howdah.agent_skills (agent_id, skill_id, position)
+  select set_agent_skills.agent_id, s.id, min(n.place)::int
+  from unnest(set_agent_skills.names) with ordinality as n (name, place)
+  join howdah.skills as s on s.name = n.name and s.tenant_id = howdah.current_tenant()
+    and s.deleted_at is null
+  group by s.id
+  on conflict on constraint agent_skills_pkey do update set position = excluded.position
+    where agent_skills.position <> excluded.position;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.set_agent_tools(agent_id uuid, names text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -27908,6 +29789,18 @@ begin
   perform howdah_private.set_agent_models(set_provider_config.agent_id, set_provider_config.purpose,
     v_name || v_others, v_params);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.set_public_address(url text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.public_address as p (url) values (set_public_address.url)
+  on conflict (is_only) do update set url = excluded.url, updated_at = now()
+  where p.url <> excluded.url
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.set_request_params(agent_id uuid, request_params jsonb)
@@ -28388,6 +30281,9 @@ AS $function$
     ('executions', 'client_tools', null, null),
     ('executions', 'metadata', null, null),
     ('executions', 'overrides', null, null),
+    ('inbound_hooks', 'condition', 4000, 'characters'),
+    ('inbound_hooks', 'session_key', 4000, 'characters'),
+    ('inbound_hooks', 'debounce_key', 4000, 'characters'),
     ('schedules', 'input', null, null),
     ('schedules', 'concurrency_key', 500, 'characters'),
     ('prompts', 'template', 262144, 'bytes'),
@@ -28532,6 +30428,8 @@ AS $function$
 declare
   v_run howdah.executions;
   v_question_id uuid;
+  v_sent record;
+  v_is_received boolean;
 begin
   perform howdah_private.lock_ancestors(array[steer.execution_id]);
   select e.* into v_run from howdah.executions as e
@@ -28546,7 +30444,10 @@ begin
   if v_question_id is null and not howdah_private.is_author(v_run.user_id) then
     return false;
   elsif v_question_id is null then
-    return howdah_private.add_user_input(v_run, steer.content, steer.input_parts);
+    v_sent := howdah_private.filter_message(v_run, steer.content, steer.input_parts);
+    v_is_received := howdah_private.add_user_input(v_run, v_sent.content, v_sent.parts);
+    perform howdah_private.record_input_hits(v_run.id, v_sent.hits) where v_is_received;
+    return v_is_received;
   elsif jsonb_array_length(steer.input_parts) > 0 then
     raise exception using errcode = 'HWINV',
       message = 'the run has an open question, and an answer cannot have input_parts',
@@ -28759,6 +30660,16 @@ exception when unique_violation then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.store_oauth_client(document jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.put_document('client', store_oauth_client.document)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.store_request_answer(key text, answer jsonb)
  RETURNS void
  LANGUAGE sql
@@ -28815,6 +30726,42 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.store_tokens(document jsonb, scopes text[], expires_at timestamp with time zone, is_refreshable boolean, is_consent boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_account howdah.connected_accounts;
+begin
+  select a.* into v_account from howdah.connected_accounts as a
+  where a.id = (store_tokens.document ->> 'id')::uuid for no key update;
+  if not found
+    or (not store_tokens.is_consent and v_account.status <> 'connected')
+    or not howdah_private.put_document('tokens', store_tokens.document) then
+    return false;
+  end if;
+  update howdah.connected_accounts as a
+  set status = 'connected', scopes = store_tokens.scopes, expires_at = store_tokens.expires_at,
+    connected_at = case when store_tokens.is_consent then now() else a.connected_at end,
+    refreshed_at = now(), error = null
+  where a.id = v_account.id;
+  if store_tokens.is_refreshable and store_tokens.expires_at is not null then
+    perform howdah_private.enqueue_refresh(v_account.tenant_id, v_account.id,
+      store_tokens.expires_at);
+  else
+    perform graphile_worker.remove_job('account ' || v_account.id);
+  end if;
+  if store_tokens.is_consent then
+    delete from howdah_private.account_links as l where l.account_id = v_account.id;
+    perform howdah_private.discover_with_account(v_account);
+    perform howdah_private.answer_consent(v_account.id);
+  end if;
+  return true;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.stored_model_entry(entry jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -28822,7 +30769,7 @@ CREATE OR REPLACE FUNCTION howdah_private.stored_model_entry(entry jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select howdah_private.sparse(
-    stored_model_entry.entry || jsonb_strip_nulls(jsonb_build_object(
+    (stored_model_entry.entry - 'base_url') || jsonb_strip_nulls(jsonb_build_object(
       'provider', r.name, 'base_url', r.url,
       'model', howdah_private.model_id_of(r.name, entry ->> 'model'))),
     howdah_private.model_defaults())
@@ -29763,6 +31710,29 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.take_account_flow(state_digest bytea, browser_digest bytea)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_flow howdah_private.account_flows;
+  v_document jsonb;
+begin
+  select f.* into v_flow from howdah_private.account_flows as f
+  where f.state_digest = take_account_flow.state_digest
+    and f.browser_digest = take_account_flow.browser_digest and f.expires_at > now()
+  for update;
+  if not found then
+    return null;
+  end if;
+  v_document := howdah_private.oauth_document(v_flow.id);
+  delete from howdah_private.account_flows as f where f.id = v_flow.id;
+  return howdah_private.account_by_id(v_flow.account_id) || jsonb_build_object('flow', v_document);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.take_inbox(worker uuid, id uuid, fence integer, after integer)
  RETURNS TABLE(step_count integer, steps jsonb, messages jsonb)
  LANGUAGE plpgsql
@@ -30423,6 +32393,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__stamp_clock()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.updated_at := clock_timestamp();
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__trim_capabilities()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -30933,6 +32914,8 @@ begin
     perform howdah_private.permit('models', 'manage');
   end if;
   perform howdah_private.check_engine(new);
+  perform howdah_private.check_machine('engine_configuration.' || u.key, u.value)
+  from jsonb_each_text(new.engine_configuration) as u where u.key in ('url', 'base_url');
   return new;
 end $function$
 ;
@@ -31402,6 +33385,24 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.integration_id is null then array[null, 'integration_id']
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -31675,6 +33676,12 @@ begin
   ) then
     perform howdah_private.enqueue_webhooks(new, 'execution.' || new.status);
   end if;
+  if v_has_ended and new.parent_execution_id is null and exists (
+    select from howdah.inbound_deliveries as d
+    where d.execution_id = new.id and d.tenant_id = new.tenant_id and d.reply is not null
+  ) then
+    perform howdah_private.enqueue_replies(new);
+  end if;
   return null;
 end $function$
 ;
@@ -31737,9 +33744,7 @@ begin
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
   if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.check_input(new)
-    where new.input is null or octet_length(new.input) > 1048576
-      or exists (select from howdah.settings);
+    perform howdah_private.check_long_input(new);
   end if;
   if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
     or jsonb_typeof(new.metadata) is distinct from 'object'
@@ -31748,6 +33753,9 @@ begin
     or (new.metadata <> '{}' and new.table_trigger_id is null
       and howdah_private.may_contain_secret(new.metadata)) then
     perform howdah_private.check_run(new);
+  end if;
+  if v_defaults[9] is not null then
+    new := howdah_private.filter_run(new);
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
@@ -31950,6 +33958,280 @@ begin
     perform howdah_private.refuse_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_deliveries__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.inbound_hook_id is null then array[null, 'inbound_hook_id']
+    when n.status is null then array[null, 'status']
+    when not ((status = 'accepted'::howdah.inbound_status) = (execution_id IS NOT NULL)) then array['an_accepted_delivery_has_a_run', null]
+    when not (jsonb_typeof(error) = 'object'::text) then array['error_is_an_object', null]
+    when not (jsonb_typeof(reply) = 'object'::text) then array['reply_is_an_object', null]
+    when not (requests >= 1) then array['requests_are_counted_from_one', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__check()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_kind constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
+begin
+  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when new.agent_id is null then 'agent_id is missing'
+        else 'agent_id and workflow_id are both set' end,
+      detail = jsonb_build_object(
+        'field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
+      hint = 'Set either agent_id to howdah.agent(name), or workflow_id to howdah.workflow(name).';
+  elsif not exists (
+    select from howdah.agents as a
+    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
+    union all
+    select from howdah.workflows as w
+    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
+  ) then
+    raise exception using errcode = 'HWNTF',
+      message = format('there is no %s %s', v_kind, coalesce(new.agent_id, new.workflow_id)),
+      detail = jsonb_build_object('field', v_kind || '_id',
+        v_kind || '_id', coalesce(new.agent_id, new.workflow_id))::text,
+      hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
+        v_kind);
+  end if;
+  perform howdah_private.check_hook_fields('mapping', new.mapping,
+    '{agent,input,input_data,metadata,concurrency_key,delivery_id}',
+    '{"input": "''New issue: '' + body.issue.title"}')
+  where jsonb_typeof(new.mapping) = 'object';
+  perform howdah_private.check_hook_reply(new.reply) where jsonb_typeof(new.reply) = 'object';
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__check_secrets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_name text;
+begin
+  for v_name in
+    select distinct n.name
+    from unnest(array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name'])
+      as n (name)
+    where n.name is not null order by n.name
+  loop
+    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
+    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
+    for key share;
+    if not found then
+      perform howdah_private.refuse_unknown_secret(v_name);
+    end if;
+  end loop;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when n.secret_name is null then array[null, 'secret_name']
+    when n.verification is null then array[null, 'verification']
+    when not ((debounce_key IS NULL) = (debounce_ms IS NULL)) then array['a_debounce_key_has_a_window', null]
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_hook_is_for_an_agent_or_a_workflow', null]
+    when not (debounce_ms > 0) then array['debounce_ms_is_positive', null]
+    when not (jsonb_typeof(mapping) = 'object'::text) then array['mapping_is_an_object', null]
+    when not ((session_key IS NULL) OR (debounce_key IS NULL)) then array['messages_of_a_session_are_not_debounced', null]
+    when not (name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text) then array['name_is_part_of_a_path', null]
+    when not (jsonb_typeof(reply) = 'object'::text) then array['reply_is_an_object', null]
+    when not ((secret_header IS NULL) OR ((secret_header ~ '^[A-Za-z0-9-]{1,100}$'::text) AND (verification = 'shared_secret'::howdah.hook_verification))) then array['secret_header_is_a_header', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__refuse_unknown()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('inbound_hooks', 'agent_id', 'agents', new.agent_id::text, 'inbound_hooks_tenant_id_agent_id_fkey');
+  end if;
+  if new.user_id is not null
+    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('inbound_hooks', 'user_id', 'users', new.user_id::text, 'inbound_hooks_tenant_id_user_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('inbound_hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'inbound_hooks_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__set_user()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  elsif current_user <> 'howdah_engine' then
+    new.user_id := howdah_private.author(new.user_id);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__check_endpoints()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_faults text[] := howdah_private.json_faults('{
+    "type": "object", "required": ["token_endpoint"], "additionalProperties": false,
+    "properties": {
+      "authorization_endpoint": {"type": "string", "pattern": "^https?://[^ @]+$"},
+      "token_endpoint": {"type": "string", "pattern": "^https?://[^ @]+$"},
+      "revocation_endpoint": {"type": "string", "pattern": "^https?://[^ @]+$"}}}',
+    new.endpoints);
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = 'endpoints: ' || array_to_string(v_faults, '; '),
+      detail = jsonb_build_object('field', 'endpoints', 'faults', to_jsonb(v_faults))::text,
+      hint = 'Example: {"authorization_endpoint": "https://example.com/authorize", '
+        '"token_endpoint": "https://example.com/token"}. Leave endpoints out if the server '
+        'publishes metadata.';
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__end_accounts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.connected_accounts as a
+  set status = 'expired', expires_at = null, error = 'the integration was changed'
+  where a.integration_id = new.id and a.status = 'connected';
+  delete from howdah_private.account_flows as f using howdah.connected_accounts as a
+  where a.integration_id = new.id and f.account_id = a.id;
+  delete from howdah_private.sealed_documents as d using howdah.connected_accounts as a
+  where a.integration_id = new.id and d.id = a.id;
+  delete from howdah_private.sealed_documents as d where d.id = new.id;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__lock_secret()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah.secrets as s
+  where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
+  if not found then
+    perform howdah_private.refuse_unknown_secret(new.secret_name);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.name is null then array[null, 'name']
+    when n.resource_url is null then array[null, 'resource_url']
+    when not ((secret_name IS NULL) OR (client_id IS NOT NULL)) then array['a_client_secret_has_a_client', null]
+    when not ((grant_type <> 'client_credentials'::howdah.oauth_grant) OR (account_scope = 'tenant'::howdah.account_scope)) then array['client_credentials_are_of_the_tenant', null]
+    when not ((grant_type <> 'client_credentials'::howdah.oauth_grant) OR ((client_id IS NOT NULL) AND (secret_name IS NOT NULL))) then array['client_credentials_have_a_client', null]
+    when not (jsonb_typeof(endpoints) = 'object'::text) then array['endpoints_are_an_object', null]
+    when not ((endpoints IS NULL) OR (issuer IS NOT NULL)) then array['endpoints_have_an_issuer', null]
+    when not (issuer ~* '^https?://[^/?#\s@]+(/[^?#\s]*)?$'::text) then array['issuer_is_http', null]
+    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text) then array['name_is_a_short_word', null]
+    when not (resource_url ~* '^https?://[^/?#\s@]+(/[^?#\s]*)?(\?[^#\s]*)?$'::text) then array['resource_url_is_http', null]
+    when not (array_to_string(scopes, ' '::text, ' '::text) ~ '^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$'::text) then array['scopes_are_words', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__refuse_used()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_users text[];
+  v_accounts int;
+begin
+  if not exists (select from howdah.tenants as t where t.id = old.tenant_id) then
+    return old;
+  end if;
+  v_users := array(select howdah_private.users_of_integration(old.tenant_id, old.name));
+  select count(*) into v_accounts from howdah.connected_accounts as a
+  where a.integration_id = old.id and a.status = 'connected';
+  if v_users <> '{}' or v_accounts > 0 then
+    raise exception using errcode = 'HWCNF',
+      message = case when v_users <> '{}'
+        then format('integration %L is used by %s', old.name, array_to_string(v_users, ', '))
+        else format('integration %L has %s connected accounts', old.name, v_accounts) end,
+      detail = jsonb_build_object('integration', old.name, 'used_by', v_users,
+        'connected_accounts', v_accounts)::text,
+      hint = case when v_users <> '{}' then 'Change them to another integration first.'
+        else 'Disconnect them first, so that their tokens are revoked: '
+          'howdah.disconnect_account(id).' end;
+  end if;
+  return old;
 end $function$
 ;
 
@@ -32196,6 +34478,7 @@ begin
   if new.from_execution_id is null then
     perform howdah_private.lock_caller();
     new.created_by := howdah_private.actor();
+    new := howdah_private.filter_mail(new);
   else
     new.created_by := null;
     select e.agent_id, e.root_execution_id into new.from_agent_id, new.root_execution_id
@@ -32378,6 +34661,39 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' or (new.type, new.configuration) is distinct from
+      (old.type, old.configuration) then
+    if new.type = 'stdio' then
+      perform howdah_private.check_machine('type', null, is_command => true);
+      new.is_guarded := true; -- it has no address
+    else
+      new.is_guarded :=
+        howdah_private.check_machine('configuration.url', new.configuration ->> 'url');
+    end if;
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__lock_integration()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.lock_integration(new.tenant_id, new.configuration);
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__lock_secrets()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -32407,23 +34723,6 @@ AS $function$
 begin
   perform howdah_private.mark_server_agents_stale(new.id);
   return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__refuse_command()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if not howdah_private.is_operator() then
-    raise exception using errcode = 'HWDEN',
-      message = 'only an owner of the database may write MCP servers of type stdio',
-      detail = jsonb_build_object('field', 'type', 'server', new.name)::text,
-      hint = 'A stdio server is a command on the machine of the worker. Ask the owner of the '
-        'database, or use type http.';
-  end if;
-  return new;
 end $function$
 ;
 
@@ -32590,9 +34889,9 @@ begin
   select r.name, r.url into new.provider, v_url
   from howdah_private.resolve_provider(new.provider, new.base_url) as r;
   if new.base_url is null then
-    perform howdah_private.refuse_private_host('provider', v_url);
-    new.base_url := v_url;
+    perform howdah_private.check_machine('provider', v_url);
   end if;
+  new.base_url := v_url;
   perform howdah_private.refuse_misspelt_host(new.provider)
   from howdah_private.resolve_provider(new.provider, null) as r where r.url = new.base_url;
   perform howdah_private.check_provider(new);
@@ -32733,7 +35032,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_private()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.refuse_private_host('base_url', new.base_url);
+  perform howdah_private.check_machine('base_url', new.base_url);
   return new;
 end $function$
 ;
@@ -33033,17 +35332,6 @@ begin
     and (e.callback_url is not null or exists (
       select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
   return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_questions__stamp()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  new.updated_at := clock_timestamp();
-  return new;
 end $function$
 ;
 
@@ -34067,6 +36355,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' or new.configuration is distinct from old.configuration then
+    new.is_guarded :=
+      howdah_private.check_machine('configuration.url', new.configuration ->> 'url');
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_tools__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -34403,6 +36706,19 @@ begin
   if tg_op = 'INSERT' and new.secret_name is null then
     raise notice 'deliveries of webhook % are signed with a generated key', new.id
       using hint = format('Get the key, which is shown once: howdah admin webhooks key %s', new.id);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' or new.url <> old.url then
+    perform howdah_private.check_machine('url', new.url);
   end if;
   return new;
 end $function$
@@ -34854,6 +37170,7 @@ AS $function$
     'timeout_ms', tool.timeout_ms,
     'requires_approval', coalesce(tool_definition.requires_approval, tool.requires_approval)
   ) || case tool.kind when 'mcp' then jsonb_build_object('server_id', tool.server_id) else '{}' end
+    || case when tool.is_guarded then '{}' else '{"is_guarded": false}'::jsonb end
 $function$
 ;
 
@@ -35823,6 +38140,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.users_of_integration(tenant_id uuid, name text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select 'MCP server ' || s.name from howdah.mcp_servers as s
+  where s.tenant_id = users_of_integration.tenant_id
+    and s.configuration ->> 'integration' = users_of_integration.name
+  union all
+  select 'tool ' || t.name || coalesce(' of agent ' || x.agent, '')
+  from howdah.tools as t
+  cross join lateral (
+    select null as agent, t.configuration
+    union all
+    select a.name, g.configuration from howdah.agent_tools as g
+    join howdah.agents as a on a.id = g.agent_id
+    where g.tool_id = t.id and a.deleted_at is null
+  ) as x
+  where t.tenant_id = users_of_integration.tenant_id
+    and (t.kind = 'http' or (t.kind = 'builtin' and t.name = 'http_request'))
+    and x.configuration ->> 'integration' = users_of_integration.name
+  order by 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.users_of_secret(tenant_id uuid, name text)
  RETURNS TABLE(used_by text, agent_system_id uuid)
  LANGUAGE sql
@@ -35840,9 +38183,16 @@ AS $function$
   where s.tenant_id = users_of_secret.tenant_id
     and users_of_secret.name = any (howdah_private.mcp_secrets(s.configuration))
   union all
+  select 'integration ' || c.name, null from howdah.integrations as c
+  where c.tenant_id = users_of_secret.tenant_id and c.secret_name = users_of_secret.name
+  union all
   select 'webhook ' || w.url, null from howdah.webhooks as w
   where w.tenant_id = users_of_secret.tenant_id
     and users_of_secret.name in (w.secret_name, w.previous_secret_name)
+  union all
+  select 'inbound hook ' || h.name, null from howdah.inbound_hooks as h
+  where h.tenant_id = users_of_secret.tenant_id and users_of_secret.name
+    in (h.secret_name, h.previous_secret_name, h.reply ->> 'secret_name')
   union all
   select 'tool ' || t.name || coalesce(' of agent ' || x.agent, ''), t.agent_system_id
   from howdah.tools as t
@@ -35867,6 +38217,38 @@ CREATE OR REPLACE FUNCTION howdah_private.utc_text(at timestamp with time zone)
  LANGUAGE sql
  STABLE
 RETURN to_char((at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD HH24:MI:SS "UTC"'::text)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.value_may_match(filters howdah.output_filters[], value jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_part jsonb;
+  v_key text;
+begin
+  case jsonb_typeof(value)
+    when 'string', 'number' then
+      return howdah_private.may_match(filters, value #>> '{}');
+    when 'array' then
+      for v_part in select a.item from jsonb_array_elements(value) as a (item) loop
+        if howdah_private.value_may_match(filters, v_part) then
+          return true;
+        end if;
+      end loop;
+    when 'object' then
+      for v_key, v_part in select m.key, m.value from jsonb_each(value) as m loop
+        if howdah_private.may_match(filters, v_key)
+          or howdah_private.value_may_match(filters, v_part) then
+          return true;
+        end if;
+      end loop;
+    else null;
+  end case;
+  return false;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.values_schema(variables jsonb, is_complete boolean)
@@ -36068,6 +38450,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.visible_text(value text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN NORMALIZE(regexp_replace(value, howdah_private.invisible_characters(), ''::text, 'g'::text), NFKC)
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.visible_to(tenants uuid[], users uuid[], roles howdah.user_role[], ids uuid[])
  RETURNS TABLE(place bigint, sees boolean)
  LANGUAGE sql
@@ -36160,6 +38549,26 @@ begin
       message = format('calls of %s run as howdah_app, which may not use all that it names',
         warn_missing_grants.fn),
       hint = array_to_string(v_grants, '; ') || ';';
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.warn_unknown_member(workflow text, definition jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_names text[] := array(
+    select m ->> 'name' from jsonb_array_elements(definition #> '{workflow,members}') as m);
+  v_fault text := howdah_private.unknown_member(
+    warn_unknown_member.definition #> '{workflow,configuration}', v_names);
+begin
+  if v_names <> '{}' and v_fault is not null then
+    raise warning using
+      message = format('the workflow %L cannot run: %s', warn_unknown_member.workflow, v_fault),
+      hint = 'Name a member, by its role if it has one, or add the agent to the members.';
   end if;
 end $function$
 ;
@@ -36658,14 +39067,16 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.withhold(value jsonb, pattern text, placeholder text)
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case jsonb_typeof(withhold.value)
-    when 'string'
-      then to_jsonb(howdah_private.withhold_text(withhold.value #>> '{}', withhold.pattern,
-        withhold.placeholder))
+begin
+  if jsonb_typeof(withhold.value) = 'string' then
+    return to_jsonb(howdah_private.withhold_text(withhold.value #>> '{}', withhold.pattern,
+      withhold.placeholder));
+  end if;
+  return case jsonb_typeof(withhold.value)
     when 'number' then case when withhold.value #>> '{}' ~ withhold.pattern
       then to_jsonb(withhold.placeholder) else withhold.value end
     when 'array' then (
@@ -36677,8 +39088,8 @@ AS $function$
         howdah_private.withhold_text(m.key, withhold.pattern, withhold.placeholder),
         howdah_private.withhold(m.value, withhold.pattern, withhold.placeholder)), '{}')
       from jsonb_each(withhold.value) as m)
-    else withhold.value end
-$function$
+    else withhold.value end;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.withhold_text(value text, pattern text, placeholder text)
@@ -36696,8 +39107,7 @@ declare
 begin
   v_text := regexp_replace(v_text, withhold_text.pattern, v_mark, 'g');
   if octet_length(v_text) > length(v_text) then
-    v_visible := normalize(regexp_replace(v_text, howdah_private.invisible_characters(), '',
-      'g'), nfkc);
+    v_visible := howdah_private.visible_text(v_text);
     for i in 1 .. 2 loop
       if v_visible ~ withhold_text.pattern then
         v_is_found := true;
@@ -37062,6 +39472,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_fork_log(original howdah.executions, fork howdah.executions, seq integer, content text, has_other_data boolean)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_messages int := howdah_private.copy_log(original.id, fork.id, write_fork_log.seq);
+begin
+  if write_fork_log.seq > 0 and v_messages = 0 then
+    v_messages := 1; -- the original never began
+    insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
+    values (fork.id, 1, fork.tenant_id, 'user',
+      howdah_private.first_content(fork.input, fork.input_data, original.agent_version_id),
+      fork.input_parts, 'user');
+  end if;
+  insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
+  values (fork.id, write_fork_log.seq + 1, fork.tenant_id, 'fork', jsonb_build_object(
+    'execution_id', original.id, 'seq', write_fork_log.seq, 'input', write_fork_log.content,
+    'by', howdah_private.actor())
+    || case when write_fork_log.has_other_data
+      then jsonb_build_object('input_data', fork.input_data) else '{}' end);
+  if write_fork_log.seq > 0 and write_fork_log.content is not null then
+    v_messages := v_messages + 1;
+    insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
+    values (fork.id, v_messages, fork.tenant_id, write_fork_log.seq + 1, 'user',
+      write_fork_log.content, 'user');
+  end if;
+  return v_messages;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_mcp_tools(server howdah.mcp_servers, tools jsonb)
  RETURNS void
  LANGUAGE sql
@@ -37253,15 +39695,7 @@ AS $function$
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
       then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
       else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
-    (select string_agg(case
-        -- the JSON of an array or composite is not its text form
-        when y.typcategory in ('A', 'C') then format('%s = $1 -> %L -> %L',
-          howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
-        else format('t.%I = ($1 -> %L ->> %L)::%s',
-          k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
-      from pg_catalog.pg_attribute as k
-      join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
-      where k.attrelid = write_statement.watched and k.attname = any ((watch).key_columns)),
+    howdah_private.row_key_condition(write_statement.watched, (watch).key_columns),
     'UTF8', 'hex', 'before', 'written', 'superseded', 'gone',
     howdah_private.json_expression(a.attrelid, a.attname, 't'))
   from pg_catalog.pg_attribute as a
@@ -38183,6 +40617,10 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.board_entries FOR EACH ROW EXE
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, written_by_execution_id, version, key, value ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
 
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF integration_id ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid();
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, day, cost ON howdah.deleted_run_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, steps, errors, tokens_in, tokens_out, day, kind, cost ON howdah.deleted_step_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_deleted_step_usage__refuse_invalid();
@@ -38252,6 +40690,62 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.hooks REFERENCING NEW TA
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, agent_id, workflow_id, timeout_ms ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF inbound_hook_id, status, requests, execution_id, reply, error ON howdah.inbound_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_deliveries__refuse_invalid();
+
+CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_unknown();
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.inbound_hooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('inbound_hooks', 'manage');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 1000) AND (octet_length((to_jsonb(new.mapping))::text) > 1048576)) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 1000) AND (octet_length((to_jsonb(new.reply))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__set_user();
+
+CREATE TRIGGER _210_set_user BEFORE UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((((((((((((new.verification IS DISTINCT FROM old.verification) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.previous_secret_name IS DISTINCT FROM old.previous_secret_name)) OR (new.secret_header IS DISTINCT FROM old.secret_header)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.condition IS DISTINCT FROM old.condition)) OR (new.mapping IS DISTINCT FROM old.mapping)) OR (new.session_key IS DISTINCT FROM old.session_key)) OR (new.debounce_key IS DISTINCT FROM old.debounce_key)) OR (new.debounce_ms IS DISTINCT FROM old.debounce_ms)) OR (new.reply IS DISTINCT FROM old.reply))) EXECUTE FUNCTION howdah_private.tg_inbound_hooks__set_user();
+
+CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF agent_id, workflow_id, mapping, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check();
+
+CREATE TRIGGER _310_check_secrets BEFORE INSERT OR UPDATE OF secret_name, previous_secret_name, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check_secrets();
+
+CREATE TRIGGER _320_refuse_keys BEFORE INSERT OR UPDATE OF description, condition, session_key, debounce_key ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('description', 'condition', 'session_key', 'debounce_key');
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.inbound_hooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.inbound_hooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.inbound_hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, verification, secret_name, secret_header, agent_id, workflow_id, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.inbound_hooks FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.integrations FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('integrations', 'manage');
+
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.resource_url) > 1048576) OR ((pg_column_size(new.scopes) > 1000) AND (octet_length((to_jsonb(new.scopes))::text) > 102400)) OR (octet_length(new.issuer) > 1048576) OR ((pg_column_size(new.endpoints) > 1000) AND (octet_length((to_jsonb(new.endpoints))::text) > 1048576)) OR (octet_length(new.client_id) > 1048576) OR (length(new.secret_name) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'resource_url', '1048576', 'bytes', 'scopes', '102400', 'bytes', 'issuer', '1048576', 'bytes', 'endpoints', '1048576', 'bytes', 'client_id', '1048576', 'bytes', 'secret_name', '200', 'characters');
+
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _200_refuse_used BEFORE DELETE ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_used();
+
+CREATE TRIGGER _300_check_endpoints BEFORE INSERT OR UPDATE OF endpoints ON howdah.integrations FOR EACH ROW WHEN ((new.endpoints IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_integrations__check_endpoints();
+
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description, resource_url, issuer ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description', 'resource_url', 'issuer');
+
+CREATE TRIGGER _320_lock_secret BEFORE INSERT OR UPDATE OF secret_name ON howdah.integrations FOR EACH ROW WHEN ((new.secret_name IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_integrations__lock_secret();
+
+CREATE TRIGGER _500_end_accounts AFTER UPDATE OF resource_url, issuer, endpoints, client_id, grant_type, account_scope ON howdah.integrations FOR EACH ROW WHEN (((((((old.resource_url IS DISTINCT FROM new.resource_url) OR (old.issuer IS DISTINCT FROM new.issuer)) OR (old.endpoints IS DISTINCT FROM new.endpoints)) OR (old.client_id IS DISTINCT FROM new.client_id)) OR (old.grant_type IS DISTINCT FROM new.grant_type)) OR (old.account_scope IS DISTINCT FROM new.account_scope))) EXECUTE FUNCTION howdah_private.tg_integrations__end_accounts();
+
+CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.integrations REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.integrations REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.integrations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_invalid();
+
+CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.integrations FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_id, model_id, session_id, tool_id, user_id ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__refuse_unknown();
 
@@ -38329,13 +40823,15 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_refuse_command BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW WHEN ((new.type = 'stdio'::howdah.mcp_server_type)) EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_command();
-
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF type, configuration, sampling_model_id ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__check();
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description');
 
 CREATE TRIGGER _320_lock_secrets BEFORE INSERT OR UPDATE OF configuration ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__lock_secrets();
+
+CREATE TRIGGER _330_lock_integration BEFORE INSERT OR UPDATE OF configuration ON howdah.mcp_servers FOR EACH ROW WHEN ((new.configuration ? 'integration'::text)) EXECUTE FUNCTION howdah_private.tg_mcp_servers__lock_integration();
+
+CREATE TRIGGER _400_guard BEFORE INSERT OR UPDATE OF type, configuration ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__guard();
 
 CREATE TRIGGER _500_change_tools AFTER UPDATE OF name, trusts_annotations ON howdah.mcp_servers FOR EACH ROW WHEN (((old.name IS DISTINCT FROM new.name) OR (old.trusts_annotations IS DISTINCT FROM new.trusts_annotations))) EXECUTE FUNCTION howdah_private.tg_mcp_servers__change_tools();
 
@@ -38395,7 +40891,7 @@ CREATE TRIGGER _300_refuse_keys BEFORE INSERT OR UPDATE OF base_url, capabilitie
 
 CREATE TRIGGER _300_refuse_private BEFORE INSERT OR UPDATE OF base_url ON howdah.models FOR EACH ROW WHEN ((new.base_url IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_models__refuse_private();
 
-CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, model, domain ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'model', 'domain');
+CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, provider, model, domain ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'provider', 'model', 'domain');
 
 CREATE TRIGGER _400_check_provider BEFORE INSERT ON howdah.models FOR EACH ROW WHEN ((NOT new.from_environment)) EXECUTE FUNCTION howdah_private.tg_models__check_provider();
 
@@ -38485,7 +40981,7 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, template, va
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
 
-CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_questions__stamp();
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp_clock();
 
 CREATE TRIGGER _900_deliver AFTER INSERT ON howdah.questions FOR EACH ROW WHEN ((new.status = 'open'::howdah.question_status)) EXECUTE FUNCTION howdah_private.tg_questions__deliver();
 
@@ -38791,6 +41287,8 @@ CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, aliases, descri
 
 CREATE TRIGGER _400_reserve_names AFTER INSERT OR UPDATE OF name, aliases ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__reserve_names();
 
+CREATE TRIGGER _420_guard BEFORE INSERT OR UPDATE OF configuration ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'http'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__guard();
+
 CREATE TRIGGER _500_mark_stale AFTER UPDATE ON howdah.tools FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION howdah_private.tg_tools__mark_stale();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.tools REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -38841,6 +41339,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.version_labels REFERENCI
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, prompt_id, label, version ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_invalid();
 
+CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.watched_rows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp_clock();
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, table_trigger_id, row_key, watches, error ON howdah.watched_rows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_watched_rows__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF status, execution_id, alert_rule_id, next_attempt_at, delivered_at, event, url, payload ON howdah.webhook_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhook_deliveries__refuse_invalid();
@@ -38856,6 +41356,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__check();
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF description ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('description');
+
+CREATE TRIGGER _400_guard BEFORE INSERT OR UPDATE OF url ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__guard();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.webhooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -39115,6 +41617,12 @@ CASE
       WHERE ((e.id)::uuid = board_entries.root_execution_id)))
 END));
 
+create policy engine on howdah.connected_accounts to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.connected_accounts to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.connected_accounts to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may)))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may))));
+
 create policy engine on howdah.deleted_run_usage to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.deleted_run_usage to howdah_owner using (true) with check (true);
@@ -39196,6 +41704,44 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
+
+create policy engine on howdah.inbound_deliveries to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.inbound_deliveries to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.inbound_deliveries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = inbound_deliveries.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = inbound_deliveries.execution_id))))
+END));
+
+create policy engine on howdah.inbound_hooks to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.inbound_hooks to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.inbound_hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
+create policy engine on howdah.integrations to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.integrations to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.integrations to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.limits to howdah_engine using (true) with check (true);
 
@@ -39617,6 +42163,14 @@ CASE
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
 END));
 
+create policy engine on howdah_private.account_flows to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.account_flows to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.account_links to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.account_links to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.alert_limits to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.alert_limits to howdah_owner using (true) with check (true);
@@ -39664,6 +42218,10 @@ create policy operator on howdah_private.debounced_runs to howdah_owner using (t
 create policy engine on howdah_private.deleted_subject_usage to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.deleted_subject_usage to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.egress_reports to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.egress_reports to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
@@ -39721,6 +42279,10 @@ create policy engine on howdah_private.provider_reports to howdah_engine using (
 
 create policy operator on howdah_private.provider_reports to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.public_address to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.public_address to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.queue_sweep to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.queue_sweep to howdah_owner using (true) with check (true);
@@ -39746,6 +42308,10 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
+
+create policy engine on howdah_private.sealed_documents to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.sealed_documents to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.sealed_secrets to howdah_engine using (true) with check (true);
 
@@ -40095,6 +42661,10 @@ grant select on column howdah.executions.input_data to howdah_analyst;
 
 grant insert, select on column howdah.executions.input_data to howdah_app;
 
+grant select on column howdah.executions.input_hits to howdah_analyst;
+
+grant select on column howdah.executions.input_hits to howdah_app;
+
 grant select on column howdah.executions.input_parts to howdah_analyst;
 
 grant insert, select on column howdah.executions.input_parts to howdah_app;
@@ -40252,6 +42822,60 @@ grant insert on column howdah.grants.role to howdah_app;
 grant insert on column howdah.grants.user_id to howdah_app;
 
 grant insert on column howdah.grants.workflow_id to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.agent_id to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.condition to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.debounce_key to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.debounce_ms to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.description to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.is_active to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.mapping to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.name to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.previous_secret_name to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.reply to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.secret_header to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.secret_name to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.session_key to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.verification to howdah_app;
+
+grant insert, update on column howdah.inbound_hooks.workflow_id to howdah_app;
+
+grant insert, update on column howdah.integrations.account_scope to howdah_app;
+
+grant insert, update on column howdah.integrations.client_id to howdah_app;
+
+grant insert, update on column howdah.integrations.description to howdah_app;
+
+grant insert, update on column howdah.integrations.endpoints to howdah_app;
+
+grant insert, update on column howdah.integrations.grant_type to howdah_app;
+
+grant insert, update on column howdah.integrations.is_active to howdah_app;
+
+grant insert, update on column howdah.integrations.issuer to howdah_app;
+
+grant insert on column howdah.integrations.name to howdah_app;
+
+grant insert, update on column howdah.integrations.resource_url to howdah_app;
+
+grant insert, update on column howdah.integrations.scopes to howdah_app;
+
+grant insert, update on column howdah.integrations.secret_name to howdah_app;
+
+grant insert, update on column howdah.integrations.sends_resource to howdah_app;
 
 grant insert on column howdah.limits.key to howdah_app;
 
@@ -40483,7 +43107,7 @@ grant insert, update on column howdah.tools.workflow_id to howdah_app;
 
 grant insert, update on column howdah.users.email to howdah_app;
 
-grant update on column howdah.users.is_active to howdah_app;
+grant insert, update on column howdah.users.is_active to howdah_app;
 
 grant insert, update on column howdah.users.role to howdah_app;
 
@@ -40683,6 +43307,8 @@ grant execute on function howdah.compare_executions(uuid,uuid) to howdah_app;
 
 grant execute on function howdah.compare_executions(uuid,uuid) to howdah_engine;
 
+grant execute on function howdah.connect_account(text,text) to howdah_app;
+
 grant execute on function howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) to howdah_app;
 
 grant execute on function howdah.current_agent(uuid) to howdah_analyst;
@@ -40757,6 +43383,8 @@ grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howda
 
 grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_engine;
 
+grant execute on function howdah.disconnect_account(uuid) to howdah_app;
+
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_analyst;
 
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_app;
@@ -40790,6 +43418,10 @@ grant execute on function howdah.fork_execution(uuid,integer,text,integer,jsonb,
 grant execute on function howdah.fork_session(uuid,text,integer,jsonb) to howdah_app;
 
 grant execute on function howdah.give_feedback(uuid,double precision,text,integer) to howdah_app;
+
+grant execute on function howdah.inbound_hooks_path(howdah.inbound_hooks) to howdah_app;
+
+grant execute on function howdah.inbound_hooks_path(howdah.inbound_hooks) to howdah_engine;
 
 grant execute on function howdah.label_agent_version(uuid,integer,text) to howdah_app;
 
@@ -40959,6 +43591,18 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 
 grant execute on function howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) to howdah_engine;
 
+grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_analyst;
+
+grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_app;
+
+grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_engine;
+
+grant execute on function howdah.watches(text) to howdah_analyst;
+
+grant execute on function howdah.watches(text) to howdah_app;
+
+grant execute on function howdah.watches(text) to howdah_engine;
+
 grant execute on function howdah.workflow(text) to howdah_analyst;
 
 grant execute on function howdah.workflow(text) to howdah_app;
@@ -40971,6 +43615,12 @@ grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah
 
 grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_engine;
 
+grant execute on function howdah_private.account_by_id(uuid) to howdah_worker;
+
+grant execute on function howdah_private.account_for_discovery(uuid,text) to howdah_worker;
+
+grant execute on function howdah_private.account_for_run(uuid,text) to howdah_worker;
+
 grant execute on function howdah_private.active_agent(text) to howdah_app;
 
 grant execute on function howdah_private.active_agent(text) to howdah_engine;
@@ -40978,6 +43628,8 @@ grant execute on function howdah_private.active_agent(text) to howdah_engine;
 grant execute on function howdah_private.active_ms_left(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.add_data_key(jsonb,boolean) to howdah_worker;
+
+grant execute on function howdah_private.add_hits(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.add_late_turn(howdah.sessions,integer) to howdah_engine;
 
@@ -41137,6 +43789,10 @@ grant execute on function howdah_private.await_worker(uuid,timestamp with time z
 
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
+grant execute on function howdah_private.base_type(oid) to howdah_analyst;
+
+grant execute on function howdah_private.base_type(oid) to howdah_app;
+
 grant execute on function howdah_private.base_type(oid) to howdah_engine;
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_app;
@@ -41156,6 +43812,8 @@ grant execute on function howdah_private.begin_discovery(uuid,uuid,integer) to h
 grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_model_test(uuid,uuid,integer) to howdah_worker;
+
+grant execute on function howdah_private.begin_refresh(uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_app;
 
@@ -41235,6 +43893,10 @@ grant execute on function howdah_private.caller_label() to howdah_engine;
 
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
 
+grant execute on function howdah_private.canonical_json(anyelement) to howdah_analyst;
+
+grant execute on function howdah_private.canonical_json(anyelement) to howdah_app;
+
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_engine;
 
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_tool;
@@ -41295,6 +43957,8 @@ grant execute on function howdah_private.check_engine(howdah.agents) to howdah_a
 
 grant execute on function howdah_private.check_file_count(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.check_filter_time(text,timestamp with time zone) to howdah_engine;
+
 grant execute on function howdah_private.check_fork(howdah.executions,integer,text) to howdah_engine;
 
 grant execute on function howdah_private.check_fork_size(integer,jsonb) to howdah_engine;
@@ -41311,6 +43975,14 @@ grant execute on function howdah_private.check_function_exists(jsonb) to howdah_
 
 grant execute on function howdah_private.check_history(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_hook_fields(text,jsonb,text[],text) to howdah_app;
+
+grant execute on function howdah_private.check_hook_fields(text,jsonb,text[],text) to howdah_engine;
+
+grant execute on function howdah_private.check_hook_reply(jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_hook_reply(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.check_http_tool(jsonb,jsonb,boolean) to howdah_app;
 
 grant execute on function howdah_private.check_input(howdah.executions) to howdah_engine;
@@ -41318,6 +43990,12 @@ grant execute on function howdah_private.check_input(howdah.executions) to howda
 grant execute on function howdah_private.check_input_size(text,integer,integer) to howdah_engine;
 
 grant execute on function howdah_private.check_leftovers(text) to howdah_worker;
+
+grant execute on function howdah_private.check_long_input(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.check_machine(text,text,boolean) to howdah_app;
+
+grant execute on function howdah_private.check_machine(text,text,boolean) to howdah_engine;
 
 grant execute on function howdah_private.check_mail_loop(howdah.executions,uuid,jsonb) to howdah_engine;
 
@@ -41457,6 +44135,8 @@ grant execute on function howdah_private.config_of_model(howdah.models,jsonb) to
 
 grant execute on function howdah_private.config_of_model(howdah.models,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.consent_link(uuid) to howdah_worker;
+
 grant execute on function howdah_private.constraint_sentence(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.constraint_sentence(text,jsonb) to howdah_engine;
@@ -41490,6 +44170,12 @@ grant execute on function howdah_private.count_in(jsonb,integer) to howdah_analy
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_app;
 
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_engine;
+
+grant execute on function howdah_private.count_matches(text,text) to howdah_app;
+
+grant execute on function howdah_private.count_matches(text,text) to howdah_engine;
+
+grant execute on function howdah_private.count_refused_deliveries(jsonb) to howdah_authenticator;
 
 grant execute on function howdah_private.count_requests(uuid[],uuid[],uuid[]) to howdah_authenticator;
 
@@ -41527,6 +44213,12 @@ grant execute on function howdah_private.cron_value(text,text,integer,integer) t
 
 grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_engine;
 
+grant execute on function howdah_private.current_row_statement(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.current_row_statement(uuid) to howdah_app;
+
+grant execute on function howdah_private.current_row_statement(uuid) to howdah_engine;
+
 grant execute on function howdah_private.debounce_caller(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.decides_by_embedding(jsonb) to howdah_app;
@@ -41549,6 +44241,8 @@ grant execute on function howdah_private.delete_abandoned_provider_configs() to 
 
 grant execute on function howdah_private.delete_log(uuid[]) to howdah_engine;
 
+grant execute on function howdah_private.delete_old_deliveries() to howdah_worker;
+
 grant execute on function howdah_private.delete_old_provider_reports() to howdah_worker;
 
 grant execute on function howdah_private.delete_old_receivers() to howdah_worker;
@@ -41565,6 +44259,8 @@ grant execute on function howdah_private.deliver_mail(uuid,uuid) to howdah_worke
 
 grant execute on function howdah_private.delivery_pause(integer) to howdah_engine;
 
+grant execute on function howdah_private.delivery_result(howdah.inbound_deliveries,boolean) to howdah_engine;
+
 grant execute on function howdah_private.delivery_secrets(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.detach_prompts(jsonb) to howdah_app;
@@ -41580,6 +44276,8 @@ grant execute on function howdah_private.distinguish_steps(text,text,boolean) to
 grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_app;
 
 grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_engine;
+
+grant execute on function howdah_private.document_slot(uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.drop_aliases(jsonb) to howdah_app;
 
@@ -41711,6 +44409,8 @@ grant execute on function howdah_private.exported_system(text) to howdah_app;
 
 grant execute on function howdah_private.exported_system(text) to howdah_engine;
 
+grant execute on function howdah_private.fail_refresh(uuid,integer,text,boolean) to howdah_worker;
+
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_engine;
@@ -41725,11 +44425,29 @@ grant execute on function howdah_private.fill_template(text,jsonb) to howdah_eng
 
 grant execute on function howdah_private.filter_arguments(uuid,text,text,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.filter_field(howdah.output_filters[],text,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.filter_history(howdah.output_filters[],jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.filter_mail(howdah.mail) to howdah_engine;
+
+grant execute on function howdah_private.filter_message(howdah.executions,text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.filter_parts(howdah.output_filters[],text,jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.filter_place_of(text,text) to howdah_engine;
+
+grant execute on function howdah_private.filter_run(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.filter_run_parts(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.filter_text(howdah.output_filters[],text,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.filter_value(uuid,howdah.filter_place,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.final_system_prompt(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.find_inbound_hooks(text[],text[]) to howdah_authenticator;
 
 grant execute on function howdah_private.find_recipient_agent(howdah.executions,text) to howdah_engine;
 
@@ -41768,6 +44486,8 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
 grant execute on function howdah_private.forget_pins() to howdah_engine;
+
+grant execute on function howdah_private.forget_tokens(uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
 
@@ -41837,9 +44557,15 @@ grant execute on function howdah_private.history_json(jsonb) to howdah_app;
 
 grant execute on function howdah_private.history_json(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.history_texts(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.history_trust(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
+
+grant execute on function howdah_private.host_of(text) to howdah_app;
+
+grant execute on function howdah_private.host_of(text) to howdah_engine;
 
 grant execute on function howdah_private.http_arguments(jsonb,jsonb) to howdah_engine;
 
@@ -41851,9 +44577,13 @@ grant execute on function howdah_private.input_data(uuid) to howdah_worker;
 
 grant execute on function howdah_private.installation_alerts() to howdah_engine;
 
+grant execute on function howdah_private.integration_document(howdah.integrations) to howdah_engine;
+
 grant execute on function howdah_private.invisible_characters() to howdah_app;
 
 grant execute on function howdah_private.invisible_characters() to howdah_engine;
+
+grant execute on function howdah_private.is_address_open(text) to howdah_app;
 
 grant execute on function howdah_private.is_among_lockers(xid) to howdah_engine;
 
@@ -41933,6 +44663,8 @@ grant execute on function howdah_private.is_secret_name(text) to howdah_app;
 
 grant execute on function howdah_private.is_secret_name(text) to howdah_engine;
 
+grant execute on function howdah_private.is_sent(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
 
 grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
@@ -41998,6 +44730,10 @@ grant execute on function howdah_private.json_count(numeric,text) to howdah_engi
 grant execute on function howdah_private.json_duplicate_faults(jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.json_excerpt(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_analyst;
+
+grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_app;
 
 grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_engine;
 
@@ -42187,6 +44923,8 @@ grant execute on function howdah_private.may_contain_secret(jsonb) to howdah_app
 
 grant execute on function howdah_private.may_contain_secret(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.may_match(howdah.output_filters[],text) to howdah_engine;
+
 grant execute on function howdah_private.may_write_to(howdah.executions,howdah.agents) to howdah_engine;
 
 grant execute on function howdah_private.mcp_caller() to howdah_engine;
@@ -42222,6 +44960,8 @@ grant execute on function howdah_private.message_json(howdah.messages) to howdah
 grant execute on function howdah_private.message_json(howdah.messages) to howdah_engine;
 
 grant execute on function howdah_private.message_replied_to(howdah.executions,text) to howdah_engine;
+
+grant execute on function howdah_private.message_with_texts(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.metrics() to howdah_worker;
 
@@ -42307,11 +45047,17 @@ grant execute on function howdah_private.old_months() to howdah_owner;
 
 grant execute on function howdah_private.order_trees(uuid[],integer) to howdah_authenticator;
 
+grant execute on function howdah_private.origin_of(text) to howdah_engine;
+
 grant execute on function howdah_private.overrides_fault(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_app;
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_engine;
+
+grant execute on function howdah_private.own_watched_table(uuid) to howdah_analyst;
+
+grant execute on function howdah_private.own_watched_table(uuid) to howdah_app;
 
 grant execute on function howdah_private.owns_machine() to howdah_analyst;
 
@@ -42347,9 +45093,13 @@ grant execute on function howdah_private.part_place(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.part_place(text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.part_texts(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.partition_settings(text) to howdah_engine;
 
 grant execute on function howdah_private.partitioned_tables() to howdah_engine;
+
+grant execute on function howdah_private.parts_with_texts(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.period_begins(howdah.limit_period,timestamp with time zone) to howdah_engine;
 
@@ -42411,6 +45161,10 @@ grant execute on function howdah_private.previous_turn(uuid,boolean) to howdah_e
 
 grant execute on function howdah_private.price(integer,integer,howdah.models,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.primary_key_of(regclass) to howdah_analyst;
+
+grant execute on function howdah_private.primary_key_of(regclass) to howdah_app;
+
 grant execute on function howdah_private.primary_key_of(regclass) to howdah_engine;
 
 grant execute on function howdah_private.priority_of(integer) to howdah_app;
@@ -42459,11 +45213,15 @@ grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to 
 
 grant execute on function howdah_private.random_bytes() to howdah_engine;
 
+grant execute on function howdah_private.read_arguments(text) to howdah_engine;
+
 grant execute on function howdah_private.reading_rules() to howdah_engine;
 
 grant execute on function howdah_private.reading_rules() to howdah_worker;
 
 grant execute on function howdah_private.reap_workers(interval,uuid) to howdah_worker;
+
+grant execute on function howdah_private.receive_delivery(uuid,jsonb) to howdah_authenticator;
 
 grant execute on function howdah_private.record_file_deletions(uuid[],uuid[],text[]) to howdah_worker;
 
@@ -42531,10 +45289,6 @@ grant execute on function howdah_private.refuse_plain_secret(text,text) to howda
 
 grant execute on function howdah_private.refuse_plain_secret(text,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_private_host(text,text) to howdah_app;
-
-grant execute on function howdah_private.refuse_private_host(text,text) to howdah_engine;
-
 grant execute on function howdah_private.refuse_question_setting(text,text,text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_row(regclass,name,name) to howdah_app;
@@ -42555,6 +45309,8 @@ grant execute on function howdah_private.refuse_turn(uuid,uuid) to howdah_engine
 
 grant execute on function howdah_private.refuse_unknown(name,name,name,text,name) to howdah_engine;
 
+grant execute on function howdah_private.refuse_unknown_integration(text) to howdah_engine;
+
 grant execute on function howdah_private.refuse_unknown_provider(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_engine;
@@ -42562,6 +45318,12 @@ grant execute on function howdah_private.refuse_unknown_secret(text) to howdah_e
 grant execute on function howdah_private.refuse_unknown_webhook(uuid) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unreadable_row(howdah.table_triggers,regclass,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_unwatched(text) to howdah_analyst;
+
+grant execute on function howdah_private.refuse_unwatched(text) to howdah_app;
+
+grant execute on function howdah_private.refuse_unwatched(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_usage(howdah.limits,uuid,numeric,numeric,timestamp with time zone) to howdah_engine;
 
@@ -42615,6 +45377,8 @@ grant execute on function howdah_private.reply_recipient(howdah.mail) to howdah_
 
 grant execute on function howdah_private.report_custom_tools(uuid,text[]) to howdah_worker;
 
+grant execute on function howdah_private.report_egress(text,jsonb) to howdah_worker;
+
 grant execute on function howdah_private.report_master_keys(uuid,text[]) to howdah_worker;
 
 grant execute on function howdah_private.report_providers(text,jsonb) to howdah_worker;
@@ -42660,6 +45424,12 @@ grant execute on function howdah_private.return_wake_ups(uuid[]) to howdah_worke
 grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howdah_owner;
 
 grant execute on function howdah_private.row_key_columns(regclass,text,text) to howdah_engine;
+
+grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_analyst;
+
+grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_app;
+
+grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_engine;
 
 grant execute on function howdah_private.row_parsing_query(regclass) to howdah_engine;
 
@@ -42747,6 +45517,8 @@ grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
 
 grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_private.sealed_secrets,howdah_private.data_keys) to howdah_engine;
 
+grant execute on function howdah_private.sealed_oauth_document(howdah_private.sealed_documents,howdah_private.data_keys) to howdah_engine;
+
 grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_worker;
 
 grant execute on function howdah_private.search_words(text) to howdah_engine;
@@ -42796,6 +45568,10 @@ grant execute on function howdah_private.set_agent_models(uuid,howdah.model_purp
 grant execute on function howdah_private.set_agent_servers(uuid,text[]) to howdah_app;
 
 grant execute on function howdah_private.set_agent_servers(uuid,text[]) to howdah_engine;
+
+grant execute on function howdah_private.set_agent_skills(uuid,text[]) to howdah_app;
+
+grant execute on function howdah_private.set_agent_skills(uuid,text[]) to howdah_engine;
 
 grant execute on function howdah_private.set_agent_tools(uuid,text[]) to howdah_app;
 
@@ -42903,7 +45679,11 @@ grant execute on function howdah_private.store_files(uuid,text[],text[],bytea[],
 
 grant execute on function howdah_private.store_mcp_file(uuid,text,text,bytea,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.store_oauth_client(jsonb) to howdah_worker;
+
 grant execute on function howdah_private.store_request_answer(text,jsonb) to howdah_app;
+
+grant execute on function howdah_private.store_tokens(jsonb,text[],timestamp with time zone,boolean,boolean) to howdah_worker;
 
 grant execute on function howdah_private.stored_model_entry(jsonb) to howdah_app;
 
@@ -43041,6 +45821,8 @@ grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_
 
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
 
+grant execute on function howdah_private.tg__stamp_clock() to howdah_engine;
+
 grant execute on function howdah_private.tg__trim_capabilities() to howdah_engine;
 
 grant execute on function howdah_private.tg__watch() to howdah_owner;
@@ -43091,6 +45873,8 @@ grant execute on function howdah_private.tg_approvals__refuse_invalid() to howda
 
 grant execute on function howdah_private.tg_board_entries__refuse_invalid() to howdah_engine;
 
+grant execute on function howdah_private.tg_connected_accounts__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_deleted_run_usage__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_deleted_step_usage__refuse_invalid() to howdah_engine;
@@ -43106,6 +45890,16 @@ grant execute on function howdah_private.tg_hooks__check() to howdah_engine;
 grant execute on function howdah_private.tg_hooks__grant() to howdah_engine;
 
 grant execute on function howdah_private.tg_hooks__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_inbound_deliveries__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_inbound_hooks__check() to howdah_engine;
+
+grant execute on function howdah_private.tg_inbound_hooks__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_inbound_hooks__set_user() to howdah_engine;
+
+grant execute on function howdah_private.tg_integrations__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_limits__check_insert() to howdah_engine;
 
@@ -43124,8 +45918,6 @@ grant execute on function howdah_private.tg_mail__refuse_tools() to howdah_engin
 grant execute on function howdah_private.tg_mcp_prompts__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_mcp_servers__check() to howdah_engine;
-
-grant execute on function howdah_private.tg_mcp_servers__refuse_command() to howdah_engine;
 
 grant execute on function howdah_private.tg_mcp_servers__refuse_invalid() to howdah_engine;
 
@@ -43150,8 +45942,6 @@ grant execute on function howdah_private.tg_output_filters__refuse_invalid() to 
 grant execute on function howdah_private.tg_prompt_versions__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_prompts__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_questions__stamp() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
 
@@ -43232,6 +46022,8 @@ grant execute on function howdah_private.tg_version_labels__refuse_invalid() to 
 grant execute on function howdah_private.tg_watched_rows__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_webhook_deliveries__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_webhooks__guard() to howdah_engine;
 
 grant execute on function howdah_private.tg_webhooks__refuse_invalid() to howdah_engine;
 
@@ -43355,9 +46147,13 @@ grant execute on function howdah_private.usage_lock_key(uuid) to howdah_engine;
 
 grant execute on function howdah_private.userless_binding(uuid,uuid) to howdah_worker;
 
+grant execute on function howdah_private.users_of_integration(uuid,text) to howdah_engine;
+
 grant execute on function howdah_private.users_of_secret(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.utc_text(timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.value_may_match(howdah.output_filters[],jsonb) to howdah_engine;
 
 grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
 
@@ -43395,9 +46191,15 @@ grant execute on function howdah_private.version_of(text,uuid,text) to howdah_ap
 
 grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.visible_text(text) to howdah_app;
+
+grant execute on function howdah_private.visible_text(text) to howdah_engine;
+
 grant execute on function howdah_private.wait_is_over(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.warn_missing_grants(regprocedure) to howdah_engine;
+
+grant execute on function howdah_private.warn_unknown_member(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.was_deleted(text,text) to howdah_app;
 
@@ -43569,6 +46371,12 @@ grant select on table howdah.board_entries to howdah_app;
 
 grant delete, insert, select, update on table howdah.board_entries to howdah_engine;
 
+grant select on table howdah.connected_accounts to howdah_analyst;
+
+grant select on table howdah.connected_accounts to howdah_app;
+
+grant delete, insert, select, update on table howdah.connected_accounts to howdah_engine;
+
 grant select on table howdah.deleted_run_usage to howdah_analyst;
 
 grant select on table howdah.deleted_run_usage to howdah_app;
@@ -43602,6 +46410,24 @@ grant select on table howdah.hooks to howdah_analyst;
 grant select on table howdah.hooks to howdah_app;
 
 grant delete, insert, select, update on table howdah.hooks to howdah_engine;
+
+grant select on table howdah.inbound_deliveries to howdah_analyst;
+
+grant select on table howdah.inbound_deliveries to howdah_app;
+
+grant delete, insert, select, update on table howdah.inbound_deliveries to howdah_engine;
+
+grant select on table howdah.inbound_hooks to howdah_analyst;
+
+grant delete, select on table howdah.inbound_hooks to howdah_app;
+
+grant delete, insert, select, update on table howdah.inbound_hooks to howdah_engine;
+
+grant select on table howdah.integrations to howdah_analyst;
+
+grant delete, select on table howdah.integrations to howdah_app;
+
+grant delete, insert, select, update on table howdah.integrations to howdah_engine;
 
 grant select on table howdah.limits to howdah_analyst;
 
@@ -43819,6 +46645,10 @@ grant select, update on table howdah.workflow_versions to howdah_eraser;
 
 grant delete, insert, select, update on table howdah.workflows to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.account_flows to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.account_links to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.alert_limits to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.applied_sql to howdah_engine;
@@ -43842,6 +46672,8 @@ grant delete, insert, select, update on table howdah_private.data_keys to howdah
 grant delete, insert, select, update on table howdah_private.debounced_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.deleted_subject_usage to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.egress_reports to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
 
@@ -43871,6 +46703,8 @@ grant delete, insert, select, update on table howdah_private.parked_runs to howd
 
 grant delete, insert, select, update on table howdah_private.provider_reports to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.public_address to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.queue_sweep to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.receivers to howdah_engine;
@@ -43878,6 +46712,8 @@ grant delete, insert, select, update on table howdah_private.receivers to howdah
 grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.run_heads to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.sealed_documents to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.sealed_secrets to howdah_engine;
 
@@ -44333,6 +47169,30 @@ comment on column howdah.board_entries.version is 'Number of writes of the key.'
 
 comment on column howdah.board_entries.written_by_execution_id is 'Run that wrote this version.';
 
+comment on column howdah.connected_accounts.connected_at is 'Time of the last consent.';
+
+comment on column howdah.connected_accounts.created_at is 'Time of creation.';
+
+comment on column howdah.connected_accounts.error is 'Reason why the account is not connected, or why the last refresh failed.';
+
+comment on column howdah.connected_accounts.expires_at is 'End of the current access token, which a job replaces earlier. Null if it does not expire.';
+
+comment on column howdah.connected_accounts.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.connected_accounts.integration_id is 'Integration that the account is for.';
+
+comment on column howdah.connected_accounts.refreshed_at is 'Time of the last new access token.';
+
+comment on column howdah.connected_accounts.scopes is 'Scopes that the server granted.';
+
+comment on column howdah.connected_accounts.status is 'pending: nobody has consented yet. connected: runs can use it. expired: the server no longer accepts it. revoked: it was disconnected. failed: the last attempt to connect failed.';
+
+comment on column howdah.connected_accounts.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.connected_accounts.updated_at is 'Time of the last change.';
+
+comment on column howdah.connected_accounts.user_id is 'User whose runs use the account. Null for the account of the tenant.';
+
 comment on column howdah.daily_usage.agent is 'The agent, by name.';
 
 comment on column howdah.daily_usage.agent_id is 'The agent.';
@@ -44602,6 +47462,8 @@ comment on column howdah.executions.input is 'The input text.';
 
 comment on column howdah.executions.input_data is 'Data in addition to the text. The model receives it as JSON below the input.';
 
+comment on column howdah.executions.input_hits is 'Filters that matched what people sent to the run: [{filter, action, matches}]. Null if none did.';
+
 comment on column howdah.executions.input_parts is 'Images and files of the input, as OpenAI content parts or {"type": "resource", "resource_id": …}.';
 
 comment on column howdah.executions.input_trust is 'Origin of the input: user, or external if the caller passes on text of others. A child has the trust of its parent.';
@@ -44749,6 +47611,104 @@ comment on column howdah.hooks.updated_at is 'Time of the last change.';
 
 comment on column howdah.hooks.workflow_id is 'Workflow whose runs call the hook, without the runs of its members. Without agent_id and workflow_id, all runs of the tenant call it.';
 
+comment on column howdah.inbound_deliveries.bytes is 'Size of the body.';
+
+comment on column howdah.inbound_deliveries.delivery_id is 'Id that the sender gave the delivery. Null if it gave none.';
+
+comment on column howdah.inbound_deliveries.error is 'Why the delivery began no run: {code, message, hint}. Null if it began one.';
+
+comment on column howdah.inbound_deliveries.execution_id is 'Run that the delivery began, or whose input it became. Null without one.';
+
+comment on column howdah.inbound_deliveries.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.inbound_deliveries.inbound_hook_id is 'The hook.';
+
+comment on column howdah.inbound_deliveries.last_received_at is 'Time of the last request that this row stands for.';
+
+comment on column howdah.inbound_deliveries.received_at is 'Time of the request; of refused requests, the time of the first one.';
+
+comment on column howdah.inbound_deliveries.reply is 'Object that the answer of the run is sent with. Null if no answer is sent.';
+
+comment on column howdah.inbound_deliveries.requests is 'Number of requests that this row stands for: the delivery and its repeats, or the requests of one hour that were refused for one reason.';
+
+comment on column howdah.inbound_deliveries.signature_sha256 is 'SHA-256 of the signature. Recognizes a request that is sent again under another id.';
+
+comment on column howdah.inbound_deliveries.status is 'accepted, ignored, failed, refused.';
+
+comment on column howdah.inbound_deliveries.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.inbound_hooks.agent_id is 'The agent.';
+
+comment on column howdah.inbound_hooks.condition is 'CEL expression over body and headers. A delivery for which it is false begins no run. Null accepts every delivery.';
+
+comment on column howdah.inbound_hooks.created_at is 'Time of creation.';
+
+comment on column howdah.inbound_hooks.debounce_key is 'CEL expression. Deliveries with one value within debounce_ms make one run, for the newest of them. Null or a blank value makes a run for each delivery.';
+
+comment on column howdah.inbound_hooks.debounce_ms is 'Length of the window of debounce_key, in milliseconds.';
+
+comment on column howdah.inbound_hooks.description is 'Purpose, in words.';
+
+comment on column howdah.inbound_hooks.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.inbound_hooks.is_active is 'False refuses every delivery, as if there were no such hook.';
+
+comment on column howdah.inbound_hooks.mapping is 'CEL expressions over body and headers, by name: agent (another agent or workflow, by name), input, input_data, metadata, concurrency_key, delivery_id. Without input, the input is the body as JSON.';
+
+comment on column howdah.inbound_hooks.name is 'Name of the hook, the last part of its path: lower-case letters, digits, _ and -.';
+
+comment on column howdah.inbound_hooks.previous_secret_name is 'Second secret that is accepted during a rotation.';
+
+comment on column howdah.inbound_hooks.reply is 'Request that sends the answer of a run: {url, secret_name, body, field}. body is a CEL expression of an object, and the answer is added to it as field (text). Null sends none.';
+
+comment on column howdah.inbound_hooks.secret_header is 'Header that contains a shared secret. Null means Authorization: Bearer.';
+
+comment on column howdah.inbound_hooks.secret_name is 'Secret that requests are signed with, or that they contain.';
+
+comment on column howdah.inbound_hooks.session_key is 'CEL expression. Deliveries with one value are messages of one session. Null or a blank value begins a run without a session.';
+
+comment on column howdah.inbound_hooks.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.inbound_hooks.updated_at is 'Time of the last change.';
+
+comment on column howdah.inbound_hooks.user_id is 'User that the runs act as: who last changed what the hook does. Null acts for the tenant.';
+
+comment on column howdah.inbound_hooks.verification is 'standard_webhooks, github, stripe, slack: the signature in the headers of that sender. shared_secret: the secret itself in a header.';
+
+comment on column howdah.inbound_hooks.workflow_id is 'The workflow.';
+
+comment on column howdah.integrations.account_scope is 'Owner of the accounts. tenant: one account, which an admin connects, serves all runs. user: each run uses the account of its user.';
+
+comment on column howdah.integrations.client_id is 'Client that was registered by hand. Null registers one at the server (RFC 7591).';
+
+comment on column howdah.integrations.created_at is 'Time of creation.';
+
+comment on column howdah.integrations.description is 'Purpose, in words.';
+
+comment on column howdah.integrations.endpoints is 'URLs of an authorization server without metadata: {"authorization_endpoint", "token_endpoint", "revocation_endpoint"}. Null discovers them (RFC 8414, OpenID Connect).';
+
+comment on column howdah.integrations.grant_type is 'authorization_code: a person consents in a browser. client_credentials: client_id and the secret are the account of the tenant.';
+
+comment on column howdah.integrations.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.integrations.is_active is 'False disables the row without deleting it.';
+
+comment on column howdah.integrations.issuer is 'Authorization server. Null takes the server that the resource names (RFC 9728).';
+
+comment on column howdah.integrations.name is 'Name by which MCP servers and HTTP tools refer to the integration.';
+
+comment on column howdah.integrations.resource_url is 'URL of the MCP server or API. Tokens are sent only to its scheme, host and port.';
+
+comment on column howdah.integrations.scopes is 'Scopes to ask for. Empty asks for what the server names.';
+
+comment on column howdah.integrations.secret_name is 'Secret that holds the secret of the client.';
+
+comment on column howdah.integrations.sends_resource is 'True sends the resource to the authorization server, so that tokens are for it alone (RFC 8707). False is for servers that refuse the parameter.';
+
+comment on column howdah.integrations.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.integrations.updated_at is 'Time of the last change.';
+
 comment on column howdah.limit_usage.key is 'The key of the limit. Of a limit for each key: a concurrency key in use.';
 
 comment on column howdah.limit_usage.limit_id is 'The limit.';
@@ -44822,6 +47782,8 @@ comment on column howdah.mail.from_agent_id is 'The agent that wrote the message
 comment on column howdah.mail.from_execution_id is 'The run that wrote the message.';
 
 comment on column howdah.mail.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.mail.input_hits is 'Filters that matched a message of a person: [{filter, action, matches}]. Null if none did.';
 
 comment on column howdah.mail.is_within_tree is 'True if the agent had a live run in the tree of the sender. Then only runs of that tree receive the message.';
 
@@ -44898,6 +47860,8 @@ comment on column howdah.mcp_servers.failed_at is 'Time of the last failure.';
 comment on column howdah.mcp_servers.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.mcp_servers.is_active is 'False disables the row without deleting it.';
+
+comment on column howdah.mcp_servers.is_guarded is 'False if a caller who may name addresses of the machine wrote a private address. Workers then connect to this address. Otherwise they connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
 
 comment on column howdah.mcp_servers.name is 'The name.';
 
@@ -45143,7 +48107,7 @@ comment on column howdah.models.unit_price is 'Price of one unit of price_unit, 
 
 comment on column howdah.models.updated_at is 'Time of the last change.';
 
-comment on column howdah.output_filters.action is 'flag notes the match in the log; redact replaces it by [name withheld]; block refuses the call, or asks for another answer once before the run fails.';
+comment on column howdah.output_filters.action is 'flag notes the match in the log, or at the place input in input_hits of the run; redact replaces it by [name withheld]; block refuses the call or input, or asks for another answer once before the run fails.';
 
 comment on column howdah.output_filters.agent_id is 'Agent whose runs the filter applies to. Null means all agents.';
 
@@ -45157,7 +48121,7 @@ comment on column howdah.output_filters.name is 'The name.';
 
 comment on column howdah.output_filters.pattern is 'Regular expression of PostgreSQL without back-references. (?i) at the start ignores case.';
 
-comment on column howdah.output_filters.places is 'Places to check: output, question, arguments (of tools that leave the installation), sql (arguments of SQL tools and queries), message (mail, tasks of sub-agents), board (boards, todos), file. The default is all of them.';
+comment on column howdah.output_filters.places is 'Places to check: output, question, arguments (of tools that leave the installation), sql (arguments of SQL tools and queries), message (mail, tasks of sub-agents), board (boards, todos), file, input (what people send). The default is all but input.';
 
 comment on column howdah.output_filters.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -45706,6 +48670,8 @@ comment on column howdah.tools.id is 'Primary key, a uuid v7; the order of ids i
 
 comment on column howdah.tools.is_active is 'False disables the row without deleting it.';
 
+comment on column howdah.tools.is_guarded is 'False if a caller who may name addresses of the machine wrote a private address. Workers then connect to this address. Otherwise they connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
+
 comment on column howdah.tools.kind is 'sql: a function of this database; http: a request to an API; custom: a TypeScript function registered in code.';
 
 comment on column howdah.tools.name is 'The name.';
@@ -45779,6 +48745,8 @@ comment on column howdah.watched_rows.row_key is 'Primary key of the row, such a
 comment on column howdah.watched_rows.table_trigger_id is 'The watch of the table.';
 
 comment on column howdah.watched_rows.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.watched_rows.updated_at is 'Time of the last change, read when the row is written and not when the transaction began. Null for a row that was last changed before this column existed.';
 
 comment on column howdah.watched_rows.value_sha256 is 'SHA-256 of into_column at the start of the run. If the value differs at the end, another user has edited it and the value is kept.';
 
@@ -45955,6 +48923,12 @@ comment on column howdah_private.deleted_subject_usage.subject_id is 'User or se
 
 comment on column howdah_private.deleted_subject_usage.tokens is 'Input and output tokens, children included.';
 
+comment on column howdah_private.egress_reports.addresses is 'List of {host, wildcard, port}. With wildcard, all names below the host; without port, all ports.';
+
+comment on column howdah_private.egress_reports.host is 'Name of the machine, with /api for an API.';
+
+comment on column howdah_private.egress_reports.reported_at is 'Time of the last report.';
+
 comment on column howdah_private.file_deletions.due_at is 'Time of the next attempt. An attempt sets it later, so that no two workers make the same one.';
 
 comment on column howdah_private.file_deletions.last_error is 'Reason why the last attempt failed.';
@@ -46049,6 +49023,8 @@ Returns the broken promises of all runs. The result is always empty unless the e
 
 comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run; steps holds parts_at, the first step that differs, and the changes.';
 
+comment on routine howdah.connect_account(text,text) is 'Begins to connect an account for an integration: {account_id, integration, authorization_url, expires_at}. A person opens the URL in a browser and consents at the authorization server. It is null if the client of the integration is the account.';
+
 comment on routine howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) is 'Creates an API key and returns it. The key cannot be read again. Its role is at most the role of the caller, and for a user at most the role of that user.';
 
 comment on routine howdah.current_agent(uuid) is 'Returns the agent to use when none is named: that of the session, else the default of the user, else the default of the tenant, else development.';
@@ -46078,6 +49054,8 @@ comment on routine howdah.diff_skill_versions(uuid,text,text) is 'Returns the ch
 
 comment on routine howdah.diff_workflow_versions(uuid,text,text) is 'Returns the changes between two versions of a workflow, given by number or label. Without to_version, compares with the latest version.';
 
+comment on routine howdah.disconnect_account(uuid) is 'Disconnects an account and returns its row. Runs cannot use it any more, and a worker revokes its tokens at the authorization server and deletes them.';
+
 comment on routine howdah.engine_schema(howdah.agent_engine) is 'Returns the JSON Schema of agents.engine_configuration for this engine.';
 
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases the data of a user: contents become [erased], or the runs and sessions of the user are deleted. Returns the number of rows of each kind, and the files outside of the database, which workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';
@@ -46090,13 +49068,15 @@ comment on routine howdah.export_agent_system(text) is 'Exports an agent system 
 
 comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah replay. With redact, leaves out all contents.';
 
-comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content), schedules, agents. With redact, leaves out all contents.';
+comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, connected accounts (without tokens), sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content), schedules, agents. With redact, leaves out all contents.';
 
 comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}. Both require seq 0, which is then the default.';
 
 comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session of the same agent with the conversation of this one up to the end of a turn, by default the last turn, and sends this message in it. The original session does not change.';
 
 comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A second call replaces the earlier feedback.';
+
+comment on routine howdah.inbound_hooks_path(howdah.inbound_hooks) is 'Path of the hook: /hooks/NAME for the tenant default, else /hooks/TENANT/NAME.';
 
 comment on routine howdah.label_agent_version(uuid,integer,text) is 'Labels a version of an agent (production, candidate, …). A label that exists already moves to this version.';
 
@@ -46194,6 +49174,12 @@ Returns the smallest id of a time: `where id >= howdah.uuid_v7_floor(now() - int
 comment on routine howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) is '@behavior -*
 Starts a run of an agent for each row that arrives in a table, and writes its answer into a column. concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. unwatch_table ends the watch. Owners only.';
 
+comment on routine howdah.watched_rows_current_row(howdah.watched_rows) is '@behavior -filterBy -orderBy
+The row of the watched table as it is now: the columns that the caller may read. Null if the caller may not read the row or its key, if the row is gone, or if it has more than 64 kB.';
+
+comment on routine howdah.watches(text) is '@behavior -*
+Returns the watches of a table, such as shop.tickets. Raises HWNTF if the table is not watched.';
+
 comment on routine howdah.workflow(text) is '@behavior -*
 Returns the id of the workflow with this name in the current tenant. Raises HWNTF if there is none.';
 
@@ -46235,6 +49221,8 @@ comment on table howdah.board_entries is '@foreignKey (root_execution_id) refere
 @foreignKey (written_by_execution_id) references howdah.executions (id)|@fieldName writtenByExecution|@foreignFieldName boardEntriesWritten
 Values that the runs of one tree share, by key. The tool board_write names the version that it read; a stale write is refused and returns the current value.';
 
+comment on table howdah.connected_accounts is 'Accounts that people connected for runs, without their tokens. Users see their own accounts and that of the tenant, admins see all.';
+
 comment on table howdah.deleted_run_usage is '@behavior -*
 Rollup of deleted runs per day and agent version or workflow. daily_usage and agent_performance add it to the usage of existing runs.';
 
@@ -46253,6 +49241,12 @@ Feedback of people and automatic checks on runs, written by howdah.give_feedback
 comment on table howdah.grants is 'Permissions of users and roles to read, run or edit an agent or workflow, given by admins. An agent or workflow without grants is open to its tenant, as far as roles allow.';
 
 comment on table howdah.hooks is 'Functions of this database that are called on events of a run. They may write, annotate and refuse. Only an owner of the database writes the rows.';
+
+comment on table howdah.inbound_deliveries is 'Requests to inbound hooks, with their results. Contains no body and no secret. A repeated request finds its row and begins no second run.';
+
+comment on table howdah.inbound_hooks is 'Inbound hooks: addresses at which other programs begin runs. A request to POST /hooks/TENANT/NAME needs no login, but the signature or secret of the hook.';
+
+comment on table howdah.integrations is 'APIs and MCP servers that agents use with OAuth, written by admins. The configuration of an MCP server or of an HTTP tool names one.';
 
 comment on table howdah.limits is 'Maximum use within a period, or at once. Runs, requests and storage above it are refused (HWQTA). Runs above tokens, cost, running runs or calls wait (quota).';
 
@@ -46319,7 +49313,8 @@ comment on table howdah.users is 'Users of a tenant, managed by its admins and o
 
 comment on table howdah.version_labels is 'Labels such as production and candidate. A label names one version of an agent, workflow or prompt; an update moves it to another version.';
 
-comment on table howdah.watched_rows is 'Row of a watched table that each of its runs is about, and the state of the answer. Inserted together with the run.';
+comment on table howdah.watched_rows is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName watchedRow
+Row of a watched table that each of its runs is about, and the state of the answer. Inserted together with the run.';
 
 comment on table howdah.webhook_deliveries is 'Deliveries to webhooks, with payload, attempts and result. Workers send them and retry; howdah.redeliver sends one again.';
 
@@ -46330,6 +49325,10 @@ comment on table howdah.workflow_agents is 'Members of a workflow, in order. A m
 comment on table howdah.workflow_versions is 'Versions of workflows, complete and by value: one row per transaction that changed the workflow. Rows are never updated or deleted.';
 
 comment on table howdah.workflows is 'Workflows: teams of agents. At commit, an edit makes a new version of the workflow. Runs in flight keep the version they started with.';
+
+comment on table howdah_private.account_flows is 'Authorizations under way. A row is deleted by the request that brings its state back, so that no state counts twice.';
+
+comment on table howdah_private.account_links is 'Links by which a person connects an account, as SHA-256 of their last part.';
 
 comment on table howdah_private.alert_limits is 'Checks of howdah.alerts with their thresholds, one row each. An owner of the database changes threshold, severity and is_active with UPDATE.';
 
@@ -46354,6 +49353,8 @@ comment on table howdah_private.data_keys is 'Keys that encrypt secrets, encrypt
 comment on table howdah_private.debounced_runs is 'Last run of each debounce key. Its row lock makes inserts with one key wait for each other. Deleted some time after the run has begun.';
 
 comment on table howdah_private.deleted_subject_usage is 'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with the user or session.';
+
+comment on table howdah_private.egress_reports is 'Private addresses that workers and APIs may reach, as they reported at their start from HOWDAH_EGRESS_ALLOW. Every tenant may name these addresses.';
 
 comment on table howdah_private.ended_runs is 'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not been called. A worker deletes the row in the transaction that calls the hooks, so they are called once. A job alone could call them twice: it is completed in a later transaction.';
 
@@ -46383,6 +49384,8 @@ comment on table howdah_private.parked_runs is 'Runs that reached a limit, in th
 
 comment on table howdah_private.provider_reports is 'Model providers that the processes of a host can use. A process replaces the rows of its host when it starts. A model whose provider no host can use is refused when it is written.';
 
+comment on table howdah_private.public_address is 'URL at which browsers reach the API, for links to connect accounts. The API writes it as it starts.';
+
 comment on table howdah_private.queue_sweep is 'Position of the search for live runs without a job, one row per status. The searching session holds the lock of the row.';
 
 comment on table howdah_private.receivers is 'Calls of the tool receive that wait for mail. A message to the agent wakes them. Read and written under the lock of the mailbox; deleted when the call ends.';
@@ -46390,6 +49393,8 @@ comment on table howdah_private.receivers is 'Calls of the tool receive that wai
 comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
 
 comment on table howdah_private.run_heads is 'Counters, limits and flags of runs at work, one narrow row each. A plain commit of steps changes this row alone. A trigger on executions copies the values back and deletes the row.';
+
+comment on table howdah_private.sealed_documents is 'Encrypted documents of OAuth: the client registered for an integration, the tokens of an account, and the verifier of an authorization under way. Sealed like secrets, for one row and version.';
 
 comment on table howdah_private.sealed_secrets is 'Encrypted values of secrets (AES-256-GCM). Tenant, id, name and version are authenticated data, so that a value cannot be decrypted in the row of another secret.';
 

@@ -63,7 +63,8 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'mcp',
     group: 'Agents',
-    summary: 'serve agents as tools to an MCP client; list and accept the MCP servers that agents use',
+    summary:
+      'serve agents as tools to an MCP client; list and accept the MCP servers that agents use',
     args: '[serve|list|show|accept]',
     load: () => import('./commands/agents/mcp.ts'),
   },

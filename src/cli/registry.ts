@@ -54,7 +54,8 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'tools',
     group: 'Agents',
-    summary: 'list all tools, or the tools of one agent as its models see them; import from OpenAPI',
+    summary:
+      'list all tools, or the tools of one agent as its models see them; import from OpenAPI',
     args: '[AGENT] | show NAME | import-openapi FILE|URL',
     load: () => import('./commands/agents/tools.ts'),
   },
@@ -151,13 +152,15 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'admin',
     group: 'Operations',
-    summary: 'log in to a server; manage users, keys, secrets, schedules, webhooks, settings, alerts and backups',
+    summary:
+      'log in to a server; manage users, keys, secrets, schedules, webhooks, settings, alerts and backups',
     commands: adminCommands,
   },
   {
     name: 'dev',
     group: 'Operations',
-    summary: 'develop agents: workflows, prompts, versions, MCP, replay, validate, export, psql, completion',
+    summary:
+      'develop agents: workflows, prompts, versions, MCP, replay, validate, export, psql, completion',
     commands: devCommands,
     first: 'start',
   },

@@ -26,7 +26,7 @@ export type RunFigures = { execution_id: string; agent: string | null; workflow:
 
 export type TextDifference = { field: string; a: string | null; b: string | null };
 
-export type WholeExecution = { id: string; tenant_id: string; root_execution_id: string; tokens_in: number; tokens_out: number; run_at: string; active_ms: number; created_at: string; updated_at: string; children_tokens_in: number; children_tokens_out: number; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; step_count: number; model_count: number; message_count: number; max_steps: number; max_seconds: number; fence: number; live_children: number; messages_at_retry: number; moves: number; members_waiting: number; handoffs: number; input_trust: string; trust: string; depth: number; priority: number; crashes_without_progress: number; at_risk: boolean; has_inbox: boolean; is_pause_requested: boolean; agent_id: string | null; agent_version_id: string | null; session_id: string | null; user_id: string | null; parent_execution_id: string | null; owner_worker: string | null; forked_from_execution_id: string | null; compensates_execution_id: string | null; workflow_id: string | null; workflow_version_id: string | null; table_trigger_id: string | null; max_tokens: number | null; active_since: string | null; wake_at: string | null; started_at: string | null; completed_at: string | null; contents_erased_at: string | null; debounced_at: string | null; turn: number | null; waiting_for: string | null; stop_reason: string | null; forked_from_seq: number | null; paused_from: string | null; wakes_on: string | null; members_at_once: number | null; debounce_ms: number | null; cost: number; children_cost: number; max_cost: number | null; input: string; metrics: { [name: string]: unknown }; metadata: { [name: string]: unknown }; created_by: string; ancestors: (string)[]; input_data: unknown; output: string | null; output_data: unknown; error: { [name: string]: unknown } | null; idempotency_key: string | null; parent_call_id: string | null; first_limits: unknown; input_parts: unknown; overrides: unknown; history: unknown; client_tools: unknown; concurrency_key: string | null; debounce_key: string | null; agent: string | null; agent_version: number | null; workflow: string | null; workflow_version: number | null };
+export type WholeExecution = { id: string; tenant_id: string; root_execution_id: string; tokens_in: number; tokens_out: number; run_at: string; active_ms: number; created_at: string; updated_at: string; children_tokens_in: number; children_tokens_out: number; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; step_count: number; model_count: number; message_count: number; max_steps: number; max_seconds: number; fence: number; live_children: number; messages_at_retry: number; moves: number; members_waiting: number; handoffs: number; input_trust: string; trust: string; depth: number; priority: number; crashes_without_progress: number; at_risk: boolean; has_inbox: boolean; is_pause_requested: boolean; agent_id: string | null; agent_version_id: string | null; session_id: string | null; user_id: string | null; parent_execution_id: string | null; owner_worker: string | null; forked_from_execution_id: string | null; compensates_execution_id: string | null; workflow_id: string | null; workflow_version_id: string | null; table_trigger_id: string | null; max_tokens: number | null; active_since: string | null; wake_at: string | null; started_at: string | null; completed_at: string | null; contents_erased_at: string | null; debounced_at: string | null; turn: number | null; waiting_for: string | null; stop_reason: string | null; forked_from_seq: number | null; paused_from: string | null; wakes_on: string | null; members_at_once: number | null; debounce_ms: number | null; cost: number; children_cost: number; max_cost: number | null; input: string; metrics: { [name: string]: unknown }; metadata: { [name: string]: unknown }; created_by: string; ancestors: (string)[]; input_data: unknown; output: string | null; output_data: unknown; error: { [name: string]: unknown } | null; idempotency_key: string | null; parent_call_id: string | null; first_limits: unknown; input_parts: unknown; input_hits: unknown; overrides: unknown; history: unknown; client_tools: unknown; concurrency_key: string | null; debounce_key: string | null; agent: string | null; agent_version: number | null; workflow: string | null; workflow_version: number | null };
 
 export type RunInTree = { execution_id: string; parent_execution_id: string | null; depth: number; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; stop_reason: string | null; tokens_in: number; tokens_out: number; cost: number; total_tokens_in: number; total_tokens_out: number; total_cost: number; started_at: string | null; completed_at: string | null; path: (string)[] };
 
@@ -79,6 +79,10 @@ export type InboundHook = { id: string; name: string; description: string; verif
 export type InboundHookTest = { result: "accepted" | "ignored" | "failed"; reason?: string; field?: string; message?: string; values?: { [name: string]: unknown } };
 
 export type InboundDelivery = { id: string; inbound_hook_id: string; status: "accepted" | "ignored" | "failed" | "refused"; requests: number; bytes: number | null; execution_id: string | null; delivery_id: string | null; reply: { [name: string]: unknown } | null; error: { [name: string]: unknown } | null; received_at: string; last_received_at: string };
+
+export type Integration = { id: string; name: string; description: string; resource_url: string; account_scope: "tenant" | "user"; grant_type: "authorization_code" | "client_credentials"; scopes: (string)[]; issuer: string | null; endpoints: { [name: string]: unknown } | null; client_id: string | null; secret_name: string | null; sends_resource: boolean; is_active: boolean; created_at: string; updated_at: string };
+
+export type ConnectedAccount = { id: string; integration_id: string; user_id: string | null; status: "pending" | "connected" | "expired" | "revoked" | "failed"; scopes: (string)[]; expires_at: string | null; connected_at: string | null; refreshed_at: string | null; error: string | null; created_at: string; updated_at: string };
 
 export type Setting = { key: string; value: number | null; source: "tenant" | "system" | "default"; default_value: number | null; minimum: number; maximum: number; description: string };
 
@@ -405,6 +409,26 @@ export type Operations = {
   listInboundDeliveries: { takes: { query?: { limit?: number; cursor?: string; status?: string; execution_id?: string; inbound_hook_id?: string } }; gives: { data: (InboundDelivery)[]; next: string | null } };
   /** Get a delivery of an inbound hook. */
   getInboundDelivery: { takes: { params: { id: string } }; gives: InboundDelivery };
+  /** List integrations, newest first. */
+  listIntegrations: { takes: { query?: { limit?: number; cursor?: string; name?: string; is_active?: "true" | "false" } }; gives: { data: (Integration)[]; next: string | null } };
+  /** Create an integration. */
+  createIntegration: { takes: { body: { name: string; description?: string; resource_url: string; account_scope?: "tenant" | "user"; grant_type?: "authorization_code" | "client_credentials"; scopes?: (string)[]; issuer?: string | null; endpoints?: { [name: string]: unknown } | null; client_id?: string | null; secret_name?: string | null; sends_resource?: boolean; is_active?: boolean } }; gives: Integration };
+  /** Get an integration. */
+  getIntegration: { takes: { params: { id: string } }; gives: Integration };
+  /** Replace an integration; fields that are left out take their defaults. */
+  replaceIntegration: { takes: { params: { id: string }; body: { name: string; description?: string; resource_url: string; account_scope?: "tenant" | "user"; grant_type?: "authorization_code" | "client_credentials"; scopes?: (string)[]; issuer?: string | null; endpoints?: { [name: string]: unknown } | null; client_id?: string | null; secret_name?: string | null; sends_resource?: boolean; is_active?: boolean; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Integration };
+  /** Change fields of an integration. */
+  changeIntegration: { takes: { params: { id: string }; body: { name?: string; description?: string; resource_url?: string; account_scope?: "tenant" | "user"; grant_type?: "authorization_code" | "client_credentials"; scopes?: (string)[]; issuer?: string | null; endpoints?: { [name: string]: unknown } | null; client_id?: string | null; secret_name?: string | null; sends_resource?: boolean; is_active?: boolean } }; gives: Integration };
+  /** Delete an integration. */
+  deleteIntegration: { takes: { params: { id: string } }; gives: null };
+  /** Begin to connect an account: the own account, or that of the tenant. */
+  connectAccount: { takes: { params: { id: string } }; gives: { account_id: string; integration: string; authorization_url: string | null; expires_at: string | null } };
+  /** List the connected accounts that the caller may see, newest first. */
+  listConnectedAccounts: { takes: { query?: { limit?: number; cursor?: string; integration_id?: string; user_id?: string; status?: "pending" | "connected" | "expired" | "revoked" | "failed" } }; gives: { data: (ConnectedAccount)[]; next: string | null } };
+  /** Get a connected account. */
+  getConnectedAccount: { takes: { params: { id: string } }; gives: ConnectedAccount };
+  /** Disconnect an account, and revoke its tokens at the authorization server. */
+  disconnectAccount: { takes: { params: { id: string } }; gives: ConnectedAccount };
   /** List the settings of the tenant, ordered by key. */
   listSettings: { takes: {  }; gives: { data: (Setting)[] } };
   /** Get a setting. */
@@ -673,6 +697,16 @@ export const operations = {
   testInboundHook: ['POST', '/api/inbound-hooks/{id}/test'],
   listInboundDeliveries: ['GET', '/api/inbound-deliveries'],
   getInboundDelivery: ['GET', '/api/inbound-deliveries/{id}'],
+  listIntegrations: ['GET', '/api/integrations'],
+  createIntegration: ['POST', '/api/integrations'],
+  getIntegration: ['GET', '/api/integrations/{id}'],
+  replaceIntegration: ['PUT', '/api/integrations/{id}'],
+  changeIntegration: ['PATCH', '/api/integrations/{id}'],
+  deleteIntegration: ['DELETE', '/api/integrations/{id}'],
+  connectAccount: ['POST', '/api/integrations/{id}/connect'],
+  listConnectedAccounts: ['GET', '/api/connected-accounts'],
+  getConnectedAccount: ['GET', '/api/connected-accounts/{id}'],
+  disconnectAccount: ['DELETE', '/api/connected-accounts/{id}'],
   listSettings: ['GET', '/api/settings'],
   getSetting: ['GET', '/api/settings/{key}'],
   putSetting: ['PUT', '/api/settings/{key}'],

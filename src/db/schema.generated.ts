@@ -5,6 +5,10 @@
 
 import type { ColumnType } from "kysely";
 
+export type AccountScope = "tenant" | "user";
+
+export type AccountStatus = "connected" | "expired" | "failed" | "pending" | "revoked";
+
 export type AgentEngine = "a2a" | "builtin" | "custom" | "http" | "openai";
 
 export type AlertSeverity = "critical" | "warning";
@@ -33,7 +37,7 @@ export type ExecutionStatus = "cancelled" | "completed" | "failed" | "paused" | 
 
 export type FilterAction = "block" | "flag" | "redact";
 
-export type FilterPlace = "arguments" | "board" | "file" | "message" | "output" | "question" | "sql";
+export type FilterPlace = "arguments" | "board" | "file" | "input" | "message" | "output" | "question" | "sql";
 
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
@@ -78,6 +82,8 @@ export type ModelPurpose = "classifier" | "embedding" | "image" | "llm" | "reran
 export type ModelTestStatus = "failed" | "passed" | "queued";
 
 export type Numeric = ColumnType<string, number | string, number | string>;
+
+export type OauthGrant = "authorization_code" | "client_credentials";
 
 export type OverlapPolicy = "allow" | "cancel" | "skip";
 
@@ -328,6 +334,21 @@ export interface BoardEntries {
   written_by_execution_id: string;
 }
 
+export interface ConnectedAccounts {
+  connected_at: Timestamp | null;
+  created_at: Generated<Timestamp>;
+  error: string | null;
+  expires_at: Timestamp | null;
+  id: Generated<string>;
+  integration_id: string;
+  refreshed_at: Timestamp | null;
+  scopes: Generated<string[]>;
+  status: Generated<AccountStatus>;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  user_id: string | null;
+}
+
 export interface DailyUsage {
   agent: string | null;
   agent_id: string | null;
@@ -447,6 +468,7 @@ export interface Executions {
   idempotency_key: string | null;
   input: string;
   input_data: Json | null;
+  input_hits: Json | null;
   input_parts: Json | null;
   input_trust: Generated<Trust>;
   is_pause_requested: Generated<boolean>;
@@ -607,6 +629,25 @@ export interface InboundHooks {
   workflow_id: string | null;
 }
 
+export interface Integrations {
+  account_scope: Generated<AccountScope>;
+  client_id: string | null;
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  endpoints: Json | null;
+  grant_type: Generated<OauthGrant>;
+  id: Generated<string>;
+  is_active: Generated<boolean>;
+  issuer: string | null;
+  name: string;
+  resource_url: string;
+  scopes: Generated<string[]>;
+  secret_name: string | null;
+  sends_resource: Generated<boolean>;
+  tenant_id: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface Limits {
   agent_id: Generated<string | null>;
   api_key_id: Generated<string | null>;
@@ -651,6 +692,7 @@ export interface Mail {
   from_agent_id: string | null;
   from_execution_id: string | null;
   id: Generated<string>;
+  input_hits: Json | null;
   is_within_tree: Generated<boolean>;
   received_at: Timestamp | null;
   received_by_execution_id: string | null;
@@ -1347,6 +1389,7 @@ export interface DB {
   approvals: Approvals;
   audit_log: AuditLog;
   board_entries: BoardEntries;
+  connected_accounts: ConnectedAccounts;
   daily_usage: DailyUsage;
   deleted_run_usage: DeletedRunUsage;
   deleted_step_usage: DeletedStepUsage;
@@ -1360,6 +1403,7 @@ export interface DB {
   hooks: Hooks;
   inbound_deliveries: InboundDeliveries;
   inbound_hooks: InboundHooks;
+  integrations: Integrations;
   limit_usage: LimitUsage;
   limits: Limits;
   mail: Mail;

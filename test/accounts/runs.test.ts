@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { calling, ended, makeAgent, resultsOf, stepsOf } from '../runtime/arrange.ts';
 import { expectEqual, question } from '../runtime/replay/replay-runs.ts';
 import { eventually } from '../support/database.ts';
@@ -249,6 +249,34 @@ test('a disconnected account is at an end at once, and its tokens are revoked an
   expect(await scene.server.ownerOf(token)).toBeUndefined();
   const run = await runAs(scene, agent, null);
   expect((await questionOf(run)).prompt).toContain('the account of this tenant');
+  await scene.db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
+test('an account that is disconnected during a refresh stays so, and keeps no tokens', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  scene.server.tokenSeconds = 5;
+  await consent(await linkFor(scene, name));
+  const before = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  const held = Promise.withResolvers<void>();
+  scene.server.beforeToken = held.promise;
+  const asked = scene.server.requests.length;
+  const run = await runAs(scene, agent, null);
+  await vi.waitUntil(() => scene.server.requests.slice(asked).includes('POST /token'), 60_000);
+  const { id } = await accountOf(scene, name);
+  await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
+  scene.server.beforeToken = undefined;
+  held.resolve();
+  await questionOf(run);
+  const left = (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti));
+  expect(left).toEqual([]);
+  expect(await accountOf(scene, name)).toMatchObject({ status: 'revoked', expires_at: null });
+  await eventually(
+    scene.db.pool,
+    'the tokens are deleted',
+    'select where not exists (select from howdah_private.sealed_documents where id = $1)',
+    [id],
+  );
   await scene.db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 

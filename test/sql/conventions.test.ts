@@ -202,8 +202,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.debounced_runs.execution_id': 'none points at executions; written with its run',
   'howdah_private.tree_entries.execution_id':
     'none points at executions; deleted with the order of the tree',
-  'howdah_private.tree_orders.top_execution_id':
-    'none points at executions; deleted with its run',
+  'howdah_private.tree_orders.top_execution_id': 'none points at executions; deleted with its run',
   'howdah_private.debounced_runs.target_id': 'an agent or a workflow, read from the run',
   'howdah_private.child_ends.execution_id':
     'none points at executions; gone when its transaction is over',

@@ -8,6 +8,7 @@ import { onAbort } from '../http/on-abort.ts';
 import { FRESH_MS } from '../login/cached-loader.ts';
 import { EarlyPieces } from './early-pieces.ts';
 import type { RunStreamSources } from './run-events.ts';
+import { childOf } from './step-events.ts';
 import {
   completeEvent,
   type EventContent,
@@ -93,6 +94,7 @@ async function* itemsOf(next: Merged, id: string, below: RunsBelow): AsyncGenera
   const { at, row, execution_id } = next.row;
   if (execution_id === id) {
     if (row) yield { of: 'top', row };
+    for (const event of row ? await below.startedBy(row) : []) yield { of: 'below', event };
     return;
   }
   const events = await below.eventsOf(next.row);
@@ -129,10 +131,11 @@ class RunsBelow {
   readonly #runs = new Map<string, Promise<RunBelow>>();
   /** The last step of each run before the cursor. */
   readonly #before: ReadonlyMap<string, number>;
+  /** The runs whose start was read, if the stream began at the beginning. */
+  readonly #started: Set<string> | undefined;
 
   static async open(sources: TreeStreamSources, top: string, cursor: TreeCursor) {
-    const isNew = cursor.seq === 0 && cursor.position === 0;
-    const before = isNew ? new Map() : await sources.treeCursors(top, cursor);
+    const before = isBeginning(cursor) ? new Map() : await sources.treeCursors(top, cursor);
     return new RunsBelow(sources, top, cursor, before);
   }
 
@@ -146,6 +149,7 @@ class RunsBelow {
     this.#top = top;
     this.#cursor = cursor;
     this.#before = before;
+    this.#started = isBeginning(cursor) ? new Set() : undefined;
   }
 
   /** Returns the events of a row that the caller may see and that were not sent. */
@@ -163,7 +167,17 @@ class RunsBelow {
     const { events, message } = await readEvents(this.#sources, row, after);
     run.message = message ?? run.message;
     const stored = this.#unsent(at, withIds(placeText(at), events, { path }));
-    return [...stored, ...run.early.take(seq).map((piece) => tokenBelow(piece, run))];
+    const tokens = run.early.take(seq).map((piece) => tokenBelow(piece, run));
+    return [...stored, ...tokens, ...(await this.startedBy(row))];
+  }
+
+  /** Returns the pieces of a run that came before the step that starts it. */
+  async startedBy({ step }: FeedRow): Promise<StreamEvent[]> {
+    const child = step.kind === 'child_started' ? childOf(step) : undefined;
+    if (child === undefined) return [];
+    this.#started?.add(child);
+    const run = await this.#runs.get(child);
+    return run ? run.early.take(run.seq).map((piece) => tokenBelow(piece, run)) : [];
   }
 
   /** Returns the events of what is not stored, if the caller may see the run. */
@@ -171,7 +185,10 @@ class RunsBelow {
     const run = await this.#runOf(runOf(item));
     if (!(await this.#isSeen(run))) return [];
     if (item.of === 'piece') {
-      return run.early.offer(item.piece, run.seq).map((piece) => tokenBelow(piece, run));
+      const { piece } = item;
+      const isStarted = this.#started?.has(piece.execution_id) ?? true;
+      const last = isStarted || run.seq > 0 ? run.seq : -1; // -1 holds the piece
+      return run.early.offer(piece, last).map((next) => tokenBelow(next, run));
     }
     const event = progressEvent(item.note, run.agent);
     return event && run.path ? [{ ...event, data: withPath(event.data, run.path) }] : [];
@@ -218,6 +235,10 @@ class RunsBelow {
     run.isSeen = run.path !== undefined && seen.every(Boolean);
     return run.isSeen;
   }
+}
+
+function isBeginning({ seq, position }: TreePosition): boolean {
+  return seq === 0 && position === 0;
 }
 
 function tokenBelow(piece: TokenPiece, { agent, path }: RunBelow): StreamEvent {

@@ -2,10 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ReadSecret } from '../../contracts/secret.ts';
 import {
   countRefusedRequests,
-  type InboundResult,
   findInboundHooks,
   type HookAddress,
   type InboundHook,
+  type InboundResult,
   receiveDelivery,
 } from '../../db/operations/inbound-hooks.ts';
 import type { JsonObject } from '../../json/json.ts';

@@ -16,7 +16,11 @@ export type OverrideOptions = {
 /** Adds the options by which one run differs from its agent. */
 export function withOverrides(command: Command): Command {
   return command
-    .option('--budget <amount>', 'maximum cost of the run; can only lower the limit of the agent', amount)
+    .option(
+      '--budget <amount>',
+      'maximum cost of the run; can only lower the limit of the agent',
+      amount,
+    )
     .option('--model <name>', 'model to use')
     .option('--temperature <number>', 'sampling temperature', number)
     .option(
@@ -24,7 +28,10 @@ export function withOverrides(command: Command): Command {
       'parameter of the model request, such as top_p=0.9; may be repeated',
       param,
     )
-    .option('--overrides <json>', `settings of the agent to override for this run, as a JSON object; ${ARGUMENT_SOURCES}`);
+    .option(
+      '--overrides <json>',
+      `settings of the agent to override for this run, as a JSON object; ${ARGUMENT_SOURCES}`,
+    );
 }
 
 /**

@@ -1,6 +1,6 @@
+import type { FilterHit } from '../../db/access/output-filters.ts';
 import type { ExecutionRow, Step, TreeNode } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
-import type { FilterHit } from '../../db/runs/apply-output-filters.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { plainText } from '../output/terminal-text.ts';
 import { questionLines } from './question.ts';

@@ -157,8 +157,10 @@ class Accounts {
     }
     try {
       const next = await refreshed(document, account.integration, this.#options);
-      const isStored = await storeTokens(account, next, false, this.#options);
-      return isStored ? next : this.#consent(account, null);
+      if (await storeTokens(account, next, false, this.#options)) return next;
+      // disconnected meanwhile: the job that revokes knows only the tokens before these
+      await revoked(next, account.integration, this.#options).catch(() => {});
+      return this.#consent(account, null);
     } catch (error) {
       const failure = oauthError(error, account.integration.name);
       await rows.failRefresh(account.id, version, failure.message, isFinal(error));

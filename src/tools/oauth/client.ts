@@ -5,8 +5,8 @@ import {
 } from '@modelcontextprotocol/client';
 import type {
   AccountRows,
-  Integration,
   DocumentSealer,
+  Integration,
   StoredAccount,
 } from '../../contracts/connected-account.ts';
 import type { ReadSecret } from '../../contracts/secret.ts';

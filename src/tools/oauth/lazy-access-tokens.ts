@@ -1,8 +1,8 @@
 import { lazy } from '../../concurrency/lazy.ts';
 import type { AccessTokens, AccountUpkeep } from '../../contracts/connected-account.ts';
+import type { Egress } from '../egress.ts';
 import type { AccessOptions } from './access-tokens.ts';
 import { oauthFetch } from './fetch.ts';
-import type { Egress } from '../egress.ts';
 
 /**
  * Creates the access to tokens, whose client is loaded with its first use: most workers have no

@@ -7,8 +7,8 @@ import {
 } from '@modelcontextprotocol/client';
 import type {
   AccountRows,
-  Integration,
   DocumentSealer,
+  Integration,
   NewTokens,
   StoredAccount,
 } from '../../contracts/connected-account.ts';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { type RunStreamSources, runEvents } from '../../../src/api/events/run-events.ts';
 import type { Execution } from '../../../src/api/events/run-rows.ts';
+import { eventsOf } from '../../../src/api/events/step-events.ts';
 import type { TreeStreamSources } from '../../../src/api/events/tree-reader.ts';
 import { ToolNotes } from '../../../src/api/feed/tool-notes.ts';
-import { eventsOf } from '../../../src/api/events/step-events.ts';
 import type { TokenPiece } from '../../../src/contracts/runs/step.ts';
 import type { FeedRow } from '../../../src/db/feed/feed.ts';
 import { FeedQueue } from '../../../src/db/feed/feed-queue.ts';

@@ -90,7 +90,9 @@ test('early pieces of a followed run are buffered up to a bound', async () => {
       },
     },
     details: async ({ seq }: { seq: number }) =>
-      seq === 2 ? answer(words.join('')) : { agent: null, messages: [], question: null, is_called: false },
+      seq === 2
+        ? answer(words.join(''))
+        : { agent: null, messages: [], question: null, is_called: false },
     look: async () => ({ status: 'completed', step_count: 2, questions: [], is_whole: false }),
   } as unknown as RunSource;
   const texts: string[] = [];

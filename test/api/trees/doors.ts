@@ -1,6 +1,6 @@
+import type { Api } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
-import type { Api } from '../../../src/api/server.ts';
 import { openSocket } from '../harness.ts';
 import { openWs } from '../ws/ws-client.ts';
 

@@ -128,7 +128,12 @@ test('answers of all levels stream, and each piece names its run', async () => {
         .filter(({ event }) => event === 'thought')
         .map(({ data }) => [`${data.execution_id} ${data.seq}`, data]),
     );
+    const placeOf = (fits: (event: (typeof stream.events)[number]) => boolean) =>
+      stream.events.findIndex(fits);
     for (const { id, data } of stream.events.filter(({ event }) => event === 'token')) {
+      const start = placeOf((one) => one.data.child_execution_id === data.execution_id);
+      const token = placeOf((one) => one.event === 'token' && one.data === data);
+      expect(start).toBeLessThan(token); // -1 for the run at the top
       const { content, path, agent } = thoughts.get(`${data.execution_id} ${data.seq}`);
       expect({ id, path: data.path, agent: data.agent }).toEqual({ id: undefined, path, agent });
       expect(content.startsWith(data.content, data.offset)).toBe(true);

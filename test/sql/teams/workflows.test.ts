@@ -52,11 +52,13 @@ describe('workflow configuration', () => {
 });
 
 describe('a workflow that names an agent that is no member', () => {
+  type Notice = { severity?: string | undefined; message?: string | undefined };
+
   /** Returns the warnings of statements, each of which commits. */
   async function warningsOf(statements: readonly string[]): Promise<string[]> {
     const client = await testClient(database.pool);
     const found: string[] = [];
-    const listen = ({ severity, message }: { severity?: string; message?: string }) => {
+    const listen = ({ severity, message }: Notice) => {
       if (severity === 'WARNING') found.push(message ?? '');
     };
     client.on('notice', listen);

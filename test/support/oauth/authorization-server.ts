@@ -13,6 +13,8 @@ export type AuthorizationServer = {
   tokenSeconds: number;
   /** The requests so far, as `POST /token`. */
   requests: string[];
+  /** Is awaited before a request to the token endpoint is answered. */
+  beforeToken: Promise<unknown> | undefined;
   /** True while the token endpoint answers with status 503. */
   isDown: boolean;
   /** Returns the refresh tokens that were given so far. */
@@ -71,7 +73,7 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
   provider.on('refresh_token.saved', ({ jti }) => given.push(jti));
   const server: AuthorizationServer = {
     ...{ issuer, provider, person: 'ada@example.com', tokenSeconds: 3_600 },
-    ...{ requests: [], isDown: false },
+    ...{ requests: [], beforeToken: undefined, isDown: false },
     async refreshTokens() {
       const found = await Promise.all(given.map((jti) => provider.RefreshToken.find(jti)));
       return found.filter((token) => token !== undefined);
@@ -93,6 +95,7 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
     const path = request.url?.split('?')[0] ?? '';
     server.requests.push(`${request.method} ${path}`);
     if (server.isDown && path.startsWith('/token')) return void response.writeHead(503).end();
+    if (path === '/token') await server.beforeToken;
     if (!path.startsWith('/agree/')) return void handle(request, response);
     const { params, session } = await provider.interactionDetails(request, response);
     const grant = new provider.Grant({

@@ -2,8 +2,8 @@ import { Command } from 'commander';
 import { type CommandEntry, isNoun, type NounEntry } from '../../../src/cli/command-entry.ts';
 import { type CommandMetadata, describe } from '../../../src/cli/help/command-metadata.ts';
 import { examples } from '../../../src/cli/help/examples.ts';
-import type { CliIo } from '../../../src/cli/output/output.ts';
 import { oldNames } from '../../../src/cli/old-names.ts';
+import type { CliIo } from '../../../src/cli/output/output.ts';
 import { commands } from '../../../src/cli/registry.ts';
 import { cell, code, codeCell, escaped, page, type ReferencePage, table } from './markdown.ts';
 

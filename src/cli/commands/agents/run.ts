@@ -78,7 +78,10 @@ export function withOptions(command: Command): Command {
       `items of a map workflow, or variables of a prompt, as JSON; ${ARGUMENT_SOURCES}`,
     )
     .option('--metadata <json>', `JSON object to store with the run; ${ARGUMENT_SOURCES}`)
-    .option('--as-version <version>', 'version of the agent or workflow to run, as a number or label (default: the current one)')
+    .option(
+      '--as-version <version>',
+      'version of the agent or workflow to run, as a number or label (default: the current one)',
+    )
     .option(...ATTACH_OPTION);
 }
 

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { inTenant } from '../../../db/access/agent-systems.ts';
 import { type AuditFilter, listAuditLog } from '../../../db/access/audit-log.ts';
 import { withDatabase } from '../../backend/with-database.ts';
-import { limit, moment } from '../../input/run-filters.ts';
 import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import { limit, moment } from '../../input/run-filters.ts';
 import type { CliIo } from '../../output/output.ts';
 import { printRows, shortenRow } from '../../print/rows.ts';
 
