@@ -1,5 +1,5 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { FeedRow } from '../../db/feed/feed.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { ConversationState, OpenQuestion } from '../conversation-protocols/run-state.ts';
 import { callsIn, outcomeIn } from '../conversation-protocols/step-content.ts';

@@ -1,5 +1,5 @@
-import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails, StepMessage } from '../../db/feed/step-details.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 /** A call that a model requests. `arguments` is JSON text, which may be invalid. */

@@ -1,8 +1,8 @@
 import { type MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { FeedRow } from '../../db/feed/feed.ts';
-import type { RunStreamSources } from './run-events.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import { childOf, questionFields } from './step-events.ts';
+import type { RunStreamSources } from './stream-events.ts';
 
 type ChildItem = { of: 'child'; row: FeedRow };
 

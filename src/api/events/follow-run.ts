@@ -1,15 +1,15 @@
 import { mapIterator, untilLeft } from '../../concurrency/merge-iterators.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import type { ConversationState } from '../conversation-protocols/run-state.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { hasEnded } from '../feed/feed-subscriber.ts';
 import type { RunSnapshot, StartedRun } from '../openai/conversation-runs.ts';
 import { AnswerAssembler, type AssembledItem } from './answer-assembler.ts';
-import type { RunStreamSources } from './run-events.ts';
 import { type RunChange, RunWatch } from './run-watch.ts';
+import type { RunStreamSources } from './stream-events.ts';
 import { progressEvent, withPath } from './stream-events.ts';
 import { readTree, type TreeItem, type TreeStreamSources } from './tree-reader.ts';
 

@@ -2,9 +2,7 @@ import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.t
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { FeedRow } from '../../db/feed/feed.ts';
-import type { StepDetails, StepRow } from '../../db/feed/step-details.ts';
-import type { FeedHub } from '../feed/feed-hub.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { ChildQuestions } from './child-questions.ts';
 import { EarlyPieces } from './early-pieces.ts';
@@ -13,6 +11,7 @@ import {
   type EventContent,
   lastEventsOf,
   progressEvent,
+  type RunStreamSources,
   readEvents,
   tokenEvent,
   withIds,
@@ -25,20 +24,6 @@ import { readTree, type TreeItem, type TreeStreamSources } from './tree-reader.t
  * the event belongs to a run below: to the row at this position of the tree, after the step.
  */
 export type RunCursor = { seq: number; n: number; position?: number };
-
-/** The sources of streams for a caller that may see the run. */
-export type RunStreamSources = {
-  hub: Pick<FeedHub, 'tokens' | 'notes'>;
-  /** Streams the steps of a run for as long as the caller may see the run. */
-  steps(id: string, after: number): AsyncIterableIterator<FeedRow>;
-  readStepDetails(step: StepRow): Promise<StepDetails>;
-  /** Reads the run; undefined if there is none. */
-  find(id: string): Promise<Execution | undefined>;
-  /** Returns whether the caller sees a child run. */
-  isSeen(id: string): Promise<boolean>;
-  /** Returns the direct child runs that have not ended and that the caller sees. */
-  liveChildren(id: string): Promise<string[]>;
-};
 
 /**
  * The place of a stream: the last step, and how many of its events were sent. `all` means every

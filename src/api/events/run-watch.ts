@@ -1,6 +1,7 @@
 import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
-import type { FeedRow, FeedRunState } from '../../db/feed/feed.ts';
+import type { FeedRunState } from '../../db/feed/feed.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 
 export type WatchSources<Other extends { of: string }> = {
   states: AsyncIterator<FeedRunState, unknown>;

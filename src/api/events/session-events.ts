@@ -2,7 +2,8 @@ import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { MessageCursor, SessionRow } from '../../db/feed/feed.ts';
 import type { SessionTurn } from '../../db/feed/stream-queries.ts';
 import { onAbort } from '../http/on-abort.ts';
-import { type RunCursor, type RunStreamSources, runEvents } from './run-events.ts';
+import { type RunCursor, runEvents } from './run-events.ts';
+import type { RunStreamSources } from './stream-events.ts';
 import type { TreeStreamSources } from './tree-reader.ts';
 
 /** The last event of a session that was sent: the turn, and the event in the run of the turn. */

@@ -1,7 +1,7 @@
 import type { StepKind } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 
 type StepEvent = Pick<StreamEvent, 'event'> & { data: JsonObject };

@@ -1,11 +1,26 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { FeedRow } from '../../db/feed/feed.ts';
 import type { StepDetails, StepRow } from '../../db/feed/step-details.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import type { Json } from '../../json/json.ts';
+import type { FeedHub } from '../feed/feed-hub.ts';
 import type { Execution } from './run-rows.ts';
 import { eventsOf } from './step-events.ts';
+
+/** The sources of streams for a caller that may see the run. */
+export type RunStreamSources = {
+  hub: Pick<FeedHub, 'tokens' | 'notes'>;
+  /** Streams the steps of a run for as long as the caller may see the run. */
+  steps(id: string, after: number): AsyncIterableIterator<FeedRow>;
+  readStepDetails(step: StepRow): Promise<StepDetails>;
+  /** Reads the run; undefined if there is none. */
+  find(id: string): Promise<Execution | undefined>;
+  /** Returns whether the caller sees a child run. */
+  isSeen(id: string): Promise<boolean>;
+  /** Returns the direct child runs that have not ended and that the caller sees. */
+  liveChildren(id: string): Promise<string[]>;
+};
 
 /** The events of a step, and the last message that the step added. */
 export type StepEvents = { events: EventContent[]; message: number | undefined };

@@ -20,9 +20,9 @@ import { createCachedLoader } from '../login/cached-loader.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import type { LogSource } from './log-events.ts';
 import { createLogFeed } from './log-feed.ts';
-import type { RunStreamSources } from './run-events.ts';
 import { type Execution, shownExecution } from './run-rows.ts';
 import type { SessionStreamSources } from './session-events.ts';
+import type { RunStreamSources } from './stream-events.ts';
 import type { TreeStreamSources } from './tree-reader.ts';
 
 /**

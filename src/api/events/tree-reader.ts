@@ -1,14 +1,13 @@
 import { MergedIterator, mapIterator } from '../../concurrency/merge-iterators.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import type { FeedRow } from '../../db/feed/feed.ts';
-import type { RunPlace, TreePosition, TreeRow } from '../../db/feed/tree-rows.ts';
+import type { FeedRow, RunPlace, TreePosition, TreeRow } from '../../db/feed/tree-rows.ts';
 import type { LiveItem } from '../feed/tree-feed.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { FRESH_MS } from '../login/cached-loader.ts';
 import { EarlyPieces } from './early-pieces.ts';
-import type { RunStreamSources } from './run-events.ts';
 import { childOf } from './step-events.ts';
+import type { RunStreamSources } from './stream-events.ts';
 import {
   completeEvent,
   type EventContent,

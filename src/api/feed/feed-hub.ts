@@ -2,12 +2,12 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
 import {
   createFeed,
   type Feed,
-  type FeedRow,
   type FeedRunState,
   type MessageCursor,
   type SessionRow,
 } from '../../db/feed/feed.ts';
 import type { UnansweredQuestion } from '../../db/feed/feed-payloads.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import { AnswersSoFar } from './answers-so-far.ts';
 import {
   followStates,

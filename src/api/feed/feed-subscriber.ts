@@ -1,6 +1,7 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import type { FeedRow, FeedRunState } from '../../db/feed/feed.ts';
+import type { FeedRunState } from '../../db/feed/feed.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 
 /**
  * Most rows buffered for a subscriber that does not take them. Further rows stay in the database.

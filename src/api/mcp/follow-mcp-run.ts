@@ -1,7 +1,7 @@
 import type { Watching } from '../../db/access/subjects.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
-import type { FeedRow } from '../../db/feed/feed.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
+import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import { runStatus } from '../../db/mcp/offered-tools.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { questionsInTheWay } from '../../db/queries/questions.ts';

@@ -1,10 +1,10 @@
 import { administrationRoutes } from './administration/administration-routes.ts';
+import { inboundHookRoutes } from './automation/inbound-hooks.ts';
+import { webhookRoutes } from './automation/webhooks.ts';
 import { agentRoutes } from './definitions/agent-routes.ts';
 import { agentSystemRoutes } from './definitions/agent-systems.ts';
 import { definitionRoutes } from './definitions/definition-routes.ts';
-import { inboundHookRoutes } from './definitions/inbound-hooks.ts';
 import { integrationRoutes } from './definitions/integrations.ts';
-import { webhookRoutes } from './definitions/webhooks.ts';
 import type { Route } from './framework/route.ts';
 import { modelCatalog } from './model-catalog.ts';
 import { queryRoutes } from './query.ts';

@@ -289,16 +289,9 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   ],
   generate: ['howdah dev generate --executions 1000 --days 30'],
   bench: [
-    'howdah dev bench',
     'howdah dev bench latency --rounds 5 -o csv',
     'howdah dev bench --all --check --database-url postgres://me@localhost/postgres',
   ],
-  chaos: [
-    'howdah dev chaos',
-    'howdah dev chaos --minutes 10 --workers 4 --only kill,restart_fast --seed 7',
-  ],
-  completion: [
-    'eval "$(howdah dev completion bash)"',
-    'howdah dev completion fish > ~/.config/fish/completions/howdah.fish',
-  ],
+  chaos: ['howdah dev chaos --minutes 10 --workers 4 --only kill,restart_fast --seed 7'],
+  completion: ['eval "$(howdah dev completion bash)"'],
 };

@@ -5,15 +5,13 @@ import type { Json } from '../../json/json.ts';
 import { noteOf, pieceOf, type UnansweredQuestion, unansweredOf } from './feed-payloads.ts';
 import { ListenConnection } from './listen-connection.ts';
 import {
+  type FeedRow,
   type FoundTreeRow,
   type TreePosition,
   type TreeRow,
   type TreeState,
   treeRowOf,
 } from './tree-rows.ts';
-
-/** A step in a feed: the columns of `howdah.steps`, with prices and times as text. */
-export type FeedRow = { execution_id: string; seq: number; step: Readonly<Record<string, Json>> };
 
 /** The state of a run. `marker` differs after every change that a subscriber may want to see. */
 export type FeedRunState = {

@@ -1,6 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Json } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
-import type { FeedRow } from './feed.ts';
+
+/** A step in a feed: the columns of `howdah.steps`, with prices and times as text. */
+export type FeedRow = { execution_id: string; seq: number; step: Readonly<Record<string, Json>> };
 
 /**
  * A position in the order of a tree: after the step `seq` of the top run, or after an entry below

@@ -284,9 +284,7 @@ export class HeldRun {
   }
 
   #announceIfWatched(): void {
-    if (this.#isWatched) {
-      this.#options.announce(this.id);
-    }
+    if (this.#isWatched) this.#options.announce(this.id);
   }
 
   async #writeOn(client: PoolClient, steps: StepRecord[], to?: Transition): Promise<Committed> {

@@ -7,10 +7,10 @@ import {
 import type { StoredAccount } from '../../contracts/connected-account.ts';
 import type { SealedSecret } from '../../contracts/secret.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { digestOf, randomKey } from './authorizations.ts';
 import { type ClientServices, clientFor, type OAuthClient, ownClient } from './client.ts';
 import { findServer } from './discovery.ts';
 import { OAuthRefusal, wordOf } from './failures.ts';
+import { digestOf, randomKey } from './keys.ts';
 import { documentOf, factsOf, type ServerFacts, storeTokens } from './tokens.ts';
 
 /** The path to which authorization servers send browsers back. */

@@ -1,4 +1,3 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { lazy } from '../../concurrency/lazy.ts';
 import type { StoredAccount } from '../../contracts/connected-account.ts';
 import type { Outcome } from '../../contracts/errors.ts';
@@ -6,6 +5,7 @@ import type { SealedSecret } from '../../contracts/secret.ts';
 import type { Egress } from '../egress.ts';
 import type { AuthorizationServices } from './authorization.ts';
 import { oauthFetch } from './fetch.ts';
+import { digestOf, randomKey } from './keys.ts';
 
 /** The authorizations of people, for the pages that lead through them. Failures are outcomes. */
 export type Authorizations = {
@@ -56,13 +56,4 @@ export function createAuthorizations(
     newKey: randomKey,
     digestOf,
   };
-}
-
-/** Returns 256 random bits as text. */
-export function randomKey(): string {
-  return randomBytes(32).toString('base64url');
-}
-
-export function digestOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createFeedHub, type FeedHub } from '../../../src/api/feed/feed-hub.ts';
 import { followSteps } from '../../../src/api/feed/feed-subscriber.ts';
 import { createBackpressure } from '../../../src/api/graphql/subscriptions/backpressure.ts';
-import type { FeedRow } from '../../../src/db/feed/feed.ts';
+import type { FeedRow } from '../../../src/db/feed/tree-rows.ts';
 import { all, makeRun } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { count, driveRun, until } from '../harness.ts';

@@ -11,7 +11,8 @@ import {
 } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
 import type { TokenPiece } from '../../../contracts/runs/step.ts';
-import type { FeedRow, FeedRunState, SessionRow } from '../../../db/feed/feed.ts';
+import type { FeedRunState, SessionRow } from '../../../db/feed/feed.ts';
+import type { FeedRow } from '../../../db/feed/tree-rows.ts';
 import { FeedRowStep } from '../subscriptions/feed-row.ts';
 import type { LiveSources } from '../subscriptions/subscriptions.ts';
 

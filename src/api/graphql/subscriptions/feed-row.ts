@@ -1,7 +1,8 @@
 import '../environment.ts';
 import { type PgCodec, type PgResource, TYPES } from 'postgraphile/@dataplan/pg';
 import { access, type ExecutionDetails, Step } from 'postgraphile/grafast';
-import { type FeedRow, messageCursorText, type SessionRow } from '../../../db/feed/feed.ts';
+import { messageCursorText, type SessionRow } from '../../../db/feed/feed.ts';
+import type { FeedRow } from '../../../db/feed/tree-rows.ts';
 import type { Json } from '../../../json/json.ts';
 
 /** The columns in the form that fields of GraphQL take. */

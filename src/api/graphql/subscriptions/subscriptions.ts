@@ -1,7 +1,8 @@
 import '../environment.ts';
 import { GraphQLError } from 'postgraphile/graphql';
 import type { TokenPiece } from '../../../contracts/runs/step.ts';
-import type { FeedRow, FeedRunState, MessageCursor, SessionRow } from '../../../db/feed/feed.ts';
+import type { FeedRunState, MessageCursor, SessionRow } from '../../../db/feed/feed.ts';
+import type { FeedRow } from '../../../db/feed/tree-rows.ts';
 import type { FeedHub } from '../../feed/feed-hub.ts';
 import { type EventSources, type EventSourcesOptions, eventSources } from './event-sources.ts';
 import { type ListSources, type ListSourcesOptions, listSources } from './list-sources.ts';

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { type Condition, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
 import { byId, flag, names, object, page, pageOf } from '../../http/fields.ts';
+import { alertRules } from '../automation/alert-rules.ts';
+import { scheduleRoutes } from '../automation/schedules.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
-import { alertRules } from './alert-rules.ts';
 import { mcpServers, models, prompts, resources, skills, tools } from './definitions.ts';
 import { testModel } from './model-test.ts';
 import { workflowPerformance } from './performance.ts';
-import { scheduleRoutes } from './schedules.ts';
 import { versionRoutes } from './versions.ts';
 import { workflows } from './workflows.ts';
 

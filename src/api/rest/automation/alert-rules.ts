@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { flag, id, object, optionalText, time } from '../../http/fields.ts';
-import { createResource } from './definitions.ts';
+import { createResource } from '../definitions/definitions.ts';
 
 const states = z.enum(['unknown', 'clear', 'firing', 'failed']);
 /**

@@ -4,9 +4,9 @@ import { runSchedule } from '../../../db/queries/schedules.ts';
 import { refuseBoth } from '../../errors/request-refusal.ts';
 import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { byId, flag, id, json, numberText, object, optionalText, time } from '../../http/fields.ts';
+import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { type Route, route } from '../framework/route.ts';
-import { createResource } from './definitions.ts';
 
 const columns = {
   name: z.string().describe('Unique among the schedules of the tenant'),

@@ -21,10 +21,10 @@ import {
   pageOf,
   time,
 } from '../../http/fields.ts';
+import { createResource, equalTo } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, type RouteInput, route } from '../framework/route.ts';
-import { createResource, equalTo } from './definitions.ts';
 
 const verification = z.enum(['standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret']);
 const expressions = z.record(z.string(), z.string());

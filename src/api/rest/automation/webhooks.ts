@@ -16,10 +16,10 @@ import {
   pageOf,
   time,
 } from '../../http/fields.ts';
+import { createResource, equalTo } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, type RouteContext, type RouteInput, route } from '../framework/route.ts';
-import { createResource, equalTo } from './definitions.ts';
 
 const signingKey = z
   .string()
