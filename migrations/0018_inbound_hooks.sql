@@ -1,6 +1,6 @@
 -- Up Migration
--- Adds inbound hooks: addresses at which other programs begin runs with signed requests, and the
--- deliveries that arrived there.
+-- Adds inbound hooks: addresses that other programs call to start runs with signed requests, and
+-- the deliveries that arrived there.
 
 create type howdah.hook_verification as enum (
   'standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret');
@@ -60,7 +60,7 @@ create index inbound_hooks_user_id_idx on howdah.inbound_hooks (tenant_id, user_
 alter table howdah.inbound_hooks enable row level security, force row level security;
 comment on table howdah.inbound_hooks is
   'Inbound hooks: addresses at which other programs begin runs. A request to POST '
-  '/hooks/TENANT/NAME needs no login, but the signature or secret of the hook.';
+  '/hooks/TENANT/NAME needs no login, only the signature or secret of the hook.';
 comment on column howdah.inbound_hooks.name is
   'Name of the hook, the last part of its path: lower-case letters, digits, _ and -.';
 comment on column howdah.inbound_hooks.verification is
@@ -80,7 +80,8 @@ comment on column howdah.inbound_hooks.mapping is
   'input, input_data, metadata, concurrency_key, delivery_id. Without input, the input is the body '
   'as JSON.';
 comment on column howdah.inbound_hooks.session_key is
-  'CEL expression. Deliveries with one value are messages of one session. Null or a blank value '
+  'CEL expression. Deliveries with the same value are messages of one session. Null or a blank '
+  'value '
   'begins a run without a session.';
 comment on column howdah.inbound_hooks.debounce_key is
   'CEL expression. Deliveries with one value within debounce_ms make one run, for the newest of '
@@ -91,7 +92,8 @@ comment on column howdah.inbound_hooks.reply is
   'Request that sends the answer of a run: {url, secret_name, body, field}. body is a CEL '
   'expression of an object, and the answer is added to it as field (text). Null sends none.';
 comment on column howdah.inbound_hooks.user_id is
-  'User that the runs act as: who last changed what the hook does. Null acts for the tenant.';
+  'User that the runs act as: the one who last changed what the hook does. If null, the runs act '
+  'for the tenant.';
 comment on column howdah.inbound_hooks.is_active is
   'False refuses every delivery, as if there were no such hook.';
 
@@ -159,7 +161,8 @@ comment on column howdah.inbound_deliveries.delivery_id is
 comment on column howdah.inbound_deliveries.signature_sha256 is
   'SHA-256 of the signature. Recognizes a request that is sent again under another id.';
 comment on column howdah.inbound_deliveries.reply is
-  'Object that the answer of the run is sent with. Null if no answer is sent.';
+  'JSON object to which the answer of the run is added before it is sent. Null if no answer is '
+  'sent.';
 comment on column howdah.inbound_deliveries.error is
   'Why the delivery began no run: {code, message, hint}. Null if it began one.';
 

@@ -61,7 +61,7 @@ comment on column howdah.integrations.grant_type is
   'authorization_code: a person consents in a browser. client_credentials: client_id and the '
   'secret are the account of the tenant.';
 comment on column howdah.integrations.scopes is
-  'Scopes to ask for. Empty asks for what the server names.';
+  'Scopes to ask for. If empty, the scopes that the server names are asked for.';
 comment on column howdah.integrations.issuer is
   'Authorization server. Null takes the server that the resource names (RFC 9728).';
 comment on column howdah.integrations.endpoints is
@@ -69,7 +69,8 @@ comment on column howdah.integrations.endpoints is
   '"revocation_endpoint"}. Null discovers them (RFC 8414, OpenID Connect).';
 comment on column howdah.integrations.client_id is
   'Client that was registered by hand. Null registers one at the server (RFC 7591).';
-comment on column howdah.integrations.secret_name is 'Secret that holds the secret of the client.';
+comment on column howdah.integrations.secret_name is 'Name of the stored secret that holds the '
+  'client secret.';
 comment on column howdah.integrations.sends_resource is
   'True sends the resource to the authorization server, so that tokens are for it alone '
   '(RFC 8707). False is for servers that refuse the parameter.';
@@ -109,7 +110,8 @@ comment on column howdah.connected_accounts.status is
   'accepts it. revoked: it was disconnected. failed: the last attempt to connect failed.';
 comment on column howdah.connected_accounts.scopes is 'Scopes that the server granted.';
 comment on column howdah.connected_accounts.expires_at is
-  'End of the current access token, which a job replaces earlier. Null if it does not expire.';
+  'Time at which the current access token expires. A job replaces the token before then. Null if '
+  'it does not expire.';
 comment on column howdah.connected_accounts.connected_at is 'Time of the last consent.';
 comment on column howdah.connected_accounts.refreshed_at is 'Time of the last new access token.';
 comment on column howdah.connected_accounts.error is
@@ -182,7 +184,8 @@ create index sealed_documents_data_key_id_idx
 alter table howdah_private.sealed_documents enable row level security, force row level security;
 comment on table howdah_private.sealed_documents is
   'Encrypted documents of OAuth: the client registered for an integration, the tokens of an '
-  'account, and the verifier of an authorization under way. Sealed like secrets, for one row and version.';
+  'account, and the verifier of an authorization under way. Sealed like secrets, for one row and '
+  'version.';
 
 create table howdah_private.public_address (
   is_only boolean primary key default true,

@@ -10,7 +10,8 @@ alter table howdah.secrets
 create index secrets_webhook_id_idx on howdah.secrets (tenant_id, webhook_id)
   where webhook_id is not null;
 comment on column howdah.secrets.webhook_id is
-  'Webhook that this generated signing key belongs to and is deleted with. Null for other secrets.';
+  'Webhook that this generated signing key belongs to. The key is deleted together with the '
+  'webhook. Null for other secrets.';
 comment on column howdah.secrets.is_unseen is
   'True for a generated signing key that nobody has seen. Showing the key replaces it by a new '
   'one, since no stored value is ever shown.';

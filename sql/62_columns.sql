@@ -59,7 +59,8 @@ begin
       ('title', 'The title.'),
       ('url', 'The URL that receives requests.'),
       ('event', 'The event.'),
-      ('metric', 'The quantity that is counted: requests, runs, tokens, cost, storage.'),
+      ('metric', 'The quantity that is counted: requests, runs, tokens, cost, storage, '
+       'running_runs, running_calls or calls.'),
       ('scope', 'The scope.'),
       ('period', 'The period of counting, after which the count starts again.'),
       ('role', 'The role.'),
@@ -167,7 +168,8 @@ begin
       ('model_tests.status', 'queued, passed, failed.'),
       ('webhook_deliveries.status', 'pending, delivered, failed.'),
       ('inbound_deliveries.status', 'accepted, ignored, failed, refused.'),
-      ('webhook_deliveries.url', 'The URL of the last attempt, or of the first attempt to come.'),
+      ('webhook_deliveries.url', 'The URL of the last attempt, or before the first attempt, the '
+       'URL that it will use.'),
       ('webhook_deliveries.event', 'The event, as in the events of a webhook.'),
       ('execution_tree.status', 'As in executions.'),
       ('execution_tree.tokens_in', 'Tokens read by its models, without the runs below.'),
@@ -182,7 +184,7 @@ begin
       ('hooks.event',
         'When the hook is called: before_run, after_setup, message_sent, tool_before, tool_after, '
         'execution_complete.'),
-      ('permissions.role', 'The least role that has the permission.'),
+      ('permissions.role', 'The lowest role that has the permission.'),
       ('messages.role', 'system, user, assistant, tool.'),
       ('messages.seq', 'Position in the conversation of the run; 1 is the input.'),
       ('messages.agent_id', 'The agent that had the run when the message was written.'),
@@ -205,7 +207,8 @@ begin
       ('answers', 'Number of answers.'),
       ('failed_attempts', 'Number of attempts without an answer.'),
       ('calls', 'Number of calls.'),
-      ('effect', 'Effect of a second call: pure none, idempotent the same one, once another one.'),
+      ('effect', 'Effect of a second call. pure: no effect; idempotent: the same effect; once: a '
+       'further effect.'),
       ('effects.state', 'State of the call: see the view.'),
       ('arguments', 'The arguments of the call.'),
       ('result', 'The result of the call.'),

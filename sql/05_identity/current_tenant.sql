@@ -44,4 +44,4 @@ begin
 end $$;
 comment on function howdah.current_tenant() is
   E'@behavior -*\nReturns the tenant this session acts for: that of the token, the API key or the '
-  'database login. For an owner it is "default" unless set.';
+  'database login. For an owner of the database, it is "default" unless set.';

@@ -43,4 +43,4 @@ begin
 end $$;
 comment on function howdah.current_user_role() is
   E'@behavior -*\nReturns the role this session acts with: that of the token, the API key or the '
-  'database login. An owner of the database is owner.';
+  'database login. An owner of the database has the role owner.';

@@ -69,4 +69,5 @@ begin
   return v_row;
 end $$;
 comment on function howdah.revoke_api_key(uuid) is
-  'Revokes an API key for good, also for open connections, within a second.';
+  'Revokes an API key permanently, within a second. Open connections that use the key lose access '
+  'too.';

@@ -45,4 +45,4 @@ begin
 end $$;
 comment on function howdah.apply_todolist(uuid, text, text) is
   'Makes the todo list of a session equal to an edited Markdown list, and returns the list. '
-  'version is the MD5 of the list that was edited; another state raises HWCNF.';
+  'version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF.';

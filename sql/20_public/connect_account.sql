@@ -66,7 +66,7 @@ end $$;
 comment on function howdah.connect_account(text, text) is
   'Begins to connect an account for an integration: {account_id, integration, authorization_url, '
   'expires_at}. A person opens the URL in a browser and consents at the authorization server. It '
-  'is null if the client of the integration is the account.';
+  'is null if the client itself is the account.';
 
 -- Disconnects an account. Runs cannot use it from now on. A job revokes its tokens at the server
 -- and deletes them.

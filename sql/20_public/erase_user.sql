@@ -46,5 +46,5 @@ begin
 end $$;
 comment on function howdah.erase_user(uuid, howdah.erasure_mode, boolean) is
   'Erases the data of a user: contents become [erased], or the runs and sessions of the user are '
-  'deleted. Returns the number of rows of each kind, and the files outside of the database, which '
+  'deleted. Returns the number of rows of each kind, and the files outside the database, which '
   'workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';

@@ -84,4 +84,4 @@ comment on function howdah.model(text, text, jsonb) is
   E'@behavior -*\nReturns the id of the model of the current tenant that fits a purpose best: chat '
   'or llm, embedding, tts, stt, image, rerank, classifier. Models of the domain come before models '
   'without domain, then the model named default, then fallbacks, then older models. The '
-  'capabilities of the model contain those that are asked for. Raises HWNTF if none fits.';
+  'capabilities of the model include those that are asked for. Raises HWNTF if none fits.';

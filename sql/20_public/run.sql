@@ -56,5 +56,5 @@ comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, 
   'Starts a run of the agent or workflow with this name and returns its row. A known idempotency '
   'key returns the first run. version is a number or label; without it, the current version is '
   'used. max_cost lowers the limit of the agent. overrides sets another model, request_params or '
-  'fewer allowed_tools for this run. concurrency_key counts for limits of scope key. Calls with '
+  'fewer allowed_tools for this run. Limits of scope key count runs by concurrency_key. Calls with '
   'one debounce_key within debounce_ms return one run, which has the newest input.';

@@ -44,5 +44,5 @@ comment on function howdah.run_workflow(text, text, jsonb, uuid, timestamptz, in
   text, numeric, text, text, int) is
   'Starts a run of the workflow with this name and returns its row. A known idempotency key '
   'returns the first run. version is a number or label; without it, the current version is used. '
-  'max_cost lowers the limit of the workflow. concurrency_key counts for limits of scope key. '
-  'Calls with one debounce_key within debounce_ms return one run, which has the newest input.';
+  'max_cost lowers the limit of the workflow. Limits of scope key count runs by concurrency_key. '
+  'Calls with the same debounce_key within debounce_ms return one run, which has the newest input.';

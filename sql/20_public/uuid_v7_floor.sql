@@ -8,5 +8,5 @@ create or replace function howdah.uuid_v7_floor(at timestamptz) returns uuid
       || '70008000000000000000')::uuid
   $$;
 comment on function howdah.uuid_v7_floor(timestamptz) is
-  E'@behavior -*\nReturns the smallest id of a time: `where id >= howdah.uuid_v7_floor(now() - '
-  'interval ''1 day'')`.';
+  E'@behavior -*\nReturns the smallest uuid v7 for a time: '
+  '`where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';

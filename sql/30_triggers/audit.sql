@@ -35,7 +35,8 @@ begin
   foreach v_table in array array[
     'howdah.agent_models', 'howdah.alert_rules', 'howdah.agent_servers', 'howdah.agent_skills',
     'howdah.agent_systems', 'howdah.agent_tools', 'howdah.agents', 'howdah.api_keys',
-    'howdah.approvals', 'howdah.integrations', 'howdah.grants', 'howdah.hooks', 'howdah.inbound_hooks', 'howdah.limits',
+    'howdah.approvals', 'howdah.grants', 'howdah.hooks', 'howdah.inbound_hooks',
+    'howdah.integrations', 'howdah.limits',
     'howdah.mcp_prompts', 'howdah.mcp_servers', 'howdah.mcp_tools', 'howdah.models',
     'howdah.output_filters', 'howdah.prompts', 'howdah.retention_policies',
     'howdah.schedules', 'howdah.secrets', 'howdah.settings', 'howdah.skills',

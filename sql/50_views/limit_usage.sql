@@ -15,9 +15,10 @@ comment on column howdah.limit_usage.subject_id is
   'The user, agent, session, API key, model or tool. The tenant for a limit per tenant. Null for '
   'the tenant, a key and the system.';
 comment on column howdah.limit_usage.key is
-  'The key of the limit. Of a limit for each key: a concurrency key in use.';
+  'The key of the limit; for a limit on each key, a concurrency key in use.';
 comment on column howdah.limit_usage.used is
-  'Use within the period or the last 60 seconds, or what runs now. Null for a limit over all '
+  'Use within the period or the last 60 seconds, or the number of runs or calls in progress now. '
+  'Null for a limit over all '
   'tenants, whose figures only an owner of the database sees.';
 comment on column howdah.limit_usage.waiting is 'Number of runs that wait at the limit.';
 comment on column howdah.limit_usage.started_at is

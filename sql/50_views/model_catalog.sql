@@ -29,7 +29,8 @@ comment on column howdah.model_catalog.purpose is 'The purpose, as in howdah.mod
 comment on column howdah.model_catalog.aliases is
   'Names that may be written instead of the id, such as sonnet.';
 comment on column howdah.model_catalog.context_tokens is 'Size of the context window, in tokens.';
-comment on column howdah.model_catalog.max_output_tokens is 'Most tokens of an answer.';
+comment on column howdah.model_catalog.max_output_tokens is 'Maximum number of tokens of an '
+  'answer.';
 comment on column howdah.model_catalog.input_modalities is
   'What the model reads: text, image, audio or video.';
 comment on column howdah.model_catalog.output_modalities is

@@ -3,7 +3,7 @@ create or replace view howdah.permissions with (security_invoker = true) as
 select p.object, p.action, p.role, p.by_agent
 from howdah_private.permission_rows() as p;
 comment on view howdah.permissions is
-  'The least role that may perform an action on the rows of a table. Reading requires only '
+  'The lowest role that may perform an action on the rows of a table. Reading requires only '
   'membership of the tenant and the grants of its agents, unless a row here says otherwise.';
 comment on column howdah.permissions.action is
   'read, run, edit or manage. An API key needs the scope of the same name.';

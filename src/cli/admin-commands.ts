@@ -74,7 +74,7 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'inbound-hooks',
     group: 'Definitions',
-    summary: 'manage addresses at which other programs begin runs',
+    summary: 'manage addresses that other programs call to start runs',
     args: '[list|show|create|test|…]',
     load: () => import('./commands/definitions/inbound-hooks.ts'),
   },
@@ -117,7 +117,7 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'filters',
     group: 'Definitions',
-    summary: 'manage filters for the output of runs',
+    summary: 'manage filters for the input and output of runs',
     args: 'list|add|remove|test',
     load: () => import('./commands/definitions/filters.ts'),
   },

@@ -14,7 +14,7 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'open',
     group: 'Start',
-    summary: 'open GraphiQL of a running server in a browser, or one of its runs',
+    summary: 'open GraphiQL, or one run, of a running server in a browser',
     args: '[ID]',
     load: () => import('./commands/start/open.ts'),
   },

@@ -21,7 +21,10 @@ export const cliVariables = {
     'the http or https URL of a server, such as http://127.0.0.1:8000',
   ],
   HOWDAH_API_KEY: [z.string().optional(), 'a token or an API key'],
-  HOWDAH_PROFILE: [z.string().optional(), 'the name of a profile: howdah profiles'],
+  HOWDAH_PROFILE: [
+    z.string().optional(),
+    'the name of a profile, as listed by `howdah admin profiles`',
+  ],
 } as const satisfies Record<string, readonly [z.ZodType, string]>;
 
 type Values = { [N in keyof typeof cliVariables]: z.infer<(typeof cliVariables)[N][0]> };

@@ -35,7 +35,7 @@ const ofDefault = {
   ...shared,
   path: '/hooks/{name}',
   id: 'receiveDelivery',
-  summary: 'Begin a run by a signed request to a hook of the tenant default',
+  summary: 'Start a run with a signed request to a hook of the tenant default',
   params: z.object({ name }),
 } as const satisfies EndpointPath;
 
@@ -43,7 +43,7 @@ const ofTenant = {
   ...shared,
   path: '/hooks/{tenant}/{name}',
   id: 'receiveDeliveryOfTenant',
-  summary: 'Begin a run by a signed request to a hook',
+  summary: 'Start a run with a signed request to a hook',
   params: z.object({ tenant: z.string().describe('The slug of the tenant'), name }),
 } as const satisfies EndpointPath;
 

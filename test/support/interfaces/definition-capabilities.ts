@@ -184,12 +184,12 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     ...{ graphql: 'auditLogs', rest: 'GET /api/audit-log', cli: 'admin audit' },
   },
   {
-    ...{ group: 'Observing', what: 'performance of agents and workflows' },
+    ...{ group: 'Observing', what: 'read the performance of agents and workflows' },
     ...{ sql: 'select howdah.agent_performance', graphql: 'agentPerformances' },
     rest: ['GET /api/agents/{id}/performance', 'GET /api/workflows/{id}/performance'],
   },
   {
-    ...{ group: 'Observing', what: 'cost, usage and other figures' },
+    ...{ group: 'Observing', what: 'read cost, usage and other figures' },
     sql: ['daily_usage', 'model_usage', 'tool_performance', 'routing_decisions', 'plan_tasks'].map(
       (view) => `select howdah.${view}`,
     ),

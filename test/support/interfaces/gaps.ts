@@ -21,7 +21,7 @@ export const GAPS: readonly Gap[] = [
     on: 'CLI',
     what: /^change a (model|prompt|skill|webhook|grant|limit|tool policy|retention policy)$|^change an (alert rule|API key|output filter)$|^(create|delete) (an alert rule|a tool policy|a retention policy)$|^list retention policies$/,
     because:
-      'A row is changed rarely, and then with other columns each time: `howdah sql --write`, or another interface.',
+      'Such a row changes rarely, and each time in different columns: use `howdah sql --write`, or another interface.',
   },
   {
     on: 'CLI',
@@ -49,30 +49,30 @@ export const GAPS: readonly Gap[] = [
   {
     on: ['REST', 'TypeScript'],
     what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^try output filters|^cost, usage|^tenants$|^use (the standard|a set)/,
-    because:
-      'Questions to the database with figures and lists of their own: GraphQL or SQL answers them with the columns that you choose.',
+    because: 'These are queries for figures and lists: in GraphQL or SQL, you choose the columns.',
   },
   {
     on: ['REST', 'TypeScript'],
     what: /^export (a run|the data of a user)$/,
     because:
-      'An export has no largest size, and an answer of REST has: SQL, GraphQL (in pages) and the command line write it document by document.',
+      'The size of an export is unlimited, but that of a REST response is not. SQL, GraphQL (in pages) and the command line return an export one document at a time.',
   },
   {
     on: 'SQL',
     what: /^(create|change) a secret$/,
     because:
-      'A statement would show the value to the logs of the server. Processes with the master key seal it first.',
+      'The value in an SQL statement could appear in the server log. Processes that have the master key encrypt the value before they send it.',
   },
   {
     on: 'SQL',
     what: /^follow /,
-    because: 'SQL answers once. `call howdah.tail(id)` follows one run.',
+    because: 'An SQL query returns once. `call howdah.tail(id)` follows one run.',
   },
   {
     on: 'GraphQL',
     what: /^start a run and wait/,
-    because: 'A mutation answers at once. The subscription `executionUpdated` tells the end.',
+    because:
+      'A mutation returns at once. The subscription `executionUpdated` reports the end of the run.',
   },
   {
     on: 'GraphQL',
@@ -94,7 +94,7 @@ export const GAPS: readonly Gap[] = [
     on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],
     what: /^make a token$/,
     because:
-      'Tokens are signed with `HOWDAH_JWT_SECRET`, which no request may use, or by your identity provider.',
+      'Tokens are signed by your identity provider, or with `HOWDAH_JWT_SECRET`, which no request can use.',
   },
 ];
 

@@ -54,9 +54,9 @@ export function interfacesPage(registries: Registries): string {
 
 const INTRODUCTION = `# What each interface can do
 
-Each row is something to do, and each column says how an interface does it. A number is a [gap](#gaps) with its
-reason. The table is generated from the interfaces themselves by \`npm run generate\`, and a test fails for a gap
-without a reason.
+Each row is a task, and each column shows how to do it with one interface. A number marks a [gap](#gaps), whose
+reason is listed below. The table is generated from the interfaces themselves by \`npm run generate\`, and a test fails if a gap
+has no reason.
 
 - **SQL**: functions and tables, as the role \`howdah_app\`, in [sql.md](sql.md). Owners of the database may do more.
 - **GraphQL**: fields of queries, mutations and subscriptions, in [graphql.md](graphql.md).

@@ -13,7 +13,7 @@ const GROUPS = {
       'The server itself, [beside a pooler](../operations.md#pgbouncer) at DATABASE_URL.',
     DATABASE_REPLICA_URL: '[A hot standby](../operations.md#a-replica), from which the API reads.',
     HOWDAH_HOME:
-      'The folder of the embedded database and of the secret key. Without it: `.howdah` of the project, else of the user.',
+      'The folder of the embedded database and of the secret key. Without it: `.howdah` in the project, else in the home folder of the user.',
     HOWDAH_ARCHIVE_FOLDER:
       'The folder of [archived months](../operations.md#dropping-and-archiving-months).',
     HOWDAH_PG_BIN: 'The folder of pg_dump and psql, for backups. Without it, PATH is searched.',
@@ -36,7 +36,7 @@ const GROUPS = {
       'Schemas of [your own tables in GraphQL](../live-lists.md#your-own-tables-in-graphql).',
     HOWDAH_TENANT_STREAMS:
       'Maximum number of streams, sockets and waits of a tenant in one process: [shares of the API](../operations.md#shares-of-the-api).',
-    HOWDAH_USER_STREAMS: 'The same of one user.',
+    HOWDAH_USER_STREAMS: 'The same for one user.',
   },
   'Secrets and requests': {
     HOWDAH_SECRET_KEY:
@@ -45,8 +45,7 @@ const GROUPS = {
     HOWDAH_EGRESS_ALLOW:
       'Hosts on private addresses that tools, webhooks, engines, MCP over HTTP and models of tenants may reach, and that tenants may name. Public addresses need no entry.',
     HOWDAH_MCP_COMMANDS: 'Commands that may be started as [MCP servers](../mcp.md).',
-    HOWDAH_PROVIDER_PACKAGES:
-      'Packages of npm that [models](../models.md) may use as `npm:PACKAGE`.',
+    HOWDAH_PROVIDER_PACKAGES: 'npm packages that [models](../models.md) may use as `npm:PACKAGE`.',
   },
   Models: {
     OPENAI_API_KEY: 'The key of OpenAI, or of the server at OPENAI_BASE_URL.',
@@ -77,7 +76,7 @@ const GROUPS = {
     HOWDAH_FAILPOINT: 'A point at which a worker fails on purpose, in tests.',
   },
   'Logs, metrics and traces': {
-    HOWDAH_LOG_LEVEL: 'The least level that is logged.',
+    HOWDAH_LOG_LEVEL: 'The lowest level that is logged.',
     HOWDAH_LOG_FORMAT: 'The format of the log. Default: pretty at a terminal, else JSON.',
     HOWDAH_METRICS_PORT:
       'A port for [metrics](../observability.md) alone. Without it, only the API serves them.',
@@ -133,11 +132,11 @@ export function environmentPage(): ReferencePage {
 
 const INTRO =
   'An empty value counts as unset. A `.env` file in the working folder is read, and the real environment takes ' +
-  'precedence. Options of commands and of [`start()`](../embedding.md) take precedence over both. An invalid value ends ' +
-  'the start with `HWINV`, the name of the variable and its fix, but never the value.';
+  'precedence. Options of commands and of [`start()`](../embedding.md) take precedence over both. With an ' +
+  'invalid value, the start fails with `HWINV`. The message names the variable and the fix, but never contains the value.';
 const KEYS =
   'A key of a vendor makes its models available: [models of the environment](../operations.md#models-of-the-environment). ' +
-  'The names are those of the programs of the vendors:';
+  "The names are those that the vendors' own tools use:";
 
 function rowOf(name: Name, meaning: string): string[] {
   const [schema, fix] = variables[name];

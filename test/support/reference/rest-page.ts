@@ -61,7 +61,7 @@ export function restPage(document: JsonObject): ReferencePage {
 
 const INTRO =
   'Each operation with its parameters and fields. [REST](../rest.md) describes pages, tags, errors and streams. The ' +
-  'OpenAPI document with all types is at `/openapi.json`, and pages with it at `/docs` and `/docs/reference`. The name of an ' +
+  'OpenAPI document with all types is at `/openapi.json`, and pages that show it are at `/docs` and `/docs/reference`. The name of an ' +
   'operation is that of `call()` in the [TypeScript client](../embedding.md).';
 
 function detailsOf(

@@ -8,20 +8,17 @@ const typeDefs = gql`
   extend type Subscription {
     """
     A list of runs: the newest rows that match the filter (\`first\` of them), then each row that changes, as it is now.
-    With \`after\` (the \`cursor\` of the last received event), only the changes since then. Nothing is lost: the newest
-    state of each changed row comes, in order for each run. States in between may be left out. Does not end by itself.
+    With \`after\` (the \`cursor\` of the last received event), only the changes since then. Nothing is lost: the newest state of each changed row is sent, in order for each run. States in between may be left out. Does not end by itself.
     """
     executionsFeed(filter: ExecutionsFeedFilter, after: String, first: Int = 100): ExecutionsFeedEvent
 
     """
-    A list of questions to people, open ones by default: the newest rows that match the filter, then each that changes.
-    As executionsFeed.
+    A list of questions to people, open ones by default: the newest rows that match the filter, then each row that changes. \`after\` and gaps work as in \`executionsFeed\`.
     """
     questionsFeed(filter: QuestionsFeedFilter, after: String, first: Int = 100): QuestionsFeedEvent
 
     """
-    A list of the rows of watched tables: the newest rows that match the filter, then each whose run changes its status or
-    whose answer is written. As executionsFeed.
+    A list of the rows of watched tables: the newest rows that match the filter, then each row whose run changes status or whose answer is written. \`after\` and gaps work as in \`executionsFeed\`.
     """
     watchedRowsFeed(filter: WatchedRowsFeedFilter, after: String, first: Int = 100): WatchedRowsFeedEvent
   }

@@ -42,7 +42,7 @@ const create = route({
   tag: 'api-keys',
   summary: 'Create an API key',
   description:
-    'The answer alone contains the key. A request repeated with its Idempotency-Key is answered without it.',
+    'Only this response contains the key. The response to a repeated request with the same Idempotency-Key does not.',
   isKeyed: true,
   body: z.strictObject({
     name: z.string().describe('What the key is for, in at most 100 characters'),

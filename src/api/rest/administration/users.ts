@@ -43,7 +43,7 @@ const erase = route({
     cancel_live: z
       .boolean()
       .optional()
-      .describe('Cancels live runs of the user; without it they are a conflict'),
+      .describe('Cancels live runs of the user; without it, live runs cause a conflict error'),
   }),
   answers: {
     200: {

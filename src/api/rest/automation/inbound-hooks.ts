@@ -131,7 +131,7 @@ export const inboundHookRoutes: Route[] = [
     path: '/api/inbound-hooks/{id}/test',
     id: 'testInboundHook',
     tag: 'inbound-hooks',
-    summary: 'Show what the expressions of a hook make of a body; nothing is stored or begun',
+    summary: 'Show what the expressions of a hook produce for a body; nothing is stored or begun',
     params: byId,
     body: z.strictObject({
       body: z.unknown().describe('The body of a request, as JSON'),

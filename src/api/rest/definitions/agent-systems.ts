@@ -122,7 +122,7 @@ export const agentSystemRoutes: Route[] = [
     tag: 'agent systems',
     summary: 'Apply the file of an agent system',
     description:
-      'Applies the file completely, or not at all with a list of all faults. The schema of files is at /schemas/agent-system.v1.json.',
+      'Applies the whole file. If the file has faults, applies nothing and returns a list of all of them. The schema of files is at /schemas/agent-system.v1.json.',
     query: z.strictObject({
       dry_run: flag.optional().describe('Returns the planned changes without making them'),
       prune: flag

@@ -33,7 +33,7 @@ export const workflowPerformance: Route = route({
   tag: 'workflows',
   summary: 'Get statistics of the runs of a workflow, by version',
   description:
-    'Tokens and cost include the child runs; steps are only those of the workflow itself. Deleted runs are not counted.',
+    'Tokens and cost include those of child runs; the steps are only those of the workflow itself. Deleted runs are not counted.',
   isReplicable: true,
   params: byId,
   answers: {

@@ -32,7 +32,7 @@ export function register(command: Command, io: CliIo): void {
     .action(() => months(io));
   command
     .command('archive')
-    .description('write a month to a folder as gzip JSONL, without dropping it')
+    .description('write a month to a folder as gzipped JSONL, without dropping the month')
     .argument('<month>', 'month to archive, such as 2026-03', monthOf)
     .requiredOption('--out <folder>', 'parent folder of the new archive folder')
     .action((month: string, { out }: { out: string }) => archive(io, month, resolve(out)));

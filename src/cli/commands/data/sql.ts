@@ -20,7 +20,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('[query]', 'SQL statement (default: read from standard input, as with -)')
     .option(...TENANT_OPTION)
-    .option('-c', 'before the statement, as psql wants it')
+    .option('-c', 'accepted before the statement, as in psql; has no effect')
     .option('--write', 'run with the rights of the application and commit (default: read-only)')
     .option('--limit <rows>', 'maximum number of rows to print; 0 prints all', rowsOf, MOST_ROWS)
     .option(

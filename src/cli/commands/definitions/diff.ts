@@ -27,12 +27,12 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument(
       '<files...>',
-      'agent system files, YAML or JSON, and folders of packs; - reads standard input; or the ids of two executions',
+      'agent system files, YAML or JSON, and folders of packs; - reads standard input; or the ids of two runs',
     )
     .option(...FILE_OPTION)
     .option('--prune', 'for files: include what `apply --prune` would delete')
     .option(...TENANT_OPTION)
-    .option('--exit-code', 'for executions: exit 1 if they differ')
+    .option('--exit-code', 'for runs: exit with 1 if they differ')
     .option(...API_OPTION)
     .action((words: string[], options: Options, self: Command) => {
       if (!words.some(isUuid)) {

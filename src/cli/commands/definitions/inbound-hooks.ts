@@ -67,7 +67,7 @@ function withHook(command: Command): Command {
     .option('--secret-header <name>', 'header with a shared secret (default: Authorization)')
     .option('--agent <name>', 'agent to run')
     .option('--workflow <name>', 'workflow to run instead of an agent')
-    .option('--condition <cel>', 'only deliveries for which this expression is true')
+    .option('--condition <cel>', 'start runs only for deliveries for which this expression is true')
     .option('--input <cel>', 'input of the run (default: the body as JSON)')
     .option('--map <field=cel>', 'value of metadata, input_data, agent and others', mapOf, {})
     .option('--session-key <cel>', 'deliveries with one value are messages of one session')

@@ -72,21 +72,20 @@ function withIntegration(command: Command): Command {
     .argument('<name>', 'name that MCP servers and HTTP tools refer to')
     .requiredOption('--url <url>', 'URL of the MCP server or API')
     .addOption(
-      new Option('--scope <owner>', 'whose accounts there are (default: user)').choices([
-        'user',
-        'tenant',
-      ]),
+      new Option(
+        '--scope <owner>',
+        'whose account a run uses: that of its user, or that of the tenant (default: user)',
+      ).choices(['user', 'tenant']),
     )
     .addOption(
-      new Option('--grant <type>', 'how tokens are got (default: authorization_code)').choices([
-        'authorization_code',
-        'client_credentials',
-      ]),
+      new Option('--grant <type>', 'how tokens are obtained (default: authorization_code)').choices(
+        ['authorization_code', 'client_credentials'],
+      ),
     )
     .option('--scopes <list>', 'scopes to ask for, separated by commas')
     .option('--issuer <url>', 'authorization server, if the resource names none')
     .option('--client-id <id>', 'client that was registered by hand')
-    .option('--secret <name>', 'secret with the secret of the client')
+    .option('--secret <name>', 'name of the stored secret that holds the client secret')
     .option('--no-resource', 'do not send the resource to the authorization server')
     .option('--description <text>', 'purpose of the integration');
 }
@@ -110,7 +109,10 @@ function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
 function registerConnect(command: Command, io: CliIo): void {
   command
     .argument('<name>', 'name or id of the integration')
-    .option('--user <name>', 'user whose account it is; only with a database')
+    .option(
+      '--user <name>',
+      'user whose account it is; only with a direct database connection, not with --api',
+    )
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
     .action(async (name: string, options: Options) => {

@@ -39,7 +39,10 @@ export function register(command: Command, io: CliIo): void {
   add('rotate', 'rotate the keys of all secrets; with a name, change the value of that secret')
     .argument('[name]', 'name of an existing secret; its new value comes from stdin')
     .option('--data', 'create new data keys instead of re-wrapping them with HOWDAH_SECRET_KEY')
-    .option('--force', 'also if a worker lacks HOWDAH_SECRET_KEY (it can no longer read secrets)')
+    .option(
+      '--force',
+      'rotate even if a worker lacks HOWDAH_SECRET_KEY (that worker can then no longer read secrets)',
+    )
     .action((name: string | undefined, options: Options) =>
       name === undefined ? rotateKeys(io, options) : set(io, name, options, true),
     );
@@ -48,7 +51,7 @@ export function register(command: Command, io: CliIo): void {
   );
   add('remove', 'delete a secret')
     .argument('<name>', 'name of the secret')
-    .option('--force', 'also if models use it (their calls will fail)')
+    .option('--force', 'delete the secret even if models use it (their calls will fail)')
     .option(...YES_OPTION)
     .action((name: string, options: Options) => remove(io, name, options));
 }

@@ -23,7 +23,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .option(
       '--minutes <number>',
-      'minimum duration of the faults, in minutes; then all runs have to end',
+      'minimum duration of the faults, in minutes; all runs must end afterwards',
       minutes,
       2,
     )

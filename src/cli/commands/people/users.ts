@@ -29,7 +29,7 @@ export function register(command: Command, io: CliIo): void {
     listVerb(USERS),
     showVerb(USERS),
     { name: 'create', summary: 'create a user', register: registerCreate },
-    switchVerb('suspend', 'suspend a user: reject all its tokens and keys', false),
+    switchVerb('suspend', 'suspend a user: reject all tokens and keys of the user', false),
     switchVerb('admit', 'admit a suspended user again', true),
     {
       name: 'export',

@@ -67,7 +67,7 @@ function withOptions(command: Command): Command {
       'version of the agent (default: the version of the original run)',
       wholeNumber(0),
     )
-    .option('--detach', 'print the id of the new execution and return immediately')
+    .option('--detach', 'print the id of the new run and return immediately')
     .option(...API_OPTION);
 }
 

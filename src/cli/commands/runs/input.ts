@@ -8,7 +8,7 @@ import { type CliIo, printJson } from '../../output/output.ts';
 /** Registers `howdah runs input ID TEXT`, which sends input to a run that has not ended. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<id>', 'id of the execution')
+    .argument('<id>', 'id of the run')
     .argument('<text>', `text for the agent; ${ARGUMENT_SOURCES}`)
     .option(...API_OPTION)
     .action(async (text: string, content: string, _options: object, self: Command) => {
