@@ -10126,6 +10126,7 @@ CREATE OR REPLACE FUNCTION howdah_private.check_machine(field text, url text, is
 AS $function$
 declare
   v_host text := howdah_private.host_of(check_machine.url);
+  v_shown text := case when v_host like '%:%' then format('[%s]', v_host) else v_host end;
 begin
   if not check_machine.is_command and (v_host is null
     or (v_host ~ '^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+([a-z]{2,}|xn--[a-z0-9-]+)\.?$'
@@ -10143,9 +10144,9 @@ begin
     message = case when check_machine.is_command
       then format('%s must not be stdio, which is a command on the machine of the workers',
         check_machine.field)
-      else format('%s must have a public host name, not %s', check_machine.field, v_host) end,
+      else format('%s must have a public host name, not %s', check_machine.field, v_shown) end,
     detail = jsonb_strip_nulls(
-      jsonb_build_object('field', check_machine.field, 'host', v_host))::text,
+      jsonb_build_object('field', check_machine.field, 'host', v_shown))::text,
     hint = case when check_machine.is_command
       then 'Use type http, or ask an owner of the database to write it.'
       else 'Ask an owner of the database to write it, or an operator to add the host and port to '
@@ -29869,14 +29870,15 @@ AS $function$
       '1 also records in the audit log what runs do to todos, files, sessions and mail, and who '
       'creates them.'),
     ('backoff_initial_seconds', false, 0.1, 60, 0.5,
-      'Longest wait after the first failed attempt of a model or a tool; it doubles with each.'),
+      'Longest wait after the first failed attempt of a model or a tool; it doubles after each '
+      'further failure.'),
     ('backoff_max_seconds', false, 0.1, 3600, 30,
-      'Longest wait between two attempts, except where the other side asks for more.'),
+      'Longest wait between two attempts, unless the other side asks for a longer wait.'),
     ('input_bytes', true, 1024, 1048576, 1048576,
-      'Bytes of the text, and of the data, of the input of a run, and of a message to a run.'),
+      'Maximum bytes of the text of a run''s input, of its data, and of a message to a run.'),
     ('max_cost', false, 0.000001, 1000000000, null,
-      'Cost of a run whose agent or workflow has no max_cost.'),
-    ('max_depth', true, 1, 32, 8, 'Levels of runs below a run.'),
+      'Maximum cost of a run whose agent or workflow has no max_cost.'),
+    ('max_depth', true, 1, 32, 8, 'Maximum depth of child runs below a root run.'),
     ('max_seconds', true, 1, 2592000, 600,
       'Active seconds of a run whose agent or workflow has no max_seconds.'),
     ('max_steps', true, 1, 1000000, 50,
@@ -29884,9 +29886,9 @@ AS $function$
     ('max_tokens', true, 1, 1000000000000, null,
       'Tokens of a run whose agent or workflow has no max_tokens.'),
     ('model_attempts', true, 1, 20, 4,
-      'Attempts of one model before the next model of the agent is asked.'),
+      'Attempts with one model before the next model of the agent is called.'),
     ('tool_result_bytes', true, 1000, 1048576, 65536,
-      'Bytes of a result that the model reads, of a tool without max_result_bytes.'),
+      'Maximum bytes of a tool result that the model reads, for tools without max_result_bytes.'),
     ('worker_wait_seconds', false, 0.1, 86400, 30,
       'Seconds that howdah.ask waits while no worker takes its run.'),
     ('worker_warning_seconds', false, 0.1, 86400, 5,
@@ -47175,7 +47177,7 @@ comment on column howdah.connected_accounts.created_at is 'Time of creation.';
 
 comment on column howdah.connected_accounts.error is 'Reason why the account is not connected, or why the last refresh failed.';
 
-comment on column howdah.connected_accounts.expires_at is 'End of the current access token, which a job replaces earlier. Null if it does not expire.';
+comment on column howdah.connected_accounts.expires_at is 'Time at which the current access token expires. A job replaces the token before then. Null if it does not expire.';
 
 comment on column howdah.connected_accounts.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
@@ -47287,7 +47289,7 @@ comment on column howdah.effects.call_id is 'Id of the tool call, as given by th
 
 comment on column howdah.effects.compensation_execution_id is 'The run that compensates the call.';
 
-comment on column howdah.effects.effect is 'Effect of a second call: pure none, idempotent the same one, once another one.';
+comment on column howdah.effects.effect is 'Effect of a second call. pure: no effect; idempotent: the same effect; once: a further effect.';
 
 comment on column howdah.effects.error is 'The error; null if there was none.';
 
@@ -47627,7 +47629,7 @@ comment on column howdah.inbound_deliveries.last_received_at is 'Time of the las
 
 comment on column howdah.inbound_deliveries.received_at is 'Time of the request; of refused requests, the time of the first one.';
 
-comment on column howdah.inbound_deliveries.reply is 'Object that the answer of the run is sent with. Null if no answer is sent.';
+comment on column howdah.inbound_deliveries.reply is 'JSON object to which the answer of the run is added before it is sent. Null if no answer is sent.';
 
 comment on column howdah.inbound_deliveries.requests is 'Number of requests that this row stands for: the delivery and its repeats, or the requests of one hour that were refused for one reason.';
 
@@ -47665,13 +47667,13 @@ comment on column howdah.inbound_hooks.secret_header is 'Header that contains a 
 
 comment on column howdah.inbound_hooks.secret_name is 'Secret that requests are signed with, or that they contain.';
 
-comment on column howdah.inbound_hooks.session_key is 'CEL expression. Deliveries with one value are messages of one session. Null or a blank value begins a run without a session.';
+comment on column howdah.inbound_hooks.session_key is 'CEL expression. Deliveries with the same value are messages of one session. Null or a blank value begins a run without a session.';
 
 comment on column howdah.inbound_hooks.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.inbound_hooks.updated_at is 'Time of the last change.';
 
-comment on column howdah.inbound_hooks.user_id is 'User that the runs act as: who last changed what the hook does. Null acts for the tenant.';
+comment on column howdah.inbound_hooks.user_id is 'User that the runs act as: the one who last changed what the hook does. If null, the runs act for the tenant.';
 
 comment on column howdah.inbound_hooks.verification is 'standard_webhooks, github, stripe, slack: the signature in the headers of that sender. shared_secret: the secret itself in a header.';
 
@@ -47699,9 +47701,9 @@ comment on column howdah.integrations.name is 'Name by which MCP servers and HTT
 
 comment on column howdah.integrations.resource_url is 'URL of the MCP server or API. Tokens are sent only to its scheme, host and port.';
 
-comment on column howdah.integrations.scopes is 'Scopes to ask for. Empty asks for what the server names.';
+comment on column howdah.integrations.scopes is 'Scopes to ask for. If empty, the scopes that the server names are asked for.';
 
-comment on column howdah.integrations.secret_name is 'Secret that holds the secret of the client.';
+comment on column howdah.integrations.secret_name is 'Name of the stored secret that holds the client secret.';
 
 comment on column howdah.integrations.sends_resource is 'True sends the resource to the authorization server, so that tokens are for it alone (RFC 8707). False is for servers that refuse the parameter.';
 
@@ -47709,13 +47711,13 @@ comment on column howdah.integrations.tenant_id is 'The tenant that owns the row
 
 comment on column howdah.integrations.updated_at is 'Time of the last change.';
 
-comment on column howdah.limit_usage.key is 'The key of the limit. Of a limit for each key: a concurrency key in use.';
+comment on column howdah.limit_usage.key is 'The key of the limit; for a limit on each key, a concurrency key in use.';
 
 comment on column howdah.limit_usage.limit_id is 'The limit.';
 
 comment on column howdah.limit_usage.max_value is 'The largest allowed value.';
 
-comment on column howdah.limit_usage.metric is 'The quantity that is counted: requests, runs, tokens, cost, storage.';
+comment on column howdah.limit_usage.metric is 'The quantity that is counted: requests, runs, tokens, cost, storage, running_runs, running_calls or calls.';
 
 comment on column howdah.limit_usage.period is 'The period of counting, after which the count starts again.';
 
@@ -47731,7 +47733,7 @@ comment on column howdah.limit_usage.subject_id is 'The user, agent, session, AP
 
 comment on column howdah.limit_usage.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
-comment on column howdah.limit_usage.used is 'Use within the period or the last 60 seconds, or what runs now. Null for a limit over all tenants, whose figures only an owner of the database sees.';
+comment on column howdah.limit_usage.used is 'Use within the period or the last 60 seconds, or the number of runs or calls in progress now. Null for a limit over all tenants, whose figures only an owner of the database sees.';
 
 comment on column howdah.limit_usage.waiting is 'Number of runs that wait at the limit.';
 
@@ -47987,7 +47989,7 @@ comment on column howdah.model_catalog.input_modalities is 'What the model reads
 
 comment on column howdah.model_catalog.input_price is 'Price of a million input tokens, in USD.';
 
-comment on column howdah.model_catalog.max_output_tokens is 'Most tokens of an answer.';
+comment on column howdah.model_catalog.max_output_tokens is 'Maximum number of tokens of an answer.';
 
 comment on column howdah.model_catalog.name is 'The id of the model at the vendor.';
 
@@ -48133,7 +48135,7 @@ comment on column howdah.permissions.by_agent is 'A grant on the agent of the ro
 
 comment on column howdah.permissions.object is 'The table.';
 
-comment on column howdah.permissions.role is 'The least role that has the permission.';
+comment on column howdah.permissions.role is 'The lowest role that has the permission.';
 
 comment on column howdah.plan_tasks."position" is 'Position in the order, from 1.';
 
@@ -48392,7 +48394,7 @@ comment on column howdah.secrets.updated_at is 'Time of the last change.';
 
 comment on column howdah.secrets.version is 'Number of values so far. Each new value raises it.';
 
-comment on column howdah.secrets.webhook_id is 'Webhook that this generated signing key belongs to and is deleted with. Null for other secrets.';
+comment on column howdah.secrets.webhook_id is 'Webhook that this generated signing key belongs to. The key is deleted together with the webhook. Null for other secrets.';
 
 comment on column howdah.sessions.agent_id is 'The agent.';
 
@@ -48784,7 +48786,7 @@ comment on column howdah.webhook_deliveries.status is 'pending, delivered, faile
 
 comment on column howdah.webhook_deliveries.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
-comment on column howdah.webhook_deliveries.url is 'The URL of the last attempt, or of the first attempt to come.';
+comment on column howdah.webhook_deliveries.url is 'The URL of the last attempt, or before the first attempt, the URL that it will use.';
 
 comment on column howdah.webhook_deliveries.webhook_id is 'Webhook that receives the event. Null for the callback_url of a run.';
 
@@ -49010,7 +49012,7 @@ comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a questio
 
 comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system document, the content of a file as JSON. Returns {id, name, version, digest, dry_run, kept: [{kind, name}], objects: [{kind, name, action, before, after, ownership}]}.';
 
-comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. version is the MD5 of the list that was edited; another state raises HWCNF.';
+comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF.';
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run, its session or its agent.';
 
@@ -49023,20 +49025,20 @@ Returns the broken promises of all runs. The result is always empty unless the e
 
 comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run; steps holds parts_at, the first step that differs, and the changes.';
 
-comment on routine howdah.connect_account(text,text) is 'Begins to connect an account for an integration: {account_id, integration, authorization_url, expires_at}. A person opens the URL in a browser and consents at the authorization server. It is null if the client of the integration is the account.';
+comment on routine howdah.connect_account(text,text) is 'Begins to connect an account for an integration: {account_id, integration, authorization_url, expires_at}. A person opens the URL in a browser and consents at the authorization server. It is null if the client itself is the account.';
 
 comment on routine howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) is 'Creates an API key and returns it. The key cannot be read again. Its role is at most the role of the caller, and for a user at most the role of that user.';
 
 comment on routine howdah.current_agent(uuid) is 'Returns the agent to use when none is named: that of the session, else the default of the user, else the default of the tenant, else development.';
 
 comment on routine howdah.current_tenant() is '@behavior -*
-Returns the tenant this session acts for: that of the token, the API key or the database login. For an owner it is "default" unless set.';
+Returns the tenant this session acts for: that of the token, the API key or the database login. For an owner of the database, it is "default" unless set.';
 
 comment on routine howdah.current_user_id() is '@behavior -*
 Returns the user this session acts for; null for a plain database login.';
 
 comment on routine howdah.current_user_role() is '@behavior -*
-Returns the role this session acts with: that of the token, the API key or the database login. An owner of the database is owner.';
+Returns the role this session acts with: that of the token, the API key or the database login. An owner of the database has the role owner.';
 
 comment on routine howdah.delete_agent(uuid) is 'Deletes an agent softly, unless it is a member of a workflow. Live runs continue with their pinned version. The name becomes free.';
 
@@ -49058,7 +49060,7 @@ comment on routine howdah.disconnect_account(uuid) is 'Disconnects an account an
 
 comment on routine howdah.engine_schema(howdah.agent_engine) is 'Returns the JSON Schema of agents.engine_configuration for this engine.';
 
-comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases the data of a user: contents become [erased], or the runs and sessions of the user are deleted. Returns the number of rows of each kind, and the files outside of the database, which workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';
+comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases the data of a user: contents become [erased], or the runs and sessions of the user are deleted. Returns the number of rows of each kind, and the files outside the database, which workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';
 
 comment on routine howdah.explain_execution(uuid) is 'Explains the current state of a run: {execution_id, status, since, reason, summary, blocked_by, next}. next lists the possible actions and their targets.';
 
@@ -49066,7 +49068,7 @@ comment on routine howdah.explain_model(text,text,jsonb) is 'Lists the models th
 
 comment on routine howdah.export_agent_system(text) is 'Exports an agent system as JSON, the content of a file. Without a name, exports the objects that belong to no system.';
 
-comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah replay. With redact, leaves out all contents.';
+comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah dev replay. With redact, leaves out all contents.';
 
 comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, connected accounts (without tokens), sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content), schedules, agents. With redact, leaves out all contents.';
 
@@ -49089,7 +49091,7 @@ comment on routine howdah.limits_usage(howdah.limits) is 'Current use. Null for 
 comment on routine howdah.mcp_server_schema(howdah.mcp_server_type) is 'Returns the JSON Schema of mcp_servers.configuration for this type.';
 
 comment on routine howdah.model(text,text,jsonb) is '@behavior -*
-Returns the id of the model of the current tenant that fits a purpose best: chat or llm, embedding, tts, stt, image, rerank, classifier. Models of the domain come before models without domain, then the model named default, then fallbacks, then older models. The capabilities of the model contain those that are asked for. Raises HWNTF if none fits.';
+Returns the id of the model of the current tenant that fits a purpose best: chat or llm, embedding, tts, stt, image, rerank, classifier. Models of the domain come before models without domain, then the model named default, then fallbacks, then older models. The capabilities of the model include those that are asked for. Raises HWNTF if none fits.';
 
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution.';
 
@@ -49123,13 +49125,13 @@ comment on routine howdah.resume_execution(uuid) is 'Resumes a paused run and it
 
 comment on routine howdah.retry_execution(uuid) is 'Retries a failed or cancelled run after its last good step. A limit that was used up is granted once more.';
 
-comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key for good, also for open connections, within a second.';
+comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key permanently, within a second. Open connections that use the key lose access too.';
 
-comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) is 'Starts a run of the agent or workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the agent. overrides sets another model, request_params or fewer allowed_tools for this run. concurrency_key counts for limits of scope key. Calls with one debounce_key within debounce_ms return one run, which has the newest input.';
+comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) is 'Starts a run of the agent or workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the agent. overrides sets another model, request_params or fewer allowed_tools for this run. Limits of scope key count runs by concurrency_key. Calls with one debounce_key within debounce_ms return one run, which has the newest input.';
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, in addition to its times, and returns the run.';
 
-comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric,text,text,integer) is 'Starts a run of the workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the workflow. concurrency_key counts for limits of scope key. Calls with one debounce_key within debounce_ms return one run, which has the newest input.';
+comment on routine howdah.run_workflow(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,text,numeric,text,text,integer) is 'Starts a run of the workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the workflow. Limits of scope key count runs by concurrency_key. Calls with the same debounce_key within debounce_ms return one run, which has the newest input.';
 
 comment on routine howdah.schedule_times(text,text,timestamp with time zone,integer) is '@behavior -connection +list
 Returns the next times of a cron expression in a time zone. Returns no rows if the expression names a day that never occurs.';
@@ -49169,7 +49171,7 @@ comment on routine howdah.uuid_v7() is '@behavior -*
 Returns a new uuid v7, in the layout of PostgreSQL 18 on every version.';
 
 comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior -*
-Returns the smallest id of a time: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
+Returns the smallest uuid v7 for a time: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
 
 comment on routine howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) is '@behavior -*
 Starts a run of an agent for each row that arrives in a table, and writes its answer into a column. concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. unwatch_table ends the watch. Owners only.';
@@ -49244,7 +49246,7 @@ comment on table howdah.hooks is 'Functions of this database that are called on 
 
 comment on table howdah.inbound_deliveries is 'Requests to inbound hooks, with their results. Contains no body and no secret. A repeated request finds its row and begins no second run.';
 
-comment on table howdah.inbound_hooks is 'Inbound hooks: addresses at which other programs begin runs. A request to POST /hooks/TENANT/NAME needs no login, but the signature or secret of the hook.';
+comment on table howdah.inbound_hooks is 'Inbound hooks: addresses at which other programs begin runs. A request to POST /hooks/TENANT/NAME needs no login, only the signature or secret of the hook.';
 
 comment on table howdah.integrations is 'APIs and MCP servers that agents use with OAuth, written by admins. The configuration of an MCP server or of an HTTP tool names one.';
 
@@ -49436,7 +49438,7 @@ comment on view howdah.model_catalog is 'Known models of vendors, with their pri
 
 comment on view howdah.model_usage is 'Attempts, answers, failures, tokens and cost of each model. Steps that a fork shares with its original count once.';
 
-comment on view howdah.permissions is 'The least role that may perform an action on the rows of a table. Reading requires only membership of the tenant and the grants of its agents, unless a row here says otherwise.';
+comment on view howdah.permissions is 'The lowest role that may perform an action on the rows of a table. Reading requires only membership of the tenant and the grants of its agents, unless a row here says otherwise.';
 
 comment on view howdah.plan_tasks is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName planTasks
 The plans of orchestrators and the results of their tasks. Tasks of one step run concurrently. Filter by one run: where execution_id = …';

@@ -33,6 +33,7 @@ test('an empty environment yields frozen defaults', () => {
     egressAllow: [],
     mcp: { commands: undefined, environment: {} },
     providerPackages: [],
+    toolKeys: [],
     defaultModel: {
       provider: 'local',
       model: 'extractive',

@@ -403,7 +403,7 @@ export type Operations = {
   changeInboundHook: { takes: { params: { id: string }; body: { name?: string; description?: string; verification?: "standard_webhooks" | "github" | "stripe" | "slack" | "shared_secret"; secret_name?: string; previous_secret_name?: string | null; secret_header?: string | null; agent_id?: string | null; workflow_id?: string | null; condition?: string | null; mapping?: { [name: string]: string }; session_key?: string | null; debounce_key?: string | null; debounce_ms?: number | null; reply?: { [name: string]: string } | null; is_active?: boolean } }; gives: InboundHook };
   /** Delete an inbound hook. */
   deleteInboundHook: { takes: { params: { id: string } }; gives: null };
-  /** Show what the expressions of a hook make of a body; nothing is stored or begun. */
+  /** Show what the expressions of a hook produce for a body; nothing is stored or begun. */
   testInboundHook: { takes: { params: { id: string }; body: { body: unknown; headers?: { [name: string]: string } } }; gives: InboundHookTest };
   /** List the deliveries of inbound hooks, newest first. */
   listInboundDeliveries: { takes: { query?: { limit?: number; cursor?: string; status?: string; execution_id?: string; inbound_hook_id?: string } }; gives: { data: (InboundDelivery)[]; next: string | null } };

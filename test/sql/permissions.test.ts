@@ -80,6 +80,7 @@ const ACTS: Record<string, string> = {
   delete_skill: `select howdah.delete_skill(howdah.skill('spare'))`,
   run_workflow: `select howdah.run_workflow('nightly', 'x')`,
   start_session: `select howdah.start_session('desk')`,
+  apply_todolist: `select howdah.apply_todolist(id, '- [ ] x') from howdah.sessions`,
   send_message: `select howdah.send_message(id, 'x') from howdah.sessions`,
   fork_session: `select howdah.fork_session(id, 'x') from howdah.sessions`,
   switch_agent: `select howdah.switch_agent(id, 'desk') from howdah.sessions`,

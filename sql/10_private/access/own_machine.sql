@@ -55,6 +55,7 @@ create or replace function howdah_private.check_machine(
 as $$
 declare
   v_host text := howdah_private.host_of(check_machine.url);
+  v_shown text := case when v_host like '%:%' then format('[%s]', v_host) else v_host end;
 begin
   if not check_machine.is_command and (v_host is null
     or (v_host ~ '^([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)+([a-z]{2,}|xn--[a-z0-9-]+)\.?$'
@@ -72,9 +73,9 @@ begin
     message = case when check_machine.is_command
       then format('%s must not be stdio, which is a command on the machine of the workers',
         check_machine.field)
-      else format('%s must have a public host name, not %s', check_machine.field, v_host) end,
+      else format('%s must have a public host name, not %s', check_machine.field, v_shown) end,
     detail = jsonb_strip_nulls(
-      jsonb_build_object('field', check_machine.field, 'host', v_host))::text,
+      jsonb_build_object('field', check_machine.field, 'host', v_shown))::text,
     hint = case when check_machine.is_command
       then 'Use type http, or ask an owner of the database to write it.'
       else 'Ask an owner of the database to write it, or an operator to add the host and port to '

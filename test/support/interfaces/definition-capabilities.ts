@@ -27,6 +27,11 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     sql: 'howdah.accept_mcp_prompt()',
   },
   {
+    ...{ group: 'Agents and tools', what: 'connect an account' },
+    ...{ sql: 'howdah.connect_account()', rest: 'POST /api/integrations/{id}/connect' },
+    cli: 'admin integrations connect',
+  },
+  {
     ...{ group: 'Agents and tools', what: 'test a model' },
     ...{ sql: ['howdah.test_model()', 'select howdah.model_tests'] },
     ...{ graphql: ['modelTest', 'modelTests'], rest: 'POST /api/models/test', cli: 'models test' },
@@ -197,7 +202,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     cli: 'sql',
   },
   {
-    ...{ group: 'Observing', what: 'tenants', sql: 'select howdah.tenants' },
+    ...{ group: 'Observing', what: 'list tenants', sql: 'select howdah.tenants' },
     graphql: ['tenants', 'tenant', 'tenantBySlug'],
   },
 ];

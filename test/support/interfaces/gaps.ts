@@ -19,7 +19,7 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
-    what: /^change a (model|prompt|skill|webhook|grant|limit|tool policy|retention policy)$|^change an (alert rule|API key|output filter)$|^(create|delete) (an alert rule|a tool policy|a retention policy)$|^list retention policies$/,
+    what: /^change (a (model|prompt|skill|webhook|grant|limit|tool policy|retention policy)|an (integration|inbound hook))$|^change an (alert rule|API key|output filter)$|^(create|delete) (an alert rule|a tool policy|a retention policy)$|^list retention policies$/,
     because:
       'Such a row changes rarely, and each time in different columns: use `howdah sql --write`, or another interface.',
   },
@@ -31,7 +31,7 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
-    what: /watched table|^list offered MCP|^explain which model|^render a prompt|^get the JSON Schema|^remove a label|^list agent systems$|^list times of|^performance|^show the|^tenants$/,
+    what: /watched table|^list offered MCP|^explain which model|^render a prompt|^get the JSON Schema|^remove a label|^list agent systems$|watched tables$|^list times of|^read the performance|^show the|tenants$/,
     because: 'One `select`: `howdah sql "select …"`.',
   },
   {
@@ -48,7 +48,7 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: ['REST', 'TypeScript'],
-    what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^try output filters|^cost, usage|^tenants$|^use (the standard|a set)/,
+    what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^try output filters|^read cost, usage|tenants$|^use (the standard|a set)/,
     because: 'These are queries for figures and lists: in GraphQL or SQL, you choose the columns.',
   },
   {
@@ -56,6 +56,21 @@ export const GAPS: readonly Gap[] = [
     what: /^export (a run|the data of a user)$/,
     because:
       'The size of an export is unlimited, but that of a REST response is not. SQL, GraphQL (in pages) and the command line return an export one document at a time.',
+  },
+  {
+    on: ['REST', 'TypeScript'],
+    what: /^edit the todos/,
+    because: 'A version check protects the edit: `howdah.apply_todolist()` by SQL or GraphQL.',
+  },
+  {
+    on: 'SQL',
+    what: /^get the signing key/,
+    because: 'The database cannot encrypt the key. A process that has the master key generates it.',
+  },
+  {
+    on: ['SQL', 'GraphQL'],
+    what: /^test an inbound hook/,
+    because: 'PostgreSQL does not evaluate CEL expressions. The API does.',
   },
   {
     on: 'SQL',

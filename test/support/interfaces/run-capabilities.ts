@@ -57,7 +57,7 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Runs', what: 'follow a run', sql: 'howdah.tail()' },
-    graphql: ['executionUpdated', 'executionSteps', 'executionTokens'],
+    graphql: ['executionUpdated', 'executionSteps', 'executionTokens', 'executionEvents'],
     ...{ rest: 'GET /api/executions/{id}/stream', cli: ['watch', 'runs watch'], ts: '.stream()' },
   },
   {
@@ -165,12 +165,17 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
     cli: 'chat',
   },
   {
+    ...{ group: 'Conversations', what: 'edit the todos of a session as Markdown' },
+    ...{ sql: 'howdah.apply_todolist()', cli: 'dev todo' },
+  },
+  {
     ...{ group: 'Conversations', what: 'read a conversation', sql: 'select howdah.messages' },
     ...{ graphql: 'messages', rest: ['GET /sessions/{sid}/history', 'GET /sessions/{sid}/usage'] },
     cli: 'chat',
   },
   {
-    ...{ group: 'Conversations', what: 'follow a session', graphql: 'sessionMessages' },
+    ...{ group: 'Conversations', what: 'follow a session' },
+    graphql: ['sessionMessages', 'sessionEvents'],
     ...{ rest: 'GET /sessions/{sid}/stream', cli: 'chat', ts: '.session()' },
   },
   {
@@ -181,6 +186,21 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
     ...{ group: 'Starting runs', what: 'list times of a cron expression' },
     ...{ sql: 'howdah.schedule_times()', graphql: 'scheduleTimesList' },
     rest: 'GET /api/schedules/times',
+  },
+  {
+    ...{ group: 'Starting runs', what: 'follow rows of watched tables' },
+    ...{ graphql: 'watchedRowsFeed', rest: 'GET /api/watched-rows/stream' },
+    ts: '.watchedRowsFeed()',
+  },
+  {
+    ...{ group: 'Starting runs', what: 'test an inbound hook with a body' },
+    ...{ rest: 'POST /api/inbound-hooks/{id}/test', cli: 'admin inbound-hooks test' },
+  },
+  {
+    ...{ group: 'Notifications', what: 'get the signing key of a webhook' },
+    graphql: 'issueSigningKey',
+    rest: ['POST /api/webhooks/{id}/signing-key', 'POST /api/callbacks/signing-key'],
+    cli: 'admin webhooks key',
   },
   {
     ...{ group: 'Notifications', what: 'deliver again', sql: 'howdah.redeliver()' },

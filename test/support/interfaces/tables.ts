@@ -66,6 +66,21 @@ const TABLES: readonly TableNames[] = [
     ...{ group: 'Agents and tools', table: 'mcp_servers', one: 'MCP server' },
     ...{ rest: '/api/mcp-servers', cli: 'dev mcp' },
   },
+  {
+    ...{ group: 'Agents and tools', table: 'integrations', one: 'integration' },
+    ...{ rest: '/api/integrations', cli: 'admin integrations' },
+  },
+  {
+    ...{ group: 'Agents and tools', table: 'connected_accounts', one: 'connected account' },
+    rest: '/api/connected-accounts',
+    own: {
+      read: { cli: 'admin integrations accounts' },
+      delete: {
+        ...{ sql: 'howdah.disconnect_account()', graphql: 'disconnectAccount' },
+        cli: 'admin integrations disconnect',
+      },
+    },
+  },
   { group: 'Agents and tools', table: 'mcp_tools', one: 'offered MCP tool' },
   { group: 'Agents and tools', table: 'mcp_prompts', one: 'offered MCP prompt' },
   {
@@ -109,12 +124,27 @@ const TABLES: readonly TableNames[] = [
     cli: 'admin schedules',
     own: { change: { cli: ['admin schedules pause', 'admin schedules resume'] } },
   },
+  {
+    ...{ group: 'Starting runs', table: 'inbound_hooks', one: 'inbound hook' },
+    ...{ rest: '/api/inbound-hooks', cli: 'admin inbound-hooks' },
+    own: { read: { sql: 'howdah.inbound_hooks_path()' } },
+  },
+  {
+    ...{ group: 'Starting runs', table: 'inbound_deliveries', one: 'delivery to a hook' },
+    ...{ many: 'deliveries to hooks', rest: '/api/inbound-deliveries' },
+    graphql: ['inboundDelivery', 'inboundDeliveries'],
+    own: { read: { cli: 'admin inbound-hooks deliveries' } },
+  },
   { group: 'Starting runs', table: 'table_triggers', one: 'watched table' },
   {
-    group: 'Starting runs',
-    table: 'watched_rows',
-    one: 'row of a watched table',
+    ...{ group: 'Starting runs', table: 'watched_rows', one: 'row of a watched table' },
     many: 'rows of a watched table',
+    own: {
+      read: {
+        sql: ['howdah.watched_rows_current_row()', 'howdah.watches()'],
+        rest: 'GET /api/watched-rows',
+      },
+    },
   },
   {
     ...{ group: 'Notifications', table: 'webhooks', one: 'webhook', rest: '/api/webhooks' },

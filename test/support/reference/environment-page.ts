@@ -135,7 +135,7 @@ const INTRO =
   'precedence. Options of commands and of [`start()`](../embedding.md) take precedence over both. With an ' +
   'invalid value, the start fails with `HWINV`. The message names the variable and the fix, but never contains the value.';
 const KEYS =
-  'A key of a vendor makes its models available: [models of the environment](../operations.md#models-of-the-environment). ' +
+  'A key of a vendor makes its models available: [models of the environment](../operations.md#models-from-the-environment). ' +
   "The names are those that the vendors' own tools use:";
 
 function rowOf(name: Name, meaning: string): string[] {
