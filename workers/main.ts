@@ -105,7 +105,7 @@ class RunningWorker implements Worker {
     await this.#heartbeat.start();
     await this.#chores.start();
     this.#registered.resolve();
-    this.#poller.start(this.#runtime.look);
+    this.#poller.start(this.#runtime.claimDueRuns);
   }
 
   get inFlight(): number {
@@ -235,7 +235,7 @@ class RunningWorker implements Worker {
           ),
       onDueRuns: () => this.#poller.nudge(),
       onOffer: (ids) => void (scope ? undefined : runtime.takeOffer(ids)),
-      onWorker: (id) => runtime.setWorker(id),
+      onWorker: (id) => runtime.setWorkerId(id),
     });
   }
 

@@ -39,7 +39,7 @@ export class Runtime {
   readonly #retries: StatementRetries;
   #draining = false;
   /** Claims due runs without their wake-ups. */
-  readonly look = (): ReturnType<Claimer['look']> => this.#claimer.look();
+  readonly claimDueRuns = (): ReturnType<Claimer['claimDueRuns']> => this.#claimer.claimDueRuns();
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -99,11 +99,11 @@ export class Runtime {
    * Sets the id under which runs are claimed, or null while there is none. The runs of the id
    * before are dropped and released.
    */
-  setWorker(id: string | null): void {
+  setWorkerId(id: string | null): void {
     for (const { run } of this.#held.values()) {
       run.relinquish();
     }
-    this.#claimer.setWorker(id);
+    this.#claimer.setWorkerId(id);
   }
 
   /**
@@ -223,7 +223,7 @@ export class Runtime {
     try {
       await this.#start(claimed);
     } finally {
-      this.#claimer.markStarted(claimed);
+      this.#claimer.endArrival(claimed);
     }
   }
 

@@ -123,7 +123,7 @@ class RunFollower<Run extends ObservedRun> {
   readonly #assembler: AnswerAssembler;
   /** True if no text is sent: the caller takes the output from `stopped`. */
   #isSilent = true;
-  /** The last message whose step was read. */
+  /** The seq of the last message whose step was read. */
   #lastMessage: number | undefined;
   /** The state in which the run stopped. Its steps are sent first. */
   #stop: Run | undefined;

@@ -34,7 +34,7 @@ export async function* logEvents(
 ): AsyncGenerator<StreamEvent, void> {
   const known = new SeenSteps();
   const complete: StreamEvent = { event: 'complete', data: { execution_id: `${filter.id}` } };
-  let reached = begin.getTime(); // lines finished a while before this have been sent
+  let reached = begin.getTime(); // lines that finished more than `FORGET_MS` before this have been sent
   let hasAll = false;
   while (!signal.aborted) {
     const live = source.followLog(filter); // before the first read, so that no line is missed

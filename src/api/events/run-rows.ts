@@ -5,7 +5,7 @@ import { RUN_COUNTERS, runCounter } from '../../db/queries/run-counters.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import { id, json, object, time } from '../http/fields.ts';
 
-/** The names of other systems for statuses. */
+/** Names that other systems use for our statuses. They are accepted in filters. */
 const STATUS_ALIASES: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };
 export const statusSchema = z
   .string()

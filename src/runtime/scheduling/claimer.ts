@@ -46,10 +46,11 @@ export type ClaimerOptions = {
 // 1. A wake-up or an offer asks for a run (`claim`), or the worker looks for due runs (`look`).
 // 2. Requests of one turn of the event loop become one claim (claim-batcher.ts). In a backlog the
 //    claim also reserves all free slots, for runs whose wake-ups have not come yet.
-// 3. Claims are sent one at a time, also with `reconcile` (`#alone`). Requests that come meanwhile
+// 3. Claims are sent one at a time, also with `reconcile` (`#afterEarlierClaims`). Requests that
+//    come meanwhile
 //    wait and share the next claim (`#untilIdle`).
 // 4. Requested runs go to their callers; runs for the reserved slots go to `acceptExtraRuns`
-//    (`#deliver`).
+//    (`#deliverAndSearchOn`).
 // 5. If those runs used all reserved slots, more runs may be due. They are searched for at once,
 //    until no run or no slot is left (`#search`).
 //
@@ -58,8 +59,8 @@ export type ClaimerOptions = {
 // the runs that are claimed and not held yet, so that a release does not take them.
 
 /**
- * From this many wake-ups at once, there is a backlog: claims also take due runs that nobody
- * requested, until none is left.
+ * From this many requested runs (wake-ups and offers) in one claim, there is a backlog: claims also
+ * take due runs that nobody requested, until none is left.
  */
 const BACKLOG = 4;
 const MOST_AT_ONCE = 256;
@@ -93,7 +94,7 @@ export class Claimer {
     );
     this.claim = createClaimBatcher(
       (request) => this.#claimRequested(request),
-      (left) => this.#deliver(left),
+      (left) => this.#deliverAndSearchOn(left),
       () => this.#untilIdle(),
     );
   }
@@ -112,7 +113,7 @@ export class Claimer {
    * Sets a new id. Null means that there is none: nothing is claimed, and the runs of the id before
    * are released.
    */
-  setWorker(id: string | null): void {
+  setWorkerId(id: string | null): void {
     const before = this.#worker;
     this.#worker = id ?? randomUUID();
     if (id === null) {
@@ -129,7 +130,7 @@ export class Claimer {
   }
 
   /** Claims due runs for this worker without their wake-ups, as many as there is room for. */
-  async look(): Promise<'found' | 'nothing' | 'no_room'> {
+  async claimDueRuns(): Promise<'found' | 'nothing' | 'no_room'> {
     await this.#untilIdle();
     const reservedSlots = this.#options.reserve(MOST_AT_ONCE);
     if (reservedSlots === 0) return 'no_room';
@@ -138,7 +139,7 @@ export class Claimer {
   }
 
   /** Ends the arrival of a run: it has started, or will not start. */
-  markStarted(claim: Claim): void {
+  endArrival(claim: Claim): void {
     this.#arriving.delete(claim);
   }
 
@@ -154,7 +155,9 @@ export class Claimer {
     const isBacklog = this.#isBacklog || request.ids.length >= BACKLOG;
     const reservedSlots = isBacklog ? this.#options.reserve(MOST_AT_ONCE) : 0;
     try {
-      const runs = await this.#alone(() => this.#claimUntilAnswered(request, reservedSlots));
+      const runs = await this.#afterEarlierClaims(() =>
+        this.#claimUntilAnswered(request, reservedSlots),
+      );
       return { runs, reservedSlots };
     } catch (error) {
       this.#options.acceptExtraRuns({ runs: [], reservedSlots });
@@ -167,10 +170,10 @@ export class Claimer {
    * finds the slots that were not used.
    */
   #search(reservedSlots: number): Promise<ClaimedRun[]> {
-    return this.#alone(async () => {
+    return this.#afterEarlierClaims(async () => {
       // after a rejected claim, wake-ups still come
       const runs = await this.#claimUntilAnswered(ANY_DUE, reservedSlots).catch(() => []);
-      this.#deliver({ runs, reservedSlots });
+      this.#deliverAndSearchOn({ runs, reservedSlots });
       return runs;
     });
   }
@@ -179,7 +182,7 @@ export class Claimer {
    * Delivers the runs for reserved slots. If all these slots were used, more runs may be due. They
    * are searched for at once, until there are no more runs or slots.
    */
-  #deliver(batch: ClaimedBatch): void {
+  #deliverAndSearchOn(batch: ClaimedBatch): void {
     this.#options.acceptExtraRuns(batch);
     if (batch.reservedSlots === 0) return;
     this.#isBacklog = batch.runs.length === batch.reservedSlots;
@@ -188,7 +191,7 @@ export class Claimer {
   }
 
   /** Does work while no claim and no release of unknown runs is under way. */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
+  #afterEarlierClaims<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#queueTail.then(work);
     this.#queueTail = result.catch(() => {});
     return result;
@@ -208,7 +211,7 @@ export class Claimer {
    */
   reconcile(): Promise<number> {
     const { pool, heldClaims } = this.#options;
-    return this.#alone(() =>
+    return this.#afterEarlierClaims(() =>
       releaseUnknownRuns(pool, this.#worker, [...heldClaims(), ...this.#arriving]),
     );
   }

@@ -24,8 +24,8 @@ function createVersionCache(
 }
 
 /**
- * Creates a cache of the definitions that runs pinned, with the prompt filled in. Most agents have
- * no prompt, and only a prompt needs another query.
+ * Returns a function that gives the definition of a run. Versions are cached; a prompt is filled in
+ * anew for each run. Most agents have no prompt, and only a prompt needs another query.
  */
 export function createDefinitionCache(
   pool: Pool,

@@ -16,7 +16,7 @@ function startClaimer(pool: Pool, claims: Pool, held: Claim[]): Claimer {
     signal: new AbortController().signal,
     retries: new StatementRetries(),
   });
-  claimer.setWorker('01890000-0000-7000-8000-00000000000a');
+  claimer.setWorkerId('01890000-0000-7000-8000-00000000000a');
   return claimer;
 }
 
@@ -72,7 +72,7 @@ test('claims, searches and recovery from lost answers never run concurrently', a
   const claimer = startClaimer(pool, claims, []);
   const work = Array.from({ length: 12 }, (_, n) => [
     claimer.claim(`01890000-0000-7000-8000-0000000000${10 + n}`),
-    claimer.look(),
+    claimer.claimDueRuns(),
     claimer.reconcile(),
   ]).flat();
   await Promise.all(work);

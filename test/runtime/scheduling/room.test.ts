@@ -30,7 +30,7 @@ function startRuntime(capacity: number): void {
     onFull,
     onRoom,
   });
-  runtime.setWorker(randomUUID());
+  runtime.setWorkerId(randomUUID());
 }
 
 /** Keeps every claim waiting while `during` works. */
@@ -59,7 +59,7 @@ test('a search that has reserved all slots does not make the worker full', async
   startRuntime(2);
   const wakes: Promise<boolean>[] = [];
   const [look] = await whileClaimsWait(
-    () => [runtime.look()],
+    () => [runtime.claimDueRuns()],
     () => {
       wakes.push(runtime.wake(randomUUID(), 0), runtime.wake(randomUUID(), 0));
       expect(onFull).not.toHaveBeenCalled();
@@ -74,11 +74,11 @@ test('a search that has reserved all slots does not make the worker full', async
 
 test('a search during a claim can use the slots that the claim returns', async () => {
   startRuntime(4);
-  let second: ReturnType<Runtime['look']> | undefined;
+  let second: ReturnType<Runtime['claimDueRuns']> | undefined;
   const [first] = await whileClaimsWait(
-    () => [runtime.look()],
+    () => [runtime.claimDueRuns()],
     () => {
-      second = runtime.look();
+      second = runtime.claimDueRuns();
     },
   );
   expect(await first).toBe('nothing');
