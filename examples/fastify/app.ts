@@ -3,7 +3,7 @@ import type { Howdah } from 'howdah';
 
 /** Creates a Fastify app with the API of Howdah at /howdah. */
 export function createApp(howdah: Howdah) {
-  const app = fastify();
+  const app = fastify({ forceCloseConnections: true }); // close() also ends open streams
   const handler = howdah.handler({ prefix: '/howdah' });
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers(); // Howdah reads bodies itself

@@ -47,7 +47,7 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'audit',
     group: 'People',
-    summary: 'list who changed and controlled what',
+    summary: 'list who changed what, and who controlled which run',
     load: () => import('./commands/people/audit.ts'),
   },
   {

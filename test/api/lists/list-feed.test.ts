@@ -15,7 +15,7 @@ import { makeAgent, makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { until } from '../harness.ts';
 
-const RUNS = 1_200;
+const RUNS = 700;
 
 const db = testDatabase();
 let pool: Pool;
@@ -72,8 +72,7 @@ test('a slow subscriber holds up nobody, and gets every run in the end', async (
   const all = await takeUntil(quick, last);
   expect(all.filter(({ type }) => type === 'changed')).toHaveLength(RUNS + 1);
   await db.pool.query('select howdah.cancel_execution($1)', [last]);
-  const before = reads;
-  await until(() => reads > before + 2); // what it could take is buffered, and the rest is not
+  // Both share their reads, so the slow one has buffered what it could take, and not the rest.
   const late: ListEvent[] = [];
   for await (const event of slow) {
     late.push(event);
