@@ -129,9 +129,13 @@ const REVIEWED_OF_OTHERS: Record<string, string> = {
   'howdah_authenticator find_inbound_hooks': 'hooks at an address; it verifies requests by them',
   'howdah_authenticator live_runs': 'sessions it has shown',
   'howdah_authenticator mcp_subscriptions': 'sessions of callers it let in',
+  'howdah_authenticator order_trees': 'trees of runs it has shown; only gives steps an order',
   'howdah_authenticator receive_delivery': 'a hook of current_tenant(), by its id',
   'howdah_authenticator session_messages_after': 'sessions it has shown',
   'howdah_authenticator steps_after': 'runs it has shown',
+  'howdah_authenticator tree_rows_after':
+    'trees of runs it has shown; it leaves out runs below that the caller may not see',
+  'howdah_authenticator tree_states': 'trees of runs it has shown',
   'howdah_authenticator unwatch': 'runs it follows',
   'howdah_authenticator watch': 'runs it has shown',
   'howdah_reader run_read_query': 'runs as howdah_reader itself',
