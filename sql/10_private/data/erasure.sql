@@ -220,8 +220,9 @@ begin
 end $$;
 
 -- Deletes the rows of other tables that belong to runs and are worth nothing without their
--- contents: files, keys, late input, messages to other runs, and board entries. Returns the number
--- and the paths of the files (delete_files).
+-- contents: files, keys, late input, messages to other runs, and board entries. Inbound deliveries
+-- stay, without what the sender wrote: the digest of a signature still finds a repeated request.
+-- Returns the number and the paths of the files (delete_files).
 create or replace function howdah_private.delete_side_rows(
   ids uuid[], keep_keys boolean default false
 ) returns jsonb
@@ -238,6 +239,10 @@ begin
   delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah.watched_rows as w where w.execution_id = any (delete_side_rows.ids);
+  update howdah.inbound_deliveries as d
+  set reply = null, error = null,
+    delivery_id = case when delete_side_rows.keep_keys then d.delivery_id end
+  where d.execution_id = any (delete_side_rows.ids);
   delete from howdah.board_entries as b
   where b.root_execution_id = any (delete_side_rows.ids)
     or b.written_by_execution_id = any (delete_side_rows.ids);

@@ -167,6 +167,27 @@ begin
 end $$;
 
 -- Returns the result of a delivery for the API.
+-- Applies the input filters of a run to the reply of its delivery, which the hook made of the body.
+-- Counts what they find at the run, and refuses a reply that a filter blocks.
+create or replace function howdah_private.filter_reply(execution_id uuid, reply jsonb)
+  returns jsonb
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_filters howdah.output_filters[];
+  v_result record;
+begin
+  select howdah_private.input_filters(e.tenant_id, e.agent_id) into v_filters
+  from howdah.executions as e where e.id = filter_reply.execution_id;
+  if v_filters is null or filter_reply.reply is null then
+    return filter_reply.reply;
+  end if;
+  v_result := howdah_private.filter_field(v_filters, 'reply', filter_reply.reply, null);
+  perform howdah_private.record_input_hits(filter_reply.execution_id, v_result.hits);
+  return v_result.value;
+end $$;
+
 create or replace function howdah_private.delivery_result(
   d howdah.inbound_deliveries, is_repeat boolean
 ) returns jsonb
@@ -191,6 +212,7 @@ declare
   v_row howdah.inbound_deliveries;
   v_id uuid;
   v_error jsonb := coalesce(delivery -> 'error',
+  v_reply jsonb;
     jsonb_build_object('code', 'ignored', 'message', delivery ->> 'ignored'));
   v_detail text;
   v_hint text;
@@ -215,16 +237,17 @@ begin
       if sqlstate !~ '^HW' then
         raise;
       end if;
+      v_reply := howdah_private.filter_reply(v_id, nullif(delivery -> 'reply', 'null'));
       get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
       v_error := jsonb_strip_nulls(jsonb_build_object('code', sqlstate, 'message', sqlerrm,
         'detail', nullif(v_detail, '')::jsonb, 'hint', nullif(v_hint, '')));
     end;
   end if;
   update howdah.inbound_deliveries as d
+      v_id := null; -- the run is undone, variables are not
   set status = case when v_id is not null then 'accepted' when delivery ? 'ignored' then 'ignored'
       else 'failed' end::howdah.inbound_status,
-    execution_id = v_id, error = v_error,
-    reply = case when v_id is not null then nullif(delivery -> 'reply', 'null') end
+    execution_id = v_id, error = v_error, reply = v_reply
   where d.tenant_id = v_hook.tenant_id and d.id = v_row.id
   returning d.* into v_row;
   return howdah_private.delivery_result(v_row, false);
