@@ -167,7 +167,16 @@ comment on column howdah.inbound_deliveries.reply is
 comment on column howdah.inbound_deliveries.error is
   'Why the delivery began no run: {code, message, hint}. Null if it began one.';
 
+alter table howdah.webhook_deliveries add column inbound_hook_id uuid;
+alter table howdah.webhook_deliveries add foreign key (tenant_id, inbound_hook_id)
+  references howdah.inbound_hooks (tenant_id, id) on delete cascade;
+create index webhook_deliveries_inbound_hook_id_idx
+  on howdah.webhook_deliveries (tenant_id, inbound_hook_id) where inbound_hook_id is not null;
+comment on column howdah.webhook_deliveries.inbound_hook_id is
+  'Inbound hook whose reply this is. Null for events of webhooks.';
+
 -- Down Migration
+alter table howdah.webhook_deliveries drop column inbound_hook_id;
 drop table howdah.inbound_deliveries;
 drop table howdah.inbound_hooks;
 drop type howdah.inbound_status;

@@ -70,9 +70,9 @@ with replies as (
 ),
 deliveries as (
   insert into howdah.webhook_deliveries (
-    tenant_id, execution_id, event, url, next_attempt_at, payload
+    tenant_id, inbound_hook_id, execution_id, event, url, next_attempt_at, payload
   )
-  select e.tenant_id, e.id, 'reply', r.settings ->> 'url', clock_timestamp(),
+  select e.tenant_id, r.inbound_hook_id, e.id, 'reply', r.settings ->> 'url', clock_timestamp(),
     r.reply || jsonb_build_object(coalesce(r.settings ->> 'field', 'text'), left(
       coalesce(case when e.status = 'completed'
           then coalesce(nullif(e.output, ''), e.output_data::text) end,
@@ -84,17 +84,14 @@ deliveries as (
 select howdah_private.enqueue_delivery(d.id, clock_timestamp()) from deliveries as d
 $$;
 
--- Returns the settings of the reply that a delivery sends: those of the hook as it is now. Null if
--- the hook sends no replies any more.
+-- Returns the settings of the reply that a delivery sends: those that its hook has now. Null if the
+-- hook sends no replies any more.
 create or replace function howdah_private.reply_settings(d howdah.webhook_deliveries) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select h.reply from howdah.inbound_deliveries as i
-  join howdah.inbound_hooks as h on h.id = i.inbound_hook_id and h.tenant_id = i.tenant_id
-  where i.execution_id = d.execution_id and i.tenant_id = d.tenant_id and h.is_active
-    and h.reply is not null
-  order by i.id limit 1
+  select h.reply from howdah.inbound_hooks as h
+  where h.id = d.inbound_hook_id and h.tenant_id = d.tenant_id and h.is_active
 $$;
 
 -- Begins an attempt, and enqueues the next attempt first: if this worker dies before the answer,
