@@ -48,11 +48,9 @@ with deliveries as (
     union all
     select null, e.callback_url where e.callback_url is not null
   ) as w
-  returning id, tenant_id
+  returning id
 )
-select graphile_worker.add_job('deliver',
-    json_build_object('id', d.id, 'tenant_id', d.tenant_id), job_key => 'delivery ' || d.id)
-  from deliveries as d
+select howdah_private.enqueue_delivery(d.id, clock_timestamp()) from deliveries as d
 $$;
 
 -- Inserts a delivery of the answer of a run for each different reply that its inbound deliveries
