@@ -5,7 +5,9 @@
 --   once      The row of the delivery is inserted before the run. Its id and its signature are
 --             unique for a hook, so a repeated request waits for the first one and finds its row.
 --             A delivery that failed is tried again.
---   identity  The run acts as the user of the hook, with the rights that this user has now.
+--   identity  The run acts as the user of the hook, with the rights that this user has now. The API
+--             knows the user from a hook that is up to half a second old. If the hook has another
+--             user by now, the delivery fails and may be sent again.
 --   trust     Whoever has the secret signs the request, but others write its text. So the input is
 --             external.
 --   refused   Requests that are not verified are counted, one row for each hook, reason and hour.
@@ -223,6 +225,10 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no inbound hook %s', receive_delivery.hook_id),
       detail = jsonb_build_object('inbound_hook_id', receive_delivery.hook_id)::text,
+  elsif v_hook.user_id is distinct from howdah.current_user_id() then
+    raise exception using errcode = 'serialization_failure',
+      message = format('the user of inbound hook %s has changed', v_hook.name),
+      detail = jsonb_build_object('inbound_hook_id', v_hook.id)::text;
       hint = 'See howdah.inbound_hooks for the hooks that exist.';
   end if;
   v_row := howdah_private.enter_delivery(v_hook, receive_delivery.delivery);
