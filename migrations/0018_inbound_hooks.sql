@@ -93,7 +93,7 @@ comment on column howdah.inbound_hooks.reply is
   'expression of an object, and the answer is added to it as field (text). Null sends none.';
 comment on column howdah.inbound_hooks.user_id is
   'User that the runs act as: the one who last changed what the hook does. If null, the runs act '
-  'for the tenant.';
+  'for the tenant. A hook whose user is deleted is switched off.';
 comment on column howdah.inbound_hooks.is_active is
   'False refuses every delivery, as if there were no such hook.';
 

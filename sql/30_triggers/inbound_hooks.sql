@@ -133,6 +133,33 @@ begin
   return new;
 end $$;
 
+-- Refuses a reply to an address of the machine from a caller who may not name it. Workers check the
+-- addresses of the host again when they send the reply.
+create or replace function howdah_private.tg_inbound_hooks__guard() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' or new.reply ->> 'url' is distinct from old.reply ->> 'url' then
+    perform howdah_private.check_machine('reply.url', new.reply ->> 'url');
+  end if;
+  return new;
+end $$;
+
+-- Switches off the hooks of users who are deleted. Otherwise the hooks would have no user, and
+-- their runs would get the rights of the tenant.
+create or replace function howdah_private.tg_users__stop_hooks() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update howdah.inbound_hooks as h set is_active = false
+  where h.tenant_id = old.tenant_id and h.user_id = old.id and h.is_active;
+  return old;
+end $$;
+
+create or replace trigger _500_stop_hooks before delete on howdah.users
+  for each row execute function howdah_private.tg_users__stop_hooks();
 create or replace trigger _100_stamp before update on howdah.inbound_hooks
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_set_user before insert on howdah.inbound_hooks
