@@ -828,6 +828,7 @@ grant execute on function
   howdah_private.drop_provider_config(uuid, howdah.model_purpose), howdah_private.editor_params(),
   howdah_private.model_vendors(), howdah_private.own_model_name(uuid, howdah.model_purpose),
   howdah_private.check_machine(text, text, boolean), howdah_private.host_of(text),
+  howdah_private.address_of(text),
   howdah_private.is_address_open(text), howdah_private.resolve_provider(text, text),
   howdah_private.provider_config(uuid, howdah.model_purpose),
   howdah_private.check_engine(howdah.agents),

@@ -9,7 +9,11 @@ import { waitForServer } from './db/connection/wait-for-server.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { describeDefaultModel, queriesOn } from './db/queries/queries.ts';
 import { migrateUp } from './db/schema/migrate.ts';
-import { replaceEgressReport, replaceProviderReports } from './db/worker/provider-reports.ts';
+import {
+  repeatReport,
+  replaceEgressReport,
+  replaceProviderReports,
+} from './db/worker/provider-reports.ts';
 import { resolveScope, type ScopeTerm, type WorkerScope } from './db/worker/worker-scope.ts';
 import { parseHostPattern } from './network/host-pattern.ts';
 import type { Extensions } from './open-worker.ts';
@@ -166,6 +170,7 @@ async function openParts(
       ? await loadAndOpenWorker(url, config, telemetry, workerExtensions)
       : undefined;
     if (worker) tools?.follow(worker);
+    const stopReports = repeatReportOf(url, config, parts, telemetry);
     return {
       databaseUrl: url,
       isEmbedded,
@@ -175,6 +180,7 @@ async function openParts(
       inFlight: () => worker?.inFlight ?? 0,
       untilIdle: async (signal) => worker?.untilIdle(signal),
       close: async () => {
+        stopReports();
         tools?.close();
         telemetry.readiness.drain();
         api?.drain();
@@ -212,6 +218,16 @@ async function reportEnvironment(url: string, config: Config, { worker }: Parts)
   } finally {
     await pool.end();
   }
+}
+
+function repeatReportOf(
+  url: string,
+  config: Config,
+  parts: Parts,
+  { log }: Pick<Awaited<ReturnType<typeof openTelemetry>>, 'log'>,
+): () => void {
+  const report = () => reportEnvironment(url, config, parts);
+  return repeatReport(report, (err) => log.warn({ err }, 'the environment was not reported'));
 }
 
 async function scopeOf(url: string, terms: readonly ScopeTerm[]): Promise<WorkerScope | undefined> {

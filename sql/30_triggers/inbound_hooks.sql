@@ -189,3 +189,5 @@ create or replace trigger _320_refuse_keys
   for each row execute function
     howdah_private.tg__refuse_keys_in_texts(
       'description', 'condition', 'session_key', 'debounce_key');
+create or replace trigger _400_guard before insert or update of reply on howdah.inbound_hooks
+  for each row execute function howdah_private.tg_inbound_hooks__guard();

@@ -1,11 +1,12 @@
 -- The rule for addresses and commands of the machine, for everything that names one: models, MCP
--- servers, HTTP tools, engines and webhooks. A caller who owns the machine (owns_machine) may name
--- its addresses and start commands there. Others could reach services in the network of the workers
--- (server-side request forgery): they may name public hosts, and the addresses that an operator
--- opens by HOWDAH_EGRESS_ALLOW. A public name may still resolve to a private address, so workers
--- check the addresses again when they connect.
+-- servers, HTTP tools, engines, webhooks and replies of inbound hooks. A caller who owns the machine
+-- (owns_machine) may name its addresses and start commands there. Others could reach services in
+-- the network of the workers (server-side request forgery): they may name public hosts, and the
+-- addresses that an operator opens by HOWDAH_EGRESS_ALLOW. A public name may still resolve to a
+-- private address, so workers check the addresses again when they connect.
 
--- Records the private addresses that a worker or an API may reach.
+-- Records the private addresses that a worker or an API may reach. Processes report when they
+-- start and every hour (src/bootstrap.ts).
 create or replace function howdah_private.report_egress(host text, addresses jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -16,16 +17,29 @@ as $$
   set addresses = excluded.addresses, reported_at = now()
 $$;
 
--- Returns the host of a URL in lower case, without brackets around an IPv6 address.
+-- Returns the host of a URL in lower case, without brackets around an IPv6 address, and the port.
+-- Both are null for a text that is no URL.
+create or replace function howdah_private.address_of(url text, out host text, out port int)
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select btrim(p.parts[2], '[]'),
+    coalesce(p.parts[3]::int, case when p.parts[1] = 's' then 443 else 80 end)
+  from regexp_match(lower(address_of.url),
+    '^(?:http|ws)(s?)://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]+)(?::([0-9]{1,5}))?') as p (parts)
+  where p.parts is not null
+$$;
+
+-- Returns the host of a URL as address_of does.
 create or replace function howdah_private.host_of(url text) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select btrim(substring(lower(host_of.url)
-    from '^(?:http|ws)s?://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]+)'), '[]')
+  select a.host from howdah_private.address_of(host_of.url) as a
 $$;
 
--- Returns whether an operator opens the address of a URL to everybody.
+-- Returns whether an operator opens the address of a URL to everybody. A report counts for a day,
+-- so that an address is closed again when the last process that had it open is gone.
 create or replace function howdah_private.is_address_open(url text) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -33,13 +47,8 @@ as $$
   select exists (
     select from howdah_private.egress_reports as r
     cross join lateral jsonb_to_recordset(r.addresses) as a (host text, wildcard boolean, port int)
-    cross join (
-      select howdah_private.host_of(is_address_open.url) as host, coalesce(
-        substring(is_address_open.url
-          from '(?i)^(?:http|ws)s?://(?:[^/?#@]*@)?(?:\[[^\]]*\]|[^/:?#]+):([0-9]{1,5})')::int,
-        case when is_address_open.url ~* '^(http|ws)s:' then 443 else 80 end) as port
-    ) as u
-    where coalesce(a.port = u.port, true)
+    cross join howdah_private.address_of(is_address_open.url) as u
+    where r.reported_at > now() - interval '1 day' and coalesce(a.port = u.port, true)
       and case when a.wildcard then right(u.host, length(a.host) + 1) = '.' || a.host
         else u.host = a.host end)
 $$;

@@ -27,5 +27,17 @@ export async function replaceEgressReport(
   await db.query('select howdah_private.report_egress($1, $2)', values);
 }
 
+/** The time between two reports. The database counts a report of private addresses for a day. */
+const REPORT_MS = 3_600_000;
+
+/** Repeats a report every hour, until the returned function is called. */
+export function repeatReport(
+  report: () => Promise<void>,
+  onError: (error: unknown) => void,
+): () => void {
+  const timer = setInterval(() => void report().catch(onError), REPORT_MS).unref();
+  return () => clearInterval(timer);
+}
+
 const hostOf = (reporter: 'worker' | 'api' | 'cli') =>
   reporter === 'worker' ? hostname() : `${hostname()}/${reporter}`;
