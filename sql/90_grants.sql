@@ -931,6 +931,7 @@ grant execute on function
   howdah_private.active_agent(text), howdah_private.answer_client_calls(jsonb),
   howdah_private.chat_key(text), howdah_private.chat_session(text),
   howdah_private.bind_chat(text, uuid, text), howdah_private.lock_chat(text),
+  howdah_private.lock_chat_key(uuid, text),
   howdah_private.send_to_chat(text, text, text, jsonb, jsonb, text),
   howdah_private.answered_up_to(uuid), howdah_private.chat_run(text),
   howdah_private.chat_turn(text, text),

@@ -54,8 +54,17 @@ create or replace function howdah_private.lock_chat(chat_id text) returns void
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  select pg_advisory_xact_lock(hashtextextended('howdah.senders ' || howdah.current_tenant()
-    || howdah_private.chat_key(lock_chat.chat_id), 0))
+  select howdah_private.lock_chat_key(
+    howdah.current_tenant(), howdah_private.chat_key(lock_chat.chat_id))
+$$;
+
+-- Locks the key of a chat in a tenant, also a chat of an inbound hook.
+create or replace function howdah_private.lock_chat_key(tenant_id uuid, key text) returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  select pg_advisory_xact_lock(hashtextextended(
+    'howdah.senders ' || lock_chat_key.tenant_id || lock_chat_key.key, 0))
 $$;
 
 -- Begins a run as the next turn of a chat, or as the first turn of a new chat. Without a name, the

@@ -109,8 +109,7 @@ begin
       detail = '{"field": "session_key"}',
       hint = 'Change session_key of the hook to an expression of an id, such as body.thread_id.';
   end if;
-  perform pg_advisory_xact_lock(
-    hashtextextended('howdah.senders ' || (hook).tenant_id || v_key, 0));
+  perform howdah_private.lock_chat_key((hook).tenant_id, v_key);
   select s.* into v_session from howdah.sessions as s
   where s.tenant_id = (hook).tenant_id and s.chat_key = v_key;
   if not found then
@@ -168,7 +167,6 @@ begin
   return v_id;
 end $$;
 
--- Returns the result of a delivery for the API.
 -- Applies the input filters of a run to the reply of its delivery, which the hook made of the body.
 -- Counts what they find at the run, and refuses a reply that a filter blocks.
 create or replace function howdah_private.filter_reply(execution_id uuid, reply jsonb)
@@ -190,6 +188,7 @@ begin
   return v_result.value;
 end $$;
 
+-- Returns the result of a delivery for the API.
 create or replace function howdah_private.delivery_result(
   d howdah.inbound_deliveries, is_repeat boolean
 ) returns jsonb
@@ -213,8 +212,8 @@ declare
   v_hook howdah.inbound_hooks;
   v_row howdah.inbound_deliveries;
   v_id uuid;
-  v_error jsonb := coalesce(delivery -> 'error',
   v_reply jsonb;
+  v_error jsonb := coalesce(delivery -> 'error',
     jsonb_build_object('code', 'ignored', 'message', delivery ->> 'ignored'));
   v_detail text;
   v_hint text;
@@ -225,11 +224,11 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no inbound hook %s', receive_delivery.hook_id),
       detail = jsonb_build_object('inbound_hook_id', receive_delivery.hook_id)::text,
+      hint = 'See howdah.inbound_hooks for the hooks that exist.';
   elsif v_hook.user_id is distinct from howdah.current_user_id() then
     raise exception using errcode = 'serialization_failure',
       message = format('the user of inbound hook %s has changed', v_hook.name),
       detail = jsonb_build_object('inbound_hook_id', v_hook.id)::text;
-      hint = 'See howdah.inbound_hooks for the hooks that exist.';
   end if;
   v_row := howdah_private.enter_delivery(v_hook, receive_delivery.delivery);
   if v_row.requests > 1 and v_row.status <> 'failed' then
@@ -238,19 +237,19 @@ begin
   if not delivery ?| array['ignored', 'error'] then
     begin
       v_id := howdah_private.begin_delivered_run(v_hook, receive_delivery.delivery);
+      v_reply := howdah_private.filter_reply(v_id, nullif(delivery -> 'reply', 'null'));
       v_error := null;
     exception when others then
       if sqlstate !~ '^HW' then
         raise;
       end if;
-      v_reply := howdah_private.filter_reply(v_id, nullif(delivery -> 'reply', 'null'));
       get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      v_id := null; -- the run is undone, variables are not
       v_error := jsonb_strip_nulls(jsonb_build_object('code', sqlstate, 'message', sqlerrm,
         'detail', nullif(v_detail, '')::jsonb, 'hint', nullif(v_hint, '')));
     end;
   end if;
   update howdah.inbound_deliveries as d
-      v_id := null; -- the run is undone, variables are not
   set status = case when v_id is not null then 'accepted' when delivery ? 'ignored' then 'ignored'
       else 'failed' end::howdah.inbound_status,
     execution_id = v_id, error = v_error, reply = v_reply
@@ -260,21 +259,23 @@ begin
 end $$;
 
 -- Deletes a batch of the deliveries of a tenant that are older than the period of its runs, and
--- returns their number. Part of retention.
+-- returns their number. Part of retention. A null tenant stands for the deliveries of all tenants
+-- that have no run.
 create or replace function howdah_private.retain_deliveries(
-  tenant_id uuid, keep_runs_days int, batch int
+  tenant_id uuid, keep_days int, batch int
 ) returns int
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_count int;
 begin
   delete from howdah.inbound_deliveries as d
-  where d.tenant_id = retain_deliveries.tenant_id and d.id in (
+  where d.id in (
     select o.id from howdah.inbound_deliveries as o
-    where o.tenant_id = retain_deliveries.tenant_id
-      and o.last_received_at < now() - make_interval(days => retain_deliveries.keep_runs_days)
+    where case when retain_deliveries.tenant_id is null then o.status <> 'accepted'
+        else o.tenant_id = retain_deliveries.tenant_id end
+      and o.last_received_at < now() - make_interval(days => retain_deliveries.keep_days)
     order by o.last_received_at limit retain_deliveries.batch
     for update skip locked
   );
@@ -285,19 +286,8 @@ end $$;
 -- Deletes up to ten thousand deliveries of all tenants that have no run and are thirty days old,
 -- and returns their number.
 create or replace function howdah_private.delete_old_deliveries() returns int
-  language plpgsql volatile security definer
+  language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_count int;
-begin
-  delete from howdah.inbound_deliveries as d
-  where d.id in (
-    select o.id from howdah.inbound_deliveries as o
-    where o.status <> 'accepted' and o.last_received_at < now() - interval '30 days'
-    order by o.last_received_at limit 10000
-    for update skip locked
-  );
-  get diagnostics v_count = row_count;
-  return v_count;
-end $$;
+  select howdah_private.retain_deliveries(null, 30, 10000)
+$$;
