@@ -27,7 +27,14 @@ comment on column howdah.output_filters.action is
   'once before the run fails.';
 
 -- Down Migration
--- The label input stays: PostgreSQL removes no label of an enum.
+-- The label input stays: PostgreSQL removes no label of an enum. No filter keeps it, since earlier
+-- releases do not know it.
+alter table howdah.output_filters no force row level security;
+delete from howdah.output_filters where array_remove(places::text[], 'input') = '{}';
+update howdah.output_filters
+set places = array_remove(places::text[], 'input')::howdah.filter_place[]
+where 'input' = any (places::text[]);
+alter table howdah.output_filters force row level security;
 alter table howdah.mail drop column input_hits;
 alter table howdah.executions drop column input_hits;
 comment on type howdah.filter_place is

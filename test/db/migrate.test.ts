@@ -219,6 +219,23 @@ describe('migrate', () => {
     await worksFor(db.url);
   });
 
+  test('down leaves no filter of the place input, which earlier releases do not know', async () => {
+    await begin(createDatabaseOfAllMonths);
+    await db.pool.query(
+      `insert into howdah.output_filters (name, pattern, places)
+       values ('first', 'x', '{input}'), ('second', 'x', '{input,file}'), ('third', 'x', '{file}')`,
+    );
+    while ((await migrateDown(db.url, false))[0] !== '0023_input_filters');
+    expect(
+      await ask(db.pool, 'select name, places::text from howdah.output_filters order by name'),
+    ).toEqual([
+      { name: 'second', places: '{file}' },
+      { name: 'third', places: '{file}' },
+    ]);
+    await up();
+    await worksFor(db.url);
+  });
+
   test('down migrations that change rows disable forced row level security first', () => {
     const hidden = ALL.flatMap((name) => {
       const file = readFileSync(join(PACKAGE_ROOT, 'migrations', `${name}.sql`), 'utf8');
