@@ -1,56 +1,72 @@
-/** Most bytes of the bodies of one hook that are not verified yet. */
-const MOST_OF_HOOK = 16 * 1024 * 1024;
+/** Most bytes of the bodies of one hook that are not handed to the database yet. */
+const MAX_BYTES_PER_HOOK = 16 * 1024 * 1024;
 /** Most bytes of such bodies of all hooks. */
-const MOST = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
-/** The memory of one body. */
-export type BodyPlace = {
+/** Memory that is reserved for one body. */
+export type BodyReservation = {
   /** Fires when the body, which is still arriving, has to make room for another one. */
   signal: AbortSignal;
   /** Marks the body as complete. No other body displaces it any more. */
-  arrived(): void;
-  giveBack(): void;
+  markComplete(): void;
+  release(): void;
 };
 
-type Taken = { hookId: string; bytes: number; leaving: AbortController; isArriving: boolean };
+type Reserved = { key: string; bytes: number; leaving: AbortController; isArriving: boolean };
 
 /**
- * Bounds the memory of bodies that are not verified yet, since everybody can send them. A body for
- * which there is no room displaces the one that has been arriving for longest: that of a sender
- * that is slow, or only pretends to send. Bodies of one hook leave room for those of other hooks.
+ * Bounds the memory of bodies that are not verified and mapped yet, since everybody can send them.
+ * A body for which there is no room displaces the one that has been arriving for longest: that of a
+ * sender that is slow, or only pretends to send. Bodies of one hook leave room for those of other
+ * hooks.
  */
 export class BodyMemory {
-  /** In the order of their arrival. */
-  readonly #taken = new Set<Taken>();
+  /** Reservations in the order of their arrival. */
+  readonly #reserved = new Set<Reserved>();
 
-  /** Takes memory for a body. Returns undefined if it is full of bodies that have arrived. */
-  take(hookId: string, bytes: number): BodyPlace | undefined {
-    const isOfHook = (one: Taken) => one.hookId === hookId;
-    if (!this.#makeRoom(bytes, MOST_OF_HOOK, isOfHook)) return undefined;
-    if (!this.#makeRoom(bytes, MOST, () => true)) return undefined;
-    const leaving = new AbortController();
-    const taken: Taken = { hookId, bytes, leaving, isArriving: true };
-    this.#taken.add(taken);
-    return {
-      signal: leaving.signal,
-      arrived() {
-        taken.isArriving = false;
-      },
-      giveBack: () => void this.#taken.delete(taken),
-    };
-  }
-
-  /** Displaces bodies of a kind until there is room for another one. Returns false if none is. */
-  #makeRoom(bytes: number, most: number, isOfKind: (one: Taken) => boolean): boolean {
-    const all = [...this.#taken].filter(isOfKind);
-    let used = all.reduce((sum, one) => sum + one.bytes, bytes);
-    for (const one of all) {
-      if (used <= most) break;
-      if (!one.isArriving) continue;
-      used -= one.bytes;
-      this.#taken.delete(one);
+  /**
+   * Reserves memory for a body with the key of its hook. Returns undefined, and displaces nothing,
+   * if there is no room for the body.
+   */
+  reserve(key: string, bytes: number): BodyReservation | undefined {
+    const all = [...this.#reserved];
+    const ofHook = bodiesToDisplace(
+      all.filter((one) => one.key === key),
+      MAX_BYTES_PER_HOOK - bytes,
+    );
+    if (!ofHook) return undefined;
+    const others = all.filter((one) => !ofHook.includes(one));
+    const ofAll = bodiesToDisplace(others, MAX_BYTES - bytes);
+    if (!ofAll) return undefined;
+    for (const one of [...ofHook, ...ofAll]) {
+      this.#reserved.delete(one);
       one.leaving.abort();
     }
-    return used <= most;
+    const leaving = new AbortController();
+    const reserved: Reserved = { key, bytes, leaving, isArriving: true };
+    this.#reserved.add(reserved);
+    return {
+      signal: leaving.signal,
+      markComplete() {
+        reserved.isArriving = false;
+      },
+      release: () => void this.#reserved.delete(reserved),
+    };
   }
+}
+
+/**
+ * Returns the bodies to displace, the oldest first, so that the others take at most `most` bytes.
+ * Returns undefined if the bodies that are complete take more.
+ */
+function bodiesToDisplace(bodies: readonly Reserved[], most: number): Reserved[] | undefined {
+  let used = bodies.reduce((sum, one) => sum + one.bytes, 0);
+  const displaced: Reserved[] = [];
+  for (const one of bodies) {
+    if (used <= most) break;
+    if (!one.isArriving) continue;
+    used -= one.bytes;
+    displaced.push(one);
+  }
+  return used <= most ? displaced : undefined;
 }

@@ -19,7 +19,14 @@ import { type CachedLoader, createCachedLoader } from '../login/cached-loader.ts
 import { settingsFor } from '../login/session-settings.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { BodyMemory } from './body-memory.ts';
-import { bodyFault, MOST_BYTES, type RequestFault, receiveRequest } from './receive-request.ts';
+import {
+  bodyFault,
+  MOST_BYTES,
+  mapRequest,
+  type RequestFault,
+  readBody,
+  verify,
+} from './receive-request.ts';
 import { createRefusedRequestCounter, type RefusedRequestCounter } from './refused-requests.ts';
 
 export type InboundOptions = RestOptions & {
@@ -34,10 +41,14 @@ type Means = InboundOptions & {
   refused: RefusedRequestCounter;
 };
 
+/** The key of the memory for bodies to addresses without a hook. All of them share one bound. */
+const UNKNOWN_HOOKS = '';
+
 /**
  * Registers the endpoint of inbound hooks. Everybody may send a request, so nothing is done for one
  * that is not verified: its body is bounded, its refusal is counted, and the look-up of its hook is
- * shared with others. A verified request is received in one transaction, as the user of the hook.
+ * shared with others. A verified request counts against the limits of the tenant before its body
+ * is parsed. It is received in one transaction, as the user of the hook.
  * Returns a function that writes what was counted.
  */
 export function inboundDeliveryRoutes(
@@ -72,33 +83,52 @@ async function receive(
   reply: FastifyReply,
   means: Means,
 ): Promise<FastifyReply> {
-  const { find, memory, refused, readSecret } = means;
   const { tenant = 'default', name = '' } = request.params as Partial<HookAddress>;
-  const hook = isAddress(tenant) && isAddress(name) ? await find({ tenant, name }) : null;
+  const hook = isAddress(tenant) && isAddress(name) ? await means.find({ tenant, name }) : null;
   const refuse = (why: RequestFault) => {
     const { code, message, hint } = why;
-    if (hook) refused.count({ hook_id: hook.id, code, message, hint });
+    if (hook) means.refused.count({ hook_id: hook.id, code, message, hint });
     return answerFault(reply, why);
   };
   const fault = jsonHeadersFault(request.raw, MOST_BYTES);
   if (fault) return refuse(bodyFault(fault));
-  if (!hook) return answerFault(reply, UNKNOWN);
-  const place = memory.take(hook.id, bytesOf(request));
-  if (!place) return answerFault(reply, FULL);
+  const reservation = means.memory.reserve(hook?.id ?? UNKNOWN_HOOKS, bytesOf(request));
+  if (!reservation) return answerFault(reply, FULL);
   try {
-    const received = await receiveRequest(request.raw, hook, readSecret, place);
-    if (!received.ok) {
-      if (received.fault !== 'gone') return refuse(received.fault);
-      return place.signal.aborted ? answerFault(reply, FULL) : reply.hijack();
+    const body = await readBody(request.raw, reservation);
+    if (!body.ok) {
+      if (body.fault !== 'gone') return refuse(body.fault);
+      return reservation.signal.aborted ? answerFault(reply, FULL) : reply.hijack();
     }
-    if ('challenge' in received) return reply.send({ challenge: received.challenge });
-    return await begin(reply, request, hook, received.delivery, means);
+    if (!hook) return answerFault(reply, UNKNOWN);
+    const verified = await verify(request.raw.headers, body.value, hook, means.readSecret);
+    if (!verified.ok) return refuse(verified.fault);
+    const limited = await means.countRequest(identityOf(hook));
+    if (limited) {
+      sendLimitRefusal(reply.raw, limited);
+      return reply.hijack();
+    }
+    const mapped = await mapRequest(request.raw, body.value, hook, verified.value);
+    if (!mapped.ok) return refuse(mapped.fault);
+    if ('challenge' in mapped) return reply.send({ challenge: mapped.challenge });
+    reservation.release();
+    return await begin(reply, request, hook, mapped.delivery, means);
   } finally {
-    place.giveBack();
+    reservation.release();
   }
 }
 
-/** Begins what a verified delivery asks for, within the limits of the tenant, and answers. */
+/** Returns the caller of a verified request: the user of its hook. */
+function identityOf(hook: InboundHook) {
+  return {
+    tenantId: hook.tenant_id,
+    userId: hook.user_id ?? undefined,
+    role: 'admin', // the least role that may write hooks; the user may have less by now
+    expiresAt: undefined,
+  } as const;
+}
+
+/** Begins what a verified delivery asks for, and answers. */
 async function begin(
   reply: FastifyReply,
   request: FastifyRequest,
@@ -106,17 +136,7 @@ async function begin(
   delivery: JsonObject,
   options: InboundOptions,
 ): Promise<FastifyReply> {
-  const identity = {
-    tenantId: hook.tenant_id,
-    userId: hook.user_id ?? undefined,
-    role: 'admin', // the least role that may write hooks; the user may have less by now
-    expiresAt: undefined,
-  } as const;
-  const limited = await options.countRequest(identity);
-  if (limited) {
-    sendLimitRefusal(reply.raw, limited);
-    return reply.hijack();
-  }
+  const identity = identityOf(hook);
   const settings = {
     ...settingsFor(identity, 'hooks', request.raw.socket.remoteAddress),
     role: 'howdah_authenticator', // only the API may receive deliveries

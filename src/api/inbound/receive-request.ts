@@ -8,7 +8,7 @@ import { mapDelivery } from '../../runtime/inbound/map-delivery.ts';
 import { secretHeaders, type VerifiedRequest, verifyRequest } from '../../tools/webhooks/verify.ts';
 import { parseJsonBody, readJsonBytes } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
-import type { BodyPlace } from './body-memory.ts';
+import type { BodyReservation } from './body-memory.ts';
 
 /** Most bytes of a request to a hook. */
 export const MOST_BYTES = 1024 * 1024;
@@ -18,29 +18,36 @@ const MOST_ID = 200;
 /** The reason why a request is refused. `status` 401 has one answer for all reasons. */
 export type RequestFault = { status: number; code: string; message: string; hint: string };
 
-/** A verified request: a delivery for the database, or the answer to a challenge. */
-export type ReceivedRequest =
-  | { ok: true; delivery: JsonObject }
-  | { ok: true; challenge: string }
+/** The bytes of a body. `gone` means that the sender has left, or had to make room. */
+export type ReceivedBody =
+  | { ok: true; value: Buffer }
   | { ok: false; fault: RequestFault | 'gone' };
 
-/** Reads and verifies a request to a hook, and maps its body. `place` is the memory of the body. */
-export async function receiveRequest(
+/** A mapped request: a delivery for the database, or the answer to a challenge. */
+export type MappedRequest =
+  | { ok: true; delivery: JsonObject }
+  | { ok: true; challenge: string }
+  | { ok: false; fault: RequestFault };
+
+/** Reads the body of a request to a hook into the memory that is reserved for it. */
+export async function readBody(
   request: IncomingMessage,
+  reservation: BodyReservation,
+): Promise<ReceivedBody> {
+  const bytes = await readJsonBytes(request, MOST_BYTES, reservation.signal);
+  reservation.markComplete();
+  if (bytes.ok) return bytes;
+  return { ok: false, fault: bytes.fault === 'gone' ? 'gone' : bodyFault(bytes.fault) };
+}
+
+/** Parses and maps the body of a verified request. */
+export async function mapRequest(
+  request: IncomingMessage,
+  bytes: Buffer,
   hook: InboundHook,
-  readSecret: ReadSecret,
-  place: BodyPlace,
-): Promise<ReceivedRequest> {
-  const bytes = await readJsonBytes(request, MOST_BYTES, place.signal);
-  place.arrived();
-  if (!bytes.ok) {
-    if (bytes.fault === 'gone') return { ok: false, fault: 'gone' };
-    return { ok: false, fault: bodyFault(bytes.fault) };
-  }
-  const verified = await verify(request.headers, bytes.value, hook, readSecret);
-  place.giveBack();
-  if (!verified.ok) return verified;
-  const parsed = parseJsonBody(bytes.value);
+  { signature, deliveryId }: VerifiedRequest,
+): Promise<MappedRequest> {
+  const parsed = parseJsonBody(bytes);
   if (!parsed.ok) {
     const { status, message, hint } = parsed.fault as Exclude<typeof parsed.fault, 'gone'>;
     return { ok: false, fault: bodyFault({ status, message, ...(hint && { hint }) }) };
@@ -48,15 +55,12 @@ export async function receiveRequest(
   const body = parsed.value;
   const challenge = challengeOf(hook, body);
   if (challenge !== undefined) return { ok: true, challenge };
-  const about = {
-    bytes: bytes.value.length,
-    ...(verified.value.signature && { signature: verified.value.signature }),
-  };
-  const id = verified.value.deliveryId ?? idIn(hook, body);
+  const about = { bytes: bytes.length, ...(signature && { signature }) };
+  const id = deliveryId ?? idIn(hook, body);
   if (hook.verification === 'github' && request.headers['x-github-event'] === 'ping') {
-    return { ok: true, delivery: { ...about, ...withId(id), ignored: 'ping' } };
+    return { ok: true, delivery: { ...about, ...deliveryIdOf(id), ignored: 'ping' } };
   }
-  return { ok: true, delivery: { ...about, ...(await mapped(hook, body, request, id)) } };
+  return { ok: true, delivery: { ...about, ...(await mapBody(hook, body, request, id)) } };
 }
 
 /** Returns the fault of a body, or of its headers, as it is counted and answered. */
@@ -66,7 +70,8 @@ export function bodyFault(fault: { status: number; message: string; hint?: strin
   return { ...fault, code, hint };
 }
 
-async function verify(
+/** Verifies a request to a hook by the signature or secret in its headers. */
+export async function verify(
   headers: IncomingHttpHeaders,
   body: Buffer,
   hook: InboundHook,
@@ -77,10 +82,9 @@ async function verify(
     const secret = await readSecret(hook.tenant_id, name);
     if (secret.ok) secrets.push({ name, value: secret.value });
     else {
-      const { message, retryable } = secret.error;
+      const { message } = secret.error;
       const hint = `Store the secret again: howdah admin secret set ${name}`;
-      const status = retryable ? 503 : 401;
-      return { ok: false, fault: { status, code: 'unusable_secret', message, hint } };
+      return { ok: false, fault: { status: 401, code: 'unusable_secret', message, hint } };
     }
   }
   const request = { headers, body, at: new Date() };
@@ -92,12 +96,12 @@ async function verify(
       status: 401,
       code: verdict.fault,
       message: verdict.message,
-      hint: FIXES[verdict.fault],
+      hint: HINTS[verdict.fault],
     },
   };
 }
 
-const FIXES = {
+const HINTS = {
   unsigned: 'Set the secret at the sender, and the verification of the hook to its format.',
   late: 'Check the clocks of both machines. An attacker may have sent an old request again.',
   wrong_signature: 'Compare the secrets of both sides. A proxy must not change the body.',
@@ -118,7 +122,8 @@ function idIn({ verification }: InboundHook, body: Json): string | undefined {
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
-async function mapped(
+/** Returns the values of the expressions of a hook, or the reason why there are none. */
+async function mapBody(
   hook: InboundHook,
   body: Json,
   { headers }: IncomingMessage,
@@ -126,17 +131,17 @@ async function mapped(
 ): Promise<JsonObject> {
   const contents = { body, headers: shownHeaders(headers, hook.secret_header) };
   const result = await withOffload(hook.tenant_id, undefined, () => mapDelivery(hook, contents));
-  if (result.result === 'ignored') return { ...withId(id), ignored: result.reason };
+  if (result.result === 'ignored') return { ...deliveryIdOf(id), ignored: result.reason };
   if (result.result === 'failed') {
-    return { ...withId(id), error: expressionError(result.field, result.message) };
+    return { ...deliveryIdOf(id), error: expressionError(result.field, result.message) };
   }
   const unstorable = findUnstorable(result.values, 'mapping');
   if (unstorable) {
     const message = `${unstorable.path} ${unstorable.reason}`;
-    return { ...withId(id), error: expressionError(unstorable.path, message) };
+    return { ...deliveryIdOf(id), error: expressionError(unstorable.path, message) };
   }
   const { delivery_id, ...values } = result.values;
-  return { ...values, ...withId(delivery_id ?? id) };
+  return { ...values, ...deliveryIdOf(delivery_id ?? id) };
 }
 
 function expressionError(field: string, message: string): JsonObject {
@@ -144,7 +149,8 @@ function expressionError(field: string, message: string): JsonObject {
   return { code: 'HWINV', message, detail: { field }, hint };
 }
 
-function withId(id: string | undefined): { delivery_id?: string } {
+/** Returns the id of a delivery as it is stored, in an object. */
+function deliveryIdOf(id: string | undefined): { delivery_id?: string } {
   if (id === undefined) return {};
   const isShort = id.length <= MOST_ID && !findUnstorable(id, 'id');
   const digest = () => createHash('sha256').update(id).digest('hex');

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
+import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { all, makeAgent, makeTenant, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
@@ -388,6 +389,63 @@ describe('the run acts as the user of the hook', () => {
     expect(second.headers.get('retry-after')).toMatch(/^\d+$/);
   });
 });
+
+test('a limit of requests holds before the body is parsed', async () => {
+  const limited = await makeTenant(db.pool);
+  await storeSecrets(db.pool, limited);
+  const agent_id = await makeAgent(db.pool, { tenant_id: limited });
+  const hook = await makeHook(db.pool, 'shared_secret', { agent_id, tenant_id: limited });
+  await db.pool.query(
+    `insert into howdah.limits (tenant_id, scope, metric, period, max_value)
+     values ($1, 'tenant', 'requests', 'hour', 1)`,
+    [limited],
+  );
+  expect((await send(api, hook.path, 'shared_secret', {})).status).toBe(202);
+  const late = await send(api, hook.path, 'shared_secret', 'no JSON');
+  expect(late).toMatchObject({ status: 429, body: { code: 'HWQTA' } });
+  const forged = await send(api, hook.path, 'shared_secret', {}, { secret: 'wrong' });
+  expect(forged.status).toBe(401); // is not counted
+});
+
+test('a secret that cannot be read now is refused as an unknown hook is', async () => {
+  const other = await startTestApi(db.url, {
+    ...locked,
+    masterKeys: createMasterKeys({ keys: [], file: undefined }),
+  });
+  try {
+    const hook = await makeHook(db.pool, 'github', { agent_id: agent });
+    const sent = await send(other, hook.path, 'github', { a: 'b' });
+    const missing = await send(other, '/hooks/no-such-hook', 'github', { a: 'b' });
+    expect(sent).toMatchObject({ status: 401 });
+    expect(sent.body).toEqual(missing.body);
+    await refusedFor(hook.id, 'unusable_secret');
+  } finally {
+    await other.close();
+  }
+});
+
+test.each(['known', 'unknown'])(
+  'slow senders to an %s address get the same answers',
+  async (kind) => {
+    const hook = await makeHook(db.pool, 'github', { agent_id: agent });
+    const path = kind === 'known' ? hook.path : '/hooks/no-such-hook';
+    const { port } = new URL(api.url);
+    const answers: string[] = [];
+    const sockets = Array.from({ length: 17 }, () => {
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.on('error', () => {});
+      socket.on('data', (data) => answers.push(String(data).slice(9, 12)));
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${1024 * 1024}\r\n\r\n{`,
+      );
+      return socket;
+    });
+    await expect.poll(() => answers).toEqual(['503']);
+    expect((await send(api, path, 'github', { a: 'b' }, { secret: 'wrong' })).status).toBe(401);
+    for (const socket of sockets) socket.destroy();
+  },
+);
 
 test('senders that never finish do not keep others from a hook', async () => {
   const hook = await makeHook(db.pool, 'github', { agent_id: agent });
