@@ -12,7 +12,8 @@ export type RefusedRequestCounter = {
 
 /**
  * Creates a counter of refused requests. A request that is not verified may come from anybody, and
- * as often as a connection allows. So it costs no statement of its own, and no row.
+ * as often as a connection allows. So it costs no statement of its own, and no row. One write runs
+ * at a time, and requests that come meanwhile are counted for the next one.
  */
 export function createRefusedRequestCounter(
   write: (refused: readonly RefusedRequests[]) => Promise<void>,
@@ -20,22 +21,37 @@ export function createRefusedRequestCounter(
 ): RefusedRequestCounter {
   const counted = new Map<string, RefusedRequests>();
   let timer: NodeJS.Timeout | undefined;
-  let writing = Promise.resolve();
-  const flush = (): Promise<void> => {
-    clearTimeout(timer);
+  let writing: Promise<void> | undefined;
+  let isClosed = false;
+  const schedule = () => {
+    if (timer || writing || isClosed || counted.size === 0) return;
+    timer = setTimeout(() => void writeCounted(), WRITE_MS).unref();
+  };
+  const writeCounted = (): Promise<void> => {
     timer = undefined;
     const refused = [...counted.values()];
     counted.clear();
-    if (refused.length > 0) writing = writing.then(() => write(refused).catch(onError));
+    writing = write(refused)
+      .catch(onError)
+      .finally(() => {
+        writing = undefined;
+        schedule();
+      });
     return writing;
   };
   return {
     count(refused) {
+      if (isClosed) return;
       const key = `${refused.hook_id} ${refused.code}`;
       const requests = (counted.get(key)?.requests ?? 0) + 1;
       counted.set(key, { ...refused, requests });
-      timer ??= setTimeout(() => void flush(), WRITE_MS).unref();
+      schedule();
     },
-    close: flush,
+    async close() {
+      isClosed = true;
+      clearTimeout(timer);
+      await writing;
+      if (counted.size > 0) await writeCounted();
+    },
   };
 }
