@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 import {
@@ -41,7 +42,7 @@ function insertHook(columns: Record<string, unknown> = {}) {
 }
 
 async function receive(
-  hook: { id: string },
+  hook: pg.QueryResultRow,
   delivery: object,
   client: Pick<typeof db.pool, 'query'> = db.pool,
 ) {
