@@ -407,7 +407,7 @@ test('a limit of requests holds before the body is parsed', async () => {
   expect(forged.status).toBe(401); // is not counted
 });
 
-test('a secret that cannot be read now is refused as an unknown hook is', async () => {
+test('a secret that cannot be read is refused as an unknown hook is', async () => {
   const other = await startTestApi(db.url, {
     ...locked,
     masterKeys: createMasterKeys({ keys: [], file: undefined }),
