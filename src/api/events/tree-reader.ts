@@ -25,7 +25,7 @@ import {
 export type TreeStreamSources = Pick<RunStreamSources, 'readStepDetails' | 'find' | 'isSeen'> & {
   /** Streams the rows of a tree for as long as the caller may see the top run. */
   tree(id: string, after: TreePosition): AsyncIterableIterator<TreeRow>;
-  /** Streams what happens in a tree and is not stored. */
+  /** Streams the pieces and notes of a tree, which are not stored. */
   treeLive(id: string): AsyncIterableIterator<LiveItem>;
   /** Returns the place of a run in its tree; undefined if there is no such run. */
   placeOf(id: string): Promise<RunPlace | undefined>;
@@ -40,7 +40,7 @@ export type TreeStreamSources = Pick<RunStreamSources, 'readStepDetails' | 'find
 /** A position in a tree, and how many events of its row were sent. */
 export type TreeCursor = TreePosition & { sent: number };
 
-/** What happens in a tree: raw rows and pieces of the top run, and events of the runs below. */
+/** An item of a tree: a raw row or piece of the top run, or an event of a run below. */
 export type TreeItem =
   | { of: 'top'; row: FeedRow }
   | { of: 'live'; item: LiveItem }
@@ -107,7 +107,10 @@ function runOf(item: LiveItem): string {
   return item.of === 'piece' ? item.piece.execution_id : item.note.execution_id;
 }
 
-/** What a stream knows of one run below. */
+/** Most ended runs whose last step a stream remembers. Their last pieces may come after the end. */
+const MOST_ENDED = 500;
+
+/** The state of one run below, as a stream has read it. */
 type RunBelow = {
   /** The runs from the top to this one; undefined if the run is gone. */
   path: string[] | undefined;
@@ -117,17 +120,19 @@ type RunBelow = {
   seq: number;
   /** The last message whose step was read; undefined if none is known. */
   message: number | undefined;
-  /** Whether the caller sees the run, and when that was checked. */
+  /** True if the caller sees the run; `checkedAt` is the time of that check. */
   isSeen: boolean;
   checkedAt: number;
 };
 
-/** The runs below the top run of one stream. */
+/** The runs below the top run of one stream. A run is forgotten when its end is read. */
 class RunsBelow {
   readonly #sources: TreeStreamSources;
   readonly #top: string;
   readonly #cursor: TreeCursor;
   readonly #runs = new Map<string, Promise<RunBelow>>();
+  /** The last step of the runs that ended most recently. */
+  readonly #ended = new Map<string, number>();
   /** The last step of each run before the cursor. */
   readonly #before: ReadonlyMap<string, number>;
   /** The runs whose start was read, if the stream began at the beginning. */
@@ -154,6 +159,8 @@ class RunsBelow {
   /** Returns the events of a row that the caller may see and that were not sent. */
   async eventsOf({ at, execution_id, seq, row }: TreeRow): Promise<StreamEvent[]> {
     const run = await this.#runOf(execution_id);
+    if (row) this.#ended.delete(execution_id);
+    else this.#forget(execution_id, seq);
     const isStarted = run.seq === 0;
     run.seq = Math.max(run.seq, seq);
     if (!(await this.#isSeen(run))) return [];
@@ -179,15 +186,17 @@ class RunsBelow {
     return run ? run.early.take(run.seq).map((piece) => tokenBelow(piece, run)) : [];
   }
 
-  /** Returns the events of what is not stored, if the caller may see the run. */
+  /** Returns the events of a piece or note, which is not stored, if the caller may see the run. */
   async live(item: LiveItem): Promise<StreamEvent[]> {
+    const last = this.#ended.get(runOf(item));
+    if (last !== undefined && (item.of === 'note' || item.piece.seq <= last)) return [];
     const run = await this.#runOf(runOf(item));
     if (!(await this.#isSeen(run))) return [];
     if (item.of === 'piece') {
       const { piece } = item;
       const isStarted = this.#started?.has(piece.execution_id) ?? true;
-      const last = isStarted || run.seq > 0 ? run.seq : -1; // -1 holds the piece
-      return run.early.offer(piece, last).map((next) => tokenBelow(next, run));
+      const settled = isStarted || run.seq > 0 ? run.seq : -1; // -1 holds the piece
+      return run.early.offer(piece, settled).map((next) => tokenBelow(next, run));
     }
     const event = progressEvent(item.note, run.agent);
     return event && run.path ? [{ ...event, data: withPath(event.data, run.path) }] : [];
@@ -198,6 +207,16 @@ class RunsBelow {
     const run = await this.#sources.find(id);
     const isEnd = run && run.completed_at !== null && run.step_count === seq;
     return isEnd ? [completeEvent(run)] : [];
+  }
+
+  /** Forgets a run that has ended. If the run goes on, its next row makes it known again. */
+  #forget(id: string, seq: number): void {
+    this.#runs.delete(id);
+    this.#started?.delete(id);
+    this.#ended.delete(id); // the newest comes last
+    this.#ended.set(id, seq);
+    const [oldest] = this.#ended.keys();
+    if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   #unsent(at: TreePosition, events: StreamEvent[]): StreamEvent[] {
@@ -214,7 +233,7 @@ class RunsBelow {
         path: all?.slice(all.indexOf(this.#top)),
         agent: place?.agent ?? null,
         early: new EarlyPieces(),
-        seq: this.#before.get(id) ?? 0,
+        seq: this.#ended.get(id) ?? this.#before.get(id) ?? 0,
         message: undefined,
         isSeen: false,
         checkedAt: Number.NEGATIVE_INFINITY,
