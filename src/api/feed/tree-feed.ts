@@ -2,18 +2,21 @@ import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { Feed, TreeCursor } from '../../db/feed/feed.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
-import type { TreePosition, TreeRow, TreeState } from '../../db/feed/tree-rows.ts';
+import {
+  BUSY_MS,
+  ROWS_PER_ORDER,
+  type TreePosition,
+  type TreeRow,
+  type TreeState,
+} from '../../db/feed/tree-rows.ts';
 import { TreeRuns, type TreeRunsOptions } from './tree-runs.ts';
 import { followTree, type TreeSubscriber } from './tree-subscriber.ts';
 
 /** Most live runs of a tree that are announced and whose answers stream. Others are polled. */
 const MOST_LIVE = 500;
-/** Bounds of one read: new rows of a tree, cursors, and rows of each cursor. */
-const ROWS_PER_ORDER = 5_000;
+/** Bounds of one read: cursors, and rows of each cursor. */
 const CURSORS_PER_READ = 100;
 const ROWS_PER_CURSOR = 200;
-/** The pause before a tree is read again whose order another process extends. */
-const BUSY_MS = 20;
 /**
  * A tree of many live runs rests between two reads, for this many milliseconds for each of them, so
  * that it does not keep the connection busy.

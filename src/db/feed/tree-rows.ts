@@ -1,6 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { HowdahError } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
+
+/** Most rows that one call appends to the order of a tree. */
+export const ROWS_PER_ORDER = 5_000;
+/** The pause before a tree is read again whose order another process extends. */
+export const BUSY_MS = 20;
 
 /** A step in a feed: the columns of `howdah.steps`, with prices and times as text. */
 export type FeedRow = { execution_id: string; seq: number; step: Readonly<Record<string, Json>> };
@@ -84,10 +90,14 @@ export async function treeCursors(
 
 /** Times that `lastPosition` tries again while another reader extends the order of the tree. */
 const MOST_TRIES = 50;
-const BUSY_MS = 20;
-const ROWS_PER_ORDER = 5_000;
+/** The SQLSTATE `too_many_connections`, by which a server says that it is busy. */
+const TOO_BUSY = '53300';
 
-/** Returns the last position in the order of a tree, with everything that is committed now. */
+/**
+ * Returns the last position in the order of a tree, with everything that is committed now; 0 if
+ * nothing is below. Throws an error that may be retried if another reader extends the order for
+ * more than a second.
+ */
 export async function lastPosition(pool: Pool, id: string): Promise<number> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const { rows } = await pool.query<{ is_complete: boolean; position: number | null }>(
@@ -97,7 +107,10 @@ export async function lastPosition(pool: Pool, id: string): Promise<number> {
     if (rows[0]?.is_complete ?? true) return rows[0]?.position ?? 0;
     await pause(BUSY_MS);
   }
-  return 0;
+  throw new HowdahError(TOO_BUSY, `other requests read the runs below ${id}; try again`, {
+    hint: 'Send the request again in a moment.',
+    detail: { execution_id: id },
+  });
 }
 
 /** Returns the position of the last question below a run after its step `seq`; 0 if none. */

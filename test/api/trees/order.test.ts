@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lastPosition } from '../../../src/db/feed/tree-rows.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { ended } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
@@ -74,6 +75,29 @@ test('a reader does not wait for another one that extends the order', async () =
     other.release();
   }
   expect((await orderBy(db.pool, 10)).rows).toHaveLength(1);
+});
+
+test('the last position is an error, not 0, while another reader has the order for long', async () => {
+  await orderBy(db.pool, 1_000);
+  const last = await lastPosition(db.pool, run);
+  expect(last).toBeGreaterThan(0);
+  await db.pool.query(
+    'update howdah_private.tree_orders set top_seq = 0 where top_execution_id = $1',
+    [run],
+  );
+  const other = await db.pool.connect();
+  try {
+    await other.query('begin');
+    await other.query(
+      'select from howdah_private.tree_orders where top_execution_id = $1 for update',
+      [run],
+    );
+    await expect(lastPosition(db.pool, run)).rejects.toMatchObject({ code: '53300' });
+  } finally {
+    await other.query('rollback');
+    other.release();
+  }
+  expect(await lastPosition(db.pool, run)).toBe(last);
 });
 
 test('an order is complete until something is committed, and goes with its runs', async () => {
