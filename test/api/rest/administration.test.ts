@@ -92,7 +92,7 @@ const CASES: Record<string, Case> = {
   },
   'output-filters': {
     made: () => ({ name: 'iban', pattern: 'DE[0-9]{20}' }),
-    patch: { action: 'block', places: ['output'] },
+    patch: { action: 'block', places: ['output', 'input'] },
     faulty: [() => ({ name: 'open', pattern: '(' }), 'pattern'],
     least: 'admin',
   },

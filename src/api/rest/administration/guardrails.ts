@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { filterActions, filterPlaces } from '../../../db/access/output-filters.ts';
 import { flag, id, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
@@ -17,10 +18,10 @@ export const outputFilters = createResource({
     agent_id: id.nullable().optional().describe('Only runs of this agent'),
     pattern: z.string().describe('A regular expression; see docs/trust.md'),
     places: z
-      .array(z.enum(['output', 'question', 'arguments', 'sql', 'message', 'board', 'file']))
+      .array(z.enum(filterPlaces))
       .optional()
-      .describe('All places by default'),
-    action: z.enum(['flag', 'redact', 'block']).optional().describe('redact by default'),
+      .describe('All places but input by default'),
+    action: z.enum(filterActions).optional().describe('redact by default'),
     is_active: z.boolean().optional(),
   },
   fixed: ['agent_id'],
