@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { analyzeBundle } from '../packaging/bundle-dependencies.ts';
 import { BUNDLED } from '../packaging/bundled.ts';
+import { bundledPackages, licencesPage, productionDependencies } from '../packaging/licences.ts';
 import { packagesIn } from '../packaging/notices.ts';
-import { bundledPackages, licencesPage, productionDependencies } from './support/licences.ts';
 
 /**
  * Licences that require only a notice. Python-2.0 is that of argparse, which node-pg-migrate

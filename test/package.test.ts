@@ -14,9 +14,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { productionPaths } from '../packaging/licences.ts';
+import { packHowdah } from '../packaging/pack-howdah.ts';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
-import { productionPaths } from './support/licences.ts';
-import { installPacked, packHowdah } from './support/packed.ts';
+import { installPacked } from './support/install-packed.ts';
 
 // The package as somebody installs it: packed, unpacked in an empty folder, with what production installs and no more.
 

@@ -8,7 +8,7 @@ import { compareVersions, type VersionedFiles } from '../deploy/release/check-ve
 import { dryRun, jobsInOrder, readWorkflow, reasonFor } from '../deploy/release/dry-run.ts';
 import { checkContents } from '../deploy/release/pack.ts';
 import { writeSbom } from '../deploy/release/sbom.ts';
-import { bundledPackages, productionDependencies } from './support/licences.ts';
+import { bundledPackages, productionDependencies } from '../packaging/licences.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'howdah-release-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { packHowdah } from '../../packaging/pack-howdah.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
-import { packHowdah } from '../../test/support/packed.ts';
 
 /** Files without which an installation does not work, or may not be distributed. */
 const REQUIRED = [

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { bundledPackages, productionDependencies } from '../../packaging/licences.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
-import { bundledPackages, productionDependencies } from '../../test/support/licences.ts';
 
 type Component = { name: string; version: string; group?: string };
 type Sbom = {

@@ -7,8 +7,9 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { packHowdah } from '../../packaging/pack-howdah.ts';
 import { testDatabase } from '../support/database.ts';
-import { installPacked, packHowdah } from '../support/packed.ts';
+import { installPacked } from '../support/install-packed.ts';
 import { createApp } from './create-app.ts';
 
 // An app that create-howdah wrote, with the packed Howdah: its types, its own tests, and its page.

@@ -1,19 +1,10 @@
 import { execFile } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { productionPaths } from './licences.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '..');
 const run = promisify(execFile);
 
 /**
@@ -35,27 +26,5 @@ export async function packHowdah(folder: string): Promise<string> {
     return join(folder, `howdah-${version}.tgz`);
   } finally {
     rmSync(source, { recursive: true, force: true });
-  }
-}
-
-/**
- * Installs a tarball of Howdah into `node_modules`, with links to what its installation brings and
- * to other packages of the checkout.
- */
-export async function installPacked(
-  tarball: string,
-  modules: string,
-  others: readonly string[] = [],
-): Promise<void> {
-  const howdah = join(modules, 'howdah');
-  mkdirSync(howdah, { recursive: true });
-  await run('tar', ['-xzf', tarball, '-C', howdah, '--strip-components=1']);
-  // The packages at the top; each finds its own ones where it really lies.
-  const paths = [...productionPaths(), ...others.map((name) => `node_modules/${name}`)];
-  for (const path of new Set(paths)) {
-    const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];
-    if (name === undefined || !existsSync(join(ROOT, path))) continue;
-    mkdirSync(dirname(join(modules, name)), { recursive: true });
-    symlinkSync(join(ROOT, path), join(modules, name), 'dir');
   }
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildGraphiql } from '../../packaging/build-pages.ts';
-import { analyzeBundle } from '../../packaging/bundle-dependencies.ts';
-import { order, packagesIn } from '../../packaging/notices.ts';
+import { buildGraphiql } from './build-pages.ts';
+import { analyzeBundle } from './bundle-dependencies.ts';
+import { order, packagesIn } from './notices.ts';
 
 /** A package that is installed where Howdah runs. */
 export type Dependency = { name: string; version: string; licence: string };
@@ -47,7 +47,7 @@ export function productionPaths(): string[] {
 }
 
 function lockedPackages(): Record<string, Locked> {
-  const file = fileURLToPath(new URL('../../package-lock.json', import.meta.url));
+  const file = fileURLToPath(new URL('../package-lock.json', import.meta.url));
   return JSON.parse(readFileSync(file, 'utf8')).packages;
 }
 
