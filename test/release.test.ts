@@ -40,6 +40,16 @@ describe('the workflows', () => {
     expect(() => reasonFor({ name: 'x', run: 'curl https://example.com' })).toThrow('the step x');
   });
 
+  test.each(['release', 'rollback'])('%s puts no text of others into a script', (name) => {
+    const scripts = Object.values(readWorkflow(name).jobs).flatMap(({ steps }) =>
+      steps.flatMap(({ run = '' }) =>
+        [...run.matchAll(/\$\{\{ *(\S+) *\}\}/g)].map(([, one]) => one),
+      ),
+    );
+    const safe = ['env.OUT', 'github.sha', 'matrix.major'];
+    expect(scripts.filter((one) => !safe.includes(one ?? ''))).toEqual([]);
+  });
+
   test('a dry run passes each step its options, and stops at the first that fails', async () => {
     const lines: string[] = [];
     const calls: unknown[] = [];
@@ -152,6 +162,7 @@ describe('check-rollback', () => {
   git('init', '-q');
   commit('v1.0.0', { '0001_a.sql': 'a' });
   commit('v1.1.0', { '0002_b.sql': 'b' });
+  for (const tag of ['v1.1.1-rc.1', 'v1.1.1', 'v1.1.10']) commit(tag, {});
   commit('v1.2.0', { '0001_a.sql': 'changed' });
   const check = (from: string, to: string) => checkRollback(from, to, repository);
 
@@ -160,7 +171,18 @@ describe('check-rollback', () => {
       'v1.0.0 has 1 of the 2 migrations of v1.1.0, unchanged',
       'the database keeps 0002_b.sql',
     ]);
-    expect(check('v1.1.0', 'v1.1.0')[1]).toBe('both versions have the same migrations');
+    expect(check('v1.1.1', 'v1.1.0')[1]).toBe('both versions have the same migrations');
+    expect(check('HEAD', 'HEAD')[1]).toBe('both versions have the same migrations');
+  });
+
+  test.each([
+    ['v1.1.0', 'v1.1.1'],
+    ['v1.1.0', 'v1.1.0'],
+    ['v1.1.1', 'v1.1.10'],
+    ['v1.1.1-rc.1', 'v1.1.1'],
+  ])('rejects the way from %s to %s, which is not earlier', (from, to) => {
+    expect(() => check(from, to)).toThrow(`${to} is not earlier than ${from}`);
+    if (from !== to) expect(check(to, from)).toHaveLength(2);
   });
 
   test('rejects a changed migration, a later version and an unknown one', () => {

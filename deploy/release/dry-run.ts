@@ -8,7 +8,7 @@ type Step = { name?: string; uses?: string; run?: string };
 type Job = { needs?: string | string[]; steps: Step[] };
 export type Workflow = { env?: Record<string, string>; jobs: Record<string, Job> };
 
-/** Why a step of a workflow is not executed outside of GitHub. The first pattern that fits counts. */
+/** Reasons why steps are not executed outside of GitHub. The first pattern that fits counts. */
 const SKIPPED: readonly [pattern: RegExp, reason: string][] = [
   [/^npm ci$/, 'the packages of this checkout are used'],
   [/^\.ci\/run$|^npm run (verify|test)/, 'takes long: run it by itself'],
@@ -85,14 +85,15 @@ export function reasonFor({ uses, run = '', name }: Step): string {
 }
 
 /**
- * Returns the options of a step for a dry run. Expressions of GitHub are replaced by what the
- * command line says; without a tag, the version of the checkout counts.
+ * Returns the options of a step for a dry run. Expressions of GitHub and variables of the workflow
+ * are replaced by the options of the command line. Without a tag, the version of the checkout
+ * counts.
  */
-function optionsOf([, ...words]: readonly string[], given: ReleaseOptions): ReleaseOptions {
+function optionsOf([, ...words]: readonly string[], commandLine: ReleaseOptions): ReleaseOptions {
   const text = words.join(' ').replaceAll(/\$\{\{ *(\S+) *\}\}/g, '{$1}');
   const named = [...text.matchAll(/--([\w-]+) (\S+)/g)].map(([, key = '', value = '']) => [
     key,
-    argumentFor(value, given),
+    argumentFor(value, commandLine),
   ]);
   const options = Object.fromEntries(named.filter(([, value]) => value !== undefined));
   return { ...options, 'allow-unreleased': true } as ReleaseOptions;
@@ -101,10 +102,10 @@ function optionsOf([, ...words]: readonly string[], given: ReleaseOptions): Rele
 function argumentFor(word: string, { out, tag, from, to }: ReleaseOptions): string | undefined {
   const values: Record<string, string | undefined> = {
     '{env.OUT}': out ?? '.howdah/release',
-    '{github.ref_name}': tag,
+    '"$TAG"': tag,
     '{github.sha}': 'HEAD',
-    'v{inputs.from}': from ?? 'HEAD',
-    'v{inputs.to}': to ?? 'HEAD',
+    '"v$FROM"': from ?? 'HEAD',
+    '"v$TO"': to ?? 'HEAD',
   };
   return word in values ? values[word] : word;
 }
