@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
-import { byId, id, time } from '../../http/fields.ts';
+import { byId, id, role, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes, shownRow } from '../framework/crud-resource.ts';
 import { type Route, route } from '../framework/route.ts';
 
-const role = z.enum(['owner', 'admin', 'member', 'viewer']);
 const scopes = z.array(z.enum(['read', 'run', 'edit', 'manage']));
 
 /** API keys, without their secrets. Only the name of a key changes. */

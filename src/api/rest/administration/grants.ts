@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { id, time } from '../../http/fields.ts';
+import { id, role, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 
-const role = z.enum(['owner', 'admin', 'member', 'viewer']);
 const permission = z.enum(['read', 'run', 'edit']);
 
 /** Grants: who may see, run or edit one agent or workflow. */

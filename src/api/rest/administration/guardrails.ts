@@ -17,10 +17,7 @@ export const outputFilters = createResource({
     name: z.string().describe('The name: at most 64 letters, digits, _ and -'),
     agent_id: id.nullable().optional().describe('Only runs of this agent'),
     pattern: z.string().describe('A regular expression; see docs/trust.md'),
-    places: z
-      .array(z.enum(filterPlaces))
-      .optional()
-      .describe('All places but input by default'),
+    places: z.array(z.enum(filterPlaces)).optional().describe('All places but input by default'),
     action: z.enum(filterActions).optional().describe('redact by default'),
     is_active: z.boolean().optional(),
   },

@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import { byId, flag, id, object, optionalText, time } from '../../http/fields.ts';
+import { byId, flag, id, object, optionalText, role, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { type Route, route } from '../framework/route.ts';
-
-const role = z.enum(['owner', 'admin', 'member', 'viewer']);
 
 const users = createResource({
   path: '/api/users',
