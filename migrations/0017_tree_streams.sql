@@ -1,5 +1,5 @@
 -- Up Migration
--- Adds the order in which streams of trees tell what the runs of a tree have done.
+-- Adds the order in which streams of trees report the steps of all runs of a tree.
 
 create table howdah_private.tree_orders (
   top_execution_id uuid primary key,
@@ -34,7 +34,7 @@ create table howdah_private.tree_entries (
 alter table howdah_private.tree_entries enable row level security, force row level security;
 comment on table howdah_private.tree_entries is
   'Order of the steps below a followed run: an entry for each step of a child run at any depth, and '
-  'for the end of each child run. Append-only, so every stream tells the tree in the same order.';
+  'for the end of each child run. Append-only, so every stream has the same order.';
 comment on column howdah_private.tree_entries.execution_id is 'Child run at any depth.';
 comment on column howdah_private.tree_entries.top_seq is
   'Step of the top run after which the entry comes.';

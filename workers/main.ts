@@ -45,7 +45,7 @@ export type Worker = {
 /** The pause between two requests to other workers to look for due runs. */
 const ASK_OTHERS_MS = 100;
 /** The time within which a worker with a scope finds runs that become due by the clock. */
-const SCOPED_LOOK_MS = 1_000;
+const SCOPED_POLL_MS = 1_000;
 const { worker: MOST } = MOST_CONNECTIONS;
 
 /**
@@ -87,7 +87,7 @@ class RunningWorker implements Worker {
     this.#notifier = createNotifier(url, answerWithinMs);
     this.#dependencies = createDependencies(options, this.#pools);
     this.#poller = new DueRunPoller({
-      everyMs: scope && SCOPED_LOOK_MS,
+      everyMs: scope && SCOPED_POLL_MS,
       onError: (err) => log.warn({ err }, 'due runs could not be looked for; retrying in a second'),
     });
     this.#runtime = new Runtime(this.#runtimeOptions());

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-const LOOK_MS = 100;
+const POLL_MS = 100;
 
 /**
  * Resolves when this process is idle and nothing is due. A run takes its slot here before its
@@ -14,6 +14,6 @@ export async function untilIdle(
 ): Promise<void> {
   while (!signal.aborted) {
     if (isIdle() && !(await hasDue()) && isIdle()) return;
-    await pause(LOOK_MS, undefined, { signal }).catch(() => {});
+    await pause(POLL_MS, undefined, { signal }).catch(() => {});
   }
 }

@@ -37,7 +37,7 @@ as $$
   left join howdah_private.tree_orders as o on o.top_execution_id = e.id
   cross join lateral (
     select count(*) as runs,
-      bool_or(r.step_count > r.told_seq or r.has_ended and not r.is_end_told) as is_behind,
+      bool_or(r.step_count > r.ordered_seq or r.has_ended and not r.is_end_ordered) as is_behind,
       array_agg(r.id order by r.id) filter (where not r.has_ended) as live
     from howdah_private.runs_below(e.id::uuid, e.root_execution_id) as r
   ) as b
@@ -48,7 +48,7 @@ $$;
 create or replace function howdah_private.runs_below(top_id uuid, root_id uuid)
   returns table (
     id uuid, step_count int, has_ended boolean, ended_at timestamptz,
-    told_seq int, is_end_told boolean
+    ordered_seq int, is_end_ordered boolean
   )
   language sql stable
 begin atomic
@@ -109,13 +109,13 @@ as $$
     from runs as r
     cross join lateral (
       select n.seq, n.finished_at from howdah.steps as n
-      where n.execution_id = r.id and n.seq > r.told_seq and n.seq <= r.step_count
+      where n.execution_id = r.id and n.seq > r.ordered_seq and n.seq <= r.step_count
       offset 0 -- by the key for each run, whatever the statistics say
     ) as s
-    where r.step_count > r.told_seq
+    where r.step_count > r.ordered_seq
     union all
     select r.id, r.step_count, true, r.ended_at from runs as r
-    where r.has_ended and not r.is_end_told
+    where r.has_ended and not r.is_end_ordered
   ) as f
 $$;
 

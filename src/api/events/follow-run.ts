@@ -115,7 +115,7 @@ type Other = { of: 'piece'; piece: TokenPiece } | Extract<TreeItem, { of: 'below
  * The interval at which a waiting run is read. A question of a child run changes nothing in the row
  * of the run itself.
  */
-const LOOK_MS = 2_000;
+const POLL_MS = 2_000;
 
 /** Follows one run once. */
 class RunFollower<Run extends ObservedRun> {
@@ -174,7 +174,7 @@ class RunFollower<Run extends ObservedRun> {
     const states = source.hub.states(id);
     const toPiece = (piece: TokenPiece): Other => ({ of: 'piece', piece });
     const others = isStreamed ? [mapIterator(source.hub.tokens(id), toPiece)] : [];
-    return new RunWatch({ steps, states, others, tickMs: LOOK_MS }, signal);
+    return new RunWatch({ steps, states, others, tickMs: POLL_MS }, signal);
   }
 
   /**

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
 
 const LEAST_MB = 128;
-const LOOK_MS = 250;
+const POLL_MS = 250;
 
 /** Parses `--memory`, in whole megabytes. */
 export function megabytes(text: string): number {
@@ -40,7 +40,7 @@ export function watchMemory(mostMb: number, onOver: (heldMb: number) => void): (
       clearInterval(timer);
       onOver(held);
     }
-  }, LOOK_MS);
+  }, POLL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -148,7 +148,7 @@ async function offerLocalServers(io: CliIo, config: Config, url: string): Promis
   }
 }
 
-const LOOK_MS = 500;
+const POLL_MS = 500;
 
 /**
  * Calls `stop` when the parent of this process has ended. npm passes no signal on through the shell
@@ -158,7 +158,7 @@ function exitWithParent(stop: () => void): () => void {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid !== parent) stop();
-  }, LOOK_MS);
+  }, POLL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

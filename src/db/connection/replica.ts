@@ -3,7 +3,7 @@ import { breakConnections, createPool, type Pool } from './pool.ts';
 import { faultOf, isConnectionLoss } from './sqlstate.ts';
 
 /** The pause between two checks of the replica. */
-const LOOK_MS = 1_000;
+const POLL_MS = 1_000;
 /** The time limit for the replica to report its position. A slower replica counts as away. */
 const ANSWER_MS = 2_000;
 /** A time limit longer than that of any statement of a request. */
@@ -142,7 +142,7 @@ export class Replica {
       const now = performance.now();
       if (this.#trouble !== undefined || now < this.#slowUntil) return false;
       if (now >= end) {
-        this.#slowUntil = now + LOOK_MS;
+        this.#slowUntil = now + POLL_MS;
         return false;
       }
       this.#reading ??= this.#readPosition()
@@ -165,7 +165,7 @@ export class Replica {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       this.#become(await this.#check().catch(() => 'away' as const));
-      await pause(LOOK_MS, undefined, { signal, ref: false }).catch(() => {});
+      await pause(POLL_MS, undefined, { signal, ref: false }).catch(() => {});
     }
   }
 

@@ -69,7 +69,7 @@ export async function callNestedModel(
     : outcome;
 }
 
-const LOOK_MS = 500;
+const POLL_MS = 500;
 
 /**
  * Waits for a limit to have room, since a call cannot be parked in its middle. The wait is no
@@ -88,7 +88,7 @@ async function waitForRoom(
       return undefined;
     }
     if (limitedCall !== 'full') return limitedCall;
-    await world.sleep(LOOK_MS, signal);
+    await world.sleep(POLL_MS, signal);
   }
   return undefined;
 }

@@ -16,7 +16,7 @@ import { clientTokens, refreshed, revoked, storeTokens, type TokenDocument } fro
 const MARGIN_MS = 10_000;
 /** The longest wait for another process that refreshes the same account, and the pause of looks. */
 const WAIT_MS = 20_000;
-const LOOK_MS = 100;
+const POLL_MS = 100;
 
 export type AccessOptions = ClientServices & {
   /** Receives every token that is used, so that logs redact it. */
@@ -153,7 +153,7 @@ class Accounts {
       }
       if (now.tokens.version !== version) return (await this.#open(now)) ?? document;
       if (Date.now() > until) return this.#busy(account);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     try {
       const next = await refreshed(document, account.integration, this.#options);

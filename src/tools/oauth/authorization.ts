@@ -9,7 +9,7 @@ import type { SealedSecret } from '../../contracts/secret.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { type ClientServices, clientFor, type OAuthClient, ownClient } from './client.ts';
 import { findServer } from './discovery.ts';
-import { OAuthRefusal, wordOf } from './failures.ts';
+import { errorCodeText, OAuthRefusal } from './failures.ts';
 import { digestOf, randomKey } from './keys.ts';
 import { documentOf, factsOf, type ServerFacts, storeTokens } from './tokens.ts';
 
@@ -121,7 +121,7 @@ export async function finishAuthorization(
   const code = answer.get('code');
   const error = answer.get('error');
   if (error !== null) {
-    throw new OAuthRefusal(`the authorization server answered ${wordOf(error)}`);
+    throw new OAuthRefusal(`the authorization server answered ${errorCodeText(error)}`);
   }
   if (code === null) throw new OAuthRefusal('the authorization server sent no code');
   const { integration } = account;

@@ -38,7 +38,7 @@ export function oauthError(error: unknown, integration: string): RunError {
     );
   }
   if (error instanceof OAuthError) {
-    return failed(`the authorization server answered ${wordOf(error.code)}`);
+    return failed(`the authorization server answered ${errorCodeText(error.code)}`);
   }
   const cause = error instanceof TypeError ? error.cause : undefined;
   if (isJsonObject(cause) && typeof cause.code === 'string') return cause as RunError; // the guard
@@ -59,6 +59,6 @@ export function isFinal(error: unknown): boolean {
 }
 
 /** Returns an error code of OAuth, which is one word. */
-export function wordOf(code: string): string {
+export function errorCodeText(code: string): string {
   return truncate(code.replaceAll(/[^A-Za-z0-9_.-]/g, '_'), MAX_CODE);
 }

@@ -104,7 +104,7 @@ async function serve(io: CliIo, { tenant, onDisconnect }: McpOptions): Promise<v
 }
 
 /** The interval between two checks of the runs that the client subscribes to, in milliseconds. */
-const LOOK_MS = 1_000;
+const POLL_MS = 1_000;
 
 function callerOf({ pool, url }: CliDatabase, tenantId: string): Caller {
   return {
@@ -114,7 +114,7 @@ function callerOf({ pool, url }: CliDatabase, tenantId: string): Caller {
     announceUnanswered: async () => {}, // the person who is asked answers in this process
     explain: reportOf,
     lists: () => inTenant(pool, tenantId, listMarks),
-    changes: (_id, signal) => setInterval(LOOK_MS, undefined, { signal, ref: false }),
+    changes: (_id, signal) => setInterval(POLL_MS, undefined, { signal, ref: false }),
     subscriptions: async () => new Map(), // the connection stores its subscriptions
     checkAccess: async () => {},
   };

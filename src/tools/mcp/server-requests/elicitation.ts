@@ -57,19 +57,25 @@ export function formOf(requested: JsonObject): { schema: JsonSchema } | { fault:
   const required = Array.isArray(requested.required)
     ? requested.required.filter((name) => typeof name === 'string' && names.includes(name))
     : [];
-  const fields = Object.entries(properties).map(([name, field]) => [name, tame(field)]);
+  const fields = Object.entries(properties).map(([name, field]) => [
+    name,
+    keepAllowedKeywords(field),
+  ]);
   const schema = { type: 'object', properties: Object.fromEntries(fields), required };
   return Buffer.byteLength(JSON.stringify(schema)) > MAX_SCHEMA_BYTES
     ? { fault: `a form has at most ${MAX_SCHEMA_BYTES} bytes` }
     : { schema };
 }
 
-function tame(value: Json): Json {
-  if (Array.isArray(value)) return value.map(tame);
+/** Returns a part of a schema with the allowed keywords only, and with plain texts. */
+function keepAllowedKeywords(value: Json): Json {
+  if (Array.isArray(value)) return value.map(keepAllowedKeywords);
   if (typeof value === 'string') return plainText(value);
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, one]) => (KEYWORDS.has(key) ? [[key, tame(one)]] : [])),
+    Object.entries(value).flatMap(([key, one]) =>
+      KEYWORDS.has(key) ? [[key, keepAllowedKeywords(one)]] : [],
+    ),
   );
 }
 
