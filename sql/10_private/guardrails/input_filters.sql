@@ -9,13 +9,15 @@
 --   later     messages to live runs, inputs of forks, answers to questions, comments of feedback:
 --             the functions that store them call filter_message, filter_answer or filter_text
 --   mail      messages of people to agents: _100_address of mail
+--   replies   what an inbound hook makes of a body for the reply: filter_reply
 --
 -- What matched is counted in input_hits of the run or message: [{filter, action, matches}]. A text
 -- that was withheld earlier stays as it is (withhold_text), so forks and repeated histories match
 -- nothing again.
 
 -- Returns the filters for what people send to an agent, or to a workflow if the agent is null. Null
--- means that there are none. `text`: a migration that adds the label cannot use it yet.
+-- means that there are none. Compares places as texts, since a migration that adds the label cannot
+-- use it yet.
 create or replace function howdah_private.input_filters(tenant_id uuid, agent_id uuid)
   returns howdah.output_filters[]
   language plpgsql stable security definer
@@ -152,6 +154,7 @@ begin
   end loop;
 end $$;
 
+-- Applies filters to a text, as filter_field does to a value.
 create or replace function howdah_private.filter_text(
   filters howdah.output_filters[], field text, inout value text, inout hits jsonb
 )
@@ -193,6 +196,7 @@ as $$
   from jsonb_array_elements(parts_with_texts.parts) with ordinality as p (part, place)
 $$;
 
+-- Applies filters to the texts and file names of input parts, as filter_field does to a value.
 create or replace function howdah_private.filter_parts(
   filters howdah.output_filters[], field text, inout parts jsonb, inout hits jsonb
 )
@@ -254,6 +258,8 @@ as $$
       else '{}' end
 $$;
 
+-- Applies filters to the texts of a conversation, and to the arguments of its tool calls, as
+-- filter_field does to a value.
 create or replace function howdah_private.filter_history(
   filters howdah.output_filters[], inout history jsonb, inout hits jsonb
 )

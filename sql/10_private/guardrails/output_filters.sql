@@ -21,6 +21,8 @@ as $$
   ) as f, howdah_private.apply_output_filters(f.filters, filter_value.value) as r
 $$;
 
+-- Applies filters to a value, in the order of the list: flag notes a match, redact replaces it, and
+-- block makes the value null and ends the list.
 create or replace function howdah_private.apply_output_filters(
   filters howdah.output_filters[], inout value jsonb, out hits jsonb
 )
