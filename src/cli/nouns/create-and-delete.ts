@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { withArticle } from '../../text/with-article.ts';
 import type { Backend, Row } from '../backend/backend.ts';
 import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { withBackend } from '../backend/with-backend.ts';
@@ -28,7 +29,7 @@ type Columns = Readonly<Record<string, unknown>> & {
 export function createVerb(named: DefinitionKind, { register, columns, complete }: Creation): Verb {
   return {
     name: 'create',
-    summary: `create a ${named.singular}`,
+    summary: `create ${withArticle(named.singular)}`,
     register: (command, io) => {
       withApi(register(command).option(...TENANT_OPTION), named).action(async () => {
         const options = command.opts<Options>();
@@ -52,7 +53,7 @@ export function createVerb(named: DefinitionKind, { register, columns, complete 
 export function deleteVerb(named: DefinitionKind): Verb {
   return {
     name: 'delete',
-    summary: `delete a ${named.singular}`,
+    summary: `delete ${withArticle(named.singular)}`,
     register: (command, io) => {
       withApi(withName(command, named).option(...YES_OPTION), named).action(
         async (name: string, { tenant, yes }: Options) => {

@@ -59,6 +59,13 @@ test('the generated help metadata matches the commands (npm run generate)', asyn
   expect(readFileSync(file, 'utf8')).toBe(await describedCommands());
 });
 
+test('help has no default that is an object, and the right article', async () => {
+  const text = await describedCommands();
+  expect(text).not.toContain('"default":{');
+  expect(text).not.toMatch(/\b(create|delete) a [aeio]/);
+  expect(text).toContain('create an inbound hook');
+});
+
 test('every command has examples, and no example is for an unknown command', () => {
   expect(
     Object.keys(examples)

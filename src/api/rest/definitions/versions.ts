@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { type Client, jsonPage, jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
 import { findRow, settle } from '../../../db/queries/row-collection.ts';
+import { withArticle } from '../../../text/with-article.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { byId, json, object, page, pageOf, time } from '../../http/fields.ts';
-import { type CrudResource, shownRow, withArticle } from '../framework/crud-resource.ts';
+import { type CrudResource, shownRow } from '../framework/crud-resource.ts';
 import { numberIn, pageAnswer } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 

@@ -13,6 +13,7 @@ import {
   touchRow,
   updateRow,
 } from '../../../db/queries/row-collection.ts';
+import { withArticle } from '../../../text/with-article.ts';
 import { noSuch, RequestRefusal, refuseOtherId } from '../../errors/request-refusal.ts';
 import { byId, page, pageOf } from '../../http/fields.ts';
 import { refusalFor, tagToMatch } from './if-match.ts';
@@ -79,8 +80,6 @@ export function crudRoutes(kind: CrudResource): Route[] {
 
 const inCamels = (words: string) =>
   words.replaceAll(/(^|[ _-])(\w)/g, (_all, _gap, letter: string) => letter.toUpperCase());
-/** Returns a name with its article: an agent, an MCP server, a model. */
-export const withArticle = (name: string) => `${/^([aeio]|MCP)/.test(name) ? 'an' : 'a'} ${name}`;
 const tagOf = ({ path }: CrudResource) => path.split('/').at(-1) ?? path;
 const shown = (kind: CrudResource) => ({ description: `The ${kind.one}`, schema: kind.row });
 const shownOfNew = (kind: CrudResource) => ({

@@ -69,14 +69,14 @@ function withHook(command: Command): Command {
     .option('--workflow <name>', 'workflow to run instead of an agent')
     .option('--condition <cel>', 'start runs only for deliveries for which this expression is true')
     .option('--input <cel>', 'input of the run (default: the body as JSON)')
-    .option('--map <field=cel>', 'value of metadata, input_data, agent and others', mapOf, {})
+    .option('--map <field=cel>', 'value of metadata, input_data, agent and others', mapOf)
     .option('--session-key <cel>', 'deliveries with one value are messages of one session')
     .option('--reply <json>', 'where the answer is sent: {"url", "secret_name", "body"}')
     .option('--description <text>', 'purpose of the hook');
 }
 
 /** Adds a field to the mapping of earlier options. */
-function mapOf(text: string, mapping: Record<string, string>): Record<string, string> {
+function mapOf(text: string, mapping?: Record<string, string>): Record<string, string> {
   const [, field, expression] = /^([a-z_]+)=(.+)$/s.exec(text) ?? [];
   if (field === undefined || expression === undefined) {
     throw new InvalidArgumentError(
@@ -94,7 +94,7 @@ type CreateOptions = {
   workflow?: string;
   condition?: string;
   input?: string;
-  map: Record<string, string>;
+  map?: Record<string, string>;
   sessionKey?: string;
   reply?: string;
   description?: string;
@@ -121,13 +121,13 @@ async function columnsOf(io: CliIo, [name]: readonly string[], options: object) 
   };
 }
 
-type TestOptions = { tenant?: string; file: string; header: Record<string, string> };
+type TestOptions = { tenant?: string; file: string; header?: Record<string, string> };
 
 function registerTest(command: Command, io: CliIo): void {
   withName(command, HOOKS)
     .requiredOption('--file <file>', 'file with the JSON body of a request; - reads standard input')
-    .option('--header <name:value>', 'header of the request; may be repeated', headerOf, {})
-    .action(async (name: string, { tenant, file, header }: TestOptions) => {
+    .option('--header <name:value>', 'header of the request; may be repeated', headerOf)
+    .action(async (name: string, { tenant, file, header = {} }: TestOptions) => {
       const body = (await readArgument(io, 'file', file === '-' ? '-' : `@${file}`)) as Json;
       await withDatabase(io, async (database) => {
         const row = await forTenant(database, tenant, (client) =>
@@ -149,7 +149,7 @@ function registerTest(command: Command, io: CliIo): void {
     });
 }
 
-function headerOf(text: string, headers: Record<string, string>): Record<string, string> {
+function headerOf(text: string, headers?: Record<string, string>): Record<string, string> {
   const [, name, value] = /^([^:\s]+):\s*(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) {
     throw new InvalidArgumentError('Write it as NAME: VALUE, such as "X-GitHub-Event: issues".');
