@@ -55,6 +55,21 @@ const apiAgent = (tool: string) =>
     tools: [tool],
   });
 
+/** Registers a client with a secret at the server, as an admin does by hand. */
+async function registerClient(): Promise<{ client_id: string; client_secret: string }> {
+  const response = await fetch(`${scene.server.issuer}/reg`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      redirect_uris: [`${scene.api.url}/oauth/callback`],
+      grant_types: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_method: 'client_secret_basic',
+      application_type: 'native',
+    }),
+  });
+  return (await response.json()) as { client_id: string; client_secret: string };
+}
+
 const questionOf = async (run: string) => {
   const id = await question(scene.db.pool, run);
   const { rows } = await scene.db.pool.query('select * from howdah.questions where id = $1', [id]);
@@ -278,6 +293,36 @@ test('an account that is disconnected during a refresh stays so, and keeps no to
     [id],
   );
   await scene.db.pool.query('select howdah.cancel_execution($1)', [run]);
+});
+
+test('an unreadable client secret fails calls, and costs no account its tokens', async () => {
+  const client = await registerClient();
+  const secret_name = `of_${client.client_id.toLowerCase().replaceAll(/[^a-z0-9]/g, '_')}`;
+  await storeSecret(scene, secret_name, client.client_secret);
+  const { client_id } = client;
+  const ofTenant = { account_scope: 'tenant', client_id, secret_name };
+  const { name } = await makeIntegration(scene, ofTenant);
+  scene.server.tokenSeconds = 5;
+  expect(await consent(await linkFor(scene, name))).toMatchObject({ status: 200 });
+  scene.server.tokenSeconds = 3_600;
+  const flip = `update howdah_private.sealed_secrets as c
+    set ciphertext = set_byte(c.ciphertext, 0, get_byte(c.ciphertext, 0) # 1)
+    from howdah.secrets as s where s.id = c.secret_id and s.name = $1`;
+  await scene.db.pool.query(flip, [secret_name]);
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+    said: expect.stringContaining(`The secret ${secret_name} cannot be read`),
+  });
+  expect(await accountOf(scene, name)).toMatchObject({
+    status: 'connected',
+    error: expect.stringContaining(secret_name),
+  });
+  await scene.db.pool.query(flip, [secret_name]);
+  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+    status: 'completed',
+    said: expect.stringContaining('ada@example.com'),
+  });
+  expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
 });
 
 test('client credentials need no person, and their secret is a secret of the tenant', async () => {

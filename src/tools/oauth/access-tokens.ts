@@ -86,7 +86,7 @@ class Accounts {
       const document = await this.#open(account);
       if (document?.refresh_token === undefined) return;
       const result = await this.#replace(account, version, document);
-      if ('ok' in result && result.error.retryable) throw new Error(result.error.message);
+      if ('ok' in result && !result.consent) throw new Error(result.error.message);
     };
   }
 
@@ -166,7 +166,7 @@ class Accounts {
       await rows.failRefresh(account.id, version, failure.message, isFinal(error));
       return isFinal(error)
         ? this.#consent(account, failure.message)
-        : { ok: false, error: { ...failure, retryable: true } };
+        : { ok: false, error: failure };
     }
   }
 

@@ -64,7 +64,7 @@ export async function ownClient(
 ): Promise<OAuthClient> {
   if (secret_name === null) return { client_id: client_id ?? '' };
   const secret = await readSecret(tenant_id, secret_name);
-  if (!secret.ok) throw new OAuthRefusal(secret.error.message);
+  if (!secret.ok) throw new OAuthRefusal(secret.error.message, secret.error);
   return { client_id: client_id ?? '', client_secret: secret.value.trim() };
 }
 

@@ -120,7 +120,8 @@ export async function refreshed(
 ): Promise<TokenDocument> {
   const { refresh_token: refreshToken, server, resource, scopes } = document;
   if (refreshToken === undefined) {
-    throw new OAuthRefusal('its token expired, and the server gave none to refresh it');
+    const message = 'its token expired, and the server gave none to refresh it';
+    throw new OAuthRefusal(message, { isFinal: true });
   }
   const client = await currentClient(document, integration, readSecret);
   const tokens = await refreshAuthorization(server.issuer, {
