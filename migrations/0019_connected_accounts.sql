@@ -187,6 +187,30 @@ comment on table howdah_private.sealed_documents is
   'account, and the verifier of an authorization under way. Sealed like secrets, for one row and '
   'version.';
 
+create table howdah_private.token_revocations (
+  id uuid primary key default howdah.uuid_v7(),
+  tenant_id uuid not null references howdah.tenants (id) on delete cascade,
+  account_id uuid not null,
+  integration jsonb not null,
+  data_key_id uuid not null,
+  version int not null,
+  nonce bytea not null,
+  ciphertext bytea not null,
+  created_at timestamptz not null default now(),
+  unique (tenant_id, id),
+  unique (data_key_id, nonce),
+  foreign key (tenant_id, data_key_id)
+    references howdah_private.data_keys (tenant_id, id) on delete restrict,
+  constraint nonce_has_96_bits check (octet_length(nonce) = 12),
+  constraint integration_is_an_object check (jsonb_typeof(integration) = 'object')
+);
+create index token_revocations_data_key_id_idx
+  on howdah_private.token_revocations (tenant_id, data_key_id);
+alter table howdah_private.token_revocations enable row level security, force row level security;
+comment on table howdah_private.token_revocations is
+  'Tokens of accounts that came to an end, until their server was told to revoke them. A row '
+  'outlives its account, its user and its integration.';
+
 create table howdah_private.public_address (
   is_only boolean primary key default true,
   url text not null,
@@ -200,6 +224,7 @@ comment on table howdah_private.public_address is
 
 -- Down Migration
 drop table howdah_private.public_address;
+drop table howdah_private.token_revocations;
 drop table howdah_private.sealed_documents;
 drop table howdah_private.account_flows;
 drop table howdah_private.account_links;

@@ -808,7 +808,8 @@ grant execute on function
   howdah_private.account_for_run(uuid, text), howdah_private.begin_refresh(uuid, int),
   howdah_private.consent_link(uuid), howdah_private.document_slot(uuid, uuid),
   howdah_private.fail_refresh(uuid, int, text, boolean),
-  howdah_private.forget_tokens(uuid, int), howdah_private.store_oauth_client(jsonb),
+  howdah_private.end_revocation(uuid), howdah_private.find_revocation(uuid),
+  howdah_private.store_oauth_client(jsonb),
   howdah_private.store_tokens(jsonb, text[], timestamptz, boolean, boolean)
   to howdah_worker;
 

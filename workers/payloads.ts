@@ -39,7 +39,10 @@ export const executionCompletePayload = z.object({ id: z.uuid(), tenant_id: z.uu
 /** Payload of the job `deliver`: the webhook delivery that is due. */
 export const deliverPayload = z.object({ id: z.uuid(), tenant_id: z.uuid() });
 
-/** Payload of the jobs `refresh_account` and `revoke_account`: the account and the attempt. */
+/**
+ * Payload of the jobs `refresh_account` and `revoke_account`: the account or the revocation, and
+ * the attempt.
+ */
 export const accountPayload = z.object({
   id: z.uuid(),
   tenant_id: z.uuid(),

@@ -59,19 +59,20 @@ create or replace trigger _310_refuse_keys
     'issuer');
 
 -- Ends the accounts of an integration that now leads elsewhere. Their tokens were given for the
--- former server, and nobody consented to send them to another one.
+-- former server, which is told to revoke them. Nobody consented to send them to another one.
 create or replace function howdah_private.tg_integrations__end_accounts() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform howdah_private.release_tokens(a, howdah_private.integration_document(old))
+  from howdah.connected_accounts as a
+  where a.tenant_id = old.tenant_id and a.integration_id = old.id;
   update howdah.connected_accounts as a
   set status = 'expired', expires_at = null, error = 'the integration was changed'
   where a.integration_id = new.id and a.status = 'connected';
   delete from howdah_private.account_flows as f using howdah.connected_accounts as a
   where a.integration_id = new.id and f.account_id = a.id;
-  delete from howdah_private.sealed_documents as d using howdah.connected_accounts as a
-  where a.integration_id = new.id and d.id = a.id;
   delete from howdah_private.sealed_documents as d where d.id = new.id;
   return null;
 end $$;
@@ -83,6 +84,22 @@ create or replace trigger _500_end_accounts
     is distinct from
     (new.resource_url, new.issuer, new.endpoints, new.client_id, new.grant_type, new.account_scope))
   execute function howdah_private.tg_integrations__end_accounts();
+
+-- Releases the tokens of an account that is deleted with its user. Deleting the tenant deletes its
+-- tokens with everything else.
+create or replace function howdah_private.tg_connected_accounts__release_tokens() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.release_tokens(old, howdah_private.integration_document(c))
+  from howdah.integrations as c
+  where c.tenant_id = old.tenant_id and c.id = old.integration_id
+    and exists (select from howdah.tenants as t where t.id = old.tenant_id);
+  return old;
+end $$;
+create or replace trigger _200_release_tokens before delete on howdah.connected_accounts
+  for each row execute function howdah_private.tg_connected_accounts__release_tokens();
 
 -- Refuses to delete an integration that something uses, or whose accounts are still connected at
 -- the server. Deleting the tenant deletes its integrations unchecked.

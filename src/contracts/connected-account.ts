@@ -37,6 +37,15 @@ export type StoredAccount = {
   client: SealedSecret | null;
 };
 
+/** The tokens of an account that came to an end, which its server has to be told to revoke. */
+export type TokenRevocation = {
+  id: string;
+  account_id: string;
+  /** The integration as it was when the account came to its end. */
+  integration: Integration;
+  tokens: SealedSecret;
+};
+
 /** The reason why there is no account. */
 export type NoAccount = { fault: string };
 
@@ -72,7 +81,9 @@ export type AccountRows = {
   /** Claims the refresh of the tokens of this version. */
   beginRefresh(accountId: string, version: number): Promise<boolean>;
   failRefresh(accountId: string, version: number, error: string, isFinal: boolean): Promise<void>;
-  forgetTokens(accountId: string, version: number): Promise<void>;
+  findRevocation(id: string): Promise<TokenRevocation | undefined>;
+  /** Deletes the tokens of a revocation. */
+  endRevocation(id: string): Promise<void>;
   /** Creates the link by which a person connects the account. */
   consentLink(accountId: string): Promise<string>;
 };
@@ -144,8 +155,8 @@ export type AccountUpkeep = {
   /** Replaces the tokens of an account before they expire. */
   refresh(accountId: string): Promise<AccountWork | undefined>;
   /**
-   * Revokes the tokens of a disconnected account at its server, and deletes them. The last attempt
-   * deletes them in any case.
+   * Carries out a revocation: revokes the tokens at their server, and deletes them. The last
+   * attempt deletes them in any case.
    */
-  revoke(accountId: string): Promise<AccountWork | undefined>;
+  revoke(revocationId: string): Promise<AccountWork | undefined>;
 };

@@ -8,7 +8,6 @@ import { type CallOptions, call } from '../api/rest/call.ts';
 import { locked, makePerson, type Person, tokenFor } from '../api/subscriptions/tokens.ts';
 import { calling, ended, makeAgent, resultsOf } from '../runtime/arrange.ts';
 import { asRole, makeTenant, refusal } from '../sql/support.ts';
-import { eventually } from '../support/database.ts';
 import { consent } from '../support/oauth/browser.ts';
 import {
   accountOf,
@@ -17,6 +16,7 @@ import {
   makeIntegration,
   masterKeys,
   oauthScene,
+  revocationsEnd,
   runAs,
 } from './arrange.ts';
 
@@ -147,6 +147,7 @@ test('neither tenants nor tools read sealed documents, or connect by themselves'
   for (const text of [
     'select * from howdah_private.sealed_documents',
     'select * from howdah_private.account_links',
+    'select * from howdah_private.token_revocations',
     'select howdah_private.account_by_id(howdah.uuid_v7())',
     `select howdah_private.account_for_run(howdah.uuid_v7(), 'x')`,
     'insert into howdah.connected_accounts (integration_id) values (howdah.uuid_v7())',
@@ -263,6 +264,56 @@ test('tokens are sealed anew with the next data key, and open afterwards', async
   expect((await resultsOf(scene.db.pool, run.id))[0]).toContain('@example.com');
 });
 
+test.each(['delete', 'row'])('tokens of a deleted user are revoked: %s', async (way) => {
+  const integration = await makeIntegration(scene);
+  const gone = await makePerson(scene.db.pool, `deleted_${way}`);
+  const before = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
+  await consent(await linkFor(scene, integration.name, `deleted_${way}`));
+  const own = async () =>
+    (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti)).length;
+  expect(await own()).toBe(1);
+  await scene.db.pool.query(
+    way === 'delete'
+      ? `select howdah.erase_user($1, 'delete')`
+      : 'delete from howdah.users where id = $1',
+    [gone.user_id],
+  );
+  expect(await accountOf(scene, integration.name, gone.user_id)).toBeUndefined();
+  await revocationsEnd(scene);
+  expect(await own()).toBe(0);
+});
+
+test('tokens that wait for their revocation are sealed anew with the next data key', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  const before = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
+  await consent(await linkFor(scene, name));
+  const { id } = await accountOf(scene, name);
+  const later = await scene.db.pool.connect();
+  try {
+    await later.query('begin'); // no job starts before the rotation
+    await later.query('select howdah.disconnect_account($1)', [id]);
+    await later.query(`update graphile_worker._private_jobs set run_at = now() + interval '1 hour'
+      where key = (select 'revocation ' || r.id from howdah_private.token_revocations as r)`);
+    await later.query('commit');
+  } finally {
+    later.release();
+  }
+  await rotateDataKey(secretRowsOn(scene.db.pool), masterKeys, scene.tenantId);
+  const { rows } = await scene.db.pool.query(
+    `select k.is_current from howdah_private.token_revocations as r
+     join howdah_private.data_keys as k on k.id = r.data_key_id`,
+  );
+  expect(rows).toEqual([{ is_current: true }]);
+  await scene.db.pool.query(
+    `select graphile_worker.add_job('revoke_account',
+       json_build_object('id', r.id, 'tenant_id', r.tenant_id), job_key => 'revocation ' || r.id)
+     from howdah_private.token_revocations as r`,
+  );
+  await revocationsEnd(scene);
+  const left = (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti));
+  expect(left).toEqual([]);
+});
+
 test('an erased user is disconnected, and an export names the account without its tokens', async () => {
   const integration = await makeIntegration(scene);
   const gone = await makePerson(scene.db.pool, 'gone');
@@ -277,11 +328,11 @@ test('an erased user is disconnected, and an export names the account without it
   expect(await accountOf(scene, integration.name, gone.user_id)).toMatchObject({
     status: 'revoked',
   });
-  await eventually(
-    scene.db.pool,
-    'the tokens are deleted',
-    'select where not exists (select from howdah_private.sealed_documents where id = $1)',
+  const { rows: documents } = await scene.db.pool.query(
+    'select from howdah_private.sealed_documents where id = $1',
     [id],
   );
+  expect(documents).toEqual([]);
+  await revocationsEnd(scene);
   expect(scene.server.requests).toContain('POST /token/revocation');
 });

@@ -9,7 +9,7 @@ import { createSecretWriter } from '../../src/secrets/writer.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
-import { type TestDatabase, testDatabase } from '../support/database.ts';
+import { eventually, type TestDatabase, testDatabase } from '../support/database.ts';
 import {
   type AuthorizationServer,
   startAuthorizationServer,
@@ -115,6 +115,15 @@ export async function storeSecret({ db, tenantId }: Scene, name: string, value: 
   const writer = createSecretWriter(secretRowsOn(db.pool), masterKeys);
   await writer.set(tenantId, name, value, putSecretOn(db.pool, tenantId));
 }
+
+/** Waits until the servers were told to revoke the tokens of all accounts that came to an end. */
+export const revocationsEnd = ({ db }: Scene) =>
+  eventually(
+    db.pool,
+    'the tokens are revoked and deleted',
+    `select where not exists (select from howdah_private.token_revocations)
+       and not exists (select from graphile_worker.jobs where key like 'revocation %')`,
+  );
 
 /** Inserts a run of a user. */
 export async function runAs({ db }: Scene, agent: string, userId: string | null): Promise<string> {

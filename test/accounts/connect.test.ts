@@ -3,7 +3,14 @@ import { createEgress } from '../../src/tools/egress.ts';
 import { startTestApi } from '../api/harness.ts';
 import { refusal } from '../sql/support.ts';
 import { consent, continueIn, createBrowser } from '../support/oauth/browser.ts';
-import { accountOf, linkFor, makeIntegration, masterKeys, oauthScene } from './arrange.ts';
+import {
+  accountOf,
+  linkFor,
+  makeIntegration,
+  masterKeys,
+  oauthScene,
+  revocationsEnd,
+} from './arrange.ts';
 
 const scene = oauthScene();
 
@@ -210,6 +217,7 @@ test('metadata of another issuer than the one that was asked is refused', async 
 
 test('a changed integration ends its accounts, and a used one cannot be deleted', async () => {
   const { name, id } = await makeIntegration(scene, ofTenant);
+  const given = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
   await consent(await linkFor(scene, name));
   expect(
     await refusal(scene.db.pool.query('delete from howdah.integrations where id = $1', [id])),
@@ -227,6 +235,9 @@ test('a changed integration ends its accounts, and a used one cannot be deleted'
     status: 'expired',
     error: 'the integration was changed',
   });
+  await revocationsEnd(scene);
+  const left = (await scene.server.refreshTokens()).filter(({ jti }) => !given.has(jti));
+  expect(left).toEqual([]);
   const { rows } = await scene.db.pool.query(
     'select from howdah_private.sealed_documents where tenant_id = $1 and (integration_id = $2 or account_id in (select a.id from howdah.connected_accounts as a where a.integration_id = $2))',
     [scene.tenantId, id],

@@ -200,6 +200,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.parent_execution_id':
     'none points at executions; checked by the insert trigger',
   'howdah_private.debounced_runs.execution_id': 'none points at executions; written with its run',
+  'howdah_private.token_revocations.account_id':
+    'the row outlives its account, whose tokens are sealed for this id',
   'howdah_private.tree_entries.execution_id':
     'none points at executions; deleted with the order of the tree',
   'howdah_private.tree_orders.top_execution_id': 'none points at executions; deleted with its run',

@@ -13,6 +13,9 @@ const MOST_ATTEMPTS = 12;
 const FIRST_DELAY_MS = 60_000;
 const MAX_DELAY_MS = 3_600_000;
 
+/** The first word of the key of a job. The database makes the same keys. */
+const KEYS = { refresh_account: 'account', revoke_account: 'revocation' } as const;
+
 /**
  * Creates a task about the tokens of an account: their refresh, or their revocation. Servers are
  * asked outside of the job, because a server that does not answer would delay wake-ups. The next
@@ -20,13 +23,13 @@ const MAX_DELAY_MS = 3_600_000;
  */
 export function accountTask(
   name: 'refresh_account' | 'revoke_account',
-  begin: (accountId: string) => Promise<AccountWork | undefined>,
+  begin: (id: string) => Promise<AccountWork | undefined>,
   log: Logger,
 ): Task {
   const semaphore = new Semaphore(AT_ONCE);
   return async (payload, { addJob }) => {
     const { id, tenant_id, attempt } = accountPayload.parse(payload);
-    const jobKey = `account ${id}`;
+    const jobKey = `${KEYS[name]} ${id}`;
     const enqueue = (next: number, delayMs: number) =>
       addJob(
         name,
@@ -42,7 +45,7 @@ export function accountTask(
         await enqueue(attempt + 1, Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS));
       }
       void work?.(isLast)
-        .catch((err) => log.warn({ err, account_id: id, attempt }, `${name} failed`))
+        .catch((err) => log.warn({ err, id, attempt }, `${name} failed`))
         .finally(release);
       if (!work) release();
     } catch (error) {

@@ -137,6 +137,10 @@ as $$
     select howdah_private.sealed_oauth_document(d, k) from howdah_private.data_keys as k
     join howdah_private.sealed_documents as d on d.tenant_id = k.tenant_id and d.data_key_id = k.id
     where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
+    union all
+    select howdah_private.revoked_document(r, k) from howdah_private.data_keys as k
+    join howdah_private.token_revocations as r on r.tenant_id = k.tenant_id and r.data_key_id = k.id
+    where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
     limit secrets_to_reseal.max_rows
   ) as old
 $$;
@@ -181,8 +185,19 @@ begin
     where d.tenant_id = reseal_secrets.tenant_id and d.id = (r.secret ->> 'id')::uuid
       and d.version = (r.secret ->> 'version')::int
     returning d.id
+  ),
+  revocations as (
+    update howdah_private.token_revocations as v
+    set data_key_id = (r.secret -> 'key' ->> 'id')::uuid,
+      nonce = decode(r.secret ->> 'nonce', 'base64'),
+      ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
+    from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
+    where v.tenant_id = reseal_secrets.tenant_id and v.account_id = (r.secret ->> 'id')::uuid
+      and v.version = (r.secret ->> 'version')::int
+    returning v.id
   )
-  select (select count(*) from known) + (select count(*) from documents) into v_count;
+  select (select count(*) from known) + (select count(*) from documents)
+    + (select count(*) from revocations) into v_count;
   return v_count;
 end $$;
 
@@ -205,7 +220,9 @@ begin
     where k.id = v_key
       and not exists (select from howdah_private.sealed_secrets as c where c.data_key_id = k.id)
       and not exists (
-        select from howdah_private.sealed_documents as d where d.data_key_id = k.id);
+        select from howdah_private.sealed_documents as d where d.data_key_id = k.id)
+      and not exists (
+        select from howdah_private.token_revocations as r where r.data_key_id = k.id);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;

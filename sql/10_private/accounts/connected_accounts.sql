@@ -41,7 +41,7 @@ as $$
   select jsonb_build_object('id', a.id, 'tenant_id', a.tenant_id, 'status', a.status,
     'user', u.username, 'tenant', t.name, 'expires_at', a.expires_at, 'error', a.error,
     'integration', howdah_private.integration_document(c),
-    'tokens', case when a.status in ('connected', 'revoked')
+    'tokens', case when a.status = 'connected'
       then howdah_private.oauth_document(a.id) end,
     'client', howdah_private.oauth_document(c.id))
   from howdah.integrations as c
@@ -255,22 +255,6 @@ begin
   end if;
 end $$;
 
--- Deletes the tokens of a disconnected account, after the server was told. Its next attempt is in
--- the queue and no longer needed.
-create or replace function howdah_private.forget_tokens(account_id uuid, version int) returns void
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform from howdah.connected_accounts as a
-  where a.id = forget_tokens.account_id and a.status = 'revoked' for no key update;
-  if found then
-    delete from howdah_private.sealed_documents as d
-    where d.id = forget_tokens.account_id and d.version = forget_tokens.version;
-    perform graphile_worker.remove_job('account ' || forget_tokens.account_id) where found;
-  end if;
-end $$;
-
 -- Disconnects an account. A job tells the server.
 create or replace function howdah_private.end_account(account howdah.connected_accounts)
   returns howdah.connected_accounts
@@ -284,12 +268,8 @@ begin
   where a.id = account.id returning a.* into v_account;
   delete from howdah_private.account_links as l where l.account_id = account.id;
   delete from howdah_private.account_flows as f where f.account_id = account.id;
-  if exists (select from howdah_private.sealed_documents as d where d.id = account.id) then
-    perform graphile_worker.add_job('revoke_account',
-      json_build_object('id', account.id, 'tenant_id', account.tenant_id),
-      job_key => 'account ' || account.id, max_attempts => 10);
-  else
-    perform graphile_worker.remove_job('account ' || account.id);
-  end if;
+  perform howdah_private.release_tokens(account, (
+    select howdah_private.integration_document(c) from howdah.integrations as c
+    where c.tenant_id = account.tenant_id and c.id = account.integration_id));
   return v_account;
 end $$;

@@ -3,6 +3,7 @@ import type {
   NewTokens,
   NoAccount,
   StoredAccount,
+  TokenRevocation,
 } from '../../contracts/connected-account.ts';
 import type { SealedSecret } from '../../contracts/secret.ts';
 import type { Pool, Queryable } from '../connection/pool.ts';
@@ -20,7 +21,9 @@ export function accountRowsOn(pool: Pool): AccountRows {
     storeTokens: (document, tokens) => call('store_tokens', ...tokenValues(document, tokens)),
     beginRefresh: (id, version) => call('begin_refresh', id, version),
     failRefresh: (id, version, error, isFinal) => call('fail_refresh', id, version, error, isFinal),
-    forgetTokens: (id, version) => call('forget_tokens', id, version),
+    findRevocation: async (id) =>
+      (await call<TokenRevocation | null>('find_revocation', id)) ?? undefined,
+    endRevocation: (id) => call('end_revocation', id),
     consentLink: (id) => call('consent_link', id),
   };
 }

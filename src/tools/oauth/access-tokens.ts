@@ -42,7 +42,7 @@ export function createAccessTokens(options: AccessOptions): AccessTokens & Accou
       return accounts.access(known, account?.integration.name ?? accountId, request);
     },
     refresh: (accountId) => accounts.refresh(accountId),
-    revoke: (accountId) => accounts.revoke(accountId),
+    revoke: (revocationId) => accounts.revoke(revocationId),
   };
 }
 
@@ -90,20 +90,20 @@ class Accounts {
     };
   }
 
-  /** Returns the revocation of the tokens of a disconnected account. */
-  async revoke(accountId: string): Promise<AccountWork | undefined> {
-    const { rows } = this.#options;
-    const account = await rows.find(accountId);
-    if (account?.status !== 'revoked' || !account.tokens) return undefined;
-    const { version } = account.tokens;
+  /** Returns the revocation of the tokens of an account that came to an end. */
+  async revoke(revocationId: string): Promise<AccountWork | undefined> {
+    const { rows, sealer } = this.#options;
+    const revocation = await rows.findRevocation(revocationId);
+    if (!revocation) return undefined;
+    const { integration, tokens } = revocation;
     return async (isLast) => {
-      const document = await this.#open(account).catch(() => undefined);
-      if (document) {
-        await revoked(document, account.integration, this.#options).catch((error: unknown) => {
-          if (!isLast) throw new Error(oauthError(error, account.integration.name).message);
-        });
+      try {
+        const document = (await sealer.open(tokens)) as unknown as TokenDocument;
+        await revoked(document, integration, this.#options);
+      } catch (error) {
+        if (!isLast) throw new Error(oauthError(error, integration.name).message);
       }
-      await rows.forgetTokens(account.id, version);
+      await rows.endRevocation(revocationId);
     };
   }
 

@@ -21,6 +21,6 @@ export function createLazyAccessTokens(
     forDiscovery: async (...request) => (await loaded.get()).forDiscovery(...request),
     ofAccount: async (...request) => (await loaded.get()).ofAccount(...request),
     refresh: async (accountId) => (await loaded.get()).refresh(accountId),
-    revoke: async (accountId) => (await loaded.get()).revoke(accountId),
+    revoke: async (revocationId) => (await loaded.get()).revoke(revocationId),
   };
 }
