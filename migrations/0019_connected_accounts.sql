@@ -149,6 +149,11 @@ comment on table howdah_private.account_flows is
   'Authorizations under way. A row is deleted by the request that brings its state back, so that '
   'no state counts twice.';
 
+create sequence howdah_private.document_versions as bigint;
+comment on sequence howdah_private.document_versions is
+  'Versions of sealed documents. A version never counts twice, also not for a document that was '
+  'deleted meanwhile.';
+
 create table howdah_private.sealed_documents (
   integration_id uuid,
   account_id uuid,
@@ -156,7 +161,7 @@ create table howdah_private.sealed_documents (
   id uuid generated always as (coalesce(flow_id, account_id, integration_id)) stored primary key,
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
   data_key_id uuid not null,
-  version int not null,
+  version bigint not null,
   nonce bytea not null,
   ciphertext bytea not null,
   lock_ends_at timestamptz,
@@ -193,7 +198,7 @@ create table howdah_private.token_revocations (
   account_id uuid not null,
   integration jsonb not null,
   data_key_id uuid not null,
-  version int not null,
+  version bigint not null,
   nonce bytea not null,
   ciphertext bytea not null,
   created_at timestamptz not null default now(),
@@ -226,6 +231,7 @@ comment on table howdah_private.public_address is
 drop table howdah_private.public_address;
 drop table howdah_private.token_revocations;
 drop table howdah_private.sealed_documents;
+drop sequence howdah_private.document_versions;
 drop table howdah_private.account_flows;
 drop table howdah_private.account_links;
 drop table howdah.connected_accounts;

@@ -80,6 +80,7 @@ begin
         then 'select, insert, update, delete' else 'execute' end, v_object);
   end loop;
 end $$;
+grant usage on sequence howdah_private.document_versions to howdah_engine;
 revoke all on howdah_private.migrations from howdah_engine;
 revoke update, delete on howdah.audit_log from howdah_engine;
 
@@ -805,9 +806,9 @@ grant execute on function
 -- Room accounts.
 grant execute on function
   howdah_private.account_by_id(uuid), howdah_private.account_for_discovery(uuid, text),
-  howdah_private.account_for_run(uuid, text), howdah_private.begin_refresh(uuid, int),
+  howdah_private.account_for_run(uuid, text), howdah_private.begin_refresh(uuid, bigint),
   howdah_private.consent_link(uuid), howdah_private.document_slot(uuid, uuid),
-  howdah_private.fail_refresh(uuid, int, text, boolean),
+  howdah_private.fail_refresh(uuid, bigint, text, boolean),
   howdah_private.end_revocation(uuid), howdah_private.find_revocation(uuid),
   howdah_private.store_oauth_client(jsonb),
   howdah_private.store_tokens(jsonb, text[], timestamptz, boolean, boolean)

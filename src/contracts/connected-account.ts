@@ -52,8 +52,14 @@ export type NoAccount = { fault: string };
 /** A document of OAuth that is stored sealed. */
 export type DocumentKind = 'client' | 'tokens' | 'flow';
 
-/** The version and the data key for sealing the next document of a row. */
-export type DocumentSlot = { version: number; key: WrappedKey | null };
+/**
+ * The version and the data key for sealing the next document of a row, and the version of the
+ * document that it replaces. A version is never given twice.
+ */
+export type DocumentSlot = { version: number; replaces: number | null; key: WrappedKey | null };
+
+/** A sealed document that replaces the one of a version, or that is the first of its row. */
+export type NewDocument = SealedSecret & Pick<DocumentSlot, 'replaces'>;
 
 /** The result of an authorization, or of a refresh. */
 export type NewTokens = {
@@ -72,12 +78,12 @@ export type AccountRows = {
   forDiscovery(tenantId: string, integration: string): Promise<StoredAccount | NoAccount>;
   slot(tenantId: string, id: string): Promise<DocumentSlot>;
   /** Stores a registered client. Returns false if it must be sealed again. */
-  storeClient(document: SealedSecret): Promise<boolean>;
+  storeClient(document: NewDocument): Promise<boolean>;
   /**
    * Stores tokens. Returns false if they must be sealed again, or if the account was disconnected
    * meanwhile.
    */
-  storeTokens(document: SealedSecret, tokens: NewTokens): Promise<boolean>;
+  storeTokens(document: NewDocument, tokens: NewTokens): Promise<boolean>;
   /** Claims the refresh of the tokens of this version. */
   beginRefresh(accountId: string, version: number): Promise<boolean>;
   failRefresh(accountId: string, version: number, error: string, isFinal: boolean): Promise<void>;
@@ -97,7 +103,7 @@ export type DocumentSealer = {
     place: { id: string; tenant_id: string },
     slot: DocumentSlot,
     value: JsonObject,
-  ): Promise<SealedSecret>;
+  ): Promise<NewDocument>;
 };
 
 /** The consent of a person, without which a call cannot go on. */

@@ -1,5 +1,5 @@
-import type { DocumentKind, DocumentSealer } from '../contracts/connected-account.ts';
-import type { SealedSecret, SecretRows } from '../contracts/secret.ts';
+import type { DocumentKind, DocumentSealer, NewDocument } from '../contracts/connected-account.ts';
+import type { SecretRows } from '../contracts/secret.ts';
 import type { JsonObject } from '../json/json.ts';
 import { createDataKeys } from './data-keys.ts';
 import { placeOfSecret, seal } from './envelope.ts';
@@ -25,7 +25,7 @@ export function createDocumentSealer(rows: SecretRows, masterKeys: MasterKeys): 
   const dataKeys = createDataKeys(rows, masterKeys);
   return {
     open: async (document) => JSON.parse(await openSecret(document, dataKeys)) as JsonObject,
-    async seal(kind, { id, tenant_id }, slot, value): Promise<SealedSecret> {
+    async seal(kind, { id, tenant_id }, slot, value): Promise<NewDocument> {
       let { key } = slot;
       if (!key) {
         await dataKeys.add(tenant_id, false);
@@ -34,7 +34,8 @@ export function createDocumentSealer(rows: SecretRows, masterKeys: MasterKeys): 
       }
       const place = { id, tenant_id, name: NAMES[kind], version: slot.version };
       const plain = Buffer.from(JSON.stringify(value), 'utf8');
-      return { ...place, ...seal(await dataKeys.open(key), placeOfSecret(place), plain), key };
+      const sealed = seal(await dataKeys.open(key), placeOfSecret(place), plain);
+      return { ...place, ...sealed, key, replaces: slot.replaces };
     },
   };
 }

@@ -18,6 +18,7 @@ import {
   oauthScene,
   revocationsEnd,
   runAs,
+  versionOf,
 } from './arrange.ts';
 
 const scene = oauthScene();
@@ -312,6 +313,28 @@ test('tokens that wait for their revocation are sealed anew with the next data k
   await revocationsEnd(scene);
   const left = (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti));
   expect(left).toEqual([]);
+});
+
+test('a process that read deleted tokens does not touch the tokens of a later consent', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  await consent(await linkFor(scene, name));
+  const { id } = await accountOf(scene, name);
+  const slow = await versionOf(scene, id);
+  await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
+  await consent(await linkFor(scene, name));
+  const current = await versionOf(scene, id);
+  expect(Number(current)).toBeGreaterThan(Number(slow));
+  const { rows } = await scene.db.pool.query(
+    'select howdah_private.begin_refresh($1, $2) as begun',
+    [id, slow],
+  );
+  expect(rows).toEqual([{ begun: false }]);
+  await scene.db.pool.query(`select howdah_private.fail_refresh($1, $2, 'invalid_grant', true)`, [
+    id,
+    slow,
+  ]);
+  expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
+  expect(await versionOf(scene, id)).toBe(current);
 });
 
 test('an erased user is disconnected, and an export names the account without its tokens', async () => {

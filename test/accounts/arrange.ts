@@ -125,6 +125,15 @@ export const revocationsEnd = ({ db }: Scene) =>
        and not exists (select from graphile_worker.jobs where key like 'revocation %')`,
   );
 
+/** Returns the version of the sealed document of an account or integration. */
+export async function versionOf({ db }: Scene, id: string): Promise<string | undefined> {
+  const { rows } = await db.pool.query(
+    'select version from howdah_private.sealed_documents where id = $1',
+    [id],
+  );
+  return rows[0]?.version;
+}
+
 /** Inserts a run of a user. */
 export async function runAs({ db }: Scene, agent: string, userId: string | null): Promise<string> {
   const { rows } = await db.pool.query(

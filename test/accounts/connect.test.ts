@@ -10,6 +10,7 @@ import {
   masterKeys,
   oauthScene,
   revocationsEnd,
+  versionOf,
 } from './arrange.ts';
 
 const scene = oauthScene();
@@ -49,17 +50,14 @@ test('a client registers itself, consents with PKCE for the resource, and its li
   expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
   expect((await createBrowser().open(link)).status).toBe(404);
 
+  const version = await versionOf(scene, id);
   await consent(await linkFor(scene, name));
   const again = await untilCallback(name);
   expect(again.url.searchParams.get('iss')).toBe(scene.server.issuer);
   const registered = scene.server.requests.filter((one) => one === 'POST /reg');
-  const { rows } = await scene.db.pool.query(
-    'select version from howdah_private.sealed_documents where id = $1',
-    [id],
-  );
-  expect({ registered: registered.length, rows }).toEqual({
+  expect({ registered: registered.length, version: await versionOf(scene, id) }).toEqual({
     registered: 1,
-    rows: [{ version: 1 }],
+    version,
   });
 });
 

@@ -168,7 +168,7 @@ begin
       ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
     from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
     where c.tenant_id = reseal_secrets.tenant_id and c.secret_id = (r.secret ->> 'id')::uuid
-      and c.version = (r.secret ->> 'version')::int
+      and c.version = (r.secret ->> 'version')::bigint
     returning c.secret_id, r.secret ->> 'fingerprint' as fingerprint
   ),
   known as (
@@ -183,7 +183,7 @@ begin
       ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
     from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
     where d.tenant_id = reseal_secrets.tenant_id and d.id = (r.secret ->> 'id')::uuid
-      and d.version = (r.secret ->> 'version')::int
+      and d.version = (r.secret ->> 'version')::bigint
     returning d.id
   ),
   revocations as (
@@ -193,7 +193,7 @@ begin
       ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
     from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
     where v.tenant_id = reseal_secrets.tenant_id and v.account_id = (r.secret ->> 'id')::uuid
-      and v.version = (r.secret ->> 'version')::int
+      and v.version = (r.secret ->> 'version')::bigint
     returning v.id
   )
   select (select count(*) from known) + (select count(*) from documents)

@@ -216,7 +216,7 @@ end $$;
 -- Claims the refresh of an account for half a minute. A refresh token may be used once: a server
 -- takes a second use for a theft and ends the account. Returns false while another process
 -- refreshes, or when it has already stored new tokens.
-create or replace function howdah_private.begin_refresh(account_id uuid, version int)
+create or replace function howdah_private.begin_refresh(account_id uuid, version bigint)
   returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -231,7 +231,7 @@ end $$;
 
 -- Records a refresh that failed. A final error ends the account, and its tokens are deleted.
 create or replace function howdah_private.fail_refresh(
-  account_id uuid, version int, error text, is_final boolean
+  account_id uuid, version bigint, error text, is_final boolean
 ) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -28,16 +28,18 @@ as $$
   where d.id = oauth_document.id
 $$;
 
--- Returns the version and the data key for sealing the next document of a row. A null key means
--- that the tenant has no data key yet.
+-- Returns the version and the data key for sealing the next document of a row, and the version that
+-- it replaces. A null key means that the tenant has no data key yet. A version is never given
+-- twice, so that a slow process takes no new document for the deleted one that it read before.
 create or replace function howdah_private.document_slot(tenant_id uuid, id uuid) returns jsonb
-  language sql stable security definer
+  language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object(
-    'version', coalesce((
+    'version', nextval('howdah_private.document_versions'),
+    'replaces', (
       select d.version from howdah_private.sealed_documents as d
-      where d.tenant_id = document_slot.tenant_id and d.id = document_slot.id), 0) + 1,
+      where d.tenant_id = document_slot.tenant_id and d.id = document_slot.id),
     'key', (
       select howdah_private.key_document(k) from howdah_private.data_keys as k
       where k.tenant_id = document_slot.tenant_id and k.is_current))
@@ -54,6 +56,7 @@ declare
   v_tenant_id uuid := (put_document.document ->> 'tenant_id')::uuid;
   v_key uuid := (put_document.document #>> '{key,id}')::uuid;
   v_id uuid := (put_document.document ->> 'id')::uuid;
+  v_replaces bigint := (put_document.document ->> 'replaces')::bigint;
 begin
   perform from howdah_private.data_keys as k
   where k.tenant_id = v_tenant_id and k.id = v_key and k.is_current for share;
@@ -63,18 +66,19 @@ begin
   insert into howdah_private.sealed_documents as d (
     integration_id, account_id, flow_id, tenant_id, data_key_id, version, nonce, ciphertext
   )
-  values (
+  select
     case put_document.kind when 'client' then v_id end,
     case put_document.kind when 'tokens' then v_id end,
     case put_document.kind when 'flow' then v_id end,
-    v_tenant_id, v_key, (put_document.document ->> 'version')::int,
+    v_tenant_id, v_key, (put_document.document ->> 'version')::bigint,
     decode(put_document.document ->> 'nonce', 'base64'),
     decode(put_document.document ->> 'ciphertext', 'base64')
-  )
+  where v_replaces is null
+    or exists (select from howdah_private.sealed_documents as o where o.id = v_id)
   on conflict (id) do update
   set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
     ciphertext = excluded.ciphertext, lock_ends_at = null
-  where d.tenant_id = excluded.tenant_id and d.version = excluded.version - 1;
+  where d.tenant_id = excluded.tenant_id and d.version = v_replaces;
   return found;
 end $$;
 

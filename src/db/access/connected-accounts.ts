@@ -1,5 +1,6 @@
 import type {
   AccountRows,
+  NewDocument,
   NewTokens,
   NoAccount,
   StoredAccount,
@@ -38,7 +39,7 @@ export type AccountFlows = {
   begin(
     accountId: string,
     digests: { state: Buffer; browser: Buffer },
-    document: SealedSecret,
+    document: NewDocument,
   ): Promise<boolean>;
   /** Ends an authorization. Undefined if there is none with this state in this browser. */
   take(digests: {
@@ -122,7 +123,7 @@ export async function disconnectAccount(
   return rows[0];
 }
 
-function tokenValues(document: SealedSecret, tokens: NewTokens): unknown[] {
+function tokenValues(document: NewDocument, tokens: NewTokens): unknown[] {
   const { scopes, expires_at, is_refreshable, is_consent } = tokens;
   return [JSON.stringify(document), scopes, expires_at, is_refreshable, is_consent];
 }

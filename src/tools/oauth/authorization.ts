@@ -4,7 +4,7 @@ import {
   startAuthorization,
   validateAuthorizationResponseIssuer,
 } from '@modelcontextprotocol/client';
-import type { StoredAccount } from '../../contracts/connected-account.ts';
+import type { NewDocument, StoredAccount } from '../../contracts/connected-account.ts';
 import type { SealedSecret } from '../../contracts/secret.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { type ClientServices, clientFor, type OAuthClient, ownClient } from './client.ts';
@@ -32,7 +32,7 @@ export type FlowRows = {
   begin(
     accountId: string,
     digests: { state: Buffer; browser: Buffer },
-    document: SealedSecret,
+    document: NewDocument,
   ): Promise<boolean>;
 };
 
