@@ -138,6 +138,7 @@ create table howdah_private.account_flows (
   state_digest bytea not null unique,
   browser_digest bytea not null,
   expires_at timestamptz not null,
+  taken_at timestamptz,
   unique (tenant_id, id),
   foreign key (tenant_id, account_id)
     references howdah.connected_accounts (tenant_id, id) on delete cascade
@@ -146,8 +147,9 @@ create index account_flows_account_id_idx
   on howdah_private.account_flows (tenant_id, account_id);
 alter table howdah_private.account_flows enable row level security, force row level security;
 comment on table howdah_private.account_flows is
-  'Authorizations under way. A row is deleted by the request that brings its state back, so that '
-  'no state counts twice.';
+  'Authorizations under way. The request that brings a state back takes its row, so that no state '
+  'counts twice. The row is deleted with the storage of the tokens. If it is gone by then, the '
+  'account was disconnected meanwhile.';
 
 create sequence howdah_private.document_versions as bigint;
 comment on sequence howdah_private.document_versions is

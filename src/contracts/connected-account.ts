@@ -61,14 +61,23 @@ export type DocumentSlot = { version: number; replaces: number | null; key: Wrap
 /** A sealed document that replaces the one of a version, or that is the first of its row. */
 export type NewDocument = SealedSecret & Pick<DocumentSlot, 'replaces'>;
 
+/**
+ * The reason for which tokens were asked for: the authorization of a person, or the refresh of the
+ * tokens of a version. Both are null for a client that is itself the account.
+ */
+export type TokenPurpose = {
+  flow_id: string | null;
+  replaces: number | null;
+  /** The integration when they were asked for. */
+  integration: Integration;
+};
+
 /** The result of an authorization, or of a refresh. */
-export type NewTokens = {
+export type NewTokens = TokenPurpose & {
   scopes: string[];
   expires_at: string | null;
   /** True if the tokens can be replaced without a person. */
   is_refreshable: boolean;
-  /** True if a person has just consented. */
-  is_consent: boolean;
 };
 
 /** The stored accounts. Everything that a token could be read from is sealed. */
@@ -80,10 +89,10 @@ export type AccountRows = {
   /** Stores a registered client. Returns false if it must be sealed again. */
   storeClient(document: NewDocument): Promise<boolean>;
   /**
-   * Stores tokens. Returns false if they must be sealed again, or if the account was disconnected
-   * meanwhile.
+   * Stores tokens. `outdated` means that they must be sealed again. `ended` means that the account
+   * was disconnected, connected anew or led to another server meanwhile.
    */
-  storeTokens(document: NewDocument, tokens: NewTokens): Promise<boolean>;
+  storeTokens(document: NewDocument, tokens: NewTokens): Promise<'stored' | 'outdated' | 'ended'>;
   /** Claims the refresh of the tokens of this version. */
   beginRefresh(accountId: string, version: number): Promise<boolean>;
   failRefresh(accountId: string, version: number, error: string, isFinal: boolean): Promise<void>;

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createEgress } from '../../src/tools/egress.ts';
 import { startTestApi } from '../api/harness.ts';
 import { refusal } from '../sql/support.ts';
@@ -136,6 +136,52 @@ describe('the callback refuses', () => {
     second.url.searchParams.set('code', first.url.searchParams.get('code') ?? '');
     const page = await second.browser.open(second.url.href);
     expect(page).toMatchObject({ status: 502, html: expect.stringContaining('invalid_grant') });
+  });
+});
+
+describe('a consent whose code is being exchanged gives no tokens', () => {
+  /** Opens the callback, and does something while the server answers the exchange. */
+  async function whileExchanging(name: string, work: () => Promise<unknown>) {
+    const { browser, url } = await untilCallback(name);
+    const held = Promise.withResolvers<void>();
+    scene.server.beforeToken = held.promise;
+    const before = scene.server.requests.length;
+    const page = browser.open(url.href);
+    await vi.waitUntil(() => scene.server.requests.slice(before).includes('POST /token'), 60_000);
+    await work();
+    scene.server.beforeToken = undefined;
+    held.resolve();
+    return page;
+  }
+
+  const given = async () => (await scene.server.refreshTokens()).length;
+
+  test('to an account that is disconnected', async () => {
+    const { name } = await makeIntegration(scene, ofTenant);
+    await linkFor(scene, name);
+    const { id } = await accountOf(scene, name);
+    const before = await given();
+    const page = await whileExchanging(name, () =>
+      scene.db.pool.query('select howdah.disconnect_account($1)', [id]),
+    );
+    expect(page).toMatchObject({ status: 502, html: expect.stringContaining('disconnected') });
+    expect(await accountOf(scene, name)).toMatchObject({ status: 'revoked', error: null });
+    expect(await versionOf(scene, id)).toBeUndefined();
+    expect(await given()).toBe(before); // they were revoked at once
+  });
+
+  test('to an integration that leads elsewhere now', async () => {
+    const { name, id } = await makeIntegration(scene, ofTenant);
+    const page = await whileExchanging(name, () =>
+      scene.db.pool.query(
+        `update howdah.integrations set resource_url = 'https://other.example.com/' where id = $1`,
+        [id],
+      ),
+    );
+    expect(page).toMatchObject({ status: 502, html: expect.stringContaining('was changed') });
+    const account = await accountOf(scene, name);
+    expect(account).toMatchObject({ status: 'pending', expires_at: null });
+    expect(await versionOf(scene, account.id)).toBeUndefined();
   });
 });
 

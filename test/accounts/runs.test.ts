@@ -366,6 +366,34 @@ test('client credentials need no person, and their secret is a secret of the ten
   });
 });
 
+test('a client that is disconnected while it gets a token does not use it', async () => {
+  const secret_name = 'robot_at_an_end';
+  await storeSecret(scene, secret_name, CLIENT.client_secret);
+  const { name } = await makeIntegration(scene, {
+    account_scope: 'tenant',
+    grant_type: 'client_credentials',
+    client_id: CLIENT.client_id,
+    secret_name,
+    scopes: ['notes'],
+  });
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  const held = Promise.withResolvers<void>();
+  scene.server.beforeToken = held.promise;
+  const before = scene.server.requests.length;
+  scene.resource.tokens.length = 0;
+  const run = await runAs(scene, agent, null);
+  await vi.waitUntil(() => scene.server.requests.slice(before).includes('POST /token'), 60_000);
+  const { id } = await accountOf(scene, name);
+  await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
+  scene.server.beforeToken = undefined;
+  held.resolve();
+  expect(await resultOf(run)).toMatchObject({
+    said: expect.stringContaining('was disconnected'),
+  });
+  expect(scene.resource.tokens).toEqual([]);
+  expect(await accountOf(scene, name)).toMatchObject({ status: 'revoked' });
+});
+
 test('a run without a user has no account of a user', async () => {
   const { name } = await makeIntegration(scene);
   const agent = await apiAgent(await makeApiTool(scene, name));

@@ -3,7 +3,7 @@
 --   link      in the answer of connect_account, or in the question of a run. It shows a page that
 --             names the account. Whoever opens it can give an account, and see none.
 --   flow      begun by that page, for one browser and ten minutes: state, PKCE verifier, issuer
---   callback  takes the flow, exchanges the code and stores the tokens
+--   callback  takes the flow, exchanges the code and stores the tokens, if the flow is still there
 
 -- Stores the address at which browsers reach the API.
 create or replace function howdah_private.set_public_address(url text) returns void
@@ -91,8 +91,9 @@ begin
   return false;
 end $$;
 
--- Ends an authorization and returns its account and its sealed document. Null if the state is
--- unknown, used, expired, or of another browser.
+-- Takes an authorization and returns its account and its sealed document. Null if the state is
+-- unknown, used, expired, or of another browser. Its row stays for five minutes, in which the code
+-- is exchanged. A disconnected account and a changed integration lose the row.
 create or replace function howdah_private.take_account_flow(
   state_digest bytea, browser_digest bytea
 ) returns jsonb
@@ -103,24 +104,35 @@ declare
   v_flow howdah_private.account_flows;
   v_document jsonb;
 begin
-  select f.* into v_flow from howdah_private.account_flows as f
+  update howdah_private.account_flows as f
+  set taken_at = now(), expires_at = now() + interval '5 minutes'
   where f.state_digest = take_account_flow.state_digest
     and f.browser_digest = take_account_flow.browser_digest and f.expires_at > now()
-  for update;
+    and f.taken_at is null
+  returning f.* into v_flow;
   if not found then
     return null;
   end if;
   v_document := howdah_private.oauth_document(v_flow.id);
-  delete from howdah_private.account_flows as f where f.id = v_flow.id;
+  delete from howdah_private.sealed_documents as d where d.id = v_flow.id;
   return howdah_private.account_by_id(v_flow.account_id) || jsonb_build_object('flow', v_document);
 end $$;
 
--- Records that an attempt to connect failed. A connected account stays connected.
-create or replace function howdah_private.fail_account(account_id uuid, error text) returns void
-  language sql volatile security definer
+-- Records that an attempt to connect failed. A connected account stays connected, and so does the
+-- state of an account whose authorization (flow_id) was ended by somebody else. A null flow_id
+-- stands for an authorization that has not begun.
+create or replace function howdah_private.fail_account(account_id uuid, error text, flow_id uuid)
+  returns void
+  language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  update howdah.connected_accounts as a
-  set status = 'failed', error = left(fail_account.error, 1000)
-  where a.id = fail_account.account_id and a.status <> 'connected'
-$$;
+begin
+  perform from howdah.connected_accounts as a where a.id = fail_account.account_id
+  for no key update;
+  delete from howdah_private.account_flows as f where f.id = fail_account.flow_id;
+  if fail_account.flow_id is null or found then
+    update howdah.connected_accounts as a
+    set status = 'failed', error = left(fail_account.error, 1000)
+    where a.id = fail_account.account_id and a.status <> 'connected';
+  end if;
+end $$;

@@ -114,43 +114,80 @@ begin
   return howdah_private.account_document(v_account);
 end $$;
 
--- Stores new tokens of an account, and lets everything that waits for it go on. Returns false if
--- they were sealed for an outdated version, or if the account was disconnected while a process
--- refreshed it: then nothing is stored.
-create or replace function howdah_private.store_tokens(
-  document jsonb, scopes text[], expires_at timestamptz, is_refreshable boolean, is_consent boolean
-) returns boolean
+-- Stores new tokens of an account, and lets everything that waits for it go on. `tokens` says what
+-- they are for: `flow_id` of a consent, `replaces` of the version that was refreshed, neither for a
+-- client that is itself the account, and the `integration` that they were asked for.
+--
+-- Returns `stored`. Or `outdated`, if they were sealed for another version or key: the caller seals
+-- them again. Or `ended`, if they are for nothing any more, because the account was disconnected,
+-- connected anew or led to another server meanwhile.
+create or replace function howdah_private.store_tokens(document jsonb, tokens jsonb) returns text
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_account howdah.connected_accounts;
+  v_is_first boolean;
+  v_expires_at timestamptz := (store_tokens.tokens ->> 'expires_at')::timestamptz;
 begin
+  perform from howdah.integrations as c
+  where c.id = (store_tokens.tokens #>> '{integration,id}')::uuid for share;
   select a.* into v_account from howdah.connected_accounts as a
   where a.id = (store_tokens.document ->> 'id')::uuid for no key update;
-  if not found
-    or (not store_tokens.is_consent and v_account.status <> 'connected')
-    or not howdah_private.put_document('tokens', store_tokens.document) then
-    return false;
+  if not howdah_private.is_wanted(v_account, store_tokens.tokens) then
+    return 'ended';
+  elsif not howdah_private.put_document('tokens', store_tokens.document) then
+    return 'outdated';
   end if;
+  delete from howdah_private.account_flows as f
+  where f.id = (store_tokens.tokens ->> 'flow_id')::uuid;
+  v_is_first := found or v_account.status <> 'connected';
   update howdah.connected_accounts as a
-  set status = 'connected', scopes = store_tokens.scopes, expires_at = store_tokens.expires_at,
-    connected_at = case when store_tokens.is_consent then now() else a.connected_at end,
-    refreshed_at = now(), error = null
+  set status = 'connected', expires_at = v_expires_at, error = null, refreshed_at = now(),
+    scopes = array(select jsonb_array_elements_text(store_tokens.tokens -> 'scopes')),
+    connected_at = case when v_is_first then now() else a.connected_at end
   where a.id = v_account.id;
-  if store_tokens.is_refreshable and store_tokens.expires_at is not null then
-    perform howdah_private.enqueue_refresh(v_account.tenant_id, v_account.id,
-      store_tokens.expires_at);
+  if v_expires_at is not null and (store_tokens.tokens ->> 'is_refreshable')::boolean then
+    perform howdah_private.enqueue_refresh(v_account.tenant_id, v_account.id, v_expires_at);
   else
     perform graphile_worker.remove_job('account ' || v_account.id);
   end if;
-  if store_tokens.is_consent then
+  if v_is_first then
     delete from howdah_private.account_links as l where l.account_id = v_account.id;
     perform howdah_private.discover_with_account(v_account);
     perform howdah_private.answer_consent(v_account.id);
   end if;
-  return true;
+  return 'stored';
 end $$;
+
+-- Returns whether new tokens are still for something. The caller has locked the integration and the
+-- account, so that whoever changes or ends them comes before or after.
+create or replace function howdah_private.is_wanted(
+  account howdah.connected_accounts, tokens jsonb
+) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah.integrations as c
+    cross join lateral jsonb_populate_record(
+      null::howdah.integrations, is_wanted.tokens -> 'integration') as o
+    where c.tenant_id = account.tenant_id and c.id = account.integration_id
+      and (c.resource_url, c.issuer, c.endpoints, c.client_id, c.grant_type, c.account_scope)
+        is not distinct from
+        (o.resource_url, o.issuer, nullif(o.endpoints, 'null'), o.client_id, o.grant_type,
+          o.account_scope)
+  ) and case
+    when is_wanted.tokens ->> 'flow_id' is not null then exists (
+      select from howdah_private.account_flows as f
+      where f.id = (is_wanted.tokens ->> 'flow_id')::uuid and f.tenant_id = account.tenant_id
+        and f.account_id = account.id and f.taken_at is not null)
+    when is_wanted.tokens ->> 'replaces' is not null then account.status = 'connected' and exists (
+      select from howdah_private.sealed_documents as d
+      where d.id = account.id and d.version = (is_wanted.tokens ->> 'replaces')::bigint)
+    else account.status <> 'revoked'
+  end
+$$;
 
 -- Enqueues the refresh of an account: after four fifths of the life of its token, at most five
 -- minutes before the end.

@@ -84,7 +84,7 @@ class OAuthPages {
       this.#options.authorizations.begin(account, account.address, key),
     );
     if (begun.ok) return reply.header('cache-control', 'no-store').redirect(begun.value, 303);
-    await this.#options.flows.fail(account.id, begun.error.message);
+    await this.#options.flows.fail(account.id, begun.error.message, null);
     return sendPage(reply, 502, failedPage(`${begun.error.message}.`, TRY_AGAIN));
   };
 
@@ -104,7 +104,7 @@ class OAuthPages {
     }
     const ended = await this.#semaphore.run({}, () => authorizations.finish(account, answer));
     if (ended.ok) return sendPage(reply, 200, connectedPage(account.integration.name));
-    await flows.fail(account.id, ended.error.message);
+    await flows.fail(account.id, ended.error.message, account.flow.id);
     return sendPage(reply, 502, failedPage(`${ended.error.message}.`, TRY_AGAIN));
   };
 

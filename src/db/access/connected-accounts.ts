@@ -1,7 +1,6 @@
 import type {
   AccountRows,
   NewDocument,
-  NewTokens,
   NoAccount,
   StoredAccount,
   TokenRevocation,
@@ -19,7 +18,8 @@ export function accountRowsOn(pool: Pool): AccountRows {
       call<StoredAccount | NoAccount>('account_for_discovery', tenantId, integration),
     slot: (tenantId, id) => call('document_slot', tenantId, id),
     storeClient: (document) => call('store_oauth_client', JSON.stringify(document)),
-    storeTokens: (document, tokens) => call('store_tokens', ...tokenValues(document, tokens)),
+    storeTokens: (document, tokens) =>
+      call('store_tokens', JSON.stringify(document), JSON.stringify(tokens)),
     beginRefresh: (id, version) => call('begin_refresh', id, version),
     failRefresh: (id, version, error, isFinal) => call('fail_refresh', id, version, error, isFinal),
     findRevocation: async (id) =>
@@ -41,12 +41,16 @@ export type AccountFlows = {
     digests: { state: Buffer; browser: Buffer },
     document: NewDocument,
   ): Promise<boolean>;
-  /** Ends an authorization. Undefined if there is none with this state in this browser. */
+  /** Takes an authorization. Undefined if there is none with this state in this browser. */
   take(digests: {
     state: Buffer;
     browser: Buffer;
   }): Promise<(StoredAccount & { flow: SealedSecret }) | undefined>;
-  fail(accountId: string, error: string): Promise<void>;
+  /**
+   * Records that an authorization failed, unless somebody else has ended it. `flowId` is null if it
+   * has not begun.
+   */
+  fail(accountId: string, error: string, flowId: string | null): Promise<void>;
   /** Answers the questions of runs that wait for an account that is connected already. */
   answerQuestions(accountId: string): Promise<number>;
   newId(): Promise<string>;
@@ -66,7 +70,7 @@ export function accountFlowsOn(pool: Pool): AccountFlows {
         state,
         browser,
       )) ?? undefined,
-    fail: (accountId, error) => call('fail_account', accountId, error),
+    fail: (accountId, error, flowId) => call('fail_account', accountId, error, flowId),
     answerQuestions: (accountId) => call('answer_consent', accountId),
     newId: async () => (await pool.query('select howdah.uuid_v7() as id')).rows[0].id,
   };
@@ -121,11 +125,6 @@ export async function disconnectAccount(
 ): Promise<{ id: string; status: string }> {
   const { rows } = await client.query('select (howdah.disconnect_account($1)).*', [id]);
   return rows[0];
-}
-
-function tokenValues(document: NewDocument, tokens: NewTokens): unknown[] {
-  const { scopes, expires_at, is_refreshable, is_consent } = tokens;
-  return [JSON.stringify(document), scopes, expires_at, is_refreshable, is_consent];
 }
 
 /** Returns a function that calls a private function and returns its result. */

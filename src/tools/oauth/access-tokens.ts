@@ -129,13 +129,20 @@ class Accounts {
     account: StoredAccount,
   ): Promise<TokenDocument | Extract<AccountAccess, { ok: false }>> {
     const { status, integration } = account;
-    if (status === 'revoked') {
-      const message = `integration ${integration.name} was disconnected: an admin can connect it again`;
-      return { ok: false, error: { code: 'unauthorized', message, retryable: false } };
-    }
+    if (status === 'revoked') return this.#disconnected(account);
     const document = await clientTokens(integration, this.#options);
-    await storeTokens(account, document, status !== 'connected', this.#options);
-    return document;
+    const purpose = { flow_id: null, replaces: null, integration };
+    if (await storeTokens(account, document, purpose, this.#options)) return document;
+    await revoked(document, integration, this.#options).catch(() => {});
+    const now = await this.#options.rows.find(account.id);
+    if (now?.status === 'revoked') return this.#disconnected(account);
+    const message = `integration ${integration.name} was changed while a token was requested`;
+    return { ok: false, error: { code: 'unauthorized', message, retryable: true } };
+  }
+
+  #disconnected({ integration }: StoredAccount): Extract<AccountAccess, { ok: false }> {
+    const message = `integration ${integration.name} was disconnected: an admin can connect it again`;
+    return { ok: false, error: { code: 'unauthorized', message, retryable: false } };
   }
 
   /** Refreshes tokens, or waits for the process that does. */
@@ -157,7 +164,9 @@ class Accounts {
     }
     try {
       const next = await refreshed(document, account.integration, this.#options);
-      if (await storeTokens(account, next, false, this.#options)) return next;
+      const { integration } = account;
+      const purpose = { flow_id: null, replaces: version, integration };
+      if (await storeTokens(account, next, purpose, this.#options)) return next;
       // disconnected meanwhile: the job that revokes knows only the tokens before these
       await revoked(next, account.integration, this.#options).catch(() => {});
       return this.#consent(account, null);

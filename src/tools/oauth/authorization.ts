@@ -4,14 +4,14 @@ import {
   startAuthorization,
   validateAuthorizationResponseIssuer,
 } from '@modelcontextprotocol/client';
-import type { NewDocument, StoredAccount } from '../../contracts/connected-account.ts';
+import type { Integration, NewDocument, StoredAccount } from '../../contracts/connected-account.ts';
 import type { SealedSecret } from '../../contracts/secret.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { type ClientServices, clientFor, type OAuthClient, ownClient } from './client.ts';
 import { findServer } from './discovery.ts';
 import { errorCodeText, OAuthRefusal } from './failures.ts';
 import { digestOf, randomKey } from './keys.ts';
-import { documentOf, factsOf, type ServerFacts, storeTokens } from './tokens.ts';
+import { documentOf, factsOf, revoked, type ServerFacts, storeTokens } from './tokens.ts';
 
 /** The path to which authorization servers send browsers back. */
 export const CALLBACK_PATH = '/oauth/callback';
@@ -24,6 +24,8 @@ type FlowDocument = {
   client: OAuthClient;
   scopes: string[];
   resource?: string;
+  /** The integration when the authorization began. */
+  integration: Integration;
 };
 
 /** Where authorizations under way are kept. */
@@ -75,6 +77,7 @@ export async function beginAuthorization(
     client: isOwn || client_secret === undefined ? withoutSecret : client,
     scopes,
     ...(resource !== undefined && { resource }),
+    integration: account.integration,
   };
   await keep(
     account,
@@ -111,7 +114,7 @@ export async function finishAuthorization(
   services: ClientServices,
 ): Promise<void> {
   const flow = (await services.sealer.open(account.flow)) as unknown as FlowDocument;
-  const { server, resource, scopes } = flow;
+  const { server, resource, scopes, integration } = flow;
   const iss = answer.get('iss') ?? undefined;
   validateAuthorizationResponseIssuer({
     iss,
@@ -124,7 +127,6 @@ export async function finishAuthorization(
     throw new OAuthRefusal(`the authorization server answered ${errorCodeText(error)}`);
   }
   if (code === null) throw new OAuthRefusal('the authorization server sent no code');
-  const { integration } = account;
   const client =
     integration.secret_name === null
       ? flow.client
@@ -140,7 +142,13 @@ export async function finishAuthorization(
     fetchFn: services.fetch,
   });
   const asked = { server, client, scopes, ...(resource !== undefined && { resource }) };
-  await storeTokens(account, documentOf(tokens, asked, integration), true, services);
+  const document = documentOf(tokens, asked, integration);
+  const purpose = { flow_id: account.flow.id, replaces: null, integration };
+  if (await storeTokens(account, document, purpose, services)) return;
+  await revoked(document, integration, services).catch(() => {});
+  throw new OAuthRefusal(
+    'the account was disconnected, or the integration was changed, before the consent was complete',
+  );
 }
 
 /** Returns whether a browser may be sent there: over https, or to this machine. */

@@ -39,7 +39,8 @@ export class OAuthRefusal extends Error {
 }
 
 const CHANGE_NEEDED = { code: 'unauthorized', retryable: false } as const;
-const MAY_SUCCEED_LATER = { code: 'unreachable', retryable: true } as const;
+/** The kind of a failure that another attempt may end. */
+export const MAY_SUCCEED_LATER = { code: 'unreachable', retryable: true } as const;
 
 /**
  * Converts an error of the client. Texts of the server are left out but for its error code, because

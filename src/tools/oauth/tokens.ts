@@ -9,13 +9,13 @@ import type {
   AccountRows,
   DocumentSealer,
   Integration,
-  NewTokens,
   StoredAccount,
+  TokenPurpose,
 } from '../../contracts/connected-account.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { type ClientServices, type OAuthClient, ownClient } from './client.ts';
 import { findServer } from './discovery.ts';
-import { OAuthRefusal } from './failures.ts';
+import { MAY_SUCCEED_LATER, OAuthRefusal } from './failures.ts';
 import type { OAuthFetch } from './fetch.ts';
 
 /**
@@ -89,27 +89,29 @@ export function documentOf(
   };
 }
 
-/** Seals and stores tokens. Returns false if the account was disconnected meanwhile. */
+/**
+ * Seals and stores tokens. Returns false if they are for nothing any more, because the account was
+ * disconnected, connected anew or led to another server meanwhile.
+ */
 export async function storeTokens(
   { id, tenant_id }: StoredAccount,
   document: TokenDocument,
-  is_consent: boolean,
+  purpose: TokenPurpose,
   { rows, sealer }: { rows: AccountRows; sealer: DocumentSealer },
 ): Promise<boolean> {
   const { scopes, expires_at, refresh_token } = document;
-  const tokens: NewTokens = {
-    ...{ scopes, expires_at, is_consent },
-    is_refreshable: refresh_token !== undefined,
-  };
+  const is_refreshable = refresh_token !== undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const slot = await rows.slot(tenant_id, id);
     const value = document as unknown as JsonObject;
     const sealed = await sealer.seal('tokens', { id, tenant_id }, slot, value);
-    if (await rows.storeTokens(sealed, tokens)) return true;
-    const now = await rows.find(id);
-    if (!now || (!is_consent && now.status !== 'connected')) return false;
+    const result = await rows.storeTokens(sealed, {
+      ...purpose,
+      ...{ scopes, expires_at, is_refreshable },
+    });
+    if (result !== 'outdated') return result === 'stored';
   }
-  return false;
+  throw new OAuthRefusal('other processes store tokens of the account too', MAY_SUCCEED_LATER);
 }
 
 /** Replaces tokens by new ones with the refresh token. Throws the errors of the client. */
