@@ -8,6 +8,7 @@ import { type CallOptions, call } from '../api/rest/call.ts';
 import { locked, makePerson, type Person, tokenFor } from '../api/subscriptions/tokens.ts';
 import { calling, ended, makeAgent, resultsOf } from '../runtime/arrange.ts';
 import { asRole, makeTenant, refusal } from '../sql/support.ts';
+import { eventually } from '../support/database.ts';
 import { consent } from '../support/oauth/browser.ts';
 import {
   accountOf,
@@ -335,6 +336,38 @@ test('a process that read deleted tokens does not touch the tokens of a later co
   ]);
   expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
   expect(await versionOf(scene, id)).toBe(current);
+});
+
+test('an erasure that waits for an account has no run of the user locked', async () => {
+  const { name } = await makeIntegration(scene);
+  const { user_id } = await makePerson(scene.db.pool, 'locked');
+  await linkFor(scene, name, 'locked');
+  const { id } = await accountOf(scene, name, user_id);
+  const agent = await makeAgent(scene.db.pool, { script: [{ content: 'done' }] });
+  const run = await runAs(scene, agent, user_id);
+  await ended(scene.db.pool, run);
+  const [storing, erasing] = [await scene.db.pool.connect(), await scene.db.pool.connect()];
+  try {
+    await storing.query('begin'); // as a transaction that stores tokens
+    const lock = 'select from howdah.connected_accounts where id = $1 for no key update';
+    await storing.query(lock, [id]);
+    const { rows } = await erasing.query('select pg_backend_pid() as pid');
+    const erased = erasing.query(`select howdah.erase_user($1, 'anonymise')`, [user_id]);
+    await eventually(
+      scene.db.pool,
+      'the erasure waits',
+      'select from pg_catalog.pg_locks where pid = $1 and not granted',
+      [rows[0].pid],
+    );
+    const wanted = 'select id from howdah.executions where id = $1 for update nowait';
+    expect((await storing.query(wanted, [run])).rows).toHaveLength(1);
+    await storing.query('commit');
+    await erased;
+  } finally {
+    storing.release();
+    erasing.release();
+  }
+  expect(await accountOf(scene, name, user_id)).toMatchObject({ status: 'revoked' });
 });
 
 test('an erased user is disconnected, and an export names the account without its tokens', async () => {

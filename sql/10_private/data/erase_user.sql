@@ -77,7 +77,8 @@ end $$;
 -- with cancel_live, live ones are cancelled first. A fork of such a session waits for the session.
 -- An insert of a run or session of the user waits for the row of the user, as does an answer of
 -- the user (lock_caller). The debounce keys of the runs come first: an insert with such a key locks
--- the key before the run.
+-- the key before the run. The connected accounts of the user come before all runs: whoever stores
+-- tokens locks the account, and then the runs that wait for it.
 --
 -- A retry locks the session before its run, and an insert of a run may lock the user before the
 -- session. So this function waits for nothing while it has locks, except for the cancellation. If
@@ -91,10 +92,14 @@ as $$
 declare
   v_data record;
   v_data_now record;
+  v_accounts uuid[];
 begin
   loop
     select d.* into v_data from howdah_private.data_of_user(u) as d;
+    v_accounts := howdah_private.accounts_of_user(u);
     begin
+      perform from howdah.connected_accounts as a where a.id = any (v_accounts) order by a.id
+      for update nowait;
       perform from howdah_private.debounced_runs as d where d.execution_id = any (v_data.runs)
       order by d.tenant_id, d.target_id, d.caller, d.key for update nowait;
       if lock_user_data.cancel_live then
@@ -111,7 +116,8 @@ begin
       perform from howdah.mail as m where m.id = any (v_data.mail) order by m.id for update nowait;
       perform from howdah.users as x where x.id = u.id for update nowait;
       select d.* into v_data_now from howdah_private.data_of_user(u) as d;
-      if v_data_now is not distinct from v_data and not exists (
+      if v_data_now is not distinct from v_data
+        and v_accounts = howdah_private.accounts_of_user(u) and not exists (
         select from howdah.executions as e
         where e.id = any (v_data.runs) and e.completed_at is null
       ) then
@@ -122,11 +128,21 @@ begin
       when triggered_action_exception then
         continue;
       when lock_not_available then
-        perform howdah_private.await_locks(v_data.runs || v_data.other_runs || v_data.questions
-          || v_data.sessions || v_data.mail || u.id);
+        perform howdah_private.await_locks(v_accounts || v_data.runs || v_data.other_runs
+          || v_data.questions || v_data.sessions || v_data.mail || u.id);
     end;
   end loop;
 end $$;
+
+-- Returns the connected accounts of a user.
+create or replace function howdah_private.accounts_of_user(u howdah.users) returns uuid[]
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select a.id from howdah.connected_accounts as a
+    where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id)
+$$;
 
 -- Returns the rows that the erasure of a user locks: the runs and sessions of the user, runs of
 -- others with a copied history, questions with the name of the user, sessions that were forked from
@@ -242,6 +258,7 @@ declare
 begin
   foreach v_id in array await_locks.ids loop
     begin
+      perform from howdah.connected_accounts as a where a.id = v_id for update;
       perform from howdah_private.debounced_runs as d where d.execution_id = v_id for update;
       perform from howdah.executions as e where e.id = v_id for update;
       perform from howdah.questions as q where q.id = v_id for update;
