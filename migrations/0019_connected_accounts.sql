@@ -145,6 +145,7 @@ create table howdah_private.account_flows (
 );
 create index account_flows_account_id_idx
   on howdah_private.account_flows (tenant_id, account_id);
+create index account_flows_expires_at_idx on howdah_private.account_flows (expires_at);
 alter table howdah_private.account_flows enable row level security, force row level security;
 comment on table howdah_private.account_flows is
   'Authorizations under way. The request that brings a state back takes its row, so that no state '

@@ -70,9 +70,10 @@ begin
   where a.tenant_id = old.tenant_id and a.integration_id = old.id;
   update howdah.connected_accounts as a
   set status = 'expired', expires_at = null, error = 'the integration was changed'
-  where a.integration_id = new.id and a.status = 'connected';
+  where a.tenant_id = new.tenant_id and a.integration_id = new.id and a.status = 'connected';
   delete from howdah_private.account_flows as f using howdah.connected_accounts as a
-  where a.integration_id = new.id and f.account_id = a.id;
+  where a.tenant_id = new.tenant_id and a.integration_id = new.id
+    and f.tenant_id = a.tenant_id and f.account_id = a.id;
   delete from howdah_private.sealed_documents as d where d.id = new.id;
   return null;
 end $$;
@@ -116,7 +117,7 @@ begin
   end if;
   v_users := array(select howdah_private.users_of_integration(old.tenant_id, old.name));
   select count(*) into v_accounts from howdah.connected_accounts as a
-  where a.integration_id = old.id and a.status = 'connected';
+  where a.tenant_id = old.tenant_id and a.integration_id = old.id and a.status = 'connected';
   if v_users <> '{}' or v_accounts > 0 then
     raise exception using errcode = 'HWCNF',
       message = case when v_users <> '{}'

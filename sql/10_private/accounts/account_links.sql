@@ -34,9 +34,11 @@ begin
         'browsers reach it at another address.';
   end if;
   delete from howdah_private.account_links as l
-  where l.account_id = account.id and (l.expires_at < now() or l.digest not in (
-    select n.digest from howdah_private.account_links as n where n.account_id = account.id
-    order by n.expires_at desc limit 19));
+  where l.tenant_id = account.tenant_id and l.account_id = account.id
+    and (l.expires_at < now() or l.digest not in (
+      select n.digest from howdah_private.account_links as n
+      where n.tenant_id = account.tenant_id and n.account_id = account.id
+      order by n.expires_at desc limit 19));
   insert into howdah_private.account_links (digest, tenant_id, account_id, expires_at)
   values (sha256(convert_to(v_part, 'UTF8')), account.tenant_id, account.id,
     now() + create_account_link.valid_for);

@@ -153,7 +153,8 @@ begin
     perform graphile_worker.remove_job('account ' || v_account.id);
   end if;
   if v_is_first then
-    delete from howdah_private.account_links as l where l.account_id = v_account.id;
+    delete from howdah_private.account_links as l
+    where l.tenant_id = v_account.tenant_id and l.account_id = v_account.id;
     perform howdah_private.discover_with_account(v_account);
     perform howdah_private.answer_consent(v_account.id);
   end if;
@@ -303,8 +304,10 @@ declare
 begin
   update howdah.connected_accounts as a set status = 'revoked', expires_at = null, error = null
   where a.id = account.id returning a.* into v_account;
-  delete from howdah_private.account_links as l where l.account_id = account.id;
-  delete from howdah_private.account_flows as f where f.account_id = account.id;
+  delete from howdah_private.account_links as l
+  where l.tenant_id = account.tenant_id and l.account_id = account.id;
+  delete from howdah_private.account_flows as f
+  where f.tenant_id = account.tenant_id and f.account_id = account.id;
   perform howdah_private.release_tokens(account, (
     select howdah_private.integration_document(c) from howdah.integrations as c
     where c.tenant_id = account.tenant_id and c.id = account.integration_id));
