@@ -52,6 +52,30 @@ create or replace trigger _300_check_endpoints
   for each row when (new.endpoints is not null)
   execute function howdah_private.tg_integrations__check_endpoints();
 
+-- Refuses an address of the machine from a caller who may not name it. The same address may be
+-- written again. Workers and the API check the addresses of a host again with each request.
+create or replace function howdah_private.tg_integrations__guard() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' or new.resource_url <> old.resource_url then
+    perform howdah_private.check_machine('resource_url', new.resource_url);
+  end if;
+  if tg_op = 'INSERT' or new.issuer is distinct from old.issuer then
+    perform howdah_private.check_machine('issuer', new.issuer);
+  end if;
+  if tg_op = 'INSERT' or new.endpoints is distinct from old.endpoints then
+    perform howdah_private.check_machine('endpoints.' || e.key, e.value)
+    from jsonb_each_text(new.endpoints) as e
+    where tg_op = 'INSERT' or e.value is distinct from old.endpoints ->> e.key;
+  end if;
+  return new;
+end $$;
+create or replace trigger _400_guard
+  before insert or update of resource_url, issuer, endpoints on howdah.integrations
+  for each row execute function howdah_private.tg_integrations__guard();
+
 create or replace trigger _310_refuse_keys
   before insert or update of name, description, resource_url, issuer on howdah.integrations
   for each row

@@ -1,9 +1,9 @@
 -- The rule for addresses and commands of the machine, for everything that names one: models, MCP
--- servers, HTTP tools, engines, webhooks and replies of inbound hooks. A caller who owns the machine
--- (owns_machine) may name its addresses and start commands there. Others could reach services in
--- the network of the workers (server-side request forgery): they may name public hosts, and the
--- addresses that an operator opens by HOWDAH_EGRESS_ALLOW. A public name may still resolve to a
--- private address, so workers check the addresses again when they connect.
+-- servers, HTTP tools, engines, webhooks, replies of inbound hooks and integrations. A caller who
+-- owns the machine (owns_machine) may name its addresses and start commands there. Others could
+-- reach services in the network of the workers (server-side request forgery): they may name public
+-- hosts, and the addresses that an operator opens by HOWDAH_EGRESS_ALLOW. A public name may still
+-- resolve to a private address, so workers check the addresses again when they connect.
 
 -- Records the private addresses that a worker or an API may reach. Processes report when they
 -- start and every hour (src/bootstrap.ts).

@@ -134,6 +134,35 @@ const KINDS: Record<string, Kind> = {
     mutation: ['createWebhook', 'webhook'],
     message: named('url'),
   },
+  'the resource of an integration': {
+    field: 'resource_url',
+    table: 'integrations',
+    row: { name: 'n', resource_url: PRIVATE },
+    path: '/api/integrations',
+    mutation: ['createIntegration', 'integration'],
+    message: named('resource_url'),
+  },
+  'the authorization server of an integration': {
+    field: 'issuer',
+    table: 'integrations',
+    row: { name: 'n', resource_url: 'https://api.example.com/mcp', issuer: PRIVATE },
+    path: '/api/integrations',
+    mutation: ['createIntegration', 'integration'],
+    message: named('issuer'),
+  },
+  'an endpoint of an integration': {
+    field: 'endpoints.token_endpoint',
+    table: 'integrations',
+    row: {
+      name: 'n',
+      resource_url: 'https://api.example.com/mcp',
+      issuer: 'https://as.example.com',
+      endpoints: { token_endpoint: PRIVATE },
+    },
+    path: '/api/integrations',
+    mutation: ['createIntegration', 'integration'],
+    message: named('endpoints.token_endpoint'),
+  },
 };
 
 /** What an interface answered: nothing, or the code, the message and the field of its refusal. */
