@@ -10,8 +10,8 @@ export type TenantJob = { id: string; tenant_id: string };
  * It returns undefined when nothing is left to do. Before the work starts, `begin` ensures that
  * another process tries again if this process dies. `go` runs outside of the job.
  */
-export type TaskHandler<StartedJob> = {
-  begin(job: TenantJob): Promise<StartedJob | undefined>;
+export type TaskHandler<StartedJob, Job extends TenantJob = TenantJob> = {
+  begin(job: Job): Promise<StartedJob | undefined>;
   go(started: StartedJob): Promise<void>;
 };
 
@@ -22,17 +22,17 @@ const MOST_WAITING = 1_000;
  * Tasks without a free slot wait here and start in order of arrival. Their jobs also return to the
  * queue later, because this process may end before.
  */
-export class FairTaskQueue<StartedJob> {
+export class FairTaskQueue<StartedJob, Job extends TenantJob = TenantJob> {
   readonly #slots: TenantSemaphore;
-  readonly #doing: TaskHandler<StartedJob>;
-  readonly #failed: (error: unknown, job: TenantJob) => void;
+  readonly #doing: TaskHandler<StartedJob, Job>;
+  readonly #failed: (error: unknown, job: Job) => void;
   readonly #returnTimes: ReturnTimes;
-  readonly #waiting = new Map<string, Map<string, TenantJob>>();
+  readonly #waiting = new Map<string, Map<string, Job>>();
 
   constructor(
     room: { atOnce: number; ofOneTenant: number },
-    doing: TaskHandler<StartedJob>,
-    failed: (error: unknown, job: TenantJob) => void,
+    doing: TaskHandler<StartedJob, Job>,
+    failed: (error: unknown, job: Job) => void,
     now?: () => number,
   ) {
     this.#slots = new TenantSemaphore(room.atOnce, room.ofOneTenant);
@@ -44,7 +44,7 @@ export class FairTaskQueue<StartedJob> {
   /**
    * Starts the task of a job. Without a free slot, returns the time at which the job has to return.
    */
-  async submit(job: TenantJob): Promise<Date | undefined> {
+  async submit(job: Job): Promise<Date | undefined> {
     const release = this.#slots.tryAcquire(job.tenant_id);
     if (!release) return this.#wait(job);
     this.#waiting.get(job.tenant_id)?.delete(job.id);
@@ -52,14 +52,14 @@ export class FairTaskQueue<StartedJob> {
     return undefined;
   }
 
-  #wait(job: TenantJob): Date {
-    const waiting = this.#waiting.get(job.tenant_id) ?? new Map<string, TenantJob>();
+  #wait(job: Job): Date {
+    const waiting = this.#waiting.get(job.tenant_id) ?? new Map<string, Job>();
     this.#waiting.set(job.tenant_id, waiting);
     if (waiting.size < MOST_WAITING) waiting.set(job.id, job);
     return this.#returnTimes.next(job.tenant_id);
   }
 
-  async #start(job: TenantJob, release: Release): Promise<void> {
+  async #start(job: Job, release: Release): Promise<void> {
     const started = await this.#doing.begin(job).catch((error: unknown) => {
       release();
       throw error;

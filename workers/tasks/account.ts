@@ -1,20 +1,26 @@
 import type { Task } from 'graphile-worker';
 import type { Logger } from 'pino';
-import { Semaphore } from '../../src/concurrency/semaphore.ts';
 import type { AccountWork } from '../../src/contracts/connected-account.ts';
+import { FairTaskQueue, type TenantJob } from '../fair-task-queue.ts';
 import { accountPayload } from '../payloads.ts';
 
-/** Maximum number of accounts that a task asks servers about at once. */
-const AT_ONCE = 8;
-/** The time after which an account that no permit was free for is tried again. */
-const BUSY_MS = 2_000;
+/**
+ * The limits of accounts that servers are asked about at once. A tenant whose authorization server
+ * does not answer delays only its own accounts.
+ */
+const ROOM = { atOnce: 16, ofOneTenant: 8 };
 /** The attempts of a task: after 1, 2, 4 … minutes, at most an hour apart. */
 const MOST_ATTEMPTS = 12;
 const FIRST_DELAY_MS = 60_000;
 const MAX_DELAY_MS = 3_600_000;
-
 /** The first word of the key of a job. The database makes the same keys. */
 const KEYS = { refresh_account: 'account', revoke_account: 'revocation' } as const;
+
+type AccountJob = TenantJob & {
+  attempt: number;
+  /** Puts an attempt into the queue, in place of the one that is there. */
+  enqueue(attempt: number, runAt: Date): Promise<unknown>;
+};
 
 /**
  * Creates a task about the tokens of an account: their refresh, or their revocation. Servers are
@@ -26,31 +32,34 @@ export function accountTask(
   begin: (id: string) => Promise<AccountWork | undefined>,
   log: Logger,
 ): Task {
-  const semaphore = new Semaphore(AT_ONCE);
+  const line = new FairTaskQueue<() => Promise<void>, AccountJob>(
+    ROOM,
+    {
+      async begin({ id, attempt, enqueue }) {
+        const work = await begin(id);
+        const isLast = attempt >= MOST_ATTEMPTS;
+        if (work && !isLast) await enqueue(attempt + 1, timeAfter(attempt));
+        return work && (() => work(isLast));
+      },
+      go: (work) => work(),
+    },
+    (err, { id, attempt }) => log.warn({ err, id, attempt }, `${name} failed`),
+  );
   return async (payload, { addJob }) => {
     const { id, tenant_id, attempt } = accountPayload.parse(payload);
-    const jobKey = `${KEYS[name]} ${id}`;
-    const enqueue = (next: number, delayMs: number) =>
+    const enqueue = (next: number, runAt: Date) =>
       addJob(
         name,
         { id, tenant_id, attempt: next },
-        { jobKey, runAt: new Date(Date.now() + delayMs), maxAttempts: 3 },
+        { jobKey: `${KEYS[name]} ${id}`, runAt, maxAttempts: 3 },
       );
-    const release = semaphore.tryAcquire();
-    if (!release) return void (await enqueue(attempt, BUSY_MS));
-    try {
-      const work = await begin(id);
-      const isLast = attempt >= MOST_ATTEMPTS;
-      if (work && !isLast) {
-        await enqueue(attempt + 1, Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS));
-      }
-      void work?.(isLast)
-        .catch((err) => log.warn({ err, id, attempt }, `${name} failed`))
-        .finally(release);
-      if (!work) release();
-    } catch (error) {
-      release();
-      throw error;
-    }
+    const runAt = await line.submit({ id, tenant_id, attempt, enqueue });
+    if (runAt) await enqueue(attempt, runAt);
   };
+}
+
+/** Returns the time of the attempt after this one. */
+function timeAfter(attempt: number): Date {
+  const delayMs = Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
+  return new Date(Date.now() + delayMs);
 }

@@ -1,9 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Semaphore } from '../../concurrency/semaphore.ts';
+import { FairQueue } from '../../concurrency/fair-queue.ts';
+import { HowdahError } from '../../contracts/errors.ts';
 import type { AccountFlows, LinkedAccount } from '../../db/access/connected-accounts.ts';
 import type { Authorizations } from '../../tools/oauth/authorizations.ts';
 import { type ErrorLog, failureOf } from '../errors/answer-error.ts';
+import { BUSY, tenantShares } from '../http/admission.ts';
 import { confirmationPage, connectedPage, failedPage, PAGE_HEADERS } from './pages.ts';
 
 // The pages by which a person connects an account. They need no login, since a browser has none:
@@ -25,8 +27,11 @@ export type OAuthEndpointOptions = {
 const COOKIE = 'howdah_browser';
 const COOKIE_SECONDS = 3_600;
 const KEY = /^[A-Za-z0-9_-]{43}$/;
-/** Authorization servers asked at once. */
-const AT_ONCE = 16;
+/** Maximum number of requests to authorization servers at once, shared among tenants. */
+const MAX_CONCURRENT = 16;
+/** The requests that may wait, and the longest wait. Others are refused. */
+const MAX_WAITING = 64;
+const MAX_WAIT_MS = 10_000;
 
 /** Registers the pages. */
 export function oauthRoutes(app: FastifyInstance, options: OAuthEndpointOptions): void {
@@ -50,7 +55,10 @@ const TRY_AGAIN = 'Open the link again, or ask for a new one.';
 
 class OAuthPages {
   readonly #options: OAuthEndpointOptions;
-  readonly #semaphore = new Semaphore(AT_ONCE);
+  readonly #queue = new FairQueue({
+    ...tenantShares(MAX_CONCURRENT),
+    waiting: { most: MAX_WAITING, ms: MAX_WAIT_MS, refusal: createBusyError },
+  });
 
   constructor(options: OAuthEndpointOptions) {
     this.#options = options;
@@ -80,7 +88,7 @@ class OAuthPages {
     }
     const account = await this.#accountOf(request);
     if (!account) return sendUnknownLink(reply);
-    const begun = await this.#semaphore.run({}, () =>
+    const begun = await this.#queue.run(account.tenant_id, undefined, () =>
       this.#options.authorizations.begin(account, account.address, key),
     );
     if (begun.ok) return reply.header('cache-control', 'no-store').redirect(begun.value, 303);
@@ -102,7 +110,9 @@ class OAuthPages {
         'This answer belongs to no authorization of this browser: it was used before, it is older than ten minutes, or it began elsewhere.';
       return sendPage(reply, 400, failedPage(message, TRY_AGAIN));
     }
-    const ended = await this.#semaphore.run({}, () => authorizations.finish(account, answer));
+    const ended = await this.#queue.run(account.tenant_id, undefined, () =>
+      authorizations.finish(account, answer),
+    );
     if (ended.ok) return sendPage(reply, 200, connectedPage(account.integration.name));
     await flows.fail(account.id, ended.error.message, account.flow.id);
     return sendPage(reply, 502, failedPage(`${ended.error.message}.`, TRY_AGAIN));
@@ -115,6 +125,12 @@ class OAuthPages {
       ? flows.ofLink(authorizations.digestOf(link))
       : Promise.resolve(undefined);
   }
+}
+
+function createBusyError(): HowdahError {
+  return new HowdahError(BUSY, 'too many accounts are being connected at once', {
+    hint: 'Open the link again in a moment.',
+  });
 }
 
 function linkOf(request: FastifyRequest): string {
