@@ -1675,10 +1675,12 @@ create table howdah.webhook_deliveries (
   url text not null,
   payload jsonb not null,
   last_error text,
+  inbound_hook_id uuid,
   constraint webhook_deliveries_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint webhook_deliveries_pkey PRIMARY KEY (id),
   constraint webhook_deliveries_tenant_id_alert_rule_id_fkey FOREIGN KEY (tenant_id, alert_rule_id) REFERENCES howdah.alert_rules(tenant_id, id) ON DELETE CASCADE,
   constraint webhook_deliveries_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint webhook_deliveries_tenant_id_inbound_hook_id_fkey FOREIGN KEY (tenant_id, inbound_hook_id) REFERENCES howdah.inbound_hooks(tenant_id, id) ON DELETE CASCADE,
   constraint webhook_deliveries_tenant_id_webhook_id_fkey FOREIGN KEY (tenant_id, webhook_id) REFERENCES howdah.webhooks(tenant_id, id) ON DELETE CASCADE,
   constraint a_delivery_is_about_a_run_or_an_alert CHECK ((num_nonnulls(execution_id, alert_rule_id) = 1)),
   constraint delivered_ones_have_a_time CHECK (((status = 'delivered'::howdah.delivery_status) = (delivered_at IS NOT NULL))),
@@ -1688,6 +1690,7 @@ create table howdah.webhook_deliveries (
 alter table howdah.webhook_deliveries enable row level security, force row level security;
 CREATE INDEX webhook_deliveries_alert_rule_id_idx ON howdah.webhook_deliveries USING btree (tenant_id, alert_rule_id) WHERE (alert_rule_id IS NOT NULL);
 CREATE INDEX webhook_deliveries_execution_id_idx ON howdah.webhook_deliveries USING btree (execution_id, tenant_id);
+CREATE INDEX webhook_deliveries_inbound_hook_id_idx ON howdah.webhook_deliveries USING btree (tenant_id, inbound_hook_id) WHERE (inbound_hook_id IS NOT NULL);
 CREATE INDEX webhook_deliveries_open_idx ON howdah.webhook_deliveries USING btree (tenant_id, status) WHERE (status <> 'delivered'::howdah.delivery_status);
 CREATE INDEX webhook_deliveries_webhook_id_idx ON howdah.webhook_deliveries USING btree (tenant_id, webhook_id, id);
 
@@ -1808,6 +1811,7 @@ create table howdah_private.account_flows (
   state_digest bytea not null,
   browser_digest bytea not null,
   expires_at timestamp with time zone not null,
+  taken_at timestamp with time zone,
   constraint account_flows_state_digest_key UNIQUE (state_digest),
   constraint account_flows_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint account_flows_pkey PRIMARY KEY (id),
@@ -1816,6 +1820,7 @@ create table howdah_private.account_flows (
 );
 alter table howdah_private.account_flows enable row level security, force row level security;
 CREATE INDEX account_flows_account_id_idx ON howdah_private.account_flows USING btree (tenant_id, account_id);
+CREATE INDEX account_flows_expires_at_idx ON howdah_private.account_flows USING btree (expires_at);
 
 create table howdah_private.account_links (
   digest bytea not null,
@@ -2231,7 +2236,7 @@ create table howdah_private.sealed_documents (
   id uuid default COALESCE(flow_id, account_id, integration_id) not null,
   tenant_id uuid not null,
   data_key_id uuid not null,
-  version integer not null,
+  version bigint not null,
   nonce bytea not null,
   ciphertext bytea not null,
   lock_ends_at timestamp with time zone,
@@ -2277,6 +2282,27 @@ create table howdah_private.todo_changes (
   constraint todo_changes_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE CASCADE
 );
 alter table howdah_private.todo_changes enable row level security, force row level security;
+
+create table howdah_private.token_revocations (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  account_id uuid not null,
+  integration jsonb not null,
+  data_key_id uuid not null,
+  version bigint not null,
+  nonce bytea not null,
+  ciphertext bytea not null,
+  created_at timestamp with time zone default now() not null,
+  constraint token_revocations_data_key_id_nonce_key UNIQUE (data_key_id, nonce),
+  constraint token_revocations_tenant_id_id_key UNIQUE (tenant_id, id),
+  constraint token_revocations_pkey PRIMARY KEY (id),
+  constraint token_revocations_tenant_id_data_key_id_fkey FOREIGN KEY (tenant_id, data_key_id) REFERENCES howdah_private.data_keys(tenant_id, id) ON DELETE RESTRICT,
+  constraint token_revocations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint integration_is_an_object CHECK ((jsonb_typeof(integration) = 'object'::text)),
+  constraint nonce_has_96_bits CHECK ((octet_length(nonce) = 12))
+);
+alter table howdah_private.token_revocations enable row level security, force row level security;
+CREATE INDEX token_revocations_data_key_id_idx ON howdah_private.token_revocations USING btree (tenant_id, data_key_id);
 
 create table howdah_private.tool_names (
   tenant_id uuid not null,
@@ -5024,7 +5050,7 @@ AS $function$
   select jsonb_build_object('id', a.id, 'tenant_id', a.tenant_id, 'status', a.status,
     'user', u.username, 'tenant', t.name, 'expires_at', a.expires_at, 'error', a.error,
     'integration', howdah_private.integration_document(c),
-    'tokens', case when a.status in ('connected', 'revoked')
+    'tokens', case when a.status = 'connected'
       then howdah_private.oauth_document(a.id) end,
     'client', howdah_private.oauth_document(c.id))
   from howdah.integrations as c
@@ -5162,6 +5188,18 @@ begin
   end if;
   return v_user_id;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.accounts_of_user(u howdah.users)
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select a.id from howdah.connected_accounts as a
+    where a.tenant_id = u.tenant_id and a.user_id = u.id order by a.id)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.active_agent(name text)
@@ -5362,6 +5400,20 @@ begin
   perform howdah_private.wake_runs(v_ids) where cardinality(v_ids) > 0;
   return cardinality(v_ids) > 0;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.address_of(url text, OUT host text, OUT port integer)
+ RETURNS record
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select btrim(p.parts[2], '[]'),
+    coalesce(p.parts[3]::int, case when p.parts[1] = 's' then 443 else 80 end)
+  from regexp_match(lower(address_of.url),
+    '^(?:http|ws)(s?)://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]+)(?::([0-9]{1,5}))?') as p (parts)
+  where p.parts is not null
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.admission_room(l howdah.limits, OUT room integer, OUT subjects uuid[], OUT check_at timestamp with time zone)
@@ -7197,6 +7249,7 @@ declare
 begin
   foreach v_id in array await_locks.ids loop
     begin
+      perform from howdah.connected_accounts as a where a.id = v_id for update;
       perform from howdah_private.debounced_runs as d where d.execution_id = v_id for update;
       perform from howdah.executions as e where e.id = v_id for update;
       perform from howdah.questions as q where q.id = v_id for update;
@@ -7711,7 +7764,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.begin_refresh(account_id uuid, version integer)
+CREATE OR REPLACE FUNCTION howdah_private.begin_refresh(account_id uuid, version bigint)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -13243,9 +13296,11 @@ begin
         'browsers reach it at another address.';
   end if;
   delete from howdah_private.account_links as l
-  where l.account_id = account.id and (l.expires_at < now() or l.digest not in (
-    select n.digest from howdah_private.account_links as n where n.account_id = account.id
-    order by n.expires_at desc limit 19));
+  where l.tenant_id = account.tenant_id and l.account_id = account.id
+    and (l.expires_at < now() or l.digest not in (
+      select n.digest from howdah_private.account_links as n
+      where n.tenant_id = account.tenant_id and n.account_id = account.id
+      order by n.expires_at desc limit 19));
   insert into howdah_private.account_links (digest, tenant_id, account_id, expires_at)
   values (sha256(convert_to(v_part, 'UTF8')), account.tenant_id, account.id,
     now() + create_account_link.valid_for);
@@ -13849,23 +13904,12 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_old_deliveries()
  RETURNS integer
- LANGUAGE plpgsql
+ LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_count int;
-begin
-  delete from howdah.inbound_deliveries as d
-  where d.id in (
-    select o.id from howdah.inbound_deliveries as o
-    where o.status <> 'accepted' and o.last_received_at < now() - interval '30 days'
-    order by o.last_received_at limit 10000
-    for update skip locked
-  );
-  get diagnostics v_count = row_count;
-  return v_count;
-end $function$
+  select howdah_private.retain_deliveries(null, 30, 10000)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_old_provider_reports()
@@ -14013,6 +14057,10 @@ begin
   delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah.watched_rows as w where w.execution_id = any (delete_side_rows.ids);
+  update howdah.inbound_deliveries as d
+  set reply = null, error = null,
+    delivery_id = case when delete_side_rows.keep_keys then d.delivery_id end
+  where d.execution_id = any (delete_side_rows.ids);
   delete from howdah.board_entries as b
   where b.root_execution_id = any (delete_side_rows.ids)
     or b.written_by_execution_id = any (delete_side_rows.ids);
@@ -14325,13 +14373,14 @@ end $function$
 CREATE OR REPLACE FUNCTION howdah_private.document_slot(tenant_id uuid, id uuid)
  RETURNS jsonb
  LANGUAGE sql
- STABLE SECURITY DEFINER
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object(
-    'version', coalesce((
+    'version', nextval('howdah_private.document_versions'),
+    'replaces', (
       select d.version from howdah_private.sealed_documents as d
-      where d.tenant_id = document_slot.tenant_id and d.id = document_slot.id), 0) + 1,
+      where d.tenant_id = document_slot.tenant_id and d.id = document_slot.id),
     'key', (
       select howdah_private.key_document(k) from howdah_private.data_keys as k
       where k.tenant_id = document_slot.tenant_id and k.is_current))
@@ -14498,7 +14547,9 @@ begin
     where k.id = v_key
       and not exists (select from howdah_private.sealed_secrets as c where c.data_key_id = k.id)
       and not exists (
-        select from howdah_private.sealed_documents as d where d.data_key_id = k.id);
+        select from howdah_private.sealed_documents as d where d.data_key_id = k.id)
+      and not exists (
+        select from howdah_private.token_revocations as r where r.data_key_id = k.id);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;
@@ -14776,15 +14827,13 @@ declare
 begin
   update howdah.connected_accounts as a set status = 'revoked', expires_at = null, error = null
   where a.id = account.id returning a.* into v_account;
-  delete from howdah_private.account_links as l where l.account_id = account.id;
-  delete from howdah_private.account_flows as f where f.account_id = account.id;
-  if exists (select from howdah_private.sealed_documents as d where d.id = account.id) then
-    perform graphile_worker.add_job('revoke_account',
-      json_build_object('id', account.id, 'tenant_id', account.tenant_id),
-      job_key => 'account ' || account.id, max_attempts => 10);
-  else
-    perform graphile_worker.remove_job('account ' || account.id);
-  end if;
+  delete from howdah_private.account_links as l
+  where l.tenant_id = account.tenant_id and l.account_id = account.id;
+  delete from howdah_private.account_flows as f
+  where f.tenant_id = account.tenant_id and f.account_id = account.id;
+  perform howdah_private.release_tokens(account, (
+    select howdah_private.integration_document(c) from howdah.integrations as c
+    where c.tenant_id = account.tenant_id and c.id = account.integration_id));
   return v_account;
 end $function$
 ;
@@ -14894,6 +14943,17 @@ begin
     and t.status = 'queued';
   perform graphile_worker.remove_job('model test ' || end_model_test.test_id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_revocation(id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.token_revocations as r where r.id = end_revocation.id;
+  select graphile_worker.remove_job('revocation ' || end_revocation.id);
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.end_write_back(execution_id uuid, done howdah.write_back_status, error jsonb)
@@ -15258,9 +15318,9 @@ with replies as (
 ),
 deliveries as (
   insert into howdah.webhook_deliveries (
-    tenant_id, execution_id, event, url, next_attempt_at, payload
+    tenant_id, inbound_hook_id, execution_id, event, url, next_attempt_at, payload
   )
-  select e.tenant_id, e.id, 'reply', r.settings ->> 'url', clock_timestamp(),
+  select e.tenant_id, r.inbound_hook_id, e.id, 'reply', r.settings ->> 'url', clock_timestamp(),
     r.reply || jsonb_build_object(coalesce(r.settings ->> 'field', 'text'), left(
       coalesce(case when e.status = 'completed'
           then coalesce(nullif(e.output, ''), e.output_data::text) end,
@@ -15295,11 +15355,9 @@ with deliveries as (
     union all
     select null, e.callback_url where e.callback_url is not null
   ) as w
-  returning id, tenant_id
+  returning id
 )
-select graphile_worker.add_job('deliver',
-    json_build_object('id', d.id, 'tenant_id', d.tenant_id), job_key => 'delivery ' || d.id)
-  from deliveries as d
+select howdah_private.enqueue_delivery(d.id, clock_timestamp()) from deliveries as d
 $function$
 ;
 
@@ -16392,19 +16450,25 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.fail_account(account_id uuid, error text)
+CREATE OR REPLACE FUNCTION howdah_private.fail_account(account_id uuid, error text, flow_id uuid)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  update howdah.connected_accounts as a
-  set status = 'failed', error = left(fail_account.error, 1000)
-  where a.id = fail_account.account_id and a.status <> 'connected'
-$function$
+begin
+  perform from howdah.connected_accounts as a where a.id = fail_account.account_id
+  for no key update;
+  delete from howdah_private.account_flows as f where f.id = fail_account.flow_id;
+  if fail_account.flow_id is null or found then
+    update howdah.connected_accounts as a
+    set status = 'failed', error = left(fail_account.error, 1000)
+    where a.id = fail_account.account_id and a.status <> 'connected';
+  end if;
+end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.fail_refresh(account_id uuid, version integer, error text, is_final boolean)
+CREATE OR REPLACE FUNCTION howdah_private.fail_refresh(account_id uuid, version bigint, error text, is_final boolean)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -16702,6 +16766,27 @@ CREATE OR REPLACE FUNCTION howdah_private.filter_place_of(kind text, tool text)
 RETURN (CASE kind WHEN 'http'::text THEN 'arguments'::text WHEN 'mcp'::text THEN 'arguments'::text WHEN 'custom'::text THEN 'arguments'::text WHEN 'client'::text THEN 'arguments'::text WHEN 'sql'::text THEN 'sql'::text WHEN 'agent'::text THEN 'message'::text WHEN 'workflow'::text THEN 'message'::text WHEN 'builtin'::text THEN CASE tool WHEN 'http_request'::text THEN 'arguments'::text WHEN 'sql_query'::text THEN 'sql'::text WHEN 'send_message'::text THEN 'message'::text WHEN 'board_write'::text THEN 'board'::text WHEN 'todo'::text THEN 'board'::text WHEN 'write_resource'::text THEN 'file'::text ELSE NULL::text END ELSE NULL::text END)::howdah.filter_place
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.filter_reply(execution_id uuid, reply jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_filters howdah.output_filters[];
+  v_result record;
+begin
+  select howdah_private.input_filters(e.tenant_id, e.agent_id) into v_filters
+  from howdah.executions as e where e.id = filter_reply.execution_id;
+  if v_filters is null or filter_reply.reply is null then
+    return filter_reply.reply;
+  end if;
+  v_result := howdah_private.filter_field(v_filters, 'reply', filter_reply.reply, null);
+  perform howdah_private.record_input_hits(filter_reply.execution_id, v_result.hits);
+  return v_result.value;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.filter_run(e howdah.executions)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -16940,6 +17025,20 @@ begin
   end if;
   return v_other;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.find_revocation(id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('id', r.id, 'account_id', r.account_id, 'integration', r.integration,
+    'tokens', howdah_private.revoked_document(r, k))
+  from howdah_private.token_revocations as r
+  join howdah_private.data_keys as k on k.id = r.data_key_id
+  where r.id = find_revocation.id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.find_session(id uuid)
@@ -17706,23 +17805,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.forget_tokens(account_id uuid, version integer)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform from howdah.connected_accounts as a
-  where a.id = forget_tokens.account_id and a.status = 'revoked' for no key update;
-  if found then
-    delete from howdah_private.sealed_documents as d
-    where d.id = forget_tokens.account_id and d.version = forget_tokens.version;
-    perform graphile_worker.remove_job('account ' || forget_tokens.account_id) where found;
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.forget_worker(worker uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -18487,8 +18569,7 @@ CREATE OR REPLACE FUNCTION howdah_private.host_of(url text)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select btrim(substring(lower(host_of.url)
-    from '^(?:http|ws)s?://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/:?#]+)'), '[]')
+  select a.host from howdah_private.address_of(host_of.url) as a
 $function$
 ;
 
@@ -18862,13 +18943,8 @@ AS $function$
   select exists (
     select from howdah_private.egress_reports as r
     cross join lateral jsonb_to_recordset(r.addresses) as a (host text, wildcard boolean, port int)
-    cross join (
-      select howdah_private.host_of(is_address_open.url) as host, coalesce(
-        substring(is_address_open.url
-          from '(?i)^(?:http|ws)s?://(?:[^/?#@]*@)?(?:\[[^\]]*\]|[^/:?#]+):([0-9]{1,5})')::int,
-        case when is_address_open.url ~* '^(http|ws)s:' then 443 else 80 end) as port
-    ) as u
-    where coalesce(a.port = u.port, true)
+    cross join howdah_private.address_of(is_address_open.url) as u
+    where r.reported_at > now() - interval '1 day' and coalesce(a.port = u.port, true)
       and case when a.wildcard then right(u.host, length(a.host) + 1) = '.' || a.host
         else u.host = a.host end)
 $function$
@@ -19268,6 +19344,34 @@ CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN ((get_byte(uuid_send(id), 6) >> 4) = 7)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_wanted(account howdah.connected_accounts, tokens jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.integrations as c
+    cross join lateral jsonb_populate_record(
+      null::howdah.integrations, is_wanted.tokens -> 'integration') as o
+    where c.tenant_id = account.tenant_id and c.id = account.integration_id
+      and (c.resource_url, c.issuer, c.endpoints, c.client_id, c.grant_type, c.account_scope)
+        is not distinct from
+        (o.resource_url, o.issuer, nullif(o.endpoints, 'null'), o.client_id, o.grant_type,
+          o.account_scope)
+  ) and case
+    when is_wanted.tokens ->> 'flow_id' is not null then exists (
+      select from howdah_private.account_flows as f
+      where f.id = (is_wanted.tokens ->> 'flow_id')::uuid and f.tenant_id = account.tenant_id
+        and f.account_id = account.id and f.taken_at is not null)
+    when is_wanted.tokens ->> 'replaces' is not null then account.status = 'connected' and exists (
+      select from howdah_private.sealed_documents as d
+      where d.id = account.id and d.version = (is_wanted.tokens ->> 'replaces')::bigint)
+    else account.status <> 'revoked'
+  end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
@@ -20550,8 +20654,18 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_chat(chat_id text)
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select pg_advisory_xact_lock(hashtextextended('howdah.senders ' || howdah.current_tenant()
-    || howdah_private.chat_key(lock_chat.chat_id), 0))
+  select howdah_private.lock_chat_key(
+    howdah.current_tenant(), howdah_private.chat_key(lock_chat.chat_id))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_chat_key(tenant_id uuid, key text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select pg_advisory_xact_lock(hashtextextended(
+    'howdah.senders ' || lock_chat_key.tenant_id || lock_chat_key.key, 0))
 $function$
 ;
 
@@ -21002,10 +21116,14 @@ AS $function$
 declare
   v_data record;
   v_data_now record;
+  v_accounts uuid[];
 begin
   loop
     select d.* into v_data from howdah_private.data_of_user(u) as d;
+    v_accounts := howdah_private.accounts_of_user(u);
     begin
+      perform from howdah.connected_accounts as a where a.id = any (v_accounts) order by a.id
+      for update nowait;
       perform from howdah_private.debounced_runs as d where d.execution_id = any (v_data.runs)
       order by d.tenant_id, d.target_id, d.caller, d.key for update nowait;
       if lock_user_data.cancel_live then
@@ -21022,7 +21140,8 @@ begin
       perform from howdah.mail as m where m.id = any (v_data.mail) order by m.id for update nowait;
       perform from howdah.users as x where x.id = u.id for update nowait;
       select d.* into v_data_now from howdah_private.data_of_user(u) as d;
-      if v_data_now is not distinct from v_data and not exists (
+      if v_data_now is not distinct from v_data
+        and v_accounts = howdah_private.accounts_of_user(u) and not exists (
         select from howdah.executions as e
         where e.id = any (v_data.runs) and e.completed_at is null
       ) then
@@ -21033,8 +21152,8 @@ begin
       when triggered_action_exception then
         continue;
       when lock_not_available then
-        perform howdah_private.await_locks(v_data.runs || v_data.other_runs || v_data.questions
-          || v_data.sessions || v_data.mail || u.id);
+        perform howdah_private.await_locks(v_accounts || v_data.runs || v_data.other_runs
+          || v_data.questions || v_data.sessions || v_data.mail || u.id);
     end;
   end loop;
 end $function$
@@ -24718,6 +24837,7 @@ declare
   v_tenant_id uuid := (put_document.document ->> 'tenant_id')::uuid;
   v_key uuid := (put_document.document #>> '{key,id}')::uuid;
   v_id uuid := (put_document.document ->> 'id')::uuid;
+  v_replaces bigint := (put_document.document ->> 'replaces')::bigint;
 begin
   perform from howdah_private.data_keys as k
   where k.tenant_id = v_tenant_id and k.id = v_key and k.is_current for share;
@@ -24727,18 +24847,19 @@ begin
   insert into howdah_private.sealed_documents as d (
     integration_id, account_id, flow_id, tenant_id, data_key_id, version, nonce, ciphertext
   )
-  values (
+  select
     case put_document.kind when 'client' then v_id end,
     case put_document.kind when 'tokens' then v_id end,
     case put_document.kind when 'flow' then v_id end,
-    v_tenant_id, v_key, (put_document.document ->> 'version')::int,
+    v_tenant_id, v_key, (put_document.document ->> 'version')::bigint,
     decode(put_document.document ->> 'nonce', 'base64'),
     decode(put_document.document ->> 'ciphertext', 'base64')
-  )
+  where v_replaces is null
+    or exists (select from howdah_private.sealed_documents as o where o.id = v_id)
   on conflict (id) do update
   set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
     ciphertext = excluded.ciphertext, lock_ends_at = null
-  where d.tenant_id = excluded.tenant_id and d.version = excluded.version - 1;
+  where d.tenant_id = excluded.tenant_id and d.version = v_replaces;
   return found;
 end $function$
 ;
@@ -25160,6 +25281,7 @@ declare
   v_hook howdah.inbound_hooks;
   v_row howdah.inbound_deliveries;
   v_id uuid;
+  v_reply jsonb;
   v_error jsonb := coalesce(delivery -> 'error',
     jsonb_build_object('code', 'ignored', 'message', delivery ->> 'ignored'));
   v_detail text;
@@ -25172,6 +25294,10 @@ begin
       message = format('there is no inbound hook %s', receive_delivery.hook_id),
       detail = jsonb_build_object('inbound_hook_id', receive_delivery.hook_id)::text,
       hint = 'See howdah.inbound_hooks for the hooks that exist.';
+  elsif v_hook.user_id is distinct from howdah.current_user_id() then
+    raise exception using errcode = 'serialization_failure',
+      message = format('the user of inbound hook %s has changed', v_hook.name),
+      detail = jsonb_build_object('inbound_hook_id', v_hook.id)::text;
   end if;
   v_row := howdah_private.enter_delivery(v_hook, receive_delivery.delivery);
   if v_row.requests > 1 and v_row.status <> 'failed' then
@@ -25180,12 +25306,14 @@ begin
   if not delivery ?| array['ignored', 'error'] then
     begin
       v_id := howdah_private.begin_delivered_run(v_hook, receive_delivery.delivery);
+      v_reply := howdah_private.filter_reply(v_id, nullif(delivery -> 'reply', 'null'));
       v_error := null;
     exception when others then
       if sqlstate !~ '^HW' then
         raise;
       end if;
       get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+      v_id := null; -- the run is undone, variables are not
       v_error := jsonb_strip_nulls(jsonb_build_object('code', sqlstate, 'message', sqlerrm,
         'detail', nullif(v_detail, '')::jsonb, 'hint', nullif(v_hint, '')));
     end;
@@ -25193,8 +25321,7 @@ begin
   update howdah.inbound_deliveries as d
   set status = case when v_id is not null then 'accepted' when delivery ? 'ignored' then 'ignored'
       else 'failed' end::howdah.inbound_status,
-    execution_id = v_id, error = v_error,
-    reply = case when v_id is not null then nullif(delivery -> 'reply', 'null') end
+    execution_id = v_id, error = v_error, reply = v_reply
   where d.tenant_id = v_hook.tenant_id and d.id = v_row.id
   returning d.* into v_row;
   return howdah_private.delivery_result(v_row, false);
@@ -26357,6 +26484,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.release_tokens(account howdah.connected_accounts, integration jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with released as (
+    delete from howdah_private.sealed_documents as d
+    where d.tenant_id = account.tenant_id and d.account_id = account.id
+    returning d.*
+  ),
+  revocations as (
+    insert into howdah_private.token_revocations (
+      tenant_id, account_id, integration, data_key_id, version, nonce, ciphertext)
+    select d.tenant_id, d.account_id, release_tokens.integration, d.data_key_id, d.version,
+      d.nonce, d.ciphertext
+    from released as d
+    returning id, tenant_id
+  )
+  select graphile_worker.add_job('revoke_account',
+    json_build_object('id', r.id, 'tenant_id', r.tenant_id),
+    job_key => 'revocation ' || r.id, max_attempts => 10)
+  from revocations as r;
+  select graphile_worker.remove_job('account ' || account.id);
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.release_unknown(worker uuid, held uuid[], fences integer[])
  RETURNS integer
  LANGUAGE plpgsql
@@ -26976,11 +27130,8 @@ CREATE OR REPLACE FUNCTION howdah_private.reply_settings(d howdah.webhook_delive
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select h.reply from howdah.inbound_deliveries as i
-  join howdah.inbound_hooks as h on h.id = i.inbound_hook_id and h.tenant_id = i.tenant_id
-  where i.execution_id = d.execution_id and i.tenant_id = d.tenant_id and h.is_active
-    and h.reply is not null
-  order by i.id limit 1
+  select h.reply from howdah.inbound_hooks as h
+  where h.id = d.inbound_hook_id and h.tenant_id = d.tenant_id and h.is_active
 $function$
 ;
 
@@ -27193,7 +27344,7 @@ begin
       ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
     from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
     where c.tenant_id = reseal_secrets.tenant_id and c.secret_id = (r.secret ->> 'id')::uuid
-      and c.version = (r.secret ->> 'version')::int
+      and c.version = (r.secret ->> 'version')::bigint
     returning c.secret_id, r.secret ->> 'fingerprint' as fingerprint
   ),
   known as (
@@ -27208,10 +27359,21 @@ begin
       ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
     from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
     where d.tenant_id = reseal_secrets.tenant_id and d.id = (r.secret ->> 'id')::uuid
-      and d.version = (r.secret ->> 'version')::int
+      and d.version = (r.secret ->> 'version')::bigint
     returning d.id
+  ),
+  revocations as (
+    update howdah_private.token_revocations as v
+    set data_key_id = (r.secret -> 'key' ->> 'id')::uuid,
+      nonce = decode(r.secret ->> 'nonce', 'base64'),
+      ciphertext = decode(r.secret ->> 'ciphertext', 'base64')
+    from jsonb_array_elements(reseal_secrets.secrets) as r (secret)
+    where v.tenant_id = reseal_secrets.tenant_id and v.account_id = (r.secret ->> 'id')::uuid
+      and v.version = (r.secret ->> 'version')::bigint
+    returning v.id
   )
-  select (select count(*) from known) + (select count(*) from documents) into v_count;
+  select (select count(*) from known) + (select count(*) from documents)
+    + (select count(*) from revocations) into v_count;
   return v_count;
 end $function$
 ;
@@ -27593,20 +27755,22 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.retain_deliveries(tenant_id uuid, keep_runs_days integer, batch integer)
+CREATE OR REPLACE FUNCTION howdah_private.retain_deliveries(tenant_id uuid, keep_days integer, batch integer)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
   v_count int;
 begin
   delete from howdah.inbound_deliveries as d
-  where d.tenant_id = retain_deliveries.tenant_id and d.id in (
+  where d.id in (
     select o.id from howdah.inbound_deliveries as o
-    where o.tenant_id = retain_deliveries.tenant_id
-      and o.last_received_at < now() - make_interval(days => retain_deliveries.keep_runs_days)
+    where case when retain_deliveries.tenant_id is null then o.status <> 'accepted'
+        else o.tenant_id = retain_deliveries.tenant_id end
+      and o.last_received_at < now() - make_interval(days => retain_deliveries.keep_days)
     order by o.last_received_at limit retain_deliveries.batch
     for update skip locked
   );
@@ -27798,6 +27962,18 @@ begin
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
   having count(*) > 0;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.revoked_document(r howdah_private.token_revocations, k howdah_private.data_keys)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('id', r.account_id, 'tenant_id', r.tenant_id, 'name', 'oauth tokens',
+    'version', r.version, 'nonce', encode(r.nonce, 'base64'),
+    'ciphertext', encode(r.ciphertext, 'base64'), 'key', howdah_private.key_document(k))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.rewrap_data_key(key jsonb, wrapped_before_by text)
@@ -28118,13 +28294,13 @@ AS $function$
     from runs as r
     cross join lateral (
       select n.seq, n.finished_at from howdah.steps as n
-      where n.execution_id = r.id and n.seq > r.told_seq and n.seq <= r.step_count
+      where n.execution_id = r.id and n.seq > r.ordered_seq and n.seq <= r.step_count
       offset 0 -- by the key for each run, whatever the statistics say
     ) as s
-    where r.step_count > r.told_seq
+    where r.step_count > r.ordered_seq
     union all
     select r.id, r.step_count, true, r.ended_at from runs as r
-    where r.has_ended and not r.is_end_told
+    where r.has_ended and not r.is_end_ordered
   ) as f
 $function$
 ;
@@ -28507,7 +28683,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runs_below(top_id uuid, root_id uuid)
- RETURNS TABLE(id uuid, step_count integer, has_ended boolean, ended_at timestamp with time zone, told_seq integer, is_end_told boolean)
+ RETURNS TABLE(id uuid, step_count integer, has_ended boolean, ended_at timestamp with time zone, ordered_seq integer, is_end_ordered boolean)
  LANGUAGE sql
  STABLE
 BEGIN ATOMIC
@@ -29048,6 +29224,10 @@ AS $function$
     select howdah_private.sealed_oauth_document(d, k) from howdah_private.data_keys as k
     join howdah_private.sealed_documents as d on d.tenant_id = k.tenant_id and d.data_key_id = k.id
     where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
+    union all
+    select howdah_private.revoked_document(r, k) from howdah_private.data_keys as k
+    join howdah_private.token_revocations as r on r.tenant_id = k.tenant_id and r.data_key_id = k.id
+    where k.tenant_id = secrets_to_reseal.tenant_id and not k.is_current
     limit secrets_to_reseal.max_rows
   ) as old
 $function$
@@ -29462,8 +29642,7 @@ begin
       detail = '{"field": "session_key"}',
       hint = 'Change session_key of the hook to an expression of an id, such as body.thread_id.';
   end if;
-  perform pg_advisory_xact_lock(
-    hashtextextended('howdah.senders ' || (hook).tenant_id || v_key, 0));
+  perform howdah_private.lock_chat_key((hook).tenant_id, v_key);
   select s.* into v_session from howdah.sessions as s
   where s.tenant_id = (hook).tenant_id and s.chat_key = v_key;
   if not found then
@@ -30728,39 +30907,46 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.store_tokens(document jsonb, scopes text[], expires_at timestamp with time zone, is_refreshable boolean, is_consent boolean)
- RETURNS boolean
+CREATE OR REPLACE FUNCTION howdah_private.store_tokens(document jsonb, tokens jsonb)
+ RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_account howdah.connected_accounts;
+  v_is_first boolean;
+  v_expires_at timestamptz := (store_tokens.tokens ->> 'expires_at')::timestamptz;
 begin
+  perform from howdah.integrations as c
+  where c.id = (store_tokens.tokens #>> '{integration,id}')::uuid for share;
   select a.* into v_account from howdah.connected_accounts as a
   where a.id = (store_tokens.document ->> 'id')::uuid for no key update;
-  if not found
-    or (not store_tokens.is_consent and v_account.status <> 'connected')
-    or not howdah_private.put_document('tokens', store_tokens.document) then
-    return false;
+  if not howdah_private.is_wanted(v_account, store_tokens.tokens) then
+    return 'ended';
+  elsif not howdah_private.put_document('tokens', store_tokens.document) then
+    return 'outdated';
   end if;
+  delete from howdah_private.account_flows as f
+  where f.id = (store_tokens.tokens ->> 'flow_id')::uuid;
+  v_is_first := found or v_account.status <> 'connected';
   update howdah.connected_accounts as a
-  set status = 'connected', scopes = store_tokens.scopes, expires_at = store_tokens.expires_at,
-    connected_at = case when store_tokens.is_consent then now() else a.connected_at end,
-    refreshed_at = now(), error = null
+  set status = 'connected', expires_at = v_expires_at, error = null, refreshed_at = now(),
+    scopes = array(select jsonb_array_elements_text(store_tokens.tokens -> 'scopes')),
+    connected_at = case when v_is_first then now() else a.connected_at end
   where a.id = v_account.id;
-  if store_tokens.is_refreshable and store_tokens.expires_at is not null then
-    perform howdah_private.enqueue_refresh(v_account.tenant_id, v_account.id,
-      store_tokens.expires_at);
+  if v_expires_at is not null and (store_tokens.tokens ->> 'is_refreshable')::boolean then
+    perform howdah_private.enqueue_refresh(v_account.tenant_id, v_account.id, v_expires_at);
   else
     perform graphile_worker.remove_job('account ' || v_account.id);
   end if;
-  if store_tokens.is_consent then
-    delete from howdah_private.account_links as l where l.account_id = v_account.id;
+  if v_is_first then
+    delete from howdah_private.account_links as l
+    where l.tenant_id = v_account.tenant_id and l.account_id = v_account.id;
     perform howdah_private.discover_with_account(v_account);
     perform howdah_private.answer_consent(v_account.id);
   end if;
-  return true;
+  return 'stored';
 end $function$
 ;
 
@@ -31722,15 +31908,17 @@ declare
   v_flow howdah_private.account_flows;
   v_document jsonb;
 begin
-  select f.* into v_flow from howdah_private.account_flows as f
+  update howdah_private.account_flows as f
+  set taken_at = now(), expires_at = now() + interval '5 minutes'
   where f.state_digest = take_account_flow.state_digest
     and f.browser_digest = take_account_flow.browser_digest and f.expires_at > now()
-  for update;
+    and f.taken_at is null
+  returning f.* into v_flow;
   if not found then
     return null;
   end if;
   v_document := howdah_private.oauth_document(v_flow.id);
-  delete from howdah_private.account_flows as f where f.id = v_flow.id;
+  delete from howdah_private.sealed_documents as d where d.id = v_flow.id;
   return howdah_private.account_by_id(v_flow.account_id) || jsonb_build_object('flow', v_document);
 end $function$
 ;
@@ -33405,6 +33593,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_connected_accounts__release_tokens()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.release_tokens(old, howdah_private.integration_document(c))
+  from howdah.integrations as c
+  where c.tenant_id = old.tenant_id and c.id = old.integration_id
+    and exists (select from howdah.tenants as t where t.id = old.tenant_id);
+  return old;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -34050,6 +34253,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' or new.reply ->> 'url' is distinct from old.reply ->> 'url' then
+    perform howdah_private.check_machine('reply.url', new.reply ->> 'url');
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -34150,15 +34366,38 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__end_accounts()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  perform howdah_private.release_tokens(a, howdah_private.integration_document(old))
+  from howdah.connected_accounts as a
+  where a.tenant_id = old.tenant_id and a.integration_id = old.id;
   update howdah.connected_accounts as a
   set status = 'expired', expires_at = null, error = 'the integration was changed'
-  where a.integration_id = new.id and a.status = 'connected';
+  where a.tenant_id = new.tenant_id and a.integration_id = new.id and a.status = 'connected';
   delete from howdah_private.account_flows as f using howdah.connected_accounts as a
-  where a.integration_id = new.id and f.account_id = a.id;
-  delete from howdah_private.sealed_documents as d using howdah.connected_accounts as a
-  where a.integration_id = new.id and d.id = a.id;
+  where a.tenant_id = new.tenant_id and a.integration_id = new.id
+    and f.tenant_id = a.tenant_id and f.account_id = a.id;
   delete from howdah_private.sealed_documents as d where d.id = new.id;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' or new.resource_url <> old.resource_url then
+    perform howdah_private.check_machine('resource_url', new.resource_url);
+  end if;
+  if tg_op = 'INSERT' or new.issuer is distinct from old.issuer then
+    perform howdah_private.check_machine('issuer', new.issuer);
+  end if;
+  if tg_op = 'INSERT' or new.endpoints is distinct from old.endpoints then
+    perform howdah_private.check_machine('endpoints.' || e.key, e.value)
+    from jsonb_each_text(new.endpoints) as e
+    where tg_op = 'INSERT' or e.value is distinct from old.endpoints ->> e.key;
+  end if;
+  return new;
 end $function$
 ;
 
@@ -34221,7 +34460,7 @@ begin
   end if;
   v_users := array(select howdah_private.users_of_integration(old.tenant_id, old.name));
   select count(*) into v_accounts from howdah.connected_accounts as a
-  where a.integration_id = old.id and a.status = 'connected';
+  where a.tenant_id = old.tenant_id and a.integration_id = old.id and a.status = 'connected';
   if v_users <> '{}' or v_accounts > 0 then
     raise exception using errcode = 'HWCNF',
       message = case when v_users <> '{}'
@@ -36582,6 +36821,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_users__stop_hooks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.inbound_hooks as h set is_active = false
+  where h.tenant_id = old.tenant_id and h.user_id = old.id and h.is_active;
+  return old;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_version_labels__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37481,7 +37733,7 @@ AS $function$
   left join howdah_private.tree_orders as o on o.top_execution_id = e.id
   cross join lateral (
     select count(*) as runs,
-      bool_or(r.step_count > r.told_seq or r.has_ended and not r.is_end_told) as is_behind,
+      bool_or(r.step_count > r.ordered_seq or r.has_ended and not r.is_end_ordered) as is_behind,
       array_agg(r.id order by r.id) filter (where not r.has_ended) as live
     from howdah_private.runs_below(e.id::uuid, e.root_execution_id) as r
   ) as b
@@ -40621,6 +40873,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_ex
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
+CREATE TRIGGER _200_release_tokens BEFORE DELETE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__release_tokens();
+
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF integration_id ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, day, cost ON howdah.deleted_run_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid();
@@ -40713,6 +40967,8 @@ CREATE TRIGGER _310_check_secrets BEFORE INSERT OR UPDATE OF secret_name, previo
 
 CREATE TRIGGER _320_refuse_keys BEFORE INSERT OR UPDATE OF description, condition, session_key, debounce_key ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('description', 'condition', 'session_key', 'debounce_key');
 
+CREATE TRIGGER _400_guard BEFORE INSERT OR UPDATE OF reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__guard();
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.inbound_hooks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.inbound_hooks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -40736,6 +40992,8 @@ CREATE TRIGGER _300_check_endpoints BEFORE INSERT OR UPDATE OF endpoints ON howd
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, description, resource_url, issuer ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'description', 'resource_url', 'issuer');
 
 CREATE TRIGGER _320_lock_secret BEFORE INSERT OR UPDATE OF secret_name ON howdah.integrations FOR EACH ROW WHEN ((new.secret_name IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_integrations__lock_secret();
+
+CREATE TRIGGER _400_guard BEFORE INSERT OR UPDATE OF resource_url, issuer, endpoints ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__guard();
 
 CREATE TRIGGER _500_end_accounts AFTER UPDATE OF resource_url, issuer, endpoints, client_id, grant_type, account_scope ON howdah.integrations FOR EACH ROW WHEN (((((((old.resource_url IS DISTINCT FROM new.resource_url) OR (old.issuer IS DISTINCT FROM new.issuer)) OR (old.endpoints IS DISTINCT FROM new.endpoints)) OR (old.client_id IS DISTINCT FROM new.client_id)) OR (old.grant_type IS DISTINCT FROM new.grant_type)) OR (old.account_scope IS DISTINCT FROM new.account_scope))) EXECUTE FUNCTION howdah_private.tg_integrations__end_accounts();
 
@@ -41310,6 +41568,8 @@ CREATE TRIGGER _030_permit_owner_update BEFORE UPDATE ON howdah.users FOR EACH R
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW WHEN (((length(new.username) > 200) OR (length(new.email) > 320))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('username', '200', 'characters', 'email', '320', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
+
+CREATE TRIGGER _500_stop_hooks BEFORE DELETE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_users__stop_hooks();
 
 CREATE TRIGGER _800_delete_stored_usage AFTER DELETE ON howdah.users REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__delete_stored_usage('user');
 
@@ -42322,6 +42582,10 @@ create policy operator on howdah_private.sealed_secrets to howdah_owner using (t
 create policy engine on howdah_private.todo_changes to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.todo_changes to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.token_revocations to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.token_revocations to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.tool_names to howdah_engine using (true) with check (true);
 
@@ -43637,6 +43901,10 @@ grant execute on function howdah_private.add_late_turn(howdah.sessions,integer) 
 
 grant execute on function howdah_private.add_todos(uuid,uuid,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.address_of(text) to howdah_app;
+
+grant execute on function howdah_private.address_of(text) to howdah_engine;
+
 grant execute on function howdah_private.admit_parked(uuid,uuid,uuid) to howdah_worker;
 
 grant execute on function howdah_private.adopt_master_key(text) to howdah_worker;
@@ -43815,7 +44083,7 @@ grant execute on function howdah_private.begin_hooks(uuid,uuid,integer) to howda
 
 grant execute on function howdah_private.begin_model_test(uuid,uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.begin_refresh(uuid,integer) to howdah_worker;
+grant execute on function howdah_private.begin_refresh(uuid,bigint) to howdah_worker;
 
 grant execute on function howdah_private.begin_task(text,text,jsonb,jsonb,uuid,jsonb,text) to howdah_app;
 
@@ -44315,6 +44583,8 @@ grant execute on function howdah_private.end_delivery(uuid,integer,integer,text,
 
 grant execute on function howdah_private.end_model_test(uuid,uuid,jsonb,numeric) to howdah_worker;
 
+grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
+
 grant execute on function howdah_private.end_write_back(uuid,howdah.write_back_status,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.ensure_month(timestamp with time zone) to howdah_engine;
@@ -44411,7 +44681,7 @@ grant execute on function howdah_private.exported_system(text) to howdah_app;
 
 grant execute on function howdah_private.exported_system(text) to howdah_engine;
 
-grant execute on function howdah_private.fail_refresh(uuid,integer,text,boolean) to howdah_worker;
+grant execute on function howdah_private.fail_refresh(uuid,bigint,text,boolean) to howdah_worker;
 
 grant execute on function howdah_private.fault_path(text,text,jsonb,jsonb) to howdah_app;
 
@@ -44455,6 +44725,8 @@ grant execute on function howdah_private.find_recipient_agent(howdah.executions,
 
 grant execute on function howdah_private.find_recipient_run(howdah.executions,uuid) to howdah_engine;
 
+grant execute on function howdah_private.find_revocation(uuid) to howdah_worker;
+
 grant execute on function howdah_private.find_thread(howdah.executions,text) to howdah_engine;
 
 grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
@@ -44488,8 +44760,6 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
 grant execute on function howdah_private.forget_pins() to howdah_engine;
-
-grant execute on function howdah_private.forget_tokens(uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
 
@@ -44844,6 +45114,10 @@ grant execute on function howdah_private.located_faults(jsonb,jsonb,text,text[])
 grant execute on function howdah_private.lock_chat(text) to howdah_app;
 
 grant execute on function howdah_private.lock_chat(text) to howdah_engine;
+
+grant execute on function howdah_private.lock_chat_key(uuid,text) to howdah_app;
+
+grant execute on function howdah_private.lock_chat_key(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.lock_environment_models(uuid) to howdah_engine;
 
@@ -45423,6 +45697,8 @@ grant execute on function howdah_private.retain_tenant(uuid,integer) to howdah_w
 
 grant execute on function howdah_private.return_wake_ups(uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.revoked_document(howdah_private.token_revocations,howdah_private.data_keys) to howdah_engine;
+
 grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howdah_owner;
 
 grant execute on function howdah_private.row_key_columns(regclass,text,text) to howdah_engine;
@@ -45685,7 +45961,7 @@ grant execute on function howdah_private.store_oauth_client(jsonb) to howdah_wor
 
 grant execute on function howdah_private.store_request_answer(text,jsonb) to howdah_app;
 
-grant execute on function howdah_private.store_tokens(jsonb,text[],timestamp with time zone,boolean,boolean) to howdah_worker;
+grant execute on function howdah_private.store_tokens(jsonb,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.stored_model_entry(jsonb) to howdah_app;
 
@@ -45897,9 +46173,13 @@ grant execute on function howdah_private.tg_inbound_deliveries__refuse_invalid()
 
 grant execute on function howdah_private.tg_inbound_hooks__check() to howdah_engine;
 
+grant execute on function howdah_private.tg_inbound_hooks__guard() to howdah_engine;
+
 grant execute on function howdah_private.tg_inbound_hooks__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_inbound_hooks__set_user() to howdah_engine;
+
+grant execute on function howdah_private.tg_integrations__guard() to howdah_engine;
 
 grant execute on function howdah_private.tg_integrations__refuse_invalid() to howdah_engine;
 
@@ -46720,6 +47000,8 @@ grant delete, insert, select, update on table howdah_private.sealed_documents to
 grant delete, insert, select, update on table howdah_private.sealed_secrets to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.token_revocations to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.tool_names to howdah_engine;
 
@@ -47673,7 +47955,7 @@ comment on column howdah.inbound_hooks.tenant_id is 'The tenant that owns the ro
 
 comment on column howdah.inbound_hooks.updated_at is 'Time of the last change.';
 
-comment on column howdah.inbound_hooks.user_id is 'User that the runs act as: the one who last changed what the hook does. If null, the runs act for the tenant.';
+comment on column howdah.inbound_hooks.user_id is 'User that the runs act as: the one who last changed what the hook does. If null, the runs act for the tenant. A hook whose user is deleted is switched off.';
 
 comment on column howdah.inbound_hooks.verification is 'standard_webhooks, github, stripe, slack: the signature in the headers of that sender. shared_secret: the secret itself in a header.';
 
@@ -48772,6 +49054,8 @@ comment on column howdah.webhook_deliveries.execution_id is 'Run of the event. N
 
 comment on column howdah.webhook_deliveries.id is 'Value of the header webhook-id, the same in every attempt, so that a receiver recognises repeats.';
 
+comment on column howdah.webhook_deliveries.inbound_hook_id is 'Inbound hook whose reply this is. Null for events of webhooks.';
+
 comment on column howdah.webhook_deliveries.last_attempt_at is 'Time of the last attempt.';
 
 comment on column howdah.webhook_deliveries.last_error is 'Reason why the last attempt failed.';
@@ -49244,7 +49528,7 @@ comment on table howdah.grants is 'Permissions of users and roles to read, run o
 
 comment on table howdah.hooks is 'Functions of this database that are called on events of a run. They may write, annotate and refuse. Only an owner of the database writes the rows.';
 
-comment on table howdah.inbound_deliveries is 'Requests to inbound hooks, with their results. Contains no body and no secret. A repeated request finds its row and begins no second run.';
+comment on table howdah.inbound_deliveries is 'Requests to inbound hooks, with their results. Contains no secret and no whole body, but delivery_id, reply and error are made of the body. They are erased with the contents of the run. A repeated request finds its row and begins no second run.';
 
 comment on table howdah.inbound_hooks is 'Inbound hooks: addresses at which other programs begin runs. A request to POST /hooks/TENANT/NAME needs no login, only the signature or secret of the hook.';
 
@@ -49328,7 +49612,7 @@ comment on table howdah.workflow_versions is 'Versions of workflows, complete an
 
 comment on table howdah.workflows is 'Workflows: teams of agents. At commit, an edit makes a new version of the workflow. Runs in flight keep the version they started with.';
 
-comment on table howdah_private.account_flows is 'Authorizations under way. A row is deleted by the request that brings its state back, so that no state counts twice.';
+comment on table howdah_private.account_flows is 'Authorizations under way. The request that brings a state back takes its row, so that no state counts twice. The row is deleted with the storage of the tokens. If it is gone by then, the account was disconnected meanwhile.';
 
 comment on table howdah_private.account_links is 'Links by which a person connects an account, as SHA-256 of their last part.';
 
@@ -49355,6 +49639,8 @@ comment on table howdah_private.data_keys is 'Keys that encrypt secrets, encrypt
 comment on table howdah_private.debounced_runs is 'Last run of each debounce key. Its row lock makes inserts with one key wait for each other. Deleted some time after the run has begun.';
 
 comment on table howdah_private.deleted_subject_usage is 'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with the user or session.';
+
+comment on table howdah_private.document_versions is 'Versions of sealed documents. A version never counts twice, also not for a document that was deleted meanwhile.';
 
 comment on table howdah_private.egress_reports is 'Private addresses that workers and APIs may reach, as they reported at their start from HOWDAH_EGRESS_ALLOW. Every tenant may name these addresses.';
 
@@ -49402,9 +49688,11 @@ comment on table howdah_private.sealed_secrets is 'Encrypted values of secrets (
 
 comment on table howdah_private.todo_changes is 'Number of changes of the todo list of a session, deletions included. Triggers on todos write the row, which is deleted with its session. It is not a column of sessions, because todos are locked before runs, and sessions after them.';
 
+comment on table howdah_private.token_revocations is 'Tokens of accounts that came to an end, until their server was told to revoke them. A row outlives its account, its user and its integration.';
+
 comment on table howdah_private.tool_names is 'Names and aliases of the tools of a tenant, written by a trigger on tools. A model may call a tool by any of them, so names and aliases are unique together.';
 
-comment on table howdah_private.tree_entries is 'Order of the steps below a followed run: an entry for each step of a child run at any depth, and for the end of each child run. Append-only, so every stream tells the tree in the same order.';
+comment on table howdah_private.tree_entries is 'Order of the steps below a followed run: an entry for each step of a child run at any depth, and for the end of each child run. Append-only, so every stream has the same order.';
 
 comment on table howdah_private.tree_orders is 'Runs with child runs that somebody follows as a tree. The row is the lock under which the order of the tree grows. Written only while a stream of the tree is open.';
 

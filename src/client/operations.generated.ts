@@ -96,7 +96,7 @@ export type Secret = { id: string; name: string; fingerprint: string; last_four:
 
 export type Limit = { id: string; scope: "tenant" | "user" | "agent" | "session" | "api_key" | "model" | "tool" | "key" | "system"; subject_id: string | null; key: string | null; metric: "requests" | "runs" | "tokens" | "cost" | "storage" | "running_runs" | "running_calls" | "calls"; period: "minute" | "hour" | "day" | "month" | null; max_value: number; is_imposed: boolean; created_at: string; updated_at: string };
 
-export type OutputFilter = { id: string; name: string; agent_id: string | null; pattern: string; places: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file")[]; action: "flag" | "redact" | "block"; is_active: boolean; created_at: string; updated_at: string };
+export type OutputFilter = { id: string; name: string; agent_id: string | null; pattern: string; places: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input")[]; action: "flag" | "redact" | "block"; is_active: boolean; created_at: string; updated_at: string };
 
 export type ToolPolicy = { id: string; agent_id: string | null; tool_id: string | null; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect: "pure" | "idempotent" | "once" | null; min_trust: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; created_at: string; updated_at: string };
 
@@ -465,11 +465,11 @@ export type Operations = {
   listApiKeys: { takes: { query?: { limit?: number; cursor?: string; name?: string; prefix?: string; user_id?: string } }; gives: { data: (ApiKey)[]; next: string | null } };
   /** Create an API key. */
   createApiKey: { takes: { body: { name: string; role?: "owner" | "admin" | "member" | "viewer"; scopes?: ("read" | "run" | "edit" | "manage")[]; expires_at?: string; user_id?: string } }; gives: { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; key?: string } };
-  /** Get a API key. */
+  /** Get an API key. */
   getAPIKey: { takes: { params: { id: string } }; gives: ApiKey };
-  /** Replace a API key; fields that are left out take their defaults. */
+  /** Replace an API key; fields that are left out take their defaults. */
   replaceAPIKey: { takes: { params: { id: string }; body: { name: string; id?: unknown; prefix?: unknown; user_id?: unknown; role?: unknown; scopes?: unknown; expires_at?: unknown; last_used_at?: unknown; revoked_at?: unknown; created_by?: unknown; created_at?: unknown } }; gives: ApiKey };
-  /** Change fields of a API key. */
+  /** Change fields of an API key. */
   changeAPIKey: { takes: { params: { id: string }; body: { name?: string } }; gives: ApiKey };
   /** Revoke an API key for good, within a second. */
   revokeApiKey: { takes: { params: { id: string } }; gives: ApiKey };
@@ -498,13 +498,13 @@ export type Operations = {
   /** List output filters, newest first. */
   listOutputFilters: { takes: { query?: { limit?: number; cursor?: string; name?: string; agent_id?: string; is_active?: "true" | "false" } }; gives: { data: (OutputFilter)[]; next: string | null } };
   /** Create an output filter. */
-  createOutputFilter: { takes: { body: { name: string; agent_id?: string | null; pattern: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file")[]; action?: "flag" | "redact" | "block"; is_active?: boolean } }; gives: OutputFilter };
+  createOutputFilter: { takes: { body: { name: string; agent_id?: string | null; pattern: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input")[]; action?: "flag" | "redact" | "block"; is_active?: boolean } }; gives: OutputFilter };
   /** Get an output filter. */
   getOutputFilter: { takes: { params: { id: string } }; gives: OutputFilter };
   /** Replace an output filter; fields that are left out take their defaults. */
-  replaceOutputFilter: { takes: { params: { id: string }; body: { name: string; agent_id?: string | null; pattern: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file")[]; action?: "flag" | "redact" | "block"; is_active?: boolean; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: OutputFilter };
+  replaceOutputFilter: { takes: { params: { id: string }; body: { name: string; agent_id?: string | null; pattern: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input")[]; action?: "flag" | "redact" | "block"; is_active?: boolean; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: OutputFilter };
   /** Change fields of an output filter. */
-  changeOutputFilter: { takes: { params: { id: string }; body: { name?: string; agent_id?: string | null; pattern?: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file")[]; action?: "flag" | "redact" | "block"; is_active?: boolean } }; gives: OutputFilter };
+  changeOutputFilter: { takes: { params: { id: string }; body: { name?: string; agent_id?: string | null; pattern?: string; places?: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input")[]; action?: "flag" | "redact" | "block"; is_active?: boolean } }; gives: OutputFilter };
   /** Delete an output filter. */
   deleteOutputFilter: { takes: { params: { id: string } }; gives: null };
   /** List tool policys, newest first. */

@@ -1299,6 +1299,7 @@ export interface WebhookDeliveries {
   event: string;
   execution_id: string | null;
   id: Generated<string>;
+  inbound_hook_id: string | null;
   last_attempt_at: Timestamp | null;
   last_error: string | null;
   last_status: number | null;
