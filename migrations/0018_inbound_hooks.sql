@@ -144,8 +144,8 @@ create index inbound_deliveries_without_run_idx
 alter table howdah.inbound_deliveries enable row level security, force row level security;
 comment on table howdah.inbound_deliveries is
   'Requests to inbound hooks, with their results. Contains no secret and no whole body, but '
-  'delivery_id, reply and error are made of the body. They are erased with the contents of the run. '
-  'A repeated request finds its row and begins no second run.';
+  'delivery_id, reply and error are made of the body. They are erased with the contents of the '
+  'run. A repeated request finds its row and begins no second run.';
 comment on column howdah.inbound_deliveries.received_at is
   'Time of the request; of refused requests, the time of the first one.';
 comment on column howdah.inbound_deliveries.last_received_at is
