@@ -57,7 +57,7 @@ export type ReadableColumn = {
   comment: string | null;
   is_key: boolean;
   is_required: boolean;
-  /** `schema.table.column` of a foreign key. */
+  /** `schema.table.column` of a foreign key. A key of two columns adds ` (one of 2 columns)`. */
   refers_to: string | null;
   /** Sample values of the column, if its table was requested by name. */
   samples?: string[];

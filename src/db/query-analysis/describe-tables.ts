@@ -86,11 +86,12 @@ function tablesQuery(schemas: readonly string[], names: readonly string[]): stri
             select from pg_constraint as k where k.conrelid = c.oid and k.contype = 'p' and a.attnum = any (k.conkey)),
           'refers_to', (
             select concat_ws('.', fn.nspname, fc.relname, fa.attname)
+              || case when cardinality(k.conkey) > 1 then format(' (one of %s columns)', cardinality(k.conkey)) else '' end
             from pg_constraint as k join pg_class as fc on fc.oid = k.confrelid
             join pg_namespace as fn on fn.oid = fc.relnamespace
             join pg_attribute as fa on fa.attrelid = fc.oid and fa.attnum = k.confkey[array_position(k.conkey, a.attnum)]
             where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any (k.conkey) and fn.nspname = any (${list(schemas)})
-            order by k.oid limit 1)
+            order by cardinality(k.conkey), k.oid limit 1)
         ) order by a.attnum)
         from pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
           and has_column_privilege(c.oid, a.attnum, 'select')) as columns
