@@ -8,6 +8,8 @@ import { candidates, chooseCalls } from './local/choose.ts';
 import { embedText } from './local/embed.ts';
 import { fillOutput } from './local/output.ts';
 import { renderResult, troubleOf } from './local/render.ts';
+import { nextStep, TEMPLATE_TOOL, type TemplateStep } from './local/sql-templates/next-step.ts';
+import { readQuestion } from './local/sql-templates/question.ts';
 import { type Turn, turnOf } from './local/turn.ts';
 import { estimateTokens, estimateUsage, streamText } from './tokens.ts';
 
@@ -21,7 +23,8 @@ const CONFIGURE =
 /**
  * Creates the model that needs no key and no network. The model chooses tools by the words of the
  * question and fills their arguments from it. It answers only with the results of the tools, and
- * cites them. Its embeddings compare letters, not meaning. The model is deterministic.
+ * cites them. Questions about figures become queries by templates (`local/sql-templates`), if the
+ * agent has `sql_query`. Its embeddings compare letters, not meaning. The model is deterministic.
  */
 export function localProvider(): ModelProvider & { readonly description: string } {
   return {
@@ -49,7 +52,13 @@ export function localProvider(): ModelProvider & { readonly description: string 
 
 function answerOf(request: ModelRequest): Outcome<ModelAnswer> {
   const turn = turnOf(request.messages);
-  const lines = turn.results.flatMap((result) => renderResult(result, turn.question));
+  const step = templateStep(request, turn);
+  if (step !== null && 'query' in step)
+    return answerWith(request, null, [queryCall(request, step.query)]);
+  const lines =
+    step !== null
+      ? [step.text]
+      : turn.results.flatMap((result) => renderResult(result, turn.question));
   const calls = lines.length === 0 ? nextCalls(request, turn) : [];
   if (calls.length > 0) return answerWith(request, null, calls);
   if (request.output_schema !== null)
@@ -62,12 +71,36 @@ function answerOf(request: ModelRequest): Outcome<ModelAnswer> {
 function nextCalls(request: ModelRequest, turn: Turn): ToolCall[] {
   if (turn.rounds >= MAX_ROUNDS) return [];
   const fresh = request.tools.filter(({ name }) => !turn.used.has(name));
-  const round = request.messages.filter(({ role }) => role === 'assistant').length + 1;
+  const round = roundOf(request);
   return chooseCalls(turn.question, fresh).map((choice, at) => ({
     id: `call_${round}_${at + 1}`,
     name: choice.name,
     arguments: JSON.stringify(choice.arguments),
   }));
+}
+
+/**
+ * Returns the next step of a template. Null if the question is not about a figure, or if a tool
+ * takes the question itself.
+ */
+function templateStep(request: ModelRequest, turn: Turn): TemplateStep | null {
+  if (!request.tools.some(({ name }) => name === TEMPLATE_TOOL)) return null;
+  if ([...turn.used].some((name) => name !== TEMPLATE_TOOL)) return null;
+  const question = readQuestion(turn.question);
+  if (question === null || chooseCalls(turn.question, request.tools).length > 0) return null;
+  return nextStep(question, turn.results);
+}
+
+function queryCall(request: ModelRequest, query: string): ToolCall {
+  return {
+    id: `call_${roundOf(request)}_1`,
+    name: TEMPLATE_TOOL,
+    arguments: JSON.stringify({ query }),
+  };
+}
+
+function roundOf({ messages }: ModelRequest): number {
+  return messages.filter(({ role }) => role === 'assistant').length + 1;
 }
 
 function answerWith(
