@@ -539,6 +539,7 @@ grant execute on function
   howdah.session_state(uuid), howdah.set_default_agent(text),
   howdah.start_session(text, text, howdah.session_policy, jsonb, text),
   howdah.switch_agent(uuid, text, text), howdah.test_model(text), howdah.use_alert_rules(uuid),
+  howdah.use_analyst(text[]), howdah_private.insert_analyst(uuid, text[]),
   howdah.use_tool_policies(text), howdah_private.label_version(text, uuid, int, text),
   howdah_private.strict_policies(uuid)
   to howdah_app;

@@ -136,13 +136,26 @@ export async function openHowdah(
     thread = parts.api && parts.worker && !parts.isUnlisted ? loadApiThread() : undefined;
     const ready = parts.worker ? loadWorkerAndAwait(opening) : opening;
     const { url, isEmbedded } = await (thread ? whileThreadRuns(thread, ready) : ready);
-    await migrateDatabase(url);
+    const isNew = (await migrateDatabase(url)).includes(FIRST_MIGRATION);
+    if (isNew) await offerAnalyst(url);
     return await openParts({ url, isEmbedded }, config, { ...parts, thread }, talk, extensions);
   } catch (error) {
     giveUp.abort();
     await thread?.worker.terminate();
     throw error;
   }
+}
+
+/** The migration that only a new installation applies. */
+const FIRST_MIGRATION = '0001_roles_and_schemas';
+
+/**
+ * Creates the agent `analyst` in a new installation, which reads the tables of `public` that are
+ * granted to agents. An installation that exists is left alone, because the name may be in use.
+ */
+async function offerAnalyst(url: string): Promise<void> {
+  const pool = createPool({ url, applicationName: 'howdah-start', max: 1 });
+  await pool.query('select from howdah.use_analyst()').finally(() => pool.end());
 }
 
 async function openParts(

@@ -103,6 +103,7 @@ const MANAGES: Record<string, string> = {
   accept_mcp_tool: `select howdah.accept_mcp_tool('search', 'find')`,
   apply_agent_system: APPLY,
   use_alert_rules: `select howdah.use_alert_rules()`,
+  use_analyst: `select howdah.use_analyst('{public}')`,
   use_tool_policies: `select howdah.use_tool_policies('strict')`,
   test_model: `select howdah.test_model('default')`,
   create_api_key: `select howdah.create_api_key('x')`,

@@ -181,6 +181,13 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     cli: 'admin filters test',
   },
   {
+    ...{
+      group: 'Agents and tools',
+      what: 'create an analyst of your tables',
+      sql: 'howdah.use_analyst()',
+    },
+  },
+  {
     ...{ group: 'Rules', what: 'use a set of tool policies', sql: 'howdah.use_tool_policies()' },
     cli: 'admin policies',
   },

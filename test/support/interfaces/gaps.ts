@@ -101,6 +101,12 @@ export const GAPS: readonly Gap[] = [
       'The functions return tables that GraphQL has no type for. `createAlertRule` and `createToolPolicy` write single rows.',
   },
   {
+    on: ['GraphQL', 'REST', 'CLI', 'TypeScript'],
+    what: /^create an analyst/,
+    because:
+      'A new installation has this agent. It can be created and given schemas like any other agent with the tool `sql_query`.',
+  },
+  {
     on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],
     what: /^import a project of fast-agent$|^replay a run$/,
     because: 'Reads files of your machine, or calls models in its own process.',
