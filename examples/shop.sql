@@ -26,6 +26,13 @@ create table if not exists shop.tickets (
   created_at timestamptz not null default now()
 );
 
+create table if not exists shop.invoices (
+  invoice_no int primary key,
+  customer text not null,
+  issued_on date not null,
+  amount numeric not null
+);
+
 insert into shop.orders values
   ('A-1001', 'Mara Lindqvist', 'Trail backpack 32 l', 129.00, 'shipped', 'DHL', 'JD0146000083', current_date + 1),
   ('A-1002', 'Jonas Weber', 'Enamel mug, set of 4', 38.50, 'delivered', 'UPS', '1Z999AA10123', current_date - 3),
@@ -39,6 +46,16 @@ insert into shop.stock values
   ('Down jacket', 0, current_date + 12),
   ('Headlamp 400 lm', 3, null),
   ('Gas stove', 0, null)
+on conflict do nothing;
+
+-- Invoices of the last calendar year, for questions such as "Umsatz Q1".
+insert into shop.invoices
+select i.no, i.customer, date_trunc('year', current_date)::date - i.days, i.amount
+from (values
+  (1, 'Mara Lindqvist', 340, 129.00), (2, 'Jonas Weber', 318, 38.50), (3, 'Priya Nair', 290, 249.00),
+  (4, 'Tomás Oliveira', 250, 45.00), (5, 'Hanna Schulz', 200, 27.00), (6, 'Mara Lindqvist', 150, 64.90),
+  (7, 'Jonas Weber', 80, 199.00), (8, 'Priya Nair', 20, 312.40)
+) as i (no, customer, days, amount)
 on conflict do nothing;
 
 create or replace function shop.order_status(order_no text)
@@ -67,7 +84,7 @@ grant usage on schema shop to howdah_app;
 grant select on shop.orders, shop.stock to howdah_app;
 -- What agents may ask in SQL of their own (sql_query).
 grant usage on schema shop to howdah_analyst;
-grant select on shop.orders, shop.stock to howdah_analyst;
+grant select on shop.orders, shop.stock, shop.invoices to howdah_analyst;
 select howdah.register_sql_tool('shop.order_status(text)'), howdah.register_sql_tool('shop.product_stock(text)');
 
 insert into howdah.agents (name, description, instruction)
@@ -82,3 +99,15 @@ insert into howdah.agent_tools (agent_id, tool_id)
 select howdah.agent('support'), t.id from howdah.tools as t
 where t.name in ('order_status', 'product_stock') and t.tenant_id = howdah.current_tenant()
 on conflict do nothing;
+
+-- The agent `analyst` answers questions about figures in SQL. An agent of this name that has no
+-- sql_query is left alone.
+select from howdah.use_analyst('{shop}')
+where not exists (
+  select from howdah.agents as a
+  where a.name = 'analyst' and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
+    and not exists (
+      select from howdah.agent_tools as g join howdah.tools as t on t.id = g.tool_id
+      where g.agent_id = a.id and t.name = 'sql_query'
+    )
+);

@@ -11,6 +11,9 @@ test('the demo writes replies beside its tickets, names its model, and is repeat
     expect(stdout).toContain('local: extractive, without an LLM');
     expect(stdout).toContain('insert into howdah.executions (agent_id, input, metadata)');
     expect(stdout).toContain('npx howdah start'); // there is no `npm start` in a project of a user
+    const year = new Date().getFullYear() - 1;
+    expect(stdout).toContain(`where t.issued_on >= date '${year}-01-01'`);
+    expect(stdout).toContain(`Umsatz Q1 ${year}: 416.5\nOhne Sprachmodell beantwortet.`);
     const { rows } = await database.pool.query(
       `select count(*)::int as tickets, count(reply)::int as replies from shop.tickets`,
     );

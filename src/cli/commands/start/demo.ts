@@ -16,7 +16,7 @@ import { errorOf, stepLine } from '../../print/step-line.ts';
 
 /**
  * Registers `howdah demo`: one plain insert turns tickets of customers into executions, and agents
- * answer them live.
+ * answer them live. A question in German is answered with SQL.
  */
 export function register(command: Command, io: CliIo): void {
   command.description(DESCRIPTION).action(() =>
@@ -31,6 +31,7 @@ export function register(command: Command, io: CliIo): void {
           await showAll(io, url, ids);
           await writeReplies(io, pool, [...ids.keys()]);
           await analyse(io, pool, [...ids.keys()]);
+          await askForFigures(io, pool, url);
         });
         goOn(io, config);
       },
@@ -44,8 +45,9 @@ const DESCRIPTION = `run a demo: an agent answers the tickets of a small shop
 Needs no API key. Creates in the database of DATABASE_URL, else in the embedded
 PostgreSQL:
 
-  schema shop    tables orders, stock, tickets; two functions, which are tools
+  schema shop    tables orders, stock, invoices, tickets; two functions, which are tools
   agent support  with these tools, and a run for each of seven tickets
+  agent analyst  which answers a question about the invoices with SQL
 
 Each demo adds seven tickets. To remove the tables: drop schema shop cascade`;
 
@@ -144,10 +146,44 @@ async function analyse(io: CliIo, pool: Pool, ids: string[]): Promise<void> {
   printTable(io, rows);
 }
 
+const QUESTION = 'Wie hoch waren die Einnahmen im ersten Quartal?';
+
+/** Asks a question in German without naming an agent, and shows decision, SQL and answer. */
+async function askForFigures(io: CliIo, pool: Pool, url: string): Promise<void> {
+  heading(io, 'A question that names no agent goes to the manager, which chooses one:');
+  io.out(`select howdah.run('manager', '${QUESTION}')\n`);
+  const { rows } = await pool.query(`select (howdah.run('manager', $1)).id`, [QUESTION]);
+  const stop = new AbortController();
+  io.onInterrupt(() => stop.abort());
+  for await (const event of followExecutions(url, [rows[0].id], 0, stop.signal)) {
+    if (event.type === 'end' && event.execution.status !== 'completed') {
+      io.out(`${event.execution.status}: ${errorOf(event.execution.error)}`);
+      io.setExitCode(exitCodes.runFailed);
+    }
+  }
+  const { rows: decisions } = await pool.query(
+    'select method, chosen, reason from howdah.routing_decisions where execution_id = $1',
+    [rows[0].id],
+  );
+  printTable(io, decisions);
+  const { rows: queries } = await pool.query(QUERIES, [rows[0].id]);
+  for (const { query } of queries) io.out(`\n${plainText(query)}`);
+  const { rows: runs } = await pool.query('select output from howdah.executions where id = $1', [
+    rows[0].id,
+  ]);
+  io.out(`\n${plainText(runs[0].output ?? '')}`);
+}
+
+const QUERIES = `select s.input ->> 'query' as query
+from howdah.steps as s join howdah.executions as e on e.id = s.execution_id
+where e.root_execution_id = $1 and s.kind = 'tool' and s.name = 'sql_query' and s.output ? 'rows'
+order by s.finished_at, s.seq`;
+
 function goOn(io: CliIo, config: Config): void {
   const url = config.databaseUrl === undefined ? '$(npx howdah db url)' : '$DATABASE_URL';
   heading(io, 'Next steps:');
   io.out(`  npx howdah run support "Where is my order A-1005?"
+  npx howdah run manager "Umsatz pro Quartal"
   npx howdah start                           # in another terminal: API and worker on http://127.0.0.1:${config.port}
   psql "${url}" -c "call howdah.ask('support', 'Where is A-1003?')"
   curl -s http://127.0.0.1:${config.port}/graphql -H 'content-type: application/json' \\
