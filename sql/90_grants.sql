@@ -811,7 +811,7 @@ grant execute on function
   howdah_private.consent_link(uuid), howdah_private.document_slot(uuid, uuid),
   howdah_private.fail_refresh(uuid, bigint, text, boolean),
   howdah_private.end_revocation(uuid), howdah_private.find_revocation(uuid),
-  howdah_private.store_oauth_client(jsonb),
+  howdah_private.forget_oauth_client(uuid, bigint), howdah_private.store_oauth_client(jsonb),
   howdah_private.store_tokens(jsonb, jsonb)
   to howdah_worker;
 

@@ -88,6 +88,8 @@ export type AccountRows = {
   slot(tenantId: string, id: string): Promise<DocumentSlot>;
   /** Stores a registered client. Returns false if it must be sealed again. */
   storeClient(document: NewDocument): Promise<boolean>;
+  /** Deletes a registered client of this version, which its server no longer knows. */
+  forgetClient(integrationId: string, version: number): Promise<void>;
   /**
    * Stores tokens. `outdated` means that they must be sealed again. `ended` means that the account
    * was disconnected, connected anew or led to another server meanwhile.

@@ -185,6 +185,23 @@ describe('a consent whose code is being exchanged gives no tokens', () => {
   });
 });
 
+test('a registered client that the server no longer knows is registered anew', async () => {
+  const { name, id } = await makeIntegration(scene, ofTenant);
+  const { browser, url } = await untilCallback(name);
+  const version = await versionOf(scene, id);
+  expect(version).toBeDefined();
+  scene.server.tokenError = 'invalid_client';
+  const page = await browser.open(url.href);
+  scene.server.tokenError = undefined;
+  expect(page).toMatchObject({
+    status: 502,
+    html: expect.stringContaining('no longer knows the client'),
+  });
+  expect(await versionOf(scene, id)).toBeUndefined();
+  expect(await consent(await linkFor(scene, name))).toMatchObject({ status: 200 });
+  expect(await versionOf(scene, id)).not.toBe(version);
+});
+
 test('the authorization begins only from the page of the link in the same browser', async () => {
   const { name } = await makeIntegration(scene, ofTenant);
   const link = await linkFor(scene, name);

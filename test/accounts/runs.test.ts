@@ -14,6 +14,7 @@ import {
   revocationsEnd,
   runAs,
   storeSecret,
+  versionOf,
 } from './arrange.ts';
 
 const scene = oauthScene();
@@ -342,6 +343,24 @@ test('an unreadable client secret fails calls, and costs no account its tokens',
     said: expect.stringContaining('ada@example.com'),
   });
   expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
+});
+
+test('a refresh with a registered client that is unknown keeps the tokens, not the client', async () => {
+  const { name, id } = await makeIntegration(scene, { account_scope: 'tenant' });
+  scene.server.tokenSeconds = 5;
+  await consent(await linkFor(scene, name));
+  const agent = await apiAgent(await makeApiTool(scene, name));
+  scene.server.tokenError = 'invalid_client';
+  const result = await resultOf(await runAs(scene, agent, null));
+  scene.server.tokenError = undefined;
+  expect(result.said).toContain('no longer knows the client');
+  expect(await versionOf(scene, id)).toBeUndefined();
+  const account = await accountOf(scene, name);
+  expect(account).toMatchObject({
+    status: 'connected',
+    error: expect.stringContaining('connect the account again'),
+  });
+  expect(await versionOf(scene, account.id)).toBeDefined();
 });
 
 test('client credentials need no person, and their secret is a secret of the tenant', async () => {

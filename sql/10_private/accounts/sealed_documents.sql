@@ -89,3 +89,16 @@ create or replace function howdah_private.store_oauth_client(document jsonb) ret
 as $$
   select howdah_private.put_document('client', store_oauth_client.document)
 $$;
+
+-- Deletes the client that was registered for an integration, since its server no longer knows it.
+-- Another process may have registered a newer one meanwhile, which stays.
+create or replace function howdah_private.forget_oauth_client(integration_id uuid, version bigint)
+  returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  delete from howdah_private.sealed_documents as d
+  where d.id = forget_oauth_client.integration_id
+    and d.integration_id = forget_oauth_client.integration_id
+    and d.version = forget_oauth_client.version
+$$;

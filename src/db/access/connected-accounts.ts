@@ -18,6 +18,7 @@ export function accountRowsOn(pool: Pool): AccountRows {
       call<StoredAccount | NoAccount>('account_for_discovery', tenantId, integration),
     slot: (tenantId, id) => call('document_slot', tenantId, id),
     storeClient: (document) => call('store_oauth_client', JSON.stringify(document)),
+    forgetClient: (integrationId, version) => call('forget_oauth_client', integrationId, version),
     storeTokens: (document, tokens) =>
       call('store_tokens', JSON.stringify(document), JSON.stringify(tokens)),
     beginRefresh: (id, version) => call('begin_refresh', id, version),

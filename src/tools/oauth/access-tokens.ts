@@ -8,7 +8,7 @@ import type {
   StoredAccount,
 } from '../../contracts/connected-account.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { ClientServices } from './client.ts';
+import { type ClientServices, forgetUnknownClient } from './client.ts';
 import { isFinal, oauthError } from './failures.ts';
 import { clientTokens, refreshed, revoked, storeTokens, type TokenDocument } from './tokens.ts';
 
@@ -170,7 +170,8 @@ class Accounts {
       // disconnected meanwhile: the job that revokes knows only the tokens before these
       await revoked(next, account.integration, this.#options).catch(() => {});
       return this.#consent(account, null);
-    } catch (error) {
+    } catch (fault) {
+      const error = await forgetUnknownClient(fault, account, document.client, this.#options);
       const failure = oauthError(error, account.integration.name);
       await rows.failRefresh(account.id, version, failure.message, isFinal(error));
       return isFinal(error)

@@ -7,7 +7,13 @@ import {
 import type { Integration, NewDocument, StoredAccount } from '../../contracts/connected-account.ts';
 import type { SealedSecret } from '../../contracts/secret.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { type ClientServices, clientFor, type OAuthClient, ownClient } from './client.ts';
+import {
+  type ClientServices,
+  clientFor,
+  forgetUnknownClient,
+  type OAuthClient,
+  ownClient,
+} from './client.ts';
 import { findServer } from './discovery.ts';
 import { errorCodeText, OAuthRefusal } from './failures.ts';
 import { digestOf, randomKey } from './keys.ts';
@@ -140,6 +146,8 @@ export async function finishAuthorization(
     ...(iss !== undefined && { iss }),
     ...(resource !== undefined && { resource }),
     fetchFn: services.fetch,
+  }).catch(async (fault: unknown) => {
+    throw await forgetUnknownClient(fault, account, client, services);
   });
   const asked = { server, client, scopes, ...(resource !== undefined && { resource }) };
   const document = documentOf(tokens, asked, integration);

@@ -17,6 +17,8 @@ export type AuthorizationServer = {
   beforeToken: Promise<unknown> | undefined;
   /** True while the token endpoint answers with status 503. */
   isDown: boolean;
+  /** The error code with which the token endpoint answers. */
+  tokenError: string | undefined;
   /** Returns the refresh tokens that were given so far. */
   refreshTokens(): Promise<{ jti: string; destroy(): Promise<void> }[]>;
   /** Returns whose token it is, and for which resource. Undefined if it is not valid. */
@@ -73,7 +75,7 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
   provider.on('refresh_token.saved', ({ jti }) => given.push(jti));
   const server: AuthorizationServer = {
     ...{ issuer, provider, person: 'ada@example.com', tokenSeconds: 3_600 },
-    ...{ requests: [], beforeToken: undefined, isDown: false },
+    ...{ requests: [], beforeToken: undefined, isDown: false, tokenError: undefined },
     async refreshTokens() {
       const found = await Promise.all(given.map((jti) => provider.RefreshToken.find(jti)));
       return found.filter((token) => token !== undefined);
@@ -96,6 +98,10 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
     server.requests.push(`${request.method} ${path}`);
     if (server.isDown && path.startsWith('/token')) return void response.writeHead(503).end();
     if (path === '/token') await server.beforeToken;
+    if (server.tokenError !== undefined && path === '/token') {
+      response.writeHead(401, { 'content-type': 'application/json' });
+      return void response.end(JSON.stringify({ error: server.tokenError }));
+    }
     if (!path.startsWith('/agree/')) return void handle(request, response);
     const { params, session } = await provider.interactionDetails(request, response);
     const grant = new provider.Grant({
