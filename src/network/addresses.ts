@@ -5,6 +5,12 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+/** Returns whether what is sent to a URL stays secret: over https, or to this machine. */
+export function isConfidential({ protocol, hostname }: URL): boolean {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(host));
+}
+
 /**
  * Returns whether a text names exactly one host. A wildcard is rejected, because it would open
  * private addresses under names that nobody has checked.

@@ -7,6 +7,7 @@ import {
 import type { Integration, NewDocument, StoredAccount } from '../../contracts/connected-account.ts';
 import type { SealedSecret } from '../../contracts/secret.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { isConfidential } from '../../network/addresses.ts';
 import {
   type ClientServices,
   clientFor,
@@ -71,7 +72,7 @@ export async function beginAuthorization(
     ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     ...(resource !== undefined && { resource }),
   });
-  if (!isSafe(authorizationUrl)) {
+  if (!isConfidential(authorizationUrl)) {
     throw new OAuthRefusal('the authorization endpoint of the server does not use https');
   }
   const { client_secret, ...withoutSecret } = client;
@@ -157,10 +158,4 @@ export async function finishAuthorization(
   throw new OAuthRefusal(
     'the account was disconnected, or the integration was changed, before the consent was complete',
   );
-}
-
-/** Returns whether a browser may be sent there: over https, or to this machine. */
-function isSafe({ protocol, hostname }: URL): boolean {
-  const isLocal = /^(127\.0\.0\.1|\[::1\]|localhost)$/.test(hostname);
-  return protocol === 'https:' || (protocol === 'http:' && isLocal);
 }

@@ -13,6 +13,7 @@ import type {
   TokenPurpose,
 } from '../../contracts/connected-account.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { isConfidential } from '../../network/addresses.ts';
 import { type ClientServices, type OAuthClient, ownClient } from './client.ts';
 import { findServer } from './discovery.ts';
 import { MAY_SUCCEED_LATER, OAuthRefusal } from './failures.ts';
@@ -191,8 +192,7 @@ async function postRevocation(
   secret: string | undefined,
   fetch: OAuthFetch,
 ): Promise<void> {
-  const { protocol, hostname } = new URL(url);
-  if (protocol !== 'https:' && !/^(127\.0\.0\.1|\[::1\]|localhost)$/.test(hostname)) return;
+  if (!isConfidential(new URL(url))) return;
   const headers = new Headers({ 'content-type': 'application/x-www-form-urlencoded' });
   if (secret !== undefined) headers.set('authorization', `Basic ${btoa(`${id}:${secret}`)}`);
   const response = await fetch(url, { method: 'POST', headers, body });
