@@ -90,7 +90,7 @@ create table howdah.connected_accounts (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (tenant_id, id),
-  constraint a_user_has_one_account_of_a_integration
+  constraint a_user_has_one_account_of_an_integration
     unique nulls not distinct (tenant_id, integration_id, user_id),
   foreign key (tenant_id, integration_id)
     references howdah.integrations (tenant_id, id) on delete cascade,

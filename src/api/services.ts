@@ -20,7 +20,7 @@ import { createSecretWriter, type SecretWriter } from '../secrets/writer.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
 import type { Readiness } from '../telemetry/readiness.ts';
 import { createEgress, type Egress } from '../tools/egress.ts';
-import { type Authorizations, createAuthorizations } from '../tools/oauth/authorizations.ts';
+import { type Authorizations, createAuthorizations } from '../tools/oauth/lazy-authorizations.ts';
 import {
   type Authentication,
   type AuthenticationOptions,

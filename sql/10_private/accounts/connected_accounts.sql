@@ -50,6 +50,7 @@ as $$
   where c.tenant_id = a.tenant_id and c.id = a.integration_id
 $$;
 
+-- Returns an account as account_document does. Null if it does not exist.
 create or replace function howdah_private.account_by_id(id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

@@ -35,7 +35,7 @@ export type InboundOptions = RestOptions & {
 };
 
 /** The services of the server, and the state of the endpoint. */
-type Means = InboundOptions & {
+type EndpointServices = InboundOptions & {
   find: CachedLoader<HookAddress, InboundHook | null>;
   memory: BodyMemory;
   refused: RefusedRequestCounter;
@@ -81,7 +81,7 @@ export function inboundDeliveryRoutes(
 async function receive(
   request: FastifyRequest,
   reply: FastifyReply,
-  means: Means,
+  means: EndpointServices,
 ): Promise<FastifyReply> {
   const { tenant = 'default', name = '' } = request.params as Partial<HookAddress>;
   const hook = isAddress(tenant) && isAddress(name) ? await means.find({ tenant, name }) : null;

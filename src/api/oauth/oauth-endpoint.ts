@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { FairQueue } from '../../concurrency/fair-queue.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { AccountFlows, LinkedAccount } from '../../db/access/connected-accounts.ts';
-import type { Authorizations } from '../../tools/oauth/authorizations.ts';
+import type { Authorizations } from '../../tools/oauth/lazy-authorizations.ts';
 import { type ErrorLog, failureOf } from '../errors/answer-error.ts';
 import { BUSY, tenantShares } from '../http/admission.ts';
 import { confirmationPage, connectedPage, failedPage, PAGE_HEADERS } from './pages.ts';

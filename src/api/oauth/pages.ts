@@ -17,7 +17,7 @@ export const PAGE_HEADERS = Object.freeze({
   'referrer-policy': 'no-referrer',
 });
 
-/** What a person is asked to confirm before the authorization server is opened. */
+/** Facts that a person confirms before the authorization server is opened. */
 export type Confirmation = {
   integration: string;
   resource: string;
@@ -28,8 +28,8 @@ export type Confirmation = {
 };
 
 /**
- * The page that a link opens. It says whose runs will use the account, because the link may have
- * been sent by somebody else.
+ * Writes the page that a link opens. It says whose runs will use the account, because the link may
+ * have been sent by somebody else.
  */
 export function confirmationPage(about: Confirmation): string {
   const { integration, resource, tenant, user, continueUrl } = about;
@@ -45,6 +45,7 @@ export function confirmationPage(about: Confirmation): string {
   );
 }
 
+/** Writes the page that a person sees after the consent. */
 export function connectedPage(integration: string): string {
   return page(
     'Connected',
@@ -52,6 +53,7 @@ export function connectedPage(integration: string): string {
   );
 }
 
+/** Writes the page of an attempt that failed, with what to do about it. */
 export function failedPage(message: string, hint: string): string {
   return page('Not connected', `<p>${text(message)}</p><p>${text(hint)}</p>`);
 }

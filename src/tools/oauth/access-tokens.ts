@@ -10,7 +10,13 @@ import type {
 import type { RunError } from '../../contracts/errors.ts';
 import { type ClientServices, forgetUnknownClient } from './client.ts';
 import { isFinal, oauthError } from './failures.ts';
-import { clientTokens, refreshed, revoked, storeTokens, type TokenDocument } from './tokens.ts';
+import {
+  fetchClientTokens,
+  refreshTokens,
+  revokeTokens,
+  storeTokens,
+  type TokenDocument,
+} from './tokens.ts';
 
 /** A token that expires within this time is refreshed before it is used. */
 const MARGIN_MS = 10_000;
@@ -99,7 +105,7 @@ class Accounts {
     return async (isLast) => {
       try {
         const document = (await sealer.open(tokens)) as unknown as TokenDocument;
-        await revoked(document, integration, this.#options);
+        await revokeTokens(document, integration, this.#options);
       } catch (error) {
         if (!isLast) throw new Error(oauthError(error, integration.name).message);
       }
@@ -130,10 +136,10 @@ class Accounts {
   ): Promise<TokenDocument | Extract<AccountAccess, { ok: false }>> {
     const { status, integration } = account;
     if (status === 'revoked') return this.#disconnected(account);
-    const document = await clientTokens(integration, this.#options);
+    const document = await fetchClientTokens(integration, this.#options);
     const purpose = { flow_id: null, replaces: null, integration };
     if (await storeTokens(account, document, purpose, this.#options)) return document;
-    await revoked(document, integration, this.#options).catch(() => {});
+    await revokeTokens(document, integration, this.#options).catch(() => {});
     const now = await this.#options.rows.find(account.id);
     if (now?.status === 'revoked') return this.#disconnected(account);
     const message = `integration ${integration.name} was changed while a token was requested`;
@@ -163,12 +169,12 @@ class Accounts {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     try {
-      const next = await refreshed(document, account.integration, this.#options);
+      const next = await refreshTokens(document, account.integration, this.#options);
       const { integration } = account;
       const purpose = { flow_id: null, replaces: version, integration };
       if (await storeTokens(account, next, purpose, this.#options)) return next;
       // disconnected meanwhile: the job that revokes knows only the tokens before these
-      await revoked(next, account.integration, this.#options).catch(() => {});
+      await revokeTokens(next, account.integration, this.#options).catch(() => {});
       return this.#consent(account, null);
     } catch (fault) {
       const error = await forgetUnknownClient(fault, account, document.client, this.#options);

@@ -10,7 +10,7 @@ import type { Integration } from '../../contracts/connected-account.ts';
 import { OAuthRefusal } from './failures.ts';
 import type { OAuthFetch } from './fetch.ts';
 
-/** What is known of an authorization server before a person consents there. */
+/** Facts about an authorization server, found before a person consents there. */
 export type FoundServer = {
   metadata: AuthorizationServerMetadata;
   /** The resource that tokens are for, if the server may be told. */
@@ -22,7 +22,7 @@ export type FoundServer = {
 /**
  * Finds the authorization server of an integration, as MCP's authorization specification asks: the
  * resource names its server in metadata (RFC 9728), and the server publishes its own (RFC 8414 or
- * OpenID Connect Discovery), whose issuer must be the one that was asked. An integration may name
+ * OpenID Connect Discovery), whose issuer must be the expected one. An integration may name
  * the issuer and the endpoints instead.
  */
 export async function findServer(
@@ -31,22 +31,25 @@ export async function findServer(
 ): Promise<FoundServer> {
   const { issuer, endpoints, resource_url, sends_resource } = integration;
   const own = resourceUrlFromServerUrl(resource_url).href;
-  const asked = issuer === null ? await askResource(resource_url, fetch) : undefined;
+  const named = issuer === null ? await readResourceMetadata(resource_url, fetch) : undefined;
   const metadata =
     issuer !== null && endpoints
       ? givenMetadata(issuer, endpoints)
-      : await publishedMetadata(issuer ?? asked?.issuer ?? new URL('/', resource_url).href, fetch);
+      : await publishedMetadata(issuer ?? named?.issuer ?? new URL('/', resource_url).href, fetch);
   return {
     metadata,
-    resource: sends_resource ? (asked?.resource ?? own) : undefined,
-    scopes: scopesFor(integration, asked?.scopes ?? [], metadata),
+    resource: sends_resource ? (named?.resource ?? own) : undefined,
+    scopes: scopesFor(integration, named?.scopes ?? [], metadata),
   };
 }
 
-type AskedResource = { issuer: string | undefined; resource: string; scopes: string[] };
+type ResourceMetadata = { issuer: string | undefined; resource: string; scopes: string[] };
 
 /** Reads the metadata of a resource. Undefined if it has none. */
-async function askResource(url: string, fetch: OAuthFetch): Promise<AskedResource | undefined> {
+async function readResourceMetadata(
+  url: string,
+  fetch: OAuthFetch,
+): Promise<ResourceMetadata | undefined> {
   const challenge = extractWWWAuthenticateParams(await challengeOf(url, fetch));
   const { resourceMetadataUrl } = challenge;
   const metadata = await discoverOAuthProtectedResourceMetadata(

@@ -69,16 +69,16 @@ export function factsOf(metadata: AuthorizationServerMetadata): ServerFacts {
 /** Makes the document of new tokens. Refuses tokens that are not sent as `Bearer`. */
 export function documentOf(
   tokens: OAuthTokens,
-  asked: Pick<TokenDocument, 'server' | 'client' | 'resource' | 'scopes'>,
+  request: Pick<TokenDocument, 'server' | 'client' | 'resource' | 'scopes'>,
   { secret_name }: Integration,
 ): TokenDocument {
   if (tokens.token_type.toLowerCase() !== 'bearer') {
     throw new OAuthRefusal('the authorization server gives tokens that are not of type Bearer');
   }
   const { expires_in } = tokens;
-  const { client_secret, ...client } = asked.client;
+  const { client_secret, ...client } = request.client;
   return {
-    ...asked,
+    ...request,
     client: secret_name === null && client_secret ? { ...client, client_secret } : client,
     access_token: tokens.access_token,
     ...(tokens.refresh_token !== undefined && { refresh_token: tokens.refresh_token }),
@@ -86,7 +86,7 @@ export function documentOf(
       typeof expires_in === 'number' && expires_in > 0
         ? new Date(Date.now() + expires_in * 1000).toISOString()
         : UNKNOWN_LIFE,
-    scopes: tokens.scope?.split(' ').filter(Boolean) ?? asked.scopes,
+    scopes: tokens.scope?.split(' ').filter(Boolean) ?? request.scopes,
   };
 }
 
@@ -116,7 +116,7 @@ export async function storeTokens(
 }
 
 /** Replaces tokens by new ones with the refresh token. Throws the errors of the client. */
-export async function refreshed(
+export async function refreshTokens(
   document: TokenDocument,
   integration: Integration,
   { fetch, readSecret }: ClientServices,
@@ -134,12 +134,12 @@ export async function refreshed(
     ...(resource !== undefined && { resource }),
     fetchFn: fetch,
   });
-  const asked = { server, client, scopes, ...(resource !== undefined && { resource }) };
-  return documentOf(tokens, asked, integration);
+  const request = { server, client, scopes, ...(resource !== undefined && { resource }) };
+  return documentOf(tokens, request, integration);
 }
 
 /** Gets a token for the client itself. Throws the errors of the client. */
-export async function clientTokens(
+export async function fetchClientTokens(
   integration: Integration,
   { fetch, readSecret }: ClientServices,
 ): Promise<TokenDocument> {
@@ -159,16 +159,16 @@ export async function clientTokens(
     },
   );
   const { refresh_token: _, ...withoutRefresh } = tokens; // the client gets a new token as easily
-  const asked = { server: factsOf(metadata), client, scopes };
+  const request = { server: factsOf(metadata), client, scopes };
   return documentOf(
     withoutRefresh,
-    { ...asked, ...(resource !== undefined && { resource }) },
+    { ...request, ...(resource !== undefined && { resource }) },
     integration,
   );
 }
 
 /** Revokes the refresh token, or else the access token, at its server (RFC 7009), if it can. */
-export async function revoked(
+export async function revokeTokens(
   document: TokenDocument,
   integration: Integration,
   { fetch, readSecret }: ClientServices,

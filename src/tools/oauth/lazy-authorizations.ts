@@ -3,7 +3,7 @@ import type { StoredAccount } from '../../contracts/connected-account.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { SealedSecret } from '../../contracts/secret.ts';
 import type { Egress } from '../egress.ts';
-import type { AuthorizationServices } from './authorization.ts';
+import type { AuthorizationServices } from './authorization-flow.ts';
 import { oauthFetch } from './fetch.ts';
 import { digestOf, randomKey } from './keys.ts';
 
@@ -29,7 +29,7 @@ export function createAuthorizations(
   const { egress, ...rest } = options;
   const services = { ...rest, fetch: oauthFetch(egress) };
   const loaded = lazy(async () => ({
-    ...(await import('./authorization.ts')),
+    ...(await import('./authorization-flow.ts')),
     ...(await import('./failures.ts')),
   }));
   const outcomeOf = async <T>(name: string, work: () => Promise<T>): Promise<Outcome<T>> => {

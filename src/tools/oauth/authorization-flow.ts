@@ -18,12 +18,12 @@ import {
 import { findServer } from './discovery.ts';
 import { errorCodeText, OAuthRefusal } from './failures.ts';
 import { digestOf, randomKey } from './keys.ts';
-import { documentOf, factsOf, revoked, type ServerFacts, storeTokens } from './tokens.ts';
+import { documentOf, factsOf, revokeTokens, type ServerFacts, storeTokens } from './tokens.ts';
 
 /** The path to which authorization servers send browsers back. */
 export const CALLBACK_PATH = '/oauth/callback';
 
-/** What is kept of an authorization until the browser comes back. */
+/** State of an authorization, stored sealed until the browser comes back. */
 type FlowDocument = {
   verifier: string;
   redirect_uri: string;
@@ -35,7 +35,7 @@ type FlowDocument = {
   integration: Integration;
 };
 
-/** Where authorizations under way are kept. */
+/** The stored authorizations under way. */
 export type FlowRows = {
   newId(): Promise<string>;
   begin(
@@ -86,7 +86,7 @@ export async function beginAuthorization(
     ...(resource !== undefined && { resource }),
     integration: account.integration,
   };
-  await keep(
+  await storeFlow(
     account,
     { state: digestOf(state), browser: digestOf(browserKey) },
     document,
@@ -95,7 +95,8 @@ export async function beginAuthorization(
   return authorizationUrl.href;
 }
 
-async function keep(
+/** Seals and stores an authorization, again while the keys of the tenant are rotated. */
+async function storeFlow(
   { id: accountId, tenant_id }: StoredAccount,
   digests: { state: Buffer; browser: Buffer },
   document: FlowDocument,
@@ -150,11 +151,11 @@ export async function finishAuthorization(
   }).catch(async (fault: unknown) => {
     throw await forgetUnknownClient(fault, account, client, services);
   });
-  const asked = { server, client, scopes, ...(resource !== undefined && { resource }) };
-  const document = documentOf(tokens, asked, integration);
+  const request = { server, client, scopes, ...(resource !== undefined && { resource }) };
+  const document = documentOf(tokens, request, integration);
   const purpose = { flow_id: account.flow.id, replaces: null, integration };
   if (await storeTokens(account, document, purpose, services)) return;
-  await revoked(document, integration, services).catch(() => {});
+  await revokeTokens(document, integration, services).catch(() => {});
   throw new OAuthRefusal(
     'the account was disconnected, or the integration was changed, before the consent was complete',
   );
