@@ -363,6 +363,22 @@ test('a refresh with a registered client that is unknown keeps the tokens, not t
   expect(await versionOf(scene, account.id)).toBeDefined();
 });
 
+test('tokens whose seal does not open are named as the cause, and not the server', async () => {
+  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
+  await consent(await linkFor(scene, name));
+  const { id } = await accountOf(scene, name);
+  await scene.db.pool.query(
+    `update howdah_private.sealed_documents as d
+     set ciphertext = set_byte(d.ciphertext, 0, get_byte(d.ciphertext, 0) # 1) where d.id = $1`,
+    [id],
+  );
+  const { said } = await resultOf(
+    await runAs(scene, await apiAgent(await makeApiTool(scene, name)), null),
+  );
+  expect(said).toContain('its sealed tokens or client cannot be read');
+  expect(said).not.toContain('authorization server');
+});
+
 test('client credentials need no person, and their secret is a secret of the tenant', async () => {
   await storeSecret(scene, 'robot', CLIENT.client_secret);
   const { name } = await makeIntegration(scene, {

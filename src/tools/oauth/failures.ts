@@ -4,7 +4,7 @@ import {
   OAuthError,
   RegistrationRejectedError,
 } from '@modelcontextprotocol/client';
-import type { RunError } from '../../contracts/errors.ts';
+import { HowdahError, type RunError } from '../../contracts/errors.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { truncate } from '../../text/truncate.ts';
 
@@ -52,6 +52,9 @@ export function oauthError(error: unknown, integration: string): RunError {
     { code, retryable }: Pick<RunError, 'code' | 'retryable'> = CHANGE_NEEDED,
   ): RunError => ({ code, message: `integration ${integration}: ${message}`, retryable });
   if (error instanceof OAuthRefusal) return failed(error.message, error);
+  if (error instanceof HowdahError) {
+    return failed(`its sealed tokens or client cannot be read: ${error.message}`);
+  }
   if (error instanceof IssuerMismatchError) {
     return failed('the authorization server has another issuer than the one that was expected');
   }
