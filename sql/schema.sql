@@ -413,7 +413,7 @@ create table howdah.connected_accounts (
   error text,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
-  constraint a_user_has_one_account_of_a_integration UNIQUE NULLS NOT DISTINCT (tenant_id, integration_id, user_id),
+  constraint a_user_has_one_account_of_an_integration UNIQUE NULLS NOT DISTINCT (tenant_id, integration_id, user_id),
   constraint connected_accounts_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint connected_accounts_pkey PRIMARY KEY (id),
   constraint connected_accounts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -4740,6 +4740,61 @@ begin
   on conflict do nothing;
   return query select r.* from howdah.alert_rules as r where r.tenant_id = v_tenant_id
     order by r.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.use_analyst(schemas text[] DEFAULT '{public}'::text[])
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_agent_id uuid;
+  v_tool_id uuid;
+begin
+  if v_tenant_id is null then
+    raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
+      detail = jsonb_build_object('login', session_user)::text,
+      hint = 'An owner of the database binds it with a row in howdah_private.login_tenants.';
+  end if;
+  perform howdah_private.permit('tools', 'manage');
+  if coalesce(cardinality(use_analyst.schemas), 0) = 0
+    or array_position(use_analyst.schemas, null) is not null then
+    raise exception using errcode = 'HWINV', message = 'schemas names no schema, or contains null',
+      detail = jsonb_build_object('field', 'schemas')::text,
+      hint = 'Name the schemas of your tables: howdah.use_analyst(''{public,shop}'').';
+  end if;
+  select t.id into v_tool_id from howdah.tools as t
+  where t.tenant_id = v_tenant_id and t.name = 'sql_query' and t.kind = 'builtin';
+  if not found then
+    raise exception using errcode = 'HWNTF', message = 'there is no built-in tool "sql_query"',
+      detail = jsonb_build_object('field', 'schemas')::text,
+      hint = 'A tool of another kind has this name. Rename it and run: howdah migrate up.';
+  end if;
+  select a.id into v_agent_id from howdah.agents as a
+  where a.tenant_id = v_tenant_id and a.name = 'analyst' and a.deleted_at is null;
+  if not found then
+    v_agent_id := howdah_private.insert_analyst(v_tool_id, use_analyst.schemas);
+  end if;
+  update howdah.agent_tools as g
+  set configuration = g.configuration || jsonb_build_object('schemas', (
+    select jsonb_agg(s.name order by s.first) from (
+      select u.name, min(u.position) as first
+      from unnest(
+        array(select jsonb_array_elements_text(
+          coalesce(g.configuration -> 'schemas', '["public"]'))) || use_analyst.schemas
+      ) with ordinality as u (name, position)
+      group by u.name
+    ) as s))
+  where g.agent_id = v_agent_id and g.tool_id = v_tool_id;
+  if not found then
+    raise exception using errcode = 'HWCNF',
+      message = 'an agent "analyst" exists, and it does not have the tool sql_query',
+      detail = jsonb_build_object('agent_id', v_agent_id)::text,
+      hint = 'Give it the tool with a row in howdah.agent_tools, or rename the agent.';
+  end if;
+  return v_agent_id;
 end $function$
 ;
 
@@ -17794,6 +17849,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.forget_oauth_client(integration_id uuid, version bigint)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.sealed_documents as d
+  where d.id = forget_oauth_client.integration_id
+    and d.integration_id = forget_oauth_client.integration_id
+    and d.version = forget_oauth_client.version
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
  RETURNS void
  LANGUAGE sql
@@ -18774,6 +18842,34 @@ begin
       and 'input' = any (f.places::text[])
       and (f.agent_id is null or f.agent_id = input_filters.agent_id)
   );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.insert_analyst(tool_id uuid, schemas text[])
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_agent_id uuid;
+begin
+  insert into howdah.agents (name, description, instruction, capabilities, max_steps)
+  values ('analyst',
+    'Answers questions about figures from the tables of the database with SQL: revenue, turnover, '
+    'sales, income, cost, counts by month, quarter or year (Umsatz, Einnahmen, Erlöse, Kosten, '
+    'Anzahl, Monat, Quartal, Jahr).',
+    'Answer the question with figures from the database, in the language of the question. Look '
+    'first: `describe` lists the tables, `describe orders` shows one in detail. Then ask by one '
+    'SELECT at a time, let the database count and sum, and correct a rejected query by what the '
+    'error says. If the question names no year, take the newest year with rows and say which. Say '
+    'which table and columns you used. If the tables do not contain the answer, say so; never '
+    'guess a number.',
+    '{text-to-sql,figures,revenue}', 12)
+  returning id into v_agent_id;
+  insert into howdah.agent_tools (agent_id, tool_id, configuration)
+  values (v_agent_id, insert_analyst.tool_id,
+    jsonb_build_object('schemas', insert_analyst.schemas));
+  return v_agent_id;
 end $function$
 ;
 
@@ -43831,6 +43927,10 @@ grant execute on function howdah.use_alert_rules(uuid) to howdah_app;
 
 grant execute on function howdah.use_alert_rules(uuid) to howdah_engine;
 
+grant execute on function howdah.use_analyst(text[]) to howdah_app;
+
+grant execute on function howdah.use_analyst(text[]) to howdah_engine;
+
 grant execute on function howdah.use_tool_policies(text) to howdah_app;
 
 grant execute on function howdah.use_tool_policies(text) to howdah_engine;
@@ -44759,6 +44859,8 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
+grant execute on function howdah_private.forget_oauth_client(uuid,bigint) to howdah_worker;
+
 grant execute on function howdah_private.forget_pins() to howdah_engine;
 
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
@@ -44846,6 +44948,10 @@ grant execute on function howdah_private.http_faults(jsonb,jsonb) to howdah_engi
 grant execute on function howdah_private.http_settings(boolean) to howdah_engine;
 
 grant execute on function howdah_private.input_data(uuid) to howdah_worker;
+
+grant execute on function howdah_private.insert_analyst(uuid,text[]) to howdah_app;
+
+grant execute on function howdah_private.insert_analyst(uuid,text[]) to howdah_engine;
 
 grant execute on function howdah_private.installation_alerts() to howdah_engine;
 
@@ -49447,6 +49553,9 @@ Ends the watches of a table. Runs that they started continue, but their answers 
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
 Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
+
+comment on routine howdah.use_analyst(text[]) is '@behavior -*
+Creates the agent analyst, which answers questions about figures with SQL, if there is none, adds schemas to those that it reads, and returns its id. It grants nothing: open tables with grants to howdah_analyst.';
 
 comment on routine howdah.use_tool_policies(text) is '@behavior -*
 Applies a preset of tool policies and returns all policies: strict (a run that has read external content asks before it acts or sends data out), none (removes the policies of the preset).';

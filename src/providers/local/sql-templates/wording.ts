@@ -2,8 +2,8 @@ import { tableIn } from '../table.ts';
 import type { Column, Table } from './catalogue.ts';
 import type { FigureQuestion } from './question.ts';
 import { currencyOf, type Template } from './select.ts';
+import { periodLabel, SENTENCES, type Sentences } from './sentences.ts';
 import type { Source } from './sources.ts';
-import { periodLabel, type Sentences, SENTENCES } from './sentences.ts';
 import { DEDUCTIONS, isOneOf, STATUSES } from './vocabulary.ts';
 
 /** The answers of the templates in the language of a question. */
