@@ -29,6 +29,18 @@ const LANGUAGE = new Environment({
 const SHORT = 1_000;
 /** Most levels of lists and maps in the value of an expression. */
 const MOST_LEVELS = 100;
+/**
+ * Most characters of a text that an expression may make. An allocation beyond the heap of a thread
+ * ends the whole process, so the size is estimated before an expression is evaluated.
+ */
+const MOST_CHARACTERS = 16_000_000;
+/** Most characters in the value of an expression. */
+const MOST_IN_VALUE = 4_000_000;
+/** Calls that make a text up to twice as long. */
+const LENGTHENING = /\b(hex|base64|bytes)\s*\(/g;
+/** Calls that repeat an expression, so that each sum in it may double a text. */
+const REPEATING = /\b(all|exists|exists_one|map|filter|bind)\s*\(/;
+const JOINING = /\bjoin\s*\(/;
 
 /** The value of an expression as JSON, or why it has none. */
 export type CelResult = { value: Json } | { fault: string };
@@ -49,6 +61,9 @@ const PARSE: Offloadable<[expression: string], string | undefined> = {
 
 /** Evaluates an expression over variables. An expression that takes too long has no value. */
 export function evaluateCel(expression: string, variables: JsonObject): CelResult {
+  if (mayGrowTo(expression, variables) > MOST_CHARACTERS) {
+    return { fault: `it may make a text of more than ${MOST_CHARACTERS / 1_000_000} MB` };
+  }
   if (expression.length <= SHORT && !MAY_NOT_END.test(expression)) {
     return celResult(expression, variables);
   }
@@ -69,10 +84,26 @@ export function celFault(expression: string): string | undefined {
   return parsed ? parsed.fault : 'parsing it takes too long';
 }
 
+/**
+ * Returns the most characters that a text made by an expression can have. Every sum adds a text to
+ * another one; within a repeated expression it may double a text. A joined list may have as many
+ * texts as the variables have characters.
+ */
+function mayGrowTo(expression: string, variables: JsonObject): number {
+  const sums = expression.split('+').length - 1;
+  const doublings = expression.match(LENGTHENING)?.length ?? 0;
+  const isJoining = JOINING.test(expression);
+  if (sums === 0 && doublings === 0 && !isJoining) return 0;
+  const isRepeating = REPEATING.test(expression);
+  const size = expression.length + JSON.stringify(variables).length;
+  const growth = 2 ** doublings * (isRepeating ? 2 ** sums : sums + 1);
+  return size * growth * (isRepeating && isJoining ? size : 1);
+}
+
 /** Evaluates an expression, in this thread or in another one. */
 export function celResult(expression: string, variables: JsonObject): CelResult {
   try {
-    return { value: jsonOf(LANGUAGE.evaluate(expression, variables), 0) };
+    return { value: jsonOf(LANGUAGE.evaluate(expression, variables), 0, { left: MOST_IN_VALUE }) };
   } catch (cause) {
     if (isOutOfTime(cause)) throw cause;
     return { fault: firstLine(cause) };
@@ -94,16 +125,20 @@ export function parseFault(expression: string): string | undefined {
  * Returns a value of CEL as JSON. Integers are BigInts there. A type of the language, a duration
  * and bytes have no JSON.
  */
-function jsonOf(value: unknown, level: number): Json {
+function jsonOf(value: unknown, level: number, room: { left: number }): Json {
   if (level > MOST_LEVELS) throw new Error(`its value has more than ${MOST_LEVELS} levels`);
+  room.left -= typeof value === 'string' ? value.length : 1;
+  if (room.left < 0) throw new Error(`its value is larger than ${MOST_IN_VALUE / 1_000_000} MB`);
   if (value === null || value === undefined) return null;
   if (typeof value === 'bigint') return Number(value);
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return value.map((one) => jsonOf(one, level + 1));
+  if (Array.isArray(value)) return value.map((one) => jsonOf(one, level + 1, room));
   const entries = value instanceof Map ? [...value] : entriesOf(value);
-  return Object.fromEntries(entries.map(([key, one]) => [String(key), jsonOf(one, level + 1)]));
+  return Object.fromEntries(
+    entries.map(([key, one]) => [String(key), jsonOf(one, level + 1, room)]),
+  );
 }
 
 function entriesOf(value: unknown): [string, unknown][] {

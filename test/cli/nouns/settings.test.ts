@@ -20,7 +20,8 @@ afterAll(async () => {
 test('settings are shown one by one with their allowed range', async () => {
   expect(await cli('show', 'max_depth')).toEqual({
     status: 0,
-    stdout: 'max_depth 8 (the default)\nLevels of runs below a run.\nAllowed range: 1 to 32.\n',
+    stdout:
+      'max_depth 8 (the default)\nMaximum depth of child runs below a root run.\nAllowed range: 1 to 32.\n',
     stderr: '',
   });
   const { stdout } = await cli('show', 'max_cost', '--json');
@@ -30,7 +31,7 @@ test('settings are shown one by one with their allowed range', async () => {
 test('settings are listed, set and removed', async () => {
   expect(await cli()).toMatchObject({
     status: 0,
-    stdout: expect.stringMatching(/^max_depth +8 +default +1\.\.32 +Levels of runs/m),
+    stdout: expect.stringMatching(/^max_depth +8 +default +1\.\.32 +Maximum depth/m),
   });
   expect(await cli('set', 'max_depth', '4')).toMatchObject({
     status: 0,

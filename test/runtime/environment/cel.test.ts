@@ -44,16 +44,35 @@ describe('an expression over JSON', () => {
     expect(evaluateCel(expression, { body })).toEqual({ fault: expect.stringContaining(fault) });
   });
 
-  test('variables that double are stopped in a thread, and leave this process as it is', async () => {
-    const doubled = `${'cel.bind(a, a + a, '.repeat(24)}size(a)${')'.repeat(24)}`;
+  test.each<[string, string]>([
+    [`${'cel.bind(a, a + a, '.repeat(24)}size(a)${')'.repeat(24)}`, 'more than 16 MB'],
+    [`[body.text]${'.map(a, a + a)'.repeat(24)}`, 'more than 16 MB'],
+    [`size(${Array.from({ length: 200 }, () => 'body.text').join(' + ')})`, 'more than 16 MB'],
+    [`${'bytes('.repeat(10)}body.text${').hex()'.repeat(10)}`, 'more than 16 MB'],
+    ["body.items.map(i, body.text).join('')", 'more than 16 MB'],
+    ['body.items.map(i, body.text)', 'larger than 4 MB'],
+  ])('that would fill the memory has no value: %s', async (expression, fault) => {
+    const large = {
+      ...body,
+      text: 'x'.repeat(100_000),
+      items: Array.from({ length: 300 }, () => 1),
+    };
     const result = await withOffload('a tenant', undefined, () =>
-      evaluateCel(`cel.bind(a, body.name, ${doubled})`, { body: { name: 'x'.repeat(16) } }),
+      evaluateCel(expression.replace('cel.bind(a, a + a', 'cel.bind(a, body.text + body.text'), {
+        body: large,
+      }),
     );
-    expect(Object.keys(result)).toEqual(['fault']);
-    const fine = withOffload('a tenant', undefined, () =>
+    expect(result).toEqual({ fault: expect.stringContaining(fault) });
+  });
+
+  test('sums and variables of usual size have a value, in a thread too', async () => {
+    const large = { ...body, text: 'x'.repeat(100_000) };
+    const sum = Array.from({ length: 20 }, () => 'body.text').join(' + ');
+    expect(evaluateCel(`size(${sum})`, { body: large })).toEqual({ value: 2_000_000 });
+    const bound = withOffload('a tenant', undefined, () =>
       evaluateCel('cel.bind(a, body.name, a + a)', { body }),
     );
-    expect(await fine).toEqual({ value: 'xx' });
+    expect(await bound).toEqual({ value: 'xx' });
   });
 
   test('a key of JSON with a special name is only a key', () => {
