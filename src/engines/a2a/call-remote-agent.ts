@@ -31,21 +31,54 @@ export async function callRemoteAgent(
   const { host } = new URL(request.model.base_url ?? '');
   const about = (): FailedRequest => ({ fault: requests.value.fault(), host, key });
   let connection: Connection | undefined;
+  const requesting = new AbortController();
   try {
     const connected = await connect(request.model, requests.value);
     if (!connected.ok) return connected;
     connection = connected.value;
     const message = outgoingMessage(request, context);
-    const options = { signal, isTransient: (error: unknown) => isTransient(error, about()) };
-    await followTask(connection, message, progress, options);
+    const options = {
+      signal: requesting.signal,
+      isTransient: (error: unknown) => isTransient(error, about()),
+    };
+    await unlessAborted(followTask(connection, message, progress, options), signal);
     emitToken(context, tokens.rest());
     const requestText = textOfParts(message.parts);
     return await readAnswer(progress, { request, context, connection, requestText });
   } catch (error) {
     if (!signal.aborted) return requestFailure(error, about());
-    if (connection) void cancelTask(connection, progress, context);
+    if (connection) void endTask(connection, progress, context, requesting);
     return createCancellation();
   }
+}
+
+/** Resolves as `work` does. Rejects as soon as the signal fires, while the work goes on. */
+function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  return promise;
+}
+
+/**
+ * Cancels the task, and ends its request. A task that the agent has not named yet cannot be
+ * cancelled, so the request goes on for a while until its first update.
+ */
+async function endTask(
+  connection: Connection,
+  progress: TaskProgress,
+  context: ModelCallContext,
+  requesting: AbortController,
+): Promise<void> {
+  const timer = setTimeout(() => requesting.abort(), CANCEL_MS);
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  requesting.signal.addEventListener('abort', () => resolve(), { once: true });
+  await Promise.race([progress.whenKnown, ended]);
+  clearTimeout(timer);
+  requesting.abort();
+  await cancelTask(connection, progress, context);
 }
 
 /**

@@ -38,6 +38,7 @@ export class TaskProgress {
   message: Message | undefined;
   readonly #artifacts = new Map<string, Artifact>();
   readonly #onText: (text: string) => void;
+  readonly #known = Promise.withResolvers<void>();
 
   /** Creates the progress of a task. `onText` receives the text of the artifacts as it grows. */
   constructor(onText: (text: string) => void) {
@@ -46,6 +47,11 @@ export class TaskProgress {
 
   get artifacts(): Artifact[] {
     return [...this.#artifacts.values()];
+  }
+
+  /** Resolves with the first update, which names the task if there is one. */
+  get whenKnown(): Promise<void> {
+    return this.#known.promise;
   }
 
   /** True when the agent has answered or stopped. */
@@ -93,6 +99,7 @@ export class TaskProgress {
   #locate(taskId: string, contextId: string): void {
     this.taskId ||= taskId;
     this.contextId ||= contextId;
+    this.#known.resolve();
   }
 
   #setStatus(status: TaskStatus | undefined): void {
