@@ -168,7 +168,11 @@ const KEYS_OF_PARTS: Record<string, string> = {
 };
 
 /** Functions that make a row of the caller's and give it: its id and the digest of what it was given are new each time. */
-const MAKES = new Set(['howdah_private.save_system_row', 'howdah_private.await_worker']);
+const MAKES = new Set([
+  'howdah_private.save_system_row',
+  'howdah_private.await_worker',
+  'howdah.use_analyst',
+]);
 const withoutNew = (outcome: Outcome): Outcome =>
   'rows' in outcome
     ? {

@@ -426,6 +426,26 @@ describe('a remote agent', () => {
     expect(server.calls.at(-1)?.params.id).toBe('task-1');
   });
 
+  test('is cancelled with the run before the agent has named it', async () => {
+    const { pool } = database;
+    const [asked, named] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const server = await startAgentServer({
+      isStreaming: false,
+      on: async ({ method }) => {
+        if (method === 'CancelTask') return { result: task('CANCELED') };
+        asked.resolve();
+        await named.promise;
+        return { result: { task: task('WORKING') } };
+      },
+    });
+    const id = await insertRun(pool, await remoteAgent({ url: server.url }));
+    await asked.promise;
+    await pool.query('select howdah.cancel_execution($1)', [id]);
+    expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
+    named.resolve();
+    await expect.poll(() => server.methods(), { timeout: 30_000 }).toContain('CancelTask');
+  });
+
   test('is cancelled when the time of the run is over', async () => {
     const { pool } = database;
     const server = await startAgentServer({
