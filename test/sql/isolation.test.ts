@@ -177,7 +177,10 @@ const withoutNew = (outcome: Outcome): Outcome =>
   'rows' in outcome
     ? {
         rows: outcome.rows.map((row) =>
-          `${row}`.replace(/("(id|digest|absent_since)\\?":\\?")[0-9a-f-]+[T0-9:.Z]*/g, '$1NEW'),
+          `${row}`.replace(
+            /("(id|digest|absent_since|use_analyst)\\?":\\?")[0-9a-f-]+[T0-9:.Z]*/g,
+            '$1NEW',
+          ),
         ),
       }
     : outcome;

@@ -148,7 +148,7 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
 
   test('accepts packs and standard input, and reports an error in its file', async () => {
     expect((await cli('validate', 'packs/platform')).stderr).toContain(
-      "there is no secret 'github'",
+      'cannot be called before the secret is stored: howdah admin secret set github',
     );
     await mkdir(join(folder, 'agents'));
     await put('version: v1\nname: p\n', 'pack.yaml');
