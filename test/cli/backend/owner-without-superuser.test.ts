@@ -170,6 +170,15 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('models', 'delete', 'made');
   await cli('prompts', 'create', 'made', 'Hello.');
   await cli('prompts', 'delete', 'made');
+  await cli('skills', 'create', 'made', 'Be brief.', '--description', 'Brevity.');
+  await cli('skills', 'delete', 'made');
+  await cli('grants', 'list');
+  await cli('limits', 'list');
+  await cli('hooks', 'list');
+  await cli('audit');
+  await cli('integrations', 'create', 'made', '--url', 'https://example.com/api');
+  await cli('integrations', 'delete', 'made');
+  await about('todo', (await ids('select id from howdah.sessions limit 1'))[0] ?? '');
   await cli(
     ...[
       'schedules',
