@@ -196,6 +196,7 @@ test('every REST route is an operation of the client or a stream', () => {
     'streamQuestions',
     'streamSession',
     'streamSteps',
+    'streamWatchedRows',
   ];
   const known = Object.keys(operations).concat(streams).toSorted();
   expect(routes.map(({ id }) => id).toSorted()).toEqual(known);
