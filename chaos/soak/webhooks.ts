@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { pino } from 'pino';
 import { type Figure, figure } from '../../bench/figures.ts';
 import type { ModelProvider } from '../../src/contracts/agents/model.ts';
+import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 import { randomOf } from '../random.ts';
@@ -88,6 +90,7 @@ function startAnswering(url: string, receiver: string): Promise<Worker> {
     url,
     concurrency: 100,
     release: 'soak',
+    masterKeys: createMasterKeys({ keys: [randomBytes(32)], file: undefined }), // for the signing key
     builtins: [],
     tools: [],
     mcp: { egress: createEgress({ allowPrivate: [receiver] }), commands: [], environment: {} },

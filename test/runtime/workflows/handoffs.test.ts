@@ -260,9 +260,11 @@ describe('a run that is handed over', () => {
     const first = await triage(target);
     const run = await runToEnd(pool, first);
     const fork = async (seq: number) => {
-      const { rows } = await pool.query('select (howdah.fork_execution($1, $2)).id', [run.id, seq]);
-      const { agent_id } = await runRow(database.pool, rows[0].id);
-      return { agent_id, run: await ended(pool, rows[0].id) };
+      const { rows } = await pool.query('select id, agent_id from howdah.fork_execution($1, $2)', [
+        run.id,
+        seq,
+      ]);
+      return { agent_id: rows[0].agent_id, run: await ended(pool, rows[0].id) };
     };
     expect(await fork(0)).toMatchObject({ agent_id: first, run: { output: 'billed' } });
     expect(await fork(1)).toMatchObject({ agent_id: first, run: { output: 'billed' } });
