@@ -71,8 +71,8 @@ export class TreeRuns {
     trees: readonly { execution_id: string; live: readonly string[] }[],
   ): Promise<string[]> {
     for (const { execution_id: top, live } of trees) {
-      const kept = new Set([top, ...live]);
-      const ended = [...this.of(top)].filter((run) => !kept.has(run));
+      const current = new Set([top, ...live]);
+      const ended = [...this.of(top)].filter((run) => !current.has(run));
       for (const run of ended) this.#trees.get(top)?.delete(run);
       this.#release(top, ended);
     }

@@ -88,12 +88,12 @@ class OAuthPages {
     }
     const account = await this.#accountOf(request);
     if (!account) return sendUnknownLink(reply);
-    const begun = await this.#queue.run(account.tenant_id, undefined, () =>
+    const redirect = await this.#queue.run(account.tenant_id, undefined, () =>
       this.#options.authorizations.begin(account, account.address, key),
     );
-    if (begun.ok) return reply.header('cache-control', 'no-store').redirect(begun.value, 303);
-    await this.#options.flows.fail(account.id, begun.error.message, null);
-    return sendPage(reply, 502, failedPage(`${begun.error.message}.`, TRY_AGAIN));
+    if (redirect.ok) return reply.header('cache-control', 'no-store').redirect(redirect.value, 303);
+    await this.#options.flows.fail(account.id, redirect.error.message, null);
+    return sendPage(reply, 502, failedPage(`${redirect.error.message}.`, TRY_AGAIN));
   };
 
   readonly finish = async (request: FastifyRequest, reply: FastifyReply) => {

@@ -15,7 +15,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** The progress of a tool, as the tool reports it. */
 export type ProgressReport = {
-  /** What the tool does now. */
+  /** The current activity of the tool. */
   message?: string;
   /** From 0 to 100. */
   percent?: number;

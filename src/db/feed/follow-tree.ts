@@ -3,7 +3,7 @@ import { findExecutionRow, type Queries, queriesOn } from '../queries/queries.ts
 import { type FollowedItem, readRun } from './follow-runs.ts';
 import { openRunListener, type RunListener } from './run-listener.ts';
 
-/** Where the run of an item stands: the ids from the followed run down, and its name. */
+/** The position of an item's run: the ids from the followed run down, and its name. */
 export type PlaceInTree = { path: string[]; agent: string | null };
 export type FollowedInTree = FollowedItem & PlaceInTree;
 

@@ -29,7 +29,7 @@ export type RequestParams = {
   isCached: boolean | undefined;
   /** False if the model has to make one call after the other. */
   areCallsParallel: boolean;
-  /** Whether the answer may cite documents of the user. */
+  /** True if the answer may cite documents of the user. */
   isCiting: boolean;
   providerTools: LanguageModelV4ProviderTool[];
   /** All other parameters, for the body of the request. */

@@ -53,7 +53,7 @@ export type CrudResource = {
     body: Body,
     as: { context: RouteContext; tenantId: string; isWhole: boolean },
   ): Promise<void>;
-  /** What the answer to the creation shows besides the row, and no later answer shows. */
+  /** Fields that only the answer to the creation shows, besides the row. */
   shownOnce?: {
     fields: z.ZodRawShape;
     create(

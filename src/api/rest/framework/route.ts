@@ -44,7 +44,7 @@ export type RouteInput<Params, Query, Body> = {
   url: string;
 };
 
-/** Whether a stream also has the events of the runs below. */
+/** True if a stream also has the events of the runs below. */
 export type TreeOptions = { tree?: boolean | undefined };
 
 /** Services that a route may use besides its transaction. */

@@ -16,7 +16,7 @@ export type Period =
   | { kind: 'months'; range: Range; year: number | { ago: number } | null }
   | { kind: 'relative'; unit: Unit; ago: number };
 
-/** What a question asks for. `rest` are words that the templates do not know. */
+/** The parts of a question. `rest` holds words that the templates do not know. */
 export type FigureQuestion = {
   measure: vocabulary.Measure;
   period: Period;

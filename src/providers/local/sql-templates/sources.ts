@@ -7,7 +7,7 @@ const { hasPart, isOneOf, namesSame } = vocabulary;
 /** A join of a table to the table that its foreign key refers to. */
 export type Join = { table: Table; from: string; to: string };
 
-/** Where a figure can be computed: the table, what is summed there, and the dates of its rows. */
+/** The source of a figure: the table, the summed expression, and the dates of its rows. */
 export type Source = {
   table: Table;
   /** The columns that are multiplied and summed; empty if rows are counted. */
