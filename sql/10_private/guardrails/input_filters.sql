@@ -11,7 +11,7 @@
 --   mail      messages of people to agents: _100_address of mail
 --   replies   what an inbound hook makes of a body for the reply: filter_reply
 --
--- What matched is counted in input_hits of the run or message: [{filter, action, matches}]. A text
+-- Matches are counted in input_hits of the run or message: [{filter, action, matches}]. A text
 -- that was withheld earlier stays as it is (withhold_text), so forks and repeated histories match
 -- nothing again.
 
