@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Api } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi, until } from '../../api/harness.ts';
@@ -32,10 +32,12 @@ const start = async () =>
 /** Watches a run to its end, and answers its question meanwhile. */
 async function watch(url: string, line: string[]) {
   const cli = startCli(url, 'watch', ...line);
-  await until(() => `${cli.stdout()}${cli.stderr()}`.includes('Which parcel?'));
-  await db.pool.query(
-    `select howdah.answer_question(q.id, 'The blue one.') from howdah.questions as q where q.status = 'open'`,
+  const open = await vi.waitFor(
+    () => one(db.pool, `select id from howdah.questions where status = 'open'`),
+    { timeout: 120_000, interval: 10 },
   );
+  await until(() => `${cli.stdout()}${cli.stderr()}`.includes(open.id));
+  await db.pool.query(`select howdah.answer_question($1, 'The blue one.')`, [open.id]);
   return { ...(await cli.end()), cli };
 }
 
