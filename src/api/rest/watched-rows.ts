@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listRows } from '../../db/queries/row-collection.ts';
+
 import { statusSchema } from '../events/run-rows.ts';
 import { anyCase, id, page, pageOf } from '../http/fields.ts';
 import { openList } from '../lists/list-events.ts';
@@ -13,7 +13,7 @@ import {
 } from '../lists/watched-rows.ts';
 import { listCursor } from './framework/cursors.ts';
 import { listEventsText, listStart } from './framework/list-stream.ts';
-import { idIn, pageAnswer } from './framework/pages.ts';
+import { answerPage } from './framework/pages.ts';
 import { type Route, route } from './framework/route.ts';
 
 const filters = {
@@ -38,13 +38,13 @@ export const watchedRowRoutes: Route[] = [
     query: z.strictObject({ ...page, ...filters }),
     answers: { 200: { description: 'A page of watched rows', schema: pageOf(watchedRow) } },
     async work(db, { query: { limit, cursor, ...filter }, url }) {
-      const before = idIn(cursor, url);
-      const rows = await listRows(db, callersWatchedRows, {
-        where: await watchedRowConditions(db, filter),
-        limit: limit + 1,
-        ...(before !== undefined && { before }),
-      });
-      return pageAnswer(rows, limit, url, (row) => row.id);
+      return answerPage(
+        db,
+        callersWatchedRows,
+        await watchedRowConditions(db, filter),
+        { limit, cursor },
+        url,
+      );
     },
   }),
   route({

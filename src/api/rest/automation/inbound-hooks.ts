@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { withOffload } from '../../../concurrency/offload.ts';
-import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import type { Json } from '../../../json/json.ts';
 import {
   type HookExpressions,
@@ -21,10 +21,10 @@ import {
   pageOf,
   time,
 } from '../../http/fields.ts';
-import { createResource, equalTo } from '../definitions/definitions.ts';
+import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
-import { idIn, pageAnswer } from '../framework/pages.ts';
-import { type Route, type RouteInput, route } from '../framework/route.ts';
+import { answerPage, equalTo } from '../framework/pages.ts';
+import { type Route, route } from '../framework/route.ts';
 
 const verification = z.enum(['standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret']);
 const expressions = z.record(z.string(), z.string());
@@ -100,19 +100,6 @@ const filters = {
 };
 const anyOf = z.strictObject({ ...page, ...filters });
 
-async function listDeliveries(
-  db: Parameters<typeof listRows>[0],
-  { query, url }: Pick<RouteInput<never, z.output<typeof anyOf>, never>, 'query' | 'url'>,
-) {
-  const before = idIn(query.cursor, url);
-  const rows = await listRows(db, deliveries, {
-    where: equalTo(query),
-    limit: query.limit + 1,
-    ...(before !== undefined && { before }),
-  });
-  return pageAnswer(rows, query.limit, url, (row) => row.id);
-}
-
 const testResult = z
   .object({
     result: z.enum(['accepted', 'ignored', 'failed']),
@@ -163,7 +150,7 @@ export const inboundHookRoutes: Route[] = [
     summary: 'List the deliveries of inbound hooks, newest first',
     query: anyOf,
     answers: { 200: { description: 'A page of deliveries', schema: pageOf(delivery) } },
-    work: listDeliveries,
+    work: (db, { query, url }) => answerPage(db, deliveries, equalTo(query), query, url),
   }),
   route({
     method: 'GET',

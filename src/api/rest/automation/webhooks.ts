@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
-import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { issueSigningKey } from '../../../secrets/signing-keys.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { columnList } from '../../http/column-list.ts';
@@ -16,9 +16,9 @@ import {
   pageOf,
   time,
 } from '../../http/fields.ts';
-import { createResource, equalTo } from '../definitions/definitions.ts';
+import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
-import { idIn, pageAnswer } from '../framework/pages.ts';
+import { answerPage, equalTo } from '../framework/pages.ts';
 import { type Route, type RouteContext, type RouteInput, route } from '../framework/route.ts';
 
 const signingKey = z
@@ -101,19 +101,6 @@ const deliveryPage = {
   answers: { 200: { description: 'A page of deliveries', schema: pageOf(delivery) } },
 };
 
-async function listDeliveries(
-  db: Parameters<typeof listRows>[0],
-  { query, url }: Pick<RouteInput<never, z.output<typeof anyOf>, never>, 'query' | 'url'>,
-) {
-  const before = idIn(query.cursor, url);
-  const rows = await listRows(db, deliveries, {
-    where: equalTo(query),
-    limit: query.limit + 1,
-    ...(before !== undefined && { before }),
-  });
-  return pageAnswer(rows, query.limit, url, (row) => row.id);
-}
-
 async function showDelivery(db: Parameters<typeof findRow>[0], deliveryId: string) {
   const found = await findRow(db, deliveries, deliveryId);
   if (!found) throw noSuch('delivery', deliveryId);
@@ -182,7 +169,7 @@ export const webhookRoutes: Route[] = [
     query: z.strictObject({ ...page, ...ofDelivery }),
     async work(db, { params, query, url }) {
       if (!(await findRow(db, webhooks.collection, params.id))) throw noSuch('webhook', params.id);
-      return listDeliveries(db, { query: { ...query, webhook_id: params.id }, url });
+      return answerPage(db, deliveries, equalTo({ ...query, webhook_id: params.id }), query, url);
     },
   }),
   route({
@@ -192,7 +179,7 @@ export const webhookRoutes: Route[] = [
     id: 'listWebhookDeliveries',
     summary: 'List the deliveries of all webhooks and callbacks, newest first',
     query: anyOf,
-    work: listDeliveries,
+    work: (db, { query, url }) => answerPage(db, deliveries, equalTo(query), query, url),
   }),
   route({
     method: 'GET',

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { exportDocument } from '../../../db/access/agent-systems.ts';
-import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { applySystems, readSystems, type SystemFile, trySystems } from '../../../systems/apply.ts';
 import { threadReader } from '../../../systems/file-reader.ts';
 import { writeFile } from '../../../systems/write-file.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { columnList } from '../../http/column-list.ts';
 import { byId, flag, id, object, page, pageOf, time } from '../../http/fields.ts';
-import { idIn, pageAnswer } from '../framework/pages.ts';
+import { answerPage, equalTo } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const YAML = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml'] as const;
@@ -159,13 +159,7 @@ export const agentSystemRoutes: Route[] = [
     query: z.strictObject({ ...page, name: z.string().optional() }),
     answers: { 200: { description: 'A page of agent systems', schema: pageOf(heading) } },
     async work(db, { query, url }) {
-      const before = idIn(query.cursor, url);
-      const rows = await listRows(db, headings, {
-        where: query.name === undefined ? [] : [['t.name = ?', query.name]],
-        limit: query.limit + 1,
-        ...(before !== undefined && { before }),
-      });
-      return pageAnswer(rows, query.limit, url, (row) => row.id);
+      return answerPage(db, headings, equalTo({ name: query.name }), query, url);
     },
   }),
   route({

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { MODEL_PURPOSES } from '../../../contracts/agents/model.ts';
-import type { Condition } from '../../../db/queries/row-collection.ts';
 import { refuseBoth } from '../../errors/request-refusal.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
@@ -14,6 +13,7 @@ import {
   time,
 } from '../../http/fields.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
+import { equalTo } from '../framework/pages.ts';
 
 type Columns = z.ZodRawShape;
 
@@ -67,20 +67,6 @@ export const versionedColumns = {
   created_at: time,
   updated_at: time,
 };
-
-/**
- * Returns the conditions that columns equal the parameters of a query. Skips the parameters of
- * pages, because they are no columns.
- */
-export function equalTo({
-  limit: _,
-  cursor: _cursor,
-  ...query
-}: Readonly<Record<string, unknown>>) {
-  return Object.entries(query)
-    .filter(([, value]) => value !== undefined)
-    .map(([column, value]): Condition => [`t.${column} = ?`, value]);
-}
 
 const times = { created_at: time, updated_at: time };
 const owner = { agent_system_id: id.nullable() };

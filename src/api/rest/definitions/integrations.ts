@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
@@ -14,9 +14,9 @@ import {
   time,
 } from '../../http/fields.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
-import { idIn, pageAnswer } from '../framework/pages.ts';
+import { answerPage, equalTo } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
-import { createResource, equalTo } from './definitions.ts';
+import { createResource } from './definitions.ts';
 
 const integrations = createResource({
   path: '/api/integrations',
@@ -110,13 +110,7 @@ const listAccounts = route({
   }),
   answers: { 200: { description: 'A page of accounts', schema: pageOf(account) } },
   async work(db, { query, url }) {
-    const before = idIn(query.cursor, url);
-    const rows = await listRows(db, accounts, {
-      where: equalTo(query),
-      limit: query.limit + 1,
-      ...(before !== undefined && { before }),
-    });
-    return pageAnswer(rows, query.limit, url, (row) => row.id);
+    return answerPage(db, accounts, equalTo(query), query, url);
   },
 });
 

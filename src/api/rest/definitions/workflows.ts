@@ -9,7 +9,8 @@ import {
   optionalNumber,
 } from '../../http/fields.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
-import { equalTo, versionedColumns } from './definitions.ts';
+import { equalTo } from '../framework/pages.ts';
+import { versionedColumns } from './definitions.ts';
 
 const TYPES = [
   'chain',

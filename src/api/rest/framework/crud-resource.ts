@@ -6,7 +6,6 @@ import {
   deleteRow,
   findRow,
   insertRow,
-  listRows,
   lockRow,
   settle,
   type TaggedRow,
@@ -17,7 +16,7 @@ import { withArticle } from '../../../text/with-article.ts';
 import { noSuch, RequestRefusal, refuseOtherId } from '../../errors/request-refusal.ts';
 import { byId, page, pageOf } from '../../http/fields.ts';
 import { refusalFor, tagToMatch } from './if-match.ts';
-import { idIn, pageAnswer } from './pages.ts';
+import { answerPage } from './pages.ts';
 import { type Answer, type Route, type RouteContext, type RouteInput, route } from './route.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -106,13 +105,7 @@ function listRoute(kind: CrudResource): Route {
     query: z.strictObject({ ...page, ...kind.filters?.query }),
     answers: { 200: { description: `A page of ${kind.one}s`, schema: pageOf(kind.row) } },
     async work(db, { query, url }) {
-      const before = idIn(query.cursor, url);
-      const rows = await listRows(db, kind.collection, {
-        where: kind.filters?.conditions(query) ?? [],
-        limit: query.limit + 1,
-        ...(before !== undefined && { before }),
-      });
-      return pageAnswer(rows, query.limit, url, (row) => row.id);
+      return answerPage(db, kind.collection, kind.filters?.conditions(query) ?? [], query, url);
     },
   });
 }

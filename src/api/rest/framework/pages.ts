@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { LogPlace } from '../../../db/feed/step-log.ts';
 import type { SessionMessagePlace } from '../../../db/queries/chat-session.ts';
-import type { JsonPage } from '../../../db/queries/json-rows.ts';
+import type { Client, JsonPage } from '../../../db/queries/json-rows.ts';
+import {
+  type Collection,
+  type Condition,
+  listRows,
+  type TaggedRow,
+} from '../../../db/queries/row-collection.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { time } from '../../http/fields.ts';
 import type { Answer } from './route.ts';
@@ -98,6 +104,37 @@ export function pageAnswer<T>(
     body: { data, next },
     headers: { link: `<${link.pathname}${link.search}>; rel="next"` },
   };
+}
+
+/** Answers with a page of the rows of a collection that meet the conditions, newest first. */
+export async function answerPage(
+  db: Client,
+  collection: Collection,
+  where: readonly Condition[],
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+  url: string,
+): Promise<PageAnswer<TaggedRow['row']>> {
+  const before = idIn(cursor, url);
+  const rows = await listRows(db, collection, {
+    where,
+    limit: limit + 1,
+    ...(before !== undefined && { before }),
+  });
+  return pageAnswer(rows, limit, url, (row) => row.id);
+}
+
+/**
+ * Returns the conditions that columns equal the parameters of a query. Skips the parameters of
+ * pages, because they are no columns.
+ */
+export function equalTo({
+  limit: _,
+  cursor: _cursor,
+  ...query
+}: Readonly<Record<string, unknown>>) {
+  return Object.entries(query)
+    .filter(([, value]) => value !== undefined)
+    .map(([column, value]): Condition => [`t.${column} = ?`, value]);
 }
 
 /** Returns the rows of a page, and the cursor of the next page in the list at `url`. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
-import { type Condition, listRows } from '../../../db/queries/row-collection.ts';
+import type { Condition } from '../../../db/queries/row-collection.ts';
 import {
   childrenOf,
   childSchema,
@@ -14,7 +14,7 @@ import {
 import { byId, flag, numberText, object, page, pageOf, switchText } from '../../http/fields.ts';
 import { runConditions, runs } from '../../lists/list-filters.ts';
 import { runCursor } from '../framework/cursors.ts';
-import { idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
+import { answerPage, idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
 import { type AnswerDescription, type Route, route } from '../framework/route.ts';
 import { comparisonRoute } from './comparison.ts';
 import { explanationRoute } from './explanation.ts';
@@ -55,13 +55,7 @@ const reading: Route[] = [
     query: z.strictObject({ ...page, ...runFilters }),
     answers: { 200: { description: 'A page of runs', schema: pageOf(executionSchema) } },
     async work(db, { query, url }) {
-      const before = idIn(query.cursor, url);
-      const rows = await listRows(db, runs, {
-        where: conditionsIn(query),
-        limit: query.limit + 1,
-        ...(before !== undefined && { before }),
-      });
-      return pageAnswer(rows, query.limit, url, (row) => row.id);
+      return answerPage(db, runs, conditionsIn(query), query, url);
     },
   }),
   route({

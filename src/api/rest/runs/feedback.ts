@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
-import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { findExecution } from '../../events/run-rows.ts';
 import { columnList } from '../../http/column-list.ts';
 import { byId, id, page, pageOf, time } from '../../http/fields.ts';
-import { idIn, pageAnswer } from '../framework/pages.ts';
+import { answerPage } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const feedback = z
@@ -75,13 +75,7 @@ export const feedbackRoutes: Route[] = [
     answers: { 200: { description: 'A page of feedback', schema: pageOf(feedback) } },
     async work(db, { params, query: { limit, cursor }, url }) {
       const run = await findExecution(db, params.id);
-      const before = idIn(cursor, url);
-      const rows = await listRows(db, entries, {
-        where: [['t.execution_id = ?', run.id]],
-        limit: limit + 1,
-        ...(before !== undefined && { before }),
-      });
-      return pageAnswer(rows, limit, url, (row) => row.id);
+      return answerPage(db, entries, [['t.execution_id = ?', run.id]], { limit, cursor }, url);
     },
   }),
 ];

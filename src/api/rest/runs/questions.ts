@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
-import { findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { anyCase, byId, flag, id, json, page, pageOf } from '../../http/fields.ts';
 import { openList } from '../../lists/list-events.ts';
@@ -13,7 +13,7 @@ import {
 } from '../../lists/question-rows.ts';
 import { listCursor } from '../framework/cursors.ts';
 import { listEventsText, listStart } from '../framework/list-stream.ts';
-import { idIn, pageAnswer } from '../framework/pages.ts';
+import { answerPage } from '../framework/pages.ts';
 import { type Answer, type Route, route } from '../framework/route.ts';
 
 /** Answers a question as the caller, and returns the question as it is afterwards. */
@@ -92,13 +92,7 @@ export const questionRoutes: Route[] = [
     query: z.strictObject({ ...page, ...filters }),
     answers: { 200: { description: 'A page of questions', schema: pageOf(question) } },
     async work(db, { query: { limit, cursor, ...filters }, url }) {
-      const before = idIn(cursor, url);
-      const rows = await listRows(db, questions, {
-        where: questionConditions(filters),
-        limit: limit + 1,
-        ...(before !== undefined && { before }),
-      });
-      return pageAnswer(rows, limit, url, (row) => row.id);
+      return answerPage(db, questions, questionConditions(filters), { limit, cursor }, url);
     },
   }),
   route({

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Client } from '../../../db/queries/json-rows.ts';
-import { type Collection, findRow, listRows } from '../../../db/queries/row-collection.ts';
+import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 import { id, object, page, pageOf, time } from '../../http/fields.ts';
-import { idIn, pageAnswer } from '../framework/pages.ts';
+import { answerPage, equalTo } from '../framework/pages.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const policy = z.enum(['queue', 'reject', 'interrupt', 'steer']);
@@ -157,14 +157,8 @@ const listSessions = route({
   isReplicable: true,
   query: z.strictObject({ ...page, user_id: id.optional(), agent_id: id.optional() }),
   answers: { 200: { description: 'A page of sessions', schema: pageOf(session) } },
-  async work(db, { query: { limit, cursor, ...filters }, url }) {
-    const before = idIn(cursor, url);
-    const rows = await listRows(db, sessions, {
-      where: Object.entries(filters).map(([name, value]) => [`t.${name} = ?`, value] as const),
-      limit: limit + 1,
-      ...(before !== undefined && { before }),
-    });
-    return pageAnswer(rows, limit, url, (row) => row.id);
+  async work(db, { query, url }) {
+    return answerPage(db, sessions, equalTo(query), query, url);
   },
 });
 
