@@ -57,6 +57,8 @@ export type ServicesOptions = PoolOptions &
     tryUnsavedModel?: TryUnsavedModel;
     /** Limits that differ from the defaults. */
     bounds?: Partial<ServerLimits>;
+    /** The time between two reads of the lists that somebody follows, in milliseconds. */
+    listPollMs?: number;
     /** The metrics that count requests and are served at /metrics. */
     metrics?: ApiMetrics | undefined;
   };
@@ -125,6 +127,7 @@ export async function openServices(
     sees: createBatchLoader((watching: Watching[]) => visibleTo(pool, watching)),
     onShown: (reader) => reads?.requireLatest(reader),
     isTemporary,
+    pollMs: options.listPollMs,
   });
   return {
     ...authentication,

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CustomTool, connect, type Howdah } from '../../src/index.ts';
-import { calling, door, giveTool, makeAgent, reaches } from '../runtime/arrange.ts';
+import { calling, giveTool, makeAgent } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
-import { startTestWorker } from '../support/worker.ts';
 import { startHowdah } from './start-howdah.ts';
 
 // Two instances in one process share nothing but the process.
@@ -86,37 +85,4 @@ test('the logger of an instance gets the lines of its own runs', async () => {
   const agent = await agentWith(dbB, []);
   await expect(b.agent(agent).send('Fail.')).rejects.toMatchObject({ code: 'EFAILED' });
   await expect.poll(() => lines).toContain('a run has failed');
-});
-
-test('a signal in mid-run closes the instance, and its run goes on elsewhere', async () => {
-  const started = door();
-  const stop = new AbortController();
-  const hang: CustomTool = {
-    ...say('hang', ''),
-    effect: 'idempotent',
-    run(_, { signal }) {
-      started.open();
-      return new Promise((_resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason));
-      });
-    },
-  };
-  const howdah = await startHowdah(dbA.url, {
-    ...{ signal: stop.signal, tools: [hang] },
-  });
-  await a.close();
-  const agent = await agentWith(dbA, [calling({ name: 'hang' }), { content: 'Done.' }], 'hang');
-  const { execution_id: id } = await howdah.createRun({ agent, message: 'Wait.' });
-  await started.opened;
-  stop.abort();
-  await howdah.close();
-  const run = await one(dbA.pool, 'select owner_worker from howdah.executions where id = $1', [id]);
-  expect(run.owner_worker).toBeNull();
-  await expect(howdah.createRun({ agent, message: 'Late.' })).rejects.toThrow();
-  const worker = await startTestWorker(dbA.url, { tools: [{ ...hang, run: () => 'back' }] });
-  try {
-    expect((await reaches(dbA.pool, id, 'completed')).output).toBe('Done.');
-  } finally {
-    await worker.stop(0);
-  }
 });

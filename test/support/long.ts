@@ -99,6 +99,7 @@ const SLOW = [
   'test/docs/how-to.test.ts',
   'test/docs/reference.test.ts',
   'test/docs/typescript.test.ts',
+  'test/embedding/close-by-signal.test.ts',
   'test/packaging/created-app.test.ts',
   'test/providers/openai-stream.test.ts',
   'test/runtime/hooks/alerts.test.ts',

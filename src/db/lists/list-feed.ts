@@ -33,6 +33,8 @@ export type ListFeedOptions = {
   onShown(watching: Omit<Watching, 'id'>): void;
   /** Returns whether a failed read is to be repeated. */
   isTemporary(failure: unknown): boolean;
+  /** The time between two reads, in milliseconds. The default is 500. */
+  pollMs?: number | undefined;
 };
 
 /** Follows lists of rows. An event has the state of a row, or says that a row left the list. */
@@ -106,7 +108,7 @@ class ListReader {
           for (const one of this.#subscribers) one.fail(failure);
       }
       const rest = (Date.now() - started) * RESTS_PER_READ;
-      await pause(isComplete ? Math.max(POLL_MS, rest) : rest);
+      await pause(isComplete ? Math.max(this.#options.pollMs ?? POLL_MS, rest) : rest);
     }
     this.#reading = undefined;
   }

@@ -62,7 +62,8 @@ const refusedFor = (id: string, code: string) =>
 
 const FORMATS = Object.keys(SECRETS) as Format[];
 
-describe.each(FORMATS)('%s', (format) => {
+// concurrent, because the numbers of refused requests are written once a second
+describe.each(FORMATS)('%s', { concurrent: true }, (format) => {
   const event = () => ({ id: `evt_${crypto.randomUUID()}`, event_id: crypto.randomUUID(), a: 'b' });
 
   test('a signed request begins a run without a login, and its repeats begin no other', async () => {
@@ -128,6 +129,7 @@ describe.each(FORMATS)('%s', (format) => {
 
 test.each<Format>(['standard_webhooks', 'stripe', 'slack'])(
   'a late request of %s is refused, and so is one of the future',
+  { concurrent: true },
   async (format) => {
     const hook = await makeHook(db.pool, format, { agent_id: agent });
     for (const at of [Date.now() / 1_000 - 310, Date.now() / 1_000 + 310]) {

@@ -13,7 +13,7 @@ const db = testDatabase();
 let api: Api;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url);
+  api = await startTestApi(db.url, { listPollMs: 20 });
 });
 afterAll(async () => {
   await api?.close();
@@ -105,6 +105,7 @@ describe('a list of runs', () => {
     const agent_id = await makeAgent(db.pool);
     await makeRun(db.pool, { agent_id });
     const newest = await makeRun(db.pool, { agent_id });
+    await untilAllIsRead();
     await following(`agent_id=${agent_id}&first=1`, async (list) => {
       await list.when(synced);
       expect(ids(list)).toEqual([newest]);
@@ -310,7 +311,7 @@ describe('a filter', () => {
 });
 
 test('another tenant sees nothing', async () => {
-  const guarded = await startTestApi(db.url, locked);
+  const guarded = await startTestApi(db.url, { ...locked, listPollMs: 20 });
   try {
     const tenant = await makeTenant(db.pool);
     const [stranger, owner] = await Promise.all([
@@ -374,9 +375,10 @@ test('the client yields the rows and continues after a cursor', async () => {
 
 test('many streams share one reader', async () => {
   const STREAMS = 60;
+  const usual = await startTestApi(db.url); // which reads as seldom as in production
   const agent_id = await makeAgent(db.pool);
   const path = `/api/executions/stream?agent_id=${agent_id}`;
-  const lists = await Promise.all(Array.from({ length: STREAMS }, () => listen(api, path)));
+  const lists = await Promise.all(Array.from({ length: STREAMS }, () => listen(usual, path)));
   const allHave = (id: string) => Promise.all(lists.map((list) => list.when(isRun(id))));
   try {
     await allHave(await makeRun(db.pool, { agent_id }));
@@ -389,5 +391,6 @@ test('many streams share one reader', async () => {
     expect(taken.length).toBeLessThan(STREAMS);
   } finally {
     for (const list of lists) list.close();
+    await usual.close();
   }
 });

@@ -18,7 +18,7 @@ let api: Api;
 let socket: Socket;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url);
+  api = await startTestApi(db.url, { listPollMs: 20 });
 });
 afterAll(async () => {
   await api?.close();

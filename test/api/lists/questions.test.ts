@@ -14,7 +14,7 @@ let api: Api;
 let worker: Worker;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url);
+  api = await startTestApi(db.url, { listPollMs: 20 });
   worker = await startTestWorker(db.url);
 });
 afterAll(async () => {
@@ -77,7 +77,7 @@ test('a question that closed while nobody listened, in a transaction that was op
 });
 
 test('is_mine selects the questions of runs of the caller', async () => {
-  const guarded = await startTestApi(db.url, locked);
+  const guarded = await startTestApi(db.url, { ...locked, listPollMs: 20 });
   const me = await makePerson(db.pool, `${(await makeUser(db.pool)).username}-me`);
   const ask = (user_id: string | null) =>
     makeRun(db.pool, { user_id, run_at: '2100-01-01' }).then((run) =>

@@ -56,8 +56,8 @@ beforeAll(async () => {
       [table, into, answering],
     );
   }
-  api = await startTestApi(db.url);
-  guarded = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, { listPollMs: 20 });
+  guarded = await startTestApi(db.url, { ...locked, listPollMs: 20 });
   worker = await startTestWorker(db.url);
 });
 afterAll(async () => {
