@@ -973,7 +973,7 @@ grant execute on function
   to howdah_authenticator;
 grant execute on function
   howdah_private.check_hook_fields(text, jsonb, text[], text),
-  howdah_private.check_hook_reply(jsonb)
+  howdah_private.check_hook_reply(jsonb), howdah_private.check_target(uuid, uuid, uuid)
   to howdah_app;
 grant execute on function howdah_private.tg__watch() to howdah_owner;
 grant execute on function howdah_private.watched_inputs(text, text[]) to howdah_tool;

@@ -9645,7 +9645,7 @@ begin
         case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
         v_known.example);
   end if;
-  perform howdah_private.lock_secrets(check_builtin_settings.configuration);
+  perform howdah_private.lock_tool_secrets(check_builtin_settings.configuration);
   perform howdah_private.lock_integration(howdah.current_tenant(),
     check_builtin_settings.configuration);
 end $function$
@@ -10131,7 +10131,7 @@ begin
         'Example: {"method": "GET", "url": "https://api.example.org/orders/{order}"}, '
         'with order as a required property of parameters.');
   end if;
-  perform howdah_private.lock_secrets(case
+  perform howdah_private.lock_tool_secrets(case
     when not check_http_tool.of_agent
       and current_setting('howdah.missing_secrets', true) = 'wait'
     then howdah_private.without_missing_secrets(check_http_tool.configuration)
@@ -11468,6 +11468,40 @@ begin
     from (values ('name'), ('description')) as t (field)
     where howdah_private.prose_contains_secret(document ->> t.field));
   perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_target(tenant_id uuid, agent_id uuid, workflow_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_kind constant text :=
+    case when check_target.workflow_id is null then 'agent' else 'workflow' end;
+  v_id constant uuid := coalesce(check_target.agent_id, check_target.workflow_id);
+begin
+  if num_nonnulls(check_target.agent_id, check_target.workflow_id) <> 1 then
+    raise exception using errcode = 'HWINV',
+      message = case when v_id is null then 'agent_id is missing'
+        else 'agent_id and workflow_id are both set' end,
+      detail = jsonb_build_object('field', v_kind || '_id')::text,
+      hint = 'Set either agent_id to howdah.agent(name), or workflow_id to howdah.workflow(name).';
+  elsif not exists (
+    select from howdah.agents as a
+    where a.id = v_id and v_kind = 'agent' and a.tenant_id = check_target.tenant_id
+      and a.deleted_at is null
+    union all
+    select from howdah.workflows as w
+    where w.id = v_id and v_kind = 'workflow' and w.tenant_id = check_target.tenant_id
+      and w.deleted_at is null
+  ) then
+    raise exception using errcode = 'HWNTF', message = format('there is no %s %s', v_kind, v_id),
+      detail = jsonb_build_object('field', v_kind || '_id', v_kind || '_id', v_id)::text,
+      hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
+        v_kind);
+  end if;
 end $function$
 ;
 
@@ -21057,23 +21091,22 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_secrets(configuration jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.lock_secrets(tenant_id uuid, names text[])
  RETURNS void
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_tenant_id constant uuid := howdah.current_tenant();
   v_name text;
 begin
   for v_name in
-    select s.value ->> 'secret_name' from jsonb_each(lock_secrets.configuration -> 'secrets') as s
-    union
-    select lock_secrets.configuration ->> 'database' where lock_secrets.configuration ? 'database'
-    order by 1
+    select distinct n.name from unnest(lock_secrets.names) as n (name)
+    where n.name is not null order by n.name
   loop
-    perform from howdah.secrets as k
-    where k.name = v_name and k.tenant_id = v_tenant_id for key share;
+    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
+    perform from howdah.secrets as s
+    where s.tenant_id = lock_secrets.tenant_id and s.name = v_name for key share;
     if not found then
       perform howdah_private.refuse_unknown_secret(v_name);
     end if;
@@ -21179,6 +21212,20 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_todos(session_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select pg_advisory_xact_lock(hashtextextended('howdah.todos ' || lock_todos.session_id, 0))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_tool_secrets(configuration jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.lock_secrets(howdah.current_tenant(), array(
+    select s.value ->> 'secret_name'
+    from jsonb_each(lock_tool_secrets.configuration -> 'secrets') as s
+    union
+    select lock_tool_secrets.configuration ->> 'database'
+    where lock_tool_secrets.configuration ? 'database'))
 $function$
 ;
 
@@ -32668,6 +32715,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__set_user()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  elsif current_user <> 'howdah_engine' then
+    new.user_id := howdah_private.author(new.user_id);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__stamp()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -33272,14 +33334,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__lock_secret()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_name text := new.engine_configuration ->> 'secret_name';
 begin
-  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
-  for key share;
-  if not found then
-    perform howdah_private.refuse_unknown_secret(v_name);
-  end if;
+  perform howdah_private.lock_secrets(
+    new.tenant_id, array[new.engine_configuration ->> 'secret_name']);
   return new;
 end $function$
 ;
@@ -34290,30 +34347,8 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__check()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_kind constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
-  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else 'agent_id and workflow_id are both set' end,
-      detail = jsonb_build_object(
-        'field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
-      hint = 'Set either agent_id to howdah.agent(name), or workflow_id to howdah.workflow(name).';
-  elsif not exists (
-    select from howdah.agents as a
-    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
-    union all
-    select from howdah.workflows as w
-    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no %s %s', v_kind, coalesce(new.agent_id, new.workflow_id)),
-      detail = jsonb_build_object('field', v_kind || '_id',
-        v_kind || '_id', coalesce(new.agent_id, new.workflow_id))::text,
-      hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
-        v_kind);
-  end if;
+  perform howdah_private.check_target(new.tenant_id, new.agent_id, new.workflow_id);
   perform howdah_private.check_hook_fields('mapping', new.mapping,
     '{agent,input,input_data,metadata,concurrency_key,delivery_id}',
     '{"input": "''New issue: '' + body.issue.title"}')
@@ -34329,22 +34364,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__check_secrets()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_name text;
 begin
-  for v_name in
-    select distinct n.name
-    from unnest(array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name'])
-      as n (name)
-    where n.name is not null order by n.name
-  loop
-    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
-    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
-    for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
+  perform howdah_private.lock_secrets(new.tenant_id,
+    array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name']);
   return new;
 end $function$
 ;
@@ -34410,21 +34432,6 @@ begin
     perform howdah_private.refuse_unknown('inbound_hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'inbound_hooks_tenant_id_workflow_id_fkey');
   end if;
   return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__set_user()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if tg_op = 'INSERT' then
-    new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  elsif current_user <> 'howdah_engine' then
-    new.user_id := howdah_private.author(new.user_id);
-  end if;
-  return new;
 end $function$
 ;
 
@@ -34504,11 +34511,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__lock_secret()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform from howdah.secrets as s
-  where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
-  if not found then
-    perform howdah_private.refuse_unknown_secret(new.secret_name);
-  end if;
+  perform howdah_private.lock_secrets(new.tenant_id, array[new.secret_name]);
   return new;
 end $function$
 ;
@@ -35037,16 +35040,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__lock_secrets()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_name text;
 begin
-  foreach v_name in array howdah_private.mcp_secrets(new.configuration) loop
-    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
-    for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
+  perform howdah_private.lock_secrets(
+    new.tenant_id, howdah_private.mcp_secrets(new.configuration));
   return new;
 end $function$
 ;
@@ -35243,12 +35239,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__check_secret()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.check_plain_secrets('secret_name', to_jsonb(new.secret_name));
-  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name
-  for key share;
-  if not found then
-    perform howdah_private.refuse_unknown_secret(new.secret_name);
-  end if;
+  perform howdah_private.lock_secrets(new.tenant_id, array[new.secret_name]);
   return new;
 end $function$
 ;
@@ -35910,35 +35901,13 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_kind constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
   if new.input is null then
     raise exception using errcode = 'HWINV', message = 'input is missing',
       detail = jsonb_build_object('field', 'input')::text,
       hint = 'Set input to the text for the agent, such as: What is new?';
   end if;
-  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else 'agent_id and workflow_id are both set' end,
-      detail = jsonb_build_object(
-        'field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
-      hint = 'Set either agent_id to howdah.agent(name), or workflow_id to howdah.workflow(name).';
-  elsif not exists (
-    select from howdah.agents as a
-    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
-    union all
-    select from howdah.workflows as w
-    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no %s %s', v_kind, coalesce(new.agent_id, new.workflow_id)),
-      detail = jsonb_build_object('field', v_kind || '_id',
-        v_kind || '_id', coalesce(new.agent_id, new.workflow_id))::text,
-      hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
-        v_kind);
-  end if;
+  perform howdah_private.check_target(new.tenant_id, new.agent_id, new.workflow_id);
   perform howdah_private.check_plain_secrets('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
   perform howdah_private.check_timezone(new.timezone);
@@ -36037,21 +36006,6 @@ begin
     perform howdah_private.refuse_unknown('schedules', 'workflow_id', 'workflows', new.workflow_id::text, 'schedules_tenant_id_workflow_id_fkey');
   end if;
   return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__set_user()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if tg_op = 'INSERT' then
-    new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  elsif current_user <> 'howdah_engine' then
-    new.user_id := howdah_private.author(new.user_id);
-  end if;
-  return new;
 end $function$
 ;
 
@@ -37039,17 +36993,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__check()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_name text;
 begin
-  foreach v_name in array array_remove(array[new.secret_name, new.previous_secret_name], null) loop
-    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
-    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
-    for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
+  perform howdah_private.lock_secrets(
+    new.tenant_id, array[new.secret_name, new.previous_secret_name]);
   if new.is_active then
     new.disabled_because := null;
   end if;
@@ -41053,9 +40999,9 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__set_user();
+CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_user();
 
-CREATE TRIGGER _210_set_user BEFORE UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((((((((((((new.verification IS DISTINCT FROM old.verification) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.previous_secret_name IS DISTINCT FROM old.previous_secret_name)) OR (new.secret_header IS DISTINCT FROM old.secret_header)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.condition IS DISTINCT FROM old.condition)) OR (new.mapping IS DISTINCT FROM old.mapping)) OR (new.session_key IS DISTINCT FROM old.session_key)) OR (new.debounce_key IS DISTINCT FROM old.debounce_key)) OR (new.debounce_ms IS DISTINCT FROM old.debounce_ms)) OR (new.reply IS DISTINCT FROM old.reply))) EXECUTE FUNCTION howdah_private.tg_inbound_hooks__set_user();
+CREATE TRIGGER _210_set_user BEFORE UPDATE OF verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((((((((((((new.verification IS DISTINCT FROM old.verification) OR (new.secret_name IS DISTINCT FROM old.secret_name)) OR (new.previous_secret_name IS DISTINCT FROM old.previous_secret_name)) OR (new.secret_header IS DISTINCT FROM old.secret_header)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.condition IS DISTINCT FROM old.condition)) OR (new.mapping IS DISTINCT FROM old.mapping)) OR (new.session_key IS DISTINCT FROM old.session_key)) OR (new.debounce_key IS DISTINCT FROM old.debounce_key)) OR (new.debounce_ms IS DISTINCT FROM old.debounce_ms)) OR (new.reply IS DISTINCT FROM old.reply))) EXECUTE FUNCTION howdah_private.tg__set_user();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF agent_id, workflow_id, mapping, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check();
 
@@ -41403,9 +41349,9 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timez
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
-CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__set_user();
+CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_user();
 
-CREATE TRIGGER _210_set_user BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN (((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (new.session_id IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg_schedules__set_user();
+CREATE TRIGGER _210_set_user BEFORE UPDATE OF cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN (((((((((((((new.cron IS DISTINCT FROM old.cron) OR (new.timezone IS DISTINCT FROM old.timezone)) OR (new.agent_id IS DISTINCT FROM old.agent_id)) OR (new.workflow_id IS DISTINCT FROM old.workflow_id)) OR (new.input IS DISTINCT FROM old.input)) OR (new.input_data IS DISTINCT FROM old.input_data)) OR (new.metadata IS DISTINCT FROM old.metadata)) OR (new.session_id IS DISTINCT FROM old.session_id)) OR (new.priority IS DISTINCT FROM old.priority)) OR (new.concurrency_key IS DISTINCT FROM old.concurrency_key)) OR (new.overlap_policy IS DISTINCT FROM old.overlap_policy)) OR (new.catchup_policy IS DISTINCT FROM old.catchup_policy))) EXECUTE FUNCTION howdah_private.tg__set_user();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF cron, timezone, agent_id, workflow_id, input, metadata ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check();
 
@@ -44443,6 +44389,10 @@ grant execute on function howdah_private.check_subscription_size(text,text,text)
 
 grant execute on function howdah_private.check_system_shape(jsonb,text) to howdah_app;
 
+grant execute on function howdah_private.check_target(uuid,uuid,uuid) to howdah_app;
+
+grant execute on function howdah_private.check_target(uuid,uuid,uuid) to howdah_engine;
+
 grant execute on function howdah_private.check_template(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_tenant_code(regclass) to howdah_worker;
@@ -45231,8 +45181,6 @@ grant execute on function howdah_private.lock_files(howdah.executions) to howdah
 
 grant execute on function howdah_private.lock_mailbox(uuid) to howdah_engine;
 
-grant execute on function howdah_private.lock_secrets(jsonb) to howdah_engine;
-
 grant execute on function howdah_private.lock_senders(uuid) to howdah_app;
 
 grant execute on function howdah_private.lock_senders(uuid) to howdah_engine;
@@ -45240,6 +45188,8 @@ grant execute on function howdah_private.lock_senders(uuid) to howdah_engine;
 grant execute on function howdah_private.lock_todos(uuid) to howdah_app;
 
 grant execute on function howdah_private.lock_todos(uuid) to howdah_engine;
+
+grant execute on function howdah_private.lock_tool_secrets(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.log_differences(uuid,uuid,integer) to howdah_analyst;
 
@@ -46203,6 +46153,8 @@ grant execute on function howdah_private.tg__refuse_oversize() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_engine;
 
+grant execute on function howdah_private.tg__set_user() to howdah_engine;
+
 grant execute on function howdah_private.tg__stamp() to howdah_engine;
 
 grant execute on function howdah_private.tg__stamp_clock() to howdah_engine;
@@ -46283,8 +46235,6 @@ grant execute on function howdah_private.tg_inbound_hooks__guard() to howdah_eng
 
 grant execute on function howdah_private.tg_inbound_hooks__refuse_invalid() to howdah_engine;
 
-grant execute on function howdah_private.tg_inbound_hooks__set_user() to howdah_engine;
-
 grant execute on function howdah_private.tg_integrations__guard() to howdah_engine;
 
 grant execute on function howdah_private.tg_integrations__refuse_invalid() to howdah_engine;
@@ -46350,8 +46300,6 @@ grant execute on function howdah_private.tg_schedules__check() to howdah_engine;
 grant execute on function howdah_private.tg_schedules__plan() to howdah_engine;
 
 grant execute on function howdah_private.tg_schedules__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_schedules__set_user() to howdah_engine;
 
 grant execute on function howdah_private.tg_secrets__refuse_invalid() to howdah_engine;
 

@@ -37,6 +37,22 @@ begin
   return new;
 end $$;
 
+-- Sets the user of a schedule or an inbound hook, as whom its runs act. A caller that changes what
+-- the row does becomes its user; a caller that is not a user leaves it without one. The trigger of
+-- each table names the columns that count: a new name, a pause and a resume keep the user.
+create or replace function howdah_private.tg__set_user() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'INSERT' then
+    new.user_id := coalesce(new.user_id, howdah.current_user_id());
+  elsif current_user <> 'howdah_engine' then
+    new.user_id := howdah_private.author(new.user_id);
+  end if;
+  return new;
+end $$;
+
 -- Sets updated_at.
 create or replace function howdah_private.tg__stamp() returns trigger
   language plpgsql volatile

@@ -290,14 +290,9 @@ create or replace function howdah_private.tg_agents__lock_secret() returns trigg
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_name text := new.engine_configuration ->> 'secret_name';
 begin
-  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
-  for key share;
-  if not found then
-    perform howdah_private.refuse_unknown_secret(v_name);
-  end if;
+  perform howdah_private.lock_secrets(
+    new.tenant_id, array[new.engine_configuration ->> 'secret_name']);
   return new;
 end $$;
 

@@ -61,30 +61,8 @@ create or replace function howdah_private.tg_inbound_hooks__check() returns trig
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_kind constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
-  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else 'agent_id and workflow_id are both set' end,
-      detail = jsonb_build_object(
-        'field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
-      hint = 'Set either agent_id to howdah.agent(name), or workflow_id to howdah.workflow(name).';
-  elsif not exists (
-    select from howdah.agents as a
-    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
-    union all
-    select from howdah.workflows as w
-    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no %s %s', v_kind, coalesce(new.agent_id, new.workflow_id)),
-      detail = jsonb_build_object('field', v_kind || '_id',
-        v_kind || '_id', coalesce(new.agent_id, new.workflow_id))::text,
-      hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
-        v_kind);
-  end if;
+  perform howdah_private.check_target(new.tenant_id, new.agent_id, new.workflow_id);
   perform howdah_private.check_hook_fields('mapping', new.mapping,
     '{agent,input,input_data,metadata,concurrency_key,delivery_id}',
     '{"input": "''New issue: '' + body.issue.title"}')
@@ -99,37 +77,9 @@ create or replace function howdah_private.tg_inbound_hooks__check_secrets() retu
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_name text;
 begin
-  for v_name in
-    select distinct n.name
-    from unnest(array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name'])
-      as n (name)
-    where n.name is not null order by n.name
-  loop
-    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
-    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
-    for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
-  return new;
-end $$;
-
--- Sets the user of a hook, as whom its runs act. A caller that changes what the hook does becomes
--- its user; a caller that is not a user leaves it without one.
-create or replace function howdah_private.tg_inbound_hooks__set_user() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if tg_op = 'INSERT' then
-    new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  elsif current_user <> 'howdah_engine' then
-    new.user_id := howdah_private.author(new.user_id);
-  end if;
+  perform howdah_private.lock_secrets(new.tenant_id,
+    array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name']);
   return new;
 end $$;
 
@@ -163,7 +113,7 @@ create or replace trigger _500_stop_hooks before delete on howdah.users
 create or replace trigger _100_stamp before update on howdah.inbound_hooks
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_set_user before insert on howdah.inbound_hooks
-  for each row execute function howdah_private.tg_inbound_hooks__set_user();
+  for each row execute function howdah_private.tg__set_user();
 create or replace trigger _210_set_user
   before update of verification, secret_name, previous_secret_name, secret_header, agent_id,
     workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply
@@ -176,7 +126,7 @@ create or replace trigger _210_set_user
     (old.verification, old.secret_name, old.previous_secret_name, old.secret_header,
       old.agent_id, old.workflow_id, old.condition, old.mapping, old.session_key,
       old.debounce_key, old.debounce_ms, old.reply))
-  execute function howdah_private.tg_inbound_hooks__set_user();
+  execute function howdah_private.tg__set_user();
 create or replace trigger _300_check
   before insert or update of agent_id, workflow_id, mapping, reply on howdah.inbound_hooks
   for each row execute function howdah_private.tg_inbound_hooks__check();

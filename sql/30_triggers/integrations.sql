@@ -11,11 +11,7 @@ create or replace function howdah_private.tg_integrations__lock_secret() returns
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform from howdah.secrets as s
-  where s.tenant_id = new.tenant_id and s.name = new.secret_name for key share;
-  if not found then
-    perform howdah_private.refuse_unknown_secret(new.secret_name);
-  end if;
+  perform howdah_private.lock_secrets(new.tenant_id, array[new.secret_name]);
   return new;
 end $$;
 create or replace trigger _320_lock_secret

@@ -39,16 +39,9 @@ create or replace function howdah_private.tg_mcp_servers__lock_secrets() returns
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_name text;
 begin
-  foreach v_name in array howdah_private.mcp_secrets(new.configuration) loop
-    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
-    for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
+  perform howdah_private.lock_secrets(
+    new.tenant_id, howdah_private.mcp_secrets(new.configuration));
   return new;
 end $$;
 

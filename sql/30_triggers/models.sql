@@ -89,12 +89,7 @@ create or replace function howdah_private.tg_models__check_secret() returns trig
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.check_plain_secrets('secret_name', to_jsonb(new.secret_name));
-  perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = new.secret_name
-  for key share;
-  if not found then
-    perform howdah_private.refuse_unknown_secret(new.secret_name);
-  end if;
+  perform howdah_private.lock_secrets(new.tenant_id, array[new.secret_name]);
   return new;
 end $$;
 

@@ -7,35 +7,13 @@ create or replace function howdah_private.tg_schedules__check() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_kind constant text := case when new.workflow_id is null then 'agent' else 'workflow' end;
 begin
   if new.input is null then
     raise exception using errcode = 'HWINV', message = 'input is missing',
       detail = jsonb_build_object('field', 'input')::text,
       hint = 'Set input to the text for the agent, such as: What is new?';
   end if;
-  if num_nonnulls(new.agent_id, new.workflow_id) <> 1 then
-    raise exception using errcode = 'HWINV',
-      message = case when new.agent_id is null then 'agent_id is missing'
-        else 'agent_id and workflow_id are both set' end,
-      detail = jsonb_build_object(
-        'field', case when new.agent_id is null then 'agent_id' else 'workflow_id' end)::text,
-      hint = 'Set either agent_id to howdah.agent(name), or workflow_id to howdah.workflow(name).';
-  elsif not exists (
-    select from howdah.agents as a
-    where a.id = new.agent_id and a.tenant_id = new.tenant_id and a.deleted_at is null
-    union all
-    select from howdah.workflows as w
-    where w.id = new.workflow_id and w.tenant_id = new.tenant_id and w.deleted_at is null
-  ) then
-    raise exception using errcode = 'HWNTF',
-      message = format('there is no %s %s', v_kind, coalesce(new.agent_id, new.workflow_id)),
-      detail = jsonb_build_object('field', v_kind || '_id',
-        v_kind || '_id', coalesce(new.agent_id, new.workflow_id))::text,
-      hint = format('Set %1$s_id to howdah.%1$s(name). See howdah.%1$ss for the %1$ss that exist.',
-        v_kind);
-  end if;
+  perform howdah_private.check_target(new.tenant_id, new.agent_id, new.workflow_id);
   perform howdah_private.check_plain_secrets('metadata', new.metadata);
   perform howdah_private.parse_cron(new.cron);
   perform howdah_private.check_timezone(new.timezone);
@@ -79,26 +57,10 @@ begin
   return new;
 end $$;
 
--- Sets the user of a schedule, as whom its runs act. A caller that changes what the schedule does
--- becomes its user; a caller that is not a user leaves it without one. A new name, a pause and a
--- resume keep the user.
-create or replace function howdah_private.tg_schedules__set_user() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if tg_op = 'INSERT' then
-    new.user_id := coalesce(new.user_id, howdah.current_user_id());
-  elsif current_user <> 'howdah_engine' then
-    new.user_id := howdah_private.author(new.user_id);
-  end if;
-  return new;
-end $$;
-
 create or replace trigger _100_stamp before update on howdah.schedules
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_set_user before insert on howdah.schedules
-  for each row execute function howdah_private.tg_schedules__set_user();
+  for each row execute function howdah_private.tg__set_user();
 create or replace trigger _210_set_user
   before update of cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id,
     priority, concurrency_key, overlap_policy, catchup_policy
@@ -109,7 +71,7 @@ create or replace trigger _210_set_user
     is distinct from
     (old.cron, old.timezone, old.agent_id, old.workflow_id, old.input, old.input_data, old.metadata,
       old.session_id, old.priority, old.concurrency_key, old.overlap_policy, old.catchup_policy))
-  execute function howdah_private.tg_schedules__set_user();
+  execute function howdah_private.tg__set_user();
 create or replace trigger _300_check
   before insert or update of cron, timezone, agent_id, workflow_id, input, metadata
   on howdah.schedules

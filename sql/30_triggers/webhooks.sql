@@ -35,17 +35,9 @@ create or replace function howdah_private.tg_webhooks__check() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_name text;
 begin
-  foreach v_name in array array_remove(array[new.secret_name, new.previous_secret_name], null) loop
-    perform howdah_private.check_plain_secrets('secret_name', to_jsonb(v_name));
-    perform from howdah.secrets as s where s.tenant_id = new.tenant_id and s.name = v_name
-    for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
+  perform howdah_private.lock_secrets(
+    new.tenant_id, array[new.secret_name, new.previous_secret_name]);
   if new.is_active then
     new.disabled_because := null;
   end if;

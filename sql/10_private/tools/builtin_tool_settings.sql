@@ -106,7 +106,7 @@ begin
         case when v_name is not null then 'The settings: ' || array_to_string(v_names, ', ') end,
         v_known.example);
   end if;
-  perform howdah_private.lock_secrets(check_builtin_settings.configuration);
+  perform howdah_private.lock_tool_secrets(check_builtin_settings.configuration);
   perform howdah_private.lock_integration(howdah.current_tenant(),
     check_builtin_settings.configuration);
 end $$;

@@ -128,7 +128,7 @@ begin
         'Example: {"method": "GET", "url": "https://api.example.org/orders/{order}"}, '
         'with order as a required property of parameters.');
   end if;
-  perform howdah_private.lock_secrets(case
+  perform howdah_private.lock_tool_secrets(case
     when not check_http_tool.of_agent
       and current_setting('howdah.missing_secrets', true) = 'wait'
     then howdah_private.without_missing_secrets(check_http_tool.configuration)
@@ -170,24 +170,14 @@ $$;
 
 -- Locks the secrets that a configuration names, so that none can be removed before the
 -- configuration is committed.
-create or replace function howdah_private.lock_secrets(configuration jsonb) returns void
-  language plpgsql volatile
+create or replace function howdah_private.lock_tool_secrets(configuration jsonb) returns void
+  language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_tenant_id constant uuid := howdah.current_tenant();
-  v_name text;
-begin
-  for v_name in
-    select s.value ->> 'secret_name' from jsonb_each(lock_secrets.configuration -> 'secrets') as s
+  select howdah_private.lock_secrets(howdah.current_tenant(), array(
+    select s.value ->> 'secret_name'
+    from jsonb_each(lock_tool_secrets.configuration -> 'secrets') as s
     union
-    select lock_secrets.configuration ->> 'database' where lock_secrets.configuration ? 'database'
-    order by 1
-  loop
-    perform from howdah.secrets as k
-    where k.name = v_name and k.tenant_id = v_tenant_id for key share;
-    if not found then
-      perform howdah_private.refuse_unknown_secret(v_name);
-    end if;
-  end loop;
-end $$;
+    select lock_tool_secrets.configuration ->> 'database'
+    where lock_tool_secrets.configuration ? 'database'))
+$$;
