@@ -19,6 +19,7 @@ import {
 import { SessionFeed } from './session-feed.ts';
 import { ToolNotes } from './tool-notes.ts';
 import { TreeFeed } from './tree-feed.ts';
+import { WakeUps } from './wake-ups.ts';
 
 /**
  * The interval at which every followed run is read, all runs in one call, because announcements may
@@ -53,7 +54,7 @@ export class FeedHub {
   readonly #options: FeedHubOptions;
   readonly #runs = new Map<string, Set<AnySubscriber>>();
   readonly #unregistered = new Set<string>();
-  readonly #woken = new Set<string>();
+  readonly #wakeUps: WakeUps;
   readonly #sessions: SessionFeed;
   /** The feed of runs with all runs below them. */
   readonly trees: TreeFeed;
@@ -63,12 +64,12 @@ export class FeedHub {
   #feed: Feed | undefined;
   #poll: NodeJS.Timeout | undefined;
   #polls = 0;
-  #reading: Promise<void> | undefined;
 
   constructor(options: FeedHubOptions) {
     this.#options = options;
     const shared = { feed: () => this.#feed, onError: options.onError };
     const isFollowed = (id: string) => this.#runs.has(id) || this.#sessions.wants(id);
+    this.#wakeUps = new WakeUps({ ...shared, read: (feed, ids) => this.#read(feed, ids) });
     this.#sessions = new SessionFeed(shared);
     this.trees = new TreeFeed({ ...shared, answers: this.#answers, isFollowed });
   }
@@ -169,7 +170,7 @@ export class FeedHub {
     for (const subscriber of [...this.#runs.values()].flatMap((all) => [...all])) {
       subscriber.close();
     }
-    await Promise.all([this.#reading, this.#sessions.close(), this.trees.close()]);
+    await Promise.all([this.#wakeUps.settle(), this.#sessions.close(), this.trees.close()]);
     await feed?.close();
   }
 
@@ -206,26 +207,12 @@ export class FeedHub {
   }
 
   #wake(ids: Iterable<string>): void {
-    for (const id of ids) {
-      if (this.#runs.has(id)) this.#woken.add(id);
-    }
-    if (this.#woken.size > 0) this.#reading ??= this.#read();
+    this.#wakeUps.wake([...ids].filter((id) => this.#runs.has(id)));
   }
 
-  async #read(): Promise<void> {
-    await undefined; // collects the wake-ups that come before this microtask
-    while (this.#feed && this.#woken.size > 0) {
-      const ids = [...this.#woken];
-      this.#woken.clear();
-      try {
-        await this.#register(this.#feed);
-        for (const id of await this.#readRuns(this.#feed, ids)) this.#woken.add(id);
-      } catch (error) {
-        this.#options.onError(error); // the reconnect or the poll wakes them again
-        break;
-      }
-    }
-    this.#reading = undefined;
+  async #read(feed: Feed, ids: readonly string[]): Promise<void> {
+    await this.#register(feed);
+    this.#wake(await this.#readRuns(feed, ids));
   }
 
   /**

@@ -2,11 +2,8 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { FeedRunState } from '../../db/feed/feed.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
 import type { FeedRow } from '../../db/feed/tree-rows.ts';
+import { MOST_BUFFERED } from './row-subscriber.ts';
 
-/**
- * Most rows buffered for a subscriber that does not take them. Further rows stay in the database.
- */
-const MOST_BUFFERED = 500;
 /**
  * Time to wait for the last pieces of an answer, since the end of the run may be read before they
  * arrive.

@@ -1,9 +1,12 @@
 import type { Feed, MessageCursor, SessionRow } from '../../db/feed/feed.ts';
-import { followMessages, type SessionSubscriber } from './session-subscriber.ts';
+import { followRows, type RowSubscriber } from './row-subscriber.ts';
+import { WakeUps } from './wake-ups.ts';
 
 /** Bounds of one read: pairs of session and cursor, and messages of each. */
 const PAIRS_PER_READ = 100;
 const MESSAGES_PER_PAIR = 200;
+
+type SessionSubscriber = RowSubscriber<SessionRow, MessageCursor>;
 
 type Followed = {
   subscribers: Set<SessionSubscriber>;
@@ -34,11 +37,11 @@ export class SessionFeed {
   readonly #sessions = new Map<string, Followed>();
   /** The session of each live run, by run. */
   readonly #runs = new Map<string, string>();
-  readonly #woken = new Set<string>();
-  #reading: Promise<void> | undefined;
+  readonly #wakeUps: WakeUps;
 
   constructor(options: SessionFeedOptions) {
     this.#options = options;
+    this.#wakeUps = new WakeUps({ ...options, read: (feed, ids) => this.#read(feed, ids) });
   }
 
   /** The number of open subscriptions. */
@@ -48,7 +51,8 @@ export class SessionFeed {
 
   /** Subscribes to the messages after a cursor, then to each new message. */
   follow(id: string, after: MessageCursor): AsyncIterableIterator<SessionRow, undefined> {
-    const subscriber = followMessages(after, {
+    const subscriber = followRows<SessionRow, MessageCursor>(after, {
+      cursorOf: (row) => row.cursor,
       onRoom: () => this.#wake([id]),
       onClose: () => this.#leave(id, subscriber),
     });
@@ -82,7 +86,7 @@ export class SessionFeed {
     for (const { subscribers } of [...this.#sessions.values()]) {
       for (const subscriber of [...subscribers]) subscriber.close();
     }
-    await this.#reading;
+    await this.#wakeUps.settle();
   }
 
   #leave(id: string, subscriber: SessionSubscriber): void {
@@ -96,31 +100,12 @@ export class SessionFeed {
   }
 
   #wake(ids: Iterable<string>): void {
-    for (const id of ids) {
-      if (this.#sessions.has(id)) this.#woken.add(id);
-    }
-    if (this.#woken.size > 0) this.#reading ??= this.#read();
+    this.#wakeUps.wake([...ids].filter((id) => this.#sessions.has(id)));
   }
 
-  async #read(): Promise<void> {
-    await undefined; // collects the wake-ups that come before this microtask
-    for (
-      let feed = this.#options.feed();
-      feed && this.#woken.size > 0;
-      feed = this.#options.feed()
-    ) {
-      const ids = [...this.#woken];
-      this.#woken.clear();
-      try {
-        const newlyRegistered = await this.#register(feed, ids);
-        for (const id of await this.#deliver(feed, ids)) this.#woken.add(id);
-        for (const id of newlyRegistered) this.#woken.add(id);
-      } catch (error) {
-        this.#options.onError(error); // the reconnect or the poll wakes them again
-        break;
-      }
-    }
-    this.#reading = undefined;
+  async #read(feed: Feed, ids: readonly string[]): Promise<void> {
+    const newlyRegistered = await this.#register(feed, ids);
+    this.#wake([...(await this.#deliver(feed, ids)), ...newlyRegistered]);
   }
 
   /**

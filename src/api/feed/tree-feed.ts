@@ -9,8 +9,9 @@ import {
   type TreeRow,
   type TreeState,
 } from '../../db/feed/tree-rows.ts';
+import { followRows, type RowSubscriber } from './row-subscriber.ts';
 import { TreeRuns, type TreeRunsOptions } from './tree-runs.ts';
-import { followTree, type TreeSubscriber } from './tree-subscriber.ts';
+import { WakeUps } from './wake-ups.ts';
 
 /** Most live runs of a tree that are announced and whose answers stream. Others are polled. */
 const MOST_LIVE = 500;
@@ -31,6 +32,8 @@ const LAST_PIECES_MS = 200;
 /** Something that happens in a tree now, and that is not stored. */
 export type LiveItem = { of: 'piece'; piece: TokenPiece } | { of: 'note'; note: ToolNote };
 
+type TreeSubscriber = RowSubscriber<TreeRow, TreePosition>;
+
 type Followed = {
   rows: Set<TreeSubscriber>;
   live: Set<FeedQueue<LiveItem>>;
@@ -50,12 +53,12 @@ export class TreeFeed {
   readonly #options: TreeRunsOptions;
   readonly #trees = new Map<string, Followed>();
   readonly #runs: TreeRuns;
-  readonly #woken = new Set<string>();
-  #reading: Promise<void> | undefined;
+  readonly #wakeUps: WakeUps;
 
   constructor(options: TreeRunsOptions) {
     this.#options = options;
     this.#runs = new TreeRuns(options);
+    this.#wakeUps = new WakeUps({ ...options, read: (feed, ids) => this.#read(feed, ids) });
   }
 
   /** The number of open subscriptions. */
@@ -69,7 +72,8 @@ export class TreeFeed {
   /** Subscribes to the rows of a tree after a position. Ends when the top run has ended. */
   rows(id: string, after: TreePosition): AsyncIterableIterator<TreeRow, undefined> {
     const followed = this.#follow(id);
-    const subscriber = followTree(after, {
+    const subscriber = followRows<TreeRow, TreePosition>(after, {
+      cursorOf: (row) => row.at,
       onRoom: () => this.#wake([id]),
       onClose: () => {
         followed.rows.delete(subscriber);
@@ -132,7 +136,7 @@ export class TreeFeed {
       for (const subscriber of [...rows]) subscriber.close();
       for (const queue of [...live]) queue.end();
     }
-    await this.#reading;
+    await this.#wakeUps.settle();
   }
 
   #follow(id: string): Followed {
@@ -156,9 +160,8 @@ export class TreeFeed {
     for (const id of ids) {
       const followed = this.#trees.get(id);
       if (followed?.rest) followed.isDue = true;
-      else if (followed) this.#woken.add(id);
+      else if (followed) this.#wakeUps.wake([id]);
     }
-    if (this.#woken.size > 0) this.#reading ??= this.#read();
   }
 
   /** Lets a tree rest, and wakes it afterwards if something came meanwhile. */
@@ -172,26 +175,7 @@ export class TreeFeed {
     followed.rest = setTimeout(end, ms).unref();
   }
 
-  async #read(): Promise<void> {
-    await undefined; // collects the wake-ups that come before this microtask
-    for (
-      let feed = this.#options.feed();
-      feed && this.#woken.size > 0;
-      feed = this.#options.feed()
-    ) {
-      const ids = [...this.#woken];
-      this.#woken.clear();
-      try {
-        await this.#readTrees(feed, ids);
-      } catch (error) {
-        this.#options.onError(error); // the reconnect or the poll wakes them again
-        break;
-      }
-    }
-    this.#reading = undefined;
-  }
-
-  async #readTrees(feed: Feed, ids: readonly string[]): Promise<void> {
+  async #read(feed: Feed, ids: readonly string[]): Promise<void> {
     await this.#runs.registerTops(feed, ids);
     const states = await feed.treeStates(ids, MOST_LIVE);
     this.#closeGone(ids, states);

@@ -59,11 +59,6 @@ export function treeRowOf({ top_seq, position, execution_id, seq, step }: FoundT
   return { at, execution_id, seq, ...(step && { row: { execution_id, seq, step } }) };
 }
 
-/** Returns whether a position comes before another one. */
-export function isBefore(a: TreePosition, b: TreePosition): boolean {
-  return a.seq < b.seq || (a.seq === b.seq && a.position < b.position);
-}
-
 /** Returns the places of runs, in the order of the ids. */
 export async function placesOf(
   pool: Pool,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createFeedHub } from '../../../src/api/feed/feed-hub.ts';
-import { followMessages } from '../../../src/api/feed/session-subscriber.ts';
+import { followRows } from '../../../src/api/feed/row-subscriber.ts';
 import type { Api } from '../../../src/api/server.ts';
 import {
   all,
@@ -275,20 +275,16 @@ describe('sessionMessages', () => {
   });
 
   test('messages are buffered up to a bound, and requested again at half of it', async () => {
-    let asked = 0;
-    const subscriber = followMessages({ turn: 0, seq: 0 }, { onRoom: () => asked++, onClose() {} });
-    subscriber.push(
-      count(1, 2_000).map((seq) => ({
-        session_id: '',
-        turn: 1,
-        seq,
-        cursor: { turn: 1, seq },
-        message: {},
-      })),
-    );
-    expect([subscriber.cursor, subscriber.hasRoom]).toEqual([{ turn: 1, seq: 500 }, false]);
+    let requests = 0;
+    const subscriber = followRows(0, {
+      cursorOf: (seq: number) => seq,
+      onRoom: () => requests++,
+      onClose() {},
+    });
+    subscriber.push(count(1, 2_000));
+    expect([subscriber.cursor, subscriber.hasRoom]).toEqual([500, false]);
     for (let taken = 0; taken < 250; taken += 1) await subscriber.events.next();
-    expect([asked, subscriber.hasRoom]).toEqual([1, true]);
+    expect([requests, subscriber.hasRoom]).toEqual([1, true]);
   });
 
   test('ends when the session is deleted', async () => {
