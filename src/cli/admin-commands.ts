@@ -74,7 +74,7 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'inbound-hooks',
     group: 'Definitions',
-    summary: 'manage addresses that other programs call to start runs',
+    summary: 'manage inbound hooks: URLs that other programs call to start runs',
     args: '[list|show|create|test|…]',
     load: () => import('./commands/definitions/inbound-hooks.ts'),
   },
@@ -110,7 +110,7 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'hooks',
     group: 'Definitions',
-    summary: 'list the functions that are called at events of runs',
+    summary: 'list the hooks: functions that Howdah calls at certain events of a run',
     args: '[list|show]',
     load: () => import('./commands/definitions/hooks.ts'),
   },
@@ -162,7 +162,7 @@ export const adminCommands: readonly CommandEntry[] = [
   {
     name: 'retention',
     group: 'Data',
-    summary: 'delete old runs as the retention policies say; archive or restore months of runs',
+    summary: 'delete old runs according to retention policies; archive or restore months of runs',
     args: '[months|archive|restore]',
     load: () => import('./commands/data/retention.ts'),
   },

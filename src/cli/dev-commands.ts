@@ -63,8 +63,7 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'mcp',
     group: 'Agents',
-    summary:
-      'serve agents as tools to an MCP client; list and accept the MCP servers that agents use',
+    summary: 'serve agents as tools to an MCP client; list MCP servers, and accept changed tools',
     args: '[serve|list|show|accept]',
     load: () => import('./commands/agents/mcp.ts'),
   },
@@ -78,7 +77,7 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'validate',
     group: 'Definitions',
-    summary: 'check whether files could be applied, and report all faults in them',
+    summary: 'check whether files could be applied, and report all errors in them',
     args: 'FILE...',
     load: () => import('./commands/definitions/validate.ts'),
   },

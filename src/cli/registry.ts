@@ -139,7 +139,7 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'worker',
     group: 'Operations',
-    summary: 'run a worker until it is stopped; it executes runs',
+    summary: 'run a worker, which executes runs, until it is stopped',
     load: () => import('./commands/operations/worker.ts'),
   },
   {

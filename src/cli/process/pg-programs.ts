@@ -5,7 +5,7 @@ import type { CliIo } from '../output/output.ts';
 /** The option of commands that call the client programs of PostgreSQL. */
 export const PG_BIN_OPTION = [
   '--pg-bin <folder>',
-  'folder of pg_dump, pg_restore and psql (default: HOWDAH_PG_BIN, else searched for)',
+  'folder of pg_dump, pg_restore and psql (default: HOWDAH_PG_BIN, else PATH and the usual folders)',
 ] as const;
 
 /** Returns the places where the programs are looked for. */

@@ -27,8 +27,14 @@ type Options = { write?: string; apply?: string; edit?: true; tenant?: string };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[session]', 'id of the session; a file for --apply names its session itself')
-    .option('--write <path>', 'write the list to this file, or to a file of its own in this folder')
+    .argument(
+      '[session]',
+      'id of the session; not needed with --apply, because the file names its session',
+    )
+    .option(
+      '--write <path>',
+      'write the list to this file, or to a file named after the session in this folder',
+    )
     .option('--apply <file>', 'apply the edits of a file that --write has written')
     .option('--edit', 'edit the list in $VISUAL or $EDITOR, and apply the edits')
     .option(...TENANT_OPTION)

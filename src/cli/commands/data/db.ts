@@ -8,7 +8,7 @@ import { type CliIo, printJson } from '../../output/output.ts';
 export function register(command: Command, io: CliIo): void {
   command
     .command('url')
-    .description('print the URL of the owner, and start the embedded PostgreSQL if needed')
+    .description('print the database URL of the owner, and start the embedded PostgreSQL if needed')
     .action(() => url(io));
   command
     .command('start')

@@ -23,7 +23,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--into <url>', 'target database, without a Howdah schema (default: DATABASE_URL)')
     .option(
       '--paused',
-      'for a copy while the original is in use: pause runs, and disable schedules, webhooks and alert rules',
+      'pause runs, and disable schedules, webhooks and alert rules, for a copy while the original is in use',
     )
     .option(...PG_BIN_OPTION)
     .action(async (file: string, { into, paused, pgBin }: Options) => {

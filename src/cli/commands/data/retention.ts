@@ -28,7 +28,7 @@ export function register(command: Command, io: CliIo): void {
     .action((options: Options) => now(io, options));
   command
     .command('months')
-    .description('list the months before the last one, and why they are kept')
+    .description('list the months before the previous month, and why each is kept')
     .action(() => months(io));
   command
     .command('archive')
@@ -130,7 +130,7 @@ async function months(io: CliIo): Promise<void> {
             ? 'is being dropped'
             : 'will be dropped',
     }));
-    printRows(io, { items, rows, empty: 'There is no month before the last one.' });
+    printRows(io, { items, rows, empty: 'There is no month before the previous month.' });
   });
 }
 

@@ -18,7 +18,10 @@ type Options = { tenant?: string; out?: string; unowned?: true };
 export function register(command: Command, io: CliIo): void {
   command
     .argument('[name]', 'name of the agent system (default: the only one)')
-    .option('--unowned', 'export what no system owns, as a system with the name of the tenant')
+    .option(
+      '--unowned',
+      'export the objects that belong to no agent system, as a system named after the tenant',
+    )
     .option('--out <file>', 'file to write (default: stdout)')
     .option(...TENANT_OPTION)
     .action(async (name: string | undefined, options: Options) => {

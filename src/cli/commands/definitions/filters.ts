@@ -58,10 +58,10 @@ export function register(command: Command, io: CliIo): void {
     .argument('<name>', 'name of the filter')
     .option(...YES_OPTION)
     .action((name: string, options: Options) => remove(io, name, options));
-  add('test', 'show what the filters do with a text')
+  add('test', 'show what the filters do to a text')
     .argument('<text>', `text to filter; ${ARGUMENT_SOURCES}`)
     .addOption(
-      new Option('--place <place>', 'place of the text')
+      new Option('--place <place>', 'place in which the text occurs')
         .choices([...filterPlaces])
         .default('output'),
     )

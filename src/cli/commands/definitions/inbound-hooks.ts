@@ -43,7 +43,7 @@ export function register(command: Command, io: CliIo): void {
     createVerb(HOOKS, { register: withHook, columns: columnsOf }),
     {
       name: 'test',
-      summary: 'show what the expressions of a hook make of a body',
+      summary: 'evaluate the expressions of a hook for a request body',
       register: registerTest,
     },
     {
@@ -59,18 +59,25 @@ function withHook(command: Command): Command {
   return command
     .argument('<name>', 'name of the hook, the last part of its path')
     .addOption(
-      new Option('--verification <format>', 'signature of the sender')
+      new Option('--verification <format>', 'format in which the sender signs requests')
         .choices(VERIFICATIONS)
         .makeOptionMandatory(),
     )
-    .requiredOption('--secret <name>', 'secret that verifies: howdah admin secret set NAME')
+    .requiredOption(
+      '--secret <name>',
+      'secret that verifies the signature: howdah admin secret set NAME',
+    )
     .option('--secret-header <name>', 'header with a shared secret (default: Authorization)')
     .option('--agent <name>', 'agent to run')
     .option('--workflow <name>', 'workflow to run instead of an agent')
     .option('--condition <cel>', 'start runs only for deliveries for which this expression is true')
     .option('--input <cel>', 'input of the run (default: the body as JSON)')
-    .option('--map <field=cel>', 'value of metadata, input_data, agent and others', mapOf)
-    .option('--session-key <cel>', 'deliveries with one value are messages of one session')
+    .option(
+      '--map <field=cel>',
+      'expression for a field of the run, such as metadata or input_data; may be repeated',
+      mapOf,
+    )
+    .option('--session-key <cel>', 'deliveries with the same value are messages of one session')
     .option('--reply <json>', 'where the answer is sent: {"url", "secret_name", "body"}')
     .option('--description <text>', 'purpose of the hook');
 }

@@ -84,9 +84,9 @@ function withIntegration(command: Command): Command {
     )
     .option('--scopes <list>', 'scopes to ask for, separated by commas')
     .option('--issuer <url>', 'authorization server, if the resource names none')
-    .option('--client-id <id>', 'client that was registered by hand')
+    .option('--client-id <id>', 'id of a client that was registered manually')
     .option('--secret <name>', 'name of the stored secret that holds the client secret')
-    .option('--no-resource', 'do not send the resource to the authorization server')
+    .option('--no-resource', 'do not send the parameter resource to the authorization server')
     .option('--description <text>', 'purpose of the integration');
 }
 

@@ -14,7 +14,7 @@ type SettingsTarget = { tenant?: string; system?: true };
 
 const SYSTEM = [
   '--system',
-  'change the value for all tenants without their own (owners of the database only)',
+  'the value for all tenants that have none of their own (owners of the database only)',
 ] as const;
 
 const KEY = ['<key>', 'key of the setting, such as max_depth'] as const;
@@ -50,7 +50,7 @@ export function register(command: Command, io: CliIo): void {
       summary: 'change a setting',
       register: (verb) =>
         withKey(verb)
-          .argument('<value>', 'a number; list shows the allowed range')
+          .argument('<value>', 'new value, a number; list shows its range')
           .action((key: string, value: string, whose: SettingsTarget, self: Command) =>
             change(io, key, whose, self, (settings) => settings.put(key, jsonOf(value))),
           ),

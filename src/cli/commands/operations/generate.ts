@@ -34,7 +34,7 @@ export function register(command: Command, io: CliIo): void {
       1,
     )
     .option('--until <time>', 'end of the history (default: 15 minutes ago)', time)
-    .option('--append', 'also write into a database that already has runs')
+    .option('--append', 'allow writing into a database that already has runs')
     .action((options: Options) =>
       withDatabase(io, ({ url }) => generate(io, url, options), { installsSchema: true }),
     );

@@ -12,7 +12,10 @@ type Options = { data?: string };
 export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'id of the question, or of the run that asks it')
-    .argument('[text]', `the answer; for an effect: done, again or give_up; ${ARGUMENT_SOURCES}`)
+    .argument(
+      '[text]',
+      `the answer; for a call with an unknown outcome: done, again or give_up; ${ARGUMENT_SOURCES}`,
+    )
     .option(
       '--data <json>',
       `the answer as JSON; for done, the result of the call; ${ARGUMENT_SOURCES}`,

@@ -19,12 +19,20 @@ const SHOWN = ['seq', 'created_at', 'actor', 'client', 'action', 'object', 'obje
 /** Registers `howdah admin audit`, which lists who changed and controlled what, newest first. */
 export function register(command: Command, io: CliIo): void {
   command
-    .option('--actor <name>', 'only what this user, API key or login did')
+    .option('--actor <name>', 'only actions of this user, API key or login')
     .option('--action <action>', 'only this action, such as insert, update, cancel or approve')
     .option('--object <table>', 'only rows of this table, such as agents')
     .option('--object-id <id>', 'only this row')
-    .option('--since <when>', 'only entries since, such as 1h, 7d or 2026-12-01', moment)
-    .option('--until <when>', 'only entries before, such as 1h, 7d or 2026-12-01', moment)
+    .option(
+      '--since <when>',
+      'only entries since this time: an age such as 1h, or a date such as 2026-12-01',
+      moment,
+    )
+    .option(
+      '--until <when>',
+      'only entries before this time: an age such as 1h, or a date such as 2026-12-01',
+      moment,
+    )
     .option('--limit <number>', 'maximum number of entries', limit, 20)
     .option(...TENANT_OPTION)
     .action(async (options: Options & { objectId?: string }) => {

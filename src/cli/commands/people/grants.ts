@@ -31,8 +31,8 @@ export function register(command: Command, io: CliIo): void {
 function withGrant(command: Command): Command {
   return command
     .argument('<permission>', 'read, run or edit')
-    .option('--agent <name>', 'agent that the grant is about')
-    .option('--workflow <name>', 'workflow that the grant is about')
+    .option('--agent <name>', 'agent that the grant applies to')
+    .option('--workflow <name>', 'workflow that the grant applies to')
     .addOption(new Option('--role <role>', 'role that gets the permission').choices([...userRoles]))
     .option('--user-id <id>', 'id of the user that gets the permission', (text) =>
       uuidOf(text, 'a user'),

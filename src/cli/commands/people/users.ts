@@ -30,7 +30,7 @@ export function register(command: Command, io: CliIo): void {
     showVerb(USERS),
     { name: 'create', summary: 'create a user', register: registerCreate },
     switchVerb('suspend', 'suspend a user: reject all tokens and keys of the user', false),
-    switchVerb('admit', 'admit a suspended user again', true),
+    switchVerb('admit', 'end the suspension of a user', true),
     {
       name: 'export',
       summary: 'export all data of a user, one JSON document per line',

@@ -46,7 +46,7 @@ function withOptions(command: Command): Command {
   return command
     .option(
       '--from, --seq <n>',
-      'number of steps to share; 0 starts from the beginning (default with --set and --data)',
+      'number of steps to copy; 0 starts from the beginning (default with --set and --data)',
       wholeNumber(0),
     )
     .option(
@@ -55,12 +55,12 @@ function withOptions(command: Command): Command {
     )
     .option(
       '--set <place=value>',
-      'with --seq 0: change a value of its data, such as input.order.number=1001, or input=TEXT; may be repeated',
+      'with --seq 0: change a value of the input data, such as input.order.number=1001, or input=TEXT; may be repeated',
       setOption,
     )
     .option(
       '--data, --input-data <json>',
-      `with --seq 0: replace its data, as JSON; ${ARGUMENT_SOURCES}`,
+      `with --seq 0: replace the input data, as JSON; ${ARGUMENT_SOURCES}`,
     )
     .option(
       '--version <n>',
@@ -72,12 +72,12 @@ function withOptions(command: Command): Command {
 }
 
 /**
- * Returns the number of steps to share. A fork that changes data starts from the beginning by
+ * Returns the number of steps to copy. A fork that changes data starts from the beginning by
  * default.
  */
 function seqOf({ seq, set, inputData }: ForkOptions): number {
   if (seq === undefined && set === undefined && inputData === undefined) {
-    throw new HowdahError('EUSAGE', 'the number of steps to share is missing: --seq', {
+    throw new HowdahError('EUSAGE', 'the number of steps to copy is missing: --seq', {
       hint: '--seq 0 starts from the beginning. --seq 7 continues after step 7. --set input.PLACE=VALUE starts from the beginning with other data.',
     });
   }

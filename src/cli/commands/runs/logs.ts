@@ -28,7 +28,7 @@ export function register(command: Command, io: CliIo): void {
     .option('-f, --follow', 'keep printing new steps until Ctrl-C or the end of the run')
     .option(
       '--since <when>',
-      'only steps since, such as 10m, 1h, 7d or 2026-12-01 (default: 1h; all for a run or session)',
+      'only steps since this time: an age such as 10m, or a date such as 2026-12-01 (default: 1h; all steps for a run or session)',
       moment,
     )
     .option('--agent <name>', 'only runs of this agent')

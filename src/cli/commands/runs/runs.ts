@@ -76,8 +76,16 @@ function registerList(command: Command, io: CliIo): void {
     )
     .option('--agent <name>', 'only runs of this agent')
     .option('--workflow <name>', 'only runs of this workflow')
-    .option('--since <when>', 'only runs created since, such as 1h, 7d or 2026-12-01', moment)
-    .option('--until <when>', 'only runs created before, such as 1h, 7d or 2026-12-01', moment)
+    .option(
+      '--since <when>',
+      'only runs created since this time: an age such as 1h, or a date such as 2026-12-01',
+      moment,
+    )
+    .option(
+      '--until <when>',
+      'only runs created before this time: an age such as 1h, or a date such as 2026-12-01',
+      moment,
+    )
     .option('--limit <number>', 'maximum number of runs', limit, 20)
     .option('--before <id>', 'only runs older than this id (next page)', executionId)
     .option(...API_OPTION)

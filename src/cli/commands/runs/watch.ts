@@ -16,7 +16,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('[id]', 'id of the run (default: your newest run)')
     .option(...TENANT_OPTION)
-    .option('--tree', 'also show the runs below: sub-agents and members of workflows')
+    .option('--tree', 'also show descendant runs: sub-agents and members of workflows')
     .addOption(
       new Option('--after <seq>', 'only steps after this one').argParser(seq).conflicts('tree'),
     )
