@@ -61,6 +61,41 @@ comment on column howdah.tools.kind is
   'registered in code.';
 comment on column howdah.tools.configuration is
   'Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue.';
+comment on column howdah.agent_tools.requires_approval is
+  'True if a person must approve each call. Null uses requires_approval of the tool.';
+comment on column howdah.questions.kind is
+  'question: the agent asks; the answer is a text, one of options, or a value of schema. '
+  'approval: a call waits for approve or reject. effect: nobody observed the outcome of a call; '
+  'the answer is done (data: its result), again or give_up.';
+comment on column howdah.approvals.scope is
+  'Scope of the approval: the run and the runs below, the session, or the agent.';
+comment on column howdah.schedules.overlap_policy is
+  'What to do if the last run is still live. allow: start the new run beside it. skip: start no '
+  'run. cancel: cancel the last run, then start the new run.';
+comment on column howdah.schedules.catchup_policy is
+  'What to do with times that passed while no worker was alive. skip: nothing. one: run the '
+  'newest. all: run all, oldest first, at most the 100 newest.';
+comment on column howdah.schedules.user_id is
+  'User that the runs belong to: who created the schedule, or the last user who changed more than '
+  'name and is_active.';
+comment on column howdah.mcp_tools.status is
+  'accepted: agents have the tool. new: the server added it later, or its description has '
+  'invisible characters. changed: the server changed its description. refused: it cannot be '
+  'offered; fault gives the reason. gone: it was accepted, and the server no longer offers it.';
+comment on column howdah.models.purpose is
+  'llm: text; embedding: vectors; tts: text to speech; stt: speech to text; image: generates '
+  'images; rerank: orders documents; classifier.';
+comment on column howdah.hooks.timeout_ms is
+  'Time limit of one call in milliseconds, 5000 by default. A longer call fails.';
+comment on column howdah.effects.state is
+  'started: in progress. done, failed: over. unknown: nobody observed the outcome; for a call that '
+  'must happen once, a person is asked. given_up: the person could not tell. compensated, '
+  'compensation_failed: undone, or not.';
+comment on column howdah.watched_rows.write_back is
+  'waiting: the run has not ended, or its answer is not written yet. written: the answer is in the '
+  'row. superseded: somebody changed the column first, or the row started a newer run. gone: the '
+  'row or the table no longer exists. failed: error gives the reason. Null if the watch writes no '
+  'answer back.';
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
 comment on table howdah.watched_rows is
   E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName '

@@ -47275,7 +47275,7 @@ comment on column howdah.agent_tools.agent_id is 'The agent.';
 
 comment on column howdah.agent_tools.configuration is 'The configuration, depending on the kind.';
 
-comment on column howdah.agent_tools.requires_approval is 'True if a person must approve each call.';
+comment on column howdah.agent_tools.requires_approval is 'True if a person must approve each call. Null uses requires_approval of the tool.';
 
 comment on column howdah.agent_tools.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -47443,7 +47443,7 @@ comment on column howdah.approvals.execution_id is 'The run.';
 
 comment on column howdah.approvals.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
-comment on column howdah.approvals.scope is 'Scope of the approval: the run, the session, or the agent.';
+comment on column howdah.approvals.scope is 'Scope of the approval: the run and the runs below, the session, or the agent.';
 
 comment on column howdah.approvals.session_id is 'The session; null outside a session.';
 
@@ -47641,7 +47641,7 @@ comment on column howdah.effects.seq is 'The last step of the call in the log.';
 
 comment on column howdah.effects.started_at is 'Start time.';
 
-comment on column howdah.effects.state is 'State of the call: see the view.';
+comment on column howdah.effects.state is 'started: in progress. done, failed: over. unknown: nobody observed the outcome; for a call that must happen once, a person is asked. given_up: the person could not tell. compensated, compensation_failed: undone, or not.';
 
 comment on column howdah.effects.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -47943,7 +47943,7 @@ comment on column howdah.hooks.is_active is 'False disables the row without dele
 
 comment on column howdah.hooks.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
-comment on column howdah.hooks.timeout_ms is 'Time limit of one call in milliseconds. A longer call fails.';
+comment on column howdah.hooks.timeout_ms is 'Time limit of one call in milliseconds, 5000 by default. A longer call fails.';
 
 comment on column howdah.hooks.updated_at is 'Time of the last change.';
 
@@ -48239,7 +48239,7 @@ comment on column howdah.mcp_tools.parameters is 'The parameters, as a JSON Sche
 
 comment on column howdah.mcp_tools.server_id is 'The MCP server.';
 
-comment on column howdah.mcp_tools.status is 'accepted, new, changed, refused, gone.';
+comment on column howdah.mcp_tools.status is 'accepted: agents have the tool. new: the server added it later, or its description has invisible characters. changed: the server changed its description. refused: it cannot be offered; fault gives the reason. gone: it was accepted, and the server no longer offers it.';
 
 comment on column howdah.mcp_tools.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -48433,7 +48433,7 @@ comment on column howdah.models.prices_from is 'Source of the prices, such as "c
 
 comment on column howdah.models.provider is 'The provider of the model: openai, anthropic, local and so on.';
 
-comment on column howdah.models.purpose is 'llm: text; embedding: vectors; tts: text to speech; stt: speech to text.';
+comment on column howdah.models.purpose is 'llm: text; embedding: vectors; tts: text to speech; stt: speech to text; image: generates images; rerank: orders documents; classifier.';
 
 comment on column howdah.models.request_params is 'Parameters of each request to the model, such as {"voice": "alloy"}. Parameters in agent_models.request_params take precedence.';
 
@@ -48555,7 +48555,7 @@ comment on column howdah.questions.expires_at is 'Deadline. After the deadline t
 
 comment on column howdah.questions.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
-comment on column howdah.questions.kind is 'question; approval of a call; effect: the outcome of a call that nobody observed.';
+comment on column howdah.questions.kind is 'question: the agent asks; the answer is a text, one of options, or a value of schema. approval: a call waits for approve or reject. effect: nobody observed the outcome of a call; the answer is done (data: its result), again or give_up.';
 
 comment on column howdah.questions.options is 'Answers to choose from, as a JSON array.';
 
@@ -48660,7 +48660,7 @@ comment on column howdah.routing_decisions.workflow_id is 'The workflow.';
 
 comment on column howdah.schedules.agent_id is 'The agent.';
 
-comment on column howdah.schedules.catchup_policy is 'What to do with missed times: skip, one, all.';
+comment on column howdah.schedules.catchup_policy is 'What to do with times that passed while no worker was alive. skip: nothing. one: run the newest. all: run all, oldest first, at most the 100 newest.';
 
 comment on column howdah.schedules.concurrency_key is 'Key of the runs, such as customer-42, for limits of scope key.';
 
@@ -48688,7 +48688,7 @@ comment on column howdah.schedules.name is 'The name.';
 
 comment on column howdah.schedules.next_at is 'Time of the next run, set by the database. Null while paused.';
 
-comment on column howdah.schedules.overlap_policy is 'What to do if the last run is still live: allow, skip, cancel.';
+comment on column howdah.schedules.overlap_policy is 'What to do if the last run is still live. allow: start the new run beside it. skip: start no run. cancel: cancel the last run, then start the new run.';
 
 comment on column howdah.schedules.priority is 'Priority; smaller numbers run first.';
 
@@ -48702,7 +48702,7 @@ comment on column howdah.schedules.timezone is 'Time zone of cron, a name of pg_
 
 comment on column howdah.schedules.updated_at is 'Time of the last change.';
 
-comment on column howdah.schedules.user_id is 'The user that its runs belong to.';
+comment on column howdah.schedules.user_id is 'User that the runs belong to: who created the schedule, or the last user who changed more than name and is_active.';
 
 comment on column howdah.schedules.workflow_id is 'The workflow.';
 
@@ -49090,7 +49090,7 @@ comment on column howdah.watched_rows.value_sha256 is 'SHA-256 of into_column at
 
 comment on column howdah.watched_rows.watches is 'Watches that led to this run, its own watch last. There are several if an answer or a tool of a run wrote into a watched table.';
 
-comment on column howdah.watched_rows.write_back is 'State of the answer. Null if the watch writes no answer back.';
+comment on column howdah.watched_rows.write_back is 'waiting: the run has not ended, or its answer is not written yet. written: the answer is in the row. superseded: somebody changed the column first, or the row started a newer run. gone: the row or the table no longer exists. failed: error gives the reason. Null if the watch writes no answer back.';
 
 comment on column howdah.watched_rows.written_at is 'Time at which the answer was written back.';
 
@@ -49350,7 +49350,7 @@ comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a questio
 
 comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system document, the content of a file as JSON. Returns {id, name, version, digest, dry_run, kept: [{kind, name}], objects: [{kind, name, action, before, after, ownership}]}.';
 
-comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF.';
+comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. A line keeps its todo if the line or its title is unchanged; todos without a line are deleted. version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF. Raises HWINV with the number of a line that is no todo.';
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run, its session or its agent.';
 
@@ -49361,9 +49361,9 @@ comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its child
 comment on routine howdah.check_all() is '@behavior -*
 Returns the broken promises of all runs. The result is always empty unless the engine has a bug. Owners only.';
 
-comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run; steps holds parts_at, the first step that differs, and the changes.';
+comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run. shared_steps counts the first steps that a fork copied. began and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at most 1,000 changes; left_off counts the others.';
 
-comment on routine howdah.connect_account(text,text) is 'Begins to connect an account for an integration: {account_id, integration, authorization_url, expires_at}. A person opens the URL in a browser and consents at the authorization server. It is null if the client itself is the account.';
+comment on routine howdah.connect_account(text,text) is 'Begins to connect an account for an integration: {account_id, integration, authorization_url, expires_at}. A person opens the URL in a browser within an hour and consents at the authorization server. It is null if the client itself is the account. Raises HWCNF if no API has stored its address yet: set HOWDAH_PUBLIC_URL.';
 
 comment on routine howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) is 'Creates an API key and returns it. The key cannot be read again. Its role is at most the role of the caller, and for a user at most the role of that user.';
 
@@ -49386,7 +49386,7 @@ comment on routine howdah.delete_skill(uuid) is 'Deletes a skill that no agent u
 
 comment on routine howdah.delete_workflow(uuid) is 'Deletes a workflow softly, unless it is a member of another workflow. Live runs continue with their pinned version. The name becomes free.';
 
-comment on routine howdah.diff_agent_versions(uuid,text,text) is 'Returns the changes between two versions of an agent, given by number or label. Without to_version, compares with the latest version.';
+comment on routine howdah.diff_agent_versions(uuid,text,text) is 'Returns the changes between two versions of an agent, given by number or label. Without to_version, compares with the latest version. The operations, in their order, are a JSON Patch (RFC 6902) from one definition to the other; text is for people.';
 
 comment on routine howdah.diff_prompt_versions(uuid,text,text) is 'Returns the changes between two versions of a prompt, given by number or label. Without to_version, compares with the latest version.';
 
@@ -49410,9 +49410,9 @@ comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pi
 
 comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, connected accounts (without tokens), sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content), schedules, agents. With redact, leaves out all contents.';
 
-comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}. Both require seq 0, which is then the default.';
+comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}. Both require seq 0, which is then the default. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run.';
 
-comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session of the same agent with the conversation of this one up to the end of a turn, by default the last turn, and sends this message in it. The original session does not change.';
+comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session of the same agent with the conversation of this one up to the end of a turn, by default the last turn, and sends this message in it. The original session does not change. Raises HWCNF while a turn up to there is live, HWDEN if the caller may not see the agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
 
 comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A second call replaces the earlier feedback.';
 
@@ -49431,7 +49431,7 @@ comment on routine howdah.mcp_server_schema(howdah.mcp_server_type) is 'Returns 
 comment on routine howdah.model(text,text,jsonb) is '@behavior -*
 Returns the id of the model of the current tenant that fits a purpose best: chat or llm, embedding, tts, stt, image, rerank, classifier. Models of the domain come before models without domain, then the model named default, then fallbacks, then older models. The capabilities of the model include those that are asked for. Raises HWNTF if none fits.';
 
-comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution.';
+comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution. Raises HWTRM if the run has already ended.';
 
 comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'Returns the effect of output filters on a text at a place: {value, hits: [{filter, action}]}. value is null if a filter blocks the text. With an agent, also applies the filters of that agent. Raises HWNTF if there is no such agent.';
 
@@ -49451,17 +49451,17 @@ comment on routine howdah.render_prompt(text,jsonb,text) is 'Returns the text of
 
 comment on routine howdah.resource_text(uuid) is 'Returns the content of a resource as text. The resource must have a text type, be stored in the database and be valid UTF-8.';
 
-comment on routine howdah.restore_agent_version(uuid,integer) is 'Restores the columns, models, tools, prompt and skills of an agent from a version. The restored state is a new version. The agent keeps its current name.';
+comment on routine howdah.restore_agent_version(uuid,integer) is 'Restores the columns, models, tools, prompt and skills of an agent from a version. The restored state is a new version. The agent keeps its current name. Raises HWCNF with the names of objects that no longer exist.';
 
 comment on routine howdah.restore_prompt_version(uuid,integer) is 'Restores a prompt from a version. The restored state is a new version of the prompt and of the agents that use it. The prompt keeps its current name.';
 
 comment on routine howdah.restore_skill_version(uuid,integer) is 'Restores a skill from a version. The restored state is a new version of the skill and of the agents that use it. The skill keeps its current name.';
 
-comment on routine howdah.restore_workflow_version(uuid,integer) is 'Restores the columns and members of a workflow from a version. The restored state is a new version. The workflow keeps its current name.';
+comment on routine howdah.restore_workflow_version(uuid,integer) is 'Restores the columns and members of a workflow from a version. The restored state is a new version. The workflow keeps its current name. Raises HWCNF with the names of members that no longer exist.';
 
-comment on routine howdah.resume_execution(uuid) is 'Resumes a paused run and its children. A run whose reason for waiting still holds waits again, any other is queued.';
+comment on routine howdah.resume_execution(uuid) is 'Resumes a paused run and its children. A run whose reason for waiting still holds waits again, any other is queued. Raises HWTRM if the run has already ended.';
 
-comment on routine howdah.retry_execution(uuid) is 'Retries a failed or cancelled run after its last good step. A limit that was used up is granted once more.';
+comment on routine howdah.retry_execution(uuid) is 'Retries a failed or cancelled run after its last good step, under the same id. A limit that was used up is granted once more. Raises HWTRM if the run completed, HWCNF if it is live, is a child or has compensated effects.';
 
 comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key permanently, within a second. Open connections that use the key lose access too.';
 
@@ -49476,7 +49476,7 @@ Returns the next times of a cron expression in a time zone. Returns no rows if t
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
-comment on routine howdah.session_state(uuid) is 'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows with every change.';
+comment on routine howdah.session_state(uuid) is 'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows with every change of its runs and the runs below, questions and todos. tasks is the todo list: [{position, title, status, note}]. awaiting_user_input is the oldest open question: {question_id, kind, prompt, options, schema}, or null. blocker says why the session does not continue by itself: {reason, message, execution_id} with the first reason of approval, effect, paused, quota, failed and blocked_todo, or null.';
 
 comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default of its user, or of the tenant if the agent has no user.';
 
@@ -49503,7 +49503,7 @@ comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
 Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
 
 comment on routine howdah.use_analyst(text[]) is '@behavior -*
-Creates the agent analyst, which answers questions about figures with SQL, if there is none, adds schemas to those that it reads, and returns its id. It grants nothing: open tables with grants to howdah_analyst.';
+Creates the agent analyst, which answers questions about figures with SQL, if there is none, adds schemas to those that it reads, and returns its id. It grants nothing: open tables with grants to howdah_analyst. Raises HWCNF if an agent analyst without sql_query exists.';
 
 comment on routine howdah.use_tool_policies(text) is '@behavior -*
 Applies a preset of tool policies and returns all policies: strict (a run that has read external content asks before it acts or sends data out), none (removes the policies of the preset).';
@@ -49515,7 +49515,7 @@ comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior 
 Returns the smallest uuid v7 for a time: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
 
 comment on routine howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) is '@behavior -*
-Starts a run of an agent for each row that arrives in a table, and writes its answer into a column. concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. unwatch_table ends the watch. Owners only.';
+Starts a run of an agent for each row that arrives in a table, and writes its answer into a column. input (by default the row as JSON), condition, concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. A second call with the same table, agent or workflow, and column changes the watch. unwatch_table ends it. Owners only.';
 
 comment on routine howdah.watched_rows_current_row(howdah.watched_rows) is '@behavior -filterBy -orderBy
 The row of the watched table as it is now: the columns that the caller may read. Null if the caller may not read the row or its key, if the row is gone, or if it has more than 64 kB.';

@@ -32,5 +32,7 @@ begin
 end $$;
 comment on function howdah.compare_executions(uuid, uuid) is
   'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and '
-  'b hold the figures of each run; steps holds parts_at, the first step that differs, and the '
-  'changes.';
+  'b hold the figures of each run. shared_steps counts the first steps that a fork copied. began '
+  'and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the '
+  'counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at '
+  'most 1,000 changes; left_off counts the others.';

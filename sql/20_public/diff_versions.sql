@@ -12,7 +12,8 @@ as $$
 $$;
 comment on function howdah.diff_agent_versions(uuid, text, text) is
   'Returns the changes between two versions of an agent, given by number or label. Without '
-  'to_version, compares with the latest version.';
+  'to_version, compares with the latest version. The operations, in their order, are a JSON Patch '
+  '(RFC 6902) from one definition to the other; text is for people.';
 
 create or replace function howdah.diff_workflow_versions(workflow_id uuid, from_version text,
   to_version text default null)

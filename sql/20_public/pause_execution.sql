@@ -25,4 +25,4 @@ begin
 end $$;
 comment on function howdah.pause_execution(uuid) is
   'Pauses a run and its children. A step in progress is finished first; the run then makes no '
-  'progress until resume_execution.';
+  'progress until resume_execution. Raises HWTRM if the run has already ended.';

@@ -68,4 +68,5 @@ begin
 end $$;
 comment on function howdah.restore_agent_version(uuid, int) is
   'Restores the columns, models, tools, prompt and skills of an agent from a version. The '
-  'restored state is a new version. The agent keeps its current name.';
+  'restored state is a new version. The agent keeps its current name. Raises HWCNF with the names '
+  'of objects that no longer exist.';

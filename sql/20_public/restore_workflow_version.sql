@@ -61,4 +61,5 @@ begin
 end $$;
 comment on function howdah.restore_workflow_version(uuid, int) is
   'Restores the columns and members of a workflow from a version. The restored state is a new '
-  'version. The workflow keeps its current name.';
+  'version. The workflow keeps its current name. Raises HWCNF with the names of members that no '
+  'longer exist.';

@@ -41,4 +41,4 @@ begin
 end $$;
 comment on function howdah.resume_execution(uuid) is
   'Resumes a paused run and its children. A run whose reason for waiting still holds waits again, '
-  'any other is queued.';
+  'any other is queued. Raises HWTRM if the run has already ended.';

@@ -49,5 +49,6 @@ begin
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.retry_execution(uuid) is
-  'Retries a failed or cancelled run after its last good step. A limit that was used up is '
-  'granted once more.';
+  'Retries a failed or cancelled run after its last good step, under the same id. A limit that '
+  'was used up is granted once more. Raises HWTRM if the run completed, HWCNF if it is live, is a '
+  'child or has compensated effects.';

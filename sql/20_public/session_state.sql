@@ -105,4 +105,8 @@ begin
 end $$;
 comment on function howdah.session_state(uuid) is
   'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows '
-  'with every change.';
+  'with every change of its runs and the runs below, questions and todos. tasks is the todo list: '
+  '[{position, title, status, note}]. awaiting_user_input is the oldest open question: '
+  '{question_id, kind, prompt, options, schema}, or null. blocker says why the session does not '
+  'continue by itself: {reason, message, execution_id} with the first reason of approval, effect, '
+  'paused, quota, failed and blocked_todo, or null.';

@@ -57,7 +57,8 @@ end $$;
 comment on function howdah.use_analyst(text[]) is
   E'@behavior -*\nCreates the agent analyst, which answers questions about figures with SQL, if '
   'there is none, adds schemas to those that it reads, and returns its id. It grants nothing: open '
-  'tables with grants to howdah_analyst.';
+  'tables with grants to howdah_analyst. Raises HWCNF if an agent analyst without sql_query '
+  'exists.';
 
 -- Inserts the agent `analyst` with its tool. The description has the words of questions in English
 -- and German, since the manager compares them without an LLM.

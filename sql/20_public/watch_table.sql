@@ -74,8 +74,9 @@ end $$;
 comment on function howdah.watch_table(text, text, text, text, text, text, text, text, text,
   int) is
   E'@behavior -*\nStarts a run of an agent for each row that arrives in a table, and writes its '
-  'answer into a column. concurrency_key and debounce_key are expressions over the row, such as '
-  '''customer_id''. unwatch_table ends the watch. Owners only.';
+  'answer into a column. input (by default the row as JSON), condition, concurrency_key and '
+  'debounce_key are expressions over the row, such as ''customer_id''. A second call with the same '
+  'table, agent or workflow, and column changes the watch. unwatch_table ends it. Owners only.';
 
 -- Ends the watches of a table in this tenant. Runs that they started continue, but their answers
 -- are not written.
