@@ -50,6 +50,14 @@ describe.each(PAGES)('%s', (name) => {
 test('the tasks leave the answers that their pages promise', async () => {
   const { rows: inquiries } = await database.pool.query('select reply from public.inquiries');
   expect(inquiries).toEqual([{ reply: expect.stringContaining('A-1001') }]);
+  const { rows: delegated } = await database.pool.query(
+    `select p.output, c.output as answer
+     from howdah.executions as p join howdah.executions as c on c.parent_execution_id = p.id
+     where p.agent_id = howdah.agent('reception')`,
+  );
+  expect(delegated).toEqual([
+    { output: expect.stringContaining('A-1001'), answer: expect.stringContaining('A-1001') },
+  ]);
   const { rows: scripted } = await database.pool.query(
     `select output from howdah.executions where overrides -> 'model' is not null`,
   );
