@@ -71,13 +71,14 @@ comment on column howdah.approvals.scope is
   'Scope of the approval: the run and the runs below, the session, or the agent.';
 comment on column howdah.schedules.overlap_policy is
   'What to do if the last run is still live. allow: start the new run beside it. skip: start no '
-  'run. cancel: cancel the last run, then start the new run.';
+  'run. cancel: cancel the last run, then start the new run; a run of an earlier user of the '
+  'schedule is not cancelled, and the new run is skipped.';
 comment on column howdah.schedules.catchup_policy is
   'What to do with times that passed while no worker was alive. skip: nothing. one: run the '
   'newest. all: run all, oldest first, at most the 100 newest.';
 comment on column howdah.schedules.user_id is
   'User that the runs belong to: who created the schedule, or the last user who changed more than '
-  'name and is_active.';
+  'name and is_active. Only an owner of the database sets it.';
 comment on column howdah.mcp_tools.status is
   'accepted: agents have the tool. new: the server added it later, or its description has '
   'invisible characters. changed: the server changed its description. refused: it cannot be '
@@ -85,6 +86,10 @@ comment on column howdah.mcp_tools.status is
 comment on column howdah.models.purpose is
   'llm: text; embedding: vectors; tts: text to speech; stt: speech to text; image: generates '
   'images; rerank: orders documents; classifier.';
+comment on column howdah.models.base_url is
+  'URL of an OpenAI-compatible endpoint. Null uses the URL and key of the environment. With '
+  'base_url and no secret_name no key is sent. The host of a vendor alone stands for the usual '
+  'address of the vendor.';
 comment on column howdah.hooks.timeout_ms is
   'Time limit of one call in milliseconds, 5000 by default. A longer call fails.';
 comment on column howdah.effects.state is

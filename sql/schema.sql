@@ -48397,7 +48397,7 @@ comment on column howdah.model_usage.tokens_out is 'Tokens written by models.';
 
 comment on column howdah.models.agent_system_id is 'The agent system whose file describes the model. Other systems may use the same model if their files describe it in the same way.';
 
-comment on column howdah.models.base_url is 'URL of an OpenAI-compatible endpoint. Null uses the URL and key of the environment. With base_url and no secret_name no key is sent.';
+comment on column howdah.models.base_url is 'URL of an OpenAI-compatible endpoint. Null uses the URL and key of the environment. With base_url and no secret_name no key is sent. The host of a vendor alone stands for the usual address of the vendor.';
 
 comment on column howdah.models.cache_write_price is 'Price of a million input tokens that the provider wrote to its prompt cache. Null uses input_price.';
 
@@ -48688,7 +48688,7 @@ comment on column howdah.schedules.name is 'The name.';
 
 comment on column howdah.schedules.next_at is 'Time of the next run, set by the database. Null while paused.';
 
-comment on column howdah.schedules.overlap_policy is 'What to do if the last run is still live. allow: start the new run beside it. skip: start no run. cancel: cancel the last run, then start the new run.';
+comment on column howdah.schedules.overlap_policy is 'What to do if the last run is still live. allow: start the new run beside it. skip: start no run. cancel: cancel the last run, then start the new run; a run of an earlier user of the schedule is not cancelled, and the new run is skipped.';
 
 comment on column howdah.schedules.priority is 'Priority; smaller numbers run first.';
 
@@ -48702,7 +48702,7 @@ comment on column howdah.schedules.timezone is 'Time zone of cron, a name of pg_
 
 comment on column howdah.schedules.updated_at is 'Time of the last change.';
 
-comment on column howdah.schedules.user_id is 'User that the runs belong to: who created the schedule, or the last user who changed more than name and is_active.';
+comment on column howdah.schedules.user_id is 'User that the runs belong to: who created the schedule, or the last user who changed more than name and is_active. Only an owner of the database sets it.';
 
 comment on column howdah.schedules.workflow_id is 'The workflow.';
 
@@ -49352,7 +49352,7 @@ comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'App
 
 comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. A line keeps its todo if the line or its title is unchanged; todos without a line are deleted. version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF. Raises HWINV with the number of a line that is no todo.';
 
-comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run, its session or its agent.';
+comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run and the runs below, its session or its agent.';
 
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people appear as notices. Returns with an error when no worker takes the run. Commits, so it must be called outside a transaction block.';
 
@@ -49461,7 +49461,7 @@ comment on routine howdah.restore_workflow_version(uuid,integer) is 'Restores th
 
 comment on routine howdah.resume_execution(uuid) is 'Resumes a paused run and its children. A run whose reason for waiting still holds waits again, any other is queued. Raises HWTRM if the run has already ended.';
 
-comment on routine howdah.retry_execution(uuid) is 'Retries a failed or cancelled run after its last good step, under the same id. A limit that was used up is granted once more. Raises HWTRM if the run completed, HWCNF if it is live, is a child or has compensated effects.';
+comment on routine howdah.retry_execution(uuid) is 'Retries a failed or cancelled run after its last good step, under the same id. A limit that was used up is granted once more. In a session the run takes the turn or waits for it. Raises HWTRM if the run completed, HWCNF if it is live, is a child or has compensated effects.';
 
 comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key permanently, within a second. Open connections that use the key lose access too.';
 
@@ -49763,7 +49763,7 @@ comment on view howdah.alerts is 'Conditions that need an operator now, each wit
 
 comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, including deleted runs. Runs that compensate effects are left out.';
 
-comment on view howdah.effects is 'The ledger of effects: one row per call that has an effect outside its run. state: started (in progress), done, failed, unknown (outcome not observed), given_up, compensated, compensation_failed.';
+comment on view howdah.effects is 'The ledger of effects: one row per call that has an effect outside its run. A call that may be repeated has a row once an attempt is over. A fork has no rows for the steps that it copied.';
 
 comment on view howdah.execution_counters is '@behavior -*
 Counters of runs, exact also for running runs. Filter by one run: where execution_id = …';

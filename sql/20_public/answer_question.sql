@@ -58,7 +58,7 @@ begin
 end $$;
 comment on function howdah.approve(uuid, howdah.approval_scope, jsonb) is
   'Approves the call of a question of kind approval, with other arguments if given. remember '
-  'extends the approval to the run, its session or its agent.';
+  'extends the approval to the run and the runs below, its session or its agent.';
 
 create or replace function howdah.reject(question_id uuid, reason text default null)
   returns howdah.questions

@@ -50,5 +50,5 @@ begin
 end $$;
 comment on function howdah.retry_execution(uuid) is
   'Retries a failed or cancelled run after its last good step, under the same id. A limit that '
-  'was used up is granted once more. Raises HWTRM if the run completed, HWCNF if it is live, is a '
-  'child or has compensated effects.';
+  'was used up is granted once more. In a session the run takes the turn or waits for it. Raises '
+  'HWTRM if the run completed, HWCNF if it is live, is a child or has compensated effects.';

@@ -55,9 +55,8 @@ create or replace view howdah.effects with (security_invoker = true) as
     order by r.id desc limit 1
   ) as k on true;
 comment on view howdah.effects is
-  'The ledger of effects: one row per call that has an effect outside its run. state: started (in '
-  'progress), done, failed, unknown (outcome not observed), given_up, compensated, '
-  'compensation_failed.';
+  'The ledger of effects: one row per call that has an effect outside its run. A call that may be '
+  'repeated has a row once an attempt is over. A fork has no rows for the steps that it copied.';
 comment on column howdah.effects.seq is 'The last step of the call in the log.';
 comment on column howdah.effects.idempotency_key is
   'The key that the tool received, the same for all attempts.';
