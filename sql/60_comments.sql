@@ -60,15 +60,31 @@ comment on column howdah.tools.kind is
   'sql: a function of this database; http: a request to an API; custom: a TypeScript function '
   'registered in code.';
 comment on column howdah.tools.configuration is
-  'Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue.';
+  'Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue, and '
+  'dry_run (false asks for approval without a trial). Of most kinds also max_result_bytes (1000 to '
+  '1048576), result_trust and question (settings of approvals).';
+comment on column howdah.agent_tools.configuration is
+  'Configuration of the tool for this agent. For kind agent and workflow: mission_override, '
+  'allowed_tools, budget, suppress_markdown, ephemeral; for kind agent also handoff.';
 comment on column howdah.agent_tools.requires_approval is
   'True if a person must approve each call. Null uses requires_approval of the tool.';
 comment on column howdah.questions.kind is
   'question: the agent asks; the answer is a text, one of options, or a value of schema. '
   'approval: a call waits for approve or reject. effect: nobody observed the outcome of a call; '
   'the answer is done (data: its result), again or give_up.';
+comment on column howdah.questions.default_answer is
+  'Answer to use if nobody answers in time. For an approval, approve or reject.';
+comment on column howdah.questions.preview is
+  'Result of a trial of the SQL call, rolled back afterwards: {result, tables: [{table, inserted, '
+  'updated, deleted, rows: [{before, after}], …}], altered, new_each_time}. left_out of a table '
+  'says why rows are missing: rights (the user of the run may not read the whole row), size (the '
+  'table has more than 512 MiB), rows (more than 1,000 rows or 1 MiB were changed).';
 comment on column howdah.approvals.scope is
   'Scope of the approval: the run and the runs below, the session, or the agent.';
+comment on column howdah.schedules.cron is
+  'minute hour day-of-month month day-of-week, with lists, ranges, steps and names (JAN, MON); or '
+  '@hourly, @daily, @weekly, @monthly, @yearly. Sunday is 0 and 7. If both day fields are '
+  'restricted, one match is enough; a day field that begins with * restricts nothing by itself.';
 comment on column howdah.schedules.overlap_policy is
   'What to do if the last run is still live. allow: start the new run beside it. skip: start no '
   'run. cancel: cancel the last run, then start the new run; a run of an earlier user of the '
@@ -79,6 +95,30 @@ comment on column howdah.schedules.catchup_policy is
 comment on column howdah.schedules.user_id is
   'User that the runs belong to: who created the schedule, or the last user who changed more than '
   'name and is_active. Only an owner of the database sets it.';
+comment on column howdah.mail.to_execution_id is
+  'Only run that may receive the message, which stays unread if that run ends first. Null allows '
+  'any run of the agent.';
+comment on column howdah.resources.storage_path is
+  'Path of the file, relative to HOWDAH_HOME/resources of the workers. Only an owner of the '
+  'database writes it, together with sha256 and size.';
+comment on column howdah.table_triggers.concurrency_key is
+  'SQL expression over the columns of the row, whose value is the concurrency_key of the run. Null '
+  'or a blank value means none. Any value but a line of at most 500 characters rejects the row.';
+comment on column howdah.table_triggers.debounce_key is
+  'SQL expression over the columns of the row. Rows with one value within debounce_ms make one '
+  'run, for the newest of them. Null or a blank value makes a run for each row. Any value but a '
+  'line of at most 500 characters rejects the row.';
+comment on column howdah.mcp_servers.sampling_model_id is
+  'Model that answers sampling requests of the server, within the budget of the run: at most 10 '
+  'for a call, of at most 256 kB. Null refuses these requests.';
+comment on column howdah.mcp_tools.fault is
+  'Reason why the tool cannot be offered: its name is taken or longer than 64 characters, its '
+  'description is larger than 32 kB, its schema is invalid, refers to other documents or grows '
+  'too large, or the tool works only as a task.';
+comment on column howdah.mcp_prompts.fault is
+  'Reason why the prompt cannot become a template: it contains something other than text or '
+  'invisible characters, is larger than 32 kB, does not repeat a required argument unchanged, or '
+  'has an argument whose name cannot be a variable.';
 comment on column howdah.mcp_tools.status is
   'accepted: agents have the tool. new: the server added it later, or its description has '
   'invisible characters. changed: the server changed its description. refused: it cannot be '

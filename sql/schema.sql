@@ -47273,7 +47273,7 @@ comment on column howdah.agent_systems.version is 'Number of applies that change
 
 comment on column howdah.agent_tools.agent_id is 'The agent.';
 
-comment on column howdah.agent_tools.configuration is 'The configuration, depending on the kind.';
+comment on column howdah.agent_tools.configuration is 'Configuration of the tool for this agent. For kind agent and workflow: mission_override, allowed_tools, budget, suppress_markdown, ephemeral; for kind agent also handoff.';
 
 comment on column howdah.agent_tools.requires_approval is 'True if a person must approve each call. Null uses requires_approval of the tool.';
 
@@ -48145,7 +48145,7 @@ Thread of the message: the id of the first message. If omitted, the thread of re
 comment on column howdah.mail.to_agent_id is '@hasDefault
 Agent whose mailbox holds the message. Without to_execution_id the first run of the agent to call receive gets the message.';
 
-comment on column howdah.mail.to_execution_id is 'Only run that may receive the message. Null allows any run of the agent.';
+comment on column howdah.mail.to_execution_id is 'Only run that may receive the message, which stays unread if that run ends first. Null allows any run of the agent.';
 
 comment on column howdah.mail.trust is 'internal for a message of an agent, user for a message of a person.';
 
@@ -48159,7 +48159,7 @@ comment on column howdah.mcp_prompts.description is 'Purpose, in words.';
 
 comment on column howdah.mcp_prompts.digest is 'SHA-256 of the reported prompt, in hex: name, title, description, arguments, text.';
 
-comment on column howdah.mcp_prompts.fault is 'Reason why the prompt cannot become a template.';
+comment on column howdah.mcp_prompts.fault is 'Reason why the prompt cannot become a template: it contains something other than text or invisible characters, is larger than 32 kB, does not repeat a required argument unchanged, or has an argument whose name cannot be a variable.';
 
 comment on column howdah.mcp_prompts.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
@@ -48203,7 +48203,7 @@ comment on column howdah.mcp_servers.is_guarded is 'False if a caller who may na
 
 comment on column howdah.mcp_servers.name is 'The name.';
 
-comment on column howdah.mcp_servers.sampling_model_id is 'Model that answers sampling requests of the server, within the budget of the run. Null refuses these requests.';
+comment on column howdah.mcp_servers.sampling_model_id is 'Model that answers sampling requests of the server, within the budget of the run: at most 10 for a call, of at most 256 kB. Null refuses these requests.';
 
 comment on column howdah.mcp_servers.server_info is 'Name and version that the server reports: {"name", "version"}.';
 
@@ -48227,7 +48227,7 @@ comment on column howdah.mcp_tools.description is 'Purpose, in words.';
 
 comment on column howdah.mcp_tools.digest is 'SHA-256 of the reported tool, in hex: name, title, description, schemas, annotations.';
 
-comment on column howdah.mcp_tools.fault is 'Reason why the tool cannot be offered.';
+comment on column howdah.mcp_tools.fault is 'Reason why the tool cannot be offered: its name is taken or longer than 64 characters, its description is larger than 32 kB, its schema is invalid, refers to other documents or grows too large, or the tool works only as a task.';
 
 comment on column howdah.mcp_tools.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
@@ -48543,7 +48543,7 @@ comment on column howdah.questions.call_id is 'Id of the tool call, as given by 
 
 comment on column howdah.questions.created_at is 'Time of creation.';
 
-comment on column howdah.questions.default_answer is 'The answer to use if nobody answers in time.';
+comment on column howdah.questions.default_answer is 'Answer to use if nobody answers in time. For an approval, approve or reject.';
 
 comment on column howdah.questions.escalate_to is 'Role or username that may answer after the deadline, for another period of the same length.';
 
@@ -48559,7 +48559,7 @@ comment on column howdah.questions.kind is 'question: the agent asks; the answer
 
 comment on column howdah.questions.options is 'Answers to choose from, as a JSON array.';
 
-comment on column howdah.questions.preview is 'Result of a trial of the SQL call, rolled back afterwards: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}.';
+comment on column howdah.questions.preview is 'Result of a trial of the SQL call, rolled back afterwards: {result, tables: [{table, inserted, updated, deleted, rows: [{before, after}], …}], altered, new_each_time}. left_out of a table says why rows are missing: rights (the user of the run may not read the whole row), size (the table has more than 512 MiB), rows (more than 1,000 rows or 1 MiB were changed).';
 
 comment on column howdah.questions.prompt is 'The text of the question.';
 
@@ -48616,7 +48616,7 @@ SHA-256 of the content, in hex. Computed from the bytes; a given value must matc
 
 comment on column howdah.resources.size is 'Size of the content in bytes.';
 
-comment on column howdah.resources.storage_path is 'Path of the file, relative to HOWDAH_HOME/resources of the workers. Only an owner of the database writes it.';
+comment on column howdah.resources.storage_path is 'Path of the file, relative to HOWDAH_HOME/resources of the workers. Only an owner of the database writes it, together with sha256 and size.';
 
 comment on column howdah.resources.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -48666,7 +48666,7 @@ comment on column howdah.schedules.concurrency_key is 'Key of the runs, such as 
 
 comment on column howdah.schedules.created_at is 'Time of creation.';
 
-comment on column howdah.schedules.cron is 'minute hour day-of-month month day-of-week, with lists, ranges, steps and names (JAN, MON); or @hourly, @daily, @weekly, @monthly, @yearly.';
+comment on column howdah.schedules.cron is 'minute hour day-of-month month day-of-week, with lists, ranges, steps and names (JAN, MON); or @hourly, @daily, @weekly, @monthly, @yearly. Sunday is 0 and 7. If both day fields are restricted, one match is enough; a day field that begins with * restricts nothing by itself.';
 
 comment on column howdah.schedules.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
@@ -48883,13 +48883,13 @@ comment on column howdah.steps.worker is 'The worker process that committed the 
 
 comment on column howdah.table_triggers.agent_id is 'The agent.';
 
-comment on column howdah.table_triggers.concurrency_key is 'SQL expression over the columns of the row, whose value is the concurrency_key of the run. Null or a blank value means none.';
+comment on column howdah.table_triggers.concurrency_key is 'SQL expression over the columns of the row, whose value is the concurrency_key of the run. Null or a blank value means none. Any value but a line of at most 500 characters rejects the row.';
 
 comment on column howdah.table_triggers.condition is 'SQL expression over the columns of the row that must be true. Null accepts every row.';
 
 comment on column howdah.table_triggers.created_at is 'Time of creation.';
 
-comment on column howdah.table_triggers.debounce_key is 'SQL expression over the columns of the row. Rows with one value within debounce_ms make one run, for the newest of them. Null or a blank value makes a run for each row.';
+comment on column howdah.table_triggers.debounce_key is 'SQL expression over the columns of the row. Rows with one value within debounce_ms make one run, for the newest of them. Null or a blank value makes a run for each row. Any value but a line of at most 500 characters rejects the row.';
 
 comment on column howdah.table_triggers.debounce_ms is 'Length of the window of debounce_key, in milliseconds.';
 
@@ -48993,7 +48993,7 @@ What the tool can do, as short words such as {search, translate}. Agents find to
 
 comment on column howdah.tools.compensation_tool_id is 'Tool that undoes a finished call if its run fails or is cancelled.';
 
-comment on column howdah.tools.configuration is 'Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue.';
+comment on column howdah.tools.configuration is 'Configuration by kind. For a sql tool, what register_sql_tool read from the catalogue, and dry_run (false asks for approval without a trial). Of most kinds also max_result_bytes (1000 to 1048576), result_trust and question (settings of approvals).';
 
 comment on column howdah.tools.created_at is 'Time of creation.';
 
@@ -49339,12 +49339,12 @@ comment on routine howdah.accept_mcp_prompt(text,text,text) is 'Stores a prompt 
 
 comment on routine howdah.accept_mcp_tool(text,text,text) is 'Makes a tool of an MCP server available to agents, with its current description. With a digest, only if the description has this digest. Raises HWNTF if there is no such tool, HWCNF if the tool is gone or has changed.';
 
-comment on routine howdah.add_input(uuid,text,jsonb) is 'Adds input to a live run, which receives it at its next step. Raises HWTRM if the run has ended.';
+comment on routine howdah.add_input(uuid,text,jsonb) is 'Adds input to a live run, which receives it at its next step. All active agents below the run of a workflow receive it. Raises HWTRM if the run has ended, HWDEN if it belongs to another user, HWCNF if no agent is active below the run of a workflow.';
 
 comment on routine howdah.agent(text) is '@behavior -*
 Returns the id of the agent with this name in the current tenant. Raises HWNTF if there is none.';
 
-comment on routine howdah.agent_tool_list(text) is 'Returns the tools of an agent as its models receive them, in the format of OpenAI: [{type, function: {name, description, parameters}}]. Each entry also has capabilities and domain, and for a sub-agent actions: the tools that it may call. Raises HWNTF if there is no such agent.';
+comment on routine howdah.agent_tool_list(text) is 'Returns the tools of an agent as its models receive them, in the format of OpenAI: [{type, function: {name, description, parameters}}]. Each entry also has capabilities and domain, and for a sub-agent actions: at most 100 tools that it may call, whose schemas beyond 64 KB are null. Raises HWNTF if there is no such agent.';
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run continue. Approvals take approve (data: edited arguments) or reject; effects take done (data: the result), again or give_up.';
 
@@ -49404,13 +49404,13 @@ comment on routine howdah.explain_execution(uuid) is 'Explains the current state
 
 comment on routine howdah.explain_model(text,text,jsonb) is 'Lists the models that fit a purpose, domain and capabilities, in the order in which howdah.model chooses, with the reason for each place.';
 
-comment on routine howdah.export_agent_system(text) is 'Exports an agent system as JSON, the content of a file. Without a name, exports the objects that belong to no system.';
+comment on routine howdah.export_agent_system(text) is 'Exports an agent system as JSON, the content of a file. Without a name, exports the objects that belong to no system, but no unedited copies of the agent development and the workflow manager. Omits references to deleted objects.';
 
-comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah dev replay. With redact, leaves out all contents.';
+comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah dev replay. With redact, leaves out all contents: texts, arguments, results, metadata, instructions and URLs. Names, times, figures and error codes stay.';
 
 comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, connected accounts (without tokens), sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content), schedules, agents. With redact, leaves out all contents.';
 
-comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}. Both require seq 0, which is then the default. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run.';
+comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run.';
 
 comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session of the same agent with the conversation of this one up to the end of a turn, by default the last turn, and sends this message in it. The original session does not change. Raises HWCNF while a turn up to there is live, HWDEN if the caller may not see the agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
 

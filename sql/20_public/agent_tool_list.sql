@@ -20,4 +20,5 @@ $$;
 comment on function howdah.agent_tool_list(text) is
   'Returns the tools of an agent as its models receive them, in the format of OpenAI: [{type, '
   'function: {name, description, parameters}}]. Each entry also has capabilities and domain, and '
-  'for a sub-agent actions: the tools that it may call. Raises HWNTF if there is no such agent.';
+  'for a sub-agent actions: at most 100 tools that it may call, whose schemas beyond 64 KB are '
+  'null. Raises HWNTF if there is no such agent.';

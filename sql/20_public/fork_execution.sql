@@ -71,5 +71,6 @@ comment on function howdah.fork_execution(uuid, int, text, int, jsonb, jsonb) is
   'Forks a run: creates a new run with copies of the first steps of another run, which continues '
   'from there. Without seq, copies all steps. input replaces the input at seq 0 and is added '
   'otherwise. input_data replaces the data of the run, and changes sets single places in it, such '
-  'as {"order.number": 1001}. Both require seq 0, which is then the default. Raises HWINV if there '
-  'is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run.';
+  'as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. Raises '
+  'HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a '
+  'compensating run.';

@@ -73,5 +73,6 @@ begin
   return howdah_private.execution_row(v_execution.id);
 end $$;
 comment on function howdah.add_input(uuid, text, jsonb) is
-  'Adds input to a live run, which receives it at its next step. Raises HWTRM if the run has '
-  'ended.';
+  'Adds input to a live run, which receives it at its next step. All active agents below the run '
+  'of a workflow receive it. Raises HWTRM if the run has ended, HWDEN if it belongs to another '
+  'user, HWCNF if no agent is active below the run of a workflow.';
