@@ -1,22 +1,11 @@
 import { z } from 'zod';
 import type { EndpointPath } from '../http/openapi.ts';
-import { onDisconnect } from '../openai/openai-request.ts';
+import { runHeaders } from '../openai/openai-request.ts';
 import { chatRequest } from './chat-request.ts';
 
 /** Paths for `useChat` of the AI SDK. The server and the OpenAPI document use them. */
 
 const tag = 'chat';
-const headers = z.object({
-  'Idempotency-Key': z
-    .string()
-    .min(1)
-    .max(500)
-    .optional()
-    .describe('A repeated key returns the first run, or 409 if the request differs'),
-  'X-Howdah-On-Disconnect': onDisconnect
-    .optional()
-    .describe('What happens to the run when the client disconnects, as stop() of useChat does'),
-});
 const params = z.object({ id: z.string().describe('The id of the chat') });
 const chunk = z
   .looseObject({ type: z.string() })
@@ -29,7 +18,7 @@ export const sendChatMessage = {
   tag,
   summary: 'Send a message of a chat of the AI SDK (useChat), and stream the answer',
   description: 'The conversation is stored in a session; see docs/chat-ui.md.',
-  headers,
+  headers: runHeaders,
   body: chatRequest,
   answers: {
     200: {

@@ -33,7 +33,22 @@ export type OpenAiRequestOptions = {
 
 /** The header for what happens to the run when its client disconnects before the end. */
 const ON_DISCONNECT = 'x-howdah-on-disconnect';
-export const onDisconnect = z.enum(['detach', 'cancel']);
+const onDisconnect = z.enum(['detach', 'cancel']);
+
+/** The headers of a request that starts a run and streams its answer. */
+export const runHeaders = z.object({
+  'Idempotency-Key': z
+    .string()
+    .min(1)
+    .max(500)
+    .optional()
+    .describe('A repeated key returns the first run, or 409 if the request differs'),
+  'X-Howdah-On-Disconnect': onDisconnect
+    .optional()
+    .describe(
+      'What happens to the run when its client disconnects before the end; detach by default',
+    ),
+});
 
 /**
  * One request and its answer. The request starts or continues a run, which is followed until it

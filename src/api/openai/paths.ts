@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { EndpointPath } from '../http/openapi.ts';
 import { completion, completionChunk, model, modelList, openAiErrorBody } from './answers.ts';
 import { chatRequest } from './chat/chat-request.ts';
-import { onDisconnect } from './openai-request.ts';
+import { runHeaders } from './openai-request.ts';
 import { response, responseEvent } from './responses/response-schema.ts';
 import { responsesRequest } from './responses/responses-request.ts';
 
@@ -10,19 +10,6 @@ import { responsesRequest } from './responses/responses-request.ts';
 
 const tag = 'openai';
 const error = { description: 'An error', schema: openAiErrorBody };
-const headers = z.object({
-  'Idempotency-Key': z
-    .string()
-    .min(1)
-    .max(500)
-    .optional()
-    .describe('A repeated key returns the first run, or 409 if the request differs'),
-  'X-Howdah-On-Disconnect': onDisconnect
-    .optional()
-    .describe(
-      'What happens to the run when its client disconnects before the end; detach by default',
-    ),
-});
 
 export const createChatCompletion = {
   method: 'POST',
@@ -32,7 +19,7 @@ export const createChatCompletion = {
   summary: 'Run an agent or workflow; the client keeps the conversation',
   description:
     'The model is the name of an agent or workflow. Parameters that tune a model are ignored. The header x-request-id of the answer is the id of the run; see docs/openai.md.',
-  headers,
+  headers: runHeaders,
   body: chatRequest,
   answers: {
     200: {
@@ -52,7 +39,7 @@ export const createResponse = {
   summary: 'Run an agent or workflow in a session; previous_response_id continues the session',
   description:
     'The model is the name of an agent or workflow. Parameters that tune a model are ignored. The header x-request-id of the answer is the id of the run; see docs/openai.md.',
-  headers,
+  headers: runHeaders,
   body: responsesRequest,
   answers: {
     200: {
