@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorPages } from '../../src/cli/help/error-pages.ts';
@@ -7,13 +7,20 @@ import { arrangements } from './arrangements.ts';
 import { type Example, examplesOf, normalize, sendRequest } from './interfaces.ts';
 import { openStage, type Stage } from './stage.ts';
 
-// Sends every request of docs/errors and compares the response with the page.
-// HOWDAH_WRITE_EXAMPLES=1 writes the responses to the pages; read them before the commit.
+// Sends every request of docs/errors and of ./more-examples, and compares the responses. A page has
+// an example of one interface; more-examples has those of the others.
+// HOWDAH_WRITE_EXAMPLES=1 writes the responses to the files; read them before the commit.
 
 const pages = errorPages();
-const examples = pages.flatMap(({ code, text }) => examplesOf(code, text));
-const fileOf = (code: string) =>
-  fileURLToPath(new URL(`../../docs/errors/${code}.md`, import.meta.url));
+const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+const filesOf = (code: string) =>
+  [`../../docs/errors/${code}.md`, `./more-examples/${code}.md`].map(pathOf).filter(existsSync);
+const examples = pages.flatMap(({ code }) =>
+  filesOf(code).flatMap((file) =>
+    examplesOf(code, readFileSync(file, 'utf8')).map((example) => ({ ...example, file })),
+  ),
+);
+type FileExample = Example & { file: string };
 
 let stage: Stage;
 beforeAll(async () => {
@@ -29,20 +36,17 @@ async function responseTo({ code, via, request }: Example): Promise<string> {
   return normalize(await provoke(stage), stage);
 }
 
-async function check(example: Example): Promise<void> {
-  const { code, via, response } = example;
+async function check(example: FileExample): Promise<void> {
+  const { file, via, response } = example;
   const actual = await responseTo(example);
   if (!process.env.HOWDAH_WRITE_EXAMPLES) return expect(actual).toBe(response);
-  const text = readFileSync(fileOf(code), 'utf8');
+  const text = readFileSync(file, 'utf8');
   const [before = '', part = ''] = splitAt(text, `### ${via}\n`);
-  writeFileSync(
-    fileOf(code),
-    before + part.replace(`\n${response}\`\`\``, () => `\n${actual}\`\`\``),
-  );
+  writeFileSync(file, before + part.replace(`\n${response}\`\`\``, () => `\n${actual}\`\`\``));
 }
 
-const named = (some: Example[]) =>
-  some.map((one): [string, string, Example] => [one.code, one.via, one]);
+const named = (some: FileExample[]) =>
+  some.map((one): [string, string, FileExample] => [one.code, one.via, one]);
 
 test.each(named(examples.filter(({ request }) => request !== null)))(
   '%s via %s matches its example',

@@ -129,7 +129,7 @@ test('an example contains its code', () => {
 
 test('the index lists every page with its title', () => {
   const index = readFileSync(join(PACKAGE_ROOT, 'docs/errors/README.md'), 'utf8');
-  const listed = [...index.matchAll(/^\| \[(\S+)\]\((\S+)\.md\)(.*?) \| (.+) \|$/gm)].map(
+  const listed = [...index.matchAll(/^- \[(\S+)\]\((\S+)\.md\)(.*?): (.+)$/gm)].map(
     ([, name, file, also, title]) => ({ name, file, also, title }),
   );
   const wanted = pages.map(({ code, also, title }) => ({

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../package-root.ts';
+import { type ErrorForm, formsOf } from './error-forms.ts';
 
 /** The content of a page of `docs/errors` about a code. */
 export type ErrorPage = {
@@ -16,7 +17,7 @@ export type ErrorPage = {
   /** The advice on whether a retry helps. */
   retry: string;
   /** The form of the error in each interface. */
-  told: { where: string; as: string }[];
+  told: ErrorForm[];
   causes: { cause: string; fix: string }[];
   /** The source text of the page. */
   text: string;
@@ -33,8 +34,8 @@ export function errorPages(): ErrorPage[] {
 }
 
 /**
- * Parses a page: a heading, the meaning, a table of the interfaces, whether to retry, causes with
- * their fixes, and examples.
+ * Parses a page: a heading, the meaning, the interfaces in which the form of the error does not
+ * follow from its code, whether to retry, causes with their fixes, and examples.
  */
 export function parsePage(text: string): ErrorPage {
   const [head = '', causes = ''] = text.split(/^## (?:Causes|Examples)\n/m);
@@ -42,11 +43,11 @@ export function parsePage(text: string): ErrorPage {
   const [meaning = ''] = head.slice(head.indexOf('\n')).trim().split('\n\n');
   const [, also = ''] = /^Also: (.+)$/m.exec(head) ?? [];
   const [, retry = ''] = /^\*\*Again:\*\* (.+)$/m.exec(head) ?? [];
-  const rows = [...head.matchAll(/^\| (.+?) \| (.+) \|$/gm)].slice(2);
-  const interfaces = rows.map(([, where = '', as = '']) => ({
+  const own = [...head.matchAll(/^- (.+?): (.+)$/gm)].map(([, where = '', as = '']) => ({
     where: plain(where),
     as: plain(as),
   }));
+  const interfaces = formsOf(code, own);
   return {
     code,
     also: [...also.matchAll(/`([^`]+)`/g)].map(([, one = '']) => one),
@@ -65,24 +66,23 @@ export function parsePage(text: string): ErrorPage {
 }
 
 /**
- * Converts the page to lines for a terminal. Removes the marks of Markdown, except those that read
- * well as plain text.
+ * Converts the page to lines for a terminal, with the form of the error in all interfaces. Removes
+ * the marks of Markdown, except those that read well as plain text.
  */
-export function pageLines(text: string): string[] {
+export function pageLines({ told: interfaces, text }: ErrorPage): string[] {
+  const forms = interfaces.map(({ where, as }) => `  ${where.padEnd(15)} ${as}\n`).join('');
   let isCode = false;
-  return text.split('\n').flatMap((line) => {
-    if (line.startsWith('```')) {
-      isCode = !isCode;
-      return [];
-    }
-    if (isCode) return [line === '' ? '' : `    ${line}`];
-    if (/^\| (where|---)/.test(line)) return [];
-    const [, where, as] = /^\| (.+?) \| (.+) \|$/.exec(line) ?? [];
-    if (where !== undefined && as !== undefined) {
-      return [`  ${plain(where).padEnd(15)} ${plain(as)}`];
-    }
-    return [plain(line.replace(/^#+ /, ''))];
-  });
+  return text
+    .replace(/\n\n(?:(?:- .+\n)+\n)?(?=\*\*Again:\*\* )/, () => `\n\n${forms}\n`)
+    .split('\n')
+    .flatMap((line) => {
+      if (line.startsWith('```')) {
+        isCode = !isCode;
+        return [];
+      }
+      if (isCode) return [line === '' ? '' : `    ${line}`];
+      return [plain(line.replace(/^#+ /, ''))];
+    });
 }
 
 function numberIn(interfaces: ErrorPage['told'], name: string): number | null {

@@ -27,7 +27,7 @@ export function explainCode(io: CliIo, word: string): void {
   if (page === undefined) throw unknownCode(word, pages);
   const { text, ...report } = page;
   if (io.json) printJson(io, report);
-  else io.out(pageLines(text).join('\n'));
+  else io.out(pageLines(page).join('\n'));
 }
 
 function pageOf(pages: readonly ErrorPage[], word: string): ErrorPage | undefined {

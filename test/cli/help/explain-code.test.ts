@@ -20,6 +20,18 @@ test('howdah explain CODE prints the page, in upper or lower case', async () => 
   expect(await explain('hwntf')).toEqual(page);
 });
 
+test('the page shows the forms of the error that follow from its code', async () => {
+  const { stdout } = await explain('rate_limited');
+  expect(stdout).toMatch(/^ {2}A2A +a task that has failed$/m);
+  expect(stdout).toMatch(/^ {2}howdah +exits 6 from run and watch$/m);
+  expect((await explain('unknown_tool')).stdout).toMatch(
+    /^ {2}SSE, WebSocket +an event observation$/m,
+  );
+  const refused = (await explain('HWTRM')).stdout;
+  expect(refused).toMatch(/^ {2}WebSocket +a message error with a problem of status 409$/m);
+  expect(refused).not.toMatch(/^- (REST|A2A)/m); // the forms of the page itself are in the list
+});
+
 test('howdah explain CODE --json prints the page as an object', async () => {
   const { status, stdout } = await explain('hwqta', '--json');
   expect(status).toBe(0);
