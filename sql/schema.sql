@@ -49354,7 +49354,7 @@ comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run and the runs below, its session or its agent.';
 
-comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people appear as notices. Returns with an error when no worker takes the run. Commits, so it must be called outside a transaction block.';
+comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people appear as notices. Returns with an error when no worker takes the run, which stays queued. Commits, so it must be called outside a transaction block.';
 
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, even during a model call. Raises HWTRM if the run has already ended.';
 

@@ -51,7 +51,7 @@ export const queryRoutes: Route[] = [
     id: 'query',
     tag: 'executions',
     summary: 'Ask a question without naming an agent',
-    description: `The manager chooses the agent that answers. The answer contains the database query and its rows. The request waits ${USUAL_WAIT} seconds by default.`,
+    description: `The manager chooses the agent that answers; decision is a row of howdah.routing_decisions. sql and rows are those of the last query of the tool sql_query, or null. The request waits ${USUAL_WAIT} seconds by default.`,
     body: z.strictObject({
       question: z
         .string()

@@ -103,7 +103,10 @@ export const socketPath: SocketPath = {
   id: 'openSocket',
   tag: 'executions',
   summary: 'Open a WebSocket for events of runs and sessions, and for messages',
-  description: 'Each text frame is one JSON object; see docs/rest.md.',
+  description:
+    'Each text frame is one JSON object; see docs/rest.md. A connection has at most 500 subscriptions. It is closed if it answers no ping for a minute, ' +
+    'sends no message in its first 10 seconds, or sends 100 consecutive messages that are invalid or exceed a limit (1008). ' +
+    'Other close codes: 4401 without a valid login or after the key is revoked, 4403 when the token expires, 1001 when the server stops.',
   takes: clientMessage,
   sends: serverMessage,
 };

@@ -86,7 +86,7 @@ const check = route({
   tag: 'agent systems',
   summary: 'Check files of agent systems without applying them',
   description:
-    'Checks whether the files can be applied one after the other, and returns all faults. A file may refer to parts of the files before it.',
+    'Checks whether the files can be applied one after the other, and returns all faults. A file may refer to parts of the files before it. The other files of a pack are its `parts`: [{name, path, text}]. Requires the right to apply systems.',
   body: z.strictObject({ files: z.array(sent).min(1).max(100) }),
   permission: { object: 'agent_systems' },
   answers: {

@@ -49,7 +49,8 @@ export const testModel: Route = route({
   description:
     'Calls the model once or twice with a tiny request. A model that fails is a result, not an error: `ok` is false. ' +
     'With `model` alone, a worker tests the stored model of this name or id. With other fields, this server tests ' +
-    'the configuration. Its key is neither stored nor logged.',
+    'the configuration. Its key is neither stored nor logged, and is sent to the model alone: with a `base_url` of your own, the key of the environment is not sent. ' +
+    'A private address is 403 unless HOWDAH_EGRESS_ALLOW lists it; requests without a login on loopback may name any. Only admins and owners may test.',
   body: z.strictObject(unsavedModelFields),
   permission: { object: 'models', action: 'manage' },
   answers: { 200: { description: 'The result of the test', schema: report } },

@@ -66,7 +66,10 @@ export const executeBody = z.strictObject({
     .optional()
     .describe('The address notified when the run ends or asks a question; see docs/webhooks.md'),
   wait: waitField,
-  stream: z.boolean().optional().describe('Streams the events of the run in the answer'),
+  stream: z
+    .boolean()
+    .optional()
+    .describe('Streams the events of the run in the answer; not together with wait'),
   tree: z
     .boolean()
     .optional()

@@ -45,6 +45,8 @@ export const feedbackRoutes: Route[] = [
     method: 'POST',
     id: 'giveFeedback',
     summary: 'Set your feedback on a run, replacing your earlier feedback',
+    description:
+      'Requires the right to run its agent. Each caller has one entry per run and message; the audit log keeps replaced entries.',
     isKeyed: true,
     findAgain: entryOf,
     body: z.strictObject({

@@ -45,6 +45,7 @@ export const inspectionRoutes: Route[] = [
     path: '/api/executions/{id}/row',
     id: 'inspectExecution',
     summary: 'Get the whole record of a run, with limits, counters, versions and owner',
+    description: 'Without callback_url, which may contain a key.',
     answers: { 200: { description: 'The row of the run', schema: executionRecord } },
     work: async (db, { params }) => ({ body: await findExecutionRecord(db, params.id) }),
   }),

@@ -127,6 +127,7 @@ const answer = route({
   path: '/sessions/{sid}/answers',
   id: 'answerInSession',
   summary: 'Answer a question of a session; the oldest open question by default',
+  description: 'Also answers questions of sub-agents.',
   body: z.strictObject({ question_id: id.optional(), ...answerFields }),
   answers: { 200: { description: 'The question with its answer', schema: question } },
   async work(db, { params: { sid }, body }): Promise<Answer> {

@@ -89,7 +89,7 @@ function catalogRow(model: CatalogModel) {
 /** Verb that calls a model once and prints whether it works. A model that fails exits with 1. */
 const TEST: Verb = {
   name: 'test',
-  summary: 'call a model with a tiny request',
+  summary: 'call a model with a tiny request; exit with 1 if the model fails',
   register: (command, io) => {
     withApi(withName(command, NAMED), NAMED).action(
       async (name: string, options: { tenant?: string }) => {
