@@ -37,7 +37,7 @@ test('howdah explain CODE --json prints the page as an object', async () => {
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
     code: 'HWQTA',
-    also: [],
+    also: ['rate_limit_exceeded'],
     title: 'a limit is reached',
     meaning: expect.stringMatching(/howdah\.limits.*\.$/),
     http_status: 429,
