@@ -106,6 +106,15 @@ print(verify(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3].encode()))`;
     const argv = ['-c', text, secret, JSON.stringify(headers), body];
     return (await run('python3', argv)).stdout === 'True\n';
   },
+  async Bash(secret, { headers, body }) {
+    const text = `${snippet('sh', 'verify() {')}
+      printf %s "$5" | verify "$1" "$2" "$3" "$4" && echo true`;
+    const [id, at, signatures] = ['id', 'timestamp', 'signature'].map(
+      (name) => headers[`webhook-${name}`] ?? '',
+    );
+    const argv = ['-c', text, 'verify', secret, id ?? '', at ?? '', signatures ?? '', body];
+    return (await run('bash', argv).catch(() => ({ stdout: '' }))).stdout === 'true\n';
+  },
 };
 
 describe.each(Object.entries(LANGUAGES))('%s', (_language, verify) => {
