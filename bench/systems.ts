@@ -24,22 +24,20 @@ export type System = {
 
 /** How safe Howdah's own steps are, in the same words. */
 export const OWN_DURABILITY =
-  'every step is an append-only row, committed (fsync, synchronous_commit on) before the next one of its run begins; one commit may carry steps of many runs. kill -9 loses what was in the air, which is done again under the same idempotency key; another worker takes over by itself, and the fence refuses the old one.';
+  'every step is an append-only row, committed (fsync, synchronous_commit on) before the next one of its run begins; a commit may carry steps of many runs. kill -9 loses calls in progress, which are repeated under the same idempotency key; another worker takes over.';
 
 export const SYSTEMS: readonly System[] = [
   {
     name: 'promises',
     role: 'limit',
     takes: ['waiting'],
-    durability:
-      'none: bare promises of one process, nothing is written. What the process can do at all.',
+    durability: 'none: promises of one process, nothing is written.',
   },
   {
     name: 'raw_node',
     role: 'limit',
     takes: ['steps', 'waiting'],
-    durability:
-      'one synchronous commit per step (an insert and an update in one function call, prepared) by bare `pg`; no engine around it, nothing takes over after a kill.',
+    durability: 'one synchronous commit per step by bare `pg`; nothing takes over after a kill.',
   },
   {
     name: 'graphile_worker',

@@ -46,28 +46,14 @@ export function durabilityLines(figures: readonly Judged[], peers: readonly stri
   return durability(figures, peers).map(([name, words]) => `${name}: ${words}`);
 }
 
-/** The same as Markdown. */
-export function markdownTable(figures: readonly Judged[], peers: readonly string[]): string {
-  const parts = byBench(figures).flatMap(([bench, rows]) => [
-    `## ${bench}`,
-    '',
-    countsOf(bench, peers.length > 0),
-    '',
-    `| ${HEAD.join(' | ')} |`,
-    `|${HEAD.map(() => ' --- ').join('|')}|`,
-    ...rows.map((row) => `| ${cellsOf(row).join(' | ')} |`),
-    '',
-  ]);
-  const notes = durability(figures, peers).map(([name, words]) => `- **${name}**: ${words}`);
-  return [...parts, '## Durability', '', ...notes, ''].join('\n');
-}
-
-function countsOf(bench: string, hasPeers: boolean): string {
+/** What a bench counts, and what of the peers. */
+export function countsOf(bench: string, hasPeers: boolean): string {
   const { counts = '', peers } = BENCHES[bench] ?? {};
   return hasPeers && peers ? `${counts} ${peers}` : counts;
 }
 
-function byBench(figures: readonly Judged[]): [string, Judged[]][] {
+/** The figures of each bench. */
+export function byBench(figures: readonly Judged[]): [string, Judged[]][] {
   return [...Map.groupBy(figures, ({ bench }) => bench)];
 }
 
@@ -100,7 +86,8 @@ function nameOf({ figure, role }: Pick<Judged, 'figure' | 'role'>): string {
   return role === null ? figure : `· ${role} ${figure}`;
 }
 
-function numberCell(value: number): string {
+/** A number, or a dash where nothing was measured. */
+export function numberCell(value: number): string {
   return Number.isNaN(value) ? '—' : String(value);
 }
 
@@ -118,7 +105,10 @@ function aligned(cells: readonly string[][], numbers: number): string[] {
 }
 
 /** How safe a step is in each system that was measured. */
-function durability(figures: readonly Judged[], peers: readonly string[]): [string, string][] {
+export function durability(
+  figures: readonly Judged[],
+  peers: readonly string[],
+): [string, string][] {
   const isMeasured = (name: string): boolean =>
     figures.some(({ figure, role }) => role !== null && figure.startsWith(`${name}_`));
   return [
