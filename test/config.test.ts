@@ -299,8 +299,8 @@ test('overrides take precedence over the environment, which takes precedence ove
   expect(config.defaultModel).toMatchObject({ model: 'a b', apiKey: 'k' });
 });
 
-test('docs/operations.md names each variable of models', () => {
-  const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
+test('the reference names each variable of models', () => {
+  const page = readFileSync(new URL('../docs/reference/environment.md', import.meta.url), 'utf8');
   const names = new Set([...Object.keys(modelVariables), ...KEY_VARIABLES]);
   expect(names.size).toBeGreaterThan(40);
   expect([...names].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);

@@ -80,7 +80,7 @@ test.each(expressions)(
     expect(errors).toEqual([]);
     expect(names.length).toBeGreaterThan(0);
     expect(names.filter((name) => !live.has(name))).toEqual([]);
-    const page = read('docs/observability.md');
+    const page = read('docs/reference/metrics.md');
     const known = new Set(['job', 'instance', 'le']);
     const documented = [...page.matchAll(/`([a-z_]+)`/g)].map(([, word]) => word);
     expect(labels.filter((label) => !known.has(label) && !documented.includes(label))).toEqual([]);

@@ -388,11 +388,11 @@ describe('keys of tools in the environment', () => {
   });
 
   test('are listed in the documentation', () => {
-    const page = readFileSync(join(import.meta.dirname, '../docs/operations.md'), 'utf8');
-    const text = page.replaceAll(/\s+/g, ' ');
+    const file = join(import.meta.dirname, '../docs/reference/environment.md');
+    const page = readFileSync(file, 'utf8');
     for (const [name, variables] of Object.entries(TOOL_KEY_VARIABLES)) {
       const words = variables.map((variable) => `\`${variable}\``).join(' or ');
-      expect(text).toContain(`${words} → \`${name}\``);
+      expect(page).toContain(`| ${words} | \`${name}\` |`);
     }
   });
 

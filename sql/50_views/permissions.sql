@@ -1,4 +1,4 @@
--- The permission of each role as a view, for people; docs/keys.md shows it.
+-- The permission of each role as a view, for people; docs/reference/permissions.md shows it.
 create or replace view howdah.permissions with (security_invoker = true) as
 select p.object, p.action, p.role, p.by_agent
 from howdah_private.permission_rows() as p;

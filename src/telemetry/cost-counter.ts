@@ -41,13 +41,13 @@ export class CostCounter {
     this.#readPrices = readPrices;
     this.#cost = new Counter({
       name: 'howdah_cost_total',
-      help: 'Cost of the tokens that have a price, in the currency of the prices.',
+      help: 'Cost of the tokens that have a price, at the prices at the time of the read.',
       labelNames: ['provider'],
       registers,
     });
     this.#unpriced = new Counter({
       name: 'howdah_unpriced_tokens_total',
-      help: 'Tokens without a price, which the cost does not include.',
+      help: 'Tokens (input, output) whose model has no price; howdah_cost_total does not include them.',
       labelNames: ['provider', 'type'],
       registers,
     });

@@ -17,17 +17,17 @@ const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string
     'waiting_for',
   ],
   howdah_queue_depth: ['Runs that are due and not yet claimed by a worker.'],
-  howdah_queue_oldest_age_seconds: ['How long the oldest due run has been waiting.'],
+  howdah_queue_oldest_age_seconds: ['Time for which the oldest due run has waited.'],
   howdah_jobs: [
     'Jobs of the queue: ready, later, locked by a worker, or failed for good.',
     'state',
   ],
   howdah_questions_open: ['Open questions to people.', 'kind'],
-  howdah_webhook_deliveries: ['Pending and failed deliveries.', 'status'],
+  howdah_webhook_deliveries: ['Webhook deliveries that are pending, or failed for good.', 'status'],
   howdah_workers: ['Workers that sent a heartbeat within 10 seconds.'],
-  howdah_agents: ['Agents that are not deleted, by whether they are active.', 'state'],
+  howdah_agents: ['Agents that are not deleted, active or inactive.', 'state'],
   howdah_alerts: [
-    'Rows of howdah.alerts, by alert, except broken promises, which have an alert rule.',
+    'Rows of howdah.alerts; 0 if there are none. Without promises_broken, which has an alert rule.',
     'alert',
     'severity',
   ],
@@ -44,7 +44,7 @@ const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string
   howdah_database_oldest_transaction_id: [
     'Age of the oldest row that is not frozen, in transactions.',
   ],
-  howdah_database_dead_rows: ['Old versions of rows that vacuum has not removed yet.', 'table'],
+  howdah_database_dead_rows: ['Old versions of rows that vacuum has not removed.', 'table'],
   howdah_database_live_rows: ['Rows, as the server estimates them.', 'table'],
 };
 
@@ -62,7 +62,7 @@ export function createDatabaseFigures(register: Registry, read: ReadFigures) {
   );
   const up = new Gauge({
     name: 'howdah_database_up',
-    help: 'Whether the database could be queried.',
+    help: '1 if the database answered. Without an answer, the other metrics of the database are omitted.',
     registers,
   });
   let reading: Promise<void> | undefined;

@@ -64,8 +64,7 @@ export function createMetrics(source: FiguresSource): Metrics {
     // These gauges have names of counters, and nodejs_active_${kind} reports the same values.
     register.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
-  const runs = createRunFigures(register, source.prices);
-  const database = createDatabaseFigures(register, source.figures);
+  const { runs, database, ...counters } = createFigures(register, source);
   return {
     contentType: register.contentType,
     async text() {
@@ -73,6 +72,43 @@ export function createMetrics(source: FiguresSource): Metrics {
       return register.metrics();
     },
     observeRun: runs.observe,
+    ...counters,
+  };
+}
+
+/** A metric of Howdah: `ofDatabase` if every process reports the same values. */
+export type MetricDescription = {
+  name: string;
+  help: string;
+  type: string;
+  labels: readonly string[];
+  ofDatabase: boolean;
+};
+
+/** Describes all metrics of Howdah, for the documentation. */
+export async function describeMetrics(): Promise<MetricDescription[]> {
+  const [all, database] = [new Registry(), new Registry()];
+  createFigures(all, { figures: async () => [], prices: async () => new Map() });
+  createDatabaseFigures(database, async () => []);
+  return (await all.getMetricsAsJSON()).map(({ name, help, type }) => ({
+    name,
+    help,
+    type: `${type}`,
+    labels: labelsOf(all, name),
+    ofDatabase: database.getSingleMetric(name) !== undefined,
+  }));
+}
+
+/** Returns the labels of a metric, which the types of prom-client do not name. */
+function labelsOf(register: Registry, name: string): readonly string[] {
+  const metric = register.getSingleMetric(name);
+  return metric && 'labelNames' in metric ? (metric.labelNames as string[]) : [];
+}
+
+function createFigures(register: Registry, source: FiguresSource) {
+  return {
+    runs: createRunFigures(register, source.prices),
+    database: createDatabaseFigures(register, source.figures),
     ...createPoolFigures(register),
     ...createWorkerFigures(register),
     ...createReplicaFigures(register),
@@ -86,7 +122,7 @@ function createPoolFigures(register: Registry): Pick<Metrics, 'watchPool'> {
   const pools = new Map<string, () => CountedPool>();
   new Gauge({
     name: 'howdah_pool_connections',
-    help: 'Connections of this process to the database, by pool and whether they are in use.',
+    help: 'Connections of this process to the database (busy, idle).',
     labelNames: ['pool', 'state'],
     registers,
     collect() {
@@ -143,7 +179,7 @@ function createWorkerFigures(register: Registry): Pick<Metrics, 'watchWorker'> {
 function createRecoveryFigures(register: Registry): Pick<Metrics, 'countRecovery'> {
   const recoveries = new Counter({
     name: 'howdah_recoveries_total',
-    help: 'Dead workers found, runs whose wake-up was lost, runs released after an error.',
+    help: 'Dead workers found (dead_worker), runs whose lost wake-up was replaced (lost_wake_up), runs released after a fault, and retried statements of a worker (commit_retry, claim_retry, release_retry).',
     labelNames: ['reason'],
     registers: [register],
   });
@@ -155,7 +191,7 @@ function createRecoveryFigures(register: Registry): Pick<Metrics, 'countRecovery
 function createRequestFigures(register: Registry): Pick<Metrics, 'countRequest'> {
   const requests = new Histogram({
     name: 'howdah_http_request_duration_seconds',
-    help: 'Requests to the API until their answer ended, streams too.',
+    help: 'Time until the response of the API ended, streams included. The door is the endpoint, the status a class such as 2xx.',
     labelNames: ['door', 'method', 'status'],
     buckets: REQUEST_BUCKETS,
     registers: [register],

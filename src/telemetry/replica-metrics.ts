@@ -15,13 +15,13 @@ export function createReplicaFigures(register: Registry) {
   let replica: WatchedReplica | undefined;
   const reads = new Counter({
     name: 'howdah_reads_total',
-    help: 'Reads of a server with a replica, by the server that answered and the reason.',
+    help: 'Reads of an API with a replica: by the replica (current), or by the primary (behind, away, lagging, promoted, foreign, failed).',
     labelNames: ['server', 'reason'],
     registers,
   });
   new Gauge({
     name: 'howdah_replica_up',
-    help: 'Whether reads may go to the replica.',
+    help: '1 while the replica serves reads.',
     labelNames: [],
     registers,
     collect() {

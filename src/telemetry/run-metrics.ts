@@ -73,22 +73,34 @@ function createRunCounters(register: Registry) {
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name, help, labelNames: [...labelNames], registers });
   return {
-    steps: counter('howdah_steps_total', 'Steps committed.', ['kind']),
-    claims: counter('howdah_runs_claimed_total', 'Runs that were started or resumed.', []),
-    ends: counter('howdah_runs_ended_total', 'Runs that workers ended.', ['status', 'stop_reason']),
-    retries: counter('howdah_retries_total', 'Failed attempts that were retried.', ['of', 'code']),
-    tokens: counter('howdah_tokens_total', 'Tokens, as counted by the providers.', [
+    steps: counter('howdah_steps_total', 'Committed steps.', ['kind']),
+    claims: counter(
+      'howdah_runs_claimed_total',
+      'Runs claimed, for the first time or to continue.',
+      [],
+    ),
+    ends: counter(
+      'howdah_runs_ended_total',
+      'Runs that workers ended. The database ends runs that are cancelled or expire.',
+      ['status', 'stop_reason'],
+    ),
+    retries: counter(
+      'howdah_retries_total',
+      'Failed attempts that were retried, of a model or a tool.',
+      ['of', 'code'],
+    ),
+    tokens: counter('howdah_tokens_total', 'Tokens (input, output), as counted by the providers.', [
       'provider',
       'type',
     ]),
     cached: counter(
       'howdah_cached_tokens_total',
-      'Input tokens read from and written to the prompt caches of providers.',
+      'Input tokens read from and written to the prompt caches of providers (read, write); a part of howdah_tokens_total.',
       ['provider', 'type'],
     ),
     durations: new Histogram({
       name: 'howdah_step_duration_seconds',
-      help: 'Duration of a step from the start of its work (a model, a tool) to its commit.',
+      help: 'Duration of a step from the start of a model request or a tool call to its commit.',
       labelNames: ['kind', 'outcome'],
       buckets: STEP_BUCKETS,
       registers,

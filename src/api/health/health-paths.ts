@@ -57,7 +57,7 @@ export const metricsPath = {
   tag,
   summary: 'Get the metrics of the server for Prometheus',
   description:
-    'The metrics belong to no tenant and require HOWDAH_METRICS_TOKEN, not the login of a tenant. See docs/observability.md for the list.',
+    'The metrics belong to no tenant and require HOWDAH_METRICS_TOKEN, not the login of a tenant. See docs/reference/metrics.md for the list.',
   login: 'metrics',
   answers: {
     200: {

@@ -195,7 +195,7 @@ test('the requests above changed no row of the other tenant', async () => {
   expect(await rowsOf(tenant_id)).toBe(before);
 });
 
-/** Actions that each role may start, by the table of docs/keys.md. Others are rejected. */
+/** Actions that each role may start, by docs/reference/permissions.md. Others are rejected. */
 const EXPECTED: Record<string, string[]> = {
   viewer: [],
   member: ['/api/agents', '/api/execute', '/api/prompts', '/api/resources', '/query', '/sessions'],

@@ -1,5 +1,6 @@
 import { variables } from '../../../src/config.ts';
 import { KEY_VARIABLES } from '../../../src/providers/environment/variables.ts';
+import { TOOL_KEY_VARIABLES } from '../../../src/settings/tool-keys.ts';
 import { cell, code, page, type ReferencePage, table } from './markdown.ts';
 
 type Name = keyof typeof variables;
@@ -54,7 +55,8 @@ const GROUPS = {
     LLM_PROVIDER: 'The provider of the default language model.',
     LLM_API_KEY: 'Its key.',
     LLM_MODEL: 'Its name at the provider.',
-    LLM_URL: 'Its server, if it is not that of the provider.',
+    LLM_URL:
+      'Its server, if it is not that of the provider. The provider is then `openai`, whatever LLM_PROVIDER says.',
     TTS_PROVIDER: 'The provider of the model `tts`, which speaks.',
     TTS_API_KEY: 'Its key.',
     TTS_MODEL: 'Its name at the provider.',
@@ -68,7 +70,7 @@ const GROUPS = {
     EMBEDDING_API_KEY: 'Its key.',
     EMBEDDING_MODEL: 'Its name at the provider.',
     EMBEDDING_URL: 'Its server.',
-    OLLAMA_HOST: 'A server of Ollama.',
+    OLLAMA_HOST: 'A server of Ollama, as its own programs name it.',
     OLLAMA_MODEL: 'Its model. Default: `llama3.2`.',
   },
   'Workers and tests': {
@@ -126,7 +128,15 @@ export function environmentPage(): ReferencePage {
   return page('environment.md', {
     title: 'Environment variables',
     source: 'src/config.ts',
-    parts: [INTRO, ...sections, '## Keys of vendors', `${KEYS} ${keys.join(', ')}.`],
+    parts: [
+      INTRO,
+      ...sections,
+      '## Keys of vendors',
+      `${KEYS} ${keys.join(', ')}. ${NOT_READ}`,
+      '## Keys of tools',
+      TOOL_KEYS,
+      table(['variables', 'secret'], Object.entries(TOOL_KEY_VARIABLES).map(toolKeyRow)),
+    ],
   });
 }
 
@@ -137,6 +147,17 @@ const INTRO =
 const KEYS =
   'A key of a vendor makes its models available: [models of the environment](../operations.md#models-from-the-environment). ' +
   "The names are those that the vendors' own tools use:";
+
+const NOT_READ =
+  'Some need a provider to make a model: `ELEVENLABS_API_KEY`, `DEEPGRAM_API_KEY` and `ASSEMBLYAI_API_KEY` (`TTS_PROVIDER`, ' +
+  '`STT_PROVIDER`); those of Hugging Face, Vertex, AWS and Azure (`LLM_PROVIDER`). `ANTHROPIC_BASE_URL` is not read.';
+const TOOL_KEYS =
+  'Where keys [become secrets](../operations.md#models-from-the-environment), each of these becomes a secret that tools can name. ' +
+  'The first variable that is set counts.';
+
+function toolKeyRow([secret, names]: [string, readonly string[]]): string[] {
+  return [names.map(code).join(' or '), code(secret)];
+}
 
 function rowOf(name: Name, meaning: string): string[] {
   const [schema, fix] = variables[name];

@@ -3,6 +3,7 @@ import { commandsPage } from './commands-page.ts';
 import { environmentPage } from './environment-page.ts';
 import { graphqlPage } from './graphql-page.ts';
 import type { ReferencePage } from './markdown.ts';
+import { metricsPage } from './metrics-page.ts';
 import { restPage } from './rest-page.ts';
 import { sqlPages } from './sql-pages.ts';
 
@@ -24,5 +25,6 @@ export async function referencePages(sources: ReferenceSources): Promise<Referen
     restPage(sources.openApi),
     await commandsPage(),
     environmentPage(),
+    await metricsPage(),
   ];
 }

@@ -17,18 +17,25 @@ type Setting = {
   maximum: string;
   description: string;
 };
+type Permission = { action: string; role: string; by_agent: boolean; objects: string[] };
 
-/** Renders the functions, the tables and the settings, from the comments of a migrated database. */
+/** Renders the functions, the tables, the settings and the permissions, from the comments of a migrated database. */
 export async function sqlPages(url: string): Promise<ReferencePage[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    const [routines, columns, settings] = [
+    const [routines, columns, settings, permissions] = [
       (await client.query<Routine>(ROUTINES)).rows,
       (await client.query<Column>(COLUMNS)).rows,
       (await client.query<Setting>(SETTINGS)).rows,
+      (await client.query<Permission>(PERMISSIONS)).rows,
     ];
-    return [functionsPage(routines), tablesPage(columns), settingsPage(settings)];
+    return [
+      functionsPage(routines),
+      tablesPage(columns),
+      settingsPage(settings),
+      permissionsPage(permissions),
+    ];
   } finally {
     await client.end();
   }
@@ -53,6 +60,10 @@ const COLUMNS = `
   order by c.relkind = 'v', c.relname, a.attnum`;
 const SETTINGS = `select key, default_value::text, minimum::text, maximum::text, description
   from howdah_private.setting_kinds() order by key`;
+const PERMISSIONS = `
+  select action, role::text, by_agent, array_agg(object order by object) as objects
+  from howdah_private.permission_rows() group by action, role, by_agent
+  order by array_position(array['run', 'edit', 'manage', 'read'], action), role, by_agent desc`;
 
 function functionsPage(routines: readonly Routine[]): ReferencePage {
   return page('functions.md', {
@@ -115,6 +126,26 @@ function settingsPage(settings: readonly Setting[]): ReferencePage {
           one.default_value === null ? 'none' : code(one.default_value),
           `${one.minimum} to ${one.maximum}`,
           cell(one.description),
+        ]),
+      ),
+    ],
+  });
+}
+
+function permissionsPage(permissions: readonly Permission[]): ReferencePage {
+  return page('permissions.md', {
+    title: 'Permissions',
+    source: 'howdah_private.permission_rows()',
+    parts: [
+      'The least role for each action on the rows of a table, as `howdah.permissions` has it: [keys](../keys.md#roles). ' +
+        'Every caller of the tenant may read everything else. Only an owner of the database may write anything else.',
+      table(
+        ['action', 'tables', 'least role', 'a grant allows it too'],
+        permissions.map(({ action, role, by_agent, objects }) => [
+          action,
+          objects.map(code).join(', '),
+          role,
+          by_agent ? 'yes' : '',
         ]),
       ),
     ],
