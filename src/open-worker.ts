@@ -71,7 +71,7 @@ export async function openWorker(
     masterKeys,
     audit: {
       file: checkpointFile(config.home),
-      keys: async () => (await masterKeys.known()).map(({ key }) => checkpointKey(key)),
+      keys: async () => (await masterKeys.readKeys()).map(({ key }) => checkpointKey(key)),
     },
     provider: (model) => findEngine(engines, model) ?? findProvider(providersFor(model), model),
   });

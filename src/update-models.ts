@@ -250,7 +250,7 @@ async function canEncrypt(pool: Pool, config: Config): Promise<boolean> {
     const isEmbedded = config.databaseUrl === undefined && config.secretKeyFile !== undefined;
     return config.secretKeys.length > 0 || isEmbedded;
   }
-  const known = await masterKeysOf(config).known();
+  const known = await masterKeysOf(config).readKeys();
   return known.some(({ fingerprint }) => fingerprint === current);
 }
 

@@ -224,7 +224,7 @@ class RunningWorker implements Worker {
       ...{ url, release, scope, log },
       queue: this.#queue,
       masterKeys: async () =>
-        ((await masterKeys?.known()) ?? []).map(({ fingerprint }) => fingerprint),
+        ((await masterKeys?.readKeys()) ?? []).map(({ fingerprint }) => fingerprint),
       customTools: () => [...this.#dependencies.runs.customTools.keys()],
       pools: () => [pool, claims, sqlToolPool, queryPool, this.#queue.pool],
       onControl: (id) =>

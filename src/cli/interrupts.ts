@@ -44,5 +44,5 @@ export function listenForInterrupts(host: CliProcess) {
   const onEnd = (end: () => void) => {
     unask = end;
   };
-  return { handle, leave, whileAsked: onEnd, status: () => status };
+  return { handle, leave, onPrompt: onEnd, status: () => status };
 }

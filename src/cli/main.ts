@@ -102,7 +102,7 @@ function createSession(
     isTerminal: host.stdout.isTTY === true,
     ...(host.stdin?.isTTY &&
       isAttended(host.env) && {
-        ask: lineReader(host.stdin, host.stderr, interrupts.whileAsked),
+        ask: lineReader(host.stdin, host.stderr, interrupts.onPrompt),
         prompts: host.stderr,
       }),
   };

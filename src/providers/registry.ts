@@ -81,7 +81,7 @@ function vendorProvider(providers: Providers, vendor: Vendor, model: Row): Outco
   const vendorUrl = vendor.isLocal ? undefined : url;
   const account = url && { title, url, vendorUrl, key, keyVariables };
   if (sdk !== undefined && isInstalled(sdk.package) && !isOfOpenAiFormat(vendor, model)) {
-    return cached(providers, name, () => {
+    return cacheProvider(providers, name, () => {
       const own = aiSdkProvider({ vendor: { ...vendor, sdk }, key, fetch });
       return account ? forPurposes(vendor, own, openaiProvider({ account, fetch })) : own;
     });
@@ -91,7 +91,7 @@ function vendorProvider(providers: Providers, vendor: Vendor, model: Row): Outco
     const message = `Models of ${title} need the package ${sdk?.package}: run npm install ${sdk?.package}.`;
     return createFailure('invalid_request', message);
   }
-  return cached(providers, `${name} in the format of OpenAI`, () =>
+  return cacheProvider(providers, `${name} in the format of OpenAI`, () =>
     openaiProvider({ account, fetch }),
   );
 }
@@ -156,10 +156,10 @@ function packageProvider(providers: Providers, name: string): Outcome<ModelProvi
   const sdk = { package: name, create: '' }; // the function that creates a provider is searched for
   const vendor = { name: `npm:${name}`, title: name, sdk, keyVariables: [], aliases: [] };
   const { fetch } = providers;
-  return cached(providers, vendor.name, () => aiSdkProvider({ vendor, fetch }));
+  return cacheProvider(providers, vendor.name, () => aiSdkProvider({ vendor, fetch }));
 }
 
-function cached(
+function cacheProvider(
   { created }: Providers,
   name: string,
   create: () => ModelProvider,

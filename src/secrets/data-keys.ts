@@ -32,7 +32,7 @@ export function createDataKeys(rows: SecretRows, masterKeys: MasterKeys): DataKe
     async open(wrapped) {
       const known = cached.get(wrapped.id);
       if (known) return known;
-      const key = unwrap(wrapped, await masterKeys.known());
+      const key = unwrap(wrapped, await masterKeys.readKeys());
       cached.set(wrapped.id, key);
       setTimeout(() => cached.delete(wrapped.id), CACHE_MS).unref();
       return key;
@@ -80,7 +80,7 @@ export function unwrap(wrapped: WrappedKey, masters: readonly MasterKey[]): Buff
  */
 async function masterInUse(rows: SecretRows, masterKeys: MasterKeys): Promise<MasterKey> {
   const { current } = await rows.masterKeys();
-  const keys = current === null ? await masterKeys.made() : await masterKeys.known();
+  const keys = current === null ? await masterKeys.readOrCreateKeys() : await masterKeys.readKeys();
   const first = keys[0];
   const inUse = current ?? (first && (await rows.adoptMasterKey(first.fingerprint)));
   const master = keys.find(({ fingerprint }) => fingerprint === inUse);
@@ -107,6 +107,6 @@ export function wrongKey(): HowdahError {
 export async function refuseWrongKeys(rows: SecretRows, masterKeys: MasterKeys): Promise<void> {
   const { needed } = await rows.masterKeys();
   if (needed.length === 0) return;
-  const known = new Set((await masterKeys.known()).map(({ fingerprint }) => fingerprint));
+  const known = new Set((await masterKeys.readKeys()).map(({ fingerprint }) => fingerprint));
   if (!needed.every((fingerprint) => known.has(fingerprint))) throw wrongKey();
 }

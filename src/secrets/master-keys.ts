@@ -22,18 +22,18 @@ export type KeySource = Readonly<{
 
 /** The master keys of this process. */
 export type MasterKeys = {
-  known(): Promise<readonly MasterKey[]>;
+  readKeys(): Promise<readonly MasterKey[]>;
   /**
    * Returns the known keys. If there are none, creates and stores a key. Throws `HWINV` if no key
    * may be stored.
    */
-  made(): Promise<readonly MasterKey[]>;
+  readOrCreateKeys(): Promise<readonly MasterKey[]>;
 };
 
 /** The master keys of a process that has none and may create none. */
 export const noMasterKeys: MasterKeys = {
-  known: async () => [],
-  made: async () => {
+  readKeys: async () => [],
+  readOrCreateKeys: async () => {
     throw noKey();
   },
 };
@@ -45,20 +45,20 @@ export const noMasterKeys: MasterKeys = {
 export function createMasterKeys({ keys, file }: KeySource): MasterKeys {
   const named = keys.map(masterKey);
   let stored: readonly MasterKey[] = [];
-  const known = async () => {
+  const readKeys = async () => {
     if (named.length > 0 || stored.length > 0 || file === undefined) return [...named, ...stored];
     const found = await readKeyFile(file);
     stored = found ? [masterKey(found)] : [];
     return stored;
   };
   return {
-    known,
-    async made() {
-      const there = await known();
+    readKeys: readKeys,
+    async readOrCreateKeys() {
+      const there = await readKeys();
       if (there.length > 0) return there;
       if (file === undefined) throw noKey();
       await makeKeyFile(file);
-      return known();
+      return readKeys();
     },
   };
 }
@@ -83,10 +83,11 @@ async function readKeyFile(file: string): Promise<Buffer | undefined> {
   try {
     const { mode } = await stat(file);
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw broken(file, 'may be read by others', `chmod 600 ${file}`);
+      throw keyFileError(file, 'may be read by others', `chmod 600 ${file}`);
     }
     const key = parseSecretKey((await readFile(file, 'utf8')).trim());
-    if (!key) throw broken(file, 'contains no key', 'Restore the previous file or its backup.');
+    if (!key)
+      throw keyFileError(file, 'contains no key', 'Restore the previous file or its backup.');
     return key;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -115,6 +116,6 @@ async function makeKeyFile(file: string): Promise<void> {
   }
 }
 
-function broken(file: string, what: string, hint: string): HowdahError {
+function keyFileError(file: string, what: string, hint: string): HowdahError {
   return new HowdahError('HWINV', `the file ${file} ${what}`, { hint, detail: { file } });
 }

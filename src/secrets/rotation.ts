@@ -18,7 +18,7 @@ export async function rotateMasterKey(
   masterKeys: MasterKeys,
   force: boolean,
 ): Promise<number> {
-  const masters = await masterKeys.known();
+  const masters = await masterKeys.readKeys();
   const [first] = masters;
   const { current, needed } = await rows.masterKeys();
   if (current === null) return 0;

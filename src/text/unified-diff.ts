@@ -18,12 +18,12 @@ export function diffHunks(before: string | null, after: string | null): DiffHunk
     maxEditLength: MOST_EDITS,
   });
   if (patch) return patch.hunks;
-  const marked = (mark: string, text: string) =>
+  const markLines = (mark: string, text: string) =>
     text
       .slice(0, -1)
       .split('\n')
       .map((line) => `${mark}${line}`);
-  return [{ oldStart: 1, newStart: 1, lines: [...marked('-', from), ...marked('+', to)] }];
+  return [{ oldStart: 1, newStart: 1, lines: [...markLines('-', from), ...markLines('+', to)] }];
 }
 
 /** Returns the lines in which two texts differ, each place under a head. */

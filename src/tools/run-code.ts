@@ -63,7 +63,7 @@ async function run(
   } catch (error) {
     return context.signal.aborted
       ? interruptedOutcome(context.signal.reason, limits.value)
-      : broken(error);
+      : sandboxError(error);
   }
 }
 
@@ -108,7 +108,7 @@ function interruptedOutcome(reason: unknown, { timeout_ms }: CodeLimits): ToolOu
   };
 }
 
-function broken(error: unknown): ToolOutcome {
+function sandboxError(error: unknown): ToolOutcome {
   const message = `the sandbox could not be started: ${(error as Error).message}`;
   return { ok: false, error: { code: 'tool_failed', message, retryable: true } };
 }

@@ -85,13 +85,13 @@ const SHORTEST_PASSWORD = 6;
 
 /** Redacts rows before they are truncated. */
 function redactReader(reader: Reader, redaction: Redaction): Reader {
-  const redacted = <T>(outcome: Outcome<T>): Outcome<T> =>
+  const redactOutcome = <T>(outcome: Outcome<T>): Outcome<T> =>
     outcome.ok
       ? { ok: true, value: redaction.json(outcome.value) }
       : { ok: false, error: redaction.error(outcome.error) };
   return {
-    rows: async (request) => redacted(await reader.rows(request)),
-    tables: async (request, names) => redacted(await reader.tables(request, names)),
+    rows: async (request) => redactOutcome(await reader.rows(request)),
+    tables: async (request, names) => redactOutcome(await reader.tables(request, names)),
   };
 }
 

@@ -96,7 +96,9 @@ describe('a data key', () => {
   test('opens with the master key that wrapped it, among others', () => {
     const others = createMasterKeys({ keys: [newKey(), master.key], file: undefined });
     const wrapped = wrap('k', 'acme', key, named);
-    return expect(others.known().then((masters) => unwrap(wrapped, masters))).resolves.toEqual(key);
+    return expect(others.readKeys().then((masters) => unwrap(wrapped, masters))).resolves.toEqual(
+      key,
+    );
   });
 
   test('does not open for another tenant or without its master key', () => {
@@ -130,12 +132,12 @@ describe('a master key', () => {
   test('is generated once for concurrent callers, in a file that only its owner can read and git ignores', async () => {
     const file = join(folder, 'home', 'secret.key');
     const processes = Array.from({ length: 8 }, () => createMasterKeys({ keys: [], file }));
-    expect(await processes[0]?.known()).toEqual([]);
-    const made = await Promise.all(processes.map((keys) => keys.made()));
+    expect(await processes[0]?.readKeys()).toEqual([]);
+    const made = await Promise.all(processes.map((keys) => keys.readOrCreateKeys()));
     expect(new Set(made.map(([first]) => first?.fingerprint)).size).toBe(1);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(readdirSync(join(folder, 'home'))).toEqual(['.gitignore', 'secret.key']);
-    expect(await createMasterKeys({ keys: [], file }).known()).toEqual(made[0]);
+    expect(await createMasterKeys({ keys: [], file }).readKeys()).toEqual(made[0]);
   });
 
   test.each([
@@ -144,13 +146,13 @@ describe('a master key', () => {
   ])('is not taken from a file that %s', async (what, text, mode, words) => {
     const file = join(folder, what);
     writeFileSync(file, text, { mode });
-    await expect(createMasterKeys({ keys: [], file }).known()).rejects.toThrow(words);
-    await expect(createMasterKeys({ keys: [bytes], file }).known()).resolves.toHaveLength(1);
+    await expect(createMasterKeys({ keys: [], file }).readKeys()).rejects.toThrow(words);
+    await expect(createMasterKeys({ keys: [bytes], file }).readKeys()).resolves.toHaveLength(1);
   });
 
   test('is not generated without a file to store it', async () => {
     const keys = createMasterKeys({ keys: [], file: undefined });
-    await expect(keys.made()).rejects.toMatchObject({
+    await expect(keys.readOrCreateKeys()).rejects.toMatchObject({
       code: 'HWINV',
       detail: { variable: 'HOWDAH_SECRET_KEY' },
     });

@@ -248,13 +248,13 @@ test('a run cancelled while no worker held it has its span, exported once', asyn
     `update howdah_private.background_tasks set reached_at = now() - interval '1 minute' where name = 'traces'`,
   );
   const rows = traceRowsOn<EndedRun>(pool);
-  const soon = { ...rows, endedElsewhere: () => elsewhere('0') };
+  const soon = { ...rows, readRunsEndedElsewhere: () => elsewhere('0') };
   /** As it is asked some seconds later. */
   const elsewhere = async (lag: string) => {
     const { rows: found } = await pool.query('select howdah_private.runs_to_trace($1) as ids', [
       lag,
     ]);
-    return rows.ended(found[0].ids);
+    return rows.readEndedRuns(found[0].ids);
   };
   const trace = () =>
     new Tracing({

@@ -87,15 +87,15 @@ export function filterClient(
       checkMigrations();
     }
   };
-  const filtered = (event: string, ...values: unknown[]): boolean => {
+  const emitFiltered = (event: string, ...values: unknown[]): boolean => {
     if (event !== 'notification') return emit(event, ...values);
     onNotification(values[0] as Notification);
     return true;
   };
-  Object.assign(client, { emit: filtered });
+  Object.assign(client, { emit: emitFiltered });
   return () => {
     isDetached = true;
-    if (client.emit === (filtered as unknown)) Reflect.deleteProperty(client, 'emit');
+    if (client.emit === (emitFiltered as unknown)) Reflect.deleteProperty(client, 'emit');
   };
 }
 

@@ -27,7 +27,7 @@ export type Base = {
  */
 export function createBase({ publicUrl, host }: BaseOptions): Base {
   const names = localNames(host);
-  const known = (request: FastifyRequest): string | undefined => {
+  const baseOf = (request: FastifyRequest): string | undefined => {
     if (publicUrl !== undefined) return publicUrl;
     const url = URL.parse(`${schemeOf(request)}://${request.headers.host}`);
     return url && (names.has(url.hostname) || url.hostname === addressOf(request))
@@ -36,7 +36,7 @@ export function createBase({ publicUrl, host }: BaseOptions): Base {
   };
   return {
     ofCard(request) {
-      const base = known(request);
+      const base = baseOf(request);
       if (base !== undefined) return base;
       throw new RequestRefusal(
         400,
@@ -48,7 +48,7 @@ export function createBase({ publicUrl, host }: BaseOptions): Base {
       );
     },
     ofFiles: (request) =>
-      known(request) ??
+      baseOf(request) ??
       `${schemeOf(request)}://${addressOf(request)}:${request.raw.socket.localPort}`,
   };
 }

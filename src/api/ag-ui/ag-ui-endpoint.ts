@@ -60,7 +60,7 @@ async function stream(
     for (const event of list) await writer.write(event);
   };
   try {
-    await writer.write(events.started());
+    await writer.write(events.startEvent());
     for await (const item of followRun(source, started, openRequest.signal, { tree })) {
       if (item.type === 'stopped') {
         await write(events.finishStep());

@@ -39,7 +39,7 @@ export class AgUiEvents {
     this.#options = options;
   }
 
-  started(): AgUiEvent {
+  startEvent(): AgUiEvent {
     const { executionId } = this.#options;
     const metadata = { execution_id: executionId };
     return { type: 'RUN_STARTED', ...this.#run, protocolVersion: '1.0', metadata };

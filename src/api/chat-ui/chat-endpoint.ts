@@ -95,7 +95,7 @@ async function stream(
   };
   let isOver = false;
   try {
-    await write(chunks.started(state));
+    await write(chunks.startChunks(state));
     for await (const item of followRun(source, run, following, { tree })) {
       await write(chunks.chunksOf(item));
       isOver = item.type === 'stopped';

@@ -43,7 +43,7 @@ export class UiMessageChunks {
     for (const id of run.callIds) this.#approvalCalls.add(id);
   }
 
-  *started({ id, session_id, name }: ConversationState): Generator<UiChunk> {
+  *startChunks({ id, session_id, name }: ConversationState): Generator<UiChunk> {
     const howdah = { execution_id: id, session_id, agent: name };
     yield { type: 'start', messageId: this.#run.messageId, messageMetadata: { howdah } };
     for (const { id: approvalId, approved } of this.#run.answered) {
@@ -131,7 +131,7 @@ export class UiMessageChunks {
     for (const [nth, part] of messageParts.entries())
       yield* sourceChunks(part, `${row.seq}-${nth}`);
     for (const { id, name, arguments: args } of callsIn(details)) {
-      if (name !== ASK_USER) yield* this.#callChunks(id, name, parsed(args));
+      if (name !== ASK_USER) yield* this.#callChunks(id, name, parseArguments(args));
     }
   }
 
@@ -232,7 +232,7 @@ function messageOf({ message, code }: JsonObject): string {
 }
 
 /** Parses the arguments of a call. Arguments that are not JSON stay as the model wrote them. */
-function parsed(text: string): Json {
+function parseArguments(text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch {

@@ -63,11 +63,11 @@ function refusalOf({ code, hint, detail }: PgError): ClientError['extensions'] {
   return {
     code,
     ...(hint !== undefined && { hint: displayable(hint) }),
-    ...(detail !== undefined && { detail: displayableDetail(parsed(detail)) }),
+    ...(detail !== undefined && { detail: displayableDetail(parseDetail(detail)) }),
   };
 }
 
-function parsed(detail: string): Json {
+function parseDetail(detail: string): Json {
   try {
     return JSON.parse(detail) as Json;
   } catch {

@@ -206,7 +206,7 @@ class RunEventStream {
     const sent = this.#sentOf(row.seq, events.length);
     this.#position = { seq: row.seq, sent: Math.max(sent, events.length) };
     this.#below = undefined;
-    return identified(row, events, this.#path).slice(sent);
+    return withCachedIds(row, events, this.#path).slice(sent);
   }
 
   /**
@@ -249,7 +249,7 @@ class RunEventStream {
 /** Identified events by row, because many streams send the same row. */
 const identifiedEvents = new WeakMap<FeedRow, StreamEvent[]>();
 
-function identified(
+function withCachedIds(
   row: FeedRow,
   events: readonly EventContent[],
   path: readonly string[] | undefined,
@@ -266,14 +266,14 @@ function tokenEvents(
   run: Execution,
   path?: readonly string[],
 ): StreamEvent[] {
-  return pieces.map((piece) => located(tokenEvent(piece, run.agent ?? run.workflow), path));
+  return pieces.map((piece) => locateEvent(tokenEvent(piece, run.agent ?? run.workflow), path));
 }
 
 function progressEvents(note: ToolNote, run: Execution, path?: readonly string[]): StreamEvent[] {
   const event = progressEvent(note, run.agent ?? run.workflow);
-  return event ? [located(event, path)] : [];
+  return event ? [locateEvent(event, path)] : [];
 }
 
-function located(event: StreamEvent, path: readonly string[] | undefined): StreamEvent {
+function locateEvent(event: StreamEvent, path: readonly string[] | undefined): StreamEvent {
   return path ? { ...event, data: withPath(event.data, path) } : event;
 }

@@ -75,14 +75,14 @@ function modelEvents(step: Step, { messages }: StepDetails): StepEvent[] {
   const actions = calls.map(
     ({ id = null, name = null, arguments: args = null }): StepEvent => ({
       event: 'action',
-      data: { tool: name, call_id: id, arguments: parsed(args) },
+      data: { tool: name, call_id: id, arguments: parseArguments(args) },
     }),
   );
   return said?.content || actions.length === 0 ? [thought, ...actions] : actions;
 }
 
 /** Parses the arguments of a call. Arguments that are not JSON stay as the model wrote them. */
-function parsed(value: Json): Json {
+function parseArguments(value: Json): Json {
   if (typeof value !== 'string') return value;
   try {
     return JSON.parse(value) as Json;

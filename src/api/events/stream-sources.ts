@@ -67,17 +67,17 @@ export function createStreamSources({
   const tree = treeSources(pool, hub);
   return ({ tenantId, userId, role }) => {
     const isSeen = (id: string) => sees({ tenantId, userId, role, id });
-    const seen = <T>(events: AsyncIterableIterator<T>, id: string, one: string) =>
+    const whileVisible = <T>(events: AsyncIterableIterator<T>, id: string, one: string) =>
       visibilityGuard.whileVisible(events, { tenantId, userId, role, id }, () => noSuch(one, id));
     return {
       hub,
       readStepDetails,
       find,
       isSeen,
-      steps: (id, after) => seen(hub.steps(id, after), id, 'execution'),
-      tree: (id, after) => seen(hub.trees.rows(id, after), id, 'execution'),
+      steps: (id, after) => whileVisible(hub.steps(id, after), id, 'execution'),
+      tree: (id, after) => whileVisible(hub.trees.rows(id, after), id, 'execution'),
       ...tree,
-      messages: (id, after) => seen(hub.messages(id, after), id, 'session'),
+      messages: (id, after) => whileVisible(hub.messages(id, after), id, 'session'),
       async liveChildren(id) {
         const children = await liveChildrenById(id);
         const shown = await Promise.all(children.map(isSeen));
@@ -86,7 +86,7 @@ export function createStreamSources({
       turnFrom: (id, turn) => turnFrom({ id, turn }),
       followLog(filter) {
         const lines = log.follow({ watching: { tenantId, userId, role }, filter });
-        return filter.id === undefined ? lines : seen(lines, filter.id, 'execution');
+        return filter.id === undefined ? lines : whileVisible(lines, filter.id, 'execution');
       },
     };
   };

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { type ApiKeyRow, findApiKeys, noteUse } from '../../db/access/api-keys.ts';
 import type { Pool } from '../../db/connection/pool.ts';
-import { type AuthResult, type Identity, refused } from './auth-result.ts';
+import { type AuthResult, type Identity, refusalOf } from './auth-result.ts';
 import { createCachedLoader } from './cached-loader.ts';
 
 /**
@@ -48,16 +48,16 @@ export function createKeyReader(pool: Pool, onTrouble: (error: unknown) => void)
   const use = createNotes((id) => noteUse(pool, [id]).catch(onTrouble));
   return async (key) => {
     const parts = partsOf(key);
-    if (!parts) return refused('invalid');
+    if (!parts) return refusalOf('invalid');
     try {
       const found = await find(parts);
       const isRight = timingSafeEqual(parts.digest, found?.hash ?? NO_HASH);
-      if (!found || !isRight) return refused('invalid');
+      if (!found || !isRight) return refusalOf('invalid');
       if (found.state === 'good') use(found.id);
       return verdictOf(found);
     } catch (error) {
       onTrouble(error);
-      return refused('unreachable');
+      return refusalOf('unreachable');
     }
   };
 }
@@ -84,7 +84,8 @@ function checksumOf(text: string): string {
  * key may learn what is wrong with the key.
  */
 function verdictOf(found: ApiKeyRow): AuthResult<Identity> {
-  if (found.state !== 'good') return refused(found.state === 'inactive' ? 'unknown' : found.state);
+  if (found.state !== 'good')
+    return refusalOf(found.state === 'inactive' ? 'unknown' : found.state);
   return {
     ok: true,
     value: {

@@ -63,7 +63,7 @@ const refusals = {
 } as const satisfies Record<Refusal['reason'], readonly [string, string]>;
 
 /** The refusal for a reason. */
-export function refused(reason: Refusal['reason']): { ok: false; refusal: Refusal } {
+export function refusalOf(reason: Refusal['reason']): { ok: false; refusal: Refusal } {
   const [message, hint] = refusals[reason];
   const [status, code] = reason === 'unreachable' ? [503, 'EUNREACHABLE'] : [401, 'HWDEN'];
   return { ok: false, refusal: { status, code, reason, message, hint } as Refusal };

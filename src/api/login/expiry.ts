@@ -1,5 +1,5 @@
 import type { IsActiveAccount } from './account-status.ts';
-import { type Identity, type Refusal, refused } from './auth-result.ts';
+import { type Identity, type Refusal, refusalOf } from './auth-result.ts';
 
 /** Returns whether the caller has a token or key. A caller without a login never expires. */
 export function isLoggedIn({ expiresAt, apiKeyId }: Identity): boolean {
@@ -21,5 +21,5 @@ export async function loginExpired(
 ): Promise<Refusal | undefined> {
   if (!isLoggedIn(identity)) return;
   const status = hasExpired(identity) ? 'expired' : await exists(identity);
-  return status === 'good' ? undefined : refused(status).refusal;
+  return status === 'good' ? undefined : refusalOf(status).refusal;
 }

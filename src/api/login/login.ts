@@ -1,7 +1,7 @@
 import type { Config } from '../../config.ts';
 import type { IsActiveAccount } from './account-status.ts';
 import { isApiKey, type ReadApiKey } from './api-keys.ts';
-import { type AuthResult, type Identity, refused } from './auth-result.ts';
+import { type AuthResult, type Identity, refusalOf } from './auth-result.ts';
 import type { ReadToken } from './token.ts';
 
 /**
@@ -27,7 +27,7 @@ export function createLogin(options: LoginOptions): Login {
   const { auth, readToken, readKey, exists, defaultTenantId, onTrouble } = options;
   return async (authorization) => {
     if (!authorization) {
-      if (auth === 'required' || defaultTenantId === undefined) return refused('missing');
+      if (auth === 'required' || defaultTenantId === undefined) return refusalOf('missing');
       return {
         ok: true,
         value: {
@@ -41,14 +41,14 @@ export function createLogin(options: LoginOptions): Login {
     }
     const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
     if (token !== undefined && isApiKey(token)) return readKey(token);
-    const read = token === undefined ? refused('invalid') : await readToken(token);
+    const read = token === undefined ? refusalOf('invalid') : await readToken(token);
     if (!read.ok) return read;
     try {
       const status = await exists(read.value);
-      return status === 'good' ? read : refused(status);
+      return status === 'good' ? read : refusalOf(status);
     } catch (error) {
       onTrouble(error);
-      return refused('unreachable');
+      return refusalOf('unreachable');
     }
   };
 }

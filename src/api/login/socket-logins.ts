@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import type { ServerLimits } from '../http/server-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
 import type { IsActiveAccount } from './account-status.ts';
-import { type AuthResult, type Identity, type Refusal, refused } from './auth-result.ts';
+import { type AuthResult, type Identity, type Refusal, refusalOf } from './auth-result.ts';
 import { evictExpired, type OpenConnection } from './evict-expired.ts';
 import { hasExpired } from './expiry.ts';
 import type { Identities } from './identities.ts';
@@ -129,9 +129,9 @@ function close(socket: WebSocket, code: number, reason: string): void {
  * again at once.
  */
 async function loginStrictly(login: Login, authorization: unknown): Promise<AuthResult<Identity>> {
-  if (authorization !== undefined && typeof authorization !== 'string') return refused('invalid');
+  if (authorization !== undefined && typeof authorization !== 'string') return refusalOf('invalid');
   const verdict = await login(authorization);
-  return verdict.ok && hasExpired(verdict.value) ? refused('expired') : verdict;
+  return verdict.ok && hasExpired(verdict.value) ? refusalOf('expired') : verdict;
 }
 
 /** Returns what is wrong, without what to do, since the protocol allows only 123 bytes. */

@@ -10,7 +10,7 @@ import {
 } from 'jose';
 import type { Config } from '../../config.ts';
 import { TOKEN_PARTY, userRoles } from '../../db/access/subjects.ts';
-import { type AuthResult, type Identity, refused } from './auth-result.ts';
+import { type AuthResult, type Identity, refusalOf } from './auth-result.ts';
 import { PROCESS_ALGORITHM } from './process-logins.ts';
 
 /** The allowed difference between clocks, in seconds. */
@@ -56,19 +56,19 @@ type Verify = (token: string) => Promise<JWTVerifyResult>;
 export function createTokenReader(keys: TokenKeys, onTrouble: (error: unknown) => void): ReadToken {
   const verifiers = verifiersOf(keys);
   return async (token) => {
-    if (verifiers.size === 0) return refused('keyless');
-    if (token.length > MOST_CHARACTERS || !isCompactJws(token)) return refused('invalid');
+    if (verifiers.size === 0) return refusalOf('keyless');
+    if (token.length > MOST_CHARACTERS || !isCompactJws(token)) return refusalOf('invalid');
     try {
       const { alg, typ } = headerOf(token);
       const verify = TYPES.has(typ) ? verifiers.get(alg) : undefined;
-      return verify ? identityOf((await verify(token)).payload) : refused('invalid');
+      return verify ? identityOf((await verify(token)).payload) : refusalOf('invalid');
     } catch (error) {
-      if (error instanceof errors.JWTExpired) return refused('expired');
+      if (error instanceof errors.JWTExpired) return refusalOf('expired');
       if (error instanceof errors.JOSEError && !KEY_TROUBLE.has(error.code)) {
-        return refused('invalid');
+        return refusalOf('invalid');
       }
       onTrouble(error);
-      return refused('unreachable');
+      return refusalOf('unreachable');
     }
   };
 }
@@ -145,14 +145,14 @@ function headerOf(token: string): { alg?: string | undefined; typ?: string | und
 
 function identityOf({ tenant_id, user_id, role, exp }: JWTPayload): AuthResult<Identity> {
   const known = userRoles.find((one) => one === role);
-  if (!known || !isUuid(tenant_id) || exp === undefined) return refused('invalid');
+  if (!known || !isUuid(tenant_id) || exp === undefined) return refusalOf('invalid');
   const subject = { tenantId: tenant_id, role: known, expiresAt: exp * 1000 };
   if (user_id === undefined || user_id === null) {
     return { ok: true, value: { ...subject, userId: undefined } };
   }
   return isUuid(user_id)
     ? { ok: true, value: { ...subject, userId: user_id } }
-    : refused('invalid');
+    : refusalOf('invalid');
 }
 
 function isUuid(value: unknown): value is string {

@@ -36,7 +36,9 @@ const MAX_WAIT_MS = 10_000;
 /** Registers the pages. */
 export function oauthRoutes(app: FastifyInstance, options: OAuthEndpointOptions): void {
   const pages = new OAuthPages(options);
-  const guarded = (work: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) => {
+  const withErrorPage = (
+    work: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+  ) => {
     return async (request: FastifyRequest, reply: FastifyReply) => {
       try {
         return await work(request, reply);
@@ -46,9 +48,9 @@ export function oauthRoutes(app: FastifyInstance, options: OAuthEndpointOptions)
       }
     };
   };
-  app.get('/oauth/connect/:link', { exposeHeadRoute: false }, guarded(pages.show));
-  app.get('/oauth/connect/:link/continue', { exposeHeadRoute: false }, guarded(pages.begin));
-  app.get('/oauth/callback', { exposeHeadRoute: false }, guarded(pages.finish));
+  app.get('/oauth/connect/:link', { exposeHeadRoute: false }, withErrorPage(pages.show));
+  app.get('/oauth/connect/:link/continue', { exposeHeadRoute: false }, withErrorPage(pages.begin));
+  app.get('/oauth/callback', { exposeHeadRoute: false }, withErrorPage(pages.finish));
 }
 
 const TRY_AGAIN = 'Open the link again, or ask for a new one.';

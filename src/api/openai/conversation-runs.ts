@@ -77,15 +77,15 @@ export async function startOrContinueRun(
     );
     return rows[0] as StartedRun;
   }
-  const listed = (list: readonly unknown[]) => (list.length > 0 ? JSON.stringify(list) : null);
+  const jsonOrNull = (list: readonly unknown[]) => (list.length > 0 ? JSON.stringify(list) : null);
   const { rows } = await db.query<{ id: string }>(
     'select howdah_private.begin_conversation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)::text as id',
     [
       model,
       input,
-      listed(parts),
-      listed(history),
-      listed(tools),
+      jsonOrNull(parts),
+      jsonOrNull(history),
+      jsonOrNull(tools),
       JSON.stringify(metadata),
       previous ?? null,
       isStored,

@@ -76,7 +76,7 @@ async function checkpointFinding(
 ): Promise<AuditFinding> {
   const stored = await listCheckpoints(pool);
   const { masterKeysOf } = await import('../../bootstrap.ts');
-  const keys = (await masterKeysOf(config).known()).map((one) => checkpointKey(one.key));
+  const keys = (await masterKeysOf(config).readKeys()).map((one) => checkpointKey(one.key));
   const verdicts = [...stored, ...file.checkpoints].map((one) => isGenuine(one, keys));
   const forged = verdicts.filter((verdict) => verdict === false).length;
   const deleted = missingCheckpoints(anchored.ours, stored, chains);

@@ -26,8 +26,10 @@ export async function customToolsFinding(pool: Pool): Promise<AuditFinding> {
   const check = 'custom tools';
   if (!first) return { check, ok: true, found: 'no running worker lacks one' };
   const { name, agent, workers, lacking } = first;
-  const isNowhere = lacking.length === workers;
-  const who = isNowhere ? 'no running worker has' : `the worker ${lacking.join(', ')} lacks`;
+  const isMissingEverywhere = lacking.length === workers;
+  const who = isMissingEverywhere
+    ? 'no running worker has'
+    : `the worker ${lacking.join(', ')} lacks`;
   const more = rows.length > 1 ? `, and ${rows.length - 1} more` : '';
   return {
     check,

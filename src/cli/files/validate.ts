@@ -74,7 +74,7 @@ async function checkBeside(io: CliIo, own: readonly FileCheck[], options: Where)
   if (url !== undefined) {
     await refuseOther(url);
     const tried = await tryIn(url, files, options.tenant);
-    return { checked_in: 'database', files: tried.map(checked) };
+    return { checked_in: 'database', files: tried.map(checkedOf) };
   }
   if (options.tenant !== undefined) {
     throw new HowdahError('EUSAGE', '--tenant needs a database, but no database is used', {
@@ -82,10 +82,10 @@ async function checkBeside(io: CliIo, own: readonly FileCheck[], options: Where)
       detail: { field: '--tenant' },
     });
   }
-  return { checked_in: 'scratch', files: (await tryInScratch(io, own)).map(checked) };
+  return { checked_in: 'scratch', files: (await tryInScratch(io, own)).map(checkedOf) };
 }
 
-function checked({ plan, ...tried }: Tried): Checked {
+function checkedOf({ plan, ...tried }: Tried): Checked {
   return { ...tried, ...(plan && { warnings: plan.warnings }) };
 }
 

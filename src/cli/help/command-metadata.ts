@@ -64,10 +64,10 @@ function read(one: Argument | Option, written: string): Value {
 export function fill(command: Command, described: CommandMetadata): Command {
   command.description(described.description);
   for (const { written, ...value } of described.arguments ?? [])
-    command.addArgument(filled(new Argument(written, value.description), value));
+    command.addArgument(fillValue(new Argument(written, value.description), value));
   for (const { written, ...value } of described.options ?? [])
     command.addOption(
-      filled(new Option(written, value.description), value).makeOptionMandatory(value.isNeeded),
+      fillValue(new Option(written, value.description), value).makeOptionMandatory(value.isNeeded),
     );
   for (const { name, isFirst = false, isHidden = false, ...verb } of described.verbs ?? []) {
     const made = command.command(name, { isDefault: isFirst, hidden: isHidden });
@@ -77,7 +77,7 @@ export function fill(command: Command, described: CommandMetadata): Command {
   return command.helpCommand(false);
 }
 
-function filled<T extends Argument | Option>(
+function fillValue<T extends Argument | Option>(
   one: T,
   { choices, default: value, otherwise }: Omit<Value, 'written'>,
 ): T {

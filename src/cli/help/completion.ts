@@ -18,7 +18,7 @@ export async function completionsOf(
   words: readonly string[],
   load: Load,
 ): Promise<Candidates> {
-  const typed = joined(words);
+  const typed = joinOptionWords(words);
   const last = typed.pop() ?? '';
   const place: Place = { command: program, chain: [program], position: 0, isLoaded: false };
   let waiting: Option | undefined;
@@ -44,7 +44,7 @@ export async function completionsOf(
 }
 
 /** Normalizes the words of options. Bash passes `--status=failed` as three words. */
-function joined(words: readonly string[]): string[] {
+function joinOptionWords(words: readonly string[]): string[] {
   return words
     .flatMap((word) => (/^--[^=]+=/.test(word) ? word.split(/=(.*)/s, 2) : [word]))
     .filter((word) => word !== '=');

@@ -27,17 +27,21 @@ export function partsOf(ids: readonly string[]): { type: 'resource'; resource_id
 
 async function readOne(file: string): Promise<Attachment> {
   const found = await stat(file).catch((cause: NodeJS.ErrnoException) => {
-    throw refused(file, cause.code === 'ENOENT' ? 'there is no such file' : cause.message, cause);
+    throw attachError(
+      file,
+      cause.code === 'ENOENT' ? 'there is no such file' : cause.message,
+      cause,
+    );
   });
-  if (!found.isFile()) throw refused(file, 'it is not a file');
-  if (found.size > MOST_BYTES) throw refused(file, `it has ${found.size} bytes`);
+  if (!found.isFile()) throw attachError(file, 'it is not a file');
+  if (found.size > MOST_BYTES) throw attachError(file, `it has ${found.size} bytes`);
   const bytes = await readFile(file).catch((cause: Error) => {
-    throw refused(file, cause.message, cause);
+    throw attachError(file, cause.message, cause);
   });
   return { name: basename(file), type: typeOfName(file), bytes };
 }
 
-function refused(file: string, why: string, cause?: unknown): HowdahError {
+function attachError(file: string, why: string, cause?: unknown): HowdahError {
   return new HowdahError('EUSAGE', `--attach ${file} cannot be used: ${why}`, {
     hint: 'Name a readable file of at most 8 MB. Use --attach once for each file.',
     detail: { field: '--attach', file },

@@ -22,7 +22,7 @@ export async function readTextArgument(io: CliIo, what: string, value: string): 
   if (value.startsWith('@@')) return value.slice(1);
   if (value !== '-' && !value.startsWith('@')) return value;
   const isPiped = value === '-';
-  const read = isPiped ? await piped(io, what) : await contentOf(what, value.slice(1));
+  const read = isPiped ? await readPipe(io, what) : await contentOf(what, value.slice(1));
   if (read.trim() !== '') return read.replace(/\r?\n$/, '');
   throw new HowdahError(
     'EUSAGE',
@@ -72,7 +72,7 @@ export async function readArgument(
   return text === undefined ? undefined : (JSON.parse(text) as Json);
 }
 
-async function piped(io: CliIo, what: string): Promise<string> {
+async function readPipe(io: CliIo, what: string): Promise<string> {
   const before = readers.get(io);
   if (before !== undefined) {
     throw new HowdahError('EUSAGE', `standard input cannot be both ${before} and ${what}`, {

@@ -61,22 +61,22 @@ function rowLines(table: string, { before, after }: ChangedRow): string[] {
       Object.entries(after).filter(([column, value]) => !isSameJson(value, before[column])),
     );
   const lines = before
-    ? [`    - ${table} ${said(changed ? fitted(before, changed) : before)}`]
+    ? [`    - ${table} ${lineOf(changed ? orderColumns(before, changed) : before)}`]
     : [];
-  return after ? [...lines, `    + ${table} ${said(changed ?? after)}`] : lines;
+  return after ? [...lines, `    + ${table} ${lineOf(changed ?? after)}`] : lines;
 }
 
 /**
  * Orders the columns of a row that is too wide for a line. Changed columns come first, then the
  * shortest values, because keys are among those.
  */
-function fitted(row: JsonObject, changed: JsonObject): JsonObject {
+function orderColumns(row: JsonObject, changed: JsonObject): JsonObject {
   if (JSON.stringify(row).length <= ROW_CHARACTERS) return row;
   const rank = ([column, value]: [string, unknown]) =>
     column in changed ? 0 : 1 + JSON.stringify(value).length;
   return Object.fromEntries(Object.entries(row).toSorted((a, b) => rank(a) - rank(b)));
 }
 
-function said(values: JsonObject): string {
+function lineOf(values: JsonObject): string {
   return oneLine(JSON.stringify(values), ROW_CHARACTERS);
 }

@@ -16,7 +16,7 @@ const WIDTH = 160;
  */
 export function printRunComparison(io: CliIo, compared: Comparison): void {
   const { a, b, began, steps, ended, is_same } = compared;
-  const print = (line: string) => io.out(painted(io, line));
+  const print = (line: string) => io.out(paintDiffLine(io, line));
   print(`--- ${titleOf(a, b)}`);
   print(`+++ ${titleOf(b, a)}`);
   for (const one of began) patchOf(one).forEach(print);
@@ -78,7 +78,7 @@ function patchOf({ field, a, b }: TextDifference): string[] {
   return [field, ...changedLines(before, after)];
 }
 
-function painted(io: CliIo, line: string): string {
+function paintDiffLine(io: CliIo, line: string): string {
   if (/^(---|\+\+\+) /.test(line)) return paintResult(io, 'bold', line);
   if (line.startsWith('@@')) return paintResult(io, 'cyan', line);
   if (line.startsWith('-')) return paintResult(io, 'red', line);

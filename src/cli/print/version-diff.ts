@@ -10,12 +10,14 @@ export function versionDiff(change: VersionChange): string {
 
 function linesOf(change: VersionChange): string {
   if (change.old === null || change.new === null) {
-    return [marked('-', change.old), marked('+', change.new)].filter((text) => text).join('\n');
+    return [markLines('-', change.old), markLines('+', change.new)]
+      .filter((text) => text)
+      .join('\n');
   }
   return unifiedDiff(textOf(change.old), textOf(change.new));
 }
 
-function marked(mark: '-' | '+', value: Json | null): string {
+function markLines(mark: '-' | '+', value: Json | null): string {
   return value === null ? '' : textOf(value).replace(/^/gm, mark);
 }
 

@@ -28,7 +28,7 @@ export async function printStatus(io: CliIo): Promise<boolean> {
   return isLate;
 }
 
-type Look = (status: Status, silence: { ms: number; heard: () => void }) => Promise<void>;
+type Look = (status: Status, silence: { ms: number; touch: () => void }) => Promise<void>;
 
 async function lookingAt(server: Server, signal: AbortSignal): Promise<Look> {
   const { probeServer } = await import('./probe-server.ts');
@@ -44,10 +44,10 @@ async function lookingHere(config: Config): Promise<Look> {
 function silenceOf(ms: number) {
   const { promise, resolve } = Promise.withResolvers<true>();
   const timer = setTimeout(() => resolve(true), ms);
-  const heard = () => {
+  const touch = () => {
     timer.refresh();
   };
-  return { ms, heard, over: promise, end: () => clearTimeout(timer) };
+  return { ms, touch, over: promise, end: () => clearTimeout(timer) };
 }
 
 function print(io: CliIo, status: Status, next: NextCommand[]): void {

@@ -10,12 +10,12 @@ import type { Status } from './status.ts';
 
 /**
  * Reads the state of the database one fact after the other, the cheap and important facts first.
- * Calls `heard` after each fact. Starts and changes nothing.
+ * Calls `touch` after each fact. Starts and changes nothing.
  */
 export async function probeDatabase(
   status: Status,
   config: Config,
-  { ms, heard }: { ms: number; heard: () => void },
+  { ms, touch }: { ms: number; touch: () => void },
 ): Promise<void> {
   const url = whereItIs(status, config);
   if (url === undefined || status.database === null) return;
@@ -26,8 +26,8 @@ export async function probeDatabase(
   client.on('error', () => {});
   try {
     await client.connect();
-    heard();
-    await lookWithin(status, client, url, heard);
+    touch();
+    await lookWithin(status, client, url, touch);
   } catch (error) {
     const { code, message } = reportOf(error, status.database.address?.split('/')[0]);
     status.problem = message;
@@ -57,25 +57,25 @@ async function lookWithin(
   status: Status,
   client: Client,
   url: string,
-  heard: () => void,
+  touch: () => void,
 ): Promise<void> {
   if (status.database === null) return;
   const { isThere, isOwner } = await schemaState(client);
-  heard();
+  touch();
   status.database.state = isThere ? 'ready' : 'empty';
   if (!isThere) return;
   if (isOwner) {
     const { applied, pending, newer, sql } = await migrationStatus(url);
     const counts = { applied: applied.length, pending: pending.length, newer: newer.length };
     status.schema = { ...counts, sql };
-    heard();
+    touch();
     if (applied.length === 0) return;
   }
   const tenant = await ownTenant(client);
   if (tenant) {
     status.tenant = tenant.slug;
     await lookAtTenant(status, client, tenant.id);
-    heard();
+    touch();
   }
   if (!isOwner) return;
   const count = await workersAlive(client);

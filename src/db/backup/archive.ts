@@ -48,7 +48,7 @@ export async function readArchive(
   // Any pg_restore reports which version wrote the file. An older pg_restore reports that it cannot
   // read the file.
   const any = await findPrograms(places, needOf(targetMajor));
-  const contents = await listed(any, file, signal);
+  const contents = await listContents(any, file, signal);
   const [, server = '', serverMajor = ''] =
     /Dumped from database version: ((\d+)\S*)/.exec(contents) ?? [];
   const [, writtenBy = ''] = /Dumped by pg_dump version: (\d+)/.exec(contents) ?? [];
@@ -97,8 +97,12 @@ function notOurs(file: string): HowdahError {
   });
 }
 
-function listed(programs: ClientPrograms, file: string, signal: AbortSignal): Promise<string> {
-  return printed(programs, ['--list', file], signal);
+function listContents(
+  programs: ClientPrograms,
+  file: string,
+  signal: AbortSignal,
+): Promise<string> {
+  return readOutput(programs, ['--list', file], signal);
 }
 
 async function migrationsIn(
@@ -107,7 +111,7 @@ async function migrationsIn(
   signal: AbortSignal,
 ): Promise<string[]> {
   const only = ['--data-only', '--schema=howdah_private', '--table=migrations', '--file=-'];
-  const sql = await printed(programs, [...only, file], signal);
+  const sql = await readOutput(programs, [...only, file], signal);
   const [, rows = ''] = /^COPY .*FROM stdin;\n([\s\S]*?)^\\\.$/m.exec(sql) ?? [];
   return rows.split('\n').flatMap((row) => row.split('\t')[1] ?? []);
 }
@@ -130,7 +134,7 @@ async function granteesIn(
   const grants = lines.filter((line) => /^\d+; \d+ \d+ (DEFAULT )?ACL /.test(line));
   if (grants.length === 0) return [];
   return withList(grants.join('\n'), async (list) => {
-    const sql = await printed(programs, [`--use-list=${list}`, '--file=-', file], signal);
+    const sql = await readOutput(programs, [`--use-list=${list}`, '--file=-', file], signal);
     const found = sql.matchAll(
       /^(?:GRANT|ALTER DEFAULT) .* TO (?:"((?:[^"]|"")+)"|(\S+?))(?: WITH .*)?;$/gm,
     );
@@ -150,7 +154,7 @@ export async function withList<T>(list: string, work: (path: string) => Promise<
   }
 }
 
-async function printed(
+async function readOutput(
   programs: ClientPrograms,
   args: readonly string[],
   signal: AbortSignal,

@@ -11,7 +11,7 @@ import {
   type ProgramPlaces,
   program,
 } from './find-pg-programs.ts';
-import { interrupted, startProgram, withPasswordFile } from './pg-process.ts';
+import { interruptionError, startProgram, withPasswordFile } from './pg-process.ts';
 
 /** The schemas with the whole state of an installation. */
 export const OUR_SCHEMAS = ['howdah', 'howdah_private', 'graphile_worker'] as const;
@@ -228,7 +228,7 @@ async function dump(
       signal,
     );
     await ended.catch((error: unknown) => {
-      throw signal.aborted ? interrupted() : error;
+      throw signal.aborted ? interruptionError() : error;
     });
   });
 }

@@ -5,7 +5,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, createClient } from '../connection/pool.ts';
 import { fsyncDirectory } from '../retention/fsync-directory.ts';
 import { type BackupReport, readSnapshot, refuseTaken } from './backup.ts';
-import { interrupted } from './pg-process.ts';
+import { interruptionError } from './pg-process.ts';
 
 /**
  * A backup of the embedded server without programs of PostgreSQL. The npm package has none, but the
@@ -137,7 +137,7 @@ async function copyFolder(
 ): Promise<number> {
   let bytes = 0;
   for (const entry of await readdir(join(from, path), { withFileTypes: true })) {
-    if (signal.aborted) throw interrupted();
+    if (signal.aborted) throw interruptionError();
     const one = join(path, entry.name);
     if (LEFT_OUT.test(entry.name)) continue;
     if (entry.isDirectory()) {

@@ -40,7 +40,9 @@ export function startProgram(
       if (code === 0) return resolve();
       const wasStopped = code === null && signal.aborted;
       reject(
-        wasStopped ? interrupted() : failed(file, words.trim(), killedBy ?? `exit code ${code}`),
+        wasStopped
+          ? interruptionError()
+          : programError(file, words.trim(), killedBy ?? `exit code ${code}`),
       );
     });
   }).finally(() => signal.removeEventListener('abort', stop));
@@ -51,11 +53,11 @@ export function startProgram(
 }
 
 /** Returns the error of an interrupted program. */
-export function interrupted(): HowdahError {
+export function interruptionError(): HowdahError {
   return new HowdahError('EINTERRUPTED', 'interrupted; nothing was left behind');
 }
 
-function failed(file: string, words: string, end: string): HowdahError {
+function programError(file: string, words: string, end: string): HowdahError {
   const name = /[^/\\]+$/.exec(file)?.[0] ?? file;
   const lines = words.split('\n');
   const first = lines.find((line) => /\b(error|fatal|panic): /i.test(line)) ?? lines.at(-1);

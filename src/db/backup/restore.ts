@@ -7,7 +7,12 @@ import { refusePreview } from '../schema/schema-state.ts';
 import { type Archive, readArchive, withList } from './archive.ts';
 import { OUR_SCHEMAS } from './backup.ts';
 import { type ProgramPlaces, program } from './find-pg-programs.ts';
-import { interrupted, type RunningProgram, startProgram, withPasswordFile } from './pg-process.ts';
+import {
+  interruptionError,
+  type RunningProgram,
+  startProgram,
+  withPasswordFile,
+} from './pg-process.ts';
 import { AFTER_CONTENTS, beforeContents, PAUSED } from './restore-sql.ts';
 
 export type RestoreRequest = Readonly<{
@@ -143,7 +148,7 @@ async function pour({ url, isPaused, signal }: RestoreRequest, archive: Archive)
       } catch (error) {
         ending.abort();
         const [fault] = await faults([psql, reading]);
-        throw signal.aborted ? interrupted() : (fault ?? error);
+        throw signal.aborted ? interruptionError() : (fault ?? error);
       }
     }),
   );

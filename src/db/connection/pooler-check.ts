@@ -24,13 +24,13 @@ export async function refusePooler(url: string, applicationName: string): Promis
       const { rows } = await client.query(`select current_setting('howdah.session', true) as said`);
       return rows[0].said;
     });
-    if (received !== marker) throw refused(url, 'does not allow startup parameters');
+    if (received !== marker) throw poolerError(url, 'does not allow startup parameters');
   } catch (error) {
     const isUnsupported = /unsupported startup parameter/.test(faultOf(error).message);
-    throw isUnsupported ? refused(url, 'does not allow startup parameters', error) : error;
+    throw isUnsupported ? poolerError(url, 'does not allow startup parameters', error) : error;
   }
   if (await sharesBackends(url, applicationName)) {
-    throw refused(url, 'uses a different session for each transaction');
+    throw poolerError(url, 'uses a different session for each transaction');
   }
 }
 
@@ -62,7 +62,7 @@ async function onConnection<T>(
   }
 }
 
-function refused(url: string, why: string, cause?: unknown): HowdahError {
+function poolerError(url: string, why: string, cause?: unknown): HowdahError {
   const { host } = new URL(url);
   return new HowdahError('HWINV', `the server at ${host} is a pooler that ${why}`, {
     hint: 'Set DATABASE_DIRECT_URL to the URL of the server itself. DATABASE_URL may remain the URL of the pooler, for the requests of the API.',

@@ -20,7 +20,7 @@ export async function withScratch<T>(work: (url: string) => Promise<T>): Promise
   process.once('SIGHUP', hangUp);
   try {
     if (process.getuid?.() === 0) chmodSync(home, 0o755); // the server runs as another user
-    const { url } = await startEmbedded({ home }).catch(explained);
+    const { url } = await startEmbedded({ home }).catch(throwHomeError);
     return await work(url);
   } finally {
     await stopEmbedded(home).finally(() => removeFolder(home));
@@ -33,7 +33,7 @@ export async function withScratch<T>(work: (url: string) => Promise<T>): Promise
  * Renames the variable in an `EHOME` error, because the unusable folder is in TMPDIR and not in a
  * home.
  */
-function explained(error: unknown): never {
+function throwHomeError(error: unknown): never {
   if (!(error instanceof HowdahError) || error.code !== 'EHOME') throw error;
   throw new HowdahError('EHOME', error.message.replace('HOWDAH_HOME', 'TMPDIR'), {
     hint: 'Set TMPDIR to a folder that other users may enter, such as /tmp, or set DATABASE_URL.',

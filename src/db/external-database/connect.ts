@@ -47,7 +47,7 @@ export async function connectExternal(
       await client.end().catch(() => {});
     }
   }
-  return { ok: false, error: unconnected(failure, secret) };
+  return { ok: false, error: connectionError(failure, secret) };
 }
 
 function configOf(url: DatabaseUrl, address: string, timeoutMs: number): pg.ClientConfig {
@@ -88,20 +88,20 @@ const NO_DATABASE = '3D000';
 const NO_TLS = /does not support SSL/;
 const TLS = /^(CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
-function unconnected(error: unknown, secret: string): RunError {
+function connectionError(error: unknown, secret: string): RunError {
   const { code, message: said } = faultOf(error);
-  const failed = (what: string): RunError => ({
+  const errorOf = (what: string): RunError => ({
     code: 'tool_failed',
     message: `the database of the secret ${secret} ${what}`,
     retryable: false,
   });
-  if (LOGIN.test(code)) return failed('rejects the user or the password of its URL');
-  if (code === NO_DATABASE) return failed('does not exist on its server');
+  if (LOGIN.test(code)) return errorOf('rejects the user or the password of its URL');
+  if (code === NO_DATABASE) return errorOf('does not exist on its server');
   if (TLS.test(code) || /SSL/.test(said)) {
     const why = NO_TLS.test(said)
       ? 'its server does not support TLS; if the network is trusted, set ?sslmode=disable in the URL'
       : code;
-    return failed(`cannot be reached with the sslmode of its URL (${why})`);
+    return errorOf(`cannot be reached with the sslmode of its URL (${why})`);
   }
   const message = `the database of the secret ${secret} cannot be reached${code === 'unknown' ? '' : ` (${code})`}`;
   return { code: 'unreachable', message, retryable: true };

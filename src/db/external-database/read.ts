@@ -5,7 +5,7 @@ import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { type Client, quoteName } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
-import { placeOf, type ReadQuery, refused } from '../query-analysis/parse.ts';
+import { placeOf, type ReadQuery, rejectQuery } from '../query-analysis/parse.ts';
 import type { RowsRequest } from '../sql-tools/bounded-read.ts';
 import { failureOf } from '../sql-tools/sql-tool.ts';
 import { faultOfLogin } from './login.ts';
@@ -36,7 +36,7 @@ export async function readExternal(
       (await read(client, request, parsed, rules, asking))
     );
   } catch (error) {
-    return { ok: false, error: explained(error, request, parsed.text, asking.sent, secret) };
+    return { ok: false, error: explainError(error, request, parsed.text, asking.sent, secret) };
   }
 }
 
@@ -59,7 +59,7 @@ async function refusedCall(
     values: [JSON.stringify(calls), schemas ?? ['public']],
   });
   const [first] = rows;
-  return first && refused(`${first.name} may not be called in it: ${first.reason}`);
+  return first && rejectQuery(`${first.name} may not be called in it: ${first.reason}`);
 }
 
 async function read(
@@ -70,10 +70,10 @@ async function read(
   asking: { sent: string },
 ): Promise<Outcome<Rows>> {
   const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
-  const query = bounded(text, limits.rows + 1, limits.bytes);
+  const query = boundRows(text, limits.rows + 1, limits.bytes);
   await client.query(`set local search_path = ${path}`);
   asking.sent = `explain (verbose, format json) ${query}`;
-  const plans = await client.query<{ 'QUERY PLAN': [PlanOf] }>(extended(asking.sent));
+  const plans = await client.query<{ 'QUERY PLAN': [PlanOf] }>(extendedQuery(asking.sent));
   const plan = plans.rows[0]?.['QUERY PLAN'];
   const cost = plan?.[0].Plan['Total Cost'] ?? 0;
   if (calls && schemas) {
@@ -87,9 +87,9 @@ async function read(
   }
   if (limits.cost !== null && cost > limits.cost) return tooExpensive(cost, limits.cost);
   asking.sent = `declare howdah_rows no scroll cursor for ${query}`;
-  await client.query(extended(asking.sent));
+  await client.query(extendedQuery(asking.sent));
   const { rows } = await client.query<{ value: string | null }>(
-    extended('fetch all from howdah_rows'),
+    extendedQuery('fetch all from howdah_rows'),
   );
   return {
     ok: true,
@@ -106,7 +106,7 @@ type PlanOf = { Plan: { 'Total Cost': number } };
  * Returns a query for the extended protocol, which accepts only one statement. The simple protocol
  * would accept several.
  */
-function extended(text: string): { text: string; queryMode: 'extended' } {
+function extendedQuery(text: string): { text: string; queryMode: 'extended' } {
   return { text, queryMode: 'extended' };
 }
 
@@ -114,7 +114,7 @@ function extended(text: string): { text: string; queryMode: 'extended' } {
  * Wraps a query. Each row becomes JSON, and columns with the same name are kept apart. Rows beyond
  * the byte limit become null, so that nothing larger is sent over the network.
  */
-function bounded(text: string, rows: number, bytes: number): string {
+function boundRows(text: string, rows: number, bytes: number): string {
   return `select case when b.sum <= ${bytes} then b.value end as value from (
     select t.value, pg_catalog.sum(pg_catalog.octet_length(t.value)) over (rows unbounded preceding) as sum from (
       select coalesce((
@@ -170,7 +170,7 @@ const HINTS: Readonly<Record<string, string>> = {
  * Returns the error with hints to correct the query and the position in the query. For a lost
  * connection, returns only that.
  */
-function explained(
+function explainError(
   error: unknown,
   { query, limits }: RowsRequest,
   text: string,

@@ -40,11 +40,13 @@ export async function loadResource(
   ]);
   const [row] = rows;
   if (!row) {
-    return refused(`there is no resource ${id}: it may have been deleted`);
+    return invalidResource(`there is no resource ${id}: it may have been deleted`);
   }
   const { name, type, is_text, sha256 } = row;
   if (Number(row.size) > maxBytes) {
-    return refused(`the file ${name} has ${row.size} bytes, at most ${maxBytes} can be read here`);
+    return invalidResource(
+      `the file ${name} has ${row.size} bytes, at most ${maxBytes} can be read here`,
+    );
   }
   const content = await contentOf(row, folder);
   if (!content.ok) {
@@ -53,7 +55,7 @@ export async function loadResource(
   const bytes = content.value;
   return createHash('sha256').update(bytes).digest('hex') === sha256
     ? { ok: true, value: { name, type, is_text, bytes, sha256 } }
-    : refused(`the file ${name} has been altered: its content does not match its sha256`);
+    : invalidResource(`the file ${name} has been altered: its content does not match its sha256`);
 }
 
 async function contentOf(row: Row, folder: string | undefined): Promise<Outcome<Buffer>> {
@@ -61,21 +63,21 @@ async function contentOf(row: Row, folder: string | undefined): Promise<Outcome<
     return { ok: true, value: row.bytes };
   }
   if (folder === undefined) {
-    return refused(
+    return invalidResource(
       `the file ${row.name} is stored in a folder, but this worker was started without a folder for files`,
     );
   }
   try {
     const path = await pathBelow(folder, row.storage_path ?? '');
     return path === undefined
-      ? refused(`the path of the file ${row.name} is outside the folder for files`)
+      ? invalidResource(`the path of the file ${row.name} is outside the folder for files`)
       : await readWhole(path, row);
   } catch (error) {
     const { code } = faultOf(error);
     const message = LASTING.has(code)
       ? `the file ${row.name} is missing: there is no readable file ${row.storage_path} (${code})`
       : `the file ${row.name} cannot be read now (${code})`;
-    return refused(message, !LASTING.has(code));
+    return invalidResource(message, !LASTING.has(code));
   }
 }
 
@@ -105,13 +107,17 @@ async function readWhole(path: string, row: Row): Promise<Outcome<Buffer>> {
 async function readSized(handle: FileHandle, row: Row): Promise<Outcome<Buffer>> {
   const found = await handle.stat();
   if (!found.isFile()) {
-    return refused(`the file ${row.name} is missing: ${row.storage_path} is not a regular file`);
+    return invalidResource(
+      `the file ${row.name} is missing: ${row.storage_path} is not a regular file`,
+    );
   }
   return found.size === Number(row.size)
     ? { ok: true, value: await handle.readFile() }
-    : refused(`the file ${row.name} has been altered: it has ${found.size} bytes, not ${row.size}`);
+    : invalidResource(
+        `the file ${row.name} has been altered: it has ${found.size} bytes, not ${row.size}`,
+      );
 }
 
-function refused(message: string, retryable = false): Outcome<never> {
+function invalidResource(message: string, retryable = false): Outcome<never> {
   return { ok: false, error: { code: 'invalid_request', message, retryable } };
 }

@@ -47,10 +47,11 @@ export async function auditLogs(pool: Pool, anchored: Checkpoint[]): Promise<Aud
     const { rows } = await client.query<ScannedChain>(SCAN);
     const tenants = new Set(rows.map(({ tenant_id }) => tenant_id));
     const sorted = sortCheckpoints(anchored, database, tenants);
-    const contradictions = await contradicted(client, sorted.ours);
-    const unlike = sorted.kin.length === 0 ? [] : (await contradicted(client, sorted.kin)).values();
+    const contradictions = await readContradictions(client, sorted.ours);
+    const unlike =
+      sorted.kin.length === 0 ? [] : (await readContradictions(client, sorted.kin)).values();
     return {
-      chains: rows.map((chain) => judged(chain, contradictions.get(chain.tenant_id))),
+      chains: rows.map((chain) => judgeChain(chain, contradictions.get(chain.tenant_id))),
       anchored: sorted,
       unlike: [...unlike].filter(({ place }) => place === FILE),
     };
@@ -139,7 +140,7 @@ const FILE = 'the file';
 type Contradiction = { tenant_id: string; seq: number; is_missing: boolean; place: string };
 
 /** Returns the first checkpoint of each tenant that contradicts the log. */
-async function contradicted(
+async function readContradictions(
   client: PoolClient,
   anchored: Checkpoint[],
 ): Promise<Map<string, Contradiction>> {
@@ -161,7 +162,7 @@ async function contradicted(
   return new Map(rows.map((row) => [row.tenant_id, row]));
 }
 
-function judged(chain: ScannedChain, contradiction: Contradiction | undefined): AuditedChain {
+function judgeChain(chain: ScannedChain, contradiction: Contradiction | undefined): AuditedChain {
   const { tenant_id, slug, rows, checkpoint } = chain;
   const found = [inside(chain), atTheEnd(chain), contradiction && unlike(contradiction, chain)]
     .filter((one) => one !== undefined)

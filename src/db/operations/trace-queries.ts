@@ -19,7 +19,7 @@ export function traceRowsOn<Run>(pool: Pool) {
       const { rows } = await pool.query<{ traceparent: string | null }>(text, [rootId]);
       return rows[0]?.traceparent ?? null;
     },
-    ended: (ids: readonly string[]): Promise<Run[]> => read('$1', [ids]),
-    endedElsewhere: (): Promise<Run[]> => read('howdah_private.runs_to_trace()', []),
+    readEndedRuns: (ids: readonly string[]): Promise<Run[]> => read('$1', [ids]),
+    readRunsEndedElsewhere: (): Promise<Run[]> => read('howdah_private.runs_to_trace()', []),
   };
 }

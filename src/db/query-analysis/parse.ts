@@ -32,22 +32,24 @@ export async function parseQuery(
   schemas: readonly string[] | null,
 ): Promise<Outcome<ReadQuery>> {
   if (query.length > MOST_CHARACTERS || query.includes('\0')) {
-    return refused(`a query has at most ${MOST_CHARACTERS} characters, and none of them is zero`);
+    return rejectQuery(
+      `a query has at most ${MOST_CHARACTERS} characters, and none of them is zero`,
+    );
   }
   try {
     const { parse } = await import('libpg-query'); // takes as long to load as the rest of a command
-    if (query.trim() === '') return refused('it is empty', 'Give one SELECT.'); // the parser throws
+    if (query.trim() === '') return rejectQuery('it is empty', 'Give one SELECT.'); // the parser throws
     const { stmts = [] } = (await parse(query)) as unknown as { stmts?: JsonObject[] };
     const [only] = stmts;
     if (!only || stmts.length > 1) {
-      return refused(`it has ${stmts.length} statements: give one SELECT`);
+      return rejectQuery(`it has ${stmts.length} statements: give one SELECT`);
     }
     const walker = new QueryWalker(schemas);
     walker.walk(only.stmt as JsonObject);
     const { calls, tables } = walker;
     return { ok: true, value: { text: textOf(query, only), calls, tables } };
   } catch (error) {
-    return failed(error, query);
+    return parseError(error, query);
   }
 }
 
@@ -61,16 +63,16 @@ function textOf(query: string, { stmt_location = 0, stmt_len }: JsonObject): str
   return Buffer.from(query).subarray(start, end).toString('utf8').trim();
 }
 
-function failed(error: unknown, query: string): Outcome<never> {
-  if (error instanceof Refusal) return refused(error.message, error.hint);
+function parseError(error: unknown, query: string): Outcome<never> {
+  if (error instanceof Refusal) return rejectQuery(error.message, error.hint);
   const { sqlDetails } = error as SqlError;
   if (sqlDetails) {
     const at = sqlDetails.cursorPosition;
-    return refused(sqlDetails.message, undefined, { sqlstate: '42601', ...placeOf(query, at) });
+    return rejectQuery(sqlDetails.message, undefined, { sqlstate: '42601', ...placeOf(query, at) });
   }
   // The query is nested more deeply than the stack of the parser or of this process allows.
   const reason = `it could not be read: ${(error as Error).message}`;
-  return refused(reason, 'Write it shorter, and with fewer levels, by WITH.');
+  return rejectQuery(reason, 'Write it shorter, and with fewer levels, by WITH.');
 }
 
 /**
@@ -89,7 +91,7 @@ export function placeOf(query: string, at: number): JsonObject {
  * Returns the error for a query that was not sent to the database. The author of the query may
  * correct it.
  */
-export function refused(reason: string, hint?: string, cause: JsonObject = {}): Outcome<never> {
+export function rejectQuery(reason: string, hint?: string, cause: JsonObject = {}): Outcome<never> {
   const details: JsonObject = { ...cause, ...(hint ? { hint } : {}) };
   const error: RunError = {
     code: 'invalid_arguments',

@@ -97,7 +97,7 @@ export async function dropMonths(options: MonthOptions): Promise<MonthOutcome[] 
       outcomes.push(
         halfway === undefined || halfway === month.month
           ? await dropMonth(client, month, options)
-          : { ...untouched(month), blockers: [`the month ${halfway} must be detached first`] },
+          : { ...initialOutcome(month), blockers: [`the month ${halfway} must be detached first`] },
       );
     }
     return outcomes;
@@ -118,7 +118,7 @@ async function detachedHalfway(client: Client): Promise<string | undefined> {
   return rows[0]?.month;
 }
 
-function untouched({ month, runs, blockers }: OldMonth): MonthOutcome {
+function initialOutcome({ month, runs, blockers }: OldMonth): MonthOutcome {
   return { month, dropped: false, runs, blockers, archive: null, replaced: null, locks: [] };
 }
 
@@ -138,14 +138,14 @@ async function dropMonth(
   options: MonthOptions,
 ): Promise<MonthOutcome> {
   const { month, is_closed } = old;
-  const outcome = untouched(old);
+  const outcome = initialOutcome(old);
   const day = `${month}-01`;
   if (old.blockers.length > 0) {
     await reopen(client, day);
     return outcome;
   }
   const end = Date.now() + (options.patienceMs ?? 120_000);
-  const locked = (text: string, values: unknown[] = []) =>
+  const queryPatiently = (text: string, values: unknown[] = []) =>
     patiently(client, outcome, end, text, values);
   const begin = (step: MonthStep, table?: string) => options.onStep?.(step, month, table);
   try {
@@ -153,16 +153,19 @@ async function dropMonth(
       begin('clear');
       await untilNone(client, 'select howdah_private.delete_unaligned_trees($1) as done', [day]);
       begin('freeze');
-      await locked('select howdah_private.freeze_month($1)', [day]);
+      await queryPatiently('select howdah_private.freeze_month($1)', [day]);
       begin('count');
-      const [closed] = await locked('select howdah_private.close_month($1)::float8 as runs', [day]);
+      const [closed] = await queryPatiently(
+        'select howdah_private.close_month($1)::float8 as runs',
+        [day],
+      );
       outcome.runs = Number(closed?.runs);
     }
     begin('archive');
     Object.assign(outcome, await ensureArchive(client, month, options.archiveFolder));
     begin('beside');
     await untilNone(client, 'select howdah_private.delete_side_rows_of_month($1) as done', [day]);
-    await detachAndDrop(client, day, end, locked, begin);
+    await detachAndDrop(client, day, end, queryPatiently, begin);
     await client.query('select howdah_private.record_month_progress($1, null, true)', [day]);
     outcome.dropped = true;
   } catch (error) {

@@ -195,30 +195,30 @@ export async function checkArchive(folder: string): Promise<Manifest> {
   for (const { file, sha256, rows } of manifest.tables) {
     const found = createHash('sha256');
     await pipeline(createReadStream(join(folder, file)), found).catch((cause) => {
-      throw broken(folder, file, `it cannot be read: ${cause.message}`);
+      throw archiveError(folder, file, `it cannot be read: ${cause.message}`);
     });
-    if (found.digest('hex') !== sha256) throw broken(folder, file, 'its sha256 differs');
+    if (found.digest('hex') !== sha256) throw archiveError(folder, file, 'its sha256 differs');
     let count = 0;
     for await (const _ of linesOf(join(folder, file))) count += 1;
-    if (count !== rows) throw broken(folder, file, `it has ${count} rows instead of ${rows}`);
+    if (count !== rows) throw archiveError(folder, file, `it has ${count} rows instead of ${rows}`);
   }
   return manifest;
 }
 
 async function readManifest(folder: string): Promise<Manifest> {
   const text = await readFile(join(folder, MANIFEST), 'utf8').catch(() => {
-    throw broken(folder, MANIFEST, 'it does not exist');
+    throw archiveError(folder, MANIFEST, 'it does not exist');
   });
   let manifest: Manifest | undefined;
   try {
     manifest = JSON.parse(text);
   } catch {
-    throw broken(folder, MANIFEST, 'it is not valid JSON');
+    throw archiveError(folder, MANIFEST, 'it is not valid JSON');
   }
   const files = TABLES.map((table) => `${table} ${table}.jsonl.gz`).join();
   const named = manifest?.tables?.map?.(({ table, file }) => `${table} ${file}`).join();
   if (manifest?.format !== 'howdah-archive' || manifest.version !== 1 || named !== files)
-    throw broken(folder, MANIFEST, 'it does not belong to an archive of this version');
+    throw archiveError(folder, MANIFEST, 'it does not belong to an archive of this version');
   return manifest;
 }
 
@@ -230,7 +230,7 @@ export function linesOf(path: string): AsyncIterable<string> {
   return createInterface({ input: source.pipe(plain), crlfDelay: Number.POSITIVE_INFINITY });
 }
 
-function broken(folder: string, file: string, why: string): HowdahError {
+function archiveError(folder: string, file: string, why: string): HowdahError {
   return new HowdahError('HWINV', `the archive ${folder} is not complete: ${file}: ${why}`, {
     hint: 'Use another copy of it, or archive the month again if its runs still exist.',
     detail: { folder, file },

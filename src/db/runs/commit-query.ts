@@ -159,7 +159,7 @@ function textArray<Row>(
 ): Column {
   return arrayOf(rows, (row) => {
     const text = read(row);
-    return typeof text === 'string' ? quoted(storableText(text)) : undefined;
+    return typeof text === 'string' ? quote(storableText(text)) : undefined;
   });
 }
 
@@ -185,7 +185,7 @@ function arrayOf<Row>(
   return isEmpty ? null : `{${elements.join()}}`;
 }
 
-function quoted(text: string): string {
+function quote(text: string): string {
   return `"${/["\\]/.test(text) ? text.replaceAll(/["\\]/g, '\\$&') : text}"`;
 }
 

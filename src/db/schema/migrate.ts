@@ -198,13 +198,13 @@ async function inOneTransaction<T>(client: Client, work: () => Promise<T>): Prom
  */
 async function run(client: Client, direction: 'up' | 'down', count: number): Promise<string[]> {
   const query = client.query.bind(client);
-  const guarded = (text: unknown, ...rest: unknown[]): unknown => {
+  const queryUnlessTransaction = (text: unknown, ...rest: unknown[]): unknown => {
     const sql = typeof text === 'string' ? text : ((text as { text?: string })?.text ?? '');
     return /^\s*(begin|commit|rollback)\s*;?\s*$/i.test(sql)
       ? Promise.resolve({ rows: [] })
       : (query as (...all: unknown[]) => unknown)(text, ...rest);
   };
-  client.query = guarded as typeof client.query;
+  client.query = queryUnlessTransaction as typeof client.query;
   try {
     const { runner } = await import('node-pg-migrate'); // rarely needed, and 17 MB
     const done = await runner({

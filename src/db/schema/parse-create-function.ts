@@ -39,7 +39,9 @@ export async function functionsIn(
     const fault = (message: string) => faults.push({ ...place, message });
     const [[kind, content] = []] = Object.entries(statement.stmt) as [string, JsonObject][];
     const name =
-      kind === 'CreateFunctionStmt' ? lastName(content?.funcname) : commented(kind, content);
+      kind === 'CreateFunctionStmt'
+        ? lastName(content?.funcname)
+        : commentedFunction(kind, content);
     const known = name === undefined ? undefined : functions.get(name);
     if (name === undefined) fault('only create function and comment on function are allowed here');
     else if (kind !== 'CreateFunctionStmt') {
@@ -72,7 +74,10 @@ function lastName(names: unknown): string | undefined {
   return last?.String?.sval;
 }
 
-function commented(kind: string | undefined, content: JsonObject | undefined): string | undefined {
+function commentedFunction(
+  kind: string | undefined,
+  content: JsonObject | undefined,
+): string | undefined {
   if (kind !== 'CommentStmt' || content?.objtype !== 'OBJECT_FUNCTION') return undefined;
   const { ObjectWithArgs } = (content.object ?? {}) as { ObjectWithArgs?: { objname?: unknown } };
   return lastName(ObjectWithArgs?.objname);

@@ -6,7 +6,7 @@ import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
-import { placeOf, type ReadQuery, refused } from '../query-analysis/parse.ts';
+import { placeOf, type ReadQuery, rejectQuery } from '../query-analysis/parse.ts';
 import { answeredAfter, enterSandbox, FORGET_SESSION } from './sql-sandbox.ts';
 import { failureOf } from './sql-tool.ts';
 
@@ -66,7 +66,7 @@ export async function readBound(
       FORGET_SESSION,
     );
   } catch (error) {
-    if (error !== READ) return { ok: false, error: explained(error, request, parsed.text) };
+    if (error !== READ) return { ok: false, error: explainError(error, request, parsed.text) };
   }
   return outcome as Outcome<Rows>;
 }
@@ -85,7 +85,7 @@ async function refusedCalls(
     [JSON.stringify(calls), schemas ?? ['public']],
   );
   const [first] = rows;
-  return first && refused(`${first.name} may not be called in it: ${first.reason}`);
+  return first && rejectQuery(`${first.name} may not be called in it: ${first.reason}`);
 }
 
 /**
@@ -107,7 +107,7 @@ async function tooManyTables(
   );
   const planned = rows[0]?.planned ?? 0;
   if (planned <= MOST_PLANNED) return undefined;
-  return refused(
+  return rejectQuery(
     `it reads ${planned} tables, counting partitions and the tables behind views; at most ${MOST_PLANNED} are allowed`,
     'Join fewer views and partitioned tables, or split the query.',
   );
@@ -172,7 +172,11 @@ function hintOf(code: string | undefined, message: string): string | undefined {
  * Returns an error that helps to correct the query, with the hint of Postgres or ours, and the
  * position in the query.
  */
-function explained(error: unknown, { query, limits, signal }: RowsRequest, text: string): RunError {
+function explainError(
+  error: unknown,
+  { query, limits, signal }: RowsRequest,
+  text: string,
+): RunError {
   const { code, message, hint = hintOf(code, message) } = faultOf(error);
   const exhausted = EXHAUSTED[code];
   if (exhausted) {

@@ -67,7 +67,7 @@ async function tryCall(
     if (snapshot) await client.query(`set transaction snapshot ${quoteText(snapshot)}`);
     const stop = cancelOnAbort(client, call.signal);
     try {
-      await undone(() =>
+      await ignoreRollback(() =>
         inSandbox(client, call.boundTo, call.timeoutMs, async () => {
           watched = await watchedCall(client, call);
           throw TRIED;
@@ -80,11 +80,11 @@ async function tryCall(
     }
     throw TRIED;
   };
-  await undone(() => inTransaction(pool, work, FORGET_SESSION));
+  await ignoreRollback(() => inTransaction(pool, work, FORGET_SESSION));
   return watched as CapturedChanges;
 }
 
-async function undone(work: () => Promise<unknown>): Promise<void> {
+async function ignoreRollback(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {

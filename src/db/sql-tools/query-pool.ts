@@ -32,7 +32,7 @@ export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): Q
     try {
       release = await queue.acquire(request.boundTo.tenantId, deadline);
     } catch {
-      return overloaded(waitMs, share);
+      return overloadError(waitMs, share);
     }
     try {
       return await readBound(pool, request, parsed);
@@ -50,7 +50,7 @@ export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): Q
   };
 }
 
-function overloaded(waitMs: number, share: number): Outcome<never> {
+function overloadError(waitMs: number, share: number): Outcome<never> {
   const message = `the query waited ${waitMs / 1000} s for its turn: a worker runs at most ${share} queries of one tenant at a time`;
   return { ok: false, error: { code: 'overloaded', message, retryable: true } };
 }

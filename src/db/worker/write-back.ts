@@ -21,7 +21,9 @@ const NOBODY = '00000000-0000-0000-0000-000000000000';
  */
 export async function beginWriteBack(pool: Pool, executionId: string): Promise<boolean> {
   const text = 'select howdah_private.begin_write_back($1) as is_begun';
-  return (await pool.query<{ is_begun: boolean }>(text, [executionId])).rows[0]?.is_begun ?? false;
+  return (
+    (await pool.query<{ is_started: boolean }>(text, [executionId])).rows[0]?.is_started ?? false
+  );
 }
 
 /**

@@ -37,12 +37,12 @@ function mapCallError(error: APICallError, peer: Peer): Failed {
   const { statusCode: status, responseBody: text = '', responseHeaders } = error;
   if (status === undefined) return unreachableServer(error, peer);
   if (status < 300) return brokenAnswer(error, peer);
-  const body = parsed(text) ?? (isJsonObject(error.data as Json) ? error.data : undefined);
+  const body = parseJson(text) ?? (isJsonObject(error.data as Json) ? error.data : undefined);
   const headers = new Headers(responseHeaders);
   return httpFailure({ status, headers, body, text: text || error.message }, peer);
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

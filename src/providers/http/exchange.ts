@@ -46,7 +46,7 @@ function timeoutFailure(
   limits: Limits,
   { host }: Peer,
 ): Failed | null {
-  const limit = watch.expired();
+  const limit = watch.exceededLimit();
   if (limit === null || outcome.ok || outcome.error.code !== 'bad_answer') return null;
   const what =
     limit === 'first_chunk_ms' ? 'did not start to answer' : 'stopped in the middle of the answer';

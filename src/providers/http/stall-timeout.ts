@@ -18,7 +18,7 @@ export type Watch = {
   /** Records that a chunk arrived. */
   touch(): void;
   /** Returns the limit that was exceeded, if any. */
-  expired(): keyof Limits | null;
+  exceededLimit(): keyof Limits | null;
   /** Removes the timer and the listener. `abort` closes the socket of an abandoned call. */
   stop(abort: boolean): void;
 };
@@ -46,7 +46,7 @@ export function startWatch(caller: AbortSignal, limits: Limits): Watch {
       clearTimeout(timer);
       timer = arm('between_chunks_ms');
     },
-    expired: () => expired,
+    exceededLimit: () => expired,
     stop(giveUp) {
       clearTimeout(timer);
       caller.removeEventListener('abort', abort);

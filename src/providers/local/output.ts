@@ -51,7 +51,7 @@ function findValue(
 ): Json | undefined {
   if (property.schema.const !== undefined) return property.schema.const;
   const options = enumOf(property);
-  const fact = typed(facts.get(nameKey(property.name)), property.type);
+  const fact = convertTo(facts.get(nameKey(property.name)), property.type);
   if (options.length > 0) {
     const exact = options.find((one) => one === fact || [...facts.values()].includes(one));
     return exact ?? nearestOption(options, sources);
@@ -61,7 +61,7 @@ function findValue(
   return answers && sources.text !== '' ? sources.text : undefined;
 }
 
-function typed(value: Json | undefined, type: string): Json | undefined {
+function convertTo(value: Json | undefined, type: string): Json | undefined {
   if (value === undefined || value === null) return undefined;
   if (type === 'string') return typeof value === 'object' ? undefined : String(value);
   if (type === 'array') return Array.isArray(value) ? value : undefined;

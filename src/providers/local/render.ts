@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { tableIn } from './table.ts';
-import { parsed, type Result } from './turn.ts';
+import { parseResult, type Result } from './turn.ts';
 import { contentStems, overlap } from './words.ts';
 
 const MAX_ROWS = 8;
@@ -132,7 +132,7 @@ function passage(text: string, query: string[]): string {
 
 /** Returns "A-1001 — " for a line that does not name its subject itself. */
 function aboutOf(result: Result, line: string): string {
-  const args = parsed(result.arguments);
+  const args = parseResult(result.arguments);
   const [first, ...more] = isJsonObject(args) ? Object.values(args) : [];
   const short = (typeof first === 'string' && first.length <= 40) || typeof first === 'number';
   if (!short || more.length > 0 || line.includes(String(first)) || line.includes('\n')) return '';

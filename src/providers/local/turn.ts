@@ -26,7 +26,7 @@ export function turnOf(messages: Message[]): Turn {
       {
         name: call.name,
         arguments: call.arguments,
-        content: parsed(unmarkExternal(textOf(message))),
+        content: parseResult(unmarkExternal(textOf(message))),
       },
     ];
   });
@@ -43,7 +43,7 @@ function textOf({ content, parts }: Message): string {
 }
 
 /** Parses a result as JSON, or returns it as plain text. A number stays text. */
-export function parsed(text: string): Json {
+export function parseResult(text: string): Json {
   try {
     const value: Json = JSON.parse(text);
     return typeof value === 'number' ? text : value;

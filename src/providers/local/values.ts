@@ -50,14 +50,14 @@ export function valuesIn(text: string): Value[] {
       if (found.some((other) => from < other.to && other.from < to)) continue;
       const inner = (match.slice(1).find((group) => group !== undefined) ?? match[0]).trim();
       const known = kind === 'quoted' && WHOLE_ID.test(inner) ? 'id' : kind;
-      found.push({ kind: known, text: written(known, inner), label: [], from, to });
+      found.push({ kind: known, text: normalizeText(known, inner), label: [], from, to });
     }
   }
   found.sort((a, b) => a.from - b.from);
-  return found.map((value, at) => labelled(value, found[at - 1], text));
+  return found.map((value, at) => labelValue(value, found[at - 1], text));
 }
 
-function written(kind: ValueKind, text: string): string {
+function normalizeText(kind: ValueKind, text: string): string {
   if (kind === 'number') return plainNumber(text);
   const day = kind === 'date' ? /^(\d{1,2})\.(\d{1,2})\.(\d{4})$/.exec(text) : null;
   if (day === null) return text;
@@ -75,7 +75,7 @@ function plainNumber(text: string): string {
  * Labels a value with the words before it in its sentence. In "orders A-1 and A-2" both values get
  * the label.
  */
-function labelled(value: Found, previous: Found | undefined, text: string): Value {
+function labelValue(value: Found, previous: Found | undefined, text: string): Value {
   const gap = text.slice(previous?.to ?? 0, value.from);
   if (previous !== undefined && JOINS.test(gap)) value.label = previous.label;
   else value.label = contentStems(gap.split(/[.?!;\n]/).at(-1) ?? '').slice(-2);

@@ -68,9 +68,10 @@ export function mapDelivery(hook: HookExpressions, delivery: DeliveryContents): 
   const variables = { body: delivery.body, headers: { ...delivery.headers } };
   if (hook.condition !== null) {
     const decided = evaluateCel(hook.condition, variables);
-    if ('fault' in decided) return failed(faultOf('condition', hook.condition, decided.fault));
+    if ('fault' in decided)
+      return failedDelivery(faultOf('condition', hook.condition, decided.fault));
     if (typeof decided.value !== 'boolean') {
-      return failed({ field: 'condition', message: 'condition is neither true nor false' });
+      return failedDelivery({ field: 'condition', message: 'condition is neither true nor false' });
     }
     if (!decided.value) return { result: 'ignored', reason: 'the condition is false' };
   }
@@ -79,10 +80,11 @@ export function mapDelivery(hook: HookExpressions, delivery: DeliveryContents): 
     const expression = expressionOf(hook, field);
     if (expression === undefined) continue;
     const result = evaluateCel(expression, variables);
-    if ('fault' in result) return failed(faultOf(fieldName(field), expression, result.fault));
+    if ('fault' in result)
+      return failedDelivery(faultOf(fieldName(field), expression, result.fault));
     const checked = read(result.value);
     if ('not' in checked) {
-      return failed({
+      return failedDelivery({
         field: fieldName(field),
         message: `the value of ${fieldName(field)} is not ${checked.not}`,
       });
@@ -135,6 +137,6 @@ function faultOf(field: string, expression: string, fault: string): Fault {
   return { field, message: `${field} cannot be evaluated: ${expression}: ${fault}` };
 }
 
-function failed({ field, message }: Fault): MappedDelivery {
+function failedDelivery({ field, message }: Fault): MappedDelivery {
   return { result: 'failed', field, message };
 }

@@ -17,7 +17,7 @@ export function dropUnsupportedMedia(
 ): Message[] {
   if (!messages.some(({ parts }) => parts?.length)) return [...messages];
   let room = MOST_SHOWN;
-  const shown = (message: Message): Message => {
+  const keepNewestParts = (message: Message): Message => {
     if (message.role !== 'tool' || !message.parts?.length) return message;
     const { parts, ...rest } = message;
     const known = parts.filter(({ media }) => (media === 'audio' ? audio : images));
@@ -25,5 +25,5 @@ export function dropUnsupportedMedia(
     room -= newest.length;
     return newest.length > 0 ? { ...rest, parts: newest } : rest;
   };
-  return messages.toReversed().map(shown).toReversed();
+  return messages.toReversed().map(keepNewestParts).toReversed();
 }

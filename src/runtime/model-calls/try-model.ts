@@ -36,7 +36,7 @@ export async function tryModel(
   if (outcome.ok) return { result: { ok: true, answer: outcome.value }, seconds };
   const isLate = timeout.aborted && !signal.aborted;
   const error = isLate ? lateAnswer(tested.model, ms) : outcome.error;
-  return { result: { ok: false, error: explained(error, tested) }, seconds };
+  return { result: { ok: false, error: testErrorOf(error, tested) }, seconds };
 }
 
 type Test = (
@@ -205,7 +205,7 @@ function lateAnswer({ name }: ModelRef, ms: number): RunError {
   return { code: 'timeout', message, retryable: true };
 }
 
-function explained({ code, message }: RunError, { purpose }: TestedModel): ModelTestError {
+function testErrorOf({ code, message }: RunError, { purpose }: TestedModel): ModelTestError {
   const isCall = code === 'bad_answer' && purpose === 'llm';
   return { code, message, hint: (isCall && CALL_HINT) || HINTS[code] || OTHER_HINT };
 }

@@ -32,10 +32,10 @@ export async function questionForElicitation(
   args: JsonObject,
   run: HeldRun,
 ): Promise<QuestionOrFailure> {
-  const askedBefore = run.state.attempts.filter(
+  const earlierQuestions = run.state.attempts.filter(
     (note) => note.call_id === open.call.id && isElicitation(note),
   ).length;
-  if (askedBefore >= MOST_ELICITATIONS) {
+  if (earlierQuestions >= MOST_ELICITATIONS) {
     const message = `the server of this tool may ask people at most ${MOST_ELICITATIONS} times in one call`;
     const error = { code: 'limit_reached', message, retryable: false } as const;
     return { outcome: { ok: false, error }, guardSteps: [] };

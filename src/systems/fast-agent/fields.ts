@@ -42,23 +42,23 @@ export class Fields {
   }
 
   text(key: string): string | undefined {
-    return this.#typed(key, 'a text', isText);
+    return this.#takeTyped(key, 'a text', isText);
   }
 
   whole(key: string): number | undefined {
-    return this.#typed(key, 'a whole number', isWhole);
+    return this.#takeTyped(key, 'a whole number', isWhole);
   }
 
   number(key: string): number | undefined {
-    return this.#typed(key, 'a number', isNumber);
+    return this.#takeTyped(key, 'a number', isNumber);
   }
 
   object(key: string): JsonObject | undefined {
-    return this.#typed(key, 'a mapping', isJsonObject);
+    return this.#takeTyped(key, 'a mapping', isJsonObject);
   }
 
   names(key: string): string[] {
-    const value = this.#typed(key, 'a list of names', isTexts);
+    const value = this.#takeTyped(key, 'a list of names', isTexts);
     return typeof value === 'string' ? [value] : (value ?? []);
   }
 
@@ -96,7 +96,7 @@ export class Fields {
     }
   }
 
-  #typed<T extends Json>(
+  #takeTyped<T extends Json>(
     key: string,
     what: string,
     is: (value: Json) => value is T,

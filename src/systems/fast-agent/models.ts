@@ -95,8 +95,8 @@ function parse(written: string, references: JsonObject, tell: Tell): Spec | unde
     tell(`model ${quoted}: fast-agent reads it from the environment; the default model is used`);
     return undefined;
   }
-  const [base = '', query = ''] = split(spec);
-  const [meant = '', defaults = ''] = split(
+  const [base = '', query = ''] = splitSpec(spec);
+  const [meant = '', defaults = ''] = splitSpec(
     ALIASES.get(base) ?? ALIASES.get(base.toLowerCase()) ?? base,
   );
   const [name, effort] = withoutEffort(meant);
@@ -123,7 +123,7 @@ function resolveReference(spec: string, references: JsonObject, depth = 0): stri
     : undefined;
 }
 
-const split = (spec: string) => {
+const splitSpec = (spec: string) => {
   const at = spec.indexOf('?');
   return at < 0 ? [spec] : [spec.slice(0, at), spec.slice(at + 1)];
 };

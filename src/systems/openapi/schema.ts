@@ -49,9 +49,9 @@ export class Schemas {
     if (Array.isArray(schema)) return schema.map((one) => this.take(one));
     if (!isJsonObject(schema ?? null)) return typeof schema === 'boolean' ? schema : {};
     const { $ref, ...rest } = schema as JsonObject;
-    const own = this.#converted(rest);
+    const own = this.#convert(rest);
     if (typeof $ref !== 'string') return own;
-    const name = this.#named($ref);
+    const name = this.#nameOf($ref);
     return name === undefined ? own : { $ref: `#/$defs/${name}`, ...own };
   }
 
@@ -60,7 +60,7 @@ export class Schemas {
     return this.#openApi.visible(description, this.#pointer, 'the description of a parameter');
   }
 
-  #named($ref: string): string | undefined {
+  #nameOf($ref: string): string | undefined {
     const pointer = pointerOf($ref);
     if (pointer === undefined) {
       if (!this.#elsewhere.has($ref)) {
@@ -89,7 +89,7 @@ export class Schemas {
     return name;
   }
 
-  #converted(schema: JsonObject): JsonObject {
+  #convert(schema: JsonObject): JsonObject {
     const supported = Object.entries(schema).filter(
       ([key]) => !LEFT_OUT.has(key) && !key.startsWith('x-'),
     );
@@ -115,8 +115,8 @@ export class Schemas {
 function fromOlder(schema: JsonObject): JsonObject {
   const { nullable, exclusiveMinimum, exclusiveMaximum, ...rest } = schema;
   const limits = {
-    ...bound('exclusiveMinimum', exclusiveMinimum, rest.minimum),
-    ...bound('exclusiveMaximum', exclusiveMaximum, rest.maximum),
+    ...boundOf('exclusiveMinimum', exclusiveMinimum, rest.minimum),
+    ...boundOf('exclusiveMaximum', exclusiveMaximum, rest.maximum),
   };
   if ('exclusiveMinimum' in limits) delete rest.minimum;
   if ('exclusiveMaximum' in limits) delete rest.maximum;
@@ -130,7 +130,7 @@ function fromOlder(schema: JsonObject): JsonObject {
   };
 }
 
-function bound(key: string, exclusive: Json | undefined, limit: Json | undefined): JsonObject {
+function boundOf(key: string, exclusive: Json | undefined, limit: Json | undefined): JsonObject {
   if (typeof exclusive === 'number') return { [key]: exclusive };
   return exclusive === true && typeof limit === 'number' ? { [key]: limit } : {};
 }

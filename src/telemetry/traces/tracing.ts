@@ -13,12 +13,12 @@ export type TraceRows = {
   /** Returns the `traceparent` in the metadata of a root run. */
   traceparentOf(rootId: string): Promise<string | null>;
   /** Returns the rows of those runs that have ended. */
-  ended(ids: readonly string[]): Promise<EndedRun[]>;
+  readEndedRuns(ids: readonly string[]): Promise<EndedRun[]>;
   /**
    * Returns runs that ended without a worker (cancelled, expired, poisoned). Each run is returned
    * once, to one of the callers.
    */
-  endedElsewhere(): Promise<EndedRun[]>;
+  readRunsEndedElsewhere(): Promise<EndedRun[]>;
 };
 
 export type TracingOptions = {
@@ -83,11 +83,11 @@ export class Tracing {
     const warn = (error: unknown) => this.#warnOfDelay(error);
     const ids = [...this.#endedRuns];
     this.#endedRuns = new Set();
-    await (ids.length > 0 ? rows.ended(ids).then(addRuns) : undefined)?.catch((error) => {
+    await (ids.length > 0 ? rows.readEndedRuns(ids).then(addRuns) : undefined)?.catch((error) => {
       for (const id of ids) this.#endedRuns.add(id); // retried at the next flush
       warn(error);
     });
-    await rows.endedElsewhere().then(addRuns).catch(warn);
+    await rows.readRunsEndedElsewhere().then(addRuns).catch(warn);
     await this.#exporter.flush(isLast);
   }
 

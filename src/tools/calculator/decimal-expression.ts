@@ -88,7 +88,7 @@ class Parser {
   }
 
   sum(): Decimal {
-    return this.chain(SUM, () => this.chain(PRODUCT, () => this.signed()));
+    return this.chain(SUM, () => this.chain(PRODUCT, () => this.signedValue()));
   }
 
   chain(operations: Record<string, Operation>, operand: () => Decimal): Decimal {
@@ -100,10 +100,10 @@ class Parser {
     }
   }
 
-  signed(): Decimal {
+  signedValue(): Decimal {
     const sign = this.take('-', '+');
     if (sign === undefined) return this.power();
-    const value = this.deeper(() => this.signed());
+    const value = this.deeper(() => this.signedValue());
     return sign === '-' ? value.negated() : value;
   }
 
@@ -112,7 +112,7 @@ class Parser {
     return this.take('^', '**')
       ? power(
           base,
-          this.deeper(() => this.signed()),
+          this.deeper(() => this.signedValue()),
         )
       : base;
   }
@@ -126,10 +126,10 @@ class Parser {
     }
     if (token.kind === 'sign' || token.kind === 'end') throw unexpectedToken(token);
     this.place += 1;
-    return token.kind === 'number' ? finite(new Number120(token.text)) : this.named(token);
+    return token.kind === 'number' ? finite(new Number120(token.text)) : this.namedValue(token);
   }
 
-  named(token: Token): Decimal {
+  namedValue(token: Token): Decimal {
     const name = token.text.toLowerCase();
     if (Object.hasOwn(CONSTANTS, name)) return CONSTANTS[name] as Decimal;
     const known = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;

@@ -20,7 +20,7 @@ export function boundValue(shape: Shape, said: Json): BoundedValue {
     unfit.add(path);
     return null;
   };
-  const taken = (inner: Shape, value: Json | undefined, path: string): Json => {
+  const take = (inner: Shape, value: Json | undefined, path: string): Json => {
     if (value === undefined || value === null) return null;
     switch (inner.kind) {
       case 'value':
@@ -31,20 +31,20 @@ export function boundValue(shape: Shape, said: Json): BoundedValue {
         return { $text: texts.length - 1 };
       case 'list':
         return Array.isArray(value) && value.length <= inner.most
-          ? value.map((item) => taken(inner.items, item, `${path}.items`))
+          ? value.map((item) => take(inner.items, item, `${path}.items`))
           : none(path);
       case 'object':
         return isJsonObject(value)
           ? Object.fromEntries(
               [...inner.fields].map(([name, field]) => [
                 name,
-                taken(field, Object.hasOwn(value, name) ? value[name] : null, `${path}.${name}`),
+                take(field, Object.hasOwn(value, name) ? value[name] : null, `${path}.${name}`),
               ]),
             )
           : none(path);
     }
   };
-  return { value: taken(shape, said, 'schema'), texts, unfit: [...unfit] };
+  return { value: take(shape, said, 'schema'), texts, unfit: [...unfit] };
 }
 
 /** Replaces the index of each text with its reference. */

@@ -135,18 +135,18 @@ class Accounts {
     account: StoredAccount,
   ): Promise<TokenDocument | Extract<AccountAccess, { ok: false }>> {
     const { status, integration } = account;
-    if (status === 'revoked') return this.#disconnected(account);
+    if (status === 'revoked') return this.#disconnectedError(account);
     const document = await fetchClientTokens(integration, this.#options);
     const purpose = { flow_id: null, replaces: null, integration };
     if (await storeTokens(account, document, purpose, this.#options)) return document;
     await revokeTokens(document, integration, this.#options).catch(() => {});
     const now = await this.#options.rows.find(account.id);
-    if (now?.status === 'revoked') return this.#disconnected(account);
+    if (now?.status === 'revoked') return this.#disconnectedError(account);
     const message = `integration ${integration.name} was changed while a token was requested`;
     return { ok: false, error: { code: 'unauthorized', message, retryable: true } };
   }
 
-  #disconnected({ integration }: StoredAccount): Extract<AccountAccess, { ok: false }> {
+  #disconnectedError({ integration }: StoredAccount): Extract<AccountAccess, { ok: false }> {
     const message = `integration ${integration.name} was disconnected: an admin can connect it again`;
     return { ok: false, error: { code: 'unauthorized', message, retryable: false } };
   }

@@ -34,7 +34,7 @@ export async function findServer(
   const named = issuer === null ? await readResourceMetadata(resource_url, fetch) : undefined;
   const metadata =
     issuer !== null && endpoints
-      ? givenMetadata(issuer, endpoints)
+      ? configuredMetadata(issuer, endpoints)
       : await publishedMetadata(issuer ?? named?.issuer ?? new URL('/', resource_url).href, fetch);
   return {
     metadata,
@@ -88,7 +88,7 @@ async function publishedMetadata(
   );
 }
 
-function givenMetadata(
+function configuredMetadata(
   issuer: string,
   endpoints: { [name: string]: string },
 ): AuthorizationServerMetadata {

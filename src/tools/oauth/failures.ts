@@ -47,28 +47,30 @@ export const MAY_SUCCEED_LATER = { code: 'unreachable', retryable: true } as con
  * a server may repeat what it was sent.
  */
 export function oauthError(error: unknown, integration: string): RunError {
-  const failed = (
+  const integrationError = (
     message: string,
     { code, retryable }: Pick<RunError, 'code' | 'retryable'> = CHANGE_NEEDED,
   ): RunError => ({ code, message: `integration ${integration}: ${message}`, retryable });
-  if (error instanceof OAuthRefusal) return failed(error.message, error);
+  if (error instanceof OAuthRefusal) return integrationError(error.message, error);
   if (error instanceof HowdahError) {
-    return failed(`its sealed tokens or client cannot be read: ${error.message}`);
+    return integrationError(`its sealed tokens or client cannot be read: ${error.message}`);
   }
   if (error instanceof IssuerMismatchError) {
-    return failed('the authorization server has another issuer than the one that was expected');
+    return integrationError(
+      'the authorization server has another issuer than the one that was expected',
+    );
   }
   if (error instanceof InsecureTokenEndpointError) {
-    return failed('the token endpoint of the authorization server does not use https');
+    return integrationError('the token endpoint of the authorization server does not use https');
   }
   if (error instanceof RegistrationRejectedError) {
-    return failed(
+    return integrationError(
       `the authorization server registers no client (status ${error.status}): register one by hand and set client_id`,
     );
   }
   if (error instanceof OAuthError) {
     const kind = TEMPORARY.has(error.code) ? MAY_SUCCEED_LATER : CHANGE_NEEDED;
-    return failed(`the authorization server answered ${errorCodeText(error.code)}`, kind);
+    return integrationError(`the authorization server answered ${errorCodeText(error.code)}`, kind);
   }
   const cause = error instanceof TypeError ? error.cause : undefined;
   if (isJsonObject(cause) && typeof cause.code === 'string') return cause as RunError; // the guard

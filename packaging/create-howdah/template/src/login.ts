@@ -5,10 +5,10 @@ import type { IncomingMessage } from 'node:http';
 export function isLoggedIn({ headers }: IncomingMessage, password: string): boolean {
   const [scheme, credentials = ''] = headers.authorization?.split(' ') ?? [];
   if (scheme?.toLowerCase() !== 'basic') return false;
-  const given = Buffer.from(credentials, 'base64')
+  const submitted = Buffer.from(credentials, 'base64')
     .toString()
     .replace(/^[^:]*:/, '');
-  return timingSafeEqual(digest(given), digest(password)); // which needs equal lengths
+  return timingSafeEqual(digest(submitted), digest(password)); // which needs equal lengths
 }
 
 function digest(text: string): Buffer {

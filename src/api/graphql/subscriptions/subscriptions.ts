@@ -42,13 +42,17 @@ export type LiveOptions = {
 export function liveSources(options: LiveOptions): LiveSources {
   const { hub, visibilityGuard, pace, identity } = options;
   const { tenantId, userId, role } = identity;
-  const guarded = <T>(events: AsyncIterableIterator<T>, id: string, gone: (id: string) => Error) =>
+  const whileVisible = <T>(
+    events: AsyncIterableIterator<T>,
+    id: string,
+    gone: (id: string) => Error,
+  ) =>
     pace.source(
       visibilityGuard.whileVisible(events, { tenantId, userId, role, id }, () => gone(id)),
     );
   const ofRun = async <T>(topic: FeedTopic, follow: (id: string) => AsyncIterableIterator<T>) => {
     const id = await visibleId(topic);
-    return guarded(follow(id), id, noExecution);
+    return whileVisible(follow(id), id, noExecution);
   };
   return {
     ...listSources(options),
@@ -63,7 +67,7 @@ export function liveSources(options: LiveOptions): LiveSources {
       subscribe: async (topic) => {
         const after = readCursor(topic.after);
         const id = await visibleSession(topic);
-        return guarded(hub.messages(id, after), id, noSession);
+        return whileVisible(hub.messages(id, after), id, noSession);
       },
     },
   };

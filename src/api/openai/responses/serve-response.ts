@@ -102,13 +102,13 @@ async function streamResponse(
       return writer.end();
     }
     const failure = openAiRequest.earlyEnd();
-    if (failure) await events.send('error', failed(openAiError(failure)));
+    if (failure) await events.send('error', errorEventOf(openAiError(failure)));
   } catch (error) {
-    await events.send('error', failed(openAiError(openAiRequest.failureOf(error))));
+    await events.send('error', errorEventOf(openAiError(openAiRequest.failureOf(error))));
   }
   writer.end();
 }
 
-function failed({ error: { code, message, param } }: ReturnType<typeof openAiError>) {
+function errorEventOf({ error: { code, message, param } }: ReturnType<typeof openAiError>) {
   return { code, message, param };
 }

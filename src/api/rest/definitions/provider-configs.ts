@@ -127,8 +127,8 @@ function refuseKeyOfOthers(purpose: Purpose, merged: ProviderConfig, stored: Pro
 /** Keeps the warnings of the stored configuration as long as its members are the same. */
 function keepWarnings(merged: SetConfig, stored: ProviderConfig | null): SetConfig {
   const { warnings, ...before } = stored ?? {};
-  const isKept = warnings && merged.warnings === undefined && isSame(merged, before);
-  return isKept ? { ...merged, warnings } : merged;
+  const keepsWarnings = warnings && merged.warnings === undefined && isSame(merged, before);
+  return keepsWarnings ? { ...merged, warnings } : merged;
 }
 
 function isSame(a: ProviderConfig, b: ProviderConfig): boolean {

@@ -80,9 +80,9 @@ export function crudRoutes(kind: CrudResource): Route[] {
 const inCamels = (words: string) =>
   words.replaceAll(/(^|[ _-])(\w)/g, (_all, _gap, letter: string) => letter.toUpperCase());
 const tagOf = ({ path }: CrudResource) => path.split('/').at(-1) ?? path;
-const shown = (kind: CrudResource) => ({ description: `The ${kind.one}`, schema: kind.row });
-const shownOfNew = (kind: CrudResource) => ({
-  ...shown(kind),
+const responseOf = (kind: CrudResource) => ({ description: `The ${kind.one}`, schema: kind.row });
+const createdResponseOf = (kind: CrudResource) => ({
+  ...responseOf(kind),
   ...(kind.shownOnce && {
     schema: kind.row.extend(kind.shownOnce.fields).meta({ id: `New${inCamels(kind.one)}` }),
   }),
@@ -120,7 +120,7 @@ function createRoute(kind: CrudResource): Route {
     isKeyed: true,
     body: kind.fields,
     ...(kind.words && { words: wordsOfNewRow(kind.words) }),
-    answers: { 201: shownOfNew(kind) },
+    answers: { 201: createdResponseOf(kind) },
     async work(db, { body, identity: { tenantId } }, context) {
       const id = await insertRow(db, kind.collection, await columnsIn(kind, body, db));
       await kind.writeParts?.(db, id, body, { context, tenantId, isWhole: true });
@@ -142,7 +142,7 @@ function readRoute(kind: CrudResource): Route {
     method: 'GET',
     id: `get${inCamels(kind.one)}`,
     summary: `Get ${withArticle(kind.one)}`,
-    answers: { 200: shown(kind) },
+    answers: { 200: responseOf(kind) },
     async work(db, { params }) {
       const found = await findRow(db, kind.collection, params.id);
       if (!found) throw noSuch(kind.one, params.id);
@@ -154,7 +154,7 @@ function readRoute(kind: CrudResource): Route {
 function changeRoutes(kind: CrudResource): Route[] {
   const shared = {
     ...ofPath(kind),
-    answers: { 200: shown(kind) },
+    answers: { 200: responseOf(kind) },
     ...(kind.words && { words: kind.words }),
   };
   const readOnly = Object.keys(kind.row.shape).filter((name) => !(name in kind.fields.shape));

@@ -19,7 +19,7 @@ const BEHIND_MS = 100;
  */
 export type ServerRunFollower = {
   /** Resolves when the server sends events of the run. From then on no piece is missed. */
-  started(): Promise<unknown>;
+  waitForStart(): Promise<unknown>;
   /**
    * Yields the events after the last one that was yielded, until the run has ended or asks a
    * question. That event is the last one.
@@ -56,7 +56,7 @@ export function createRunFollower(
     }
   };
   return {
-    started: async () => (hasStarted ? undefined : peek()),
+    waitForStart: async () => (hasStarted ? undefined : peek()),
     async *events(signal) {
       question = question && (await openQuestion(api, question.id)); // ask again if the answer was not accepted
       if (question) return yield { type: 'question', id, question };

@@ -75,7 +75,7 @@ export class ServerChat implements ChatBackend {
   }
 
   async answer(run: string, { id, kind }: Question, line: string): Promise<void> {
-    await this.#follower(run, 0).started(); // else pieces sent right after the answer are lost
+    await this.#follower(run, 0).waitForStart(); // else pieces sent right after the answer are lost
     const { call } = this.#api;
     const [, reason] = /^\s*reject\s+(.+)$/is.exec(line) ?? [];
     const isRejected = kind === 'approval' && reason;

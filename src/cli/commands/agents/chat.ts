@@ -37,7 +37,7 @@ export function register(command: Command, io: CliIo): void {
         const start = { agent, session };
         const backend = await openChat({ tokens, signal: stop.signal });
         try {
-          const talk = { backend, agent, session: await opened(io, backend, start) };
+          const talk = { backend, agent, session: await openSession(io, backend, start) };
           await withWorker(() => converse(io, { ...talk, stop }));
         } finally {
           await backend.close();
@@ -62,7 +62,7 @@ function agentIn(
 /** The agent, and the session to continue. */
 type Beginning = { agent: string; session: string | undefined };
 
-async function opened(
+async function openSession(
   io: CliIo,
   backend: ChatBackend,
   { agent, session }: Beginning,

@@ -104,7 +104,7 @@ function connectionFor(url: string, settings: Readonly<Record<string, string>>) 
   if (password !== '') environment.PGPASSWORD = password;
   const options = [
     address.searchParams.get('options') ?? environment.PGOPTIONS ?? '',
-    ...Object.entries(settings).map(([name, value]) => `-c ${name}=${escaped(value)}`),
+    ...Object.entries(settings).map(([name, value]) => `-c ${name}=${escapeOption(value)}`),
   ];
   environment.PGOPTIONS = options.filter((option) => option !== '').join(' ');
   address.password = '';
@@ -118,6 +118,6 @@ function connectionFor(url: string, settings: Readonly<Record<string, string>>) 
  * Escapes a value of an option for the server: a blank ends an option unless a backslash precedes
  * it.
  */
-function escaped(value: string): string {
+function escapeOption(value: string): string {
   return value.replace(/[\\\s]/g, '\\$&');
 }

@@ -30,11 +30,11 @@ export function register(command: Command, io: CliIo): void {
       const { migrateDatabase } = await import('../../../bootstrap.ts');
       const config = await io.config();
       const startedAt = performance.now();
-      const given = { file, isPaused: paused === true, known: knownMigrations() };
+      const request = { file, isPaused: paused === true, known: knownMigrations() };
       const places = placesOf(config, pgBin);
       const { url, ...brought } = isClusterCopy(file)
-        ? await bringCopy(io, config, into, given)
-        : await bringFile(io, into, { ...given, places, signal: interruption(io) });
+        ? await bringCopy(io, config, into, request)
+        : await bringFile(io, into, { ...request, places, signal: interruption(io) });
       io.err('The data is restored. Migrating the schema and checking the database.');
       const migrated = await migrateDatabase(url);
       const pool = createPool({ url, applicationName: 'howdah-restore', max: 2, numbers: true });
@@ -44,7 +44,7 @@ export function register(command: Command, io: CliIo): void {
     });
 }
 
-type Given = Pick<RestoreRequest, 'file' | 'isPaused' | 'known'>;
+type CopyRequest = Pick<RestoreRequest, 'file' | 'isPaused' | 'known'>;
 
 async function bringFile(
   io: CliIo,
@@ -63,7 +63,7 @@ async function bringCopy(
   io: CliIo,
   { databaseUrl, home }: Config,
   into: string | undefined,
-  { file, ...given }: Given,
+  { file, ...request }: CopyRequest,
 ) {
   if (into !== undefined || databaseUrl !== undefined) {
     throw new HowdahError('EUSAGE', 'a copy of an embedded database becomes an embedded database', {
@@ -71,7 +71,7 @@ async function bringCopy(
     });
   }
   return {
-    ...(await restoreCopy({ ...given, folder: file, home, log: io.err })),
+    ...(await restoreCopy({ ...request, folder: file, home, log: io.err })),
     pg_restore: null,
   };
 }

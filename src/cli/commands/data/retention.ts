@@ -58,7 +58,7 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
     if (io.json)
       return printJson(io, {
         removed,
-        months: (dropped ?? []).map(shown),
+        months: (dropped ?? []).map(jsonOf),
         failures: failures.map(failure),
       });
     for (const outcome of dropped ?? []) io.out(inWords(outcome));
@@ -98,7 +98,7 @@ function reportFailures(io: CliIo, failures: RetentionOutcome['failures']): void
   if (failures.length > 0) io.setExitCode(exitCodes.error);
 }
 
-const shown = ({ month, dropped, runs, blockers, archive, replaced }: MonthOutcome) => ({
+const jsonOf = ({ month, dropped, runs, blockers, archive, replaced }: MonthOutcome) => ({
   month,
   dropped,
   runs,

@@ -23,7 +23,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--next', 'treat all words as complete and list the next word')
     .action(async (words: string[], { next }: { next?: true }) => {
       const program = rootOf(command);
-      const found = await completionsOf(program, next ? [...words, ''] : words, described);
+      const found = await completionsOf(program, next ? [...words, ''] : words, describeCommand);
       if (io.json) return printJson(io, found);
       const lines = found.words.map(({ word, summary }) => `${word}\t${summary}`);
       for (const line of [...lines, ...(found.files ? [':files'] : [])]) io.out(line);
@@ -35,7 +35,7 @@ function rootOf(command: Command): Command {
 }
 
 /** Returns the command as help describes it, separate from the command that runs. */
-async function described(known: Command): Promise<Command | undefined> {
+async function describeCommand(known: Command): Promise<Command | undefined> {
   const all = await import('../../help/command-metadata.generated.ts');
   const one = all.described[known.name()];
   return one && fill(new Command(known.name()), one);

@@ -1,7 +1,7 @@
 import { isJsonObject, type Json } from '../../../json/json.ts';
 import { troubleOf } from '../render.ts';
 import { tableIn } from '../table.ts';
-import { parsed, type Result } from '../turn.ts';
+import { parseResult, type Result } from '../turn.ts';
 import { type Table, tablesIn } from './catalogue.ts';
 import { groupingOf } from './grouping.ts';
 import type { FigureQuestion } from './question.ts';
@@ -27,7 +27,7 @@ export function nextStep(question: FigureQuestion, results: readonly Result[]): 
   const catalogue = resultOf(results, DESCRIBE);
   if (catalogue === undefined) return { query: DESCRIBE };
   const trouble = troubleOf(catalogue);
-  if (trouble !== null) return { text: wording.failed(trouble) };
+  if (trouble !== null) return { text: wording.failure(trouble) };
   const tables = tablesIn(String(catalogue));
   const template = templateOf(question, tables, wording);
   return 'text' in template ? template : queryStep(template, results, wording);
@@ -77,7 +77,7 @@ function queryStep(template: Template, results: readonly Result[], wording: Word
     const result = resultOf(results, query);
     if (result === undefined) return { query };
     const trouble = troubleOf(result);
-    if (trouble !== null) return { text: wording.failed(trouble) };
+    if (trouble !== null) return { text: wording.failure(trouble) };
     const year = /^\d{4}$/.exec(rowsIn(result)[0]?.newest_year ?? '')?.[0];
     if (year === undefined) return { text: wording.noRows(template, null) };
     newestYear = Number(year);
@@ -86,7 +86,7 @@ function queryStep(template: Template, results: readonly Result[], wording: Word
   const result = resultOf(results, query);
   if (result === undefined) return { query };
   const trouble = troubleOf(result);
-  if (trouble !== null) return { text: wording.failed(trouble) };
+  if (trouble !== null) return { text: wording.failure(trouble) };
   const rows = rowsIn(result);
   const isEmpty = rows.every(({ row_count }) => row_count === '0');
   if (isEmpty) return { text: wording.noRows(template, newestYear) };
@@ -95,7 +95,7 @@ function queryStep(template: Template, results: readonly Result[], wording: Word
 
 function resultOf(results: readonly Result[], query: string): Json | undefined {
   return results.find((result) => {
-    const input = parsed(result.arguments);
+    const input = parseResult(result.arguments);
     return result.name === TEMPLATE_TOOL && isJsonObject(input) && input.query === query;
   })?.content;
 }

@@ -24,8 +24,8 @@ const english = {
   rows: (count: string, first: string, last: string) => `Rows: ${count}, from ${first} to ${last}.`,
   newestYear: (year: number) =>
     `The question names no year; ${year} is the newest year with rows in this period.`,
-  unfiltered: (columns: string) => `Not filtered by ${columns}.`,
-  undeducted: (columns: string) => `Not deducted: ${columns}.`,
+  notFilteredBy: (columns: string) => `Not filtered by ${columns}.`,
+  notDeducted: (columns: string) => `Not deducted: ${columns}.`,
   more: (count: number) => `… and ${count} more`,
   ago: {
     month: ['this month', 'last month'],
@@ -61,8 +61,8 @@ const german: Sentences = {
   rows: (count, first, last) => `Zeilen: ${count}, vom ${first} bis ${last}.`,
   newestYear: (year) =>
     `Die Frage nennt kein Jahr; ${year} ist das neueste Jahr mit Zeilen in diesem Zeitraum.`,
-  unfiltered: (columns) => `Nicht gefiltert nach ${columns}.`,
-  undeducted: (columns) => `Nicht abgezogen: ${columns}.`,
+  notFilteredBy: (columns) => `Nicht gefiltert nach ${columns}.`,
+  notDeducted: (columns) => `Nicht abgezogen: ${columns}.`,
   more: (count) => `… und ${count} weitere`,
   ago: {
     month: ['dieser Monat', 'letzter Monat'],

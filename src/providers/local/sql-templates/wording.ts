@@ -19,7 +19,7 @@ export function wordingOf(question: FigureQuestion) {
   const say = SENTENCES[question.isGerman ? 'german' : 'english'];
   const measure = say.measures[question.measure];
   return {
-    failed: (trouble: string) => `${say.refused} ${trouble} [sql_query]`,
+    failure: (trouble: string) => `${say.refused} ${trouble} [sql_query]`,
     noTables: () => `${say.refused} ${say.noTables}`,
     severalPeriods: () => `${say.refused} ${say.severalPeriods}`,
     unknownWords: (words: string[], tables: Table[]) =>
@@ -106,8 +106,8 @@ function explain(
     say.template(placeOf(source, say), group),
     isSingle ? say.rows(first.row_count ?? '', first.first_day ?? '', first.last_day ?? '') : '',
     year === null ? '' : say.newestYear(year),
-    statuses.length === 0 ? '' : say.unfiltered(listOf(statuses)),
-    deductions.length === 0 ? '' : say.undeducted(listOf(deductions)),
+    statuses.length === 0 ? '' : say.notFilteredBy(listOf(statuses)),
+    deductions.length === 0 ? '' : say.notDeducted(listOf(deductions)),
   ]
     .filter(Boolean)
     .join(' ');

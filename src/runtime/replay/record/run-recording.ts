@@ -36,13 +36,13 @@ export class RunRecording {
   readonly steps: readonly ExportedStep[];
 
   constructor(run: ExportedRun) {
-    const filled = (definition: AgentDefinition): AgentDefinition =>
+    const fill = (definition: AgentDefinition): AgentDefinition =>
       fillPromptTemplate(definition, run.execution.input_data ?? null);
     this.run = {
       ...run,
-      definition: filled(run.definition),
+      definition: fill(run.definition),
       ...(run.handoffs
-        ? { handoffs: run.handoffs.map((one) => ({ ...one, definition: filled(one.definition) })) }
+        ? { handoffs: run.handoffs.map((one) => ({ ...one, definition: fill(one.definition) })) }
         : {}),
     };
     this.steps = run.steps.toSorted((one, other) => one.seq - other.seq);

@@ -36,12 +36,12 @@ const RESOURCES: readonly OwnTool[] = [
     parameters: NO_ARGUMENTS,
     protocol: 'resources/list',
     run: async (client, _args, options) => {
-      const resources = await listed((cursor) =>
+      const resources = await listPages((cursor) =>
         client
           .request({ method: 'resources/list', params: at(cursor) }, options)
           .then((page) => ({ items: page.resources, next: page.nextCursor })),
       );
-      const templates = await listed((cursor) =>
+      const templates = await listPages((cursor) =>
         client
           .request({ method: 'resources/templates/list', params: at(cursor) }, options)
           .then((page) => ({ items: page.resourceTemplates, next: page.nextCursor })),
@@ -94,7 +94,7 @@ const PROMPTS: readonly OwnTool[] = [
     parameters: NO_ARGUMENTS,
     protocol: 'prompts/list',
     run: async (client, _args, options) => {
-      const prompts = await listed((cursor) =>
+      const prompts = await listPages((cursor) =>
         client
           .request({ method: 'prompts/list', params: at(cursor) }, options)
           .then((page) => ({ items: page.prompts, next: page.nextCursor })),
@@ -141,7 +141,7 @@ const PROMPTS: readonly OwnTool[] = [
 
 const at = (cursor: string | undefined) => (cursor === undefined ? {} : { cursor });
 
-async function listed<T>(
+async function listPages<T>(
   page: (cursor: string | undefined) => Promise<{ items: T[]; next: string | undefined }>,
 ): Promise<T[]> {
   const all: T[] = [];

@@ -132,7 +132,7 @@ class Evaluation {
   outcome(): CodeEnd | CodeFault {
     const value = this.#evaluate(this.#code, 0);
     if ('fault' in value) return value;
-    const serialized = this.#settled(this.#tool('tell', value.handle), 0);
+    const serialized = this.#awaitPromise(this.#tool('tell', value.handle), 0);
     if ('fault' in serialized) return serialized;
     const length = this.#context.getNumber(this.#context.getProp(serialized.handle, 'length'));
     const result = length > RESULT_BYTES ? undefined : this.#context.getString(serialized.handle);
@@ -156,13 +156,13 @@ class Evaluation {
         ? this.#evaluate(`${WRAPPER}${code}\n})()`, WRAPPER.length)
         : fault;
     }
-    const settled = this.#settled(evaluation, offset);
+    const settled = this.#awaitPromise(evaluation, offset);
     return 'fault' in settled
       ? settled
       : { handle: this.#context.getProp(settled.handle, 'value') };
   }
 
-  #settled(
+  #awaitPromise(
     promise: ReturnType<QuickJSContext['callFunction']>,
     offset: number,
   ): { handle: QuickJSHandle } | CodeFault {

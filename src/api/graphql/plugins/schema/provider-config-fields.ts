@@ -21,7 +21,7 @@ const typeDefs = gql`
 export const ProviderConfigsPlugin = extendSchema((build) => {
   const { agents } = build.input.pgRegistry.pgResources;
   if (!agents) throw new Error('the schema lacks the agents');
-  const shown =
+  const selectConfig =
     (purpose: 'llm' | 'tts' | 'stt') => ($row: PgSelectSingleStep | PgInsertSingleStep) => {
       // the row that a mutation returns is read once more
       const $agent = $row instanceof PgSelectSingleStep ? $row : agents.get({ id: $row.get('id') });
@@ -34,9 +34,9 @@ export const ProviderConfigsPlugin = extendSchema((build) => {
     objects: {
       Agent: {
         plans: {
-          llmProviderConfig: shown('llm'),
-          ttsProviderConfig: shown('tts'),
-          sttProviderConfig: shown('stt'),
+          llmProviderConfig: selectConfig('llm'),
+          ttsProviderConfig: selectConfig('tts'),
+          sttProviderConfig: selectConfig('stt'),
         },
       },
     },
