@@ -5,7 +5,7 @@ export type Setup = {
   /** The body of a step: call it once per step, commit what it gives, and only then begin the run's next step. */
   step(run: string, index: number): Promise<StepResult>;
   /** To be called first in the handler of what `enqueue` enqueued. */
-  begun(id: string): void;
+  onStart(id: string): void;
 };
 
 /** About 500 bytes of JSON, random so that nothing compresses them away. */

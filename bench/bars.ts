@@ -127,12 +127,12 @@ export function judge(one: Figure): Judged {
 }
 
 /**
- * A sentence for each figure that does not clear its bar; and, when told what was run, for each that should have been
+ * A sentence for each figure that does not clear its bar; and, given a selection, for each that should have been
  * measured and was not. Peers that are not installed are not missed.
  */
 export function failures(
   figures: readonly Judged[],
-  asked?: { benches: readonly string[]; peers: readonly string[] },
+  selection?: { benches: readonly string[]; peers: readonly string[] },
 ): string[] {
   const below = figures
     .filter(({ clears }) => clears === false)
@@ -143,8 +143,9 @@ export function failures(
   const measured = new Set(figures.map(({ figure }) => figure));
   const missed = Object.entries(BARS)
     .filter(([name, { bench, peer }]) => {
-      const isAsked = asked?.benches.includes(bench) && (!peer || asked.peers.includes(peer));
-      return isAsked && !measured.has(name);
+      const isSelected =
+        selection?.benches.includes(bench) && (!peer || selection.peers.includes(peer));
+      return isSelected && !measured.has(name);
     })
     .map(([name, { bench }]) => `${name} was not measured by ${bench}`);
   return [...below, ...missed];

@@ -10,7 +10,7 @@ import { query } from './query.ts';
 import { queued } from './queued.ts';
 import { recovery } from './recovery.ts';
 import { size } from './size.ts';
-import { saidSize } from './sizes.ts';
+import { sizeText } from './sizes.ts';
 import { startLag } from './start-lag.ts';
 import { steps } from './steps.ts';
 import { subscribers } from './subscribers.ts';
@@ -41,7 +41,7 @@ export const BENCHES: Record<string, Entry> = {
   bulk: {
     run: bulk,
     needsSuperuser: true,
-    counts: `${saidSize('BENCH_BULK_ROWS')} executions inserted by one statement, against the same rows and jobs in plain tables without triggers.`,
+    counts: `${sizeText('BENCH_BULK_ROWS')} executions inserted by one statement, against the same rows and jobs in plain tables without triggers.`,
   },
   guards: {
     run: guards,
@@ -90,10 +90,10 @@ export const BENCHES: Record<string, Entry> = {
   history: {
     run: history,
     needsSuperuser: true,
-    counts: `A database with ${saidSize('HISTORY_EXECUTIONS')} runs of ten steps (\`howdah dev generate\`) beside an empty one: claim, commit, insert, the first row of a subscription, and ten questions; bytes and WAL per step, share of HOT updates, bloat, and growth of a session from turn to turn.`,
+    counts: `A database with ${sizeText('HISTORY_EXECUTIONS')} runs of ten steps (\`howdah dev generate\`) beside an empty one: claim, commit, insert, the first row of a subscription, and ten questions; bytes and WAL per step, share of HOT updates, bloat, and growth of a session from turn to turn.`,
   },
   queued: {
     run: queued,
-    counts: `${saidSize('QUEUED_RUNS')} queued runs and ${saidSize('PARKED_RUNS')} that wait for a person beside an empty database: wake-ups, claims, and the chores of a worker.`,
+    counts: `${sizeText('QUEUED_RUNS')} queued runs and ${sizeText('PARKED_RUNS')} that wait for a person beside an empty database: wake-ups, claims, and the chores of a worker.`,
   },
 };

@@ -95,17 +95,17 @@ async function backendOf(client: pg.Client): Promise<number> {
 async function runs(client: pg.Client, count: number): Promise<number[]> {
   const times: number[] = [];
   for (let index = 0; index < count; index += 1) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     const { rows } = await client.query(
       `insert into howdah.executions (agent_id, input) values (howdah.agent('bench'), '0 calls') returning id`,
     );
-    await done(client, rows[0].id);
-    times.push(performance.now() - begun);
+    await waitForRun(client, rows[0].id);
+    times.push(performance.now() - startedAt);
   }
   return times;
 }
 
-async function done(client: pg.Client, id: string): Promise<void> {
+async function waitForRun(client: pg.Client, id: string): Promise<void> {
   const deadline = performance.now() + 30_000;
   for (;;) {
     const { rows } = await client.query('select status from howdah.executions where id = $1', [id]);

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Bench } from './bench.ts';
 import { bulkBystander } from './bulk-bystander.ts';
 import { BENCH_AGENT, startEngine } from './engine.ts';
-import { type Figure, figure, median, spread } from './figures.ts';
+import { type Figure, figure, median, spreadOf } from './figures.ts';
 import { sizeOf } from './sizes.ts';
 
 const ROWS = sizeOf('BENCH_BULK_ROWS');
@@ -32,9 +32,9 @@ async function insertions(pool: pg.Pool, talk: (line: string) => void): Promise<
   const ours: Cost[] = [];
   const plain: Cost[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    ours.push(await measured(pool, OURS));
+    ours.push(await measureStatement(pool, OURS));
     await pool.query(PLAIN_ROWS);
-    plain.push(await measured(pool, PLAIN));
+    plain.push(await measureStatement(pool, PLAIN));
     await pool.query(
       `begin; set local session_replication_role = replica; -- executions refuse to be truncated
        truncate howdah.executions, plain.executions, plain.rows, graphile_worker._private_jobs; commit`,
@@ -43,8 +43,8 @@ async function insertions(pool: pg.Pool, talk: (line: string) => void): Promise<
   const ratios = ours.map(({ ms }, round) => ms / (plain[round]?.ms ?? Number.NaN));
   const perRow = (costs: Cost[]): number => median(costs.map(({ wal }) => wal)) / ROWS;
   const times = (costs: Cost[]): number[] => costs.map(({ ms }) => ms);
-  talk(`${ROWS} rows: ${spread(times(ours))} ms, plain ${spread(times(plain))} ms`);
-  talk(`ratio ${spread(ratios)}`);
+  talk(`${ROWS} rows: ${spreadOf(times(ours))} ms, plain ${spreadOf(times(plain))} ms`);
+  talk(`ratio ${spreadOf(ratios)}`);
   return [
     figure('bulk', 'bulk_plain_ratio', median(ratios), 'ratio', { atMost: 2 }),
     figure('bulk', 'bulk_ms', median(times(ours)), 'ms'),
@@ -68,11 +68,11 @@ const PLAIN = `with inserted as (insert into plain.executions select * from plai
 
 type Cost = { ms: number; wal: number };
 
-async function measured(pool: pg.Pool, text: string): Promise<Cost> {
+async function measureStatement(pool: pg.Pool, text: string): Promise<Cost> {
   const from = await walPosition(pool);
-  const begun = performance.now();
+  const startedAt = performance.now();
   await pool.query(text);
-  const ms = performance.now() - begun;
+  const ms = performance.now() - startedAt;
   return { ms, wal: (await walPosition(pool)) - from };
 }
 

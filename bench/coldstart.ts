@@ -43,13 +43,13 @@ export const coldstart: Bench = async ({ rounds, server }) => {
     );
     seconds.cluster.push(
       await inEmptyHome(server, async (home) => {
-        const begun = performance.now();
+        const startedAt = performance.now();
         await startEmbedded({ home });
-        return (performance.now() - begun) / 1000;
+        return (performance.now() - startedAt) / 1000;
       }),
     );
-    help.push(await repeated([HOWDAH, '--help']));
-    node.push(await repeated(['--eval', '0']));
+    help.push(await medianCommandMs([HOWDAH, '--help']));
+    node.push(await medianCommandMs(['--eval', '0']));
   }
   const at = { role: 'limit' } as const;
   return [
@@ -101,7 +101,7 @@ async function until(
   for (const name of ['DATABASE_URL', ...Object.keys(modelVariables), ...KEY_VARIABLES]) {
     delete env[name];
   }
-  const begun = performance.now();
+  const startedAt = performance.now();
   const child = spawn(process.execPath, [HOWDAH, command], {
     cwd: home, // no .env file of anybody's
     env: { ...env, HOWDAH_HOME: home, PORT: '0' },
@@ -114,7 +114,7 @@ async function until(
   const listen = (chunk: unknown): void => {
     said += chunk;
     if (Number.isNaN(seconds) && words.test(said)) {
-      seconds = (performance.now() - begun) / 1000;
+      seconds = (performance.now() - startedAt) / 1000;
       void then(child);
     }
   };
@@ -135,12 +135,12 @@ function residentMb({ pid }: ChildProcess): number {
 }
 
 /** The median of the milliseconds that a command of Node takes. */
-async function repeated(args: string[]): Promise<number> {
+async function medianCommandMs(args: string[]): Promise<number> {
   const times: number[] = [];
   for (let count = 0; count < HELP_CALLS; count += 1) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await once(spawn(process.execPath, args, { stdio: 'ignore' }), 'exit');
-    times.push(performance.now() - begun);
+    times.push(performance.now() - startedAt);
   }
   return median(times);
 }

@@ -1,4 +1,4 @@
-import { type Figure, median, ratios, rounded } from './figures.ts';
+import { type Figure, median, ratios, roundFigure } from './figures.ts';
 
 /** Figures of one side by round; a bench that broke left an empty round. */
 export type SideRounds = readonly (readonly Figure[])[];
@@ -26,14 +26,14 @@ export function compareFigures(oldRounds: SideRounds, newRounds: SideRounds): Co
   return [...known.values()].map(({ bench, figure, unit, role }) => {
     const old = valuesOf(oldRounds, figure);
     const now = valuesOf(newRounds, figure);
-    const each = measured(ratios(now, old));
+    const each = finiteValues(ratios(now, old));
     return {
       ...{ bench, figure, unit, role },
-      old: rounded(median(measured(old))),
-      new: rounded(median(measured(now))),
-      ratio: rounded(median(each)),
-      min_ratio: rounded(each.length > 0 ? Math.min(...each) : Number.NaN),
-      max_ratio: rounded(each.length > 0 ? Math.max(...each) : Number.NaN),
+      old: roundFigure(median(finiteValues(old))),
+      new: roundFigure(median(finiteValues(now))),
+      ratio: roundFigure(median(each)),
+      min_ratio: roundFigure(each.length > 0 ? Math.min(...each) : Number.NaN),
+      max_ratio: roundFigure(each.length > 0 ? Math.max(...each) : Number.NaN),
     };
   });
 }
@@ -44,6 +44,6 @@ function valuesOf(rounds: SideRounds, name: string): number[] {
   );
 }
 
-function measured(values: readonly number[]): number[] {
+function finiteValues(values: readonly number[]): number[] {
   return values.filter((value) => Number.isFinite(value));
 }

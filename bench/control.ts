@@ -26,8 +26,8 @@ export const control: Bench = async ({ server, talk }) => {
 };
 
 async function cancelInMidCall({ url, pool }: BenchDatabase): Promise<number[]> {
-  const begun = new Map<string, { signal: AbortSignal; left: Promise<void> }>();
-  const allBegun = Promise.withResolvers<void>();
+  const calls = new Map<string, { signal: AbortSignal; left: Promise<void> }>();
+  const allStarted = Promise.withResolvers<void>();
   const worker = await startEngine({
     url,
     concurrency: RUNS,
@@ -35,9 +35,9 @@ async function cancelInMidCall({ url, pool }: BenchDatabase): Promise<number[]> 
       const left = new Promise<void>((resolve) => {
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
-      begun.set(input, { signal, left });
-      if (begun.size === RUNS) {
-        allBegun.resolve();
+      calls.set(input, { signal, left });
+      if (calls.size === RUNS) {
+        allStarted.resolve();
       }
       return left;
     },
@@ -48,15 +48,15 @@ async function cancelInMidCall({ url, pool }: BenchDatabase): Promise<number[]> 
        select howdah.agent('bench'), 'run ' || i from generate_series(1, $1) as i returning id, input`,
       [RUNS],
     );
-    await allBegun.promise;
+    await allStarted.promise;
     const waits: number[] = [];
     for (const { id, input } of rows) {
-      const asked = performance.now();
+      const cancelledAt = performance.now();
       await Promise.all([
         pool.query('select howdah.cancel_execution($1)', [id]),
-        begun.get(input)?.left,
+        calls.get(input)?.left,
       ]);
-      waits.push(performance.now() - asked);
+      waits.push(performance.now() - cancelledAt);
     }
     return waits;
   } finally {
@@ -74,9 +74,9 @@ async function atOnce({ pool }: BenchDatabase, talk: (line: string) => void): Pr
   await pool.query('analyze howdah.executions');
   const these = `from howdah.executions where metadata @> '{"bulk": true}'`;
   const took = async (text: string): Promise<number> => {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await pool.query(text);
-    return (performance.now() - begun) / BULK;
+    return (performance.now() - startedAt) / BULK;
   };
   const plain = await took(
     `update howdah.executions set updated_at = now() where metadata @> '{"bulk": true}'`,

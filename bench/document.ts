@@ -1,7 +1,7 @@
 import type { Judged } from './bars.ts';
 import { BENCHES } from './benches.ts';
 import { markdownTable } from './markdown-table.ts';
-import { sizesAsked } from './sizes.ts';
+import { sizeAssignments } from './sizes.ts';
 
 export type Report = {
   /** Where it is written. */
@@ -15,14 +15,14 @@ export type Report = {
 
 /** docs/benchmarks.md, from one run. */
 export function documentOf({ file, figures, peers, machine, names }: Report): string {
-  const asked = names.length === Object.keys(BENCHES).length ? 'all' : names.join(' ');
+  const selection = names.length === Object.keys(BENCHES).length ? 'all' : names.join(' ');
   return `# Benchmarks
 
 Written by one run of \`npm run bench\` on one server. The figures of another machine are no measure of this one: \`howdah dev bench\` measures yours ([cli.md](cli.md#bench-and-chaos)).
 This page:
 
 \`\`\`sh
-npm install --prefix bench/peers && ${sizesAsked()}npm run bench -- ${asked} --write ${file}
+npm install --prefix bench/peers && ${sizeAssignments()}npm run bench -- ${selection} --write ${file}
 \`\`\`
 
 ${machine.map((line) => `- ${line}`).join('\n')}

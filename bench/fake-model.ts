@@ -36,8 +36,8 @@ export function askFakeModel(url: string): Promise<string> {
 }
 
 if (isEntry(import.meta.url)) {
-  const server = createServer((asked, answer) => {
-    asked.resume();
+  const server = createServer((incoming, answer) => {
+    incoming.resume();
     setTimeout(() => answer.end('ok'), THINKS_MS);
   });
   server.keepAliveTimeout = 120_000;

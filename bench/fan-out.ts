@@ -98,7 +98,7 @@ async function measureKind(server: BenchServer, begin: Begin): Promise<Map<numbe
   try {
     await database.pool.query(BENCH_AGENT);
     await database.pool.query(CALLER);
-    await ended(meter.client, await begin(database.pool, 100)); // warms up
+    await waitForEnd(meter.client, await begin(database.pool, 100)); // warms up
     for (const children of COUNTS) {
       const [serverUs, { user, system }] = [meter.cpuUs(), process.cpuUsage()];
       const start = performance.now();
@@ -106,7 +106,7 @@ async function measureKind(server: BenchServer, begin: Begin): Promise<Map<numbe
       onChild = () => {
         if (Number.isNaN(firstMs)) firstMs = performance.now() - start;
       };
-      await ended(meter.client, await begin(database.pool, children));
+      await waitForEnd(meter.client, await begin(database.pool, children));
       const cpu = process.cpuUsage({ user, system });
       measured.set(children, {
         firstMs,
@@ -130,7 +130,7 @@ const callsOf = (input: string) =>
     arguments: JSON.stringify({ message: `item ${at}` }),
   }));
 
-async function ended(client: pg.Client, id: string): Promise<void> {
+async function waitForEnd(client: pg.Client, id: string): Promise<void> {
   for (;;) {
     const { rows } = await client.query(
       'select status, error from howdah.executions where id = $1 and completed_at is not null',

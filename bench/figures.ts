@@ -29,9 +29,9 @@ export function figure(
   return {
     bench,
     figure: name,
-    value: rounded(value),
-    min: rounded(Math.min(...rounds)),
-    max: rounded(Math.max(...rounds)),
+    value: roundFigure(value),
+    min: roundFigure(Math.min(...rounds)),
+    max: roundFigure(Math.max(...rounds)),
     unit,
     bound: boundText(bound),
     holds: keeps(value, bound),
@@ -56,7 +56,7 @@ export function keeps(value: number, { atLeast, atMost }: Bound): boolean | null
 }
 
 /** Four digits: more would be noise. */
-export function rounded(value: number): number {
+export function roundFigure(value: number): number {
   return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4));
 }
 
@@ -73,8 +73,8 @@ export function percentile(values: readonly number[], percent: number): number {
 }
 
 /** "min / median / max" for the talk of a bench. */
-export function spread(values: readonly number[]): string {
-  return [Math.min(...values), median(values), Math.max(...values)].map(rounded).join(' / ');
+export function spreadOf(values: readonly number[]): string {
+  return [Math.min(...values), median(values), Math.max(...values)].map(roundFigure).join(' / ');
 }
 
 /** Each of ours over what was measured in the same round. */

@@ -91,9 +91,9 @@ async function costs(
 async function took(client: pg.PoolClient, text: string): Promise<number> {
   const times: number[] = [];
   for (let call = 0; call < (text === MANY_RUNS ? CALLS / 10 : CALLS); call += 1) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await client.query(text);
-    times.push(performance.now() - begun);
+    times.push(performance.now() - startedAt);
   }
   return median(times);
 }

@@ -49,14 +49,14 @@ export const history: Bench = async ({ server, talk }) => {
 
 /** Gives rows per second. */
 async function fill(database: BenchDatabase, talk: (line: string) => void): Promise<number> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const options = { steps: 10, days: 90, tenants: 1, agents: 8, seed: 1, until: new Date() };
   const { executions, steps, messages } = await generateHistory(
     database.url,
     { ...options, executions: EXECUTIONS, append: false },
     () => {},
   );
-  const seconds = (performance.now() - begun) / 1000;
+  const seconds = (performance.now() - startedAt) / 1000;
   const { rows } = await database.pool.query(
     'select round(pg_database_size(current_database()) / 1e6)::int as mb',
   );
@@ -75,9 +75,9 @@ async function askQuestions({ pool }: BenchDatabase): Promise<Figure[]> {
   for (const { name, text, values } of QUESTIONS) {
     const times: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
-      const begun = performance.now();
+      const startedAt = performance.now();
       await pool.query(text, values?.(rows[0]) ?? []);
-      times.push(performance.now() - begun);
+      times.push(performance.now() - startedAt);
     }
     figures.push(figure('history', `${name}_ms`, median(times), 'ms'));
   }

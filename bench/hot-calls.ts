@@ -89,10 +89,10 @@ export async function measureHotCalls<Name extends string>(
     for (const name of names) {
       const hot = calls.get(name) as HotCalls;
       const keep = count >= 0 ? times : undefined;
-      const id = await timed(keep?.insert[name], () => hot.insert());
-      const fence = await timed(keep?.claim[name], () => hot.claim(id));
+      const id = await timeCall(keep?.insert[name], () => hot.insert());
+      const fence = await timeCall(keep?.claim[name], () => hot.claim(id));
       for (let after = 0; after < STEPS; after += 1) {
-        await timed(keep?.commit[name], () => hot.commit(id, fence, after));
+        await timeCall(keep?.commit[name], () => hot.commit(id, fence, after));
       }
     }
   }
@@ -129,9 +129,9 @@ export async function measureSubscription(
       const fence = await hot.claim(id);
       await hot.commit(id, fence, 0);
       const arrivals = subscribe(client, id);
-      const begun = performance.now();
+      const startedAt = performance.now();
       await arrivals.next();
-      firstRow.push(performance.now() - begun);
+      firstRow.push(performance.now() - startedAt);
       const sent = performance.now();
       await hot.commit(id, fence, 1);
       notifier.announce(id);
@@ -167,9 +167,9 @@ function medians<Name extends string>(times: Record<Name, number[]>): Record<Nam
   ) as Record<Name, number>;
 }
 
-async function timed<T>(into: number[] | undefined, work: () => Promise<T>): Promise<T> {
-  const begun = performance.now();
+async function timeCall<T>(into: number[] | undefined, work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
   const result = await work();
-  into?.push(performance.now() - begun);
+  into?.push(performance.now() - startedAt);
   return result;
 }

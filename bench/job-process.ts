@@ -15,14 +15,14 @@ const STEP_MS = 50;
 
 const job: Job = JSON.parse(process.argv[2] ?? '');
 const texts = Array.from({ length: 256 }, () => randomBytes(330).toString('base64'));
-const begunAt = new Map<string, number>();
-let stepsBegun = 0;
+const startTimes = new Map<string, number>();
+let startedSteps = 0;
 
 const setup: Setup = {
   job,
-  begun: (id) => void begunAt.set(id, performance.now()),
+  onStart: (id) => void startTimes.set(id, performance.now()),
   async step(run, index): Promise<StepResult> {
-    stepsBegun += 1;
+    startedSteps += 1;
     if (job.kind === 'waiting') {
       await askFakeModel(job.modelUrl);
     }
@@ -31,7 +31,7 @@ const setup: Setup = {
       await sleep(STEP_MS);
       appendFileSync(job.log, stepLine('end', run, index));
     }
-    return { index, text: texts[stepsBegun % texts.length] ?? '' };
+    return { index, text: texts[startedSteps % texts.length] ?? '' };
   },
 };
 
@@ -82,24 +82,24 @@ async function steps(system: Engine, seconds: number): Promise<JobResult> {
     }
   });
   await sleep(WARM_MS);
-  const from = { steps: stepsBegun, at: performance.now() };
+  const from = { steps: startedSteps, at: performance.now() };
   await sleep(end - performance.now());
-  const inWindow = stepsBegun - from.steps;
+  const inWindow = startedSteps - from.steps;
   const windowMs = performance.now() - from.at;
   await Promise.all(loops);
-  return { steps_per_second: (inWindow / windowMs) * 1_000, steps: stepsBegun };
+  return { steps_per_second: (inWindow / windowMs) * 1_000, steps: startedSteps };
 }
 
 async function latency(system: Engine, samples: number): Promise<JobResult> {
   const waits: number[] = [];
   for (let sample = 0; sample < samples + 20; sample += 1) {
     const id = `${job.tag}-${sample}`;
-    const asked = performance.now();
+    const enqueuedAt = performance.now();
     await system.enqueue?.(id);
-    while (!begunAt.has(id)) {
+    while (!startTimes.has(id)) {
       await sleep(1);
     }
-    waits.push((begunAt.get(id) ?? Number.NaN) - asked);
+    waits.push((startTimes.get(id) ?? Number.NaN) - enqueuedAt);
     await sleep(5);
   }
   const warm = waits.slice(20);
@@ -110,9 +110,9 @@ async function waiting(system: Engine): Promise<JobResult> {
   const stalls = monitorEventLoopDelay({ resolution: 20 });
   stalls.enable();
   const cpu = process.cpuUsage();
-  const begun = performance.now();
+  const startedAt = performance.now();
   await runAll(system);
-  const wall = (performance.now() - begun) / 1_000;
+  const wall = (performance.now() - startedAt) / 1_000;
   const { user, system: kernel } = process.cpuUsage(cpu);
   return {
     wall_s: wall,

@@ -114,12 +114,12 @@ async function measureEngine({ url, pool }: BenchDatabase, meter: ServerMeter): 
       const input = `0 sample ${sample}`;
       const { promise, resolve } = Promise.withResolvers<void>();
       arrived.set(input, resolve);
-      const begun = performance.now();
+      const startedAt = performance.now();
       await pool.query(INSERT, [input]);
       await promise;
-      waits.push(performance.now() - begun);
+      waits.push(performance.now() - startedAt);
       arrived.delete(input);
-      await finished(meter.client);
+      await waitForRuns(meter.client);
     }
     const runsUs = meter.cpuUs();
     const perStep = await stepTimes(pool, meter.client);
@@ -137,7 +137,7 @@ async function measureEngine({ url, pool }: BenchDatabase, meter: ServerMeter): 
 /** Model and tool take no time, so all time between two commits of a single run is the engine's. */
 async function stepTimes(pool: pg.Pool, watcher: pg.Client): Promise<number[]> {
   await pool.query(INSERT, [`${(STEPS - 1) / 2} calls`]);
-  await finished(watcher);
+  await waitForRuns(watcher);
   const { rows } = await watcher.query(
     `select extract(epoch from finished_at - lag(finished_at) over (order by seq))::float8 * 1000 as ms
      from howdah.steps where execution_id = (select id from howdah.executions order by id desc limit 1)
@@ -146,7 +146,7 @@ async function stepTimes(pool: pg.Pool, watcher: pg.Client): Promise<number[]> {
   return rows.map((row) => row.ms);
 }
 
-async function finished(watcher: pg.Client): Promise<void> {
+async function waitForRuns(watcher: pg.Client): Promise<void> {
   for (;;) {
     const { rows } = await watcher.query(
       `select 1 from howdah.executions where completed_at is null limit 1`,
@@ -168,18 +168,18 @@ async function measureByHand({ url, pool }: BenchDatabase, meter: ServerMeter): 
   let warmUs = 0;
   for (let sample = 0; sample < SAMPLES + WARM; sample += 1) {
     if (sample === WARM) warmUs = meter.cpuUs();
-    const begun = performance.now();
+    const startedAt = performance.now();
     last = (await pool.query(INSERT, [`0 sample ${sample}`])).rows[0].id;
     await claimByHand(pool, worker, [last]);
-    waits.push(performance.now() - begun);
+    waits.push(performance.now() - startedAt);
   }
   const runsUs = meter.cpuUs();
   const perStep: number[] = [];
   for (let seq = 1; seq <= STEPS; seq += 1) {
     const output = randomBytes(375).toString('base64');
-    const begun = performance.now();
+    const startedAt = performance.now();
     await commitByHand(pool, worker, last, seq, output);
-    perStep.push(performance.now() - begun);
+    perStep.push(performance.now() - startedAt);
   }
   return {
     toBegin: waits.slice(WARM),

@@ -47,7 +47,7 @@ export async function measurePeerRecovery(
     const killedAt = Date.now();
     const before = readStepLog(log).length;
     second = startJob({ ...job, resume: true });
-    await ended(log);
+    await waitForSteps(log);
     return summary(readStepLog(log), before, killedAt);
   } finally {
     first.child.kill('SIGKILL');
@@ -56,7 +56,7 @@ export async function measurePeerRecovery(
   }
 }
 
-async function ended(log: string): Promise<void> {
+async function waitForSteps(log: string): Promise<void> {
   const until = performance.now() + OBSERVED_MS;
   while (performance.now() < until && endedSteps(readStepLog(log)).size < RUNS * CALLS) {
     await sleep(100);

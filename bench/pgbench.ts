@@ -57,7 +57,7 @@ export async function measurePgbench(
       const before = { us: meter.cpuUs(), wal: (await counters(meter.client)).wal };
       const args = [...settings, ...length, ...scripts, url];
       const { stdout } = await promisify(execFile)(pgbench, args);
-      await disconnected(meter.client);
+      await waitForDisconnect(meter.client);
       const { wal } = await counters(meter.client);
       return {
         steps: Number(/actually processed: (\d+)/.exec(stdout)?.[1]),
@@ -93,7 +93,7 @@ function writeScripts(folder: string): string[] {
 }
 
 /** Waits for the end of the backends: they use CPU after the program has ended. */
-async function disconnected(client: pg.Client): Promise<void> {
+async function waitForDisconnect(client: pg.Client): Promise<void> {
   for (;;) {
     const { rowCount } = await client.query(
       `select from pg_stat_activity where application_name = 'pgbench' and datname = current_database()`,

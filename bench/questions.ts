@@ -28,7 +28,7 @@ export const questions: Bench = async ({ server, talk }) => {
   try {
     await pool.query(ASKING_AGENT);
     const before = memory();
-    const asked = await timed(async () => {
+    const askMs = await measureMs(async () => {
       await pool.query(INSERT);
       await reach(`waiting_for = 'question'`);
     });
@@ -37,9 +37,9 @@ export const questions: Bench = async ({ server, talk }) => {
     talk(
       `heap ${before.heap} → ${after.heap} MB, RSS ${before.rss} → ${after.rss} MB, in flight ${inFlight}`,
     );
-    const answered = await timed(() => pool.query(ANSWER));
-    const done = answered + (await timed(() => reach(`status = 'completed'`)));
-    talk(`asked in ${asked} ms; answered in ${answered} ms, all completed after ${done} ms`);
+    const answered = await measureMs(() => pool.query(ANSWER));
+    const done = answered + (await measureMs(() => reach(`status = 'completed'`)));
+    talk(`asked in ${askMs} ms; answered in ${answered} ms, all completed after ${done} ms`);
     return [
       figure('waiting', 'waiting_questions', await count(`status = 'completed'`), 'runs', {
         atLeast: RUNS,
@@ -47,7 +47,7 @@ export const questions: Bench = async ({ server, talk }) => {
       figure('waiting', 'waiting_in_flight', inFlight, 'runs', { atMost: 0 }),
       figure('waiting', 'waiting_heap_growth_mb', after.heap - before.heap, 'MB', { atMost: 20 }),
       figure('waiting', 'waiting_questions_rss_mb', after.rss, 'MB'),
-      figure('waiting', 'waiting_asked_ms', asked, 'ms'),
+      figure('waiting', 'waiting_asked_ms', askMs, 'ms'),
       figure('waiting', 'waiting_answered_ms', answered, 'ms'),
       figure('waiting', 'waiting_completed_ms', done, 'ms'),
     ];
@@ -91,8 +91,8 @@ function memory(): { heap: number; rss: number } {
   return { heap: Math.round(heapUsed / 2 ** 20), rss: Math.round(rss / 2 ** 20) };
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
+async function measureMs(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
   await work();
-  return Math.round(performance.now() - begun);
+  return Math.round(performance.now() - startedAt);
 }

@@ -96,9 +96,9 @@ async function park(pool: pg.Pool): Promise<void> {
 async function choreTime({ pool }: BenchDatabase, chore: string): Promise<number> {
   const times: number[] = [];
   for (let count = 0; count < 10; count += 1) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     await pool.query(`select howdah_private.${chore}()`);
-    times.push(performance.now() - begun);
+    times.push(performance.now() - startedAt);
   }
   return median(times);
 }
@@ -110,7 +110,7 @@ async function jobTime({ pool }: BenchDatabase, now: string): Promise<number> {
   try {
     for (let count = 0; count < 50; count += 1) {
       await client.query('begin');
-      const begun = performance.now();
+      const startedAt = performance.now();
       await client.query(
         `select jobs.id from graphile_worker._private_jobs as jobs
          where jobs.is_available = true and run_at <= ${now}
@@ -119,7 +119,7 @@ async function jobTime({ pool }: BenchDatabase, now: string): Promise<number> {
              select id from graphile_worker._private_job_queues as q where q.is_available = true for update skip locked))
          order by priority asc, run_at asc limit 1 for update skip locked`,
       );
-      times.push(performance.now() - begun);
+      times.push(performance.now() - startedAt);
       await client.query('rollback');
     }
     return median(times);

@@ -108,10 +108,10 @@ async function measureEngine(
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
     second ??= await startWorkerProcess(order);
-    const completeMs = (await completed(pool)) - killedAt;
+    const completeMs = (await waitForCompletion(pool)) - killedAt;
     const notes = readStepLog(log);
     return {
-      ...resumed(notes, first.child.pid ?? 0, killedAt),
+      ...resumeDelays(notes, first.child.pid ?? 0, killedAt),
       completeMs,
       again: surplus(notes, 'begin'),
       ...(await faults(pool, dead, notes, first.child.pid ?? 0)),
@@ -129,7 +129,7 @@ async function workerOf(pool: BenchDatabase['pool'], pid: number | undefined): P
 }
 
 /** When the first, and when the last of the runs that the dead process held went on elsewhere. */
-function resumed(
+function resumeDelays(
   notes: readonly StepNote[],
   deadPid: number,
   killedAt: number,
@@ -147,7 +147,7 @@ function resumed(
 }
 
 /** The time by this machine's clock, which is the database's too, when the last run completed. */
-async function completed(pool: BenchDatabase['pool']): Promise<number> {
+async function waitForCompletion(pool: BenchDatabase['pool']): Promise<number> {
   const until = performance.now() + PATIENCE_MS;
   for (;;) {
     const { rows } = await pool.query(

@@ -14,7 +14,7 @@ export async function runBenches(
   const broken: string[] = [];
   for (const name of names) {
     if (context.server.isOver()) break;
-    const begun = performance.now();
+    const startedAt = performance.now();
     context.talk(`── ${name}`);
     try {
       found(name, await runOne(name, context));
@@ -22,7 +22,7 @@ export async function runBenches(
       context.talk((error as Error).stack ?? String(error));
       broken.push(`${name} broke: ${(error as Error).message}`);
     }
-    context.talk(`   ${Math.round((performance.now() - begun) / 1000)} s`);
+    context.talk(`   ${Math.round((performance.now() - startedAt) / 1000)} s`);
   }
   return broken;
 }

@@ -26,9 +26,9 @@ export type BenchServer = {
   stop(): Promise<void>;
 };
 
-/** The one at `given`, else an embedded server with fsync on, removed afterwards. */
-export async function startServer(given: string | undefined): Promise<BenchServer> {
-  if (given) return serverAt(given);
+/** The one at `externalUrl`, else an embedded server with fsync on, removed afterwards. */
+export async function startServer(externalUrl: string | undefined): Promise<BenchServer> {
+  if (externalUrl) return serverAt(externalUrl);
   const home = mkdtempSync(join(tmpdir(), 'howdah-bench-'));
   chmodSync(home, 0o755); // the server may run as another user
   let others: (() => Promise<void>) | undefined;

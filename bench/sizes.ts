@@ -14,12 +14,12 @@ export function sizeOf(name: Size): number {
 }
 
 /** As a sentence has it. */
-export function saidSize(name: Size): string {
+export function sizeText(name: Size): string {
   return sizeOf(name).toLocaleString('en');
 }
 
 /** What stands before a command that shall have these sizes again; empty when all are as they are by default. */
-export function sizesAsked(): string {
+export function sizeAssignments(): string {
   return Object.entries(DEFAULTS)
     .filter(([name, size]) => sizeOf(name as Size) !== size)
     .map(([name]) => `${name}=${process.env[name]} `)

@@ -86,14 +86,14 @@ class Cluster {
 
   /** Begins as many long runs, and waits until all are at work. */
   async occupy(runs: number): Promise<void> {
-    const allBegun = Promise.withResolvers<void>();
-    let begun = 0;
+    const allStarted = Promise.withResolvers<void>();
+    let startedRuns = 0;
     this.#onLong = () => {
-      begun += 1;
-      if (begun === runs) allBegun.resolve();
+      startedRuns += 1;
+      if (startedRuns === runs) allStarted.resolve();
     };
     await this.#database.pool.query(INSERT, ['long ', runs]);
-    await allBegun.promise;
+    await allStarted.promise;
   }
 
   /** Inserts short runs one at a time; returns what each took to its model request, in ms. */
@@ -102,10 +102,10 @@ class Cluster {
     for (let sample = 0; sample < SAMPLES; sample += 1) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#onShort = resolve;
-      const begun = performance.now();
+      const startedAt = performance.now();
       await this.#database.pool.query(INSERT, ['0 short ', 1]);
       await promise;
-      lags.push(performance.now() - begun);
+      lags.push(performance.now() - startedAt);
       await new Promise((resume) => setTimeout(resume, PAUSE_MS));
     }
     return lags;

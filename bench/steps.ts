@@ -1,7 +1,7 @@
 import type { Bench, BenchContext } from './bench.ts';
 import { counters } from './counters.ts';
 import { BENCH_AGENT } from './engine.ts';
-import { type Figure, figure, ratios, spread } from './figures.ts';
+import { type Figure, figure, ratios, spreadOf } from './figures.ts';
 import { findPgbench, measurePgbench } from './pgbench.ts';
 import type { BenchDatabase } from './server.ts';
 import { NOT_MEASURED, openServerMeter, type ServerMeter } from './server-meter.ts';
@@ -194,11 +194,11 @@ async function measureRounds(
     engine.push(await measureEngine(measured));
     await measureOthers((name, value) => beside.set(name, [...(beside.get(name) ?? []), value]));
   }
-  talk(`howdah ${spread(engine.map((round) => round.stepsPerSecond))}`);
-  talk(`worker CPU µs per step ${spread(engine.map((round) => round.workerCpuUs))}`);
-  talk(`server CPU µs per step ${spread(engine.map((round) => round.serverCpuUs))}`);
+  talk(`howdah ${spreadOf(engine.map((round) => round.stepsPerSecond))}`);
+  talk(`worker CPU µs per step ${spreadOf(engine.map((round) => round.workerCpuUs))}`);
+  talk(`server CPU µs per step ${spreadOf(engine.map((round) => round.serverCpuUs))}`);
   for (const [name, values] of beside) {
-    talk(`${name} ${spread(values)}`);
+    talk(`${name} ${spreadOf(values)}`);
   }
   return { engine, beside };
 }

@@ -46,13 +46,13 @@ async function runToEnd(pool: pg.Pool, runs: number): Promise<void> {
      select howdah.agent('bench'), '${CALLS_PER_RUN} ping' from generate_series(1, $1::int) returning id`,
     [runs],
   );
-  await ended(
+  await waitForRuns(
     pool,
     rows.map((row) => row.id),
   );
 }
 
-async function ended(pool: pg.Pool, ids: string[]): Promise<void> {
+async function waitForRuns(pool: pg.Pool, ids: string[]): Promise<void> {
   for (;;) {
     const { rows } = await pool.query(
       'select 1 from howdah.executions where id = any ($1) and completed_at is null limit 1',
@@ -109,7 +109,7 @@ export async function measureSession({ url, pool }: BenchDatabase): Promise<Figu
         `insert into howdah.executions (agent_id, session_id, input) values (howdah.agent('bench'), $1, '1 ping') returning id`,
         [rows[0].id],
       );
-      await ended(pool, [run.rows[0].id]);
+      await waitForRuns(pool, [run.rows[0].id]);
     }
     const bytes = await bytesOfTurns(pool, rows[0].id);
     return [

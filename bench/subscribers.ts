@@ -71,19 +71,19 @@ async function measure(
         waits.push(arrivedAt - (sent.get(`${id} ${seq}`) ?? Number.NaN));
       });
     }
-    await settled(feed.readiness, 1);
-    const begun = performance.now();
+    await waitForCount(feed.readiness, 1);
+    const startedAt = performance.now();
     for (let seq = 1; seq <= STEPS; seq += 1) {
       for (const [index, id] of ids.entries()) {
-        await until(begun + ((seq - 1) * RUNS + index) * betweenMs);
+        await until(startedAt + ((seq - 1) * RUNS + index) * betweenMs);
         sent.set(`${id} ${seq}`, performance.now());
         await commitByHand(pool, worker, id, seq);
         feed.announce(id, seq);
       }
     }
-    await settled(async () => waits.length, CLIENTS * STEPS);
+    await waitForCount(async () => waits.length, CLIENTS * STEPS);
     talk(`${waits.length} of ${CLIENTS * STEPS} arrived`);
-    return { waits, rate: (waits.length / (arrivedAt - begun)) * 1_000 };
+    return { waits, rate: (waits.length / (arrivedAt - startedAt)) * 1_000 };
   } finally {
     await feed.stop();
     await database.drop();
@@ -108,7 +108,7 @@ async function until(moment: number): Promise<void> {
 }
 
 /** Waits until the count is reached, or has not moved for five seconds. */
-async function settled(count: () => Promise<number>, goal: number): Promise<void> {
+async function waitForCount(count: () => Promise<number>, goal: number): Promise<void> {
   let last = -1;
   let movedAt = performance.now();
   while (performance.now() - movedAt < 5_000) {

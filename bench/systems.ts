@@ -121,17 +121,17 @@ export function startJob(job: Job): RunningJob {
   return { child, result };
 }
 
-type Asked<Kind extends JobKind> = Omit<Extract<Job, { kind: Kind }>, 'url' | 'connections'>;
+type JobRequest<Kind extends JobKind> = Omit<Extract<Job, { kind: Kind }>, 'url' | 'connections'>;
 
 /** One whole job on a new database, with what the server counted meanwhile. A system that breaks leaves its figures open. */
 export async function measureSystem<Kind extends JobKind>(
   { server, talk }: BenchContext,
-  asked: Asked<Kind>,
+  request: JobRequest<Kind>,
 ): Promise<JobResult & Counters> {
   const database = await server.createEmptyDatabase();
   try {
     const before = await counters(database.pool);
-    const job = { ...asked, url: database.url, connections: CONNECTIONS } as unknown as Job;
+    const job = { ...request, url: database.url, connections: CONNECTIONS } as unknown as Job;
     const { child, result } = startJob(job);
     const found = await result.catch((error: Error): JobResult => {
       talk(error.message);

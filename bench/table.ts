@@ -24,7 +24,7 @@ export function benchTable(
     isJudged ? row : row.slice(0, HEAD.indexOf('goal')),
   );
   const bench = figures[0]?.bench ?? '';
-  return [`── ${bench}: ${countsOf(bench, hasPeers)}`, ...aligned(cells, 3)].join('\n');
+  return [`── ${bench}: ${countsOf(bench, hasPeers)}`, ...alignColumns(cells, 3)].join('\n');
 }
 
 const COMPARED_HEAD = ['figure', 'old', 'new', 'new/old', 'least', 'most', 'unit'];
@@ -37,7 +37,7 @@ export function comparisonTable(figures: readonly ComparedFigure[]): string {
     one.unit,
   ]);
   const bench = figures[0]?.bench ?? '';
-  const lines = aligned([COMPARED_HEAD, ...cells], 5);
+  const lines = alignColumns([COMPARED_HEAD, ...cells], 5);
   return [`── ${bench}: ${countsOf(bench, false)}`, ...lines, ''].join('\n');
 }
 
@@ -92,7 +92,7 @@ export function numberCell(value: number): string {
 }
 
 /** Lines of a table: the columns of numbers, which follow the name, to the right, all others to the left. */
-function aligned(cells: readonly string[][], numbers: number): string[] {
+function alignColumns(cells: readonly string[][], numbers: number): string[] {
   const columns = Math.max(...cells.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
     Math.max(...cells.map((row) => row[column]?.length ?? 0)),

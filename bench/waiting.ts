@@ -116,7 +116,7 @@ async function measureEngine({ server }: BenchContext, modelUrl: string): Promis
 
 /** Two tool calls make three turns. Gives the seconds by the clock of the database, which asking does not lengthen. */
 async function runAll(pool: BenchDatabase['pool']): Promise<number> {
-  const { rows: begun } = await pool.query('select clock_timestamp()::text as at');
+  const { rows: started } = await pool.query('select clock_timestamp()::text as at');
   await pool.query(
     `insert into howdah.executions (agent_id, input)
      select howdah.agent('bench'), $1 || ' ping' from generate_series(1, $2::int)`,
@@ -135,7 +135,7 @@ async function runAll(pool: BenchDatabase['pool']): Promise<number> {
     `select extract(epoch from max(completed_at) - $1::timestamptz)::float8 as seconds,
        count(*) filter (where status = 'completed')::int as completed
      from howdah.executions`,
-    [begun[0].at],
+    [started[0].at],
   );
   if (rows[0].completed !== RUNS) {
     throw new Error(`${rows[0].completed} of ${RUNS} runs completed`);

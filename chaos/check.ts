@@ -41,10 +41,10 @@ export function check(evidence: Evidence): Verdict {
       ...lostOrders(evidence, explained),
       ...wrongEnds(evidence, explained),
       ...wrongMembers(evidence, explained),
-      ...booked(evidence),
-      ...acted(evidence),
-      ...heard(evidence),
-      ...asked(evidence),
+      ...checkBookings(evidence),
+      ...checkEffects(evidence),
+      ...checkInputs(evidence),
+      ...checkRequests(evidence),
       ...evidence.zombies.map(({ execution_id, seq, worker }) => ({
         kind: 'zombie' as const,
         what: `step ${seq} of ${execution_id} is of ${worker}, who did not own it`,
@@ -55,7 +55,7 @@ export function check(evidence: Evidence): Verdict {
       })),
     ],
     explained: explained.size,
-    repeated: repeated(evidence),
+    repeated: unloggedRequests(evidence),
   };
 }
 
@@ -160,7 +160,7 @@ function wrongMembers({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>):
 }
 
 /** A tool in SQL: as many rows as finished calls, for each key. */
-function booked({ bookings, calls }: Evidence): Breach[] {
+function checkBookings({ bookings, calls }: Evidence): Breach[] {
   const rows = count(bookings, (key) => key);
   const steps = count(
     calls.filter(({ tool }) => tool === 'book'),
@@ -178,7 +178,7 @@ function booked({ bookings, calls }: Evidence): Breach[] {
 const ACTING = ['note', 'pay', 'careful'];
 
 /** A tool outside: what is logged was done; what must happen once did, unless a person said again; one key per call. */
-function acted({ seed, effects, calls, agains }: Evidence): Breach[] {
+function checkEffects({ seed, effects, calls, agains }: Evidence): Breach[] {
   const place = ({ execution_id, key }: Omit<CallRow, 'tool'>) => `${execution_id} ${key}`;
   const done = Map.groupBy(effects, place);
   const again = count(agains, place);
@@ -204,7 +204,7 @@ function acted({ seed, effects, calls, agains }: Evidence): Breach[] {
 }
 
 /** What a run was told while it lived, it was told once. */
-function heard({ orders, runs }: Evidence): Breach[] {
+function checkInputs({ orders, runs }: Evidence): Breach[] {
   const byId = new Map(runs.map((run) => [run.id, run]));
   return orders.flatMap((order): Breach[] => {
     const run = byId.get(order.id);
@@ -218,10 +218,10 @@ function heard({ orders, runs }: Evidence): Breach[] {
 }
 
 /** A model is asked once for each answer and each failed attempt, and once more for each time a run changed hands. */
-function asked(evidence: Evidence): Breach[] {
+function checkRequests(evidence: Evidence): Breach[] {
   const bound = new Map<string, number>();
   for (const run of evidence.runs) {
-    bound.set(run.key, (bound.get(run.key) ?? 0) + accounted(run) + run.interruptions);
+    bound.set(run.key, (bound.get(run.key) ?? 0) + loggedRequests(run) + run.interruptions);
   }
   return [...bound].flatMap(([key, most]): Breach[] => {
     const times = evidence.requests.get(key) ?? 0;
@@ -231,16 +231,16 @@ function asked(evidence: Evidence): Breach[] {
 }
 
 /** A refusal that ends the run stands in no step of its own. */
-function accounted({ key, model_steps, model_retries }: RunRow): number {
+function loggedRequests({ key, model_steps, model_retries }: RunRow): number {
   return model_steps + model_retries + (isBroken(key) ? 1 : 0);
 }
 
 /** Requests that are in no log, but for what a run that was cancelled had in the air. */
-function repeated({ runs, requests }: Evidence): number {
+function unloggedRequests({ runs, requests }: Evidence): number {
   const due = new Map<string, number>();
   for (const run of runs) {
     const inTheAir = run.status === 'cancelled' ? 1 : 0;
-    due.set(run.key, (due.get(run.key) ?? 0) + accounted(run) + inTheAir);
+    due.set(run.key, (due.get(run.key) ?? 0) + loggedRequests(run) + inTheAir);
   }
   return [...due].reduce(
     (sum, [key, most]) => sum + Math.max(0, (requests.get(key) ?? 0) - most),

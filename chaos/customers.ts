@@ -24,10 +24,10 @@ export type Order = {
 /** Inserts the runs at their times and does to them what is planned. Resolves when all of it has been done. */
 export async function placeOrders(world: World, plans: readonly PlannedRun[]): Promise<Order[]> {
   const sessions = new Map<string, string>();
-  const begun = performance.now();
+  const startedAt = performance.now();
   return Promise.all(
     plans.map(async (plan) => {
-      await sleep(Math.max(0, plan.at - (performance.now() - begun)));
+      await sleep(Math.max(0, plan.at - (performance.now() - startedAt)));
       const order: Order = { plan, id: uuidV7(), isAcknowledged: false };
       await insert(world, order, sessions);
       order.isAcknowledged = true;

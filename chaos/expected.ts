@@ -1,4 +1,4 @@
-import { isBroken, memberKey, teamKey, teamWithKey, toldIn } from './keys.ts';
+import { inputKeyOf, isBroken, memberKey, teamKey, teamWithKey } from './keys.ts';
 import { converse, resultOf, type TeamName, wordsOf } from './plan.ts';
 import { randomOf } from './random.ts';
 import { type Player, TEAMS } from './teams.ts';
@@ -7,17 +7,17 @@ import { type Player, TEAMS } from './teams.ts';
 
 /** What a person says who is a member, to what is asked of him: `press.ask is asked about …`. */
 export function personSays(prompt: string): string {
-  return `key=${memberKey(toldIn(prompt), /^\S+/.exec(prompt)?.[0] ?? '')} agrees`;
+  return `key=${memberKey(inputKeyOf(prompt), /^\S+/.exec(prompt)?.[0] ?? '')} agrees`;
 }
 
 export const promptFor = (name: string, text: string): string => `${name} is asked about ${text}`;
 
 /** What a model says in the end whose calls gave these results. */
 export function lastWords(seed: number, key: string, results: readonly string[]): string {
-  const [, told = '', name = ''] = /^(.*)@([^@/]+)$/.exec(key) ?? [];
+  const [, inputKey = '', name = ''] = /^(.*)@([^@/]+)$/.exec(key) ?? [];
   const random = randomOf(seed, key, 'says');
   if (name.startsWith('jury.')) {
-    return `key=${told} is ${random.pick(['red', 'blue'])}`;
+    return `key=${inputKey} is ${random.pick(['red', 'blue'])}`;
   }
   const again = key.split('@cycle.check').length < 4 && random.chance(0.5);
   const ending = name === 'cycle.check' && again ? ', once more' : '';
@@ -42,11 +42,12 @@ export function playTeam(seed: number, key: string): { output: string; members: 
   const members: string[] = [];
   const ask = (player: Player, text: string): string => {
     if ('person' in player) return personSays(promptFor(player.name, text));
-    const told = toldIn(text);
-    const member = 'team' in player ? teamKey(told, player.team) : memberKey(told, player.name);
+    const inputKey = inputKeyOf(text);
+    const member =
+      'team' in player ? teamKey(inputKey, player.team) : memberKey(inputKey, player.name);
     members.push(member);
     return outputOf(seed, member) ?? '';
   };
-  const told = `key=${key.slice(0, key.lastIndexOf('~'))}`;
-  return { output: play({ seed, key, told, players, ask }), members };
+  const input = `key=${key.slice(0, key.lastIndexOf('~'))}`;
+  return { output: play({ seed, key, input: input, players, ask }), members };
 }

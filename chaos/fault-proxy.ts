@@ -58,14 +58,14 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
         if (verdict === 'drop') return;
         if (verdict === 'cut') return end();
         const isLast = typeof verdict === 'number';
-        const kept = isLast ? chunk.subarray(0, verdict) : chunk;
-        if (underWay === 0 && !proxy.pace) return write(kept, isLast);
+        const forwarded = isLast ? chunk.subarray(0, verdict) : chunk;
+        if (underWay === 0 && !proxy.pace) return write(forwarded, isLast);
         underWay += 1;
         before = before
-          .then(() => proxy.pace?.(kept.length))
+          .then(() => proxy.pace?.(forwarded.length))
           .then(() => {
             underWay -= 1;
-            write(kept, isLast);
+            write(forwarded, isLast);
           });
       });
       from.on('error', end);
@@ -103,7 +103,11 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
  * Loses the answers to the next `times` messages that match: the server does the work, the client only sees its
  * connection break.
  */
-export function loseAnswers(proxy: FaultProxy, request: RegExp, times = 1): { lost(): number } {
+export function loseAnswers(
+  proxy: FaultProxy,
+  request: RegExp,
+  times = 1,
+): { lostCount(): number } {
   const doomed = new Set<Passage>();
   let left = times;
   let lost = 0;
@@ -119,5 +123,5 @@ export function loseAnswers(proxy: FaultProxy, request: RegExp, times = 1): { lo
     lost += 1;
     return 'cut';
   };
-  return { lost: () => lost };
+  return { lostCount: () => lost };
 }

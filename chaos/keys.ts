@@ -5,13 +5,13 @@ import type { TeamName } from './plan.ts';
 // below a workflow has a key of its own, and whatever reached it by a wrong way, or twice, shows.
 
 /** The key in a text; of several the greatest, which is the longest of those that grew out of each other. */
-export function toldIn(text: string): string {
+export function inputKeyOf(text: string): string {
   const keys = [...text.matchAll(/key=(\S+)/g)].map(([, key]) => key as string);
   return keys.toSorted((a, b) => (a < b ? 1 : -1))[0] ?? 'unknown';
 }
 
-export const memberKey = (told: string, name: string): string => `${told}@${name}`;
-export const teamKey = (told: string, name: TeamName): string => `${told}~${name}`;
+export const memberKey = (inputKey: string, name: string): string => `${inputKey}@${name}`;
+export const teamKey = (inputKey: string, name: TeamName): string => `${inputKey}~${name}`;
 
 /** Which workflow's run has this key; undefined when it is no workflow's. */
 export function teamWithKey(key: string): TeamName | undefined {

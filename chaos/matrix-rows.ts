@@ -71,7 +71,7 @@ export const SCENARIOS: readonly Scenario[] = [
     diskMb: 512,
     ...fullDisk('data', 'log', 'data'),
   },
-  { row: 17, fault: 'a psql session holds rows', during: holdRows },
+  { row: 17, fault: 'a psql session holds rows', during: lockRows },
   {
     row: 19,
     fault: 'out of memory',
@@ -125,7 +125,7 @@ function noneEarly({ model }: World): Breach[] {
 }
 
 /** Rows of live runs are locked by somebody who is in no hurry: nobody else's run may wait for that. */
-async function holdRows({ server }: World): Promise<number> {
+async function lockRows({ server }: World): Promise<number> {
   let times = 0;
   for (; times < 5; times += 1) {
     await sleep(1_500);

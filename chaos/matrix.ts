@@ -24,13 +24,13 @@ export async function playMatrix(options: Options, talk: (line: string) => void)
       continue;
     }
     talk(`row ${scenario.row}: ${scenario.fault}`);
-    const told = await playScenario(scenario, options, disk).finally(() => disk?.unmount());
-    for (const { kind, what } of told.result.breaches) {
+    const played = await playScenario(scenario, options, disk).finally(() => disk?.unmount());
+    for (const { kind, what } of played.result.breaches) {
       breaches.push(`row ${scenario.row}: ${kind}: ${what}`);
       talk(`  ${kind}: ${what}`);
     }
-    const line = totalOf(`${scenario.row} ${scenario.fault}`, [told.result], seed);
-    lines.push({ ...line, injected: told.injected, recovery: told.recovery ?? line.recovery });
+    const line = totalOf(`${scenario.row} ${scenario.fault}`, [played.result], seed);
+    lines.push({ ...line, injected: played.injected, recovery: played.recovery ?? line.recovery });
   }
   if (options.json) {
     for (const line of lines) console.log(JSON.stringify(line));
@@ -42,13 +42,13 @@ export async function playMatrix(options: Options, talk: (line: string) => void)
   return breaches.length === 0;
 }
 
-type Told = { result: RoundResult; injected: number; recovery: Line['recovery'] };
+type ScenarioResult = { result: RoundResult; injected: number; recovery: Line['recovery'] };
 
 async function playScenario(
   scenario: Scenario,
   { seed, workers }: Options,
   disk: SmallDisk | undefined,
-): Promise<Told> {
+): Promise<ScenarioResult> {
   const { runs = 60, forMs = 12_000, everyMs = 2_000, faults = [], special = [] } = scenario;
   const world = await openWorld({
     seed,

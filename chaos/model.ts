@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../src/json/json.ts';
 import { lastWords } from './expected.ts';
 import { type ModelFault, modelFault } from './faults.ts';
-import { isBroken, memberKey, teamKey, teamWithKey, toldIn } from './keys.ts';
+import { inputKeyOf, isBroken, memberKey, teamKey, teamWithKey } from './keys.ts';
 import {
   type FakeAnswer,
   type FakeHandler,
@@ -30,7 +30,12 @@ export type ChaosModel = {
   probability: number;
 };
 
-type Told = { role: string; content: string; tool_calls?: { id: string }[]; tool_call_id?: string };
+type ChatMessage = {
+  role: string;
+  content: string;
+  tool_calls?: { id: string }[];
+  tool_call_id?: string;
+};
 
 const RETRY_AFTER_S = 1;
 
@@ -38,15 +43,15 @@ export async function startChaosModel(
   seed: number,
   kinds: readonly ModelFault[],
 ): Promise<ChaosModel> {
-  const asked = new Map<string, number>();
+  const requestCounts = new Map<string, number>();
   const notBefore = new Map<string, number>();
   const answer: FakeHandler = async ({ body }) => {
-    const told = body.messages as unknown as Told[];
-    const conversation = readConversation(told);
+    const messages = body.messages as unknown as ChatMessage[];
+    const conversation = readConversation(messages);
     const { key, turn } = conversation;
     const at = `${key} ${turn}`;
-    const nth = asked.get(at) ?? 0;
-    asked.set(at, nth + 1);
+    const nth = requestCounts.get(at) ?? 0;
+    requestCounts.set(at, nth + 1);
     model.requests.set(key, (model.requests.get(key) ?? 0) + 1);
     if (Date.now() < (notBefore.get(at) ?? 0)) {
       model.early.add(key);
@@ -81,27 +86,27 @@ function latency(seed: number, key: string, turn: number): number {
 type Conversation = { key: string; turn: number; results: string[] };
 
 /** Whose conversation it is, how many answers it has, and what its calls gave, in the order they were asked for. */
-export function readConversation(messages: readonly Told[]): Conversation {
+export function readConversation(messages: readonly ChatMessage[]): Conversation {
   const mission = messages.find(({ role }) => role === 'system')?.content ?? '';
   const [, kind, name = ''] = /(member|decider)=(\S+)/.exec(mission) ?? [];
   if (kind === 'decider') return readDecisions(messages, name as TeamName);
   const begin = messages.findLastIndex(
     ({ role, content }) => role === 'user' && /key=\S/.test(content),
   );
-  const told = toldIn(messages[begin]?.content ?? '');
+  const inputKey = inputKeyOf(messages[begin]?.content ?? '');
   const since = messages.slice(begin + 1);
   const answers = since.filter(({ role }) => role === 'assistant');
   const results = answers
     .flatMap((answer) => answer.tool_calls ?? [])
     .map(({ id }) => since.find((message) => message.tool_call_id === id)?.content ?? '');
-  return { key: kind ? memberKey(told, name) : told, turn: answers.length, results };
+  return { key: kind ? memberKey(inputKey, name) : inputKey, turn: answers.length, results };
 }
 
 /** A deciding model is told the task first, and after each decision what came of it. */
-function readDecisions(messages: readonly Told[], team: TeamName): Conversation {
-  const heard = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
-  const told = /key=(\S+)/.exec(heard[0] ?? '')?.[1] ?? 'unknown';
-  return { key: teamKey(told, team), turn: heard.length - 1, results: heard.slice(1) };
+function readDecisions(messages: readonly ChatMessage[], team: TeamName): Conversation {
+  const inputs = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
+  const inputKey = /key=(\S+)/.exec(inputs[0] ?? '')?.[1] ?? 'unknown';
+  return { key: teamKey(inputKey, team), turn: inputs.length - 1, results: inputs.slice(1) };
 }
 
 function rightAnswer(seed: number, { key, turn, results }: Conversation): FakeAnswer {

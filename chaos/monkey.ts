@@ -18,10 +18,10 @@ export async function injectFaults(
   world: World,
   faults: readonly PlannedFault[],
 ): Promise<Injected[]> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const done = await Promise.all(
     faults.map(async (fault) => {
-      await sleep(Math.max(0, fault.at - (performance.now() - begun)));
+      await sleep(Math.max(0, fault.at - (performance.now() - startedAt)));
       return inject(world, fault);
     }),
   );
@@ -36,7 +36,7 @@ async function inject(world: World, { kind, dice }: PlannedFault): Promise<Injec
   if (!place || (NEEDS_SURVIVOR.includes(kind) && free.length < 2)) {
     return undefined;
   }
-  const held = await heldBy(world, isOfOneWorker(kind) ? place : undefined);
+  const held = await runsOf(world, isOfOneWorker(kind) ? place : undefined);
   const at = Date.now();
   await ACTIONS[kind](world, place, fraction);
   return { kind, at, held };
@@ -55,7 +55,7 @@ function isOfOneWorker(kind: FaultKind): boolean {
   ].includes(kind);
 }
 
-async function heldBy({ server }: World, place: WorkerPlace | undefined): Promise<string[]> {
+async function runsOf({ server }: World, place: WorkerPlace | undefined): Promise<string[]> {
   try {
     const { rows } = await server.pool.query(
       `select e.id from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
@@ -72,8 +72,8 @@ type Action = (world: World, place: WorkerPlace, fraction: number) => Promise<un
 
 const ACTIONS: Record<FaultKind, Action> = {
   kill: async (_world, place) => place.signal('SIGKILL'),
-  freeze: (_world, place, fraction) => frozen(place, BEYOND_LEASE_MS + fraction * 3_000),
-  pause_process: (_world, place, fraction) => frozen(place, 500 + fraction * 4_000),
+  freeze: (_world, place, fraction) => freeze(place, BEYOND_LEASE_MS + fraction * 3_000),
+  pause_process: (_world, place, fraction) => freeze(place, 500 + fraction * 4_000),
   drain: async (_world, place) => place.signal('SIGTERM'),
   terminate: ({ server }, _place, fraction) =>
     server.pool
@@ -88,11 +88,11 @@ const ACTIONS: Record<FaultKind, Action> = {
   restart_immediate: ({ server }, _place, fraction) =>
     server.restart('immediate', fraction * 2_000),
   cut: async (_world, place) => place.proxy.cutAll(),
-  hold: (_world, place, fraction) => held(place, fraction < 0.5 ? 3_000 : 14_000),
-  blackhole: (_world, place, fraction) => swallowed(place, fraction < 0.5 ? 3_000 : 13_000),
+  hold: (_world, place, fraction) => delayPackets(place, fraction < 0.5 ? 3_000 : 14_000),
+  blackhole: (_world, place, fraction) => dropPackets(place, fraction < 0.5 ? 3_000 : 13_000),
   half_open: async (_world, place) => silence(place),
-  slow: (_world, place, fraction) => slowed(place, 3_000 + fraction * 4_000),
-  lose_answer: (_world, place) => lostAnswer(place),
+  slow: (_world, place, fraction) => slowPackets(place, 3_000 + fraction * 4_000),
+  lose_answer: (_world, place) => loseAnswer(place),
   cut_midway: (_world, place, fraction) => cutMidway(place, fraction),
   cut_models: async ({ modelProxy }, _place, fraction) => {
     modelProxy.cutAll();
@@ -108,14 +108,14 @@ const DUPLICATES = `
   from howdah.executions as e cross join generate_series(1, 3) as i
   where e.completed_at is null`;
 
-async function frozen(place: WorkerPlace, ms: number): Promise<void> {
+async function freeze(place: WorkerPlace, ms: number): Promise<void> {
   place.signal('SIGSTOP');
   await sleep(ms);
   place.signal('SIGCONT');
 }
 
 /** Nothing is lost, all of it comes later: packets that are sent again when the network is back. */
-async function held(place: WorkerPlace, ms: number): Promise<void> {
+async function delayPackets(place: WorkerPlace, ms: number): Promise<void> {
   const end = Promise.withResolvers<void>();
   const pace = () => end.promise;
   place.proxy.pace = pace;
@@ -125,7 +125,7 @@ async function held(place: WorkerPlace, ms: number): Promise<void> {
 }
 
 /** Nothing arrives and nobody is told; in the end the connections are reset. */
-async function swallowed(place: WorkerPlace, ms: number): Promise<void> {
+async function dropPackets(place: WorkerPlace, ms: number): Promise<void> {
   const { proxy } = place;
   const silence = (_chunk: Buffer, passage: Passage): 'drop' => {
     passage.isSilent = true;
@@ -150,16 +150,16 @@ function silence({ proxy }: WorkerPlace): void {
   }
 }
 
-async function slowed(place: WorkerPlace, ms: number): Promise<void> {
+async function slowPackets(place: WorkerPlace, ms: number): Promise<void> {
   const pace = (bytes: number) => sleep(100 + bytes / 20); // 200 ms there and back, 20 kB/s
   place.proxy.pace = pace;
   await sleep(ms);
   if (place.proxy.pace === pace) place.proxy.pace = undefined;
 }
 
-async function lostAnswer(place: WorkerPlace): Promise<void> {
+async function loseAnswer(place: WorkerPlace): Promise<void> {
   const answers = loseAnswers(place.proxy, /commit_steps|claim_executions|commit\0|take_inbox/, 3);
-  for (let waited = 0; waited < 20 && answers.lost() < 3; waited += 1) await sleep(100);
+  for (let waited = 0; waited < 20 && answers.lostCount() < 3; waited += 1) await sleep(100);
   clear(place);
 }
 

@@ -54,11 +54,11 @@ export async function observe(pool: pg.Pool, round: number): Promise<Observed> {
 }
 
 // Made as in keys.ts, of what the run was told and who it is.
-const TOLD = `(select max(k.found[1] collate "C") from regexp_matches(e.input, 'key=(\\S+)', 'g') as k (found))`;
-const KEY = `${TOLD} || coalesce(
+const INPUT_KEY = `(select max(k.found[1] collate "C") from regexp_matches(e.input, 'key=(\\S+)', 'g') as k (found))`;
+const KEY = `${INPUT_KEY} || coalesce(
     (select '~' || w.name from howdah.workflows as w where w.id = e.workflow_id),
     '@' || substring(e.overrides ->> 'mission_override' from 'member=(\\S+)'), '')`;
-const OF_ROUND = `where starts_with(${TOLD}, $1)`;
+const OF_ROUND = `where starts_with(${INPUT_KEY}, $1)`;
 
 const RUNS = `
   select e.id, ${KEY} as key, e.status, e.stop_reason, e.error ->> 'code' as error_code, e.output,

@@ -58,7 +58,7 @@ export async function startOpenAiServer(
 ): Promise<FakeServer> {
   const requests: FakeRequest[] = [];
   let count = 0;
-  const handler = Array.isArray(script) ? scripted(script) : script;
+  const handler = Array.isArray(script) ? answerInOrder(script) : script;
   const server = createServer(async (incoming, response) => {
     try {
       const { url: path = '', headers } = incoming;
@@ -93,7 +93,7 @@ export function streamOf(answer: FakeAnswer): Buffer {
   return Buffer.from(`${lines.join('')}data: [DONE]\n\n`);
 }
 
-function scripted(answers: FakeAnswer[]): FakeHandler {
+function answerInOrder(answers: FakeAnswer[]): FakeHandler {
   return ({ index }) =>
     answers[index] ?? { status: 500, error: { message: `the fake server has no answer ${index}` } };
 }

@@ -20,9 +20,9 @@ export async function play(
   const rounds: RoundResult[] = [];
   const roundMs = minutes > 0 ? Math.min(ROUND_MS, minutes * 60_000) : ROUND_MS;
   const runsPerRound = Math.ceil((RUNS_PER_ROUND * roundMs) / ROUND_MS);
-  const begun = performance.now();
+  const startedAt = performance.now();
   const isDone = (): boolean =>
-    performance.now() - begun >= minutes * 60_000 &&
+    performance.now() - startedAt >= minutes * 60_000 &&
     rounds.reduce((all, round) => all + round.runs, 0) >= runs;
   try {
     while (rounds.length === 0 || !isDone()) {

@@ -48,7 +48,7 @@ export async function playRound(
   faults: readonly PlannedFault[],
   isFailing: { poison?: boolean } = {},
 ): Promise<RoundResult> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const over = new AbortController();
   const people = answerQuestions(world, over.signal);
   try {
@@ -57,7 +57,7 @@ export async function playRound(
       injectFaults(world, faults),
     ]);
     calm(world);
-    const stuck = await settled(world, round);
+    const stuck = await waitForRuns(world, round);
     const { pool } = world.server;
     const observed = await surely(() => observe(pool, round));
     const times = await surely(() => recoveries(pool, injected));
@@ -85,7 +85,7 @@ export async function playRound(
       ],
       explained: verdict.explained,
       repeated: verdict.repeated,
-      seconds: (performance.now() - begun) / 1_000,
+      seconds: (performance.now() - startedAt) / 1_000,
     };
   } finally {
     over.abort();
@@ -114,7 +114,7 @@ async function stepsOf({ server }: World, round: number): Promise<number> {
 }
 
 /** Waits until every run has ended; when none of them moves any more, those that have not are breaches. */
-async function settled({ server }: World, round: number): Promise<Breach[]> {
+async function waitForRuns({ server }: World, round: number): Promise<Breach[]> {
   let before = '';
   let since = performance.now();
   for (;;) {

@@ -3,9 +3,9 @@
 const ms = Number(process.env.CHAOS_SKEW_MS ?? 0);
 const RealDate = Date;
 class SkewedDate extends RealDate {
-  constructor(...given: unknown[]) {
-    if (given.length === 0) super(RealDate.now() + ms);
-    else super(...(given as [number]));
+  constructor(...values: unknown[]) {
+    if (values.length === 0) super(RealDate.now() + ms);
+    else super(...(values as [number]));
   }
   static override now(): number {
     return RealDate.now() + ms;

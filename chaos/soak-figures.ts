@@ -72,13 +72,13 @@ function memory({ all, first, last }: Thirds): Figure[] {
     (['heap', 'rss'] as const).map((kind): Figure => {
       const of = ({ workers }: Sample): number => (workers[index]?.[kind] ?? Number.NaN) / MB;
       const [before, after] = [median(first.map(of)), median(last.map(of))];
-      const told = { first: before, last: after };
+      const ends = { first: before, last: after };
       const who = `${kind} of worker ${index + 1} in MB`;
       if (kind === 'rss') {
-        return { what: who, ...told, measured: after, bound: BOUNDS.rss * before };
+        return { what: who, ...ends, measured: after, bound: BOUNDS.rss * before };
       }
       const measured = slope(half.map((sample) => [sample.at, of(sample)]));
-      return { what: `${who}; MB/h`, ...told, measured, bound: BOUNDS.heap_mb_per_hour };
+      return { what: `${who}; MB/h`, ...ends, measured, bound: BOUNDS.heap_mb_per_hour };
     }),
   );
 }

@@ -59,11 +59,11 @@ async function watch(
   forMs: number,
   talk: (line: string) => void,
 ): Promise<Sample[]> {
-  const begun = performance.now();
+  const startedAt = performance.now();
   const samples: Sample[] = [];
   while (samples.length < SAMPLES) {
-    await sleep(Math.max(0, begun + (samples.length * forMs) / SAMPLES - performance.now()));
-    const at = (performance.now() - begun) / HOUR_MS;
+    await sleep(Math.max(0, startedAt + (samples.length * forMs) / SAMPLES - performance.now()));
+    const at = (performance.now() - startedAt) / HOUR_MS;
     const [weights, seen] = await Promise.all([scale.read(places), sampleDatabase(server.pool)]);
     const sample = { at, workers: weights, ...seen };
     samples.push(sample);

@@ -3,7 +3,7 @@ import { isBroken } from './keys.ts';
 import { type TeamName, wordsOf } from './plan.ts';
 import { randomOf } from './random.ts';
 
-// The workflows of the shop, each with what must come out of it, told by what its type promises rather than by how it is written.
+// The workflows of the shop, each with what must come out of it, by the promise of its type and not by its code.
 
 export type Player = { name: string } & (
   | { agent: 'clerk' | 'senior' }
@@ -13,9 +13,9 @@ export type Player = { name: string } & (
 
 type Play = {
   seed: number;
-  /** Of the workflow's run, and what it was told. */
+  /** Of the workflow's run, and its input. */
   key: string;
-  told: string;
+  input: string;
   players: readonly Player[];
   /** What that member says to this; empty when it fails. */
   ask(player: Player, text: string): string;
@@ -39,14 +39,14 @@ const senior = (name: string): Player => ({ name, agent: 'senior' });
 const person = (name: string): Player => ({ name, person: true });
 const team = (name: TeamName): Player => ({ name: `the ${name}`, team: name });
 
-/** Each is told what the one before said. */
-const inTurn = ({ players, told, ask }: Play): string =>
-  players.reduce((said, player) => ask(player, said), told);
+/** The input of each is the output of the one before. */
+const inTurn = ({ players, input, ask }: Play): string =>
+  players.reduce((said, player) => ask(player, said), input);
 
-/** All are told the same; who fails says nothing. */
-const atOnce = (players: readonly Player[], { told, ask }: Play): string[] =>
+/** All have the same input; who fails says nothing. */
+const atOnce = (players: readonly Player[], { input, ask }: Play): string[] =>
   players.flatMap((player) => {
-    const said = ask(player, told);
+    const said = ask(player, input);
     return isBroken(player.name) ? [] : [`${player.name}:\n${said}`];
   });
 
@@ -61,8 +61,8 @@ export const TEAMS: Record<TeamName, Team> = {
     type: 'chain',
     players: [clerk('press.1'), person('press.ask'), clerk('press.2')],
     configuration: { cumulative: true },
-    play: ({ players, told, ask }) => {
-      const said = [told];
+    play: ({ players, input, ask }) => {
+      const said = [input];
       for (const player of players) said.push(ask(player, said.join('\n\n')));
       return said.at(-1) as string;
     },
@@ -78,7 +78,7 @@ export const TEAMS: Record<TeamName, Team> = {
     },
     play: (play) => {
       const said = atOnce(play.players.slice(0, 3), play);
-      return play.ask(play.players[3] as Player, [play.told, ...said].join('\n\n'));
+      return play.ask(play.players[3] as Player, [play.input, ...said].join('\n\n'));
     },
   },
   wide: {
@@ -91,8 +91,8 @@ export const TEAMS: Record<TeamName, Team> = {
     type: 'voting',
     players: [clerk('jury.1'), senior('jury.2'), clerk('jury.3')],
     configuration: { max_concurrency: 2 },
-    play: ({ players, told, ask }) => {
-      const votes = players.map((player) => ask(player, told));
+    play: ({ players, input, ask }) => {
+      const votes = players.map((player) => ask(player, input));
       const count = (vote: string) => votes.filter((one) => one === vote).length;
       return votes.reduce((best, vote) => (count(vote) > count(best) ? vote : best));
     },
@@ -101,9 +101,9 @@ export const TEAMS: Record<TeamName, Team> = {
     type: 'map',
     players: [team('duo')],
     configuration: { max_concurrency: 3 },
-    play: ({ seed, key, players, told, ask }) =>
+    play: ({ seed, key, players, input, ask }) =>
       JSON.stringify(
-        itemsOf(seed, key).map((item) => ask(players[0] as Player, `${told}\n\n${item}`)),
+        itemsOf(seed, key).map((item) => ask(players[0] as Player, `${input}\n\n${item}`)),
       ),
   },
   rows: {
@@ -113,8 +113,8 @@ export const TEAMS: Record<TeamName, Team> = {
       query: 'select n from generate_series(0, 2) as n order by n',
       template: '{{input}}#{{item.n}}',
     },
-    play: ({ players, told, ask }) =>
-      JSON.stringify([0, 1, 2].map((n) => ask(players[0] as Player, `${told}#${n}`))),
+    play: ({ players, input, ask }) =>
+      JSON.stringify([0, 1, 2].map((n) => ask(players[0] as Player, `${input}#${n}`))),
   },
   cycle: {
     type: 'graph',
@@ -131,9 +131,9 @@ export const TEAMS: Record<TeamName, Team> = {
       ],
       joins: { 'cycle.join': 'all' },
     },
-    play: ({ players, told, ask }) => {
+    play: ({ players, input, ask }) => {
       const [draft, check, left, right, join] = players as [Player, Player, Player, Player, Player];
-      let said = ask(check, ask(draft, told));
+      let said = ask(check, ask(draft, input));
       while (said.includes('once more')) said = ask(check, ask(draft, said));
       return ask(join, [ask(left, said), ask(right, said)].join('\n\n'));
     },
@@ -164,9 +164,9 @@ export const TEAMS: Record<TeamName, Team> = {
       tool: 'judge',
       say: (_key, _seed, nth) => ({ score: nth * 0.5, passed: nth === 1, feedback: 'Do better.' }),
     },
-    play: ({ players, told, ask }) => {
+    play: ({ players, input, ask }) => {
       const [player] = players as [Player];
-      return ask(player, [told, ask(player, told)].join('\n\n'));
+      return ask(player, [input, ask(player, input)].join('\n\n'));
     },
   },
   routed: {
@@ -176,10 +176,12 @@ export const TEAMS: Record<TeamName, Team> = {
     decides: {
       tool: 'route',
       say: (key, seed) => ({
-        members: [{ member: routedTo(key, seed).name, confidence: 0.9, reason: 'It knows this.' }],
+        members: [
+          { member: chosenMember(key, seed).name, confidence: 0.9, reason: 'It knows this.' },
+        ],
       }),
     },
-    play: ({ seed, key, told, ask }) => ask(routedTo(key, seed), told),
+    play: ({ seed, key, input, ask }) => ask(chosenMember(key, seed), input),
   },
   block: {
     type: 'chain',
@@ -200,7 +202,7 @@ function plannedSteps(key: string): { member: string; task: string }[][] {
   return [[task('planned.1', 1), task('the duo', 2)], [task('planned.1', 3)]];
 }
 
-function routedTo(key: string, seed: number): Player {
+function chosenMember(key: string, seed: number): Player {
   return randomOf(seed, key, 'route').pick(TEAMS.routed.players);
 }
 

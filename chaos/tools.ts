@@ -75,8 +75,8 @@ export function shopTools(journal: string): CustomTool[] {
       while (Date.now() < end); // nothing else of this process runs meanwhile
     }),
     tool('hoard', 'idempotent', async () => {
-      const kept: unknown[] = [];
-      for (;;) kept.push(new Array(1_000_000).fill(kept.length));
+      const memory: unknown[] = [];
+      for (;;) memory.push(new Array(1_000_000).fill(memory.length));
     }),
   ];
 }

@@ -41,13 +41,13 @@ export async function openPlace(options: PlaceOptions): Promise<WorkerPlace> {
   const deaths: string[] = [];
   let child: ChildProcess | undefined;
   let isReady = false;
-  let isAsked = false;
+  let isSignalled = false;
   let isFrozen = false;
   let isOver = false;
 
   const live = async (): Promise<void> => {
     isReady = false;
-    isAsked = false;
+    isSignalled = false;
     isFrozen = false;
     child = spawnWorker(options, proxy.url);
     const ended = once(child, 'exit');
@@ -56,7 +56,7 @@ export async function openPlace(options: PlaceOptions): Promise<WorkerPlace> {
     isReady = child.exitCode === null && child.signalCode === null;
     announce();
     const [code, signal] = await ended;
-    if (isReady && !isAsked && !isOver && !options.mayDie) {
+    if (isReady && !isSignalled && !isOver && !options.mayDie) {
       deaths.push(
         `${options.name} ended by itself: ${signal ?? `exit ${code}`}\n${lastWords(options)}`,
       );
@@ -85,7 +85,7 @@ export async function openPlace(options: PlaceOptions): Promise<WorkerPlace> {
       return isFrozen;
     },
     signal(name) {
-      isAsked ||= name === 'SIGKILL' || name === 'SIGTERM';
+      isSignalled ||= name === 'SIGKILL' || name === 'SIGTERM';
       isFrozen = name === 'SIGSTOP' || (isFrozen && name !== 'SIGCONT');
       child?.kill(name);
     },

@@ -22,8 +22,8 @@ describe('steps that a subscriber received', () => {
     const received = new Received();
     for (const seq of [1, 2, 2, 5, 4]) received.take(seq, 10, 0, 12);
     expect(received).toMatchObject({ last: 5, missing: 2, doubled: 2 });
-    expect(received.lost(5)).toBe(2);
-    expect(received.lost(7)).toBe(4);
+    expect(received.lostOf(5)).toBe(2);
+    expect(received.lostOf(7)).toBe(4);
   });
 
   test('yield a latency only if the connection existed before the commit', () => {

@@ -1,7 +1,7 @@
 import { DBOS } from '@dbos-inc/dbos-sdk';
 import type { StartEngine } from '../adapter.ts';
 
-export const start: StartEngine = async ({ job, step, begun }) => {
+export const start: StartEngine = async ({ job, step, onStart }) => {
   const workflow = DBOS.registerWorkflow(
     async (id: string) => {
       for (let index = 0; index < job.stepsPerRun; index += 1) {
@@ -10,7 +10,7 @@ export const start: StartEngine = async ({ job, step, begun }) => {
     },
     { name: 'bench' },
   );
-  const ping = DBOS.registerWorkflow(async (id: string) => begun(id), { name: 'ping' });
+  const ping = DBOS.registerWorkflow(async (id: string) => onStart(id), { name: 'ping' });
   DBOS.setConfig({
     name: 'bench',
     systemDatabaseUrl: job.url,

@@ -8,7 +8,7 @@ const OPERATOR_MS = 5_000;
 
 type StepPayload = { run: string; index: number };
 
-export const start: StartEngine = async ({ job, step, begun }) => {
+export const start: StartEngine = async ({ job, step, onStart }) => {
   const pgPool = new pg.Pool({ connectionString: job.url, max: job.connections });
   pgPool.on('error', () => {});
   const logger = new Logger(() => () => {});
@@ -38,7 +38,7 @@ export const start: StartEngine = async ({ job, step, begun }) => {
         await helpers.addJob('step', next, { jobKey: `${id}:${index + 1}` });
       },
       async ping(payload) {
-        begun((payload as { id: string }).id);
+        onStart((payload as { id: string }).id);
       },
     },
   });

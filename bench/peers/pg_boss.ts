@@ -4,7 +4,7 @@ import { ends } from './ends.ts';
 
 type StepPayload = { run: string; index: number };
 
-export const start: StartEngine = async ({ job, step, begun }) => {
+export const start: StartEngine = async ({ job, step, onStart }) => {
   const isCrash = job.kind === 'crash';
   const watch = isCrash ? { superviseIntervalSeconds: 1, monitorIntervalSeconds: 1 } : {};
   const boss = new PgBoss({
@@ -32,7 +32,7 @@ export const start: StartEngine = async ({ job, step, begun }) => {
   if (job.kind === 'latency') {
     await boss.work<{ id: string }>('ping', work, async (jobs) => {
       for (const { data } of jobs) {
-        begun(data.id);
+        onStart(data.id);
       }
     });
   } else {

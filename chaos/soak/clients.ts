@@ -11,16 +11,16 @@ export type Connection = {
 };
 
 /** A way to follow a run. */
-export type Door = (options: {
+export type Connector = (options: {
   url: string;
   id: string;
   after: number;
-  connected(): void;
-  arrived(seq: number): void;
+  onConnect(): void;
+  onStep(seq: number): void;
 }) => Connection;
 
 /** Server-Sent Events of REST, going on behind Last-Event-ID. Each step of a soak is one event. */
-const sse: Door = ({ url, id, after, connected, arrived }) => {
+const sse: Connector = ({ url, id, after, onConnect: connected, onStep: arrived }) => {
   const leaving = new AbortController();
   const follow = async (): Promise<'busy' | undefined> => {
     const headers = after === 0 ? {} : { 'last-event-id': `${after}.1` };
@@ -45,7 +45,7 @@ const STEPS =
   'subscription ($id: UUID!, $after: Int) { executionSteps(executionId: $id, after: $after) { seq } }';
 
 /** A GraphQL subscription on a WebSocket of its own, going on behind `after`. */
-const graphql: Door = ({ url, id, after, connected, arrived }) => {
+const graphql: Connector = ({ url, id, after, onConnect: connected, onStep: arrived }) => {
   const { promise: over, resolve, reject } = Promise.withResolvers<undefined>();
   let isCut = false;
   const end = (error?: unknown) =>
@@ -87,7 +87,7 @@ const graphql: Door = ({ url, id, after, connected, arrived }) => {
 };
 
 /** The same events as SSE over `/ws`, on a connection of its own. */
-const ws: Door = ({ url, id, after, connected, arrived }) => {
+const ws: Connector = ({ url, id, after, onConnect: connected, onStep: arrived }) => {
   const { promise: over, resolve, reject } = Promise.withResolvers<'busy' | undefined>();
   const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`);
   let isCut = false;
@@ -98,12 +98,13 @@ const ws: Door = ({ url, id, after, connected, arrived }) => {
     socket.send(JSON.stringify({ type: 'subscribe', id: 'run', execution_id: id, ...behind }));
   });
   socket.on('message', (frame) => {
-    const told = JSON.parse(String(frame));
-    if (told.type === 'result') connected();
-    if (told.type === 'event' && told.id !== undefined) arrived(Number(told.id.split('.')[0]));
-    if (told.type !== 'error') return;
-    if (told.error.status === 503) resolve('busy');
-    else reject(new Error(`a subscription was refused: ${told.error.detail}`));
+    const message = JSON.parse(String(frame));
+    if (message.type === 'result') connected();
+    if (message.type === 'event' && message.id !== undefined)
+      arrived(Number(message.id.split('.')[0]));
+    if (message.type !== 'error') return;
+    if (message.error.status === 503) resolve('busy');
+    else reject(new Error(`a subscription was refused: ${message.error.detail}`));
     socket.terminate();
   });
   return {
@@ -117,4 +118,4 @@ const ws: Door = ({ url, id, after, connected, arrived }) => {
 };
 
 /** Every way there is, by its name. */
-export const DOORS = { sse, graphql, ws } as const;
+export const CONNECTORS = { sse, graphql, ws } as const;

@@ -22,7 +22,7 @@ export class Received {
   }
 
   /** Steps that never came, once nothing comes any more. */
-  lost(steps: number): number {
+  lostOf(steps: number): number {
     return this.missing + Math.max(0, steps - this.#last);
   }
 }

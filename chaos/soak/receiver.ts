@@ -12,18 +12,21 @@ export type Receiver = {
   /** From now on everything is received. */
   recover(): void;
   /** How often a delivery came that says it is of this run; of which it said once that it was received. */
-  readonly told: ReadonlyMap<string, { ids: Set<string>; times: number; isReceived: boolean }>;
+  readonly deliveries: ReadonlyMap<
+    string,
+    { ids: Set<string>; times: number; isReceived: boolean }
+  >;
   close(): Promise<void>;
 };
 
 /** A receiver of webhooks that fails, as numbers that follow from a seed will have it, until it recovers. */
 export async function startReceiver(random: Random): Promise<Receiver> {
   let isDown = true;
-  const told = new Map<string, { ids: Set<string>; times: number; isReceived: boolean }>();
+  const deliveries = new Map<string, { ids: Set<string>; times: number; isReceived: boolean }>();
   const receive = async (request: IncomingMessage, response: ServerResponse) => {
     const { data } = JSON.parse(await text(request)) as { data: { execution_id: string } };
-    const of = told.get(data.execution_id) ?? { ids: new Set(), times: 0, isReceived: false };
-    told.set(data.execution_id, of);
+    const of = deliveries.get(data.execution_id) ?? { ids: new Set(), times: 0, isReceived: false };
+    deliveries.set(data.execution_id, of);
     of.ids.add(String(request.headers['webhook-id']));
     of.times += 1;
     if (!isDown) {
@@ -45,7 +48,7 @@ export async function startReceiver(random: Random): Promise<Receiver> {
     recover() {
       isDown = false;
     },
-    told,
+    deliveries,
     async close() {
       server.closeAllConnections();
       server.close();

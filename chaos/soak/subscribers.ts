@@ -5,7 +5,7 @@ import { type Figure, figure, percentile } from '../../bench/figures.ts';
 import type { BenchDatabase, BenchServer } from '../../bench/server.ts';
 import { createNotifier } from '../../src/db/feed/notifier.ts';
 import { type Random, randomOf } from '../random.ts';
-import { DOORS, type Door } from './clients.ts';
+import { CONNECTORS, type Connector } from './clients.ts';
 import type { Options } from './options.ts';
 import { Received } from './received.ts';
 
@@ -27,7 +27,7 @@ export type SoakContext = {
   startApi(databaseUrl: string): Promise<BenchApi>;
   talk(line: string): void;
 };
-const doors = Object.entries(DOORS);
+const connectors = Object.entries(CONNECTORS);
 type Follower = { received: Received; cuts: number; connections: number; turnedAway: number };
 
 /**
@@ -57,11 +57,11 @@ export async function soakSubscribers(
         connections: 0,
         turnedAway: 0,
       };
-      const id = ids[Math.floor(index / doors.length) % runs] ?? '';
+      const id = ids[Math.floor(index / connectors.length) % runs] ?? '';
       const random = randomOf(seed, 'client', index);
-      const [, door] = doors[index % doors.length] as (typeof doors)[number];
+      const [, connect] = connectors[index % connectors.length] as (typeof connectors)[number];
       const following = follow({
-        door,
+        connect,
         url: api.url,
         id,
         random,
@@ -72,46 +72,49 @@ export async function soakSubscribers(
         betweenCutsMs,
         beginMs: (index / FIRST_A_SECOND) * 1_000,
       });
-      return { ...follower, door, following, follower };
+      return { ...follower, connect, following, follower };
     });
     const faults: unknown[] = [];
     for (const { following } of followers) following.catch((error: unknown) => faults.push(error));
-    const connected = () => followers.filter(({ follower }) => follower.connections > 0).length;
-    await settled(connected, clients);
+    const countConnected = () =>
+      followers.filter(({ follower }) => follower.connections > 0).length;
+    await waitForCount(countConnected, clients);
     talk(`${clients} clients follow ${runs} runs of ${steps} steps; seed ${seed}`);
-    const begun = performance.now();
+    const startedAt = performance.now();
     const betweenMs = 1_000 / STEPS_A_SECOND / runs;
     for (let seq = 1; seq <= steps; seq += 1) {
       for (const [index, id] of ids.entries()) {
-        const ms = begun + ((seq - 1) * runs + index) * betweenMs - performance.now();
+        const ms = startedAt + ((seq - 1) * runs + index) * betweenMs - performance.now();
         if (ms > 1) await sleep(ms);
         committedAt.set(`${id} ${seq}`, performance.now());
         await commitByHand(database.pool, worker, id, seq);
         notifier.announce(id);
       }
     }
-    const tookS = (performance.now() - begun) / 1_000;
+    const tookS = (performance.now() - startedAt) / 1_000;
     talk(`${Math.round((runs * steps) / tookS)} commits a second`);
-    await settled(() => sum(followers.map(({ received }) => received.last)), clients * steps);
+    await waitForCount(() => sum(followers.map(({ received }) => received.last)), clients * steps);
     if (faults.length > 0) talk(`${faults.length} connections broke: ${faults[0]}`);
-    const received = (one?: Door) =>
+    const receivedBy = (one?: Connector) =>
       followers
-        .filter(({ door }) => one === undefined || door === one)
+        .filter(({ connect }) => one === undefined || connect === one)
         .map((each) => each.received);
-    const waits = (one: Door) => received(one).flatMap((each) => each.waits);
+    const waits = (one: Connector) => receivedBy(one).flatMap((each) => each.waits);
     const at = 'subscribers';
     return [
-      figure(at, 'steps_told', sum(received().map(({ last }) => last)), 'count'),
+      figure(at, 'steps_told', sum(receivedBy().map(({ last }) => last)), 'count'),
       figure(at, 'cuts', sum(followers.map(({ follower }) => follower.cuts)), 'count'),
       figure(at, 'turned_away', sum(followers.map(({ follower }) => follower.turnedAway)), 'count'),
-      figure(at, 'missing', sum(received().map((each) => each.lost(steps))), 'count', {
+      figure(at, 'missing', sum(receivedBy().map((each) => each.lostOf(steps))), 'count', {
         atMost: 0,
       }),
-      figure(at, 'doubled', sum(received().map(({ doubled }) => doubled)), 'count', { atMost: 0 }),
+      figure(at, 'doubled', sum(receivedBy().map(({ doubled }) => doubled)), 'count', {
+        atMost: 0,
+      }),
       figure(at, 'broken_connections', faults.length, 'count', { atMost: 0 }),
-      ...doors.flatMap(([name, door]) => [
-        figure(at, `${name}_ms_p50`, percentile(waits(door), 50), 'ms'),
-        figure(at, `${name}_ms_p99`, percentile(waits(door), 99), 'ms'),
+      ...connectors.flatMap(([name, connect]) => [
+        figure(at, `${name}_ms_p50`, percentile(waits(connect), 50), 'ms'),
+        figure(at, `${name}_ms_p99`, percentile(waits(connect), 99), 'ms'),
       ]),
     ];
   } finally {
@@ -123,7 +126,7 @@ export async function soakSubscribers(
 }
 
 type Following = {
-  door: Door;
+  connect: Connector;
   url: string;
   id: string;
   random: Random;
@@ -137,7 +140,7 @@ type Following = {
 
 /** Connects again and again, until all steps are here. */
 async function follow(options: Following): Promise<void> {
-  const { door, url, id, random, follower, steps, committedAt, done, betweenCutsMs, beginMs } =
+  const { connect, url, id, random, follower, steps, committedAt, done, betweenCutsMs, beginMs } =
     options;
   const { received } = follower;
   await sleep(beginMs);
@@ -145,16 +148,16 @@ async function follow(options: Following): Promise<void> {
     let connectedAt = Number.POSITIVE_INFINITY;
     let isCut = false;
     let timer: NodeJS.Timeout | undefined;
-    const connection = door({
+    const connection = connect({
       url,
       id,
       after: received.last,
-      connected() {
+      onConnect() {
         connectedAt = performance.now();
         follower.connections += 1;
         timer = setTimeout(cutOff, -Math.log(1 - random.next()) * betweenCutsMs);
       },
-      arrived(seq) {
+      onStep(seq) {
         if (isCut) return; // it was on its way when the line was cut
         received.take(seq, committedAt.get(`${id} ${seq}`) ?? 0, connectedAt, performance.now());
         if (received.last >= steps) cut();
@@ -192,7 +195,7 @@ async function makeRuns({ pool }: BenchDatabase, count: number): Promise<string[
 }
 
 /** Until the count is reached, or has not moved for a while. */
-async function settled(count: () => number, goal: number): Promise<void> {
+async function waitForCount(count: () => number, goal: number): Promise<void> {
   let last = -1;
   let movedAt = performance.now();
   while (count() < goal && performance.now() - movedAt < QUIET_MS) {

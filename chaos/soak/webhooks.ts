@@ -35,7 +35,7 @@ export async function soakWebhooks(
       `insert into howdah.webhooks (url, events) values ($1, '{execution.completed}')`,
       [receiver.url],
     );
-    const begun = performance.now();
+    const startedAt = performance.now();
     talk(`${runs} runs end while their receiver is down for ${seconds} s; seed ${seed}`);
     for (let run = 1; run <= runs; run += 1) {
       await pool.query(`select (howdah.run('development', $1)).id`, [`run ${run}`]);
@@ -46,7 +46,7 @@ export async function soakWebhooks(
       `select count(*) = $1 as holds from howdah.webhook_deliveries where last_error is not null`,
       [runs],
     );
-    while (performance.now() - begun < seconds * 1_000) {
+    while (performance.now() - startedAt < seconds * 1_000) {
       await makeDue(pool, MOST_ATTEMPTS - 2); // the last two are for a receiver that is back
       await sleep(1_000);
     }
@@ -55,18 +55,18 @@ export async function soakWebhooks(
     receiver.recover();
     const backAt = performance.now();
     await settle(pool);
-    const told = [...receiver.told.values()];
-    const received = told.filter(({ isReceived }) => isReceived);
+    const deliveries = [...receiver.deliveries.values()];
+    const received = deliveries.filter(({ isReceived }) => isReceived);
     const at = 'webhooks';
     return [
       figure(at, 'failed_attempts', failed, 'count', { atLeast: 1 }),
       figure(at, 'received', received.length, 'count'),
       figure(at, 'lost', runs - received.length, 'count', { atMost: 0 }),
-      figure(at, 'ids_per_event', Math.max(...told.map(({ ids }) => ids.size)), 'count', {
+      figure(at, 'ids_per_event', Math.max(...deliveries.map(({ ids }) => ids.size)), 'count', {
         atMost: 1,
       }),
-      figure(at, 'times_told_max', Math.max(...told.map(({ times }) => times)), 'count'),
-      figure(at, 'undelivered_rows', await undelivered(pool), 'count', { atMost: 0 }),
+      figure(at, 'times_told_max', Math.max(...deliveries.map(({ times }) => times)), 'count'),
+      figure(at, 'undelivered_rows', await countUndelivered(pool), 'count', { atMost: 0 }),
       figure(at, 'caught_up_s', (performance.now() - backAt) / 1_000, 's'),
     ];
   } finally {
@@ -115,13 +115,13 @@ async function makeDue(pool: pg.Pool, most: number): Promise<void> {
 /** Until nothing waits any more, with time turned on. */
 async function settle(pool: pg.Pool): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
-  while ((await undelivered(pool)) > 0 && performance.now() < deadline) {
+  while ((await countUndelivered(pool)) > 0 && performance.now() < deadline) {
     await makeDue(pool, MOST_ATTEMPTS);
     await sleep(500);
   }
 }
 
-async function undelivered(pool: pg.Pool): Promise<number> {
+async function countUndelivered(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query(
     `select count(*)::int as count from howdah.webhook_deliveries where status <> 'delivered'`,
   );

@@ -8,7 +8,7 @@ import type { WorkerProcess } from '../../test/workers/child.ts';
 import { alone } from './support/alone.ts';
 import { fullPostgres, startFullServer } from './support/full-servers.ts';
 import { howdah } from './support/howdah.ts';
-import { beginLoad, drained, finish, twoWorkers } from './support/live-runs.ts';
+import { beginLoad, drain, finish, twoWorkers } from './support/live-runs.ts';
 
 export const title =
   'a backup while workers run, restored into a second server, where everything comes to its end';
@@ -61,7 +61,7 @@ export async function* run({ words, talk }: Options): AsyncGenerator<Figure> {
     }
     talk('letting the first come to its end');
     yield* finish('backup', 'first', here);
-    await Promise.all(workers.splice(0).map(drained));
+    await Promise.all(workers.splice(0).map(drain));
 
     talk('restoring into a second server');
     const restored = await howdah<Restored>(second.url, 'restore', file, '--pg-bin', pgBin);
@@ -69,10 +69,10 @@ export async function* run({ words, talk }: Options): AsyncGenerator<Figure> {
     const bad = restored.findings.filter(({ ok }) => !ok);
     for (const { check, found } of bad) talk(`${check}: ${found}`);
     yield figure('backup', 'restore_findings', bad.length, 'found', { atMost: 0 });
-    const begun = performance.now();
+    const startedAt = performance.now();
     workers.push(...(await twoWorkers(second.url)));
     yield* finish('backup', 'second', there);
-    yield figure('backup', 'live_to_end_seconds', (performance.now() - begun) / 1000, 's');
+    yield figure('backup', 'live_to_end_seconds', (performance.now() - startedAt) / 1000, 's');
     yield* compare(here, there);
   } finally {
     for (const worker of workers) worker.signal('SIGKILL');

@@ -18,7 +18,7 @@ export const title =
 
 type Tenant = { id: string; token: string; cell: Cell; sent: number };
 type Cell = { name: string; database: BenchDatabase; process: ChildProcess; url: string };
-type Asked = { ok: number; failed: number; ms: number[] };
+type Requests = { ok: number; failed: number; ms: number[] };
 
 const SECRET = randomBytes(48).toString('base64');
 const CLIENTS = 2;
@@ -150,8 +150,8 @@ async function addTenant(map: CellMap, cell: Cell, slug: string): Promise<Tenant
 }
 
 /** A few clients that begin runs through the router and wait for their answers, for a while and once at least. */
-async function ask(router: string, tenant: Tenant, duration: number): Promise<Asked> {
-  const asked: Asked = { ok: 0, failed: 0, ms: [] };
+async function ask(router: string, tenant: Tenant, duration: number): Promise<Requests> {
+  const requests: Requests = { ok: 0, failed: 0, ms: [] };
   const until = performance.now() + duration;
   const client = async () => {
     do {
@@ -163,22 +163,22 @@ async function ask(router: string, tenant: Tenant, duration: number): Promise<As
       });
       const isAnswered = response.status === 200;
       await response.arrayBuffer();
-      asked.ms.push(performance.now() - began);
+      requests.ms.push(performance.now() - began);
       if (isAnswered) {
-        asked.ok += 1;
+        requests.ok += 1;
         tenant.sent += 1;
       } else {
-        asked.failed += 1;
+        requests.failed += 1;
         await delay(100);
       }
     } while (performance.now() < until);
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
-  return asked;
+  return requests;
 }
 
-function together(all: Asked[]): Asked {
-  const sum = (of: (one: Asked) => number) => all.reduce((total, one) => total + of(one), 0);
+function together(all: Requests[]): Requests {
+  const sum = (of: (one: Requests) => number) => all.reduce((total, one) => total + of(one), 0);
   return {
     ok: sum(({ ok }) => ok),
     failed: sum(({ failed }) => failed),
@@ -186,7 +186,7 @@ function together(all: Asked[]): Asked {
   };
 }
 
-const perSecond = ({ ok }: Asked, ms: number) => (ok / ms) * 1_000;
+const perSecond = ({ ok }: Requests, ms: number) => (ok / ms) * 1_000;
 
 /** Each run must stand in the cell of its tenant, and nowhere else. */
 async function lookInside(cells: Cell[], tenants: Tenant[]) {

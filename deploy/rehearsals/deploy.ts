@@ -54,7 +54,10 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
       for (const members of [workers, apis]) {
         const { part } = members[at] as Member;
         talk(`${part} ${at + 1} of 2 is replaced`);
-        const { member, ms } = await replaced({ fleet, balancer, talk }, members[at] as Member);
+        const { member, ms } = await replaceMember(
+          { fleet, balancer, talk },
+          members[at] as Member,
+        );
         members[at] = member;
         leaving[part].push(ms / 1_000);
         talk(`  the old one went within ${(ms / 1_000).toFixed(1)} s`);
@@ -82,7 +85,7 @@ export async function run({ words, server, talk }: RehearsalOptions): Promise<Fi
 }
 
 /** First the new one comes, then the old one goes by SIGTERM alone: it says itself that it goes. */
-async function replaced(
+async function replaceMember(
   { fleet, balancer, talk }: { fleet: Fleet; balancer: Balancer; talk(line: string): void },
   { part, url, stop }: Member,
 ): Promise<{ member: Member; ms: number }> {

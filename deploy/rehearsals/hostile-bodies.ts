@@ -19,9 +19,9 @@ import { barsLine, effectFigures, healthFigures, summaryLines } from './support/
 import {
   describeEffect,
   type Effect,
-  holdsBars,
   isFault,
   type Laboratory,
+  meetsBars,
   runTrial,
   type UsualTimes,
 } from './support/hostile/trial.ts';
@@ -114,7 +114,7 @@ async function walk({ laboratory, endpoints, tokens, options, talk }: Walk): Pro
         const measured = await runTrial(laboratory, { endpoint, role, token, bodies });
         effects.push(...measured);
         for (const effect of measured) {
-          if (isFault(effect) || !holdsBars(effect)) talk(`BROKEN ${describeEffect(effect)}`);
+          if (isFault(effect) || !meetsBars(effect)) talk(`BROKEN ${describeEffect(effect)}`);
         }
       }
     }
@@ -154,7 +154,7 @@ function* batches(bodies: Iterable<HostileBody>, every: number): Generator<Hosti
 
 async function measureUsualTimes(probe: Probe): Promise<UsualTimes> {
   const since = probeClock();
-  for (let n = 0; n < USUAL_REQUESTS; n += 1) await probe.settled();
+  for (let n = 0; n < USUAL_REQUESTS; n += 1) await probe.waitForSamples();
   return {
     healthz: percentile(probe.values('healthz', since), 50),
     neighbour: percentile(probe.values('neighbour', since), 50),

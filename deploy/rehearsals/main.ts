@@ -14,11 +14,11 @@ process.exitCode = await main(process.argv.slice(2));
 async function main([name, ...rest]: string[]): Promise<number> {
   const names = rehearsalNames();
   if (name === undefined || !names.includes(name)) {
-    const isAsked = name === undefined || name === '--help';
-    console.error(`${isAsked ? '' : `there is no rehearsal named ${name}\n`}${USAGE}\n`);
+    const isHelp = name === undefined || name === '--help';
+    console.error(`${isHelp ? '' : `there is no rehearsal named ${name}\n`}${USAGE}\n`);
     for (const one of names)
       console.error(`  ${one.padEnd(14)} ${(await loadRehearsal(one)).title}`);
-    return isAsked ? 0 : 2;
+    return isHelp ? 0 : 2;
   }
   const isJson = rest.includes('--json');
   return rehearse(

@@ -23,13 +23,13 @@ const OWN_PAGES = 60;
 export async function* run({ words, talk, server }: RehearsalOptions): AsyncGenerator<Figure> {
   const { runs, probes, seconds } = numbersIn(words);
   const database = await (await server()).createDatabase();
-  const asked = new Map<string, number>();
+  const modelCalls = new Map<string, number>();
   const engine = await startEngine({
     url: database.url,
     concurrency: SLOTS,
     async onModelCall(input) {
       const tenant = input.split(' ')[1] ?? '';
-      asked.set(tenant, (asked.get(tenant) ?? 0) + 1);
+      modelCalls.set(tenant, (modelCalls.get(tenant) ?? 0) + 1);
       await sleep(MODEL_MS);
     },
   });
@@ -59,9 +59,9 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
         weight,
       ]);
       await settle(database, weight);
-      asked.clear();
+      modelCalls.clear();
       await sleep(seconds * 1_000);
-      const share = (asked.get('quiet') ?? 0) / (asked.get('default') ?? 0);
+      const share = (modelCalls.get('quiet') ?? 0) / (modelCalls.get('default') ?? 0);
       yield figure('neighbours', `steps_at_weights_${weight}_to_1`, share, 'ratio', {
         atLeast: (weight * 8) / 10,
         atMost: (weight * 5) / 4,
@@ -100,10 +100,10 @@ async function* limits({ pool }: BenchDatabase): AsyncGenerator<Figure> {
     );
     return rows[0].runs as number;
   };
-  const until = async (holds: (runs: number) => boolean): Promise<number> => {
-    const begun = performance.now();
-    while (!holds(await running())) await sleep(5);
-    return performance.now() - begun;
+  const until = async (isReached: (runs: number) => boolean): Promise<number> => {
+    const startedAt = performance.now();
+    while (!isReached(await running())) await sleep(5);
+    return performance.now() - startedAt;
   };
   await pool.query(
     `insert into howdah.limits (tenant_id, metric, max_value) select id, 'running_runs', 2 from howdah.tenants where slug = 'quiet'`,

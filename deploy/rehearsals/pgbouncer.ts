@@ -61,12 +61,12 @@ async function load(apis: Api[], { pool }: BenchDatabase, way: string, seconds: 
   const client = async (_: unknown, one: number) => {
     for (let turn = one; performance.now() < end; turn += 1) {
       const api = apis[turn % apis.length] as Api;
-      const begun = performance.now();
+      const startedAt = performance.now();
       const { ok } = await askApi(
         api,
         turn % 10 === 0 ? writing(`${way}-${one}-${turn}`) : READING,
       );
-      took.push(performance.now() - begun);
+      took.push(performance.now() - startedAt);
       if (!ok) failed += 1;
     }
   };

@@ -55,7 +55,7 @@ export async function* run({ words, talk }: Options): AsyncGenerator<Figure> {
     await howdah(url, 'migrate', 'up');
     const base = join(recovered, 'postgres');
     mkdirSync(recovered, { mode: 0o755 });
-    const begun = performance.now();
+    const startedAt = performance.now();
     execFileSync(join(pgBin, 'pg_basebackup'), [
       '-d',
       url,
@@ -66,7 +66,7 @@ export async function* run({ words, talk }: Options): AsyncGenerator<Figure> {
       '-X',
       'stream',
     ]);
-    yield figure('recovery', 'base_backup_seconds', (performance.now() - begun) / 1000, 's');
+    yield figure('recovery', 'base_backup_seconds', (performance.now() - startedAt) / 1000, 's');
 
     talk('letting workers run and runs come in, all after the base backup');
     workers.push(...(await twoWorkers(url)));
@@ -78,7 +78,7 @@ export async function* run({ words, talk }: Options): AsyncGenerator<Figure> {
     for (const worker of workers.splice(0)) worker.signal('SIGKILL');
     await eventually(first, 'the last statements of killed workers end', WORKERS_ARE_GONE);
     await first.query('drop schema howdah cascade');
-    await archived(first);
+    await waitForArchive(first);
     await stopEmbedded(home, binaries);
 
     talk('recovering');
@@ -125,7 +125,7 @@ async function archiving(home: string, archive: string, binaries: Binaries) {
 }
 
 /** Waits until all that was written so far is in the archive. */
-async function archived(pool: pg.Pool): Promise<void> {
+async function waitForArchive(pool: pg.Pool): Promise<void> {
   const { rows } = await pool.query('select pg_walfile_name(pg_switch_wal()) as name');
   await eventually(
     pool,

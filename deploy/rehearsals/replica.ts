@@ -39,9 +39,9 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
       if (state === 'held back') await standby.ask('select pg_wal_replay_resume()');
     }
     await standby.start();
-    const begun = performance.now();
+    const startedAt = performance.now();
     await isUsed(apis);
-    yield figure('replica', 'back_in_use_s', (performance.now() - begun) / 1_000, 's', {
+    yield figure('replica', 'back_in_use_s', (performance.now() - startedAt) / 1_000, 's', {
       atMost: 30,
     });
   } finally {
@@ -62,24 +62,26 @@ async function writeAndRead([one, other]: Api[], state: string, rounds: number) 
   for (let round = 0; round < rounds; round += 1) {
     const name = `${state.replace(' ', '-')}-${round}`;
     const written = await askApi(one as Api, writing(name));
-    const begun = performance.now();
+    const startedAt = performance.now();
     const read = await askApi(other as Api, READING, written.position);
-    took.push(performance.now() - begun);
+    took.push(performance.now() - startedAt);
     if (!written.ok || !read.ok) failed += 1;
     else if (!read.names.includes(name)) missed += 1;
   }
   return { took, missed, failed };
 }
 
-type Told = { checks: { name: string; reason?: string }[] };
+type Readiness = { checks: { name: string; reason?: string }[] };
 
 /** Until each process reads from the replica; a minute at most. */
 async function isUsed(apis: readonly Api[]): Promise<void> {
   for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) {
-    const told = await Promise.all(
-      apis.map(async ({ url }) => (await (await fetch(`${url}/readyz`)).json()) as Told),
+    const answers = await Promise.all(
+      apis.map(async ({ url }) => (await (await fetch(`${url}/readyz`)).json()) as Readiness),
     );
-    const replicas = told.flatMap(({ checks }) => checks.filter(({ name }) => name === 'replica'));
+    const replicas = answers.flatMap(({ checks }) =>
+      checks.filter(({ name }) => name === 'replica'),
+    );
     if (replicas.every(({ reason }) => reason === undefined)) return;
   }
   throw new Error('the replica is not read from');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { outputOf, personSays, playTeam, promptFor } from '../../chaos/expected.ts';
-import { toldIn } from '../../chaos/keys.ts';
+import { inputKeyOf } from '../../chaos/keys.ts';
 import { type ChaosModel, startChaosModel } from '../../chaos/model.ts';
 import { TEAM_NAMES } from '../../chaos/plan.ts';
 import { itemsOf } from '../../chaos/teams.ts';
@@ -8,7 +8,7 @@ import { itemsOf } from '../../chaos/teams.ts';
 // What chaos expects of workflows follows from the seed; its model says what is expected.
 
 test('the longest of several keys in a message is used', () => {
-  expect(toldIn('key=1.2 and key=1.2@a@b and key=1.2@a')).toBe('1.2@a@b');
+  expect(inputKeyOf('key=1.2 and key=1.2@a@b and key=1.2@a')).toBe('1.2@a@b');
 });
 
 describe('the expected members', () => {
@@ -36,7 +36,7 @@ describe('the expected members', () => {
     const items = itemsOf(3, '1.0~batch');
     expect(members('1.0~batch')).toEqual(items.map((_, at) => `1.0~batch#${at}~duo`));
     const results = JSON.parse(outputOf(3, '1.0~batch') ?? '') as string[];
-    expect(results.map(toldIn)).toEqual(items.map((_, at) => `1.0~batch#${at}@duo.1@duo.2`));
+    expect(results.map(inputKeyOf)).toEqual(items.map((_, at) => `1.0~batch#${at}@duo.1@duo.2`));
   });
 
   test('of a graph are those of each iteration of its loop, one to three times', () => {

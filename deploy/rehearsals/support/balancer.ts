@@ -84,8 +84,8 @@ export async function startBalancer(): Promise<Balancer> {
     const stop = () => sent.destroy();
     to.once('close', stop);
     sent.on('response', (answer) => {
-      const { connection: _, ...kept } = answer.headers;
-      to.writeHead(answer.statusCode ?? 502, kept);
+      const { connection: _, ...answerHeaders } = answer.headers;
+      to.writeHead(answer.statusCode ?? 502, answerHeaders);
       answer.pipe(to);
       answer.once('error', () => to.destroy());
     });

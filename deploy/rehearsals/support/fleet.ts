@@ -44,7 +44,7 @@ export function createFleet(machines: Machines): Fleet {
     HOWDAH_JWT_SECRET: randomBytes(48).toString('base64'),
     HOWDAH_SECRET_KEY: randomBytes(32).toString('base64'),
   };
-  const spawned = (release: Release, words: readonly string[]) => {
+  const spawnProgram = (release: Release, words: readonly string[]) => {
     const { before, host } = machines.add();
     const program = [process.execPath, join(release.folder, 'bin/howdah')];
     const [command = '', ...rest] = [...before, ...program, ...words];
@@ -63,7 +63,7 @@ export function createFleet(machines: Machines): Fleet {
   };
   process.once('exit', end); // also when it is interrupted
   const start: Fleet['start'] = async (part, release) => {
-    const child = spawned(release, part === 'api' ? ['api', '--drain', '5s'] : ['worker']);
+    const child = spawnProgram(release, part === 'api' ? ['api', '--drain', '5s'] : ['worker']);
     const said = await untilSaid(child, /Model {5}/);
     return {
       part,
@@ -89,16 +89,17 @@ export function createFleet(machines: Machines): Fleet {
     end,
     start,
     two: (part, release) => Promise.all([start(part, release), start(part, release)]),
-    migrate: async (release) => void (await done(spawned(release, ['migrate', 'up']))),
+    migrate: async (release) =>
+      void (await waitForOutput(spawnProgram(release, ['migrate', 'up']))),
     async token(release) {
       const words = ['token', '--user', 'load', '--role', 'admin', '--create'];
-      return (await done(spawned(release, words))).trim();
+      return (await waitForOutput(spawnProgram(release, words))).trim();
     },
   };
 }
 
 /** What it wrote. Throws when it does not end well. */
-async function done(child: ChildProcess): Promise<string> {
+async function waitForOutput(child: ChildProcess): Promise<string> {
   let written = '';
   let said = '';
   child.stdout?.on('data', (chunk) => {

@@ -12,7 +12,7 @@ export function twoWorkers(url: string): Promise<WorkerProcess[]> {
 }
 
 /** Ends a worker as a deploy does. */
-export async function drained(worker: WorkerProcess): Promise<void> {
+export async function drain(worker: WorkerProcess): Promise<void> {
   worker.signal('SIGTERM');
   await worker.ended;
 }

@@ -14,7 +14,7 @@ export type Seen = {
 };
 
 /** Where they ask, and as whom. */
-export type Door = { url: string; token: string };
+export type Login = { url: string; token: string };
 
 export type Load = {
   readonly seen: Seen;
@@ -49,7 +49,7 @@ export async function makeBusyAgent(pool: pg.Pool): Promise<void> {
  * and read by SQL, begun and followed by a stream; and who only reads. Each waits for its run before it begins the next one:
  * so it is the installation that says how fast it goes, and no backlog of the load is taken for a fault of the deploy.
  */
-export function startLoad(door: Door, pool: pg.Pool, clients: number): Load {
+export function startLoad(login: Login, pool: pg.Pool, clients: number): Load {
   const seen: Seen = { took: [], failed: [], resumed: 0, wrongEvents: [] };
   let isOver = false;
   const ask: Ask = async (what, work) => {
@@ -66,22 +66,22 @@ export function startLoad(door: Door, pool: pg.Pool, clients: number): Load {
   const begin = () =>
     ask('POST /api/execute', async () => {
       const body = { agent: 'busy', message: 'go' };
-      return (await sent(door, '/api/execute', body, 202)).execution_id as string;
+      return (await sendRequest(login, '/api/execute', body, 202)).execution_id as string;
     });
   const kinds = [
     async () => {
       const id = await begin();
-      const read = async () => (await sent(door, `/api/executions/${id}`)).status;
+      const read = async () => (await sendRequest(login, `/api/executions/${id}`)).status;
       if (id) await untilEnded(() => ask('GET /api/executions/{id}', read));
     },
     async () => {
       const run = 'mutation { run(input: { agent: "busy", input: "go" }) { result { id } } }';
       const id = await ask(
         'GraphQL mutation',
-        async () => (await graphql(door, run)).run.result.id as string,
+        async () => (await graphql(login, run)).run.result.id as string,
       );
       const query = `{ execution(id: "${id}") { status } }`;
-      const read = async () => (await graphql(door, query)).execution.status.toLowerCase();
+      const read = async () => (await graphql(login, query)).execution.status.toLowerCase();
       if (id) await untilEnded(() => ask('GraphQL query', read));
     },
     async () => {
@@ -95,12 +95,12 @@ export function startLoad(door: Door, pool: pg.Pool, clients: number): Load {
     },
     async () => {
       const id = await begin();
-      if (id) await followed(door, id, seen);
+      if (id) await followRun(login, id, seen);
     },
-    () => ask('GET /api/agents', () => sent(door, '/api/agents')),
+    () => ask('GET /api/agents', () => sendRequest(login, '/api/agents')),
     () =>
       ask('GraphQL list', () =>
-        graphql(door, '{ executions(first: 5, orderBy: ID_DESC) { nodes { id status } } }'),
+        graphql(login, '{ executions(first: 5, orderBy: ID_DESC) { nodes { id status } } }'),
       ),
   ];
   const again = async (client: () => Promise<unknown>) => {
@@ -135,7 +135,7 @@ async function untilEnded(status: () => Promise<string | undefined>): Promise<vo
   }
 }
 
-async function sent({ url, token }: Door, path: string, body?: object, expected = 200) {
+async function sendRequest({ url, token }: Login, path: string, body?: object, expected = 200) {
   const answer = await fetch(`${url}${path}`, {
     method: body ? 'POST' : 'GET',
     headers: {
@@ -149,34 +149,34 @@ async function sent({ url, token }: Door, path: string, body?: object, expected 
   return JSON.parse(text);
 }
 
-async function graphql(door: Door, query: string) {
-  const { data, errors } = await sent(door, '/graphql', { query });
+async function graphql(login: Login, query: string) {
+  const { data, errors } = await sendRequest(login, '/graphql', { query });
   if (errors) throw new Error(JSON.stringify(errors).slice(0, 300));
   return data;
 }
 
 /** A stream to the end of its run, taken up again as browsers do; then once more from the beginning, to compare. */
-async function followed(door: Door, id: string, seen: Seen): Promise<void> {
-  const told: string[] = [];
+async function followRun(login: Login, id: string, seen: Seen): Promise<void> {
+  const ids: string[] = [];
   for (let attempt = 0; attempt < 20; attempt += 1) {
     if (attempt > 0) seen.resumed += 1;
-    const hasEnded = await streamed(door, id, told).catch((error: Error) => {
+    const hasEnded = await readStream(login, id, ids).catch((error: Error) => {
       seen.failed.push(`stream at ${at(performance.now())}: ${error.message}`);
       return false;
     });
     if (hasEnded) break;
   }
   const whole: string[] = [];
-  const hasEnded = await streamed(door, id, whole).catch(() => false);
+  const hasEnded = await readStream(login, id, whole).catch(() => false);
   // who is cut off while comparing has nothing to compare with
-  if (hasEnded && told.join(' ') !== whole.join(' ')) {
-    seen.wrongEvents.push(`${id}: ${told.join(' ')} instead of ${whole.join(' ')}`);
+  if (hasEnded && ids.join(' ') !== whole.join(' ')) {
+    seen.wrongEvents.push(`${id}: ${ids.join(' ')} instead of ${whole.join(' ')}`);
   }
 }
 
 /** Adds the ids it is told; true when the run is over. */
-async function streamed({ url, token }: Door, id: string, told: string[]): Promise<boolean> {
-  const last = told.at(-1);
+async function readStream({ url, token }: Login, id: string, ids: string[]): Promise<boolean> {
+  const last = ids.at(-1);
   const answer = await fetch(`${url}/api/executions/${id}/stream`, {
     headers: {
       authorization: `Bearer ${token}`,
@@ -194,7 +194,7 @@ async function streamed({ url, token }: Door, id: string, told: string[]): Promi
     rest = frames.pop() ?? '';
     for (const frame of frames) {
       const cursor = /^id: ?(.+)$/m.exec(frame)?.[1];
-      if (cursor) told.push(cursor);
+      if (cursor) ids.push(cursor);
       hasEnded ||= /^event: ?(complete|error)$/m.test(frame);
     }
   }

@@ -11,15 +11,18 @@ export async function outcome(
   pool: pg.Pool,
   talk: (line: string) => void,
 ): Promise<Figure[]> {
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end && (await unended(pool)) > 0; ) {
+  for (
+    const end = Date.now() + PATIENCE_MS;
+    Date.now() < end && (await countLiveRuns(pool)) > 0;
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   for (const line of [...seen.failed, ...seen.wrongEvents].slice(0, 10)) talk(line);
   const { rows: runs } = await pool.query(
-    `select count(*)::int as begun, (count(*) filter (where status = 'completed' and step_count = 6))::int as completed
+    `select count(*)::int as started, (count(*) filter (where status = 'completed' and step_count = 6))::int as completed
      from howdah.executions`,
   );
-  const { begun, completed } = runs[0];
+  const { started, completed } = runs[0];
   const { rows: odd } = await pool.query(
     `select id, status, waiting_for, step_count, error from howdah.executions where status <> 'completed' or step_count <> 6 limit 5`,
   );
@@ -35,8 +38,8 @@ export async function outcome(
     figure(name, 'request_max_ms', percentile(took, 100), 'ms'),
     figure(name, 'streams_taken_up_again', seen.resumed, 'streams'),
     figure(name, 'wrong_streams', seen.wrongEvents.length, 'streams', { atMost: 0 }),
-    figure(name, 'runs', begun, 'runs'),
-    figure(name, 'lost_runs', begun - completed, 'runs', { atMost: 0 }),
+    figure(name, 'runs', started, 'runs'),
+    figure(name, 'lost_runs', started - completed, 'runs', { atMost: 0 }),
     figure(name, 'violations', broken.length, 'rows', { atMost: 0 }),
   ];
 }
@@ -54,7 +57,7 @@ export function whileMigrating(name: string, seen: Seen, began: number, ms: numb
   ];
 }
 
-async function unended(pool: pg.Pool): Promise<number> {
+async function countLiveRuns(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query(
     'select count(*)::int as runs from howdah.executions where completed_at is null',
   );

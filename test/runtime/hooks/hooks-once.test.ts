@@ -113,7 +113,7 @@ test.each([
   const answers = loseAnswers(proxy, request, times);
   const id = await insertRun(pool, agent);
   expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
-  expect(answers.lost()).toBe(times);
+  expect(answers.lostCount()).toBe(times);
   expect(await kindsOf(pool, id)).toBe('guard model tool_started tool model output');
   expect(await heardOf(pool, id)).toBe(ONCE);
 });

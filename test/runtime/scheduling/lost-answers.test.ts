@@ -32,7 +32,7 @@ describe('a commit whose answer is lost', () => {
     const answers = loseAnswers(proxy, /commit_steps/);
     const id = await insertRun(pool, agent);
     const run = await ended(pool, id);
-    await expect.poll(() => answers.lost()).toBe(1);
+    await expect.poll(() => answers.lostCount()).toBe(1);
     expect(run).toMatchObject({ status: 'completed', output: 'heard', model_count: 1 });
     await expect.poll(() => worker.inFlight).toBe(0);
     expect(await kindsOf(pool, id)).toBe('model output');
@@ -48,7 +48,7 @@ describe('a commit whose answer is lost', () => {
     const id = await insertRun(pool, agent);
     const run = await ended(pool, id);
     expect(run).toMatchObject({ status: 'completed', fence: 1 });
-    expect(answers.lost()).toBe(3);
+    expect(answers.lostCount()).toBe(3);
     expect(await kindsOf(pool, id)).toBe('model tool model tool model output');
     expect(noted.length - before).toBe(2);
   });
@@ -63,7 +63,7 @@ describe('a commit whose answer is lost', () => {
     const answers = loseAnswers(proxy, /^Q.{4}commit\0/s);
     const id = await insertRun(pool, agent);
     expect((await ended(pool, id)).status).toBe('completed');
-    expect(answers.lost()).toBe(1);
+    expect(answers.lostCount()).toBe(1);
     expect(await kindsOf(pool, id)).toBe('model tool model output');
     const { rows } = await pool.query(`select value from shop.counters where name = 'unknown'`);
     expect(rows).toEqual([{ value: 1 }]);
@@ -80,7 +80,7 @@ describe('a commit whose answer is lost', () => {
     const answers = loseAnswers(proxy, /^Q.{4}commit\0/s);
     const id = await insertRun(pool, agent);
     expect((await ended(pool, id)).status).toBe('completed');
-    expect(answers.lost()).toBe(1);
+    expect(answers.lostCount()).toBe(1);
     expect(await kindsOf(pool, id)).toBe('model tool tool tool model output');
     const { rows } = await pool.query('select value from shop.counters where name = any ($1)', [
       names,
@@ -124,7 +124,7 @@ describe('a claim whose answer is lost', () => {
     const answers = loseAnswers(proxy, /claim_executions/);
     const id = await insertRun(pool, agent);
     expect((await ended(pool, id)).status).toBe('completed');
-    expect(answers.lost()).toBe(1);
+    expect(answers.lostCount()).toBe(1);
     expect(await kindsOf(pool, id)).toBe('model output');
   });
 });
@@ -150,7 +150,7 @@ describe('a wake-up whose answer is lost', () => {
     const { rows: before } = await pool.query('select pool_id from howdah_private.workers');
     const answers = loseAnswers(proxy, /complete_job/);
     await ended(pool, await insertQueuedRun(pool, agent));
-    await expect.poll(() => answers.lost()).toBe(1);
+    await expect.poll(() => answers.lostCount()).toBe(1);
     await eventually(
       pool,
       'another pool takes wake-ups',

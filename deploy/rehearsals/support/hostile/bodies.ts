@@ -43,7 +43,7 @@ const EXPRESSIONS: Record<string, (bytes: number) => Json[]> = {
 const expensiveSchemas = (bytes: number): Json[] => [
   {
     type: 'object',
-    properties: keyed(Math.min(6_000, bytes / 80), (n) => ({
+    properties: objectOf(Math.min(6_000, bytes / 80), (n) => ({
       type: 'string',
       pattern: `^(([a-z])+.)+[A-Z]([a-z])+${n}$`,
     })),
@@ -52,7 +52,7 @@ const expensiveSchemas = (bytes: number): Json[] => [
   { type: 'object', allOf: Array.from({ length: bytes / 20 }, () => ({ minProperties: 0 })) },
   {
     type: 'object',
-    $defs: keyed(Math.min(2_000, bytes / 80), (n) => ({
+    $defs: objectOf(Math.min(2_000, bytes / 80), (n) => ({
       anyOf: [{ $ref: `#/$defs/k${n + 1}` }, { $ref: `#/$defs/k${n + 2}` }],
     })),
     $ref: '#/$defs/k0',
@@ -139,10 +139,10 @@ function* valuesFor(
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     const keys = Math.floor(room / 14);
-    yield ['many keys', { ...value, ...keyed(keys, () => 1) }];
+    yield ['many keys', { ...value, ...objectOf(keys, () => 1) }];
     const [known = 'message'] = Object.keys(value);
     const alike = Math.floor(room / (known.length + 12));
-    yield ['keys like its own', { ...value, ...keyed(alike, () => 1, known.slice(0, -1)) }];
+    yield ['keys like its own', { ...value, ...objectOf(alike, () => 1, known.slice(0, -1)) }];
     if (SCHEMA_NAMES.test(name)) {
       for (const one of expensiveSchemas(room)) yield ['a JSON Schema', one];
     }
@@ -187,7 +187,7 @@ function withText(value: Json, path: Path, text: string): string {
   );
 }
 
-function keyed(count: number, value: (n: number) => Json, prefix = 'k'): JsonObject {
+function objectOf(count: number, value: (n: number) => Json, prefix = 'k'): JsonObject {
   return Object.fromEntries(Array.from({ length: count }, (_, n) => [`${prefix}${n}`, value(n)]));
 }
 

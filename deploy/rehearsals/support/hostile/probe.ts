@@ -32,7 +32,7 @@ export type Probe = {
   /** Last value of a sample. */
   latest(kind: SampleKind): number;
   /** Resolves when a request of each kind has begun after this moment and ended. */
-  settled(): Promise<void>;
+  waitForSamples(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -46,7 +46,7 @@ export function startProbe(target: ProbeTarget): Probe {
     failure = error;
   });
   /** Measurements that ended since a moment, the newest first. */
-  const measured = (kind: SampleKind, since: number): Sample[] => {
+  const samplesSince = (kind: SampleKind, since: number): Sample[] => {
     const found: Sample[] = [];
     for (let n = samples.length - 1; n >= 0; n -= 1) {
       const sample = samples[n] as Sample;
@@ -56,16 +56,16 @@ export function startProbe(target: ProbeTarget): Probe {
     return found;
   };
   return {
-    values: (kind, since) => measured(kind, since).map(({ value }) => value),
+    values: (kind, since) => samplesSince(kind, since).map(({ value }) => value),
     largest: (kind, since, until) =>
-      measured(kind, since)
+      samplesSince(kind, since)
         .filter(({ start }) => start < until)
         .reduce((largest, { value }) => Math.max(largest, value), 0),
     latest: (kind) => samples.findLast((sample) => sample.kind === kind)?.value ?? 0,
-    async settled() {
+    async waitForSamples() {
       const since = probeClock();
       const isSettled = () =>
-        REQUESTS.every((kind) => measured(kind, since).some(({ start }) => start > since));
+        REQUESTS.every((kind) => samplesSince(kind, since).some(({ start }) => start > since));
       while (!isSettled()) {
         if (failure) throw failure;
         await sleep(POLL_MS);

@@ -48,13 +48,13 @@ export type Effect = {
 
 export const isFault = ({ status }: Effect): boolean => status >= 500 && status < 600;
 
-export const holdsBars = ({ healthz, neighbour, growth }: Effect): boolean =>
+export const meetsBars = ({ healthz, neighbour, growth }: Effect): boolean =>
   healthz <= MAX_DELAY_MS && neighbour <= MAX_DELAY_MS && growth <= MAX_GROWTH_MB;
 
 /** Sends the bodies of a trial, and again the ones that break a bar. */
 export async function runTrial(laboratory: Laboratory, trial: Trial): Promise<Effect[]> {
   const effects = await sendBodies(laboratory, trial);
-  if (effects.every(holdsBars)) return effects;
+  if (effects.every(meetsBars)) return effects;
   if (trial.bodies.length === 1) return await leastEffect(laboratory, trial, effects);
   const middle = Math.ceil(trial.bodies.length / 2);
   const again = [
@@ -70,7 +70,7 @@ async function leastEffect(
   first: readonly Effect[],
 ): Promise<Effect[]> {
   let least = first;
-  for (let n = 1; n < ATTEMPTS && !least.every(holdsBars); n += 1) {
+  for (let n = 1; n < ATTEMPTS && !least.every(meetsBars); n += 1) {
     const next = await sendBodies(laboratory, trial);
     least = least.map((effect, index) => {
       const { healthz, neighbour, growth } = next[index] ?? effect;
@@ -94,7 +94,7 @@ async function sendBodies(
   { server, probe, usual }: Laboratory,
   { endpoint, role, token, bodies }: Trial,
 ): Promise<Effect[]> {
-  await probe.settled();
+  await probe.waitForSamples();
   const memory = probe.latest('postgres');
   const sent: { body: HostileBody; start: number; status: number; ms: number }[] = [];
   for (const body of bodies) {
@@ -106,7 +106,7 @@ async function sendBodies(
       throw new Error(`the server ended after ${name}: ${server.lastLines()}`);
     }
   }
-  await probe.settled();
+  await probe.waitForSamples();
   return sent.map(({ body, start, status, ms }, n) => {
     const until = sent[n + 1]?.start ?? Number.POSITIVE_INFINITY;
     return {
