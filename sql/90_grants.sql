@@ -696,7 +696,7 @@ grant execute on function
   howdah_private.delete_log(uuid[]), howdah_private.delete_replaced_input(uuid),
   howdah_private.delete_replaced_run(howdah.executions, uuid, oid),
   howdah_private.erase_answer_log(uuid, text),
-  howdah_private.has_not_begun(howdah.executions),
+  howdah_private.is_not_started(howdah.executions),
   howdah_private.is_replaced_by(howdah.executions, howdah.executions),
   howdah_private.erase_log(uuid[], boolean), howdah_private.rename_author(uuid, text, text),
   howdah_private.rename_in_log(uuid[], text, text)

@@ -2577,12 +2577,12 @@ begin
   from howdah_private.read_answer(v_question, v_sent.answer, v_sent.data);
   perform howdah_private.record_input_hits(v_question.execution_id, v_sent.hits);
   perform howdah_private.audit_action(v_question.tenant_id,
-    case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions',
+    case v_question.kind when 'approval' then v_answer.answer_text else 'answer' end, 'questions',
       v_question.id::text,
     jsonb_build_object('kind', v_question.kind, 'execution_id', v_question.execution_id),
-    jsonb_build_object('answer', v_answer.given, 'data', v_answer.value));
+    jsonb_build_object('answer', v_answer.answer_text, 'data', v_answer.value));
   return howdah_private.settle_question(
-    v_question.id, 'answered', v_answer.given, v_answer.value, howdah_private.actor());
+    v_question.id, 'answered', v_answer.answer_text, v_answer.value, howdah_private.actor());
 end $function$
 ;
 
@@ -4227,7 +4227,7 @@ begin
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id,
       howdah_private.version_after(v_execution.id, v_execution.step_count)));
-  perform howdah_private.permit_kept_model(v_execution);
+  perform howdah_private.permit_override_model(v_execution);
   if v_execution.session_id is not null and v_execution.parent_execution_id is null then
     select coalesce(s.live_execution_id, v_execution.id) into v_live
     from howdah.sessions as s where s.id = v_execution.session_id for no key update;
@@ -5839,7 +5839,7 @@ AS $function$
       and (m.name = 'default' or (m.fallback_position is not null and m.purpose = 'llm'))
     where not exists (select from chosen_models)
   ),
-  given as (
+  granted_tools as (
     select t as tool, at.configuration, at.requires_approval
     from agent as a join howdah.agent_tools as at on at.agent_id = a.id
     join howdah.tools as t on t.id = at.tool_id
@@ -5885,7 +5885,7 @@ AS $function$
           || case when c.id is null then '{}' else jsonb_build_object(
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
-      from given as g
+      from granted_tools as g
       -- other engines have tools of their own, except an engine that is a tool; an A2A agent asks
       -- people by ask_user
       join agent as a on a.engine = 'builtin'
@@ -6021,7 +6021,7 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_tools_entry(agent_id uuid)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with given as (
+  with granted_tools as (
     select t.name, t.kind::text as kind, u.configuration, u.requires_approval,
       howdah_private.sub_run_target(t) as target
     from howdah.agent_tools as u join howdah.tools as t on t.id = u.tool_id
@@ -6030,7 +6030,7 @@ AS $function$
   sub_runs as (
     select g.kind, case when bool_and(o.one = '{}') then jsonb_agg(g.target order by g.target)
       else jsonb_object_agg(g.target, o.one) end as entry
-    from given as g
+    from granted_tools as g
     cross join lateral (select g.configuration || case when g.requires_approval is null then '{}'
       else jsonb_build_object('requires_approval', g.requires_approval) end as one) as o
     where g.target is not null
@@ -6047,7 +6047,7 @@ AS $function$
           jsonb_object_agg(g.name, g.requires_approval) filter (
             where g.requires_approval is not null), '{}')
       ), '{"allow": [], "configuration": {}, "requires_approval": {}}')
-      from given as g where g.target is null),
+      from granted_tools as g where g.target is null),
     'agents', (select s.entry from sub_runs as s where s.kind = 'agent'),
     'workflows', (select s.entry from sub_runs as s where s.kind = 'workflow'))
 $function$
@@ -8616,17 +8616,17 @@ declare
   v_run howdah.executions := howdah_private.calling_run(call_files.execution_id);
   v_word text;
   v_file record;
-  v_given jsonb := '[]';
+  v_files jsonb := '[]';
 begin
   foreach v_word in array words loop
     v_file := howdah_private.file_named(v_run,
       case when howdah_private.parse_id(v_word) is not null then v_word end,
       case when howdah_private.parse_id(v_word) is null then v_word end);
-    v_given := v_given || jsonb_build_object('id', v_file.id, 'name', v_file.name,
+    v_files := v_files || jsonb_build_object('id', v_file.id, 'name', v_file.name,
       'bytes', v_file.size,
       'trust', howdah_private.resource_trust(v_run.tenant_id, v_file.id));
   end loop;
-  return v_given;
+  return v_files;
 end $function$
 ;
 
@@ -11829,23 +11829,23 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.choice_fault(q howdah.questions, given text, data jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.choice_fault(q howdah.questions, choice text, data jsonb)
  RETURNS text
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
-    when (choice_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
+    when (choice_fault.choice = any (case q.kind when 'approval' then array['approve', 'reject']
       else array['done', 'again', 'give_up'] end)) is not true
       then format('%s is not a valid answer to a question of kind %s',
-        coalesce(quote_literal(left(choice_fault.given, 200)), 'nothing'), q.kind)
-    when choice_fault.given = 'approve' and choice_fault.data is not null then case
+        coalesce(quote_literal(left(choice_fault.choice, 200)), 'nothing'), q.kind)
+    when choice_fault.choice = 'approve' and choice_fault.data is not null then case
       when jsonb_typeof(choice_fault.data) <> 'object'
         then 'the edited arguments are not a JSON object'
       when howdah_private.unsupported_schema_keyword(q.schema) is null
         then (howdah_private.json_faults(q.schema, choice_fault.data))[1] end
-    when choice_fault.given = 'again' and exists (
+    when choice_fault.choice = 'again' and exists (
       select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
     ) then 'the run has ended, so the call cannot be made again'
   end
@@ -13976,7 +13976,7 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_old_debounces()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  with begun as (
+  with started_runs as (
     select d.tenant_id, d.target_id, d.caller, d.key from howdah_private.debounced_runs as d
     where exists (
       select from howdah.executions as e
@@ -13986,8 +13986,8 @@ begin
     limit 1000
     for update of d skip locked
   )
-  delete from howdah_private.debounced_runs as d using begun as b
-  where (d.tenant_id, d.target_id, d.caller, d.key) = (b.tenant_id, b.target_id, b.caller, b.key);
+  delete from howdah_private.debounced_runs as d using started_runs as s
+  where (d.tenant_id, d.target_id, d.caller, d.key) = (s.tenant_id, s.target_id, s.caller, s.key);
 end $function$
 ;
 
@@ -14036,7 +14036,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.delete_old_signing_keys(tenant_id uuid, webhook_id uuid, kept text[])
+CREATE OR REPLACE FUNCTION howdah_private.delete_old_signing_keys(tenant_id uuid, webhook_id uuid, except_names text[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
@@ -14049,7 +14049,7 @@ AS $function$
       else s.webhook_id = delete_old_signing_keys.webhook_id and not exists (
         select from howdah.webhooks as w
         where w.tenant_id = s.tenant_id and s.name in (w.secret_name, w.previous_secret_name)) end
-    and s.name <> all (array_remove(delete_old_signing_keys.kept, null))
+    and s.name <> all (array_remove(delete_old_signing_keys.except_names, null))
 $function$
 ;
 
@@ -14529,14 +14529,14 @@ CREATE OR REPLACE FUNCTION howdah_private.drop_aliases(document jsonb)
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  update howdah.tools as t set aliases = k.kept
+  update howdah.tools as t set aliases = k.remaining
   from (
     select x.id, array(select a.one from unnest(x.aliases) as a (one)
-      where e.entry -> 'aliases' ? a.one) as kept
+      where e.entry -> 'aliases' ? a.one) as remaining
     from howdah_private.system_entries(document, 'tools') as e
     join howdah.tools as x on x.name = e.name and x.tenant_id = howdah.current_tenant()
   ) as k
-  where t.id = k.id and t.aliases <> k.kept
+  where t.id = k.id and t.aliases <> k.remaining
 $function$
 ;
 
@@ -14891,7 +14891,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.effect_question(id uuid, call_id text, begun_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION howdah_private.effect_question(id uuid, call_id text, started_at timestamp with time zone)
  RETURNS SETOF howdah.questions
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -14900,7 +14900,7 @@ AS $function$
   select q.* from howdah.questions as q
   where q.execution_id = effect_question.id and q.call_id = effect_question.call_id
     and q.kind = 'effect'
-    and q.created_at >= effect_question.begun_at
+    and q.created_at >= effect_question.started_at
   order by q.created_at desc limit 1
 $function$
 ;
@@ -15754,14 +15754,14 @@ begin
     where e.id = d.execution_id and e.completed_at is not null and e.contents_erased_at is null
   );
   update howdah_private.erasures_due as d
-  set due_at = coalesce(r.kept_until, now() + interval '1 second')
+  set due_at = coalesce(r.needed_until, now() + interval '1 second')
   from (
-    select e.id, e.session_id, howdah_private.contents_needed_until(e) as kept_until
+    select e.id, e.session_id, howdah_private.contents_needed_until(e) as needed_until
     from howdah.executions as e where e.id = any (v_due)
     offset 0 -- so that the function is called once for each run
   ) as r
   where d.execution_id = r.id and (
-    r.kept_until is not null or r.id <> all (v_roots)
+    r.needed_until is not null or r.id <> all (v_roots)
     or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
   perform howdah_private.erase_due_runs(array(
@@ -17543,7 +17543,7 @@ AS $function$
     format('has not begun, and is not the last run of its debounce key %L', r.debounce_key)
   from howdah.executions as r
   where r.debounce_key is not null and r.status in ('queued', 'waiting', 'paused')
-    and howdah_private.has_not_begun(r)
+    and howdah_private.is_not_started(r)
     and not exists (
       select from howdah_private.debounced_runs as d
       where d.execution_id = r.id and d.key = r.debounce_key
@@ -18334,13 +18334,6 @@ AS $function$
       and e.agent_id = has_live_run_in_tree.agent_id and e.completed_at is null
   )
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.has_not_begun(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN (((e).fence = 0) AND ((e).step_count = 0) AND ((e).status = ANY (ARRAY['queued'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status])))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.has_run_ended(execution_id uuid)
@@ -19229,6 +19222,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_not_started(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((e).fence = 0) AND ((e).step_count = 0) AND ((e).status = ANY (ARRAY['queued'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status])))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_offered(tool howdah.tools)
  RETURNS boolean
  LANGUAGE sql
@@ -19348,7 +19348,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_replaced_by(run howdah.executions, 
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN (((run).tenant_id = (new_run).tenant_id) AND ((run).debounce_key = (new_run).debounce_key) AND (COALESCE((run).agent_id, (run).workflow_id) = COALESCE((new_run).agent_id, (new_run).workflow_id)) AND howdah_private.has_not_begun(run))
+RETURN (((run).tenant_id = (new_run).tenant_id) AND ((run).debounce_key = (new_run).debounce_key) AND (COALESCE((run).agent_id, (run).workflow_id) = COALESCE((new_run).agent_id, (new_run).workflow_id)) AND howdah_private.is_not_started(run))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_secret_name(name text)
@@ -21945,23 +21945,23 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_subscriptions(tenants uuid[], sess
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with asked as (
+  with requests as (
     select a.* from unnest(mcp_subscriptions.tenants, mcp_subscriptions.sessions)
       with ordinality as a (tenant_id, session, place)
   ),
   old as (
     select s.tenant_id, s.session from howdah_private.mcp_sessions as s
-    where (s.tenant_id, s.session) in (select a.tenant_id, a.session from asked as a)
+    where (s.tenant_id, s.session) in (select a.tenant_id, a.session from requests as a)
       and s.expires_at < now() + interval '12 hours'
     for no key update skip locked
   ),
-  kept as (
+  renewals as (
     update howdah_private.mcp_sessions as s set expires_at = now() + interval '1 day'
     from old as o
     where s.tenant_id = o.tenant_id and s.session = o.session
   )
   select a.place, s.subscriptions
-  from asked as a
+  from requests as a
   join howdah_private.mcp_sessions as s on s.tenant_id = a.tenant_id and s.session = a.session
 $function$
 ;
@@ -23306,7 +23306,7 @@ CREATE OR REPLACE FUNCTION howdah_private.overrides_fault(overrides jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with given as (
+  with root as (
     select case jsonb_typeof(overrides_fault.overrides)
       when 'object' then overrides_fault.overrides else '{}' end as o
   )
@@ -23317,20 +23317,20 @@ AS $function$
     union all
     select 2, '', 'has ' || octet_length(g.o::text) || ' bytes, at most 65536 are allowed',
       'Put long texts into input.'
-    from given as g where octet_length(g.o::text) > 65536
+    from root as g where octet_length(g.o::text) > 65536
     union all
     select 3, '.' || k.key, 'is unknown',
       coalesce(
         'Did you mean ' || howdah_private.nearest_word(left(k.key, 60), w.known) || '? ', ''
       ) || format('Known fields: %s.', array_to_string(w.known, ', '))
-    from given as g cross join lateral jsonb_object_keys(g.o) as k (key)
+    from root as g cross join lateral jsonb_object_keys(g.o) as k (key)
     cross join (
       values ('{model,request_params,allowed_tools,suppress_markdown}'::text[])
     ) as w (known)
     where k.key <> all (w.known)
     union all
     select 4, '.' || t.key, t.must, 'Omit the field to use the configuration of the agent.'
-    from given as g cross join (values
+    from root as g cross join (values
       ('model', 'string', 'must be the name of a model'),
       ('suppress_markdown', 'boolean', 'must be true or false'),
       ('request_params', 'object', 'must be an object'),
@@ -23344,7 +23344,7 @@ AS $function$
     select 5, '.request_params.' || p.name,
       'must be a ' || array_to_string(array_replace(p.types, 'array', 'list'), ' or a '),
       'The value is sent to the model unchanged.'
-    from given as g cross join howdah_private.sampling_params() as p
+    from root as g cross join howdah_private.sampling_params() as p
     where jsonb_typeof(g.o -> 'request_params') = 'object' and g.o -> 'request_params' ? p.name
       and jsonb_typeof(g.o -> 'request_params' -> p.name) <> all (p.types)
   ) as x
@@ -24075,7 +24075,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.permit_kept_model(e howdah.executions)
+CREATE OR REPLACE FUNCTION howdah_private.permit_override_model(e howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -24754,7 +24754,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.prompt_values(variables jsonb, configured jsonb, given jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.prompt_values(variables jsonb, configured jsonb, input jsonb)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
@@ -24765,7 +24765,7 @@ AS $function$
     from jsonb_each(prompt_values.variables) as v (name, schema) where v.schema ? 'default'
   ), '{}') || coalesce(prompt_values.configured, '{}') || coalesce((
     select jsonb_object_agg(g.name, g.value)
-    from jsonb_each(case jsonb_typeof(prompt_values.given) when 'object' then prompt_values.given
+    from jsonb_each(case jsonb_typeof(prompt_values.input) when 'object' then prompt_values.input
       else '{}' end) as g (name, value)
     where prompt_values.variables ? g.name and g.value <> 'null'
   ), '{}')
@@ -25299,27 +25299,27 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
- RETURNS TABLE(given text, value jsonb)
+ RETURNS TABLE(answer_text text, value jsonb)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_is_word boolean := q.kind <> 'question';
-  v_given text := case when v_is_word then lower(btrim(read_answer.answer, E' \t\r\n'))
+  v_answer text := case when v_is_word then lower(btrim(read_answer.answer, E' \t\r\n'))
     else read_answer.answer end;
   v_data jsonb := nullif(read_answer.data, 'null');
   v_fault text;
 begin
   if not v_is_word then
-    v_data := coalesce(v_data, howdah_private.answer_value(v_given, q.schema));
+    v_data := coalesce(v_data, howdah_private.answer_value(v_answer, q.schema));
   end if;
   v_fault := case
     when octet_length(read_answer.answer) > 1048576
       or octet_length(read_answer.data::text) > 1048576
       then 'it is larger than 1 MB'
-    when v_is_word then howdah_private.choice_fault(q, v_given, v_data)
-    else howdah_private.reply_fault(q, v_given, v_data) end;
+    when v_is_word then howdah_private.choice_fault(q, v_answer, v_data)
+    else howdah_private.reply_fault(q, v_answer, v_data) end;
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
       message = format('the answer was not accepted: %s', v_fault),
@@ -25328,14 +25328,14 @@ begin
       hint = case
         when q.kind = 'effect' then 'Valid answers: done (data: the result), again, give_up.'
         when q.kind = 'approval'
-          and v_given = 'approve' then 'The arguments must satisfy: ' || left(q.schema::text, 2000)
+          and v_answer = 'approve' then 'The arguments must satisfy: ' || left(q.schema::text, 2000)
         when q.kind = 'approval'
           then 'Valid answers: approve (data: edited arguments), reject (data: the reason).'
         when q.schema is not null then 'The answer must satisfy: ' || left(q.schema::text, 2000)
         when q.options is not null then 'The options: ' || left(q.options::text, 2000)
         else 'Any non-empty text is valid.' end;
   end if;
-  return query select coalesce(v_given, v_data #>> '{}'), v_data;
+  return query select coalesce(v_answer, v_data #>> '{}'), v_data;
 end $function$
 ;
 
@@ -26846,7 +26846,7 @@ CREATE OR REPLACE FUNCTION howdah_private.remove_unlisted_tools(document jsonb)
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  with given as (
+  with granted_tools as (
     select a.id as agent_id, case u.what when 'tool' then howdah_private.tool_named(u.name)
       else howdah_private.tool_named(
         howdah_private.sub_run_tool_name(u.what, u.name)) end as tool_id
@@ -26856,8 +26856,9 @@ AS $function$
     left join lateral howdah_private.entry_tools(e.entry) as u on true
   )
   delete from howdah.agent_tools as t
-  where t.agent_id in (select g.agent_id from given as g)
-    and not exists (select from given as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
+  where t.agent_id in (select g.agent_id from granted_tools as g)
+    and not exists (
+      select from granted_tools as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
 $function$
 ;
 
@@ -27222,26 +27223,26 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reply_fault(q howdah.questions, given text, data jsonb)
+CREATE OR REPLACE FUNCTION howdah_private.reply_fault(q howdah.questions, answer text, data jsonb)
  RETURNS text
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
-    when reply_fault.given is null and reply_fault.data is null then 'the answer is missing'
-    when q.trust = 'external' and reply_fault.given = 'decline'
+    when reply_fault.answer is null and reply_fault.data is null then 'the answer is missing'
+    when q.trust = 'external' and reply_fault.answer = 'decline'
       and reply_fault.data is null then null
-    when q.trust = 'external' and reply_fault.given = 'accept'
+    when q.trust = 'external' and reply_fault.answer = 'accept'
       then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, '{}')))[1]
     when q.schema is not null
       then (howdah_private.json_faults(q.schema,
-        coalesce(reply_fault.data, to_jsonb(reply_fault.given))))[1]
+        coalesce(reply_fault.data, to_jsonb(reply_fault.answer))))[1]
     when q.options is not null
-      and not q.options ? coalesce(reply_fault.given, reply_fault.data #>> '{}')
+      and not q.options ? coalesce(reply_fault.answer, reply_fault.data #>> '{}')
       then format('%L is not one of the options', left(
-        coalesce(reply_fault.given, reply_fault.data #>> '{}'), 200))
-    when reply_fault.given !~ '\S' and reply_fault.data is null then 'the answer is missing'
+        coalesce(reply_fault.answer, reply_fault.data #>> '{}'), 200))
+    when reply_fault.answer !~ '\S' and reply_fault.data is null then 'the answer is missing'
   end
 $function$
 ;
@@ -30416,7 +30417,7 @@ AS $function$
       from tenants as t window w as (order by t.load)
     ) as l
   ),
-  given as (
+  grants as (
     select t.place
     from tenants as t cross join level as l
     cross join lateral generate_series(0, ceil(l.load * t.weight)::int - t.at_work) as s (slot)
@@ -30425,7 +30426,7 @@ AS $function$
   )
   select array_agg(coalesce(g.slots, 0) order by t.place)
   from tenants as t
-  left join (select s.place, count(*)::int as slots from given as s group by s.place) as g
+  left join (select s.place, count(*)::int as slots from grants as s group by s.place) as g
     using (place)
 $function$
 ;
@@ -30928,15 +30929,15 @@ CREATE OR REPLACE FUNCTION howdah_private.store_files(execution_id uuid, names t
 AS $function$
 declare
   v_run howdah.executions := howdah_private.calling_run(store_files.execution_id);
-  v_kept jsonb := '[]';
+  v_files jsonb := '[]';
 begin
   perform howdah_private.lock_files(v_run);
   for i in 1 .. cardinality(names) loop
-    v_kept := v_kept || jsonb_build_object(
+    v_files := v_files || jsonb_build_object(
       'id', howdah_private.store_file(v_run, names[i], types[i], contents[i], origin),
       'name', names[i], 'type', types[i], 'bytes', octet_length(contents[i]));
   end loop;
-  return v_kept;
+  return v_files;
 end $function$
 ;
 
@@ -39239,7 +39240,7 @@ CREATE OR REPLACE FUNCTION howdah_private.why_scheduled(e howdah.executions, due
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
-    when e.debounce_key is null or not howdah_private.has_not_begun(e)
+    when e.debounce_key is null or not howdah_private.is_not_started(e)
       then howdah_private.explained('scheduled', s.summary)
     else howdah_private.explained('scheduled',
       format('%s; another insert with the debounce key "%s" replaces it and postpones it',
@@ -44845,10 +44846,6 @@ grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
 
 grant execute on function howdah_private.has_live_run_in_tree(uuid,uuid) to howdah_engine;
 
-grant execute on function howdah_private.has_not_begun(howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.has_not_begun(howdah.executions) to howdah_eraser;
-
 grant execute on function howdah_private.has_run_ended(uuid) to howdah_worker;
 
 grant execute on function howdah_private.has_settings() to howdah_worker;
@@ -44958,6 +44955,10 @@ grant execute on function howdah_private.is_host(text) to howdah_engine;
 grant execute on function howdah_private.is_in_queue(howdah.execution_status,howdah.waiting_reason) to howdah_engine;
 
 grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.is_not_started(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.is_not_started(howdah.executions) to howdah_eraser;
 
 grant execute on function howdah_private.is_operator() to howdah_analyst;
 

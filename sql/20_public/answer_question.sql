@@ -19,12 +19,12 @@ begin
   from howdah_private.read_answer(v_question, v_sent.answer, v_sent.data);
   perform howdah_private.record_input_hits(v_question.execution_id, v_sent.hits);
   perform howdah_private.audit_action(v_question.tenant_id,
-    case v_question.kind when 'approval' then v_answer.given else 'answer' end, 'questions',
+    case v_question.kind when 'approval' then v_answer.answer_text else 'answer' end, 'questions',
       v_question.id::text,
     jsonb_build_object('kind', v_question.kind, 'execution_id', v_question.execution_id),
-    jsonb_build_object('answer', v_answer.given, 'data', v_answer.value));
+    jsonb_build_object('answer', v_answer.answer_text, 'data', v_answer.value));
   return howdah_private.settle_question(
-    v_question.id, 'answered', v_answer.given, v_answer.value, howdah_private.actor());
+    v_question.id, 'answered', v_answer.answer_text, v_answer.value, howdah_private.actor());
 end $$;
 comment on function howdah.answer_question(uuid, text, jsonb) is
   'Answers a question and lets its run continue. Approvals take approve (data: edited arguments) '

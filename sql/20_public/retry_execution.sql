@@ -14,7 +14,7 @@ begin
   perform howdah_private.permit_version(
     coalesce(v_execution.workflow_version_id,
       howdah_private.version_after(v_execution.id, v_execution.step_count)));
-  perform howdah_private.permit_kept_model(v_execution);
+  perform howdah_private.permit_override_model(v_execution);
   if v_execution.session_id is not null and v_execution.parent_execution_id is null then
     select coalesce(s.live_execution_id, v_execution.id) into v_live
     from howdah.sessions as s where s.id = v_execution.session_id for no key update;

@@ -155,7 +155,7 @@ end $$;
 
 -- Deletes the keys of a webhook or of callbacks that no longer sign.
 create or replace function howdah_private.delete_old_signing_keys(
-  tenant_id uuid, webhook_id uuid, kept text[]
+  tenant_id uuid, webhook_id uuid, except_names text[]
 ) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -167,7 +167,7 @@ as $$
       else s.webhook_id = delete_old_signing_keys.webhook_id and not exists (
         select from howdah.webhooks as w
         where w.tenant_id = s.tenant_id and s.name in (w.secret_name, w.previous_secret_name)) end
-    and s.name <> all (array_remove(delete_old_signing_keys.kept, null))
+    and s.name <> all (array_remove(delete_old_signing_keys.except_names, null))
 $$;
 
 -- Stores a key that a worker generated for a delivery, and that nobody has seen. Does nothing if

@@ -221,7 +221,7 @@ create or replace function howdah_private.agent_tools_entry(agent_id uuid) retur
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  with given as (
+  with granted_tools as (
     select t.name, t.kind::text as kind, u.configuration, u.requires_approval,
       howdah_private.sub_run_target(t) as target
     from howdah.agent_tools as u join howdah.tools as t on t.id = u.tool_id
@@ -230,7 +230,7 @@ as $$
   sub_runs as (
     select g.kind, case when bool_and(o.one = '{}') then jsonb_agg(g.target order by g.target)
       else jsonb_object_agg(g.target, o.one) end as entry
-    from given as g
+    from granted_tools as g
     cross join lateral (select g.configuration || case when g.requires_approval is null then '{}'
       else jsonb_build_object('requires_approval', g.requires_approval) end as one) as o
     where g.target is not null
@@ -247,7 +247,7 @@ as $$
           jsonb_object_agg(g.name, g.requires_approval) filter (
             where g.requires_approval is not null), '{}')
       ), '{"allow": [], "configuration": {}, "requires_approval": {}}')
-      from given as g where g.target is null),
+      from granted_tools as g where g.target is null),
     'agents', (select s.entry from sub_runs as s where s.kind = 'agent'),
     'workflows', (select s.entry from sub_runs as s where s.kind = 'workflow'))
 $$;

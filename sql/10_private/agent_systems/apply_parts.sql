@@ -304,14 +304,14 @@ create or replace function howdah_private.drop_aliases(document jsonb) returns v
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  update howdah.tools as t set aliases = k.kept
+  update howdah.tools as t set aliases = k.remaining
   from (
     select x.id, array(select a.one from unnest(x.aliases) as a (one)
-      where e.entry -> 'aliases' ? a.one) as kept
+      where e.entry -> 'aliases' ? a.one) as remaining
     from howdah_private.system_entries(document, 'tools') as e
     join howdah.tools as x on x.name = e.name and x.tenant_id = howdah.current_tenant()
   ) as k
-  where t.id = k.id and t.aliases <> k.kept
+  where t.id = k.id and t.aliases <> k.remaining
 $$;
 
 -- Returns the id of a tool by its name or an alias.

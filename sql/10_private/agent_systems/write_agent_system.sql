@@ -145,7 +145,7 @@ create or replace function howdah_private.remove_unlisted_tools(document jsonb) 
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  with given as (
+  with granted_tools as (
     select a.id as agent_id, case u.what when 'tool' then howdah_private.tool_named(u.name)
       else howdah_private.tool_named(
         howdah_private.sub_run_tool_name(u.what, u.name)) end as tool_id
@@ -155,8 +155,9 @@ as $$
     left join lateral howdah_private.entry_tools(e.entry) as u on true
   )
   delete from howdah.agent_tools as t
-  where t.agent_id in (select g.agent_id from given as g)
-    and not exists (select from given as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
+  where t.agent_id in (select g.agent_id from granted_tools as g)
+    and not exists (
+      select from granted_tools as g where (g.agent_id, g.tool_id) = (t.agent_id, t.tool_id))
 $$;
 
 -- Removes skills from agents that the document no longer gives them.

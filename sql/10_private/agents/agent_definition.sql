@@ -23,7 +23,7 @@ as $$
       and (m.name = 'default' or (m.fallback_position is not null and m.purpose = 'llm'))
     where not exists (select from chosen_models)
   ),
-  given as (
+  granted_tools as (
     select t as tool, at.configuration, at.requires_approval
     from agent as a join howdah.agent_tools as at on at.agent_id = a.id
     join howdah.tools as t on t.id = at.tool_id
@@ -69,7 +69,7 @@ as $$
           || case when c.id is null then '{}' else jsonb_build_object(
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
         order by (g.tool).name)
-      from given as g
+      from granted_tools as g
       -- other engines have tools of their own, except an engine that is a tool; an A2A agent asks
       -- people by ask_user
       join agent as a on a.engine = 'builtin'

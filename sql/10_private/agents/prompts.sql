@@ -43,7 +43,7 @@ $$;
 -- Merges the values of a prompt: defaults, then those of the agent, then those of the run. Of
 -- `input_data` only declared variables count, and null is not a value.
 create or replace function howdah_private.prompt_values(
-  variables jsonb, configured jsonb, given jsonb
+  variables jsonb, configured jsonb, input jsonb
 ) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
@@ -53,7 +53,7 @@ as $$
     from jsonb_each(prompt_values.variables) as v (name, schema) where v.schema ? 'default'
   ), '{}') || coalesce(prompt_values.configured, '{}') || coalesce((
     select jsonb_object_agg(g.name, g.value)
-    from jsonb_each(case jsonb_typeof(prompt_values.given) when 'object' then prompt_values.given
+    from jsonb_each(case jsonb_typeof(prompt_values.input) when 'object' then prompt_values.input
       else '{}' end) as g (name, value)
     where prompt_values.variables ? g.name and g.value <> 'null'
   ), '{}')

@@ -64,7 +64,7 @@ end $$;
 
 -- Returns the latest question about the effect of a call since the call was begun.
 create or replace function howdah_private.effect_question(
-  id uuid, call_id text, begun_at timestamptz
+  id uuid, call_id text, started_at timestamptz
 ) returns setof howdah.questions
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -72,7 +72,7 @@ as $$
   select q.* from howdah.questions as q
   where q.execution_id = effect_question.id and q.call_id = effect_question.call_id
     and q.kind = 'effect'
-    and q.created_at >= effect_question.begun_at
+    and q.created_at >= effect_question.started_at
   order by q.created_at desc limit 1
 $$;
 

@@ -102,14 +102,14 @@ begin
     where e.id = d.execution_id and e.completed_at is not null and e.contents_erased_at is null
   );
   update howdah_private.erasures_due as d
-  set due_at = coalesce(r.kept_until, now() + interval '1 second')
+  set due_at = coalesce(r.needed_until, now() + interval '1 second')
   from (
-    select e.id, e.session_id, howdah_private.contents_needed_until(e) as kept_until
+    select e.id, e.session_id, howdah_private.contents_needed_until(e) as needed_until
     from howdah.executions as e where e.id = any (v_due)
     offset 0 -- so that the function is called once for each run
   ) as r
   where d.execution_id = r.id and (
-    r.kept_until is not null or r.id <> all (v_roots)
+    r.needed_until is not null or r.id <> all (v_roots)
     or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
   perform howdah_private.erase_due_runs(array(

@@ -168,22 +168,22 @@ create or replace function howdah_private.mcp_subscriptions(tenants uuid[], sess
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  with asked as (
+  with requests as (
     select a.* from unnest(mcp_subscriptions.tenants, mcp_subscriptions.sessions)
       with ordinality as a (tenant_id, session, place)
   ),
   old as (
     select s.tenant_id, s.session from howdah_private.mcp_sessions as s
-    where (s.tenant_id, s.session) in (select a.tenant_id, a.session from asked as a)
+    where (s.tenant_id, s.session) in (select a.tenant_id, a.session from requests as a)
       and s.expires_at < now() + interval '12 hours'
     for no key update skip locked
   ),
-  kept as (
+  renewals as (
     update howdah_private.mcp_sessions as s set expires_at = now() + interval '1 day'
     from old as o
     where s.tenant_id = o.tenant_id and s.session = o.session
   )
   select a.place, s.subscriptions
-  from asked as a
+  from requests as a
   join howdah_private.mcp_sessions as s on s.tenant_id = a.tenant_id and s.session = a.session
 $$;

@@ -114,26 +114,26 @@ end $$;
 -- Parses an answer: approvals and effects take one of a few words, questions any text. Checks data
 -- against the schema of the question.
 create or replace function howdah_private.read_answer(q howdah.questions, answer text, data jsonb)
-  returns table (given text, value jsonb)
+  returns table (answer_text text, value jsonb)
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_is_word boolean := q.kind <> 'question';
-  v_given text := case when v_is_word then lower(btrim(read_answer.answer, E' \t\r\n'))
+  v_answer text := case when v_is_word then lower(btrim(read_answer.answer, E' \t\r\n'))
     else read_answer.answer end;
   v_data jsonb := nullif(read_answer.data, 'null');
   v_fault text;
 begin
   if not v_is_word then
-    v_data := coalesce(v_data, howdah_private.answer_value(v_given, q.schema));
+    v_data := coalesce(v_data, howdah_private.answer_value(v_answer, q.schema));
   end if;
   v_fault := case
     when octet_length(read_answer.answer) > 1048576
       or octet_length(read_answer.data::text) > 1048576
       then 'it is larger than 1 MB'
-    when v_is_word then howdah_private.choice_fault(q, v_given, v_data)
-    else howdah_private.reply_fault(q, v_given, v_data) end;
+    when v_is_word then howdah_private.choice_fault(q, v_answer, v_data)
+    else howdah_private.reply_fault(q, v_answer, v_data) end;
   if v_fault is not null then
     raise exception using errcode = 'HWINV',
       message = format('the answer was not accepted: %s', v_fault),
@@ -142,60 +142,60 @@ begin
       hint = case
         when q.kind = 'effect' then 'Valid answers: done (data: the result), again, give_up.'
         when q.kind = 'approval'
-          and v_given = 'approve' then 'The arguments must satisfy: ' || left(q.schema::text, 2000)
+          and v_answer = 'approve' then 'The arguments must satisfy: ' || left(q.schema::text, 2000)
         when q.kind = 'approval'
           then 'Valid answers: approve (data: edited arguments), reject (data: the reason).'
         when q.schema is not null then 'The answer must satisfy: ' || left(q.schema::text, 2000)
         when q.options is not null then 'The options: ' || left(q.options::text, 2000)
         else 'Any non-empty text is valid.' end;
   end if;
-  return query select coalesce(v_given, v_data #>> '{}'), v_data;
+  return query select coalesce(v_answer, v_data #>> '{}'), v_data;
 end $$;
 
 -- Returns the fault of an answer to ask_user, or null. The schema of the question decides, else its
 -- options, else any text is valid. A question of an MCP server is answered by values that fit its
 -- schema, or by a word: accept, if no field is required, or decline.
-create or replace function howdah_private.reply_fault(q howdah.questions, given text, data jsonb)
+create or replace function howdah_private.reply_fault(q howdah.questions, answer text, data jsonb)
   returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when reply_fault.given is null and reply_fault.data is null then 'the answer is missing'
-    when q.trust = 'external' and reply_fault.given = 'decline'
+    when reply_fault.answer is null and reply_fault.data is null then 'the answer is missing'
+    when q.trust = 'external' and reply_fault.answer = 'decline'
       and reply_fault.data is null then null
-    when q.trust = 'external' and reply_fault.given = 'accept'
+    when q.trust = 'external' and reply_fault.answer = 'accept'
       then (howdah_private.json_faults(q.schema, coalesce(reply_fault.data, '{}')))[1]
     when q.schema is not null
       then (howdah_private.json_faults(q.schema,
-        coalesce(reply_fault.data, to_jsonb(reply_fault.given))))[1]
+        coalesce(reply_fault.data, to_jsonb(reply_fault.answer))))[1]
     when q.options is not null
-      and not q.options ? coalesce(reply_fault.given, reply_fault.data #>> '{}')
+      and not q.options ? coalesce(reply_fault.answer, reply_fault.data #>> '{}')
       then format('%L is not one of the options', left(
-        coalesce(reply_fault.given, reply_fault.data #>> '{}'), 200))
-    when reply_fault.given !~ '\S' and reply_fault.data is null then 'the answer is missing'
+        coalesce(reply_fault.answer, reply_fault.data #>> '{}'), 200))
+    when reply_fault.answer !~ '\S' and reply_fault.data is null then 'the answer is missing'
   end
 $$;
 
 -- Returns the fault of an answer that is one of a few words, or null. Edited arguments must satisfy
 -- the parameters of the tool. Parameters with keywords that json_faults does not support are
 -- checked only by the worker.
-create or replace function howdah_private.choice_fault(q howdah.questions, given text, data jsonb)
+create or replace function howdah_private.choice_fault(q howdah.questions, choice text, data jsonb)
   returns text
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when (choice_fault.given = any (case q.kind when 'approval' then array['approve', 'reject']
+    when (choice_fault.choice = any (case q.kind when 'approval' then array['approve', 'reject']
       else array['done', 'again', 'give_up'] end)) is not true
       then format('%s is not a valid answer to a question of kind %s',
-        coalesce(quote_literal(left(choice_fault.given, 200)), 'nothing'), q.kind)
-    when choice_fault.given = 'approve' and choice_fault.data is not null then case
+        coalesce(quote_literal(left(choice_fault.choice, 200)), 'nothing'), q.kind)
+    when choice_fault.choice = 'approve' and choice_fault.data is not null then case
       when jsonb_typeof(choice_fault.data) <> 'object'
         then 'the edited arguments are not a JSON object'
       when howdah_private.unsupported_schema_keyword(q.schema) is null
         then (howdah_private.json_faults(q.schema, choice_fault.data))[1] end
-    when choice_fault.given = 'again' and exists (
+    when choice_fault.choice = 'again' and exists (
       select from howdah.executions as e where e.id = q.execution_id and e.completed_at is not null
     ) then 'the run has ended, so the call cannot be made again'
   end

@@ -63,7 +63,7 @@ as $$
       from tenants as t window w as (order by t.load)
     ) as l
   ),
-  given as (
+  grants as (
     select t.place
     from tenants as t cross join level as l
     cross join lateral generate_series(0, ceil(l.load * t.weight)::int - t.at_work) as s (slot)
@@ -72,6 +72,6 @@ as $$
   )
   select array_agg(coalesce(g.slots, 0) order by t.place)
   from tenants as t
-  left join (select s.place, count(*)::int as slots from given as s group by s.place) as g
+  left join (select s.place, count(*)::int as slots from grants as s group by s.place) as g
     using (place)
 $$;

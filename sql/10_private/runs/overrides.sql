@@ -9,8 +9,8 @@
 --
 -- The run keeps a copy of the model, as a version does. Later changes of the model's row do not
 -- affect runs that have begun. A retry is refused if an admin has since changed the model's
--- endpoint, and a fork looks up the model again (permit_kept_model, original_overrides). The engine
--- writes the overrides of child runs from configurations; they are not checked here.
+-- endpoint, and a fork looks up the model again (permit_override_model, original_overrides). The
+-- engine writes the overrides of child runs from configurations; they are not checked here.
 
 -- Returns the budget of a run after a check against `maximum`, the limit of its agent or workflow.
 -- Forks and child runs keep the budget that they were given.
@@ -61,7 +61,7 @@ create or replace function howdah_private.overrides_fault(overrides jsonb)
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  with given as (
+  with root as (
     select case jsonb_typeof(overrides_fault.overrides)
       when 'object' then overrides_fault.overrides else '{}' end as o
   )
@@ -72,20 +72,20 @@ as $$
     union all
     select 2, '', 'has ' || octet_length(g.o::text) || ' bytes, at most 65536 are allowed',
       'Put long texts into input.'
-    from given as g where octet_length(g.o::text) > 65536
+    from root as g where octet_length(g.o::text) > 65536
     union all
     select 3, '.' || k.key, 'is unknown',
       coalesce(
         'Did you mean ' || howdah_private.nearest_word(left(k.key, 60), w.known) || '? ', ''
       ) || format('Known fields: %s.', array_to_string(w.known, ', '))
-    from given as g cross join lateral jsonb_object_keys(g.o) as k (key)
+    from root as g cross join lateral jsonb_object_keys(g.o) as k (key)
     cross join (
       values ('{model,request_params,allowed_tools,suppress_markdown}'::text[])
     ) as w (known)
     where k.key <> all (w.known)
     union all
     select 4, '.' || t.key, t.must, 'Omit the field to use the configuration of the agent.'
-    from given as g cross join (values
+    from root as g cross join (values
       ('model', 'string', 'must be the name of a model'),
       ('suppress_markdown', 'boolean', 'must be true or false'),
       ('request_params', 'object', 'must be an object'),
@@ -99,7 +99,7 @@ as $$
     select 5, '.request_params.' || p.name,
       'must be a ' || array_to_string(array_replace(p.types, 'array', 'list'), ' or a '),
       'The value is sent to the model unchanged.'
-    from given as g cross join howdah_private.sampling_params() as p
+    from root as g cross join howdah_private.sampling_params() as p
     where jsonb_typeof(g.o -> 'request_params') = 'object' and g.o -> 'request_params' ? p.name
       and jsonb_typeof(g.o -> 'request_params' -> p.name) <> all (p.types)
   ) as x
@@ -267,7 +267,7 @@ $$;
 
 -- Refuses the retry of a run whose overriding model an admin has since removed or moved to another
 -- endpoint or secret. An admin may retry such a run.
-create or replace function howdah_private.permit_kept_model(e howdah.executions) returns void
+create or replace function howdah_private.permit_override_model(e howdah.executions) returns void
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -63,15 +63,15 @@ create or replace function howdah_private.store_files(
 as $$
 declare
   v_run howdah.executions := howdah_private.calling_run(store_files.execution_id);
-  v_kept jsonb := '[]';
+  v_files jsonb := '[]';
 begin
   perform howdah_private.lock_files(v_run);
   for i in 1 .. cardinality(names) loop
-    v_kept := v_kept || jsonb_build_object(
+    v_files := v_files || jsonb_build_object(
       'id', howdah_private.store_file(v_run, names[i], types[i], contents[i], origin),
       'name', names[i], 'type', types[i], 'bytes', octet_length(contents[i]));
   end loop;
-  return v_kept;
+  return v_files;
 end $$;
 
 -- Returns the files that a call names, each by its name or id, with their trust but without their
@@ -84,15 +84,15 @@ declare
   v_run howdah.executions := howdah_private.calling_run(call_files.execution_id);
   v_word text;
   v_file record;
-  v_given jsonb := '[]';
+  v_files jsonb := '[]';
 begin
   foreach v_word in array words loop
     v_file := howdah_private.file_named(v_run,
       case when howdah_private.parse_id(v_word) is not null then v_word end,
       case when howdah_private.parse_id(v_word) is null then v_word end);
-    v_given := v_given || jsonb_build_object('id', v_file.id, 'name', v_file.name,
+    v_files := v_files || jsonb_build_object('id', v_file.id, 'name', v_file.name,
       'bytes', v_file.size,
       'trust', howdah_private.resource_trust(v_run.tenant_id, v_file.id));
   end loop;
-  return v_given;
+  return v_files;
 end $$;

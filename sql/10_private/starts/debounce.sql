@@ -163,7 +163,7 @@ begin
 end $$;
 
 -- Returns whether no worker has claimed the run, and nothing is in its log.
-create or replace function howdah_private.has_not_begun(e howdah.executions) returns boolean
+create or replace function howdah_private.is_not_started(e howdah.executions) returns boolean
   language sql immutable
   return e.fence = 0 and e.step_count = 0 and e.status in ('queued', 'waiting', 'paused');
 
@@ -174,7 +174,7 @@ create or replace function howdah_private.is_replaced_by(
   language sql immutable
   return run.tenant_id = new_run.tenant_id and run.debounce_key = new_run.debounce_key
     and coalesce(run.agent_id, run.workflow_id) = coalesce(new_run.agent_id, new_run.workflow_id)
-    and howdah_private.has_not_begun(run);
+    and howdah_private.is_not_started(run);
 
 -- Deletes the row of a run that a new row replaces, with what others have written for its input.
 -- Returns nulls if the run has begun or is in another partition. A run that has not begun has no
@@ -215,7 +215,7 @@ create or replace function howdah_private.delete_old_debounces() returns void
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  with begun as (
+  with started_runs as (
     select d.tenant_id, d.target_id, d.caller, d.key from howdah_private.debounced_runs as d
     where exists (
       select from howdah.executions as e
@@ -225,6 +225,6 @@ begin
     limit 1000
     for update of d skip locked
   )
-  delete from howdah_private.debounced_runs as d using begun as b
-  where (d.tenant_id, d.target_id, d.caller, d.key) = (b.tenant_id, b.target_id, b.caller, b.key);
+  delete from howdah_private.debounced_runs as d using started_runs as s
+  where (d.tenant_id, d.target_id, d.caller, d.key) = (s.tenant_id, s.target_id, s.caller, s.key);
 end $$;
