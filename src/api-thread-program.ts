@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { Api } from './api/server.ts';
+import type { ApiServer } from './api/server.ts';
 import {
   type ApiCommand,
   type ApiReport,
@@ -63,7 +63,7 @@ function metricsOfProcess(contentType: string): ApiMetrics {
   };
 }
 
-let api: Api | undefined;
+let api: ApiServer | undefined;
 
 parentPort?.on('message', async (command: ApiCommand) => {
   switch (command.do) {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { Api } from './api/server.ts';
+import type { ApiServer } from './api/server.ts';
 import { moduleBeside } from './concurrency/thread-pool.ts';
 import { type Config, ownEnvironment } from './config.ts';
 import { HowdahError } from './contracts/errors.ts';
@@ -85,7 +85,7 @@ export async function startApiThread(
   options: ApiThreadOptions,
   { log, metrics, sink }: ThreadTelemetry,
   loaded: LoadedThread = loadApiThread(options.program),
-): Promise<Api> {
+): Promise<ApiServer> {
   let isClosing = false;
   let thread: ApiThread;
 

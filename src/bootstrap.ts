@@ -1,6 +1,6 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { Worker } from '../workers/main.ts';
-import type { Api, UnlistedApi } from './api/server.ts';
+import type { ApiServer, UnlistedApi } from './api/server.ts';
 import { type LoadedThread, loadApiThread, startApiThread, whileThreadRuns } from './api-thread.ts';
 import { runAll, settleAll } from './concurrency/run-all.ts';
 import type { Config } from './config.ts';
@@ -261,7 +261,7 @@ async function openApi(
   config: Config,
   { thread, isUnlisted }: Parts,
   { sink, ...serving }: Serving & { sink: Sink | undefined },
-): Promise<Api | UnlistedApi> {
+): Promise<ApiServer | UnlistedApi> {
   if (isUnlisted) return openApiHere(url, config, serving);
   if (!thread) return serveApi(url, config, serving);
   const { processKey, ...telemetry } = serving;

@@ -1,6 +1,6 @@
-export type { Caller } from './api/login/process-logins.ts';
+export type { CallerNames as Caller } from './api/login/process-logins.ts';
 export type { Handler, MountOptions } from './api/mount/handler.ts';
-export type { Call } from './client/call.ts';
+export type { CallOperation as Call } from './client/call.ts';
 export {
   type Conversation,
   connect,

@@ -1,4 +1,4 @@
-import type { Caller, KnownCaller } from './api/login/process-logins.ts';
+import type { CallerNames, KnownCaller } from './api/login/process-logins.ts';
 import { HowdahError } from './contracts/errors.ts';
 import { findTenant, findUser } from './db/access/subjects.ts';
 import { createPool } from './db/connection/pool.ts';
@@ -8,7 +8,7 @@ import { queriesOn } from './db/queries/queries.ts';
  * Looks up a caller in the database. The whole tenant acts as an owner. Throws `HWNTF` for an
  * unknown tenant or user.
  */
-export async function findCaller(url: string, caller: Caller): Promise<KnownCaller> {
+export async function findCaller(url: string, caller: CallerNames): Promise<KnownCaller> {
   const pool = createPool({ url, applicationName: 'howdah-login', max: 1 });
   try {
     const db = queriesOn(pool);

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Api, ApiOptions, UnlistedApi } from './api/server.ts';
+import type { ApiOptions, ApiServer, UnlistedApi } from './api/server.ts';
 import type { Config } from './config.ts';
 import { secretRowsOn } from './db/access/secrets.ts';
 import { createPool } from './db/connection/pool.ts';
@@ -36,7 +36,7 @@ export type Serving = {
 };
 
 /** Starts the API in this thread. Its packages are loaded only when it starts. */
-export async function serveApi(url: string, config: Config, serving: Serving): Promise<Api> {
+export async function serveApi(url: string, config: Config, serving: Serving): Promise<ApiServer> {
   const { startApi } = await import('./api/server.ts');
   return startApi(await apiOptions(url, config, serving));
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
-import { type Caller, createProcessLogins, type TokenOf } from './api/login/process-logins.ts';
+import { type CallerNames, createProcessLogins, type TokenOf } from './api/login/process-logins.ts';
 import {
   attachSockets,
   createHandler,
@@ -29,7 +29,7 @@ export type Howdah = HowdahClient & {
   /** Describes the model that agents without a model use. */
   model: string;
   /** Returns the methods for another caller. The first call fails if the caller is unknown. */
-  as(caller: Caller): HowdahClient;
+  as(caller: CallerNames): HowdahClient;
   /** Returns the number of runs at work in this process. */
   inFlight(): number;
   /** Resolves when nothing is at work or due any more, or when the signal fires. */
@@ -110,7 +110,7 @@ function createHowdah(instance: Instance, processKey: Uint8Array): Howdah {
   const { databaseUrl, isEmbedded, model, apiUrl: url, unlistedApi } = instance;
   const tokenOf = createProcessLogins(processKey, (caller) => findCaller(databaseUrl, caller));
   const mountable = (method: string) => unlistedApi ?? notMountable(method);
-  const as = (caller: Caller) => createOwnClient(instance, tokenOf, caller);
+  const as = (caller: CallerNames) => createOwnClient(instance, tokenOf, caller);
   const closing = lazy(() => instance.close());
   return {
     ...as({}),
@@ -128,7 +128,7 @@ function createHowdah(instance: Instance, processKey: Uint8Array): Howdah {
 function createOwnClient(
   { apiUrl, unlistedApi }: Instance,
   tokenOf: TokenOf,
-  caller: Caller,
+  caller: CallerNames,
 ): HowdahClient {
   const token = () => tokenOf(caller);
   if (apiUrl !== undefined) return connect(apiUrl, { token });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import type { Api } from '../src/api/server.ts';
+import type { ApiServer } from '../src/api/server.ts';
 import { connect } from '../src/client/connect.ts';
 import type { StreamEvent } from '../src/contracts/runs/stream-event.ts';
 import type { Worker } from '../workers/main.ts';
@@ -15,7 +15,7 @@ import { startTestWorker } from './support/worker.ts';
 
 const database = testDatabase();
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   worker = await startTestWorker(database.url);

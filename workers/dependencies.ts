@@ -16,7 +16,7 @@ import { createQueryPool, type QueryPool } from '../src/db/sql-tools/query-pool.
 import { querySettings } from '../src/db/sql-tools/query-settings.ts';
 import { withSecrets } from '../src/providers/with-secret.ts';
 import { type RuntimeDependencies, sleep } from '../src/runtime/environment/world.ts';
-import { MAX_FILE_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
+import { MAX_ATTACHMENT_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
 import { createDocumentSealer } from '../src/secrets/documents.ts';
 import { noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
@@ -78,7 +78,10 @@ export function createDependencies(
   const queries = createQueryPool(queryPool, MOST.queries);
   const builtins = [...options.builtins, createSqlQuery(queryPool, queries, access.egress)];
   const readFile: RuntimeDependencies['loadResource'] = (tenantId, id) =>
-    loadResource(pool, tenantId, id, { folder: options.resourceFolder, maxBytes: MAX_FILE_BYTES });
+    loadResource(pool, tenantId, id, {
+      folder: options.resourceFolder,
+      maxBytes: MAX_ATTACHMENT_BYTES,
+    });
   const runs: RuntimeDependencies = {
     provider: withSecrets(options.provider, readSecret),
     customTools: customTools(options.tools),

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type Figure, figure, percentile } from '../../bench/figures.ts';
 import type { BenchDatabase } from '../../bench/server.ts';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { noPgbouncer, startPgbouncer } from '../../test/support/pgbouncer.ts';
 import { askApi, READING, startApiProcess, writing } from './support/api-process.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
@@ -53,14 +53,14 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
 }
 
 /** Each client asks the processes in turn: nine queries, then a mutation. */
-async function load(apis: Api[], { pool }: BenchDatabase, way: string, seconds: number) {
+async function load(apis: ApiServer[], { pool }: BenchDatabase, way: string, seconds: number) {
   const took: number[] = [];
   let failed = 0;
   let most = 0;
   const end = performance.now() + seconds * 1_000;
   const client = async (_: unknown, one: number) => {
     for (let turn = one; performance.now() < end; turn += 1) {
-      const api = apis[turn % apis.length] as Api;
+      const api = apis[turn % apis.length] as ApiServer;
       const startedAt = performance.now();
       const { ok } = await askApi(
         api,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Figure, figure, percentile } from '../../bench/figures.ts';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { type Standby, startStandby } from '../../test/support/standby.ts';
 import { askApi, READING, startApiProcess, writing } from './support/api-process.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
@@ -20,7 +20,7 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
   const database = await (await server()).createDatabase();
   const standby = await startStandby(database.url);
   const replicaUrl = databaseOf(standby, database.url);
-  const apis: Api[] = [];
+  const apis: ApiServer[] = [];
   try {
     for (const _ of ['one', 'other']) {
       apis.push(await startApiProcess(database.url, { replicaUrl }));
@@ -56,14 +56,14 @@ function databaseOf(standby: Standby, url: string): string {
 }
 
 /** A client that sends along how far it has written. */
-async function writeAndRead([one, other]: Api[], state: string, rounds: number) {
+async function writeAndRead([one, other]: ApiServer[], state: string, rounds: number) {
   const took: number[] = [];
   let [missed, failed] = [0, 0];
   for (let round = 0; round < rounds; round += 1) {
     const name = `${state.replace(' ', '-')}-${round}`;
-    const written = await askApi(one as Api, writing(name));
+    const written = await askApi(one as ApiServer, writing(name));
     const startedAt = performance.now();
-    const read = await askApi(other as Api, READING, written.position);
+    const read = await askApi(other as ApiServer, READING, written.position);
     took.push(performance.now() - startedAt);
     if (!written.ok || !read.ok) failed += 1;
     else if (!read.names.includes(name)) missed += 1;
@@ -74,7 +74,7 @@ async function writeAndRead([one, other]: Api[], state: string, rounds: number) 
 type Readiness = { checks: { name: string; reason?: string }[] };
 
 /** Until each process reads from the replica; a minute at most. */
-async function isUsed(apis: readonly Api[]): Promise<void> {
+async function isUsed(apis: readonly ApiServer[]): Promise<void> {
   for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) {
     const answers = await Promise.all(
       apis.map(async ({ url }) => (await (await fetch(`${url}/readyz`)).json()) as Readiness),

@@ -47,7 +47,7 @@ type Shutdown = {
 };
 
 /** An API that listens on a port. */
-export type Api = Shutdown & {
+export type ApiServer = Shutdown & {
   /** The URL, without a slash at its end. */
   url: string;
   port: number;
@@ -65,7 +65,7 @@ export type UnlistedApi = Shutdown & MountableApi;
  * built with the schemas of the user; `EADDRINUSE` when the port is
  * in use; and the error of node-pg when the database cannot be reached.
  */
-export async function startApi(options: ApiOptions): Promise<Api> {
+export async function startApi(options: ApiOptions): Promise<ApiServer> {
   return openApi(options, async ({ app, pool, drain, close }) => {
     const port = await listen(app, options);
     const url = `http://${inBrackets(options.host)}:${port}`;

@@ -13,7 +13,7 @@ type CallInput<Id extends keyof Operations> =
     : [input: Takes<Id>];
 
 /** Calls an operation of `/docs` by its name there, with the types of its input and its answer. */
-export type Call = <Id extends keyof Operations>(
+export type CallOperation = <Id extends keyof Operations>(
   id: Id,
   ...input: CallInput<Id>
 ) => Promise<Operations[Id]['gives']>;
@@ -25,7 +25,7 @@ type AnyInput = {
   headers?: Record<string, string>;
 };
 
-export function createCall(ask: HttpClient): Call {
+export function createCall(ask: HttpClient): CallOperation {
   return async (id, ...[input]) => {
     const { params = {}, query = {}, body, headers = {} } = (input ?? {}) as AnyInput;
     const [method, path, type] = operations[id] as readonly string[] as [string, string, string?];

@@ -2,7 +2,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import type { ExecutionStatus } from '../contracts/runs/step.ts';
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import type { Json, JsonObject } from '../json/json.ts';
-import { type Call, createCall } from './call.ts';
+import { type CallOperation, createCall } from './call.ts';
 import { followEvents, runStream } from './follow-events.ts';
 import {
   type ExecutionsFeedEvent,
@@ -151,7 +151,7 @@ export type HowdahClient = {
    * Calls any operation of `/docs` by its name, such as `call('listAgents', { query: { limit: 10 }
    * })`.
    */
-  call: Call;
+  call: CallOperation;
   /** Sends a request and returns the answer itself: its headers, such as `ETag`, and its bytes. */
   open: HttpClient;
   /** Sends a request to any path, and returns the body of the answer. */
@@ -235,7 +235,7 @@ function createRunnable(
 
 function createConversation(
   sid: string,
-  call: Call,
+  call: CallOperation,
   open: HttpClient,
   signal: AbortSignal | undefined,
 ): Conversation {

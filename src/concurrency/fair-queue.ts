@@ -17,7 +17,7 @@ export type FairQueueOptions = {
 };
 
 /** A place in the queue, taken or waited for. */
-export type Place = {
+export type QueuePlace = {
   /**
    * Resolves when the place is taken. Rejects when the wait was too long or was ended by `leave`.
    */
@@ -26,7 +26,7 @@ export type Place = {
   leave(): void;
 };
 
-type Entry = Place & {
+type Entry = QueuePlace & {
   user: string;
   state: 'waiting' | 'working' | 'gone';
   begin(): void;
@@ -101,7 +101,7 @@ export class FairQueue {
   }
 
   /** Takes a place or waits for one. Throws the refusal when the queue is full. */
-  enter(key: string, user = ''): Place {
+  enter(key: string, user = ''): QueuePlace {
     this.#accounts.chargeAll();
     const state = this.#accounts.of(key);
     const entry = this.#entryOf(key, user);
@@ -123,7 +123,7 @@ export class FairQueue {
    * Resolves with a function that frees the place. Rejects with the reason of the signal when the
    * signal fires first.
    */
-  async acquire(key: string, signal?: AbortSignal, user?: string): Promise<Place['leave']> {
+  async acquire(key: string, signal?: AbortSignal, user?: string): Promise<QueuePlace['leave']> {
     signal?.throwIfAborted();
     const { turn, leave } = this.enter(key, user);
     signal?.addEventListener('abort', leave, { once: true });

@@ -81,7 +81,7 @@ export function mapIterator<T, U>(
  * Opens a generator whose signal fires as soon as the consumer leaves. A generator alone would only
  * notice after its next item, which may never come.
  */
-export function untilLeft<T>(
+export function endWhenLeft<T>(
   open: (signal: AbortSignal) => AsyncGenerator<T, void>,
 ): AsyncIterableIterator<T, undefined> {
   const leaving = new AbortController();

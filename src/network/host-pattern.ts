@@ -30,7 +30,7 @@ export function hostOf(url: URL): string {
 }
 
 /** Returns the pattern of exactly the host and port of a URL. */
-export function patternOf(url: URL): HostPattern {
+export function hostPatternOf(url: URL): HostPattern {
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
   return { host: hostOf(url), wildcard: false, port };
 }

@@ -26,12 +26,7 @@ import { IMAGE_OPTIONS, makeImage, withoutDownloads } from './ai-sdk/purposes/im
 import { RERANK_OPTIONS, rankDocuments } from './ai-sdk/purposes/rerank.ts';
 import { speak, withoutSpeechOptions } from './ai-sdk/purposes/speech.ts';
 import { transcribeAudio, withVendorSettingsOnly } from './ai-sdk/purposes/transcription.ts';
-import {
-  mergeBody,
-  type RequestParams,
-  readParams,
-  withoutParams,
-} from './ai-sdk/request-params.ts';
+import { type CallParams, mergeBody, readParams, withoutParams } from './ai-sdk/request-params.ts';
 import {
   addPart,
   emptyAnswer,
@@ -48,7 +43,7 @@ import { type Fetch, guardedSdkFetch } from './http/guarded-fetch.ts';
 import { secretsIn } from './http/redact.ts';
 import { checkParams } from './http/reserved-params.ts';
 import type { Limits, Watch } from './http/stall-timeout.ts';
-import { resolveTarget, type Target } from './http/target.ts';
+import { type ModelTarget, resolveTarget } from './http/target.ts';
 import { emitToken } from './tokens.ts';
 
 /** The options of the provider. An SSRF guard may wrap `fetch`. Tests set `limits`. */
@@ -141,7 +136,7 @@ type CallOptions = AiSdkOptions & { kind: keyof SdkModels };
 type Line = {
   model: string;
   sdk: SdkOptions;
-  params: RequestParams;
+  params: CallParams;
   isSigned: boolean;
   watch: Watch;
   peer: Peer;
@@ -189,8 +184,8 @@ async function callVendor<T>(
 }
 
 type PreparedCall = {
-  target: Target;
-  params: RequestParams;
+  target: ModelTarget;
+  params: CallParams;
   settings: SdkOptions['settings'];
   credentials: AwsCredentials | null;
 };

@@ -5,7 +5,7 @@ import { VENDORS } from './vendors.ts';
 export type LocalServer = Readonly<{ name: string; url: string; model: string | undefined }>;
 
 /** A server that may run on this machine, with the address where it speaks OpenAI's format. */
-export type Candidate = Readonly<{ name: string; openAiUrl?: string }>;
+export type LocalServerCandidate = Readonly<{ name: string; openAiUrl?: string }>;
 
 /** The time for an answer of a server on this machine. Nobody waits longer for an offer. */
 const TIMEOUT_MS = 300;
@@ -19,7 +19,7 @@ const modelList = z.object({
  * same time. Another program that uses such a port gives another answer, and is left out.
  */
 export async function findLocalServers(
-  candidates: readonly Candidate[] = VENDORS.filter(({ isLocal }) => isLocal),
+  candidates: readonly LocalServerCandidate[] = VENDORS.filter(({ isLocal }) => isLocal),
 ): Promise<LocalServer[]> {
   const found = await Promise.all(candidates.map(fetchModelList));
   return found.filter((server) => server !== undefined);
@@ -28,7 +28,7 @@ export async function findLocalServers(
 async function fetchModelList({
   name,
   openAiUrl: url,
-}: Candidate): Promise<LocalServer | undefined> {
+}: LocalServerCandidate): Promise<LocalServer | undefined> {
   if (url === undefined) return undefined;
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);

@@ -14,16 +14,16 @@ import { createCancellation, createFailure, type Failed } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
 import { type Peer, reportedFailure, webPage } from './http/failures.ts';
-import { type Fetch, guardedFetch } from './http/guarded-fetch.ts';
+import { type Fetch, guardedModelFetch } from './http/guarded-fetch.ts';
 import { secretsIn } from './http/redact.ts';
 import { checkParams } from './http/reserved-params.ts';
 import type { Limits } from './http/stall-timeout.ts';
 import {
-  type Account,
+  type ModelTarget,
   type OpenAiEnv,
   openAiAccount,
   resolveTarget,
-  type Target,
+  type VendorAccount,
 } from './http/target.ts';
 import { synthesizeSpeech, transcribe } from './openai/audio.ts';
 import { requestBody } from './openai/body.ts';
@@ -47,7 +47,7 @@ import { emitToken } from './tokens.ts';
  * The options of the provider: the server of the environment, or the account of another vendor with
  * OpenAI's format. An SSRF guard may wrap `fetch`. Tests set `limits`.
  */
-export type OpenAiOptions = ({ env: OpenAiEnv } | { account: Account }) & {
+export type OpenAiOptions = ({ env: OpenAiEnv } | { account: VendorAccount }) & {
   fetch?: Fetch | undefined;
   limits?: Partial<Limits> | undefined;
 };
@@ -105,7 +105,7 @@ async function callServer<T>(
   );
 }
 
-function accountOf(options: OpenAiOptions): Account {
+function accountOf(options: OpenAiOptions): VendorAccount {
   return 'account' in options ? options.account : openAiAccount(options.env);
 }
 
@@ -122,7 +122,7 @@ function loadFailure(error: unknown): Failed {
  */
 function clientFor(
   { OpenAI }: Sdk,
-  { baseUrl, key }: Target,
+  { baseUrl, key }: ModelTarget,
   fetch: Fetch,
   { traceparent }: ModelCallContext,
 ): OpenAI {
@@ -136,7 +136,7 @@ function clientFor(
     webhookSecret: null,
     maxRetries: 0,
     logLevel: 'off',
-    fetch: guardedFetch(fetch, key, traceparent),
+    fetch: guardedModelFetch(fetch, key, traceparent),
   });
 }
 

@@ -8,7 +8,13 @@ import type { Fetch } from './http/guarded-fetch.ts';
 import { localProvider } from './local.ts';
 import { openaiProvider } from './openai.ts';
 import { scriptedProvider } from './scripted.ts';
-import { findVendor, isHost, SERVERS_WITHOUT_ADDRESS, VENDORS, type Vendor } from './vendors.ts';
+import {
+  findVendor,
+  isHostName,
+  SERVERS_WITHOUT_ADDRESS,
+  VENDORS,
+  type Vendor,
+} from './vendors.ts';
 
 /** The environment of the providers. An absent variable and an empty variable are equal. */
 export type ProviderEnv = {
@@ -59,7 +65,7 @@ export function findProvider(providers: Providers, model: Row): Outcome<ModelPro
   const vendor = findVendor(name);
   if (vendor !== undefined) return vendorProvider(providers, vendor, model);
   if (SERVERS_WITHOUT_ADDRESS.has(name)) return serverProvider(providers, name, model);
-  if (isHost(name)) return hostProvider(providers, name, model);
+  if (isHostName(name)) return hostProvider(providers, name, model);
   const known = [...providers.known.keys(), ...VENDORS.map((one) => one.name)];
   const [near] = closestNames(name, [...new Set(known), ...SERVERS_WITHOUT_ADDRESS]);
   const hint = near === undefined ? '' : ` Did you mean "${near}"?`;

@@ -5,7 +5,7 @@ import { isInstalled } from './ai-sdk/packages.ts';
 import {
   BUNDLED_PACKAGES,
   findVendor,
-  isHost,
+  isHostName,
   MISSING_PURPOSES,
   nearestHost,
   SERVERS_WITHOUT_ADDRESS,
@@ -147,7 +147,7 @@ function findLackOfPackage(
 }
 
 /** Returns whether a provider is a server with OpenAI's format: any host, or a common name. */
-const isServer = (name: string): boolean => SERVERS_WITHOUT_ADDRESS.has(name) || isHost(name);
+const isServer = (name: string): boolean => SERVERS_WITHOUT_ADDRESS.has(name) || isHostName(name);
 
 function fixOfUnknown(provider: string): string {
   const [near] = closestNames(provider, [...VENDORS.map(({ name }) => name), 'local']);

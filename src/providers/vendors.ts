@@ -237,13 +237,13 @@ export const VENDORS: readonly Vendor[] = [
 export const SERVERS_WITHOUT_ADDRESS: ReadonlySet<string> = new Set(['openai-compatible', 'vllm']);
 
 /** Returns whether a name is a host with a dot, such as `models.example:8443`. */
-export function isHost(name: string): boolean {
+export function isHostName(name: string): boolean {
   return /^[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?$/.test(name) && URL.canParse(`https://${name}`);
 }
 
 /** The hosts of vendors that are long enough to be told from other hosts by one letter. */
 const HOSTS = VENDORS.flatMap(({ aliases }) =>
-  aliases.filter((alias) => isHost(alias) && alias.length >= 8 && alias.length <= 60),
+  aliases.filter((alias) => isHostName(alias) && alias.length >= 8 && alias.length <= 60),
 );
 
 /**

@@ -13,7 +13,7 @@ export type PackPart = { name: string; path: string; text: string };
 /**
  * The key for the Markdown text of an entry, by section. The front matter contains the other keys.
  */
-export const TEXTS: Readonly<Record<string, string>> = {
+export const TEXT_FIELDS: Readonly<Record<string, string>> = {
   agents: 'mission',
   prompts: 'template',
   skills: 'content',
@@ -78,7 +78,7 @@ async function entryOf(reader: FileReader, { name, path, text }: PackPart): Prom
   const parts = frontMatter(text) ?? { front: '', body: { text, line: 1 } };
   const front = await readFileBy(reader, parts.front, { name });
   const fields = (front.document ?? {}) as Json;
-  const key = TEXTS[section] ?? 'content';
+  const key = TEXT_FIELDS[section] ?? 'content';
   const body = parts.body.text.replace(/^\s*\n/, '').trimEnd();
   const entry = isJsonObject(fields) ? { ...fields, ...(body !== '' && { [key]: body }) } : {};
   const locate: Locate = (rest, isKey) =>

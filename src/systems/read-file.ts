@@ -1,5 +1,5 @@
 import type { FileReader } from './file-reader.ts';
-import { type Fault, fromPointer, type Place, toPointer } from './schema/fault.ts';
+import { type Fault, fromPointer, type TextPlace, toPointer } from './schema/fault.ts';
 import {
   type NodePlace,
   type ParsedYaml,
@@ -9,7 +9,7 @@ import {
 } from './yaml/parse-yaml.ts';
 
 /** The largest file. A larger file should be split into several systems. */
-export const MAX_FILE_BYTES = 1024 * 1024;
+export const MAX_SYSTEM_FILE_BYTES = 1024 * 1024;
 /** Most tokens of a file; a long one has some 20,000. */
 const MAX_FILE_TOKENS = 100_000;
 
@@ -21,9 +21,9 @@ export type ReadFile = {
    * Returns the place of a JSON pointer, or the nearest place above it. The place of a scalar is
    * the scalar, and the place of a collection is its key. With `key`, the place is always the key.
    */
-  locate(pointer: string, key?: boolean): Place;
+  locate(pointer: string, key?: boolean): TextPlace;
   /** Returns the place of a line of the stored source. Absent if the source is the file itself. */
-  locateLine?(line: number): Place;
+  locateLine?(line: number): TextPlace;
 };
 
 export type ReadOptions = {
@@ -56,7 +56,7 @@ export async function readFileBy(
 
 function yamlOptions({
   isJson = false,
-  maxBytes: bytes = MAX_FILE_BYTES,
+  maxBytes: bytes = MAX_SYSTEM_FILE_BYTES,
   maxTokens: tokens = MAX_FILE_TOKENS,
   name,
 }: ReadOptions): YamlOptions {
@@ -68,7 +68,7 @@ function withPlaces(parsed: ParsedYaml): ReadFile {
   return { document, faults, locate: (pointer, key) => locate(parsed, pointer, key) };
 }
 
-function locate({ places, lineStarts }: ParsedYaml, pointer: string, atKey = false): Place {
+function locate({ places, lineStarts }: ParsedYaml, pointer: string, atKey = false): TextPlace {
   const [key, value, isLeaf] = nearestPlace(places, pointer);
   return placeAt(isLeaf && !atKey ? value : key, lineStarts);
 }

@@ -6,7 +6,7 @@ import { prettyLine } from './pretty-line.ts';
 /** The destination of log lines. Tests pass their own. */
 export type Sink = { write(line: string): unknown };
 
-export type LogOptions = Pick<TelemetrySettings, 'logLevel' | 'logFormat'> & {
+export type LoggerOptions = Pick<TelemetrySettings, 'logLevel' | 'logFormat'> & {
   redaction: LogRedaction;
   /** True when the log goes to a terminal. */
   isTty: boolean;
@@ -18,7 +18,7 @@ export type LogOptions = Pick<TelemetrySettings, 'logLevel' | 'logFormat'> & {
  * because stdout belongs to results. Every line passes through the redaction, including errors of
  * other packages.
  */
-export function createLog(options: LogOptions, sink: Sink = pino.destination(2)): Logger {
+export function createLog(options: LoggerOptions, sink: Sink = pino.destination(2)): Logger {
   const { logLevel, redaction, isTty, isColoured } = options;
   const format = options.logFormat ?? (isTty ? 'pretty' : 'json');
   return pino(

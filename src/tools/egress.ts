@@ -4,16 +4,21 @@ import type { Outcome, RunError } from '../contracts/errors.ts';
 import { isJsonObject } from '../json/json.ts';
 import { type HostPattern, parseHostPattern } from '../network/host-pattern.ts';
 import { decodedBody } from './egress/body.ts';
-import { ConnectTimeout, createFailure, egressFailure, rejectRequest } from './egress/failures.ts';
-import { type Dial, dialDirectly, exchange, type Hop } from './egress/http-exchange.ts';
+import {
+  ConnectTimeout,
+  createEgressFailure,
+  egressFailure,
+  rejectRequest,
+} from './egress/failures.ts';
+import { type Dial, dialDirectly, exchangeHttp, type Hop } from './egress/http-exchange.ts';
 import { nextHop } from './egress/redirect.ts';
 import {
   checkedAddresses,
   checkedTarget,
+  type EgressTarget,
   type Resolve,
   type Rules,
   systemResolve,
-  type Target,
 } from './egress/target.ts';
 
 /*
@@ -141,7 +146,7 @@ function afterSending({ error }: { ok: false; error: RunError }): { ok: false; e
   return { ok: false, error: { ...error, cause: { ...cause, sent: true } } };
 }
 
-type Exchanged = { target: Target; answer: Awaited<ReturnType<typeof exchange>> };
+type Exchanged = { target: EgressTarget; answer: Awaited<ReturnType<typeof exchangeHttp>> };
 
 /** Sends one hop: check, connect, send. DNS lookup, connecting and TLS share one time limit. */
 async function ask(hop: Hop, request: EgressRequest, wiring: Wiring): Promise<Outcome<Exchanged>> {
@@ -154,7 +159,7 @@ async function ask(hop: Hop, request: EgressRequest, wiring: Wiring): Promise<Ou
     const target = await checkedTarget(hop.url, rulesOf(request, wiring), signal);
     if (!target.ok) return target;
     try {
-      const answer = await exchange(target.value, hop, dial, { signal, onConnect });
+      const answer = await exchangeHttp(target.value, hop, dial, { signal, onConnect });
       return { ok: true, value: { target: target.value, answer } };
     } catch (error) {
       return egressFailure(error, target.value.host, signal);
@@ -177,7 +182,7 @@ function openBody(
   if (body === null) {
     answer.destroy();
     const message = `${target.host} compresses its answer in a way that was not asked for; gzip and br are`;
-    return createFailure('bad_answer', message, { host: target.host });
+    return createEgressFailure('bad_answer', message, { host: target.host });
   }
   const headers = new Headers();
   for (const [name, values = []] of Object.entries(answer.headersDistinct)) {

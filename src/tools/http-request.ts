@@ -14,7 +14,7 @@ import {
 import { openAsAccount, type SentTokens } from './http-request/account-token.ts';
 import { readHeaders, requestHeaders } from './http-request/headers.ts';
 import { excerpt, responseResult } from './http-request/response-result.ts';
-import { secretHeaders } from './http-request/secrets.ts';
+import { readSecretHeaders } from './http-request/secrets.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const EXCERPT_CHARACTERS = 1_000;
@@ -43,7 +43,7 @@ async function run(
   const request = requestOf(args, context, configuration);
   if (!request.ok) return request;
   const { url, headers = new Headers() } = request.value;
-  const secrets = await secretHeaders(configuration.secrets, url, context.readSecret);
+  const secrets = await readSecretHeaders(configuration.secrets, url, context.readSecret);
   if (!secrets.ok) return secrets;
   for (const [name, value] of secrets.value.headers) headers.set(name, value);
   const tokens: SentTokens = new Set();

@@ -1,6 +1,6 @@
 import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
-import { type HostPattern, patternOf } from '../network/host-pattern.ts';
+import { type HostPattern, hostPatternOf } from '../network/host-pattern.ts';
 
 /** The place of an argument in the request, with the terms of OpenAPI. */
 export type ArgumentPlace = {
@@ -72,7 +72,7 @@ export function httpRequestOf(
         ...(sent && { body: sent.text }),
       },
       configuration: { ...sending, allow: [hostAndPort(url)], methods: [method] },
-      ...(!isGuarded && { allowPrivate: [patternOf(url)] }),
+      ...(!isGuarded && { allowPrivate: [hostPatternOf(url)] }),
     },
   };
 }

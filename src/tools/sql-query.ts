@@ -16,7 +16,7 @@ import { describedTables, unknownTables } from './sql-query/description.ts';
 import { tableOf } from './sql-query/table.ts';
 
 /** The interface to the database, with only the queries that the tool needs. */
-export type Reader = {
+export type QueryReader = {
   rows(request: ReadRequest & { query: string }): Promise<Outcome<Rows>>;
   tables(request: ReadRequest, names: readonly string[]): Promise<Outcome<ReadableTable[]>>;
 };
@@ -30,14 +30,14 @@ const MOST_BYTES = RESULT_LIMIT_BYTES - 4_096;
 const DESCRIBE = /^describe\b([\w\s.,"]*);?$/i;
 
 /** Returns the reader of the database at a URL. The URL is the value of the named secret. */
-export type ExternalDatabases = (url: string, secret: string) => Reader;
+export type ExternalDatabases = (url: string, secret: string) => QueryReader;
 
 /**
  * The built-in tool `sql_query`. `configuration` has `database`, `schemas`, `max_rows`, `max_cost`
  * and `timeout_ms` (checked on write by howdah_private.check_builtin_settings). The rows are
  * logged, and the model receives a table. Never throws.
  */
-export function sqlQueryTool(here: Reader, elsewhere: ExternalDatabases): BuiltinTool {
+export function sqlQueryTool(here: QueryReader, elsewhere: ExternalDatabases): BuiltinTool {
   return {
     name: 'sql_query',
     run: async (args, context, configuration) => {
@@ -61,7 +61,11 @@ function withoutCodeFence(text: string): string {
   return isBlock && query.length > head.length ? query.slice(head.length, -3) : text;
 }
 
-async function answer(reader: Reader, request: ReadRequest, query: string): Promise<ToolOutcome> {
+async function answer(
+  reader: QueryReader,
+  request: ReadRequest,
+  query: string,
+): Promise<ToolOutcome> {
   const described = DESCRIBE.exec(query.trim());
   const outcome = described
     ? await describe(reader, request, namesIn(described[1] ?? ''))
@@ -84,7 +88,7 @@ function redactionOf(url: string): Redaction {
 const SHORTEST_PASSWORD = 6;
 
 /** Redacts rows before they are truncated. */
-function redactReader(reader: Reader, redaction: Redaction): Reader {
+function redactReader(reader: QueryReader, redaction: Redaction): QueryReader {
   const redactOutcome = <T>(outcome: Outcome<T>): Outcome<T> =>
     outcome.ok
       ? { ok: true, value: redaction.json(outcome.value) }
@@ -110,7 +114,7 @@ function requestOf(context: ToolContext, configuration: JsonObject): ReadRequest
   };
 }
 
-async function ask(reader: Reader, request: ReadRequest, query: string): Promise<ToolOutcome> {
+async function ask(reader: QueryReader, request: ReadRequest, query: string): Promise<ToolOutcome> {
   const found = await reader.rows({ ...request, query });
   if (!found.ok) return found;
   const { rows, cut_by } = found.value;
@@ -122,7 +126,7 @@ async function ask(reader: Reader, request: ReadRequest, query: string): Promise
 }
 
 async function describe(
-  reader: Reader,
+  reader: QueryReader,
   request: ReadRequest,
   names: string[],
 ): Promise<ToolOutcome> {

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { rotateDataKey } from '../../src/secrets/rotation.ts';
 import { createEgress } from '../../src/tools/egress.ts';
@@ -23,7 +23,7 @@ import {
 } from './arrange.ts';
 
 const scene = oauthScene();
-let api: Api;
+let api: ApiServer;
 let people: Record<'ada' | 'ben' | 'root' | 'eve', Person>;
 let foreigner: Person;
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll } from 'vitest';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
@@ -23,7 +23,7 @@ export type Scene = {
   db: TestDatabase;
   server: AuthorizationServer;
   resource: ResourceServer;
-  api: Api;
+  api: ApiServer;
   worker: Worker;
   /** The lines of the logs of the API and the worker. */
   lines: string[];

@@ -11,7 +11,7 @@ import {
 } from '@a2a-js/sdk/client';
 import { LegacyJsonRpcTransport } from '@a2a-js/sdk/compat/v0_3/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { eventually } from '../support/database.ts';
 import type { Answer } from './harness.ts';
@@ -21,7 +21,7 @@ import { locked, openStage, type Stage, startTestApi, withoutFeeds } from './ope
 
 let stage: Stage;
 /** One that wants a login. */
-let api: Api;
+let api: ApiServer;
 let tenant: string;
 let other: string;
 beforeAll(async () => {
@@ -137,7 +137,7 @@ describe('an agent card', () => {
   });
 
   describe('the URL in a card', () => {
-    let open: Api;
+    let open: ApiServer;
     let key: string;
     beforeAll(async () => {
       ({ key } = await makeApiKey(stage.db.pool, tenant));
@@ -149,7 +149,7 @@ describe('an agent card', () => {
     afterAll(() => open?.close());
 
     /** fetch writes a Host of its own. */
-    const cardBy = async (at: Api, headers: Record<string, string>) => {
+    const cardBy = async (at: ApiServer, headers: Record<string, string>) => {
       const { promise, resolve, reject } = Promise.withResolvers<Answer>();
       const authorization = `Bearer ${key}`;
       get(
@@ -512,7 +512,7 @@ describe('refusals', () => {
     await makeAgent(stage.db.pool, { name: agent, tenant_id: other });
     const stranger = (await makeApiKey(stage.db.pool, other, { role: 'owner' })).key;
     const nobody = '01890000-0000-7000-8000-000000000000';
-    const ask = async (method: string, id: string, of: string, on: Api, key?: string) => {
+    const ask = async (method: string, id: string, of: string, on: ApiServer, key?: string) => {
       const message = {
         ...says('Again.').message,
         taskId: id,

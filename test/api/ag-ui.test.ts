@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { HttpAgent, type HttpAgentConfig } from '@ag-ui/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { eventually } from '../support/database.ts';
 import type { Answer } from './harness.ts';
@@ -19,7 +19,7 @@ import {
 
 let stage: Stage;
 /** One that wants a login. */
-let api: Api;
+let api: ApiServer;
 let tenant: string;
 let other: string;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { type Client, createClient } from 'graphql-ws';
 import { pino } from 'pino';
 import { vi } from 'vitest';
 import WebSocket from 'ws';
-import { type Api, type ApiOptions, startApi } from '../../src/api/server.ts';
+import { type ApiOptions, type ApiServer, startApi } from '../../src/api/server.ts';
 import type { Json } from '../../src/json/json.ts';
 import { claim, commit, completed, type Db, makeWorker } from '../sql/support.ts';
 import { TEST_MASTER_KEYS } from '../support/worker.ts';
@@ -25,14 +25,14 @@ const open = {
 } as const;
 
 /** Starts the API as `howdah api` does, on a free port. */
-export function startTestApi(url: string, options: Partial<ApiOptions> = {}): Promise<Api> {
+export function startTestApi(url: string, options: Partial<ApiOptions> = {}): Promise<ApiServer> {
   const log = pino({ level: 'silent' });
   return startApi({ ...open, url, log, masterKeys: TEST_MASTER_KEYS, ...options });
 }
 
 /** Runs one operation over HTTP, with a bearer token if there is one. */
 export async function ask(
-  api: Api,
+  api: ApiServer,
   query: string,
   variables: object = {},
   token?: string,
@@ -53,7 +53,7 @@ export async function ask(
 export type Socket = { client: Client; socket(): WebSocket; closed: Promise<number> };
 
 export function openSocket(
-  api: Api,
+  api: ApiServer,
   headers: Record<string, string> = {},
   connectionParams: Record<string, unknown> = {},
 ): Socket {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { routes } from '../../src/api/rest/rest-routes.ts';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { operations } from '../../src/client/operations.generated.ts';
 import { connect } from '../../src/index.ts';
 import type { Worker } from '../../workers/main.ts';
@@ -11,7 +11,7 @@ import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 beforeAll(async () => {
   api = await startTestApi(db.url);

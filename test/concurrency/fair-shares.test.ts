@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { tenantShares } from '../../src/api/http/admission.ts';
 import { connectionsOfOneTenant } from '../../src/api/limits/connections.ts';
-import { FairQueue, type Place } from '../../src/concurrency/fair-queue.ts';
+import { FairQueue, type QueuePlace } from '../../src/concurrency/fair-queue.ts';
 
 let time: number;
 let order: string[];
@@ -20,7 +20,7 @@ function open(places: number, waiting = 100): void {
 /**
  * Enters as a user of a tenant (`acme`, or `acme/ada`), and notes when the place is taken or lost.
  */
-function enter(name: string, label = name): Place {
+function enter(name: string, label = name): QueuePlace {
   const [tenant = '', user] = name.split('/');
   const place = queue.enter(tenant, user);
   place.turn.then(
@@ -36,7 +36,7 @@ const enterAll = (name: string, number: number) =>
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Advances the clock, leaves the places in order, and returns the entries that started. */
-async function leave(places: readonly Place[], ms = 0): Promise<string[]> {
+async function leave(places: readonly QueuePlace[], ms = 0): Promise<string[]> {
   await settled();
   order = [];
   time += ms;
@@ -51,10 +51,10 @@ test('tenants take turns, however many requests each tenant has', async () => {
   const many = enterAll('acme', 6).map((place, index) => ({ place, index }));
   const blue = enter('blue');
   const coral = enter('coral');
-  expect(await leave([first[0] as Place], 10)).toEqual(['blue']);
-  expect(await leave([first[1] as Place], 10)).toEqual(['coral']);
+  expect(await leave([first[0] as QueuePlace], 10)).toEqual(['blue']);
+  expect(await leave([first[1] as QueuePlace], 10)).toEqual(['coral']);
   expect(await leave([blue], 10)).toEqual(['acme 0']);
-  expect(await leave([coral, many[0]?.place as Place], 10)).toEqual(['acme 1', 'acme 2']);
+  expect(await leave([coral, many[0]?.place as QueuePlace], 10)).toEqual(['acme 1', 'acme 2']);
 });
 
 test('a lone tenant gets no more places than the limit per tenant', async () => {
@@ -65,7 +65,7 @@ test('a lone tenant gets no more places than the limit per tenant', async () => 
   enterAll('blue', 4);
   await settled();
   expect(order.slice(5)).toEqual(['blue 0', 'blue 1', 'blue 2', 'blue 3']);
-  expect(await leave([acme[0] as Place])).toEqual(['acme 5']);
+  expect(await leave([acme[0] as QueuePlace])).toEqual(['acme 5']);
 });
 
 test.each([
@@ -117,7 +117,7 @@ test('an absent tenant saves up no turns', async () => {
     await leave([place], 1_000);
     place = next;
   }
-  const waiting = new Map<string, Place>();
+  const waiting = new Map<string, QueuePlace>();
   for (const name of ['acme', 'blue']) {
     enterAll(name, 3).forEach((one, index) => {
       waiting.set(`${name} ${index}`, one);
@@ -126,7 +126,7 @@ test('an absent tenant saves up no turns', async () => {
   const served: string[] = [];
   while (served.length < 6) {
     served.push(...(await leave([place], 1_000)));
-    place = waiting.get(served.at(-1) ?? '') as Place;
+    place = waiting.get(served.at(-1) ?? '') as QueuePlace;
   }
   // it started where the working request started: no turn ahead of the other
   expect(served).toEqual(['blue 0', 'acme 0', 'blue 1', 'acme 1', 'blue 2', 'acme 2']);
@@ -166,7 +166,7 @@ test('users of a tenant take turns', async () => {
       'acme/bea 1',
       'acme/cleo 0',
     ];
-    place = waiting[index.indexOf(served.at(-1) ?? '')] as Place;
+    place = waiting[index.indexOf(served.at(-1) ?? '')] as QueuePlace;
   }
   expect(served).toEqual([
     'acme/ada 0',

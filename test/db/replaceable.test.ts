@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { migrateUp, migrationStatus } from '../../src/db/schema/migrate.ts';
 import {
-  type Choice,
   chooseAll,
   chooseChanged,
   digestsOf,
+  type FileChoice,
   replaceableFiles,
   type SqlFile,
 } from '../../src/db/schema/replaceable-files.ts';
@@ -28,7 +28,7 @@ const LOOPS = [
 
 describe('an upgrade selects from the files of sql/', () => {
   const files = replaceableFiles();
-  const paths = (choice: Choice) => choice.files.map(({ path }) => path);
+  const paths = (choice: FileChoice) => choice.files.map(({ path }) => path);
   /** Chooses where these files were applied with another text. */
   const chooseAfter = (...changed: string[]) =>
     chooseChanged(

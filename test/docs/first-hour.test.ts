@@ -3,7 +3,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { buildSchema, parse, validate } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { connect } from '../../src/client/connect.ts';
 import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
@@ -17,7 +17,7 @@ import { ROOT, snippetsOf } from './snippets.ts';
 const snippets = snippetsOf('docs/first-hour.md');
 const database = testDatabase();
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   worker = await startTestWorker(database.url);

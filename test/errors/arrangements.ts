@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { failureOf, problemOf } from '../../src/api/errors/answer-error.ts';
+import { errorAnswerOf, problemOf } from '../../src/api/errors/answer-error.ts';
 import { RETRY_AFTER } from '../../src/api/http/admission.ts';
 import { exitCodeFor, reportOf } from '../../src/cli/output/exit-codes.ts';
 import { readHidden } from '../../src/cli/output/hidden-input.ts';
@@ -86,7 +86,7 @@ async function printed(work: () => unknown): Promise<string> {
 
 /** Formats an error as the server answers it. */
 function answered(met: unknown): string {
-  const failure = failureOf(met, () => {});
+  const failure = errorAnswerOf(met, () => {});
   const after = failure.status === 503 ? RETRY_AFTER : null;
   return httpAnswer(failure.status, after, JSON.parse(problemOf(failure).body));
 }

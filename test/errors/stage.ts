@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Client } from '@modelcontextprotocol/client';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import type { Hooks } from '../../src/contracts/agents/hook.ts';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { JsonObject } from '../../src/json/json.ts';
@@ -17,9 +17,9 @@ import { startTestWorker } from '../support/worker.ts';
 /** Servers and databases for the examples of the pages. */
 export type Stage = {
   db: TestDatabase;
-  api: Api;
+  api: ApiServer;
   /** One that wants a login. */
-  locked: Api;
+  locked: ApiServer;
   mcp: Client;
   ws: WsClient;
   /** Words of the pages that stand for something made here. */

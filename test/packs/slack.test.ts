@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/main.ts';
@@ -19,7 +19,7 @@ const BOT = 'a-bot-token-of-slack';
 
 let database: TestDatabase;
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 let slack: Awaited<ReturnType<typeof startSlack>>;
 let url: string;
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import type { Endpoint } from '../../deploy/rehearsals/support/hostile/endpoint.
 import { allEndpoints } from '../../deploy/rehearsals/support/hostile/endpoints.ts';
 import { createFixtures } from '../../deploy/rehearsals/support/hostile/fixtures.ts';
 import { hostileYaml } from '../../deploy/rehearsals/support/hostile/yaml-bodies.ts';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
 import { locked, makePerson, tokenFor } from '../api/subscriptions/tokens.ts';
 import { testDatabase } from '../support/database.ts';
@@ -16,7 +16,7 @@ const BYTES = 40_000;
 const EVERY = 61;
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let token: string;
 let endpoints: Endpoint[];
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { describe } from '../../src/cli/help/command-metadata.ts';
+import { commandMetadataOf } from '../../src/cli/help/command-metadata.ts';
 import type { CliIo } from '../../src/cli/output/output.ts';
 import { allCommands } from '../../src/cli/registry.ts';
 
@@ -12,7 +12,7 @@ export async function describedCommands(): Promise<string> {
   for (const { name, summary, load } of allCommands) {
     const command = new Command(name).description(summary).helpCommand(false);
     (await load()).register(command, {} as CliIo);
-    lines.push(`  ${JSON.stringify(name)}: ${JSON.stringify(describe(command))},`);
+    lines.push(`  ${JSON.stringify(name)}: ${JSON.stringify(commandMetadataOf(command))},`);
   }
   return `// Generated from src/cli/commands: npm run generate. Help and completion load it instead of the commands.
 import type { CommandMetadata } from './command-metadata.ts';

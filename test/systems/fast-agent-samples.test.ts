@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import type { JsonObject } from '../../src/json/json.ts';
 import { VENDORS } from '../../src/providers/vendors.ts';
 import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
-import type { Source } from '../../src/systems/fast-agent/project.ts';
+import type { ProjectSource } from '../../src/systems/fast-agent/project.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { reportUsable } from '../support/usable-providers.ts';
@@ -33,7 +33,7 @@ const cases = (): Case[] =>
     .map((line) => JSON.parse(line));
 
 /** A case as the file it was. */
-function sourceOf(one: Case): Source {
+function sourceOf(one: Case): ProjectSource {
   switch (one.kind) {
     case 'agent-card': {
       const text = `---\n${stringify(one.frontmatter)}---\n${'x'.repeat(one.body_chars)}\n`;

@@ -3,7 +3,7 @@ import { readFastAgentProject } from '../../src/cli/files/read-fast-agent.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { findVendor } from '../../src/providers/vendors.ts';
 import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
-import type { Source } from '../../src/systems/fast-agent/project.ts';
+import type { ProjectSource } from '../../src/systems/fast-agent/project.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import { testDatabase } from '../support/database.ts';
 import { reportUsable } from '../support/usable-providers.ts';
@@ -15,7 +15,7 @@ const NEWSROOM = 'test/fixtures/fast-agent/newsroom';
 
 /** A project of files by name; what includes find is among them. */
 function imported(files: Record<string, string>): Imported {
-  const kindOf = (name: string): Source['kind'] =>
+  const kindOf = (name: string): ProjectSource['kind'] =>
     name.startsWith('config') ? 'config' : name.startsWith('secrets') ? 'secrets' : 'card';
   return importFastAgent({
     name: 'project',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startMetricsServer } from '../../src/api/health/metrics-server.ts';
-import type { Api } from '../../src/api/server.ts';
+import type { ApiServer } from '../../src/api/server.ts';
 import type { ObserveRun } from '../../src/contracts/runs/run-observer.ts';
 import type { StepRecord } from '../../src/contracts/runs/step.ts';
 import { createPool, type Pool } from '../../src/db/connection/pool.ts';
@@ -22,7 +22,7 @@ const database = testDatabase();
 let pool: Pool;
 let metrics: Metrics;
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   pool = createPool({

@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/client';
 import { expect, test } from 'vitest';
-import { listTools } from '../../src/tools/mcp/results/list-tools.ts';
+import { listServerTools } from '../../src/tools/mcp/results/list-tools.ts';
 
 /** Lists one tool with this description, as a server offers it. */
 async function listed(description: string) {
@@ -10,7 +10,7 @@ async function listed(description: string) {
     getServerCapabilities: () => ({ tools: {} }),
     request: async () => ({ tools: [tool] }),
   };
-  const { tools } = await listTools(client as unknown as Client, AbortSignal.timeout(10_000));
+  const { tools } = await listServerTools(client as unknown as Client, AbortSignal.timeout(10_000));
   return tools[0];
 }
 

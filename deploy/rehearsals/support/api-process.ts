@@ -1,11 +1,11 @@
 import { pino } from 'pino';
-import { type Api, startApi } from '../../../src/api/server.ts';
+import { type ApiServer, startApi } from '../../../src/api/server.ts';
 
 /** What an API process is, with connections of its own; no login, on a free port of this machine. */
 export function startApiProcess(
   url: string,
   more: { poolerUrl?: string; replicaUrl?: string } = {},
-): Promise<Api> {
+): Promise<ApiServer> {
   return startApi({
     ...{ url, host: '127.0.0.1', port: 0, auth: 'none', corsOrigins: [] },
     ...{ jwtSecret: undefined, jwksUrl: undefined },
@@ -18,7 +18,11 @@ export function startApiProcess(
 export type Reply = { ok: boolean; names: string[]; position: string | null };
 
 /** One operation of GraphQL; `names` are those of what it gives. */
-export async function askApi(api: Api, query: string, position?: string | null): Promise<Reply> {
+export async function askApi(
+  api: ApiServer,
+  query: string,
+  position?: string | null,
+): Promise<Reply> {
   try {
     const response = await fetch(`${api.url}/graphql`, {
       method: 'POST',

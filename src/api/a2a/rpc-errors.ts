@@ -1,6 +1,6 @@
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { displayable } from '../../text/displayable.ts';
-import type { Failure } from '../errors/answer-error.ts';
+import type { ErrorAnswer } from '../errors/answer-error.ts';
 
 /** An error of JSON-RPC, with a code of A2A and a google.rpc.ErrorInfo. */
 export type RpcError = { code: number; message: string; data: ErrorInfo[] };
@@ -57,7 +57,7 @@ const faults: Readonly<Record<string, RpcFault>> = {
 /**
  * Returns the error of JSON-RPC for a thrown value. `failureOf` decides what the client may see.
  */
-export function rpcError(error: unknown, failureOf: (error: unknown) => Failure): RpcError {
+export function rpcError(error: unknown, failureOf: (error: unknown) => ErrorAnswer): RpcError {
   if (error instanceof A2aRefusal)
     return formatRpcError(error.fault, error.message, error.metadata);
   return rpcErrorOf(failureOf(error));
@@ -67,7 +67,7 @@ export function rpcError(error: unknown, failureOf: (error: unknown) => Failure)
  * Returns the error of JSON-RPC for a failure: the message, and our code, hint and details as
  * metadata.
  */
-export function rpcErrorOf({ code, message, hint, detail }: Failure): RpcError {
+export function rpcErrorOf({ code, message, hint, detail }: ErrorAnswer): RpcError {
   const members = isJsonObject(detail) ? detail : {};
   const isTask = code === 'HWNTF' && 'execution_id' in members;
   const fault = isTask ? 'noTask' : (faults[code] ?? (code === 'HWNTF' ? 'params' : 'refused'));

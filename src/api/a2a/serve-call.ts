@@ -3,7 +3,7 @@ import type { ProtocolRequest } from '../conversation-protocols/conversation-end
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { followRun } from '../events/follow-run.ts';
 import { hasEnded } from '../feed/feed-subscriber.ts';
-import { cancelRun, type StartedRun } from '../openai/conversation-runs.ts';
+import { cancelConversationRun, type StartedRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { type SendParams, sendParams, taskParams } from './a2a-schema.ts';
 import { legacyEvent, legacyTask } from './legacy.ts';
@@ -57,7 +57,7 @@ export async function serveCall(options: CallOptions): Promise<void> {
       const task = await transaction(async (db) => {
         const run = await findTask(db, agent, id);
         if (hasEnded(run)) throw new A2aRefusal('notCancelable', `task ${id} has ended`);
-        await cancelRun(db, run.id);
+        await cancelConversationRun(db, run.id);
         return taskOf(db, await findTask(db, agent, run.id), { base });
       });
       return answer(options, call.isLegacy ? legacyTask(task) : task);

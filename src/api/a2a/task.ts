@@ -1,6 +1,6 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import type { ConversationState, OpenQuestion } from '../conversation-protocols/run-state.ts';
+import type { ConversationState, RunQuestion } from '../conversation-protocols/run-state.ts';
 import { questionText } from '../openai/conversation-runs.ts';
 
 // A run as a task of A2A 1.0, in its JSON. legacy.ts converts it to 0.3.
@@ -143,7 +143,7 @@ function questionPart({
   schema,
   tool_call,
   expires_at,
-}: OpenQuestion): TaskPart {
+}: RunQuestion): TaskPart {
   return {
     data: { question_id: id, kind, prompt, options, schema, tool_call, expires_at },
   };

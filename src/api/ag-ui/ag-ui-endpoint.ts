@@ -9,7 +9,11 @@ import { followRun, type RunItem } from '../events/follow-run.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import { permitBody } from '../login/rights.ts';
-import { cancelRun, type StartedRun, startOrContinueRun } from '../openai/conversation-runs.ts';
+import {
+  cancelConversationRun,
+  type StartedRun,
+  startOrContinueRun,
+} from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { cancelsWhenLeft, unlessOver } from '../openai/openai-request.ts';
 import { readBody } from '../openai/read-body.ts';
@@ -39,7 +43,7 @@ async function serve(protocolRequest: ProtocolRequest): Promise<void> {
   const started = await startRun(protocolRequest, agent, input);
   await stream(protocolRequest, started, input, tree);
   if (isCancelled && openRequest.signal.reason === 'gone') {
-    await transaction((db) => cancelRun(db, started.id)).catch(unlessOver);
+    await transaction((db) => cancelConversationRun(db, started.id)).catch(unlessOver);
   }
 }
 

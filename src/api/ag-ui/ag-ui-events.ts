@@ -1,7 +1,7 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import type { JsonObject } from '../../json/json.ts';
-import type { ConversationState, OpenQuestion } from '../conversation-protocols/run-state.ts';
+import type { ConversationState, RunQuestion } from '../conversation-protocols/run-state.ts';
 import { callsIn, outcomeIn } from '../conversation-protocols/step-content.ts';
 import type { RunItem } from '../events/follow-run.ts';
 import { questionText } from '../openai/conversation-runs.ts';
@@ -178,7 +178,7 @@ function outcomeOf({ status, questions }: ConversationState): JsonObject {
   return { type: 'success', ...(pending.length > 0 && { pendingToolCallIds: pending }) };
 }
 
-function interrupt(question: OpenQuestion): JsonObject {
+function interrupt(question: RunQuestion): JsonObject {
   const { id, kind, schema, call_id, expires_at, options, tool_call } = question;
   return {
     id,

@@ -9,13 +9,13 @@ import { followRun } from '../events/follow-run.ts';
 import { onAbort } from '../http/on-abort.ts';
 import type { Leaving, OpenRequests } from '../limits/open-requests.ts';
 import { permitBody } from '../login/rights.ts';
-import { cancelRun } from '../openai/conversation-runs.ts';
+import { cancelConversationRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { cancelsWhenLeft, unlessOver } from '../openai/openai-request.ts';
 import { readBody } from '../openai/read-body.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { sendChatMessage } from './chat-paths.ts';
-import { chatRequest, readTurn } from './chat-request.ts';
+import { readTurn, uiChatRequest } from './chat-request.ts';
 import { type ChatRun, findLiveRun, startChatRun } from './chat-runs.ts';
 import { type UiChunk, UiMessageChunks } from './ui-message-chunks.ts';
 
@@ -42,13 +42,13 @@ async function serveMessage(protocolRequest: ProtocolRequest): Promise<void> {
   const isCancelled = cancelsWhenLeft(request);
   const tree = wantsTree(request);
   await permitBody(protocolRequest, headers, { object: 'executions' });
-  const body = await readBody(request, chatRequest);
+  const body = await readBody(request, uiChatRequest);
   if (!body) return;
   const turn = readTurn(body);
   const run = await transaction((db) => startChatRun(db, body, turn, headers));
   await stream(protocolRequest, run, { tree, isCancelled });
   if (isCancelled && openRequest.signal.reason === 'gone') {
-    await transaction((db) => cancelRun(db, run.id)).catch(unlessOver);
+    await transaction((db) => cancelConversationRun(db, run.id)).catch(unlessOver);
   }
 }
 
@@ -65,7 +65,7 @@ async function cancel({ request, reply, transaction }: ProtocolRequest): Promise
   const { id } = request.params as { id: string };
   await transaction(async (db) => {
     const live = await findLiveRun(db, id);
-    if (live) await cancelRun(db, live.id);
+    if (live) await cancelConversationRun(db, live.id);
   }).catch(unlessOver);
   reply.code(204).send();
 }

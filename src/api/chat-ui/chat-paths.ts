@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EndpointPath } from '../http/openapi.ts';
 import { runHeaders } from '../openai/openai-request.ts';
-import { chatRequest } from './chat-request.ts';
+import { uiChatRequest } from './chat-request.ts';
 
 /** Paths for `useChat` of the AI SDK. The server and the OpenAPI document use them. */
 
@@ -19,7 +19,7 @@ export const sendChatMessage = {
   summary: 'Send a message of a chat of the AI SDK (useChat), and stream the answer',
   description: 'The conversation is stored in a session; see docs/chat-ui.md.',
   headers: runHeaders,
-  body: chatRequest,
+  body: uiChatRequest,
   answers: {
     200: {
       description: 'The chunks of the answer and a last line [DONE]',

@@ -11,7 +11,7 @@ const message = z.looseObject({
 type UiMessage = z.output<typeof message>;
 
 /** Schema of the body that the AI SDK's `DefaultChatTransport` sends. */
-export const chatRequest = z
+export const uiChatRequest = z
   .looseObject({
     id: z.string().min(1).max(200).describe('The id of the chat, which the interface chooses'),
     messages: z
@@ -32,10 +32,10 @@ export const chatRequest = z
       ),
   })
   .meta({ id: 'ChatRequest' });
-export type ChatRequest = z.output<typeof chatRequest>;
+export type UiChatRequest = z.output<typeof uiChatRequest>;
 
 /** The answer of a person to an approval. */
-export type Decision = { id: string; approved: boolean; reason?: string };
+export type ApprovalDecision = { id: string; approved: boolean; reason?: string };
 
 /** The new content of a request. */
 export type ChatTurn =
@@ -44,7 +44,7 @@ export type ChatTurn =
       type: 'decisions';
       /** The message that the interface continues. */
       messageId: string;
-      decisions: Decision[];
+      decisions: ApprovalDecision[];
       /** The calls that the message shows. */
       callIds: string[];
     }
@@ -59,7 +59,7 @@ export type ChatTurn =
  * Reads the new content of a request. Ignores the earlier messages, because the session of the chat
  * stores the conversation.
  */
-export function readTurn({ messages, trigger, messageId }: ChatRequest): ChatTurn {
+export function readTurn({ messages, trigger, messageId }: UiChatRequest): ChatTurn {
   const named = messageId == null ? -1 : messages.findIndex(({ id }) => id === messageId);
   const index = named === -1 ? messages.length - 1 : named;
   const target = messages[index];
@@ -85,7 +85,7 @@ export function readTurn({ messages, trigger, messageId }: ChatRequest): ChatTur
   return { type: 'decisions', messageId: target.id, decisions, callIds };
 }
 
-function decisionsIn({ parts }: UiMessage): Decision[] {
+function decisionsIn({ parts }: UiMessage): ApprovalDecision[] {
   return parts.flatMap(({ state, approval }) => {
     if (state !== 'approval-responded' || !isJsonObject(approval as Json)) return [];
     const { id, approved, reason } = approval as JsonObject;

@@ -4,7 +4,7 @@ import { conversationState } from '../conversation-protocols/run-state.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import { answerQuestionOfRun, type StartedRun } from '../openai/conversation-runs.ts';
-import type { ChatRequest, ChatTurn, Decision } from './chat-request.ts';
+import type { ApprovalDecision, ChatTurn, UiChatRequest } from './chat-request.ts';
 
 /** A run whose steps after the step `since` are one message of a chat. */
 export type ChatRun = StartedRun & {
@@ -12,7 +12,7 @@ export type ChatRun = StartedRun & {
   /** Calls that the message shows already. */
   callIds: readonly string[];
   /** Approvals of child runs that this request answers. No step of the run has their results. */
-  answered: readonly Decision[];
+  answered: readonly ApprovalDecision[];
 };
 
 type Turn<Type extends ChatTurn['type']> = Extract<ChatTurn, { type: Type }>;
@@ -20,7 +20,7 @@ type Turn<Type extends ChatTurn['type']> = Extract<ChatTurn, { type: Type }>;
 /** Starts a run, or continues a run of the chat. */
 export async function startChatRun(
   db: Client,
-  request: ChatRequest,
+  request: UiChatRequest,
   turn: ChatTurn,
   headers: IncomingHttpHeaders,
 ): Promise<ChatRun> {
@@ -53,7 +53,7 @@ function asNewMessage({ id, since }: StartedRun): ChatRun {
 /** Sends a message to a chat. The message answers the open question of the live run, if any. */
 async function startTurn(
   db: Client,
-  { id: chatId, agent }: ChatRequest,
+  { id: chatId, agent }: UiChatRequest,
   turn: Turn<'message'>,
   headers: IncomingHttpHeaders,
 ): Promise<ChatRun> {
@@ -129,7 +129,7 @@ async function continueRun(
   const [first] = approvals;
   const missing = decisions.find((one) => !approvals.some(({ id }) => id === one.id));
   if (!first || missing) throw unknownApproval(missing?.id ?? '');
-  const isStored = ({ id, approved }: Decision) =>
+  const isStored = ({ id, approved }: ApprovalDecision) =>
     approvals.some((one) => one.id === id && one.verdict === (approved ? 'approve' : 'reject'));
   const answers = decisions
     .filter((one) => !isStored(one))
@@ -153,7 +153,7 @@ async function continueRun(
 async function findApprovals(
   db: Client,
   chatId: string,
-  decisions: readonly Decision[],
+  decisions: readonly ApprovalDecision[],
 ): Promise<Approval[]> {
   const { rows } = await db.query<Approval>(
     `select q.id::text as id, q.root_execution_id::text as run, q.answer as verdict, (

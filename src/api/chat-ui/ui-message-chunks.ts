@@ -1,9 +1,9 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import type { ConversationState, OpenQuestion } from '../conversation-protocols/run-state.ts';
+import type { ConversationState, RunQuestion } from '../conversation-protocols/run-state.ts';
 import {
-  type CallOutcome,
   callsIn,
+  type LoggedCall,
   modelMessageOf,
   outcomeIn,
 } from '../conversation-protocols/step-content.ts';
@@ -140,7 +140,7 @@ export class UiMessageChunks {
     yield { type: 'tool-input-available', toolCallId, toolName, input, dynamic: true };
   }
 
-  *#outcomeChunks({ callId, name, input, output, error }: CallOutcome): Generator<UiChunk> {
+  *#outcomeChunks({ callId, name, input, output, error }: LoggedCall): Generator<UiChunk> {
     if (name === ASK_USER) return;
     // a call of an earlier message of the same run
     if (!this.#calls.has(callId)) yield* this.#callChunks(callId, name, input);
@@ -170,7 +170,7 @@ export class UiMessageChunks {
     yield { type: 'finish', finishReason: finishReasonOf(run), messageMetadata };
   }
 
-  *#questionChunks(question: OpenQuestion): Generator<UiChunk> {
+  *#questionChunks(question: RunQuestion): Generator<UiChunk> {
     const { id, kind, prompt, options, schema, expires_at, tool_call: call, call_id } = question;
     const data = { id, kind, prompt, options, schema, expires_at, tool_call: call };
     if (kind !== 'approval') {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { answerFailure, type Failure, failureOf } from '../errors/answer-error.ts';
+import { answerFailure, type ErrorAnswer, errorAnswerOf } from '../errors/answer-error.ts';
 import { noSuch, RequestRefusal } from '../errors/request-refusal.ts';
 import type { RunSource } from '../events/follow-run.ts';
 import { createStreamSources, type StreamSources } from '../events/stream-sources.ts';
@@ -24,12 +24,12 @@ export type ProtocolRequest = RequestCaller & {
   reply: FastifyReply;
   openRequest: OpenRequest;
   source: RunSource;
-  failureOf(error: unknown): Failure;
+  failureOf(error: unknown): ErrorAnswer;
   /**
    * Returns why an answer ends before its run stops, or undefined if the client has disconnected.
    * Without a signal the feed has ended: the server closes.
    */
-  earlyEndOf(executionId: string): Failure | undefined;
+  earlyEndOf(executionId: string): ErrorAnswer | undefined;
 };
 
 export type ProtocolRequestHandlers = {
@@ -52,7 +52,7 @@ export function registerConversationEndpoint(
 ): OpenRequests {
   const requests = createRunRequests(name, options);
   const sources = createStreamSources(options);
-  const failure = (error: unknown) => failureOf(error, options.onError);
+  const failure = (error: unknown) => errorAnswerOf(error, options.onError);
   const handlerOf: ProtocolRequestHandlers['handlerOf'] = (serve) => async (request, reply) => {
     const caller = requests.callerOf(request);
     const source = sourceFor(caller, sources, options);

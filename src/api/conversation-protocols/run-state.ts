@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import type { RunSnapshot, StartedRun } from '../openai/conversation-runs.ts';
 
 /** An open question of any kind, asked by a run or by a run below it. */
-export type OpenQuestion = {
+export type RunQuestion = {
   id: string;
   kind: 'question' | 'approval' | 'effect';
   prompt: string;
@@ -30,7 +30,7 @@ export type ConversationState = Omit<RunSnapshot, 'questions'> & {
   error: RunError | null;
   metadata: JsonObject;
   changed_at: string;
-  questions: OpenQuestion[];
+  questions: RunQuestion[];
   /** Resources that the run created. */
   files: { id: string; name: string; type: string }[];
 };

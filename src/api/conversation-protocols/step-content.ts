@@ -22,7 +22,7 @@ export function callsIn(details: StepDetails): RequestedCall[] {
 }
 
 /** The result of a call, from its step. */
-export type CallOutcome = {
+export type LoggedCall = {
   callId: string;
   name: string;
   input: Json;
@@ -34,7 +34,7 @@ export type CallOutcome = {
 const RESULTS = new Set(['tool', 'child']);
 
 /** Returns the result of a call, if the step contains one. */
-export function outcomeIn({ step }: FeedRow): CallOutcome | undefined {
+export function outcomeIn({ step }: FeedRow): LoggedCall | undefined {
   const { kind, name, call_id: callId, input, output, error } = step;
   if (!RESULTS.has(String(kind)) || typeof callId !== 'string') return undefined;
   return {

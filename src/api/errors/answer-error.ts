@@ -28,7 +28,7 @@ export const statuses: Readonly<Record<string, number>> = {
 /** Members of a problem that the detail of an error may not replace. */
 const OWN = new Set(['type', 'title', 'status', 'detail', 'code', 'hint', 'instance']);
 
-export type Failure = {
+export type ErrorAnswer = {
   status: number;
   code: string;
   message: string;
@@ -40,7 +40,7 @@ export type Failure = {
  * Returns what the client learns of an error. An error that the client did not cause is logged
  * under an id, and the client learns only the id.
  */
-export function failureOf(error: unknown, log: ErrorLog): Failure {
+export function errorAnswerOf(error: unknown, log: ErrorLog): ErrorAnswer {
   if (error instanceof HowdahError && error.code in statuses) {
     const { code, message, hint, detail = {} } = error;
     const status = error instanceof RequestRefusal ? error.status : (statuses[code] ?? 400);
@@ -62,7 +62,7 @@ export function failureOf(error: unknown, log: ErrorLog): Failure {
  * Formats a failure as a problem (RFC 9457). The fields of its detail become members of the
  * problem.
  */
-export function problemOf({ status, code, message, hint, detail }: Failure) {
+export function problemOf({ status, code, message, hint, detail }: ErrorAnswer) {
   const members = isJsonObject(detail)
     ? Object.entries(detail).filter(([name]) => !OWN.has(name))
     : [['details', detail]];
@@ -70,7 +70,7 @@ export function problemOf({ status, code, message, hint, detail }: Failure) {
   return problem(status, code, message, more);
 }
 
-export function answerFailure(reply: FastifyReply, failure: Failure) {
+export function answerFailure(reply: FastifyReply, failure: ErrorAnswer) {
   const { status, detail } = failure;
   const after = isJsonObject(detail) ? detail.retry_after_seconds : undefined;
   if (status === 429 && after != null) reply.header('retry-after', `${after}`);

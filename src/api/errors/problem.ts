@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { LimitRefusal } from '../../db/access/request-limits.ts';
 import { displayable, displayableJson } from '../../text/displayable.ts';
 import { securityHeaders } from '../http/security-headers.ts';
-import type { Refusal } from '../login/auth-result.ts';
+import type { LoginRefusal } from '../login/auth-result.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
@@ -42,7 +42,7 @@ export function sendProblem(
  * Answers a request that was not let in. The problem also has a member `errors`, as GraphQL results
  * have, so that a GraphQL client shows the message even if it does not know problems.
  */
-export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
+export function sendRefusal(response: ServerResponse, refusal: LoginRefusal): void {
   const { status, code, reason, message, hint } = refusal;
   if (status === 503) response.setHeader('retry-after', '5');
   else response.setHeader('www-authenticate', challengeOf(reason));
@@ -100,6 +100,6 @@ export function answerBare(
   );
 }
 
-function challengeOf(reason: Refusal['reason']): string {
+function challengeOf(reason: LoginRefusal['reason']): string {
   return reason === 'missing' ? 'Bearer' : 'Bearer error="invalid_token"';
 }

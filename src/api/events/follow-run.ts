@@ -1,4 +1,4 @@
-import { mapIterator, untilLeft } from '../../concurrency/merge-iterators.ts';
+import { endWhenLeft, mapIterator } from '../../concurrency/merge-iterators.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
@@ -236,7 +236,7 @@ function followTreeFrom(
   tree: TreeStreamSources,
   { id, since }: StartedRun,
 ): AsyncIterableIterator<FeedRow | Other> {
-  return untilLeft(async function* (signal) {
+  return endWhenLeft(async function* (signal) {
     const start = since === 0 ? 0 : await tree.positionOfQuestion(id, since);
     const cursor = { seq: since, position: start, sent: Number.MAX_SAFE_INTEGER };
     for await (const item of readTree(tree, id, cursor, signal)) {

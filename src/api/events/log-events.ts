@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { FORGET_MS, POLL_MS, RESTS_PER_READ, SeenSteps } from '../../db/feed/follow-log.ts';
-import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
+import { endOf, LATE_MS, type LogFilter, type LogSpan } from '../../db/feed/step-log.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { isTemporary, type LogSubscription, MOST_PER_READ } from './log-feed.ts';
-import { type LogLine, linesOf } from './log-lines.ts';
+import { type LogLine, readLogLines } from './log-lines.ts';
 import { findExecution } from './run-rows.ts';
 
 /** The filter of the lines, and the time of the first line. */
@@ -44,7 +44,7 @@ export async function* logEvents(
       for (let isDone = false; !isDone && !signal.aborted; ) {
         const started = Date.now();
         const since = new Date(Math.max(begin.getTime(), reached - FORGET_MS));
-        const span: Span = {
+        const span: LogSpan = {
           ...{ since, after: known.cursors(), limit: MOST_PER_READ, isOldest: true },
           ...(hasAll && { changedSince: new Date(reached - LATE_MS) }),
         };
@@ -87,11 +87,11 @@ type LogPage = { now: Date; has_ended: boolean; lines: LogLine[] };
  * Returns the read of lines. It reads whether the run has ended before it reads the steps, so that
  * the end is not sent too early. Throws `HWNTF` for a run that the caller no longer sees.
  */
-function readWith(filter: LogFilter, span: Span): (db: Client) => Promise<LogPage> {
+function readWith(filter: LogFilter, span: LogSpan): (db: Client) => Promise<LogPage> {
   return async (db) => {
     if (filter.id !== undefined) await findExecution(db, filter.id);
     const end = await endOf(queriesWithin(db), filter.id);
-    return { ...end, lines: await linesOf(db, filter, span) };
+    return { ...end, lines: await readLogLines(db, filter, span) };
   };
 }
 

@@ -2,12 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Watching } from '../../db/access/subjects.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
 import { FORGET_MS, POLL_MS, RESTS_PER_READ, SeenSteps } from '../../db/feed/follow-log.ts';
-import { endOf, LATE_MS, type LogFilter, type Span } from '../../db/feed/step-log.ts';
+import { endOf, LATE_MS, type LogFilter, type LogSpan } from '../../db/feed/step-log.ts';
 import { type Client, jsonRows } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
-import { failureOf } from '../errors/answer-error.ts';
+import { errorAnswerOf } from '../errors/answer-error.ts';
 import { noSuch } from '../errors/request-refusal.ts';
-import { type LogLine, linesOf } from './log-lines.ts';
+import { type LogLine, readLogLines } from './log-lines.ts';
 
 /** Most lines of one read. */
 export const MOST_PER_READ = 1_000;
@@ -141,11 +141,11 @@ class LogReader {
     const ends = await endsOf(db, this.#runsFollowed());
     const { now } = await endOf(queriesWithin(db), undefined);
     const reached = (this.#reached ?? now).getTime();
-    const span: Span = {
+    const span: LogSpan = {
       ...{ since: new Date(reached - FORGET_MS), changedSince: new Date(reached - LATE_MS) },
       ...{ after: this.#known.cursors(), limit: MOST_PER_READ, isOldest: true },
     };
-    const lines = await linesOf(db, this.#filter, span);
+    const lines = await readLogLines(db, this.#filter, span);
     const runs = await factsOf(db, [...new Set(lines.map((line) => line.execution_id))]);
     return { now, lines, runs, ends };
   }
@@ -214,7 +214,7 @@ function batchesOf(subscriber: Subscriber): LogSubscription {
 
 /** Returns whether an error is temporary: too many requests, or the database is away. */
 export function isTemporary(error: unknown): boolean {
-  return failureOf(error, () => {}).status === 503;
+  return errorAnswerOf(error, () => {}).status === 503;
 }
 
 /** Returns whether a line matches a filter, by the same conditions as `stepLog`. */

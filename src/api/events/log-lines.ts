@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type LogFilter, type Span, stepLog } from '../../db/feed/step-log.ts';
+import { type LogFilter, type LogSpan, stepLog } from '../../db/feed/step-log.ts';
 import { type Client, type JsonPage, jsonPage, jsonRows } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { count, id, object, time } from '../http/fields.ts';
@@ -25,13 +25,17 @@ export const lineSchema = z
 export type LogLine = z.output<typeof lineSchema>;
 
 /** Reads the newest lines first, unless the span says otherwise. */
-export function linesOf(db: Client, filter: LogFilter, span: Span): Promise<LogLine[]> {
+export function readLogLines(db: Client, filter: LogFilter, span: LogSpan): Promise<LogLine[]> {
   const { sql, parameters } = stepLog(filter, span).compile(queriesWithin(db));
   return jsonRows<LogLine>(db, sql, parameters);
 }
 
 /** Reads lines up to one megabyte. */
-export function pageOfLines(db: Client, filter: LogFilter, span: Span): Promise<JsonPage<LogLine>> {
+export function pageOfLines(
+  db: Client,
+  filter: LogFilter,
+  span: LogSpan,
+): Promise<JsonPage<LogLine>> {
   const { sql, parameters } = stepLog(filter, span).compile(queriesWithin(db));
   return jsonPage<LogLine>(db, sql, parameters);
 }

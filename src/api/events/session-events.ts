@@ -1,6 +1,6 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { MessageCursor, SessionRow } from '../../db/feed/feed.ts';
-import type { SessionTurn } from '../../db/feed/stream-queries.ts';
+import type { TurnRow } from '../../db/feed/stream-queries.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { type RunCursor, runEvents } from './run-events.ts';
 import type { RunStreamSources } from './stream-events.ts';
@@ -14,7 +14,7 @@ export type SessionStreamSources = {
   /** Streams the messages of a session for as long as the caller may see the session. */
   messages(id: string, after: MessageCursor): AsyncIterableIterator<SessionRow>;
   /** Reads the run of this turn, or of the first later turn that has one. */
-  turnFrom(id: string, turn: number): Promise<SessionTurn | undefined>;
+  turnFrom(id: string, turn: number): Promise<TurnRow | undefined>;
 };
 
 /**

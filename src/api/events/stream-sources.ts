@@ -5,8 +5,8 @@ import { type StepRow, stepDetails } from '../../db/feed/step-details.ts';
 import { executionsById, liveChildrenOf, turnsFrom } from '../../db/feed/stream-queries.ts';
 import {
   lastPosition,
-  placesOf,
   positionOfQuestion,
+  readRunPlaces,
   treeCursors,
 } from '../../db/feed/tree-rows.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
@@ -95,7 +95,7 @@ export function createStreamSources({
 /** Returns the sources of trees that do not depend on the caller. */
 function treeSources(pool: Pool, hub: FeedHub) {
   return {
-    placeOf: createBatchLoader((ids: string[]) => placesOf(pool, ids)),
+    placeOf: createBatchLoader((ids: string[]) => readRunPlaces(pool, ids)),
     treeLive: (id) => hub.trees.live(id),
     treeCursors: (id, at) => treeCursors(pool, id, at),
     lastPosition: (id) => lastPosition(pool, id),

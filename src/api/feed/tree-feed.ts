@@ -1,6 +1,6 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import type { Feed, TreeCursor } from '../../db/feed/feed.ts';
+import type { Feed, TreeRequest } from '../../db/feed/feed.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
 import {
   BUSY_MS,
@@ -228,7 +228,7 @@ export class TreeFeed {
     }
   }
 
-  #push({ id, after }: TreeCursor, rows: readonly TreeRow[]): void {
+  #push({ id, after }: TreeRequest, rows: readonly TreeRow[]): void {
     for (const { execution_id, seq } of rows) this.#options.answers.settle(execution_id, seq);
     for (const subscriber of [...(this.#trees.get(id)?.rows ?? [])]) {
       if (isAt(subscriber.cursor, after)) subscriber.push(rows);
@@ -245,8 +245,8 @@ export class TreeFeed {
   }
 
   /** Returns the cursors of the subscribers of a tree that have room, each once. */
-  #cursorsOf({ execution_id: id, has_children, step_count }: TreeState): TreeCursor[] {
-    const cursors = new Map<string, TreeCursor>();
+  #cursorsOf({ execution_id: id, has_children, step_count }: TreeState): TreeRequest[] {
+    const cursors = new Map<string, TreeRequest>();
     const count = has_children ? undefined : step_count;
     for (const { hasRoom, cursor: after } of this.#trees.get(id)?.rows ?? []) {
       if (hasRoom) cursors.set(`${after.seq} ${after.position}`, { id, after, count });

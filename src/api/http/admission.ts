@@ -1,4 +1,4 @@
-import { FairQueue, type FairQueueOptions, type Place } from '../../concurrency/fair-queue.ts';
+import { FairQueue, type FairQueueOptions, type QueuePlace } from '../../concurrency/fair-queue.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Subject } from '../../db/access/subjects.ts';
 import type { ServerLimits } from './server-limits.ts';
@@ -16,7 +16,7 @@ export type Admission = {
   /** True when a tenant with no request here would be refused. */
   readonly isFull: boolean;
   /** Takes a place or waits for one. Throws when the queue is full. */
-  enter(caller: Subject): Place;
+  enter(caller: Subject): QueuePlace;
   /** Runs `work` when the caller's turn has come. */
   run<T>(caller: Subject, work: () => Promise<T>): Promise<T>;
 };
@@ -62,7 +62,7 @@ export function queueUserOf({ userId, apiKeyId }: Subject): string {
   return userId ?? apiKeyId ?? '';
 }
 
-async function runInTurn<T>(place: Place, work: () => Promise<T>): Promise<T> {
+async function runInTurn<T>(place: QueuePlace, work: () => Promise<T>): Promise<T> {
   try {
     await place.turn;
     return await work();

@@ -9,7 +9,7 @@ import {
   receiveDelivery,
 } from '../../db/operations/inbound-hooks.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { answerFailure, failureOf, statuses } from '../errors/answer-error.ts';
+import { answerFailure, errorAnswerOf, statuses } from '../errors/answer-error.ts';
 import { sendLimitRefusal } from '../errors/problem.ts';
 import { BUSY } from '../http/admission.ts';
 import { jsonHeadersFault } from '../http/json-body.ts';
@@ -24,7 +24,7 @@ import {
   MOST_BYTES,
   mapRequest,
   type RequestFault,
-  readBody,
+  readInboundBody,
   verify,
 } from './receive-request.ts';
 import { createRefusedRequestCounter, type RefusedRequestCounter } from './refused-requests.ts';
@@ -68,7 +68,7 @@ export function inboundDeliveryRoutes(
   const handler = (request: FastifyRequest, reply: FastifyReply) => receive(request, reply, means);
   registerRoutes(app, {
     admit: async () => {},
-    answerError: (reply, error) => answerFailure(reply, failureOf(error, onError)),
+    answerError: (reply, error) => answerFailure(reply, errorAnswerOf(error, onError)),
     addRoutes(scope) {
       scope.post('/hooks/:name', handler);
       scope.post('/hooks/:tenant/:name', handler);
@@ -95,7 +95,7 @@ async function receive(
   const reservation = means.memory.reserve(hook?.id ?? UNKNOWN_HOOKS, bytesOf(request));
   if (!reservation) return answerFault(reply, FULL);
   try {
-    const body = await readBody(request.raw, reservation);
+    const body = await readInboundBody(request.raw, reservation);
     if (!body.ok) {
       if (body.fault !== 'gone') return refuse(body.fault);
       return reservation.signal.aborted ? answerFault(reply, FULL) : reply.hijack();

@@ -30,7 +30,7 @@ export type MappedRequest =
   | { ok: false; fault: RequestFault };
 
 /** Reads the body of a request to a hook into the memory that is reserved for it. */
-export async function readBody(
+export async function readInboundBody(
   request: IncomingMessage,
   reservation: BodyReservation,
 ): Promise<ReceivedBody> {

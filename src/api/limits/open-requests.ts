@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { IsActiveAccount } from '../login/account-status.ts';
-import type { Identity, Refusal } from '../login/auth-result.ts';
+import type { Identity, LoginRefusal } from '../login/auth-result.ts';
 import { evictExpired } from '../login/evict-expired.ts';
 import { whenClosed } from './connection-draining.ts';
 import type { StreamLimits } from './stream-limits.ts';
@@ -9,7 +9,7 @@ import type { StreamLimits } from './stream-limits.ts';
  * The reason why a request is no longer waited for: the client disconnected, the server closes, or
  * the login of the caller is no longer valid.
  */
-export type Leaving = 'gone' | 'closing' | Refusal;
+export type Leaving = 'gone' | 'closing' | LoginRefusal;
 
 /** A request whose answer takes as long as its run. The reason of its signal is a `Leaving`. */
 export type OpenRequest = { signal: AbortSignal; release(): void };

@@ -5,7 +5,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { mayDoBetter, positionOf, type Replica, writtenUpTo } from '../../db/connection/replica.ts';
 import type { ApiMetrics } from '../../telemetry/metrics.ts';
 import { type Connections, createConnections } from './connections.ts';
-import { type Reader, ReaderPositions } from './reader-positions.ts';
+import { type PositionReader, ReaderPositions } from './reader-positions.ts';
 
 /**
  * The header with a position of the log. The answer to a write says how far the log was, and a
@@ -56,7 +56,7 @@ export class ReplicaRouter {
    * otherwise by `fromPrimary`. After a failure of the replica, answers by `fromPrimary`.
    */
   async read<T>(
-    reader: Reader,
+    reader: PositionReader,
     position: bigint,
     fromReplica: () => Promise<T>,
     fromPrimary: () => Promise<T>,
@@ -72,7 +72,7 @@ export class ReplicaRouter {
   }
 
   /** Makes the same choice for several statements that belong together. */
-  async choose(reader: Reader, position: bigint): Promise<Chosen> {
+  async choose(reader: PositionReader, position: bigint): Promise<Chosen> {
     const reason = await this.#reasonForPrimary(reader, position);
     this.#metrics?.countRead(reason === undefined ? 'replica' : 'primary', reason ?? 'current');
     return {
@@ -88,7 +88,7 @@ export class ReplicaRouter {
    * Records that the reader has written. Unless the response has started, its header says up to
    * which position.
    */
-  async recordWrite(reader: Reader, response: ServerResponse | undefined): Promise<void> {
+  async recordWrite(reader: PositionReader, response: ServerResponse | undefined): Promise<void> {
     const requirement = this.#positions.requireLatest(reader);
     const lsn = await this.#readEnd(null).catch(() => undefined); // the next read asks again
     if (lsn === undefined) return;
@@ -97,12 +97,12 @@ export class ReplicaRouter {
   }
 
   /** Records that the reader has written, or was shown what is new. */
-  requireLatest(reader: Reader): void {
+  requireLatest(reader: PositionReader): void {
     this.#positions.requireLatest(reader);
   }
 
   /** Returns why a read goes to the primary, or undefined if it goes to the replica. */
-  async #reasonForPrimary(reader: Reader, requested: bigint): Promise<string | undefined> {
+  async #reasonForPrimary(reader: PositionReader, requested: bigint): Promise<string | undefined> {
     const replica = this.#replica;
     if (replica.trouble !== undefined) return replica.trouble;
     const own = await this.#positions.find(reader).catch(() => undefined);

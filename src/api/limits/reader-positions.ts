@@ -4,7 +4,7 @@ import type { Subject } from '../../db/access/subjects.ts';
 /** The maximum number of readers with a position of their own. */
 const MOST_READERS = 10_000;
 
-export type Reader = Pick<Subject, 'tenantId' | 'userId'>;
+export type PositionReader = Pick<Subject, 'tenantId' | 'userId'>;
 
 /**
  * The position that a reader must see. Undefined means the end of the log at the time of the next
@@ -40,21 +40,21 @@ export class ReaderPositions {
   }
 
   /** Requires that the next read of a reader sees everything that is written by then. */
-  requireLatest(reader: Reader): Requirement {
+  requireLatest(reader: PositionReader): Requirement {
     const requirement = { position: undefined };
     this.#readers.set(keyOf(reader), requirement);
     return requirement;
   }
 
   /** Returns the position that the reader must see, or 0 if there is none. */
-  async find(reader: Reader): Promise<bigint> {
+  async find(reader: PositionReader): Promise<bigint> {
     const requirement = this.#readers.get(keyOf(reader)) ?? this.#shared;
     requirement.position ??= await this.#readEnd();
     return requirement.position;
   }
 }
 
-function keyOf({ tenantId, userId }: Reader): string {
+function keyOf({ tenantId, userId }: PositionReader): string {
   return `${tenantId} ${userId ?? ''}`;
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Failure } from '../errors/answer-error.ts';
+import type { ErrorAnswer } from '../errors/answer-error.ts';
 import type { IsActiveAccount } from '../login/account-status.ts';
 import type { Identity } from '../login/auth-result.ts';
 import type { Identities } from '../login/identities.ts';
@@ -68,7 +68,7 @@ export function createRunRequests(endpoint: string, options: RunRequestsOptions)
  * Returns the failure for an answer that ends before its run. Returns undefined if the client has
  * disconnected, because nobody reads the answer.
  */
-export function earlyEnd(reason: Leaving, executionId: string): Failure | undefined {
+export function earlyEnd(reason: Leaving, executionId: string): ErrorAnswer | undefined {
   if (reason === 'gone') return undefined;
   const detail = { execution_id: executionId };
   if (typeof reason === 'object') return { ...reason, detail };

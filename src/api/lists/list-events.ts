@@ -1,7 +1,7 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import {
   beginList,
-  followList,
+  followListFeed,
   type ListStart,
   type OpenedList,
 } from '../../db/lists/follow-list.ts';
@@ -45,7 +45,7 @@ export async function* listEvents(
   opened: OpenedList,
   { signal, readOwn }: { signal: AbortSignal; readOwn?: ReadOwnPart | undefined },
 ): AsyncGenerator<StreamEvent, void> {
-  const events = followList(lists, identity, opened);
+  const events = followListFeed(lists, identity, opened);
   const cancel = onAbort(signal, () => void events.return?.());
   try {
     const ids = opened.first.flatMap((event) => (event.type === 'changed' ? [event.id] : []));

@@ -24,7 +24,7 @@ export type Identity = Subject &
  * programs. There is one message for all faults of an invalid token or key, so that a forger learns
  * nothing from the answer.
  */
-export type Refusal = Readonly<{
+export type LoginRefusal = Readonly<{
   status: 401 | 503;
   code: string;
   reason: 'missing' | 'expired' | 'invalid' | 'revoked' | 'unknown' | 'keyless' | 'unreachable';
@@ -35,7 +35,7 @@ export type Refusal = Readonly<{
 /** An outcome of the login. */
 export type AuthResult<T> =
   | Readonly<{ ok: true; value: T }>
-  | Readonly<{ ok: false; refusal: Refusal }>;
+  | Readonly<{ ok: false; refusal: LoginRefusal }>;
 
 const GET_ONE =
   'Get one: npx howdah token --tenant default --user NAME, or npx howdah key create NAME --tenant default';
@@ -60,11 +60,11 @@ const refusals = {
     'The token or API key cannot be checked now; try again in a moment.',
     'See the log of the server for the reason.',
   ],
-} as const satisfies Record<Refusal['reason'], readonly [string, string]>;
+} as const satisfies Record<LoginRefusal['reason'], readonly [string, string]>;
 
 /** The refusal for a reason. */
-export function refusalOf(reason: Refusal['reason']): { ok: false; refusal: Refusal } {
+export function refusalOf(reason: LoginRefusal['reason']): { ok: false; refusal: LoginRefusal } {
   const [message, hint] = refusals[reason];
   const [status, code] = reason === 'unreachable' ? [503, 'EUNREACHABLE'] : [401, 'HWDEN'];
-  return { ok: false, refusal: { status, code, reason, message, hint } as Refusal };
+  return { ok: false, refusal: { status, code, reason, message, hint } as LoginRefusal };
 }

@@ -1,5 +1,5 @@
 import type { IsActiveAccount } from './account-status.ts';
-import type { Identity, Refusal } from './auth-result.ts';
+import type { Identity, LoginRefusal } from './auth-result.ts';
 import { FRESH_MS } from './cached-loader.ts';
 import { isLoggedIn, loginExpired } from './expiry.ts';
 
@@ -7,7 +7,7 @@ import { isLoggedIn, loginExpired } from './expiry.ts';
  * An open connection with its identity. `leave` ends the connection when its login is no longer
  * valid.
  */
-export type OpenConnection = { identity: Identity; leave(refusal: Refusal): void };
+export type AuthenticatedConnection = { identity: Identity; leave(refusal: LoginRefusal): void };
 
 /**
  * Checks at an interval whether open connections may stay open. Returns a function that ends the
@@ -15,7 +15,7 @@ export type OpenConnection = { identity: Identity; leave(refusal: Refusal): void
  */
 export function evictExpired(
   exists: IsActiveAccount,
-  connections: () => Iterable<OpenConnection>,
+  connections: () => Iterable<AuthenticatedConnection>,
 ): () => void {
   const sweep = async () => {
     const checks: Promise<void>[] = [];
@@ -28,7 +28,10 @@ export function evictExpired(
   return () => clearInterval(timer);
 }
 
-async function check({ identity, leave }: OpenConnection, exists: IsActiveAccount): Promise<void> {
+async function check(
+  { identity, leave }: AuthenticatedConnection,
+  exists: IsActiveAccount,
+): Promise<void> {
   const refusal = await loginExpired(identity, exists);
   if (refusal) leave(refusal);
 }

@@ -1,5 +1,5 @@
 import type { IsActiveAccount } from './account-status.ts';
-import { type Identity, type Refusal, refusalOf } from './auth-result.ts';
+import { type Identity, type LoginRefusal, refusalOf } from './auth-result.ts';
 
 /** Returns whether the caller has a token or key. A caller without a login never expires. */
 export function isLoggedIn({ expiresAt, apiKeyId }: Identity): boolean {
@@ -18,7 +18,7 @@ export function hasExpired({ expiresAt = Number.POSITIVE_INFINITY }: Identity): 
 export async function loginExpired(
   identity: Identity,
   exists: IsActiveAccount,
-): Promise<Refusal | undefined> {
+): Promise<LoginRefusal | undefined> {
   if (!isLoggedIn(identity)) return;
   const status = hasExpired(identity) ? 'expired' : await exists(identity);
   return status === 'good' ? undefined : refusalOf(status).refusal;

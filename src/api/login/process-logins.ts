@@ -5,7 +5,7 @@ import { TOKEN_PARTY } from '../../db/access/subjects.ts';
 import type { Identity } from './auth-result.ts';
 
 /** A tenant by its slug, and one of its users by name unless the caller is the whole tenant. */
-export type Caller = {
+export type CallerNames = {
   /** Default: `default`. */
   tenant?: string;
   user?: string;
@@ -15,7 +15,7 @@ export type Caller = {
 export type KnownCaller = Pick<Identity, 'tenantId' | 'userId' | 'role'>;
 
 /** Returns the token of a caller, as an `Authorization` header takes it. */
-export type TokenOf = (caller: Caller) => Promise<string>;
+export type TokenOf = (caller: CallerNames) => Promise<string>;
 
 /** The algorithm of these tokens. No other token may use it. */
 export const PROCESS_ALGORITHM = 'HS512';
@@ -31,7 +31,7 @@ const FRESH_MS = 60_000;
  */
 export function createProcessLogins(
   key: Uint8Array,
-  find: (caller: Caller) => Promise<KnownCaller>,
+  find: (caller: CallerNames) => Promise<KnownCaller>,
 ): TokenOf {
   const callers = new LRUCache<string, KnownCaller>({ max: MOST_CALLERS, ttl: FRESH_MS });
   return async (caller) => {
@@ -47,7 +47,7 @@ export function createProcessLogins(
  * Throws `HWINV` for a caller whose user or tenant is there but has no name, such as the user of a
  * session that is over. Without a user, the caller would be the whole tenant.
  */
-function refuseNameless(caller: Caller): void {
+function refuseNameless(caller: CallerNames): void {
   for (const field of ['tenant', 'user'] as const) {
     const name: unknown = caller[field];
     if (!(field in caller) || (typeof name === 'string' && name !== '')) continue;

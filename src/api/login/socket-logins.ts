@@ -3,8 +3,8 @@ import type { WebSocket } from 'ws';
 import type { ServerLimits } from '../http/server-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
 import type { IsActiveAccount } from './account-status.ts';
-import { type AuthResult, type Identity, type Refusal, refusalOf } from './auth-result.ts';
-import { evictExpired, type OpenConnection } from './evict-expired.ts';
+import { type AuthResult, type Identity, type LoginRefusal, refusalOf } from './auth-result.ts';
+import { type AuthenticatedConnection, evictExpired } from './evict-expired.ts';
 import { hasExpired } from './expiry.ts';
 import type { Identities } from './identities.ts';
 import type { Login } from './login.ts';
@@ -61,11 +61,11 @@ export type SocketLoginOptions = {
 export function createSocketLogins(options: SocketLoginOptions): SocketLogins {
   const { identities, sockets, limits, bounds } = options;
   const unauthenticated = new Set<WebSocket>();
-  const authenticatedSockets = function* (): Iterable<OpenConnection> {
+  const authenticatedSockets = function* (): Iterable<AuthenticatedConnection> {
     for (const socket of sockets) {
       const identity = identities.get(socket);
       if (!identity) continue;
-      const leave = (refusal: Refusal) => {
+      const leave = (refusal: LoginRefusal) => {
         identities.delete(socket); // later messages have no caller
         closeRejected(socket, refusal, FORBIDDEN);
       };
@@ -113,7 +113,7 @@ function countUntilClose(socket: WebSocket, identity: Identity, limits: StreamLi
  * was logged in may reconnect with a new token. A client that comes with an old token would
  * reconnect again and again.
  */
-function closeRejected(socket: WebSocket, refusal: Refusal, onExpiry = UNAUTHORIZED): void {
+function closeRejected(socket: WebSocket, refusal: LoginRefusal, onExpiry = UNAUTHORIZED): void {
   const code = refusal.reason === 'expired' ? onExpiry : UNAUTHORIZED;
   close(socket, refusal.status === 503 ? TRY_AGAIN_LATER : code, closeReason(refusal));
 }
@@ -135,6 +135,6 @@ async function loginStrictly(login: Login, authorization: unknown): Promise<Auth
 }
 
 /** Returns what is wrong, without what to do, since the protocol allows only 123 bytes. */
-function closeReason({ message }: Refusal): string {
+function closeReason({ message }: LoginRefusal): string {
   return message.split(':', 1)[0] as string;
 }

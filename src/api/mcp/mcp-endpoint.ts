@@ -2,7 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { lazy } from '../../concurrency/lazy.ts';
 import type { Caller } from '../../mcp-server/caller.ts';
 import type { McpHttp, McpRequest } from '../../mcp-server/transport/mcp-http.ts';
-import { type ErrorLog, type Failure, failureOf, problemOf } from '../errors/answer-error.ts';
+import {
+  type ErrorAnswer,
+  type ErrorLog,
+  errorAnswerOf,
+  problemOf,
+} from '../errors/answer-error.ts';
 import { sendProblem } from '../errors/problem.ts';
 import { RETRY_AFTER } from '../http/admission.ts';
 import { readJson } from '../http/json-body.ts';
@@ -79,7 +84,7 @@ async function admit(
     whenClosed(response, options.limits.open(identity));
     return identity;
   } catch (error) {
-    return void sendFailure(response, failureOf(error, options.onError));
+    return void sendFailure(response, errorAnswerOf(error, options.onError));
   }
 }
 
@@ -99,7 +104,7 @@ async function readMessage(
     return void sendProblem(response, 400, 'HWINV', detail, { field: 'on_disconnect' });
   }
   const mostBytes = await mostBytesFor({ transaction: transact }, request.headers).catch((error) =>
-    failureOf(error, onError),
+    errorAnswerOf(error, onError),
   );
   if (typeof mostBytes !== 'number') return void sendFailure(response, mostBytes);
   const read = await bodyOf(request, response, mostBytes);
@@ -124,7 +129,7 @@ function createLazyMcpHttp(): McpHttp {
   };
 }
 
-function sendFailure(response: ServerResponse, failure: Failure): void {
+function sendFailure(response: ServerResponse, failure: ErrorAnswer): void {
   if (failure.status === 503) response.setHeader('retry-after', RETRY_AFTER);
   const { headers, body } = problemOf(failure);
   response.writeHead(failure.status, headers).end(body);

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { problem, sendProblem } from '../errors/problem.ts';
 import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { shownPath } from '../http/path.ts';
-import type { Caller, TokenOf } from '../login/process-logins.ts';
+import type { CallerNames, TokenOf } from '../login/process-logins.ts';
 import { answerFetch } from './fetch-handler.ts';
 import type { OpenConnection } from './forward-request.ts';
 import { answerNode } from './node-handler.ts';
@@ -28,7 +28,7 @@ export type MountOptions = {
    * Returns the tenant and the user of a request that the program has logged in by its own means.
    * If it returns undefined, the `Authorization` header of the request is used.
    */
-  authenticate?: (request: Request | IncomingMessage) => Awaitable<Caller | undefined>;
+  authenticate?: (request: Request | IncomingMessage) => Awaitable<CallerNames | undefined>;
 };
 
 type Awaitable<T> = T | Promise<T>;

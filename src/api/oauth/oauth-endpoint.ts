@@ -4,7 +4,7 @@ import { FairQueue } from '../../concurrency/fair-queue.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { AccountFlows, LinkedAccount } from '../../db/access/connected-accounts.ts';
 import type { Authorizations } from '../../tools/oauth/lazy-authorizations.ts';
-import { type ErrorLog, failureOf } from '../errors/answer-error.ts';
+import { type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
 import { BUSY, tenantShares } from '../http/admission.ts';
 import { confirmationPage, connectedPage, failedPage, PAGE_HEADERS } from './pages.ts';
 
@@ -43,7 +43,7 @@ export function oauthRoutes(app: FastifyInstance, options: OAuthEndpointOptions)
       try {
         return await work(request, reply);
       } catch (error) {
-        const { status, message, hint } = failureOf(error, options.onError);
+        const { status, message, hint } = errorAnswerOf(error, options.onError);
         return sendPage(reply, status, failedPage(message, hint ?? TRY_AGAIN));
       }
     };

@@ -97,7 +97,7 @@ export async function startOrContinueRun(
 }
 
 /** Returns the state of a run, or undefined if the caller sees no such run. */
-export async function readSnapshot(
+export async function readRunSnapshot(
   db: Client,
   { id, since }: StartedRun,
 ): Promise<RunSnapshot | undefined> {
@@ -116,7 +116,7 @@ export async function answerQuestionOfRun(
   db: Client,
   { id, questionId, answer }: { id: string; questionId: string; answer: string },
 ): Promise<StartedRun> {
-  const run = await readSnapshot(db, { id, since: 0 });
+  const run = await readRunSnapshot(db, { id, since: 0 });
   await db.query('select howdah.answer_question($1, $2), howdah_private.register_follower($3)', [
     questionId,
     answer,
@@ -125,7 +125,7 @@ export async function answerQuestionOfRun(
   return { id, since: run?.step_count ?? 0 };
 }
 
-export async function cancelRun(db: Client, id: string): Promise<void> {
+export async function cancelConversationRun(db: Client, id: string): Promise<void> {
   await db.query('select howdah.cancel_execution($1)', [id]);
 }
 

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import type { Failure } from '../errors/answer-error.ts';
+import type { ErrorAnswer } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { RETRY_AFTER } from '../http/admission.ts';
 import type { openAiErrorBody } from './answers.ts';
@@ -30,7 +30,7 @@ const codes: Readonly<Record<number, string>> = {
  * Returns a failure in OpenAI's format: the message with its hint, the field as `param`, and the
  * code of OpenAI if there is one, else ours.
  */
-export function openAiError({ status, code, message, hint, detail }: Failure): OpenAiError {
+export function openAiError({ status, code, message, hint, detail }: ErrorAnswer): OpenAiError {
   const { field, openai_code, agent, workflow, retry_after_seconds } = objectOf(detail);
   const isModel = status === 404 && typeof (agent ?? workflow) === 'string';
   const headers: Record<string, string> = {

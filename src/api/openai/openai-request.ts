@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../json/json.ts';
-import type { Failure } from '../errors/answer-error.ts';
+import type { ErrorAnswer } from '../errors/answer-error.ts';
 import { type AnswerItem, followAnswer } from '../events/follow-run.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { withTraceparent } from '../http/traceparent.ts';
@@ -12,10 +12,10 @@ import { earlyEnd } from '../limits/run-requests.ts';
 import { takeKey } from '../rest/framework/request-keys.ts';
 import {
   type ConversationTurn,
-  cancelRun,
+  cancelConversationRun,
   type RunSnapshot,
   type RunStart,
-  readSnapshot,
+  readRunSnapshot,
   type StartedRun,
   startOrContinueRun,
 } from './conversation-runs.ts';
@@ -28,7 +28,7 @@ export type OpenAiRequestOptions = {
   openRequest: OpenRequest;
   hub: FeedHub;
   transaction: CallerTransaction;
-  failureOf(error: unknown): Failure;
+  failureOf(error: unknown): ErrorAnswer;
 };
 
 /** The header for what happens to the run when its client disconnects before the end. */
@@ -56,7 +56,7 @@ export const runHeaders = z.object({
  */
 export class OpenAiRequest {
   readonly transaction: CallerTransaction;
-  readonly failureOf: (error: unknown) => Failure;
+  readonly failureOf: (error: unknown) => ErrorAnswer;
   readonly #options: OpenAiRequestOptions;
   readonly #isCancelledWhenLeft: boolean;
   #started: StartedRun = { id: '', since: 0 };
@@ -108,13 +108,13 @@ export class OpenAiRequest {
   /**
    * Returns why the run was not followed to its end, or undefined if the client has disconnected.
    */
-  earlyEnd(): Failure | undefined {
+  earlyEnd(): ErrorAnswer | undefined {
     const { signal } = this.#options.openRequest;
     return earlyEnd(signal.reason ?? ('closing' satisfies Leaving), this.#started.id);
   }
 
   async cancel(): Promise<void> {
-    await this.transaction((db) => cancelRun(db, this.#started.id)).catch(unlessOver);
+    await this.transaction((db) => cancelConversationRun(db, this.#started.id)).catch(unlessOver);
   }
 
   answer(body: object): void {
@@ -140,7 +140,7 @@ export class OpenAiRequest {
 
   async *#follow(isStreamed: boolean): AsyncGenerator<AnswerItem, void> {
     const { hub, openRequest } = this.#options;
-    const read = (run: StartedRun) => this.transaction((db) => readSnapshot(db, run));
+    const read = (run: StartedRun) => this.transaction((db) => readRunSnapshot(db, run));
     yield* followAnswer({ hub, look: read }, this.#started, isStreamed, openRequest.signal);
     if (this.#isCancelledWhenLeft && openRequest.signal.reason === 'gone') await this.cancel();
   }

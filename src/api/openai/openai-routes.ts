@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Config } from '../../config.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
-import { failureOf } from '../errors/answer-error.ts';
+import { errorAnswerOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import { createRunRequests, type RunRequests, registerRoutes } from '../limits/run-requests.ts';
@@ -30,7 +30,7 @@ export type OpenAiEndpointOptions = RestOptions & Pick<Config, 'auth'>;
  */
 export function openAiRoutes(app: FastifyInstance, options: OpenAiEndpointOptions): OpenRequests {
   const requests = createRunRequests('openai', options);
-  const failure = (error: unknown) => failureOf(error, options.onError);
+  const failure = (error: unknown) => errorAnswerOf(error, options.onError);
   registerRoutes(app, {
     admit: (request, reply) => admit(request, reply, options),
     answerError: (reply, error) => sendError(reply, openAiError(failure(error))),

@@ -1,6 +1,6 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import { keyIn, storeAnswer, takeKey } from './framework/request-keys.ts';
-import type { Answer, Route, RouteContext, RouteInput } from './framework/route.ts';
+import type { Route, RouteContext, RouteInput, RouteResponse } from './framework/route.ts';
 import { routes } from './rest-routes.ts';
 
 /**
@@ -18,7 +18,7 @@ export async function workOnce(
   route: Route,
   input: RouteInput<never, never, never>,
   context: RouteContext,
-): Promise<Answer> {
+): Promise<RouteResponse> {
   const key = keyIn(input.headers);
   const work = async () => (await route.work?.(db, input, context)) ?? {};
   if (!route.isKeyed || key === undefined) return work();
@@ -46,7 +46,7 @@ async function repeatAnswer(
   { status, location, body }: StoredAnswer,
   input: RouteInput<never, never, never>,
   context: RouteContext,
-): Promise<Answer> {
+): Promise<RouteResponse> {
   if (location === undefined) {
     return { status, body: findAgain ? await findAgain(db, (body as { id: string }).id) : body };
   }

@@ -4,7 +4,7 @@ import type { ListFeed } from '../../db/lists/list-feed.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
-import { answerFailure, type ErrorLog, failureOf } from '../errors/answer-error.ts';
+import { answerFailure, type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
 import { logEvents } from '../events/log-events.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
@@ -30,7 +30,7 @@ import type { Login } from '../login/login.ts';
 import { permitBody } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 import { readRequest } from './framework/read-request.ts';
-import type { Answer, Events, Route, RouteContext, RouteInput } from './framework/route.ts';
+import type { Events, Route, RouteContext, RouteInput, RouteResponse } from './framework/route.ts';
 import { Streams } from './framework/streams.ts';
 import { workOnce } from './idempotency.ts';
 import { routes } from './rest-routes.ts';
@@ -62,7 +62,7 @@ export function restRoutes(app: FastifyInstance, options: RestOptions): Streams 
   const streams = new Streams({
     exists: options.exists,
     limits: options.limits,
-    failureOf: (error) => failureOf(error, options.onError),
+    failureOf: (error) => errorAnswerOf(error, options.onError),
   });
   const context = { ...options, streams, live: createStreamSources(options) };
   app.register(async (scope) => {
@@ -72,7 +72,7 @@ export function restRoutes(app: FastifyInstance, options: RestOptions): Streams 
       if (!(await admitRequest(request.raw, reply.raw, options))) reply.hijack();
     });
     scope.setErrorHandler((error, _request, reply) =>
-      answerFailure(reply, failureOf(error, options.onError)),
+      answerFailure(reply, errorAnswerOf(error, options.onError)),
     );
     for (const route of routes) {
       scope.route({
@@ -152,7 +152,7 @@ async function answerInTransaction(
   route: Route,
   input: RouteInput<never, never, never>,
   routeContext: RouteContext,
-): Promise<Answer | Events> {
+): Promise<RouteResponse | Events> {
   const answer = await routeContext.transaction((db) => workOnce(db, route, input, routeContext));
   const run = await route.follows?.(input, answer, routeContext);
   if (run === undefined) return answer;
@@ -226,7 +226,7 @@ async function untilEnded(hub: FeedHub, id: string, signal: AbortSignal): Promis
   }
 }
 
-function send(reply: FastifyReply, answer: Answer, known = '') {
+function send(reply: FastifyReply, answer: RouteResponse, known = '') {
   const { status = 200, body, text, headers, tag, isTagOfAll = true } = answer;
   reply.headers({ 'cache-control': 'no-store', ...headers });
   if (tag !== undefined) {

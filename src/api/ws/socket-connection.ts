@@ -3,7 +3,7 @@ import type { RawData, WebSocket } from 'ws';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import { failureOf, problemOf } from '../errors/answer-error.ts';
+import { errorAnswerOf, problemOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { findExecution } from '../events/run-rows.ts';
 import { parseJsonBody } from '../http/json-body.ts';
@@ -244,7 +244,7 @@ export class SocketConnection {
   }
 
   async #refuse(id: string | null, error: unknown): Promise<void> {
-    const failure = failureOf(error, this.#options.onError);
+    const failure = errorAnswerOf(error, this.#options.onError);
     const { body } = problemOf(failure);
     await this.#outbox.send(`{"type":"error","id":${JSON.stringify(id)},"error":${body}}`);
   }

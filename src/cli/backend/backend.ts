@@ -13,7 +13,7 @@ import type { AnsweredQuestion, Question } from '../../db/queries/questions.ts';
 import type { Setting, SettingScope } from '../../db/queries/settings.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Attachment } from '../input/attach-option.ts';
-import type { LogOptions } from '../print/log-format.ts';
+import type { LogCommandOptions } from '../print/log-format.ts';
 import type { ListedQuestion } from '../print/question.ts';
 import type { PrintedRows } from '../print/rows.ts';
 import type { PrintedRun } from '../print/run.ts';
@@ -158,7 +158,7 @@ export type LogBackend = {
 };
 
 /** The run of an id, or the runs that fit all the other conditions. */
-export type LogSelection = Pick<LogOptions, 'agent' | 'workflow' | 'session'> & {
+export type LogSelection = Pick<LogCommandOptions, 'agent' | 'workflow' | 'session'> & {
   id: string | undefined;
   status?: ExecutionStatus[] | undefined;
   errors?: true | undefined;

@@ -18,7 +18,7 @@ export function toolListing(tools: Awaited<ReturnType<typeof listTools>>): Print
 }
 
 /** Returns the tools of an agent, as its models see them. */
-export function offeredTools(items: readonly FunctionTool[]): PrintedRows {
+export function toolRowsOf(items: readonly FunctionTool[]): PrintedRows {
   const rows = items.map(({ function: { name, description } }) => ({
     name,
     description: firstLine(description),

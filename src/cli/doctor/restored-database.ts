@@ -24,7 +24,7 @@ export type RestoreReport = {
 };
 
 /** Prepares a database that was just restored for work, and checks all of it. */
-export async function settle(
+export async function settleRestored(
   pool: Pool,
   config: Config,
 ): Promise<Pick<RestoreReport, 'live_runs' | 'counts' | 'findings'>> {

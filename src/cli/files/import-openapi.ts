@@ -3,7 +3,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { listSecrets, usersOfSecrets } from '../../db/access/secrets.ts';
 import { type ImportedApi, importOpenApi } from '../../systems/openapi/import.ts';
 import type { NeededSecret } from '../../systems/openapi/security.ts';
-import { MAX_FILE_BYTES } from '../../systems/read-file.ts';
+import { MAX_SYSTEM_FILE_BYTES } from '../../systems/read-file.ts';
 import { writeFile } from '../../systems/write-file.ts';
 import { type CliDatabase, withDatabase } from '../backend/with-database.ts';
 import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
@@ -94,14 +94,14 @@ async function run(io: CliIo, place: string, options: Options): Promise<void> {
  */
 function refuseTooLarge(text: string, tools: number): void {
   const bytes = Buffer.byteLength(text);
-  if (bytes <= MAX_FILE_BYTES) return;
+  if (bytes <= MAX_SYSTEM_FILE_BYTES) return;
   const size = `${(bytes / 1024 / 1024).toFixed(1)} MB`;
   throw new HowdahError(
     'HWINV',
     `nothing was imported: ${tools} tools have ${size}, and an agent system may have at most 1 MB`,
     {
       hint: 'Import some of the operations with --only NAME…, and the others with another --name.',
-      detail: { tools, bytes, max_bytes: MAX_FILE_BYTES },
+      detail: { tools, bytes, max_bytes: MAX_SYSTEM_FILE_BYTES },
     },
   );
 }

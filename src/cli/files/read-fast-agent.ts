@@ -2,9 +2,9 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Project, Source, SourceKind } from '../../systems/fast-agent/project.ts';
+import type { Project, ProjectSource, SourceKind } from '../../systems/fast-agent/project.ts';
 import { definesAgents } from '../../systems/fast-agent/project.ts';
-import { MAX_FILE_BYTES } from '../../systems/read-file.ts';
+import { MAX_SYSTEM_FILE_BYTES } from '../../systems/read-file.ts';
 
 const OWN_FOLDER = '.fast-agent';
 const CONFIG = ['fastagent.config.yaml', 'fast-agent.yaml'];
@@ -55,7 +55,7 @@ function rootOf(path: string): string {
   return basename(resolve(path, '..')) === OWN_FOLDER ? join(path, '..', '..') : path;
 }
 
-async function filesOf(root: string): Promise<Source[]> {
+async function filesOf(root: string): Promise<ProjectSource[]> {
   const own = await namesIn(root);
   const below = await namesIn(join(root, OWN_FOLDER));
   const beside = (kind: SourceKind, wanted: readonly string[]) =>
@@ -71,7 +71,7 @@ async function filesOf(root: string): Promise<Source[]> {
   return [...settings, ...cards, ...(await pythonFiles(root, own))];
 }
 
-async function cardFolders(root: string): Promise<Source[]> {
+async function cardFolders(root: string): Promise<ProjectSource[]> {
   const folders = [join(root, OWN_FOLDER), root].flatMap((parent) => [
     { kind: 'card' as const, folder: join(parent, 'agent-cards') },
     { kind: 'tool-card' as const, folder: join(parent, 'tool-cards') },
@@ -87,7 +87,7 @@ async function cardFolders(root: string): Promise<Source[]> {
  * Reads the cards among other files, because cards may be in any folder. Files that do not look
  * like a card are skipped.
  */
-async function looseCards(root: string, names: readonly string[]): Promise<Source[]> {
+async function looseCards(root: string, names: readonly string[]): Promise<ProjectSource[]> {
   const wanted = names.filter(
     (name) => CARD.test(name) && ![...CONFIG, ...SECRETS, 'SKILL.md'].includes(name),
   );
@@ -104,10 +104,10 @@ function looksLikeCard(name: string, text: string): boolean {
   return before?.trim() === '' && KEYS_OF_CARDS.test(front);
 }
 
-async function pythonFiles(root: string, names: readonly string[]): Promise<Source[]> {
+async function pythonFiles(root: string, names: readonly string[]): Promise<ProjectSource[]> {
   const read = names
     .filter((name) => name.endsWith('.py'))
-    .map(async (name): Promise<Source> => {
+    .map(async (name): Promise<ProjectSource> => {
       const path = join(root, name);
       return { kind: 'python', name: path, text: (await readFile(path)).toString('utf8') };
     });
@@ -131,11 +131,11 @@ async function namesIn(folder: string): Promise<string[]> {
   return names.filter((_, at) => isFile[at]).sort();
 }
 
-async function sourceAt(kind: SourceKind, path: string): Promise<Source> {
+async function sourceAt(kind: SourceKind, path: string): Promise<ProjectSource> {
   const { size } = await stat(path);
   const refuse = (why: string) =>
     new HowdahError('HWINV', `${path}:1:1: ${why}`, { detail: { file: path } });
-  if (size > MAX_FILE_BYTES) throw refuse('the file is larger than 1 MB');
+  if (size > MAX_SYSTEM_FILE_BYTES) throw refuse('the file is larger than 1 MB');
   try {
     return {
       kind,
@@ -160,7 +160,7 @@ function includeFrom(root: string): Project['include'] {
       const file = realpathSync(resolve(folder, path));
       const { size } = statSync(file);
       const isInside = file.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-      if (!isInside || NO_TEXT.test(file) || size > MAX_FILE_BYTES) return undefined;
+      if (!isInside || NO_TEXT.test(file) || size > MAX_SYSTEM_FILE_BYTES) return undefined;
       return readFileSync(file, 'utf8');
     } catch {
       return undefined;

@@ -2,14 +2,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { SystemFile } from '../../systems/apply.ts';
-import { TEXTS } from '../../systems/pack.ts';
+import { TEXT_FIELDS } from '../../systems/pack.ts';
 import { nearestTo } from '../../systems/schema/schema-errors.ts';
 
 const MANIFEST = /^pack\.(ya?ml|json)$/;
 /** The ending of the files in each folder of a pack. */
 const FOLDERS: Readonly<Record<string, string>> = {
   functions: '.sql',
-  ...Object.fromEntries(Object.keys(TEXTS).map((section) => [section, '.md'])),
+  ...Object.fromEntries(Object.keys(TEXT_FIELDS).map((section) => [section, '.md'])),
 };
 
 /**

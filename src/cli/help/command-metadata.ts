@@ -24,11 +24,11 @@ type Value = Readonly<{
 }>;
 
 /** Reads the metadata of a command that its file has registered. */
-export function describe(command: Command): CommandMetadata {
+export function commandMetadataOf(command: Command): CommandMetadata {
   const { registeredArguments, options, commands } = command;
   const verbs = commands.map((verb) => ({
     name: verb.name(),
-    ...describe(verb),
+    ...commandMetadataOf(verb),
     ...(firstVerb(command) === verb && { isFirst: true as const }),
     ...(!command.createHelp().visibleCommands(command).includes(verb) && {
       isHidden: true as const,

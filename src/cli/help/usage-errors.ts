@@ -1,5 +1,5 @@
 import type { Command, CommanderError } from 'commander';
-import { pathOf } from '../nouns/subcommands.ts';
+import { commandPathOf } from '../nouns/subcommands.ts';
 import type { ErrorReport } from '../output/exit-codes.ts';
 
 /** A usage error with its command, which commander does not expose. */
@@ -23,7 +23,7 @@ export function missingVerbReport({ command }: UsageError): ErrorReport {
     code: 'EUSAGE',
     message: 'the verb is missing',
     hint: `There are: ${verbs.map((verb) => verb.name()).join(', ')}.`,
-    ...(command && { usage: `howdah ${pathOf(command)} ${command.usage()}`.trim() }),
+    ...(command && { usage: `howdah ${commandPathOf(command)} ${command.usage()}`.trim() }),
   };
 }
 
@@ -41,7 +41,7 @@ export async function usageError(
     if (report) return report;
   }
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n');
-  const path = command ? ` ${pathOf(command)}` : '';
+  const path = command ? ` ${commandPathOf(command)}` : '';
   const { suggestValue } = await import('./suggest-value.ts');
   const isUnknownCommand = code === 'commander.unknownCommand';
   const hint =

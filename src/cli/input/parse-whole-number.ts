@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 
 /** Creates a parser of whole numbers from `least` to `most`. */
-export function wholeNumber(least: number, most?: number) {
+export function parseWholeNumber(least: number, most?: number) {
   return (text: string): number => {
     const number = text.trim() === '' ? Number.NaN : Number(text);
     if (!Number.isInteger(number) || number < least || (most !== undefined && number > most)) {

@@ -2,11 +2,11 @@ import { InvalidArgumentError } from 'commander';
 import { EXECUTION_STATUSES, type ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { CliDatabase } from '../backend/with-database.ts';
 import { parseTime } from './parse-time.ts';
-import { wholeNumber } from './parse-whole-number.ts';
+import { parseWholeNumber } from './parse-whole-number.ts';
 import { forTenant } from './resolve-tenant.ts';
 
 /** Parses a list such as `failed,cancelled`. */
-export function statuses(text: string): ExecutionStatus[] {
+export function parseStatuses(text: string): ExecutionStatus[] {
   return text.split(',').map((word) => {
     const found = EXECUTION_STATUSES.find((one) => one === word.trim().toLowerCase());
     if (!found) {
@@ -31,7 +31,7 @@ export function moment(text: string): Date {
 }
 
 /** Parses a maximum number. */
-export const limit = wholeNumber(1);
+export const limit = parseWholeNumber(1);
 
 /**
  * Returns the id of the agent or workflow of this name in the tenant. Returns undefined if no name

@@ -55,12 +55,12 @@ export async function unknownVerbReport(command: Command): Promise<ErrorReport |
     code: 'EUSAGE',
     message: `unknown command '${word}'`,
     hint: near === undefined ? `There are: ${verbs.join(', ')}.` : `Did you mean ${near}?`,
-    usage: `howdah ${pathOf(noun)} ${noun.usage()}`,
+    usage: `howdah ${commandPathOf(noun)} ${noun.usage()}`,
   };
 }
 
 /** Returns the path of a command as it is typed after `howdah`, such as `admin key create`. */
-export function pathOf(command: Command): string {
+export function commandPathOf(command: Command): string {
   const { parent } = command;
-  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
+  return parent?.parent ? `${commandPathOf(parent)} ${command.name()}` : command.name();
 }

@@ -5,7 +5,7 @@ import { inCell, oneLine } from '../output/terminal-text.ts';
 import { errorOf } from './step-line.ts';
 
 /** The options of `howdah logs`, for a database and for a server. */
-export type LogOptions = {
+export type LogCommandOptions = {
   follow?: true;
   since?: Date;
   agent?: string;
@@ -21,7 +21,7 @@ const LONGEST_ERROR = 120;
 
 /** Returns the time from which steps are shown. Of a run or a session all steps are shown. */
 export function sinceOf(
-  { since, session }: Pick<LogOptions, 'since' | 'session'>,
+  { since, session }: Pick<LogCommandOptions, 'since' | 'session'>,
   id: string | undefined,
 ): Date {
   return since ?? new Date((id ?? session) ? 0 : Date.now() - HOUR_MS);
@@ -33,7 +33,7 @@ export function printMoreHint(io: CliIo, most: number): void {
 
 export function printNoneHint(
   io: CliIo,
-  { since, session }: Pick<LogOptions, 'since' | 'session'>,
+  { since, session }: Pick<LogCommandOptions, 'since' | 'session'>,
   id: string | undefined,
 ): void {
   const isHour = since === undefined && session === undefined && id === undefined;

@@ -9,7 +9,7 @@ export const PG_BIN_OPTION = [
 ] as const;
 
 /** Returns the places where the programs are looked for. */
-export function placesOf(config: Config, pgBin: string | undefined): ProgramPlaces {
+export function programPlacesOf(config: Config, pgBin: string | undefined): ProgramPlaces {
   return { pgBin: pgBin ?? config.pgBin, path: config.path };
 }
 

@@ -16,7 +16,7 @@ import { refuseTooLittle, watchMemory } from './memory-limit.ts';
 export type Parts = { api: boolean; worker: boolean };
 
 /** The start options of `start`, `worker` and `api`. */
-export type StartOptions = {
+export type ServeOptions = {
   wait?: number;
   once?: boolean;
   drain?: number;
@@ -27,7 +27,7 @@ export type StartOptions = {
 };
 
 /** The options of `start` and `worker`, which also take options about tools. */
-export type ToolOptions = StartOptions & { tools?: string; watch?: boolean };
+export type ServeToolOptions = ServeOptions & { tools?: string; watch?: boolean };
 
 /** Adds the option that `start`, `worker`, `api` and `migrate` share. */
 export function withStartOptions(command: Command): Command {
@@ -91,7 +91,7 @@ export async function serve(
     memory,
     port,
     host,
-  }: ToolOptions = {},
+  }: ServeToolOptions = {},
 ): Promise<void> {
   if (watch && tools === undefined) {
     throw new HowdahError('EUSAGE', '--watch needs --tools', {

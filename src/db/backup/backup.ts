@@ -79,7 +79,7 @@ export async function backUp(request: BackupRequest): Promise<BackupReport> {
     });
     const part = await makePart(file);
     try {
-      const snapshot = await readSnapshot(client, request.isWhole);
+      const snapshot = await describeSnapshot(client, request.isWhole);
       await dump(request, programs, part, snapshot);
       const { size } = await stat(part);
       refuseTaken(file);
@@ -170,7 +170,7 @@ type Snapshot = Pick<BackupReport, 'migration' | 'live_runs' | 'left_out'> & {
  * Begins the transaction whose snapshot pg_dump uses, so that the report describes the content of
  * the file.
  */
-export async function readSnapshot(client: Client, isWhole: boolean): Promise<Snapshot> {
+export async function describeSnapshot(client: Client, isWhole: boolean): Promise<Snapshot> {
   await client.query('begin isolation level repeatable read read only');
   const { rows } = await client.query<Omit<Snapshot, 'schemas'> & { own: string[] }>(SNAPSHOT, [
     isWhole,

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, createClient } from '../connection/pool.ts';
 import { fsyncDirectory } from '../retention/fsync-directory.ts';
-import { type BackupReport, readSnapshot, refuseTaken } from './backup.ts';
+import { type BackupReport, describeSnapshot, refuseTaken } from './backup.ts';
 import { interruptionError } from './pg-process.ts';
 
 /**
@@ -60,7 +60,7 @@ export async function copyCluster(request: ClusterCopyRequest): Promise<BackupRe
   await client.connect();
   try {
     await makePart(part);
-    const snapshot = await readSnapshot(client, true);
+    const snapshot = await describeSnapshot(client, true);
     await client.query('rollback');
     const { server, migrations } = await describe(client);
     const bytes = await copyWhileRunning(client, request, join(part, DATA));

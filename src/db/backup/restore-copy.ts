@@ -4,7 +4,7 @@ import { cp, mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import { createClient } from '../connection/pool.ts';
-import { type Account, makeHome, serverAccount } from '../embedded/account.ts';
+import { makeHome, type SystemAccount, serverAccount } from '../embedded/account.ts';
 import { embeddedBinaries, majorVersion } from '../embedded/binaries.ts';
 import { dataFolder, startEmbedded } from '../embedded/embedded.ts';
 import { refusePreview } from '../schema/schema-state.ts';
@@ -96,7 +96,7 @@ function refuseExisting(dataDir: string, home: string): void {
   );
 }
 
-function giveTo(path: string, { uid, gid }: Account): void {
+function giveTo(path: string, { uid, gid }: SystemAccount): void {
   chownSync(path, uid, gid);
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     const one = join(path, entry.name);

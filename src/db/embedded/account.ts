@@ -13,14 +13,14 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { ignoreInGit } from '../../settings/home-folder.ts';
 
 /** The user the server runs as; PostgreSQL refuses to run as root. */
-export type Account = Readonly<{ name: string; uid: number; gid: number }>;
+export type SystemAccount = Readonly<{ name: string; uid: number; gid: number }>;
 
 /**
  * Returns the account that runs the server of `dataDir`. Undefined means the current user, when
  * that is not root. For root, returns the owner of the data, else `postgres`, else `nobody` (as in
  * the Node images, which have no postgres).
  */
-export function serverAccount(dataDir: string): Account | undefined {
+export function serverAccount(dataDir: string): SystemAccount | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const owner = statSync(dataDir, { throwIfNoEntry: false });
   if (owner !== undefined && owner.uid !== 0) {
@@ -37,7 +37,7 @@ export function serverAccount(dataDir: string): Account | undefined {
  * Creates the folder so that `account` may enter it. Throws `EHOME` when the folder cannot be
  * created or written.
  */
-export function makeHome(home: string, account: Account | undefined): void {
+export function makeHome(home: string, account: SystemAccount | undefined): void {
   try {
     const missing = missingFolders(home);
     mkdirSync(home, { recursive: true, mode: account ? 0o755 : 0o700 });
@@ -58,7 +58,11 @@ export function makeHome(home: string, account: Account | undefined): void {
  * Throws `EHOME`, with the fix, unless `account` may enter every folder above `path` and `path`
  * itself.
  */
-export function checkReachable(path: string, account: Account | undefined, what: string): void {
+export function checkReachable(
+  path: string,
+  account: SystemAccount | undefined,
+  what: string,
+): void {
   if (account === undefined) return;
   const closed = withParents(path).find((folder) => !mayEnter(statSync(folder), account));
   if (closed === undefined) return;
@@ -83,7 +87,7 @@ export function belongsToAnother(dataDir: string, cause: unknown): HowdahError {
   });
 }
 
-function mayEnter(stats: Stats, account: Account): boolean {
+function mayEnter(stats: Stats, account: SystemAccount): boolean {
   if (stats.uid === account.uid) return (stats.mode & 0o100) !== 0;
   if (stats.gid === account.gid) return (stats.mode & 0o010) !== 0;
   return (stats.mode & 0o001) !== 0;
@@ -98,7 +102,7 @@ function missingFolders(path: string): string[] {
   return withParents(path).filter((folder) => !existsSync(folder));
 }
 
-function lookUp(name: string): Account | undefined {
+function lookUp(name: string): SystemAccount | undefined {
   const id = (flag: string) =>
     Number(
       execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Account } from './account.ts';
+import type { SystemAccount } from './account.ts';
 import { type Binaries, majorVersion } from './binaries.ts';
 import { runProgram } from './program.ts';
 
@@ -46,7 +46,7 @@ export function readPassword(dataDir: string): string {
 export async function ensureCluster(
   dataDir: string,
   binaries: Binaries,
-  account: Account | undefined,
+  account: SystemAccount | undefined,
   log: (line: string) => void,
 ): Promise<void> {
   const major = majorVersion(binaries);
@@ -89,7 +89,7 @@ function checkVersion(dataDir: string, major: number): void {
 async function buildCluster(
   building: string,
   binaries: Binaries,
-  account: Account | undefined,
+  account: SystemAccount | undefined,
   major: number,
 ): Promise<void> {
   const passwordFile = `${building}.password`;

@@ -19,7 +19,7 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Account, checkReachable, makeHome, serverAccount } from './account.ts';
+import { checkReachable, makeHome, type SystemAccount, serverAccount } from './account.ts';
 import { type Binaries, embeddedBinaries } from './binaries.ts';
 import { ensureCluster, ownerName, readPassword } from './cluster.ts';
 import { ensureDatabase } from './database.ts';
@@ -47,7 +47,7 @@ export type EmbeddedOptions = {
 export type EmbeddedServer = Readonly<{ url: string; port: number; pid: number; adopted: boolean }>;
 
 type Log = (line: string) => void;
-type Launch = { dataDir: string; binaries: Binaries; account: Account | undefined };
+type Launch = { dataDir: string; binaries: Binaries; account: SystemAccount | undefined };
 
 /**
  * The pauses between attempts to start. The children of a killed postmaster need a moment to exit.

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Account } from './account.ts';
+import type { SystemAccount } from './account.ts';
 
 /** The outcome of a program, and all its output. */
 export type ProgramResult = { ok: boolean; output: string };
@@ -12,7 +12,7 @@ export type ProgramResult = { ok: boolean; output: string };
 export function runProgram(
   file: string,
   args: readonly string[],
-  account: Account | undefined,
+  account: SystemAccount | undefined,
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     // The account may not be allowed to enter the working directory of root. All paths are

@@ -7,7 +7,7 @@ import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
 import { placeOf, type ReadQuery, rejectQuery } from '../query-analysis/parse.ts';
 import type { RowsRequest } from '../sql-tools/bounded-read.ts';
-import { failureOf } from '../sql-tools/sql-tool.ts';
+import { sqlToolFailure } from '../sql-tools/sql-tool.ts';
 import { faultOfLogin } from './login.ts';
 
 /** The rules that need a catalogue, as queries: `howdah_private.reading_rules()`. */
@@ -182,7 +182,7 @@ function explainError(
     const message = `the connection to the database of the secret ${secret} was lost`;
     return { code: 'unreachable', message, retryable: true };
   }
-  const failure = withoutHiddenNames(failureOf(error, limits, 'the query'), code, query);
+  const failure = withoutHiddenNames(sqlToolFailure(error, limits, 'the query'), code, query);
   const cause: { [key: string]: Json } = {
     ...(failure.cause as JsonObject),
     ...(hint ? { hint } : {}),

@@ -180,9 +180,9 @@ export class Feed {
    * cursor. `count` is the number of steps of a run without children.
    */
   async treeRowsAfter(
-    cursors: readonly TreeCursor[],
+    cursors: readonly TreeRequest[],
     atMost: number,
-  ): Promise<{ cursor: TreeCursor; rows: TreeRow[] }[]> {
+  ): Promise<{ cursor: TreeRequest; rows: TreeRow[] }[]> {
     const found = await this.#connection.query<FoundTreeRow>(
       'select * from howdah_private.tree_rows_after($1, $2, $3, $4, $5)',
       [
@@ -218,7 +218,7 @@ export class Feed {
 }
 
 /** A place to read a tree from. */
-export type TreeCursor = { id: string; after: TreePosition; count: number | undefined };
+export type TreeRequest = { id: string; after: TreePosition; count: number | undefined };
 
 function dispatch(options: FeedOptions, channel: string, payload: string): void {
   if (channel === 'feed') {

@@ -37,7 +37,7 @@ export type LogFilter = {
   errors?: true | undefined;
 };
 
-export type Span = {
+export type LogSpan = {
   since: Date;
   /**
    * Selects only runs that have changed since this time. The default is a little before `since`.
@@ -72,7 +72,7 @@ export const LATE_MS = 30_000;
 export async function loggedSteps(
   db: Queries,
   filter: LogFilter,
-  span: Span,
+  span: LogSpan,
 ): Promise<StepLogRow[]> {
   const { rows } = await stepLog(filter, span).execute(db);
   return span.isOldest ? rows : rows.toReversed();
@@ -84,7 +84,7 @@ export async function loggedSteps(
  */
 export function stepLog(
   filter: LogFilter,
-  { since, changedSince, after = new Map(), limit, before, isOldest }: Span,
+  { since, changedSince, after = new Map(), limit, before, isOldest }: LogSpan,
 ): RawBuilder<StepLogRow> {
   const changed = changedSince ?? new Date(since.getTime() - LATE_MS);
   return sql<StepLogRow>`

@@ -30,7 +30,7 @@ export async function liveChildrenOf(pool: Pool, ids: readonly string[]): Promis
 }
 
 /** The run of a turn of a session. */
-export type SessionTurn = {
+export type TurnRow = {
   id: string;
   turn: number;
   message_count: number;
@@ -42,8 +42,8 @@ export type SessionTurn = {
 export async function turnsFrom(
   pool: Pool,
   places: readonly { id: string; turn: number }[],
-): Promise<(SessionTurn | undefined)[]> {
-  const { rows } = await pool.query<SessionTurn & { place: number }>(
+): Promise<(TurnRow | undefined)[]> {
+  const { rows } = await pool.query<TurnRow & { place: number }>(
     `select i.place::int as place, t.* from unnest($1::uuid[], $2::int[]) with ordinality as i (id, turn, place)
      join howdah.sessions as s on s.id = i.id
      cross join lateral (

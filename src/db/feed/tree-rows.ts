@@ -60,7 +60,7 @@ export function treeRowOf({ top_seq, position, execution_id, seq, step }: FoundT
 }
 
 /** Returns the places of runs, in the order of the ids. */
-export async function placesOf(
+export async function readRunPlaces(
   pool: Pool,
   ids: readonly string[],
 ): Promise<(RunPlace | undefined)[]> {

@@ -34,7 +34,7 @@ export async function beginList(
 }
 
 /** Yields the events of an opened list, until the consumer leaves. */
-export function followList(
+export function followListFeed(
   lists: ListFeed,
   { tenantId, userId, role }: Omit<Watching, 'id'>,
   { list, first, where, after, known }: OpenedList,

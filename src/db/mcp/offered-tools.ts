@@ -75,7 +75,7 @@ export async function runStatus(
 }
 
 /** Ends the run at once, unless it has ended. Throws `HWNTF` and `HWDEN`. */
-export async function cancelRun(client: Queryable, id: string): Promise<void> {
+export async function cancelToolRun(client: Queryable, id: string): Promise<void> {
   await client.query('savepoint cancelling');
   await client.query('select howdah.cancel_execution($1)', [id]).catch(async (error) => {
     if (error.code !== 'HWTRM') throw error;

@@ -5,10 +5,10 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { Queries } from './queries.ts';
 
-export type QuestionFilter = { isOpen: boolean; limit: number };
+export type QuestionSelection = { isOpen: boolean; limit: number };
 
 /** Lists the newest questions of the tenant, either all or only the open questions. */
-export function listQuestions(db: Queries, { isOpen, limit }: QuestionFilter) {
+export function listQuestions(db: Queries, { isOpen, limit }: QuestionSelection) {
   let query = db
     .selectFrom('questions as q')
     .innerJoin('executions as e', 'e.id', 'q.execution_id')

@@ -156,6 +156,6 @@ export async function lockRow(
  * Runs what would wait for the commit, such as the creation of versions of agents. Later reads then
  * see what will be committed.
  */
-export async function settle(client: Client): Promise<void> {
+export async function checkConstraints(client: Client): Promise<void> {
   await client.query('set constraints all immediate');
 }

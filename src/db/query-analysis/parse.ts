@@ -1,8 +1,8 @@
 import type { SqlError } from 'libpg-query';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { type Call, QueryWalker, type TableName } from './query-walker.ts';
-import { Refusal } from './refusal.ts';
+import { type QueryCall, QueryWalker, type TableName } from './query-walker.ts';
+import { QueryRefusal } from './refusal.ts';
 
 export type ReadQuery = {
   /** The single SELECT, without the semicolon and the surrounding text. */
@@ -11,7 +11,7 @@ export type ReadQuery = {
    * Functions, operators and fields that the query names, for a check by the catalogue; null for a
    * query of ours, which reads the system.
    */
-  calls: Call[] | null;
+  calls: QueryCall[] | null;
   /** Tables that the query names; the catalogue counts the tables behind them. */
   tables: TableName[];
 };
@@ -64,7 +64,7 @@ function textOf(query: string, { stmt_location = 0, stmt_len }: JsonObject): str
 }
 
 function parseError(error: unknown, query: string): Outcome<never> {
-  if (error instanceof Refusal) return rejectQuery(error.message, error.hint);
+  if (error instanceof QueryRefusal) return rejectQuery(error.message, error.hint);
   const { sqlDetails } = error as SqlError;
   if (sqlDetails) {
     const at = sqlDetails.cursorPosition;

@@ -1,4 +1,4 @@
-import { Refusal } from './refusal.ts';
+import { QueryRefusal } from './refusal.ts';
 
 /**
  * Limits of one query. The planner takes memory and time in the square of the joined tables and
@@ -47,7 +47,7 @@ export class QueryCounts {
       const found = this.#counts[what as Counted];
       if (found > most) {
         const words = COUNTED[what as Counted];
-        throw new Refusal(`it has ${found} ${words}, at most ${most} are allowed`, advice);
+        throw new QueryRefusal(`it has ${found} ${words}, at most ${most} are allowed`, advice);
       }
     }
   }

@@ -1,12 +1,16 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { QueryCounts } from './query-counts.ts';
-import { Refusal } from './refusal.ts';
+import { QueryRefusal } from './refusal.ts';
 
 /**
  * A function, operator or field that a query calls. A name without a schema is found by the search
  * path. A field may be a function: `(5).pg_sleep` sleeps.
  */
-export type Call = { name: string; schema: string | null; kind: 'function' | 'operator' | 'field' };
+export type QueryCall = {
+  name: string;
+  schema: string | null;
+  kind: 'function' | 'operator' | 'field';
+};
 
 /**
  * A table that a query names. A name without a schema is found by the search path, or is a CTE of
@@ -43,7 +47,7 @@ const CATALOGUE_HINT = 'Send the query `describe` to see which tables there are.
  * that the statement names. `schemas` are those it may read; null allows all except the system's.
  */
 export class QueryWalker {
-  readonly calls: Call[] = [];
+  readonly calls: QueryCall[] = [];
   readonly tables: TableName[] = [];
   readonly #counts = new QueryCounts();
   readonly #schemas: readonly string[] | null;
@@ -71,7 +75,10 @@ export class QueryWalker {
   walk(statement: JsonObject): void {
     const [kind = ''] = Object.keys(statement);
     if (kind !== 'SelectStmt') {
-      throw new Refusal(`it must be a SELECT, not ${wordsOf(kind)}`, 'Only reading is allowed.');
+      throw new QueryRefusal(
+        `it must be a SELECT, not ${wordsOf(kind)}`,
+        'Only reading is allowed.',
+      );
     }
     this.#walkValue(statement);
     this.#counts.refuseTooMany();
@@ -90,14 +97,14 @@ export class QueryWalker {
   }
 
   #walkNode(kind: string, node: JsonObject): void {
-    if (!NODES.has(kind)) throw new Refusal(WRITES[kind] ?? `it contains ${wordsOf(kind)}`);
+    if (!NODES.has(kind)) throw new QueryRefusal(WRITES[kind] ?? `it contains ${wordsOf(kind)}`);
     this.#checks[kind]?.(node);
     if (kind === 'SelectStmt') this.#counts.nest(() => this.#walkValue(node));
     else this.#walkValue(node);
   }
 
   #walkField(key: string, value: Json): void {
-    if (key === 'intoClause') throw new Refusal('it writes a table (INTO)');
+    if (key === 'intoClause') throw new QueryRefusal('it writes a table (INTO)');
     if (key === 'typeName' && isJsonObject(value)) this.#checkType(value);
     if (key === 'func' && isJsonObject(value) && value.funcname) this.#addFunction(value);
     if (key === 'useOp' || key === 'operName') this.#addCall('operator', value);
@@ -115,7 +122,7 @@ export class QueryWalker {
     this.#counts.add('tables');
     this.tables.push({ name: String(relname), schema: schemaname ? String(schemaname) : null });
     const whole = [catalogname, schemaname, relname].filter(Boolean).join('.');
-    if (catalogname) throw new Refusal(`${whole} names a database`, 'Write schema.table.');
+    if (catalogname) throw new QueryRefusal(`${whole} names a database`, 'Write schema.table.');
     // Every system table is found without its schema, regardless of the search path.
     if (schemaname) this.#checkSchema(String(schemaname), whole);
     else if (/^pg_/.test(String(relname))) this.#checkSchema('pg_catalog', whole);
@@ -133,7 +140,7 @@ export class QueryWalker {
     }
   }
 
-  #addCall(kind: Call['kind'], list: Json | undefined): void {
+  #addCall(kind: QueryCall['kind'], list: Json | undefined): void {
     const names = namesOf(list);
     const name = names.at(-1);
     if (name === undefined) return;
@@ -151,25 +158,25 @@ export class QueryWalker {
     const schema = names.length > 1 ? names.at(-2) : undefined;
     if (schema !== undefined && schema !== 'pg_catalog') this.#checkSchema(schema, names.join('.'));
     if (/^_?reg/.test(names.at(-1) ?? '')) {
-      throw new Refusal(`the type ${names.at(-1)} is not for queries`);
+      throw new QueryRefusal(`the type ${names.at(-1)} is not for queries`);
     }
   }
 
   #checkSchema(schema: string, whole: string): void {
     if (SYSTEM.test(schema)) {
-      throw new Refusal(`${whole} belongs to the system`, CATALOGUE_HINT);
+      throw new QueryRefusal(`${whole} belongs to the system`, CATALOGUE_HINT);
     }
     const schemas = this.#schemas;
     if (schemas && !schemas.includes(schema)) {
       const allowed = `The schemas it may read: ${schemas.join(', ') || 'none'}. ${CATALOGUE_HINT}`;
-      throw new Refusal(`${whole} is in none of the schemas this tool may read`, allowed);
+      throw new QueryRefusal(`${whole} is in none of the schemas this tool may read`, allowed);
     }
   }
 }
 
 function refuseRepeatedPlan({ ctematerialized }: JsonObject): void {
   if (ctematerialized !== 'CTEMaterializeNever') return;
-  throw new Refusal(
+  throw new QueryRefusal(
     'it has a CTE that is NOT MATERIALIZED, which is planned again at each place that names it',
     'Leave out NOT MATERIALIZED.',
   );
@@ -177,12 +184,13 @@ function refuseRepeatedPlan({ ctematerialized }: JsonObject): void {
 
 function refuseOtherSamples({ method }: JsonObject): void {
   const name = namesOf(method).at(-1) ?? '';
-  if (!SAMPLES.includes(name)) throw new Refusal(`it samples by ${name}`, SAMPLES.join(' or '));
+  if (!SAMPLES.includes(name))
+    throw new QueryRefusal(`it samples by ${name}`, SAMPLES.join(' or '));
 }
 
 function refuseServerValues({ op }: JsonObject): void {
   if (!/^SVFOP_(CURRENT_(DATE|TIME)|LOCALTIME)/.test(String(op))) {
-    throw new Refusal('it asks who is asking, which tells of the server');
+    throw new QueryRefusal('it asks who is asking, which tells of the server');
   }
 }
 

@@ -1,5 +1,5 @@
 /** The reason why a query is not run. */
-export class Refusal extends Error {
+export class QueryRefusal extends Error {
   readonly hint: string | undefined;
 
   constructor(message: string, hint?: string) {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { HowdahError } from '../../contracts/errors.ts';
 import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts';
-import { type ArchivedTable, checkArchive, linesOf } from './write-archive.ts';
+import { type ArchivedTable, checkArchive, readArchiveLines } from './write-archive.ts';
 
 const ROWS_AT_ONCE = 200;
 const CHARACTERS_AT_ONCE = 16_000_000;
@@ -75,7 +75,7 @@ async function readTable(
     );
     [batch, length] = [[], 0];
   };
-  for await (const line of linesOf(join(folder, file))) {
+  for await (const line of readArchiveLines(join(folder, file))) {
     batch.push(line);
     length += line.length;
     if (batch.length === ROWS_AT_ONCE || length >= CHARACTERS_AT_ONCE) await write();

@@ -199,7 +199,7 @@ export async function checkArchive(folder: string): Promise<Manifest> {
     });
     if (found.digest('hex') !== sha256) throw archiveError(folder, file, 'its sha256 differs');
     let count = 0;
-    for await (const _ of linesOf(join(folder, file))) count += 1;
+    for await (const _ of readArchiveLines(join(folder, file))) count += 1;
     if (count !== rows) throw archiveError(folder, file, `it has ${count} rows instead of ${rows}`);
   }
   return manifest;
@@ -223,7 +223,7 @@ async function readManifest(folder: string): Promise<Manifest> {
 }
 
 /** Returns the lines of a file with gzip. A read error rejects the iteration. */
-export function linesOf(path: string): AsyncIterable<string> {
+export function readArchiveLines(path: string): AsyncIterable<string> {
   const source = createReadStream(path);
   const plain = createGunzip();
   source.on('error', (error) => plain.destroy(error));

@@ -76,7 +76,7 @@ export async function beginHooks(
 }
 
 /** A run that was ended from outside and whose hooks have not been called yet. */
-export type EndedRun = {
+export type EndedRunEvent = {
   tenant_id: string;
   execution_id: string;
   event: HookEvent & { event: 'execution_complete' };
@@ -84,7 +84,10 @@ export type EndedRun = {
 };
 
 /** Claims an ended run, for the transaction that calls its hooks. */
-export async function takeEnded(client: PoolClient, id: string): Promise<EndedRun | undefined> {
+export async function takeEnded(
+  client: PoolClient,
+  id: string,
+): Promise<EndedRunEvent | undefined> {
   const { rows } = await client.query('select * from howdah_private.claim_ended_run($1)', [id]);
   return rows[0];
 }

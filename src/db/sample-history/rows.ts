@@ -1,4 +1,4 @@
-import { TEXTS } from './seeded-random.ts';
+import { TEXT_COUNT } from './seeded-random.ts';
 
 /**
  * Statement that creates the runs of one batch: those with the numbers $1 … $2 - 1 of $3 runs in
@@ -68,8 +68,8 @@ export const SAMPLE_RUNS = `
   from lasting as l
   join sample_agents as a on a.tenant_no = l.tenant_no and a.no = l.agent_no
   join sample_users as u on u.tenant_no = l.tenant_no and u.no = floor(50 * pg_temp.chance(l.whose, 9))
-  join sample_texts as i on i.id = pg_temp.hash_of(l.n, 22) & ${TEXTS - 1}
-  join sample_texts as o on o.id = pg_temp.hash_of(l.n, 23) & ${TEXTS - 1}
+  join sample_texts as i on i.id = pg_temp.hash_of(l.n, 22) & ${TEXT_COUNT - 1}
+  join sample_texts as o on o.id = pg_temp.hash_of(l.n, 23) & ${TEXT_COUNT - 1}
   window w as (order by l.n)
   order by l.n`;
 
@@ -144,7 +144,7 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
         r.child_id is not null and q.p = 4 as is_child_call
       offset 0 -- computed once, not wherever it is named
     ) as k
-    join sample_texts as x on x.id = pg_temp.hash_of(r.n * 4096 + k.round, 24) & ${TEXTS - 1}
+    join sample_texts as x on x.id = pg_temp.hash_of(r.n * 4096 + k.round, 24) & ${TEXT_COUNT - 1}
     join sample_tools as t on t.no = pg_temp.tool_of(r.n, k.round)
     left join sample_runs as b on b.parent_id = r.id
     cross join lateral (select 'ask_' || r.child_agent as tool) as c
@@ -217,7 +217,7 @@ export const SAMPLE_MESSAGES = `
     select p.step_seq, case when p.step_seq is null then r.started_at
       else r.started_at + r.ms * (p.step_seq - 0.1) / r.step_count * interval '1 ms' end as at offset 0
   ) as w
-  join sample_texts as x on x.id = pg_temp.hash_of(r.n * 4096 + k.round, 24) & ${TEXTS - 1}
+  join sample_texts as x on x.id = pg_temp.hash_of(r.n * 4096 + k.round, 24) & ${TEXT_COUNT - 1}
   join sample_tools as t on t.no = pg_temp.tool_of(r.n, k.round)
   left join sample_runs as b on b.parent_id = r.id`;
 

@@ -25,7 +25,7 @@ export function chanceFunctions(seed: number): string {
  * Number of texts that a run may draw from. Their lengths are log-normal around 160 characters, at
  * most 8,000.
  */
-export const TEXTS = 4096;
+export const TEXT_COUNT = 4096;
 
 export const SAMPLE_TEXTS = `
   create temp table sample_texts as
@@ -40,6 +40,6 @@ export const SAMPLE_TEXTS = `
   from (
     select i::bigint as id, least(8000, greatest(12, exp(5.1 + 1.1 * 1.732 * (pg_temp.chance(i, 44) + pg_temp.chance(i, 45)
       + pg_temp.chance(i, 46) + pg_temp.chance(i, 47) - 2))))::int as length
-    from generate_series(0, ${TEXTS - 1}) as i
+    from generate_series(0, ${TEXT_COUNT - 1}) as i
   ) as t;
   alter table sample_texts add primary key (id)`;

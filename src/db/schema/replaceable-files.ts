@@ -12,7 +12,7 @@ export type SqlFile = { path: string; text: string };
 export type Digests = ReadonlyMap<string, string>;
 
 /** The files of `sql/` that an upgrade applies. */
-export type Choice = {
+export type FileChoice = {
   files: readonly SqlFile[];
   /** Files that are in force as they are here. */
   skipped: readonly SqlFile[];
@@ -47,7 +47,7 @@ export function areInForce(files: readonly SqlFile[], applied: Digests): boolean
 }
 
 /** Chooses all files: after a migration, since any of them may depend on the tables it changed. */
-export function chooseAll(files: readonly SqlFile[]): Choice {
+export function chooseAll(files: readonly SqlFile[]): FileChoice {
   return { files, skipped: [], changesTables: true };
 }
 
@@ -57,7 +57,7 @@ export function chooseAll(files: readonly SqlFile[]): Choice {
  * of these changes: a file that creates triggers or policies, the grants, or a function that a loop
  * calls.
  */
-export function chooseChanged(files: readonly SqlFile[], applied: Digests): Choice {
+export function chooseChanged(files: readonly SqlFile[], applied: Digests): FileChoice {
   const digests = digestsOf(files);
   const changed = new Set(files.filter(({ path }) => applied.get(path) !== digests.get(path)));
   const isGone = [...applied.keys()].some((path) => !digests.has(path));

@@ -3,10 +3,10 @@ import type { Client } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { OUR_ROLES, refuseViewsOnOurs } from './foreign-objects.ts';
 import {
-  type Choice,
   chooseAll,
   type Digests,
   digestsOf,
+  type FileChoice,
   namesMadeBy,
   replaceableFiles,
   type SqlFile,
@@ -36,7 +36,7 @@ export async function appliedDigests(client: Client): Promise<Digests> {
  */
 export async function applyReplaceable(
   client: Client,
-  choice: Choice,
+  choice: FileChoice,
   lockTables: () => Promise<void>,
 ): Promise<void> {
   const files = replaceableFiles();
@@ -79,7 +79,7 @@ async function noteApplied(client: Client, digests: Digests): Promise<void> {
  * the catalogue rows of all remaining objects. Seeds come after the grants, because a changed row
  * fires triggers, and these need privileges on new objects.
  */
-async function applyInOrder(client: Client, choice: Choice): Promise<void> {
+async function applyInOrder(client: Client, choice: FileChoice): Promise<void> {
   const isDefinition = ({ path }: SqlFile): boolean => !/^sql.[89]/.test(path);
   const before = await replaceableObjects(client);
   await applyFiles(client, choice.files.filter(isDefinition));
@@ -138,7 +138,7 @@ async function replaceableObjects(client: Client): Promise<ReplaceableObject[]> 
 async function dropLeftOver(
   client: Client,
   before: ReplaceableObject[],
-  { skipped, changesTables }: Choice,
+  { skipped, changesTables }: FileChoice,
 ): Promise<void> {
   const now = new Set((await replaceableObjects(client)).map(({ stamp }) => stamp));
   const skippedNames = new Set(skipped.flatMap(namesMadeBy));

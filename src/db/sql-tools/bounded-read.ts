@@ -8,7 +8,7 @@ import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
 import { placeOf, type ReadQuery, rejectQuery } from '../query-analysis/parse.ts';
 import { answeredAfter, enterSandbox, FORGET_SESSION } from './sql-sandbox.ts';
-import { failureOf } from './sql-tool.ts';
+import { sqlToolFailure } from './sql-tool.ts';
 
 export type RowsRequest = ReadRequest & { query: string };
 
@@ -187,7 +187,7 @@ function explainError(
     const message = 'the database could not be asked, or has too much to do';
     return { code: 'overloaded', message, retryable: true };
   }
-  const failure = withoutHiddenNames(failureOf(error, limits, 'the query'), code, query);
+  const failure = withoutHiddenNames(sqlToolFailure(error, limits, 'the query'), code, query);
   const cause: { [key: string]: Json } = {
     ...(failure.cause as JsonObject),
     ...(hint ? { hint } : {}),

@@ -6,7 +6,7 @@ import { isConnectionLoss } from '../connection/sqlstate.ts';
 import { wholePool } from '../connection/tenant-pool.ts';
 import type { CapturedChanges } from './captured-changes.ts';
 import { FORGET_SESSION, inSandbox } from './sql-sandbox.ts';
-import { failureOf, isShort, type SqlToolCall, watchedCall } from './sql-tool.ts';
+import { isShort, type SqlToolCall, sqlToolFailure, watchedCall } from './sql-tool.ts';
 
 /** A value that is thrown to undo a call that was only tried. */
 const TRIED = Symbol('tried');
@@ -30,7 +30,7 @@ export async function dryRuns(
     return { ok: true, value: [first, second as CapturedChanges] };
   } catch (error) {
     if (isConnectionLoss(error) && !isShort(error)) throw error; // says nothing about the call
-    return { ok: false, error: failureOf(error, call) };
+    return { ok: false, error: sqlToolFailure(error, call) };
   } finally {
     release();
   }

@@ -95,7 +95,7 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
     return { ok: true, value };
   } catch (error) {
     if (error instanceof NotAsPreviewedError) throw error;
-    return { ok: false, error: failureOf(error, call) };
+    return { ok: false, error: sqlToolFailure(error, call) };
   } finally {
     stop();
   }
@@ -125,7 +125,7 @@ function valueIn(fn: SqlFunction, texts: readonly (string | null)[]): Json {
   return fn.returns_set ? values : (values[0] ?? null);
 }
 
-export function failureOf(
+export function sqlToolFailure(
   error: unknown,
   { timeoutMs }: Pick<SqlToolCall, 'timeoutMs'>,
   what = 'the tool',

@@ -4,8 +4,8 @@ import { createCancellation } from '../../providers/failure.ts';
 import { emitToken } from '../../providers/tokens.ts';
 import { Redaction } from '../../redaction/redaction.ts';
 import type { Egress } from '../../tools/egress.ts';
-import { type Connection, connect, createRequests } from './connection.ts';
-import { type FailedRequest, isTransient, requestFailure } from './failures.ts';
+import { type Connection, connectAgent, createRequests } from './connection.ts';
+import { type FailedRequest, isTransientFailure, requestFailure } from './failures.ts';
 import { followTask } from './follow-task.ts';
 import { outgoingMessage, textOfParts } from './outgoing-message.ts';
 import { readAnswer } from './read-answer.ts';
@@ -33,13 +33,13 @@ export async function callRemoteAgent(
   let connection: Connection | undefined;
   const requesting = new AbortController();
   try {
-    const connected = await connect(request.model, requests.value);
+    const connected = await connectAgent(request.model, requests.value);
     if (!connected.ok) return connected;
     connection = connected.value;
     const message = outgoingMessage(request, context);
     const options = {
       signal: requesting.signal,
-      isTransient: (error: unknown) => isTransient(error, about()),
+      isTransient: (error: unknown) => isTransientFailure(error, about()),
     };
     await unlessAborted(followTask(connection, message, progress, options), signal);
     emitToken(context, tokens.rest());

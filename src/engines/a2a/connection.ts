@@ -82,7 +82,7 @@ function unsendableKey(secretName = ''): Failed {
  * Reads the card of an agent, and opens a client for an interface of the card. Versions 1.0 and 0.3
  * are supported, over JSON-RPC and over HTTP. Throws the errors of the requests and of the SDK.
  */
-export async function connect(
+export async function connectAgent(
   { base_url, request_params, secret_name }: ModelRef,
   { fetch }: Requests,
 ): Promise<Outcome<Connection>> {

@@ -45,6 +45,6 @@ function codeOf(error: A2AError): RunError['code'] {
 }
 
 /** Returns whether a failed request may succeed soon. */
-export function isTransient(error: unknown, request: FailedRequest): boolean {
+export function isTransientFailure(error: unknown, request: FailedRequest): boolean {
   return requestFailure(error, request).error.retryable;
 }

@@ -9,7 +9,7 @@ const MAX_POLL_MS = 10_000;
 /** Most polls in a row that may fail before the task is given up. */
 const MOST_FAILED_POLLS = 5;
 
-export type FollowOptions = {
+export type PollOptions = {
   signal: AbortSignal;
   /** Returns whether a failed poll is worth another one. */
   isTransient(error: unknown): boolean;
@@ -23,7 +23,7 @@ export async function followTask(
   { client, isStreaming }: Connection,
   message: Message,
   progress: TaskProgress,
-  options: FollowOptions,
+  options: PollOptions,
 ): Promise<void> {
   const { signal } = options;
   const params = { tenant: '', message, configuration: undefined, metadata: undefined };
@@ -49,7 +49,7 @@ export async function followTask(
 async function read(
   events: ReturnType<Client['sendMessageStream']>,
   progress: TaskProgress,
-  { signal }: FollowOptions,
+  { signal }: PollOptions,
 ): Promise<void> {
   try {
     for await (const { payload } of events) {
@@ -65,7 +65,7 @@ async function read(
 async function poll(
   client: Client,
   progress: TaskProgress,
-  { signal, isTransient }: FollowOptions,
+  { signal, isTransient }: PollOptions,
 ): Promise<void> {
   let failed = 0;
   for (let ms = FIRST_POLL_MS; progress.isUnderWay; ms = Math.min(ms * 2, MAX_POLL_MS)) {

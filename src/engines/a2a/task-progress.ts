@@ -10,7 +10,7 @@ import {
 } from '@a2a-js/sdk';
 
 /** The updates of a stream, each with its kind. */
-export type StreamEvent = NonNullable<StreamResponse['payload']>;
+export type TaskEvent = NonNullable<StreamResponse['payload']>;
 
 /** States in which nothing more happens until somebody sends a message, if ever. */
 const STOPPED: ReadonlySet<TaskState> = new Set([
@@ -64,7 +64,7 @@ export class TaskProgress {
     return this.taskId !== '' && !this.hasStopped;
   }
 
-  add(event: StreamEvent): void {
+  add(event: TaskEvent): void {
     switch (event.$case) {
       case 'task':
         this.addTask(event.value);

@@ -8,7 +8,7 @@ import {
   SdkErrorCode,
   type ServerContext,
 } from '@modelcontextprotocol/server';
-import { answer, cancelRun } from '../../db/mcp/offered-tools.ts';
+import { answer, cancelToolRun } from '../../db/mcp/offered-tools.ts';
 import { findExecutionRow, queriesWithin } from '../../db/queries/queries.ts';
 import { type Question, questionsInTheWay } from '../../db/queries/questions.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
@@ -115,7 +115,7 @@ async function continueCall(
     if (response === undefined) continue;
     const reply = responseTo(question, response as Json);
     if (!reply) return waitingResult(id, questions, UNANSWERED);
-    const fault = await submitAnswer(caller, question, reply);
+    const fault = await submitReply(caller, question, reply);
     if (fault !== null) faults.set(question.id, fault);
   }
   const asks = Number(rounds);
@@ -135,7 +135,7 @@ const UNANSWERED = 'The person did not answer.';
  * Answers a question with the content of a form. Returns what is wrong with the answer, or null if
  * the answer counts or another answer came first.
  */
-export async function submitAnswer(
+export async function submitReply(
   caller: Caller,
   question: Question,
   reply: NonNullable<ClientResponse>,
@@ -233,5 +233,5 @@ async function cancelUnlessContinued(
   const isGone =
     SdkError.isInstance(signal.reason) && signal.reason.code === SdkErrorCode.ConnectionClosed;
   if (isGone && (context.isClosing() || context.onDisconnect === 'continue')) return;
-  await context.caller.transact((client) => cancelRun(client, id));
+  await context.caller.transact((client) => cancelToolRun(client, id));
 }

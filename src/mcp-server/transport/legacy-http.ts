@@ -2,12 +2,12 @@ import {
   type JSONRPCRequest,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
-import { cancelRun, findLive, findQuestion } from '../../db/mcp/offered-tools.ts';
+import { cancelToolRun, findLive, findQuestion } from '../../db/mcp/offered-tools.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { type Question, questionsInTheWay } from '../../db/queries/questions.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import type { Caller } from '../caller.ts';
-import { type Asking, submitAnswer } from '../calls/call-tool.ts';
+import { type Asking, submitReply } from '../calls/call-tool.ts';
 import {
   abilitiesOf,
   requestFor,
@@ -145,7 +145,7 @@ async function cancel(
   if (typeof request === 'string' || typeof request === 'number') {
     await caller.transact(async (client) => {
       const run = await findLive(client, metadataOf(session, request));
-      if (run !== undefined) await cancelRun(client, run);
+      if (run !== undefined) await cancelToolRun(client, run);
     });
   }
   return body === undefined ? refusal(400, -32_700, 'Parse error') : acceptedResponse();
@@ -176,7 +176,7 @@ async function receiveAnswer(
  */
 async function storeAnswer(caller: Caller, question: Question, reply: NonNullable<Said>) {
   try {
-    const fault = await submitAnswer(caller, question, reply);
+    const fault = await submitReply(caller, question, reply);
     return fault === null ? undefined : { fault };
   } catch (error) {
     caller.explain(error); // logs the error if it is no rejection

@@ -2,7 +2,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
 import type { Fetch } from '../http/guarded-fetch.ts';
-import type { Account } from '../http/target.ts';
+import type { VendorAccount } from '../http/target.ts';
 import { VENDORS, type Vendor } from '../vendors.ts';
 import type { SdkModels, VendorSettings } from './models.ts';
 
@@ -45,7 +45,7 @@ export function accountOf(
   baseUrl: string | null,
   key: string | undefined,
   kind?: keyof SdkModels,
-): Outcome<Account> {
+): Outcome<VendorAccount> {
   const vendorUrl = vendor.sdkUrl ?? urlBySettings(vendor.name, settings, kind) ?? undefined;
   const url = vendorUrl ?? (baseUrl?.trim() || null);
   if (url === null) {

@@ -78,7 +78,7 @@ function providerToolPart(
   const { id: toolCallId, name: toolName } = part;
   const options = optionsOf(part.provider_metadata);
   if (part.type === 'provider_tool_call') {
-    const input = inputOf(part.input);
+    const input = callInputOf(part.input);
     return { type: 'tool-call', toolCallId, toolName, input, providerExecuted: true, ...options };
   }
   const type = part.is_error ? 'error-json' : 'json';
@@ -94,7 +94,7 @@ export function optionsOf(metadata: JsonObject | undefined): {
 }
 
 /** Returns the arguments of a call as an object, since vendors accept nothing else. */
-export function inputOf(text: string): JsonObject {
+export function callInputOf(text: string): JsonObject {
   try {
     const value: Json = JSON.parse(text || '{}');
     return isJsonObject(value) ? value : { value };

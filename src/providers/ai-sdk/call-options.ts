@@ -8,7 +8,7 @@ import type {
 import type { ModelRequest } from '../../contracts/agents/model.ts';
 import type { JsonSchema } from '../../json/json.ts';
 import { optionsName, reasoningOptions } from './reasoning-options.ts';
-import type { RequestParams } from './request-params.ts';
+import type { CallParams } from './request-params.ts';
 
 /** Vendors that refuse a schema for the answer in a request with tools. */
 const NO_SCHEMA_WITH_TOOLS: ReadonlySet<string> = new Set(['google', 'google-vertex', 'cohere']);
@@ -42,7 +42,7 @@ const BEDROCK_CACHING =
 export function callOptions(
   request: ModelRequest,
   prompt: LanguageModelV4Prompt,
-  params: RequestParams,
+  params: CallParams,
   vendor: string,
 ): LanguageModelV4CallOptions {
   const mark = cacheMark(vendor, request.model.model, params.isCached);
@@ -92,7 +92,7 @@ function functionTools({ tools }: ModelRequest, mark?: CacheMark): LanguageModel
 function vendorOptions(
   vendor: string,
   model: string,
-  { reasoning, areCallsParallel }: RequestParams,
+  { reasoning, areCallsParallel }: CallParams,
   isForced: boolean,
 ): SharedV4ProviderOptions {
   const isThinking = reasoning && !(isForced && NO_THINKING_IN_FORCED_CALL.has(vendor));

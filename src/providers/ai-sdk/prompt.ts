@@ -9,7 +9,7 @@ import type { Outcome } from '../../contracts/errors.ts';
 import type { Message, ToolCall } from '../../contracts/runs/message.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
-import { answerContent, inputOf, optionsOf } from './assistant-content.ts';
+import { answerContent, callInputOf, optionsOf } from './assistant-content.ts';
 import { inlineParts, UNSENDABLE } from './prompt-parts.ts';
 
 type MessageOf<Role> = Extract<LanguageModelV4Message, { role: Role }>;
@@ -109,7 +109,7 @@ function toolCall(call: ToolCall, vendor: string): LanguageModelV4ToolCallPart {
     type: 'tool-call',
     toolCallId: wireId(call.id, vendor),
     toolName: wireName(call.name),
-    input: inputOf(call.arguments),
+    input: callInputOf(call.arguments),
     ...optionsOf(call.provider_metadata),
   };
 }

@@ -11,7 +11,7 @@ import { isAdaptive, type Reasoning, reasoningIn } from './reasoning-options.ts'
 const DEFAULT_MAX_TOKENS = 8_192;
 
 /** The parameters of a model, sorted by what becomes of them. */
-export type RequestParams = {
+export type CallParams = {
   options: Pick<
     LanguageModelV4CallOptions,
     | 'maxOutputTokens'
@@ -70,7 +70,7 @@ const providerTools = z.array(
  * Sorts the parameters of a model. A value of another type than expected goes into the body. So do
  * parameters that are options of a vendor, for a package whose options are unknown.
  */
-export function readParams(model: ModelRef, vendor: string): Outcome<RequestParams> {
+export function readParams(model: ModelRef, vendor: string): Outcome<CallParams> {
   const params = model.request_params;
   const own = OWN_FIELDS.find((name) => Object.hasOwn(params, name));
   if (own !== undefined) {
@@ -144,12 +144,12 @@ function maxTokens({ request_params, context_tokens }: ModelRef, budget: number)
   return Math.max(1, Math.floor(Math.min(DEFAULT_MAX_TOKENS + budget, window)));
 }
 
-function numbersIn(params: JsonObject): Partial<RequestParams['options']> {
+function numbersIn(params: JsonObject): Partial<CallParams['options']> {
   const known = Object.entries(NUMBERS).filter(([name]) => typeof params[name] === 'number');
   return Object.fromEntries(known.map(([name, option]) => [option, params[name]]));
 }
 
-function stopIn(params: JsonObject): Pick<RequestParams['options'], 'stopSequences'> {
+function stopIn(params: JsonObject): Pick<CallParams['options'], 'stopSequences'> {
   const found = STOP.map((name) => stops(params[name])).find((list) => list !== undefined);
   return found ? { stopSequences: found } : {};
 }
@@ -160,7 +160,7 @@ function stops(value: Json | undefined): string[] | undefined {
   return isList ? (list as string[]) : undefined;
 }
 
-function toolChoiceIn({ tool_choice }: JsonObject): Pick<RequestParams['options'], 'toolChoice'> {
+function toolChoiceIn({ tool_choice }: JsonObject): Pick<CallParams['options'], 'toolChoice'> {
   if (tool_choice === 'auto' || tool_choice === 'none' || tool_choice === 'required') {
     return { toolChoice: { type: tool_choice } };
   }

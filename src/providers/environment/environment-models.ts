@@ -1,10 +1,10 @@
 import { invalidVariable } from '../../settings/parse-variables.ts';
 import { findVendor, OPENAI_URL } from '../vendors.ts';
 import { type LanguageModel, languageModels } from './language-models.ts';
-import { type Purpose, usualModel } from './usual-models.ts';
+import { type UsualPurpose, usualModel } from './usual-models.ts';
 import type { ModelValues } from './variables.ts';
 import { type EnvironmentKey, type VendorKeys, vendorKeys } from './vendor-keys.ts';
-import { isHostOf, isPackage, serverOf } from './vendor-names.ts';
+import { isHostOf, isPackage, vendorProviderOf } from './vendor-names.ts';
 
 /**
  * The model of agents that name no model. `apiKey` is a secret: pass it to the provider, never to a
@@ -20,7 +20,7 @@ export type DefaultModel = Readonly<{
 /** A model of the environment other than the default model, as a row of `howdah.models`. */
 export type EnvironmentModel = Readonly<{
   name: string;
-  purpose: Purpose;
+  purpose: UsualPurpose;
   provider: string;
   model: string;
   baseUrl: string | undefined;
@@ -156,7 +156,7 @@ const EXTRACTIVE: LanguageModel = {
   variables: [],
 };
 
-type OtherPurpose = Exclude<Purpose, 'llm'>;
+type OtherPurpose = Exclude<UsualPurpose, 'llm'>;
 
 /** Returns the model that the variables of another purpose describe, such as `TTS_*`. */
 function purposeModel(
@@ -170,7 +170,7 @@ function purposeModel(
   const own = values[`${prefix}_API_KEY`];
   const setVariables = names.filter((name) => values[name] !== undefined);
   if (setVariables.length === 0 && !own) return [];
-  const { provider: named, url } = serverOf(prefix, values);
+  const { provider: named, url } = vendorProviderOf(prefix, values);
   const isNamed = url === undefined || findVendor(named) !== undefined || isPackage(named);
   const provider = isNamed ? named : 'openai';
   if (url === undefined && isPackage(provider)) throw missingAddress(prefix);

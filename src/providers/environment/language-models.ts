@@ -4,7 +4,7 @@ import { BUNDLED_PACKAGES, findVendor, VENDORS, type Vendor } from '../vendors.t
 import { usualModel } from './usual-models.ts';
 import type { ModelValues } from './variables.ts';
 import type { EnvironmentKey, VendorKeys } from './vendor-keys.ts';
-import { isPackage, serverOf } from './vendor-names.ts';
+import { isPackage, vendorProviderOf } from './vendor-names.ts';
 
 /** A language model that variables of the environment describe. */
 export type LanguageModel = Readonly<{
@@ -79,7 +79,7 @@ function openaiName({ LLM_MODEL, OPENAI_MODEL }: ModelValues, isDefault: boolean
 function namedModel(values: ModelValues, keys: VendorKeys): LanguageModel | undefined {
   const { LLM_PROVIDER, LLM_API_KEY, LLM_URL, LLM_MODEL } = values;
   if (!LLM_PROVIDER && !LLM_API_KEY && !LLM_URL) return undefined;
-  const { provider, url } = serverOf('LLM', values);
+  const { provider, url } = vendorProviderOf('LLM', values);
   if (isPackage(provider)) throw defaultOfPackage();
   const isOpenAi = provider === 'openai';
   const isOfOpenAi = isOpenAi && (values.OPENAI_API_KEY || values.OPENAI_BASE_URL);

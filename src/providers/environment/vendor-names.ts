@@ -1,6 +1,6 @@
 import { invalidVariable } from '../../settings/parse-variables.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import { findVendor, isHost, VENDORS } from '../vendors.ts';
+import { findVendor, isHostName, VENDORS } from '../vendors.ts';
 import type { ModelValues } from './variables.ts';
 
 /** Names that are valid without an entry in `VENDORS`: built-in providers and npm packages. */
@@ -35,7 +35,7 @@ export type Prefix = 'LLM' | 'TTS' | 'STT' | 'EMBEDDING';
  * `*_PROVIDER`, the host of the URL names a vendor. A URL that is the usual address of the vendor
  * is left out, so that the vendor gets its key, and is called in its own format.
  */
-export function serverOf(
+export function vendorProviderOf(
   prefix: Prefix,
   values: ModelValues,
 ): { provider: string; url: string | undefined } {
@@ -48,7 +48,7 @@ export function serverOf(
 /** Returns the vendor of a host. A host without a dot (`gemini`) is one of a private network. */
 function vendorOfHost(url: string): string | undefined {
   const { hostname } = new URL(url);
-  return isHost(hostname) ? findVendor(hostname)?.name : undefined;
+  return isHostName(hostname) ? findVendor(hostname)?.name : undefined;
 }
 
 /**

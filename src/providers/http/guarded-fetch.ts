@@ -12,7 +12,7 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
  * headers from the environment (organisation, custom headers) never reach an unknown server. With
  * `key` null no `Authorization` is sent.
  */
-export function guardedFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
+export function guardedModelFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
   return limitedFetch(fetch, traceparent, (original) => {
     const headers = new Headers();
     for (const name of SENT) headers.set(name, original.get(name) ?? 'application/json');

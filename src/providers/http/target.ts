@@ -7,7 +7,7 @@ import { OPENAI_URL, type Vendor, variablesOfKey } from '../vendors.ts';
 export type OpenAiEnv = { apiKey?: string | undefined; baseUrl?: string | undefined };
 
 /** A vendor as the environment of this process knows it. */
-export type Account = Pick<Vendor, 'title' | 'keyVariables' | 'keyPair'> & {
+export type VendorAccount = Pick<Vendor, 'title' | 'keyVariables' | 'keyPair'> & {
   /** The address of a model without its own `base_url`. */
   url: string;
   /** The address of the vendor, which never answers without a key. */
@@ -19,7 +19,7 @@ export type Account = Pick<Vendor, 'title' | 'keyVariables' | 'keyPair'> & {
 };
 
 /** The server and the key of a call. The key null means that no key is sent. */
-export type Target = {
+export type ModelTarget = {
   baseUrl: string;
   host: string;
   key: string | null;
@@ -28,7 +28,7 @@ export type Target = {
 };
 
 /** Returns the account of OpenAI, or of the server that takes its place in the environment. */
-export function openAiAccount(env: OpenAiEnv): Account {
+export function openAiAccount(env: OpenAiEnv): VendorAccount {
   return {
     title: 'OpenAI',
     url: env.baseUrl?.trim() || OPENAI_URL,
@@ -45,7 +45,11 @@ export function openAiAccount(env: OpenAiEnv): Account {
  * uses the URL and the key of the environment. A model with its own `base_url` gets no key of the
  * environment, so that a row can never send that key to another server.
  */
-export function resolveTarget(account: Account, model: ModelRef, secret?: string): Outcome<Target> {
+export function resolveTarget(
+  account: VendorAccount,
+  model: ModelRef,
+  secret?: string,
+): Outcome<ModelTarget> {
   const own = model.base_url?.trim() || null;
   const url = own ?? account.url;
   const host = hostOf(url);
@@ -73,7 +77,7 @@ export function resolveTarget(account: Account, model: ModelRef, secret?: string
   return { ok: true, value: { baseUrl: url, host, key, keyVariable } };
 }
 
-function missingKey(account: Account, hasOwnUrl: boolean) {
+function missingKey(account: VendorAccount, hasOwnUrl: boolean) {
   const { title, urlVariable } = account;
   const variables = variablesOfKey(account);
   const server = urlVariable ? `, or ${urlVariable} for a server that needs no key` : '';

@@ -31,7 +31,7 @@ export type Filled = {
  * tool identify. `patience` is the remaining time for matching patterns. Tools may come from
  * untrusted authors, and a pattern of theirs may backtrack without end.
  */
-export type Question = {
+export type ToolQuestion = {
   text: string;
   values: Value[];
   entities: string[];
@@ -43,7 +43,7 @@ const MAX_CALLS = 5;
 /**
  * Fills a tool's parameters from the question. Several values of one parameter make several calls.
  */
-export function fillArguments(tool: ToolSchema, question: Question): Filled {
+export function fillArguments(tool: ToolSchema, question: ToolQuestion): Filled {
   const base: JsonObject = {};
   const missing: string[] = [];
   let many: { name: string; values: Json[] } | null = null;
@@ -71,11 +71,11 @@ export function fillArguments(tool: ToolSchema, question: Question): Filled {
   return { calls: calls.slice(0, MAX_CALLS), missing, fit };
 }
 
-function wholeQuestion({ schema }: Parameter, { text }: Question): string {
+function wholeQuestion({ schema }: Parameter, { text }: ToolQuestion): string {
   return typeof schema.maxLength === 'number' ? text.slice(0, schema.maxLength) : text;
 }
 
-function valuesFor(parameter: Parameter, tool: ToolSchema, question: Question): Json[] {
+function valuesFor(parameter: Parameter, tool: ToolSchema, question: ToolQuestion): Json[] {
   const { schema, type } = parameter;
   if (schema.const !== undefined) return [schema.const];
   if (enumOf(parameter).length > 0) return enumValues(parameter, question.text);
@@ -105,7 +105,7 @@ function codeIn(text: string): string[] {
  * Returns the numbers for a parameter. The word before a number must name the parameter ("last 5
  * orders" is no `order_id`).
  */
-function numbers(parameter: Parameter, tool: ToolSchema, question: Question): number[] {
+function numbers(parameter: Parameter, tool: ToolSchema, question: ToolQuestion): number[] {
   const { minimum, maximum } = parameter.schema;
   const all = question.values.filter(
     ({ kind, text }) =>
@@ -143,7 +143,7 @@ const NAMED: readonly [RegExp, ValueKind][] = [
 /** Parameters that take a calculation, which is not a single number of the question. */
 const CALCULATED = /(^|_)(expression|formula|calculation)(_|$)/;
 
-function strings(parameter: Parameter, tool: ToolSchema, question: Question): string[] {
+function strings(parameter: Parameter, tool: ToolSchema, question: ToolQuestion): string[] {
   const { schema } = parameter;
   const texts = (kinds: ValueKind[]) => question.values.filter(({ kind }) => kinds.includes(kind));
   if (typeof schema.pattern === 'string') return wordsMatching(schema.pattern, question);
@@ -168,7 +168,7 @@ function strings(parameter: Parameter, tool: ToolSchema, question: Question): st
  * Returns the words of the question that match the pattern as a whole. `a-1001` also matches as
  * `A-1001`.
  */
-function wordsMatching(pattern: string, { values, text, patience }: Question): string[] {
+function wordsMatching(pattern: string, { values, text, patience }: ToolQuestion): string[] {
   const whole = regex(`^(?:${pattern})$`);
   if (whole === null) return [];
   const textWords = text.split(/[\s,;!?()"']+/).map((word) => word.replace(/[.:]+$/, ''));
@@ -233,7 +233,7 @@ function byLabel(
   values: Value[],
   parameter: Parameter,
   tool: ToolSchema,
-  { entities }: Question,
+  { entities }: ToolQuestion,
   open: boolean,
 ): Value[] {
   const entity = entityOf(parameter, tool);

@@ -2,7 +2,7 @@ import { type Offloadable, offload } from '../../concurrency/offload.ts';
 import { moduleBeside } from '../../concurrency/thread-pool.ts';
 import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { entitiesOf, type Filled, fillArguments, type Question } from './arguments.ts';
+import { entitiesOf, type Filled, fillArguments, type ToolQuestion } from './arguments.ts';
 import { effectVerb, ordersEffect } from './effects.ts';
 import { lexicalScores } from './lexical.ts';
 import { parametersOf, takesText } from './schema.ts';
@@ -10,10 +10,10 @@ import { valuesIn } from './values.ts';
 import { queryStems } from './words.ts';
 
 /** A tool with its score for a question and the arguments that the question contains. */
-export type Candidate = { tool: ToolSchema; score: number; filled: Filled };
+export type ToolCandidate = { tool: ToolSchema; score: number; filled: Filled };
 
 /** A call that the local model chooses. */
-export type Choice = { name: string; arguments: JsonObject };
+export type ChosenCall = { name: string; arguments: JsonObject };
 
 const THRESHOLD = 2;
 /** Tools whose score is below this share of the best score are not chosen. */
@@ -30,13 +30,13 @@ const SEARCHES =
   /search|find|knowledge|lookup|faq|docs|document|manual|wiki|handbook|retriev|suche/i;
 
 const HERE = moduleBeside('./choose.ts', import.meta.url);
-const MATCH: Offloadable<[text: string, tools: ToolSchema[]], Candidate[]> = {
+const MATCH: Offloadable<[text: string, tools: ToolSchema[]], ToolCandidate[]> = {
   module: HERE,
   name: 'match',
   deadline_ms: 4 * PATIENCE_MS,
   callHere: match,
 };
-const CHOOSE: Offloadable<[text: string, tools: ToolSchema[]], Choice[]> = {
+const CHOOSE: Offloadable<[text: string, tools: ToolSchema[]], ChosenCall[]> = {
   module: HERE,
   name: 'choose',
   deadline_ms: 4 * PATIENCE_MS,
@@ -47,12 +47,12 @@ const CHOOSE: Offloadable<[text: string, tools: ToolSchema[]], Choice[]> = {
  * Returns the tools that match, best first. A tool with an effect matches only if the question
  * orders the effect.
  */
-export function candidates(text: string, tools: ToolSchema[]): Candidate[] {
+export function candidates(text: string, tools: ToolSchema[]): ToolCandidate[] {
   return mayTakeLong(tools) ? offload(MATCH, text, tools) : match(text, tools);
 }
 
 /** Chooses the calls for a question. */
-export function chooseCalls(text: string, tools: ToolSchema[]): Choice[] {
+export function chooseCalls(text: string, tools: ToolSchema[]): ChosenCall[] {
   return mayTakeLong(tools) ? offload(CHOOSE, text, tools) : choose(text, tools);
 }
 
@@ -67,9 +67,9 @@ export function match(
   text: string,
   tools: ToolSchema[],
   patience = { ms: PATIENCE_MS },
-): Candidate[] {
+): ToolCandidate[] {
   const read = text.slice(0, MAX_READ);
-  const question: Question = {
+  const question: ToolQuestion = {
     text,
     values: valuesIn(read),
     entities: entitiesOf(tools),
@@ -77,7 +77,7 @@ export function match(
   };
   const query = queryStems(read);
   const words = lexicalScores(tools, query);
-  const scored = tools.map((tool, at): Candidate => {
+  const scored = tools.map((tool, at): ToolCandidate => {
     const filled = fillArguments(tool, question);
     return { tool, filled, score: (words[at] ?? 0) + bonus(tool, filled, query) };
   });
@@ -91,7 +91,7 @@ export function match(
  * as the best, judged for each question, and for every named identifier the best tool that takes
  * it.
  */
-export function choose(text: string, tools: ToolSchema[]): Choice[] {
+export function choose(text: string, tools: ToolSchema[]): ChosenCall[] {
   const read = text.slice(0, MAX_READ);
   const questions = (read.match(/[^.?!\n]+\?/g) ?? [])
     .map((one) => one.trim())

@@ -10,7 +10,7 @@ import { leavesOf, nameOf } from './volatile-fields.ts';
  * Returns a digest of the result and the changes of a call, without the ignored fields. Two calls
  * with the same effects have the same digest.
  */
-export function digestOf(
+export function changesDigest(
   { value, tables, altered }: CapturedChanges,
   ignored: VolatileFields,
 ): string {

@@ -8,9 +8,9 @@ import type { JsonObject } from '../../json/json.ts';
 export type LoadResource = (id: string) => Promise<Outcome<Resource>>;
 
 /** Most bytes of a file that is sent to a model. */
-export const MAX_FILE_BYTES = 20 * 1024 * 1024;
+export const MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024;
 /** Most bytes of all files of one request together. */
-export const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
+export const MAX_ATTACHMENTS_BYTES = 32 * 1024 * 1024;
 /** Most bytes of a text file, the same as for an input. */
 export const MAX_TEXT_BYTES = 1024 * 1024;
 
@@ -30,7 +30,7 @@ export async function resolveParts(
   isBeyondMending: (message: Message) => boolean = () => false,
 ): Promise<Outcome<Message[]>> {
   const resolved: Message[] = [];
-  const budget = { bytes: MAX_REQUEST_BYTES };
+  const budget = { bytes: MAX_ATTACHMENTS_BYTES };
   for (const message of messages) {
     if (!message.parts?.some(isResource)) {
       resolved.push(message);
@@ -95,7 +95,7 @@ async function partOf(
   budget.bytes -= bytes.length;
   if (budget.bytes < 0) {
     return failure(
-      `the files of this request have more than ${MAX_REQUEST_BYTES} bytes in total; ${name} exceeds this limit`,
+      `the files of this request have more than ${MAX_ATTACHMENTS_BYTES} bytes in total; ${name} exceeds this limit`,
     );
   }
   const format = media === 'audio' ? audioFormat(type) : undefined;

@@ -1,7 +1,16 @@
 import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { conditionFault, isConditionTrue } from '../teams/condition.ts';
-import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+import {
+  begin,
+  fail,
+  finish,
+  type MemberTask,
+  runInputOf,
+  taskFor,
+  tasksOf,
+  WAIT,
+} from '../teams/tasks.ts';
 
 /**
  * Returns the next action of a chain, which runs its members one after the other. Each member reads
@@ -18,12 +27,12 @@ export function nextChainAction(definition: AgentDefinition, state: RunState): A
   if (fault) {
     return fail('invalid_condition', `configuration.stop_when: ${fault}`);
   }
-  const answers: { member: string; task: Task }[] = [];
+  const answers: { member: string; task: MemberTask }[] = [];
   for (const [index, member] of members.entries()) {
     const id = String(index + 1);
     const task = tasks.get(id);
     if (!task) {
-      const input = nextInput(inputOf(state), answers, configuration.cumulative === true);
+      const input = nextInput(runInputOf(state), answers, configuration.cumulative === true);
       return begin(state, [taskFor(id, member, input)]);
     }
     if (task.state !== 'answered') {
@@ -48,7 +57,7 @@ export function nextChainAction(definition: AgentDefinition, state: RunState): A
 
 function nextInput(
   input: string,
-  answers: readonly { member: string; task: Task }[],
+  answers: readonly { member: string; task: MemberTask }[],
   isCumulative: boolean,
 ): string {
   if (!isCumulative) {

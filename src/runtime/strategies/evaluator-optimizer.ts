@@ -7,12 +7,21 @@ import {
   verdictIn,
   verdictOf,
 } from '../teams/evaluator-verdict.ts';
-import { begin, fail, finish, inputOf, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+import {
+  begin,
+  fail,
+  finish,
+  type MemberTask,
+  runInputOf,
+  taskFor,
+  tasksOf,
+  WAIT,
+} from '../teams/tasks.ts';
 
 /**
  * One round. `shown` is the text that the deciding model read, when that model gave the verdict.
  */
-type Round = { answer: Task; verdict: EvaluatorVerdict; shown?: string };
+type Round = { answer: MemberTask; verdict: EvaluatorVerdict; shown?: string };
 
 /**
  * Returns the next action of an evaluator-optimizer workflow. A generator answers, an evaluator
@@ -57,7 +66,7 @@ export function nextEvaluatorOptimizerAction(definition: AgentDefinition, state:
 type Judging = {
   round: number;
   rounds: readonly Round[];
-  answer: Task;
+  answer: MemberTask;
   rubric: string;
   enough: number;
 };
@@ -77,7 +86,7 @@ function evaluateRound(
   if (!review) {
     const prompt = [
       `Judge this answer by: ${rubric}`,
-      `The task:\n${inputOf(state)}`,
+      `The task:\n${runInputOf(state)}`,
       `The answer:\n${answer.output}`,
       `Answer with JSON alone: ${EXAMPLE}`,
     ].join('\n\n');
@@ -111,7 +120,7 @@ function byModel(
   const decider: Decider = {
     tool: { name: 'judge', description: 'Gives a verdict.', parameters: VERDICT_SCHEMA },
     about: `You judge answers by: ${rubric}`,
-    task: `The task:\n${inputOf(state)}\n\n${texts[0]}`,
+    task: `The task:\n${runInputOf(state)}\n\n${texts[0]}`,
     outcome: (index) => texts[index + 1] ?? '',
   };
   const decisions = decisionsOf(state, decider).filter(({ faults }) => faults.length === 0);
@@ -124,9 +133,9 @@ function byModel(
 function generatorInput(state: RunState, last: Round | undefined): string {
   return last
     ? [
-        inputOf(state),
+        runInputOf(state),
         `Your last answer:\n${last.answer.output}`,
         `What has to change:\n${last.verdict.feedback || 'It is not good enough yet.'}`,
       ].join('\n\n')
-    : inputOf(state);
+    : runInputOf(state);
 }

@@ -2,7 +2,15 @@ import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { faultOfEdges, type GraphTraversal, traverseGraph } from '../teams/graph-traversal.ts';
 import { finishWithAnswers } from '../teams/join-answers.ts';
-import { begin, fail, memberNamed, type Task, taskFor, tasksOf, WAIT } from '../teams/tasks.ts';
+import {
+  begin,
+  fail,
+  type MemberTask,
+  memberNamed,
+  taskFor,
+  tasksOf,
+  WAIT,
+} from '../teams/tasks.ts';
 
 /**
  * Returns the next action of a graph workflow. Members are nodes. Edges determine the next member,
@@ -34,7 +42,10 @@ export function nextGraphAction(definition: AgentDefinition, state: RunState): A
   return walked.isOver ? endOfGraph(walked, tasks) : WAIT;
 }
 
-function endOfGraph({ visits, ends }: GraphTraversal, tasks: ReadonlyMap<string, Task>): Action {
+function endOfGraph(
+  { visits, ends }: GraphTraversal,
+  tasks: ReadonlyMap<string, MemberTask>,
+): Action {
   const last = ends.length > 0 ? ends : visits.slice(-1);
   return finishWithAnswers(
     last.flatMap(({ id, node }) => {

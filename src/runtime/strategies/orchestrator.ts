@@ -4,14 +4,14 @@ import type { Action, NewTask, RunState, TeamDecision } from '../../contracts/ru
 import type { JsonObject } from '../../json/json.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
 import { type Decider, type Decision, decide, decisionsOf } from '../teams/decisions.ts';
-import { describe } from '../teams/member-list.ts';
+import { describeMembers } from '../teams/member-list.ts';
 import {
   begin,
   fail,
   finish,
-  inputOf,
+  type MemberTask,
   memberNamed,
-  type Task,
+  runInputOf,
   taskFor,
   tasksOf,
   WAIT,
@@ -67,7 +67,7 @@ function carryOut(
   plan: Plan,
   team: Team,
   state: RunState,
-  tasks: ReadonlyMap<string, Task>,
+  tasks: ReadonlyMap<string, MemberTask>,
   plans: readonly Plan[],
 ): Action | undefined {
   for (const step of plan.steps) {
@@ -142,26 +142,26 @@ function hasSteps({ steps }: JsonObject): boolean {
   return Array.isArray(steps) && steps.flat().length > 0;
 }
 
-function deciderOf(team: Team, state: RunState, tasks: ReadonlyMap<string, Task>): Decider {
+function deciderOf(team: Team, state: RunState, tasks: ReadonlyMap<string, MemberTask>): Decider {
   const isIterative = team.configuration.planning === 'iterative';
   const tool = planTool(team, isIterative);
   const decider: Decider = {
     tool,
     about: [
       'You plan the work of a team and hear what came of it; you do not do it yourself. The members:',
-      describe(team),
+      describeMembers(team),
       isIterative
         ? 'Plan the next step alone; its tasks are done at the same time.'
         : 'Plan all steps; the tasks of one step are done at the same time, and a step begins when the one before is done.',
       'A member knows nothing but its task: say in it all it has to know. When nothing is left to do, give the answer instead of steps.',
     ].join('\n'),
-    task: inputOf(state),
+    task: runInputOf(state),
     outcome: (index) => outcomeOf(readPlans(decisionsOf(state, decider))[index], tasks),
   };
   return decider;
 }
 
-function outcomeOf(plan: Plan | undefined, tasks: ReadonlyMap<string, Task>): string {
+function outcomeOf(plan: Plan | undefined, tasks: ReadonlyMap<string, MemberTask>): string {
   const results = (plan?.steps.flat() ?? []).map(({ id, member, task }) => {
     const done = tasks.get(id);
     const result =

@@ -9,9 +9,9 @@ import {
   begin,
   fail,
   finish,
-  inputOf,
+  type MemberTask,
   memberNamed,
-  type Task,
+  runInputOf,
   taskFor,
   tasksOf,
   WAIT,
@@ -38,7 +38,7 @@ export function nextParallelAction(definition: AgentDefinition, state: RunState)
 function fanIn(
   named: readonly NamedTask[],
   aggregator: Member | undefined,
-  aggregated: Task | undefined,
+  aggregated: MemberTask | undefined,
   state: RunState,
   { template }: JsonObject,
 ): Action {
@@ -46,7 +46,7 @@ function fanIn(
   const outputs = joinAnswers(answered);
   const filled =
     typeof template === 'string'
-      ? fillTemplate(template, valuesOf(answered, { input: inputOf(state), outputs }))
+      ? fillTemplate(template, valuesOf(answered, { input: runInputOf(state), outputs }))
       : outputs;
   if (!aggregator) {
     return finish(
@@ -55,7 +55,7 @@ function fanIn(
     );
   }
   if (!aggregated) {
-    const input = typeof template === 'string' ? filled : `${inputOf(state)}\n\n${outputs}`;
+    const input = typeof template === 'string' ? filled : `${runInputOf(state)}\n\n${outputs}`;
     return begin(state, [taskFor(AGGREGATED, aggregator, input)], { wakes_on: 'each' });
   }
   if (aggregated.state === 'live') {

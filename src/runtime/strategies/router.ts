@@ -14,13 +14,13 @@ import { memberDescriptions, readSimilarity } from '../model-calls/text-similari
 import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
 import { teamFailure } from '../teams/failure-policy.ts';
 import { finishWithAnswers } from '../teams/join-answers.ts';
-import { DECISION, describe, withFoundMembers } from '../teams/member-list.ts';
+import { DECISION, describeMembers, withFoundMembers } from '../teams/member-list.ts';
 import {
   begin,
   fail,
-  inputOf,
   memberNamed,
   overLimit,
+  runInputOf,
   taskFor,
   tasksOf,
   WAIT,
@@ -48,7 +48,7 @@ export function nextRouterAction(definition: AgentDefinition, state: RunState): 
   const tasks = tasksOf(state);
   const missing = choice.members.filter(({ name }) => !tasks.has(name));
   if (missing.length > 0) {
-    const newTasks = missing.map((member) => taskFor(member.name, member, inputOf(state)));
+    const newTasks = missing.map((member) => taskFor(member.name, member, runInputOf(state)));
     return begin(state, newTasks, {
       wakes_on: 'failure',
       ...(isDecisionLogged(state) ? {} : { decision: routingStep(choice.decision) }),
@@ -89,7 +89,7 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
   const isLexical =
     configuration.method === 'lexical' || definition.models[0]?.provider === 'local';
   if (isLexical) {
-    const picks = byWords(team, inputOf(state));
+    const picks = byWords(team, runInputOf(state));
     return requireConfidence('lexical', picks.slice(0, most), picks, team);
   }
   if (team.members.length === 0) {
@@ -145,7 +145,7 @@ function byNearness(
   return nextModelCall(definition, state, (_definition, _state, model, attempt) => {
     // a token may be as short as two letters
     const most = Math.min(READ, 2 * (model.context_tokens ?? READ));
-    const query = truncateMiddle(inputOf(state), most);
+    const query = truncateMiddle(runInputOf(state), most);
     const texts = team.members.map((member) => {
       return { member: member.name, text: truncateMiddle(memberDescriptions(member), most) };
     });
@@ -222,8 +222,8 @@ function deciderOf(team: Team, state: RunState, most: number): Decider {
         additionalProperties: false,
       },
     },
-    about: `You decide who is given a task; you do not do it. The members:\n${describe(team)}`,
-    task: inputOf(state),
+    about: `You decide who is given a task; you do not do it. The members:\n${describeMembers(team)}`,
+    task: runInputOf(state),
     outcome: () => 'It was given to them.',
   };
 }

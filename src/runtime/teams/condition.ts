@@ -1,6 +1,6 @@
 import type { Json } from '../../json/json.ts';
 import { celFault, evaluateCel } from '../environment/cel.ts';
-import type { Task } from './tasks.ts';
+import type { MemberTask } from './tasks.ts';
 
 type Verdict = { ok: true; value: boolean } | { ok: false; message: string };
 
@@ -9,7 +9,7 @@ type Verdict = { ok: true; value: boolean } | { ok: false; message: string };
  * `output` (the text of the answer), `data` (the answer as data) and `member` (the name of the
  * member). The condition reaches nothing outside. A condition that takes too long is not decided.
  */
-export function isConditionTrue(condition: string, task: Task, member: string): Verdict {
+export function isConditionTrue(condition: string, task: MemberTask, member: string): Verdict {
   const decided = evaluateCel(condition, {
     output: task.output,
     data: task.data as Json,

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
-import type { Task } from './tasks.ts';
+import type { MemberTask } from './tasks.ts';
 
 /** Verdict of an evaluator on an answer. */
 export type EvaluatorVerdict = {
@@ -25,7 +25,10 @@ export const VERDICT_SCHEMA: JsonSchema = {
  * Returns the verdict in the answer of an evaluator, when the answer is structured: data, or JSON
  * alone.
  */
-export function verdictIn({ data, output }: Task, enough: number): EvaluatorVerdict | undefined {
+export function verdictIn(
+  { data, output }: MemberTask,
+  enough: number,
+): EvaluatorVerdict | undefined {
   const value = isJsonObject(data) ? data : parseVerdict(output);
   return isJsonObject(value) &&
     (typeof value.score === 'number' || typeof value.passed === 'boolean')

@@ -1,6 +1,6 @@
 import type { ChildWake } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
-import type { Task } from './tasks.ts';
+import type { MemberTask } from './tasks.ts';
 
 /** Policy for the whole workflow when members fail. */
 export type FailurePolicy = 'fail' | 'ignore' | 'quorum';
@@ -25,7 +25,7 @@ export function wakesOn(policy: FailurePolicy): ChildWake {
  * have yet to begin, only the policy `fail` can decide.
  */
 export function teamFailure(
-  named: readonly { name: string; task: Task }[],
+  named: readonly { name: string; task: MemberTask }[],
   policy: FailurePolicy,
   { quorum }: JsonObject,
   missing = 0,

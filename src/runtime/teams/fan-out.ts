@@ -3,7 +3,7 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { type FailurePolicy, teamFailure, wakesOn } from './failure-policy.ts';
 import type { NamedTask } from './join-answers.ts';
-import { begin, fail, inputOf, taskFor, tasksOf, WAIT } from './tasks.ts';
+import { begin, fail, runInputOf, taskFor, tasksOf, WAIT } from './tasks.ts';
 
 type Members = {
   policy: FailurePolicy;
@@ -31,7 +31,7 @@ export function fanOut(
   });
   const missing = members
     .filter(({ name }) => !tasks.has(name))
-    .map((member) => taskFor(member.name, member, inputOf(state)));
+    .map((member) => taskFor(member.name, member, runInputOf(state)));
   return { named, pending: pendingAction(state, { policy, configuration, named, missing }) };
 }
 

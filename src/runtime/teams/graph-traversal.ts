@@ -2,7 +2,7 @@ import type { Team } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { conditionFault, isConditionTrue } from './condition.ts';
-import { inputOf, type Task } from './tasks.ts';
+import { type MemberTask, runInputOf } from './tasks.ts';
 
 /** One execution of a member in a graph, the first one or a repeated one. */
 export type Visit = { id: string; node: string; input: string };
@@ -33,9 +33,9 @@ const MAX_VISITS = 10;
 export function traverseGraph(
   team: Team,
   state: RunState,
-  tasks: ReadonlyMap<string, Task>,
+  tasks: ReadonlyMap<string, MemberTask>,
 ): GraphTraversal | Fault {
-  const walker = new Walker(team, inputOf(state));
+  const walker = new Walker(team, runInputOf(state));
   walker.start();
   for (const id of endsOf(state)) {
     const task = tasks.get(id);
@@ -101,7 +101,7 @@ class Walker {
    * Handles the answer of a member: fires its edges, and starts each node that has everything it
    * waits for.
    */
-  end(id: string, task: Task): void {
+  end(id: string, task: MemberTask): void {
     const visit = this.#visits.get(id);
     if (!visit || this.fault || !this.#live.delete(id)) {
       return;

@@ -1,9 +1,9 @@
 import type { Action } from '../../contracts/runs/action.ts';
 import type { Json } from '../../json/json.ts';
-import { finish, type Task } from './tasks.ts';
+import { finish, type MemberTask } from './tasks.ts';
 
 /** Task of a member, with the name of the member. */
-export type NamedTask = { name: string; task: Task };
+export type NamedTask = { name: string; task: MemberTask };
 
 /** Joins the answers one after the other, each under the name of its member. */
 export function joinAnswers(named: readonly NamedTask[]): string {
@@ -21,6 +21,6 @@ export function finishWithAnswers(named: readonly NamedTask[]): Action {
       );
 }
 
-export function resultOf({ output, data }: Task): Json {
+export function resultOf({ output, data }: MemberTask): Json {
   return data ?? output;
 }

@@ -6,7 +6,7 @@ import { truncateMiddle } from '../../text/truncate-middle.ts';
 const READ = 1_000;
 
 /** Describes the members for a deciding model. */
-export function describe({ members }: Team): string {
+export function describeMembers({ members }: Team): string {
   return members
     .map(({ name, description = '', capabilities = [], domain, question }) => {
       const summary = question ? 'a person, who is asked' : truncateMiddle(description, READ);

@@ -12,10 +12,10 @@ import type { Json } from '../../json/json.ts';
 import { fillTemplate } from '../messages/template.ts';
 import { blockedBy } from '../owned-run/output-filter.ts';
 import { overridesIn } from '../owned-run/overrides.ts';
-import { type Answer, childOutcome, RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
+import { childOutcome, type QuestionAnswer, RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 
 /** Task of a member, with its outcome. */
-export type Task = {
+export type MemberTask = {
   state: 'live' | 'answered' | 'failed';
   /** The answer as text and, when the member gave one, as data. */
   output: string;
@@ -25,8 +25,8 @@ export type Task = {
 };
 
 /** Returns the tasks of a run by id, as the log of the run records them. */
-export function tasksOf({ attempts }: RunState): ReadonlyMap<string, Task> {
-  const tasks = new Map<string, Task>();
+export function tasksOf({ attempts }: RunState): ReadonlyMap<string, MemberTask> {
+  const tasks = new Map<string, MemberTask>();
   for (const note of attempts) {
     if (note.kind === 'retry' && note.name === RETRY_STEP_NAME) {
       forgetUnanswered(tasks);
@@ -37,9 +37,9 @@ export function tasksOf({ attempts }: RunState): ReadonlyMap<string, Task> {
   return tasks;
 }
 
-const LIVE: Task = { state: 'live', output: '', data: null, error: '' };
+const LIVE: MemberTask = { state: 'live', output: '', data: null, error: '' };
 
-function add(tasks: Map<string, Task>, id: string, note: StepNote): void {
+function add(tasks: Map<string, MemberTask>, id: string, note: StepNote): void {
   const { kind, output } = note;
   const filter = blockedBy(note);
   if (kind === 'child_started' || kind === 'question') {
@@ -47,7 +47,7 @@ function add(tasks: Map<string, Task>, id: string, note: StepNote): void {
   } else if (kind === 'child') {
     tasks.set(id, taskAfterEnd(output));
   } else if (kind === 'answer') {
-    const { answer, data } = output as Answer;
+    const { answer, data } = output as QuestionAnswer;
     tasks.set(id, { state: 'answered', output: answer, data, error: '' });
   } else if (filter !== undefined) {
     const error = `the output filter ${filter} withheld the task`;
@@ -55,7 +55,7 @@ function add(tasks: Map<string, Task>, id: string, note: StepNote): void {
   }
 }
 
-function taskAfterEnd(end: Json): Task {
+function taskAfterEnd(end: Json): MemberTask {
   const { isAnswer, message } = childOutcome(end);
   const { output, output_data } = end as { output?: string | null; output_data?: Json };
   return isAnswer
@@ -67,7 +67,7 @@ function taskAfterEnd(end: Json): Task {
  * Removes the tasks without an answer, because a retry by hand is to repeat what failed. Answered
  * tasks stay.
  */
-function forgetUnanswered(tasks: Map<string, Task>): void {
+function forgetUnanswered(tasks: Map<string, MemberTask>): void {
   for (const [id, { state }] of tasks) {
     if (state !== 'answered') {
       tasks.delete(id);
@@ -76,7 +76,7 @@ function forgetUnanswered(tasks: Map<string, Task>): void {
 }
 
 /** Returns the input of the run. */
-export function inputOf({ messages }: RunState): string {
+export function runInputOf({ messages }: RunState): string {
   return messages[0]?.content ?? '';
 }
 

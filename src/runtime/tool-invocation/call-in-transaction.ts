@@ -19,7 +19,7 @@ import {
   type SqlToolCall,
 } from '../../db/sql-tools/sql-tool.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { digestOf } from '../dry-run/digest.ts';
+import { changesDigest } from '../dry-run/digest.ts';
 import type { RecordedCalls, RuntimeDependencies } from '../environment/world.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
 import type { TransactionalCommit } from '../owned-run/transactional-commit.ts';
@@ -160,7 +160,8 @@ export function sqlCall(
   const fn = tool.configuration as unknown as SqlFunction;
   const boundTo = { tenantId: run.context.tenant_id, executionId: run.id };
   const check = (changes: CapturedChanges): void => {
-    if (shown && digestOf(changes, shown.ignored) !== shown.digest) throw new NotAsPreviewedError();
+    if (shown && changesDigest(changes, shown.ignored) !== shown.digest)
+      throw new NotAsPreviewedError();
   };
   const timeoutMs = callTimeout(tool, run);
   const call = { boundTo, fn, args, timeoutMs, signal: run.abort.signal };

@@ -16,7 +16,7 @@ import { truncateMiddle } from '../../text/truncate-middle.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
 import { callNestedModel } from '../model-calls/nested-model-call.ts';
 import type { HeldRun } from '../owned-run/held-run.ts';
-import type { Answer } from '../tool-plans/open-calls.ts';
+import type { QuestionAnswer } from '../tool-plans/open-calls.ts';
 import { isElicitation } from '../tool-plans/open-calls.ts';
 
 /** Maximum number of model answers for the server of one call. */
@@ -104,9 +104,13 @@ function keyOf({ message, schema, url }: Elicitation): string {
  * Returns the answers of people to the same question of this call, in order. A server may ask the
  * same question more than once.
  */
-export function answersTo(key: string, call_id: string, notes: readonly StepNote[]): Answer[] {
+export function answersTo(
+  key: string,
+  call_id: string,
+  notes: readonly StepNote[],
+): QuestionAnswer[] {
   const questions = new Set<Json | undefined>();
-  const answers: Answer[] = [];
+  const answers: QuestionAnswer[] = [];
   for (const note of notes) {
     if (note.call_id !== call_id) continue;
     const { input, output } = note;
@@ -117,13 +121,13 @@ export function answersTo(key: string, call_id: string, notes: readonly StepNote
       isJsonObject(output) &&
       questions.has(output.question_id)
     ) {
-      answers.push(output as unknown as Answer);
+      answers.push(output as unknown as QuestionAnswer);
     }
   }
   return answers;
 }
 
-export function elicitationAnswer({ answer, data, status }: Answer): ElicitationAnswer {
+export function elicitationAnswer({ answer, data, status }: QuestionAnswer): ElicitationAnswer {
   if (status === 'expired') return { action: 'cancel' };
   if (answer === 'decline' && !isJsonObject(data)) return { action: 'decline' };
   return { action: 'accept', content: isJsonObject(data) ? data : {} };

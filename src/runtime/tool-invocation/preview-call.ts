@@ -4,7 +4,7 @@ import type { DryRun, Preview } from '../../contracts/runs/preview.ts';
 import { tenantPool } from '../../db/connection/tenant-pool.ts';
 import { canBeUndone, dryRuns } from '../../db/sql-tools/dry-run.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { digestOf } from '../dry-run/digest.ts';
+import { changesDigest } from '../dry-run/digest.ts';
 import { previewOf } from '../dry-run/preview.ts';
 import { volatileFields } from '../dry-run/volatile-fields.ts';
 import type { RuntimeDependencies } from '../environment/world.ts';
@@ -42,6 +42,6 @@ export async function previewCall(
   }
   const [first, second] = outcome.value;
   const ignored = volatileFields(first, second);
-  const dryRun = { digest: digestOf(first, ignored), ignored, arguments: args };
+  const dryRun = { digest: changesDigest(first, ignored), ignored, arguments: args };
   return { ok: true, value: { preview: previewOf(first, ignored), dryRun } };
 }

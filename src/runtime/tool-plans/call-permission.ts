@@ -2,7 +2,7 @@ import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { approvalQuestion } from './approval-question.ts';
-import type { Answer, OpenCall } from './open-calls.ts';
+import type { OpenCall, QuestionAnswer } from './open-calls.ts';
 import { type CallPlan, errorPlan } from './tool-call-plan.ts';
 import { denial, policyVerdict } from './tool-policy.ts';
 
@@ -77,7 +77,7 @@ function isStarted({ isStarted, answers, isWithChild, childEnd }: OpenCall): boo
   return isStarted || isSeen || isWithChild || childEnd !== undefined;
 }
 
-function rejection({ by, data, status }: Answer): string {
+function rejection({ by, data, status }: QuestionAnswer): string {
   if (status === 'expired') {
     return 'the approval of this call expired';
   }

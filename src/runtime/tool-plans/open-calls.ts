@@ -9,7 +9,7 @@ import { isJsonObject, type Json } from '../../json/json.ts';
  * Answer of a person to a question about a call, or the answer that applies once the deadline has
  * passed (`expired`).
  */
-export type Answer = {
+export type QuestionAnswer = {
   answer: string;
   data: Json;
   by: string;
@@ -29,7 +29,7 @@ export type OpenCall = {
   startArguments: Json | undefined;
   /** Kind of the question that a person has been asked and has not answered. */
   question: QuestionKind | undefined;
-  answers: Partial<Record<QuestionKind, Answer>>;
+  answers: Partial<Record<QuestionKind, QuestionAnswer>>;
   /** Result of the dry run that was shown with the last approval question. */
   dryRun: DryRun | undefined;
   /** Number of approval questions since the run was last retried by hand. */
@@ -150,7 +150,7 @@ export function isElicitation({ kind, input }: StepNote): boolean {
 function recordAnswer(open: OpenCall, note: StepNote): void {
   const kind = note.name as QuestionKind;
   open.question = undefined;
-  open.answers[kind] = note.output as Answer;
+  open.answers[kind] = note.output as QuestionAnswer;
   if (kind === 'effect') {
     open.isStarted = false;
   }

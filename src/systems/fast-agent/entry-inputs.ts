@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../json/json.ts';
 import type { Fields } from './fields.ts';
-import type { Choice, Models } from './models.ts';
+import type { ModelChoice, Models } from './models.ts';
 import type { Card, Findings, Project } from './project.ts';
 import { keyAdvice } from './read-settings.ts';
 import { type RequestParams, requestParamsOf } from './request-params.ts';
@@ -52,7 +52,12 @@ export const UNSUPPORTED_KEYS: Readonly<Record<string, string>> = {
  * Returns the model of a card with the parameters of its requests, and the other settings of its
  * request_params.
  */
-export function modelOf({ card, fields, models, findings }: EntryInputs): RequestParams & Choice {
+export function modelOf({
+  card,
+  fields,
+  models,
+  findings,
+}: EntryInputs): RequestParams & ModelChoice {
   const section = fields.object('request_params');
   const said = section
     ? requestParamsOf(card, section, findings)
@@ -72,7 +77,7 @@ export function modelOf({ card, fields, models, findings }: EntryInputs): Reques
  * Returns the model and the parameters of its requests as part of an entry. Empty values are left
  * out.
  */
-export function modelEntry({ model, request_params }: Choice): JsonObject {
+export function modelEntry({ model, request_params }: ModelChoice): JsonObject {
   if (model === undefined) return {};
   return { model, ...(Object.keys(request_params).length > 0 && { request_params }) };
 }

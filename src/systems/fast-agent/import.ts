@@ -14,7 +14,7 @@ import { readCard, readMapping } from './read-card.ts';
 import { readSettings } from './read-settings.ts';
 import type { Servers } from './servers.ts';
 import { type Use, useFaults } from './uses.ts';
-import { WORKFLOWS, writeWorkflow } from './workflow-card.ts';
+import { WORKFLOW_WRITERS, writeWorkflow } from './workflow-card.ts';
 
 /**
  * An agent system as the content of a file, with notes about everything that was left out, in the
@@ -131,7 +131,8 @@ function typeOf({ data }: Card): string {
     : 'agent';
 }
 
-const kindOf = (type: string): Kind => (Object.hasOwn(WORKFLOWS, type) ? 'workflow' : 'agent');
+const kindOf = (type: string): Kind =>
+  Object.hasOwn(WORKFLOW_WRITERS, type) ? 'workflow' : 'agent';
 
 function writeCard(inputs: EntryInputs & Parts): JsonObject {
   const { card, fields, project, findings } = inputs;
@@ -139,11 +140,11 @@ function writeCard(inputs: EntryInputs & Parts): JsonObject {
   fields.text('type');
   for (const key of ['name', 'schema_version']) fields.take(key);
   const instruction = instructionOf(card, type, fields, project, findings);
-  const workflow = Object.hasOwn(WORKFLOWS, type) ? WORKFLOWS[type] : undefined;
+  const workflow = Object.hasOwn(WORKFLOW_WRITERS, type) ? WORKFLOW_WRITERS[type] : undefined;
   if (workflow) return writeWorkflow(workflow, inputs, instruction);
   if (type === 'a2a') return writeRemote(inputs, instruction);
   if (type !== 'agent' && type !== 'smart') {
-    const near = nearestTo(type, ['agent', 'a2a', ...Object.keys(WORKFLOWS)]);
+    const near = nearestTo(type, ['agent', 'a2a', ...Object.keys(WORKFLOW_WRITERS)]);
     fields.fault(
       ['type'],
       `unknown type ${JSON.stringify(type)}${near ? `, did you mean ${JSON.stringify(near)}?` : ''}`,

@@ -1,4 +1,4 @@
-import type { Place } from '../schema/fault.ts';
+import type { TextPlace } from '../schema/fault.ts';
 import type { Fields } from './fields.ts';
 import type { Card, Findings, Project } from './project.ts';
 
@@ -52,7 +52,7 @@ export function instructionOf(
     );
     return undefined;
   }
-  const place = (offset: number): Place => {
+  const place = (offset: number): TextPlace => {
     if (!body) return card.read.locate('/instruction', true);
     const before = body.text.slice(0, offset).split('\n');
     return { line: body.line + before.length - 1, column: (before.at(-1)?.length ?? 0) + 1 };

@@ -5,7 +5,7 @@ import { EFFORTS, PROVIDERS, TEST_MODELS } from './providers.ts';
 import { type FastAgentSettings, keyAdvice, type ProviderSettings } from './read-settings.ts';
 
 /** The name of a model in the file, and the parameters of its requests. */
-export type Choice = {
+export type ModelChoice = {
   model?: string;
   /** The provider's name in fast-agent. */
   vendor?: string;
@@ -16,7 +16,10 @@ export type Choice = {
 export type Tell = (message: string) => void;
 
 /** The models of an import. `choose` resolves a model string and adds the model to `entries`. */
-export type Models = { choose(spec: string | undefined, tell: Tell): Choice; entries: JsonObject };
+export type Models = {
+  choose(spec: string | undefined, tell: Tell): ModelChoice;
+  entries: JsonObject;
+};
 
 type Spec = { provider: string; model: string; params: JsonObject };
 
@@ -31,7 +34,7 @@ export function createModels(settings: FastAgentSettings, tellOfDefault: Tell): 
     if (!reported.has(key)) tell(message);
     reported.add(key);
   };
-  const take = (written: string, tell: Tell): Choice | undefined => {
+  const take = (written: string, tell: Tell): ModelChoice | undefined => {
     const spec = parse(written, settings.references, tell);
     if (!spec) return undefined;
     const reach = PROVIDERS[spec.provider] ?? { provider: spec.provider };
@@ -52,7 +55,7 @@ export function createModels(settings: FastAgentSettings, tellOfDefault: Tell): 
       request_params: { ...effortParams(said.effort), ...spec.params },
     };
   };
-  let standard: Choice | undefined;
+  let standard: ModelChoice | undefined;
   const byDefault = () => {
     const { default_model } = settings;
     standard ??= (default_model && take(default_model.spec, tellOfDefault)) ?? {

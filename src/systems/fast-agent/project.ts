@@ -10,13 +10,13 @@ import type { Fault, Note } from '../schema/fault.ts';
 export type SourceKind = 'config' | 'secrets' | 'card' | 'tool-card' | 'python';
 
 /** A file: its name in messages and its text. */
-export type Source = { kind: SourceKind; name: string; text: string };
+export type ProjectSource = { kind: SourceKind; name: string; text: string };
 
 /** A fast-agent project as it was read from disk. */
 export type Project = {
   /** The name of the system. */
   name: string;
-  files: readonly Source[];
+  files: readonly ProjectSource[];
   /**
    * Returns the text of an included file by its path in the project, or undefined if it cannot be
    * read.
@@ -53,7 +53,7 @@ export function definesAgents(text: string): boolean {
  * Reports agents that are defined in Python. Python is not run here, and fast-agent can write their
  * cards.
  */
-export function pythonAgents({ name: file, text }: Source): Note[] {
+export function pythonAgents({ name: file, text }: ProjectSource): Note[] {
   return [...text.matchAll(DECORATOR)].map((match) => {
     const before = text.slice(0, match.index).split('\n');
     const indent = /^[ \t]*/.exec(match[0])?.[0].length ?? 0;

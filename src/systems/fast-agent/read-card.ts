@@ -1,13 +1,16 @@
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { type ReadFile, readFile } from '../read-file.ts';
 import { frontMatter } from '../yaml/front-matter.ts';
-import type { Card, Findings, Mapping, Source } from './project.ts';
+import type { Card, Findings, Mapping, ProjectSource } from './project.ts';
 
 /**
  * Reads a YAML file that contains a mapping. Reports any other content as a fault and returns
  * undefined. An empty file is an empty mapping.
  */
-export function readMapping({ name: file, text }: Source, findings: Findings): Mapping | undefined {
+export function readMapping(
+  { name: file, text }: ProjectSource,
+  findings: Findings,
+): Mapping | undefined {
   const read = readFile(text, { name: file });
   findings.faults.push(...read.faults.map((fault) => ({ file, ...fault })));
   if (read.faults.length > 0) return undefined;
@@ -17,7 +20,7 @@ export function readMapping({ name: file, text }: Source, findings: Findings): M
 }
 
 /** Reads an agent card. Reports any other file and returns undefined. */
-export function readCard(source: Source, findings: Findings): Card | undefined {
+export function readCard(source: ProjectSource, findings: Findings): Card | undefined {
   if (/(^|[/\\])SKILL\.md$/.test(source.name)) {
     const message = 'it is a skill, and skills of fast-agent are not imported';
     findings.notes.push({ file: source.name, line: 1, column: 1, message });

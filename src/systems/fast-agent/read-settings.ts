@@ -2,7 +2,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { Fields } from './fields.ts';
 import type { Findings, Mapping } from './project.ts';
 import { EFFORTS, PROVIDERS } from './providers.ts';
-import { type FoundServer, findServers, readServers, type Servers } from './servers.ts';
+import { findServers, readServers, type ServerEntry, type Servers } from './servers.ts';
 
 /** The settings of a provider in a configuration. */
 export type ProviderSettings = { base_url?: string; hasKey?: true; effort?: string };
@@ -47,7 +47,7 @@ for (const name of Object.keys(PROVIDERS)) SECTIONS.add(name);
  * only reported, never copied.
  */
 export function readSettings(mappings: readonly Mapping[], findings: Findings): FastAgentSettings {
-  const found: FoundServer[] = [];
+  const found: ServerEntry[] = [];
   const settings: Omit<FastAgentSettings, 'servers'> = { references: {}, providers: {} };
   for (const mapping of mappings) {
     const fields = new Fields(mapping, findings);

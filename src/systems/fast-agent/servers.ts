@@ -21,7 +21,7 @@ export type Servers = {
 };
 
 /** A server in one file. The file of secrets may extend a server of the configuration. */
-export type FoundServer = { name: string; mapping: Mapping };
+export type ServerEntry = { name: string; mapping: Mapping };
 
 const NAMES_A_KEY = /key|token|secret|pass|pwd|pat$|credential|auth|cookie|session/i;
 const LOOKS_LIKE_A_KEY = /^(Bearer |(sk|gh[opsur]|github_pat|glpat|hf|xox[a-z])[-_])|\$\{/;
@@ -31,7 +31,7 @@ const ADDRESS_WITH_KEY =
   /^https?:\/\/[^/?#\s]*@|[?&][^=&]*(key|token|secret|sig|auth)[^=&]*=|\$\{/i;
 
 /** Returns the servers in `mcp.servers` of a file. */
-export function findServers(mapping: Mapping, mcp: JsonObject, findings: Findings): FoundServer[] {
+export function findServers(mapping: Mapping, mcp: JsonObject, findings: Findings): ServerEntry[] {
   const fields = new Fields({ ...mapping, data: mcp }, findings, ['mcp']);
   const servers = fields.object('servers') ?? {};
   fields.leave({}, 'it is not supported');
@@ -43,7 +43,7 @@ export function findServers(mapping: Mapping, mcp: JsonObject, findings: Finding
 }
 
 /** Merges the parts of each server in several files and converts it to an entry. */
-export function readServers(found: readonly FoundServer[], findings: Findings): Servers {
+export function readServers(found: readonly ServerEntry[], findings: Findings): Servers {
   const entries: JsonObject = {};
   const names = new Map<string, string>();
   const samplings = new Map<string, SamplingModel>();

@@ -10,7 +10,7 @@ import {
 type Write = (inputs: EntryInputs) => JsonObject;
 
 /** The functions that convert the cards of workflows, by type. */
-export const WORKFLOWS: Readonly<Record<string, Write>> = {
+export const WORKFLOW_WRITERS: Readonly<Record<string, Write>> = {
   chain,
   parallel,
   router,

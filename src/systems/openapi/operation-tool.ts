@@ -4,7 +4,7 @@ import { type Argument, type Arguments, argumentsOf, methodAndPath } from './arg
 import type { Located, OpenApi } from './document.ts';
 import { unfoldedSize } from './expanded-size.ts';
 import { type NeededSecret, type SecretNames, secretsOf } from './security.ts';
-import { secretHost, serverOf } from './server-url.ts';
+import { secretHost, serverUrlOf } from './server-url.ts';
 
 export type Operation = {
   name: string;
@@ -104,7 +104,7 @@ export function toolOf(
   options: ToolOptions,
 ): ImportedTool | undefined {
   const { name, template, operation } = one;
-  const server = serverOf(openApi, one, options);
+  const server = serverUrlOf(openApi, one, options);
   if (server === undefined) return undefined;
   const args = argumentsOf(openApi, one.path, operation);
   if (!args) return undefined;

@@ -5,7 +5,7 @@ import type { Located, OpenApi } from './document.ts';
  * Returns the server of an operation, from its own level or from a level above. Reports a fault and
  * returns undefined if no level has a valid URL.
  */
-export function serverOf(
+export function serverUrlOf(
   openApi: OpenApi,
   one: { path: Located; operation: Located },
   options: { server?: string | undefined; source?: string | undefined },

@@ -1,8 +1,8 @@
 /** A place, counted from one. `file` is set if it differs from the current file. */
-export type Place = { line: number; column: number; file?: string };
+export type TextPlace = { line: number; column: number; file?: string };
 
 /** A fault at one place of a file. */
-export type Fault = Place & {
+export type Fault = TextPlace & {
   /** The JSON pointer of the fault in the document. Empty for the whole document. */
   path: string;
   message: string;
@@ -12,7 +12,7 @@ export type Fault = Place & {
 };
 
 /** A part of an imported file that could not be carried over, and its place. */
-export type Note = Place & { file: string; message: string };
+export type Note = TextPlace & { file: string; message: string };
 
 /** Formats a fault as `file:line:col: message`, which editors recognize as output of a compiler. */
 export function faultLine(file: string, { line, column, message }: Fault): string {

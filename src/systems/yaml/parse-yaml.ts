@@ -13,7 +13,7 @@ import {
 } from 'yaml';
 import { unstorableReason } from '../../json/storable-json.ts';
 import { truncate } from '../../text/truncate.ts';
-import { type Fault, type Place, toPointer } from '../schema/fault.ts';
+import { type Fault, type TextPlace, toPointer } from '../schema/fault.ts';
 import { jsonFault } from './json-errors.ts';
 import { type OffsetFault, syntaxFaults } from './yaml-errors.ts';
 
@@ -99,7 +99,7 @@ function unreadable(message: string): ParsedYaml {
 }
 
 /** Returns the line and column of an offset. */
-export function placeAt(offset: number, lineStarts: readonly number[]): Place {
+export function placeAt(offset: number, lineStarts: readonly number[]): TextPlace {
   let low = 0;
   let high = lineStarts.length;
   while (low < high) {

@@ -5,14 +5,14 @@ import type { JsonObject } from '../../json/json.ts';
 export type Failure = { ok: false; error: RunError };
 
 /** Creates a failure as data. Errors of the network are retryable, rejections never are. */
-export function createFailure(code: ErrorCode, message: string, cause?: JsonObject): Failure {
+export function createEgressFailure(code: ErrorCode, message: string, cause?: JsonObject): Failure {
   const retryable = code === 'unreachable' || code === 'timeout' || code === 'bad_answer';
   return { ok: false, error: { code, message, retryable, ...(cause ? { cause } : {}) } };
 }
 
 /** Creates the failure of a request that is not allowed. */
 export function rejectRequest(message: string, host?: string): Failure {
-  return createFailure('invalid_request', message, host === undefined ? undefined : { host });
+  return createEgressFailure('invalid_request', message, host === undefined ? undefined : { host });
 }
 
 /**
@@ -56,29 +56,36 @@ export function egressFailure(error: unknown, host: string, signal: AbortSignal)
   if (signal.aborted) return abortFailure(signal.reason, host);
   if (error instanceof BodyTooLarge) {
     const message = `the answer of ${host} is too large: its body may have ${error.maxBytes} bytes after decompression`;
-    return createFailure('tool_failed', message, { host, max_bytes: error.maxBytes, sent: true });
+    return createEgressFailure('tool_failed', message, {
+      host,
+      max_bytes: error.maxBytes,
+      sent: true,
+    });
   }
   const reason = codeOf(error);
   if (UNSENDABLE.test(reason)) {
-    return createFailure('invalid_request', `the request cannot be sent (${reason})`, {
+    return createEgressFailure('invalid_request', `the request cannot be sent (${reason})`, {
       host,
       reason,
     });
   }
   if (NAMES.test(reason)) {
-    return createFailure('unreachable', `${host} has no address (${reason})`, { host, reason });
-  }
-  if (TLS.test(reason)) {
-    const message = `no secure connection to ${host}: its certificate or its TLS is not accepted (${reason})`;
-    return createFailure('tool_failed', message, { host, reason });
-  }
-  if (/^(HPE_|Z_|ERR_|BROTLI)/.test(reason)) {
-    return createFailure('bad_answer', `${host} answered with broken HTTP (${reason})`, {
+    return createEgressFailure('unreachable', `${host} has no address (${reason})`, {
       host,
       reason,
     });
   }
-  return createFailure('unreachable', `the connection to ${host} failed (${reason})`, {
+  if (TLS.test(reason)) {
+    const message = `no secure connection to ${host}: its certificate or its TLS is not accepted (${reason})`;
+    return createEgressFailure('tool_failed', message, { host, reason });
+  }
+  if (/^(HPE_|Z_|ERR_|BROTLI)/.test(reason)) {
+    return createEgressFailure('bad_answer', `${host} answered with broken HTTP (${reason})`, {
+      host,
+      reason,
+    });
+  }
+  return createEgressFailure('unreachable', `the connection to ${host} failed (${reason})`, {
     host,
     reason,
   });
@@ -88,11 +95,11 @@ export function egressFailure(error: unknown, host: string, signal: AbortSignal)
 function abortFailure(reason: unknown, host: string): Failure {
   if (reason instanceof ConnectTimeout) {
     const message = `connecting to ${host} took longer than ${reason.ms} ms`;
-    return createFailure('timeout', message, { host });
+    return createEgressFailure('timeout', message, { host });
   }
   return reason instanceof Error && reason.name === 'TimeoutError'
-    ? createFailure('timeout', `${host} did not answer in time`, { host })
-    : createFailure('cancelled', 'the request was cancelled', { host });
+    ? createEgressFailure('timeout', `${host} did not answer in time`, { host })
+    : createEgressFailure('cancelled', 'the request was cancelled', { host });
 }
 
 function codeOf(error: unknown): string {

@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { Target } from './target.ts';
+import type { EgressTarget } from './target.ts';
 
 /** The destination of a connection. `lookup` returns only the checked addresses. */
 export type DialOptions = {
@@ -31,8 +31,8 @@ export const dialDirectly: Dial = ({ secure, ...options }) =>
  * arrived. Rejects with the errors of Node. `signal` closes the connection, also while the body is
  * read. `onConnect` is called once the connection is established.
  */
-export function exchange(
-  target: Target,
+export function exchangeHttp(
+  target: EgressTarget,
   hop: Hop,
   dial: Dial,
   { signal, onConnect }: { signal: AbortSignal; onConnect: () => void },
@@ -65,7 +65,7 @@ export function exchange(
  * Builds the headers of a request. The framing is set here, because Node would send the body of a
  * DELETE without its length.
  */
-function wireHeaders(target: Target, hop: Hop): http.OutgoingHttpHeaders {
+function wireHeaders(target: EgressTarget, hop: Hop): http.OutgoingHttpHeaders {
   const length = hop.body === undefined ? undefined : Buffer.byteLength(hop.body);
   const isExpected = /^(POST|PUT|PATCH)$/.test(hop.method);
   return {
@@ -77,7 +77,7 @@ function wireHeaders(target: Target, hop: Hop): http.OutgoingHttpHeaders {
   };
 }
 
-function dialOptions({ host, port, secure, addresses }: Target): DialOptions {
+function dialOptions({ host, port, secure, addresses }: EgressTarget): DialOptions {
   return {
     host,
     port,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Outcome } from '../../contracts/errors.ts';
 import { rejectRequest } from './failures.ts';
 import type { Hop } from './http-exchange.ts';
-import type { Target } from './target.ts';
+import type { EgressTarget } from './target.ts';
 
 /**
  * The headers that are also sent to another origin. Other headers of the caller are meant for the
@@ -23,7 +23,11 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
  * Returns the next hop after an answer, or null if the answer is final. Methods change as in the
  * Fetch standard.
  */
-export function nextHop(hop: Hop, target: Target, answer: IncomingMessage): Outcome<Hop> | null {
+export function nextHop(
+  hop: Hop,
+  target: EgressTarget,
+  answer: IncomingMessage,
+): Outcome<Hop> | null {
   const { statusCode: status = 0 } = answer;
   const { location } = answer.headers;
   if (!REDIRECTS.has(status) || location === undefined) return null;

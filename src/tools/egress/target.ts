@@ -17,7 +17,7 @@ export type Rules = Readonly<{
 }>;
 
 /** An allowed URL, and the only addresses that a connection may use. */
-export type Target = Readonly<{
+export type EgressTarget = Readonly<{
   url: URL;
   host: string;
   port: number;
@@ -41,7 +41,7 @@ export async function checkedTarget(
   text: string,
   rules: Rules,
   wait: AbortSignal,
-): Promise<Outcome<Target>> {
+): Promise<Outcome<EgressTarget>> {
   const url = URL.parse(text);
   const flaw = url
     ? flawOf(url)

@@ -15,7 +15,7 @@ const LETTERS = [...Array(94).keys()].map((nth) => String.fromCharCode(33 + nth)
  * of a text once for each atom of the pattern. A regular expression would try all ways to divide
  * the text among its repetitions.
  */
-export function patternOf(pattern: string): ((text: string) => boolean) | undefined {
+export function compilePattern(pattern: string): ((text: string) => boolean) | undefined {
   if (pattern.length > MOST_CHARACTERS || !/^\^.+\$$/.test(pattern)) return undefined;
   const body = pattern.slice(1, -1);
   const atoms: Atom[] = [];

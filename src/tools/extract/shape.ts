@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { MOST_CHARACTERS, MOST_REPETITIONS, patternOf } from './pattern.ts';
+import { compilePattern, MOST_CHARACTERS, MOST_REPETITIONS } from './pattern.ts';
 
 /**
  * The shape of an answer about a text. A `value` has a form with little room for instructions: a
@@ -107,7 +107,7 @@ function textOf({ format, pattern }: JsonObject, path: string): Shape | string {
       : `${path}: its format is none of ${Object.keys(FORMATS).join(', ')}`;
   }
   if (pattern === undefined) return { kind: 'text' };
-  const own = typeof pattern === 'string' ? patternOf(pattern) : undefined;
+  const own = typeof pattern === 'string' ? compilePattern(pattern) : undefined;
   if (!own) {
     return `${path}: its pattern has to be of an id, such as ^INV-\\d{4,8}$: from ^ to $, of letters, digits, classes and at most ${MOST_REPETITIONS} repetitions, ${MOST_CHARACTERS} characters long at most`;
   }

@@ -18,7 +18,7 @@ export type SecretHeaders = { headers: [name: string, value: string][]; values: 
  * "prefix"}}`. A secret is sent only to its listed hosts. Without TLS, it is sent only to hosts
  * that are listed with a port. A redirect to another origin carries no secret.
  */
-export async function secretHeaders(
+export async function readSecretHeaders(
   configured: Json | undefined,
   url: string,
   read: (name: string) => Promise<Outcome<string>>,

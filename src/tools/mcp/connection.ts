@@ -10,10 +10,10 @@ import type { JsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
 import { errorOfAbort } from '../custom/custom-tools.ts';
 import { isSessionForgotten, lostConnection, mcpError } from './failures.ts';
-import { listPrompts } from './prompts.ts';
+import { listServerPrompts } from './prompts.ts';
 import type { KeepFile } from './results/files.ts';
 import { collectImages } from './results/images.ts';
-import { listTools } from './results/list-tools.ts';
+import { listServerTools } from './results/list-tools.ts';
 import { callOwnTool, ownToolOf } from './results/resource-tools.ts';
 import { resultOutcome } from './results/result.ts';
 import type { Listing, McpServer } from './server.ts';
@@ -126,9 +126,9 @@ export class McpConnection {
 
   async list(signal: AbortSignal): Promise<Listing> {
     this.#staleSince = undefined;
-    const listing = await listTools(this.#client, signal);
+    const listing = await listServerTools(this.#client, signal);
     this.digests = new Map(listing.tools.map(({ name, digest }) => [name, digest]));
-    return { ...listing, prompts: await listPrompts(this.#client, signal) };
+    return { ...listing, prompts: await listServerPrompts(this.#client, signal) };
   }
 
   /** Calls a tool. Never throws. A call whose signal fires is also cancelled at the server. */

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
 import { HIDDEN } from './results/list-tools.ts';
 import type { FoundPrompt } from './server.ts';
-import { plainText } from './server-requests/elicitation.ts';
+import { visibleText } from './server-requests/elicitation.ts';
 
 const MAX_PROMPTS = 100;
 const MAX_PAGES = 10;
@@ -20,7 +20,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
  * an agent sees it. Returns undefined when the server fails to list its prompts, so that its tools
  * are not lost.
  */
-export async function listPrompts(
+export async function listServerPrompts(
   client: Client,
   signal: AbortSignal,
 ): Promise<FoundPrompt[] | undefined> {
@@ -70,7 +70,7 @@ async function templateOf(
   const text = 'text' in read ? read.text : '';
   const said = canonicalJson({ name, title, description, arguments: args, text, read });
   const words = [text, title, description, ...args.map((one) => one.description)];
-  const fault = 'fault' in read ? plainText(read.fault, 500) : faultOf(words, said, args);
+  const fault = 'fault' in read ? visibleText(read.fault, 500) : faultOf(words, said, args);
   const digest = createHash('sha256').update(said).digest('hex');
   if (fault !== null) {
     return {

@@ -17,7 +17,7 @@ import {
 } from './client.ts';
 import { findServer } from './discovery.ts';
 import { errorCodeText, OAuthRefusal } from './failures.ts';
-import { digestOf, randomKey } from './keys.ts';
+import { randomKey, sha256Of } from './keys.ts';
 import { documentOf, factsOf, revokeTokens, type ServerFacts, storeTokens } from './tokens.ts';
 
 /** The path to which authorization servers send browsers back. */
@@ -88,7 +88,7 @@ export async function beginAuthorization(
   };
   await storeFlow(
     account,
-    { state: digestOf(state), browser: digestOf(browserKey) },
+    { state: sha256Of(state), browser: sha256Of(browserKey) },
     document,
     services,
   );

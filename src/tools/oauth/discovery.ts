@@ -11,7 +11,7 @@ import { OAuthRefusal } from './failures.ts';
 import type { OAuthFetch } from './fetch.ts';
 
 /** Facts about an authorization server, found before a person consents there. */
-export type FoundServer = {
+export type AuthorizationServer = {
   metadata: AuthorizationServerMetadata;
   /** The resource that tokens are for, if the server may be told. */
   resource: string | undefined;
@@ -28,7 +28,7 @@ export type FoundServer = {
 export async function findServer(
   integration: Integration,
   fetch: OAuthFetch,
-): Promise<FoundServer> {
+): Promise<AuthorizationServer> {
   const { issuer, endpoints, resource_url, sends_resource } = integration;
   const own = resourceUrlFromServerUrl(resource_url).href;
   const named = issuer === null ? await readResourceMetadata(resource_url, fetch) : undefined;

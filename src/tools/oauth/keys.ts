@@ -6,6 +6,6 @@ export function randomKey(): string {
 }
 
 /** Returns the digest under which a link, a state or a key is stored. */
-export function digestOf(text: string): Buffer {
+export function sha256Of(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

@@ -5,7 +5,7 @@ import type { SealedSecret } from '../../contracts/secret.ts';
 import type { Egress } from '../egress.ts';
 import type { AuthorizationServices } from './authorization-flow.ts';
 import { oauthFetch } from './fetch.ts';
-import { digestOf, randomKey } from './keys.ts';
+import { randomKey, sha256Of } from './keys.ts';
 
 /** The authorizations of people, for the pages that lead through them. Failures are outcomes. */
 export type Authorizations = {
@@ -54,6 +54,6 @@ export function createAuthorizations(
       });
     },
     newKey: randomKey,
-    digestOf,
+    digestOf: sha256Of,
   };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FakeAnswer } from '../../../chaos/openai-server.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { locked, openStage, type Stage, startTestApi } from '../openai/support.ts';
@@ -11,7 +11,7 @@ import { createChat, kindsOf, makeCautiousAgent, metadataOf, textOf, toolsOf } f
 
 let stage: Stage;
 /** One that wants a login. */
-let api: Api;
+let api: ApiServer;
 let tenant: string;
 beforeAll(async () => {
   stage = await openStage();

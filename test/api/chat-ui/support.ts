@@ -5,7 +5,7 @@ import {
   type UIMessage,
   type UIMessageChunk,
 } from 'ai';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Sent, Stage } from '../openai/support.ts';
 
@@ -39,7 +39,10 @@ type ChatOptions = {
 };
 
 /** The chat of the AI SDK with its real transport, without a component around it. */
-export function createChat(api: Api, { agent, id, key, headers, messages }: ChatOptions): TestChat {
+export function createChat(
+  api: ApiServer,
+  { agent, id, key, headers, messages }: ChatOptions,
+): TestChat {
   const chunks: UIMessageChunk[] = [];
   const errors: string[] = [];
   class Transport extends DefaultChatTransport<Message> {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { calling, door, insertRun, makeAgent } from '../../runtime/arrange.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -16,7 +16,7 @@ import {
 } from '../harness.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 let socket: Socket;
 const gate = door();

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { routes } from '../../../src/api/rest/rest-routes.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { figuresOn } from '../../../src/db/operations/metric-queries.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { all } from '../../sql/support.ts';
@@ -98,7 +98,7 @@ const ASKED: Record<string, (named: Named) => Request[]> = {
 };
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let token: string;
 let theirs: string[];
 const found = new Set<string>();

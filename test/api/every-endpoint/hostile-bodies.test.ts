@@ -5,7 +5,7 @@ import { refuseVariables } from '../../../src/api/graphql/request.ts';
 import { parseJsonBody } from '../../../src/api/http/json-body.ts';
 import { chatRequest } from '../../../src/api/openai/chat/chat-request.ts';
 import { checkShape } from '../../../src/api/rest/framework/check-shape.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { ThreadPool } from '../../../src/concurrency/thread-pool.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -16,7 +16,7 @@ import { locked } from '../subscriptions/tokens.ts';
 import { openWs } from '../ws/ws-client.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let agent: string;
 let tenant: string;
 const keys: Record<'admin' | 'member' | 'viewer' | 'reader', string> = {} as never;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Json } from '../../../src/json/json.ts';
 import { HOSTILE_STRINGS, UNSTORABLE_STRINGS } from '../../fixtures/hostile-strings.ts';
 import {
@@ -57,7 +57,7 @@ describe('hostile strings', () => {
   /** The core, and each nth of the published ones. */
   const everyNth = (n: number) => [...core, ...published.filter((_, index) => index % n === 0)];
   const db = testDatabase();
-  let api: Api;
+  let api: ApiServer;
   let agentId: string;
   let sessionId: string;
 

@@ -16,7 +16,7 @@ import {
   isObjectType,
 } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { all } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -29,7 +29,7 @@ import { locked, tokenFor } from '../subscriptions/tokens.ts';
  */
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let schema: GraphQLSchema;
 let token: string;
 /** One row of the other tenant for each table. */

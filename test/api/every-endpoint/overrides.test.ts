@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { runCli } from '../../cli/run-cli.ts';
@@ -20,7 +20,7 @@ import { locked } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 let models: FakeServer;
 let agent: string;
 let agent_id: string;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { replaceEgressReport } from '../../../src/db/worker/provider-reports.ts';
 import { parseHostPattern } from '../../../src/network/host-pattern.ts';
 import { runCli } from '../../cli/run-cli.ts';
@@ -22,8 +22,8 @@ import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
  */
 
 const db = testDatabase();
-let open: Api;
-let walled: Api;
+let open: ApiServer;
+let walled: ApiServer;
 let token: string;
 let key: string;
 let login: pg.Client;
@@ -184,14 +184,14 @@ async function bySql(client: Pick<pg.Pool, 'query'>, { table, row }: Kind): Prom
   }
 }
 
-async function byRest(api: Api, { path, row }: Kind, bearer?: string): Promise<Said> {
+async function byRest(api: ApiServer, { path, row }: Kind, bearer?: string): Promise<Said> {
   const { status, body } = await call(api, 'POST', path, row, bearer ? { token: bearer } : {});
   if (status === 201) return 'accepted';
   expect(status).toBe(403);
   return { code: body.code, message: body.detail, field: body.field };
 }
 
-async function byGraphql(api: Api, { mutation, row }: Kind, bearer?: string): Promise<Said> {
+async function byGraphql(api: ApiServer, { mutation, row }: Kind, bearer?: string): Promise<Said> {
   const [name, input] = mutation;
   const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`;
   const value = Object.fromEntries(Object.entries(row).map(([one, what]) => [camel(one), what]));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Json } from '../../../src/json/json.ts';
 import { displayable, displayableDetail, displayableJson } from '../../../src/text/displayable.ts';
 import { runCli } from '../../cli/run-cli.ts';
@@ -15,7 +15,7 @@ const HOSTILE = 'evil\u001b[31m\u009b31m\u202egpj.exe\u2066\rX-Injected: 1\u0007
 const LONG = `${HOSTILE}${'x'.repeat(200_000)} ${'y '.repeat(50_000)}`;
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { loggedSteps } from '../../../src/db/feed/step-log.ts';
 import { turnsFrom } from '../../../src/db/feed/stream-queries.ts';
 import { marksOf } from '../../../src/db/mcp/sessions.ts';
@@ -15,7 +15,7 @@ import { call } from '../rest/call.ts';
 /** Everything that shows a run takes its counters from the head while the run is at work. */
 describe('a run whose head is ahead of its row', () => {
   const db = testDatabase();
-  let api: Api;
+  let api: ApiServer;
   let session: string;
   let id: string;
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/index.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { all, makeAgent, makeApiKey, one } from '../../sql/support.ts';
@@ -12,7 +12,7 @@ import { locked } from '../subscriptions/tokens.ts';
 // are equal.
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let agent: string;
 let agent_id: string;
 let token: string;

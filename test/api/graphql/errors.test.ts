@@ -2,13 +2,13 @@ import { GraphQLError, getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WEIGHTS } from '../../../src/api/graphql/limits/weights.ts';
 import { createMaskError } from '../../../src/api/graphql/mask-errors.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { all, makeAgent, makeModel, makeRun } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask, driveRun, follow, openSocket, startTestApi } from '../harness.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);

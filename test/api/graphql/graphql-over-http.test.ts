@@ -1,6 +1,6 @@
 import { serverAudits } from 'graphql-http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 
@@ -26,7 +26,7 @@ const FINDINGS: Record<string, { found: string; why: string }> = {
 };
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);

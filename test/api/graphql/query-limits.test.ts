@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAdmission } from '../../../src/api/http/admission.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeTenant } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask, driveRun, follow, openSocket, startTestApi, until } from '../harness.ts';
@@ -12,7 +12,7 @@ import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 const WAIT_MS = 3_000;
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   api = await startTestApi(db.url, { bounds: { connections: 1, waiting: 3, waitMs: WAIT_MS } });
@@ -352,7 +352,7 @@ describe('too many concurrent requests', () => {
 describe('fair shares of tenants', () => {
   const SLOW = '{ sessions { totalCount } }';
   const QUICK = '{ agents { nodes { name } } }';
-  let shared: Api;
+  let shared: ApiServer;
   let acme: string;
   let blue: string;
   const unlock = lockEachTime('howdah.sessions');

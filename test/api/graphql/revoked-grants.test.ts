@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
@@ -16,7 +16,7 @@ import {
 import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let ada: Person;
 let bob: Person;
 

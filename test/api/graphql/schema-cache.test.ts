@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { schemaOf } from '../../../src/api/graphql/schema-cache.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createPool, type Pool } from '../../../src/db/connection/pool.ts';
 import { makeAgent } from '../../sql/support.ts';
 import { type TestDatabase, testDatabase } from '../../support/database.ts';
@@ -8,7 +8,7 @@ import { ask, startTestApi } from '../harness.ts';
 
 const first = testDatabase();
 const second = testDatabase();
-const apis: Api[] = [];
+const apis: ApiServer[] = [];
 const pools = new Map<TestDatabase, Pool>();
 
 beforeAll(() => {
@@ -26,7 +26,7 @@ function openAs({ url }: TestDatabase): Pool {
 
 const schema = (db: TestDatabase) => schemaOf(pools.get(db) as Pool);
 
-async function start(db: TestDatabase): Promise<Api> {
+async function start(db: TestDatabase): Promise<ApiServer> {
   const api = await startTestApi(db.url);
   apis.push(api);
   return api;

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeRun, makeSession } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { printApiSchema } from '../../support/print-schema.ts';
 import { ask, driveRun, startTestApi } from '../harness.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let sdl: string;
 
 beforeAll(async () => {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeRun, makeTenant, refusal, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask, startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let run: string;
 
 beforeAll(async () => {

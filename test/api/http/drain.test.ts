@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { calling, insertRun, makeAgent as makeScriptedAgent } from '../../runtime/arrange.ts';
 import { makeAgent, makeRun } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -17,7 +17,7 @@ import { listen } from '../rest/events.ts';
 // One server of several goes, as at each deploy: those who ask it lose nothing and go on elsewhere.
 
 const db = testDatabase();
-let other: Api;
+let other: ApiServer;
 
 beforeAll(async () => {
   other = await startTestApi(db.url);
@@ -27,7 +27,7 @@ afterAll(async () => {
   await other?.close();
 });
 
-async function startGoing(): Promise<Api> {
+async function startGoing(): Promise<ApiServer> {
   const api = await startTestApi(db.url);
   onTestFinished(() => api.close());
   return api;
@@ -36,7 +36,7 @@ async function startGoing(): Promise<Api> {
 type Answer = { status: number; connection: string | undefined; body: string };
 
 /** On connections that are kept, as those of a balancer are. */
-function send(api: Api, method: string, path: string, body?: object): Promise<Answer> {
+function send(api: ApiServer, method: string, path: string, body?: object): Promise<Answer> {
   const agent = new Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();

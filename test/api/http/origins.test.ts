@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
@@ -8,7 +8,7 @@ import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 const APP = 'https://app.example';
 const EVIL = 'https://evil.example';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let token: string;
 
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { sharesBackends } from '../../../src/db/connection/pooler-check.ts';
 import { waitForServer } from '../../../src/db/connection/wait-for-server.ts';
 import { dropMonths } from '../../../src/db/retention/drop-months.ts';
@@ -18,7 +18,7 @@ if (noPgbouncer) console.info(`not tried: ${noPgbouncer}`);
 describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one connection', () => {
   const db = testDatabase();
   let pgbouncer: Pgbouncer;
-  let api: Api;
+  let api: ApiServer;
   const tenants: { id: string; token: string; runs: string[] }[] = [];
 
   beforeAll(async () => {

@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 
 let db: TestDatabase;
-let api: Api;
+let api: ApiServer;
 const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startMetricsServer } from '../../../src/api/health/metrics-server.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createPool } from '../../../src/db/connection/pool.ts';
 import { presenceOfSchema } from '../../../src/db/schema/readiness.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
@@ -14,7 +14,7 @@ type Check = { name: string; ok: boolean; reason?: string };
 type Answer = { status: number; text: string; checks: Record<string, Check>; code?: string };
 
 let db: TestDatabase;
-let api: Api;
+let api: ApiServer;
 beforeEach(async () => {
   db = await createTestDatabase();
   api = await startTestApi(db.url, { bounds: { connections: 1, waiting: 0 } });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ReplicaRouter } from '../../../src/api/limits/read-your-writes.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import { createPool, inTransaction, type Pool } from '../../../src/db/connection/pool.ts';
 import {
@@ -31,8 +31,8 @@ let server: Awaited<ReturnType<typeof startInFolder>>;
 let standby: Standby;
 let pool: Pool;
 /** Two processes of the API, one replica. */
-let api: Api;
-let other: Api;
+let api: ApiServer;
+let other: ApiServer;
 let metrics: Metrics;
 let writer: Person;
 let token: string;
@@ -66,7 +66,7 @@ afterEach(async () => {
 });
 
 /** Whether the replica is in use. */
-async function isRead({ url }: Api): Promise<boolean> {
+async function isRead({ url }: ApiServer): Promise<boolean> {
   const { status, reason } = await readiness(url);
   expect(status).toBe('ready');
   return reason === undefined;
@@ -92,7 +92,7 @@ async function holdBack(): Promise<void> {
 const create = (name: string) =>
   `mutation { createPrompt(input: { prompt: { name: "${name}", template: "x" } }) { prompt { name } } }`;
 
-async function graphql(at: Api, query: string, bearer: string, position?: string | null) {
+async function graphql(at: ApiServer, query: string, bearer: string, position?: string | null) {
   const response = await fetch(`${at.url}/graphql`, {
     method: 'POST',
     headers: {
@@ -106,14 +106,18 @@ async function graphql(at: Api, query: string, bearer: string, position?: string
   return { status: response.status, data, errors, position: response.headers.get('x-howdah-lsn') };
 }
 
-async function namesBy(at: Api, bearer: string, position?: string | null): Promise<string[]> {
+async function namesBy(at: ApiServer, bearer: string, position?: string | null): Promise<string[]> {
   const query = '{ prompts(first: 500) { nodes { name } } }';
   const { data, errors } = await graphql(at, query, bearer, position);
   expect(errors).toEqual([]);
   return data.prompts.nodes.map(({ name }: { name: string }) => name);
 }
 
-async function listedBy(at: Api, bearer: string, position?: string | null): Promise<string[]> {
+async function listedBy(
+  at: ApiServer,
+  bearer: string,
+  position?: string | null,
+): Promise<string[]> {
   const response = await fetch(`${at.url}/api/prompts?limit=100`, {
     headers: { authorization: `Bearer ${bearer}`, ...(position && { 'x-howdah-lsn': position }) },
   });

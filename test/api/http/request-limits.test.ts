@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeApiKey, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { clearOfTheHour } from '../../support/turn-of-hour.ts';
@@ -7,7 +7,7 @@ import { ask, follow, openSocket, STEPS, startTestApi, until } from '../harness.
 import { claimsOf, locked, makePerson, type Person, sign } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
-let apis: Api[];
+let apis: ApiServer[];
 let people: Person[];
 let tokens: string[];
 
@@ -95,7 +95,7 @@ test('the limit of a user applies to that user only, and operations on a socket 
   await noticed();
   expect((await send(BOB)).status).toBe(200);
   await db.pool.query('update howdah.limits set max_value = 1');
-  const socket = openSocket(apis[0] as Api, { authorization: `Bearer ${tokens[ADA]}` });
+  const socket = openSocket(apis[0] as ApiServer, { authorization: `Bearer ${tokens[ADA]}` });
   const [inside, beyond] = [follow(socket, STEPS, { id: run }), follow(socket, STEPS, { id: run })];
   await until(() => inside.errors.length + beyond.errors.length > 0);
   expect([...inside.errors, ...beyond.errors]).toMatchObject([
@@ -120,7 +120,7 @@ test('the limit of an API key applies to that key only', async () => {
 });
 
 test('a run beyond its limit fails with HWQTA, and limits and their usage are visible', async () => {
-  const api = apis[0] as Api;
+  const api = apis[0] as ApiServer;
   const create = `mutation ($limit: LimitInput!) { createLimit(input: { limit: $limit }) { limit { id } } }`;
   const made = await ask(
     api,

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { getIntrospectionQuery } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadOperations } from '../../../src/api/graphql/allowed-operations.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { ask, follow, openSocket, startTestApi } from '../harness.ts';
 import { locked } from '../subscriptions/tokens.ts';
 
 let db: TestDatabase;
-let api: Api;
-let closed: Api;
+let api: ApiServer;
+let closed: ApiServer;
 let folder: string;
 
 const KNOWN = 'query Count { agents { totalCount } }\n';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { snippetsOf } from '../../docs/snippets.ts';
 import { all, makeAgent, one } from '../../sql/support.ts';
@@ -16,7 +16,7 @@ import { makeHook, masterKeys, SECRETS, storeSecrets } from './support.ts';
 
 const db = testDatabase();
 const folder = mkdtempSync(join(tmpdir(), 'howdah-hooks-'));
-let api: Api;
+let api: ApiServer;
 const snippets = snippetsOf('docs/inbound-hooks.md');
 
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { all, makeAgent, makeTenant, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -18,9 +18,9 @@ import {
 } from './support.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 /** Another process of the API would be no different: all that both know is in the database. */
-let second: Api;
+let second: ApiServer;
 let agent: string;
 let tenant: string;
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask, startTestApi } from '../harness.ts';
@@ -7,7 +7,7 @@ import { call } from '../rest/call.ts';
 import { makeHook, masterKeys, send, storeSecrets } from './support.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let agent: string;
 
 beforeAll(async () => {

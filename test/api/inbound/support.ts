@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
@@ -79,7 +79,7 @@ export function signed(format: Format, body: string, signing: Signing = {}) {
 
 /** Sends a signed request to a hook. */
 export function send(
-  api: Api,
+  api: ApiServer,
   path: string,
   format: Format,
   contents: unknown,

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import { makeAgent, makeRun, makeTenant, openSession, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -10,7 +10,7 @@ import { type Listening, listen, type SseEvent } from '../rest/events.ts';
 import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   api = await startTestApi(db.url, { listPollMs: 20 });
@@ -19,7 +19,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-type Options = { after?: string | undefined; server?: Api; token?: string };
+type Options = { after?: string | undefined; server?: ApiServer; token?: string };
 
 /** Follows a list until the test has looked. */
 async function following(

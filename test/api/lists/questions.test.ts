@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { calling, insertRun, makeAgent } from '../../runtime/arrange.ts';
 import { makeRun, makeUser, one, openSession } from '../../sql/support.ts';
@@ -10,7 +10,7 @@ import { type Listening, listen, type SseEvent } from '../rest/events.ts';
 import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { calling, makeAgent } from '../../runtime/arrange.ts';
@@ -12,8 +12,8 @@ import { type Listening, listen, type SseEvent } from '../rest/events.ts';
 import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
-let api: Api;
-let guarded: Api;
+let api: ApiServer;
+let guarded: ApiServer;
 let worker: Worker;
 
 /** An id of a ticket that no other test uses. */
@@ -65,7 +65,7 @@ afterAll(async () => {
   await Promise.all([api?.close(), guarded?.close()]);
 });
 
-type Options = { after?: string | undefined; server?: Api; token?: string };
+type Options = { after?: string | undefined; server?: ApiServer; token?: string };
 
 /** Follows a list of watched rows until the test has looked. */
 async function following(

@@ -6,7 +6,7 @@ import { createKeyReader, type ReadApiKey } from '../../../src/api/login/api-key
 import { FRESH_MS } from '../../../src/api/login/cached-loader.ts';
 import { createLogin } from '../../../src/api/login/login.ts';
 import { createTokenReader } from '../../../src/api/login/token.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createPool, type Pool } from '../../../src/db/connection/pool.ts';
 import { committed, makeApiKey, makeRun, makeTenant, one } from '../../sql/support.ts';
 import { createTestDatabase, testDatabase } from '../../support/database.ts';
@@ -14,7 +14,7 @@ import { type Answer, ask, followSteps, openSocket, startTestApi, until } from '
 import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let ada: Person;
 
 beforeAll(async () => {

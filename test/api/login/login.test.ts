@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FRESH_MS } from '../../../src/api/login/cached-loader.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeRun, makeSession, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { type Answer, ask, startTestApi } from '../harness.ts';
@@ -21,7 +21,7 @@ import {
 } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let ada: Person;
 
 beforeAll(async () => {
@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 const AGENTS = '{ agents(orderBy: ID_DESC, first: 1) { nodes { name } } }';
-const send = (to: Api, authorization?: string, path = '/graphql') =>
+const send = (to: ApiServer, authorization?: string, path = '/graphql') =>
   fetch(`${to.url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
@@ -244,7 +244,7 @@ describe('rejects a token or header', () => {
 });
 
 describe('with an optional login', () => {
-  let optional: Api;
+  let optional: ApiServer;
   beforeAll(async () => {
     optional = await startTestApi(db.url, { jwtSecret: SECRET });
   });
@@ -281,7 +281,7 @@ describe('with a JWKS of an external issuer', () => {
     ];
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: all }));
   });
-  let theirs: Api;
+  let theirs: ApiServer;
   let jwksUrl: string;
 
   beforeAll(async () => {

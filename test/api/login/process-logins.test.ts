@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { expect, test } from 'vitest';
-import { type Caller, createProcessLogins } from '../../../src/api/login/process-logins.ts';
+import { type CallerNames, createProcessLogins } from '../../../src/api/login/process-logins.ts';
 
 const tokenOf = createProcessLogins(new Uint8Array(64), async ({ user }) => ({
   tenantId: 'acme',
@@ -21,5 +21,5 @@ test.each([
   { tenant: 'acme', user: 4711 },
 ])('a caller whose name is missing is not the whole tenant: %j', async (caller) => {
   await tokenOf({ tenant: 'acme' }); // known, and remembered
-  await expect(tokenOf(caller as Caller)).rejects.toMatchObject({ code: 'HWINV' });
+  await expect(tokenOf(caller as CallerNames)).rejects.toMatchObject({ code: 'HWINV' });
 });

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeRun, makeTenant } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
@@ -25,7 +25,7 @@ type Party = {
 };
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let parties: [Party, Party];
 /** That of the API: it has one connection. */
 let pool: pg.Pool;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createMcpServer } from '../../../src/mcp-server/mcp-server.ts';
 import { ask } from '../../sql/asking.ts';
 import { all, makeApiKey, makeTenant, one, unique } from '../../sql/support.ts';
@@ -21,7 +21,7 @@ import { connect, INITIALIZE, post, REVISIONS, type Result, textOf } from './mcp
 /** Who gets in at `/mcp`, and what he sees and does there: what he would at the other doors. */
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let tenants: { a: string; b: string };
 let ada: Person;
 let token: string;

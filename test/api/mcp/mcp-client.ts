@@ -1,5 +1,5 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 
 /** Revisions of the protocol: those with a handshake, and the one with stateless requests. */
 export const REVISIONS = ['2025-11-25', '2026-07-28'] as const;
@@ -25,7 +25,7 @@ export type Answered = {
 export type Sampled = { messages: { content: { text: string } }[]; maxTokens: number };
 
 /** A client as programs of people are, with the official SDK. */
-export async function connect(api: Api, options: ClientOptions = {}): Promise<Client> {
+export async function connect(api: ApiServer, options: ClientOptions = {}): Promise<Client> {
   const { revision = '2025-11-25', token, query = '', elicit, sample, onStream } = options;
   const client = new Client(
     { name: 'test', version: '1' },
@@ -73,7 +73,7 @@ export function textOf(result: Result): string {
 
 /** One message as it is on the wire, and what was answered. */
 export async function post(
-  api: Api,
+  api: ApiServer,
   body: unknown,
   headers: Record<string, string> = {},
 ): Promise<{ status: number; headers: Headers; text: string }> {

@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { calling, ended, executionOf, makeAgent, reaches } from '../../runtime/arrange.ts';
@@ -24,9 +24,9 @@ import {
 /** `/mcp` as programs use it: the official client, real runs, both kinds of revision. */
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 /** A second process behind the same balancer, as it were. */
-let other: Api;
+let other: ApiServer;
 let worker: Worker;
 const clients: Client[] = [];
 
@@ -52,7 +52,7 @@ afterAll(async () => {
 const left = (signal: AbortSignal) =>
   new Promise<string>((resolve) => signal.addEventListener('abort', () => resolve('left')));
 
-async function open(options: ClientOptions = {}, at: Api = api): Promise<Client> {
+async function open(options: ClientOptions = {}, at: ApiServer = api): Promise<Client> {
   const client = await connect(at, options);
   clients.push(client);
   return client;
@@ -86,7 +86,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
       'ask_user',
     ]);
   });
-  const fresh = async (options: ClientOptions = {}, at: Api = api) => {
+  const fresh = async (options: ClientOptions = {}, at: ApiServer = api) => {
     client = await open({ revision, ...options }, at);
     return client;
   };
@@ -452,7 +452,7 @@ async function begun(agent: string): Promise<string> {
 describe('sessions, served by any process', () => {
   const header = 'mcp-session-id';
   const asSession = (id: string) => ({ [header]: id, 'mcp-protocol-version': '2025-11-25' });
-  const begin = async (capabilities: object, at: Api = api) => {
+  const begin = async (capabilities: object, at: ApiServer = api) => {
     const params = { ...INITIALIZE.params, capabilities };
     const { headers } = await post(at, { ...INITIALIZE, params });
     return headers.get(header) ?? '';

@@ -1,7 +1,7 @@
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createListMarks } from '../../../src/api/mcp/list-etags.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { calling, makeAgent, reaches } from '../../runtime/arrange.ts';
@@ -16,9 +16,9 @@ import { connect, INITIALIZE, post, REVISIONS, type Result, type Revision } from
 /** Notifications of `/mcp`: changed lists, progress of runs, log messages. */
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 /** A second process behind the same balancer, as it were. */
-let other: Api;
+let other: ApiServer;
 let worker: Worker;
 const gate = createGate();
 let tenant: string;

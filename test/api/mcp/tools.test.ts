@@ -2,7 +2,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { type CustomTool, defineTool } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { kindsOf, reaches } from '../../runtime/arrange.ts';
@@ -97,8 +97,8 @@ const tools: CustomTool[] = [
 ];
 
 const db = testDatabase();
-let api: Api;
-let guarded: Api;
+let api: ApiServer;
+let guarded: ApiServer;
 let worker: Worker;
 let models: FakeServer;
 const clients: Client[] = [];

@@ -1,13 +1,13 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { makePerson } from '../subscriptions/tokens.ts';
 import { locked, openStage, type Stage, startTestApi, tokenFor } from './support.ts';
 
 let stage: Stage;
 /** One that wants a login. */
-let api: Api;
+let api: ApiServer;
 let tenant: string;
 let other: string;
 beforeAll(async () => {

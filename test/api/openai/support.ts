@@ -7,7 +7,7 @@ import {
   startOpenAiServer,
 } from '../../../chaos/openai-server.ts';
 import { FeedHub } from '../../../src/api/feed/feed-hub.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent, unique } from '../../sql/support.ts';
@@ -22,10 +22,10 @@ export type Sent = { role: string; content: unknown; tool_calls?: unknown; tool_
 /** An API, a worker, and a model server that answers by the agent whose instruction it is told. */
 export type Stage = {
   db: TestDatabase;
-  api: Api;
+  api: ApiServer;
   client: OpenAI;
   /** A client of its own: by this token or key, to this API. */
-  clientOf(apiKey: string, api?: Api): OpenAI;
+  clientOf(apiKey: string, api?: ApiServer): OpenAI;
   /** An agent whose model answers so; gives its name. */
   agent(
     answer: (request: FakeRequest, told: Sent[]) => FakeAnswer | Promise<FakeAnswer>,

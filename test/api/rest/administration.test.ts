@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { all, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -10,8 +10,8 @@ import { type Called, type CallOptions, call } from './call.ts';
 
 const db = testDatabase();
 const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
-let api: Api;
-let walled: Api;
+let api: ApiServer;
+let walled: ApiServer;
 const tokens: Record<string, string> = {};
 let agent: string;
 let tenant: string;

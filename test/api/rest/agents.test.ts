@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -7,7 +7,7 @@ import { ask as askGraphql, startTestApi } from '../harness.ts';
 import { type CallOptions, call } from './call.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);
 const make = async (body: object) => (await ask('POST', '/api/agents', body)).body;
@@ -293,7 +293,7 @@ test('lists continue after a row: new rows shift no page', async () => {
 
 describe('a provider configuration', () => {
   const key = 'sk-a-key-of-somebody-4711';
-  let sealed: Api;
+  let sealed: ApiServer;
   beforeAll(async () => {
     sealed = await startTestApi(db.url, {
       masterKeys: createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined }),

@@ -1,4 +1,4 @@
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Answer } from '../harness.ts';
 
 export type Called = { status: number; body: Answer; headers: Headers };
@@ -9,7 +9,7 @@ export type CallOptions = { token?: string; headers?: Record<string, string> };
  * headers.
  */
 export async function call(
-  api: Api,
+  api: ApiServer,
   method: string,
   path: string,
   body?: unknown,

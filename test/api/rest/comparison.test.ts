@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
@@ -13,7 +13,7 @@ import { call } from './call.ts';
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
@@ -7,7 +7,7 @@ import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 import { type CallOptions, call } from './call.ts';
 
 const db = testDatabase({ violates: true }); // writes runs and steps by hand
-let api: Api;
+let api: ApiServer;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);
 

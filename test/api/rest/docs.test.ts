@@ -3,7 +3,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { routes } from '../../../src/api/rest/rest-routes.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import { STEP_KINDS } from '../../../src/contracts/runs/step.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
@@ -24,7 +24,7 @@ const lines = [...`${page}\n${read('README.md')}`.matchAll(/^```http\n([\s\S]*?)
 const programs = [...page.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 beforeAll(async () => {
   const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });

@@ -1,4 +1,4 @@
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Answer } from '../harness.ts';
 import { until } from '../harness.ts';
 
@@ -27,7 +27,7 @@ export type ListenOptions = {
 
 /** Opens a stream and reads it to its end. */
 export async function listen(
-  api: Api,
+  api: ApiServer,
   path: string,
   { lastEventId, token, method = 'GET', body }: ListenOptions = {},
 ): Promise<Listening> {

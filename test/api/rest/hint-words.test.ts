@@ -2,14 +2,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { restHint } from '../../../src/api/errors/rest-hints.ts';
 import { routes } from '../../../src/api/rest/rest-routes.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from './call.ts';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
@@ -7,8 +7,8 @@ import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 import { call } from './call.ts';
 
 const db = testDatabase();
-let api: Api;
-let shut: Api;
+let api: ApiServer;
+let shut: ApiServer;
 const ask = (method: string, path: string, body: unknown, key?: string) =>
   call(api, method, path, body, key === undefined ? {} : { headers: { 'idempotency-key': key } });
 

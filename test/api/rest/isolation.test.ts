@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Route } from '../../../src/api/rest/framework/route.ts';
 import { routes } from '../../../src/api/rest/rest-routes.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { all } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -17,7 +17,7 @@ import { type Called, call } from './call.ts';
  */
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let token: string;
 /** Ids of the other tenant, by table. */
 let theirs: Record<string, string>;

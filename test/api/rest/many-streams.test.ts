@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeRun } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { driveRun, startTestApi } from '../harness.ts';
@@ -11,7 +11,7 @@ const STREAMS = 60;
 const STEPS = 150;
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 beforeAll(async () => {
   api = await startTestApi(db.url);
 });

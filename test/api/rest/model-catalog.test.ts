@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from './call.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 beforeAll(async () => {
   api = await startTestApi(db.url);
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { createUnsavedModelTests } from '../../../src/unsaved-model-tests.ts';
 import type { Worker } from '../../../workers/main.ts';
@@ -13,8 +13,8 @@ import { type CallOptions, call } from './call.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 const db = testDatabase();
-let api: Api;
-let guarded: Api;
+let api: ApiServer;
+let guarded: ApiServer;
 let worker: Worker;
 let server: FakeServer;
 
@@ -70,7 +70,7 @@ afterAll(async () => {
   await Promise.all([api?.close(), guarded?.close(), worker?.stop(0), server?.close()]);
 });
 
-const ask = (body: unknown, at: Api = api, options?: CallOptions) =>
+const ask = (body: unknown, at: ApiServer = api, options?: CallOptions) =>
   call(at, 'POST', '/api/models/test', body, options);
 const unsaved = (body: object) => ({ base_url: server.url, model: 'm', ...body });
 

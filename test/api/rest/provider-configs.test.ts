@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
 import { SYNONYMS } from '../../../src/api/rest/definitions/provider-config-aliases.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { runToEnd } from '../../runtime/arrange.ts';
@@ -38,7 +38,7 @@ const WHISPER = {
 
 const db = testDatabase();
 const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
-let api: Api;
+let api: ApiServer;
 let names = 0;
 
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { all, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -68,7 +68,7 @@ const TABLES = `
   grant select on all tables in schema laden, store, "Acme", twofold, tenanted, whole, goods, weather to howdah_analyst`;
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 
 beforeAll(async () => {

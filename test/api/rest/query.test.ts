@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { all, makeTenant } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -15,7 +15,7 @@ const ROWS = [
   { quarter: 'Q2', total: 900 },
 ];
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 let server: FakeServer;
 /** Member that the manager passes the question to. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { makeRun, one } from '../../sql/support.ts';
@@ -11,7 +11,7 @@ import { type CallOptions, call } from './call.ts';
 import { listen } from './events.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);

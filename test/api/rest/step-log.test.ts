@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type LogSource, logEvents } from '../../../src/api/events/log-events.ts';
 import type { LogLine } from '../../../src/api/events/log-lines.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { runCli } from '../../cli/run-cli.ts';
@@ -16,7 +16,7 @@ import { call } from './call.ts';
 import { listen } from './events.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 let steps: number;
 let agent: string;

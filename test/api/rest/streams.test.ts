@@ -7,7 +7,7 @@ import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server
 import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
 import { createStreamLimits } from '../../../src/api/limits/stream-limits.ts';
 import { type EventsOf, Streams } from '../../../src/api/rest/framework/streams.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
@@ -129,7 +129,7 @@ describe('the event stream writer', () => {
 
 describe('over the API', () => {
   const db = testDatabase();
-  let api: Api;
+  let api: ApiServer;
   let worker: Worker;
   let model: FakeServer;
   let answers: PromiseWithResolvers<void>;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { TestedModel } from '../../../src/contracts/agents/model-test.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { one } from '../../sql/support.ts';
@@ -13,7 +13,7 @@ import { call } from './call.ts';
 const db = testDatabase();
 const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
 const tests: { tested: TestedModel; key: string | undefined }[] = [];
-let api: Api;
+let api: ApiServer;
 let names = 0;
 
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/index.ts';
 import { makeTenant } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -8,7 +8,7 @@ import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 import { type CallOptions, call } from './call.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { all, claim, commit, makeModel, makeRun, makeWorker, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import {
@@ -16,7 +16,7 @@ import {
 } from '../harness.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let socket: Socket;
 
 beforeAll(async () => {

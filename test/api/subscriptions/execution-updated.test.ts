@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeRun, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from '../harness.ts';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let socket: Socket;
 
 beforeAll(async () => {

@@ -1,13 +1,13 @@
 import { Kind, parse } from 'graphql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeRun } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { driveRun, follow, openSocket, startTestApi, until } from '../harness.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);

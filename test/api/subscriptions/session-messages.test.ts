@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createFeedHub } from '../../../src/api/feed/feed-hub.ts';
 import { followRows } from '../../../src/api/feed/row-subscriber.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import {
   all,
   claim,
@@ -19,7 +19,7 @@ import { testDatabase } from '../../support/database.ts';
 import { ask, count, follow, openSocket, type Socket, startTestApi, until } from '../harness.ts';
 
 const db = testDatabase({ violates: true }); // writes runs and steps by hand
-let api: Api;
+let api: ApiServer;
 let socket: Socket;
 let agent: string;
 let worker: string;

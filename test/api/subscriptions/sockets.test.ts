@@ -13,7 +13,7 @@ import {
   vi,
 } from 'vitest';
 import WebSocket from 'ws';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { follow, followSteps, openSocket, type Socket, startTestApi, until } from '../harness.ts';
@@ -21,7 +21,7 @@ import { locked, makePerson, now, type Person, tokenFor } from './tokens.ts';
 
 const ME = '{ users { nodes { username } } }';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let ada: Person;
 let sockets: Socket[];
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
@@ -14,7 +14,7 @@ const TOKENS = `subscription ($id: UUID!) {
 }`;
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let server: FakeServer;
 let worker: Worker;
 let socket: Socket;

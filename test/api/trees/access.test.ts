@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -13,7 +13,7 @@ import { makeTree, type TreeStage } from './stage.ts';
 // Who sees what of a tree.
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 let stage: TreeStage;
 let ada: Person;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -11,7 +11,7 @@ import { makeTree, type TreeStage } from './stage.ts';
 // The tree of scene 3 by the doors of user interfaces: AG-UI and useChat.
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 let stage: TreeStage;
 

@@ -1,4 +1,4 @@
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
 import { openSocket } from '../harness.ts';
@@ -6,7 +6,7 @@ import { openWs } from '../ws/ws-client.ts';
 
 /** Reads events behind a cursor until `isLast` is true of one of them, or until the stream ends. */
 export type Door = (
-  api: Api,
+  api: ApiServer,
   run: { execution_id: string; session_id: string },
   after: string | undefined,
   isLast: (event: StreamEvent) => boolean,
@@ -36,7 +36,7 @@ async function readClient(
 }
 
 async function readWs(
-  api: Api,
+  api: ApiServer,
   subscribe: object,
   isLast: (event: StreamEvent) => boolean,
 ): Promise<StreamEvent[]> {
@@ -50,7 +50,7 @@ async function readWs(
 }
 
 async function readGraphql(
-  api: Api,
+  api: ApiServer,
   query: string,
   variables: object,
   isLast: (event: StreamEvent) => boolean,

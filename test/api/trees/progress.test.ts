@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { defineTool } from '../../../src/tools/custom/define-tool.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { ended, giveTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
@@ -14,7 +14,7 @@ import { listen } from '../rest/events.ts';
 // The progress that tools report while they work.
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 /** Resolves when the test lets the tool go on. */
 let gate = Promise.withResolvers<void>();

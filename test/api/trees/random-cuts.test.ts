@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { giveTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
@@ -12,7 +12,7 @@ import { type Door, RUN_DOORS } from './doors.ts';
 // All of them get the same events in the same order, and no event twice.
 
 const db = testDatabase();
-let apis: Api[] = [];
+let apis: ApiServer[] = [];
 let workers: Worker[] = [];
 
 beforeAll(async () => {
@@ -65,7 +65,7 @@ async function followWithCuts(
 ): Promise<StreamEvent[]> {
   const events: StreamEvent[] = [];
   while (!events.some(isEnd)) {
-    const api = apis[Math.floor(random() * apis.length)] as Api;
+    const api = apis[Math.floor(random() * apis.length)] as ApiServer;
     let left = 1 + Math.floor(random() * 12);
     const isLast = (event: StreamEvent) => {
       if (event.id !== undefined) left -= 1;
@@ -82,7 +82,7 @@ test('followers that are cut at random all get the same events, each once', asyn
   const door = RUN_DOORS['SSE and client'] as Door;
   const seeds = [1, 2, 3, 4];
   const [whole, ...cut] = await Promise.all([
-    door(apis[0] as Api, { execution_id: run, session_id: '' }, undefined, isEnd),
+    door(apis[0] as ApiServer, { execution_id: run, session_id: '' }, undefined, isEnd),
     ...seeds.map((seed) => followWithCuts(door, run, randomFrom(seed))),
   ]);
   const textOf = ({ id, event, data }: StreamEvent) => JSON.stringify([id, event, data]);

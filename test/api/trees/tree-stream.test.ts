@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -13,7 +13,7 @@ import { makeTree, type TreeStage } from './stage.ts';
 // Scene 3 with two levels of sub-agents, followed on one stream by every door.
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 let stage: TreeStage;
 

@@ -1,5 +1,5 @@
 import WebSocket from 'ws';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { type Answer, until } from '../harness.ts';
 
 /** Messages received on one WebSocket of /ws. */
@@ -17,7 +17,7 @@ export type WsClient = {
 };
 
 export async function openWs(
-  api: Pick<Api, 'url'>,
+  api: Pick<ApiServer, 'url'>,
   headers: Record<string, string> = {},
 ): Promise<WsClient> {
   const socket = new WebSocket(`${api.url.replace('http', 'ws')}/ws`, { headers });

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
 import { createStreamLimits } from '../../../src/api/limits/stream-limits.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { createOutbox } from '../../../src/api/ws/outbox.ts';
 import { messages } from '../../../src/api/ws/socket-messages.ts';
 import {
@@ -25,8 +25,8 @@ import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 import { openWs, type WsClient } from './ws-client.ts';
 
 const db = testDatabase();
-let api: Api;
-let guarded: Api;
+let api: ApiServer;
+let guarded: ApiServer;
 let worker: Worker;
 const clients: WsClient[] = [];
 
@@ -44,7 +44,7 @@ afterAll(async () => {
   await guarded?.close();
 });
 
-const open = async (to: Pick<Api, 'url'> = api, headers: Record<string, string> = {}) => {
+const open = async (to: Pick<ApiServer, 'url'> = api, headers: Record<string, string> = {}) => {
   const client = await openWs(to, headers);
   clients.push(client);
   return client;

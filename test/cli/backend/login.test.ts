@@ -3,7 +3,7 @@ import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { locked } from '../../api/subscriptions/tokens.ts';
 import { makeRun } from '../../sql/support.ts';
@@ -11,8 +11,8 @@ import { createTestDatabase, type TestDatabase } from '../../support/database.ts
 import { runCli, runWithoutDatabase } from '../run-cli.ts';
 
 let db: TestDatabase;
-let guarded: Api;
-let open: Api;
+let guarded: ApiServer;
+let open: ApiServer;
 let key: string;
 const folder = mkdtempSync(join(tmpdir(), 'howdah-login-'));
 const file = join(folder, 'howdah', 'profiles.json');

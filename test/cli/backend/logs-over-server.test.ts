@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -11,7 +11,7 @@ import { runCli, startCli } from '../run-cli.ts';
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 let door: Door;
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { locked } from '../../api/subscriptions/tokens.ts';
@@ -12,7 +12,7 @@ import { runCli, startAtTerminal } from '../run-cli.ts';
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 
 beforeAll(async () => {

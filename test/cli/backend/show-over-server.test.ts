@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { executionRecord } from '../../../src/api/rest/runs/execution-record.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { locked, tokenFor } from '../../api/subscriptions/tokens.ts';
@@ -13,7 +13,7 @@ import { type CliResult, runCli } from '../run-cli.ts';
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 
 beforeAll(async () => {

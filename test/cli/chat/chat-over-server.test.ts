@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
@@ -36,7 +36,7 @@ const poets = createServer(async (request, response) => {
 });
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 let agent: string;
 

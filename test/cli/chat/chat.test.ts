@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -12,7 +12,7 @@ import { startAtTerminal, startCli } from '../run-cli.ts';
 
 const database = testDatabase();
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 
 const POEM = 'Grüße: the parcel left on Monday, and every word of this came one by one. '.repeat(
   20,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
 import {
   answer,
@@ -20,7 +20,7 @@ const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 /** A run, a fork of it that ended otherwise, and one of another agent that failed. */
 const runs = { first: '', fork: '', other: '' };
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { makeModel, one } from '../../sql/support.ts';
@@ -10,7 +10,7 @@ import { runCli } from '../run-cli.ts';
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 
 const MODELS = {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi, until } from '../../api/harness.ts';
 import { makeTree, type TreeStage } from '../../api/trees/stage.ts';
@@ -12,7 +12,7 @@ import { runCli, startCli } from '../run-cli.ts';
 
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 let worker: Worker;
 let stage: TreeStage;
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { locked } from '../../api/subscriptions/tokens.ts';
 import { makeTenant, one, unique } from '../../sql/support.ts';
@@ -227,7 +227,7 @@ describe('without a database', () => {
 });
 
 describe('over an API', () => {
-  let api: Api;
+  let api: ApiServer;
   beforeAll(async () => {
     api = await startTestApi(database.url);
   });

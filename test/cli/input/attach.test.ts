@@ -2,14 +2,14 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { all, makeAgent } from '../../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { runCli } from '../run-cli.ts';
 
 let db: TestDatabase;
-let api: Api;
+let api: ApiServer;
 let folder: string;
 let orders: string;
 let picture: string;

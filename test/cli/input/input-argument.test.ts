@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { locked } from '../../api/subscriptions/tokens.ts';
@@ -16,7 +16,7 @@ import { type CliResult, runCli, startCli } from '../run-cli.ts';
 
 const db = testDatabase();
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 let folder: string;
 let agent: string;
 let agent_id: string;

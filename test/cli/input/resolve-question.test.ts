@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -8,7 +8,7 @@ import { runCli } from '../run-cli.ts';
 /** Nobody is there: what asks it fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { locked } from '../../api/subscriptions/tokens.ts';
 import { testDatabase } from '../../support/database.ts';
 import { runCli } from '../run-cli.ts';
 
 const database = testDatabase();
-let api: Api;
+let api: ApiServer;
 const cli = (...argv: string[]) => runCli(database.url, 'settings', ...argv);
 
 beforeAll(async () => {

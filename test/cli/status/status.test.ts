@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { main } from '../../../src/cli/main.ts';
 import { type Status, unknownStatus } from '../../../src/cli/status/status.ts';
 import { suggestNextCommands } from '../../../src/cli/status/suggest-next.ts';
@@ -31,7 +31,7 @@ const home = join(folder, 'home');
 let db: TestDatabase;
 let empty: TestDatabase;
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   for (const name of ['DATABASE_URL', 'HOWDAH_API_URL', 'HOWDAH_API_KEY', 'HOWDAH_PROFILE']) {

@@ -6,7 +6,7 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import {
   cachedLoader,
   type LoadResource,
-  MAX_REQUEST_BYTES,
+  MAX_ATTACHMENTS_BYTES,
   MAX_TEXT_BYTES,
   resolveParts,
 } from '../../../src/runtime/messages/resolve-attachments.ts';
@@ -126,7 +126,7 @@ describe('parts', () => {
   });
 
   test('share a size limit, and parts beyond it are not even read', async () => {
-    const half = file('image/png', Buffer.alloc(MAX_REQUEST_BYTES / 2), 'half');
+    const half = file('image/png', Buffer.alloc(MAX_ATTACHMENTS_BYTES / 2), 'half');
     const { load, asked } = library({ half, more: file('image/png', 'x', 'more') });
     const parts = ['half', 'half', 'more', 'never'].map(resource);
     const outcome = await resolveParts([said(...parts)], load);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
@@ -38,7 +38,7 @@ const LOOPBACK = '127.0.0.1';
 const database = testDatabase();
 const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });
 let worker: Worker | undefined;
-let api: Api;
+let api: ApiServer;
 
 beforeAll(async () => {
   await begin();

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
@@ -14,7 +14,7 @@ import { artifact, startAgentServer, task } from './a2a-server.ts';
 
 const database = testDatabase();
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 beforeAll(async () => {
   worker = await startTestWorker(database.url, { egressAllow: ['127.0.0.1'] });
   api = await startTestApi(database.url);

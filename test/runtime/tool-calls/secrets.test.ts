@@ -6,7 +6,7 @@ import { getIntrospectionQuery } from 'graphql';
 import { type Logger, pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
-import type { Api } from '../../../src/api/server.ts';
+import type { ApiServer } from '../../../src/api/server.ts';
 import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { fingerprintOfKey } from '../../../src/secrets/envelope.ts';
 import { createMasterKeys, type MasterKeys } from '../../../src/secrets/master-keys.ts';
@@ -27,7 +27,7 @@ const masters = (...keys: Buffer[]): MasterKeys => createMasterKeys({ keys, file
 const database = testDatabase();
 let server: FakeServer;
 let worker: Worker;
-let api: Api;
+let api: ApiServer;
 const log: string[] = [];
 /** Key that the server accepts, or null for any key. An error quotes the rejected key. */
 let accepted: string | null;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { isConditionTrue } from '../../../src/runtime/teams/condition.ts';
-import type { Task } from '../../../src/runtime/teams/tasks.ts';
+import type { MemberTask } from '../../../src/runtime/teams/tasks.ts';
 
-const answered = (output: string, data: unknown = null) => ({ output, data }) as Task;
+const answered = (output: string, data: unknown = null) => ({ output, data }) as MemberTask;
 
 describe('a condition', () => {
   test.each([

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { type CommandEntry, isNoun, type NounEntry } from '../../../src/cli/command-entry.ts';
-import { type CommandMetadata, describe } from '../../../src/cli/help/command-metadata.ts';
+import { type CommandMetadata, commandMetadataOf } from '../../../src/cli/help/command-metadata.ts';
 import { examples } from '../../../src/cli/help/examples.ts';
 import { oldNames } from '../../../src/cli/old-names.ts';
 import type { CliIo } from '../../../src/cli/output/output.ts';
@@ -36,7 +36,7 @@ async function nounSection(entry: NounEntry): Promise<string[]> {
 async function section(path: string, entry: CommandEntry, heading = '##'): Promise<string[]> {
   const command = new Command(entry.name).description(entry.summary).helpCommand(false);
   (await entry.load()).register(command, {} as CliIo);
-  const { verbs = [], ...own } = describe(command);
+  const { verbs = [], ...own } = commandMetadataOf(command);
   const lines = examples[entry.name] ?? [];
   return [
     `${heading} ${path}`,

@@ -2,7 +2,7 @@ import '../environment.ts';
 import type { ServerResponse } from 'node:http';
 import 'postgraphile/grafserv';
 import { SafeError } from 'postgraphile/grafast';
-import type { Place } from '../../../concurrency/fair-queue.ts';
+import type { QueuePlace } from '../../../concurrency/fair-queue.ts';
 import type { HowdahError } from '../../../contracts/errors.ts';
 import type { Subject } from '../../../db/access/subjects.ts';
 import { type Admission, RETRY_AFTER } from '../../http/admission.ts';
@@ -55,7 +55,7 @@ async function enter(
   admission: Admission,
   caller: Subject,
   response: ServerResponse,
-): Promise<Place> {
+): Promise<QueuePlace> {
   try {
     const place = admission.enter(caller);
     response.once('close', place.leave);

@@ -2,7 +2,7 @@ import '../environment.ts';
 import { access, type Step } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
-import { listenTo } from './feed-plugin.ts';
+import { subscribeToSource } from './feed-plugin.ts';
 
 const typeDefs = gql`
   extend type Subscription {
@@ -43,12 +43,12 @@ export const EventsPlugin = extendSchema({
       plans: {
         executionEvents: {
           subscribePlan: (_$root, { $executionId, $after, $tree }) =>
-            listenTo('executionEvents', { id: $executionId, after: $after, tree: $tree }),
+            subscribeToSource('executionEvents', { id: $executionId, after: $after, tree: $tree }),
           plan: ($event: Step<StreamEvent>) => $event,
         },
         sessionEvents: {
           subscribePlan: (_$root, { $sessionId, $after, $tree }) =>
-            listenTo('sessionEvents', { id: $sessionId, after: $after, tree: $tree }),
+            subscribeToSource('sessionEvents', { id: $sessionId, after: $after, tree: $tree }),
           plan: ($event: Step<StreamEvent>) => $event,
         },
       },

@@ -84,21 +84,22 @@ export const FeedPlugin = extendSchema((build) => {
         plans: {
           executionSteps: {
             subscribePlan: (_$root, { $executionId, $after }) =>
-              listenTo('steps', { id: $executionId, after: $after }),
+              subscribeToSource('steps', { id: $executionId, after: $after }),
             plan: ($event: Step<FeedRow>) => new FeedRowStep(steps, $event),
           },
           executionUpdated: {
-            subscribePlan: (_$root, { $id }) => listenTo('states', { id: $id }),
+            subscribePlan: (_$root, { $id }) => subscribeToSource('states', { id: $id }),
             plan: ($event: Step<FeedRunState>) =>
               executions.get({ id: access($event, 'execution_id') }),
           },
           executionTokens: {
-            subscribePlan: (_$root, { $executionId }) => listenTo('tokens', { id: $executionId }),
+            subscribePlan: (_$root, { $executionId }) =>
+              subscribeToSource('tokens', { id: $executionId }),
             plan: ($event: Step<TokenPiece>) => $event,
           },
           sessionMessages: {
             subscribePlan: (_$root, { $sessionId, $after }) =>
-              listenTo('messages', { id: $sessionId, after: $after }),
+              subscribeToSource('messages', { id: $sessionId, after: $after }),
             plan: ($event: Step<SessionRow>) => new FeedRowStep(messages, $event),
           },
         },
@@ -132,7 +133,10 @@ function cursorOf([turn, seq]: readonly [number | null, number]): string | null 
  * Subscribes to a source. Grafast types topics as names; topics of Howdah name the run and the
  * settings of the caller.
  */
-export function listenTo(source: keyof LiveSources, topic: Record<string, Step | undefined>) {
+export function subscribeToSource(
+  source: keyof LiveSources,
+  topic: Record<string, Step | undefined>,
+) {
   const $context = context();
   const $topic = object({
     ...(topic as Record<string, Step>),

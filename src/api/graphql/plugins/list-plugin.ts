@@ -2,7 +2,7 @@ import '../environment.ts';
 import { access, type FieldArgs, type Step } from 'postgraphile/grafast';
 import { extendSchema, gql } from 'postgraphile/utils';
 import type { ListUpdate } from '../subscriptions/list-sources.ts';
-import { listenTo } from './feed-plugin.ts';
+import { subscribeToSource } from './feed-plugin.ts';
 
 const typeDefs = gql`
   extend type Subscription {
@@ -115,7 +115,7 @@ const eventPlans = {
 
 const subscriptionTo = (list: 'executions' | 'questions' | 'watchedRows') => ({
   subscribePlan: (_$root: Step, { $filter, $after, $first }: FieldArgs) =>
-    listenTo(list, { filter: $filter, after: $after, first: $first }),
+    subscribeToSource(list, { filter: $filter, after: $after, first: $first }),
   plan: ($event: Step<ListUpdate>) => $event,
 });
 

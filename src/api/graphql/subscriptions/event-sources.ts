@@ -1,6 +1,6 @@
 import '../environment.ts';
 import { GraphQLError } from 'postgraphile/graphql';
-import { untilLeft } from '../../../concurrency/merge-iterators.ts';
+import { endWhenLeft } from '../../../concurrency/merge-iterators.ts';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { runEvents } from '../../events/run-events.ts';
@@ -69,7 +69,7 @@ function cursorOf<Cursor>(
 function forClient(
   open: (signal: AbortSignal) => AsyncGenerator<StreamEvent, void>,
 ): AsyncIterableIterator<StreamEvent> {
-  const events = untilLeft(open);
+  const events = endWhenLeft(open);
   return { ...events, next: () => events.next().catch(throwForClient) };
 }
 

@@ -1,7 +1,7 @@
 import '../environment.ts';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
-import { followList } from '../../../db/lists/follow-list.ts';
+import { followListFeed } from '../../../db/lists/follow-list.ts';
 import type { FollowedCollection } from '../../../db/lists/list-changes.ts';
 import type { ListFeed } from '../../../db/lists/list-feed.ts';
 import type { ListEvent } from '../../../db/lists/list-subscriber.ts';
@@ -90,7 +90,7 @@ async function open(
     const { message, code, hint, detail } = error;
     throw new GraphQLError(message, { extensions: { code, hint, detail } });
   });
-  return pace.source(updatesOf(followList(lists, identity, opened)));
+  return pace.source(updatesOf(followListFeed(lists, identity, opened)));
 }
 
 const runConditionsOf: ConditionsOf = async (db, { agent, metadata, ...filter }) =>

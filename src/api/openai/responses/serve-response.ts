@@ -1,5 +1,5 @@
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { answerQuestionOfRun, readSnapshot, type StartedRun } from '../conversation-runs.ts';
+import { answerQuestionOfRun, readRunSnapshot, type StartedRun } from '../conversation-runs.ts';
 import { uuidIn, wireId } from '../ids.ts';
 import { openAiError } from '../openai-errors.ts';
 import type { OpenAiRequest } from '../openai-request.ts';
@@ -45,7 +45,9 @@ async function beginResponse(
   if (previous === undefined || conversation.results.length > 0) {
     return openAiRequest.begin(conversation, { isStored, isFollowed });
   }
-  const run = await openAiRequest.transaction((db) => readSnapshot(db, { id: previous, since: 0 }));
+  const run = await openAiRequest.transaction((db) =>
+    readRunSnapshot(db, { id: previous, since: 0 }),
+  );
   if (!run) throw noResponse(previousId ?? '');
   const open = run.status === 'waiting' ? run.questions : [];
   const call = open.find(({ is_client_call }) => is_client_call);

@@ -8,7 +8,7 @@ import { byId, flag, id, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes, shownRow } from '../framework/crud-resource.ts';
 import { tagToMatch } from '../framework/if-match.ts';
-import { type Answer, type Route, type RouteContext, route } from '../framework/route.ts';
+import { type Route, type RouteContext, type RouteResponse, route } from '../framework/route.ts';
 
 /**
  * Secrets. This process seals a value before the value is sent to the database, and no route
@@ -43,7 +43,7 @@ async function write(
   { secrets: writer }: RouteContext,
   { db, tenantId, name, value }: Written,
   check: (secret: SealedSecret) => void,
-): Promise<Answer> {
+): Promise<RouteResponse> {
   const written = await writer.set(tenantId, name, value, async (secret, traits) => {
     check(secret);
     const { rows } = await db.query<{ id: string | null }>(putSecretStatement(secret, traits));

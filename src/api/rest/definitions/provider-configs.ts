@@ -1,7 +1,7 @@
 import type { ModelPurpose } from '../../../contracts/agents/model.ts';
 import { putSecretStatement } from '../../../db/access/secrets.ts';
 import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
-import { findVendor, isHost } from '../../../providers/vendors.ts';
+import { findVendor, isHostName } from '../../../providers/vendors.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from './provider-config-aliases.ts';
 
 const PURPOSES = ['llm', 'tts', 'stt'] as const satisfies readonly ModelPurpose[];
-export type Purpose = (typeof PURPOSES)[number];
+export type ConfigPurpose = (typeof PURPOSES)[number];
 
 /** Fields of an agent that contain provider configurations. */
 export const configFields = {
@@ -42,10 +42,10 @@ export type Writing = {
 
 /** The shown configuration, and the name of the secret that requests to its model use. */
 type Before = { config: ProviderConfig | null; secret: string | null };
-export type Configs = Readonly<Record<Purpose, Before>>;
+export type Configs = Readonly<Record<ConfigPurpose, Before>>;
 
 export async function readConfigs(db: Client, agentId: string): Promise<Configs> {
-  const rows = await jsonRows<Before & { purpose: Purpose }>(
+  const rows = await jsonRows<Before & { purpose: ConfigPurpose }>(
     db,
     `select p.purpose, howdah_private.provider_config($1, p.purpose) as config, (
        select m.secret_name from howdah.agent_models as x join howdah.models as m on m.id = x.model_id
@@ -87,7 +87,7 @@ export async function writeConfigs(
 
 async function write(
   writing: Writing,
-  purpose: Purpose,
+  purpose: ConfigPurpose,
   sent: ProviderConfig,
   { config: stored, secret: storedSecret, isStillStored }: Before & { isStillStored: boolean },
 ): Promise<void> {
@@ -110,10 +110,14 @@ async function write(
 
 /** Returns the member that is at fault for an address that was not sent: a host, or none at all. */
 const unnamedAddress = ({ provider }: SetConfig): string =>
-  isHost(provider?.trim().toLowerCase() ?? '') ? 'provider' : 'api_url';
+  isHostName(provider?.trim().toLowerCase() ?? '') ? 'provider' : 'api_url';
 
 /** Refuses to send a stored key to another provider than it was stored for. */
-function refuseKeyOfOthers(purpose: Purpose, merged: ProviderConfig, stored: ProviderConfig): void {
+function refuseKeyOfOthers(
+  purpose: ConfigPurpose,
+  merged: ProviderConfig,
+  stored: ProviderConfig,
+): void {
   const vendorOf = ({ provider }: ProviderConfig) =>
     findVendor(provider ?? '')?.name ?? provider?.trim().toLowerCase();
   if (vendorOf(merged) === vendorOf(stored)) return;
@@ -142,7 +146,7 @@ function isSame(a: ProviderConfig, b: ProviderConfig): boolean {
  */
 async function store(
   { db, agentId, tenantId, secrets }: Writing,
-  purpose: Purpose,
+  purpose: ConfigPurpose,
   key: string | undefined,
 ): Promise<string | null> {
   if (key === undefined) return null;

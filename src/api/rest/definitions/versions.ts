@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Client, jsonPage, jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
-import { findRow, settle } from '../../../db/queries/row-collection.ts';
+import { checkConstraints, findRow } from '../../../db/queries/row-collection.ts';
 import { withArticle } from '../../../text/with-article.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { byId, json, object, page, pageOf, time } from '../../http/fields.ts';
@@ -136,7 +136,7 @@ function restoreRoute({ kind, path, one, Name, tag }: Versioned): Route {
          from howdah_private.version_of($2, $1, $3) as v`,
         [id, one, version],
       );
-      await settle(db);
+      await checkConstraints(db);
       return shownRow(kind, await requireRow(db, kind, id));
     },
   });

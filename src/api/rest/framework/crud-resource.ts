@@ -3,11 +3,11 @@ import type { Client } from '../../../db/queries/json-rows.ts';
 import {
   type Collection,
   type Condition,
+  checkConstraints,
   deleteRow,
   findRow,
   insertRow,
   lockRow,
-  settle,
   type TaggedRow,
   touchRow,
   updateRow,
@@ -17,7 +17,13 @@ import { noSuch, RequestRefusal, refuseOtherId } from '../../errors/request-refu
 import { byId, page, pageOf } from '../../http/fields.ts';
 import { refusalFor, tagToMatch } from './if-match.ts';
 import { answerPage } from './pages.ts';
-import { type Answer, type Route, type RouteContext, type RouteInput, route } from './route.ts';
+import {
+  type Route,
+  type RouteContext,
+  type RouteInput,
+  type RouteResponse,
+  route,
+} from './route.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -188,7 +194,7 @@ async function change(
   { params: { id }, body, headers, identity }: Change,
   context: RouteContext,
   isWhole: boolean,
-): Promise<Answer> {
+): Promise<RouteResponse> {
   const { collection } = kind;
   if (isWhole) refuseOtherId(body.id, id);
   const sent = await columnsIn(kind, body, db);
@@ -262,8 +268,8 @@ async function columnsIn(kind: CrudResource, body: Body, db: Client): Promise<Bo
   );
 }
 
-async function answerRow(db: Client, kind: CrudResource, id: string): Promise<Answer> {
-  await settle(db);
+async function answerRow(db: Client, kind: CrudResource, id: string): Promise<RouteResponse> {
+  await checkConstraints(db);
   const found = await findRow(db, kind.collection, id);
   if (!found) throw noSuch(kind.one, id);
   return shownRow(kind, found);
@@ -272,6 +278,6 @@ async function answerRow(db: Client, kind: CrudResource, id: string): Promise<An
 export function shownRow(
   { collection: { stamp } }: Pick<CrudResource, 'collection'>,
   { row, tag }: TaggedRow,
-): Answer {
+): RouteResponse {
   return { body: row, tag, isTagOfAll: stamp === undefined };
 }

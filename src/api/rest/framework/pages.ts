@@ -10,7 +10,7 @@ import {
 } from '../../../db/queries/row-collection.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { time } from '../../http/fields.ts';
-import type { Answer } from './route.ts';
+import type { RouteResponse } from './route.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -84,7 +84,9 @@ function readCursor<T>(
   });
 }
 
-export type PageAnswer<T> = Pick<Answer, 'headers'> & { body: { data: T[]; next: string | null } };
+export type PageAnswer<T> = Pick<RouteResponse, 'headers'> & {
+  body: { data: T[]; next: string | null };
+};
 
 /**
  * Returns the answer with a page of rows, and a Link to the next page (RFC 8288). One row more was

@@ -13,7 +13,7 @@ import type { Permission } from '../../login/rights.ts';
 import type { EventsOf } from './streams.ts';
 
 /** The answer to a request: JSON, content of another type, or nothing. */
-export type Answer = {
+export type RouteResponse = {
   /** The HTTP status; 200 when absent. */
   status?: number;
   body?: unknown;
@@ -124,16 +124,23 @@ export type Route = {
   /** The permission that is checked before the body is read, since reading takes long. */
   permission?: Permission;
   /** Answers a request in one transaction. */
-  work?(db: Client, input: RouteInput<never, never, never>, context: RouteContext): Promise<Answer>;
+  work?(
+    db: Client,
+    input: RouteInput<never, never, never>,
+    context: RouteContext,
+  ): Promise<RouteResponse>;
   /** Answers a request in transactions of its own, or with events. */
-  serve?(input: RouteInput<never, never, never>, context: RouteContext): Promise<Answer | Events>;
+  serve?(
+    input: RouteInput<never, never, never>,
+    context: RouteContext,
+  ): Promise<RouteResponse | Events>;
   /**
    * Returns the run whose events are sent in place of the answer of `work`, if the request asks for
    * events.
    */
   follows?(
     input: RouteInput<never, never, never>,
-    answer: Answer,
+    answer: RouteResponse,
     context: RouteContext,
   ): Promise<string | undefined>;
 };
@@ -154,14 +161,14 @@ export function route<
       db: Client,
       input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
       context: RouteContext,
-    ): Promise<Answer>;
+    ): Promise<RouteResponse>;
     serve?(
       input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
       context: RouteContext,
-    ): Promise<Answer | Events>;
+    ): Promise<RouteResponse | Events>;
     follows?(
       input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
-      answer: Answer,
+      answer: RouteResponse,
       context: RouteContext,
     ): Promise<string | undefined>;
   },

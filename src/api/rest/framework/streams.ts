@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
-import type { Failure } from '../../errors/answer-error.ts';
+import type { ErrorAnswer } from '../../errors/answer-error.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { type EventStreamOptions, openEventStream } from '../../http/event-stream.ts';
 import { whenClosed } from '../../limits/connection-draining.ts';
 import type { StreamLimits } from '../../limits/stream-limits.ts';
 import type { IsActiveAccount } from '../../login/account-status.ts';
-import type { Identity, Refusal } from '../../login/auth-result.ts';
-import { evictExpired, type OpenConnection } from '../../login/evict-expired.ts';
+import type { Identity, LoginRefusal } from '../../login/auth-result.ts';
+import { type AuthenticatedConnection, evictExpired } from '../../login/evict-expired.ts';
 
 /** Time that clients wait before they reconnect, in milliseconds. */
 const RETRY_MS = 2_000;
@@ -18,7 +18,7 @@ export type EventsOf = (signal: AbortSignal) => AsyncIterable<StreamEvent>;
 export type StreamsOptions = {
   exists: IsActiveAccount;
   limits: StreamLimits;
-  failureOf(error: unknown): Failure;
+  failureOf(error: unknown): ErrorAnswer;
   heartbeatMs?: number;
   stalledMs?: number;
 };
@@ -31,7 +31,7 @@ export class Streams {
   readonly #limits: StreamLimits;
   readonly #failureOf: StreamsOptions['failureOf'];
   readonly #pace: EventStreamOptions;
-  readonly #open = new Set<OpenConnection>();
+  readonly #open = new Set<AuthenticatedConnection>();
   readonly #closing = new AbortController();
   readonly #endSweep: () => void;
   /** The responses that `admit` has counted. */
@@ -96,7 +96,7 @@ export class Streams {
   ): Promise<void> {
     const uncount = unlessRefused(() => this.#countOnce(response, identity));
     if (!uncount) return;
-    let refused: Refusal | undefined;
+    let refused: LoginRefusal | undefined;
     const request = this.#add(response, identity, (refusal) => {
       refused = refusal;
     });
@@ -125,10 +125,10 @@ export class Streams {
    * Adds an answer under way. Its signal fires when the client disconnects, the login ends, the
    * server closes, or `abort` is called. `onRefused` is called before that when the login ends.
    */
-  #add(response: ServerResponse, identity: Identity, onRefused: (refusal: Refusal) => void) {
+  #add(response: ServerResponse, identity: Identity, onRefused: (refusal: LoginRefusal) => void) {
     const leaving = new AbortController();
     const abort = () => leaving.abort();
-    const connection: OpenConnection = {
+    const connection: AuthenticatedConnection = {
       identity,
       leave(refusal) {
         onRefused(refusal);
@@ -160,7 +160,7 @@ function unlessRefused<T>(open: () => T): T | undefined {
   }
 }
 
-function loginEnded({ status, message, code, hint, reason }: Refusal): RequestRefusal {
+function loginEnded({ status, message, code, hint, reason }: LoginRefusal): RequestRefusal {
   return new RequestRefusal(status, message, { code, hint, detail: { reason } });
 }
 
@@ -168,7 +168,7 @@ function errorFrame({
   code,
   message,
   status,
-}: Pick<Failure, 'code' | 'message' | 'status'>): string {
+}: Pick<ErrorAnswer, 'code' | 'message' | 'status'>): string {
   return frameOf({ event: 'error', data: { code, message, status } });
 }
 

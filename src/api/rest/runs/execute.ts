@@ -7,7 +7,7 @@ import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { id, json, numberText, object, time } from '../../http/fields.ts';
 import { withTraceparent } from '../../http/traceparent.ts';
 import { keyIn, storeAnswer, takeKey } from '../framework/request-keys.ts';
-import { type Answer, type Route, type RouteContext, route } from '../framework/route.ts';
+import { type Route, type RouteContext, type RouteResponse, route } from '../framework/route.ts';
 
 /** Longest time that a request may wait for a run, in seconds. */
 export const LONGEST_WAIT = 300;
@@ -187,7 +187,7 @@ async function answerFor(
   context: RouteContext,
   executionId: string,
   isWaitedFor: boolean,
-): Promise<Answer> {
+): Promise<RouteResponse> {
   const run = await context.transaction((db) => findExecution(db, executionId));
   const headers = { location: `/api/executions/${executionId}` };
   const { status, output, output_data, stop_reason, error, tokens_in, tokens_out, cost } = run;

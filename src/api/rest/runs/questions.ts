@@ -14,7 +14,7 @@ import {
 import { listCursor } from '../framework/cursors.ts';
 import { listEventsText, listStart } from '../framework/list-stream.ts';
 import { answerPage } from '../framework/pages.ts';
-import { type Answer, type Route, route } from '../framework/route.ts';
+import { type Route, type RouteResponse, route } from '../framework/route.ts';
 
 /** Answers a question as the caller, and returns the question as it is afterwards. */
 export async function submitAnswer(
@@ -22,7 +22,7 @@ export async function submitAnswer(
   questionId: string,
   answer: unknown,
   data: unknown,
-): Promise<Answer> {
+): Promise<RouteResponse> {
   const isText = typeof answer === 'string' || answer === undefined || answer === null;
   const value = data === undefined && !isText ? answer : data;
   await db.query('select (howdah.answer_question($1, $2, $3)).id', [

@@ -4,7 +4,7 @@ import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
 import { id, object, switchText } from '../../http/fields.ts';
 import { question } from '../../lists/question-rows.ts';
 import { sessionCursor } from '../framework/cursors.ts';
-import { type Answer, type Route, route } from '../framework/route.ts';
+import { type Route, type RouteResponse, route } from '../framework/route.ts';
 import { answerFields, submitAnswer } from './questions.ts';
 import { sessionStateRoutes } from './session-state.ts';
 import { bySid, findSession, session } from './sessions.ts';
@@ -130,7 +130,7 @@ const answer = route({
   description: 'Also answers questions of sub-agents.',
   body: z.strictObject({ question_id: id.optional(), ...answerFields }),
   answers: { 200: { description: 'The question with its answer', schema: question } },
-  async work(db, { params: { sid }, body }): Promise<Answer> {
+  async work(db, { params: { sid }, body }): Promise<RouteResponse> {
     const { rows } = await db.query<{ id: string | null }>(
       `select howdah.session_state($1) #>> '{awaiting_user_input,question_id}' as id`,
       [sid],

@@ -7,7 +7,7 @@ import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import { shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition } from '../backend.ts';
 import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
-import { offeredTools, toolListing } from '../tool-rows.ts';
+import { toolListing, toolRowsOf } from '../tool-rows.ts';
 import type { CliDatabase } from '../with-database.ts';
 
 type Client = Pick<Pool, 'query'>;
@@ -29,7 +29,7 @@ export function createDatabaseDefinitions(
       return { items, rows: items.map((row) => shortenRow(row)), empty: emptyMessage };
     },
     async listToolsOf(agent) {
-      return offeredTools(await toolsOfAgent(db, agent));
+      return toolRowsOf(await toolsOfAgent(db, agent));
     },
     find: (named, name) =>
       forTenant(database, tenant, (client) => requireDefinition(client, named, name)),

@@ -1,6 +1,6 @@
 import { inTenant } from '../../../db/access/agent-systems.ts';
 import { inTransaction } from '../../../db/connection/pool.ts';
-import { beginList, followList, type ListStart } from '../../../db/lists/follow-list.ts';
+import { beginList, followListFeed, type ListStart } from '../../../db/lists/follow-list.ts';
 import type { FollowedCollection } from '../../../db/lists/list-changes.ts';
 import { createListFeed } from '../../../db/lists/list-feed.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
@@ -85,7 +85,7 @@ async function* follow(
   const opened = await transaction(tenantId, (client) => beginList(client, start));
   if (signal.aborted) return;
   const watching = { tenantId, userId: undefined, role: 'owner' } as const;
-  const events = followList(lists, watching, opened);
+  const events = followListFeed(lists, watching, opened);
   signal.addEventListener('abort', () => void events.return?.(), { once: true });
   for await (const event of events) {
     if (event.type === 'changed') yield { id: event.id, row: event.shown.row };

@@ -5,7 +5,7 @@ import { shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition, Row } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
-import { offeredTools } from '../tool-rows.ts';
+import { toolRowsOf } from '../tool-rows.ts';
 import { allRows, type Page } from './pages.ts';
 
 /** A row as REST returns it. */
@@ -27,7 +27,7 @@ export function createServerDefinitions(api: Api): DefinitionBackend {
       const { offered } = (await api.request('GET', path)) as unknown as {
         offered: FunctionTool[];
       };
-      return offeredTools(offered);
+      return toolRowsOf(offered);
     },
     find: (named, name) => requireDefinition(api, named, name),
     async create({ restPath = '' }, definition) {

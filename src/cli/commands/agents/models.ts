@@ -11,7 +11,7 @@ import { findVendor, VENDORS } from '../../../providers/vendors.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { withDatabase } from '../../backend/with-database.ts';
-import { wholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-whole-number.ts';
 import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
 import { listVerb, showVerb, withApi, withName } from '../../nouns/list-and-show.ts';
 import { type Verb, withVerbs } from '../../nouns/subcommands.ts';
@@ -171,7 +171,7 @@ function withModel(command: Command): Command {
     .option(
       '--fallback-position <number>',
       'place among the fallbacks of agents without models, from 1',
-      wholeNumber(1, 2 ** 31 - 1),
+      parseWholeNumber(1, 2 ** 31 - 1),
     );
 }
 

@@ -5,7 +5,7 @@ import { withDatabase } from '../../backend/with-database.ts';
 import { ARGUMENT_SOURCES } from '../../input/input-argument.ts';
 import { forTenant } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
-import { type RunOptions, startAndFollow, withOptions } from './run.ts';
+import { type RunCommandOptions, startAndFollow, withOptions } from './run.ts';
 
 /**
  * Registers `howdah run-agent --agent-id ID --message TEXT`: `run` for programs that know an agent
@@ -15,12 +15,14 @@ export function register(command: Command, io: CliIo): void {
   withOptions(command)
     .requiredOption('--agent-id <id>', 'id of the agent')
     .requiredOption('--message <text>', `message to the agent; ${ARGUMENT_SOURCES}`)
-    .action(async (options: RunOptions & { agentId: string; message: string }, self: Command) => {
-      const name = await withDatabase(io, (database) =>
-        forTenant(database, options.tenant, (client) => nameOf(client, options.agentId)),
-      );
-      await startAndFollow(io, self, name, options.message, options);
-    });
+    .action(
+      async (options: RunCommandOptions & { agentId: string; message: string }, self: Command) => {
+        const name = await withDatabase(io, (database) =>
+          forTenant(database, options.tenant, (client) => nameOf(client, options.agentId)),
+        );
+        await startAndFollow(io, self, name, options.message, options);
+      },
+    );
 }
 
 async function nameOf(client: Pick<Pool, 'query'>, id: string): Promise<string> {

@@ -17,7 +17,7 @@ import { type OverrideOptions, overridesOf, withOverrides } from '../../input/ru
 import { followStartedRun } from '../../nouns/follow-started-run.ts';
 import type { CliIo } from '../../output/output.ts';
 
-export type RunOptions = OverrideOptions & {
+export type RunCommandOptions = OverrideOptions & {
   tenant?: string;
   detach?: true;
   idempotencyKey?: string;
@@ -42,7 +42,7 @@ export function register(command: Command, io: CliIo): void {
     .argument('<agent>', 'name of the agent or workflow (an agent takes precedence)')
     .argument('<message>', `message to the agent; ${ARGUMENT_SOURCES}`)
     .option(...API_OPTION)
-    .action((agent: string, message: string, options: RunOptions, self: Command) =>
+    .action((agent: string, message: string, options: RunCommandOptions, self: Command) =>
       startAndFollow(io, self, agent, message, options),
     );
 }
@@ -91,7 +91,7 @@ export async function startAndFollow(
   self: Command,
   agent: string,
   message: string,
-  options: RunOptions,
+  options: RunCommandOptions,
 ): Promise<void> {
   const run = { agent, ...(await readRun(io, message, options)) };
   await withBackend(io, self, { ...options, createsDatabase: true }, async (backend) => {
@@ -104,7 +104,7 @@ export async function startAndFollow(
 async function readRun(
   io: CliIo,
   message: string,
-  options: RunOptions,
+  options: RunCommandOptions,
 ): Promise<Omit<NewRun, 'agent'>> {
   return {
     input: await readTextArgument(io, 'the message', message),
@@ -117,7 +117,7 @@ async function readRun(
   };
 }
 
-function settingsOf(options: RunOptions): NewRun['options'] {
+function settingsOf(options: RunCommandOptions): NewRun['options'] {
   const { session, at, priority, asVersion, idempotencyKey } = options;
   const { concurrencyKey, debounceKey, debounceMs } = options;
   return {

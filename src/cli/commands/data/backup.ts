@@ -8,7 +8,7 @@ import { dataFolder } from '../../../db/embedded/embedded.ts';
 import { refuseGuest, schemaState } from '../../../db/schema/schema-state.ts';
 import { noSchema, openChosenDatabase } from '../../backend/with-database.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
-import { interruption, PG_BIN_OPTION, placesOf } from '../../process/pg-programs.ts';
+import { interruption, PG_BIN_OPTION, programPlacesOf } from '../../process/pg-programs.ts';
 
 type Options = { all?: true; copy?: true; pgBin?: string };
 
@@ -50,7 +50,7 @@ async function backUpBy(
     copyCluster({ url, dataDir: dataFolder(home), folder: file ?? nameFor(url, 'copy'), signal });
   if (copy && databaseUrl !== undefined) throw notEmbedded();
   if (copy) return copyFolder();
-  const places = placesOf(config, pgBin);
+  const places = programPlacesOf(config, pgBin);
   try {
     return await backUp({
       url,

@@ -8,7 +8,7 @@ import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
 import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
 import { type CliIo, paint } from '../../output/output.ts';
 import { execInPlace } from '../../process/exec.ts';
-import { PG_BIN_OPTION, placesOf } from '../../process/pg-programs.ts';
+import { PG_BIN_OPTION, programPlacesOf } from '../../process/pg-programs.ts';
 
 type Options = { tenant?: string; readOnly?: true; owner?: true; pgBin?: string };
 
@@ -66,7 +66,7 @@ async function prepare(io: CliIo, database: CliDatabase, options: Options) {
   const { rows } = await pool.query<{ major: number }>(
     `select current_setting('server_version_num')::int / 10000 as major`,
   );
-  const found = await findPrograms(placesOf(config, options.pgBin), {
+  const found = await findPrograms(programPlacesOf(config, options.pgBin), {
     ...{ programs: ['psql'], atLeast: rows[0]?.major ?? 0, of: 'this server', orOlder: true },
     without: 'For one statement, no program is needed: howdah sql "select …"',
   });

@@ -6,10 +6,10 @@ import { isClusterCopy, restoreCopy } from '../../../db/backup/restore-copy.ts';
 import { createPool } from '../../../db/connection/pool.ts';
 import { knownMigrations } from '../../../db/schema/known-migrations.ts';
 import { openChosenDatabase } from '../../backend/with-database.ts';
-import { type RestoreReport, settle } from '../../doctor/restored-database.ts';
+import { type RestoreReport, settleRestored } from '../../doctor/restored-database.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, paintResult, printJson } from '../../output/output.ts';
-import { interruption, PG_BIN_OPTION, placesOf } from '../../process/pg-programs.ts';
+import { interruption, PG_BIN_OPTION, programPlacesOf } from '../../process/pg-programs.ts';
 
 type Options = { into?: string; paused?: true; pgBin?: string };
 
@@ -31,14 +31,14 @@ export function register(command: Command, io: CliIo): void {
       const config = await io.config();
       const startedAt = performance.now();
       const request = { file, isPaused: paused === true, known: knownMigrations() };
-      const places = placesOf(config, pgBin);
+      const places = programPlacesOf(config, pgBin);
       const { url, ...brought } = isClusterCopy(file)
         ? await bringCopy(io, config, into, request)
         : await bringFile(io, into, { ...request, places, signal: interruption(io) });
       io.err('The data is restored. Migrating the schema and checking the database.');
       const migrated = await migrateDatabase(url);
       const pool = createPool({ url, applicationName: 'howdah-restore', max: 2, numbers: true });
-      const settled = await settle(pool, config).finally(() => pool.end());
+      const settled = await settleRestored(pool, config).finally(() => pool.end());
       const seconds = (performance.now() - startedAt) / 1000;
       report(io, { file, seconds, ...brought, migrated, paused: paused === true, ...settled });
     });

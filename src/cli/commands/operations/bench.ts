@@ -4,7 +4,7 @@ import { BENCH_NAMES } from '../../../../bench/names.ts';
 import type { BenchNews, BenchOrder } from '../../../../bench/process.ts';
 import { createPool } from '../../../db/connection/pool.ts';
 import { programBeside } from '../../../package-root.ts';
-import { wholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-whole-number.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { runInChildProcess } from '../../process/isolated-child.ts';
@@ -30,7 +30,7 @@ export function register(command: Command, io: CliIo): void {
     .option(
       '--rounds <number>',
       'number of rounds of each benchmark that supports it',
-      wholeNumber(1, 1_000),
+      parseWholeNumber(1, 1_000),
     )
     .option('--check', 'show the target of each figure, and exit 1 if a figure misses its target')
     .action(async (names: string[], options: Options, self: Command) => {

@@ -5,7 +5,7 @@ import type { PlayOptions } from '../../../../chaos/play.ts';
 import type { ChaosNews } from '../../../../chaos/process.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { programBeside, releaseVersion } from '../../../package-root.ts';
-import { wholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-whole-number.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { runInChildProcess } from '../../process/isolated-child.ts';
@@ -27,11 +27,11 @@ export function register(command: Command, io: CliIo): void {
       minutes,
       2,
     )
-    .option('--workers <number>', 'number of worker processes', wholeNumber(1, 32), 3)
+    .option('--workers <number>', 'number of worker processes', parseWholeNumber(1, 32), 3)
     .option(
       '--seed <number>',
       'seed of the plan; the same seed gives the same plan (default: random)',
-      wholeNumber(0, 1e9),
+      parseWholeNumber(0, 1e9),
     )
     .addOption(
       new Option(

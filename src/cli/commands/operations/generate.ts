@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { withDatabase } from '../../backend/with-database.ts';
-import { wholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-whole-number.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 
 const MOST = 1_000_000_000;
@@ -22,15 +22,20 @@ type Options = {
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .option('--executions <number>', 'number of runs', wholeNumber(1, MOST), 10_000)
-    .option('--steps <number>', 'average number of steps of a run', wholeNumber(2, MOST), 10)
-    .option('--days <number>', 'number of days that the history covers', wholeNumber(1, MOST), 90)
-    .option('--tenants <number>', 'number of tenants', wholeNumber(1, MOST), 1)
-    .option('--agents <number>', 'number of agents of each tenant', wholeNumber(1, MOST), 8)
+    .option('--executions <number>', 'number of runs', parseWholeNumber(1, MOST), 10_000)
+    .option('--steps <number>', 'average number of steps of a run', parseWholeNumber(2, MOST), 10)
+    .option(
+      '--days <number>',
+      'number of days that the history covers',
+      parseWholeNumber(1, MOST),
+      90,
+    )
+    .option('--tenants <number>', 'number of tenants', parseWholeNumber(1, MOST), 1)
+    .option('--agents <number>', 'number of agents of each tenant', parseWholeNumber(1, MOST), 8)
     .option(
       '--seed <number>',
       'seed of the history; another seed gives another history',
-      wholeNumber(0, MOST),
+      parseWholeNumber(0, MOST),
       1,
     )
     .option('--until <time>', 'end of the history (default: 15 minutes ago)', time)

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { scopeTerm } from '../../input/scope-terms.ts';
 import type { CliIo } from '../../output/output.ts';
 import { megabytes } from '../../process/memory-limit.ts';
-import { serve, type ToolOptions, withToolOptions } from '../../process/serve.ts';
+import { type ServeToolOptions, serve, withToolOptions } from '../../process/serve.ts';
 
 /**
  * Registers `howdah worker`, which runs agents until it is stopped, or with `--once` until nothing
@@ -22,5 +22,5 @@ export function register(command: Command, io: CliIo): void {
       'memory limit; above it, hand over the runs and exit with 1, so that a supervisor restarts the worker',
       megabytes,
     )
-    .action((options: ToolOptions) => serve(io, { api: false, worker: true }, options));
+    .action((options: ServeToolOptions) => serve(io, { api: false, worker: true }, options));
 }

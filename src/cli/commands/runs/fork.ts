@@ -8,7 +8,7 @@ import {
   readJsonArgument,
   readTextArgument,
 } from '../../input/input-argument.ts';
-import { wholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-whole-number.ts';
 import { executionId } from '../../input/resolve-id.ts';
 import { changesIn, type SetOption, setOption } from '../../input/set-option.ts';
 import { followStartedRun } from '../../nouns/follow-started-run.ts';
@@ -47,7 +47,7 @@ function withOptions(command: Command): Command {
     .option(
       '--from, --seq <n>',
       'number of steps to copy; 0 starts from the beginning (default with --set and --data)',
-      wholeNumber(0),
+      parseWholeNumber(0),
     )
     .option(
       '--input <text>',
@@ -65,7 +65,7 @@ function withOptions(command: Command): Command {
     .option(
       '--version <n>',
       'version of the agent (default: the version of the original run)',
-      wholeNumber(0),
+      parseWholeNumber(0),
     )
     .option('--detach', 'print the id of the new run and return immediately')
     .option(...API_OPTION);

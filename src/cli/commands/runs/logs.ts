@@ -6,17 +6,17 @@ import { API_OPTION } from '../../backend/connect.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { executionId, uuidOf } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
-import { limit, moment, statuses } from '../../input/run-filters.ts';
+import { limit, moment, parseStatuses } from '../../input/run-filters.ts';
 import type { CliIo } from '../../output/output.ts';
 import {
-  type LogOptions,
+  type LogCommandOptions,
   printLogStep,
   printMoreHint,
   printNoneHint,
   sinceOf,
 } from '../../print/log-format.ts';
 
-type Options = LogOptions & { tenant?: string };
+type Options = LogCommandOptions & { tenant?: string };
 
 /**
  * Registers `howdah logs [ID]`, which prints the steps of all runs or of one run, one line per
@@ -39,7 +39,7 @@ export function register(command: Command, io: CliIo): void {
         'only runs that now have this status; several separated by commas',
       )
         .choices(EXECUTION_STATUSES)
-        .argParser(statuses),
+        .argParser(parseStatuses),
     )
     .option('--session <id>', 'only runs of this session', (text) => uuidOf(text, 'a session'))
     .option('--errors', 'only steps that failed, were retried, or were stopped by a guard')

@@ -5,7 +5,7 @@ import { API_OPTION } from '../../backend/connect.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { executionId } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
-import { limit, moment, statuses } from '../../input/run-filters.ts';
+import { limit, moment, parseStatuses } from '../../input/run-filters.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import {
@@ -72,7 +72,7 @@ function registerList(command: Command, io: CliIo): void {
     .addOption(
       new Option('--status <status>', 'only runs with this status; several separated by commas')
         .choices(EXECUTION_STATUSES)
-        .argParser(statuses),
+        .argParser(parseStatuses),
     )
     .option('--agent <name>', 'only runs of this agent')
     .option('--workflow <name>', 'only runs of this workflow')

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { liveRuns } from '../../../db/queries/live-runs.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { type OperatorView, operatorView, showOperatorView } from '../../doctor/operator.ts';
-import { wholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-whole-number.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 
 type Options = { once?: true; every: number; limit: number };
@@ -17,8 +17,8 @@ const CLEAR = '\u001b[H\u001b[2J';
 export function register(command: Command, io: CliIo): void {
   command
     .option('--once', 'print once and exit (default if stdout is not a terminal)')
-    .option('--every <seconds>', 'refresh interval, in seconds', wholeNumber(1), 2)
-    .option('--limit <number>', 'maximum number of runs', wholeNumber(1), 20)
+    .option('--every <seconds>', 'refresh interval, in seconds', parseWholeNumber(1), 2)
+    .option('--limit <number>', 'maximum number of runs', parseWholeNumber(1), 20)
     .action(async ({ once, every, limit }: Options) => {
       await withDatabase(io, async ({ pool, isOwner }) => {
         const isLive = io.isTerminal && !io.json && !once;

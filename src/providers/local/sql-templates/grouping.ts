@@ -1,6 +1,6 @@
 import { type Column, isDate, isNumber, type Table } from './catalogue.ts';
 import type { FigureQuestion, Unit } from './question.ts';
-import { dateOf, type Join, joinsOf, type Source } from './sources.ts';
+import { dateOf, type Join, joinsOf, type MeasureSource } from './sources.ts';
 import { isOneOf, NAMES, namesSame } from './vocabulary.ts';
 
 /** The columns that group the rows as SQL, and the join to the table that has their names. */
@@ -20,7 +20,7 @@ const FORMATS = { month: 'YYYY-MM', quarter: 'YYYY-"Q"Q', year: 'YYYY' } as cons
  */
 export function groupingOf(
   { group }: FigureQuestion,
-  source: Source,
+  source: MeasureSource,
   tables: Table[],
 ): Grouping | null | undefined {
   if (group === null) return null;
@@ -31,7 +31,7 @@ export function groupingOf(
   );
 }
 
-function byTime(unit: Unit, source: Source): Grouping {
+function byTime(unit: Unit, source: MeasureSource): Grouping {
   const column = `to_char(${dateOf(source)}, '${FORMATS[unit]}') as ${unit}`;
   return { columns: [column], label: unit, join: null, isTime: true };
 }

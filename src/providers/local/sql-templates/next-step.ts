@@ -6,7 +6,7 @@ import { type Table, tablesIn } from './catalogue.ts';
 import { groupingOf } from './grouping.ts';
 import type { FigureQuestion } from './question.ts';
 import { selectFigure, selectNewestYear, type Template } from './select.ts';
-import { chooseSource, type Source } from './sources.ts';
+import { chooseSource, type MeasureSource } from './sources.ts';
 import { namesSame } from './vocabulary.ts';
 import { type Wording, wordingOf } from './wording.ts';
 
@@ -60,7 +60,7 @@ function templateOf(
 }
 
 /** Returns whether a word of a question is part of the name of a table or column that is used. */
-function isName(word: string, sources: readonly Source[]): boolean {
+function isName(word: string, sources: readonly MeasureSource[]): boolean {
   return sources.some(({ table, join, date, amount }) => {
     const columns = table.columns.filter(({ name }) => amount.includes(name));
     const names = [table, join?.table, date?.column, ...columns].flatMap((one) => one?.words ?? []);

@@ -1,11 +1,15 @@
 import type { Column, Table } from './catalogue.ts';
 import type { Grouping } from './grouping.ts';
 import type { FigureQuestion, Period } from './question.ts';
-import { dateOf, type Source } from './sources.ts';
+import { dateOf, type MeasureSource } from './sources.ts';
 import { CURRENCIES, isOneOf } from './vocabulary.ts';
 
 /** Everything that a template needs to write its query. */
-export type Template = { question: FigureQuestion; source: Source; grouping: Grouping | null };
+export type Template = {
+  question: FigureQuestion;
+  source: MeasureSource;
+  grouping: Grouping | null;
+};
 
 const MONTHS_OF = { month: 1, quarter: 3, year: 12 } as const;
 
@@ -48,7 +52,11 @@ export function selectFigure(template: Template, newestYear: number | null): str
     .join('\n');
 }
 
-function figuresOf({ measure }: FigureQuestion, source: Source, date: string | null): string[] {
+function figuresOf(
+  { measure }: FigureQuestion,
+  source: MeasureSource,
+  date: string | null,
+): string[] {
   const product = source.amount.map((name) => `t.${name}`).join(' * ');
   return [
     ...(measure === 'count' ? [] : [`sum(${product}) as ${measure}`]),
@@ -58,7 +66,7 @@ function figuresOf({ measure }: FigureQuestion, source: Source, date: string | n
 }
 
 /** Writes the tables: `t` has the amount, `d` the date, `g` the name of a group. */
-function fromOf({ table, join }: Source, grouping: Grouping | null): string {
+function fromOf({ table, join }: MeasureSource, grouping: Grouping | null): string {
   const dated =
     join === null ? '' : ` join ${join.table.name} as d on d.${join.to} = t.${join.from}`;
   const named = grouping?.join ?? null;

@@ -8,7 +8,7 @@ const { hasPart, isOneOf, namesSame } = vocabulary;
 export type Join = { table: Table; from: string; to: string };
 
 /** The source of a figure: the table, the summed expression, and the dates of its rows. */
-export type Source = {
+export type MeasureSource = {
   table: Table;
   /** The columns that are multiplied and summed; empty if rows are counted. */
   amount: string[];
@@ -19,9 +19,9 @@ export type Source = {
 };
 
 /** A source, several that are equally good, or none. */
-export type Choice =
-  | { kind: 'one'; source: Source; others: Source[] }
-  | { kind: 'several'; sources: Source[] }
+export type SourceChoice =
+  | { kind: 'one'; source: MeasureSource; others: MeasureSource[] }
+  | { kind: 'several'; sources: MeasureSource[] }
   | { kind: 'none' };
 
 /** Sources with a smaller lead are equally good. */
@@ -32,7 +32,7 @@ const OWN = 5;
 const NAMED = 20;
 
 /** Chooses where the figure of a question is computed. */
-export function chooseSource(question: FigureQuestion, tables: Table[]): Choice {
+export function chooseSource(question: FigureQuestion, tables: Table[]): SourceChoice {
   const sources = tables.flatMap((table) => sourcesOf(question, table, tables));
   sources.sort((a, b) => b.score - a.score);
   const [best, ...others] = sources;
@@ -42,7 +42,7 @@ export function chooseSource(question: FigureQuestion, tables: Table[]): Choice 
   return { kind: 'one', source: best, others };
 }
 
-function sourcesOf(question: FigureQuestion, table: Table, tables: Table[]): Source[] {
+function sourcesOf(question: FigureQuestion, table: Table, tables: Table[]): MeasureSource[] {
   const worth = tableWorth(question, table);
   if (worth === null) return [];
   const amounts =
@@ -131,7 +131,7 @@ function amountWorth(
   return takesAmounts && words.some((word) => isOneOf(word, vocabulary.AMOUNTS)) ? 4 : 0;
 }
 
-type Dated = Pick<Source, 'date' | 'join' | 'score'>;
+type Dated = Pick<MeasureSource, 'date' | 'join' | 'score'>;
 
 /** Finds the dates of the rows of a table, there or in a table that it refers to. */
 function datedBy(question: FigureQuestion, table: Table, tables: Table[]): Dated[] {
@@ -179,6 +179,6 @@ export function joinsOf(table: Table, tables: Table[]): Join[] {
 }
 
 /** Writes the date of a source as SQL: the table is `t`, and the table of its join `d`. */
-export function dateOf({ date }: Source): string {
+export function dateOf({ date }: MeasureSource): string {
   return `${date?.isJoined ? 'd' : 't'}.${date?.column.name ?? ''}`;
 }

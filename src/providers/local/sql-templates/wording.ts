@@ -3,7 +3,7 @@ import type { Column, Table } from './catalogue.ts';
 import type { FigureQuestion } from './question.ts';
 import { currencyOf, type Template } from './select.ts';
 import { periodLabel, SENTENCES, type Sentences } from './sentences.ts';
-import type { Source } from './sources.ts';
+import type { MeasureSource } from './sources.ts';
 import { DEDUCTIONS, isOneOf, STATUSES } from './vocabulary.ts';
 
 /** The answers of the templates in the language of a question. */
@@ -26,7 +26,7 @@ export function wordingOf(question: FigureQuestion) {
       `${say.refused} ${say.unknownWords(words.join(', '))} ${say.readable(namesOf(tables))}`,
     noSource: (tables: Table[]) =>
       `${say.refused} ${say.noSource(measure)} ${say.readable(namesOf(tables))}`,
-    severalSources: (sources: Source[]) =>
+    severalSources: (sources: MeasureSource[]) =>
       `${say.refused} ${say.severalSources(
         measure,
         sources
@@ -34,7 +34,7 @@ export function wordingOf(question: FigureQuestion) {
           .map((source) => placeOf(source, say))
           .join('; '),
       )}`,
-    noGroup: ({ table }: Source) => `${say.refused} ${say.noGroup(table.name)}`,
+    noGroup: ({ table }: MeasureSource) => `${say.refused} ${say.noGroup(table.name)}`,
     noRows: (template: Template, year: number | null) =>
       `${say.noRows(headOf(template, year, say))} ${explain(template, year, say)} [sql_query]`,
     answer: (template: Template, year: number | null, rows: Row[], result: string) =>
@@ -48,7 +48,7 @@ function namesOf(tables: Table[]): string {
 }
 
 /** Names what is summed, where, and by which date. */
-function placeOf({ table, amount, date, join }: Source, say: Sentences): string {
+function placeOf({ table, amount, date, join }: MeasureSource, say: Sentences): string {
   const what = amount.length === 0 ? 'count(*)' : `sum(${amount.join(' * ')})`;
   const when =
     date === null

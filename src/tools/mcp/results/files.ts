@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../json/json.ts';
 import { decodePercent } from '../../../text/decode-percent.ts';
-import { plainText } from '../server-requests/elicitation.ts';
+import { visibleText } from '../server-requests/elicitation.ts';
 
 /** A file in a result that is not returned as text. */
 export type McpFile = { name: string; type: string; bytes: Buffer; origin: JsonObject };
@@ -20,7 +20,7 @@ export function bytesIn(base64: string): Buffer | null {
 /** Returns the last part of a URI, or a name made of the type. */
 export function fileName(uri: string | undefined, otherwise: string, type: string): string {
   const last = (uri ?? '').split(/[?#]/)[0]?.split(/[/\\]/).at(-1) ?? '';
-  const lastSegment = plainText(decodePercent(last) ?? last, 200)
+  const lastSegment = visibleText(decodePercent(last) ?? last, 200)
     .replaceAll(/[\n\t]/g, ' ')
     .trim();
   return lastSegment || `${otherwise}.${/^[a-z]+\/([a-z0-9]+)/.exec(type)?.[1] ?? 'bin'}`;

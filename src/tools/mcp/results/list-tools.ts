@@ -21,7 +21,7 @@ export const HIDDEN = /[\p{Cf}\p{Co}]|(?![\t\n\r])\p{Cc}/u;
  * Lists all tools of a server. Throws the errors of the client, and an error if there are too many
  * tools.
  */
-export async function listTools(
+export async function listServerTools(
   client: Client,
   signal: AbortSignal,
 ): Promise<Omit<Listing, 'prompts'>> {

@@ -41,7 +41,7 @@ const SECRET_IN_TEXT =
 /** Characters that are invisible or change the display of others. */
 const HIDDEN = /[\p{Cf}\p{Co}]|(?![\t\n])\p{Cc}/gu;
 
-export function plainText(text: string, most = MAX_MESSAGE): string {
+export function visibleText(text: string, most = MAX_MESSAGE): string {
   return truncate(text.replaceAll(HIDDEN, '').toWellFormed(), most);
 }
 
@@ -70,7 +70,7 @@ export function formOf(requested: JsonObject): { schema: JsonSchema } | { fault:
 /** Returns a part of a schema with the allowed keywords only, and with plain texts. */
 function keepAllowedKeywords(value: Json): Json {
   if (Array.isArray(value)) return value.map(keepAllowedKeywords);
-  if (typeof value === 'string') return plainText(value);
+  if (typeof value === 'string') return visibleText(value);
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, one]) =>

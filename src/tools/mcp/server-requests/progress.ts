@@ -1,5 +1,5 @@
 import type { Progress } from '@modelcontextprotocol/client';
-import { plainText } from './elicitation.ts';
+import { visibleText } from './elicitation.ts';
 
 /**
  * Records the last progress of a call. `description` is a part of the error of a call that fails.
@@ -14,7 +14,7 @@ export function lastProgress(): { take(progress: Progress): void; description():
       if (!last) return '';
       const { progress, total, message } = last;
       const far = `${progress}${total === undefined ? '' : ` of ${total}`}`;
-      return ` (the last it said of its progress: ${far}${message ? `, ${plainText(message, 200)}` : ''})`;
+      return ` (the last it said of its progress: ${far}${message ? `, ${visibleText(message, 200)}` : ''})`;
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { LoggingMessageNotification } from '@modelcontextprotocol/client';
-import { plainText } from './elicitation.ts';
+import { visibleText } from './elicitation.ts';
 
 export type Log = {
   warn(about: object, message: string): void;
@@ -29,8 +29,8 @@ export function logOf(log: Log, server: string) {
     const about = {
       server,
       level,
-      ...(logger === undefined ? {} : { logger: plainText(logger, 100) }),
-      said: plainText(said, 1_000),
+      ...(logger === undefined ? {} : { logger: visibleText(logger, 100) }),
+      said: visibleText(said, 1_000),
     };
     log[GRAVE.has(level) ? 'warn' : 'info'](about, 'log message of an MCP server');
   };

@@ -17,7 +17,7 @@ import type {
 } from '../../../contracts/agents/mcp-host.ts';
 import type { JsonObject, JsonSchema } from '../../../json/json.ts';
 import type { McpServer } from '../server.ts';
-import { formOf, plainText, requestedSecret } from './elicitation.ts';
+import { formOf, requestedSecret, visibleText } from './elicitation.ts';
 import { samplingOf } from './sampling.ts';
 
 /** The call that a connection serves, with the host of its run. */
@@ -129,7 +129,7 @@ async function elicit(
   }
   const secret = requestedSecret(elicitation);
   if (secret !== undefined) {
-    const message = `it asked people for what looks like a secret (${plainText(secret, 100)}): declined, and nobody was asked`;
+    const message = `it asked people for what looks like a secret (${visibleText(secret, 100)}): declined, and nobody was asked`;
     await call.host.recordRejection('elicitation', { server: server.name, message });
     return { action: 'decline' };
   }
@@ -156,7 +156,7 @@ export function elicitationOf(
   },
   server: string,
 ): Elicitation | { fault: string } {
-  const message = plainText(params.message);
+  const message = visibleText(params.message);
   if (params.mode === 'url') {
     const { url = '' } = params;
     return /^https?:\/\/[^\s]{1,2000}$/.test(url)

@@ -3,7 +3,7 @@ import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprot
 import type { AccessTokens } from '../../../contracts/connected-account.ts';
 import type { Outcome } from '../../../contracts/errors.ts';
 import type { ReadSecret } from '../../../contracts/secret.ts';
-import { patternOf } from '../../../network/host-pattern.ts';
+import { hostPatternOf } from '../../../network/host-pattern.ts';
 import { Redaction } from '../../../redaction/redaction.ts';
 import type { McpCommands } from '../../../settings/mcp-commands.ts';
 import { guardedFetch } from '../../egress/guarded-fetch.ts';
@@ -88,7 +88,7 @@ async function toUrl(
   const first = await headersOf(server, options, keys);
   if (!first.ok) return first;
   const url = new URL(String(server.configuration.url));
-  const allowPrivate = server.is_guarded === false ? [patternOf(url)] : [];
+  const allowPrivate = server.is_guarded === false ? [hostPatternOf(url)] : [];
   const bounds = { signal: broken.signal, maxBytes: MAX_BYTES, allowPrivate };
   const guarded = guardedFetch(options.egress, {
     ...bounds,
