@@ -6,7 +6,7 @@ import type { Pool } from '../db/connection/pool.ts';
 import { isMigrated } from './health/health.ts';
 import { type CountRequest, createRequestLimits } from './limits/request-limits.ts';
 import { createAccountStatus, type IsActiveAccount } from './login/account-status.ts';
-import { createKeyReader } from './login/api-keys.ts';
+import { createKeyReader } from './login/api-key-reader.ts';
 import type { Identities } from './login/identities.ts';
 import { createLogin, type Login } from './login/login.ts';
 import { createTokenReader, type TokenKeys } from './login/token.ts';

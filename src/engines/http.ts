@@ -23,7 +23,7 @@ import { firstCharacters } from '../text/truncate.ts';
 import type { Egress, EgressAnswer, EgressRequest } from '../tools/egress.ts';
 import { readHeaders } from '../tools/http-request/headers.ts';
 import { messagesFromEngine, toModelAnswer } from './answer.ts';
-import { sendable } from './failures.ts';
+import { sendable } from './sendable-error.ts';
 
 const EXCERPT_CHARACTERS = 400;
 

@@ -4,7 +4,7 @@ import type { RunError } from '../contracts/errors.ts';
 import { openaiProvider } from '../providers/openai.ts';
 import { guardedFetch } from '../tools/egress/guarded-fetch.ts';
 import type { Egress } from '../tools/egress.ts';
-import { sendable } from './failures.ts';
+import { sendable } from './sendable-error.ts';
 
 const MAX_BYTES = 64 * 1024 * 1024;
 

@@ -1,6 +1,6 @@
 -- Generation of API keys: hwd_<12 characters of lookup prefix>_<43 of secret>_<6 of checksum>. All
 -- of it is SQL with built-in functions only, so that a key is never a parameter of a statement.
--- src/api/login/api-keys.ts verifies keys.
+-- src/api/login/api-key-reader.ts verifies keys.
 
 -- Returns 32 unpredictable bytes. Three UUIDs have 366 random bits from the generator of the
 -- operating system, and SHA-256 keeps 256 of them.

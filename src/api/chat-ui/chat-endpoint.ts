@@ -15,8 +15,8 @@ import { cancelsWhenLeft, unlessOver } from '../openai/openai-request.ts';
 import { readBody } from '../openai/read-body.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import { sendChatMessage } from './chat-paths.ts';
-import { readTurn, uiChatRequest } from './chat-request.ts';
 import { type ChatRun, findLiveRun, startChatRun } from './chat-runs.ts';
+import { readTurn, uiChatRequest } from './ui-chat-request.ts';
 import { type UiChunk, UiMessageChunks } from './ui-message-chunks.ts';
 
 const STREAM = '/api/chat/:id/stream';

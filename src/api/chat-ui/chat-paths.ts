@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { EndpointPath } from '../http/openapi.ts';
 import { runHeaders } from '../openai/openai-request.ts';
-import { uiChatRequest } from './chat-request.ts';
+import { uiChatRequest } from './ui-chat-request.ts';
 
 /** Paths for `useChat` of the AI SDK. The server and the OpenAPI document use them. */
 

@@ -4,7 +4,7 @@ import { conversationState } from '../conversation-protocols/run-state.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import { answerQuestionOfRun, type StartedRun } from '../openai/conversation-runs.ts';
-import type { ApprovalDecision, ChatTurn, UiChatRequest } from './chat-request.ts';
+import type { ApprovalDecision, ChatTurn, UiChatRequest } from './ui-chat-request.ts';
 
 /** A run whose steps after the step `since` are one message of a chat. */
 export type ChatRun = StartedRun & {

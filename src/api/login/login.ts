@@ -1,6 +1,6 @@
 import type { Config } from '../../config.ts';
 import type { IsActiveAccount } from './account-status.ts';
-import { isApiKey, type ReadApiKey } from './api-keys.ts';
+import { isApiKey, type ReadApiKey } from './api-key-reader.ts';
 import { type AuthResult, type Identity, refusalOf } from './auth-result.ts';
 import type { ReadToken } from './token.ts';
 

@@ -6,7 +6,7 @@ import type { AccountFlows, LinkedAccount } from '../../db/access/connected-acco
 import type { Authorizations } from '../../tools/oauth/lazy-authorizations.ts';
 import { type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
 import { BUSY, tenantShares } from '../http/admission.ts';
-import { confirmationPage, connectedPage, failedPage, PAGE_HEADERS } from './pages.ts';
+import { confirmationPage, connectedPage, failedPage, PAGE_HEADERS } from './html-pages.ts';
 
 // The pages by which a person connects an account. They need no login, since a browser has none:
 // the link in their path is the proof. It lets nobody read anything.

@@ -6,7 +6,7 @@ import { errorAnswerOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import { createRunRequests, type RunRequests, registerRoutes } from '../limits/run-requests.ts';
-import { isApiKey } from '../login/api-keys.ts';
+import { isApiKey } from '../login/api-key-reader.ts';
 import { permitBody } from '../login/rights.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import type { Model } from './answers.ts';

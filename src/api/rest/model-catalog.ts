@@ -4,7 +4,7 @@ import { catalogPage } from '../../db/access/model-catalog.ts';
 import { findVendor, VENDORS } from '../../providers/vendors.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { object, page, pageOf } from '../http/fields.ts';
-import { pageAnswer, wordsIn } from './framework/pages.ts';
+import { pageAnswer, wordsIn } from './framework/pagination.ts';
 import { type Route, route } from './framework/route.ts';
 
 const price = z.number().nullable();

@@ -15,7 +15,7 @@ import { questionRoutes } from './runs/questions.ts';
 import { sessionMessageRoutes } from './runs/session-messages.ts';
 import { sessionRoutes } from './runs/sessions.ts';
 import { settingRoutes } from './settings.ts';
-import { watchedRowRoutes } from './watched-rows.ts';
+import { watchedRowRoutes } from './watched-row-routes.ts';
 
 /** All operations of the REST API. */
 export const routes: readonly Route[] = [

@@ -14,9 +14,9 @@ import type { Setting, SettingScope } from '../../db/queries/settings.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Attachment } from '../input/attach-option.ts';
 import type { LogCommandOptions } from '../print/log-format.ts';
+import type { PrintedRun } from '../print/print-run.ts';
 import type { ListedQuestion } from '../print/question.ts';
 import type { PrintedRows } from '../print/rows.ts';
-import type { PrintedRun } from '../print/run.ts';
 import type { ChatBackend, ChatOptions } from './chat-backend.ts';
 import type { DefinitionKind } from './definition-kinds.ts';
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { connect, type HowdahClient } from '../../client/connect.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { CliIo } from '../output/output.ts';
-import { resolveServer, type Server } from './profiles.ts';
+import { resolveServer, type Server } from './profile-file.ts';
 
 /** The `--api` option of commands that also work over REST. */
 export const API_OPTION = [

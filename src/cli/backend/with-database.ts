@@ -6,7 +6,7 @@ import { type Queries, queriesOn } from '../../db/queries/queries.ts';
 import { type SchemaState, schemaState } from '../../db/schema/schema-state.ts';
 import type { CliIo } from '../output/output.ts';
 import { reportProvidersOfHost } from './database/report-providers.ts';
-import { NO_PROFILE, resolveServer } from './profiles.ts';
+import { NO_PROFILE, resolveServer } from './profile-file.ts';
 
 export type CliDatabase = {
   url: string;

@@ -1,5 +1,5 @@
 import type { Config } from '../../config.ts';
-import { resolveServer, type Server } from '../backend/profiles.ts';
+import { resolveServer, type Server } from '../backend/profile-file.ts';
 import { type CliIo, paint, printJson } from '../output/output.ts';
 import { inCell, oneLine } from '../output/terminal-text.ts';
 import { type Status, unknownStatus } from './status.ts';

@@ -1,5 +1,5 @@
 import { connect } from '../../client/connect.ts';
-import type { Server } from '../backend/profiles.ts';
+import type { Server } from '../backend/profile-file.ts';
 import { exitCodeFor, exitCodes, reportOf } from '../output/exit-codes.ts';
 import type { Status } from './status.ts';
 

@@ -3,7 +3,7 @@ import type { RunError } from '../../contracts/errors.ts';
 import { retryAfterMs } from '../../network/retry-after.ts';
 import { codeOfStatus, createFailure, type Failed } from '../../providers/failure.ts';
 import { sentence } from '../../providers/http/redact.ts';
-import { sendable } from '../failures.ts';
+import { sendable } from '../sendable-error.ts';
 import type { HttpFault } from './connection.ts';
 
 /** The code of JSON-RPC for a failure inside the server, which may pass. */

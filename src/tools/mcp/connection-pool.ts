@@ -1,11 +1,11 @@
 import type { Outcome } from '../../contracts/errors.ts';
 import { ConnectionBackOff } from './back-off.ts';
 import { McpConnection } from './connection.ts';
-import type { ToolDiscovery } from './discovery.ts';
 import { mcpError } from './failures.ts';
 import type { McpRows } from './mcp-rows.ts';
 import { keyOfAccount, type McpServer } from './server.ts';
 import { type Log, logOf } from './server-requests/server-log.ts';
+import type { ToolDiscovery } from './tool-discovery.ts';
 import { type McpTransportOptions, openTransport } from './transport/transport.ts';
 
 /** The time for opening a connection. The first start of a command may download its program. */

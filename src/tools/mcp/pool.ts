@@ -8,12 +8,12 @@ import { errorOfAbort } from '../custom/custom-tools.ts';
 import type { McpConnection } from './connection.ts';
 import { ConnectionLanes } from './connection-lanes.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from './connection-pool.ts';
-import { ToolDiscovery } from './discovery.ts';
 import { digestMismatch, lostConnection, markUnsent, rejectCall } from './failures.ts';
 import type { McpRows } from './mcp-rows.ts';
 import type { McpFile } from './results/files.ts';
 import { integrationOf, keyOfAccount, type McpServer } from './server.ts';
 import { asksBack } from './server-requests/server-requests.ts';
+import { ToolDiscovery } from './tool-discovery.ts';
 import { raceAbort } from './transport/race-abort.ts';
 
 export type McpPoolOptions = ConnectionPoolOptions;

@@ -15,8 +15,8 @@ import {
   type OAuthClient,
   ownClient,
 } from './client.ts';
-import { findServer } from './discovery.ts';
 import { errorCodeText, OAuthRefusal } from './failures.ts';
+import { findServer } from './find-server.ts';
 import { randomKey, sha256Of } from './keys.ts';
 import { documentOf, factsOf, revokeTokens, type ServerFacts, storeTokens } from './tokens.ts';
 

@@ -15,9 +15,9 @@ import type {
 import type { JsonObject } from '../../json/json.ts';
 import { isConfidential } from '../../network/addresses.ts';
 import { type ClientServices, type OAuthClient, ownClient } from './client.ts';
-import { findServer } from './discovery.ts';
 import { MAY_SUCCEED_LATER, OAuthRefusal } from './failures.ts';
 import type { OAuthFetch } from './fetch.ts';
+import { findServer } from './find-server.ts';
 
 /**
  * The tokens of an account, and what is needed to refresh and revoke them. The endpoints are those

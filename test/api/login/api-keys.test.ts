@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { createAccountStatus } from '../../../src/api/login/account-status.ts';
-import { createKeyReader, type ReadApiKey } from '../../../src/api/login/api-keys.ts';
+import { createKeyReader, type ReadApiKey } from '../../../src/api/login/api-key-reader.ts';
 import { FRESH_MS } from '../../../src/api/login/cached-loader.ts';
 import { createLogin } from '../../../src/api/login/login.ts';
 import { createTokenReader } from '../../../src/api/login/token.ts';

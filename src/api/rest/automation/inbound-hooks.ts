@@ -23,7 +23,7 @@ import {
 } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
-import { answerPage, equalTo } from '../framework/pages.ts';
+import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const verification = z.enum(['standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret']);

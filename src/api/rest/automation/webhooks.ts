@@ -18,7 +18,7 @@ import {
 } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
-import { answerPage, equalTo } from '../framework/pages.ts';
+import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, type RouteContext, type RouteInput, route } from '../framework/route.ts';
 
 const signingKey = z

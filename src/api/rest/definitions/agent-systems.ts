@@ -7,7 +7,7 @@ import { writeFile } from '../../../systems/write-file.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { columnList } from '../../http/column-list.ts';
 import { byId, flag, id, object, page, pageOf, time } from '../../http/fields.ts';
-import { answerPage, equalTo } from '../framework/pages.ts';
+import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const YAML = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml'] as const;

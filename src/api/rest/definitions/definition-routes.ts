@@ -5,7 +5,7 @@ import { byId, flag, names, object, page, pageOf } from '../../http/fields.ts';
 import { alertRules } from '../automation/alert-rules.ts';
 import { scheduleRoutes } from '../automation/schedules.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
-import { idIn, pageAnswer } from '../framework/pages.ts';
+import { idIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 import { mcpServers, models, prompts, resources, skills, tools } from './definitions.ts';
 import { testModel } from './model-test.ts';

@@ -13,7 +13,7 @@ import {
   time,
 } from '../../http/fields.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
-import { equalTo } from '../framework/pages.ts';
+import { equalTo } from '../framework/pagination.ts';
 
 type Columns = z.ZodRawShape;
 

@@ -14,7 +14,7 @@ import {
   time,
 } from '../../http/fields.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
-import { answerPage, equalTo } from '../framework/pages.ts';
+import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 import { createResource } from './definitions.ts';
 

@@ -4,7 +4,7 @@ import type {
   ModelTestReport,
   TestedModel,
 } from '../../../contracts/agents/model-test.ts';
-import { awaitModelTest, startModelTest } from '../../../db/operations/model-tests.ts';
+import { awaitModelTest, startModelTest } from '../../../db/operations/request-model-test.ts';
 import type { Client } from '../../../db/queries/json-rows.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { object } from '../../http/fields.ts';

@@ -5,7 +5,7 @@ import { withArticle } from '../../../text/with-article.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { byId, json, object, page, pageOf, time } from '../../http/fields.ts';
 import { type CrudResource, shownRow } from '../framework/crud-resource.ts';
-import { numberIn, pageAnswer } from '../framework/pages.ts';
+import { numberIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const version = z

@@ -9,7 +9,7 @@ import {
   optionalNumber,
 } from '../../http/fields.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
-import { equalTo } from '../framework/pages.ts';
+import { equalTo } from '../framework/pagination.ts';
 import { versionedColumns } from './definitions.ts';
 
 const TYPES = [

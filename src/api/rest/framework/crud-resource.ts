@@ -16,7 +16,7 @@ import { withArticle } from '../../../text/with-article.ts';
 import { noSuch, RequestRefusal, refuseOtherId } from '../../errors/request-refusal.ts';
 import { byId, page, pageOf } from '../../http/fields.ts';
 import { refusalFor, tagToMatch } from './if-match.ts';
-import { answerPage } from './pages.ts';
+import { answerPage } from './pagination.ts';
 import {
   type Route,
   type RouteContext,

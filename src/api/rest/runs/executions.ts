@@ -14,7 +14,7 @@ import {
 import { byId, flag, numberText, object, page, pageOf, switchText } from '../../http/fields.ts';
 import { runConditions, runs } from '../../lists/list-filters.ts';
 import { runCursor } from '../framework/cursors.ts';
-import { answerPage, idIn, numberIn, pageAnswer, pageBody } from '../framework/pages.ts';
+import { answerPage, idIn, numberIn, pageAnswer, pageBody } from '../framework/pagination.ts';
 import { type AnswerDescription, type Route, route } from '../framework/route.ts';
 import { comparisonRoute } from './comparison.ts';
 import { explanationRoute } from './explanation.ts';

@@ -5,7 +5,7 @@ import { noSuch } from '../../errors/request-refusal.ts';
 import { findExecution } from '../../events/run-rows.ts';
 import { columnList } from '../../http/column-list.ts';
 import { byId, id, page, pageOf, time } from '../../http/fields.ts';
-import { answerPage } from '../framework/pages.ts';
+import { answerPage } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const feedback = z

@@ -6,7 +6,7 @@ import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { columnList } from '../../http/column-list.ts';
 import { byId, count, id, page, pageOf } from '../../http/fields.ts';
 import { question } from '../../lists/question-rows.ts';
-import { idsIn, pageAnswer } from '../framework/pages.ts';
+import { idsIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 import { executionRecord, findExecutionRecord } from './execution-record.ts';
 

@@ -13,7 +13,7 @@ import {
 } from '../../lists/question-rows.ts';
 import { listCursor } from '../framework/cursors.ts';
 import { listEventsText, listStart } from '../framework/list-stream.ts';
-import { answerPage } from '../framework/pages.ts';
+import { answerPage } from '../framework/pagination.ts';
 import { type Route, type RouteResponse, route } from '../framework/route.ts';
 
 /** Answers a question as the caller, and returns the question as it is afterwards. */

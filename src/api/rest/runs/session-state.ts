@@ -6,7 +6,7 @@ import {
 } from '../../../db/queries/chat-session.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { object, page, pageOf } from '../../http/fields.ts';
-import { messagePlaceIn, pageAnswer } from '../framework/pages.ts';
+import { messagePlaceIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 import { bySid, findSession } from './sessions.ts';
 

@@ -3,7 +3,7 @@ import type { Client } from '../../../db/queries/json-rows.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 import { id, object, page, pageOf, time } from '../../http/fields.ts';
-import { answerPage, equalTo } from '../framework/pages.ts';
+import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const policy = z.enum(['queue', 'reject', 'interrupt', 'steer']);

@@ -7,7 +7,7 @@ import { lineSchema, pageOfLines } from '../../events/log-lines.ts';
 import { findExecution, statusSchema } from '../../events/run-rows.ts';
 import { flag, id, page, pageOf, time } from '../../http/fields.ts';
 import { logCursor } from '../framework/cursors.ts';
-import { pageAnswer, placeIn } from '../framework/pages.ts';
+import { pageAnswer, placeIn } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 import { findSession } from './sessions.ts';
 

@@ -4,7 +4,7 @@ import { inTenant } from '../../../db/access/agent-systems.ts';
 import { secretRowsOn } from '../../../db/access/secrets.ts';
 import { type SigningKeyOf, signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
-import { awaitModelTest, startModelTest } from '../../../db/operations/model-tests.ts';
+import { awaitModelTest, startModelTest } from '../../../db/operations/request-model-test.ts';
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
 import { issueSigningKey } from '../../../secrets/signing-keys.ts';
 import { createSecretWriter } from '../../../secrets/writer.ts';

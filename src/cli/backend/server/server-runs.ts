@@ -5,7 +5,7 @@ import type { Step, TreeNode } from '../../../db/queries/queries.ts';
 import type { Question } from '../../../db/queries/questions.ts';
 import { partsOf } from '../../input/attach-option.ts';
 import { noRunYet, notFound } from '../../input/resolve-id.ts';
-import type { PrintedRun } from '../../print/run.ts';
+import type { PrintedRun } from '../../print/print-run.ts';
 import { stepIn } from '../../print/step.ts';
 import type { FollowOptions, NewFork, NewRun, RunBackend, StreamedEvent } from '../backend.ts';
 import type { Api } from '../connect.ts';

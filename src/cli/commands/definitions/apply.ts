@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import type { Plan } from '../../../db/access/agent-systems.ts';
 import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
+import { changesOf } from '../../files/file-changes.ts';
 import {
   applyFiles,
   FILE_OPTION,
   readSystemFiles,
   refuseWatchedStdin,
 } from '../../files/read-systems.ts';
-import { changesOf } from '../../files/watch.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { reportOf } from '../../output/exit-codes.ts';

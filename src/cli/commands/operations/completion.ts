@@ -1,6 +1,6 @@
 import { Argument, Command } from 'commander';
 import { fill } from '../../help/command-metadata.ts';
-import { completionsOf } from '../../help/completion.ts';
+import { completionsOf } from '../../help/complete-words.ts';
 import { completionScripts, type Shell } from '../../help/completion-scripts.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 

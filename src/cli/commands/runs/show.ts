@@ -3,7 +3,7 @@ import { HowdahError } from '../../../contracts/errors.ts';
 import { API_OPTION } from '../../backend/connect.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import type { CliIo } from '../../output/output.ts';
-import { printRun, printTree } from '../../print/run.ts';
+import { printRun, printTree } from '../../print/print-run.ts';
 import { printStep, shownIn } from '../../print/step.ts';
 
 /**

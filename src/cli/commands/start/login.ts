@@ -10,7 +10,7 @@ import {
   profilesPath,
   readProfiles,
   writeProfiles,
-} from '../../backend/profiles.ts';
+} from '../../backend/profile-file.ts';
 import { readHidden } from '../../output/hidden-input.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 

@@ -1,5 +1,10 @@
 import type { Command } from 'commander';
-import { profileNamed, profilesPath, readProfiles, writeProfiles } from '../../backend/profiles.ts';
+import {
+  profileNamed,
+  profilesPath,
+  readProfiles,
+  writeProfiles,
+} from '../../backend/profile-file.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 
 /** Registers `howdah admin logout`, which removes a profile with its key, or all profiles. */

@@ -3,7 +3,7 @@ import type { Config } from '../../../config.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { inBrackets } from '../../../network/addresses.ts';
 import { API_OPTION, connectTo, serverOf } from '../../backend/connect.ts';
-import { resolveServer, type Server } from '../../backend/profiles.ts';
+import { resolveServer, type Server } from '../../backend/profile-file.ts';
 import { createServerRuns } from '../../backend/server/server-runs.ts';
 import { executionId } from '../../input/resolve-id.ts';
 import { type CliIo, printJson } from '../../output/output.ts';

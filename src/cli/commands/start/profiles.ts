@@ -1,5 +1,10 @@
 import type { Command } from 'commander';
-import { profileNamed, profilesPath, readProfiles, writeProfiles } from '../../backend/profiles.ts';
+import {
+  profileNamed,
+  profilesPath,
+  readProfiles,
+  writeProfiles,
+} from '../../backend/profile-file.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { printRows } from '../../print/rows.ts';

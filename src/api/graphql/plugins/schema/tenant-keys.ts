@@ -1,6 +1,6 @@
 import '../../environment.ts';
 import 'postgraphile';
-import { isOwn, isOwnTable } from './user-schemas.ts';
+import { isOwn, isOwnTable } from './user-schemas-plugin.ts';
 
 /**
  * Hides unique keys `(tenant_id, …)`. They exist for composite foreign keys, not for people, so

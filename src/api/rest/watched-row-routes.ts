@@ -13,7 +13,7 @@ import {
 } from '../lists/watched-rows.ts';
 import { listCursor } from './framework/cursors.ts';
 import { listEventsText, listStart } from './framework/list-stream.ts';
-import { answerPage } from './framework/pages.ts';
+import { answerPage } from './framework/pagination.ts';
 import { type Route, route } from './framework/route.ts';
 
 const filters = {
