@@ -111,9 +111,12 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
   );
 
   // watched through all doors at once, up to what it asks
-  const seen = Object.entries(watchers).map(([door, watch]) => ({ door, ...watch(id) }));
+  const seen = Object.entries(watchers).map(([watcher, watch]) => ({
+    door: watcher,
+    ...watch(id),
+  }));
   await until(() => seen.every(({ seqs }) => seqs().length >= 2));
-  for (const { door, seqs } of seen) expect([door, seqs()]).toEqual([door, [1, 2]]);
+  for (const { door: watcher, seqs } of seen) expect([watcher, seqs()]).toEqual([watcher, [1, 2]]);
 
   // answered by the command line, which finds the question itself
   const open = JSON.parse((await runCli(database.url, 'questions', '--json')).stdout);
@@ -136,8 +139,8 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
     'output',
   ]);
   const told = log.filter(({ kind }) => !SILENT.includes(kind)).map(({ seq }) => seq);
-  for (const { door, seqs } of seen) {
-    expect([door, seqs().filter((seq) => told.includes(seq))]).toEqual([door, told]);
+  for (const { door: watcher, seqs } of seen) {
+    expect([watcher, seqs().filter((seq) => told.includes(seq))]).toEqual([watcher, told]);
   }
 
   // forked by GraphQL from behind the answer: nobody is asked again

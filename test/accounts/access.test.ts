@@ -117,14 +117,14 @@ test('users connect their own accounts, and see no account of another user', asy
 test('GraphQL begins and ends an integration, and has no field for a token', async () => {
   const integration = await makeIntegration(scene);
   const { token } = await as('ada');
-  const begun = await ask(
+  const started = await ask(
     api,
     'mutation ($name: String!) { connectAccount(input: { integration: $name }) { result } }',
     { name: integration.name },
     token,
   );
-  expect(begun.errors).toEqual([]);
-  await consent(begun.data.connectAccount.result.authorization_url);
+  expect(started.errors).toEqual([]);
+  await consent(started.data.connectAccount.result.authorization_url);
   const { id } = await accountOf(scene, integration.name, people.ada.user_id);
   const ended = await ask(
     api,

@@ -154,20 +154,20 @@ describe('a consent whose code is being exchanged gives no tokens', () => {
     return page;
   }
 
-  const given = async () => (await scene.server.refreshTokens()).length;
+  const countTokens = async () => (await scene.server.refreshTokens()).length;
 
   test('to an account that is disconnected', async () => {
     const { name } = await makeIntegration(scene, ofTenant);
     await linkFor(scene, name);
     const { id } = await accountOf(scene, name);
-    const before = await given();
+    const before = await countTokens();
     const page = await whileExchanging(name, () =>
       scene.db.pool.query('select howdah.disconnect_account($1)', [id]),
     );
     expect(page).toMatchObject({ status: 502, html: expect.stringContaining('disconnected') });
     expect(await accountOf(scene, name)).toMatchObject({ status: 'revoked', error: null });
     expect(await versionOf(scene, id)).toBeUndefined();
-    expect(await given()).toBe(before); // they were revoked at once
+    expect(await countTokens()).toBe(before); // they were revoked at once
   });
 
   test('to an integration that leads elsewhere now', async () => {

@@ -82,7 +82,7 @@ async function all(events: AsyncIterable<StreamResponse>) {
   return told;
 }
 /** As a client that keeps artifacts has it in the end. */
-function keptOf(told: NonNullable<StreamResponse['payload']>[]) {
+function streamedText(told: NonNullable<StreamResponse['payload']>[]) {
   let text = '';
   for (const one of told) {
     if (one.$case !== 'artifactUpdate' || one.value.artifact?.artifactId !== 'answer') continue;
@@ -276,7 +276,7 @@ describe('a task', () => {
       event.$case === 'statusUpdate' ? [event.value.status?.state] : [],
     );
     expect(states).toEqual([TaskState.TASK_STATE_WORKING, TaskState.TASK_STATE_COMPLETED]);
-    expect(keptOf(told)).toBe('It is forty-two.');
+    expect(streamedText(told)).toBe('It is forty-two.');
     const said = told.flatMap((event) =>
       event.$case === 'statusUpdate' ? [textOf(event.value.status?.message?.parts)] : [],
     );
@@ -300,7 +300,7 @@ describe('a task', () => {
     expect(task.status?.state).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
     expect(textOf(task.status?.message?.parts)).toBe('Which colour?');
     const told = await all(client.sendMessageStream(says('blue', { taskId: task.id })));
-    expect(keptOf(told)).toBe('Painted blue.');
+    expect(streamedText(told)).toBe('Painted blue.');
     const ended = await client
       .sendMessage(says('red', { taskId: task.id }))
       .catch((error) => error);
@@ -510,7 +510,7 @@ describe('refusals', () => {
     const task = (await (await clientOf(agent)).sendMessage(says('Hello.'))) as Task;
     const another = await stage.agent(() => ({ content: 'Hi.' }));
     await makeAgent(stage.db.pool, { name: agent, tenant_id: other });
-    const stranger = (await makeApiKey(stage.db.pool, other, { role: 'owner' })).key;
+    const outsider = (await makeApiKey(stage.db.pool, other, { role: 'owner' })).key;
     const nobody = '01890000-0000-7000-8000-000000000000';
     const ask = async (method: string, id: string, of: string, on: ApiServer, key?: string) => {
       const message = {
@@ -530,9 +530,9 @@ describe('refusals', () => {
       return JSON.parse(JSON.stringify([status, body]).replaceAll(id, 'ID'));
     };
     for (const method of ['GetTask', 'CancelTask', 'SubscribeToTask', 'SendMessage']) {
-      const missing = await ask(method, nobody, agent, api, stranger);
+      const missing = await ask(method, nobody, agent, api, outsider);
       expect(missing[1].error.code).toBe(-32001);
-      expect(await ask(method, task.id, agent, api, stranger)).toEqual(missing);
+      expect(await ask(method, task.id, agent, api, outsider)).toEqual(missing);
       expect(await ask(method, task.id, another, stage.api)).toEqual(missing);
     }
     const context = async (contextId: string, key: string) => {
@@ -545,8 +545,8 @@ describe('refusals', () => {
       );
       return JSON.parse(JSON.stringify(body).replaceAll(contextId, 'ID'));
     };
-    expect(await context(task.contextId, stranger)).toEqual(await context(nobody, stranger));
-    expect((await context(nobody, stranger)).error.code).toBe(-32602);
+    expect(await context(task.contextId, outsider)).toEqual(await context(nobody, outsider));
+    expect((await context(nobody, outsider)).error.code).toBe(-32602);
   });
 
   test('an unknown, foreign, restricted or inactive agent is the same 404', async () => {
@@ -555,16 +555,16 @@ describe('refusals', () => {
     await makeAgent(stage.db.pool, { name: 'sleeping', is_active: false });
     const { key } = await makeApiKey(stage.db.pool, tenant);
     const headers = { authorization: `Bearer ${key}` };
-    const asked = async (name: string) => {
+    const askAgent = async (name: string) => {
       const card = await fetch(`${api.url}/a2a/${name}/.well-known/agent-card.json`, { headers });
       const sent = await rpc(name, call('GetTask', { id: 'x' }), headers, api);
       const told = [card.status, await card.json(), sent.status, sent.body];
       return JSON.parse(JSON.stringify(told).replaceAll(name, 'NAME'));
     };
-    const missing = await asked('nobody-at-all');
+    const missing = await askAgent('nobody-at-all');
     expect([missing[0], missing[2]]).toEqual([404, 404]);
     for (const name of ['theirs-alone', 'not-for-all', 'sleeping']) {
-      expect(await asked(name)).toEqual(missing);
+      expect(await askAgent(name)).toEqual(missing);
     }
   });
 

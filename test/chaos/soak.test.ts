@@ -86,11 +86,13 @@ describe('a bound is violated by', () => {
   });
 
   test('a process that keeps growing, but not by pages that V8 retains', () => {
-    const kept = (nth: number, step: number) => [
+    const sampleOf = (nth: number, step: number) => [
       weights({ kept: 100 + Math.floor(nth / 20) * step }),
     ];
-    expect(broken(hour((nth) => ({ workers: kept(nth, 8) })))).toEqual([]);
-    expect(broken(hour((nth) => ({ workers: kept(nth, 50) })))).toEqual(['rss of worker 1 in MB']);
+    expect(broken(hour((nth) => ({ workers: sampleOf(nth, 8) })))).toEqual([]);
+    expect(broken(hour((nth) => ({ workers: sampleOf(nth, 50) })))).toEqual([
+      'rss of worker 1 in MB',
+    ]);
   });
 
   test('a worker without measurements', () => {

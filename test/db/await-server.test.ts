@@ -63,11 +63,11 @@ describe('a server that does not accept connections yet', () => {
 test('an error that waiting cannot resolve is reported at once', async () => {
   const nobody = new URL(db.url);
   nobody.username = 'nobody';
-  const nowhere = new URL(db.url);
-  nowhere.pathname = '/nope';
+  const absent = new URL(db.url);
+  absent.pathname = '/nope';
   for (const [url, code] of [
     [nobody, /^28/],
-    [nowhere, /^3D000$/],
+    [absent, /^3D000$/],
   ] as const) {
     const talk = () => expect.unreachable('it waits');
     await expect(waitForServer(url.toString(), 60, talk)).rejects.toMatchObject({

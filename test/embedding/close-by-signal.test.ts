@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CustomTool } from '../../src/index.ts';
-import { calling, door, giveTool, makeAgent, reaches } from '../runtime/arrange.ts';
+import { calling, createLatch, giveTool, makeAgent, reaches } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -11,7 +11,7 @@ import { startHowdah } from './start-howdah.ts';
 const db = testDatabase();
 
 test('a signal in mid-run closes the instance, and its run goes on elsewhere', async () => {
-  const started = door();
+  const started = createLatch();
   const stop = new AbortController();
   const hang: CustomTool = {
     name: 'hang',

@@ -123,11 +123,11 @@ describe('properties', () => {
       maxLength: 30,
     },
   );
-  const holds = <T>(arbitrary: fc.Arbitrary<T>, claim: (value: T) => Promise<void>) =>
+  const checkProperty = <T>(arbitrary: fc.Arbitrary<T>, claim: (value: T) => Promise<void>) =>
     fc.assert(fc.asyncProperty(arbitrary, claim), { numRuns: 40 });
 
   test('the internal rate of return makes the present value zero', () =>
-    holds(
+    checkProperty(
       fc.tuple(cents, fc.array(cents, { minLength: 1, maxLength: 12 })),
       async ([out, flows]) => {
         const all = [-out, ...flows];
@@ -144,14 +144,17 @@ describe('properties', () => {
     ));
 
   test('a value compounded over years has grown by its rate', () =>
-    holds(fc.tuple(cents, rate, fc.integer({ min: 1, max: 40 })), async ([value, r, years]) => {
-      const grown = await figure('finance.future_value($1, $2, $3)', value, r, years);
-      if (grown < 0.01) return; // ten digits say little of it
-      expect(await figure('finance.cagr($1, $2, $3)', value, grown, years)).toBeCloseTo(r, 6);
-    }));
+    checkProperty(
+      fc.tuple(cents, rate, fc.integer({ min: 1, max: 40 })),
+      async ([value, r, years]) => {
+        const grown = await figure('finance.future_value($1, $2, $3)', value, r, years);
+        if (grown < 0.01) return; // ten digits say little of it
+        expect(await figure('finance.cagr($1, $2, $3)', value, grown, years)).toBeCloseTo(r, 6);
+      },
+    ));
 
   test('the payments of a loan are worth the loan, and its schedule repays it', () =>
-    holds(
+    checkProperty(
       fc.tuple(
         cents,
         fc.integer({ min: 0, max: 500 }).map((n) => n / 10_000),
@@ -173,7 +176,7 @@ describe('properties', () => {
     ));
 
   test('simple and logarithmic returns describe the same growth', () =>
-    holds(fc.tuple(cents, cents), async ([from, to]) => {
+    checkProperty(fc.tuple(cents, cents), async ([from, to]) => {
       const simple = await figure('finance.simple_return($1, $2)', from, to);
       expect(
         Math.expm1(await figure('finance.log_return($1, $2)', from, to)) / simple || 1,
@@ -181,7 +184,7 @@ describe('properties', () => {
     }));
 
   test('deviation, Sharpe ratio and beta match another library', () =>
-    holds(fc.tuple(returns, fc.integer({ min: -3, max: 3 })), async ([series, slope]) => {
+    checkProperty(fc.tuple(returns, fc.integer({ min: -3, max: 3 })), async ([series, slope]) => {
       const market = series.map((one, at) => one * slope + (at % 3) / 100);
       const deviation = sampleStandardDeviation(series);
       expect(await figure('finance.volatility($1, 12)', series)).toBeCloseTo(
@@ -199,7 +202,7 @@ describe('properties', () => {
     }));
 
   test('a drawdown lies between -1 and 0, and is 0 for a rising series', () =>
-    holds(fc.array(cents, { minLength: 1, maxLength: 30 }), async (values) => {
+    checkProperty(fc.array(cents, { minLength: 1, maxLength: 30 }), async (values) => {
       const drawdown = await figure('finance.max_drawdown($1)', values);
       expect(drawdown).toBeGreaterThan(-1);
       expect(drawdown).toBeLessThanOrEqual(0);

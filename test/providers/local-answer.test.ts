@@ -53,7 +53,7 @@ async function answer(
 }
 
 describe('answers only from tool results', () => {
-  const told = async (result: unknown, question = 'Where is order A-1001?') =>
+  const answerTo = async (result: unknown, question = 'Where is order A-1001?') =>
     answerOf(
       await answer(toolRound(question, 'order_status', { order_id: 'A-1001' }, result), [
         orderStatus,
@@ -80,20 +80,20 @@ describe('answers only from tool results', () => {
     ['a list', ['A-1001', 'A-1002'], 'A-1001, A-1002 [order_status]'],
     ['a number', 7, 'A-1001 — 7 [order_status]'],
   ])('%s', async (_, result, expected) => {
-    expect(await told(result)).toBe(expected);
+    expect(await answerTo(result)).toBe(expected);
   });
 
   test('quotes only the sentences of a long text that match the question', async () => {
     const long = `${'We love our shop. '.repeat(30)}You may return goods within 30 days. ${'So it is. '.repeat(30)}`;
     const question = 'Within how many days may I return goods?';
-    expect(await told({ title: 'Returns', body: long }, question)).toBe(
+    expect(await answerTo({ title: 'Returns', body: long }, question)).toBe(
       'A-1001 — title: Returns, body: You may return goods within 30 days. [order_status]',
     );
   });
 
   test('counts many rows instead of listing all', async () => {
     const rows = Array.from({ length: 20 }, (_, n) => ({ n }));
-    expect(await told(rows)).toContain('… and 12 more [order_status]');
+    expect(await answerTo(rows)).toContain('… and 12 more [order_status]');
   });
 
   test('keeps the lines of a table and truncates it like rows', async () => {
@@ -103,12 +103,12 @@ describe('answers only from tool results', () => {
         '| --- | --- |',
         ...Array.from({ length: rows }, (_, n) => `| DHL | ${n} |`),
       ].join('\n');
-    expect(await told(`${table(2)}\n\n2 rows`)).toBe(`${table(2)}\n\n2 rows [order_status]`);
-    expect(await told(table(1))).toBe(`${table(1)}\n[order_status]`);
-    expect(await told(`${table(20)}\n\n20 rows`)).toBe(
+    expect(await answerTo(`${table(2)}\n\n2 rows`)).toBe(`${table(2)}\n\n2 rows [order_status]`);
+    expect(await answerTo(table(1))).toBe(`${table(1)}\n[order_status]`);
+    expect(await answerTo(`${table(20)}\n\n20 rows`)).toBe(
       `${table(8)}\n\n… and 12 more, 20 rows [order_status]`,
     );
-    expect(await told('either | or\nis no table')).toContain('either | or is no table');
+    expect(await answerTo('either | or\nis no table')).toContain('either | or is no table');
   });
 
   test('tries a second tool when the first found nothing, and repeats no call', async () => {

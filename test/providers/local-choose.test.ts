@@ -177,7 +177,7 @@ describe('the calculator', () => {
   const calculator = tool('calculator', 'Works out an expression.', {
     expression: { type: 'string', description: 'Such as (19.99 * 3 + 4.5) * 1.19' },
   });
-  const asked = async (question: string) =>
+  const choose = async (question: string) =>
     answerOf(await answer(question, [calculator])).tool_calls.map((call) =>
       JSON.parse(call.arguments),
     );
@@ -188,7 +188,7 @@ describe('the calculator', () => {
     ['How much is (19.99 × 3 + 4.5) × 1.19, please?', ['(19.99 * 3 + 4.5) * 1.19']],
     ['1,250 / 4 and 2^10?', ['1250 / 4', '2^10']],
   ])('is called with the expression as written: %s', async (question, expressions) => {
-    expect(await asked(question)).toEqual(expressions.map((expression) => ({ expression })));
+    expect(await choose(question)).toEqual(expressions.map((expression) => ({ expression })));
   });
 
   test.each([
@@ -196,5 +196,5 @@ describe('the calculator', () => {
     'Work out 2026-11-21.',
     'Calculate max(1,200) + 3',
     'At 10:30?',
-  ])('is not called for %s', async (question) => expect(await asked(question)).toEqual([]));
+  ])('is not called for %s', async (question) => expect(await choose(question)).toEqual([]));
 });

@@ -89,14 +89,14 @@ async function replay(recorded: Recorded) {
 const all = [...files(), ...cassetteAnswers()];
 const chats = all.filter((one) => one.status === 200 && isChat(one));
 const refusals = all.filter((one) => one.status !== 200);
-const strangers = all.filter((one) => one.status === 200 && !isChat(one));
+const others = all.filter((one) => one.status === 200 && !isChat(one));
 
 describe.skipIf(assets === '')('recorded answers of real servers', () => {
   test('exist', () => {
     expect(chats.length).toBeGreaterThan(100);
     expect(refusals.length).toBeGreaterThan(3);
     console.log(
-      `recorded: ${chats.length} answers, ${refusals.length} refusals, ${strangers.length} in other formats`,
+      `recorded: ${chats.length} answers, ${refusals.length} refusals, ${others.length} in other formats`,
     );
   });
 
@@ -140,7 +140,7 @@ describe.skipIf(assets === '')('recorded answers of real servers', () => {
     expect(error.retryable).toBe(recorded.status === 429);
   });
 
-  test.each(strangers.map((one) => [one.name, one] as const))(
+  test.each(others.map((one) => [one.name, one] as const))(
     '%s is not a chat answer',
     async (_, recorded) => {
       const { code, retryable } = errorOf(await replay(recorded));

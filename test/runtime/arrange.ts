@@ -317,8 +317,8 @@ export function calling(...calls: { name: string; arguments?: Json; id?: string 
   return { tool_calls: calls as JsonObject[] };
 }
 
-/** A gate that opens once, for tools that wait for the test. */
-export function door<T = void>(): { opened: Promise<T>; open(value: T): void } {
+/** Creates a latch that opens once, for tools that wait for the test. */
+export function createLatch<T = void>(): { opened: Promise<T>; open(value: T): void } {
   const { promise, resolve } = Promise.withResolvers<T>();
   return { opened: promise, open: resolve };
 }

@@ -5,7 +5,7 @@ import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, door } from './arrange.ts';
+import { brokenPromises, createLatch } from './arrange.ts';
 
 // A worker that reaches its database through a proxy which can lose, delay and cut.
 
@@ -23,8 +23,8 @@ const note: CustomTool = {
   run: (_args, { idempotency_key }) => noted.push(idempotency_key),
 };
 
-export const inside = door();
-export const gate = door();
+export const inside = createLatch();
+export const gate = createLatch();
 const gated: CustomTool = {
   ...note,
   name: 'gated',

@@ -56,7 +56,7 @@ export async function counter(pool: pg.Pool, name: string): Promise<number> {
 }
 
 /** Holds an advisory lock that a tool waits for, until it is called. */
-export async function holdLock(pool: pg.Pool, key: number): Promise<() => Promise<void>> {
+export async function takeLock(pool: pg.Pool, key: number): Promise<() => Promise<void>> {
   const client = await pool.connect();
   await client.query('begin');
   await client.query('select pg_advisory_xact_lock($1)', [key]);

@@ -2,14 +2,17 @@ import type pg from 'pg';
 import { all, claim, commit, type Db, makeRun, makeWorker, one, takeRole } from './support.ts';
 
 /** What a worker puts into a commit that asks; the rest has defaults. */
-export type Asked = {
+export type OpenQuestion = {
   kind?: 'question' | 'approval' | 'effect';
   columns?: Record<string, unknown>;
   run?: Record<string, unknown>;
 };
 
 /** A run that waits for a person, as its worker leaves it. */
-export async function ask(db: Db, { kind = 'question', columns = {}, run = {} }: Asked = {}) {
+export async function ask(
+  db: Db,
+  { kind = 'question', columns = {}, run = {} }: OpenQuestion = {},
+) {
   const worker = await makeWorker(db);
   const execution = await makeRun(db, run);
   const [claimed] = await claim(db, worker, [execution]);

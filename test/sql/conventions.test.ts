@@ -357,7 +357,7 @@ describe('conventions', () => {
          where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition
          group by c.oid, n.nspname order by 1`,
       );
-      const standing = [
+      const documented = [
         'engine ALL PERMISSIVE howdah_engine true',
         'operator ALL PERMISSIVE howdah_owner true',
       ];
@@ -371,11 +371,11 @@ describe('conventions', () => {
             ? []
             : schema === 'howdah' || READ_BY_TENANTS.includes(name)
               ? [
-                  ...standing,
+                  ...documented,
                   ...(erasable.test(name) ? ['eraser ALL PERMISSIVE howdah_eraser true'] : []),
                   'tenant ALL PERMISSIVE howdah_analyst,howdah_app true',
                 ].sort()
-              : standing,
+              : documented,
         });
       }
     });

@@ -307,10 +307,10 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
             const row = { ...own?.row, bytes: null, sha256: null, [column]: id };
             return outcome(client, insert, [JSON.stringify(row)], [id]);
           };
-          const nowhere = await attempt(idLike(b));
+          const absent = await attempt(idLike(b));
           for (const id of idsFor(theirs, column)) {
             const got = await attempt(id);
-            expect({ name, column, got }).toEqual({ name, column, got: nowhere });
+            expect({ name, column, got }).toEqual({ name, column, got: absent });
             expect({ name, column, refused: 'code' in got }).toEqual({
               name,
               column,
@@ -428,12 +428,12 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
             return MAKES.has(called.name) ? withoutNew(got) : got;
           };
           // as near to what the caller has as the other's name is: what is like a word may be told of one's own
-          const nowhere = await call(idLike(b), NOBODYS);
+          const absent = await call(idLike(b), NOBODYS);
           const takesId = types.some((type) => type.startsWith('uuid'));
           const few = tenant === undefined ? allIds().slice(0, 1) : oneOfEach(); // a word is the same for all
           for (const id of takesId && tenant === undefined ? allIds() : few) {
             calls += 1;
-            expect({ signature, got: await call(id, MARK) }).toEqual({ signature, got: nowhere });
+            expect({ signature, got: await call(id, MARK) }).toEqual({ signature, got: absent });
           }
         }
       }

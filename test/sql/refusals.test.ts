@@ -190,7 +190,7 @@ test('Postgres reports a duplicate row itself, so that an upsert runs no check t
 
 describe('messages of checks', () => {
   const rulesOf = () =>
-    all<{ name: string; told: string }>(
+    all<{ name: string; hint: string }>(
       db.pool,
       `select distinct c.conname as name, howdah_private.constraint_sentence(c.conname, (
          select jsonb_agg(a.attname) from pg_attribute as a where a.attrelid = c.conrelid and a.attnum = any (c.conkey)
@@ -204,8 +204,8 @@ describe('messages of checks', () => {
     expect(rules.length).toBeGreaterThan(80);
     const told =
       /^([a-z0-9_]+ )*(must (not )?(be|have|count|fit|say|name) |must be \w|may be there$)/;
-    expect(rules.filter((rule) => !told.test(rule.told))).toEqual([]);
-    expect(rules.filter((rule) => rule.told === rule.name.replaceAll('_', ' '))).toEqual([
+    expect(rules.filter((rule) => !told.test(rule.hint))).toEqual([]);
+    expect(rules.filter((rule) => rule.hint === rule.name.replaceAll('_', ' '))).toEqual([
       { name: 'must_be_uuid_v7', told: 'must be uuid v7' },
     ]);
   });

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readFile } from '../../src/systems/read-file.ts';
 import { testDatabase } from '../support/database.ts';
-import { type Doors, faultsOf, newTenant } from './support.ts';
+import { faultsOf, newTenant, type TenantInterfaces } from './support.ts';
 
 const database = testDatabase();
-let tenant: Doors;
+let tenant: TenantInterfaces;
 beforeAll(async () => {
   tenant = await newTenant(database.pool);
 });

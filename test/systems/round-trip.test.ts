@@ -533,13 +533,15 @@ describe('deleted parts', () => {
     });
     expect(await tenant.export('team')).toEqual(document);
     const other = await newTenant(database.pool);
-    for (const doors of [tenant, other]) {
-      await doors.apply(document, { prune: true });
-      expect((await doors.inside((client) => exportDocument(client, 'team'))).left_out).toEqual([]);
+    for (const interfaces of [tenant, other]) {
+      await interfaces.apply(document, { prune: true });
+      expect(
+        (await interfaces.inside((client) => exportDocument(client, 'team'))).left_out,
+      ).toEqual([]);
     }
     const digests = await Promise.all(
-      [tenant, other].map((doors) =>
-        doors.one(
+      [tenant, other].map((interfaces) =>
+        interfaces.one(
           'select digest from howdah.agent_systems where tenant_id = howdah.current_tenant()',
         ),
       ),

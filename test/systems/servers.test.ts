@@ -4,7 +4,7 @@ import type { ApplyOptions, Plan } from '../../src/db/access/agent-systems.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import { asRole } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
-import { changes, type Doors, faultsOf, newTenant } from './support.ts';
+import { changes, faultsOf, newTenant, type TenantInterfaces } from './support.ts';
 
 const database = testDatabase();
 
@@ -20,20 +20,20 @@ const shop = (rest: object = {}) => ({
   ...rest,
 });
 
-const stored = ({ one: row, tenant }: Doors, name: string) =>
+const stored = ({ one: row, tenant }: TenantInterfaces, name: string) =>
   row(
     `select s.type, s.configuration, s.description, s.is_active, o.name as owner from howdah.mcp_servers as s
      left join howdah.agent_systems as o on o.id = s.agent_system_id where s.name = $1 and s.tenant_id = $2`,
     name,
     tenant,
   );
-const given = async ({ all, tenant }: Doors) =>
+const serversOf = async ({ all, tenant }: TenantInterfaces) =>
   all(
     `select s.name, g.allowed_tools from howdah.agent_servers as g join howdah.mcp_servers as s on s.id = g.server_id
      where g.tenant_id = $1 order by s.name`,
     tenant,
   );
-const jobs = async ({ one: row, tenant }: Doors) =>
+const jobs = async ({ one: row, tenant }: TenantInterfaces) =>
   Number(
     (
       await row(
@@ -44,11 +44,15 @@ const jobs = async ({ one: row, tenant }: Doors) =>
     ).n,
   );
 /** Acts as an admin of the tenant who does not own the database. */
-const byAdmin = (doors: Doors, text: string, options?: ApplyOptions): Promise<Plan> =>
+const byAdmin = (
+  interfaces: TenantInterfaces,
+  text: string,
+  options?: ApplyOptions,
+): Promise<Plan> =>
   asRole(
     database.pool,
     'howdah_app',
-    { 'howdah.tenant_id': doors.tenant, 'howdah.role': 'admin' },
+    { 'howdah.tenant_id': interfaces.tenant, 'howdah.role': 'admin' },
     async (client: pg.PoolClient) => {
       const plans = await applySystems(client, [{ name: 'system.yaml', text }], options);
       return plans[0] as Plan;
@@ -75,7 +79,7 @@ describe('MCP servers of a file', () => {
       is_active: true,
       owner: 'shop',
     });
-    expect(await given(tenant)).toEqual([
+    expect(await serversOf(tenant)).toEqual([
       { name: 'files', allowed_tools: null },
       { name: 'search', allowed_tools: ['find'] },
     ]);
@@ -112,7 +116,7 @@ describe('MCP servers of a file', () => {
       expect(changes(await tenant.apply(other))).toEqual(['change agent desk']);
       expect(await tenant.export('shop')).toEqual(other);
     }
-    expect(await given(tenant)).toEqual([]);
+    expect(await serversOf(tenant)).toEqual([]);
   });
 
   test('from presets become the well-known commands', async () => {

@@ -5,14 +5,14 @@ import { applySystems } from '../../src/systems/apply.ts';
 import type { Fault } from '../../src/systems/schema/fault.ts';
 import { all, makeTenant, one } from '../sql/support.ts';
 
-export type Doors = ReturnType<typeof doorsOf>;
+export type TenantInterfaces = ReturnType<typeof interfacesOf>;
 
 /** A tenant of its own, and what is done to it. */
-export async function newTenant(pool: pg.Pool): Promise<Doors> {
-  return doorsOf(pool, await makeTenant(pool));
+export async function newTenant(pool: pg.Pool): Promise<TenantInterfaces> {
+  return interfacesOf(pool, await makeTenant(pool));
 }
 
-function doorsOf(pool: pg.Pool, tenant: string) {
+function interfacesOf(pool: pg.Pool, tenant: string) {
   const inside = <T>(work: (client: pg.PoolClient) => Promise<T>) => inTenant(pool, tenant, work);
   return {
     tenant,

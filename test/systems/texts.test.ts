@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { buildMessages } from '../../src/runtime/messages/build-messages.ts';
 import { fillPromptTemplate } from '../../src/runtime/messages/fill-prompt-template.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import { changes, type Doors, faultsOf, newTenant } from './support.ts';
+import { changes, faultsOf, newTenant, type TenantInterfaces } from './support.ts';
 
 const database = testDatabase();
 
@@ -31,7 +31,7 @@ const shop = (rest: object = {}) => ({
   ...rest,
 });
 
-const owner = ({ one, tenant }: Doors, table: 'prompts' | 'skills', name: string) =>
+const owner = ({ one, tenant }: TenantInterfaces, table: 'prompts' | 'skills', name: string) =>
   one(
     `select s.name as owner, t.deleted_at is not null as is_deleted from howdah.${table} as t
      left join howdah.agent_systems as s on s.id = t.agent_system_id where t.name = $1 and t.tenant_id = $2`,
@@ -161,13 +161,13 @@ describe('prompts and skills of a file', () => {
 });
 
 describe('a resolved prompt', () => {
-  const resolved = async (tenant: Doors) =>
+  const resolved = async (tenant: TenantInterfaces) =>
     tenant.one(
       `select s.resolved #> '{agents,desk}' as desk, v.definition
        from howdah.agent_systems as s, howdah.agents as a join howdah.agent_versions as v on v.id = a.current_version_id
        where a.id = howdah.agent('desk') and s.tenant_id = a.tenant_id`,
     );
-  const told = (definition: never) =>
+  const promptOf = (definition: never) =>
     buildMessages(fillPromptTemplate(definition, {}), { history: [], messages: [] } as never)[0]
       ?.content;
 
@@ -193,7 +193,7 @@ describe('a resolved prompt', () => {
     const dormant = { ...parcels, is_active: false };
     await tenant.apply(shop({ skills: { parcels, refunds, dormant }, agents: { desk: agent } }));
     const { desk: one, definition } = await resolved(tenant);
-    expect(one.final_system_prompt).toBe(told(definition as never));
+    expect(one.final_system_prompt).toBe(promptOf(definition as never));
   });
 
   test('contains a placeholder where a run has to supply a value', async () => {

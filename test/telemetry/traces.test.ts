@@ -415,14 +415,14 @@ test('a sampling ratio selects the same traces on every worker', () => {
     (_, index) =>
       `0198f0a0-0000-7000-8${(index * 40503).toString(16).padStart(3, '0').slice(-3)}-${(index * 2654435761).toString(16).padStart(12, '0').slice(-12)}`,
   );
-  const kept = (share: number) =>
+  const sampledShare = (share: number) =>
     ids.filter((id) => traceContextOf(id, undefined, { share, followsParent: true }).isSampled);
-  expect(kept(0)).toHaveLength(0);
-  expect(kept(1)).toHaveLength(2_000);
-  const some = kept(0.25);
+  expect(sampledShare(0)).toHaveLength(0);
+  expect(sampledShare(1)).toHaveLength(2_000);
+  const some = sampledShare(0.25);
   expect(some.length).toBeGreaterThan(300);
   expect(some.length).toBeLessThan(700);
-  expect(kept(0.5)).toEqual(expect.arrayContaining(some));
+  expect(sampledShare(0.5)).toEqual(expect.arrayContaining(some));
 });
 
 test('the standard OpenTelemetry variables configure where traces go', () => {

@@ -282,8 +282,8 @@ describe('howdah worker --tools FOLDER --watch', () => {
       script: [calling({ name: 'greet' }), { content: 'done' }],
       tools: ['greet'],
     });
-    const told = async () => resultsOf(pool, (await runToEnd(pool, agent)).id);
-    expect(await told()).toEqual(['hello']);
+    const readResults = async () => resultsOf(pool, (await runToEnd(pool, agent)).id);
+    expect(await readResults()).toEqual(['hello']);
     write('greet.ts', tool('greet', 'good day').replace("'d'", "'Greets.'"));
     await eventually(
       pool,
@@ -293,10 +293,10 @@ describe('howdah worker --tools FOLDER --watch', () => {
     await expect
       .poll(() => cli?.stderr().split('greet.ts: greet\n').length, { timeout: 60_000 })
       .toBe(3);
-    expect(await told()).toEqual(['good day']);
+    expect(await readResults()).toEqual(['good day']);
     write('greet.ts', 'export const greet = (');
     await until('its previous tools are kept');
-    expect(await told()).toEqual(['good day']);
+    expect(await readResults()).toEqual(['good day']);
   });
 
   test('--watch without a folder is rejected', async () => {

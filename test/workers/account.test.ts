@@ -5,10 +5,10 @@ import { expect, test } from 'vitest';
 import { accountTask } from '../../workers/tasks/account.ts';
 
 test('a tenant whose server does not answer delays no account of another tenant', async () => {
-  const begun: string[] = [];
+  const started: string[] = [];
   const added: [name: string, payload: object, options: object][] = [];
   const begin = async (id: string) => async () => {
-    begun.push(id);
+    started.push(id);
     await new Promise(() => {}); // the server does not answer
   };
   const task = accountTask('refresh_account', begin, pino({ level: 'silent' }));
@@ -20,8 +20,8 @@ test('a tenant whose server does not answer delays no account of another tenant'
   for (const id of accounts) await task({ id, tenant_id: slow }, helpers);
   const id = randomUUID();
   await task({ id, tenant_id: other }, helpers);
-  expect(begun).toHaveLength(9);
-  expect(begun.at(-1)).toBe(id);
+  expect(started).toHaveLength(9);
+  expect(started.at(-1)).toBe(id);
   // the next attempt of those that began, and the same attempt of those without a free slot
   expect(added.filter(([, payload]) => 'attempt' in payload && payload.attempt === 2)).toHaveLength(
     9,

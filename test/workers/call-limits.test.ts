@@ -5,7 +5,7 @@ import type { Worker } from '../../workers/main.ts';
 import {
   brokenPromises,
   calling,
-  door,
+  createLatch,
   ended,
   insertRun,
   kindsOf,
@@ -17,7 +17,7 @@ import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 
 const database = testDatabase();
-let gate: ReturnType<typeof door<void>>;
+let gate: ReturnType<typeof createLatch<void>>;
 let inTheAir = 0;
 let most = 0;
 let calls = 0;
@@ -39,7 +39,7 @@ const tool: CustomTool = {
 };
 
 beforeEach(() => {
-  gate = door<void>();
+  gate = createLatch<void>();
   inTheAir = 0;
   most = 0;
   calls = 0;

@@ -9,18 +9,18 @@ const payloadOf = (at: number) => ({ id: idOf(at), tenant_id: idOf(0), attempt: 
 
 test('a query that has to wait goes back to the queue and counts no attempt', async () => {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  const begun: string[] = [];
+  const started: string[] = [];
   const addJob = vi.fn();
   const task = discoverToolsTask(
     { discover: async () => void (await released) },
     async (_tenant, id) => {
-      begun.push(id);
+      started.push(id);
       return { id } as McpServer;
     },
   );
   const perform = (at: number) => task(payloadOf(at), { addJob } as unknown as JobHelpers);
   for (const at of [1, 2, 3, 4, 5]) await perform(at);
-  expect(begun).toEqual([1, 2, 3, 4].map(idOf));
+  expect(started).toEqual([1, 2, 3, 4].map(idOf));
   expect(addJob).toHaveBeenCalledExactlyOnceWith(
     'discover_tools',
     payloadOf(5),
@@ -29,5 +29,5 @@ test('a query that has to wait goes back to the queue and counts no attempt', as
   release();
   await setImmediate();
   await perform(5);
-  expect(begun.at(-1)).toBe(idOf(5));
+  expect(started.at(-1)).toBe(idOf(5));
 });

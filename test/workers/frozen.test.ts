@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import type { Worker } from '../../workers/main.ts';
 import {
-  door,
+  createLatch,
   ended,
   executionOf,
   insertRun,
@@ -18,7 +18,7 @@ import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 const database = testDatabase();
 let server: FakeServer;
 let healthy: Worker;
-const gate = door();
+const gate = createLatch();
 
 beforeAll(async () => {
   server = await startOpenAiServer(async ({ index }) => {

@@ -97,10 +97,10 @@ test('refused queue connections carry no error code, and a connection is release
   release();
   expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   await pool.end();
-  const nowhere = adaptPoolForGraphile(
+  const absent = adaptPoolForGraphile(
     createPool({ url: 'postgres://127.0.0.1:1/nowhere', applicationName: 'test' }),
   );
-  await expect(nowhere.connect()).rejects.toSatisfy(
+  await expect(absent.connect()).rejects.toSatisfy(
     (error: Error) => !('code' in error) && /ECONNREFUSED/.test(String(error.cause)),
   );
 });

@@ -8,7 +8,7 @@ import {
 import type { Worker } from '../../workers/main.ts';
 import {
   brokenPromises,
-  door,
+  createLatch,
   ended,
   executionOf,
   insertRun,
@@ -216,7 +216,7 @@ describe('a limit', () => {
 
   test('of a tenant, an agent and a model is never exceeded by two workers, and all runs end', async () => {
     const { pool } = database;
-    const { opened, open } = door();
+    const { opened, open } = createLatch();
     const most = inTheAir(opened);
     await Promise.all([startHere(), startHere()]);
     const [limited, shared, free] = [await asking(), await asking(), await asking()];
@@ -249,7 +249,7 @@ describe('a limit', () => {
 
   test('of each concurrency key is never exceeded by two workers, and all runs end', async () => {
     const { pool } = database;
-    const { opened, open } = door();
+    const { opened, open } = createLatch();
     const most = inTheAir(opened);
     await Promise.all([startHere(), startHere()]);
     const agents = [await asking(), await asking()];

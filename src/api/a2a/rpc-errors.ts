@@ -55,12 +55,13 @@ const faults: Readonly<Record<string, RpcFault>> = {
 };
 
 /**
- * Returns the error of JSON-RPC for a thrown value. `failureOf` decides what the client may see.
+ * Returns the error of JSON-RPC for a thrown value. `errorAnswerOf` decides what the client may
+ * see.
  */
-export function rpcError(error: unknown, failureOf: (error: unknown) => ErrorAnswer): RpcError {
+export function rpcError(error: unknown, errorAnswerOf: (error: unknown) => ErrorAnswer): RpcError {
   if (error instanceof A2aRefusal)
     return formatRpcError(error.fault, error.message, error.metadata);
-  return rpcErrorOf(failureOf(error));
+  return rpcErrorOf(errorAnswerOf(error));
 }
 
 /**

@@ -258,18 +258,18 @@ describe('a stream', () => {
     });
     return { agent, finish: resolve };
   };
-  const begun = (chat: ReturnType<typeof createChat>) =>
+  const waitForStart = (chat: ReturnType<typeof createChat>) =>
     expect.poll(() => chat.chunks.map(({ type }) => type)).toContain('start');
 
   test('is resumed from its first chunk, in as many tabs as one likes', async () => {
     const { agent, finish } = await makeSlowAgent();
     const chat = createChat(stage.api, { agent });
     const sent = chat.sendMessage({ text: 'Hello.' });
-    await begun(chat);
+    await waitForStart(chat);
     const history = chat.messages.slice(0, 1);
     const tabs = [1, 2].map(() => createChat(stage.api, { id: chat.id, messages: history }));
     const resumed = tabs.map((tab) => tab.resumeStream());
-    await Promise.all(tabs.map(begun));
+    await Promise.all(tabs.map(waitForStart));
     await chat.stop(); // disconnects, and the run goes on
     await sent;
     finish();
@@ -291,7 +291,7 @@ describe('a stream', () => {
     const { agent, finish } = await makeSlowAgent({ chunks, stall: 16_000 });
     const chat = createChat(stage.api, { agent });
     const sent = chat.sendMessage({ text: 'Hello.' });
-    await begun(chat); // a worker sends pieces of an answer only while somebody follows the run
+    await waitForStart(chat); // a worker sends pieces of an answer only while somebody follows the run
     finish();
     const lengthOf = (one: typeof chat) => textOf(one).length;
     await expect.poll(() => lengthOf(chat)).toBeGreaterThan(20);
@@ -326,7 +326,7 @@ describe('a stream', () => {
     const { agent, finish } = await makeSlowAgent();
     const first = createChat(stage.api, { agent });
     const sent = first.sendMessage({ text: 'Hello.' });
-    await begun(first);
+    await waitForStart(first);
     const path = `${stage.api.url}/api/chat/${first.id}/stream`;
     expect((await fetch(path, { method: 'DELETE' })).status).toBe(204);
     await sent;
@@ -336,7 +336,7 @@ describe('a stream', () => {
     const headers = { 'x-howdah-on-disconnect': 'cancel' };
     const second = createChat(stage.api, { agent, headers });
     const stopped = second.sendMessage({ text: 'Hello.' });
-    await begun(second);
+    await waitForStart(second);
     await second.stop();
     await stopped;
     await expect.poll(() => statusOf(second)).toEqual({ status: 'cancelled' });

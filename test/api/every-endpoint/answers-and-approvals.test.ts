@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
-import { calling, door, insertRun, makeAgent } from '../../runtime/arrange.ts';
+import { calling, createLatch, insertRun, makeAgent } from '../../runtime/arrange.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
@@ -19,7 +19,7 @@ const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
 let socket: Socket;
-const gate = door();
+const gate = createLatch();
 
 beforeAll(async () => {
   api = await startTestApi(db.url);
@@ -111,12 +111,12 @@ describe('over GraphQL', () => {
     );
     await rejected.followed.end;
     const results = `query ($id: UUID!) { execution(id: $id) { messages { nodes { role content } } } }`;
-    const told = async (id: string) =>
+    const resultOf = async (id: string) =>
       (await ask(api, results, { id })).data.execution.messages.nodes
         .filter(({ role }: Answer) => role === 'tool')
         .map(({ content }: Answer) => content);
-    expect(await told(approved.id)).toEqual(['paid 3', 'done']);
-    expect(await told(rejected.id)).toEqual([expect.stringContaining('too dear'), 'done']);
+    expect(await resultOf(approved.id)).toEqual(['paid 3', 'done']);
+    expect(await resultOf(rejected.id)).toEqual([expect.stringContaining('too dear'), 'done']);
   });
 
   test('the open questions of the tenant are listed', async () => {

@@ -67,7 +67,7 @@ const ASKED: Record<string, (named: Named) => Request[]> = {
     { body: { threadId: id, runId: id, messages: [user('x')], tools: [], context: [] } },
   ],
   'POST /api/chat': ({ name, id }) => {
-    const asked = (id: string, part: object, more: object = {}) => ({
+    const requestOf = (id: string, part: object, more: object = {}) => ({
       body: { id, messages: [{ id: 'm', role: 'assistant', parts: [part] }], ...more },
     });
     const approval = {
@@ -78,10 +78,10 @@ const ASKED: Record<string, (named: Named) => Request[]> = {
     const text = { type: 'text', text: 'x' };
     return [
       { body: { id, agent: name, messages: [{ id: 'm', role: 'user', parts: [text] }] } },
-      asked(id, approval),
-      asked('c', approval),
-      asked(id, text, { trigger: 'regenerate-message' }),
-      asked('c', text, { trigger: 'regenerate-message', messageId: id }),
+      requestOf(id, approval),
+      requestOf('c', approval),
+      requestOf(id, text, { trigger: 'regenerate-message' }),
+      requestOf('c', text, { trigger: 'regenerate-message', messageId: id }),
     ];
   },
   'GET /api/chat/:id/stream': () => [{}],
@@ -175,8 +175,8 @@ test('every route is described in OpenAPI, and every described route is served',
   }
 });
 
-async function said(door: string, asked: Request, { name, id }: Named) {
-  const [method = '', url = ''] = door.split(' ');
+async function said(endpoint: string, asked: Request, { name, id }: Named) {
+  const [method = '', url = ''] = endpoint.split(' ');
   const path = url.replace(/:agent|\*/, asked.agent ?? name).replace(':id', id);
   const { status, body } = await call(api, method, path, asked.body, { token });
   const text = JSON.stringify(body)
@@ -186,25 +186,25 @@ async function said(door: string, asked: Request, { name, id }: Named) {
   return { status, text };
 }
 
-test.each(Object.keys(ASKED))('%s reveals nothing about another tenant', async (door) => {
+test.each(Object.keys(ASKED))('%s reveals nothing about another tenant', async (endpoint) => {
   const missing = { name: MARK.replace(/b$/, 'c'), id: 'aaaaaaaa-aaaa-7aaa-8aaa-aaaaaaaaaaaa' };
-  const asked = ASKED[door]?.(missing) ?? [];
+  const asked = ASKED[endpoint]?.(missing) ?? [];
   expect(asked).not.toEqual([]);
   expect(theirs.length).toBeGreaterThan(3);
   for (const [place, request] of asked.entries()) {
-    const nowhere = await said(door, request, missing);
-    expect(nowhere.status, `${door} ${place}`).toBeLessThan(500);
+    const absent = await said(endpoint, request, missing);
+    expect(absent.status, `${endpoint} ${place}`).toBeLessThan(500);
     for (const id of theirs) {
       const named = { name: MARK, id };
-      const there = await said(door, ASKED[door]?.(named)[place] ?? {}, named);
-      expect({ place, ...there }).toEqual({ place, ...nowhere });
+      const there = await said(endpoint, ASKED[endpoint]?.(named)[place] ?? {}, named);
+      expect({ place, ...there }).toEqual({ place, ...absent });
     }
   }
 });
 
-test.each(Object.keys(ASKED))('%s requires a login', async (door) => {
-  const [method = '', url = ''] = door.split(' ');
-  const [{ body } = {}] = ASKED[door]?.({ name: 'development', id: theirs[0] ?? '' }) ?? [];
+test.each(Object.keys(ASKED))('%s requires a login', async (endpoint) => {
+  const [method = '', url = ''] = endpoint.split(' ');
+  const [{ body } = {}] = ASKED[endpoint]?.({ name: 'development', id: theirs[0] ?? '' }) ?? [];
   const path = url.replace(/:agent|\*/, 'development');
   expect((await call(api, method, path, body)).status).toBe(401);
 });

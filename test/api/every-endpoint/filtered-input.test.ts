@@ -52,7 +52,7 @@ const newSession = async () =>
 const userMessage = { role: 'user', content: TEXT };
 
 type Sent = { isRefused: boolean; answer: string };
-const doors: Record<string, () => Promise<Sent>> = {
+const endpoints: Record<string, () => Promise<Sent>> = {
   'GraphQL run': () =>
     graphql(
       'mutation ($agent: String!, $input: String!) { run(input: {agent: $agent, input: $input}) { result { input } } }',
@@ -138,8 +138,8 @@ const doors: Record<string, () => Promise<Sent>> = {
   },
 };
 
-describe.each(Object.keys(doors))('over %s', (door) => {
-  const send = doors[door] as (typeof doors)[string];
+describe.each(Object.keys(endpoints))('over %s', (endpoint) => {
+  const send = endpoints[endpoint] as (typeof endpoints)[string];
   const runs = () =>
     all(
       stage.db.pool,

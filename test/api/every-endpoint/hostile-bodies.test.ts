@@ -53,7 +53,7 @@ async function cost(ask: () => Promise<unknown>): Promise<number> {
 }
 
 describe('hostile bodies cost about as much to reject as valid ones', () => {
-  const doors: [path: () => string, known: string, list: string][] = [
+  const endpoints: [path: () => string, known: string, list: string][] = [
     [() => '/api/execute', 'message', 'input_parts'],
     [() => '/api/agents', 'instruction', 'capabilities'],
     [() => '/api/workflows', 'description', 'members'],
@@ -98,7 +98,7 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
   const good = (size = SIZE) =>
     cost(() => send('/api/execute', { agent, message: 'x'.repeat(size), mesage: 1 }, keys.admin));
 
-  test.each(doors)('%s', async (path, known, list) => {
+  test.each(endpoints)('%s', async (path, known, list) => {
     const reference = Math.max(await good(), 20);
     for (const [name, body] of Object.entries(hostileJson(SIZE, known, list))) {
       let answer: Called | undefined;
@@ -127,7 +127,7 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
     }
   });
 
-  test.each(doors)('%s accepts at most 100,000 values', async (path) => {
+  test.each(endpoints)('%s accepts at most 100,000 values', async (path) => {
     const many = `{"k":[${Array(100_000).fill('{}').join(' , ')}]}`;
     const refused = await send(path(), many, keys.admin);
     expect(refused.status).toBeLessThan(500);

@@ -142,7 +142,7 @@ const lists = () =>
     // what compares two versions has to be told which: it is among the queries that name a row
     ({ name, type }) => getNamedType(type).name.endsWith('Connection') && !name.startsWith('diff'),
   );
-const nowhere = () => randomUUID().replace(/^(.{14})4/, '$17');
+const makeMissingId = () => randomUUID().replace(/^(.{14})4/, '$17');
 
 test('every list of the schema returns rows of one tenant only', async () => {
   expect(lists().length).toBeGreaterThan(25);
@@ -172,7 +172,7 @@ test('every query treats rows of another tenant like missing rows', async () => 
   Object.assign(walked, { rows: theirs.length, queries: fields.length });
   for (const field of fields) {
     const text = operation('query', field);
-    const unknown = nowhere();
+    const unknown = makeMissingId();
     const expected = await said(text, variablesFor(field, unknown), unknown);
     for (const { table, id } of theirs) {
       const got = await said(text, variablesFor(field, id), id);
@@ -229,7 +229,7 @@ test('every mutation treats rows of another tenant like missing rows and leaves 
   walked.mutations = fields.length;
   for (const field of fields) {
     const text = operation('mutation', field);
-    const unknown = nowhere();
+    const unknown = makeMissingId();
     const expected = await said(text, variablesFor(field, unknown), unknown);
     for (const { table, id } of theirs) {
       const got = await said(text, variablesFor(field, id), id);
@@ -275,7 +275,7 @@ test('updates and deletes fail with HWNTF for missing or foreign rows, HWINV for
     };
     if (!field.name.endsWith('ByNodeId')) {
       expect(keys.length).toBeGreaterThan(0);
-      const nobody = nowhere();
+      const nobody = makeMissingId();
       const unknown = await refusal(nobody);
       expect(unknown).toMatchObject(missing);
       for (const { id } of theirs)
@@ -285,7 +285,7 @@ test('updates and deletes fail with HWNTF for missing or foreign rows, HWINV for
     expect(keys.map(({ name }) => name)).toEqual(['nodeId']);
     for (const junk of [
       'junk',
-      relayId('Tenant', nowhere()),
+      relayId('Tenant', makeMissingId()),
       btoa(JSON.stringify([typeOf(field)])),
     ]) {
       const invalid = {
@@ -298,7 +298,7 @@ test('updates and deletes fail with HWNTF for missing or foreign rows, HWINV for
     const type = typeOf(field);
     const key = await keyOf(type);
     const relay = (id: string) => btoa(JSON.stringify([type, ...key.map((value) => value ?? id)]));
-    const unknown = await refusal('', relay(nowhere()));
+    const unknown = await refusal('', relay(makeMissingId()));
     expect(unknown).toMatchObject(missing);
     for (const { id } of theirs) expect(await refusal('', relay(id))).toEqual(unknown);
   }
@@ -340,7 +340,9 @@ function patchFor(type: GraphQLInputType): object {
   if (!field) throw new Error(`${patch.name} has no column`);
   if (isListType(field.type)) return { [field.name]: [] };
   const named = getNamedType(field.type);
-  const value = isEnumType(named) ? named.getValues()[0]?.name : scalarFor(named.name, nowhere());
+  const value = isEnumType(named)
+    ? named.getValues()[0]?.name
+    : scalarFor(named.name, makeMissingId());
   return { [field.name]: value };
 }
 
@@ -367,7 +369,7 @@ test('every subscription treats rows of another tenant like missing rows', async
         followed.errors.map(({ message, extensions }) => ({ message, extensions })),
       ).replaceAll(id, 'THAT');
     };
-    const expected = await outcome(nowhere());
+    const expected = await outcome(makeMissingId());
     for (const { table, id } of theirs) {
       expect({ field: field.name, table, got: await outcome(id) }).toEqual({
         field: field.name,

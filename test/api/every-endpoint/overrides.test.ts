@@ -70,7 +70,7 @@ const INSERT = `mutation ($agent: UUID!, $cost: BigFloat, $overrides: JSON) {
   createExecution(input: {execution: {agentId: $agent, input: "Hi.", maxCost: $cost, overrides: $overrides}}) { execution { id } }
 }`;
 
-const doors: Record<string, (said: Said, token: string) => Promise<Began>> = {
+const endpoints: Record<string, (said: Said, token: string) => Promise<Began>> = {
   'GraphQL run': async ({ max_cost, overrides }, token) => {
     const { data, errors } = await ask(api, MUTATION, { agent, cost: max_cost, overrides }, token);
     return data?.run?.result ?? { code: errors[0]?.extensions.code };
@@ -136,7 +136,7 @@ const ended = async (id: string) => {
   );
 };
 
-describe.each(Object.entries(doors))('%s', (_, begin) => {
+describe.each(Object.entries(endpoints))('%s', (_, begin) => {
   test('uses the model and parameters of the overrides, at the price of that model', async () => {
     const overrides = { model: 'careful', request_params: { temperature: 0.25, top_p: 0.5 } };
     const began = await begin({ max_cost: 4, overrides }, member);
@@ -165,7 +165,8 @@ describe.each(Object.entries(doors))('%s', (_, begin) => {
       [{ overrides: { model: 'nobody' } }, member, 'HWNTF'],
       [{ overrides: { modell: 'careful' } }, member, 'HWINV'],
     ] as const) {
-      if (code === 'HWINV' && 'max_cost' in said && begin === doors['the command line']) continue; // no option takes it
+      if (code === 'HWINV' && 'max_cost' in said && begin === endpoints['the command line'])
+        continue; // no option takes it
       expect([said, await begin(said, token)]).toMatchObject([said, { code }]);
     }
     expect(models.requests).toEqual([]);

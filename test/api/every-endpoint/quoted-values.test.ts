@@ -42,7 +42,7 @@ const mcp = (method: string, params: (name: string) => object) => (name: string)
   );
 const messages = [{ role: 'user', content: 'x' }];
 
-const doors: [string, (name: string) => Promise<Response>][] = [
+const endpoints: [string, (name: string) => Promise<Response>][] = [
   ['in REST, as an agent', (agent) => post('/api/execute', { agent, message: 'x' })],
   ['in REST, as a workflow', (workflow) => post('/api/execute', { workflow, message: 'x' })],
   [
@@ -103,7 +103,7 @@ describe.each([
   ['hidden', HOSTILE],
   ['long', LONG],
 ])('a %s name', (_, name) => {
-  test.each(doors)('%s', async (_door, ask) => {
+  test.each(endpoints)('%s', async (_endpoint, ask) => {
     const response = await ask(name);
     const text = await response.text();
     expect(text.length).toBeLessThan(20_000);

@@ -69,7 +69,7 @@ const printed = ({ stdout, stderr }: { stdout: string; stderr: string }): Began 
   return { code, field: detail?.field };
 };
 
-const doors: Record<string, (message: string, keys: Keys) => Promise<Began>> = {
+const endpoints: Record<string, (message: string, keys: Keys) => Promise<Began>> = {
   'GraphQL run': async (message, keys) => {
     const { data, errors } = await ask(api, RUN, { agent, ...variables(message, keys) }, token);
     return data?.run?.result ?? refused(errors);
@@ -95,8 +95,8 @@ const doors: Record<string, (message: string, keys: Keys) => Promise<Began>> = {
   'the command line, over the API': async (message, keys) => {
     process.env.HOWDAH_API_KEY = token;
     try {
-      const nowhere = 'postgresql://127.0.0.1:1/nowhere';
-      return printed(await runCli(nowhere, ...line(message, keys), '--api', api.url));
+      const unreachableUrl = 'postgresql://127.0.0.1:1/nowhere';
+      return printed(await runCli(unreachableUrl, ...line(message, keys), '--api', api.url));
     } finally {
       delete process.env.HOWDAH_API_KEY;
     }
@@ -105,9 +105,9 @@ const doors: Record<string, (message: string, keys: Keys) => Promise<Began>> = {
     printed(await runCli(db.url, ...line(message, keys))),
 };
 
-describe.each(Object.keys(doors))('%s', (door) => {
+describe.each(Object.keys(endpoints))('%s', (endpoint) => {
   const begin = (message: string, keys: Keys) =>
-    (doors[door] as (typeof doors)[string])(message, keys);
+    (endpoints[endpoint] as (typeof endpoints)[string])(message, keys);
 
   test('returns one run per debounce key, with the newest input', async () => {
     const keys = { concurrency_key: 'customer-42', debounce_key: 'k', debounce_ms: 3_600_000 };

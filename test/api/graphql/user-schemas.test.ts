@@ -90,12 +90,12 @@ test('tables without a grant, columns without a grant, and everything that write
 test('the row security of the table holds', async () => {
   const guarded = await startTestApi(db.url, { ...locked, graphqlSchemas: ['shop'] });
   try {
-    const stranger = await makePerson(db.pool, unique('stranger'), await makeTenant(db.pool));
+    const outsider = await makePerson(db.pool, unique('stranger'), await makeTenant(db.pool));
     const asked = await ask(
       guarded,
       '{ shopTicket(id: 1) { subject } }',
       {},
-      await tokenFor(stranger),
+      await tokenFor(outsider),
     );
     expect(asked.data).toEqual({ shopTicket: null });
   } finally {

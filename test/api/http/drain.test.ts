@@ -110,10 +110,10 @@ test('an event stream ends without an error, and resumes elsewhere after its las
   await db.pool.query('update howdah.agents set human_input = true where id = $1', [agent]);
   const id = await insertRun(db.pool, agent);
   const path = `/api/executions/${id}/stream`;
-  const begun = await listen(api, path);
-  const asked = await begun.when(({ event }) => event === 'ask_user');
+  const started = await listen(api, path);
+  const asked = await started.when(({ event }) => event === 'ask_user');
   const closed = api.close();
-  await begun.end;
+  await started.end;
   await closed;
   await db.pool.query(
     `select howdah.answer_question(id, 'this one') from howdah.questions where execution_id = $1`,
@@ -127,7 +127,7 @@ test('an event stream ends without an error, and resumes elsewhere after its las
   await resumed.end;
   const whole = await listen(other, path);
   await whole.end;
-  expect([...begun.told(), ...resumed.told()]).toEqual(whole.told());
+  expect([...started.told(), ...resumed.told()]).toEqual(whole.told());
   expect(whole.events.at(-1)?.event).toBe('complete');
 });
 
@@ -136,9 +136,9 @@ test('a subscription closes with 1001 (going away), and resumes elsewhere after 
   const id = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
   const run = await driveRun(db.pool, id);
   const socket = openSocket(api);
-  const begun = followSteps(socket, id);
+  const started = followSteps(socket, id);
   await run.steps(3);
-  await expect.poll(() => begun.items.length).toBe(3);
+  await expect.poll(() => started.items.length).toBe(3);
   const closed = api.close();
   expect(await socket.closed).toBe(1001);
   await closed;
@@ -148,7 +148,7 @@ test('a subscription closes with 1001 (going away), and resumes elsewhere after 
   await run.finish();
   expect(await resumed.end).toBe('completed');
   await again.client.dispose();
-  expect([...begun.items, ...resumed.items].map(({ seq }) => seq)).toEqual(count(1, 7));
+  expect([...started.items, ...resumed.items].map(({ seq }) => seq)).toEqual(count(1, 7));
 });
 
 test('the process answers for the duration of --drain, and a second signal ends it', async () => {

@@ -80,7 +80,7 @@ async function readiness(url: string): Promise<{ status: string; reason: string 
 }
 
 /** The replica shows all there is, and from now on nothing new. */
-async function holdBack(): Promise<void> {
+async function delayReplay(): Promise<void> {
   const { rows } = await pool.query('select pg_current_wal_lsn()::text as lsn');
   const isThere = `select pg_last_wal_replay_lsn() >= '${rows[0].lsn}'::pg_lsn as done`;
   await until(async () => (await standby.ask(isThere))[0]?.done === true);
@@ -137,7 +137,7 @@ async function reads(): Promise<Record<string, number>> {
 
 describe('a read', () => {
   test('comes from the replica over GraphQL and REST lists', async () => {
-    await holdBack();
+    await delayReplay();
     await pool.query(`insert into howdah.prompts (name, template) values ('not there yet', 'x')`);
     expect(await namesBy(api, colleague)).not.toContain('not there yet');
     expect(await listedBy(api, colleague)).not.toContain('not there yet');
@@ -147,7 +147,7 @@ describe('a read', () => {
   });
 
   test('returns the rows a user has just written, although the replica lacks them', async () => {
-    await holdBack();
+    await delayReplay();
     const { position } = await graphql(api, create('mine'), token);
     expect(position).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
     expect(await namesBy(api, token)).toContain('mine');
@@ -157,7 +157,7 @@ describe('a read', () => {
   });
 
   test('does so in another process that receives the written position', async () => {
-    await holdBack();
+    await delayReplay();
     const response = await fetch(`${api.url}/api/prompts`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -172,7 +172,7 @@ describe('a read', () => {
   });
 
   test('does so for clients made with connect(), which send the position themselves', async () => {
-    await holdBack();
+    await delayReplay();
     // a balancer that sends each request to another process
     let turn = 0;
     const spread: typeof fetch = (input, init) => {
@@ -199,7 +199,7 @@ describe('a read', () => {
     const { rows } = await pool.query(`select howdah.agent('development') as agent_id`);
     const id = await makeRun(pool, { ...rows[0], user_id: writer.user_id });
     const run = await driveRun(pool, id);
-    await holdBack();
+    await delayReplay();
     const socket = openSocket(other, { authorization: `Bearer ${token}` });
     try {
       const followed = followSteps(socket, id);
@@ -370,7 +370,7 @@ describe('a replica', () => {
     });
     try {
       await until(() => changes.length === 1);
-      await holdBack();
+      await delayReplay();
       await pool.query(`insert into howdah.prompts (name, template) values ('behind', 'x')`);
       await until(() => changes.length === 2);
       expect(replica.lag).toBeGreaterThan(0.5);

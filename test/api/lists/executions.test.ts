@@ -314,22 +314,22 @@ test('another tenant sees nothing', async () => {
   const guarded = await startTestApi(db.url, { ...locked, listPollMs: 20 });
   try {
     const tenant = await makeTenant(db.pool);
-    const [stranger, owner] = await Promise.all([
+    const [outsider, owner] = await Promise.all([
       makePerson(db.pool, unique('stranger'), tenant),
       makePerson(db.pool, unique('user')),
     ]);
-    const [hers, his] = [await tokenFor(stranger), await tokenFor(owner)];
+    const [hers, his] = [await tokenFor(outsider), await tokenFor(owner)];
     await following(
       'first=10',
-      async (strangers) => {
-        await strangers.when(synced);
+      async (outsiders) => {
+        await outsiders.when(synced);
         await following(
           'first=0',
           async (list) => {
             await list.when(synced);
             const id = await makeRun(db.pool);
             await list.when(isRun(id));
-            expect(ids(strangers)).toEqual([]);
+            expect(ids(outsiders)).toEqual([]);
           },
           { server: guarded, token: his },
         );

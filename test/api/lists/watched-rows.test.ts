@@ -255,8 +255,8 @@ describe('who may see what', () => {
   });
 
   test('another tenant finds no watch, no row and no change', async () => {
-    const stranger = await makePerson(db.pool, unique('stranger'), await makeTenant(db.pool));
-    const token = await tokenFor(stranger);
+    const outsider = await makePerson(db.pool, unique('stranger'), await makeTenant(db.pool));
+    const token = await tokenFor(outsider);
     let after: string | undefined;
     const look = async (list: Listening) => {
       after = (await list.when(synced)).id;

@@ -272,12 +272,12 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
     let walked = 0;
     for (const [method, work] of Object.entries(byId)) {
       for (const { table, id } of theirs) {
-        const nowhere = `${id.slice(0, 14)}7${id.slice(15, -4)}ffff`; // as old: a cursor of it lists the same
+        const missingId = `${id.slice(0, 14)}7${id.slice(15, -4)}ffff`; // as old: a cursor of it lists the same
         const foreign = await said(() => work(id), id);
         expect({ method, table, said: foreign }).toEqual({
           method,
           table,
-          said: await said(() => work(nowhere), nowhere),
+          said: await said(() => work(missingId), missingId),
         });
         expect(foreign).not.toContain(MARK);
         walked += 1;
@@ -289,12 +289,12 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
 });
 
 test('the test above covers every method', () => {
-  const door = {
+  const target = {
     caller: undefined as never,
     onDisconnect: 'continue',
     isClosing: () => false,
   } as const;
-  const server = createMcpServer(door) as unknown as { _requestHandlers: Map<string, unknown> };
+  const server = createMcpServer(target) as unknown as { _requestHandlers: Map<string, unknown> };
   const own = [...server._requestHandlers.keys()].filter((method) => method.includes('/'));
   expect(own.sort()).toEqual([
     'completion/complete',

@@ -309,7 +309,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     const stop = new AbortController();
     const call = say(client, name, 'Go', { signal: stop.signal, onprogress: () => {} });
     call.catch(() => {});
-    const id = await begun(agent);
+    const id = await startCall(agent);
     stop.abort('enough');
     await expect(call).rejects.toThrow();
     expect(await ended(db.pool, id)).toMatchObject({ status: 'cancelled' });
@@ -331,7 +331,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
       );
       const call = say(client, name);
       call.catch(() => {});
-      const id = await begun(agent);
+      const id = await startCall(agent);
       await client.close();
       if (word === 'cancel') {
         expect(await ended(db.pool, id)).toMatchObject({ status: 'cancelled' });
@@ -354,7 +354,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     const name = unique('slow');
     const agent = await agentNamed(name, [calling({ name: 'stuck' })], ['stuck']);
     say(client, name).catch(() => {});
-    const id = await begun(agent);
+    const id = await startCall(agent);
     await closing.close();
     expect(await executionOf(db.pool, id)).toMatchObject({ status: 'running' });
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
@@ -431,7 +431,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
 });
 
 /** The run somebody has just begun of this agent. */
-async function begun(agent: string): Promise<string> {
+async function startCall(agent: string): Promise<string> {
   const seen = async () => {
     const [row] = await all(
       db.pool,
@@ -497,7 +497,7 @@ describe('sessions, served by any process', () => {
     const session = asSession(await begin({}));
     const params = { name, arguments: { message: 'x' } };
     const call = post(api, { jsonrpc: '2.0', id: 'c1', method: 'tools/call', params }, session);
-    const id = await begun(agent);
+    const id = await startCall(agent);
     const gone = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'c1' } };
     const elsewhere = asSession(await begin({}));
     await post(other, gone, elsewhere); // a request of another session that has the same id

@@ -116,7 +116,7 @@ const begin = async (agent: string): Promise<string> =>
     )
   ).id;
 /** A run that waits in a tool, so often. */
-async function begun(name: string, calls = 1): Promise<string> {
+async function startRun(name: string, calls = 1): Promise<string> {
   const script = Array.from({ length: calls }, () => calling({ name: 'wait', arguments: {} }));
   const agent = await agentNamed(unique(name), [...script, { content: 'Done.' }], ['wait']);
   const before = gate.waiting;
@@ -129,7 +129,7 @@ describe.each(REVISIONS)('notifications in revision %s', (revision) => {
   test('list changes are announced only to clients that see the change', async () => {
     const { hears, heard, client } = await listener(revision);
     const elsewhere = await makeTenant(db.pool);
-    const stranger = await listener(revision, {
+    const outsider = await listener(revision, {
       token: (await makeApiKey(db.pool, elsewhere, { role: 'owner' })).key,
     });
     const reader = await listener(revision, {
@@ -154,11 +154,11 @@ describe.each(REVISIONS)('notifications in revision %s', (revision) => {
     expect(reader.heard.map(({ method }) => method)).not.toContain(
       'notifications/tools/list_changed',
     );
-    expect(stranger.heard).toEqual([]);
+    expect(outsider.heard).toEqual([]);
   });
 
   test('a run announces its updates', async () => {
-    const id = await begun('waiter');
+    const id = await startRun('waiter');
     const { hears, heard, client } = await listener(revision, { runs: [uriOf(id)] });
     expect(heard).toEqual([]);
     gate.allow(1);
@@ -207,25 +207,25 @@ describe.each(REVISIONS)('notifications in revision %s', (revision) => {
   });
 
   test('a client without access to a run receives no update of it', async () => {
-    const id = await begun('secret');
+    const id = await startRun('secret');
     const elsewhere = await makeTenant(db.pool);
     const { key } = await makeApiKey(db.pool, elsewhere, { role: 'owner' });
-    const nowhere = '00000000-0000-7000-8000-000000000000';
+    const missingId = '00000000-0000-7000-8000-000000000000';
     if (revision === '2025-11-25') {
-      const stranger = await listener(revision, { token: key });
+      const outsider = await listener(revision, { token: key });
       const refused = async (uri: string) => {
-        const error = await stranger.client.subscribeResource({ uri }).catch((e: Result) => e);
+        const error = await outsider.client.subscribeResource({ uri }).catch((e: Result) => e);
         return [error.code, String(error.message).replaceAll(/[0-9a-f-]{36}/g, 'ID')];
       };
-      expect(await refused(uriOf(id))).toEqual(await refused(uriOf(nowhere)));
+      expect(await refused(uriOf(id))).toEqual(await refused(uriOf(missingId)));
       expect((await refused(uriOf(id)))[1]).toMatch(/not found/i);
     }
     const runs = revision === '2025-11-25' ? [] : [uriOf(id)];
-    const stranger = await listener(revision, { token: key, runs });
+    const outsider = await listener(revision, { token: key, runs });
     const { hears } = await listener(revision, { runs: [uriOf(id)] });
     gate.allow(1);
     await hears('resources/updated', { uri: uriOf(id) });
-    expect(stranger.heard).toEqual([]);
+    expect(outsider.heard).toEqual([]);
   });
 
   test('revoking a key ends its notifications', async () => {
@@ -249,7 +249,7 @@ describe.each(REVISIONS)('notifications in revision %s', (revision) => {
 
 describe('sessions, served by any process', () => {
   test('a subscription made in one process is served by another, including missed updates', async () => {
-    const id = await begun('between');
+    const id = await startRun('between');
     const { key } = await makeApiKey(db.pool, tenant, { role: 'owner' });
     const headers = { authorization: `Bearer ${key}` };
     const session = (await post(api, INITIALIZE, headers)).headers.get('mcp-session-id') ?? '';

@@ -235,8 +235,8 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     expect((await viewer.listTools()).tools).toEqual([]);
     const reader = await open({ token: await key({ role: 'member', scopes: ['read'] }) }, guarded);
     await expect(call(reader, 'label', { order: 'A-1' })).rejects.toThrow(/Unknown tool/);
-    const stranger = await open({ token: await key({}, await makeTenant(db.pool)) }, guarded);
-    await expect(call(stranger, 'label', { order: 'A-1' })).rejects.toThrow(/Unknown tool/);
+    const outsider = await open({ token: await key({}, await makeTenant(db.pool)) }, guarded);
+    await expect(call(outsider, 'label', { order: 'A-1' })).rejects.toThrow(/Unknown tool/);
     const member = await open({ token: await key({ role: 'member' }) }, guarded);
     const result = await call(member, 'label', { order: 'A-1' });
     expect(result).toMatchObject({ structuredContent: { order: 'A-1' } });

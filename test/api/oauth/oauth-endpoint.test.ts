@@ -9,10 +9,10 @@ const digestOf = (text: string) => createHash('sha256').update(text).digest();
 const KEY = 'k'.repeat(43);
 const links = { slow: 's'.repeat(43), quick: 'q'.repeat(43) };
 let app: FastifyInstance;
-let begun: string[];
+let started: string[];
 
 beforeEach(() => {
-  begun = [];
+  started = [];
   app = fastify();
   const tenantOf = new Map(
     Object.entries(links).map(([tenant, link]) => [digestOf(link).toString('hex'), tenant]),
@@ -29,7 +29,7 @@ beforeEach(() => {
       digestOf,
       newKey: () => KEY,
       begin: async ({ tenant_id }: { tenant_id: string }) => {
-        begun.push(tenant_id);
+        started.push(tenant_id);
         if (tenant_id === 'slow') await new Promise(() => {});
         return { ok: true, value: 'https://as.example.com/authorize' };
       },

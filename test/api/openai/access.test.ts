@@ -109,8 +109,8 @@ describe('authentication', () => {
         [model],
       ),
     ).toEqual({ user_id: person.user_id });
-    const stranger = complete(stage.clientOf('sk-nobody', api), model);
-    await expect(stranger).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' });
+    const outsider = complete(stage.clientOf('sk-nobody', api), model);
+    await expect(outsider).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' });
     const nobody = await fetch(`${api.url}/v1/models`);
     expect(nobody.status).toBe(401);
     expect(nobody.headers.get('www-authenticate')).toBe('Bearer');
@@ -150,21 +150,21 @@ describe('authentication', () => {
     const [call] = asked.output;
     const callId = call?.type === 'function_call' ? call.call_id : '';
     expect(callId).toMatch(/^call_[0-9a-f]{32}$/);
-    const stranger = await keyed({ role: 'owner' }, other);
+    const outsider = await keyed({ role: 'owner' }, other);
     const { name } = await one(
       stage.db.pool,
       `select name from howdah.agents where tenant_id = $1 order by name limit 1`,
       [other],
     );
     const goOn = (id: string) =>
-      stranger.responses.create({ model: name, input: 'On.', previous_response_id: id });
+      outsider.responses.create({ model: name, input: 'On.', previous_response_id: id });
     const result = (call_id: string) =>
-      stranger.responses.create({
+      outsider.responses.create({
         model: name,
         input: [{ type: 'function_call_output', call_id, output: 'dry' }],
       });
-    const nowhere = '0'.repeat(32);
-    const told = async (asking: Promise<unknown>) => {
+    const missingId = '0'.repeat(32);
+    const errorOf = async (asking: Promise<unknown>) => {
       const error = await asking.then(
         () => ({}),
         (thrown) => thrown,
@@ -172,14 +172,14 @@ describe('authentication', () => {
       const { status, code, param, message } = error;
       return { status, code, param, message: message.replaceAll(/[0-9a-f-]{32,36}/g, 'ID') };
     };
-    expect(await told(goOn(asked.id))).toEqual(await told(goOn(`resp_${nowhere}`)));
-    expect(await told(goOn(asked.id))).toMatchObject({
+    expect(await errorOf(goOn(asked.id))).toEqual(await errorOf(goOn(`resp_${missingId}`)));
+    expect(await errorOf(goOn(asked.id))).toMatchObject({
       status: 400,
       code: 'previous_response_not_found',
       param: 'previous_response_id',
     });
-    expect(await told(result(callId))).toEqual(await told(result(`call_${nowhere}`)));
-    expect(await told(result(callId))).toMatchObject({ status: 404 });
+    expect(await errorOf(result(callId))).toEqual(await errorOf(result(`call_${missingId}`)));
+    expect(await errorOf(result(callId))).toMatchObject({ status: 404 });
   });
 
   test('a request beyond a quota gets a retry time', async () => {

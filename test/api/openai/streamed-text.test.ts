@@ -7,22 +7,22 @@ type Act =
 
 /** Returns the pieces that a client reads, in order, as `seq:text`. */
 function read(acts: Act[], since = 0): string[] {
-  const spoken = new AnswerAssembler(since);
+  const assembler = new AnswerAssembler(since);
   return acts.flatMap((act) => {
     const items =
       'piece' in act
-        ? spoken.offer({
+        ? assembler.offer({
             execution_id: 'run',
             seq: act.seq,
             attempt: act.attempt ?? 1,
             text: act.piece,
             ...(act.offset !== undefined && { offset: act.offset }),
           })
-        : spoken.settle({
+        : assembler.settle({
             step_count: act.step_count,
             answers: act.answers.map(([seq, content]) => ({ seq, content, has_calls: false })),
           });
-    return [...items, ...spoken.release()].flatMap((one) =>
+    return [...items, ...assembler.release()].flatMap((one) =>
       one.type === 'text' ? [`${one.seq}:${one.text}`] : [],
     );
   });

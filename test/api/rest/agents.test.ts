@@ -173,10 +173,10 @@ describe('an invalid request is a problem that names the field', () => {
     });
     expect((await ask('GET', '/api/agents?cursor=x')).body).toMatchObject({ field: 'cursor' });
     expect((await ask('GET', '/api/nothing')).body).toMatchObject({ status: 404, code: 'HWNTF' });
-    const nowhere = await ask('PUT', '/api/agents');
-    expect(nowhere.status).toBe(405);
-    expect(nowhere.headers.get('allow')).toBe('GET, POST');
-    expect(nowhere.body).toMatchObject({ hint: 'Allowed methods: GET, POST.' });
+    const absent = await ask('PUT', '/api/agents');
+    expect(absent.status).toBe(405);
+    expect(absent.headers.get('allow')).toBe('GET, POST');
+    expect(absent.body).toMatchObject({ hint: 'Allowed methods: GET, POST.' });
     const json = { 'content-type': 'application/json' };
     expect((await ask('POST', '/api/agents', '{', { headers: json })).body.status).toBe(400);
     expect((await ask('POST', '/api/agents', '[]', { headers: json })).body.status).toBe(400);

@@ -81,7 +81,7 @@ test("another tenant's rows and missing rows cause the same not-found error in R
     makeRun(db.pool, { tenant_id, agent_id: await makeIdleAgent(db.pool, { tenant_id }) });
   const own = await run(mine);
   const theirs = await run(await makeTenant(db.pool, 'theirs'));
-  const door = await startTestApi(db.url, locked);
+  const lockedApi = await startTestApi(db.url, locked);
   try {
     const token = await tokenFor(await makePerson(db.pool, 'ada', mine));
     for (const unknown of [UNKNOWN, theirs]) {
@@ -89,22 +89,22 @@ test("another tenant's rows and missing rows cause the same not-found error in R
         [own, unknown],
         [unknown, own],
       ] as const) {
-        const { status, body } = await call(door, 'GET', pathOf(a, b), undefined, { token });
+        const { status, body } = await call(lockedApi, 'GET', pathOf(a, b), undefined, { token });
         expect({ status, code: body.code, detail: body.detail }).toEqual({
           status: 404,
           code: 'HWNTF',
           detail: `there is no execution ${unknown}`,
         });
-        const { errors } = await ask(door, QUERY, { a, b }, token);
+        const { errors } = await ask(lockedApi, QUERY, { a, b }, token);
         expect(errors[0]).toMatchObject({
           message: `there is no execution ${unknown}`,
           extensions: { code: 'HWNTF' },
         });
       }
     }
-    expect((await call(door, 'GET', pathOf(own, own), undefined, { token })).status).toBe(200);
+    expect((await call(lockedApi, 'GET', pathOf(own, own), undefined, { token })).status).toBe(200);
   } finally {
-    await door.close();
+    await lockedApi.close();
   }
   expect(await call(api, 'GET', pathOf(own, '4711'))).toMatchObject({
     status: 400,

@@ -405,8 +405,8 @@ test('workflow performance is reported by version and includes child runs', asyn
       ...{ tokens_in: 0, tokens_out: 0, cost: 0, seconds_p50: null, seconds_p95: null },
     },
   ]);
-  const nowhere = '/api/workflows/aaaaaaaa-aaaa-7aaa-8aaa-aaaaaaaaaaaa/performance';
-  expect(await ask('GET', nowhere)).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
+  const missingPath = '/api/workflows/aaaaaaaa-aaaa-7aaa-8aaa-aaaaaaaaaaaa/performance';
+  expect(await ask('GET', missingPath)).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
   expect(await ask('GET', '/api/workflows/measured/performance')).toMatchObject({
     status: 400,
     body: { field: 'id' },

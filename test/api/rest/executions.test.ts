@@ -510,8 +510,8 @@ describe('an event stream', () => {
   });
 
   test('of an unknown run or after an invalid event id is a problem', async () => {
-    const nowhere = '/api/executions/0199aaaa-0000-7000-8000-000000000000/stream';
-    expect((await ask('GET', nowhere)).body).toMatchObject({ status: 404, code: 'HWNTF' });
+    const missingPath = '/api/executions/0199aaaa-0000-7000-8000-000000000000/stream';
+    expect((await ask('GET', missingPath)).body).toMatchObject({ status: 404, code: 'HWNTF' });
     const { execution_id } = await run(await counting());
     const path = `/api/executions/${execution_id}/stream`;
     const headers = { 'last-event-id': 'x' };

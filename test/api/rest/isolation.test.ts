@@ -69,7 +69,7 @@ async function rowsOf(tenant: string): Promise<string> {
   return texts.join(' ');
 }
 
-const nowhere = () => randomUUID().replace(/^(.{14})4/, '$17');
+const makeMissingId = () => randomUUID().replace(/^(.{14})4/, '$17');
 const namesIn = ({ path }: Route) => [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
 const isOne = (route: Route) => namesIn(route).length > 0;
 /** A stream has the rows of a list, and no end. */
@@ -95,7 +95,7 @@ function sample(schema: Sample, id: string): unknown {
   if (schema.anyOf) return sample(schema.anyOf[0] as Sample, id);
   if (schema.type === 'object') {
     const entries = Object.entries(schema.properties ?? {});
-    const kept = entries.filter(([name, one]) => schema.required?.includes(name) || holdsId(one));
+    const kept = entries.filter(([name, one]) => schema.required?.includes(name) || hasId(one));
     return Object.fromEntries(kept.map(([name, one]) => [name, sample(one, id)]));
   }
   if (schema.type === 'string') return isId(schema) ? id : 'x';
@@ -105,7 +105,7 @@ function sample(schema: Sample, id: string): unknown {
   return null;
 }
 const isId = ({ format }: Sample) => format === 'uuid' || format === 'guid';
-const holdsId = (one: Sample) => isId(one) || (one.anyOf ?? []).some(isId);
+const hasId = (one: Sample) => isId(one) || (one.anyOf ?? []).some(isId);
 
 /** Where every id at once would be one too many. */
 const OWN_BODIES: Record<string, object> = {
@@ -135,7 +135,7 @@ describe('a row of another tenant looks like a missing row', () => {
     '%s',
     async (_label, route) => {
       for (const [table, id] of Object.entries(theirs)) {
-        const missing = nowhere();
+        const missing = makeMissingId();
         const own = (of: string) => bodyFor(route, of);
         const there = await said(route, id, own(id));
         const not = await said(route, missing, own(missing));
@@ -155,11 +155,11 @@ test('a body that names a foreign row gets the same answer as for a missing row'
   for (const route of takers) {
     const body = route.body as z.ZodObject;
     const fields = Object.entries(body.shape).filter(([, one]) =>
-      holdsId(z.toJSONSchema(one as z.ZodType, { io: 'input', unrepresentable: 'any' }) as Sample),
+      hasId(z.toJSONSchema(one as z.ZodType, { io: 'input', unrepresentable: 'any' }) as Sample),
     );
     for (const [field] of fields) {
       for (const [table, id] of Object.entries(theirs)) {
-        const missing = nowhere();
+        const missing = makeMissingId();
         const plain = valueFor(body, id) as Record<string, unknown>;
         const rest = Object.fromEntries(
           Object.entries(plain).filter(([name]) => !fields.some(([one]) => one === name)),
@@ -248,7 +248,7 @@ test.each(Object.entries(EXPECTED))(
 
 test('every route requires a login', async () => {
   for (const route of routes) {
-    const path = route.path.replaceAll(/\{\w+\}/g, nowhere());
+    const path = route.path.replaceAll(/\{\w+\}/g, makeMissingId());
     const { status, body } = await call(api, route.method, path);
     expect(status, label(route)).toBe(401);
     expect(body.code, label(route)).toBe('HWDEN');

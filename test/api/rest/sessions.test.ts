@@ -157,10 +157,10 @@ describe('agent systems', () => {
     expect((await ask('POST', '/agent-systems', '- a', yaml)).body.code).toBe('HWINV');
     const text = { headers: { 'content-type': 'text/plain' } };
     expect((await ask('POST', '/agent-systems', SYSTEM, text)).status).toBe(415);
-    const nowhere = '0199aaaa-0000-7000-8000-000000000000';
-    expect((await ask('GET', `/agent-systems/${nowhere}/export`)).body).toMatchObject({
+    const missingId = '0199aaaa-0000-7000-8000-000000000000';
+    expect((await ask('GET', `/agent-systems/${missingId}/export`)).body).toMatchObject({
       status: 404,
-      agent_system_id: nowhere,
+      agent_system_id: missingId,
     });
   });
 });

@@ -163,9 +163,9 @@ test('only admins get keys, and only of their own webhooks', async () => {
       const answer = await call(shut, 'POST', of, { rotate: true }, { token: member });
       expect(answer).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
     }
-    const stranger = await makePerson(db.pool, 'eve', await makeTenant(db.pool));
-    await db.pool.query(`update howdah.users set role = 'owner' where id = $1`, [stranger.user_id]);
-    const foreign = await tokenFor(stranger, { role: 'owner' });
+    const outsider = await makePerson(db.pool, 'eve', await makeTenant(db.pool));
+    await db.pool.query(`update howdah.users set role = 'owner' where id = $1`, [outsider.user_id]);
+    const foreign = await tokenFor(outsider, { role: 'owner' });
     const answer = await call(shut, 'POST', path, { rotate: true }, { token: foreign });
     expect(answer).toMatchObject({ status: 404, body: { code: 'HWNTF' } });
   } finally {

@@ -21,7 +21,7 @@ const answer = (content: string, calls: object[] | null = null): StepDetails => 
 });
 
 test('the text of a later step is sent after the steps before it', async () => {
-  const stories = new Map([
+  const details = new Map([
     [1, answer('Let me see.', [{ id: 'c' }])],
     [3, answer('It is 42.')],
   ]);
@@ -49,7 +49,7 @@ test('the text of a later step is sent after the steps before it', async () => {
       },
     },
     details: async ({ seq }: { seq: number }) =>
-      stories.get(seq) ?? { agent: null, messages: [], question: null, is_called: false },
+      details.get(seq) ?? { agent: null, messages: [], question: null, is_called: false },
     look: async () =>
       ({
         status: 'completed',

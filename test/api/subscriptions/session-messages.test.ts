@@ -46,7 +46,7 @@ const MESSAGES = `subscription ($id: UUID!, $after: String) {
 const followSession = (id: string, after?: string) => follow(socket, MESSAGES, { id, after });
 
 /** Cursor and text of each message, as it came. */
-const told = (items: { cursor: string; content: string }[]) =>
+const contentsOf = (items: { cursor: string; content: string }[]) =>
   items.map(({ cursor, content }) => `${cursor} ${content}`);
 
 /** A turn in the hands of a worker that is only a row. */
@@ -109,7 +109,13 @@ describe('sessionMessages', () => {
     const second = await begin(session, 'two');
     await second.say('zwei');
     await until(() => followed.items.length === 5);
-    expect(told(followed.items)).toEqual(['1.1 one', '1.2 eins', '1.3 und', '2.1 two', '2.2 zwei']);
+    expect(contentsOf(followed.items)).toEqual([
+      '1.1 one',
+      '1.2 eins',
+      '1.3 und',
+      '2.1 two',
+      '2.2 zwei',
+    ]);
     expect(followed.items[0]).toMatchObject({ role: 'user', seq: 1 });
     followed.stop();
     expect(followed.errors).toEqual([]);
@@ -126,7 +132,7 @@ describe('sessionMessages', () => {
     const followed = [followSession(session, '1.3'), followSession(session, '1.4')];
     followed.push(followSession(session, '2.1'), followSession(session, ''));
     await until(() => followed.flatMap(({ items }) => items).length === 3 + 2 + 1 + 6);
-    expect(followed.map(({ items }) => told(items))).toEqual([
+    expect(followed.map(({ items }) => contentsOf(items))).toEqual([
       ['1.4 3', '2.1 two', '2.2 zwei'],
       ['2.1 two', '2.2 zwei'],
       ['2.2 zwei'],
@@ -153,7 +159,7 @@ describe('sessionMessages', () => {
     followed.push(followSession(session, '2.2~1.2'), followSession(session));
     const late = ['2.2~1.2 uno', '2.2~1.3 due', '3.1 three'];
     await until(() => followed.flatMap(({ items }) => items).length === 6 + 3 + 2 + 6);
-    expect(followed.map(({ items }) => told(items))).toEqual([
+    expect(followed.map(({ items }) => contentsOf(items))).toEqual([
       ['1.1 one', '2.1 two', '2.2 zwei', ...late],
       late,
       late.slice(1),
@@ -176,7 +182,12 @@ describe('sessionMessages', () => {
     const resumed = await goOn(second);
     await resumed.say('zwei');
     await until(() => followed.items.length === 4);
-    expect(told(followed.items)).toEqual(['1.1 one', '3.1 three', '3.1~2.1 two', '3.1~2.2 zwei']);
+    expect(contentsOf(followed.items)).toEqual([
+      '1.1 one',
+      '3.1 three',
+      '3.1~2.1 two',
+      '3.1~2.2 zwei',
+    ]);
     await resumed.finish();
   });
 
@@ -216,7 +227,7 @@ describe('sessionMessages', () => {
     const second = await begin(session, 'two');
     await second.say('zwei', { silently: true });
     await until(() => followed.items.length === 4);
-    expect(told(followed.items)).toEqual(['1.1 one', '1.2 eins', '2.1 two', '2.2 zwei']);
+    expect(contentsOf(followed.items)).toEqual(['1.1 one', '1.2 eins', '2.1 two', '2.2 zwei']);
     await second.finish();
   });
 
@@ -245,7 +256,7 @@ describe('sessionMessages', () => {
     await first.finish();
     const second = await begin(session, 'two');
     await until(() => followed.items.length === 4);
-    expect(told(followed.items)).toEqual(['1.1 one', '1.2 eins', '1.3 zwei', '2.1 two']);
+    expect(contentsOf(followed.items)).toEqual(['1.1 one', '1.2 eins', '1.3 zwei', '2.1 two']);
     await second.finish();
   });
 
@@ -360,13 +371,13 @@ test('a conversation over HTTP: start, send, steer, switch and read', async () =
   );
   expect(switched.data.switchAgent.result.agent.name).toBe('development');
   await claim(db.pool, worker, [liveExecutionId]);
-  const looked = await ask(
+  const state = await ask(
     api,
     `query ($id: UUID!) { sessionState(sessionId: $id) session(id: $id) { executions { nodes { messages { nodes { cursor content } } } } } }`,
     { id },
   );
-  expect(looked.data.sessionState).toMatchObject({ tasks: [], blocker: null });
-  expect(looked.data.session.executions.nodes).toEqual([
+  expect(state.data.sessionState).toMatchObject({ tasks: [], blocker: null });
+  expect(state.data.session.executions.nodes).toEqual([
     {
       messages: {
         nodes: [

@@ -88,8 +88,8 @@ test('a child run of a hidden agent, and all below it, is left out', async () =>
 test('the tree of another tenant is not found by any door', async () => {
   const id = await finishedRun();
   const tenant = await makeTenant(db.pool);
-  const stranger = await makePerson(db.pool, 'stranger', tenant);
-  const token = await tokenFor(stranger, { role: 'owner' });
+  const outsider = await makePerson(db.pool, 'stranger', tenant);
+  const token = await tokenFor(outsider, { role: 'owner' });
   const path = `/api/executions/${id}/stream?tree=1`;
   expect(await call(api, 'GET', path, undefined, { token })).toMatchObject({
     status: 404,

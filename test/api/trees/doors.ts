@@ -5,7 +5,7 @@ import { openSocket } from '../harness.ts';
 import { openWs } from '../ws/ws-client.ts';
 
 /** Reads events behind a cursor until `isLast` is true of one of them, or until the stream ends. */
-export type Door = (
+export type TreeClient = (
   api: ApiServer,
   run: { execution_id: string; session_id: string },
   after: string | undefined,
@@ -80,7 +80,7 @@ async function readGraphql(
 const cursor = (after: string | undefined) => (after === undefined ? {} : { after });
 
 /** The doors that resume from a cursor: of a run, and of a session. */
-export const RUN_DOORS: Record<string, Door> = {
+export const RUN_CLIENTS: Record<string, TreeClient> = {
   'SSE and client': (api, { execution_id }, after, isLast) =>
     readClient(connect(api.url).stream(execution_id, { tree: true, ...cursor(after) }), isLast),
   WebSocket: (api, { execution_id }, after, isLast) =>
@@ -89,7 +89,7 @@ export const RUN_DOORS: Record<string, Door> = {
     readGraphql(api, GRAPHQL.run, { id, after }, isLast),
 };
 
-export const SESSION_DOORS: Record<string, Door> = {
+export const SESSION_CLIENTS: Record<string, TreeClient> = {
   'SSE and client': (api, { session_id }, after, isLast) =>
     readClient(connect(api.url).session(session_id).stream(cursor(after)), isLast),
   WebSocket: (api, { session_id }, after, isLast) =>

@@ -6,7 +6,7 @@ import { giveTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arr
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
-import { type Door, RUN_DOORS } from './doors.ts';
+import { RUN_CLIENTS, type TreeClient } from './doors.ts';
 
 // Many followers of one tree with parallel sub-agents, each cut at random places, on two servers.
 // All of them get the same events in the same order, and no event twice.
@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 /** A boss with six parallel calls of a worker, each of which calls two helpers. */
-async function makeCrowd(): Promise<string> {
+async function makeManyAgents(): Promise<string> {
   const helper = await makeAgent(db.pool, { script: [{ content: 'Helped.', delay_ms: 5 }] });
   const toHelper = await makeAgentTool(db.pool, helper);
   const calls = (tool: string, count: number) => ({
@@ -59,7 +59,7 @@ const isEnd = ({ event, data }: StreamEvent) =>
   event === 'complete' && (data.path as unknown[]).length === 1;
 
 async function followWithCuts(
-  door: Door,
+  client: TreeClient,
   run: string,
   random: () => number,
 ): Promise<StreamEvent[]> {
@@ -72,18 +72,18 @@ async function followWithCuts(
       return left === 0 || isEnd(event);
     };
     const after = events.findLast(({ id }) => id !== undefined)?.id;
-    events.push(...(await door(api, { execution_id: run, session_id: '' }, after, isLast)));
+    events.push(...(await client(api, { execution_id: run, session_id: '' }, after, isLast)));
   }
   return events.filter(({ id }) => id !== undefined);
 }
 
 test('followers that are cut at random all get the same events, each once', async () => {
-  const run = await insertRun(db.pool, await makeCrowd());
-  const door = RUN_DOORS['SSE and client'] as Door;
+  const run = await insertRun(db.pool, await makeManyAgents());
+  const client = RUN_CLIENTS['SSE and client'] as TreeClient;
   const seeds = [1, 2, 3, 4];
   const [whole, ...cut] = await Promise.all([
-    door(apis[0] as ApiServer, { execution_id: run, session_id: '' }, undefined, isEnd),
-    ...seeds.map((seed) => followWithCuts(door, run, randomFrom(seed))),
+    client(apis[0] as ApiServer, { execution_id: run, session_id: '' }, undefined, isEnd),
+    ...seeds.map((seed) => followWithCuts(client, run, randomFrom(seed))),
   ]);
   const textOf = ({ id, event, data }: StreamEvent) => JSON.stringify([id, event, data]);
   const expected = whole?.filter(({ id }) => id !== undefined).map(textOf) ?? [];

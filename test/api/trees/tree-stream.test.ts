@@ -7,7 +7,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { listen } from '../rest/events.ts';
-import { type Door, RUN_DOORS, SESSION_DOORS } from './doors.ts';
+import { RUN_CLIENTS, SESSION_CLIENTS, type TreeClient } from './doors.ts';
 import { makeTree, type TreeStage } from './stage.ts';
 
 // Scene 3 with two levels of sub-agents, followed on one stream by every door.
@@ -48,11 +48,11 @@ const isEnd = ({ event, data }: StreamEvent) =>
 const isOf = (kind: string) => (event: StreamEvent) => event.event === kind;
 
 /** Follows a run over three cuts: at the first action, the question and the end of a child. */
-async function followWithCuts(door: Door, run: Run): Promise<StreamEvent[]> {
+async function followWithCuts(client: TreeClient, run: Run): Promise<StreamEvent[]> {
   const events: StreamEvent[] = [];
   const read = async (isLast: (event: StreamEvent) => boolean) => {
     const after = events.findLast(({ id }) => id !== undefined)?.id;
-    events.push(...(await door(api, run, after, isLast)));
+    events.push(...(await client(api, run, after, isLast)));
     return events.at(-1) as StreamEvent;
   };
   await read(isOf('action'));
@@ -63,7 +63,7 @@ async function followWithCuts(door: Door, run: Run): Promise<StreamEvent[]> {
 }
 
 /** The story of the tree: agents by their names in the stage, events in order. */
-const storyOf = (events: readonly StreamEvent[]) => {
+const summaryOf = (events: readonly StreamEvent[]) => {
   const names = new Map(Object.entries(stage).map(([role, name]) => [name, role]));
   return events
     .filter(({ id }) => id !== undefined)
@@ -73,7 +73,7 @@ const storyOf = (events: readonly StreamEvent[]) => {
     });
 };
 
-const STORY = [
+const EXPECTED_EVENTS = [
   '1 boss thought',
   '1 boss action',
   '1 boss started',
@@ -100,15 +100,15 @@ const STORY = [
 ];
 
 describe.each([
-  ['a run', RUN_DOORS],
-  ['a session', SESSION_DOORS],
-])('the tree of %s', (_what, doors) => {
-  test.each(Object.keys(doors))('is complete over three cuts by %s', async (name) => {
+  ['a run', RUN_CLIENTS],
+  ['a session', SESSION_CLIENTS],
+])('the tree of %s', (_what, clients) => {
+  test.each(Object.keys(clients))('is complete over three cuts by %s', async (name) => {
     const run = await start();
-    const events = await followWithCuts(doors[name] as Door, run);
-    expect(storyOf(events)).toEqual(STORY);
-    for (const [other, door] of Object.entries(doors)) {
-      const replayed = await door(api, run, undefined, isEnd);
+    const events = await followWithCuts(clients[name] as TreeClient, run);
+    expect(summaryOf(events)).toEqual(EXPECTED_EVENTS);
+    for (const [other, client] of Object.entries(clients)) {
+      const replayed = await client(api, run, undefined, isEnd);
       expect(stored(replayed), `${name} and ${other}`).toEqual(stored(events));
     }
   });
@@ -150,8 +150,8 @@ test('the stream of a child run has the tree below the child, with ids of its ow
   const child = whole.events.find(({ event }) => event === 'started')?.data.child_execution_id;
   const stream = await listen(api, `/api/executions/${child}/stream?tree=1`);
   await stream.end;
-  const below = STORY.filter((line) => !line.startsWith('1'));
-  expect(storyOf(stream.events as StreamEvent[])).toEqual(
+  const below = EXPECTED_EVENTS.filter((line) => !line.startsWith('1'));
+  expect(summaryOf(stream.events as StreamEvent[])).toEqual(
     below.map((line) => `${Number(line[0]) - 1}${line.slice(1)}`),
   );
   const ids = stream.events.flatMap(({ id }) => id ?? []);

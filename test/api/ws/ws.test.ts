@@ -57,15 +57,15 @@ const ASKING = [
   { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' }] },
   { content: 'Painted.' },
 ];
-const NOWHERE = '01890000-0000-7000-8000-000000000000';
+const MISSING_ID = '01890000-0000-7000-8000-000000000000';
 
 describe('one connection', () => {
   test('starts a run, follows it and others, and receives the same events as SSE', async () => {
     const client = await open();
     const agent = await named([{ content: 'Hello.' }]);
-    const begun = await client.ask({ type: 'execute', agent, message: 'Hi.' });
-    const { execution_id } = begun.data;
-    expect(begun).toMatchObject({ type: 'result', data: { status: expect.any(String) } });
+    const started = await client.ask({ type: 'execute', agent, message: 'Hi.' });
+    const { execution_id } = started.data;
+    expect(started).toMatchObject({ type: 'result', data: { status: expect.any(String) } });
     await client.ask({ type: 'subscribe', id: 'a', execution_id });
     await client.ask({ type: 'subscribe', id: 'b', execution_id, after: '1.1' });
     for (const subscription of ['a', 'b']) {
@@ -147,7 +147,7 @@ describe('an error is reported as a problem, and the connection stays open', () 
   test.each<[string, object, object]>([
     ['a message without a type', {}, { status: 400, code: 'HWINV', field: 'type' }],
     ['an unknown type', { type: 'subscrbe' }, { hint: 'Did you mean subscribe?' }],
-    ['an unknown field', { type: 'cancel', execution: NOWHERE }, { status: 400, code: 'HWINV' }],
+    ['an unknown field', { type: 'cancel', execution: MISSING_ID }, { status: 400, code: 'HWINV' }],
     [
       'an invalid id',
       { type: 'cancel', execution_id: 'x' },
@@ -160,23 +160,23 @@ describe('an error is reported as a problem, and the connection stays open', () 
     ],
     [
       'a subscription to both a run and a session',
-      { type: 'subscribe', execution_id: NOWHERE, session_id: NOWHERE },
+      { type: 'subscribe', execution_id: MISSING_ID, session_id: MISSING_ID },
       { status: 400, field: 'session_id' },
     ],
     [
       'a cursor that does not belong to a run',
-      { type: 'subscribe', execution_id: NOWHERE, after: '1.1.1' },
+      { type: 'subscribe', execution_id: MISSING_ID, after: '1.1.1' },
       { status: 400, field: 'after' },
     ],
     [
       'a subscription to an unknown run',
-      { type: 'subscribe', execution_id: NOWHERE },
+      { type: 'subscribe', execution_id: MISSING_ID },
       { status: 404 },
     ],
     ['an unknown subscription', { type: 'unsubscribe', subscription: 'x' }, { status: 404 }],
     [
       'text that Postgres cannot store',
-      { type: 'send_message', session_id: NOWHERE, content: 'a\0' },
+      { type: 'send_message', session_id: MISSING_ID, content: 'a\0' },
       { status: 400, field: 'content' },
     ],
     [
@@ -194,7 +194,7 @@ describe('an error is reported as a problem, and the connection stays open', () 
     const answer = await client.ask(message);
     expect(answer).toMatchObject({ type: 'error', error: problem });
     expect(answer.error).toMatchObject({ detail: expect.any(String), code: expect.any(String) });
-    expect(await client.ask({ type: 'cancel', execution_id: NOWHERE })).toMatchObject({
+    expect(await client.ask({ type: 'cancel', execution_id: MISSING_ID })).toMatchObject({
       error: { status: 404, code: 'HWNTF' },
     });
   });
@@ -234,7 +234,7 @@ describe('an error is reported as a problem, and the connection stays open', () 
     const client = await open(guarded, { authorization: `Bearer ${await tokenFor(person)}` });
     const answers = [];
     for (let n = 0; n < 3; n += 1) {
-      answers.push((await client.ask({ type: 'cancel', execution_id: NOWHERE })).error);
+      answers.push((await client.ask({ type: 'cancel', execution_id: MISSING_ID })).error);
     }
     expect(answers.map(({ code }) => code)).toEqual(['HWNTF', 'HWNTF', 'HWQTA']);
     expect(answers[2]).toMatchObject({ status: 429, retry_after_seconds: expect.any(Number) });
@@ -264,10 +264,10 @@ describe('an error is reported as a problem, and the connection stays open', () 
       for (let n = 0; n < count; n += 1) client.socket.send('{"type":"noise"}');
     };
     noise(99);
-    const heard = await client.ask({ type: 'cancel', execution_id: NOWHERE });
+    const heard = await client.ask({ type: 'cancel', execution_id: MISSING_ID });
     expect(heard.error).toMatchObject({ status: 404 });
     noise(99);
-    await client.ask({ type: 'cancel', execution_id: NOWHERE });
+    await client.ask({ type: 'cancel', execution_id: MISSING_ID });
     noise(500);
     expect(await client.closed).toBe(1008);
     expect(client.received).toHaveLength(99 + 1 + 99 + 1 + 100);
@@ -277,7 +277,7 @@ describe('an error is reported as a problem, and the connection stays open', () 
 describe('authentication', () => {
   test('accepts a token in the header or in the first message', async () => {
     const token = await tokenFor(await makePerson(db.pool, 'ada'));
-    const execution_id = NOWHERE;
+    const execution_id = MISSING_ID;
     const first = await open(guarded, { authorization: `Bearer ${token}` });
     expect(await first.ask({ type: 'cancel', execution_id })).toMatchObject({
       error: { status: 404 },
@@ -304,7 +304,7 @@ describe('authentication', () => {
   ])('a missing or invalid token closes the connection with 4401: %s', async (_what, message) => {
     const client = await open(guarded);
     client.socket.send(
-      JSON.stringify({ type: 'subscribe', id: 'a', execution_id: NOWHERE, ...message }),
+      JSON.stringify({ type: 'subscribe', id: 'a', execution_id: MISSING_ID, ...message }),
     );
     expect(await client.closed).toBe(4401);
     expect(client.received).toEqual([]);
@@ -381,17 +381,17 @@ describe('authentication', () => {
         execution_id: id,
       })),
     ];
-    const walked = new Set(walk.map((message) => (message(NOWHERE) as { type: string }).type));
+    const walked = new Set(walk.map((message) => (message(MISSING_ID) as { type: string }).type));
     const known = Object.keys(messages).filter(
       (type) => !['connection_init', 'unsubscribe'].includes(type),
     );
     expect([...walked].toSorted()).toEqual(known.toSorted());
     for (const message of walk) {
       for (const id of [theirs, session, question, agent, workflow]) {
-        const [there, not] = [await client.ask(message(id)), await client.ask(message(NOWHERE))];
-        const told = (one: object, of: string) =>
+        const [there, not] = [await client.ask(message(id)), await client.ask(message(MISSING_ID))];
+        const eventsOf = (one: object, of: string) =>
           JSON.stringify({ ...one, id: '' }).replaceAll(of, 'ID');
-        expect(told(there, id)).toBe(told(not, NOWHERE));
+        expect(eventsOf(there, id)).toBe(eventsOf(not, MISSING_ID));
         expect(there.error).toMatchObject({ status: 404, code: 'HWNTF' });
       }
     }
@@ -455,7 +455,7 @@ test('a client that pauses gets the rest when it reads again', async () => {
 
 describe('the endpoint', () => {
   let server: Server;
-  let door: WebSocketEndpoint;
+  let endpoint: WebSocketEndpoint;
   const start = async (options: Partial<WebSocketEndpointOptions>) => {
     const stub = {
       login: async () => ({ ok: true, value: { tenantId: 't', userId: undefined, role: 'owner' } }),
@@ -465,14 +465,17 @@ describe('the endpoint', () => {
       limits: createStreamLimits({ ...defaultServerLimits, sockets: 1 }),
       onError: () => {},
     };
-    door = createWebSocketEndpoint({ ...stub, ...options } as unknown as WebSocketEndpointOptions);
-    server = createServer().on('upgrade', door.upgrade);
+    endpoint = createWebSocketEndpoint({
+      ...stub,
+      ...options,
+    } as unknown as WebSocketEndpointOptions);
+    server = createServer().on('upgrade', endpoint.upgrade);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
   };
   afterEach(async () => {
-    await door.close();
+    await endpoint.close();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });

@@ -9,16 +9,16 @@ import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
-let door: Door;
+let proxy: CutProxy;
 
 beforeAll(async () => {
   await runCli(db.url, 'generate', '--executions', '400');
   api = await startTestApi(db.url);
-  door = await openDoor(Number(new URL(api.url).port));
+  proxy = await openProxy(Number(new URL(api.url).port));
   worker = await startTestWorker(db.url);
   await db.pool.query(`
     insert into howdah.models (name, provider, model) values ('script', 'scripted', 'script');
@@ -33,14 +33,14 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await worker?.stop(0);
-  await door?.close();
+  await proxy?.close();
   await api?.close();
 });
 
 /** A way to the server that breaks when it is told to, and stays shut until it is opened again. */
-type Door = { url: string; cut(): void; shut(): void; open(): void; close(): Promise<void> };
+type CutProxy = { url: string; cut(): void; shut(): void; open(): void; close(): Promise<void> };
 
-async function openDoor(port: number): Promise<Door> {
+async function openProxy(port: number): Promise<CutProxy> {
   const sockets = new Set<Socket>();
   let isShut = false;
   const server: Server = createServer((socket) => {
@@ -74,10 +74,10 @@ async function openDoor(port: number): Promise<Door> {
 }
 
 const here = (...line: string[]) => runCli(db.url, ...line);
-const there = (...line: string[]) => runCli(NOWHERE, ...line, '--api', api.url);
+const there = (...line: string[]) => runCli(UNREACHABLE_URL, ...line, '--api', api.url);
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '');
 
-async function begun(agent: string, session: string | null = null): Promise<string> {
+async function startRun(agent: string, session: string | null = null): Promise<string> {
   const { rows } = await db.pool.query<{ id: string }>(
     `select r.id::uuid as id from howdah.run($1, 'Hi', session_id => $2) as r`,
     [agent, session],
@@ -86,7 +86,7 @@ async function begun(agent: string, session: string | null = null): Promise<stri
 }
 
 async function ranOf(agent: string, session: string | null = null): Promise<string> {
-  const id = await begun(agent, session);
+  const id = await startRun(agent, session);
   await eventually(
     db.pool,
     `${agent} ends`,
@@ -158,7 +158,7 @@ describe('howdah logs over an API', () => {
 
 describe('howdah logs --follow over an API', () => {
   const follow = (...line: string[]) =>
-    startCli(NOWHERE, 'logs', '--follow', '--json', ...line, '--api', door.url);
+    startCli(UNREACHABLE_URL, 'logs', '--follow', '--json', ...line, '--api', proxy.url);
   const until = (fits: () => void) => vi.waitFor(fits, 120_000);
 
   test('prints each step as it commits, without gaps or duplicates after a lost connection', async () => {
@@ -169,13 +169,13 @@ describe('howdah logs --follow over an API', () => {
       const runs: string[] = [];
       for (let cuts = 0; cuts < 3; cuts += 1) {
         runs.push(await ranOf('greeter'), await ranOf('broken'));
-        door.cut();
+        proxy.cut();
         runs.push(await ranOf('greeter'));
         await until(() => expect(following.stdout()).toContain(runs.at(-1)));
       }
-      door.shut();
+      proxy.shut();
       runs.push(await ranOf('broken'), await ranOf('greeter'));
-      door.open();
+      proxy.open();
       for (const id of runs) await until(() => expect(following.stdout()).toContain(id));
       await until(() => {
         const told = linesOf(following.stdout()).map((line) => JSON.parse(line));
@@ -194,13 +194,13 @@ describe('howdah logs --follow over an API', () => {
       for (const id of runs) expect(seqs(id)).toEqual([1, 2]);
       expect(told.filter((step) => before.includes(step.execution_id))).toHaveLength(1);
     } finally {
-      door.open();
+      proxy.open();
       following.interrupt();
     }
   });
 
   test('ends with its run when following one run', async () => {
-    const id = await begun('slow');
+    const id = await startRun('slow');
     const following = follow(id);
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
     expect(await following.returned()).toBe(0);

@@ -10,7 +10,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startAtTerminal } from '../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
@@ -24,7 +24,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-const howdah = (...line: string[]) => runCli(NOWHERE, ...line, '--api', api.url);
+const howdah = (...line: string[]) => runCli(UNREACHABLE_URL, ...line, '--api', api.url);
 const named = async (script: object[], tools: string[] = []) => {
   const id = await makeAgent(db.pool, { script: script as [], tools });
   return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
@@ -94,7 +94,7 @@ test('a person at the terminal is asked until the answer is accepted', async () 
     ],
     ['ask_user'],
   );
-  const cli = startAtTerminal(NOWHERE, 'run', agent, 'Paint.', '--api', api.url);
+  const cli = startAtTerminal(UNREACHABLE_URL, 'run', agent, 'Paint.', '--api', api.url);
   const until = (talk: RegExp) =>
     vi.waitFor(() => expect(cli.stderr()).toMatch(talk), { timeout: 60_000 });
   await until(/ {2}howdah answer \S+ TEXT\nanswer: $/);
@@ -114,11 +114,11 @@ test('controls, failures and errors have the same exit codes as with a database'
   expect((await howdah('run', await named([{ error: { status: 400 } }]), 'x')).status).toBe(6);
   expect((await howdah('run', 'nobody', 'x')).status).toBe(3);
   expect((await howdah('run', 'development', 'x', '--tenant', 'other')).status).toBe(2);
-  const unreached = await runCli(NOWHERE, 'cancel', run, '--api', 'http://127.0.0.1:1');
+  const unreached = await runCli(UNREACHABLE_URL, 'cancel', run, '--api', 'http://127.0.0.1:1');
   expect(unreached.status).toBe(8);
   expect(unreached.stderr).toContain('hint: Check the address, and that the server is running.');
   const guarded = await startTestApi(db.url, locked);
-  expect((await runCli(NOWHERE, 'cancel', run, '--api', guarded.url)).status).toBe(4);
+  expect((await runCli(UNREACHABLE_URL, 'cancel', run, '--api', guarded.url)).status).toBe(4);
   await guarded.close();
 });
 
@@ -188,8 +188,8 @@ test('a run is forked with other data, or from one of its steps', async () => {
     status: 2,
     stderr: expect.stringContaining('cannot be forked after step 99'),
   });
-  const nowhere = await howdah('fork', '01a1f805-7e9f-729f-9dc6-14d018338ca2', '--seq', '0');
-  expect(nowhere.status).toBe(3);
+  const absent = await howdah('fork', '01a1f805-7e9f-729f-9dc6-14d018338ca2', '--seq', '0');
+  expect(absent.status).toBe(3);
 });
 
 test('options that REST does not support are rejected without a request', async () => {

@@ -11,7 +11,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { type CliResult, runCli } from '../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const here = (...line: string[]) => runCli(db.url, ...line);
-const there = (...line: string[]) => runCli(NOWHERE, ...line, '--api', api.url);
+const there = (...line: string[]) => runCli(UNREACHABLE_URL, ...line, '--api', api.url);
 
 async function ranOf(script: object[], tools: string[] = [], end = 'completed_at is not null') {
   const agent = await makeAgent(db.pool, { script: script as [], tools });
@@ -184,7 +184,7 @@ describe('howdah show over an API prints the same as with a database', () => {
         { sub: 'a', tenant_id: other, user_id: '' },
         { user_id: undefined, role: 'owner' },
       );
-      const hidden = await runCli(NOWHERE, 'show', id, '--api', guarded.url);
+      const hidden = await runCli(UNREACHABLE_URL, 'show', id, '--api', guarded.url);
       expect(hidden).toMatchObject({ status: 4, stdout: '' });
       vi.stubEnv('HOWDAH_API_KEY', token);
       for (const line of [
@@ -192,7 +192,12 @@ describe('howdah show over an API prints the same as with a database', () => {
         ['show', id, '--tree'],
         ['logs', id],
       ]) {
-        const { status, stdout, stderr } = await runCli(NOWHERE, ...line, '--api', guarded.url);
+        const { status, stdout, stderr } = await runCli(
+          UNREACHABLE_URL,
+          ...line,
+          '--api',
+          guarded.url,
+        );
         expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
         expect(stderr).toContain(`there is no execution ${id}`);
       }

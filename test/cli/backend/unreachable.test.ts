@@ -114,7 +114,7 @@ function changed(url: string, change: (parts: URL) => void): string {
 }
 
 /** Says in one sentence what, in one what to do, and nothing of our code. */
-function isTold(stderr: string, what: RegExp, fix: RegExp): void {
+function expectError(stderr: string, what: RegExp, fix: RegExp): void {
   expect(stderr).toMatch(what);
   const [, hint = ''] = /^ hint: (.*)$/m.exec(stderr) ?? [];
   expect(hint).toMatch(fix);
@@ -140,7 +140,7 @@ describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
       ...argv,
     );
     expect({ status, stdout }).toEqual({ status: 8, stdout: '' });
-    isTold(stderr, /^error: No server answers at 127\.0\.0\.1:1\.$/m, /Check DATABASE_URL/);
+    expectError(stderr, /^error: No server answers at 127\.0\.0\.1:1\.$/m, /Check DATABASE_URL/);
   });
 
   test('with an invalid login exits 4', async () => {
@@ -150,7 +150,7 @@ describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
     });
     const { status, stdout, stderr } = await runCli(url, name, ...argv);
     expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
-    isTold(stderr, /rejected the login: .*nobody/, /user and the password in DATABASE_URL/);
+    expectError(stderr, /rejected the login: .*nobody/, /user and the password in DATABASE_URL/);
   });
 
   test('with a missing database exits 8', async () => {
@@ -159,7 +159,7 @@ describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
     });
     const { status, stdout, stderr } = await runCli(url, name, ...argv);
     expect({ status, stdout }).toEqual({ status: 8, stdout: '' });
-    isTold(stderr, /is reachable, but database "nope" does not exist/, /name of the database/);
+    expectError(stderr, /is reachable, but database "nope" does not exist/, /name of the database/);
   });
 
   test.runIf(!MAKERS.includes(name))(
@@ -167,7 +167,7 @@ describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
     async () => {
       const { status, stdout, stderr } = await runCli(empty.url, name, ...argv);
       expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
-      isTold(stderr, /the database howdah_test\S* has no Howdah schema/, /howdah migrate up/);
+      expectError(stderr, /the database howdah_test\S* has no Howdah schema/, /howdah migrate up/);
     },
   );
 });
@@ -203,7 +203,7 @@ describe('an unknown name or id exits 3 and names the command that lists them', 
   ])('howdah %s', async (name, fix) => {
     const { status, stdout, stderr } = await runCli(db.url, name, ...(LINES[name] ?? []));
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
-    isTold(stderr, /^error: /, fix);
+    expectError(stderr, /^error: /, fix);
   });
 
   test.each(
@@ -214,7 +214,7 @@ describe('an unknown name or id exits 3 and names the command that lists them', 
     const argv = (LINES[name] ?? []).map((word) => (word === ID ? '4711' : word));
     const { status, stderr } = await runCli('postgres://me:s3cret@127.0.0.1:1/x', name, ...argv);
     expect(status).toBe(2);
-    isTold(stderr, /^error: 4711 is not the id of/, /An id looks like/);
+    expectError(stderr, /^error: 4711 is not the id of/, /An id looks like/);
   });
 });
 
@@ -225,7 +225,7 @@ describe.concurrent('a named server is used, or the command reports that it need
   const server = 'http://127.0.0.1:1';
   const database = 'postgres://me:s3cret@127.0.0.1:1/x';
   const asking = Object.entries(LINES).filter(([name]) => name !== 'bench'); // makes a database of its own
-  const isAsked = (name: string, argv: string[]) => {
+  const asksQuestion = (name: string, argv: string[]) => {
     const { verbs, options } = described[name] ?? {};
     const verb = verbs?.find((one) => one.name === argv[0]) ?? verbs?.find((one) => one.isFirst);
     const isOfFiles = name === 'diff'; // which asks a server about executions alone
@@ -248,13 +248,13 @@ describe.concurrent('a named server is used, or the command reports that it need
     expect(stdout).toBe('');
     if (HERE.includes(name)) {
       expect(status).toBe(8);
-      isTold(stderr, /^error: No server answers at 127\.0\.0\.1:1\.$/m, /Check DATABASE_URL/);
-    } else if (isAsked(name, argv)) {
+      expectError(stderr, /^error: No server answers at 127\.0\.0\.1:1\.$/m, /Check DATABASE_URL/);
+    } else if (asksQuestion(name, argv)) {
       expect(status).toBe(8);
-      isTold(stderr, /http:\/\/127\.0\.0\.1:1 cannot be reached/, /Check the address/);
+      expectError(stderr, /http:\/\/127\.0\.0\.1:1 cannot be reached/, /Check the address/);
     } else {
       expect(status).toBe(2);
-      isTold(
+      expectError(
         stderr,
         /this command needs a database, but HOWDAH_API_URL selects the API of http/,
         /--profile none/,
@@ -278,10 +278,10 @@ describe.concurrent('a named server is used, or the command reports that it need
 test('an empty standard input is neither a message nor a secret value', async () => {
   const run = await runCli(db.url, 'run', 'development', '-');
   expect(run).toMatchObject({ status: 2, stdout: '' });
-  isTold(run.stderr, /standard input is empty/, /Pipe a text/);
+  expectError(run.stderr, /standard input is empty/, /Pipe a text/);
   const secret = await runCli(db.url, 'secret', 'set', 'x');
   expect(secret).toMatchObject({ status: 2, stdout: '' });
-  isTold(secret.stderr, /value.* is empty/, /standard input/);
+  expectError(secret.stderr, /value.* is empty/, /standard input/);
 });
 
 test('a message with invalid text exits 2', async () => {
@@ -322,7 +322,7 @@ describe('a schema newer than the program', () => {
   test.each([[['up']], [['down']], [['down', '--all']]])('rejects migrate %j', async (argv) => {
     const { status, stdout, stderr } = await runCli(newer.url, 'migrate', ...argv);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    isTold(stderr, /newer than this program/, /9999_later/);
+    expectError(stderr, /newer than this program/, /9999_later/);
   });
 
   test('is reported by migrate status and doctor', async () => {

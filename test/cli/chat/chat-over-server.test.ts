@@ -13,7 +13,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startCli } from '../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const PARTS = ['Grüße: the parcel left on Monday, ', 'came by night ', 'and is here.'];
 const POEM = PARTS.join('');
 
@@ -105,7 +105,7 @@ const LINES = [
   ...['/trace', '/fork 1', 'Again?', '/agnet', '/agent nobody', '/agent'],
 ];
 
-async function spoken(url: string, ...more: string[]) {
+async function startChat(url: string, ...more: string[]) {
   const talk = startCli(url, 'chat', agent, ...more);
   for (const line of LINES) talk.type(line);
   const { status, stdout, stderr } = await talk.end();
@@ -113,15 +113,15 @@ async function spoken(url: string, ...more: string[]) {
 }
 
 test('terminal output is identical to that with a database', async () => {
-  const here = await spoken(db.url);
+  const here = await startChat(db.url);
   expect(here.stdout).toContain('Add one?\nAre you sure?\nIt is 42,\nor 43.\n');
   expect(here.stderr).toContain('→ calculator');
-  expect(await spoken(NOWHERE, '--api', api.url)).toEqual(here);
+  expect(await startChat(UNREACHABLE_URL, '--api', api.url)).toEqual(here);
 });
 
 test('JSON output is identical, too, except for an ended run, which has REST fields', async () => {
-  const told = async (url: string, ...more: string[]) => {
-    const { stdout } = await spoken(url, '--json', ...more);
+  const chatOutput = async (url: string, ...more: string[]) => {
+    const { stdout } = await startChat(url, '--json', ...more);
     const objects = stdout
       .trim()
       .split('\n')
@@ -132,15 +132,15 @@ test('JSON output is identical, too, except for an ended run, which has REST fie
       return { type, ...(type === 'end' ? end : rest) };
     });
   };
-  const here = await told(db.url);
+  const here = await chatOutput(db.url);
   expect(new Set(here.map(({ type }) => type))).toContain('trace');
-  expect(await told(NOWHERE, '--api', api.url)).toEqual(here);
+  expect(await chatOutput(UNREACHABLE_URL, '--api', api.url)).toEqual(here);
 });
 
 test('an answer interrupted by a lost connection is printed once and completely', async () => {
   const proxy = await openCutProxy(api.url);
   try {
-    const talk = startCli(NOWHERE, 'chat', 'poet', '--stream', '--api', proxy.url);
+    const talk = startCli(UNREACHABLE_URL, 'chat', 'poet', '--stream', '--api', proxy.url);
     talk.type('Hi');
     await expect.poll(talk.stdout, { timeout: 60_000 }).toBe(PARTS[0]);
     const before = proxy.opened;
@@ -161,7 +161,7 @@ test('an answer interrupted by a lost connection is printed once and completely'
 test('a question is answered after the connection was lost while idle', async () => {
   const proxy = await openCutProxy(api.url);
   try {
-    const talk = startCli(NOWHERE, 'chat', agent, '--api', proxy.url);
+    const talk = startCli(UNREACHABLE_URL, 'chat', agent, '--api', proxy.url);
     talk.type('What is 6 * 7?');
     await expect.poll(talk.stdout, { timeout: 60_000 }).toBe('Add one?\n');
     proxy.cut();
@@ -180,7 +180,7 @@ test('a question is answered after the connection was lost while idle', async ()
 });
 
 test('an unreachable server is reported with a hint', async () => {
-  const away = await startCli(NOWHERE, 'chat', 'poet', '--api', 'http://127.0.0.1:1').end();
+  const away = await startCli(UNREACHABLE_URL, 'chat', 'poet', '--api', 'http://127.0.0.1:1').end();
   expect(away).toMatchObject({
     status: 8,
     stderr: expect.stringContaining('hint: Check the address, and that the server is running.'),

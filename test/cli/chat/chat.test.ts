@@ -62,12 +62,12 @@ afterAll(async () => {
 });
 
 /** URL without a database: queries fail. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 type Ways = { url(): string; more(): string[] };
 /** The same conversation is the same on the terminal. */
 const WAYS: [string, Ways][] = [
   ['in a database', { url: () => database.url, more: () => [] }],
-  ['over an API', { url: () => NOWHERE, more: () => ['--api', api.url] }],
+  ['over an API', { url: () => UNREACHABLE_URL, more: () => ['--api', api.url] }],
 ];
 
 const sessionOf = (stderr: string) => /session (\S+)/.exec(stderr)?.[1] ?? '';

@@ -44,7 +44,7 @@ const cli = (...argv: string[]) => runCli(database.url, ...argv);
  * Starts a run by the command, which detaches when the run asks. Returns the ids of the question
  * and of the run.
  */
-async function asked(agent: string): Promise<{ question: string; execution: string }> {
+async function openQuestion(agent: string): Promise<{ question: string; execution: string }> {
   const { status, stdout, stderr } = await cli('run', agent, 'Hi');
   expect({ status, stdout }).toEqual({ status: 7, stdout: '' });
   const execution = /^execution (\S+)$/m.exec(stderr)?.[1] ?? '';
@@ -74,7 +74,7 @@ describe('howdah run', () => {
   });
 
   test('howdah show prints the same question later', async () => {
-    const { question, execution } = await asked('asking');
+    const { question, execution } = await openQuestion('asking');
     const { stdout } = await cli('show', execution);
     expect(stdout).toContain(
       `waits for a person: Which colour?\n  options: red, blue\n  howdah answer ${question} TEXT\n`,
@@ -131,7 +131,7 @@ describe('howdah run', () => {
 
 describe('howdah questions', () => {
   test('lists open questions with run and agent, and all questions with --all', async () => {
-    const { question, execution } = await asked('asking');
+    const { question, execution } = await openQuestion('asking');
     const open = await cli('questions');
     expect(open.stdout).toMatch(/^ID +KIND +RUN +AGENT +AGE +PROMPT\n/);
     expect(open.stdout).toMatch(
@@ -157,7 +157,7 @@ describe('howdah questions', () => {
 
 describe('howdah answer', () => {
   test('resumes the run; a second answer exits 1 and names the first', async () => {
-    const { question, execution } = await asked('asking');
+    const { question, execution } = await openQuestion('asking');
     const answered = await cli('answer', question, 'blue');
     expect(answered).toMatchObject({ status: 0, stdout: `${question} answered\n` });
     expect(answered.stderr).toContain(`howdah watch ${execution}`);
@@ -168,7 +168,7 @@ describe('howdah answer', () => {
   });
 
   test('accepts JSON, and rejects a missing, malformed or unsuitable answer', async () => {
-    const { question } = await asked('asking');
+    const { question } = await openQuestion('asking');
     for (const [argv, message] of [
       [['answer', question], 'the answer is missing'],
       [['answer', question, '--data', '{red}'], '--data is not valid JSON'],
@@ -199,7 +199,7 @@ describe('howdah answer', () => {
 
 describe('howdah approve and reject', () => {
   test('allow a call, also with other arguments and for the rest of the run', async () => {
-    const { question, execution } = await asked('payer');
+    const { question, execution } = await openQuestion('payer');
     const { status } = await cli(
       'approve',
       question,
@@ -216,7 +216,7 @@ describe('howdah approve and reject', () => {
   });
 
   test('send the reason of a rejection to the model', async () => {
-    const { question, execution } = await asked('payer');
+    const { question, execution } = await openQuestion('payer');
     expect((await cli('reject', question, '--reason', 'too dear')).status).toBe(0);
     await eventually(
       database.pool,
@@ -227,7 +227,7 @@ describe('howdah approve and reject', () => {
   });
 
   test('reject an invalid scope and invalid arguments', async () => {
-    const { question } = await asked('payer');
+    const { question } = await openQuestion('payer');
     const scope = await cli('approve', question, '--remember', 'ever');
     expect(scope.status).toBe(2);
     expect(scope.stderr).toContain('run, session, agent');

@@ -371,9 +371,9 @@ describe.runIf(pgBin)('backup and restore', () => {
       const taken = await cli(server.url, 'backup', file);
       expect(taken).toMatchObject({ status: 1, stdout: '' });
       expect(taken.stderr).toMatch(/the file .*whole\.dump already exists/);
-      const nowhere = await cli(server.url, 'backup', join(folder, 'nope', 'x.dump'));
-      expect(nowhere).toMatchObject({ status: 2, stdout: '' });
-      expect(nowhere.stderr).toMatch(/there is no folder .*nope/);
+      const absent = await cli(server.url, 'backup', join(folder, 'nope', 'x.dump'));
+      expect(absent).toMatchObject({ status: 2, stdout: '' });
+      expect(absent.stderr).toMatch(/there is no folder .*nope/);
     });
 
     test('an interruption while waiting for a table lock', async () => {

@@ -16,7 +16,7 @@ import { testDatabase } from '../../support/database.ts';
 import { runCli } from '../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
 const db = testDatabase();
@@ -128,9 +128,9 @@ cost         0                       0
       steps: { same: 2, parts_at: 2 },
       ended: [{ field: 'output' }],
     });
-    const there = await runCli(NOWHERE, 'diff', first, fork, '--json', '--api', api.url);
+    const there = await runCli(UNREACHABLE_URL, 'diff', first, fork, '--json', '--api', api.url);
     expect(JSON.parse(there.stdout)).toEqual(JSON.parse(here.stdout));
-    expect(await runCli(NOWHERE, 'diff', first, fork, '--api', api.url)).toEqual(
+    expect(await runCli(UNREACHABLE_URL, 'diff', first, fork, '--api', api.url)).toEqual(
       await diff(first, fork),
     );
   });
@@ -158,7 +158,7 @@ describe('invalid arguments', () => {
     const { status, stdout, stderr } = await diff(...ids);
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toBe(`error: there is no execution ${UNKNOWN}\n hint: List them: howdah runs\n`);
-    const there = await runCli(NOWHERE, 'diff', ...ids, '--api', api.url);
+    const there = await runCli(UNREACHABLE_URL, 'diff', ...ids, '--api', api.url);
     expect(there).toMatchObject({ status: 3, stdout: '' });
     expect(there.stderr).toContain(`there is no execution ${UNKNOWN}`);
   });
@@ -178,7 +178,7 @@ describe('invalid arguments', () => {
     [['examples/press.yaml', '--exit-code'], /^error: --exit-code applies to executions/],
     [['examples/press.yaml', '--api', 'http://127.0.0.1:1'], /^error: --api applies to executions/],
   ])('%j exits 2 without a connection to a database', async (argv, told) => {
-    const { status, stdout, stderr } = await runCli(NOWHERE, 'diff', ...argv);
+    const { status, stdout, stderr } = await runCli(UNREACHABLE_URL, 'diff', ...argv);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(told);
   });

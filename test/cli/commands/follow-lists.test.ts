@@ -17,7 +17,7 @@ afterAll(async () => {
 
 const LONG = 60_000;
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '');
-const doors: [string, () => string[]][] = [
+const targets: [string, () => string[]][] = [
   ['a database', () => []],
   ['an API', () => ['--api', api.url]],
 ];
@@ -31,13 +31,13 @@ async function ask(execution_id: string, prompt: string): Promise<string> {
   return rows[0]?.id ?? '';
 }
 
-describe.each(doors)('over %s', (_name, door) => {
+describe.each(targets)('over %s', (_name, target) => {
   test('runs --follow prints each change of the runs of an agent, until Ctrl-C', async () => {
     const name = unique('agent');
     const agent_id = await makeAgent(db.pool, { name });
     const old = await makeRun(db.pool, { agent_id });
     const other = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
-    const followed = startCli(db.url, 'runs', '--follow', '--agent', name, '--json', ...door());
+    const followed = startCli(db.url, 'runs', '--follow', '--agent', name, '--json', ...target());
     await vi.waitFor(() => expect(followed.stdout()).toContain(old), LONG);
     const id = await makeRun(db.pool, { agent_id });
     await vi.waitFor(() => expect(followed.stdout()).toContain(id), LONG);
@@ -60,7 +60,7 @@ describe.each(doors)('over %s', (_name, door) => {
     const name = unique('agent');
     const agent_id = await makeAgent(db.pool, { name });
     const id = await makeRun(db.pool, { agent_id });
-    const argv = ['runs', 'list', '-f', '--agent', name, '--status', 'queued', ...door()];
+    const argv = ['runs', 'list', '-f', '--agent', name, '--status', 'queued', ...target()];
     const followed = startCli(db.url, ...argv);
     await vi.waitFor(() => expect(followed.stdout()).toContain(id), LONG);
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
@@ -76,7 +76,7 @@ describe.each(doors)('over %s', (_name, door) => {
 
   test('questions --follow prints questions that open and close, until Ctrl-C', async () => {
     const run = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
-    const followed = startCli(db.url, 'questions', '--follow', '--json', ...door());
+    const followed = startCli(db.url, 'questions', '--follow', '--json', ...target());
     const prompt = unique('May I go');
     const id = await ask(run, prompt);
     await vi.waitFor(() => expect(followed.stdout()).toContain(prompt), LONG);

@@ -173,14 +173,14 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     const stop = new AbortController();
     const call = say(client, name, { signal: stop.signal });
     call.catch(() => {});
-    const id = await begun(agent);
+    const id = await startRun(agent);
     stop.abort('enough');
     await expect(call).rejects.toThrow();
     expect(await ended(db.pool, id)).toMatchObject({ status: 'cancelled' });
   });
 });
 
-async function begun(agent: string): Promise<string> {
+async function startRun(agent: string): Promise<string> {
   for (;;) {
     const [row] = await all(
       db.pool,
@@ -200,7 +200,7 @@ test.each(['continue', 'cancel'])(
     const agent = await agentNamed(name, script);
     const client = await open({ args: ['--on-disconnect', what] });
     say(client, name).catch(() => {});
-    const id = await begun(agent);
+    const id = await startRun(agent);
     await client.close();
     const { status } =
       what === 'cancel' ? await ended(db.pool, id) : await executionOf(db.pool, id);

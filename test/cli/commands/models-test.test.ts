@@ -8,7 +8,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { runCli } from '../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
@@ -45,7 +45,8 @@ afterAll(async () => {
 
 const clis = {
   'a database': (...line: string[]) => runCli(db.url, 'models', 'test', ...line),
-  'a server': (...line: string[]) => runCli(NOWHERE, 'models', 'test', ...line, '--api', api.url),
+  'a server': (...line: string[]) =>
+    runCli(UNREACHABLE_URL, 'models', 'test', ...line, '--api', api.url),
 };
 
 describe.each(Object.entries(clis))('howdah models test with %s', (_, cli) => {

@@ -12,13 +12,13 @@ import { testDatabase } from '../../support/database.ts';
 import { runCli, startAtTerminal } from '../run-cli.ts';
 
 /** Nobody is there: what asks a database fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 const db = testDatabase();
 let open: ApiServer;
 let plain: ApiServer;
 let guarded: ApiServer;
-let stranger: Server;
+let outsider: Server;
 let key: string;
 let run: string;
 /** In the place of the programs that open pages: they note what they were told. */
@@ -31,8 +31,8 @@ beforeAll(async () => {
     startTestApi(db.url, { graphqlIntrospection: false }),
     startTestApi(db.url, locked),
   ]);
-  stranger = createServer((_, response) => response.end('<html>'));
-  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+  outsider = createServer((_, response) => response.end('<html>'));
+  await new Promise<void>((resolve) => outsider.listen(0, '127.0.0.1', resolve));
   run = await makeRun(db.pool, { run_at: '2100-01-01' });
   key = (await runCli(db.url, 'key', 'create', 'desk')).stdout.trim();
   for (const program of ['xdg-open', 'open']) {
@@ -42,7 +42,7 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
-  stranger?.close();
+  outsider?.close();
   rmSync(folder, { recursive: true, force: true });
   await Promise.all([open, plain, guarded].map((api) => api?.close()));
 });
@@ -56,9 +56,9 @@ afterEach(() => {
   rmSync(told, { force: true });
 });
 
-const howdah = (...argv: string[]) => runCli(NOWHERE, 'open', ...argv);
-const atTerminal = (...argv: string[]) => startAtTerminal(NOWHERE, 'open', ...argv).end();
-const isTold = () => {
+const howdah = (...argv: string[]) => runCli(UNREACHABLE_URL, 'open', ...argv);
+const atTerminal = (...argv: string[]) => startAtTerminal(UNREACHABLE_URL, 'open', ...argv).end();
+const expectHint = () => {
   try {
     return readFileSync(told, 'utf8');
   } catch {
@@ -67,8 +67,8 @@ const isTold = () => {
 };
 
 /** A program on a slow machine is not waited for. */
-const eventuallyTold = (text: string) =>
-  vi.waitFor(() => expect(isTold()).toBe(text), { timeout: 60_000, interval: 20 });
+const waitForOutput = (text: string) =>
+  vi.waitFor(() => expect(expectHint()).toBe(text), { timeout: 60_000, interval: 20 });
 
 test('howdah open prints the URL of GraphiQL, or of the page of a run', async () => {
   expect(await howdah('--api', open.url)).toEqual({
@@ -89,7 +89,7 @@ test('howdah open prints the URL of GraphiQL, or of the page of a run', async ()
     page: 'graphiql',
     execution_id: run,
   });
-  expect(isTold()).toBeUndefined();
+  expect(expectHint()).toBeUndefined();
 });
 
 test('howdah open without a named server uses HOST and PORT', async () => {
@@ -110,7 +110,7 @@ test('howdah open suggests other pages where GraphiQL is disabled', async () => 
     stdout: `${plain.url}/api/executions/${run}\n`,
     stderr: expect.stringContaining(`howdah watch ${run}`),
   });
-  expect(isTold()).toBeUndefined();
+  expect(expectHint()).toBeUndefined();
 });
 
 test('howdah open sends the key to a server that requires it, and never prints it', async () => {
@@ -119,18 +119,18 @@ test('howdah open sends the key to a server that requires it, and never prints i
   const opened = await atTerminal(run, '--api', guarded.url);
   expect(opened).toMatchObject({ status: 0, stdout: `${guarded.url}/graphiql?run=${run}\n` });
   expect(opened.stderr).toContain('Bearer KEY');
-  await eventuallyTold(opened.stdout);
+  await waitForOutput(opened.stdout);
   expect(JSON.stringify(opened)).not.toContain(key);
 });
 
 test('howdah open starts a browser only at a local terminal', async () => {
   expect((await atTerminal('--api', open.url)).status).toBe(0);
-  await eventuallyTold(`${open.url}/graphiql\n`);
+  await waitForOutput(`${open.url}/graphiql\n`);
   rmSync(told);
   await atTerminal('--api', open.url, '--json');
   vi.stubEnv('SSH_CONNECTION', '10.0.0.1 1 10.0.0.2 22');
   expect((await atTerminal('--api', open.url)).stdout).toBe(`${open.url}/graphiql\n`);
-  expect(isTold()).toBeUndefined();
+  expect(expectHint()).toBeUndefined();
 });
 
 test('a browser that fails to open is not an error', async () => {
@@ -154,7 +154,7 @@ test.each<[string[], number, string, string]>([
   expect(failed.stderr).toContain(message);
   expect(failed.stderr).toContain(hint);
   expect(failed.stderr).not.toContain('s3cret');
-  expect(isTold()).toBeUndefined();
+  expect(expectHint()).toBeUndefined();
 });
 
 test('howdah open exits 8 without a Howdah server, and 3 for a missing run', async () => {
@@ -164,7 +164,7 @@ test('howdah open exits 8 without a Howdah server, and 3 for a missing run', asy
     stdout: '',
     stderr: expect.stringContaining('howdah start'),
   });
-  vi.stubEnv('PORT', `${(stranger.address() as AddressInfo).port}`);
+  vi.stubEnv('PORT', `${(outsider.address() as AddressInfo).port}`);
   expect(await atTerminal()).toMatchObject({
     status: 8,
     stdout: '',
@@ -175,5 +175,5 @@ test('howdah open exits 8 without a Howdah server, and 3 for a missing run', asy
     stdout: '',
     stderr: expect.stringContaining(`there is no execution ${ID}`),
   });
-  expect(isTold()).toBeUndefined();
+  expect(expectHint()).toBeUndefined();
 });

@@ -73,7 +73,7 @@ function ended(child: ChildProcess): Promise<CliResult> {
 
 const psql = (...argv: string[]) => ended(started(argv));
 /** Returns the arguments of the fake psql. */
-async function given(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
+async function psqlArguments(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const { status, stdout, stderr } = await ended(started(['--pg-bin', folder, ...argv], env));
   expect({ status, stderr }).toEqual({ status: 7, stderr: '' });
   return JSON.parse(stdout) as { args: string[]; PGPASSWORD?: string; PGOPTIONS: string };
@@ -81,9 +81,9 @@ async function given(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
 
 describe.skipIf(process.platform === 'win32')('howdah psql passes to psql', () => {
   test('the arguments in order, with and without --, and returns its exit status', async () => {
-    const loose = await given(['-Atc', 'select 1', '--tenant', 'acme', '-v', 'a=b']);
+    const loose = await psqlArguments(['-Atc', 'select 1', '--tenant', 'acme', '-v', 'a=b']);
     expect(loose.args.slice(1)).toEqual(['-Atc', 'select 1', '-v', 'a=b']);
-    const behind = await given(['--tenant', 'acme', '--', '-o', 'file', '--json', '-h']);
+    const behind = await psqlArguments(['--tenant', 'acme', '--', '-o', 'file', '--json', '-h']);
     expect(behind.args.slice(1)).toEqual(['-o', 'file', '--json', '-h']);
   });
 
@@ -91,7 +91,7 @@ describe.skipIf(process.platform === 'win32')('howdah psql passes to psql', () =
     const url = new URL(db.url);
     Object.assign(url, { username: login, password: encodeURIComponent('p w+:\\x') });
     url.searchParams.set('application_name', 'a b');
-    const { args, PGPASSWORD } = await given(['--database-url', url.toString()]);
+    const { args, PGPASSWORD } = await psqlArguments(['--database-url', url.toString()]);
     expect(PGPASSWORD).toBe('p w+:\\x');
     url.password = '';
     expect(args).toEqual([`--dbname=${url.toString().replace('+', '%20')}`]);
@@ -100,15 +100,15 @@ describe.skipIf(process.platform === 'win32')('howdah psql passes to psql', () =
   test('tenant, role and search path, in addition to PGOPTIONS of the environment', async () => {
     const of = async (slug: string) =>
       (await db.pool.query('select id from howdah.tenants where slug = $1', [slug])).rows[0].id;
-    const usual = await given([], { PGOPTIONS: '-c work_mem=8MB' });
+    const usual = await psqlArguments([], { PGOPTIONS: '-c work_mem=8MB' });
     expect(usual.PGOPTIONS).toBe(
       `-c work_mem=8MB -c howdah.tenant_id=${await of('default')} -c role=howdah_app -c search_path=public,\\ howdah`,
     );
-    const reading = await given(['--read-only', '--tenant', 'acme'], { PGOPTIONS: '' });
+    const reading = await psqlArguments(['--read-only', '--tenant', 'acme'], { PGOPTIONS: '' });
     expect(reading.PGOPTIONS).toBe(
       `-c howdah.tenant_id=${await of('acme')} -c role=howdah_analyst -c default_transaction_read_only=on -c search_path=public,\\ howdah`,
     );
-    const owner = await given(['--owner'], { PGOPTIONS: '' });
+    const owner = await psqlArguments(['--owner'], { PGOPTIONS: '' });
     expect(owner.PGOPTIONS).toBe('-c search_path=public,\\ howdah');
   });
 

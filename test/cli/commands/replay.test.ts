@@ -7,7 +7,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { runCli } from '../run-cli.ts';
 
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
-const NOWHERE = 'postgres://me@127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/nowhere';
 
 let database: TestDatabase;
 let folder: string;
@@ -59,7 +59,7 @@ describe('howdah export-run', () => {
     const text = await readFile(path, 'utf8');
     expect(text).not.toContain('Hello there');
     expect(JSON.parse(text)).toMatchObject({ contents: 'redacted', execution: { id } });
-    const { status, stderr } = await runCli(NOWHERE, 'replay', path);
+    const { status, stderr } = await runCli(UNREACHABLE_URL, 'replay', path);
     expect(status).toBe(2);
     expect(stderr).toContain('without --redact');
   });
@@ -92,7 +92,7 @@ describe('howdah replay', () => {
   });
 
   test('of a file needs no database', async () => {
-    expect(await runCli(NOWHERE, 'replay', file)).toMatchObject({ status: 0 });
+    expect(await runCli(UNREACHABLE_URL, 'replay', file)).toMatchObject({ status: 0 });
   });
 
   test('with --agent shows the effect of the current prompt, and exits 6', async () => {
@@ -124,7 +124,7 @@ describe('howdah replay', () => {
     changed.execution.output = 'Good day';
     const path = join(folder, 'changed.json');
     await writeFile(path, JSON.stringify(changed));
-    const { status, stdout } = await runCli(NOWHERE, 'replay', path, '--json');
+    const { status, stdout } = await runCli(UNREACHABLE_URL, 'replay', path, '--json');
     expect(status).toBe(6);
     expect(JSON.parse(stdout)).toMatchObject({
       equal: false,

@@ -10,7 +10,7 @@ import { runCli, startCli } from '../run-cli.ts';
 
 // howdah watch --tree, on a database and on a server.
 
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
@@ -42,7 +42,7 @@ async function watch(url: string, line: string[]) {
 }
 
 describe.each(['database', 'server'])('over a %s', (over) => {
-  const url = () => (over === 'server' ? NOWHERE : db.url);
+  const url = () => (over === 'server' ? UNREACHABLE_URL : db.url);
   const line = (id: string, ...more: string[]) => [
     ...[id, '--tree', ...more],
     ...(over === 'server' ? ['--api', api.url] : []),

@@ -390,13 +390,13 @@ describe('a checkpoint', () => {
     test('are only counted if the two databases have nothing in common', async () => {
       await audited();
       await takeCheckpoints();
-      const stranger = {
+      const outsider = {
         tenant_id: '01a1f9f8-0000-7000-8000-000000000000',
         ...{ seq: 3, hash: '0'.repeat(64), database: '1/2' },
       };
-      await appendFile(file, `${JSON.stringify(stranger)}\n`);
+      await appendFile(file, `${JSON.stringify(outsider)}\n`);
       const { items } = await doctor();
-      expect(items.filter(({ tenant }) => tenant === stranger.tenant_id)).toEqual([]);
+      expect(items.filter(({ tenant }) => tenant === outsider.tenant_id)).toEqual([]);
       const [found, ...more] = items.filter(({ check }) => check === 'checkpoints');
       expect(found).toMatchObject({
         ok: true,

@@ -20,8 +20,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const NOWHERE = 'postgres://me@127.0.0.1:1/x';
-const nowhere = (...argv: string[]) => runCli(NOWHERE, ...argv);
+const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
+const runOffline = (...argv: string[]) => runCli(UNREACHABLE_URL, ...argv);
 const put = async (text: string, name = 'shop.yaml') => {
   const path = join(folder, name);
   await writeFile(path, text);
@@ -45,7 +45,7 @@ models:
       'k.yaml',
     );
     const argv = ['validate', good, bad, keyless, 'packs/platform', 'packs/finance', '--offline'];
-    const { status, stdout, stderr } = await nowhere(...argv);
+    const { status, stdout, stderr } = await runOffline(...argv);
     expect({ status, stdout: stdout.split('\n') }).toEqual({
       status: 1,
       stdout: [
@@ -63,7 +63,7 @@ models:
   }, 120_000);
 
   test('leaves nothing behind when it is interrupted', async () => {
-    const cli = startCli(NOWHERE, 'validate', await put(HELPDESK), '--offline');
+    const cli = startCli(UNREACHABLE_URL, 'validate', await put(HELPDESK), '--offline');
     await vi.waitFor(
       () => expect(cli.stderr()).toContain('Creating a temporary empty database'),
       60_000,

@@ -23,7 +23,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
 /** No server answers there. */
-const nowhere = (...argv: string[]) => runCli('postgres://me:s3cret@127.0.0.1:1/x', ...argv);
+const runOffline = (...argv: string[]) => runCli('postgres://me:s3cret@127.0.0.1:1/x', ...argv);
 const put = async (text: string, name = 'shop.yaml') => {
   const path = join(folder, name);
   await writeFile(path, text);
@@ -179,11 +179,11 @@ ${bad}:5:15: unknown model "fats", did you mean "fast"?
 describe('without a database', () => {
   test('reports errors in the text', async () => {
     const [text, faulty] = [await put('name: "b\n'), await put(FAULTY, 'b.yaml')];
-    expect(await nowhere('validate', await put('', 'empty.yaml'))).toMatchObject({
+    expect(await runOffline('validate', await put('', 'empty.yaml'))).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('the document must be an object, not empty'),
     });
-    expect(await nowhere('validate', text)).toMatchObject({
+    expect(await runOffline('validate', text)).toMatchObject({
       status: 1,
       stdout: `${text}: one fault\n`,
       stderr: expect.stringContaining(
@@ -191,14 +191,14 @@ describe('without a database', () => {
       ),
     });
     const good = await put(HELPDESK, 'good.yaml');
-    const { status, stdout, stderr } = await nowhere('validate', text, faulty, good);
+    const { status, stdout, stderr } = await runOffline('validate', text, faulty, good);
     expect({ status, stdout }).toEqual({
       status: 1,
       stdout: `${text}: one fault\n${faulty}: one fault\n${good}: not checked further\n`,
     });
     expect(stderr).toContain('unknown key "mision"');
     expect(stderr).toMatch(/^Only the text of the files was checked: No server answers at /m);
-    expect((await nowhere('validate', good)).status).toBe(8);
+    expect((await runOffline('validate', good)).status).toBe(8);
   });
 
   test('reports an older schema and leaves it unchanged', async () => {
@@ -232,7 +232,7 @@ describe('over an API', () => {
     api = await startTestApi(database.url);
   });
   afterAll(() => api?.close());
-  const there = (...argv: string[]) => nowhere('validate', ...argv, '--api', api.url);
+  const there = (...argv: string[]) => runOffline('validate', ...argv, '--api', api.url);
   const here = (...argv: string[]) => runCli(database.url, 'validate', ...argv);
 
   test('prints the same bytes as with a database and writes nothing', async () => {
@@ -275,11 +275,11 @@ describe('over an API', () => {
       stderr: expect.stringContaining('--offline cannot be combined with --api'),
     });
     expect((await there(good, '--tenant', slug)).status).toBe(2);
-    const away = await nowhere('validate', good, '--api', 'http://127.0.0.1:1');
+    const away = await runOffline('validate', good, '--api', 'http://127.0.0.1:1');
     expect(away.status).toBe(8);
     const guarded = await startTestApi(database.url, locked);
     try {
-      expect((await nowhere('validate', good, '--api', guarded.url)).status).toBe(4);
+      expect((await runOffline('validate', good, '--api', guarded.url)).status).toBe(4);
     } finally {
       await guarded.close();
     }

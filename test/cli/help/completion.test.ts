@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { runCli } from '../run-cli.ts';
 
 /** No server answers there: nothing of this asks a database. */
-const NOWHERE = 'postgres://me@127.0.0.1:1/x';
+const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
 
 const complete = async (...words: string[]) => {
-  const { status, stdout } = await runCli(NOWHERE, 'completion', 'words', '--', ...words);
+  const { status, stdout } = await runCli(UNREACHABLE_URL, 'completion', 'words', '--', ...words);
   expect(status).toBe(0);
   return stdout.split('\n').flatMap((line) => line.split('\t')[0] || []);
 };
@@ -86,12 +86,12 @@ describe('howdah completion words', () => {
   });
 
   test('continues after complete words with --next', async () => {
-    const words = await runCli(NOWHERE, 'completion', 'words', '--next', '--', 'key');
+    const words = await runCli(UNREACHABLE_URL, 'completion', 'words', '--next', '--', 'key');
     expect(words.stdout).toMatch(/^create\t.*\nlist\t.*\nrevoke\t.*\n$/);
   });
 
   test('lists every command with its summary', async () => {
-    const { stdout } = await runCli(NOWHERE, 'completion', 'words', '--', '');
+    const { stdout } = await runCli(UNREACHABLE_URL, 'completion', 'words', '--', '');
     expect(stdout).toContain('show\tshow a run with all its steps\n');
     expect(stdout).not.toContain('words');
   });
@@ -106,7 +106,7 @@ describe('howdah completion words', () => {
 });
 
 test('an unknown shell is rejected with the list of known shells', async () => {
-  const { status, stderr } = await runCli(NOWHERE, 'completion', 'tcsh');
+  const { status, stderr } = await runCli(UNREACHABLE_URL, 'completion', 'tcsh');
   expect(status).toBe(2);
   expect(stderr).toContain('bash, zsh, fish, pwsh');
 });
@@ -140,7 +140,7 @@ const hasShell = (name: string) => spawnSync(name, ['-c', 'exit']).status === 0;
 test.each(['bash', 'zsh', 'fish'].filter(hasShell))(
   '%s accepts the syntax of its script',
   async (name) => {
-    const { stdout } = await runCli(NOWHERE, 'completion', name);
+    const { stdout } = await runCli(UNREACHABLE_URL, 'completion', name);
     const { status, stderr } = spawnSync(name, ['-n'], { input: stdout, encoding: 'utf8' });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   },

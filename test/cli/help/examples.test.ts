@@ -14,7 +14,7 @@ import { describedCommands } from '../../support/described-commands.ts';
 import { runCli } from '../run-cli.ts';
 
 /** No server answers there: help asks none. */
-const NOWHERE = 'postgres://me@127.0.0.1:1/x';
+const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
 
 /** `howdah`, and the noun of the command if it has one. */
 const PATH = 'howdah (?:admin |dev |runs )?';
@@ -100,10 +100,10 @@ describe.each(names)('howdah %s', (name) => {
           verb.name(),
         )
         .not.toEqual([]);
-      const { stdout } = await runCli(NOWHERE, name, verb.name(), '--help');
+      const { stdout } = await runCli(UNREACHABLE_URL, name, verb.name(), '--help');
       expect.soft(stdout).toMatch(new RegExp(`^Examples:\n {2}.*${PATH}${name}.*\n[^]*\nUsage:`));
     }
-    const { status, stdout } = await runCli(NOWHERE, name, '--help');
+    const { status, stdout } = await runCli(UNREACHABLE_URL, name, '--help');
     expect(status).toBe(0);
     const example = name.replace(/^(export|erase)-(run|user)$/, '$2s $1');
     expect(stdout).toMatch(
@@ -114,7 +114,7 @@ describe.each(names)('howdah %s', (name) => {
 
 describe('help', () => {
   test('lists at most 25 commands, under the seven headings', async () => {
-    const { stdout } = await runCli(NOWHERE, '--help');
+    const { stdout } = await runCli(UNREACHABLE_URL, '--help');
     const headings = [...stdout.matchAll(/^([A-Z][a-z]+):$/gm)].map(([, one]) => one);
     expect(headings).toEqual([
       ...['Examples', 'Options', 'Start', 'Agents', 'Runs', 'People'],
@@ -126,7 +126,7 @@ describe('help', () => {
   });
 
   test.each(nouns)('howdah %s lists its commands, each under a heading', async (name) => {
-    const { status, stdout } = await runCli(NOWHERE, name, '--help');
+    const { status, stdout } = await runCli(UNREACHABLE_URL, name, '--help');
     expect(status).toBe(0);
     const noun = commandOf(name);
     expect(stdout).toMatch(new RegExp(`^Examples:\n[^]*\nUsage: howdah ${name} COMMAND\n`));
@@ -136,7 +136,7 @@ describe('help', () => {
   });
 
   test('shows the path of a command that is named with its noun', async () => {
-    const { stdout } = await runCli(NOWHERE, 'admin', 'key', 'create', '--help');
+    const { stdout } = await runCli(UNREACHABLE_URL, 'admin', 'key', 'create', '--help');
     expect(stdout).toContain('Usage: howdah admin key create [options] <name>');
   });
 });
@@ -149,7 +149,7 @@ describe('names of earlier releases', () => {
     keys generate bench chaos completion`;
 
   test.each(NAMES.split(/\s+/))('howdah %s works', async (name) => {
-    const { status, stdout } = await runCli(NOWHERE, name, '--help');
+    const { status, stdout } = await runCli(UNREACHABLE_URL, name, '--help');
     expect({ status, stdout }).toEqual({
       status: 0,
       stdout: expect.stringMatching(new RegExp(`\nUsage: howdah (\\w+\\|)?${name}\\b`)),
@@ -157,7 +157,7 @@ describe('names of earlier releases', () => {
   });
 
   test('howdah dev starts, as it did before it had commands', async () => {
-    const { status, stderr } = await runCli(NOWHERE, 'dev', '--prot', '1');
+    const { status, stderr } = await runCli(UNREACHABLE_URL, 'dev', '--prot', '1');
     expect(status).toBe(2);
     expect(stderr).toContain('Did you mean --port?');
   });
@@ -171,7 +171,7 @@ describe('an unknown command', () => {
     [['dev', 'replya'], 'Did you mean replay?'],
     [['db', 'strat'], 'Did you mean start?'],
   ])('%j is answered with a similar one', async (argv, hint) => {
-    const { status, stderr } = await runCli(NOWHERE, ...argv);
+    const { status, stderr } = await runCli(UNREACHABLE_URL, ...argv);
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(hint) });
   });
 });

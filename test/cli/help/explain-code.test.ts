@@ -6,8 +6,8 @@ import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startAtTerminal } from '../run-cli.ts';
 
 // Without a server: no database is there to be asked.
-const NOWHERE = 'postgres://me@127.0.0.1:1/x';
-const explain = (...argv: string[]) => runCli(NOWHERE, 'explain', ...argv);
+const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
+const explain = (...argv: string[]) => runCli(UNREACHABLE_URL, 'explain', ...argv);
 
 test('howdah explain CODE prints the page, in upper or lower case', async () => {
   const page = await explain('HWNTF');
@@ -107,7 +107,7 @@ describe('at a terminal', () => {
   });
 
   test('an error with a hint shows only that hint', async () => {
-    const told = await error(NOWHERE, 'executions');
+    const told = await error(UNREACHABLE_URL, 'executions');
     expect(told).toMatch(/^ hint: Check DATABASE_URL/m);
     expect(told).not.toContain('howdah explain');
   });

@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 /** Returns the parts of a run's input besides its text, in order. */
-const given = (id: string) =>
+const filesOf = (id: string) =>
   all(
     db.pool,
     `select r.name, r.type, encode(r.bytes, 'hex') as hex
@@ -52,12 +52,12 @@ const FILES = [
   { name: 'dot.png', type: 'image/png', hex: '89504e470d0a1a0a00' },
 ];
 
-test.each(['the database', 'the API'])('files are attached to a run over %s', async (door) => {
-  const over = door === 'the API' ? ['--api', api.url] : ['--tenant', 'default'];
+test.each(['the database', 'the API'])('files are attached to a run over %s', async (target) => {
+  const over = target === 'the API' ? ['--api', api.url] : ['--tenant', 'default'];
   const line = ['run', 'reader', 'Look.', '--detach', '--attach', orders, '--attach', picture];
   const { status, stdout, stderr } = await runCli(db.url, ...line, ...over);
   expect({ status, stderr }).toMatchObject({ status: 0 });
-  expect(await given(stdout.trim())).toEqual(FILES);
+  expect(await filesOf(stdout.trim())).toEqual(FILES);
 });
 
 test('an unusable file is named, and no resource is stored', async () => {

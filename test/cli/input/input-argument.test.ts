@@ -46,7 +46,7 @@ const file = async (name: string, content: string | Uint8Array) => {
   return path;
 };
 /** Returns the input of a run that was started this way. */
-const begun = async ({ status, stdout, stderr }: CliResult) => {
+const startedRun = async ({ status, stdout, stderr }: CliResult) => {
   expect([status, stderr]).toEqual([0, '']);
   return one(
     db.pool,
@@ -61,7 +61,7 @@ describe('run input', () => {
     const data = await file('data.json', '{"a": 12345678901234567890}\n');
     const tags = await file('tags.json', '{"order": 4711}');
     const run = ['run', agent, `@${text}`, '--data', `@${data}`, '--metadata', `@${tags}`];
-    expect(await begun(await cli(...run, '--detach'))).toMatchObject({
+    expect(await startedRun(await cli(...run, '--detach'))).toMatchObject({
       input: 'Dear all,\r\n\nbye',
       metadata: { order: 4711 },
     });
@@ -72,18 +72,18 @@ describe('run input', () => {
   });
 
   test('is read from standard input', async () => {
-    const { input } = await begun(await piped('Hello\n', 'run', agent, '-', '--detach'));
+    const { input } = await startedRun(await piped('Hello\n', 'run', agent, '-', '--detach'));
     expect(input).toBe('Hello\n');
     expect(
-      await begun(await piped('["tea"]', 'run', agent, 'Hi', '--data', '-', '--detach')),
+      await startedRun(await piped('["tea"]', 'run', agent, 'Hi', '--data', '-', '--detach')),
     ).toMatchObject({ input: 'Hi', input_data: ['tea'] });
     const { rows } = await db.pool.query(`select howdah.agent($1) as id`, [agent]);
     const line = ['run-agent', '--agent-id', rows[0].id, '--message', '-', '--detach'];
-    expect(await begun(await piped('By id', ...line))).toMatchObject({ input: 'By id' });
+    expect(await startedRun(await piped('By id', ...line))).toMatchObject({ input: 'By id' });
   });
 
   test('may begin with @ when it is escaped as @@', async () => {
-    expect(await begun(await cli('run', agent, '@@all: hi', '--detach'))).toMatchObject({
+    expect(await startedRun(await cli('run', agent, '@@all: hi', '--detach'))).toMatchObject({
       input: '@all: hi',
     });
   });
@@ -91,7 +91,9 @@ describe('run input', () => {
   test('includes budget, model and parameters from options', async () => {
     const line = ['--budget', '0.10', '--temperature', '0', '--param', 'reasoning_effort=low'];
     const more = ['--param', 'top_p=0.5', '--overrides', '{"request_params": {"seed": 7}}'];
-    expect(await begun(await cli('run', agent, 'Hi', '--detach', ...line, ...more))).toMatchObject({
+    expect(
+      await startedRun(await cli('run', agent, 'Hi', '--detach', ...line, ...more)),
+    ).toMatchObject({
       max_cost: '0.10',
       overrides: {
         request_params: { seed: 7, temperature: 0, reasoning_effort: 'low', top_p: 0.5 },
@@ -144,7 +146,7 @@ test('an answer is read from a file or from standard input', async () => {
   const call = { name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' };
   const script = [{ tool_calls: [call] }, { content: 'Painted.' }];
   const asking = await makeAgent(db.pool, { script, tools: ['ask_user'] });
-  const asked = async () => {
+  const openQuestion = async () => {
     const id = await makeRun(db.pool, { agent_id: asking });
     await eventually(
       db.pool,
@@ -159,7 +161,7 @@ test('an answer is read from a file or from standard input', async () => {
     ['red', (id) => piped('red', 'answer', id, '-')],
   ];
   for (const [colour, give] of answers) {
-    const id = await asked();
+    const id = await openQuestion();
     expect(await give(id)).toMatchObject({ status: 0, stdout: `${id} answered\n` });
     const { answer } = await one(db.pool, 'select answer from howdah.questions where id = $1', [
       id,

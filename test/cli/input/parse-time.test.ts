@@ -3,7 +3,7 @@ import { parseNextTime, parseTime } from '../../../src/cli/input/parse-time.ts';
 import { runCli } from '../run-cli.ts';
 
 /** No server answers there: a value that is none is refused before. */
-const NOWHERE = 'postgres://me@127.0.0.1:1/x';
+const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
 const now = new Date(2026, 10, 22, 12, 30, 15);
 
 test.each([
@@ -33,7 +33,7 @@ test.each([
   [['run', 'a', 'Hi', '--at', '25:00'], '18:00'],
   [['executions', '--since', '5'], '7d'],
 ])('%j is rejected with an example', async (argv, example) => {
-  const { status, stdout, stderr } = await runCli(NOWHERE, ...argv);
+  const { status, stdout, stderr } = await runCli(UNREACHABLE_URL, ...argv);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr).toContain(example);
 });

@@ -6,7 +6,7 @@ import { testDatabase } from '../../support/database.ts';
 import { runCli } from '../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
 
@@ -32,7 +32,7 @@ const answerOf = (id: string) =>
 
 describe.each([
   ['with a database', (...argv: string[]) => runCli(db.url, ...argv)],
-  ['over the API', (...argv: string[]) => runCli(NOWHERE, ...argv, '--api', api.url)],
+  ['over the API', (...argv: string[]) => runCli(UNREACHABLE_URL, ...argv, '--api', api.url)],
 ])('%s', (_, howdah) => {
   const run = () => makeRun(db.pool, { run_at: '2100-01-01' });
 

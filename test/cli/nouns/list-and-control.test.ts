@@ -6,7 +6,7 @@ import { testDatabase } from '../../support/database.ts';
 import { type CliResult, runCli, startAtTerminal } from '../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const database = testDatabase();
 let api: ApiServer;
 let slug: string;
@@ -41,7 +41,7 @@ afterAll(async () => {
 });
 
 const here = (...argv: string[]) => runCli(database.url, ...argv);
-const overApi = (...argv: string[]) => runCli(NOWHERE, ...argv, '--api', api.url);
+const overApi = (...argv: string[]) => runCli(UNREACHABLE_URL, ...argv, '--api', api.url);
 const json = async (asked: Promise<CliResult>) => {
   const { status, stdout, stderr } = await asked;
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

@@ -87,8 +87,9 @@ test.each([
 });
 
 describe('over an API', () => {
-  const nowhere = 'postgresql://127.0.0.1:1/nowhere';
-  const there = (...argv: string[]) => runCli(nowhere, 'settings', ...argv, '--api', api.url);
+  const unreachableUrl = 'postgresql://127.0.0.1:1/nowhere';
+  const there = (...argv: string[]) =>
+    runCli(unreachableUrl, 'settings', ...argv, '--api', api.url);
 
   test('settings commands print exactly the same as with a database', async () => {
     for (const argv of [
@@ -126,7 +127,7 @@ describe('over an API', () => {
     expect((await there('list', '--tenant', 'acme')).status).toBe(2);
     const guarded = await startTestApi(database.url, locked);
     try {
-      const refused = await runCli(nowhere, 'settings', 'list', '--api', guarded.url);
+      const refused = await runCli(unreachableUrl, 'settings', 'list', '--api', guarded.url);
       expect(refused.status).toBe(4);
     } finally {
       await guarded.close();

@@ -10,12 +10,12 @@ import { HOSTILE_STRINGS } from '../../fixtures/hostile-strings.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
-type Given = { isTTY?: boolean; columns?: number; env?: Record<string, string> };
+type TerminalOptions = { isTTY?: boolean; columns?: number; env?: Record<string, string> };
 
 /** Runs one action as `howdah show`, on a terminal or none. */
 async function shown(
   action: (io: CliIo) => void,
-  { isTTY = false, columns = 200, env = {} }: Given = {},
+  { isTTY = false, columns = 200, env = {} }: TerminalOptions = {},
 ) {
   const stream = () => Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY, columns });
   const host = Object.assign(new EventEmitter(), {

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { startOpenAiServer } from '../../../chaos/openai-server.ts';
-import { door, executionOf, insertRun, makeAgent } from '../../runtime/arrange.ts';
+import { createLatch, executionOf, insertRun, makeAgent } from '../../runtime/arrange.ts';
 import { testDatabase } from '../../support/database.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
@@ -37,7 +37,7 @@ test('howdah worker --once finishes due runs and their children, then exits; lat
 });
 
 test('Ctrl-C lets calls in progress finish and starts no new ones', async () => {
-  const gate = door();
+  const gate = createLatch();
   const server = await startOpenAiServer(async () => {
     await gate.opened;
     return { content: 'late' };

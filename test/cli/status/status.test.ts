@@ -176,16 +176,16 @@ describe('howdah without a command', () => {
   });
 
   test('reports an unreachable server or a rejected login without the password', async () => {
-    const nowhere = await runCli('postgres://me:s3cret@127.0.0.1:1/x');
-    expect(nowhere).toMatchObject({ status: 0, stderr: '' });
-    expect(nowhere.stdout).toMatch(
+    const absent = await runCli('postgres://me:s3cret@127.0.0.1:1/x');
+    expect(absent).toMatchObject({ status: 0, stderr: '' });
+    expect(absent.stdout).toMatch(
       /^database {2}127\.0\.0\.1:1\/x, unreachable\nproblem {3}No server answers at 127\.0\.0\.1:1\.\n/,
     );
     const url = Object.assign(new URL(db.url), { username: 'nobody', password: 's3cret' });
     const refused = await runCli(url.toString());
     expect(refused).toMatchObject({ status: 0, stderr: '' });
     expect(refused.stdout).toMatch(/^database .*, login rejected\nproblem {3}.*nobody/);
-    expect(nowhere.stdout + refused.stdout).not.toContain('s3cret');
+    expect(absent.stdout + refused.stdout).not.toContain('s3cret');
   });
 
   test('times out when a database or a server does not answer', async () => {
@@ -309,17 +309,17 @@ describe('suggested next commands', () => {
       },
       ['answer ID approve', 'run development "Hello"', '--help'],
     ],
-  ])('when %s', (_, standing, commands) => {
-    const next = suggestNextCommands({ ...unknownStatus(), ...standing });
+  ])('when %s', (_, facts, commands) => {
+    const next = suggestNextCommands({ ...unknownStatus(), ...facts });
     expect(next.map(({ command }) => command.replace(/^howdah /, ''))).toEqual(commands);
     expect(next.every(({ why }) => why !== '' && !why.includes('\n'))).toBe(true);
   });
 
   test('an API key for a model is suggested where none is set', () => {
     const model = { provider: 'local', model: 'extractive' };
-    const standing = { ...unknownStatus(), ...fine, model, runs: { ...runs, has_llm: false } };
-    expect(suggestNextCommands(standing)[0]?.command).toBe('OPENAI_API_KEY=… howdah start');
-    const has = { ...standing, runs };
+    const facts = { ...unknownStatus(), ...fine, model, runs: { ...runs, has_llm: false } };
+    expect(suggestNextCommands(facts)[0]?.command).toBe('OPENAI_API_KEY=… howdah start');
+    const has = { ...facts, runs };
     expect(suggestNextCommands(has)[0]?.command).toBe('howdah run development "Hello"');
   });
 });

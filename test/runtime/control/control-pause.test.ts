@@ -16,7 +16,7 @@ import {
   brokenPromises,
   calling,
   childrenOf,
-  door,
+  createLatch,
   ended,
   executionOf,
   insertRun,
@@ -88,11 +88,11 @@ test('a pause during a model call: the answer commits, and its calls run after t
 test('a pause during several tool calls: calls in progress commit, and none runs twice', async () => {
   const { pool } = database;
   const made: string[] = [];
-  const doors = { one: door(), two: door() };
+  const gates = { one: createLatch(), two: createLatch() };
   const wait = (name: 'one' | 'two') =>
     tool(name, async () => {
       made.push(name);
-      await doors[name].opened;
+      await gates[name].opened;
       return name;
     });
   await start([wait('one'), wait('two')]);
@@ -100,12 +100,12 @@ test('a pause during several tool calls: calls in progress commit, and none runs
   const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['one', 'two'] }));
   await expect.poll(() => made.length).toBe(2);
   await pause(id);
-  doors.one.open();
+  gates.one.open();
   await eventually(pool, 'one', 'select from howdah.steps where execution_id = $1 and seq = 2', [
     id,
   ]);
   expect(await executionOf(pool, id)).toMatchObject({ status: 'running' });
-  doors.two.open();
+  gates.two.open();
   await reaches(pool, id, 'paused');
   expect(await kindsOf(pool, id)).toBe('model tool tool');
   await resume(id);

@@ -8,7 +8,7 @@ import {
   brokenPromises,
   calling,
   childrenOf,
-  door,
+  createLatch,
   ended,
   executionOf,
   insertRun,
@@ -23,7 +23,7 @@ import {
 const database = testDatabase();
 let worker: Worker;
 /** Behaviour of the tools in this file, set by its tests. */
-let hanging = door();
+let hanging = createLatch();
 const keys: string[] = [];
 const servers: FakeServer[] = [];
 
@@ -45,7 +45,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   keys.length = 0;
-  hanging = door();
+  hanging = createLatch();
   await Promise.all(servers.splice(0).map((server) => server.close()));
   expect(await brokenPromises(database.pool)).toEqual([]);
 });

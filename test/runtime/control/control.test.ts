@@ -8,7 +8,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import {
   brokenPromises,
   calling,
-  door,
+  createLatch,
   ended,
   executionOf,
   insertRun,
@@ -69,18 +69,18 @@ describe('cancel', () => {
 
   test('during a tool call signals the tool and commits none of its result', async () => {
     const { pool } = database;
-    const begun = door();
-    const heard = door<unknown>();
+    const started = createLatch();
+    const heard = createLatch<unknown>();
     const worker = await start([
       tool('wait', (_args, { signal }) => {
         signal.addEventListener('abort', () => heard.open(signal.aborted));
-        begun.open();
+        started.open();
         return new Promise(() => {});
       }),
     ]);
     const script = [calling({ name: 'wait' }), { content: 'never' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['wait'] }));
-    await begun.opened;
+    await started.opened;
     await cancel(id);
     expect(await heard.opened).toBe(true);
     await expect.poll(() => worker.inFlight).toBe(0);
@@ -178,7 +178,7 @@ describe('a stopping worker', () => {
   test('hands over its runs, and committed steps are not repeated', async () => {
     const { pool } = database;
     const done: string[] = [];
-    const hangs = door();
+    const hangs = createLatch();
     const quick = tool('quick', (_args, { idempotency_key }) => done.push(idempotency_key));
     const slow = (isFirst: boolean) =>
       tool('slow', (_args, { idempotency_key }) => {
@@ -211,12 +211,12 @@ describe('a stopping worker', () => {
 
   test('lets a model call in progress commit within the grace period and starts no further step', async () => {
     const { pool } = database;
-    const gate = door();
-    const asked = door();
+    const gate = createLatch();
+    const askedGate = createLatch();
     const calls: string[] = [];
     const server = await startOpenAiServer(async ({ body }) => {
       const isFirst = (body.messages as unknown[]).length === 1;
-      asked.open();
+      askedGate.open();
       if (isFirst) await gate.opened;
       return isFirst ? { tool_calls: [{ name: 'note', arguments: {} }] } : { content: 'done' };
     });
@@ -228,7 +228,7 @@ describe('a stopping worker', () => {
       tools: ['note'],
     });
     const id = await insertRun(pool, agent);
-    await asked.opened;
+    await askedGate.opened;
     const stopped = first.stop(20_000);
     gate.open();
     await stopped;

@@ -9,7 +9,7 @@ import { startServer, type TestServer } from '../../tools/servers.ts';
 import { killWorkerProcesses, startWorkerProcess } from '../../workers/child.ts';
 import {
   calling,
-  door,
+  createLatch,
   ended,
   executionOf,
   insertRun,
@@ -447,7 +447,7 @@ describe('http_request', () => {
 describe('the effects ledger', () => {
   test('has no row for a pure call, and none in a fork for calls of the original', async () => {
     await declare('idempotent');
-    const gate = door();
+    const gate = createLatch();
     const server = await startServer(
       (_request, response) => void gate.opened.then(() => response.end()),
     );

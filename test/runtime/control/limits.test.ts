@@ -6,7 +6,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   calling,
-  door,
+  createLatch,
   ended,
   executionOf,
   insertRun,
@@ -19,8 +19,8 @@ import {
 const database = testDatabase();
 let worker: Worker;
 let silent: FakeServer;
-const gate = door();
-const begun: string[] = [];
+const gate = createLatch();
+const started: string[] = [];
 
 const empty = { type: 'object' };
 const tools: CustomTool[] = [
@@ -35,7 +35,7 @@ const tools: CustomTool[] = [
     name: 'begin',
     description: '',
     parameters: empty,
-    run: (_args, { execution_id }) => begun.push(execution_id),
+    run: (_args, { execution_id }) => started.push(execution_id),
   },
 ];
 
@@ -165,6 +165,6 @@ describe('the queue', () => {
     );
     gate.open();
     await Promise.all(ids.map((id) => ended(pool, id)));
-    expect(begun).toEqual([3, 4, 1, 2, 0].map((index) => ids[index]));
+    expect(started).toEqual([3, 4, 1, 2, 0].map((index) => ids[index]));
   });
 });

@@ -8,7 +8,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import {
   brokenPromises,
   calling,
-  door,
+  createLatch,
   ended,
   executionOf,
   insertRun,
@@ -22,7 +22,7 @@ const database = testDatabase();
 let worker: Worker;
 /** Arguments of the tool calls, in order. */
 let paid: JsonObject[] = [];
-let slow = door();
+let slow = createLatch();
 
 const parameters = {
   type: 'object',
@@ -66,7 +66,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   paid = [];
-  slow = door();
+  slow = createLatch();
 });
 afterEach(async () => {
   slow.open();
@@ -89,7 +89,7 @@ type Question = {
 };
 
 /** Waits for this many open questions of a run and its descendants; returns them in order. */
-async function asked(root: string, count = 1): Promise<Question[]> {
+async function questionsOf(root: string, count = 1): Promise<Question[]> {
   const { questions } = await eventually<{ questions: Question[] }>(
     database.pool,
     `run ${root} asks ${count} questions`,
@@ -102,7 +102,7 @@ async function asked(root: string, count = 1): Promise<Question[]> {
 
 /** The only open question, once the run has parked for it. */
 async function waiting(root: string): Promise<Question> {
-  const [question] = await asked(root);
+  const [question] = await questionsOf(root);
   await eventually(
     database.pool,
     `run ${root} waits`,
@@ -320,14 +320,14 @@ describe('an approval', () => {
       { name: 'pay', arguments: { cents: 2 } },
     ];
     const id = await start([calling(...calls), end], ['pay', 'look']);
-    await asked(id, 2);
+    await questionsOf(id, 2);
     await eventually(
       pool,
       'look has been called',
       `select from howdah.steps where execution_id = $1 and kind = 'tool' and name = 'look'`,
       [id],
     );
-    const open = await asked(id, 2);
+    const open = await questionsOf(id, 2);
     const second = open.find(({ prompt }) => prompt.includes('2'));
     const first = open.find(({ prompt }) => prompt.includes('1'));
     await answer(second?.id, 'approve');
@@ -345,7 +345,7 @@ describe('an approval', () => {
       [calling({ name: 'pay', arguments: { cents: 5 } }, { name: 'slow' }), end],
       ['pay', 'slow'],
     );
-    const [question] = await asked(id);
+    const [question] = await questionsOf(id);
     await answer(question?.id, 'approve');
     expect(await executionOf(pool, id)).toMatchObject({ status: 'running', has_inbox: true });
     slow.open();
@@ -372,7 +372,7 @@ describe('changes during a run apply to its next call', () => {
    * Starts a run of three rounds of calls that waits in the middle; returns it after the first
    * round.
    */
-  async function begun(
+  async function startRun(
     columns: { user?: string; tools?: string[] } = {},
   ): Promise<{ agent: string; id: string }> {
     const { pool } = database;
@@ -389,7 +389,8 @@ describe('changes during a run apply to its next call', () => {
     await expect.poll(() => kindsOf(pool, rows[0].id)).toBe('model tool model');
     return { agent, id: rows[0].id };
   }
-  const told = async (id: string) => JSON.parse((await resultsOf(database.pool, id)).at(-1) ?? '');
+  const lastResultOf = async (id: string) =>
+    JSON.parse((await resultsOf(database.pool, id)).at(-1) ?? '');
   const replayed = async (id: string) => {
     const { rows } = await database.pool.query('select howdah.export_run($1) as run', [id]);
     return replayRun(rows[0].run);
@@ -404,7 +405,7 @@ describe('changes during a run apply to its next call', () => {
     ],
   ])('a call needs the approval that %s now requires, in a fork as well', async (_whose, edit) => {
     const { pool } = database;
-    const { id } = await begun();
+    const { id } = await startRun();
     await pool.query(edit);
     slow.open();
     const question = await waiting(id);
@@ -453,11 +454,11 @@ describe('changes during a run apply to its next call', () => {
     'a tool that was %s is not called, and the model gets an error',
     async (_how, reason, edit) => {
       const { pool } = database;
-      const { id } = await begun();
+      const { id } = await startRun();
       await pool.query(edit);
       slow.open();
       await ended(pool, id);
-      expect(await told(id)).toMatchObject({
+      expect(await lastResultOf(id)).toMatchObject({
         error: { code: 'rejected', message: `free may not be called any more: it ${reason}` },
       });
       expect(paid).toEqual([{ cents: 1 }]);
@@ -477,7 +478,7 @@ describe('changes during a run apply to its next call', () => {
         `insert into howdah.users (username, role) values (gen_random_uuid()::text, 'member') returning id`,
       );
       const user = rows[0].id;
-      const { agent, id } = await begun({ user });
+      const { agent, id } = await startRun({ user });
       await pool.query(
         `insert into howdah.grants (agent_id, user_id, permission) select $1, $2, 'run' where $3`,
         [agent, user, edit.includes('grants')],
@@ -489,13 +490,13 @@ describe('changes during a run apply to its next call', () => {
       await pool.query(edit, [user]);
       slow.open();
       await ended(pool, id);
-      expect(await told(id)).toMatchObject({
+      expect(await lastResultOf(id)).toMatchObject({
         error: {
           message:
             'free may not be called any more: the user of the run may no longer run its agent',
         },
       });
-      slow = door();
+      slow = createLatch();
     }
     expect(paid).toEqual([{ cents: 1 }, { cents: 1 }, { cents: 1 }]);
     await pool.query('delete from howdah.grants');
@@ -526,7 +527,7 @@ describe('a remembered approval', () => {
       tools: ['pay', 'slow'],
     });
     const id = await insertRun(pool, agent);
-    const [question] = await asked(id);
+    const [question] = await questionsOf(id);
     await remember(question?.id, 'run');
     slow.open();
     await ended(pool, id);
@@ -652,7 +653,7 @@ describe('a deadline', () => {
     });
     await configure(agent, 'ask_user', { question: soon });
     const id = await insertRun(pool, agent);
-    await asked(id);
+    await questionsOf(id);
     await pass(id);
     expect(await ended(pool, id)).toMatchObject({ status: 'failed', stop_reason: 'expired' });
     await expect.poll(() => worker.inFlight).toBe(0);

@@ -3,11 +3,11 @@ import { followExecutions } from '../../../src/db/feed/follow-runs.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, door, executionOf, insertRun, makeAgent, stepsOf } from '../arrange.ts';
+import { calling, createLatch, executionOf, insertRun, makeAgent, stepsOf } from '../arrange.ts';
 
 const database = testDatabase();
 let worker: Worker;
-const gate = door();
+const gate = createLatch();
 const empty = { type: 'object' };
 
 beforeAll(async () => {

@@ -83,7 +83,7 @@ const askAgain = async (id: string): Promise<Rule> => {
     `update howdah.alert_rules set next_at = now() where id = $1 returning coalesce(last_at, '-infinity')::text as before`,
     [id],
   );
-  return asked(id, rows[0].before);
+  return alertsOf(id, rows[0].before);
 };
 /** The worker looks each second which rules are due, and a second later for one that found no room beside another of its tenant. */
 const hurry = () =>
@@ -91,7 +91,7 @@ const hurry = () =>
     `select howdah_private.run_timers('alerts'); select graphile_worker.reschedule_jobs(
        array(select id from graphile_worker.jobs where task_identifier = 'check_alert'), run_at => now())`,
   );
-const asked = (id: string, after = '-infinity') =>
+const alertsOf = (id: string, after = '-infinity') =>
   vi.waitFor(
     async () => {
       await hurry();
@@ -123,7 +123,7 @@ test('a webhook is called once when an alert fires and once when it clears', asy
     query: LOW,
     webhook_id,
   });
-  expect(await asked(id)).toMatchObject({ state: 'clear', found_rows: 0 });
+  expect(await alertsOf(id)).toMatchObject({ state: 'clear', found_rows: 0 });
   await database.pool.query(`insert into shop.stock values ('A-1', 2), ('A-2', 9)`);
   expect(await askAgain(id)).toMatchObject({
     ...{ state: 'firing', found_rows: 1, sample: [{ sku: 'A-1', pieces: 2 }] },
@@ -149,7 +149,7 @@ test('a rule without a webhook of its own calls the webhooks that subscribe to a
   await makeHook('runs');
   await database.pool.query(`insert into shop.stock values ('A-1', 0)`);
   const id = await makeRule({ query: LOW });
-  expect(await asked(id)).toMatchObject({ state: 'firing' });
+  expect(await alertsOf(id)).toMatchObject({ state: 'firing' });
   await delivered(id);
   expect(received.map(({ path }) => path)).toEqual(['/alerts']);
 });
@@ -157,7 +157,7 @@ test('a rule without a webhook of its own calls the webhooks that subscribe to a
 test('a rule that fails reports the error once, and continues to be evaluated', async () => {
   const webhook_id = await makeHook('broken');
   const id = await makeRule({ query: 'select * from shop.gone', webhook_id });
-  const failed = await asked(id);
+  const failed = await alertsOf(id);
   expect(failed).toMatchObject({ state: 'failed', found_rows: null });
   expect(failed.last_error).toMatch(/shop.gone/);
   await askAgain(id);
@@ -174,19 +174,19 @@ test('a rule that fails reports the error once, and continues to be evaluated', 
 
 test('a permission error names the missing grant; a view may be queried by its name', async () => {
   await database.pool.query('create table if not exists public.secluded (a int)');
-  const closed = await asked(await makeRule({ query: 'table public.secluded' }));
+  const closed = await alertsOf(await makeRule({ query: 'table public.secluded' }));
   expect(closed).toMatchObject({ state: 'failed' });
   expect(closed.last_error).toMatch(/^permission denied for table secluded\. .*grant select on/);
-  const ofAll = await asked(await makeRule({ query: 'select * from howdah.violations' }));
+  const ofAll = await alertsOf(await makeRule({ query: 'select * from howdah.violations' }));
   expect(ofAll.last_error).toMatch(/^permission denied .* engine_check = 'violations'/);
   for (const query of ['table shop.stock', ' shop.stock\n', 'shop."stock"']) {
-    expect(await asked(await makeRule({ query }))).toMatchObject({ state: 'clear' });
+    expect(await alertsOf(await makeRule({ query }))).toMatchObject({ state: 'clear' });
   }
-  const runs = await asked(await makeRule({ query: 'select * from howdah.executions' }));
+  const runs = await alertsOf(await makeRule({ query: 'select * from howdah.executions' }));
   expect(runs.last_error).toMatch(
     /^permission denied .* Name the columns you need from howdah\.executions/,
   );
-  expect(await asked(await makeRule({ query: 'howdah.nowhere' }))).toMatchObject({
+  expect(await alertsOf(await makeRule({ query: 'howdah.nowhere' }))).toMatchObject({
     query: 'table howdah.nowhere',
     state: 'failed',
   });
@@ -239,7 +239,7 @@ test.each([
 ])('a query that %s is not executed', async (_, query) => {
   await database.pool.query(`insert into shop.stock values ('A-1', 0)`);
   const id = await makeRule({ query });
-  expect(await asked(id)).toMatchObject({ state: 'failed', sample: null });
+  expect(await alertsOf(id)).toMatchObject({ state: 'failed', sample: null });
   const { rows } = await database.pool.query('select sku from shop.stock');
   expect(rows).toEqual([{ sku: 'A-1' }]);
 });
@@ -265,8 +265,8 @@ test('a rule reads what its tenant may read, and no row of another tenant', asyn
   );
   const query = `select input from howdah.executions where status = 'queued'`;
   const [mine, theirs] = [await makeRule({ query }), await makeRule({ query, tenant_id })];
-  expect(await asked(mine)).toMatchObject({ state: 'firing', sample: [{ input: 'mine' }] });
-  expect(await asked(theirs)).toMatchObject({ state: 'clear' });
+  expect(await alertsOf(mine)).toMatchObject({ state: 'firing', sample: [{ input: 'mine' }] });
+  expect(await alertsOf(theirs)).toMatchObject({ state: 'clear' });
   await database.pool.query(
     `select howdah.cancel_execution(id) from howdah.executions where status = 'queued'`,
   );
@@ -285,7 +285,7 @@ test('a rule reads no watched table, and no table open to the application only',
     'select reply::int from shop.tickets', // its error would contain the value
     'select id from shop.orders',
   ]) {
-    const rule = await asked(await makeRule({ query, tenant_id }));
+    const rule = await alertsOf(await makeRule({ query, tenant_id }));
     expect(rule).toMatchObject({ state: 'failed', sample: null });
     expect(rule.last_error).toMatch(/^permission denied for table (tickets|orders)\./);
   }
@@ -293,7 +293,7 @@ test('a rule reads no watched table, and no table open to the application only',
 
 test('only an owner may create the rule for engine violations', async () => {
   const id = await makeRule({ name: 'violations', engine_check: 'violations' });
-  expect(await asked(id)).toMatchObject({ state: 'clear', found_rows: 0 });
+  expect(await alertsOf(id)).toMatchObject({ state: 'clear', found_rows: 0 });
   const client = await database.pool.connect();
   await client.query('begin; set local role howdah_app');
   const refused = await refusal(
@@ -314,7 +314,7 @@ test('the default rules are created once, are evaluated and find nothing in a he
   expect(rows.map((rule) => rule.webhook_id)).toEqual(Array(10).fill(webhook_id));
   expect((await use()).rowCount).toBe(10);
   for (const { id } of rows.filter(({ name }) => name !== 'installation'))
-    expect(await asked(id)).toMatchObject({ state: 'clear', last_error: null });
+    expect(await alertsOf(id)).toMatchObject({ state: 'clear', last_error: null });
   await database.pool.query(
     `insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status, last_attempt_at)
      values ($1, howdah.uuid_v7(), 'execution.failed', 'https://hooks.example.com', '{}', 'failed', now())`,
@@ -334,7 +334,7 @@ test('only an owner may create the rule for alerts of the installation, no tenan
     );
   await limit(1_000_000);
   const id = await makeRule({ name: 'installation', engine_check: 'alerts' });
-  expect(await asked(id)).toMatchObject({ state: 'clear', last_error: null });
+  expect(await alertsOf(id)).toMatchObject({ state: 'clear', last_error: null });
   await limit(0);
   expect(await askAgain(id)).toMatchObject({
     state: 'firing',
@@ -361,7 +361,7 @@ test('only an owner may create the rule for alerts of the installation, no tenan
 test('a disabled rule is not evaluated, and evaluations are not in the audit log', async () => {
   const off = await makeRule({ query: LOW, is_active: false });
   const on = await makeRule({ query: LOW });
-  await asked(on);
+  await alertsOf(on);
   await askAgain(on);
   const { rows } = await database.pool.query(
     `select state, last_at from howdah.alert_rules where id = $1`,

@@ -9,7 +9,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { lockRun } from '../../support/run-heads.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, ended, executionOf, insertRun, kindsOf, makeAgent } from '../arrange.ts';
-import { counter, holdLock, waitingFor } from '../shop.ts';
+import { counter, takeLock, waitingFor } from '../shop.ts';
 import { addHooks, heardOf, openHookedShop } from './hooked.ts';
 
 const PROCESS = fileURLToPath(new URL('../../support/worker-process.ts', import.meta.url));
@@ -69,7 +69,7 @@ test('writes of hooks exist once when a worker dies while one runs', async () =>
       select pg_advisory_xact_lock_shared(81)'`,
   );
   await addHooks(pool, agent, 'shop.waits', ['message_sent'], { position: 2, timeout_ms: 60_000 });
-  const release = await holdLock(pool, 81);
+  const release = await takeLock(pool, 81);
   const dying = await startProcess();
   const id = await insertRun(pool, agent);
   await waitingFor(pool, 81);
@@ -163,7 +163,7 @@ test('a run taken over while a hook runs keeps none of its writes', async () => 
     position: 2,
     timeout_ms: 60_000,
   });
-  const release = await holdLock(pool, 82);
+  const release = await takeLock(pool, 82);
   const id = await insertRun(pool, agent);
   await waitingFor(pool, 82);
   await pool.query('select howdah.cancel_execution($1)', [id]);

@@ -7,7 +7,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   calling,
-  door,
+  createLatch,
   type Execution,
   ended,
   executionOf,
@@ -19,7 +19,7 @@ import {
   runToEnd,
   stepsOf,
 } from '../arrange.ts';
-import { counter, holdLock } from '../shop.ts';
+import { counter, takeLock } from '../shop.ts';
 import { addHooks, auditOf, heardOf, openHookedShop, order } from './hooked.ts';
 
 const database = testDatabase();
@@ -28,7 +28,7 @@ let worker: Worker;
 const refunds: JsonObject[] = [];
 /** Calls that wait for the gate. */
 let inside = 0;
-const gate = door();
+const gate = createLatch();
 
 const refund: CustomTool = {
   name: 'refund',
@@ -417,10 +417,10 @@ describe('the answer of a hook', () => {
     const steps = await stepsOf(pool, run.id);
     const step = steps.find(({ kind }) => kind === 'tool');
     expect(step).toMatchObject({ name, input: args, error: null });
-    const begun = steps.find(
+    const started = steps.find(
       ({ kind }) => kind === (name === 'count_up' ? 'tool' : 'tool_started'),
     );
-    expect(begun).toMatchObject({ input: args, annotations: { by: 'policy' } });
+    expect(started).toMatchObject({ input: args, annotations: { by: 'policy' } });
     if (name === 'count_up') {
       expect([await counter(pool, 'asked for'), await counter(pool, 'decided')]).toEqual([0, 1]);
     } else {
@@ -502,7 +502,7 @@ describe('a failure of a hook', () => {
   });
 
   test('is raised by a timeout', async () => {
-    const release = await holdLock(database.pool, 71);
+    const release = await takeLock(database.pool, 71);
     const run = await runWith('tool_after', 'hang', { lock: 71 }, refund7);
     await release();
     expect(run.error).toMatchObject({

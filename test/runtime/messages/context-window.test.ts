@@ -115,13 +115,13 @@ describe('trim', () => {
   test('drops a summary last, and never the one that replaces the task', () => {
     const run = worked(6);
     const { covered } = retold(run, [user(long('before'))]);
-    const kept = (messages: LoggedMessage[], window: number) =>
+    const windowOf = (messages: LoggedMessage[], window: number) =>
       names(sentOf(messages, trimTo(window)).messages);
-    const told = kept(covered(4, 5), 300);
+    const told = windowOf(covered(4, 5), 300);
     expect(told).toContain(`${SUMMARY_OPENING}short`);
     expect(told).toContain('task');
     expect(told).not.toContain('c2');
-    expect(kept(covered(0, 5), 30)).toContain(`${SUMMARY_OPENING}short`);
+    expect(windowOf(covered(0, 5), 30)).toContain(`${SUMMARY_OPENING}short`);
   });
 
   test('shortens the longest results in the middle when the newest answer alone is too large', () => {

@@ -408,7 +408,7 @@ describe('a function registered in code', () => {
   test('may be a handoff target and a sub-agent', async () => {
     const { pool } = database;
     const target = await external('custom', { function: 'echo' });
-    const given = async (configuration: JsonObject) => {
+    const requestWith = async (configuration: JsonObject) => {
       const name = `to_${randomBytes(6).toString('hex')}`;
       await pool.query(
         `insert into howdah.tools (name, kind, agent_id, parameters, configuration) values ($1, 'agent', $2, '{"type": "object"}', $3)`,
@@ -419,10 +419,10 @@ describe('a function registered in code', () => {
         tools: [name],
       });
     };
-    expect(await runToEnd(pool, await given({ handoff: true }), 'root')).toMatchObject({
+    expect(await runToEnd(pool, await requestWith({ handoff: true }), 'root')).toMatchObject({
       output: 'you said root',
     });
-    const parent = await runToEnd(pool, await given({}), 'root');
+    const parent = await runToEnd(pool, await requestWith({}), 'root');
     const said = await messagesOf(pool, parent.id);
     expect(said.find(({ role }) => role === 'tool')?.content).toBe('you said sub');
   });

@@ -23,28 +23,28 @@ describe('back-off', () => {
 });
 
 describe('the text of a result', () => {
-  const told = (value: string): string => resultText({ ok: true, value });
+  const textOf = (value: string): string => resultText({ ok: true, value });
 
   test('is a string unchanged, and everything else as JSON', () => {
-    expect(told('plain')).toBe('plain');
+    expect(textOf('plain')).toBe('plain');
     expect(resultText({ ok: true, value: { a: [1, null] } })).toBe('{"a":[1,null]}');
   });
 
   test('is complete up to the limit', () => {
     const whole = 'x'.repeat(RESULT_LIMIT_BYTES);
-    expect(told(whole)).toBe(whole);
+    expect(textOf(whole)).toBe(whole);
     expect(loggedResult(whole)).toBe(whole);
   });
 
   test('is truncated within the limit, with a note', () => {
-    const text = told('x'.repeat(RESULT_LIMIT_BYTES + 1));
+    const text = textOf('x'.repeat(RESULT_LIMIT_BYTES + 1));
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(RESULT_LIMIT_BYTES);
     expect(text).toMatch(/x\n\[cut off: this result has 65537 bytes, /);
   });
 
   test.each(['ä', '€', '🐘'])('is never truncated inside a character: %s', (character) => {
     for (const shift of ['', 'a', 'aa', 'aaa']) {
-      const text = told(shift + character.repeat(RESULT_LIMIT_BYTES / 2));
+      const text = textOf(shift + character.repeat(RESULT_LIMIT_BYTES / 2));
       expect(text).not.toContain('\ufffd');
       expect(text.isWellFormed()).toBe(true);
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(RESULT_LIMIT_BYTES);

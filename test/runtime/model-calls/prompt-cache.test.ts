@@ -131,7 +131,7 @@ afterAll(async () => {
 const outputOf = (answer: VendorAnswer) => Math.ceil(JSON.stringify(answer).length / 4);
 
 /** Holds a conversation, and returns what the server counted and what the database says. */
-async function hold(name: string, request_params: JsonObject) {
+async function converse(name: string, request_params: JsonObject) {
   conversation = conversations[name as keyof typeof conversations] as Conversation;
   cache = createPromptCache();
   counted = [];
@@ -197,10 +197,10 @@ const rounded = ({ cost, ...usage }: { cost: number }) => ({
 
 describe.each(Object.keys(conversations))('%s', (name) => {
   test('reads in each turn what the turn before has sent, for a third of the price', async () => {
-    const plain = await hold(name, { prompt_caching: false });
+    const plain = await converse(name, { prompt_caching: false });
     const charged = chargeOf(plain.turns);
     expect(rounded(plain.usage)).toEqual({ ...charged, cached_tokens: 0, cache_write_tokens: 0 });
-    const marked = await hold(name, {});
+    const marked = await converse(name, {});
     expect(rounded(marked.usage)).toEqual(chargeOf(marked.turns));
     expect([plain.turns.length, marked.turns.length]).toEqual([TURNS, TURNS]);
     for (const [at, turn] of marked.turns.entries()) {

@@ -63,14 +63,14 @@ describe('the task of a plan step', () => {
     const team = await makeTeam(database.pool, { type: 'orchestrator', members, configuration });
     return ended(database.pool, await startTeam(database.pool, team));
   }
-  const told = async (id: string) =>
+  const resultOf = async (id: string) =>
     (await childrenOf(database.pool, id)).map(({ input }) => input).sort();
 
   test('is redacted', async () => {
     await filter('redact');
     const run = await planned(`Use ${CANARY}.`, { answer: 'ready' });
     expect(run).toMatchObject({ status: 'completed', output: 'ready' });
-    expect(await told(run.id)).toEqual(['Count.', 'Use [key withheld].']);
+    expect(await resultOf(run.id)).toEqual(['Count.', 'Use [key withheld].']);
     expect(await guardsOf(run.id)).toMatchObject([
       { name: 'output_filter', output: { place: 'message', hits: [{ filter: 'key' }] } },
     ]);
@@ -84,7 +84,7 @@ describe('the task of a plan step', () => {
       { answer: 'ready' },
     );
     expect(run).toMatchObject({ status: 'completed', output: 'ready' });
-    expect(await told(run.id)).toEqual(['Count.']);
+    expect(await resultOf(run.id)).toEqual(['Count.']);
     expect((await guardsOf(run.id))[0]).toMatchObject({ name: 'output_blocked' });
   });
 
@@ -102,7 +102,7 @@ describe('the task of a plan step', () => {
     });
     const run = await ended(database.pool, await startTeam(database.pool, team));
     expect(run).toMatchObject({ status: 'completed', output: 'not done' });
-    expect(await told(run.id)).toEqual([]);
+    expect(await resultOf(run.id)).toEqual([]);
     expect(await kindsOf(database.pool, run.id)).toBe('model tool guard model output');
   });
 

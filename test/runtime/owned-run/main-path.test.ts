@@ -7,7 +7,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import {
   brokenPromises,
   calling,
-  door,
+  createLatch,
   ended,
   insertRun,
   kindsOf,
@@ -28,7 +28,7 @@ const echo: CustomTool = {
   parameters,
   run: ({ text }) => text ?? 'nothing',
 };
-const slow = door();
+const slow = createLatch();
 const slowTool: CustomTool = {
   name: 'slow',
   description: 'Takes until the test opens the door.',
@@ -38,7 +38,7 @@ const slowTool: CustomTool = {
 
 /** Returns only when two calls are inside at the same time. */
 let inside = 0;
-const both = door();
+const both = createLatch();
 const meet: CustomTool = {
   name: 'meet',
   description: 'Waits for a second call.',
@@ -197,10 +197,10 @@ describe('several calls in one answer', () => {
 describe('a definition', () => {
   test('edited during a run does not affect it; the next run uses the edit', async () => {
     const { pool } = database;
-    const gate = door();
-    const asked = door();
+    const gate = createLatch();
+    const requestGate = createLatch();
     const gated = await startOpenAiServer(async ({ body }) => {
-      asked.open();
+      requestGate.open();
       await gate.opened;
       return { content: JSON.stringify(body.messages) };
     });
@@ -209,7 +209,7 @@ describe('a definition', () => {
       models: [{ provider: 'openai', base_url: gated.url }],
     });
     const id = await insertRun(pool, agent);
-    await asked.opened;
+    await requestGate.opened;
     await pool.query(`update howdah.agents set instruction = 'New.' where id = $1`, [agent]);
     gate.open();
     expect((await ended(pool, id)).output).toContain('Old.');

@@ -5,7 +5,7 @@ import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  door,
+  createLatch,
   ended,
   executionOf,
   insertRun,
@@ -18,14 +18,14 @@ import {
 const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
-const first = door();
-const turnBegun = door();
+const first = createLatch();
+const turnStarted = createLatch();
 
 beforeAll(async () => {
   server = await startOpenAiServer(async ({ body }) => {
     const messages = body.messages as unknown as Message[];
     if (messages.at(-1)?.content === 'wait') {
-      turnBegun.open();
+      turnStarted.open();
       await first.opened;
     }
     return { content: messages.map(({ role, content }) => `${role}: ${content}`).join(' / ') };
@@ -69,7 +69,7 @@ describe('a session', () => {
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }], use_history: false });
     const session_id = await newSession();
     const ids = [await insertRun(pool, agent, 'wait', { session_id })];
-    await turnBegun.opened;
+    await turnStarted.opened;
     for (const input of ['b', 'c', 'd']) {
       ids.push(await insertRun(pool, agent, input, { session_id }));
     }

@@ -125,7 +125,7 @@ function settled(id: string): Promise<Execution> {
   );
 }
 
-async function expectAsked(run: Execution, reason: JsonObject = {}): Promise<void> {
+async function expectApproval(run: Execution, reason: JsonObject = {}): Promise<void> {
   expect(sent).toEqual([]);
   expect(await questionsOf(run.id)).toMatchObject([
     {
@@ -160,7 +160,7 @@ describe('untrusted sources', () => {
   test.each(carriers)('%s: a once-only call requires approval', async (_, call, name) => {
     await strict();
     const run = await obeying({ script: [call(), pay, done], tools: [name, 'send_money'] });
-    await expectAsked(run, { tool: name, message_seq: 3 });
+    await expectApproval(run, { tool: name, message_seq: 3 });
     expect(await trustOf(run.id)).toBe('external');
     await database.pool.query(
       'select howdah.approve(id) from howdah.questions where execution_id = $1',
@@ -175,7 +175,7 @@ describe('untrusted sources', () => {
     await strict();
     const parts = [{ type: 'citation', url: 'https://news.example/1' }];
     const run = await obeying({ script: [{ ...pay, parts }, done], tools: ['send_money'] });
-    await expectAsked(run, { tool: null, message_seq: 2 });
+    await expectApproval(run, { tool: null, message_seq: 2 });
     expect(await trustOf(run.id)).toBe('external');
     const { rows } = await database.pool.query(
       'select seq, kind, trust from howdah.message_sources where execution_id = $1 and seq > 1',
@@ -199,7 +199,7 @@ describe('untrusted sources', () => {
     const reasoning = [{ type: 'reasoning', text: 'It is 2.' }];
     const script = [{ ...pay, parts }, done];
     const run = await obeying({ script, tools: ['send_money'] });
-    await expectAsked(run);
+    await expectApproval(run);
     const plain = await obeying({ script: [{ ...done, parts: reasoning }] });
     expect(await trustOf(plain.id)).toBe('user');
   });
@@ -215,7 +215,7 @@ describe('untrusted sources', () => {
       [agent],
     );
     const run = await settled(await insertRun(database.pool, agent));
-    await expectAsked(run, { tool: 'notes__echo' });
+    await expectApproval(run, { tool: 'notes__echo' });
     const { rows } = await database.pool.query(
       `select tool, server, trust from howdah.message_sources where execution_id = $1 and kind = 'tool'`,
       [run.id],
@@ -234,7 +234,7 @@ describe('untrusted sources', () => {
       `insert into howdah.resources (name, type, bytes, session_id) values ('letter.txt', 'text/plain', $1, $2)`,
       [Buffer.from(EVIL), session_id],
     );
-    await expectAsked(
+    await expectApproval(
       await settled(await insertRun(database.pool, agent, 'Read.', { session_id })),
     );
   });
@@ -248,7 +248,7 @@ describe('untrusted sources', () => {
        select $1, 'Read.', jsonb_build_array(jsonb_build_object('type', 'resource', 'resource_id', id)) from file returning id`,
       [agent],
     );
-    await expectAsked(await settled(rows[0].id), { message_seq: 1 });
+    await expectApproval(await settled(rows[0].id), { message_seq: 1 });
   });
 
   test("another person's text as the input", async () => {
@@ -258,7 +258,7 @@ describe('untrusted sources', () => {
       `insert into howdah.executions (agent_id, input, input_trust) values ($1, $2, 'external') returning id`,
       [agent, EVIL],
     );
-    await expectAsked(await settled(rows[0].id), { message_seq: 1 });
+    await expectApproval(await settled(rows[0].id), { message_seq: 1 });
   });
 
   test("a sub-agent's answer, and the message to a sub-agent", async () => {
@@ -275,12 +275,12 @@ describe('untrusted sources', () => {
       script: [read(reader, { message: 'Read it.' }), pay, done],
       tools: [reader, 'send_money'],
     });
-    await expectAsked(above, { tool: reader });
+    await expectApproval(above, { tool: reader });
     const below = await obeying({
       script: [read('read_feed'), read(payer, { message: EVIL }), done],
       tools: [payer, 'read_feed'],
     });
-    await expectAsked(below, { message_seq: 1 });
+    await expectApproval(below, { message_seq: 1 });
     const [child] = await childrenOf(database.pool, below.id);
     const { rows } = await database.pool.query(
       'select trust, from_execution_id from howdah.message_sources where execution_id = $1 and seq = 1',
@@ -303,7 +303,7 @@ describe('untrusted sources', () => {
       'select id from howdah.executions where session_id = $1 and turn = 2',
       [session_id],
     );
-    await expectAsked(await settled(turns[0].id), { message_seq: null });
+    await expectApproval(await settled(turns[0].id), { message_seq: null });
   });
 
   test('an earlier member of a workflow, and rows that a workflow processes', async () => {
@@ -318,7 +318,7 @@ describe('untrusted sources', () => {
       members: [{ agent: reader }, { agent: payer }],
     });
     const first = await startTeam(database.pool, chain, 'Read it.');
-    await expectAsked(await settled(first), { message_seq: 1 });
+    await expectApproval(await settled(first), { message_seq: 1 });
     await database.pool.query(
       `update howdah.tools set configuration = configuration || '{"schemas": ["shop"]}' where name = 'sql_query'`,
     );
@@ -327,7 +327,7 @@ describe('untrusted sources', () => {
       members: [{ agent: payer }],
       configuration: { query: 'select body from shop.reviews' },
     });
-    await expectAsked(await settled(await startTeam(database.pool, map, 'Pay.')), {
+    await expectApproval(await settled(await startTeam(database.pool, map, 'Pay.')), {
       message_seq: 1,
     });
   });
@@ -338,7 +338,7 @@ describe('untrusted sources', () => {
     const run = await obeying({ script: [both, pay, done], tools: ['read_feed', 'send_money'] });
     expect(sent).toEqual([{ to: 'bo' }]);
     sent.length = 0;
-    await expectAsked(run, { tool: 'read_feed' });
+    await expectApproval(run, { tool: 'read_feed' });
   });
 
   test("a sub-agent's earlier conversation, where it keeps one", async () => {
@@ -356,7 +356,7 @@ describe('untrusted sources', () => {
       script: [read(ask, { message: 'Read.' }), read(ask, { message: 'Pay.' }), done],
       tools: [ask],
     });
-    await expectAsked(run);
+    await expectApproval(run);
   });
 
   test('a message of another agent, and its entries on the board', async () => {
@@ -371,7 +371,7 @@ describe('untrusted sources', () => {
       script: [read('read_feed'), read('send_message', { to: name, message: EVIL }), done],
       tools: ['read_feed', 'send_message'],
     });
-    await expectAsked(await settled(await insertRun(database.pool, payer)), { tool: 'receive' });
+    await expectApproval(await settled(await insertRun(database.pool, payer)), { tool: 'receive' });
   });
 });
 
@@ -384,7 +384,7 @@ describe('the goal of an attack', () => {
       tools: ['read_feed', 'http_request'],
     });
     expect(visited).toEqual([]);
-    await expectAsked(run, { tool: 'read_feed' });
+    await expectApproval(run, { tool: 'read_feed' });
   });
 
   test('to call an MCP server', async () => {
@@ -397,7 +397,7 @@ describe('the goal of an attack', () => {
       `insert into howdah.agent_servers (agent_id, server_id, allowed_tools) select $1, id, '{echo}' from howdah.mcp_servers`,
       [agent],
     );
-    await expectAsked(await settled(await insertRun(database.pool, agent)));
+    await expectApproval(await settled(await insertRun(database.pool, agent)));
   });
 
   test('to show a link with data in it: a filter redacts it', async () => {
@@ -456,7 +456,7 @@ describe('a file that another model reads', () => {
   test('returns only values of the schema, which lower the trust all the same', async () => {
     await strict();
     const run = await reading([extract, pay, done]);
-    await expectAsked(run, { tool: 'extract' });
+    await expectApproval(run, { tool: 'extract' });
     const [told] = await resultsOf(database.pool, run.id);
     expect(JSON.parse(told ?? '')).toEqual({
       is_bill: true,
@@ -488,7 +488,7 @@ describe('a file that another model reads', () => {
     expect(sent).toHaveLength(1);
     sent.length = 0;
     const text = read('read_resource', { name: 'payee-1.txt' });
-    await expectAsked(await reading([extract, text, pay, done], 'internal'), {
+    await expectApproval(await reading([extract, text, pay, done], 'internal'), {
       tool: 'read_resource',
     });
   });
@@ -639,7 +639,7 @@ describe('policies', () => {
         tools: ['read_feed', 'send_money'],
       });
       const id = await insertRun(database.pool, agent);
-      const asked = (n: number) =>
+      const approvalOf = (n: number) =>
         eventually<{ id: string; reason: JsonObject | null }>(
           database.pool,
           'asked',
@@ -647,10 +647,10 @@ describe('policies', () => {
              and (select count(*) from howdah.questions where execution_id = $1) = $2`,
           [id, n],
         );
-      const first = await asked(1);
+      const first = await approvalOf(1);
       expect(first.reason).toBeNull();
       await database.pool.query(`select howdah.approve($1, 'agent')`, [first.id]);
-      const second = await asked(2);
+      const second = await approvalOf(2);
       expect(second.reason).toMatchObject({ policy: 'ask', trust: 'external' });
       await database.pool.query(`select howdah.approve($1, 'agent')`, [second.id]);
       await ended(database.pool, id);

@@ -17,7 +17,7 @@ import {
   resultsOf,
   stepsOf,
 } from '../arrange.ts';
-import { holdLock, waitingFor } from '../shop.ts';
+import { takeLock, waitingFor } from '../shop.ts';
 
 /** A warehouse whose functions change it in all the ways a table can be changed, and want leave. */
 const WAREHOUSE = `
@@ -125,7 +125,7 @@ afterAll(async () => {
   await worker.stop(0);
 });
 
-type Asked = { id: string; prompt: string; preview: Preview | null; tool_call: JsonObject };
+type Approval = { id: string; prompt: string; preview: Preview | null; tool_call: JsonObject };
 
 /** Begins a run that makes one call and says `ok`. */
 async function begin(name: string, args: JsonObject = {}): Promise<string> {
@@ -135,8 +135,8 @@ async function begin(name: string, args: JsonObject = {}): Promise<string> {
 }
 
 /** Returns the question that a run asks again. */
-async function askedAgain(run: string): Promise<Asked> {
-  return eventually<Asked>(
+async function nextApproval(run: string): Promise<Approval> {
+  return eventually<Approval>(
     database.pool,
     'it is asked again',
     `select q.* from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
@@ -153,8 +153,8 @@ async function replayed(run: string) {
 }
 
 /** The open question of a run, once it waits for it. */
-async function waiting(run: string): Promise<Asked> {
-  return eventually<Asked>(
+async function waiting(run: string): Promise<Approval> {
+  return eventually<Approval>(
     database.pool,
     `run ${run} asks`,
     `select q.id, q.prompt, q.preview, q.tool_call from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
@@ -339,7 +339,7 @@ describe('a call that differs from its trial is not committed', () => {
     await approve(asked[0]?.id as string);
     await ended(database.pool, runs[0] as string);
     await approve(asked[1]?.id as string);
-    const again = await eventually<Asked>(
+    const again = await eventually<Approval>(
       database.pool,
       'it is asked again',
       `select q.* from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
@@ -364,7 +364,7 @@ describe('a call that differs from its trial is not committed', () => {
     const { id } = await waiting(run);
     await database.pool.query(`update store.stock set pieces = 99 where item = 'bolt'`);
     await approve(id);
-    const again = await eventually<Asked>(
+    const again = await eventually<Approval>(
       database.pool,
       'it is asked again',
       `select * from howdah.questions where execution_id = $1 and status = 'open'`,
@@ -394,7 +394,7 @@ describe('a call that differs from its trial is not committed', () => {
     const { id } = await waiting(run);
     await database.pool.query(`update store.stock set pieces = 99 where item = 'bolt'`);
     await approve(id, { pieces: 3, item: 'bolt' });
-    const again = await askedAgain(run);
+    const again = await nextApproval(run);
     expect(again.preview?.result).toBe('96');
     await approve(again.id);
     await ended(database.pool, run);
@@ -405,7 +405,7 @@ describe('a call that differs from its trial is not committed', () => {
     await database.pool.query('alter sequence store.turns restart');
     const run = await begin('wear_out', { note: 'first' }); // tried in turns 1 and 2
     await approve((await waiting(run)).id, { note: 'second' }); // tried in 3 and 4, called in 5
-    const again = await askedAgain(run);
+    const again = await nextApproval(run);
     expect(again).toMatchObject({
       prompt: expect.stringContaining('something else than what was shown before'),
       tool_call: { arguments: { note: 'second' } },
@@ -457,7 +457,7 @@ describe('a call that differs from its trial is not committed', () => {
     const { id: first } = await waiting(run);
     await database.pool.query(`update store.stock set pieces = 12 where item = 'bolt'`);
     await approve(first);
-    await askedAgain(run);
+    await nextApproval(run);
     await database.pool.query(`update store.stock set pieces = 10 where item = 'bolt'`);
     await waiting(run);
     await database.pool.query('select howdah.cancel_execution($1)', [run]);
@@ -510,13 +510,13 @@ test('a row whose key another session locks is still detected', async () => {
 });
 
 test('a row that several sessions lock between the call and the check is still detected', async () => {
-  const HOLD = `select from store.stock where item = $1 for key share`;
+  const LOCK_ROW = `select from store.stock where item = $1 for key share`;
   await beside(`select from store.stock for key share`, async () => {
     const us = await database.pool.connect();
     try {
       await us.query('begin');
       const { rows: before } = await us.query(`select mxid_age('1') as lists`);
-      const release = await holdLock(database.pool, 78);
+      const release = await takeLock(database.pool, 78);
       const called = us.query(
         `with called as materialized (select store.take_behind_a_lock('bolt', 1, 78))
          select howdah_private.touched_rows(jsonb_build_object('relation', s.oid, 'schema', 'store', 'name', 'stock',
@@ -525,7 +525,7 @@ test('a row that several sessions lock between the call and the check is still d
         [before[0].lists],
       );
       await waitingFor(database.pool, 78);
-      await database.pool.query(HOLD, ['nut']);
+      await database.pool.query(LOCK_ROW, ['nut']);
       await release();
       expect((await called).rows[0].row).toMatchObject({ item: 'bolt', pieces: 10 });
     } finally {
@@ -538,7 +538,7 @@ test('a row that several sessions lock between the call and the check is still d
 test('a change made while the approved call is running is detected', async () => {
   const run = await begin('take_behind_a_lock', { item: 'bolt', pieces: 1, lock: 77 });
   const { id } = await waiting(run);
-  const release = await holdLock(database.pool, 77);
+  const release = await takeLock(database.pool, 77);
   const other = await database.pool.connect();
   try {
     await other.query('begin');
@@ -556,7 +556,7 @@ test('a change made while the approved call is running is detected', async () =>
   }
   await waitingFor(database.pool, 77);
   await release();
-  const again = await eventually<Asked>(
+  const again = await eventually<Approval>(
     database.pool,
     'it is asked again',
     `select * from howdah.questions where execution_id = $1 and status = 'open'`,
@@ -604,7 +604,7 @@ test('a run that asked twice is replayed identically', async () => {
   const { id } = await waiting(run);
   await database.pool.query(`update store.stock set pieces = 20 where item = 'bolt'`);
   await approve(id);
-  await approve((await askedAgain(run)).id);
+  await approve((await nextApproval(run)).id);
   await ended(database.pool, run);
   expect(await replayed(run)).toMatchObject({ equal: true });
   const questions = (await stepsOf(database.pool, run)).filter(({ kind }) => kind === 'question');

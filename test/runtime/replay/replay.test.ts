@@ -9,7 +9,7 @@ import {
   type AgentSpec,
   brokenPromises,
   calling,
-  door,
+  createLatch,
   ended,
   insertRun,
   kindsOf,
@@ -27,7 +27,7 @@ const workers: Worker[] = [];
 /** Whether the worker has tools for one test alone. */
 let hasOtherTools = false;
 const servers: FakeServer[] = [];
-let gate = door();
+let gate = createLatch();
 let attempts = 0;
 
 /** Postgres keeps neither NUL nor half a surrogate pair. */
@@ -74,7 +74,7 @@ beforeEach(async () => {
   if (workers.length === 0) workers.push(await startTestWorker(database.url, { tools }));
 });
 afterEach(async () => {
-  gate = door();
+  gate = createLatch();
   attempts = 0;
   if (hasOtherTools) await stopWorkers();
   await Promise.all(servers.splice(0).map((server) => server.close()));
@@ -349,11 +349,11 @@ describe('a replay equals its run', () => {
 
   test('cancelled during a call, and retried', async () => {
     const { pool } = database;
-    const begun = door();
-    await restart([...tools, hanging('hang', begun)]);
+    const started = createLatch();
+    await restart([...tools, hanging('hang', started)]);
     const script = [calling({ name: 'lookup' }, { name: 'hang' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['lookup', 'hang'] }));
-    await begun.opened;
+    await started.opened;
     await pool.query('select howdah.cancel_execution($1)', [id]);
     await expectEqual(pool, id);
     await pool.query('select howdah.retry_execution($1)', [id]);
@@ -363,11 +363,11 @@ describe('a replay equals its run', () => {
 
   test('resumed by another worker that repeated a call after the first worker was lost', async () => {
     const { pool } = database;
-    const begun = door();
-    await restart([...tools, hanging('send', begun)]);
+    const started = createLatch();
+    await restart([...tools, hanging('send', started)]);
     const script = [calling({ name: 'send' }, { name: 'lookup' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['send', 'lookup'] }));
-    await begun.opened;
+    await started.opened;
     await eventually(
       pool,
       'the other call is over',

@@ -4,7 +4,7 @@ import { eventually } from '../../support/database.ts';
 import {
   brokenPromises,
   calling,
-  door,
+  createLatch,
   type Execution,
   ended,
   executionOf,
@@ -66,7 +66,7 @@ describe('a worker that loses all its connections', () => {
 describe('lost presence', () => {
   test('in the middle of a run: the run is dropped and resumed once under a new fence', async () => {
     const { pool } = database;
-    const gate = door();
+    const gate = createLatch();
     const slow = await startOpenAiServer(async ({ index }) => {
       if (index === 0) await gate.opened;
       return { content: `answer ${index + 1}` };

@@ -76,7 +76,7 @@ async function converse(queries: string[], configuration: JsonObject = { schemas
   return { told: await resultsOf(pool, run.id), steps };
 }
 
-async function told(query: string, configuration?: JsonObject): Promise<string> {
+async function resultOf(query: string, configuration?: JsonObject): Promise<string> {
   const conversation = await converse([query], configuration);
   return conversation.told[0] ?? '';
 }
@@ -98,17 +98,17 @@ describe('sql_query', () => {
   });
 
   test('keeps a cell on one line, and columns of the same name distinct', async () => {
-    const text = await told(
+    const text = await resultOf(
       `select o.id, c.id, o.note, E'a\\nb' as lines, repeat('x', 400) as long from orders o join customers c on c.id = customer_id where o.id = 7`,
     );
     expect(text).toContain('| id | id (2) | note | lines | long |');
     expect(text).toContain('| 7 | 2 | note \\| 7 | a ⏎ b | ');
     expect(text).toContain(`${'x'.repeat(300)}… |`);
-    expect(await told('select 1 where false')).toBe('(no rows)');
+    expect(await resultOf('select 1 where false')).toBe('(no rows)');
   });
 
   test('reads a view over a schema that is not accessible', async () => {
-    const text = await told('select text from papers', { schemas: ['window_of_it'] });
+    const text = await resultOf('select text from papers', { schemas: ['window_of_it'] });
     expect(text).toContain('| for all |');
   });
 
@@ -154,18 +154,18 @@ describe('sql_query', () => {
   });
 
   test('reads only public by default, and resolves names in the order of its schemas', async () => {
-    expect(await told('select count(*) as n from visits', {})).toContain('| 0 |');
-    expect(await told('select * from shop.customers', {})).toContain('none of the schemas');
-    expect(await told('select min(id) as n from orders', { schemas: ['old', 'shop'] })).toContain(
-      '| -1 |',
-    );
-    expect(await told('select min(id) as n from orders', { schemas: ['shop', 'old'] })).toContain(
-      '| 1 |',
-    );
+    expect(await resultOf('select count(*) as n from visits', {})).toContain('| 0 |');
+    expect(await resultOf('select * from shop.customers', {})).toContain('none of the schemas');
+    expect(
+      await resultOf('select min(id) as n from orders', { schemas: ['old', 'shop'] }),
+    ).toContain('| -1 |');
+    expect(
+      await resultOf('select min(id) as n from orders', { schemas: ['shop', 'old'] }),
+    ).toContain('| 1 |');
   });
 
   test('limits rows, bytes, cost and time, and reports each limit', async () => {
-    const rows = await told('select id from orders order by id', {
+    const rows = await resultOf('select id from orders order by id', {
       schemas: ['shop'],
       max_rows: 3,
     });
@@ -177,14 +177,14 @@ describe('sql_query', () => {
     expect(bytes[0]).toMatch(/\(the first 15 rows; there are more, 61440 bytes being the most/);
     expect(bytes[1]).toMatch(/^\(the first 0 rows/);
     expect(steps[0]?.output).toMatchObject({ row_count: 15, cut_by: 'bytes' });
-    const cost = await told('select count(*) from orders a, orders b, orders c', {
+    const cost = await resultOf('select count(*) from orders a, orders b, orders c', {
       schemas: ['shop'],
       max_cost: 1000,
     });
     expect(JSON.parse(cost)).toMatchObject({
       error: { message: expect.stringContaining('too expensive') },
     });
-    const time = await told(
+    const time = await resultOf(
       'with recursive n as (select 1 as i union all select i + 1 from n) select count(*) from n',
       { schemas: ['shop'], timeout_ms: 200 },
     );
@@ -203,7 +203,7 @@ describe('sql_query', () => {
   });
 
   test('applies row security: only rows of its tenant are visible', async () => {
-    expect(await told('select word from shared')).toContain('| default |\n(1 row)');
+    expect(await resultOf('select word from shared')).toContain('| default |\n(1 row)');
   });
 });
 
@@ -213,13 +213,13 @@ test('extracts a query from a Markdown code block', async () => {
     '```\nselect 1 as one\n```',
     '```SQL\n select 1\nas one```\n',
   ])
-    expect(await told(text)).toContain('| one |');
-  expect(await told('```sql\ndescribe\n```')).toContain('shop.orders (about 250 rows)');
+    expect(await resultOf(text)).toContain('| one |');
+  expect(await resultOf('```sql\ndescribe\n```')).toContain('shop.orders (about 250 rows)');
 });
 
 describe('describe', () => {
   test('lists the readable tables and columns', async () => {
-    expect(await told('describe')).toBe(
+    expect(await resultOf('describe')).toBe(
       [
         'shop.big_orders (view): id integer, total numeric(10,2)',
         'shop.customers (about 2 rows) — Who buys.: id integer, name text, country text',
@@ -227,24 +227,24 @@ describe('describe', () => {
         'shop.shared: tenant_id uuid, word text',
       ].join('\n'),
     );
-    expect(await told('describe;', { schemas: ['nowhere'] })).toBe(
+    expect(await resultOf('describe;', { schemas: ['nowhere'] })).toBe(
       'There is no table that may be read in nowhere: none is opened to agents there, or the schema has another name.',
     );
   });
 
   test('shows requested tables in detail, with sample values from readable rows', async () => {
-    const text = await told('Describe Customers, shop.shared');
+    const text = await resultOf('Describe Customers, shop.shared');
     expect(text).toContain(
       'shop.customers (about 2 rows) — Who buys.\n  id integer, key, such as "1", "2"\n  name text, never null, such as "Ada", "Bo"\n  country text, such as "DE", "SE" — ISO code',
     );
     expect(text).toContain('  word text, such as "default"');
     expect(text).not.toContain('theirs');
-    expect(await told('describe orders')).not.toContain('hidden');
+    expect(await resultOf('describe orders')).not.toContain('hidden');
   });
 
   test('rejects tables that may not be read', async () => {
     for (const name of ['hidden', 'old.orders', 'howdah_private.workers', 'pg_class', 'nope']) {
-      expect(JSON.parse(await told(`describe ${name}`))).toMatchObject({
+      expect(JSON.parse(await resultOf(`describe ${name}`))).toMatchObject({
         error: { code: 'not_found', message: expect.stringContaining(name) },
       });
     }

@@ -65,13 +65,13 @@ async function idOf(text: string): Promise<string> {
   return (await database.pool.query(text)).rows[0].id;
 }
 
-type Told = { result?: string; error?: { code: string; details: { sqlstate?: string } } };
+type ToolResult = { result?: string; error?: { code: string; details: { sqlstate?: string } } };
 
 /** Runs the texts one after the other in one call of a tool; gives what the model is told. */
 async function attack(
   texts: string[],
   spec: { user?: string; tenant?: string; tool?: 'run' | 'say' } = {},
-): Promise<Told> {
+): Promise<ToolResult> {
   const { pool } = database;
   const { tool = 'run' } = spec;
   const args = tool === 'run' ? { texts } : { text: texts[0] as string };

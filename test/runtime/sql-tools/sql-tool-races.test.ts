@@ -5,7 +5,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { lockRun } from '../../support/run-heads.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, ended, insertRun, kindsOf, makeAgent } from '../arrange.ts';
-import { counter, holdLock, openShop, waitingFor } from '../shop.ts';
+import { counter, openShop, takeLock, waitingFor } from '../shop.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -44,7 +44,7 @@ async function begin(...calls: Parameters<typeof calling>): Promise<string> {
   return insertRun(database.pool, await makeAgent(database.pool, { script, tools }));
 }
 
-async function holdRow(id: string): Promise<pg.PoolClient> {
+async function lockRow(id: string): Promise<pg.PoolClient> {
   const client = await database.pool.connect();
   await client.query(`begin; set local deadlock_timeout = '1h'`);
   await lockRun(client, id);
@@ -58,7 +58,7 @@ test.each([
   'a takeover during a call rolls its effect back; the new owner makes the call once: %s',
   async (name, lock) => {
     const { pool } = database;
-    const release = await holdLock(pool, lock);
+    const release = await takeLock(pool, lock);
     const id = await begin({ name, arguments: { name, lock } });
     await waitingFor(pool, lock);
     await takeOver(pool, id);
@@ -73,13 +73,13 @@ test.each([
 test('a takeover while two calls commit undoes both, and the old worker lets the run go', async () => {
   const { pool } = database;
   const name = 'count_up_behind_a_lock';
-  const release = await holdLock(pool, 3);
+  const release = await takeLock(pool, 3);
   const id = await begin(
     { name, arguments: { name: 'left', lock: 3 } },
     { name, arguments: { name: 'right', lock: 3 } },
   );
   await waitingFor(pool, 3, 2);
-  const row = await holdRow(id);
+  const row = await lockRow(id);
   await release();
   await eventually(
     pool,
@@ -100,12 +100,12 @@ test('a takeover while two calls commit undoes both, and the old worker lets the
 test('a deadlock undoes the call, which is then retried', async () => {
   const { pool } = database;
   await pool.query(`insert into shop.counters values ('dead', 0)`);
-  const release = await holdLock(pool, 4);
+  const release = await takeLock(pool, 4);
   const id = await begin({ name: 'count_up_then_lock', arguments: { name: 'dead', lock: 4 } });
   await waitingFor(pool, 4);
   // The rival locks the run's row and wants the counter; the tool locks the counter and wants the
   // row to commit.
-  const rival = await holdRow(id);
+  const rival = await lockRow(id);
   const blocked = rival.query(`update shop.counters set value = value + 100 where name = 'dead'`);
   await eventually(
     pool,

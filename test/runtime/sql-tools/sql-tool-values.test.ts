@@ -57,7 +57,7 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-async function told(name: string, args: Json = {}): Promise<string> {
+async function resultOf(name: string, args: Json = {}): Promise<string> {
   const { pool } = database;
   const script = [calling({ name, arguments: args }), { content: 'ok' }];
   const run = await runToEnd(pool, await makeAgent(pool, { script, tools: [name] }));
@@ -69,7 +69,7 @@ async function told(name: string, args: Json = {}): Promise<string> {
 }
 
 async function result(name: string, args: Json = {}): Promise<Json> {
-  return JSON.parse(await told(name, args));
+  return JSON.parse(await resultOf(name, args));
 }
 
 const KINDS = {
@@ -100,7 +100,7 @@ describe('arguments', () => {
       `insert into howdah.tools (name, kind, configuration, parameters) values ('poisoned', 'sql', $1, '{"type": "object"}')`,
       [JSON.stringify({ ...configuration, arguments: [{ name: 'text', type, optional: false }] })],
     );
-    const text = await told('poisoned', { text: 'x' });
+    const text = await resultOf('poisoned', { text: 'x' });
     expect(text).toContain('error');
     expect(text).not.toContain('yes');
   });
@@ -138,14 +138,14 @@ describe('arguments', () => {
     ['n', 4_294_967_296, 'tool_failed'],
     ['p', { x: 'east' }, 'tool_failed'],
   ])('that do not fit are reported to the model: %s = %j', async (name, value, code) => {
-    const { error } = JSON.parse(await told('all_kinds', { ...KINDS, [name]: value } as Json));
+    const { error } = JSON.parse(await resultOf('all_kinds', { ...KINDS, [name]: value } as Json));
     expect(error.code).toBe(code);
   });
 
   test('may be left out when optional', async () => {
-    expect(await told('optional', { a: 'A' })).toBe('AB7');
-    expect(await told('optional', { a: 'A', c: 8 })).toBe('AB8');
-    expect(await told('optional', { a: 'A', b: 'x' })).toBe('Ax7');
+    expect(await resultOf('optional', { a: 'A' })).toBe('AB7');
+    expect(await resultOf('optional', { a: 'A', c: 8 })).toBe('AB8');
+    expect(await resultOf('optional', { a: 'A', b: 'x' })).toBe('Ax7');
   });
 
   test.each([
@@ -153,7 +153,7 @@ describe('arguments', () => {
     `$1 $$ \\' E'\\x' %s {} :name ?`,
     '"quoted" \n \t \u0001 🐘 \u202e',
   ])('are never executed as SQL: %j', async (text) => {
-    expect(await told('same', { text })).toBe(text);
+    expect(await resultOf('same', { text })).toBe(text);
   });
 
   test('may have names that look like SQL', async () => {
@@ -162,11 +162,11 @@ describe('arguments', () => {
   });
 
   test('named like built-in object properties are passed only when present', async () => {
-    expect(await told('inherited', { a: 'a' })).toBe('aunsetunset');
+    expect(await resultOf('inherited', { a: 'a' })).toBe('aunsetunset');
   });
 
   test('named like an identifier of the statement do not replace the result', async () => {
-    expect(await told('r', { r: 'x' })).toBe('result of x');
+    expect(await resultOf('r', { r: 'x' })).toBe('result of x');
     expect(await result('record', { r: 'x' })).toEqual([
       { r: 'first', a: 1, value: 'v' },
       { r: 'second', a: 2, value: null },
@@ -174,7 +174,7 @@ describe('arguments', () => {
   });
 
   test('too large for a JavaScript number are rejected, never rounded', async () => {
-    const text = await told('takes_large', '{"n": 9007199254740993}');
+    const text = await resultOf('takes_large', '{"n": 9007199254740993}');
     expect(text).not.toBe('9007199254740992');
     expect(JSON.parse(text).error.code).toBe('invalid_arguments');
   });
@@ -192,12 +192,12 @@ describe('results', () => {
     ['table_of_one', {}, [7]],
     ['not_a_number', {}, 'NaN'],
   ])('%s is converted to JSON', async (name, args, value) => {
-    const text = await told(name, args);
+    const text = await resultOf(name, args);
     expect(text).toBe(typeof value === 'string' ? value : JSON.stringify(value));
   });
 
   test('too exact for a JavaScript number are returned as text, never rounded', async () => {
-    expect(await told('large')).toBe('9007199254740993');
-    expect(await told('exact')).toBe('0.10000000000000000001');
+    expect(await resultOf('large')).toBe('9007199254740993');
+    expect(await resultOf('exact')).toBe('0.10000000000000000001');
   });
 });

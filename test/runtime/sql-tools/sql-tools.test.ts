@@ -12,7 +12,7 @@ import {
   runToEnd,
   stepsOf,
 } from '../arrange.ts';
-import { counter, holdLock, openShop, waitingFor } from '../shop.ts';
+import { counter, openShop, takeLock, waitingFor } from '../shop.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -25,12 +25,12 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-async function call(name: string, args: object = {}): Promise<{ id: string; told: string }> {
+async function call(name: string, args: object = {}): Promise<{ id: string; result: string }> {
   const { pool } = database;
   const script = [calling({ name, arguments: args as never }), { content: 'ok' }];
   const run = await runToEnd(pool, await makeAgent(pool, { script, tools: [name] }));
   expect(run.status).toBe('completed');
-  return { id: run.id, told: (await resultsOf(pool, run.id))[0] ?? '' };
+  return { id: run.id, result: (await resultsOf(pool, run.id))[0] ?? '' };
 }
 
 describe('a function of the database', () => {
@@ -38,19 +38,19 @@ describe('a function of the database', () => {
     const { rows } = await database.pool.query(
       `select id from howdah.tenants where slug = 'default'`,
     );
-    expect((await call('who')).told).toBe(`howdah_tool for ${rows[0].id} in 1min`);
+    expect((await call('who')).result).toBe(`howdah_tool for ${rows[0].id} in 1min`);
   });
 
   test('may not do more than the application', async () => {
-    const { error } = JSON.parse((await call('read_secret')).told);
+    const { error } = JSON.parse((await call('read_secret')).result);
     expect(error).toMatchObject({ code: 'tool_failed', details: { sqlstate: '42501' } });
   });
 
   test('that takes too long is cancelled, and the model is informed', async () => {
     const { pool } = database;
     await pool.query(`update howdah.tools set timeout_ms = 100 where name = 'wait_for'`);
-    const release = await holdLock(pool, 4);
-    const { error } = JSON.parse((await call('wait_for', { lock: 4 })).told);
+    const release = await takeLock(pool, 4);
+    const { error } = JSON.parse((await call('wait_for', { lock: 4 })).result);
     expect(error).toMatchObject({ code: 'timeout', message: expect.stringContaining('100 ms') });
     await release();
     await pool.query(`update howdah.tools set timeout_ms = 60000 where name = 'wait_for'`);
@@ -60,7 +60,7 @@ describe('a function of the database', () => {
     const { pool } = database;
     const calls = [5, 6].map((lock) => ({ name: 'wait_for', arguments: { lock } }));
     const script = [calling(...calls), { content: 'ok' }];
-    const releases = [await holdLock(pool, 5), await holdLock(pool, 6)];
+    const releases = [await takeLock(pool, 5), await takeLock(pool, 6)];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['wait_for'] }));
     await Promise.all([waitingFor(pool, 5), waitingFor(pool, 6)]);
     await Promise.all(releases.map((release) => release()));
@@ -77,7 +77,7 @@ describe('atomicity of effect and step', () => {
   });
 
   test('a failed call leaves only its error', async () => {
-    const { id, told } = await call('count_up_and_fail', { name: 'failed' });
+    const { id, result: told } = await call('count_up_and_fail', { name: 'failed' });
     expect(await counter(database.pool, 'failed')).toBe(0);
     expect(JSON.parse(told).error).toEqual({
       code: 'tool_failed',
@@ -89,7 +89,7 @@ describe('atomicity of effect and step', () => {
   });
 
   test('a violation at commit fails the call, not the run', async () => {
-    const { told } = await call('add_orphan');
+    const { result: told } = await call('add_orphan');
     expect(JSON.parse(told).error).toMatchObject({
       code: 'tool_failed',
       details: { sqlstate: '23503' },

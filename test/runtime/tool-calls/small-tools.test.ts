@@ -43,16 +43,16 @@ async function agentOf(calls: Call[], tools = TOOLS): Promise<string> {
 }
 
 /** Returns the results that the model received for its calls, parsed if they are JSON. */
-async function toldOf(id: string): Promise<JsonObject[]> {
+async function readResults(id: string): Promise<JsonObject[]> {
   return (await resultsOf(database.pool, id)).map((text) =>
     text.startsWith('{') ? JSON.parse(text) : text,
   );
 }
 
-async function told(...calls: Call[]): Promise<JsonObject[]> {
+async function resultsOfCalls(...calls: Call[]): Promise<JsonObject[]> {
   const run = await runToEnd(database.pool, await agentOf(calls));
   expect(run).toMatchObject({ status: 'completed', output: 'done' });
-  return toldOf(run.id);
+  return readResults(run.id);
 }
 
 const refused = (message: string, details?: object) => ({
@@ -65,7 +65,7 @@ const refused = (message: string, details?: object) => ({
 });
 
 test('now returns the time in a zone, and suggests a zone for an unknown name', async () => {
-  const [utc, india, wrong, empty] = await told(
+  const [utc, india, wrong, empty] = await resultsOfCalls(
     ['now', {}],
     ['now', { timezone: 'Asia/Kolkata' }],
     ['now', { timezone: 'berlin' }],
@@ -89,7 +89,10 @@ test('now returns the time in a zone, and suggests a zone for an unknown name', 
 
 test('calculator returns decimals and reports errors of an expression', async () => {
   expect(
-    await told(['calculator', { expression: '0.1+0.2' }], ['calculator', { expression: '1/0' }]),
+    await resultsOfCalls(
+      ['calculator', { expression: '0.1+0.2' }],
+      ['calculator', { expression: '1/0' }],
+    ),
   ).toEqual(['0.3', refused('divided by zero')]);
 });
 
@@ -118,7 +121,7 @@ describe('files', () => {
       await pool.query('insert into howdah.sessions (agent_id) values ($1) returning id', [boss])
     ).rows[0].id;
     const { id } = await runToEnd(pool, boss, 'hello', { session_id: session });
-    const [first, second, , answer] = await toldOf(id);
+    const [first, second, , answer] = await readResults(id);
     expect(first).toMatchObject({ name: 'plan.md', type: 'text/markdown', bytes: 4 });
     expect(second?.id).not.toBe(first?.id);
     expect(answer).toMatchObject({ text: 'Yes.', characters: 4, next_offset: null });
@@ -138,7 +141,7 @@ describe('files', () => {
       'select id from howdah.executions where parent_execution_id = $1',
       [id],
     );
-    expect((await toldOf(children[0].id))[0]).toMatchObject({ text: 'Two.', id: second?.id });
+    expect((await readResults(children[0].id))[0]).toMatchObject({ text: 'Two.', id: second?.id });
     await expectEqual(pool, id);
 
     const reader = await agentOf([
@@ -146,12 +149,12 @@ describe('files', () => {
       ['read_resource', { name: 'plan.mb' }],
     ]);
     const later = await runToEnd(pool, reader, 'again', { session_id: session });
-    expect(await toldOf(later.id)).toMatchObject([
+    expect(await readResults(later.id)).toMatchObject([
       { text: 'One.' },
       refused('did you mean plan.md?', { hint: 'Its files: answer.md, plan.md.' }),
     ]);
-    const stranger = await runToEnd(pool, reader);
-    expect(await toldOf(stranger.id)).toMatchObject([
+    const outsider = await runToEnd(pool, reader);
+    expect(await readResults(outsider.id)).toMatchObject([
       refused('this conversation has no file', { hint: 'Its files: none.' }),
       refused('this conversation has no file'),
     ]);
@@ -159,7 +162,7 @@ describe('files', () => {
 
   test('that are long are read in parts', async () => {
     const text = '"🐘\n'.repeat(30_000);
-    const [written, ...parts] = await told(
+    const [written, ...parts] = await resultsOfCalls(
       ['write_resource', { name: 'long.txt', content: text }],
       ['read_resource', { name: 'long.txt' }],
       ['read_resource', { name: 'long.txt', offset: 20_000 }],
@@ -186,7 +189,7 @@ describe('files', () => {
     [{ name: 'a' }, "must have required property 'content'"],
     [{ content: 'x' }, "must have required property 'name'"],
   ])('write_resource rejects %j', async (args, message) => {
-    expect(await told(['write_resource', args])).toMatchObject([refused(message)]);
+    expect(await resultsOfCalls(['write_resource', args])).toMatchObject([refused(message)]);
   });
 
   test.each<[JsonObject, string]>([
@@ -195,7 +198,7 @@ describe('files', () => {
     [{ id: 'b' }, 'this conversation has no file'],
     [{ name: 'a', offset: -1 }, 'offset must be >= 0'],
   ])('read_resource rejects %j', async (args, message) => {
-    expect(await told(['read_resource', args])).toMatchObject([refused(message)]);
+    expect(await resultsOfCalls(['read_resource', args])).toMatchObject([refused(message)]);
   });
 
   test.each<JsonObject>([
@@ -205,7 +208,7 @@ describe('files', () => {
     { name: '' },
     { name: 'nothing.md' },
   ])('read_resource finds no file for %j and lists the existing ones', async (args) => {
-    const [, second] = await told(
+    const [, second] = await resultsOfCalls(
       ['write_resource', { name: 'report.md', content: 'x' }],
       ['read_resource', args],
     );
@@ -233,7 +236,7 @@ describe('files', () => {
     ['now', { timezone: '+25:99' }],
     ['now', { timezone: 'x'.repeat(1000) }],
   ])('%s with %j returns a result or an error', async (name, args) => {
-    const answers = await told(
+    const answers = await resultsOfCalls(
       ['write_resource', { name: 'report.md', content: 'x' }],
       [name, args],
     );
@@ -305,7 +308,7 @@ test('search_messages finds earlier messages, and rejects a query without a word
     ['search_messages', {}],
   ]);
   const run = await runToEnd(pool, agent, 'What of the elephant and the giraffe?', { session_id });
-  expect(await toldOf(run.id)).toEqual([
+  expect(await readResults(run.id)).toEqual([
     {
       messages: [
         expect.objectContaining({ role: 'assistant', text: 'Order A-1001 was shipped on Monday.' }),
@@ -351,7 +354,7 @@ describe('search_messages', () => {
     await talk(mara, secret, 'password of the secret agent');
     await talk(null, agent, 'password of nobody');
     const found = async (user: string | null) => {
-      const [result] = await toldOf((await talk(user, agent, 'which password?')).id);
+      const [result] = await readResults((await talk(user, agent, 'which password?')).id);
       return ((result as JsonObject).messages as JsonObject[]).map(({ text }) => text);
     };
     expect(await found(mara)).toEqual(['password of the secret agent', 'password of mara']);

@@ -64,7 +64,7 @@ afterAll(async () => {
 });
 
 /** Returns the result that the model received for one call. The run must continue and answer. */
-async function told(name: string, args: Json = { id: 'A-1' }, given = name): Promise<string> {
+async function resultOf(name: string, args: Json = { id: 'A-1' }, given = name): Promise<string> {
   const { pool } = database;
   const agent = await makeAgent(pool, {
     script: [
@@ -83,7 +83,7 @@ async function told(name: string, args: Json = { id: 'A-1' }, given = name): Pro
 }
 
 async function errorOf(name: string, args?: Json, given?: string): Promise<JsonObject> {
-  const { error } = JSON.parse(await told(name, args, given));
+  const { error } = JSON.parse(await resultOf(name, args, given));
   expect(Object.keys(error).toSorted()).toEqual(
     expect.arrayContaining(['code', 'message', 'retryable']),
   );
@@ -151,17 +151,17 @@ describe('tool errors, returned to the model in one form while the run continues
 
 describe('a result', () => {
   test('that is too large is truncated with a notice, also in the log', async () => {
-    const text = await told('huge');
+    const text = await resultOf('huge');
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(RESULT_LIMIT_BYTES);
     expect(text).toMatch(/\[cut off: this result has 262144 bytes/);
     expect(text).not.toContain('\ufffd');
   });
 
   test.each(['nothing', 'function'])('of a tool that returns %s is null', async (name) => {
-    expect(await told(name)).toBe('null');
+    expect(await resultOf(name)).toBe('null');
   });
 
   test('is the JSON form of the value', async () => {
-    expect(await told('date')).toBe('1970-01-01T00:00:00.000Z'); // text, as a string is told
+    expect(await resultOf('date')).toBe('1970-01-01T00:00:00.000Z'); // text, as a string is told
   });
 });

@@ -67,7 +67,8 @@ async function triage(target: string, spec: AgentSpec = {}): Promise<string> {
 const billing = (spec: AgentSpec = {}) =>
   makeAgent(database.pool, { script: [{ content: '' }, { content: 'billed' }], ...spec });
 
-const isAsked = (id: string) => eventually(database.pool, 'an approval is asked for', OPEN, [id]);
+const waitForApproval = (id: string) =>
+  eventually(database.pool, 'an approval is asked for', OPEN, [id]);
 const OPEN = `select id from howdah.questions where execution_id = $1 and status = 'open'`;
 const approve = (id: string) =>
   database.pool.query('select howdah.approve(id) from howdah.questions where execution_id = $1', [
@@ -174,7 +175,7 @@ describe('a run that is handed over', () => {
       tools: [name],
     });
     const id = await insertRun(pool, first);
-    await isAsked(id);
+    await waitForApproval(id);
     await pool.query(`update howdah.agents set instruction = 'second' where id = $1`, [target]);
     await approve(id);
     expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'billed' });
@@ -323,7 +324,7 @@ describe('a session', () => {
       [first],
     );
     const id = await insertRun(pool, first, 'go', { session_id: rows[0].id });
-    await isAsked(id);
+    await waitForApproval(id);
     await pool.query('update howdah.sessions set agent_id = $2 where id = $1', [
       rows[0].id,
       chosen,

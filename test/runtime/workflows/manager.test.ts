@@ -169,8 +169,8 @@ test('an agent with the name of a workflow takes precedence', async () => {
   const { rows } = await pool.query(
     `insert into howdah.workflows (name, type, configuration) values ('desk', 'router', '{"members": "capable"}') returning id`,
   );
-  const begun = () => pool.query(`select (howdah.run('desk', 'x')).workflow_id`);
-  expect((await begun()).rows).toEqual([{ workflow_id: rows[0].id }]);
+  const startDesk = () => pool.query(`select (howdah.run('desk', 'x')).workflow_id`);
+  expect((await startDesk()).rows).toEqual([{ workflow_id: rows[0].id }]);
   await pool.query(`insert into howdah.agents (name) values ('desk')`);
-  expect((await begun()).rows).toEqual([{ workflow_id: null }]);
+  expect((await startDesk()).rows).toEqual([{ workflow_id: null }]);
 });

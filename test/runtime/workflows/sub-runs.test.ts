@@ -163,7 +163,7 @@ const rememberer = (use_history = true) =>
     use_history,
   });
 
-async function askedTwice(configuration: JsonObject, agent?: string): Promise<string> {
+async function askTwice(configuration: JsonObject, agent?: string): Promise<string> {
   const { pool } = database;
   const tool = await makeAgentTool(pool, agent ?? (await rememberer()));
   const asking = (message: string) => calling({ name: tool, arguments: { message } });
@@ -186,23 +186,23 @@ async function askedTwice(configuration: JsonObject, agent?: string): Promise<st
 
 test('a sub-agent keeps no state between calls unless ephemeral is false', async () => {
   const { pool } = database;
-  const plain = await runToEnd(pool, await askedTwice({}));
+  const plain = await runToEnd(pool, await askTwice({}));
   expect(await resultsOf(pool, plain.id)).toEqual(['one', 'two']);
-  const said = await runToEnd(pool, await askedTwice({ ephemeral: true }));
+  const said = await runToEnd(pool, await askTwice({ ephemeral: true }));
   expect(await resultsOf(pool, said.id)).toEqual(['one', 'two']);
-  const kept = await runToEnd(pool, await askedTwice({ ephemeral: false }));
+  const kept = await runToEnd(pool, await askTwice({ ephemeral: false }));
   expect(await resultsOf(pool, kept.id)).toEqual(['one', 'one two']);
   expect((await replayRun(await exported(pool, kept.id))).divergences).toEqual([]);
   const forgetful = await runToEnd(
     pool,
-    await askedTwice({ ephemeral: false }, await rememberer(false)),
+    await askTwice({ ephemeral: false }, await rememberer(false)),
   );
   expect(await resultsOf(pool, forgetful.id)).toEqual(['one', 'two']);
 });
 
 test('a sub-agent that is not ephemeral keeps its conversation within a session only', async () => {
   const { pool } = database;
-  const parent = await askedTwice({ ephemeral: false });
+  const parent = await askTwice({ ephemeral: false });
   const { rows } = await pool.query(
     'insert into howdah.sessions (agent_id) values ($1) returning id',
     [parent],

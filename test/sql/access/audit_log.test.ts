@@ -524,7 +524,7 @@ describe('audit of run controls', () => {
         JSON.stringify(said),
       ])
     ).d;
-  const asked = async (kind: string) => {
+  const questionOf = async (kind: string) => {
     const id = await makeRun(db.pool, { agent_id });
     const [run] = await claim(db.pool, worker, [id]);
     await commit(db.pool, worker, [
@@ -581,7 +581,7 @@ describe('audit of run controls', () => {
     ['question', `select howdah.answer_question($1, 'Yes.')`, 'answer'],
     ['effect', `select howdah.answer_question($1, 'give_up')`, 'answer'],
   ])('stores an answer to a question of kind %s: %s', async (kind, text, action) => {
-    const { execution_id, question_id } = await asked(kind);
+    const { execution_id, question_id } = await questionOf(kind);
     expect(await logged(text, [question_id])).toMatchObject([
       {
         ...{
@@ -624,7 +624,7 @@ describe('audit of run controls', () => {
        values ('each', '0 0 1 1 *', $1, 'x', 'cancel') returning id`,
       [agent_id],
     );
-    const { question_id } = await asked('question');
+    const { question_id } = await questionOf('question');
     const fire = async () => {
       await db.pool.query(
         `update howdah.schedules set next_at = now() - interval '1 second' where id = $1`,
@@ -720,7 +720,7 @@ describe('the audit chain', () => {
 
   test('starts for a tenant that is older than the log', async () => {
     const tenant_id = await makeTenant(db.pool);
-    const begun = await rolledBack(db.pool, async (client) => {
+    const started = await rolledBack(db.pool, async (client) => {
       await client.query('set local session_replication_role = replica');
       for (const table of ['howdah.audit_log', 'howdah_private.audit_heads']) {
         await client.query(`delete from ${table} where tenant_id = $1`, [tenant_id]);
@@ -730,7 +730,7 @@ describe('the audit chain', () => {
       await apply(client, '98_seed.sql'); // and once only
       return all(client, 'select tenant_id, action, object from howdah_private.audit_inbox');
     });
-    expect(begun).toEqual([{ tenant_id, action: 'begin', object: 'audit_log' }]);
+    expect(started).toEqual([{ tenant_id, action: 'begin', object: 'audit_log' }]);
   });
 
   test('is readable by admins and owners of its tenant only, and writable by no role', async () => {

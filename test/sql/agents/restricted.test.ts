@@ -183,7 +183,7 @@ describe('tool settings made by admins', () => {
   type Giving = { configuration?: object; requires_approval?: boolean };
 
   /** An agent that had the tool as it `was` given, a run of that which was cancelled, and how it is given `now`. */
-  async function given(tool: object, was: Giving, now: Giving | null) {
+  async function giveTool(tool: object, was: Giving, now: Giving | null) {
     const name = `agent ${++agents}`;
     const agent = await makeAgent(db.pool, { tenant_id, name });
     const tool_id = await makeTool(db.pool, { tenant_id, ...tool });
@@ -236,7 +236,7 @@ describe('tool settings made by admins', () => {
       { requires_approval: true },
     ],
   ])('restrict older versions to admins: %s', async (_what, tool, was, now) => {
-    const old = await given(tool, was, now);
+    const old = await giveTool(tool, was, now);
     for (const [text, values] of begins(old)) {
       expect(await refusedTo(member, text, values), text).toMatchObject({
         code: 'HWDEN',
@@ -255,14 +255,14 @@ describe('tool settings made by admins', () => {
     ['settings of the tool itself', { configuration: KEYS }, {}, null],
     ['an approval that is no longer required', {}, { requires_approval: true }, {}],
   ])('do not restrict older versions for %s', async (_what, tool, was, now) => {
-    for (const [text, values] of begins(await given(tool, was, now))) {
-      const begun = await as(member, (client) => client.query(text, values));
-      expect(begun.rowCount, text).toBe(1);
+    for (const [text, values] of begins(await giveTool(tool, was, now))) {
+      const started = await as(member, (client) => client.query(text, values));
+      expect(started.rowCount, text).toBe(1);
     }
   });
 
   test('restrict older versions after a change of the tool itself, also by label', async () => {
-    const old = await given({ configuration: KEYS }, {}, {});
+    const old = await giveTool({ configuration: KEYS }, {}, {});
     await db.pool.query(`update howdah.tools set configuration = '{}' where id = $1`, [
       old.tool_id,
     ]);
@@ -342,10 +342,10 @@ describe('request_params that only admins set', () => {
       `update howdah.agent_models set request_params = '{"temperature": 1, "seed": 7, "store": false}' where agent_id = $1`,
       [agent],
     );
-    const begun = await as(member, (client) =>
+    const started = await as(member, (client) =>
       client.query(`select howdah.run($1, 'x', version => '${version}')`, [name]),
     );
-    expect(begun.rowCount).toBe(1);
+    expect(started.rowCount).toBe(1);
   });
 
   test.each(['agent', 'workflow'] as const)(

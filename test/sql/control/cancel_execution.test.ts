@@ -196,15 +196,15 @@ describe('cancel_execution', () => {
       tenant_id: other,
       agent_id: await makeAgent(db.pool, { tenant_id: other }),
     });
-    const nowhere = '019a0000-0000-7000-8000-000000000001';
+    const missingId = '019a0000-0000-7000-8000-000000000001';
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       const refused = await refusal(cancel(foreign, client));
       expect(refused).toMatchObject({ code: 'HWNTF', fields: { execution_id: foreign } });
     });
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
-      expect(await refusal(cancel(nowhere, client))).toMatchObject({
+      expect(await refusal(cancel(missingId, client))).toMatchObject({
         code: 'HWNTF',
-        fields: { execution_id: nowhere },
+        fields: { execution_id: missingId },
       });
     });
     expect((await runRow(db.pool, foreign)).status).toBe('queued');

@@ -213,7 +213,7 @@ test('explains a parked run with the limit and its figures', async () => {
 
 test('explains a run parked by a call limit, without figures for installation limits', async () => {
   const tool = await makeTool(db.pool, { name: 'stamp', kind: 'custom' });
-  const told = async (column: string, values: unknown[], explained: typeof explain) => {
+  const explainWith = async (column: string, values: unknown[], explained: typeof explain) => {
     const limit = await one(
       db.pool,
       `insert into howdah.limits (scope, ${column}, metric, max_value) values ('tool', $1, 'running_calls', 1) returning id`,
@@ -233,7 +233,7 @@ test('explains a run parked by a call limit, without figures for installation li
     await db.pool.query('delete from howdah.limits');
     return { limit: limit.id, found };
   };
-  const own = await told('subject_id', [tool], explain);
+  const own = await explainWith('subject_id', [tool], explain);
   expect(own.found).toMatchObject({
     status: 'waiting',
     reason: 'limit',
@@ -241,7 +241,7 @@ test('explains a run parked by a call limit, without figures for installation li
     blocked_by: [{ kind: 'limit', id: own.limit }],
   });
   const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
-  const system = await told('key', ['stamp'], async (id) => {
+  const system = await explainWith('key', ['stamp'], async (id) => {
     let found: unknown;
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
       found = (await one(client, 'select howdah.explain_execution($1) as told', [id])).told;

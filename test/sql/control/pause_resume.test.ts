@@ -289,8 +289,8 @@ describe('pause_execution and resume_execution', () => {
   });
 
   test('reports an unknown run as not found, like a run of another tenant', async () => {
-    const nowhere = '019a0000-0000-7000-8000-000000000001';
-    expect(await refusal(pause(nowhere))).toMatchObject({ code: 'HWNTF' });
-    expect(await refusal(resume(nowhere))).toMatchObject({ code: 'HWNTF' });
+    const missingId = '019a0000-0000-7000-8000-000000000001';
+    expect(await refusal(pause(missingId))).toMatchObject({ code: 'HWNTF' });
+    expect(await refusal(resume(missingId))).toMatchObject({ code: 'HWNTF' });
   });
 });

@@ -301,12 +301,18 @@ describe('retry_execution', () => {
     });
 
     test('an unanswered effect question is withdrawn and asked again; an answered one is delivered', async () => {
-      const begun = { kind: 'tool_started', name: 'book', call_id: 'b', effect: 'once', input: {} };
+      const started = {
+        kind: 'tool_started',
+        name: 'book',
+        call_id: 'b',
+        effect: 'once',
+        input: {},
+      };
       const questions = (id: string) =>
         all(db.pool, 'select * from howdah.questions where execution_id = $1 order by id', [id]);
       const id = await make();
       await claim(db.pool, worker, [id]);
-      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [begun] }]);
+      await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [started] }]);
       await cancel(id);
       expect(await questions(id)).toMatchObject([{ kind: 'effect', status: 'open' }]);
       await retry(id);

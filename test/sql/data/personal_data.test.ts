@@ -413,9 +413,9 @@ test('a run inserted before the locks is locked too, so it cannot be retried', a
   await Promise.all([holding, inserting, erasing, retrying].map((session) => session.end()));
 });
 
-type Asked = { bob: { id: string }; run: string; questions: Record<string, string> };
+type AskedScene = { bob: { id: string }; run: string; questions: Record<string, string> };
 /** A paused run of another person, with open questions: their ids, by call. */
-async function makePausedRun(): Promise<Asked> {
+async function makePausedRun(): Promise<AskedScene> {
   const bob = await makePerson();
   const run = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
   await db.pool.query('select howdah.pause_execution($1)', [run]);
@@ -517,7 +517,7 @@ test('answers being moved from an inbox to the log are erased there', async () =
 
 describe('a write of the user in an open transaction', () => {
   /** Each writes a text of the user into the data of another user. */
-  const writes: [string, (client: Db, asked: Asked, text: string) => Promise<unknown>][] = [
+  const writes: [string, (client: Db, asked: AskedScene, text: string) => Promise<unknown>][] = [
     [
       'an answer',
       (client, { questions }, text) =>
@@ -1122,9 +1122,9 @@ describe('permissions to export and erase', () => {
       code: 'HWDEN',
     });
     const other = await makeTenant(db.pool);
-    const stranger = await makePerson({ role: 'owner', tenant_id: other });
+    const outsider = await makePerson({ role: 'owner', tenant_id: other });
     for (const text of [ERASE, EXPORT]) {
-      expect(await refusal(as('owner', other, stranger.id, text, [ada.id]))).toMatchObject({
+      expect(await refusal(as('owner', other, outsider.id, text, [ada.id]))).toMatchObject({
         code: 'HWNTF',
       });
     }

@@ -302,10 +302,10 @@ describe('call limits', () => {
 
   test('a limit of the installation counts calls of all tenants together', async () => {
     const other = await makeTenant(db.pool);
-    const stranger = await makeAgent(db.pool, { tenant_id: other });
+    const outsider = await makeAgent(db.pool, { tenant_id: other });
     await limit({ scope: 'tool', key: tool.name, metric: 'running_calls', max_value: 1 });
     const [mine] = await held(1);
-    const [theirs] = await held(1, { tenant_id: other, agent_id: stranger });
+    const [theirs] = await held(1, { tenant_id: other, agent_id: outsider });
     expect((await begin(mine)).outcome).toBe('begun');
     const namesake = { tool: { id: agent, name: tool.name } };
     expect((await begin(theirs, namesake)).outcome).toBe('full');
@@ -374,10 +374,10 @@ describe('call limits', () => {
 
     test('each claim and commit reports to the workers of the tenant that calls are unlimited', async () => {
       const other = await makeTenant(db.pool);
-      const stranger = await makeAgent(db.pool, { tenant_id: other });
+      const outsider = await makeAgent(db.pool, { tenant_id: other });
       await ofTool('running_calls', 1);
       const [mine] = await held(1);
-      const [theirs] = await held(1, { tenant_id: other, agent_id: stranger });
+      const [theirs] = await held(1, { tenant_id: other, agent_id: outsider });
       expect([mine, theirs].map((run) => run?.are_calls_limited)).toEqual([true, false]);
       expect([await limited(mine?.id ?? ''), await limited(theirs?.id ?? '')]).toEqual([
         true,

@@ -381,7 +381,7 @@ describe('run limits', () => {
 
 describe('a worker', () => {
   test('receives the settings of the tenant of a run that concern it', async () => {
-    const told = async (run: string) =>
+    const settingsOf = async (run: string) =>
       (await one(db.pool, 'select howdah_private.run_settings($1) as settings', [run])).settings;
     const run = await makeRun(db.pool);
     const tenant_id = await makeTenant(db.pool);
@@ -389,14 +389,14 @@ describe('a worker', () => {
       tenant_id,
       agent_id: await makeAgent(db.pool, { tenant_id }),
     });
-    expect(await told(run)).toBeNull();
+    expect(await settingsOf(run)).toBeNull();
     await set('model_attempts', 2, 'system');
     await set('model_attempts', 3);
     await set('tool_result_bytes', 2_000, 'system');
     await set('max_depth', 2);
-    expect(await told(run)).toEqual({ model_attempts: 3, tool_result_bytes: 2_000 });
-    expect(await told(other)).toEqual({ model_attempts: 2, tool_result_bytes: 2_000 });
+    expect(await settingsOf(run)).toEqual({ model_attempts: 3, tool_result_bytes: 2_000 });
+    expect(await settingsOf(other)).toEqual({ model_attempts: 2, tool_result_bytes: 2_000 });
     await db.pool.query('delete from howdah.settings');
-    expect(await told(run)).toBeNull();
+    expect(await settingsOf(run)).toBeNull();
   });
 });

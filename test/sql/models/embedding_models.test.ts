@@ -81,20 +81,20 @@ describe('a router with method embedding is rejected', () => {
   });
 
   test('in a file, with its line and column', async () => {
-    const doors = await newTenant(database.pool);
+    const interfaces = await newTenant(database.pool);
     const file = (models: string) =>
       `version: v1\nname: shop\n${models}workflows:\n  desk: { type: router, members: [development], method: embedding, model: embedder }\n`;
     const wrong = 'models: { embedder: { provider: openai, model: gpt-5-mini } }\n';
-    const { code, lines } = await faultsOf(doors.apply(file(wrong)));
+    const { code, lines } = await faultsOf(interfaces.apply(file(wrong)));
     expect(code).toBe('HWINV');
     expect(lines).toEqual([
       expect.stringMatching(/^5:3 .*there is no model .* with purpose embedding/),
     ]);
     const right = 'models: { embedder: { provider: local, model: letters, purpose: embedding } }\n';
-    await doors.apply(file(right));
-    const document = await doors.export('shop');
+    await interfaces.apply(file(right));
+    const document = await interfaces.export('shop');
     expect(document).toMatchObject({ workflows: { desk: { method: 'embedding' } } });
-    const again = await doors.apply(document, { prune: true });
+    const again = await interfaces.apply(document, { prune: true });
     expect(again.objects.every(({ action }) => action === 'unchanged')).toBe(true);
   });
 });
@@ -112,14 +112,14 @@ describe('the embedding model of a router', () => {
   });
 
   test('remains when its system drops it and an unnamed router needs it', async () => {
-    const doors = await newTenant(database.pool);
+    const interfaces = await newTenant(database.pool);
     const embedder = { provider: 'local', model: 'letters', purpose: 'embedding' };
-    await doors.apply({ version: 'v1', name: 'base', models: { embedder } });
-    await doors.one(INSERT, { method: 'embedding' });
+    await interfaces.apply({ version: 'v1', name: 'base', models: { embedder } });
+    await interfaces.one(INSERT, { method: 'embedding' });
     const without = { version: 'v1', name: 'base' };
-    await doors.apply(without, { prune: true });
+    await interfaces.apply(without, { prune: true });
     const left = `select name, agent_system_id from howdah.models where tenant_id = $1 and purpose = 'embedding'`;
-    expect(await doors.all(left, doors.tenant)).toEqual([
+    expect(await interfaces.all(left, interfaces.tenant)).toEqual([
       { name: 'embedder', agent_system_id: null },
     ]);
   });

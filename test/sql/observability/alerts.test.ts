@@ -51,7 +51,7 @@ const meddling = (work: (client: pg.PoolClient) => Promise<void>) =>
   });
 
 /** A run as it is made by all triggers. */
-const begun = async (client: pg.PoolClient) => {
+const startRun = async (client: pg.PoolClient) => {
   await client.query('set local session_replication_role = origin');
   const id = await makeRun(client, { agent_id: agent });
   await client.query('set local session_replication_role = replica');
@@ -59,7 +59,7 @@ const begun = async (client: pg.PoolClient) => {
 };
 
 const late = async (client: pg.PoolClient, ago: string) => {
-  const id = await begun(client);
+  const id = await startRun(client);
   await client.query(
     `update howdah.executions set run_at = now() - $2::interval, updated_at = now() - $2::interval where id = $1`,
     [id, ago],
@@ -115,7 +115,7 @@ describe('queue alerts', () => {
   test('leases_expired: a worker with runs is silent or gone', async () => {
     await meddling(async (client) => {
       const worker = await makeWorker(client);
-      const id = await begun(client);
+      const id = await startRun(client);
       await claim(client, worker, [id]);
       await client.query(
         `update howdah.executions set updated_at = now() - interval '1 hour' where id = $1`,

@@ -138,8 +138,8 @@ describe('claim_executions', () => {
     const later = await makeRun(db.pool, { agent_id: agent, run_at: '2099-01-01' });
     const ended = await makeRun(db.pool, { agent_id: agent });
     await db.pool.query('select howdah.cancel_execution($1)', [ended]);
-    const nowhere = '019a0000-0000-7000-8000-000000000001';
-    expect(await claim(db.pool, worker, [later, ended, nowhere])).toEqual([]);
+    const missingId = '019a0000-0000-7000-8000-000000000001';
+    expect(await claim(db.pool, worker, [later, ended, missingId])).toEqual([]);
     expect(await claim(db.pool, worker, [])).toEqual([]);
   });
 

@@ -173,7 +173,7 @@ describe('commit_steps', () => {
     const other = await makeWorker(db.pool);
     await claim(db.pool, other, [taken]);
     await db.pool.query('select howdah.cancel_execution($1)', [gone]);
-    const nowhere = '019a0000-0000-7000-8000-000000000001';
+    const missingId = '019a0000-0000-7000-8000-000000000001';
     const row = (id: string, fence = 1, after = 0) => ({ id, fence, after, steps: [answer] });
     const results = await commit(db.pool, worker, [
       row(good),
@@ -182,7 +182,7 @@ describe('commit_steps', () => {
       row(taken),
       row(taken, 3),
       row(gone),
-      row(nowhere),
+      row(missingId),
     ]);
     const outcomes = results.map((result) => [result.execution_id, result.outcome]);
     expect(outcomes.sort()).toEqual(
@@ -193,7 +193,7 @@ describe('commit_steps', () => {
         [taken, 'stale'],
         [taken, 'stale'],
         [gone, 'stale'],
-        [nowhere, 'stale'],
+        [missingId, 'stale'],
       ].sort(),
     );
     for (const id of [oldFence, moved, taken, gone]) {

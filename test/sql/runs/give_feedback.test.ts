@@ -111,9 +111,9 @@ describe('rejected feedback', () => {
       `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'edit')`,
       [hidden],
     );
-    const nowhere = '01890000-0000-7000-8000-000000000000';
+    const missingId = '01890000-0000-7000-8000-000000000000';
     const answers = await Promise.all(
-      [theirs, secret, nowhere].map(async (id) => {
+      [theirs, secret, missingId].map(async (id) => {
         const { code, message, detail, hint } = await refusal(as(eve, GIVE, [id, 1, null, 1]));
         return JSON.stringify({ code, message, detail, hint }).replaceAll(id, 'ID');
       }),

@@ -325,8 +325,8 @@ describe('inserting executions', () => {
   test('rejects an agent that is missing, unknown or of another tenant', async () => {
     const other = await makeTenant(db.pool);
     const foreign = await makeAgent(db.pool, { tenant_id: other });
-    const nowhere = '019a0000-0000-7000-8000-000000000001';
-    for (const id of [nowhere, foreign]) {
+    const missingId = '019a0000-0000-7000-8000-000000000001';
+    for (const id of [missingId, foreign]) {
       const refused = await refusal(insert('agent_id, input', `$1, 'x'`, [id]));
       expect(refused).toMatchObject({ code: 'HWNTF', fields: { agent_id: id } });
       expect(refused.fields).toEqual({ agent_id: id });
@@ -465,9 +465,9 @@ describe('inserting executions', () => {
     });
 
     test('rejects a parent that is missing, of another tenant, or has ended', async () => {
-      const nowhere = '019a0000-0000-7000-8000-000000000001';
+      const missingId = '019a0000-0000-7000-8000-000000000001';
       expect(
-        await refusal(makeRun(db.pool, { agent_id: agent, parent_execution_id: nowhere })),
+        await refusal(makeRun(db.pool, { agent_id: agent, parent_execution_id: missingId })),
       ).toMatchObject({ code: 'HWNTF' });
       const other = await makeTenant(db.pool);
       const foreign = await makeRun(db.pool, {

@@ -100,7 +100,7 @@ const ways: [
 ];
 
 describe.each(ways)('%s', (_, way) => {
-  const begun = (user: string, agent: string, given: Given, more = {}) =>
+  const startRun = (user: string, agent: string, given: Given, more = {}) =>
     as(user, (client) => one(client, ...way(client, agent, given)), more);
   const refused = (user: string, agent: string, given: Given, more = {}) =>
     as(
@@ -113,10 +113,12 @@ describe.each(ways)('%s', (_, way) => {
     );
 
   test('lowers the budget of the agent', async () => {
-    expect(await begun(runner, 'desk', { max_cost: '0.10' })).toMatchObject({ max_cost: '0.10' });
-    expect(await begun(member, 'desk', { max_cost: 2 })).toMatchObject({ max_cost: '2' });
-    expect(await begun(member, 'desk', {})).toMatchObject({ max_cost: '2', overrides: null });
-    expect(await begun(member, 'vault', { max_cost: 50 })).toMatchObject({ max_cost: '50' });
+    expect(await startRun(runner, 'desk', { max_cost: '0.10' })).toMatchObject({
+      max_cost: '0.10',
+    });
+    expect(await startRun(member, 'desk', { max_cost: 2 })).toMatchObject({ max_cost: '2' });
+    expect(await startRun(member, 'desk', {})).toMatchObject({ max_cost: '2', overrides: null });
+    expect(await startRun(member, 'vault', { max_cost: 50 })).toMatchObject({ max_cost: '50' });
   });
 
   test('rejects a budget above that of the agent for every role of the tenant', async () => {
@@ -139,12 +141,12 @@ describe.each(ways)('%s', (_, way) => {
 
   test('stores the model by value, with its parameters for the agent', async () => {
     const given = { model: 'own', request_params: { temperature: 0 } };
-    const { overrides } = await begun(runner, 'desk', { overrides: given });
+    const { overrides } = await startRun(runner, 'desk', { overrides: given });
     expect(overrides).toMatchObject({
       model: { name: 'own', model: 'gpt-5-mini', request_params: { temperature: 1, seed: 7 } },
       request_params: { temperature: 0 },
     });
-    const other = await begun(member, 'desk', { overrides: { model: 'careful' } });
+    const other = await startRun(member, 'desk', { overrides: { model: 'careful' } });
     expect(other.overrides).toMatchObject({
       model: { name: 'careful', model: 'gpt-5', request_params: {} },
     });
@@ -153,15 +155,15 @@ describe.each(ways)('%s', (_, way) => {
   test('keeps the parameters of the model itself', async () => {
     const name = unique('strict');
     await makeModel(db.pool, { tenant_id, name, request_params: { seed: 3 } });
-    const { overrides } = await begun(member, 'desk', { overrides: { model: name } });
+    const { overrides } = await startRun(member, 'desk', { overrides: { model: name } });
     expect(overrides).toMatchObject({ model: { name, request_params: { seed: 3 } } });
   });
 
   test('allows other models and parameters only to users who may edit the agent', async () => {
     const narrow = { model: 'spare', request_params: { temperature: 0, stop: ['.'] } };
     for (const user of [runner, member]) {
-      await begun(user, 'vault', { overrides: narrow });
-      await begun(user, 'desk', { overrides: { allowed_tools: [], suppress_markdown: true } });
+      await startRun(user, 'vault', { overrides: narrow });
+      await startRun(user, 'desk', { overrides: { allowed_tools: [], suppress_markdown: true } });
     }
     for (const [overrides, field] of [
       [{ model: 'careful' }, 'overrides.model'],
@@ -174,11 +176,11 @@ describe.each(ways)('%s', (_, way) => {
       });
       // a grant makes the agent one for those who are named
       expect(await refused(member, 'vault', { overrides })).toMatchObject({ code: 'HWDEN' });
-      await begun(admin, 'vault', { overrides });
+      await startRun(admin, 'vault', { overrides });
       expect(await refused(admin, 'desk', { overrides }, { 'howdah.scopes': 'run' })).toMatchObject(
         { code: 'HWDEN', detail: { field } },
       );
-      await begun(admin, 'desk', { overrides }, { 'howdah.scopes': 'run,edit' });
+      await startRun(admin, 'desk', { overrides }, { 'howdah.scopes': 'run,edit' });
     }
   });
 

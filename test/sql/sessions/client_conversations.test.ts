@@ -52,7 +52,7 @@ const begin = (columns: { history?: unknown; client_tools?: unknown; [name: stri
     ...(client_tools !== undefined && { client_tools: JSON.stringify(client_tools) }),
   });
 };
-const toldTo = async (id: string) => {
+const messagesOf = async (id: string) => {
   const [run] = await claim(db.pool, worker, [id]);
   return (run as unknown as { history: { role: string; content: string }[] }).history.map(
     ({ role, content }) => `${role}: ${content}`,
@@ -62,7 +62,7 @@ const toldTo = async (id: string) => {
 describe('client-supplied history', () => {
   test('precedes the input in the conversation and is not in the log', async () => {
     const id = await begin({ history: SAID });
-    expect(await toldTo(id)).toEqual([
+    expect(await messagesOf(id)).toEqual([
       'system: Be brief.',
       'user: Which colours?',
       'assistant: null',
@@ -120,7 +120,7 @@ describe('client-supplied history', () => {
   test('is carried into later turns of its session, except for system messages', async () => {
     const session_id = await makeSession(db.pool);
     await finish(db.pool, worker, await begin({ session_id, history: SAID, input: 'And?' }));
-    const [first, ...rest] = await toldTo(await begin({ session_id }));
+    const [first, ...rest] = await messagesOf(await begin({ session_id }));
     expect(first).toBe('user: Which colours?');
     expect(rest.slice(0, 4)).toEqual([
       'assistant: null',
@@ -280,7 +280,7 @@ test('of two conversations that continue one run at once, the second one branche
   });
   await finish(db.pool, worker, earlier.id);
   const [first, second] = await Promise.all([openSession(db.url), openSession(db.url)]);
-  const begun = (client: pg.Client, input: string) =>
+  const beginConversation = (client: pg.Client, input: string) =>
     one(
       client,
       `select howdah_private.begin_conversation($1, $2, null, null, null, '{}', $3, true, false, null) as id`,
@@ -293,8 +293,8 @@ test('of two conversations that continue one run at once, the second one branche
       await client.query('begin');
       await takeRole(client, 'howdah_app', settings);
     }
-    const next = await begun(first, 'Two.');
-    const branch = begun(second, 'Other.');
+    const next = await beginConversation(first, 'Two.');
+    const branch = beginConversation(second, 'Other.');
     await isBlocked(db.pool, second);
     await first.query('commit');
     await branch;

@@ -39,7 +39,7 @@ describe('webhooks', () => {
     );
     return id as string;
   }
-  const toldOf = (execution: string) =>
+  const eventsOf = (execution: string) =>
     all(db.pool, 'select * from howdah.webhook_deliveries where execution_id = $1 order by id', [
       execution,
     ]);
@@ -75,7 +75,7 @@ describe('webhooks', () => {
     const agent_id = await makeAgent(db.pool, { tenant_id });
     const webhook = await makeWebhook({ agent_id, ...columns });
     const run = await ended({ agent_id });
-    const [told] = await toldOf(run);
+    const [told] = await eventsOf(run);
     return { id: told?.id as string, webhook, run, agent_id };
   }
 
@@ -88,7 +88,7 @@ describe('webhooks', () => {
     await makeWebhook({ tenant_id: await makeTenant(db.pool) });
     const good = await ended({ agent_id, metadata: { order: 4711 } });
     const lost = await ended({ agent_id }, failed);
-    const [told, ...others] = await toldOf(good);
+    const [told, ...others] = await eventsOf(good);
     expect(others).toEqual([]);
     expect(told).toMatchObject({
       webhook_id: both,
@@ -111,7 +111,9 @@ describe('webhooks', () => {
       },
     });
     expect(await jobsOf(db.pool, `delivery ${told?.id}`)).toHaveLength(1);
-    expect((await toldOf(lost)).map(({ webhook_id, event }) => [webhook_id, event]).sort()).toEqual(
+    expect(
+      (await eventsOf(lost)).map(({ webhook_id, event }) => [webhook_id, event]).sort(),
+    ).toEqual(
       [
         [bad, 'execution.failed'],
         [both, 'execution.failed'],
@@ -127,8 +129,8 @@ describe('webhooks', () => {
     const child = await spawn(db.pool, worker, { id, fence: run?.fence, after: 0 }, agent_id);
     await finish(db.pool, worker, child);
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
-    expect(await toldOf(child)).toEqual([]);
-    expect((await toldOf(id)).map(({ event }) => event)).toEqual(['execution.cancelled']);
+    expect(await eventsOf(child)).toEqual([]);
+    expect((await eventsOf(id)).map(({ event }) => event)).toEqual(['execution.cancelled']);
   });
 
   test('a question of a child is reported with its root run', async () => {
@@ -160,7 +162,10 @@ describe('webhooks', () => {
       },
     ]);
     expect(
-      (await toldOf(id)).map(({ event, payload }) => ({ event, question: payload.data.question })),
+      (await eventsOf(id)).map(({ event, payload }) => ({
+        event,
+        question: payload.data.question,
+      })),
     ).toEqual([
       {
         event: 'question.opened',
@@ -194,7 +199,7 @@ describe('webhooks', () => {
       id,
     ]);
     expect(status).toBe('running');
-    expect((await toldOf(id)).map(({ payload }) => payload.data)).toMatchObject([
+    expect((await eventsOf(id)).map(({ payload }) => payload.data)).toMatchObject([
       { execution_id: id, status: 'waiting', waiting_for: 'child' },
       { execution_id: id, status: 'waiting', waiting_for: 'question' },
     ]);
@@ -203,7 +208,7 @@ describe('webhooks', () => {
 
   test('a run has its own callback URL', async () => {
     const id = await ended({ callback_url: 'https://erp.example.com/done' });
-    expect(await toldOf(id)).toMatchObject([
+    expect(await eventsOf(id)).toMatchObject([
       { webhook_id: null, event: 'execution.completed', url: 'https://erp.example.com/done' },
     ]);
     for (const callback_url of [
@@ -236,7 +241,7 @@ describe('webhooks', () => {
         output: 'x'.repeat(70_000),
       },
     );
-    const [told] = await toldOf(id);
+    const [told] = await eventsOf(id);
     expect(told?.payload.data).toMatchObject({ output: null, is_output_left_out: true });
   });
 

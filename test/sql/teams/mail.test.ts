@@ -195,9 +195,9 @@ describe('a user', () => {
     await write(db.pool, { to_agent_id: agent, content: 'secret' });
     await grant('read');
     await as('member', member.id, async (client) => {
-      const nowhere = await refusedInside(client, text, [viewer.id]);
+      const absent = await refusedInside(client, text, [viewer.id]);
       const got = await refusedInside(client, text, [agent]);
-      expect({ ...got, message: '' }).toMatchObject({ code: nowhere.code, hint: nowhere.hint });
+      expect({ ...got, message: '' }).toMatchObject({ code: absent.code, hint: absent.hint });
       expect(await all(client, 'select from howdah.mail where to_agent_id = $1', [agent])).toEqual(
         [],
       );
@@ -264,10 +264,10 @@ describe('an agent', () => {
 
   test('cannot send mail to another tenant', async () => {
     const theirs = await makeTenant(db.pool);
-    const stranger = await makeAgent(db.pool, { tenant_id: theirs });
-    const away = await makeRun(db.pool, { tenant_id: theirs, agent_id: stranger });
+    const outsider = await makeAgent(db.pool, { tenant_id: theirs });
+    const away = await makeRun(db.pool, { tenant_id: theirs, agent_id: outsider });
     const run = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
-    for (const to of [await nameOf(stranger), away]) {
+    for (const to of [await nameOf(outsider), away]) {
       expect(await refusal(send(db.pool, run, { to, message: 'x' }))).toMatchObject({
         code: 'HWNTF',
       });
@@ -357,7 +357,7 @@ describe('a message that arrives between an empty receive and the park', () => {
         to: { status: 'waiting', waiting_for: 'timer', delay_ms: 600_000 },
       },
     ]);
-  const standing = (id: string) =>
+  const stateOf = (id: string) =>
     one(
       db.pool,
       'select status, waiting_for, wake_at, has_inbox from howdah.executions where id = $1',
@@ -375,9 +375,9 @@ describe('a message that arrives between an empty receive and the park', () => {
     await client.query('commit');
     await written;
     await writer.end();
-    expect(await standing(id)).toMatchObject({ status: 'running', has_inbox: true });
+    expect(await stateOf(id)).toMatchObject({ status: 'running', has_inbox: true });
     await park(id);
-    expect(await standing(id)).toMatchObject({
+    expect(await stateOf(id)).toMatchObject({
       status: 'queued',
       waiting_for: null,
       wake_at: null,
@@ -390,9 +390,9 @@ describe('a message that arrives between an empty receive and the park', () => {
     const { agent, id, client } = await looking();
     await client.query('commit');
     await park(id);
-    expect(await standing(id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
+    expect(await stateOf(id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
     await write(db.pool, { to_agent_id: agent, content: 'x' });
-    expect(await standing(id)).toMatchObject({
+    expect(await stateOf(id)).toMatchObject({
       status: 'queued',
       waiting_for: null,
       wake_at: null,
@@ -422,9 +422,9 @@ describe('a message that arrives between an empty receive and the park', () => {
     await person.query('commit');
     await written;
     await Promise.all([person.end(), writer.end()]);
-    expect(await standing(controlled)).toMatchObject({ status: 'paused', has_inbox: true });
+    expect(await stateOf(controlled)).toMatchObject({ status: 'paused', has_inbox: true });
     // its sender locks nobody, so a job looks who waits
-    expect(await standing(other)).toMatchObject({ status: 'waiting' });
+    expect(await stateOf(other)).toMatchObject({ status: 'waiting' });
     const jobs = await all(
       db.pool,
       `select j.payload from graphile_worker._private_jobs as j
@@ -432,7 +432,7 @@ describe('a message that arrives between an empty receive and the park', () => {
     );
     expect(jobs).toEqual([{ payload: { agent_id: agent, tenant_id: tenant } }]);
     await db.pool.query('select howdah_private.deliver_mail($1, $2)', [tenant, agent]);
-    expect(await standing(other)).toMatchObject({ status: 'queued', waiting_for: null });
+    expect(await stateOf(other)).toMatchObject({ status: 'queued', waiting_for: null });
     await db.pool.query('select howdah_private.deliver_mail($1, $2)', [tenant, agent]);
     const foreign = await makeTenant(db.pool);
     await db.pool.query('select howdah_private.deliver_mail($1, $2)', [foreign, agent]);
@@ -447,9 +447,9 @@ describe('a message that arrives between an empty receive and the park', () => {
     await claim(db.pool, worker, [id]);
     await park(id);
     await write(db.pool, { to_agent_id: agent, content: 'x' });
-    expect(await standing(id)).toMatchObject({ status: 'waiting', has_inbox: false });
+    expect(await stateOf(id)).toMatchObject({ status: 'waiting', has_inbox: false });
     await db.pool.query('select howdah.add_input($1, $2)', [id, 'x']);
-    expect(await standing(id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
+    expect(await stateOf(id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 });

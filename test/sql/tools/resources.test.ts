@@ -428,16 +428,16 @@ describe('files stored by tools', () => {
     const [mine] = await keep(run, 'a', { mine: '12' });
     await keep(run, 'a', { read: '12' }, { trust: 'external' });
     const [foreign] = await keep(other, 'a', { foreign: '1' });
-    const given = (words: (string | undefined)[]) =>
+    const filesFor = (words: (string | undefined)[]) =>
       one(db.pool, 'select howdah_private.call_files($1, $2) as files', [run, words]);
-    expect(await given([mine?.id, 'read'])).toEqual({
+    expect(await filesFor([mine?.id, 'read'])).toEqual({
       files: [
         { id: mine?.id, name: 'mine', bytes: 2, trust: 'internal' },
         { id: expect.any(String), name: 'read', bytes: 2, trust: 'external' },
       ],
     });
     for (const word of ['foreign', foreign?.id, '0190f0a2-0000-7000-8000-000000000000']) {
-      await expect(given(['mine', word])).rejects.toMatchObject({
+      await expect(filesFor(['mine', word])).rejects.toMatchObject({
         code: 'HWNTF',
         message: `this conversation has no file "${word}"`,
         hint: 'Its files: read, mine.',

@@ -187,8 +187,8 @@ describe('discover_agents', () => {
     expect((await discover(boss, 'sales')).tools).toMatchObject([
       { name: 'quarter', domain: 'sales', usable: false },
     ]);
-    const stranger = await makeAgent(db.pool, { tenant_id: other });
-    expect((await discover(stranger, 'forecast', other)).tools).toMatchObject([{ name: 'rain' }]);
+    const outsider = await makeAgent(db.pool, { tenant_id: other });
+    expect((await discover(outsider, 'forecast', other)).tools).toMatchObject([{ name: 'rain' }]);
   });
 
   test('lists agents only if there are no words', async () => {
