@@ -30,7 +30,7 @@ ${machine.map((line) => `- ${line}`).join('\n')}
 Each figure is the median of its rounds, with minimum and maximum, in the unit that its name ends with. It was measured in turn with what
 stands beside it; trust ratios before absolute times. \`· limit\` is what the machine does at best. Other systems ran at the settings that
 suit them best, in their own process and database. A dash stands for what did not finish while it was watched. The goal is what the design
-asks for; \`npm run bench\` fails below the bars of [bench/bars.ts](../bench/bars.ts).
+asks for; \`npm run bench\` fails below the bars of \`bench/bars.ts\`.
 
 ${markdownTable(figures, peers)}`;
 }

@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ROOT } from './snippets.ts';
 
-// Every link of the README and of docs/ leads to a file, and to a heading of that page.
+// Every link of the README and of docs/ leads to a file of the package, and to a heading of that page.
 
 const PAGES = ['README.md', ...pagesOf('docs')];
 const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8');
@@ -15,6 +15,11 @@ function pagesOf(folder: string): string[] {
     return entry.name.endsWith('.md') ? [path] : [];
   });
 }
+
+/** What `npm pack` takes, as paths and folders. */
+const { files: packed } = JSON.parse(textOf('package.json')) as { files: string[] };
+const isPacked = (path: string) =>
+  path.startsWith('docs/') || packed.some((one) => path === one || path.startsWith(`${one}/`));
 
 const withoutCode = (text: string) =>
   text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '');
@@ -37,14 +42,14 @@ function anchorsOf(page: string): Set<string> {
 }
 
 describe.each(PAGES)('%s', (page) => {
-  test('has no broken link', () => {
+  test('has no broken link, in a checkout and in the package', () => {
     const broken = [...withoutCode(textOf(page)).matchAll(/\]\(([^)\s]+)\)/g)]
       .map(([, link = '']) => link)
       .filter((link) => {
         if (/^[a-z]+:/.test(link)) return false;
         const [path = '', anchor] = link.split('#');
         const target = path === '' ? page : normalize(join(dirname(page), path));
-        if (!existsSync(join(ROOT, target))) return true;
+        if (!existsSync(join(ROOT, target)) || !isPacked(target)) return true;
         return anchor !== undefined && !anchorsOf(target).has(anchor);
       });
     expect(broken).toEqual([]);

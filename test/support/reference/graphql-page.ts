@@ -35,7 +35,7 @@ const INTRO =
   'Each field of queries, mutations and subscriptions. [GraphQL](../graphql.md) describes filters, pages, errors and limits. ' +
   'The types of rows have the columns of [the tables](tables.md), and GraphiQL at `/graphiql` completes them. Connections ' +
   'also take `first`, `last`, `before`, `after`, `offset`, `orderBy`, `filter` and `condition`, and each mutation ' +
-  '`clientMutationId`. The complete schema is in [schema.graphql](../../src/api/schema.graphql).';
+  '`clientMutationId`. The complete schema is in `src/api/schema.graphql` of a checkout.';
 
 /** Arguments of every connection, which the introduction names. */
 const OF_CONNECTIONS = new Set([
