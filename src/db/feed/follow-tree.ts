@@ -1,4 +1,4 @@
-import { createPool } from '../connection/pool.ts';
+import { createPool, type Pool } from '../connection/pool.ts';
 import { findExecutionRow, type Queries, queriesOn } from '../queries/queries.ts';
 import { type FollowedItem, readRun } from './follow-runs.ts';
 import { openRunListener, type RunListener } from './run-listener.ts';
@@ -10,18 +10,57 @@ export type FollowedInTree = FollowedItem & PlaceInTree;
 type Reading = {
   db: Queries;
   listener: RunListener;
-  /** Runs one statement on the connection of the reader. */
-  pool: ReturnType<typeof createPool>;
+  /** The connections for registrations. */
+  pool: Pool;
   cursors: Map<string, number>;
   reported: Set<string>;
   places: Map<string, PlaceInTree>;
 };
 
+/** A reader of a run and all runs below it. It reports each step once. */
+export type TreeReader = {
+  /** The runs of the tree that have not ended. */
+  live(): string[];
+  /**
+   * Reads what is new in runs of the tree. Steps of one read are ordered by time, which the clock
+   * of the database gives, so a child run comes after its start and before its result. The end of
+   * the top run is the last item.
+   */
+  read(due: readonly string[]): Promise<FollowedInTree[]>;
+};
+
+/** Creates a reader of a tree. Of the top run it reads the steps after `after`. */
+export function createTreeReader(
+  pool: Pool,
+  listener: RunListener,
+  id: string,
+  after = 0,
+): TreeReader {
+  const reading: Reading = {
+    db: queriesOn(pool),
+    listener,
+    pool,
+    cursors: new Map([[id, after]]),
+    reported: new Set(),
+    places: new Map([[id, { path: [id], agent: null }]]),
+  };
+  return {
+    live: () => [...reading.cursors.keys()],
+    async read(due) {
+      const items = await readAll(due, reading);
+      const end = items.find((item) => item.type === 'end' && item.id === id);
+      if (!end) return inOrder(items);
+      // one more read finds what was committed before the end
+      items.push(...(await readAll([...reading.cursors.keys()], reading)));
+      return [...inOrder(items.filter((item) => item !== end)), end];
+    },
+  };
+}
+
 /**
  * Yields the steps of a run and of all runs below it, each new step as it commits, the questions,
- * and the end of each run. Steps of one read are ordered by time, which the clock of the database
- * gives, so a child run comes after its start and before its result. Ends with the followed run, or
- * when the signal fires. The end of the followed run is the last item.
+ * and the end of each run. Ends with the followed run, or when the signal fires. The end of the
+ * followed run is the last item.
  */
 export async function* followTree(
   url: string,
@@ -30,26 +69,12 @@ export async function* followTree(
 ): AsyncGenerator<FollowedInTree> {
   const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
   const listener = await openRunListener(url, [id], signal);
-  const places = new Map<string, PlaceInTree>([[id, { path: [id], agent: null }]]);
-  const cursors = new Map([[id, 0]]);
-  const reading = {
-    db: queriesOn(pool),
-    listener,
-    pool,
-    cursors,
-    reported: new Set<string>(),
-    places,
-  };
+  const reader = createTreeReader(pool, listener, id);
   try {
     let due: string[] = [id];
-    while (cursors.has(id) && !signal.aborted) {
-      // after the read that finds the end, one more read finds what was committed before the end
-      const items = await readAll(due, reading);
-      const end = items.find((item) => item.type === 'end' && item.id === id);
-      if (end) items.push(...(await readAll([...cursors.keys()], reading)));
-      yield* inOrder(items.filter((item) => item !== end));
-      if (end) yield end;
-      due = await listener.nextChanged([...cursors.keys()]);
+    while (reader.live().includes(id) && !signal.aborted) {
+      yield* await reader.read(due);
+      due = await listener.nextChanged(reader.live());
     }
   } finally {
     await listener.close();
@@ -57,7 +82,10 @@ export async function* followTree(
   }
 }
 
-/** Reads what is new in runs, and in the runs that they have started. */
+/**
+ * Reads what is new in runs, and in the runs that they have started. A run whose result is read is
+ * read once more, since it has committed the rest of its steps before.
+ */
 async function readAll(due: readonly string[], reading: Reading): Promise<FollowedInTree[]> {
   const { db, cursors, reported, places } = reading;
   const items: FollowedInTree[] = [];
@@ -66,8 +94,13 @@ async function readAll(due: readonly string[], reading: Reading): Promise<Follow
     const place = places.get(id) ?? { path: [id], agent: null };
     for await (const item of readRun(db, id, cursors, reported)) {
       items.push({ ...item, ...place });
-      const child = startedBy(item);
-      if (child === undefined || places.has(child)) continue;
+      if (item.type === 'end') reading.listener.forget(id);
+      const child = childOf(item);
+      if (child === undefined) continue;
+      if (places.has(child)) {
+        if (cursors.has(child)) waiting.push(child);
+        continue;
+      }
       await follow(child, place, reading);
       waiting.push(child);
     }
@@ -75,9 +108,9 @@ async function readAll(due: readonly string[], reading: Reading): Promise<Follow
   return items;
 }
 
-/** Returns the run that a step has started. */
-function startedBy(item: FollowedItem): string | undefined {
-  if (item.type !== 'step' || item.step.kind !== 'child_started') return undefined;
+/** Returns the run that a step has started, or whose result it has. */
+function childOf(item: FollowedItem): string | undefined {
+  if (item.type !== 'step' || !item.step.kind.startsWith('child')) return undefined;
   const id = (item.step.output as { execution_id?: unknown } | null)?.execution_id;
   return typeof id === 'string' ? id : undefined;
 }

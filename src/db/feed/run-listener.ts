@@ -87,6 +87,11 @@ export class RunListener {
     if (this.#canListen) await client.query(WATCH, [this.#id, [id]]);
   }
 
+  /** Stops renewing the registration of a run that has ended. */
+  forget(id: string): void {
+    this.#watched.delete(id);
+  }
+
   /**
    * Waits for an announcement, at most for a while. Returns those of these runs that are due to be
    * read: the announced runs, no run when only pieces of answers or notes of tools arrived, all
